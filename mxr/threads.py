@@ -1,0 +1,160 @@
+"""A small pool of threads that kernels share, with BLAS held to one thread per worker while it is in use.
+
+`workers()` says how many tasks can run at once, `run` runs a list of them, `map_blocks` cuts a range into tasks. Results never
+depend on timing as long as tasks write to disjoint memory: which worker takes a task is not visible to it, and BLAS always
+runs single-threaded inside a task.
+"""
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+
+def workers() -> int:
+    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller."""
+    return _count
+
+
+def run(tasks: Sequence[Callable[[], object]]) -> None:
+    """Call every task once, spread over the workers, and return when all are done (about 20 microseconds of overhead).
+
+    The calling thread works too. Inside a task, `run` calls its tasks one after the other. If tasks fail, the exception of the
+    first of them in list order is raised after the others have stopped; tasks that had not begun are not called.
+    """
+    if _inside.active:
+        for task in tasks:
+            task()
+        return
+    with _turn:
+        pool = _started()
+        former = [(blas, blas.num_threads) for blas in pool.blas]
+        for blas, n in former:
+            if n != 1:
+                blas.set_num_threads(1)
+        try:
+            pool.run(tasks)
+        finally:
+            for blas, n in former:
+                if n != 1:
+                    blas.set_num_threads(n)
+
+
+def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
+    """Call `fn(start, stop)` on consecutive blocks that cover range(n): one per worker (or `blocks`), each of at least `least`."""
+    count = max(1, min(blocks or _count, n // max(1, least)))
+    if count == 1:
+        run([lambda: fn(0, n)])
+        return
+    edges = [n * i // count for i in range(count + 1)]
+    run([lambda a=a, b=b: fn(a, b) for a, b in zip(edges, edges[1:])])
+
+
+# --------------------------------------------------------------------------------------------- the pool
+
+def _cpus() -> int:
+    try:
+        n = len(os.sched_getaffinity(0))
+    except AttributeError:      # not on macOS and Windows
+        n = os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, min(n, int(asked))) if asked.isdigit() else n
+
+
+class _Inside(threading.local):
+    active = False
+
+
+class _Job:
+    """The tasks of one `run` that nobody has taken yet, and what went wrong in the others."""
+
+    def __init__(self, tasks):
+        self.todo = deque(enumerate(tasks))
+        self.errors: list[tuple[int, BaseException]] = []
+
+    def work(self) -> None:
+        _inside.active = True
+        try:
+            while True:
+                try:
+                    i, task = self.todo.popleft()
+                except IndexError:
+                    return
+                try:
+                    task()
+                except BaseException as e:
+                    self.errors.append((i, e))
+                    self.todo.clear()
+        finally:
+            _inside.active = False
+
+
+class _Helper:
+    """One waiting thread. `busy` is held while it works, so whoever emptied the job can wait for its last task."""
+
+    def __init__(self, number: int):
+        self.jobs: SimpleQueue[_Job] = SimpleQueue()
+        self.busy = threading.Lock()
+        threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True).start()
+
+    def _loop(self) -> None:
+        while True:
+            job = self.jobs.get()
+            with self.busy:
+                job.work()
+            del job     # its closures hold arrays
+
+
+class _Pool:
+    def __init__(self, size: int):
+        import threadpoolctl
+        self.blas = [lib for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"]
+        self.helpers = [_Helper(i) for i in range(1, size)]
+
+    def run(self, tasks) -> None:
+        job = _Job(tasks)
+        for helper in self.helpers[:len(tasks) - 1]:
+            helper.jobs.put(job)
+        try:
+            job.work()
+        finally:
+            job.todo.clear()
+            self._settle()
+        if job.errors:
+            raise min(job.errors, key=lambda e: e[0])[1]
+
+    def _settle(self) -> None:
+        """Wait until no helper works, through interrupts: the arrays that tasks write belong to our caller."""
+        interrupt = None
+        for helper in self.helpers:
+            while True:
+                try:
+                    with helper.busy:
+                        break
+                except KeyboardInterrupt as e:
+                    interrupt = e
+        if interrupt:
+            raise interrupt
+
+
+def _started() -> _Pool:
+    global _pool
+    if _pool is None:
+        _pool = _Pool(_count)
+    return _pool
+
+
+def _after_fork() -> None:
+    """Threads do not survive a fork: the child starts its own pool when it needs one."""
+    global _pool, _turn
+    _pool, _turn = None, threading.Lock()
+
+
+_count = _cpus()
+_pool: _Pool | None = None
+_turn = threading.Lock()
+_inside = _Inside()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
