@@ -1,0 +1,135 @@
+"""Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks over threads."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from . import threads
+from .trace import Value
+from .trace import select as _select
+
+BLOCK = 32 * 1024           # elements of a block: a handful of float32 temporaries of this size stay in a core's L2 cache
+THREAD_WORK = 400_000       # element operations below which handing blocks to threads costs more than it gains
+
+_KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
+
+
+def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]):
+    """A zero-argument function that computes the region `values` (in order) and fills `store`.
+
+    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that receives it,
+    for the values that anybody outside needs.
+    """
+    inside = {id(v) for v in values}
+    outer: dict[int, np.ndarray] = {}
+    for v in values:
+        for a in v.args:
+            if isinstance(a, Value) and id(a) not in inside and id(a) not in outer:
+                outer[id(a)] = resolve(a)
+    n = math.prod(shape)
+    if n <= BLOCK:
+        return _runner(_instructions(values, shape, inside, outer, store))
+    flat = all(_flat(a, shape) for a in (*outer.values(), *store.values()))
+    if flat:
+        outer = {k: a.reshape(-1) if a.size > 1 else a.reshape(()) for k, a in outer.items()}
+        store = {k: a.reshape(-1) for k, a in store.items()}
+        shape = (n,)
+    blocks = list(_blocks(shape))
+    lanes = threads.workers() if n * len(values) >= THREAD_WORK else 1
+    lanes = min(lanes, len(blocks))
+    tasks = []
+    for lane in range(lanes):       # consecutive blocks per lane: each thread streams through memory of its own
+        mine = blocks[lane * len(blocks) // lanes:(lane + 1) * len(blocks) // lanes]
+        temporaries: dict = {}
+        code = []
+        for key in mine:
+            full = {k: a if a.ndim == 0 else np.broadcast_to(a, shape)[key] for k, a in outer.items()}
+            part = {k: a[key] for k, a in store.items()}
+            code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)
+        tasks.append(_runner(code))
+    if len(tasks) == 1:
+        return tasks[0]
+    return lambda: threads.run(tasks)
+
+
+def _flat(a: np.ndarray, shape) -> bool:
+    return a.size == 1 or (a.shape == shape and a.flags.c_contiguous)
+
+
+def _blocks(shape):
+    """Index tuples that cut `shape` into pieces of at most about BLOCK elements, in memory order."""
+    inner = math.prod(shape[1:])
+    if inner > BLOCK and len(shape) > 1:
+        for i in range(shape[0]):
+            for rest in _blocks(shape[1:]):
+                yield (slice(i, i + 1), *rest)
+        return
+    rows = max(1, BLOCK // max(inner, 1))
+    for i in range(0, shape[0], rows):
+        yield (slice(i, min(i + rows, shape[0])), *(slice(None) for _ in shape[1:]))
+
+
+def _runner(code: list) -> Callable[[], None]:
+    def run():
+        for fn, args in code:
+            fn(*args)
+    return run
+
+
+def _instructions(values, shape, inside, outer, store, temporaries=None) -> list:
+    """`(function, arguments)` pairs computing `values` on blocks of `shape`, temporaries reused as soon as they are free."""
+    temporaries = {} if temporaries is None else temporaries
+    last = {}
+    for i, v in enumerate(values):
+        for a in v.args:
+            if isinstance(a, Value):
+                last[id(a)] = i
+    free: dict[np.dtype, list] = {}
+    made: dict[np.dtype, int] = {}
+    where: dict[int, np.ndarray] = {}
+    code = []
+
+    def take(dtype):
+        if free.get(dtype):
+            return free[dtype].pop()
+        index = made.get(dtype, 0)
+        made[dtype] = index + 1
+        buffer = temporaries.get((dtype, index))
+        if buffer is None or buffer.size < math.prod(shape):
+            temporaries[dtype, index] = buffer = np.empty(math.prod(shape), dtype)
+        return buffer[:math.prod(shape)].reshape(shape)
+
+    for i, v in enumerate(values):
+        args = []
+        types = _loop_types(v)
+        for a, t in zip(v.args, types):
+            if not isinstance(a, Value):
+                args.append(np.array(a, t))
+            elif id(a) in inside:
+                args.append(where[id(a)])
+            else:
+                args.append(outer[id(a)])
+        released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in inside and id(a) not in store and last[id(a)] == i}
+        in_place = v.fn is not _select       # select writes its output before it has read all inputs
+        if in_place:
+            for key, a in released.items():
+                free.setdefault(a.dtype, []).append(where[key])
+        out = store[id(v)] if id(v) in store else take(v.dtype)
+        if not in_place:
+            for key, a in released.items():
+                free.setdefault(a.dtype, []).append(where[key])
+        where[id(v)] = out
+        code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
+    return code
+
+
+def _loop_types(v: Value):
+    """The type in which each operand enters the ufunc's loop (numbers are converted once, here)."""
+    if not isinstance(v.fn, np.ufunc):
+        return [np.bool_ if i == 0 and v.fn is _select else v.dtype for i in range(len(v.args))]
+    types = tuple(a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args)
+    return v.fn.resolve_dtypes((*types, None))[:-1]
+
+

@@ -1,0 +1,119 @@
+"""Shapes and element types of every value in a graph, from the few that are given, in both directions."""
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+
+from .op import MxError, ShapeError, known, shape_text, suggest, unify
+from .symbol import Node, Symbol
+
+
+def infer_shapes(symbol: Symbol, given: dict[str, tuple]):
+    """(argument, output, auxiliary shapes) as dicts, or None when `given` does not determine all of them."""
+    shapes = all_shapes(symbol, given)
+    result = tuple({name: shapes[entry] for name, entry in part} for part in _parts(symbol))
+    return result if all(known(s) for part in result for s in part.values()) else None
+
+
+def _parts(symbol: Symbol):
+    yield [(n.name, (id(n), 0)) for n in symbol.arg_nodes()]
+    yield [(n.output_name(i), (id(n), i)) for n, i in symbol.heads]
+    yield [(n.name, (id(n), 0)) for n in symbol.aux_nodes()]
+
+
+def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int], tuple | None]:
+    """Shape of every entry `(id(node), output index)`, hidden outputs included; None or 0 where unknown.
+
+    Runs the operators' rules forwards and backwards over the graph until nothing changes.
+    """
+    nodes = symbol.nodes()
+    shapes: dict[tuple[int, int], tuple | None] = {}
+    variables = {}
+    for n in nodes:
+        for i in range(n.n_outputs):
+            shapes[id(n), i] = None
+        if n.op is None:
+            variables.setdefault(n.name, []).append(n)
+            if "__shape__" in n.attrs:
+                shapes[id(n), 0] = _attr_shape(n)
+    for name, shape in given.items():
+        if name not in variables:
+            raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
+                          f"; it has {', '.join(list(variables)[:20])}"))
+        for n in variables[name]:
+            shapes[id(n), 0] = tuple(int(d) for d in shape)
+    for same in variables.values():         # one name, several variables: one array
+        if len(same) > 1:
+            shape = unify(*(shapes[id(n), 0] for n in same))
+            for n in same:
+                shapes[id(n), 0] = shape
+    pending = [n for n in nodes if n.op is not None]
+    while pending:
+        changed = False
+        for sweep in (pending, pending[::-1]):
+            for n in sweep:
+                changed |= _infer_node(n, shapes, variables)
+        pending = [n for n in pending if not _complete(n, shapes)]
+        if not changed:
+            break
+    return shapes
+
+
+def _attr_shape(n: Node):
+    try:
+        return tuple(int(d) for d in ast.literal_eval(n.attrs["__shape__"]))
+    except (ValueError, SyntaxError, TypeError):
+        raise MxError(f"variable {n.name}: attribute __shape__ is {n.attrs['__shape__']!r}, which is no shape") from None
+
+
+def _complete(n: Node, shapes) -> bool:
+    return all(known(shapes[id(m), i]) for m, i in n.inputs) and all(known(shapes[id(n), i]) for i in range(n.n_outputs))
+
+
+def _infer_node(n: Node, shapes, variables) -> bool:
+    in_keys = [(id(m), i) for m, i in n.inputs]
+    out_keys = [(id(n), i) for i in range(n.n_outputs)]
+    ins, outs = [shapes[k] for k in in_keys], [shapes[k] for k in out_keys]
+    try:
+        new_ins, new_outs = n.op.infer_shape(n.p, list(ins), list(outs))
+        if len(new_ins) != len(ins) or len(new_outs) != len(outs):
+            raise AssertionError(f"{n.op.name}: infer_shape returned {len(new_ins)} inputs and {len(new_outs)} outputs for "
+                                 f"{len(ins)} and {len(outs)}")
+        changed = False
+        for keys, old, new in ((in_keys, ins, new_ins), (out_keys, outs, new_outs)):
+            for key, before, after in zip(keys, old, new):
+                after = unify(before, after)
+                if after != before:
+                    shapes[key] = after
+                    changed = True
+    except ShapeError as e:
+        names = (*n.op.inputs(n.p), *n.op.aux(n.p))
+        got = ", ".join(f"{k} {shape_text(s)}" for k, s in zip(names, ins) if s is not None)
+        raise ShapeError(f"{n.op.name} {n.name}: {e} (inputs: {got or 'unknown'})") from None
+    if changed:
+        for m, i in n.inputs:
+            same = variables.get(m.name, ()) if m.op is None else ()
+            if len(same) > 1:
+                for other in same:
+                    shapes[id(other), 0] = shapes[id(m), i]
+    return changed
+
+
+def infer_types(symbol: Symbol, given: dict[str, str]):
+    """(argument, output, auxiliary types) as dicts of numpy dtypes."""
+    types = all_types(symbol, given)
+    return tuple({name: types[entry] for name, entry in part} for part in _parts(symbol))
+
+
+def all_types(symbol: Symbol, given: dict[str, str]) -> dict[tuple[int, int], np.dtype]:
+    """Element type of every entry; variables that are not given are float32 (or their `__dtype__`)."""
+    types = {}
+    for n in symbol.nodes():
+        if n.op is None:
+            types[id(n), 0] = np.dtype(given.get(n.name, "float32"))
+            continue
+        outs = list(n.op.infer_type(n.p, [types[id(m), i] for m, i in n.inputs]))
+        for i in range(n.n_outputs):
+            types[id(n), i] = np.dtype(outs[min(i, len(outs) - 1)])
+    return types

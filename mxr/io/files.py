@@ -1,0 +1,42 @@
+"""Writing a file so that a failure leaves the old one whole."""
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ..op import MxError
+
+
+def write_atomically(path: str, *chunks: bytes) -> None:
+    """Write `chunks` to a temporary file beside `path` and rename it; MxError naming the path when that fails."""
+    path = os.fspath(path)
+    folder = os.path.dirname(path) or "."
+    try:
+        fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
+    except OSError as e:
+        raise MxError(f"cannot write {path}: {e.strerror}") from None
+    try:
+        with os.fdopen(fd, "wb") as f:
+            for chunk in chunks:
+                f.write(chunk)
+            f.flush()
+            os.fsync(f.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as e:
+        os.unlink(temporary)
+        raise MxError(f"cannot write {path}: {e.strerror}") from None
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_bytes(path: str, what: str) -> bytes:
+    """The whole file; MxError saying `what` could not be read and why."""
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError as e:
+        raise MxError(f"cannot read {what} {path}: {e.strerror}") from None

@@ -1,0 +1,144 @@
+"""Symbol JSON: written as MXNet 1.9 writes it, byte for byte; read from every version since 0.8."""
+from __future__ import annotations
+
+import json
+
+from ..op import MxError, get, suggest
+from ..symbol import _INIT_ATTRS, Node, Symbol
+from .files import read_bytes
+
+# attributes that older files carry without the underscores
+_HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+
+
+def dumps(symbol: Symbol) -> str:
+    """The symbol as JSON text."""
+    nodes = symbol.nodes()
+    number = {id(n): i for i, n in enumerate(nodes)}
+    versions: dict[int, int] = {}       # how often an auxiliary state has been written so far
+    rows, row_ptr = [], [0]
+    for n in nodes:
+        inputs = []
+        for k, (m, i) in enumerate(n.inputs):
+            if k >= len(n.inputs) - n.n_aux:
+                versions[id(m)] = versions.get(id(m), 0) + 1
+            inputs.append(f"[{number[id(m)]}, {i}, {versions.get(id(m), 0)}]")
+        fields = [f'"op": {_quote(n.op.name if n.op else "null")}', f'"name": {_quote(n.name)}']
+        if n.attrs:
+            fields.append(f'"attrs": {_object(n.attrs, 6)}')
+        fields.append(f'"inputs": {_array(inputs, 6)}')
+        rows.append("    {\n" + ", \n".join("      " + f for f in fields) + "\n    }")
+        row_ptr.append(row_ptr[-1] + n.n_outputs)
+    heads = [f"[{number[id(n)]}, {i}, {versions.get(id(n), 0)}]" for n, i in symbol.heads]
+    variables = [str(i) for i, n in enumerate(nodes) if n.op is None]
+    return ("{\n  \"nodes\": [\n" + ", \n".join(rows) + "\n  ], \n"
+            f'  "arg_nodes": {_array(variables, 2)}, \n'
+            f'  "node_row_ptr": {_array([str(r) for r in row_ptr], 2)}, \n'
+            f'  "heads": {_array(heads, 2)}, \n'
+            '  "attrs": {"mxnet_version": ["int", 10901]}\n}')
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _array(items: list[str], indent: int) -> str:
+    if len(items) <= 10:
+        return "[" + ", ".join(items) + "]"
+    pad = " " * indent
+    return "[\n" + ", \n".join(pad + "  " + i for i in items) + "\n" + pad + "]"
+
+
+def _object(attrs: dict[str, str], indent: int) -> str:
+    items = [f"{_quote(k)}: {_quote(v)}" for k, v in sorted(attrs.items())]
+    if len(items) == 1:
+        return "{" + items[0] + "}"
+    pad = " " * indent
+    return "{\n" + ", \n".join(pad + "  " + i for i in items) + "\n" + pad + "}"
+
+
+def load(path: str) -> Symbol:
+    """The symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
+    data = read_bytes(path, "symbol file")
+    try:
+        return loads(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise MxError(f"{path} is not a symbol file (it is not text)") from None
+    except MxError as e:
+        raise MxError(f"{path}: {e}") from None
+
+
+def loads(text: str) -> Symbol:
+    """The symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
+    try:
+        graph = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise MxError(f"this is not symbol JSON: {str(e)[:120] or 'too deeply nested'}") from None
+    if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list) or not isinstance(graph.get("heads"), list):
+        raise MxError('this is not symbol JSON: it needs an object with "nodes" and "heads"')
+    nodes: list[Node] = []
+    late: list[tuple[str, str, str]] = []       # (node, input, ...) attributes such as weight_lr_mult, for variables
+    for row in graph["nodes"]:
+        nodes.append(_node(row, nodes, late))
+    by_name = {n.name: n for n in nodes if n.op is None}
+    for variable, key, value in late:
+        if variable in by_name:
+            by_name[variable].attrs.setdefault(f"__{key}__", value)
+    heads = [_entry(e, nodes, "heads") for e in graph["heads"]]
+    if not heads:
+        raise MxError("the symbol JSON has no heads")
+    return Symbol(heads)
+
+
+def _entry(entry, nodes: list[Node], where: str) -> tuple[Node, int]:
+    if not (isinstance(entry, list) and len(entry) in (2, 3) and all(isinstance(v, int) and not isinstance(v, bool) for v in entry)):
+        raise MxError(f"{where} of the symbol JSON has an entry {str(entry)[:60]} that is not [node, output, version]")
+    node, index = entry[0], entry[1]
+    if not 0 <= node < len(nodes):
+        raise MxError(f"{where} of the symbol JSON refers to node {node}, which does not come before it")
+    if not 0 <= index < nodes[node].n_outputs:
+        raise MxError(f"{where} of the symbol JSON refers to output {index} of {nodes[node].name}, which has {nodes[node].n_outputs}")
+    return nodes[node], index
+
+
+def _node(row, nodes: list[Node], late: list) -> Node:
+    if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
+        raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
+    name, attrs = row["name"], {}
+    for key in ("param", "attr", "attrs"):          # `param` and `attr`: before 1.0
+        part = row.get(key) or {}
+        if not isinstance(part, dict):
+            raise MxError(f"node {name}: {key} must be an object")
+        attrs |= {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in part.items()}
+    if row["op"] == "null":
+        for key in _HIDDEN:
+            if key in attrs:
+                attrs[f"__{key}__"] = attrs.pop(key)
+        return Node(None, name, attrs)
+    op = get(row["op"])
+    params = {}
+    for key, value in list(attrs.items()):
+        if key in op.params:
+            params[key] = value
+        elif key in _HIDDEN:
+            attrs[f"__{key}__"] = attrs.pop(key)
+        elif not key.startswith("__"):
+            suffix = next((h for h in _HIDDEN if key.endswith("_" + h)), None)
+            if suffix:                              # weight_lr_mult: belongs to the variable
+                late.append((f"{name}_{key[:-len(suffix) - 1]}", suffix, attrs.pop(key)))
+            elif "." not in key and row.get("attrs") is not None and key not in (row.get("attr") or {}):
+                raise MxError(f"node {name}: {op.name} has no parameter {key}" + suggest(key, op.params))
+    entries = row.get("inputs", [])
+    if not isinstance(entries, list):
+        raise MxError(f"node {name}: inputs must be a list")
+    inputs = [_entry(e, nodes, f"node {name}") for e in entries]
+    if op.variadic and op.variadic in op.params and op.variadic not in params:
+        params[op.variadic] = len(inputs)
+    p = op.parse(params, f"node {name}")
+    wanted = (*op.inputs(p), *op.aux(p))
+    for key in wanted[len(inputs):]:                # auxiliary states were not written before 0.9
+        init = _INIT_ATTRS.get((op.name, key))
+        inputs.append((Node(None, f"{name}_{key}", {"__init__": init} if init else {}), 0))
+    if len(inputs) != len(wanted):
+        raise MxError(f"node {name}: {op.name} takes {len(wanted)} inputs, not {len(inputs)}")
+    return Node(op, name, attrs, p, inputs)

@@ -1,0 +1,512 @@
+"""Symbolic arrays: running an operator's NumPy code on `Value`s records what it computes, instead of computing it.
+
+The record is a graph of `Value`s, every distinct one made once (equal calls on equal values are merged). It knows few kinds of
+nodes, each with a fixed way of being executed (mxr/plan.py):
+
+    leaf    an array that exists: an argument, a state, a head gradient, a constant array
+    const   one number standing for a whole array (never materialised unless something needs the array)
+    map     an element-wise function (ufunc, cast, where) of broadcast operands
+    reduce  a ufunc reduction over axes          matmul  np.matmul          concat  np.concatenate
+    view    a reshape, transpose, slice or broadcast of another value: no work at all
+    scatter zeros with one slice filled          copy    the value in memory of its own
+    kernel  one output of a kernel operator's compute or gradient (`Call`)
+"""
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+_serial = itertools.count()
+
+
+def cast(x, out):
+    """Element-wise conversion to the type of `out`."""
+    np.copyto(out, x, casting="unsafe")
+
+
+def select(condition, a, b, out):
+    """np.where with an output array."""
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
+
+
+class Call:
+    """One execution of a kernel: `fn(run, inputs, outputs)`; its outputs are Values that refer back to it."""
+    __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label")
+
+    def __init__(self, fn: Callable, ins, shapes, dtypes, random=False, label=""):
+        self.fn, self.ins, self.random, self.label = fn, ins, random, label
+        self.shapes, self.dtypes = shapes, dtypes
+        self.outs = [Value("kernel", s, d, arg=(self, i)) for i, (s, d) in enumerate(zip(shapes, dtypes))]
+
+
+class Value(NDArrayOperatorsMixin):
+    """One array of the computation: its shape, type, and how it comes about."""
+    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "tape", "_dummy")
+
+    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None, tape=None):
+        self.kind, self.shape, self.dtype = kind, tuple(shape), np.dtype(dtype)
+        self.fn, self.args, self.arg, self.tape = fn, args, arg, tape
+        self.serial = next(_serial)
+        self._dummy = None
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):        # the mixin's == is element-wise, through the ufunc
+        return np.equal(self, other)
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: math.prod(self.shape))
+    T = property(lambda self: self.transpose())
+
+    def __repr__(self):
+        return f"<{self.kind} {getattr(self.fn, '__name__', '')} {self.shape}>"
+
+    def __bool__(self):
+        raise TypeError("a traced operator looked at a value; write it as a kernel")
+
+    __float__ = __int__ = __index__ = __bool__
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __iter__(self):
+        return (self[i] for i in range(self.shape[0]))
+
+    # ---------------------------------------------------------------- NumPy's protocols
+    def __array_ufunc__(self, ufunc, method, *inputs, **kw):
+        if method == "__call__":
+            dtype = kw.pop("dtype", None)
+            if kw:
+                raise TypeError(f"a traced operator called {ufunc.__name__} with {', '.join(kw)}")
+            if ufunc is np.matmul:
+                return _matmul(*inputs)
+            result = elementwise(ufunc, *inputs)
+            if dtype is not None:
+                result = tuple(r.astype(dtype) for r in result) if isinstance(result, tuple) else result.astype(dtype)
+            return result
+        if method == "reduce":
+            return _reduce(ufunc, *inputs, **kw)
+        raise TypeError(f"a traced operator called {ufunc.__name__}.{method}, which has no traced form")
+
+    def __array_function__(self, func, types, args, kw):
+        impl = _FUNCTIONS.get(func)
+        if impl is None:
+            raise TypeError(f"a traced operator called {func.__name__}, which has no traced form; write it as a kernel")
+        return impl(*args, **kw)
+
+    # ---------------------------------------------------------------- ndarray's methods
+    def astype(self, dtype, **_):
+        dtype = np.dtype(dtype)
+        if dtype == self.dtype:
+            return self
+        if self.kind == "const":
+            return const(dtype.type(self.arg).item(), self.shape, dtype)
+        return _map(cast, (self,), self.shape, dtype, extra=dtype.str)
+
+    def reshape(self, *shape, **_):
+        shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) else shape
+        shape = list(shape)
+        if -1 in shape:
+            rest = math.prod(n for n in shape if n != -1)
+            shape[shape.index(-1)] = self.size // rest if rest else 0
+        shape = tuple(int(n) for n in shape)
+        if math.prod(shape) != self.size:
+            raise ValueError(f"cannot reshape array of size {self.size} into shape {shape}")
+        return _view(self, "reshape", shape)
+
+    def transpose(self, *axes):
+        axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)) else axes
+        axes = tuple(axes) if axes else tuple(reversed(range(self.ndim)))
+        return _view(self, "transpose", tuple(int(a) % self.ndim for a in axes))
+
+    def __getitem__(self, key):
+        return _view(self, "slice", _freeze(key))
+
+    def swapaxes(self, a, b):
+        axes = list(range(self.ndim))
+        axes[a], axes[b] = axes[b], axes[a]
+        return self.transpose(axes)
+
+    def squeeze(self, axis=None):
+        return _squeeze(self, axis)
+
+    def ravel(self):
+        return self.reshape(-1)
+
+    def sum(self, axis=None, dtype=None, out=None, keepdims=False): return _reduce(np.add, self, axis=axis, keepdims=keepdims)
+    def prod(self, axis=None, dtype=None, out=None, keepdims=False): return _reduce(np.multiply, self, axis=axis, keepdims=keepdims)
+    def max(self, axis=None, out=None, keepdims=False): return _reduce(np.maximum, self, axis=axis, keepdims=keepdims)
+    def min(self, axis=None, out=None, keepdims=False): return _reduce(np.minimum, self, axis=axis, keepdims=keepdims)
+    def mean(self, axis=None, dtype=None, out=None, keepdims=False): return _mean(self, axis, keepdims=keepdims)
+    def clip(self, low=None, high=None): return _clip(self, low, high)
+
+
+# --------------------------------------------------------------------------------------------- making values
+
+_tape: dict | None = None
+
+
+class tape:
+    """`with tape():` values made inside are merged when equal."""
+
+    def __enter__(self):
+        global _tape
+        self.former, _tape = _tape, {}
+
+    def __exit__(self, *exc):
+        global _tape
+        _tape = self.former
+
+
+def _make(key, build: Callable[[], Value]) -> Value:
+    if _tape is None:
+        return build()
+    value = _tape.get(key)
+    if value is None:
+        _tape[key] = value = build()
+    return value
+
+
+def leaf(array_key, shape, dtype=np.float32) -> Value:
+    """An array that exists; `array_key` says which (the plan resolves it)."""
+    return _make(("leaf", array_key), lambda: Value("leaf", shape, dtype, arg=array_key))
+
+
+def const(number, shape, dtype=np.float32) -> Value:
+    """A whole array of one number."""
+    return _make(("const", repr(number), tuple(shape), np.dtype(dtype)), lambda: Value("const", shape, dtype, arg=number))
+
+
+def kernel(fn, ins, shapes, dtypes, random=False, label="") -> list[Value]:
+    """A kernel call; its outputs."""
+    return Call(fn, list(ins), shapes, dtypes, random, label).outs
+
+
+def lift(x, shape=None) -> Value:
+    """A Value from whatever an operator's code returned: a Value, a number (filling `shape`) or an array (a constant leaf)."""
+    if isinstance(x, Value):
+        return x
+    if isinstance(x, (int, float, np.number)) or (isinstance(x, np.ndarray) and x.ndim == 0):
+        return const(float(x), shape if shape is not None else ())
+    x = np.asarray(x)
+    if x.size and (x == x.flat[0]).all():
+        return const(x.flat[0].item(), x.shape, x.dtype)
+    return Value("leaf", x.shape, x.dtype, arg=("array", x))
+
+
+def _map(fn, args, shape, dtype, extra=None) -> Value:
+    key = ("map", fn, tuple(id(a) if isinstance(a, Value) else repr(a) for a in args), shape, extra)
+    return _make(key, lambda: Value("map", shape, dtype, fn=fn, args=args))
+
+
+_WEAK = {bool: bool, int: int, float: float}
+
+
+def elementwise(ufunc, *inputs):
+    """`ufunc` of values, arrays and numbers, as a Value (or a tuple of them never: ufuncs with two outputs are not traced)."""
+    if ufunc.nout != 1:
+        raise TypeError(f"a traced operator called {ufunc.__name__}, which has several outputs; write it as a kernel")
+    args, types, shapes = [], [], []
+    for x in inputs:
+        if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.ndim == 0):
+            x = x.item()
+        if isinstance(x, np.ndarray):
+            x = lift(x)
+        if isinstance(x, Value):
+            shapes.append(x.shape)
+            types.append(x.dtype)
+            args.append(x)
+        else:
+            types.append(_WEAK.get(type(x), float))
+            args.append(x)
+    shape = np.broadcast_shapes(*shapes)
+    dtype = _result_type(ufunc, tuple(types))
+    numbers = [a.arg if isinstance(a, Value) and a.kind == "const" else a for a in args]
+    if not any(isinstance(a, Value) for a in numbers):
+        with np.errstate(all="ignore"):
+            return const(ufunc(*(np.asarray(n, t if isinstance(t, np.dtype) else None) for n, t in zip(numbers, types)),
+                               dtype=None).astype(dtype).item(), shape, dtype)
+    simple = _simplify(ufunc, numbers, shape, dtype)
+    return simple if simple is not None else _map(ufunc, tuple(numbers), shape, dtype)
+
+
+_result_types: dict = {}
+
+
+def _result_type(ufunc, types) -> np.dtype:
+    key = (ufunc, types)
+    if key not in _result_types:
+        _result_types[key] = ufunc.resolve_dtypes((*types, None))[-1]
+    return _result_types[key]
+
+
+def _simplify(ufunc, args, shape, dtype):
+    """Multiplying by one, adding nothing, small powers: the cheaper equal form, or None."""
+    def whole(x):
+        return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+    a, b = (*args, None)[:2] if len(args) < 3 else (None, None)
+    if ufunc is np.multiply:
+        if whole(a) and not isinstance(b, Value):
+            return a if b == 1 else -a if b == -1 else None
+        if whole(b) and not isinstance(a, Value):
+            return b if a == 1 else -b if a == -1 else None
+    elif ufunc is np.divide or ufunc is np.power:
+        if whole(a) and not isinstance(b, Value):
+            if b == 1:
+                return a
+            if ufunc is np.power and b == 2:
+                return np.square(a)
+    elif ufunc is np.add or ufunc is np.subtract:
+        if whole(a) and not isinstance(b, Value) and b == 0 and ufunc is np.subtract:
+            return a
+    elif ufunc is np.negative and a.kind == "map" and a.fn is np.negative:
+        return a.args[0]
+    elif ufunc is np.positive:
+        return a
+    return None
+
+
+def _axes(axis, ndim):
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted({int(a) % ndim for a in (axis if isinstance(axis, (tuple, list)) else (axis,))}))
+
+
+def _reduce(ufunc, x, axis=0, keepdims=False, dtype=None, out=None, **kw):
+    if kw or out is not None:
+        raise TypeError(f"a traced operator reduced with {', '.join(kw) or 'out'}")
+    if dtype is not None:
+        x = x.astype(dtype)
+    axes = _axes(axis, x.ndim)
+    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    count = math.prod(x.shape[i] for i in axes)
+    if not axes or count == 1:
+        return x.reshape(shape)
+    if x.kind == "const" and ufunc in (np.add, np.maximum, np.minimum):
+        return const(x.arg * count if ufunc is np.add else x.arg, shape, x.dtype)
+    result = x.dtype
+    if x.dtype == bool and ufunc is np.add:
+        result = np.dtype(np.int64)
+    value = _make(("reduce", ufunc, id(x), axes), lambda: Value("reduce", kept, result, fn=ufunc, args=(x,), arg=axes))
+    return value if keepdims else value.reshape(shape)
+
+
+def _mean(x, axis=None, dtype=None, out=None, keepdims=False):
+    axes = _axes(axis, x.ndim)
+    return _reduce(np.add, x, axis=axes, keepdims=keepdims) / float(math.prod(x.shape[i] for i in axes))
+
+
+def _matmul(a, b):
+    a, b = lift(a), lift(b)
+    if a.ndim == 1 or b.ndim == 1:      # the ufunc treats vectors specially; as matrices they are plain
+        left = a.reshape(1, -1) if a.ndim == 1 else a
+        right = b.reshape(-1, 1) if b.ndim == 1 else b
+        out = _matmul(left, right)
+        shape = out.shape
+        if b.ndim == 1:
+            shape = shape[:-1]
+        if a.ndim == 1:
+            shape = (*shape[:-2], shape[-1]) if b.ndim != 1 else shape[:-1]
+        return out.reshape(shape)
+    if a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"matmul of {a.shape} and {b.shape}")
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    dtype = np.result_type(a.dtype, b.dtype)
+    return _make(("matmul", id(a), id(b)), lambda: Value("matmul", shape, dtype, fn=np.matmul, args=(a, b)))
+
+
+# --------------------------------------------------------------------------------------------- views
+
+_VIEWS = {
+    "reshape": lambda a, arg: np.reshape(a, arg, copy=False),
+    "transpose": lambda a, arg: np.transpose(a, arg),
+    "slice": lambda a, arg: a[_thaw(arg)],
+    "broadcast": lambda a, arg: np.broadcast_to(a, arg),
+}
+
+
+def apply_view(array: np.ndarray, fn: str, arg) -> np.ndarray:
+    """The real view that a traced one stands for."""
+    return _VIEWS[fn](array, arg)
+
+
+def _dummy(x: Value) -> np.ndarray:
+    """An array with the strides that `x` will have, backed by a single element of memory."""
+    if x._dummy is None:
+        if x.kind == "view":
+            x._dummy = apply_view(_dummy(x.args[0]), x.fn, x.arg)
+        else:
+            strides, step = [], x.dtype.itemsize
+            for n in reversed(x.shape):
+                strides.append(step)
+                step *= max(n, 1)
+            x._dummy = np.lib.stride_tricks.as_strided(np.zeros(1, x.dtype), x.shape, strides[::-1])
+    return x._dummy
+
+
+def _view(x: Value, fn: str, arg) -> Value:
+    try:
+        d = apply_view(_dummy(x), fn, arg)
+    except ValueError:
+        if fn != "reshape":
+            raise
+        x = copy(x)         # a reshape that NumPy cannot do without copying
+        d = apply_view(_dummy(x), fn, arg)
+    if d.shape == x.shape and d.strides == _dummy(x).strides and (fn != "slice" or d.size == x.size):
+        if fn != "slice" or _starts_at_zero(arg):
+            return x
+    if x.kind == "const":
+        return const(x.arg, d.shape, x.dtype)
+    if x.kind == "view" and fn == x.fn == "reshape":
+        return _view(x.args[0], fn, arg)
+    value = _make(("view", fn, id(x), arg), lambda: Value("view", d.shape, x.dtype, fn=fn, args=(x,), arg=arg))
+    value._dummy = d
+    return value
+
+
+def _starts_at_zero(frozen) -> bool:
+    return all(k is Ellipsis or k is None or (isinstance(k, tuple) and k[1] in (None, 0) and k[3] in (None, 1)) for k in frozen)
+
+
+def copy(x: Value) -> Value:
+    """The value in contiguous memory of its own."""
+    return _make(("copy", id(x)), lambda: Value("copy", x.shape, x.dtype, args=(x,)))
+
+
+def _freeze(key) -> tuple:
+    """An index as something hashable; only basic indexing can be traced."""
+    out = []
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, slice):
+            out.append(("s", *(None if v is None else int(v) for v in (k.start, k.stop, k.step))))
+        elif k is None or k is Ellipsis:
+            out.append(k)
+        elif isinstance(k, (int, np.integer)):
+            out.append(int(k))
+        else:
+            raise TypeError("a traced operator indexed with something other than slices and integers; write it as a kernel")
+    return tuple(out)
+
+
+def _thaw(frozen) -> tuple:
+    return tuple(slice(*k[1:]) if isinstance(k, tuple) else k for k in frozen)
+
+
+# --------------------------------------------------------------------------------------------- functions
+
+def _squeeze(x, axis=None):
+    axes = {i for i, n in enumerate(x.shape) if n == 1} if axis is None else set(_axes(axis, x.ndim))
+    return x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+def _expand_dims(x, axis):
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    ndim = x.ndim + len(axes)
+    axes = {a % ndim for a in axes}
+    it = iter(x.shape)
+    return x.reshape(tuple(1 if i in axes else next(it) for i in range(ndim)))
+
+
+def _moveaxis(x, source, destination):
+    pairs = ([source], [destination]) if isinstance(source, int) else (source, destination)
+    src, dst = ([a % x.ndim for a in p] for p in pairs)
+    order = [i for i in range(x.ndim) if i not in src]
+    for d, s in sorted(zip(dst, src)):
+        order.insert(d, s)
+    return x.transpose(order)
+
+
+def _concatenate(values, axis=0, **_):
+    values = [lift(v) for v in values]
+    axis = axis % values[0].ndim
+    if len(values) == 1:
+        return values[0]
+    shape = list(values[0].shape)
+    shape[axis] = sum(v.shape[axis] for v in values)
+    dtype = np.result_type(*(v.dtype for v in values))
+    key = ("concat", tuple(id(v) for v in values), axis)
+    return _make(key, lambda: Value("concat", shape, dtype, args=tuple(values), arg=axis))
+
+
+def _stack(values, axis=0, **_):
+    return _concatenate([_expand_dims(lift(v), axis) for v in values], axis % (lift(values[0]).ndim + 1))
+
+
+def _where(condition, a, b):
+    condition = lift(condition)
+    if condition.dtype != bool:
+        condition = condition != 0
+    shapes = [v.shape for v in (condition, a, b) if isinstance(v, Value)]
+    types = [v.dtype if isinstance(v, Value) else _WEAK.get(type(v), float) for v in (a, b)]
+    dtype = _result_type(np.add, tuple(types)) if any(isinstance(t, np.dtype) for t in types) else np.dtype(np.float32)
+    args = tuple(v.arg if isinstance(v, Value) and v.kind == "const" else lift(v) if isinstance(v, np.ndarray) else v
+                 for v in (condition, a, b))
+    return _map(select, args, np.broadcast_shapes(*shapes), dtype)
+
+
+def _clip(x, low=None, high=None, **_):
+    if low is not None:
+        x = np.maximum(x, low)
+    return x if high is None else np.minimum(x, high)
+
+
+def scatter_slice(g, shape, key):
+    """Zeros of `shape` with `[key] = g`: the gradient of a basic slice. Works on arrays and traced values."""
+    if not isinstance(g, Value):
+        out = np.zeros(shape, np.asarray(g).dtype if isinstance(g, np.ndarray) else np.float32)
+        out[key] = g
+        return out
+    return _scatter((g,), (_freeze(key),), None, shape)
+
+
+def scatter(slices: list[Value], base: Value | None) -> Value:
+    """The sum of several traced `scatter_slice`s of one shape, and of `base`, in one array."""
+    parts = [(g, k) for s in slices for g, k in zip(s.args[s.arg[1]:], s.arg[0])]
+    bases = [s.args[0] for s in slices if s.arg[1]] + ([base] if base is not None else [])
+    total = bases[0] if bases else None
+    for b in bases[1:]:
+        total = total + b
+    return _scatter(tuple(g for g, _ in parts), tuple(k for _, k in parts), total, slices[0].shape)
+
+
+def _scatter(gs, keys, base, shape) -> Value:
+    args = gs if base is None else (base, *gs)
+    return _make(("scatter", tuple(id(a) for a in args), tuple(shape), keys, base is None),
+                 lambda: Value("scatter", shape, gs[0].dtype, args=args, arg=(keys, base is not None)))
+
+
+_FUNCTIONS = {
+    np.sum: lambda x, axis=None, dtype=None, out=None, keepdims=False, **_: x.sum(axis=axis, keepdims=keepdims),
+    np.prod: lambda x, axis=None, dtype=None, out=None, keepdims=False, **_: x.prod(axis=axis, keepdims=keepdims),
+    np.max: lambda x, axis=None, out=None, keepdims=False, **_: x.max(axis=axis, keepdims=keepdims),
+    np.min: lambda x, axis=None, out=None, keepdims=False, **_: x.min(axis=axis, keepdims=keepdims),
+    np.amax: lambda x, axis=None, out=None, keepdims=False, **_: x.max(axis=axis, keepdims=keepdims),
+    np.amin: lambda x, axis=None, out=None, keepdims=False, **_: x.min(axis=axis, keepdims=keepdims),
+    np.mean: lambda x, axis=None, dtype=None, out=None, keepdims=False, **_: _mean(x, axis, keepdims=keepdims),
+    np.reshape: lambda x, shape=None, **_: x.reshape(shape),
+    np.ravel: lambda x, **_: x.reshape(-1),
+    np.transpose: lambda x, axes=None: x.transpose(*(() if axes is None else (axes,))),
+    np.swapaxes: lambda x, a, b: x.swapaxes(a, b),
+    np.moveaxis: _moveaxis,
+    np.expand_dims: _expand_dims,
+    np.squeeze: _squeeze,
+    np.flip: lambda x, axis=None: x[tuple(slice(None, None, -1) if i in _axes(axis, x.ndim) else slice(None) for i in range(x.ndim))],
+    np.broadcast_to: lambda x, shape, **_: _view(x, "broadcast", tuple(int(n) for n in shape)),
+    np.concatenate: _concatenate,
+    np.stack: _stack,
+    np.where: _where,
+    np.clip: _clip,
+    np.zeros_like: lambda x, dtype=None, **_: const(0.0, x.shape, dtype or x.dtype),
+    np.ones_like: lambda x, dtype=None, **_: const(1.0, x.shape, dtype or x.dtype),
+    np.full_like: lambda x, v, dtype=None, **_: const(v, x.shape, dtype or x.dtype),
+    np.shape: lambda x: x.shape,
+    np.ndim: lambda x: x.ndim,
+    np.size: lambda x, axis=None: x.size if axis is None else x.shape[axis],
+    np.copy: lambda x, **_: copy(x),
+}
