@@ -1,0 +1,109 @@
+# The one door to Python.
+#
+#   mx.call(verb, ...)   calls the Python function registered under the name `verb` (mxr/r/verbs) and returns its value.
+#
+# Arguments: NULL, numbers, text, vectors, arrays, lists of these, and handles; named arguments stay named.
+# Values: the same kinds. An array comes back as doubles with `dim`; a shape as an integer vector in R's order.
+# A Python object comes back as a handle: an external pointer with the class attribute "Rcpp_MXSymbol", "MXNDArray",
+# "Rcpp_MXExecutor", or "MXHandle" for all others; the S3 methods live elsewhere. Handles are made and given their
+# finalizer by Python, at any depth of a list; a finalizer only queues the handle, and the next call takes the queue along.
+# A handle is never copied, may be given further attributes, and is dead (an error says so) when loaded from a file.
+# An external pointer, not an environment, because Python reads its address with one C call (an environment's content
+# costs ten) and because a restored one has address 0: it cannot be taken for another object of the new session.
+
+.bridge <- new.env(parent = emptyenv())
+.bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))
+.bridge$open <- FALSE
+
+mx.call <- function(verb, ...) {
+  value <- .bridge$door(list(verb, ...))
+  if (inherits(value, "mxr.failure")) mx.fail(value) else value
+}
+
+# What `.bridge$door` is until Python runs: starts it, then is replaced by `mx.cross`.
+mx.open <- function(request) {
+  bridge.start()
+  .bridge$python(list("bridge.version"), mx.queue)
+  .bridge$door <- mx.cross
+  .bridge$open <- TRUE
+  mx.cross(request)
+}
+.bridge$door <- mx.open
+
+mx.cross <- function(request) {
+  queue <- .bridge$queue
+  if (is.null(queue$dead)) return(.bridge$python(request))
+  # a finalizer may run between any two of these lines: it then still finds the old queue, or already the new one
+  .bridge$queue <- new.env(parent = emptyenv())
+  .bridge$python(request, queue$dead)
+}
+
+# The finalizer of every handle.
+mx.queue <- function(handle) {
+  queue <- .bridge$queue
+  queue$dead <- list(handle, queue$dead)
+}
+
+# Finds Python, starts it in this process through reticulate, and lets rpy2 join this R; where Python is the host
+# (`mxr run`) the door is there already.
+bridge.start <- function() {
+  if (is.null(getOption("mxr.door"))) {
+    python <- bridge.python()
+    bridge.embed(python)
+  }
+  .bridge$python <- getOption("mxr.door")
+}
+
+# The Python to use: option or variable MXR_PYTHON, the one recorded when this package was installed, or a .venv
+# in this folder or above it.
+bridge.python <- function() {
+  asked <- getOption("MXR_PYTHON", Sys.getenv("MXR_PYTHON"))
+  if (nzchar(asked)) {
+    if (!file.exists(asked)) bridge.stop("MXR_PYTHON is ", asked, ", which does not exist")
+    return(asked)
+  }
+  record <- system.file("python", package = "mxnet")
+  recorded <- if (nzchar(record)) readLines(record, 1, warn = FALSE) else character()
+  if (length(recorded) && file.exists(recorded)) return(recorded)
+  folder <- normalizePath(getwd())
+  repeat {
+    candidate <- file.path(folder, ".venv", "bin", "python")
+    if (file.exists(candidate)) return(candidate)
+    if (dirname(folder) == folder) break
+    folder <- dirname(folder)
+  }
+  bridge.stop(
+    if (length(recorded)) c("the Python that this package was installed with is gone (", recorded, ")")
+    else "no Python was recorded when this package was installed",
+    ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python")
+}
+
+bridge.embed <- function(python) {
+  if (!requireNamespace("reticulate", quietly = TRUE))
+    bridge.stop("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
+                "(on Debian and Ubuntu: apt-get install r-cran-reticulate), or run the script by `mxr run script.R`")
+  running <- reticulate::py_available(initialize = FALSE)
+  started <- tryCatch({
+    if (!running) {
+      reticulate::use_python(python, required = TRUE)
+      reticulate::py_config()
+    }
+    TRUE
+  }, error = conditionMessage)
+  if (!isTRUE(started))
+    bridge.stop("Python (", python, ") does not start: ", started,
+                "; it needs a shared libpython (on Debian: apt-get install libpython3.11); `mxr doctor` tells more")
+  if (running) python <- reticulate::py_config()$python
+  tryCatch(reticulate::py_run_string("import mxr.r.host as _mxr_host; _mxr_host.join()"), error = function(e) {
+    text <- conditionMessage(e)
+    if (grepl("No module named '?mxr", text))
+      bridge.stop("the Python ", python, if (running) ", which this session has started already,",
+                  " has no package mxr: set MXR_PYTHON to one that has it, or install it there (pip install)")
+    # reticulate gives the exception's class before its text, and its own advice after it
+    text <- sub("^(mxr\\.[[:alnum:]_.]+|[[:alnum:]_]+Error): ", "", strsplit(text, "\n", fixed = TRUE)[[1]][[1]])
+    bridge.stop(text)
+  })
+  invisible()
+}
+
+bridge.stop <- function(...) mx.signal(paste0("mxnet: ", ...))

@@ -1,0 +1,134 @@
+# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that is
+# called at the end of an epoch and returns FALSE ends the training.
+
+#' A record of metrics
+#'
+#' A reference class with the fields `train` and `eval`; `mx.callback.log.train.metric` appends to them.
+#'
+#' @param ... initial values of the fields.
+#' @return The generator; `mx.metric.logger$new()` gives a record.
+#' @examples
+#' logger <- mx.metric.logger$new()
+#' logger$train
+#' @export
+mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numeric", eval = "numeric"))
+
+#' Log the metric while training
+#'
+#' As a callback at the end of batches it prints the metric every `period` batches; with a `logger` the values are kept.
+#'
+#' @param period number of batches (or epochs) between entries.
+#' @param logger NULL or a record made by `mx.metric.logger$new()`.
+#' @return A callback.
+#' @examples
+#' logger <- mx.metric.logger$new()
+#' callback <- mx.callback.log.train.metric(1, logger)
+#' @export
+mx.callback.log.train.metric <- function(period, logger = NULL) {
+  if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
+    stop("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
+  function(iteration, nbatch, env, verbose = TRUE) {
+    if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
+    entry <- function(state, label) {
+      result <- env$metric$get(state)
+      if (nbatch != 0 && verbose) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
+      result$value
+    }
+    train <- entry(env$train.metric, "Train")
+    if (is.null(logger)) return(TRUE)
+    logger$train <- c(logger$train, train)
+    if (!is.null(env$eval.metric)) logger$eval <- c(logger$eval, entry(env$eval.metric, "Validation"))
+    TRUE
+  }
+}
+
+#' Log the speed of training
+#'
+#' @param batch.size number of samples in a batch.
+#' @param frequency number of batches between messages.
+#' @return A callback for the end of batches.
+#' @examples
+#' callback <- mx.callback.log.speedometer(batch.size = 100, frequency = 20)
+#' @export
+mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
+  function(iteration, nbatch, env, verbose = TRUE) {
+    if (is.null(env$count) || env$count > nbatch) env$init <- FALSE
+    env$count <- nbatch
+    if (!isTRUE(env$init)) {
+      env$init <- TRUE
+      env$tic <- Sys.time()
+    } else if (nbatch %% frequency == 0 && !is.null(env$metric)) {
+      speed <- frequency * batch.size / as.double(difftime(Sys.time(), env$tic, units = "secs"))
+      result <- env$metric$get(env$train.metric)
+      if (verbose) message("Batch [", nbatch, "] Speed: ", speed, " samples/sec Train-", result$name, "=", result$value)
+      env$tic <- Sys.time()
+    }
+    TRUE
+  }
+}
+
+#' Save the model while training
+#'
+#' As a callback at the end of epochs it writes `prefix-symbol.json` and `prefix-0001.params`, `prefix-0002.params`, and
+#' so on.
+#'
+#' @param prefix path and beginning of the file names.
+#' @param period number of epochs between files.
+#' @return A callback.
+#' @examples
+#' callback <- mx.callback.save.checkpoint(file.path(tempdir(), "net"), period = 5)
+#' @export
+mx.callback.save.checkpoint <- function(prefix, period = 1) {
+  function(iteration, nbatch, env, verbose = TRUE) {
+    if (iteration %% period == 0) {
+      mx.model.save(env$model, prefix, iteration)
+      if (verbose) message(sprintf("Model checkpoint saved to %s-%04d.params\n", prefix, iteration))
+    }
+    TRUE
+  }
+}
+
+#' Stop training early
+#'
+#' A callback for the end of epochs. Training ends when the metric of the training or of the evaluation data passes its
+#' threshold, or when the metric of the evaluation data has not improved for `bad.steps` epochs.
+#'
+#' @param train.metric,eval.metric thresholds, or NULL.
+#' @param bad.steps number of epochs without improvement, or NULL.
+#' @param maximize whether larger is better.
+#' @param verbose whether to print the best score at the end.
+#' @return A callback.
+#' @examples
+#' callback <- mx.callback.early.stop(eval.metric = 0.1, bad.steps = 5)
+#' @export
+mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,
+                                   verbose = FALSE) {
+  say <- verbose
+  better <- if (maximize) `>` else `<`
+  worst <- if (maximize) 0 else Inf
+  best <- worst
+  waited <- 1
+  function(iteration, nbatch, env, verbose = say) {
+    value <- function(state) env$metric$get(state)$value
+    has <- function(state) !is.null(env$metric) && !is.null(state)
+    if (!is.null(train.metric) && has(env$train.metric) && better(value(env$train.metric), train.metric)) return(FALSE)
+    if (!is.null(eval.metric) && has(env$eval.metric) && better(value(env$eval.metric), eval.metric)) return(FALSE)
+    if (is.null(bad.steps)) return(TRUE)
+    if (iteration == 1) {
+      best <<- worst
+      waited <<- 1
+    }
+    if (!has(env$eval.metric)) return(TRUE)
+    score <- value(env$eval.metric)
+    if (!better(best, score)) {
+      best <<- score
+      waited <<- 1
+    } else if (waited >= bad.steps) {
+      if (say) message("Best score=", best, ", iteration [", iteration - bad.steps, "]")
+      return(FALSE)
+    } else {
+      waited <<- waited + 1
+    }
+    TRUE
+  }
+}

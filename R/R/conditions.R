@@ -1,0 +1,59 @@
+# Python's failures as R conditions.
+
+# `failure` is what the door returned instead of a value.
+mx.fail <- function(failure) {
+  if (failure$kind == "interrupt") return(mx.interrupt())
+  message <- failure$message
+  if (failure$kind == "defect")
+    message <- paste0("a defect in mxr, not in your script: ", message, "\n  mxr.last.error() shows where it happened")
+  mx.signal(message, class = failure$class)
+}
+
+# Raise an error of class `mxnet_error` whose call is the one in the user's code.
+mx.signal <- function(message, class = NULL) {
+  stop(structure(class = c("mxnet_error", "error", "condition"),
+                 list(message = message, call = mx.users.call(), class = class)))
+}
+
+# An R interrupt, as if Ctrl-C had been pressed here.
+mx.interrupt <- function() {
+  tools::pskill(Sys.getpid(), tools::SIGINT)
+  repeat Sys.sleep(0.01)
+}
+
+# The call of the outermost function of this package below the user's own code (functions of base R, such as lapply
+# and do.call, may stand between), in a form that is short to print.
+mx.users.call <- function() {
+  ours <- topenv()
+  found <- NULL
+  for (frame in rev(seq_len(sys.nframe()))) {
+    f <- sys.function(frame)
+    home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
+    if (identical(home, ours)) found <- frame
+    else if (!identical(home, baseenv()) && !identical(home, .BaseNamespaceEnv)) break
+  }
+  if (is.null(found)) return(NULL)
+  call <- sys.call(found)
+  if (!is.name(call[[1]]) || identical(call[[1]], quote(FUN))) {
+    name <- mx.name.of(sys.function(found), ours)
+    if (is.null(name)) return(NULL)
+    call[[1]] <- as.name(name)
+  }
+  for (i in seq_along(call)[-1])       # do.call puts values, perhaps whole arrays, where expressions should be
+    if (!is.language(call[[i]]) && (length(call[[i]]) != 1 || !is.atomic(call[[i]]))) call[[i]] <- quote(...)
+  call
+}
+
+mx.name.of <- function(f, envir) {
+  for (name in ls(envir)) if (identical(get(name, envir), f)) return(name)
+  NULL
+}
+
+#' The Python side of the last error
+#'
+#' Prints and returns (invisibly) Python's traceback of the last error that came from Python.
+mxr.last.error <- function() {
+  text <- if (.bridge$open) mx.call("bridge.last.traceback") else ""
+  cat(if (nzchar(text)) text else "no error came from Python in this session\n")
+  invisible(text)
+}

@@ -1,0 +1,71 @@
+# Devices. Everything is computed on the CPU; a GPU context is accepted and becomes the CPU.
+
+.MXNetEnv <- new.env(parent = emptyenv())
+
+new.context <- function(device, id) {
+  structure(list(device = device, device_id = as.integer(id), device_typeid = 1L), class = "MXContext")
+}
+
+#' Devices
+#'
+#' `mx.cpu` names the processor. `mx.gpu` names a graphics card: there is none here, so the first call in a session
+#' warns, and this and every later call give the processor instead. Results are the same.
+#'
+#' @param dev.id number of the device; it has no effect.
+#' @return A list of class `MXContext` with the elements `device`, `device_id` and `device_typeid`.
+#' @examples
+#' mx.cpu()
+#' mx.cpu()$device
+#' @export
+mx.cpu <- function(dev.id = 0L) new.context("cpu", dev.id)
+
+#' @rdname mx.cpu
+#' @export
+mx.gpu <- function(dev.id = 0L) {
+  if (is.null(.MXNetEnv$gpu.warned)) {
+    .MXNetEnv$gpu.warned <- TRUE
+    warning("mx.gpu: no GPU is used here; computing on the CPU (same results)", call. = FALSE)
+  }
+  new.context("cpu", dev.id)
+}
+
+#' The default device
+#'
+#' The device that functions use when their `ctx` is not given.
+#'
+#' @param new the new default, or NULL to leave it.
+#' @return The default, an `MXContext`.
+#' @examples
+#' mx.ctx.default()
+#' @export
+mx.ctx.default <- function(new = NULL) {
+  if (!is.null(new)) {
+    if (!is.mx.context(new)) stop("mx.ctx.default: new must be a device, such as mx.cpu()")
+    .MXNetEnv$ctx <- new
+  }
+  or.else(.MXNetEnv$ctx, mx.cpu())
+}
+
+#' Is this a device?
+#'
+#' @param x any object.
+#' @return TRUE or FALSE.
+#' @examples
+#' is.mx.context(mx.cpu())
+#' @export
+is.mx.context <- function(x) inherits(x, "MXContext")
+
+# `ctx` as a list of devices: one per part of a batch.
+device.list <- function(ctx) {
+  if (is.null(ctx)) ctx <- mx.ctx.default()
+  if (is.mx.context(ctx)) ctx <- list(ctx)
+  if (!is.list(ctx) || !length(ctx) || !all(vapply(ctx, is.mx.context, NA)))
+    stop("ctx must be a device (such as mx.cpu()) or a list of devices", call. = FALSE)
+  ctx
+}
+
+#' @export
+print.MXContext <- function(x, ...) {
+  cat(x$device, "(", x$device_id, ")\n", sep = "")
+  invisible(x)
+}

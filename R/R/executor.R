@@ -1,0 +1,152 @@
+# Executors: handles of class "Rcpp_MXExecutor". `ref.*` lists hold the executor's own arrays, the others copies.
+
+#' Bind a network to arrays
+#'
+#' Infers all shapes from those given and makes an executor whose arrays are zero. Arguments whose names end in `data`
+#' or `label`, and those in `fixed.param`, get no gradient; all others get `grad.req`.
+#'
+#' The executor's fields `ref.arg.arrays`, `ref.grad.arrays`, `ref.aux.arrays` and `ref.outputs` are named lists of its own
+#' NDArrays, which change as it runs (NULL where there is no gradient); `arg.arrays`, `grad.arrays`, `aux.arrays` and
+#' `outputs` are copies.
+#'
+#' @param symbol a symbol.
+#' @param ctx device.
+#' @param grad.req `"null"`, `"write"` or `"add"` (gradients accumulate).
+#' @param fixed.param names of parameters that get no gradient.
+#' @param ... shapes by the names of arguments, such as `data = c(13, 60)`.
+#' @return An executor.
+#' @examples
+#' x <- mx.symbol.Variable("x")
+#' exec <- mx.simple.bind(mx.symbol.MakeLoss(mx.symbol.square(x), name = "sq"), ctx = mx.cpu(), grad.req = "write", x = 3)
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(1:3)), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = TRUE)
+#' mx.exec.backward(exec)
+#' as.array(exec$ref.outputs$sq_output)
+#' as.array(exec$ref.grad.arrays$x)
+#' @export
+mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, ...) {
+  check.symbol(symbol)
+  check.request(grad.req)
+  mx.call("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
+}
+
+check.request <- function(req) {
+  if (!all(unlist(req) %in% c("null", "write", "add")))
+    stop.user('grad.req must be "null", "write" or "add", not ', paste(dQuote(unlist(req), FALSE), collapse = ", "))
+}
+
+# Bind to given arrays, which are copied: one per argument, in the order of arguments(symbol) or under their names.
+mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
+  check.symbol(symbol)
+  check.request(grad.reqs)
+  mx.call("exec.bind", symbol, arg.arrays, or.else(aux.arrays, list()), as.list(grad.reqs))
+}
+
+#' Run an executor
+#'
+#' `mx.exec.forward` computes the outputs, `mx.exec.backward` the gradients. Losses (`MakeLoss`, the output layers) start
+#' the gradient themselves; other outputs start from ones, or from the head gradients given.
+#'
+#' `mx.exec.update.arg.arrays`, `.aux.arrays` and `.grad.arrays` copy values into the executor's arrays. With
+#' `match.name` the list is matched by names, and unknown names are errors; otherwise it is positional and complete.
+#'
+#' @param exec an executor.
+#' @param is.train whether layers such as Dropout and BatchNorm behave as in training.
+#' @param ... gradients of the outputs, as NDArrays.
+#' @param arg.arrays list of NDArrays or R arrays.
+#' @param match.name whether to match by name.
+#' @param skip.null whether NULL entries are skipped; otherwise they are errors.
+#' @return NULL, invisibly.
+#' @examples
+#' x <- mx.symbol.Variable("x")
+#' exec <- mx.simple.bind(mx.symbol.exp(x, name = "e"), ctx = mx.cpu(), x = 2)
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(c(0, 1))), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' as.array(exec$ref.outputs$e_output)
+#' @export
+mx.exec.forward <- function(exec, is.train = TRUE) {
+  check.executor(exec)
+  mx.call("exec.forward", exec, as.logical(is.train))
+  invisible()
+}
+
+#' @rdname mx.exec.forward
+#' @export
+mx.exec.backward <- function(exec, ...) {
+  check.executor(exec)
+  mx.call("exec.backward", exec, unname(list(...)))
+  invisible()
+}
+
+#' @rdname mx.exec.forward
+#' @export
+mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
+  exec.update(exec, "arg", arg.arrays, match.name, skip.null)
+
+#' @rdname mx.exec.forward
+#' @export
+mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
+  exec.update(exec, "aux", arg.arrays, match.name, skip.null)
+
+#' @rdname mx.exec.forward
+#' @export
+mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
+  exec.update(exec, "grad", arg.arrays, match.name, skip.null)
+
+exec.update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
+  check.executor(exec)
+  mx.call("exec.update", exec, which, arrays, match.name, skip.null)
+  invisible()
+}
+
+check.executor <- function(x) {
+  if (!inherits(x, "Rcpp_MXExecutor"))
+    stop.user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]], call = sys.call(-1))
+}
+
+executor.fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",
+                     arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux", outputs = "outputs")
+
+executor.methods <- list(
+  forward = function(x) function(is.train = TRUE, kwargs = list()) mx.exec.forward(x, is.train),
+  backward = function(x) function(out.grads = list()) do.call(mx.exec.backward, c(list(x), out.grads)),
+  update.arg.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "arg", arrays, match.name, skip.null),
+  update.aux.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "aux", arrays, match.name, skip.null),
+  update.grad.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "grad", arrays, match.name, skip.null))
+
+# The live lists never change (the arrays in them do), so each is fetched once and kept in the handle.
+exec.arrays <- function(x, field) {
+  if (!startsWith(field, "ref.")) return(mx.call("exec.copies", x, executor.fields[[field]]))
+  kept <- get0(field, envir = x, inherits = FALSE)
+  if (is.null(kept)) assign(field, kept <- mx.call("exec.arrays", x, executor.fields[[field]]), envir = x)
+  kept
+}
+
+#' @export
+`$.Rcpp_MXExecutor` <- function(x, name) {
+  if (name %in% names(executor.fields)) return(exec.arrays(x, name))
+  method <- executor.methods[[name]]
+  if (is.null(method)) stop.user("an executor has no ", name, "; it has ",
+                                 paste(c(names(executor.fields), names(executor.methods)), collapse = ", "))
+  method(x)
+}
+
+#' @export
+`[[.Rcpp_MXExecutor` <- function(x, i, ...) `$.Rcpp_MXExecutor`(x, i)
+
+#' @export
+`$<-.Rcpp_MXExecutor` <- function(x, name, value) {
+  stop.user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
+}
+
+#' @export
+.DollarNames.Rcpp_MXExecutor <- function(x, pattern = "") {
+  grep(pattern, c(names(executor.fields), names(executor.methods)), value = TRUE)
+}
+
+#' @export
+print.Rcpp_MXExecutor <- function(x, ...) {
+  cat("<executor>\narguments:", paste(names(x$ref.arg.arrays), collapse = ", "),
+      "\noutputs:  ", paste(names(x$ref.outputs), collapse = ", "), "\n")
+  invisible(x)
+}

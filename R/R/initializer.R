@@ -1,0 +1,79 @@
+# Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray, or
+# NULL for a name it has no rule for (when that is allowed).
+
+# The rule for everything that is not a weight: zeros or ones by the ending of the name.
+mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FALSE) {
+  if (any(endsWith(name, c("bias", "beta", "moving_mean")))) return(mx.nd.zeros(shape))
+  if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
+  if (allow.unknown) return(NULL)
+  stop("there is no rule for the initial value of ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
+       "_moving_mean or _moving_var, or give the array yourself", call. = FALSE)
+}
+
+# An initializer that draws names ending in "weight" by `draw(shape)`.
+weight.initializer <- function(draw) {
+  function(name, shape, ctx, allow.unknown = FALSE) {
+    if (endsWith(name, "weight")) draw(shape) else mx.init.internal.default(name, shape, ctx, allow.unknown)
+  }
+}
+
+#' Initializers of weights
+#'
+#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others by
+#' their endings: `bias`, `beta` and `moving_mean` are 0; `gamma` and `moving_var` are 1.
+#' `mx.init.uniform` draws from \[-scale, scale), `mx.init.normal` from the normal distribution with mean 0.
+#' `mx.init.Xavier` scales by the layer's size: with s = sqrt(magnitude / n), where n is the number of inputs (`"in"`),
+#' outputs (`"out"`) or their mean (`"avg"`), it draws from \[-s, s) or from the normal distribution with deviation s.
+#'
+#' @param scale,sd half-width or standard deviation.
+#' @param rnd_type `"uniform"` or `"gaussian"`.
+#' @param factor_type `"avg"`, `"in"` or `"out"`.
+#' @param magnitude the numerator under the root.
+#' @return A function of (name, shape, ctx, allow.unknown) that gives an NDArray.
+#' @examples
+#' mx.set.seed(1)
+#' init <- mx.init.Xavier(factor_type = "in", magnitude = 2)
+#' init("fc1_weight", c(3, 2), mx.cpu())
+#' @export
+mx.init.uniform <- function(scale) {
+  weight.initializer(function(shape) mx.nd.random.uniform(low = -scale, high = scale, shape = shape))
+}
+
+#' @rdname mx.init.uniform
+#' @export
+mx.init.normal <- function(sd) {
+  weight.initializer(function(shape) mx.nd.random.normal(loc = 0, scale = sd, shape = shape))
+}
+
+#' @rdname mx.init.uniform
+#' @export
+mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude = 3) {
+  weight.initializer(function(shape) {
+    fan.out <- shape[[length(shape)]]
+    fan.in <- prod(shape[-length(shape)])
+    size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
+                   stop('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE), call. = FALSE))
+    scale <- sqrt(magnitude / size)
+    switch(rnd_type,
+           uniform = mx.nd.random.uniform(low = -scale, high = scale, shape = shape),
+           gaussian = mx.nd.random.normal(loc = 0, scale = scale, shape = shape),
+           stop('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE), call. = FALSE))
+  })
+}
+
+#' Initial values for a list of shapes
+#'
+#' @param initializer an initializer, such as `mx.init.uniform(0.07)`.
+#' @param shape.array named list of shapes.
+#' @param ctx device.
+#' @param skip.unknown whether names without a rule are left out; otherwise they are an error.
+#' @return Named list of NDArrays.
+#' @examples
+#' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
+#' @export
+mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
+  if (!length(shape.array)) return(list())
+  values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
+                names(shape.array), shape.array)
+  if (skip.unknown) mx.util.filter.null(values) else values
+}

@@ -1,0 +1,57 @@
+# Schedules of the learning rate: functions of an optimizer's environment, called before every update of a parameter.
+# They read `num_update` and `count`, and change `lr`.
+
+# Lower env$lr by factor_val, not below stop_factor_lr, and say so.
+decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
+  env$lr <- max(env$lr * factor_val, stop_factor_lr)
+  if (!verbose) return(invisible())
+  if (env$lr == stop_factor_lr) {
+    message("Update[", env$num_update, "]: now learning rate arrived at ", env$lr, "will not change in the future")
+  } else {
+    message("Update[", env$num_update, "]: learning rate is changed to ", env$lr)
+  }
+}
+
+check.schedule <- function(step, factor_val) {
+  if (any(step < 1)) stop("Schedule step must be greater or equal than 1 round", call. = FALSE)
+  if (factor_val > 1) stop("Factor must be no more than 1 to make lr reduce", call. = FALSE)
+}
+
+#' Learning-rate schedules
+#'
+#' `FactorScheduler` multiplies the learning rate by `factor_val` every `step` updates; `MultiFactorScheduler` does so once
+#' after each of the given numbers of updates. Pass the result as `lr_scheduler` of an optimizer. An update is one batch.
+#'
+#' @param step number of updates; for `MultiFactorScheduler` an increasing vector of them.
+#' @param factor_val the factor, at most 1.
+#' @param stop_factor_lr the rate never goes below this.
+#' @param verbose whether changes are announced by `message()`.
+#' @return A function of the optimizer's environment, with the fields `lr`, `num_update` and `count`.
+#' @examples
+#' schedule <- mx.lr_scheduler.FactorScheduler(step = 100, factor_val = 0.5)
+#' optimizer <- mx.opt.create("sgd", learning.rate = 0.1, lr_scheduler = schedule)
+#' @export
+mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
+  check.schedule(step, factor_val)
+  function(optimizerEnv) {
+    if (optimizerEnv$num_update > optimizerEnv$count + step) {
+      optimizerEnv$count <- optimizerEnv$count + step
+      decay.lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
+    }
+  }
+}
+
+#' @rdname mx.lr_scheduler.FactorScheduler
+#' @export
+mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
+  if (is.unsorted(step)) stop("Schedule step must be an increasing integer list")
+  check.schedule(step, factor_val)
+  function(optimizerEnv) {
+    i <- or.else(optimizerEnv$cur_step_ind, 1)
+    if (i <= length(step) && optimizerEnv$num_update > step[[i]]) {
+      optimizerEnv$count <- step[[i]]
+      optimizerEnv$cur_step_ind <- i + 1
+      decay.lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
+    }
+  }
+}

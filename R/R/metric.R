@@ -1,0 +1,101 @@
+# Metrics: lists of init(), update(label, pred, state) and get(state), of class "mx.metric".
+# The state is c(number of batches, sum over batches); the value is the mean over batches.
+
+new.metric <- function(name, score) {
+  structure(list(
+    init = function() c(0, 0),
+    update = function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)),
+    get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
+}
+
+# What a user's function returned (a number, an array or an NDArray of one element) as a number.
+as.score <- function(x, name) {
+  x <- as.numeric(if (is.mx.ndarray(x)) as.array(x) else x)
+  if (length(x) != 1) stop("the metric ", name, " must give one number, not ", length(x), call. = FALSE)
+  x
+}
+
+as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
+
+#' A metric of your own
+#'
+#' Wraps a function of the labels and the predictions of one batch. Its values are averaged over the batches. For a
+#' network that ends in a loss (`mx.symbol.MakeLoss`) the prediction is the loss itself.
+#'
+#' `feval` is called with R arrays, labels first. Inside it R's own functions work, and so do the `mx.nd` functions,
+#' which take R arrays too. It may return a number, an array or an NDArray of one element. `mx.metric.custom_nd` hands
+#' NDArrays to `feval` instead.
+#'
+#' @param name name to print.
+#' @param feval function of (label, pred), called by position.
+#' @return A metric, to be passed as `eval.metric`.
+#' @examples
+#' mae <- mx.metric.custom("mae", function(label, pred) mean(abs(label - pred)))
+#' state <- mae$update(array(1:3), array(2:4), mae$init())
+#' mae$get(state)
+#' @export
+mx.metric.custom <- function(name, feval) {
+  force(feval)
+  new.metric(name, function(label, pred) as.score(feval(as.plain(label), as.plain(pred)), name))
+}
+
+#' @rdname mx.metric.custom
+#' @export
+mx.metric.custom_nd <- function(name, feval) {
+  force(feval)
+  new.metric(name, function(label, pred) as.score(feval(label, pred), name))
+}
+
+# A metric that is computed in one call, in single precision as MXNet's array functions did.
+built.in.metric <- function(name, kind = name) {
+  force(kind)
+  new.metric(name, function(label, pred) mx.call("metric.score", kind, label, pred))
+}
+
+#' Metrics
+#'
+#' Ready-made metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an epoch
+#' is the mean of the batches' values.
+#'
+#' `accuracy`: share of samples whose largest output is the label. `top_k_accuracy`: share with the label among the five
+#' largest. `mse`, `rmse`, `mae`, `rmsle`: mean squared, root mean squared, mean absolute and root mean squared
+#' logarithmic error. `logloss`, `logistic_acc`: negative log likelihood and accuracy of probabilities of class 1.
+#' `Perplexity`: exp of the mean negative log likelihood, labels of -1 left out.
+#' @format Lists of class `mx.metric` with the elements `init`, `update` and `get`.
+#' @examples
+#' state <- mx.metric.mse$update(mx.nd.array(1:3), mx.nd.array(c(1, 2, 5)), mx.metric.mse$init())
+#' mx.metric.mse$get(state)
+#' @export
+mx.metric.accuracy <- built.in.metric("accuracy")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.top_k_accuracy <- built.in.metric("top_k_accuracy")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.mse <- built.in.metric("mse")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.rmse <- built.in.metric("rmse")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.mae <- built.in.metric("mae")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.rmsle <- built.in.metric("rmsle")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.Perplexity <- built.in.metric("Perplexity")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.logloss <- built.in.metric("logloss")
+
+#' @rdname mx.metric.accuracy
+#' @export
+mx.metric.logistic_acc <- built.in.metric("accuracy", "logistic_acc")

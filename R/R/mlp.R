@@ -1,0 +1,40 @@
+#' A multi-layer perceptron in one call
+#'
+#' Fully connected layers with an activation after each hidden one, trained by [mx.model.FeedForward.create()].
+#'
+#' @param data matrix, array or iterator of inputs.
+#' @param label labels.
+#' @param hidden_node vector of the hidden layers' sizes.
+#' @param out_node number of outputs.
+#' @param dropout NULL, or the share of the last hidden layer to drop while training.
+#' @param activation name of the activation, or one name per hidden layer.
+#' @param out_activation `"softmax"`, `"rmse"` or `"logistic"`.
+#' @param ctx device or list of devices.
+#' @param ... further arguments of [mx.model.FeedForward.create()] and of the optimizer.
+#' @return A model (class `MXFeedForwardModel`).
+#' @examples
+#' mx.set.seed(0)
+#' x <- matrix(rnorm(200), 50, 4)
+#' model <- mx.mlp(x, as.numeric(x[, 1] > 0), hidden_node = 5, out_node = 2, num.round = 2,
+#'                 array.layout = "rowmajor", verbose = FALSE)
+#' dim(predict(model, x, array.layout = "rowmajor"))
+#' @export
+mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activation = "tanh",
+                   out_activation = "softmax", ctx = mx.ctx.default(), ...) {
+  layers <- length(hidden_node)
+  if (length(activation) == 1) activation <- rep(activation, layers)
+  if (length(activation) != layers)
+    stop("mx.mlp: activation must be one name, or one for each of the ", layers, " hidden layers")
+  if (length(dropout) > 1) stop("mx.mlp: dropout must be one number")
+  output <- switch(out_activation, rmse = mx.symbol.LinearRegressionOutput, softmax = mx.symbol.SoftmaxOutput,
+                   logistic = mx.symbol.LogisticRegressionOutput,
+                   stop('mx.mlp: out_activation must be "softmax", "rmse" or "logistic"'))
+  net <- mx.symbol.Variable("data")
+  for (i in seq_len(layers)) {
+    net <- mx.symbol.FullyConnected(net, num.hidden = hidden_node[[i]])
+    net <- mx.symbol.Activation(net, act.type = activation[[i]])
+  }
+  if (!is.null(dropout) && layers > 0) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
+  net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
+  mx.model.FeedForward.create(output(net), X = data, y = label, ctx = ctx, ...)
+}

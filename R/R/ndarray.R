@@ -1,0 +1,184 @@
+# NDArrays: handles of class "MXNDArray", arrays in single precision that live outside R.
+
+#' Arrays in single precision
+#'
+#' `mx.nd.array` copies an R vector, matrix or array; `as.array` copies back. Dimensions are R's. Arithmetic (`+ - * /
+#' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and numbers
+#' beside them.
+#'
+#' @param src.array numeric or logical vector, matrix or array, or an NDArray.
+#' @param ctx device; it has no effect.
+#' @return An NDArray.
+#' @examples
+#' a <- mx.nd.array(matrix(1:6, 2, 3))
+#' dim(a)
+#' as.array(1 - a + (2 * a) / (a + 0.5))
+#' @export
+mx.nd.array <- function(src.array, ctx = NULL) {
+  if (is.mx.ndarray(src.array)) return(mx.call("nd.copy", src.array))
+  if (!(is.numeric(src.array) || is.logical(src.array)) || is.object(src.array) && !is.array(src.array) && is.factor(src.array))
+    stop("mx.nd.array takes numbers: an array, matrix or vector, not ", class(src.array)[[1]])
+  mx.call("nd.array", as.array(unclass(src.array)))
+}
+
+#' Arrays of zeros and ones
+#'
+#' @param shape the dimensions.
+#' @param ctx device; it has no effect.
+#' @return An NDArray.
+#' @examples
+#' mx.nd.zeros(c(2, 3))
+#' mx.nd.ones(4)
+#' @export
+mx.nd.zeros <- function(shape, ctx = NULL) mx.call("nd.full", as.numeric(shape), 0)
+
+#' @rdname mx.nd.zeros
+#' @export
+mx.nd.ones <- function(shape, ctx = NULL) mx.call("nd.full", as.numeric(shape), 1)
+
+mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
+
+#' Copy an NDArray
+#'
+#' @param src an NDArray.
+#' @param ctx device; it has no effect.
+#' @return A new NDArray with the same contents.
+#' @examples
+#' a <- mx.nd.ones(3)
+#' b <- mx.nd.copyto(a, mx.cpu())
+#' @export
+mx.nd.copyto <- function(src, ctx) mx.call("nd.copy", src)
+
+#' Cut out samples
+#'
+#' Elements `begin + 1` to `end` of the last dimension: `begin` counts from 0 and `end` is left out.
+#'
+#' @param nd an NDArray or array.
+#' @param begin,end where to cut.
+#' @return An NDArray.
+#' @examples
+#' as.array(mx.nd.slice(mx.nd.array(matrix(1:6, 2, 3)), 1, 3))
+#' @export
+mx.nd.slice <- function(nd, begin, end) mx.call("nd.slice", nd, begin, end)
+
+#' Save and load arrays
+#'
+#' Files are MXNet's own (`.params`), in both directions.
+#'
+#' @param ndarray an NDArray, or a list of them, named or not.
+#' @param filename path of the file.
+#' @return `mx.nd.load` gives a list of NDArrays, named if the file has names.
+#' @examples
+#' file <- tempfile()
+#' mx.nd.save(list(a = mx.nd.ones(2)), file)
+#' names(mx.nd.load(file))
+#' @export
+mx.nd.save <- function(ndarray, filename) {
+  if (!is.list(ndarray)) ndarray <- list(ndarray)
+  mx.call("nd.save", ndarray, path.expand(filename))
+  invisible()
+}
+
+#' @rdname mx.nd.save
+#' @export
+mx.nd.load <- function(filename) mx.call("nd.load", path.expand(filename))
+
+#' Is this an NDArray?
+#'
+#' @param src.array any object.
+#' @return TRUE or FALSE.
+#' @examples
+#' is.mx.ndarray(mx.nd.ones(2))
+#' @export
+is.mx.ndarray <- function(src.array) inherits(src.array, "MXNDArray")
+
+is.MXNDArray <- is.mx.ndarray
+
+#' The device of an NDArray
+#'
+#' @param nd an NDArray.
+#' @return An `MXContext`.
+#' @examples
+#' ctx(mx.nd.ones(2))$device
+#' @export
+ctx <- function(nd) {
+  if (!is.mx.ndarray(nd)) stop("ctx: an NDArray is needed, not ", class(nd)[[1]])
+  mx.cpu()
+}
+
+# ---------------------------------------------------------------- R's own functions
+
+#' @export
+dim.MXNDArray <- function(x) mx.call("nd.dim", x)
+
+#' @export
+length.MXNDArray <- function(x) prod(dim(x))
+
+#' @export
+as.array.MXNDArray <- function(x, ...) mx.call("nd.value", x)
+
+#' @export
+as.matrix.MXNDArray <- function(x, ...) {
+  if (length(dim(x)) != 2) stop("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
+  as.array(x)
+}
+
+#' @export
+as.vector.MXNDArray <- function(x, mode = "any") as.vector(as.array(x), mode)
+
+#' @export
+as.double.MXNDArray <- function(x, ...) as.double(as.array(x))
+
+#' @export
+`[.MXNDArray` <- function(x, ...) as.array(x)[...]
+
+#' @export
+print.MXNDArray <- function(x, ...) {
+  print(as.array(x))
+  invisible(x)
+}
+
+#' @export
+Ops.MXNDArray <- function(e1, e2) {
+  if (missing(e2)) return(switch(.Generic, "-" = mx.call("nd.binary", "-", 0, e1), "+" = e1,
+                                 "!" = mx.call("nd.binary", "==", e1, 0)))
+  mx.call("nd.binary", .Generic, e1, e2)
+}
+
+#' @export
+mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
+
+#' @export
+Math.MXNDArray <- function(x, ...) {
+  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol.math[.Generic]
+  if (is.na(op) || length(list(...))) stop.user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
+  mx.call("nd.invoke", op[[1]], list(x), NULL)
+}
+
+#' @export
+Summary.MXNDArray <- function(..., na.rm = FALSE) {
+  do.call(.Generic, c(lapply(list(...), as.plain), list(na.rm = na.rm)))
+}
+
+# ---------------------------------------------------------------- calls of operators
+
+# The body of every generated mx.nd function: formals that are not NULL, then what came through the dots.
+nd.operator <- function(op) {
+  frame <- parent.frame()
+  named <- setdiff(names(formals(sys.function(sys.parent()))), c("...", "out"))
+  args <- c(mget(named, envir = frame), eval(quote(list(...)), frame))
+  mx.call("nd.invoke", op, args[!vapply(args, is.null, NA)], frame$out)
+}
+
+# Collects arrays and joins them along the last dimension.
+mx.nd.arraypacker <- function() {
+  parts <- list()
+  structure(list(
+    push = function(nd) parts[[length(parts) + 1]] <<- as.plain(nd),
+    get = function() {
+      size <- dim(parts[[1]])
+      n <- length(size)
+      size[[n]] <- sum(vapply(parts, function(p) dim(p)[[n]], 0L))
+      array(unlist(parts, use.names = FALSE), size)
+    }), class = "MXNDArrayPacker")
+}

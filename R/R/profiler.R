@@ -1,0 +1,22 @@
+#' Profiling
+#'
+#' Accepted for the sake of old scripts; nothing is recorded. Use R's `Rprof` or Python's profilers.
+#'
+#' @param params list of settings.
+#' @param state an element of `MX.PROF.STATE`.
+#' @return NULL, invisibly.
+#' @examples
+#' mx.profiler.state(MX.PROF.STATE$STOP)
+#' @export
+mx.profiler.config <- function(params) invisible()
+
+#' @rdname mx.profiler.config
+#' @export
+mx.profiler.state <- function(state = MX.PROF.STATE$STOP) {
+  if (!state %in% unlist(MX.PROF.STATE)) stop("mx.profiler.state: state must be an element of MX.PROF.STATE")
+  invisible()
+}
+
+#' @rdname mx.profiler.config
+#' @export
+MX.PROF.STATE <- list(STOP = 0L, RUN = 1L)

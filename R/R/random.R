@@ -1,0 +1,44 @@
+# MXNet's random streams. They are independent of R's own `set.seed`.
+
+#' The seed of MXNet's random streams
+#'
+#' The same seed gives the numbers that MXNet gave: initial weights, dropout masks, shuffles and `mx.runif`, `mx.rnorm`.
+#' R's `set.seed` has no influence on them.
+#'
+#' @param seed a whole number.
+#' @return NULL, invisibly.
+#' @examples
+#' mx.set.seed(0)
+#' as.array(mx.runif(2))   # 0.5488135 0.5928446
+#' @export
+mx.set.seed <- function(seed) {
+  if (!is.numeric(seed) || length(seed) != 1) stop("mx.set.seed: seed must be one number")
+  mx.call("random.seed", as.integer(seed))
+  invisible()
+}
+
+#' Random arrays
+#'
+#' Draws from the uniform distribution on \[min, max) or the normal distribution, by MXNet's generators.
+#'
+#' @param shape dimensions of the result.
+#' @param min,max bounds.
+#' @param mean,sd mean and standard deviation.
+#' @param ctx device; all give the same numbers.
+#' @return An NDArray.
+#' @examples
+#' mx.set.seed(0)
+#' mx.runif(c(2, 3))
+#' mx.rnorm(3, mean = 1, sd = 0.1)
+#' @export
+mx.runif <- function(shape, min = 0, max = 1, ctx = NULL) {
+  if (!is.numeric(min) || !is.numeric(max)) stop("mx.runif: min and max must be numbers")
+  mx.nd.random.uniform(low = min, high = max, shape = shape)
+}
+
+#' @rdname mx.runif
+#' @export
+mx.rnorm <- function(shape, mean = 0, sd = 1, ctx = NULL) {
+  if (!is.numeric(mean) || !is.numeric(sd)) stop("mx.rnorm: mean and sd must be numbers")
+  mx.nd.random.normal(loc = mean, scale = sd, shape = shape)
+}

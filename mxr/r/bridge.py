@@ -1,0 +1,136 @@
+"""The one door between R and Python.
+
+R's `mx.call(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
+returns goes back as R values. Nothing is ever raised through the door (rpy2 would log the exception and hand R a NULL):
+errors and interrupts come back as a list of class "mxr.failure", which R turns into conditions (R/R/conditions.R).
+
+    @verb("exec.forward")
+    def exec_forward(executor, is_train): ...
+"""
+from __future__ import annotations
+
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable
+
+from rpy2 import rinterface
+from rpy2.rinterface_lib import _rinterface_capi
+
+from mxr import op
+from mxr.r import convert, interrupts
+
+verbs: dict[str, Callable] = {}
+_last_traceback = ""
+_closures: list = []           # a closure that Python drops while R still holds it ends the process
+
+
+def verb(name: str) -> Callable:
+    """Register a function under the name that R calls it by. Arguments and result: see mxr.r.convert."""
+    def register(function: Callable) -> Callable:
+        if name in verbs:
+            raise AssertionError(f"verb {name} is declared twice")
+        verbs[name] = function
+        return function
+    return register
+
+
+class _Raw(_rinterface_capi.SexpCapsule):
+    """A finished R value on its way to R: nothing to preserve, nothing to release."""
+    __slots__ = ()
+
+    def __init__(self, cdata):
+        self._cdata = cdata
+
+    def __del__(self):
+        pass
+
+
+class _Result:
+    __slots__ = ("_sexpobject",)
+
+    def __init__(self, cdata):
+        self._sexpobject = _Raw(cdata)
+
+
+def _failure(error: BaseException):
+    """An exception as a value for R."""
+    global _last_traceback
+    if isinstance(error, KeyboardInterrupt):
+        return convert.classed({"kind": "interrupt", "message": "interrupted"}, "mxr.failure")
+    _last_traceback = "".join(traceback.format_exception(error))
+    if isinstance(error, op.MxError):
+        kind, message = "error", str(error)
+    elif isinstance(error, OSError) and error.filename is not None:
+        kind, message = "error", f"{error.strerror or type(error).__name__}: {error.filename}"
+    elif isinstance(error, MemoryError):
+        kind, message = "error", f"not enough memory: {error}"
+    else:
+        kind = "defect"
+        message = f"{type(error).__name__}: {error}"
+    return convert.classed({"kind": kind, "message": message, "class": type(error).__name__}, "mxr.failure")
+
+
+def _call(request):
+    """Look the verb up, convert, call, convert back."""
+    arguments, names = convert.elements(request)
+    name = arguments[0]
+    function = verbs.get(name)
+    if function is None:
+        raise op.MxError(f"the R package and the Python package do not fit together: Python has no {name}; "
+                         "run `mxr install-r` again")
+    if names is None:
+        return function(*arguments[1:])
+    positional = [a for a, n in zip(arguments[1:], names[1:]) if not n]
+    return function(*positional, **{n: a for a, n in zip(arguments[1:], names[1:]) if n})
+
+
+def _door(request, *freed):
+    """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
+    call, the R function that makes such chains."""
+    depth = convert.protection()
+    try:
+        with interrupts.python_turn:
+            convert.forget_views()
+            if freed:
+                convert.take_freed(freed[0].__sexp__._cdata)
+            return _Result(convert.to_r(_call(request.__sexp__._cdata)))
+    except BaseException as error:
+        convert.unwind(depth)
+        return _Result(_failure(error))
+
+
+# rpy2 asks for the signature at every call; a ready one saves a third of the crossing
+_door.__signature__ = inspect.signature(_door)
+
+
+def connect() -> None:
+    """Hand the door to R, as option `mxr.door`, after declaring every verb. R must be running and joined (mxr.r.host)."""
+    if _closures:
+        return
+    op.r_order(True)
+    try:
+        importlib.import_module("mxr.r.verbs")
+    except ModuleNotFoundError as error:
+        if error.name != "mxr.r.verbs":
+            raise
+    door = rinterface.rternalize(_door)
+    _closures.append(door)
+    rinterface.baseenv["options"](**{"mxr.door": door})
+
+
+@verb("bridge.last.traceback")
+def last_traceback():
+    return _last_traceback
+
+
+@verb("bridge.live")
+def live() -> int:
+    """How many Python objects R holds."""
+    return len(convert._objects)
+
+
+@verb("bridge.version")
+def version() -> str:
+    from importlib.metadata import version
+    return version("mxr")

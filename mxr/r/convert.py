@@ -1,0 +1,408 @@
+"""R values to Python and back: the only code that knows that R's dims are NumPy's shape reversed.
+
+It works on R's own C functions (through rpy2's cffi library): the Python classes of rpy2 cost ten times more per value.
+In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
+"""
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+from rpy2.rinterface_lib import openrlib
+
+from mxr.op import MxError
+
+R, ffi = openrlib.rlib, openrlib.ffi
+_NIL, _DIM, _NAMES, _CLASS, _LEVELS = R.R_NilValue, *map(R.Rf_install, (b"dim", b"names", b"class", b"levels"))
+_UTF8 = 1                      # CE_UTF8
+_NA_INT = -2 ** 31
+_NA_STRING = R.R_NaString
+
+
+_protected = 0                 # how many values of ours stand on R's protection stack
+
+
+def _protect(x):
+    global _protected
+    _protected += 1
+    return R.Rf_protect(x)
+
+
+def _unprotect(n: int) -> None:
+    global _protected
+    _protected -= n
+    R.Rf_unprotect(n)
+
+
+def protection() -> int:
+    return _protected
+
+
+def unwind(depth: int) -> None:
+    """After an exception: take from R's protection stack what was put there since `protection()` was `depth`."""
+    if _protected > depth:
+        _unprotect(_protected - depth)
+
+
+class RList:
+    """An R list whose elements are not all named, or not uniquely: `values`, and `names` ("" where there is none)."""
+    __slots__ = ("values", "names")
+
+    def __init__(self, values, names=None):
+        self.values, self.names = list(values), list(names) if names is not None else [""] * len(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __getitem__(self, i):
+        return self.values[i]
+
+    def __repr__(self):
+        return f"RList({self.values!r}, {self.names!r})"
+
+
+class Dims(tuple):
+    """A shape on its way to R: becomes an integer vector in R's order."""
+
+
+def shape_from_r(value) -> tuple[int, ...] | None:
+    """R's `dim` (a converted number or vector) as a C-order shape."""
+    if value is None:
+        return None
+    return tuple(int(n) for n in reversed(np.atleast_1d(value)))
+
+
+# ------------------------------------------------------------------------------------------------------- handles
+# A Python object in R is an external pointer whose address is a number. R never follows the address; a pointer that
+# was saved and loaded again in another session has address 0, so it cannot be mistaken for a living one.
+
+_objects: dict[int, object] = {}
+_next = 1
+_R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rcpp_MXExecutor"}
+_class_vectors: dict[type, object] = {}
+_finalizer = None              # R's closure that queues a dead pointer, and the C function that attaches it
+_register_finalizer = None
+_made_bytes, _gc_at = 0, 1 << 28
+
+
+def take_freed(x) -> None:
+    """R's function that it wants called with every handle that it no longer needs, or a chain
+    list(pointer, list(pointer, ... NULL)) of such handles, whose objects are now forgotten."""
+    global _finalizer, _register_finalizer
+    if x.sxpinfo.type == R.CLOSXP:
+        R.R_PreserveObject(x)
+        _register_finalizer = ctypes.PyDLL(None).R_RegisterFinalizer
+        _register_finalizer.argtypes, _register_finalizer.restype = (ctypes.c_void_p, ctypes.c_void_p), None
+        _finalizer = address(x)
+        return
+    while x != _NIL:
+        _objects.pop(address(R.R_ExternalPtrAddr(R.VECTOR_ELT(x, 0))), None)
+        x = R.VECTOR_ELT(x, 1)
+
+
+def address(sexp) -> int:
+    return int(ffi.cast("uintptr_t", sexp))
+
+
+def _class_vector(kind: type):
+    vector = _class_vectors.get(kind)
+    if vector is None:
+        ours = [c for c in kind.__mro__ if c.__module__.split(".")[0] == "mxr"]
+        if not ours:
+            raise TypeError(f"a {kind.__module__}.{kind.__qualname__} cannot be given to R")
+        names = [_R_CLASSES[c.__name__] for c in ours if c.__name__ in _R_CLASSES]
+        vector = _class_vectors[kind] = _strings((names or ["MXHandle"])[:1])
+        R.R_PreserveObject(vector)
+    return vector
+
+
+def _handle(value):
+    """A new external pointer for `value`; R's collector is called when the arrays behind such pointers pile up."""
+    global _next, _made_bytes, _gc_at
+    vector = _class_vector(type(value))
+    _made_bytes += getattr(value, "nbytes", 0)
+    if _made_bytes > _gc_at:
+        _made_bytes = 0
+        R.R_gc()
+        _gc_at = max(1 << 28, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
+    pointer = _protect(R.R_MakeExternalPtr(ffi.cast("DL_FUNC", _next), _NIL, _NIL))
+    R.Rf_setAttrib(pointer, _CLASS, vector)
+    if _finalizer:
+        _register_finalizer(address(pointer), _finalizer)
+    _unprotect(1)
+    _objects[_next] = value
+    _next += 1
+    return pointer
+
+
+def _from_handle(x):
+    value = _objects.get(address(R.R_ExternalPtrAddr(x)))
+    if value is None:
+        what = _class_of(x)
+        raise MxError(f"this {what[0] if what else 'object'} belongs to an earlier R session; save models and arrays with "
+                      "mx.model.save, mx.symbol.save and mx.nd.save, not with save or saveRDS")
+    return value
+
+
+# ------------------------------------------------------------------------------------------------------- R to Python
+
+_keep: list = []               # R vectors that arrays still look at; given back by `forget_views`
+_dead: list = []
+
+
+def _view(x, pointer, n, dtype):
+    """The memory of an R vector as a read-only array that keeps the vector alive."""
+    R.R_PreserveObject(x)
+    owned = ffi.gc(pointer, lambda _, x=x: _dead.append(x))
+    array = np.frombuffer(ffi.buffer(owned, n * dtype.itemsize), dtype)
+    array.flags.writeable = False
+    return array
+
+
+def forget_views() -> None:
+    """Give back the R vectors that no array looks at any more. Only called where R may be called."""
+    while _dead:
+        R.R_ReleaseObject(_dead.pop())
+
+
+def _shaped(x, array):
+    dim = R.Rf_getAttrib(x, _DIM)
+    if dim == _NIL:
+        return array
+    return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
+
+
+def _class_of(x) -> list[str]:
+    value = R.Rf_getAttrib(x, _CLASS)
+    return [] if value == _NIL else [_text(R.STRING_ELT(value, i)) for i in range(R.Rf_xlength(value))]
+
+
+def _check_plain(x):
+    if R.Rf_getAttrib(x, _LEVELS) != _NIL:
+        raise MxError("a factor has no numbers that MXNet could use: give as.numeric(as.character(f)) for its labels, "
+                      "or as.integer(f) - 1 for 0-based classes")
+
+
+def _text(charsxp):
+    return None if charsxp == _NA_STRING else ffi.string(R.Rf_translateCharUTF8(charsxp)).decode("utf-8", "replace")
+
+
+def _is_scalar(x, n):
+    return n == 1 and R.Rf_getAttrib(x, _DIM) == _NIL
+
+
+_FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.uint8)
+
+
+def _double(x):
+    n = R.Rf_xlength(x)
+    if _is_scalar(x, n):
+        return R.REAL_ELT(x, 0)
+    return _shaped(x, _view(x, R.REAL(x), n, _FLOAT64) if n else np.empty(0))
+
+
+def _integer(x):
+    _check_plain(x)
+    n = R.Rf_xlength(x)
+    if _is_scalar(x, n):
+        value = R.INTEGER_ELT(x, 0)
+        return float("nan") if value == _NA_INT else value
+    return _shaped(x, _without_na(_view(x, R.INTEGER(x), n, _INT32)) if n else np.empty(0, np.int32))
+
+
+def _logical(x):
+    n = R.Rf_xlength(x)
+    if _is_scalar(x, n):
+        value = R.LOGICAL_ELT(x, 0)
+        return None if value == _NA_INT else bool(value)
+    array = _without_na(_view(x, R.LOGICAL(x), n, _INT32)) if n else np.empty(0, np.int32)
+    return _shaped(x, array if array.dtype == _FLOAT64 else array != 0)
+
+
+def _without_na(array):
+    if array.min() != _NA_INT:
+        return array
+    return np.where(array == _NA_INT, np.nan, array)
+
+
+def _raw(x):
+    return _shaped(x, _view(x, R.RAW(x), R.Rf_xlength(x), _UINT8)) if R.Rf_xlength(x) else np.empty(0, np.uint8)
+
+
+def _character(x):
+    n = R.Rf_xlength(x)
+    if _is_scalar(x, n):
+        return _text(R.STRING_ELT(x, 0))
+    return [_text(R.STRING_ELT(x, i)) for i in range(n)]
+
+
+def _names_of(x):
+    names = R.Rf_getAttrib(x, _NAMES)
+    return None if names == _NIL else [_text(R.STRING_ELT(names, i)) or "" for i in range(R.Rf_xlength(x))]
+
+
+def _list(x):
+    if "data.frame" in _class_of(x):
+        raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
+    values, names = elements(x)
+    if names is not None and "" not in names and len(set(names)) == len(names):
+        return dict(zip(names, values))
+    return RList(values, names)
+
+
+def elements(x, first: int = 0):
+    """(values, names or None) of an R list, from element `first` on."""
+    values = [to_python(R.VECTOR_ELT(x, i)) for i in range(first, R.Rf_xlength(x))]
+    names = _names_of(x)
+    return values, names[first:] if names else None
+
+
+_IN = {R.NILSXP: lambda x: None, R.REALSXP: _double, R.INTSXP: _integer, R.LGLSXP: _logical, R.STRSXP: _character,
+       R.VECSXP: _list, R.EXTPTRSXP: _from_handle, R.RAWSXP: _raw,
+       R.SYMSXP: lambda x: _text(R.PRINTNAME(x))}
+_OTHER = {R.CLOSXP: "a function", R.ENVSXP: "an environment", R.CPLXSXP: "a complex vector", R.S4SXP: "an S4 object",
+          R.LANGSXP: "a call", R.BUILTINSXP: "a function", R.SPECIALSXP: "a function"}
+
+
+def to_python(x):
+    """The Python value of an R object; arrays are read-only views of R's memory in C order. MxError names what cannot be."""
+    kind = x.sxpinfo.type
+    convert = _IN.get(kind)
+    if convert is None:
+        raise MxError(f"{_OTHER.get(kind, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
+                      "text, or an MXNet object")
+    return convert(x)
+
+
+# ------------------------------------------------------------------------------------------------------- Python to R
+
+_LARGE = 1 << 20               # from here on R's own guard allocates: out of memory is then an error, not a jump over Python
+
+
+def _numbers(n: int, kind=R.REALSXP):
+    if n < _LARGE:
+        return R.Rf_allocVector(kind, n)
+    failed = ffi.new("int *", 0)
+    mode = _protect(_strings(["double" if kind == R.REALSXP else "logical"]))
+    count = _protect(R.Rf_ScalarReal(n))
+    call = _protect(R.Rf_lang3(R.Rf_install(b"vector"), mode, count))
+    vector = R.R_tryEval(call, R.R_BaseEnv, failed)
+    _unprotect(3)
+    if failed[0]:
+        raise MxError(f"R has no memory for {n} numbers")
+    return vector
+
+
+def _charsxp(text: str):
+    data = text.encode("utf-8", "surrogateescape")
+    return R.Rf_mkCharLenCE(data, len(data), _UTF8)
+
+
+def _strings(values):
+    vector = _protect(R.Rf_allocVector(R.STRSXP, len(values)))
+    for i, text in enumerate(values):
+        R.SET_STRING_ELT(vector, i, _NA_STRING if text is None else _charsxp(text))
+    _unprotect(1)
+    return vector
+
+
+def _array(a: np.ndarray):
+    if a.dtype.kind in "OSUMmVc":
+        raise TypeError(f"an array of {a.dtype} cannot be given to R")
+    logical = a.dtype == np.bool_
+    vector = _protect(_numbers(a.size, R.LGLSXP if logical else R.REALSXP))
+    if a.size:
+        pointer, dtype = (R.LOGICAL(vector), _INT32) if logical else (R.REAL(vector), _FLOAT64)
+        np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a
+    if a.ndim:
+        R.Rf_setAttrib(vector, _DIM, _integers(reversed(a.shape)))
+    _unprotect(1)
+    return vector
+
+
+def _integers(values):
+    values = list(values)
+    vector = R.Rf_allocVector(R.INTSXP, len(values))
+    pointer = R.INTEGER(vector)
+    for i, v in enumerate(values):
+        pointer[i] = v
+    return vector
+
+
+def _scalar_logical(v):
+    vector = R.Rf_allocVector(R.LGLSXP, 1)
+    R.SET_LOGICAL_ELT(vector, 0, v)
+    return vector
+
+
+def _int(v):
+    return _integers((v,)) if -_NA_INT > v > _NA_INT else R.Rf_ScalarReal(float(v))
+
+
+def _sequence(values):
+    kinds = {type(v) for v in values}
+    if kinds == {str}:
+        return _strings(values)
+    if kinds == {bool}:
+        return _array_without_dim(np.array(values, bool))
+    if kinds == {int} and all(abs(v) < 2 ** 31 for v in values):
+        return _integers(values)
+    if kinds and kinds <= {int, float}:
+        return _array_without_dim(np.array(values, np.float64))
+    return _plain_list(values)
+
+
+def _array_without_dim(a):
+    vector = _protect(_array(a))
+    R.Rf_setAttrib(vector, _DIM, _NIL)
+    _unprotect(1)
+    return vector
+
+
+def _plain_list(values, names=None):
+    vector = _protect(R.Rf_allocVector(R.VECSXP, len(values)))
+    for i, v in enumerate(values):
+        R.SET_VECTOR_ELT(vector, i, to_r(v))
+    if names is not None:
+        strings = _protect(_strings(names))
+        R.Rf_setAttrib(vector, _NAMES, strings)
+        _unprotect(1)
+    _unprotect(1)
+    return vector
+
+
+def classed(fields: dict, kind: str):
+    """A named R list with a class attribute."""
+    vector = _protect(to_r(fields))
+    name = _protect(_strings([kind]))
+    R.Rf_setAttrib(vector, _CLASS, name)
+    _unprotect(2)
+    return vector
+
+
+_OUT = {type(None): lambda v: _NIL, bool: _scalar_logical, int: _int, float: R.Rf_ScalarReal, str: lambda v: _strings([v]),
+        np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _integers(reversed(v)),
+        dict: lambda v: _plain_list(list(v.values()), list(v)), bytes: lambda v: _bytes(v),
+        RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None)}
+
+
+def _bytes(data: bytes):
+    vector = R.Rf_allocVector(R.RAWSXP, len(data))
+    ffi.memmove(R.RAW(vector), data, len(data))
+    return vector
+
+
+def to_r(value):
+    """The R object for a Python value: numbers, text, arrays (as doubles, dims reversed), lists, dicts, mxr's objects."""
+    convert = _OUT.get(type(value))
+    if convert is not None:
+        return convert(value)
+    if isinstance(value, np.generic):
+        return to_r(value.item())
+    for kind in (dict, list, tuple, str, np.ndarray):
+        if isinstance(value, kind):
+            return _OUT[kind](value)
+    return _handle(value)
