@@ -34,6 +34,14 @@ class Node:
     def n_aux(self) -> int:
         return 0 if self.op is None else len(self.op.aux(self.p))
 
+    @property
+    def aux_entries(self) -> list[tuple["Node", int]]:
+        """The inputs that the operator writes to: auxiliary states, and what update operators change in place."""
+        if self.op is None:
+            return []
+        n = len(self.inputs) - self.n_aux
+        return [self.inputs[i] for i in self.op.mutates if i < n] + self.inputs[n:]
+
     def output_name(self, index: int) -> str:
         return self.name if self.op is None else f"{self.name}_{self.op.outputs(self.p)[index]}"
 
@@ -89,13 +97,13 @@ class Symbol:
 
     def aux_nodes(self) -> list[Node]:
         """The variables that are auxiliary states of some operator."""
-        ids = {id(n) for node in self.nodes() if node.n_aux for n, _ in node.inputs[-node.n_aux:]}
-        return [n for n in self.nodes() if id(n) in ids]
+        ids = {id(n) for node in self.nodes() for n, _ in node.aux_entries if n.op is None}
+        return _unique(n for n in self.nodes() if id(n) in ids)
 
     def arg_nodes(self) -> list[Node]:
         """The variables that are not auxiliary states."""
         aux = {id(n) for n in self.aux_nodes()}
-        return [n for n in self.nodes() if n.op is None and id(n) not in aux]
+        return _unique(n for n in self.nodes() if n.op is None and id(n) not in aux)
 
     def list_arguments(self) -> list[str]:
         return [n.name for n in self.arg_nodes()]
@@ -242,6 +250,11 @@ class Symbol:
     def __ge__(self, o): return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
     def __lt__(self, o): return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
     def __le__(self, o): return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
+
+
+def _unique(nodes: Iterable[Node]) -> list[Node]:
+    """One node per name: variables of the same name are one argument."""
+    return list({n.name: n for n in reversed(list(nodes))}.values())[::-1]
 
 
 def binary(op: str, right: str, left: str, a, b) -> Symbol:

@@ -19,8 +19,9 @@ def dumps(symbol: Symbol) -> str:
     rows, row_ptr = [], [0]
     for n in nodes:
         inputs = []
-        for k, (m, i) in enumerate(n.inputs):
-            if k >= len(n.inputs) - n.n_aux:
+        written = {id(m) for m, _ in n.aux_entries}
+        for m, i in n.inputs:
+            if id(m) in written:
                 versions[id(m)] = versions.get(id(m), 0) + 1
             inputs.append(f"[{number[id(m)]}, {i}, {versions.get(id(m), 0)}]")
         fields = [f'"op": {_quote(n.op.name if n.op else "null")}', f'"name": {_quote(n.name)}']

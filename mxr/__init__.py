@@ -1,0 +1,14 @@
+"""mxr: the engine of Apache MXNet's R scripts, on NumPy. `import mxr` needs neither R nor rpy2.
+
+    x = mxr.sym.Variable("x")
+    loss = mxr.sym.MakeLoss(mxr.sym.square(x), grad_scale=2, name="loss")
+    ex = loss.simple_bind(x=(3,)); ex.args["x"][:] = [1, 2, 3]; ex.forward(is_train=True); ex.backward()
+"""
+from . import nd, random, sym
+from .executor import Executor
+from .ndarray import NDArray
+from .op import MxError, NotImplementedInMxr, ParamError, ShapeError
+from .symbol import Symbol
+
+__version__ = "0.1.0"
+__all__ = ["sym", "nd", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError", "NotImplementedInMxr"]

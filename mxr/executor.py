@@ -1,0 +1,224 @@
+"""Executors: a symbol bound to arrays, run forward and backward."""
+from __future__ import annotations
+
+import numpy as np
+
+from .infer import all_shapes, all_types
+from .ndarray import NDArray
+from .op import MxError, Run, ShapeError, known, shape_text, suggest
+from .plan import Memory, Program, _operands, trace_backward, trace_forward
+from .symbol import Symbol
+from .trace import Value, const, leaf, tape
+
+REQS = ("null", "write", "add")
+
+
+class Executor:
+    """A bound symbol. `args`, `grads` (None where there is no gradient), `aux` and `outputs` are ordered dicts of live NDArrays.
+
+    `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"). Programs are made at the first call
+    of each and reused after that; arrays keep their memory for the executor's life.
+    """
+
+    def __init__(self, symbol: Symbol, args: dict[str, NDArray], grads: dict[str, NDArray | None], reqs: dict[str, str],
+                 aux: dict[str, NDArray], shapes, types):
+        self.symbol, self.args, self.grads, self.reqs, self.aux = symbol, args, grads, reqs, aux
+        self._shapes, self._types = shapes, types
+        self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
+        self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
+        self.output_list = [NDArray(np.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
+        self.outputs = dict(zip(symbol.list_outputs(), self.output_list))
+        self._run = Run()
+        self._memory = Memory()
+        self._stored: dict[int, np.ndarray] = {}
+        self._forward_steps = None
+        self._backward_steps: dict[bool, list] = {}
+        self._ran_forward = False
+
+    # ---------------------------------------------------------------- the two calls
+    def forward(self, is_train: bool = False) -> list[NDArray]:
+        """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch normalization and the like."""
+        if self._forward_steps is None:
+            self._compile_forward()
+        self._run.train = bool(is_train)
+        with np.errstate(all="ignore"):
+            for step in self._forward_steps:
+                step()
+        self._ran_forward = True
+        return self.output_list
+
+    def backward(self, heads: list[NDArray | np.ndarray | None] | None = None) -> None:
+        """Compute the gradients of the last forward pass. `heads`: one gradient per output; ones where not given.
+        Loss layers ignore theirs."""
+        if not self._ran_forward:
+            raise MxError("backward: run forward first")
+        given = heads is not None and any(h is not None for h in heads)
+        if given and len(heads) != len(self.output_list):
+            raise MxError(f"backward: {len(heads)} head gradients for {len(self.output_list)} outputs")
+        if given:
+            for i, (h, out) in enumerate(zip(heads, self.output_list)):
+                head = self._arrays.get(("head", i))
+                if h is not None and h.shape != out.shape:
+                    raise ShapeError(f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, the output {shape_text(out.shape)}")
+                if head is not None:
+                    head[...] = 1.0 if h is None else h.data if isinstance(h, NDArray) else h
+        given = given and bool(self._heads_used)
+        if given not in self._backward_steps:
+            self._compile_backward(given)
+        with np.errstate(all="ignore"):
+            for step in self._backward_steps[given]:
+                step()
+
+    # ---------------------------------------------------------------- making the programs
+    @property
+    def wanted(self) -> list[str]:
+        """Arguments that get a gradient."""
+        return [k for k, req in self.reqs.items() if req != "null" and self.grads.get(k) is not None]
+
+    def _compile_forward(self) -> None:
+        with tape():
+            values = trace_forward(self.symbol, self._shapes, self._types)
+            heads = [values[id(n), i] for n, i in self.symbol.heads]
+            effects = [values[id(n), 0] for n in self.symbol.nodes() if n.op and (n.op.random or n.aux_entries)]
+            program = Program(heads + effects)
+            self._gradients: dict[bool, list[tuple[Value, str]]] = {}
+            self._heads_used: set[int] = set()
+            if self.wanted:
+                self._trace_gradients(values, heads, program)
+        targets = [o.data for o in self.output_list] + [None] * len(effects)
+        self._forward_steps = program.compile(self._stored, self._variable, self._memory, self._run, targets)
+
+    def _trace_gradients(self, values, heads, forward: Program) -> None:
+        """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for them."""
+        for given in (True, False):
+            gs: list[Value | None] = []
+            for i, ((n, _), v) in enumerate(zip(self.symbol.heads, heads)):
+                if n.op is not None and n.op.loss and not getattr(n.p, "out_grad", False):
+                    gs.append(None)
+                elif given:
+                    gs.append(leaf(("head", i), v.shape, v.dtype))
+                else:
+                    gs.append(const(1.0, v.shape, v.dtype))
+            grads = trace_backward(self.symbol, values, gs, set(self.wanted))
+            roots = []
+            for name in self.wanted:
+                array = self.grads[name].data
+                g = grads.get(name)
+                if self.reqs[name] == "add":
+                    if g is not None:
+                        roots.append((leaf(("grad", name), array.shape, array.dtype) + g, name))
+                else:
+                    roots.append((const(0.0, array.shape, array.dtype) if g is None else g, name))
+            self._gradients[given] = roots
+            self._keep(forward, [r for r, _ in roots])
+            if given and not self._heads_used:
+                self._gradients[False] = roots
+                return
+        for i in self._heads_used:
+            self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
+
+    def _keep(self, forward: Program, roots: list[Value]) -> None:
+        """Mark the forward values that the backward graph reads and that are not cheaper to compute again."""
+        computed = {id(v) for v in forward.values}
+        in_memory = forward.materialised()
+        seen: set[int] = set()
+        stack = list(roots)
+        while stack:
+            v = stack.pop()
+            if id(v) in seen:
+                continue
+            seen.add(id(v))
+            if v.kind == "leaf":
+                if v.arg[0] == "head":
+                    self._heads_used.add(v.arg[1])
+            elif id(v) in computed and v.kind != "view" and (v.kind != "map" or id(v) in in_memory):
+                forward.kept[id(v)] = v
+            else:
+                stack += _operands(v)
+
+    def _compile_backward(self, given: bool) -> None:
+        if not self.wanted:
+            raise MxError('backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
+                          "and fixed ones, never get one)")
+        roots = self._gradients[given]
+        program = Program([r for r, _ in roots], set(self._stored))
+        self._backward_steps[given] = program.compile(dict(self._stored), self._variable, self._memory, self._run,
+                                                      [self.grads[name].data for _, name in roots])
+
+    def _variable(self, key) -> np.ndarray:
+        return self._arrays[key]
+
+
+# --------------------------------------------------------------------------------------------- binding
+
+def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
+    """An executor on existing arrays, which it shares.
+
+    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may miss or be None).
+    `reqs`: one of "null", "write", "add" for all, or a dict or list.
+    """
+    arg_names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
+    args = _by_name(args, arg_names, "args", required=True)
+    aux = _by_name(aux or {}, aux_names, "aux", required=True)
+    grads = _by_name(grads or {}, arg_names, "grads", required=False)
+    reqs = _requests(reqs, arg_names)
+    given = {k: v.shape for k, v in (args | aux).items()}
+    shapes = all_shapes(symbol, given)
+    types = all_types(symbol, {k: v.dtype for k, v in (args | aux).items()})
+    for k in arg_names:
+        g = grads.get(k)
+        if reqs[k] != "null" and g is not None and g.shape != args[k].shape:
+            raise ShapeError(f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}")
+    return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
+
+
+def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
+    """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them."""
+    shapes = all_shapes(symbol, given)
+    arg_nodes, aux_nodes = symbol.arg_nodes(), symbol.aux_nodes()
+    missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
+    if missing:
+        raise ShapeError(f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
+                         f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name")
+    types = all_types(symbol, {})
+
+    def zeros(nodes):
+        return {n.name: NDArray(np.zeros(shapes[id(n), 0], types[id(n), 0])) for n in nodes}
+    reqs = _requests(reqs, [n.name for n in arg_nodes])
+    args = zeros(arg_nodes)
+    grads = {k: NDArray(np.zeros_like(v.data)) if reqs[k] != "null" else None for k, v in args.items()}
+    return Executor(symbol, args, grads, reqs, zeros(aux_nodes), shapes, types)
+
+
+def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:
+    if not isinstance(arrays, dict):
+        arrays = list(arrays)
+        if len(arrays) != len(names):
+            raise MxError(f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}")
+        arrays = dict(zip(names, arrays))
+    for k in arrays:
+        if k not in names:
+            raise MxError(f"bind: {what} has {k}, which the symbol has not" + suggest(k, names))
+    missing = [k for k in names if k not in arrays]
+    if required and missing:
+        raise MxError(f"bind: {what} lacks {', '.join(missing[:10])}")
+    return {k: a if isinstance(a, NDArray) else NDArray(np.asarray(a)) for k in names if (a := arrays.get(k)) is not None}
+
+
+def _requests(reqs, names: list[str]) -> dict[str, str]:
+    if isinstance(reqs, str):
+        reqs = dict.fromkeys(names, reqs)
+    elif not isinstance(reqs, dict):
+        reqs = list(reqs)
+        if len(reqs) != len(names):
+            raise MxError(f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}")
+        reqs = dict(zip(names, reqs))
+    for k, v in reqs.items():
+        if v not in REQS:
+            raise MxError(f"bind: the gradient request of {k} is {v!r}; it must be one of null, write, add")
+        if k not in names:
+            raise MxError(f"bind: there is no argument {k}" + suggest(k, names))
+    return {k: reqs.get(k, "null") for k in names}
+
+
+__all__ = ["Executor", "bind", "simple_bind"]

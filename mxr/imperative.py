@@ -1,0 +1,39 @@
+"""Calling one operator on arrays, at once: what `mxr.nd.*` and R's `mx.nd.*` do."""
+from __future__ import annotations
+
+import numpy as np
+
+from .op import MxError, Op, Run, ShapeError, known, shape_text
+
+
+def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False) -> list[np.ndarray]:
+    """All outputs of `op` (hidden ones too) on `inputs`, auxiliary states last. Inputs in `op.mutates` are written in place."""
+    names = (*op.inputs(p), *op.aux(p))
+    if len(inputs) != len(names):
+        raise MxError(f"{op.name}: takes {len(names)} inputs ({', '.join(names)}), not {len(inputs)}")
+    n_outputs = len(op.outputs(p)) + len(op.hidden(p))
+    try:
+        ins, shapes = op.infer_shape(p, [a.shape for a in inputs], [None] * n_outputs)
+    except ShapeError as e:
+        raise ShapeError(f"{op.name}: {e} (inputs: {_given(names, inputs)})") from None
+    for name, a, shape in zip(names, inputs, ins):
+        if shape is not None and tuple(shape) != a.shape:
+            raise ShapeError(f"{op.name}: {name} has shape {shape_text(a.shape)} where {shape_text(shape)} is needed")
+    if op.is_expression:
+        with np.errstate(all="ignore"):
+            outs = op.forward(p, *inputs)
+        outs = list(outs) if isinstance(outs, (tuple, list)) else [outs]
+        types = list(op.infer_type(p, [a.dtype for a in inputs]))
+        return [np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, types[min(i, len(types) - 1)])
+                for i, (o, s) in enumerate(zip(outs, shapes))]
+    if not all(known(s) for s in shapes):
+        raise ShapeError(f"{op.name}: the output's shape does not follow from {_given(names, inputs)}")
+    types = list(op.infer_type(p, [a.dtype for a in inputs]))
+    outs = [np.empty(s, types[min(i, len(types) - 1)]) for i, s in enumerate(shapes)]
+    with np.errstate(all="ignore"):
+        op.compute(p, Run(train), list(inputs), outs)
+    return outs
+
+
+def _given(names, inputs) -> str:
+    return ", ".join(f"{n} {shape_text(a.shape)}" for n, a in zip(names, inputs)) or "nothing"
