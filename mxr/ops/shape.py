@@ -1,4 +1,4 @@
-"""Views: operators that look at the same values through another shape, and the blockings made of them."""
+"""Views: operators that look at the same values through another shape or order of axes, and slices."""
 import numpy as np
 
 from mxr.op import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
@@ -146,6 +146,96 @@ class Flatten:
         return g.reshape(ins[0].shape)
 
 
+@op("reshape_like")
+class ReshapeLike:
+    """The values of `lhs` in the shape of `rhs`.
+
+    With the ranges given, only the dimensions `lhs_begin`, ..., `lhs_end - 1` of `lhs` are replaced, by the dimensions
+    `rhs_begin`, ..., `rhs_end - 1` of `rhs`. The values of `rhs` do not matter; its gradient is zero.
+    """
+    lhs_begin: int = P(None, "The first dimension of `lhs` that is replaced; None: the first.")
+    lhs_end: int = P(None, "The first one that is kept again; None: all to the end are replaced.")
+    rhs_begin: int = P(None, "The first dimension of `rhs` that is used; None: the first.")
+    rhs_end: int = P(None, "The first one that is not used any more; None: all to the end are used.")
+
+    def infer_shape(p, ins, outs):
+        lhs, rhs = ins
+        if lhs is None or rhs is None:
+            return ins, outs
+        out = _liken(p, lhs, rhs)
+        return [solve(lhs, out), rhs], [out]
+
+    def forward(p, lhs, rhs):
+        return lhs.reshape(_liken(p, lhs.shape, rhs.shape))
+
+    def backward(p, g, ins, outs):
+        return g.reshape(ins[0].shape), None
+
+
+def _liken(p, lhs, rhs):
+    def bounds(begin, end, n, side):
+        b, e = begin or 0, n if end is None else end
+        b, e = b + n if b < 0 else b, e + n if e < 0 else e
+        if not 0 <= b <= e <= n or (begin is not None and b == n):
+            raise ShapeError(f"{side}_begin = {begin}, {side}_end = {end} is no range of {n} dimensions")
+        return b, e
+
+    b, e = bounds(p.lhs_begin, p.lhs_end, len(lhs), "lhs")
+    rb, re = bounds(p.rhs_begin, p.rhs_end, len(rhs), "rhs")
+    return (*lhs[:b], *rhs[rb:re], *lhs[e:])
+
+
+@op("expand_dims")
+class ExpandDims:
+    """The data with a new axis of size 1 at position `axis`."""
+    axis: int = P(REQUIRED, "Where the new axis stands in the result; negative counts from the end.")
+
+    def infer_shape(p, ins, outs):
+        data, out = ins[0], outs[0]
+        if data is not None:
+            axis = axis_of(p.axis, len(data) + 1, "expand_dims")
+            out = unify(out, (*data[:axis], 1, *data[axis:]))
+        if out is not None:
+            axis = axis_of(p.axis, len(out), "expand_dims")
+            data = unify(data, (*out[:axis], *out[axis + 1:]))
+        return [data], [out]
+
+    def forward(p, data):
+        return np.expand_dims(data, p.axis)
+
+    def backward(p, g, ins, outs):
+        return g.reshape(ins[0].shape)
+
+
+@op("squeeze")
+class Squeeze:
+    """The data without its axes of size 1: all of them, or those that `axis` names. One axis always remains."""
+    axis: Shape = P(None, "The axes to leave out; each must have size 1. None: all that have.")
+
+    def infer_shape(p, ins, outs):
+        data = ins[0]
+        return ins, [_squeezed(p, data) if known(data) else outs[0]]
+
+    def forward(p, data):
+        return data.reshape(_squeezed(p, data.shape))
+
+    def backward(p, g, ins, outs):
+        return g.reshape(ins[0].shape)
+
+
+def _squeezed(p, shape):
+    if p.axis is None:
+        gone = [i for i, n in enumerate(shape) if n == 1]
+    else:
+        gone = [axis_of(a, len(shape), "squeeze") for a in p.axis]
+        if len(set(gone)) < len(gone):
+            raise ShapeError(f"axis = {p.axis} names an axis twice")
+        wide = [a for a in gone if shape[a] != 1]
+        if wide:
+            raise ShapeError(f"axis {wide[0]} has size {shape[wide[0]]}; only axes of size 1 can be squeezed out")
+    return tuple(n for i, n in enumerate(shape) if i not in gone) or (1,)
+
+
 # --------------------------------------------------------------------------------------------- moving axes
 
 def _order(p, ndim):
@@ -184,82 +274,118 @@ class Transpose:
         return g.transpose(tuple(axes.index(a) for a in range(len(axes))))
 
 
-@op("expand_dims")
-class ExpandDims:
-    """The data with a new axis of size 1 at position `axis`."""
-    axis: int = P(REQUIRED, "Where the new axis stands in the result; negative counts from the end.")
+@op("SwapAxis", "swapaxes")
+class SwapAxis:
+    """The data with two of its axes exchanged."""
+    dim1: int = P(0, "One axis.")
+    dim2: int = P(0, "The other.")
 
     def infer_shape(p, ins, outs):
         data, out = ins[0], outs[0]
-        if data is not None:
-            axis = axis_of(p.axis, len(data) + 1, "expand_dims")
-            out = unify(out, (*data[:axis], 1, *data[axis:]))
-        if out is not None:
-            axis = axis_of(p.axis, len(out), "expand_dims")
-            data = unify(data, (*out[:axis], *out[axis + 1:]))
-        return [data], [out]
+        s = data if data is not None else out
+        if s is None:
+            return ins, outs
+        for dim in (p.dim1, p.dim2):
+            axis_of(dim, len(s), "SwapAxis")
+        return [data if out is None else unify(data, _swapped(p, out))], [out if data is None else unify(out, _swapped(p, data))]
 
     def forward(p, data):
-        return np.expand_dims(data, p.axis)
+        return data.swapaxes(p.dim1, p.dim2)
 
     def backward(p, g, ins, outs):
-        return g.reshape(ins[0].shape)
+        return g.swapaxes(p.dim1, p.dim2)
 
 
-# ------------------------------------------------------------------------------------------------ slicing
-
-def sliced(n, begin, end, step, where="slice"):
-    """`(slice, length)` of one axis of size `n`, negative positions counted from the end."""
-    step = 1 if step is None else step
-    if step == 0:
-        raise ShapeError(f"{where}: step cannot be 0")
-    if step > 0:
-        begin, end = 0 if begin is None else begin, n if end is None else end
-    else:
-        begin = n - 1 if begin is None else begin
-    first = begin + n if begin < 0 else begin
-    last = -1 if end is None else end + n if end < 0 else end
-    if not 0 <= first < max(n, 1):
-        raise ShapeError(f"{where}: begin = {begin} is out of range for an axis of size {n}")
-    last = min(last, n)
-    length = max(-(-(last - first) // step), 0)
-    return slice(first, None if last < 0 else last, step), length
+def _swapped(p, shape):
+    shape = list(shape)
+    shape[p.dim1], shape[p.dim2] = shape[p.dim2], shape[p.dim1]
+    return tuple(shape)
 
 
-@op("slice_axis")
-class SliceAxis:
-    """A part of the data along one axis: the elements `begin`, ..., `end - 1`, counted from 0.
+@op("reverse", "flip")
+class Reverse:
+    """The data with the order of its elements reversed along each of the axes given."""
+    axis: Shape = P(REQUIRED, "The axes to reverse.")
 
-    Negative positions count from the end of the axis; `end = "None"` goes to its end.
+    def forward(p, data):
+        return data[_backwards(p, data.ndim)]
+
+    def backward(p, g, ins, outs):
+        return g[_backwards(p, g.ndim)]
+
+    def infer_shape(p, ins, outs):
+        s = unify(ins[0], outs[0])
+        if s is not None:
+            _backwards(p, len(s))
+        return [s], [s]
+
+
+def _backwards(p, ndim):
+    turns = [axis_of(a, ndim, "reverse") for a in p.axis]
+    return tuple(slice(None, None, -1 if turns.count(i) % 2 else 1) for i in range(ndim))
+
+
+@op("depth_to_space")
+class DepthToSpace:
+    """Channels laid out as blocks of pixels.
+
+    Of shape (n, c, h, w) it makes (n, c / b^2, h * b, w * b), with b = `block_size`:
+    `out[n, k, y * b + i, x * b + j] = data[n, (i * b + j) * c / b^2 + k, y, x]`. The inverse of `space_to_depth`.
     """
-    axis: int = P(REQUIRED, "The axis that is cut; negative counts from the last.")
-    begin: int = P(REQUIRED, "The first element that is taken.")
-    end: int = P(REQUIRED, "The first element after `begin` that is not taken any more.", none=True)
+    block_size: int = P(REQUIRED, "The side of a block.", low=1)
 
-    def _range(p, n):
-        begin = p.begin + n if p.begin < 0 else p.begin
-        end = n if p.end is None else p.end + n if p.end < 0 else p.end
-        if not 0 <= begin < end <= n:
-            raise ShapeError(f"begin = {p.begin}, end = {p.end} is no part of an axis of size {n}")
-        return begin, end
+    def infer_shape(p, ins, outs):
+        if ins[0] is None:
+            return ins, outs
+        n, c, h, w = _image(ins[0])
+        b = p.block_size
+        if c % (b * b):
+            raise ShapeError(f"{c} channels cannot be laid out in blocks of {b} times {b}")
+        return ins, [(n, c // (b * b), h * b, w * b)]
 
-    def infer_shape(p, ins, outs, _range=_range):
-        data, out = ins[0], outs[0]
-        if data is not None:
-            axis = axis_of(p.axis, len(data), "slice_axis")
-            n = 0
-            if data[axis]:
-                begin, end = _range(p, data[axis])
-                n = end - begin
-            out = unify(out, (*data[:axis], n, *data[axis + 1:]))
-            data = unify(data, (*out[:axis], data[axis], *out[axis + 1:]))
-        return [data], [out]
+    def forward(p, data):
+        return _to_space(data, p.block_size)
 
-    def forward(p, data, _range=_range):
-        axis = p.axis % data.ndim
-        return data[(slice(None),) * axis + (slice(*_range(p, data.shape[axis])),)]
+    def backward(p, g, ins, outs):
+        return _to_depth(g, p.block_size)
 
-    def backward(p, g, ins, outs, _range=_range):
-        shape = ins[0].shape
-        axis = p.axis % len(shape)
-        return scatter_slice(g, shape, (slice(None),) * axis + (slice(*_range(p, shape[axis])),))
+
+@op("space_to_depth")
+class SpaceToDepth:
+    """Blocks of pixels gathered into channels.
+
+    Of shape (n, c, h, w) it makes (n, c * b^2, h / b, w / b), with b = `block_size`:
+    `out[n, (i * b + j) * c + k, y, x] = data[n, k, y * b + i, x * b + j]`. The inverse of `depth_to_space`.
+    """
+    block_size: int = P(REQUIRED, "The side of a block.", low=1)
+
+    def infer_shape(p, ins, outs):
+        if ins[0] is None:
+            return ins, outs
+        n, c, h, w = _image(ins[0])
+        b = p.block_size
+        if h % b or w % b:
+            raise ShapeError(f"an image of {h} times {w} cannot be cut into blocks of {b} times {b}")
+        return ins, [(n, c * b * b, h // b, w // b)]
+
+    def forward(p, data):
+        return _to_depth(data, p.block_size)
+
+    def backward(p, g, ins, outs):
+        return _to_space(g, p.block_size)
+
+
+def _image(shape):
+    if len(shape) != 4:
+        raise ShapeError(f"the data must have 4 dimensions, not the shape {shape_text(shape)}")
+    return shape
+
+
+def _to_space(x, b):
+    n, c, h, w = x.shape
+    return x.reshape(n, b, b, c // (b * b), h, w).transpose(0, 3, 4, 1, 5, 2).reshape(n, c // (b * b), h * b, w * b)
+
+
+def _to_depth(x, b):
+    n, c, h, w = x.shape
+    return x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
