@@ -1,0 +1,397 @@
+"""Element-wise operators: unary mathematics, arithmetic of arrays of one shape, types, and identities."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special
+
+from ..op import REQUIRED, Dtype, P, ShapeError, known, op, shape_text, unify
+from ._pointwise import PAIRS, Pair, constant, declare, like, same_type, sign
+
+# ------------------------------------------------------------------------------------------------ unary mathematics
+
+
+def _unary(name: str, text: str, f: Callable, gradient: Callable | None = None):
+    """Declare a row: its help text, `f(x)`, and its gradient `(g, x, y)` (None: zero)."""
+    def forward(p, data):
+        return like(f(data), data)
+
+    def backward(p, g, ins, outs):
+        return gradient(g, ins[0], outs[0])
+
+    declare(__name__, name, doc=text, forward=forward, **({"backward": backward} if gradient else {}))
+
+
+def _round(x):
+    """Half away from zero: cutting after adding the largest number below a half."""
+    return np.trunc(x + np.copysign(np.nextafter(x.dtype.type(0.5), x.dtype.type(0)), x)) if x.dtype.kind == "f" else x
+
+
+def _rint(x):
+    below = np.floor(x)
+    return below + (x - below > 0.5).astype(x.dtype)
+
+
+def _psi(x):
+    """The digamma function, +infinity at its poles as MXNet has it."""
+    return np.where((x <= 0) & (x == np.floor(x)), np.inf, special.psi(x))
+
+
+_unary("abs", "The absolute value, |x|. The gradient at 0 is 0.", np.abs, lambda g, x, y: g * sign(x))
+_unary("sign", "The sign: -1, 0 or 1 (0 for NaN). The gradient is 0.", sign)
+_unary("sqrt", "The square root. NaN for negative numbers; the gradient `0.5 / sqrt(x)` at 0 is infinite.", np.sqrt,
+       lambda g, x, y: g * (0.5 / y))
+_unary("rsqrt", "The reciprocal of the square root, `1 / sqrt(x)`.", lambda x: 1 / np.sqrt(x), lambda g, x, y: g * (-0.5 * y / x))
+_unary("cbrt", "The cube root, of negative numbers too. The gradient at 0 is infinite.", np.cbrt, lambda g, x, y: g / (3 * y * y))
+_unary("rcbrt", "The reciprocal of the cube root.", lambda x: 1 / np.cbrt(x), lambda g, x, y: g * (y / (-3 * x)))
+_unary("square", "The square, `x * x`.", np.square, lambda g, x, y: g * (2 * x))
+_unary("reciprocal", "The reciprocal, `1 / x`.", lambda x: 1 / x, lambda g, x, y: -(g * (y * y)))
+_unary("negative", "The negative, `-x`.", np.negative, lambda g, x, y: -g)
+_unary("exp", "The exponential, e to the power of x.", np.exp, lambda g, x, y: g * y)
+_unary("expm1", "`exp(x) - 1`, exact for small x.", np.expm1, lambda g, x, y: g * np.exp(x))
+_unary("log", "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).", np.log,
+       lambda g, x, y: g / x)
+_unary("log2", "The logarithm to base 2.", np.log2, lambda g, x, y: g * (1 / math.log(2) / x))
+_unary("log10", "The logarithm to base 10.", np.log10, lambda g, x, y: g * (1 / math.log(10) / x))
+_unary("log1p", "`log(1 + x)`, exact for small x.", np.log1p, lambda g, x, y: g / (1 + x))
+_unary("sin", "The sine, of radians.", np.sin, lambda g, x, y: g * np.cos(x))
+_unary("cos", "The cosine, of radians.", np.cos, lambda g, x, y: -(g * np.sin(x)))
+_unary("tan", "The tangent, of radians.", np.tan, lambda g, x, y: g * (y * y + 1))
+_unary("arcsin", "The inverse sine, in [-pi/2, pi/2]. NaN outside [-1, 1].", np.arcsin, lambda g, x, y: g / np.sqrt(1 - x * x))
+_unary("arccos", "The inverse cosine, in [0, pi]. NaN outside [-1, 1].", np.arccos, lambda g, x, y: -(g / np.sqrt(1 - x * x)))
+_unary("arctan", "The inverse tangent, in (-pi/2, pi/2).", np.arctan, lambda g, x, y: g / (x * x + 1))
+_unary("sinh", "The hyperbolic sine.", np.sinh, lambda g, x, y: g * np.cosh(x))
+_unary("cosh", "The hyperbolic cosine.", np.cosh, lambda g, x, y: g * np.sinh(x))
+_unary("tanh", "The hyperbolic tangent.", np.tanh, lambda g, x, y: g * (1 - y * y))
+_unary("arcsinh", "The inverse hyperbolic sine.", np.arcsinh, lambda g, x, y: g / np.sqrt(x * x + 1))
+_unary("arccosh", "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).", np.arccosh,
+       lambda g, x, y: g / np.sqrt(x * x - 1))
+_unary("arctanh", "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).", np.arctanh,
+       lambda g, x, y: g / (1 - x * x))
+_unary("degrees", "Radians as degrees, `180 x / pi`.", lambda x: x * (180 / math.pi), lambda g, x, y: g * (180 / math.pi))
+_unary("radians", "Degrees as radians, `pi x / 180`.", lambda x: x * (math.pi / 180), lambda g, x, y: g * (math.pi / 180))
+_unary("sigmoid", "The logistic function, `1 / (1 + exp(-x))`.", lambda x: 1 / (1 + np.exp(-x)), lambda g, x, y: g * (y * (1 - y)))
+_unary("softsign", "`x / (1 + |x|)`.", lambda x: x / (1 + np.abs(x)), lambda g, x, y: g / np.square(1 + np.abs(x)))
+_unary("relu", "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.", lambda x: np.maximum(x, 0),
+       lambda g, x, y: g * np.sign(y))
+_unary("erf", "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.", special.erf,
+       lambda g, x, y: g * (2 / math.sqrt(math.pi) * np.exp(-(x * x))))
+_unary("erfinv", "The inverse of the error function. Infinite at -1 and 1, NaN outside.", special.erfinv,
+       lambda g, x, y: g * (0.5 * math.sqrt(math.pi) * np.exp(y * y)))
+_unary("gamma", "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.", special.gamma,
+       lambda g, x, y: g * (y * _psi(x)))
+_unary("gammaln", "The logarithm of the absolute value of the gamma function.", special.gammaln, lambda g, x, y: g * _psi(x))
+_unary("round", "Round to the nearest whole number, halves away from zero (R's own `round` takes them to the even one). The gradient is 0.",
+       _round)
+_unary("rint", "Round to the nearest whole number, halves down (2.5 to 2, -2.5 to -3). The gradient is 0.", _rint)
+_unary("ceil", "The smallest whole number that is not less. The gradient is 0.", np.ceil)
+_unary("floor", "The largest whole number that is not greater. The gradient is 0.", np.floor)
+_unary("trunc", "The whole number next to x on the side of zero. The gradient is 0.", np.trunc)
+_unary("fix", "The whole number next to x on the side of zero, as `trunc`. The gradient is 0.", np.trunc)
+_unary("logical_not", "1 where x is 0, else 0 (NaN gives 0). The gradient is 0.", lambda x: x == 0)
+_unary("zeros_like", "Zeros in the shape and type of the input. The gradient is 0.", lambda x: constant(0, x))
+_unary("ones_like", "Ones in the shape and type of the input. The gradient is 0.", lambda x: constant(1, x))
+
+
+@op("hard_sigmoid")
+class HardSigmoid:
+    """The sigmoid as a ramp: `clip(alpha * x + beta, 0, 1)`. The gradient is `alpha` strictly inside the ramp, 0 elsewhere."""
+    alpha: float = P(0.2, "slope of the ramp")
+    beta: float = P(0.5, "value at 0")
+
+    def forward(p, data):
+        return np.clip(p.alpha * data + p.beta, 0, 1)
+
+    def backward(p, g, ins, outs):
+        y = outs[0]
+        return g * (p.alpha * ((y > 0) & (y < 1)).astype(y.dtype))
+
+
+@op("smooth_l1")
+class SmoothL1:
+    """The smooth absolute value (Huber's loss): `0.5 * (s * x)^2` where `|x| < 1 / s^2`, else `|x| - 0.5 / s^2`, with s = `scalar`.
+
+    The gradient is `s^2 * x` inside, the sign of x outside.
+    """
+    scalar: float = P(1.0, "s: the bend is at `1 / s^2`")
+
+    def forward(p, data):
+        inner = _bend(p, data)
+        return inner * (data - 0.5 * inner) * p.scalar ** 2
+
+    def backward(p, g, ins, outs):
+        return g * (_bend(p, ins[0]) * p.scalar ** 2)
+
+
+def _bend(p, x):
+    return np.clip(x, -1 / p.scalar ** 2, 1 / p.scalar ** 2) if p.scalar else x
+
+
+@op("clip")
+class Clip:
+    """Force the values into [a_min, a_max]: `min(max(x, a_min), a_max)`. NaN stays NaN.
+
+    The gradient is 1 inside, the bounds included, and 0 outside.
+    """
+    a_min: float = P(REQUIRED, "the smallest value allowed")
+    a_max: float = P(REQUIRED, "the largest value allowed")
+
+    def forward(p, data):
+        if p.a_min <= p.a_max:
+            return like(np.clip(data, p.a_min, p.a_max), data)
+        return like(np.where(data > p.a_max, p.a_max, np.where(data < p.a_min, p.a_min, data)), data)
+
+    def backward(p, g, ins, outs):
+        return g * np.logical_not((ins[0] > p.a_max) | (ins[0] < p.a_min)).astype(g.dtype)
+
+
+# ------------------------------------------------------------------------------------------------ arrays of one shape
+
+def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
+    def forward(p, lhs, rhs):
+        return like(pair.f(lhs, rhs), lhs)
+
+    def backward(p, g, ins, outs):
+        return pair.gradient(g, *ins, outs[0])
+
+    declare(__name__, name, *aliases, forward=forward, infer_type=same_type, **({"backward": backward} if pair.gradient else {}),
+            doc=f"Element by element, {pair.text}.\n\nBoth arrays have the same shape; for other shapes there is `broadcast_{broadcast}`.")
+
+
+_NAMES = {"add": ("elemwise_add", "_add", "_plus", "_Plus"), "sub": ("elemwise_sub", "_sub", "_minus", "_Minus"),
+          "mul": ("elemwise_mul", "_mul", "_Mul"), "div": ("elemwise_div", "_div", "_Div")}
+for _name, _row in PAIRS.items():
+    _canonical, *_aliases = _NAMES.get(_name, ("_" + _name, "_" + _name.title()))
+    _pair(_canonical, _row, _name, *_aliases)
+_pair("_scatter_elemwise_div", PAIRS["div"], "div")
+
+
+@op("add_n", "ElementWiseSum", variadic="num_args")
+class AddN:
+    """The sum of any number of arrays of one shape."""
+    num_args: int = P(REQUIRED, "how many arrays", low=1)
+    infer_type = same_type
+
+    def forward(p, *args):
+        return sum(args[1:], args[0])
+
+    def backward(p, g, ins, outs):
+        return (g,) * len(ins) if len(ins) > 1 else g
+
+
+@op("where")
+class Where:
+    """Choose between two arrays: the element of `x` where `condition` is not 0 (NaN counts as true), else that of `y`.
+
+    `condition` has the shape of `x` and `y`, or is a vector that chooses along their first C-order dimension (R's last). The
+    gradient goes to the element that was chosen; `condition` gets zero.
+    """
+    inputs = ("condition", "x", "y")
+
+    def infer_shape(p, ins, outs):
+        condition, x, y = ins
+        s = unify(x, y, outs[0])
+        if condition is None or s is None:
+            return [condition, s, s], [s]
+        if len(condition) == len(s):
+            s = unify(s, condition)
+            return [s, s, s], [s]
+        if len(condition) != 1 or (condition[0] and s[0] and condition[0] != s[0]):
+            raise ShapeError(f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: it has their "
+                             "shape, or is a vector along their first C-order dimension")
+        return [condition, s, s], [s]
+
+    def infer_type(p, ins):
+        return same_type(p, ins[1:])
+
+    def forward(p, condition, x, y):
+        return np.where(_aligned(condition, x) != 0, x, y)
+
+    def backward(p, g, ins, outs):
+        condition = _aligned(ins[0], ins[1])
+        return None, g * (condition != 0).astype(g.dtype), g * (condition == 0).astype(g.dtype)
+
+
+def _aligned(condition, x):
+    return condition if condition.ndim == x.ndim else condition.reshape((-1,) + (1,) * (x.ndim - 1))
+
+
+# ------------------------------------------------------------------------------------------------ identities
+
+@op("_copy", "identity")
+class Copy:
+    """The input, unchanged."""
+    def forward(p, data):
+        return data
+
+    def backward(p, g, ins, outs):
+        return g
+
+
+@op("BlockGrad", "stop_gradient", zero_gradient=True)
+class BlockGrad:
+    """The input, unchanged; but no gradient flows back through it. For parts of a network that are computed with, not trained."""
+    def forward(p, data):
+        return data
+
+
+@op("_identity_with_attr_like_rhs")
+class IdentityWithAttrLikeRhs:
+    """`lhs`, unchanged, and declared to have the shape of `rhs`, whose values do not matter."""
+    def forward(p, lhs, rhs):
+        return lhs
+
+    def backward(p, g, ins, outs):
+        return g, None
+
+
+@op("cast_storage")
+class CastStorage:
+    """The input, unchanged: arrays are always dense here, so "default" is the only storage type."""
+    stype: str = P(REQUIRED, "the storage type", one_of=("default",))
+
+    def forward(p, data):
+        return data
+
+    def backward(p, g, ins, outs):
+        return g
+
+
+# ------------------------------------------------------------------------------------------------ types, shapes, checks
+
+@op("Cast", "cast")
+class Cast:
+    """The same values in another element type; fractions are cut when it is an integer type. The gradient is cast back."""
+    dtype: Dtype = P(REQUIRED, "the element type of the result")
+
+    def infer_type(p, ins):
+        return [np.dtype(p.dtype)]
+
+    def forward(p, data):
+        return data.astype(p.dtype)
+
+    def backward(p, g, ins, outs):
+        return g.astype(ins[0].dtype)
+
+
+def _is_amp(dtype) -> bool:
+    return dtype in (np.float16, np.float32)
+
+
+@op("amp_cast")
+class AmpCast:
+    """Cast float16 and float32 arrays to `dtype`; leave all others as they are. The gradient is cast back."""
+    dtype: Dtype = P(REQUIRED, "the element type that floating point arrays get")
+
+    def infer_type(p, ins):
+        return [np.dtype(p.dtype) if ins[0] is None or _is_amp(ins[0]) else ins[0]]
+
+    def forward(p, data):
+        return data.astype(p.dtype) if _is_amp(data.dtype) else data
+
+    def backward(p, g, ins, outs):
+        return g.astype(ins[0].dtype)
+
+
+@op("amp_multicast")
+class AmpMulticast:
+    """Cast float16 and float32 arrays to one type: the widest among them, or float16 if there is one and `cast_narrow`."""
+    num_outputs: int = P(REQUIRED, "how many arrays", low=1)
+    cast_narrow: bool = P(False, "choose the narrowest type instead of the widest")
+
+    def inputs(p):
+        return tuple(f"data_{i}" for i in range(p.num_outputs))
+
+    def outputs(p):
+        return tuple(f"output{i}" for i in range(p.num_outputs)) if p.num_outputs > 1 else ("output",)
+
+    def infer_shape(p, ins, outs):
+        pairs = [unify(i, o) for i, o in zip(ins, outs)]
+        return pairs, list(pairs)
+
+    def infer_type(p, ins):
+        types = [d for d in ins if d is not None and _is_amp(d)] or [np.dtype(np.float32)]
+        common = (min if p.cast_narrow else max)(types, key=lambda d: d.itemsize)
+        return [common if d is None or _is_amp(d) else d for d in ins]
+
+    def forward(p, *data):
+        types = AmpMulticast.infer_type(p, [x.dtype for x in data])
+        out = tuple(x.astype(t) for x, t in zip(data, types))
+        return out if len(out) > 1 else out[0]
+
+    def backward(p, g, ins, outs):
+        if len(ins) == 1:
+            return g.astype(ins[0].dtype)
+        return tuple(part.astype(x.dtype) for part, x in zip(g, ins))
+
+
+def _vector(length: Callable):
+    """Shape rule of operators whose output is a vector of `length(shape of the input)` elements."""
+    def infer_shape(p, ins, outs):
+        return ins, [(length(ins[0]),) if known(ins[0]) else outs[0]]
+    return infer_shape
+
+
+def _int64(p, ins):
+    return [np.dtype(np.int64)]
+
+
+@op("shape_array", zero_gradient=True, keeps=())
+class ShapeArray:
+    """The dimensions of an array, in C order (the reverse of R's `dim`), as an int64 vector."""
+    infer_shape = _vector(len)
+    infer_type = _int64
+
+    def compute(p, run, ins, outs):
+        outs[0][...] = ins[0].shape
+
+
+@op("size_array", zero_gradient=True, keeps=())
+class SizeArray:
+    """The number of elements of an array, as an int64 vector of one element."""
+    infer_shape = _vector(lambda shape: 1)
+    infer_type = _int64
+
+    def compute(p, run, ins, outs):
+        outs[0][...] = ins[0].size
+
+
+def _one_flag(p, ins, outs):
+    return ins, [(1,)]
+
+
+def _float32(p, ins):
+    return [np.dtype(np.float32)]
+
+
+@op("all_finite", keeps=())
+class AllFinite:
+    """1 if every element is a finite number, 0 if there is an infinity or NaN; a vector of one element, without gradient."""
+    init_output: bool = P(True, "start from 1; if false, the value that `out` already has is kept as a further condition")
+    infer_shape = _one_flag
+    infer_type = _float32
+
+    def compute(p, run, ins, outs):
+        _all_finite(p, ins, outs)
+
+
+@op("multi_all_finite", variadic="num_arrays", keeps=())
+class MultiAllFinite:
+    """1 if every element of all the arrays is a finite number, else 0; a vector of one element, without gradient."""
+    num_arrays: int = P(1, "how many arrays", low=1)
+    init_output: bool = P(True, "start from 1; if false, the value that `out` already has is kept as a further condition")
+    infer_shape = _one_flag
+    infer_type = _float32
+
+    def inputs(p):
+        return tuple(f"array_{i}" for i in range(p.num_arrays))
+
+    def compute(p, run, ins, outs):
+        _all_finite(p, ins, outs)
+
+
+def _all_finite(p, ins, outs):
+    before = True if p.init_output else bool(outs[0][0])
+    outs[0][0] = before and all(np.isfinite(x).all() for x in ins)
