@@ -147,6 +147,21 @@ def _from_handle(x):
     return value
 
 
+def native_symbol(callback):
+    """A C function pointer as R's `.Call` takes it."""
+    return R.R_MakeExternalPtr(ffi.cast("DL_FUNC", callback), R.Rf_install(b"native symbol"), _NIL)
+
+
+def set_option(name: str, value) -> None:
+    """options(name = value), for a value that is an R object."""
+    call = _protect(R.Rf_lang2(R.Rf_install(b"options"), value))
+    R.SET_TAG(R.CDR(call), R.Rf_install(name.encode()))
+    failed = ffi.new("int *", 0)
+    R.R_tryEval(call, R.R_BaseEnv, failed)
+    _unprotect(1)
+    assert not failed[0]
+
+
 # ------------------------------------------------------------------------------------------------------- R to Python
 
 _keep: list = []               # R vectors that arrays still look at; given back by `forget_views`

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +32,25 @@ def r_home() -> Path:
     return Path(home)
 
 
+def r_version() -> tuple[int, ...]:
+    """R's version, in its own words."""
+    done = subprocess.run([r_home() / "bin" / "R", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    found = re.search(r"R version (\d+)\.(\d+)\.(\d+)", done.stdout)
+    return tuple(map(int, found.groups())) if found else (0, 0, 0)
+
+
+def rpy2_for(version: tuple[int, ...]) -> list[str]:
+    """The rpy2 that fits an R: 3.6.6 and later of its C part need a function that R has since 4.5."""
+    if version >= (4, 5):
+        return ["rpy2>=3.6.4", "rpy2-rinterface>=3.6.7"]
+    return ["rpy2==3.6.4", "rpy2-rinterface==3.6.5"]
+
+
+def rpy2_remedy() -> str:
+    """The command that installs it."""
+    return f"`{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}`"
+
+
 def load_libr() -> ctypes.PyDLL:
     """libR in this process, its symbols visible to rpy2, whatever LD_LIBRARY_PATH says."""
     folder = r_home() / "lib"
@@ -46,41 +67,77 @@ def load_libr() -> ctypes.PyDLL:
     return ctypes.PyDLL(str(library), ctypes.RTLD_GLOBAL)
 
 
-def _import_rpy2():
-    """rpy2's low level, without the two R processes that it would start to ask for the environment (it is right already)."""
+def _import_rpy2() -> None:
+    """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here already)."""
     try:
         import rpy2.situation as situation
     except ImportError:
-        raise MxError(f"the Python at {sys.executable} has no rpy2: install it with `{sys.executable} -m pip install "
-                      "rpy2==3.6.4 rpy2-rinterface==3.6.5` (R 4.5 and newer: rpy2>=3.6.4 rpy2-rinterface>=3.6.7)") from None
+        raise MxError(f"the Python at {sys.executable} has no rpy2: {rpy2_remedy()}") from None
     os.environ.setdefault("R_HOME", str(r_home()))
     if hasattr(situation, "r_ld_library_path_from_subprocess"):
         situation.r_ld_library_path_from_subprocess = lambda home: ""
+    log = logging.getLogger("rpy2")
+    level, _ = log.level, log.setLevel(logging.CRITICAL)     # it logs what is raised here, in better words
     try:
-        from rpy2 import rinterface
+        from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:
-        raise MxError(f"rpy2 does not fit this R: {error}. R before 4.5 needs rpy2==3.6.4 and rpy2-rinterface==3.6.5, newer R "
-                      f"needs rpy2-rinterface>=3.6.7 (`{sys.executable} -m pip install ...`); `mxr doctor` tells more") from None
-    if hasattr(rinterface, "_setrenvvars"):
-        rinterface._setrenvvars = lambda action_map: None
-    return rinterface
+        raise MxError(f"this rpy2 does not fit this R ({error}): {rpy2_remedy()}") from None
+    finally:
+        log.setLevel(level)
 
 
 def join() -> None:
-    """Make rpy2 use the R that runs in this process, and open the door for it. Leaves signals and the environment as they were."""
-    import atexit
-
-    from mxr.r import interrupts
+    """Open the door for the R that runs in this process already. Leaves signals and the environment as they were."""
     environment = dict(os.environ)
-    with interrupts.kept(), warnings.catch_warnings():
+    _import_rpy2()
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment)
+    from mxr.r import bridge, interrupts
+    interrupts.prepare()
+    bridge.connect()
+
+
+def start() -> None:
+    """Start R in this Python (a notebook, a test) as rpy2 does it, and open the door. Afterwards `rpy2.robjects.r(...)`
+    or the %%R magic run scripts that say library(mxnet)."""
+    load_libr()
+    _import_rpy2()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        os.environ["R_SESSION_INITIALIZED"] = f'PID={os.getpid()}:NAME="mxr"'
-        rinterface = _import_rpy2()
+        from rpy2 import rinterface
         rinterface.initr()
-        atexit.unregister(rinterface.endr)          # R is not ours to end
-        interrupts.prepare()
-        for name in set(os.environ) - set(environment):
-            del os.environ[name]
-        os.environ.update(environment)
-        from mxr.r import bridge
-        bridge.connect()
+    join()
+
+
+def run(arguments: list[str]) -> int:
+    """Run `script.R [args]` (or `-e code`) in an R inside this process, as Rscript would. Does not return: R ends the process."""
+    front, rest = list(_RSCRIPT), list(arguments)
+    while rest and rest[0] == "-e" and len(rest) > 1:
+        front += ["-e", rest[1].replace(" ", "~+~")]
+        rest = rest[2:]
+    if "-e" not in front:
+        if not Path(rest[0]).is_file():
+            raise MxError(f"cannot open {rest[0]}: no such file")
+        front.append(f"--file={rest.pop(0)}")
+    home, library = r_home(), load_libr()
+    os.environ.update(_front_end_environment(home), PYTHON_SESSION_INITIALIZED=f"current_pid={os.getpid()}:sys.executable={sys.executable}")
+    words = [str(home / "bin" / "exec" / "R"), *front, *(["--args", *rest] if rest else [])]
+    argv = (ctypes.c_char_p * (len(words) + 1))(*map(os.fsencode, words), None)
+    library.Rf_initialize_R(len(words), argv)
+    library.setup_Rmainloop()
+    join()
+    sys.stdout.flush()
+    library.run_Rmainloop()
+    return 0
+
+
+_RSCRIPT = ("--no-echo", "--no-restore")     # what Rscript passes
+
+
+def _front_end_environment(home: Path) -> dict[str, str]:
+    """The variables that R's shell front end sets before it starts R itself."""
+    names = ("R_SHARE_DIR", "R_INCLUDE_DIR", "R_DOC_DIR")
+    done = subprocess.run([home / "bin" / "R", "CMD", "env"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    pairs = (line.partition("=")[::2] for line in done.stdout.splitlines())
+    return {"R_HOME": str(home), **{name: value for name, value in pairs if name in names}}

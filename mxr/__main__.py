@@ -1,0 +1,44 @@
+"""The command line: mxr run | doctor | install-r | gen."""
+from __future__ import annotations
+
+import sys
+
+HELP = """\
+mxr: runs R scripts written for Apache MXNet
+
+  mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (also: mxr run -e 'R code')
+  mxr doctor                     what is installed, whether it fits together, and what to do where it does not
+  mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python
+  mxr gen [--check]              write (or check) what is generated from the operator declarations
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
+    command, rest = (argv[0], argv[1:]) if argv else ("help", [])
+    from mxr.op import MxError
+    try:
+        if command == "run" and rest:
+            from mxr.r.host import run
+            return run(rest)
+        if command == "doctor":
+            from mxr.r.doctor import doctor
+            return doctor()
+        if command == "install-r":
+            from mxr.r.install import install
+            return install(rest)
+        if command == "gen":
+            from mxr.r.gen import main as gen
+            return gen(rest)
+    except MxError as error:
+        print(f"mxr {command}: {error}", file=sys.stderr)
+        return 1
+    if command in ("help", "-h", "--help"):
+        print(HELP, end="")
+        return 0
+    print(f"mxr: {'run needs a script' if command == 'run' else f'there is no command {command!r}'}\n\n{HELP}", end="", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
