@@ -169,6 +169,13 @@ def _base(v: Value) -> Value:
     return v
 
 
+def _reshaped(v: Value) -> Value:
+    """What `v` is a mere reshape of."""
+    while v.kind == "view" and v.fn == "reshape":
+        v = v.args[0]
+    return v
+
+
 def _operands(v: Value):
     return v.arg[0].ins if v.kind == "kernel" else [a for a in v.args if isinstance(a, Value)]
 
@@ -274,8 +281,9 @@ class Program:
         for root, target in zip(self.roots, targets):
             if target is None:
                 continue
-            if root.kind not in ("view", "leaf", "const") and id(root) in position and id(root) not in local:
-                local[id(root)] = target        # computed right where it is wanted
+            base = _reshaped(root)
+            if id(base) in position and id(base) not in local:      # computed right where it is wanted
+                local[id(base)] = target.reshape(base.shape)
             else:
                 finish.append((root, target))
         pinned = {id(_base(r)) for r, _ in finish} | {id(_base(r)) for r in self.roots}

@@ -1,0 +1,132 @@
+"""Symbols: composing, naming, inspecting, JSON."""
+import json
+
+import pytest
+
+import mxr
+from mxr import sym
+from mxr.op import MxError, ParamError
+
+
+def mlp():
+    net = sym.FullyConnected(sym.Variable("data"), num_hidden=10, name="fc1")
+    net = sym.Activation(net, act_type="relu", name="relu1")
+    return sym.FullyConnected(net, num_hidden=3, name="fc2")
+
+
+def test_arguments_outputs_internals():
+    net = mlp()
+    assert net.list_arguments() == ["data", "fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias"]
+    assert net.list_outputs() == ["fc2_output"]
+    assert net.get_internals().list_outputs() == ["data", "fc1_weight", "fc1_bias", "fc1_output", "relu1_output", "fc2_weight",
+                                                  "fc2_bias", "fc2_output"]
+    assert net.get_children().list_outputs() == ["relu1_output", "fc2_weight", "fc2_bias"]
+    assert sym.Variable("x").get_children() is None
+    assert net.get_internals()["relu1_output"].list_arguments() == ["data", "fc1_weight", "fc1_bias"]
+
+
+def test_automatic_names_count_per_operator():
+    x = sym.Variable("x")
+    a, b = sym.relu(x), sym.relu(x)
+    first = int(a.name.removeprefix("relu"))
+    assert b.name == f"relu{first + 1}"
+
+
+def test_dotted_and_underscored_are_one_parameter():
+    x = sym.Variable("x")
+    a = sym.MakeLoss(x, **{"grad.scale": 2, "valid.thresh": 0.5}, normalization="valid", name="m")
+    b = sym.MakeLoss(x, grad_scale=2, valid_thresh=0.5, normalization="valid", name="m")
+    assert a.tojson() == b.tojson()
+    with pytest.raises(ParamError, match="twice"):
+        sym.MakeLoss(x, **{"grad.scale": 2}, grad_scale=2)
+
+
+@pytest.mark.parametrize("call, says", [
+    (lambda x: sym.MakeLoss(x, grad_scal=1), "did you mean \"grad_scale\""),
+    (lambda x: sym.MakeLoss(x, normalization="batches"), "did you mean \"batch\""),
+    (lambda x: sym.MakeLoss(x, grad_scale="big"), "grad_scale must be a number"),
+    (lambda x: sym.FullyConnected(x), "num_hidden is required"),
+    (lambda x: sym.MakeLoss(3), "inputs must be symbols"),
+    (lambda x: sym.MakeLoss(x, x), "takes 1 input"),
+    (lambda x: sym.FullyConnected(data=x, wieght=x, num_hidden=1), "did you mean \"weight\""),
+    (lambda x: sym.SliceChannel(x, num_outputs=3)[9], "out of range"),
+    (lambda x: sym.load_json('{"nodes": ['), "not symbol JSON"),
+])
+def test_bad_input_is_named(call, says):
+    with pytest.raises(MxError, match=says):
+        call(sym.Variable("x"))
+
+
+def test_compose_replaces_and_renames():
+    pre = sym.Activation(sym.FullyConnected(num_hidden=4, name="fc3"), act_type="tanh", name="t3")
+    assert pre.list_arguments() == ["fc3_data", "fc3_weight", "fc3_bias"]
+    composed = pre.compose(name="composed", fc3_data=mlp())
+    assert composed.list_outputs() == ["composed_output"]
+    assert composed.list_arguments()[-2:] == ["fc3_weight", "fc3_bias"]
+    assert pre.list_outputs() == ["t3_output"], "the original is unchanged"
+    with pytest.raises(MxError, match="no input nope"):
+        pre.compose(nope=mlp())
+
+
+def test_json_round_trip_and_shape_of_the_text():
+    net = sym.MakeLoss(mlp(), grad_scale=2, name="loss")
+    text = net.tojson()
+    graph = json.loads(text)
+    assert graph["nodes"][1] == {"op": "null", "name": "fc1_weight", "attrs": {"num_hidden": "10"}, "inputs": []}
+    assert graph["attrs"] == {"mxnet_version": ["int", 10901]}
+    assert sym.load_json(text).tojson() == text
+
+
+@pytest.mark.parametrize("damage", [
+    lambda g: g["nodes"][3]["inputs"].append([99, 0, 0]), lambda g: g["nodes"][3]["inputs"].__setitem__(0, [3, 0, 0]),
+    lambda g: g["nodes"][0].pop("name"), lambda g: g.pop("heads"), lambda g: g["heads"].clear(),
+    lambda g: g["nodes"][3].__setitem__("op", "NoSuchOp"), lambda g: g["heads"].__setitem__(0, [0, 7, 0]),
+    lambda g: g["nodes"][3]["attrs"].__setitem__("num_hidden", "many"), lambda g: g["nodes"].__setitem__(0, 3),
+])
+def test_damaged_json_is_an_error(damage):
+    graph = json.loads(mlp().tojson())
+    damage(graph)
+    with pytest.raises(MxError):
+        sym.load_json(json.dumps(graph))
+
+
+def test_old_json_gets_its_auxiliary_states():
+    old = {"nodes": [
+        {"op": "null", "param": {}, "name": "data", "inputs": [], "backward_source_id": -1},
+        {"op": "null", "param": {}, "name": "bn_gamma", "inputs": [], "backward_source_id": -1},
+        {"op": "null", "param": {}, "name": "bn_beta", "inputs": [], "backward_source_id": -1},
+        {"op": "BatchNorm", "param": {"eps": "0.001"}, "name": "bn", "inputs": [[0, 0], [1, 0], [2, 0]],
+         "attr": {"lr_mult": "0.1", "gamma_lr_mult": "3"}, "backward_source_id": -1}], "arg_nodes": [0, 1, 2], "heads": [[3, 0]]}
+    s = sym.load_json(json.dumps(old))
+    assert s.list_auxiliary_states() == ["bn_moving_mean", "bn_moving_var"]
+    assert s.attr_dict()["bn_gamma"] == {"__lr_mult__": "3"} and s.attr_dict()["bn"]["__lr_mult__"] == "0.1"
+
+
+def test_shapes_follow_in_both_directions():
+    fc = sym.FullyConnected(sym.Variable("data"), num_hidden=1, name="fc")
+    loss = sym.MakeLoss(sym.square(sym.Reshape(fc, shape=(0,)) - sym.Variable("label")))
+    args, outs, aux = loss.infer_shape(data=(100, 2))
+    assert args == {"data": (100, 2), "fc_weight": (1, 2), "fc_bias": (1,), "label": (100,)}
+    assert list(outs.values()) == [(100,)] and aux == {}
+    assert loss.infer_shape(fc_bias=(1,)) is None
+    with pytest.raises(mxr.ShapeError, match="fc_weight"):
+        loss.infer_shape(data=(100, 2), fc_weight=(1, 3))
+    with pytest.raises(MxError, match="no argument dat"):
+        loss.infer_shape(dat=(100, 2))
+
+
+def test_one_name_is_one_argument():
+    total = sym.Variable("x") + sym.Variable("x")
+    assert total.list_arguments() == ["x"]
+    assert total.infer_shape(x=(3,))[0] == {"x": (3,)}
+
+
+def test_a_thousand_layers():
+    x = sym.Variable("x")
+    for _ in range(3000):
+        x = x + 1
+    assert sym.load_json(x.tojson()).infer_shape(x=(2,))[1] == {x.list_outputs()[0]: (2,)}
+    ex = sym.MakeLoss(x).simple_bind(x=(2,))
+    ex.forward(True)
+    ex.backward()
+    assert ex.output_list[0].data.tolist() == [3000, 3000] and ex.grads["x"].data.tolist() == [1, 1]
