@@ -105,7 +105,7 @@ def call(op_name: str, inputs: list[NDArray], attrs: dict, out: NDArray | list[N
          where: str | None = None, train: bool = False) -> list[NDArray]:
     """The visible outputs of an operator on arrays, written into `out` where given."""
     op = get(op_name)
-    attrs = {k.replace(".", "_"): v for k, v in attrs.items()}
+    attrs = op.plain_names(attrs, where)
     if op.variadic and op.variadic in op.params:
         attrs.setdefault(op.variadic, len(inputs))
     p = op.parse(attrs, where)

@@ -200,20 +200,25 @@ class Op:
     def is_expression(self) -> bool:
         return self.forward is not None
 
-    def parse(self, attrs: dict[str, Any], where: str | None = None) -> SimpleNamespace:
-        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a suggestion."""
-        where = where or self.name
-        p = SimpleNamespace()
-        given = {}
+    def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
+        """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
+        given: dict[str, Any] = {}
         for key, value in attrs.items():
             name = key.replace(".", "_")
             if name not in self.params:
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
-                raise ParamError(f"{where}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
+                raise ParamError(f"{where or self.name}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
                     ", ".join(self.params) or "no parameters")))
             if name in given:
-                raise ParamError(f"{where}: {name} is given twice (dotted and underscored spellings are one parameter)")
+                raise ParamError(f"{where or self.name}: {name} is given twice (dotted and underscored spellings are one parameter)")
             given[name] = value
+        return given
+
+    def parse(self, attrs: dict[str, Any], where: str | None = None) -> SimpleNamespace:
+        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a suggestion."""
+        where = where or self.name
+        p = SimpleNamespace()
+        given = self.plain_names(attrs, where)
         for name, param in self.params.items():
             if name in given:
                 setattr(p, name, param.parse(given[name], where))

@@ -294,7 +294,7 @@ def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: d
     if args and inputs:
         raise MxError(f"{where}: give the input symbols all by position or all by name, not both")
     hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
-    attrs = {k.replace(".", "_"): v for k, v in attrs.items() if k not in hidden}
+    attrs = op.plain_names({k: v for k, v in attrs.items() if k not in hidden}, where)
     for s in (*args, *inputs.values()):
         if not isinstance(s, Symbol):
             raise MxError(f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, as in key = value")
