@@ -26,7 +26,7 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 #' @export
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
-    stop("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
+    stop.user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
   function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     entry <- function(state, label) {

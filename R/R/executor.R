@@ -101,7 +101,7 @@ exec.update <- function(exec, which, arrays, match.name = FALSE, skip.null = FAL
 
 check.executor <- function(x) {
   if (!inherits(x, "Rcpp_MXExecutor"))
-    stop.user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]], call = sys.call(-1))
+    stop.user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
 }
 
 executor.fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",
@@ -114,11 +114,11 @@ executor.methods <- list(
   update.aux.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "aux", arrays, match.name, skip.null),
   update.grad.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "grad", arrays, match.name, skip.null))
 
-# The live lists never change (the arrays in them do), so each is fetched once and kept in the handle.
+# The live lists never change (the arrays in them do), so each is fetched once and kept as an attribute of the handle.
 exec.arrays <- function(x, field) {
   if (!startsWith(field, "ref.")) return(mx.call("exec.copies", x, executor.fields[[field]]))
-  kept <- get0(field, envir = x, inherits = FALSE)
-  if (is.null(kept)) assign(field, kept <- mx.call("exec.arrays", x, executor.fields[[field]]), envir = x)
+  kept <- attr(x, field, exact = TRUE)
+  if (is.null(kept)) attr(x, field) <- kept <- mx.call("exec.arrays", x, executor.fields[[field]])
   kept
 }
 

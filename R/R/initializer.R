@@ -6,8 +6,8 @@ mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FA
   if (any(endsWith(name, c("bias", "beta", "moving_mean")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
-  stop("there is no rule for the initial value of ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
-       "_moving_mean or _moving_var, or give the array yourself", call. = FALSE)
+  stop.user("there is no rule for the initial value of ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
+       "_moving_mean or _moving_var, or give the array yourself")
 }
 
 # An initializer that draws names ending in "weight" by `draw(shape)`.
@@ -52,12 +52,12 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
     size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
-                   stop('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE), call. = FALSE))
+                   stop.user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE)))
     scale <- sqrt(magnitude / size)
     switch(rnd_type,
            uniform = mx.nd.random.uniform(low = -scale, high = scale, shape = shape),
            gaussian = mx.nd.random.normal(loc = 0, scale = scale, shape = shape),
-           stop('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE), call. = FALSE))
+           stop.user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
   })
 }
 

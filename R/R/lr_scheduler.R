@@ -13,8 +13,8 @@ decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
 }
 
 check.schedule <- function(step, factor_val) {
-  if (any(step < 1)) stop("Schedule step must be greater or equal than 1 round", call. = FALSE)
-  if (factor_val > 1) stop("Factor must be no more than 1 to make lr reduce", call. = FALSE)
+  if (any(step < 1)) stop.user("Schedule step must be greater or equal than 1 round")
+  if (factor_val > 1) stop.user("Factor must be no more than 1 to make lr reduce")
 }
 
 #' Learning-rate schedules
@@ -44,7 +44,7 @@ mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1
 #' @rdname mx.lr_scheduler.FactorScheduler
 #' @export
 mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
-  if (is.unsorted(step)) stop("Schedule step must be an increasing integer list")
+  if (is.unsorted(step)) stop.user("Schedule step must be an increasing integer list")
   check.schedule(step, factor_val)
   function(optimizerEnv) {
     i <- or.else(optimizerEnv$cur_step_ind, 1)

@@ -11,7 +11,7 @@ new.metric <- function(name, score) {
 # What a user's function returned (a number, an array or an NDArray of one element) as a number.
 as.score <- function(x, name) {
   x <- as.numeric(if (is.mx.ndarray(x)) as.array(x) else x)
-  if (length(x) != 1) stop("the metric ", name, " must give one number, not ", length(x), call. = FALSE)
+  if (length(x) != 1) stop.user("the metric ", name, " must give one number, not ", length(x))
   x
 }
 

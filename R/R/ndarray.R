@@ -17,7 +17,7 @@
 mx.nd.array <- function(src.array, ctx = NULL) {
   if (is.mx.ndarray(src.array)) return(mx.call("nd.copy", src.array))
   if (!(is.numeric(src.array) || is.logical(src.array)) || is.object(src.array) && !is.array(src.array) && is.factor(src.array))
-    stop("mx.nd.array takes numbers: an array, matrix or vector, not ", class(src.array)[[1]])
+    stop.user("mx.nd.array takes numbers: an array, matrix or vector, not ", class(src.array)[[1]])
   mx.call("nd.array", as.array(unclass(src.array)))
 }
 
@@ -102,7 +102,7 @@ is.MXNDArray <- is.mx.ndarray
 #' ctx(mx.nd.ones(2))$device
 #' @export
 ctx <- function(nd) {
-  if (!is.mx.ndarray(nd)) stop("ctx: an NDArray is needed, not ", class(nd)[[1]])
+  if (!is.mx.ndarray(nd)) stop.user("ctx: an NDArray is needed, not ", class(nd)[[1]])
   mx.cpu()
 }
 
@@ -119,7 +119,7 @@ as.array.MXNDArray <- function(x, ...) mx.call("nd.value", x)
 
 #' @export
 as.matrix.MXNDArray <- function(x, ...) {
-  if (length(dim(x)) != 2) stop("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
+  if (length(dim(x)) != 2) stop.user("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
   as.array(x)
 }
 

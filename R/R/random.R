@@ -12,7 +12,7 @@
 #' as.array(mx.runif(2))   # 0.5488135 0.5928446
 #' @export
 mx.set.seed <- function(seed) {
-  if (!is.numeric(seed) || length(seed) != 1) stop("mx.set.seed: seed must be one number")
+  if (!is.numeric(seed) || length(seed) != 1) stop.user("mx.set.seed: seed must be one number")
   mx.call("random.seed", as.integer(seed))
   invisible()
 }
@@ -32,13 +32,13 @@ mx.set.seed <- function(seed) {
 #' mx.rnorm(3, mean = 1, sd = 0.1)
 #' @export
 mx.runif <- function(shape, min = 0, max = 1, ctx = NULL) {
-  if (!is.numeric(min) || !is.numeric(max)) stop("mx.runif: min and max must be numbers")
+  if (!is.numeric(min) || !is.numeric(max)) stop.user("mx.runif: min and max must be numbers")
   mx.nd.random.uniform(low = min, high = max, shape = shape)
 }
 
 #' @rdname mx.runif
 #' @export
 mx.rnorm <- function(shape, mean = 0, sd = 1, ctx = NULL) {
-  if (!is.numeric(mean) || !is.numeric(sd)) stop("mx.rnorm: mean and sd must be numbers")
+  if (!is.numeric(mean) || !is.numeric(sd)) stop.user("mx.rnorm: mean and sd must be numbers")
   mx.nd.random.normal(loc = mean, scale = sd, shape = shape)
 }

@@ -13,10 +13,7 @@ given.arguments <- function(frame, wrapper) {
 symbol.operator <- function(op) mx.call("symbol.create", op, given.arguments(parent.frame(), sys.function(sys.parent())))
 
 # The list form of an operator, mx.varg.symbol.X(list(...)).
-symbol.varg <- function(op) {
-  force(op)
-  function(alist) mx.call("symbol.create", op, mx.util.filter.null(alist))
-}
+symbol.varg <- function(op, alist) mx.call("symbol.create", op, mx.util.filter.null(alist))
 
 #' Variables
 #'
@@ -29,7 +26,7 @@ symbol.varg <- function(op) {
 #' arguments(data)
 #' @export
 mx.symbol.Variable <- function(name) {
-  if (!is.character(name) || length(name) != 1) stop("mx.symbol.Variable: name must be one text")
+  if (!is.character(name) || length(name) != 1) stop.user("mx.symbol.Variable: name must be one text")
   mx.call("symbol.variable", name)
 }
 
@@ -78,7 +75,7 @@ mx.symbol.concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
   symbols <- unlist(lapply(parts[vapply(parts, function(x) is.list(x) || is.mx.symbol(x), NA)],
                            function(x) if (is.mx.symbol(x)) list(x) else x), use.names = FALSE)
   params <- parts[!vapply(parts, function(x) is.list(x) || is.mx.symbol(x), NA)]
-  if (!length(symbols)) stop("mx.symbol.concat: data must be a list of symbols")
+  if (!length(symbols)) stop.user("mx.symbol.concat: data must be a list of symbols")
   mx.varg.symbol.concat(c(symbols, params))
 }
 
@@ -92,8 +89,8 @@ mx.symbol.Concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
   do.call(mx.symbol.concat, arguments)
 }
 
-mx.varg.symbol.concat <- symbol.varg("concat")
-mx.varg.symbol.Concat <- symbol.varg("Concat")
+mx.varg.symbol.concat <- function(alist) symbol.varg("concat", alist)
+mx.varg.symbol.Concat <- function(alist) symbol.varg("Concat", alist)
 
 #' The smaller of two, or the minimum over axes
 #'
@@ -117,7 +114,7 @@ mx.symbol.min <- function(e1, e2, ..., axis, keepdims, exclude, name) {
   if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum(list(e1, e2)))
   if (is.mx.symbol(e1)) return(mx.varg.symbol.internal.minimum_scalar(list(e1, scalar = e2)))
   if (is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum_scalar(list(e2, scalar = e1)))
-  stop("mx.symbol.min: one of the arguments must be a symbol")
+  stop.user("mx.symbol.min: one of the arguments must be a symbol")
 }
 
 # An argument list in which the formal `name` counts as given by position.
@@ -187,7 +184,7 @@ is.mx.symbol <- function(x) inherits(x, "Rcpp_MXSymbol")
 
 is.MXSymbol <- is.mx.symbol
 
-check.symbol <- function(x) if (!is.mx.symbol(x)) stop.user("a symbol is needed, not ", class(x)[[1]], call = sys.call(-1))
+check.symbol <- function(x) if (!is.mx.symbol(x)) stop.user("a symbol is needed, not ", class(x)[[1]])
 
 #' Parts of symbols
 #'
@@ -209,14 +206,14 @@ check.symbol <- function(x) if (!is.mx.symbol(x)) stop.user("a symbol is needed,
 #' @export
 arguments <- function(x) {
   check.symbol(x)
-  mx.call("symbol.arguments", x)
+  as.character(mx.call("symbol.arguments", x))
 }
 
 #' @rdname arguments
 #' @export
 outputs <- function(x) {
   check.symbol(x)
-  mx.call("symbol.outputs", x)
+  as.character(mx.call("symbol.outputs", x))
 }
 
 #' @rdname arguments
@@ -257,7 +254,8 @@ symbol.methods <- list(
 
 #' @export
 `$.Rcpp_MXSymbol` <- function(x, name) {
-  if (name %in% symbol.fields) return(mx.call(paste0("symbol.", name), x))
+  if (name == "attributes") return(mx.call("symbol.attributes", x))
+  if (name %in% symbol.fields) return(as.character(mx.call(paste0("symbol.", name), x)))
   method <- symbol.methods[[name]]
   if (is.null(method)) stop.user("a symbol has no ", name, "; it has ",
                                  paste(c(symbol.fields, names(symbol.methods)), collapse = ", "))
@@ -315,18 +313,14 @@ symbol.binary <- list(
 #' As in MXNet, `%/%` computes the remainder, as `%%` does.
 #'
 #' @param e1,e2,x symbols; one of `e1` and `e2` may be a number.
-#' @param base base of the logarithm.
 #' @param na.rm must be FALSE.
 #' @param ... for `round`: `digits`, which must be 0; for reductions: further symbols, `axis`, `keepdims`.
 #' @return A symbol.
-#' @name symbol.arithmetic
 #' @examples
 #' p <- mx.symbol.Variable("p")
 #' label <- mx.symbol.Variable("label")
 #' loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
 #' arguments(loss)
-NULL
-
 #' @export
 Ops.Rcpp_MXSymbol <- function(e1, e2) {
   if (missing(e2)) {
@@ -350,6 +344,7 @@ symbol.math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
                  cosh = "cosh", sinh = "sinh", tanh = "tanh", acosh = "arccosh", asinh = "arcsinh", atanh = "arctanh",
                  gamma = "gamma", lgamma = "gammaln")
 
+#' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Math.Rcpp_MXSymbol <- function(x, ...) {
   if (.Generic == "log") {
@@ -364,7 +359,8 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
   mx.call("symbol.create", op[[1]], list(x))
 }
 
-# `reduce` over all elements of each symbol, then `combine` where there are several.
+# The reduction of each symbol, combined where there are several.
+#' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
   if (!.Generic %in% c("sum", "prod", "max", "min")) stop.user(.Generic, " is not defined for symbols")
@@ -376,6 +372,7 @@ Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
   Reduce(function(a, b) mx.call("symbol.create", combine, list(a, b)), parts)
 }
 
+#' @rdname Ops.Rcpp_MXSymbol
 #' @export
 mean.Rcpp_MXSymbol <- function(x, ...) mx.call("symbol.create", "mean", list(x, ...))
 

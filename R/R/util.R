@@ -10,8 +10,8 @@ mx.util.str.startswith <- function(name, prefix) startsWith(name, prefix)
 # `x`, or `default` where `x` is NULL.
 or.else <- function(x, default) if (is.null(x)) default else x
 
-# Stop with a sentence, blaming the function that the user called rather than this helper's caller.
-stop.user <- function(..., call = sys.call(-1)) stop(simpleError(paste0(...), call))
+# Stop with a sentence: an error of class "mxnet_error" that blames the call in the user's code.
+stop.user <- function(...) mx.signal(paste0(...))
 
 #' Convert images into a RecordIO file
 #'
@@ -32,6 +32,6 @@ stop.user <- function(..., call = sys.call(-1)) stop(simpleError(paste0(...), ca
 im2rec <- function(image_lst, root, output_rec, label_width = 1L, pack_label = 0L, new_size = -1L, nsplit = 1L,
                    partid = 0L, center_crop = 0L, quality = 95L, color_mode = 1L, unchanged = 0L,
                    inter_method = 1L, encoding = ".jpg") {
-  stop("im2rec: packing images into RecordIO files is not part of this package; ",
+  stop.user("im2rec: packing images into RecordIO files is not part of this package; ",
        "read the images in R and pass the array to mx.io.arrayiter")
 }

@@ -1,0 +1,210 @@
+# Data iterators: objects with iter.next(), value(), reset() and num.pad(), of class "Rcpp_MXArrayDataIter" (arrays),
+# "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
+
+no.method <- function(name) stop.user("this iterator class must define ", name, "()")
+
+#' Classes of data iterators
+#'
+#' To write an iterator, derive a reference class from `Rcpp_MXArrayDataIter` and define `iter.next()` (TRUE while there is
+#' a batch), `value()` (a named list of arrays), `reset()` and, if the last batch is padded, `num.pad()`. `initialize` may
+#' return `.self` without `callSuper`.
+#'
+#' @aliases Rcpp_MXDataIter-class Rcpp_MXArrayDataIter-class Rcpp_MXNativeDataIter-class
+#' @format Reference class generators.
+#' @examples
+#' Doubled <- setRefClass("Doubled", fields = "iter", contains = "Rcpp_MXArrayDataIter", methods = list(
+#'   initialize = function(iter) { .self$iter <- iter; .self },
+#'   iter.next = function() .self$iter$iter.next(),
+#'   value = function() { v <- .self$iter$value(); list(data = v$data * 2, label = v$label) },
+#'   reset = function() .self$iter$reset(),
+#'   num.pad = function() .self$iter$num.pad()))
+#' it <- Doubled$new(mx.io.arrayiter(matrix(1:8, 2), 1:4, batch.size = 2))
+#' it$iter.next()
+#' @export
+Rcpp_MXDataIter <- setRefClass("Rcpp_MXDataIter", methods = list(
+  iter.next = function() no.method("iter.next"), value = function() no.method("value"),
+  reset = function() no.method("reset"), num.pad = function() 0L))
+
+#' @rdname Rcpp_MXDataIter
+#' @export
+Rcpp_MXArrayDataIter <- setRefClass("Rcpp_MXArrayDataIter", contains = "Rcpp_MXDataIter")
+
+#' @rdname Rcpp_MXDataIter
+#' @export
+Rcpp_MXNativeDataIter <- setRefClass("Rcpp_MXNativeDataIter", contains = "Rcpp_MXDataIter")
+
+#' Is this a data iterator?
+#'
+#' @param x any object.
+#' @return TRUE or FALSE.
+#' @examples
+#' is.mx.dataiter(mx.io.arrayiter(1:4, 1:4, batch.size = 2))
+#' @export
+is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArrayDataIter", "Rcpp_MXDataIter"))
+
+is.MXDataIter <- is.mx.dataiter
+
+# An iterator over what `source`, outside R, holds. Batches are fetched once and kept when `keep` says so.
+batch.iterator <- function(source, class, keep = FALSE) {
+  at <- 0L
+  batches <- list()
+  self <- new.env(parent = emptyenv())
+  self$iter.next <- function() {
+    more <- if (keep) at < mx.length else mx.call("io.next", source)
+    if (more) at <<- at + 1L
+    more
+  }
+  mx.length <- if (keep) mx.call("io.length", source) else NA
+  pad <- if (keep) mx.call("io.pad", source) else NA
+  self$value <- function() {
+    if (at == 0L) stop.user("the iterator stands before its first batch; call iter.next() first")
+    if (!keep) return(mx.call("io.value", source))
+    if (length(batches) < at || is.null(batches[[at]])) batches[[at]] <<- mx.call("io.batch", source, at)
+    batches[[at]]
+  }
+  self$reset <- function() {
+    at <<- 0L
+    if (!keep) mx.call("io.reset", source)
+    invisible()
+  }
+  self$num.pad <- function() if (!keep) mx.call("io.pad", source) else if (at == mx.length) pad else 0L
+  structure(self, class = class)
+}
+
+#' @export
+print.Rcpp_MXArrayDataIter <- function(x, ...) cat("<data iterator: iter.next(), value(), reset(), num.pad()>\n")
+
+#' @export
+print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
+
+#' Iterate over arrays
+#'
+#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the samples
+#' that stood in its place before stay there, and `num.pad()` tells how many.
+#'
+#' @param data array, matrix, vector or NDArray.
+#' @param label labels: a vector, or an array whose last dimension counts the samples.
+#' @param batch.size samples in a batch.
+#' @param shuffle whether to shuffle once, at creation, by MXNet's random numbers.
+#' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
+#' @examples
+#' it <- mx.io.arrayiter(matrix(1:14, 2, 7), 1:7, batch.size = 3)
+#' while (it$iter.next()) print(as.array(it$value()$label))
+#' @export
+mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
+  data <- as.samples(data, "data")
+  label <- as.samples(label, "label")
+  n <- function(x) dim(x)[[length(dim(x))]]
+  if (n(data) != n(label)) {
+    if (dim(data)[[1]] == dim(label)[[1]])
+      stop.user("mx.io.arrayiter: the last dimension of data and label must be the samples, and it is the first: ",
+           "pass t(data), or array.layout = \"rowmajor\"")
+    stop.user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label))
+  }
+  draws <- if (shuffle) mx.runif(n(data)) else NULL
+  batch.iterator(mx.call("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter", keep = TRUE)
+}
+
+# Data or labels as something with dimensions: an NDArray stays outside R.
+as.samples <- function(x, what) {
+  if (is.mx.ndarray(x)) return(x)
+  if (is.data.frame(x)) stop.user("mx.io.arrayiter: ", what, " is a data frame; pass data.matrix(", what, ")")
+  if (is.factor(x)) x <- as.integer(x) - 1L
+  if (!is.numeric(x) && !is.logical(x)) stop.user("mx.io.arrayiter: ", what, " must be numbers, not ", class(x)[[1]])
+  as.array(unclass(x))
+}
+
+#' All samples of one field
+#'
+#' @param iter an iterator.
+#' @param field name of the field, such as `"data"`.
+#' @return An array of all samples, without padding. The iterator is reset.
+#' @examples
+#' it <- mx.io.arrayiter(matrix(1:14, 2, 7), 1:7, batch.size = 3)
+#' mx.io.extract(it, "label")
+#' @export
+mx.io.extract <- function(iter, field) {
+  packer <- mx.nd.arraypacker()
+  iter$reset()
+  while (iter$iter.next()) packer$push(without.pad(iter$value()[[field]], padding(iter)))
+  iter$reset()
+  packer$get()
+}
+
+# The number of padded samples; iterators may leave num.pad out.
+padding <- function(iter) {
+  pad <- tryCatch(iter$num.pad, error = function(e) NULL)
+  if (is.function(pad)) as.integer(pad()) else 0L
+}
+
+# `x` without its last `pad` samples.
+without.pad <- function(x, pad) {
+  if (pad == 0) return(x)
+  size <- dim(x)
+  mx.nd.slice(x, 0, size[[length(size)]] - pad)
+}
+
+#' Iterate over files
+#'
+#' `mx.io.CSVIter` reads numbers from text files, one sample a line; `mx.io.MNISTIter` reads the image and label files of
+#' MNIST. The other readers are not part of this package: they raise an error that says so.
+#'
+#' `CSVIter`: `data.csv`, `data.shape` (dimensions of one sample), `label.csv` (zeros if left out), `label.shape`,
+#' `batch.size`, `round.batch` (whether the last batch is filled from the start; TRUE).
+#' `MNISTIter`: `image`, `label` (paths, gzip-compressed or not), `batch.size`, `shuffle`, `flat`, `seed`.
+#' Names may be written with dots or underscores.
+#'
+#' @param ... settings by name.
+#' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
+#' @examples
+#' file <- tempfile()
+#' write.table(matrix(1:12, 4), file, sep = ",", row.names = FALSE, col.names = FALSE)
+#' it <- mx.io.CSVIter(data.csv = file, data.shape = 3, batch.size = 2)
+#' it$iter.next()
+#' dim(it$value()$data)
+#' @export
+mx.io.CSVIter <- function(...) file.iterator("CSVIter", list(...))
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.MNISTIter <- function(...) file.iterator("MNISTIter", list(...))
+
+file.iterator <- function(kind, args) {
+  paths <- names(args)[vapply(args, is.character, NA)]
+  args[paths] <- lapply(args[paths], path.expand)
+  batch.iterator(mx.call("io.file", kind, args), "Rcpp_MXNativeDataIter")
+}
+
+no.reader <- function(name) {
+  force(name)
+  function(...) stop.user("mx.io.", name, ": image and sparse record files are not read by this package; ",
+                     "read them in R and pass the array to mx.io.arrayiter, or write an iterator (see ?Rcpp_MXDataIter)")
+}
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.ImageRecordIter <- no.reader("ImageRecordIter")
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.ImageRecordIter_v1 <- no.reader("ImageRecordIter_v1")
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.ImageRecordInt8Iter <- no.reader("ImageRecordInt8Iter")
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.ImageRecordUInt8Iter <- no.reader("ImageRecordUInt8Iter")
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.ImageRecordUInt8Iter_v1 <- no.reader("ImageRecordUInt8Iter_v1")
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.ImageDetRecordIter <- no.reader("ImageDetRecordIter")
+
+#' @rdname mx.io.CSVIter
+#' @export
+mx.io.LibSVMIter <- no.reader("LibSVMIter")

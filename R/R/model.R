@@ -1,0 +1,432 @@
+# Training and prediction with models: lists of `symbol`, `arg.params`, `aux.params`, of class "MXFeedForwardModel".
+
+# ---------------------------------------------------------------- shapes, names, layouts
+
+# `shape` (a vector, or a list of vectors) cut along its last dimension into nsplit parts.
+mx.model.slice.shape <- function(shape, nsplit) {
+  samples <- function(s) s[[length(s)]]
+  total <- if (is.list(shape)) samples(shape[[1]]) else samples(shape)
+  step <- as.integer((total + nsplit - 1) / nsplit)
+  lapply(seq_len(nsplit) - 1, function(k) {
+    begin <- min(k * step, total)
+    end <- min(begin + step, total)
+    cut <- function(s) replace(s, length(s), end - begin)
+    list(begin = begin, end = end, shape = if (is.list(shape)) lapply(shape, cut) else cut(shape))
+  })
+}
+
+# The names of the one data and the one label argument.
+mx.model.check.arguments <- function(symbol) {
+  found <- lapply(c("data", "label"), function(suffix) {
+    names <- arguments(symbol)[endsWith(arguments(symbol), suffix)]
+    if (length(names) > 1) stop.user("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
+    names
+  })
+  unlist(found)
+}
+
+# Samples in the rows ("rowmajor") or columns ("colmajor") of a matrix, by matching its size against the labels'.
+mx.model.select.layout.train <- function(X, y) {
+  if (is.null(y)) stop.user("y is needed for training")
+  size <- dim(X)
+  labels <- dim(as.array(y))
+  if (length(size) != 2) return("colmajor")
+  choose.layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]])
+}
+
+# The same by matching the shapes of the model's parameters.
+mx.model.select.layout.predict <- function(X, model) {
+  size <- dim(X)
+  if (length(size) != 2) return("colmajor")
+  fits <- function(features) {
+    shapes <- tryCatch(mx.symbol.infer.shape(model$symbol, data = c(features, 1)), error = function(e) NULL)
+    if (is.null(shapes)) return(FALSE)
+    known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
+    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(dim(model$arg.params[[n]]))), NA))
+  }
+  choose.layout(fits(size[[2]]), fits(size[[1]]))
+}
+
+choose.layout <- function(rowmajor, colmajor) {
+  if (rowmajor == colmajor)
+    stop.user('array.layout cannot be told from the sizes: give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
+  layout <- if (rowmajor) "rowmajor" else "colmajor"
+  warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
+  layout
+}
+
+# A matrix with the samples in its columns.
+as.colmajor <- function(X, array.layout, detect) {
+  if (!is.array(X)) return(X)
+  layout <- tolower(array.layout)
+  if (layout == "auto") layout <- detect()
+  if (!layout %in% c("rowmajor", "colmajor")) stop.user('array.layout must be "auto", "rowmajor" or "colmajor", not ', array.layout)
+  if (layout == "rowmajor") t(X) else X
+}
+
+# An iterator over X: X itself if it is one. Anything with the right functions counts.
+mx.model.init.iter <- function(X, y, batch.size, is.train) {
+  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(X)
+  if (is.null(y)) {
+    if (is.train) stop.user("y is needed for training with arrays")
+    size <- dim(X)
+    y <- numeric(size[[length(size)]])
+  }
+  batch.size <- min(length(y), batch.size)
+  mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
+}
+
+# Stand on the first batch.
+first.batch <- function(iter) {
+  if (iter$iter.next()) return(iter$value())
+  iter$reset()
+  if (!iter$iter.next()) stop.user("the data iterator has no batch")
+  iter$value()
+}
+
+#' Initial parameters of a network
+#'
+#' @param symbol a symbol.
+#' @param input.shape,output.shape named lists of the shapes of data and labels.
+#' @param initializer an initializer, such as [mx.init.Xavier()].
+#' @param ctx device.
+#' @return A list of `arg.params` and `aux.params`, named lists of NDArrays.
+#' @examples
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
+#' names(mx.model.init.params(net, list(data = c(3, 5)), NULL, mx.init.uniform(0.1), mx.cpu())$arg.params)
+#' @export
+mx.model.init.params <- function(symbol, input.shape, output.shape, initializer, ctx) {
+  check.symbol(symbol)
+  shapes <- mx.call("symbol.infer_shape", symbol, c(input.shape, output.shape))
+  if (is.null(shapes)) stop.user("the shapes of data and label do not determine those of all parameters")
+  list(arg.params = mx.init.create(initializer, shapes$arg.shapes, ctx, skip.unknown = TRUE),
+       aux.params = mx.init.create(initializer, shapes$aux.shapes, ctx, skip.unknown = FALSE))
+}
+
+as.model <- function(symbol, arg.params, aux.params) {
+  structure(list(symbol = symbol, arg.params = arg.params, aux.params = aux.params), class = "MXFeedForwardModel")
+}
+
+# The parameters that have gradients, and the auxiliary states: copies, averaged over the executors.
+mx.model.extract.model <- function(symbol, train.execs, keep = NULL) {
+  params <- mx.call("model.params", unname(train.execs), as.list(keep))
+  as.model(symbol, params$arg, params$aux)
+}
+
+# ---------------------------------------------------------------- training
+
+# Everything below runs in one frame, which callbacks get as `env`: its variables are part of the interface.
+mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, aux.params, begin.round, end.round,
+                           optimizer, train.data, eval.data, metric, epoch.end.callback, batch.end.callback, kvstore,
+                           fixed.param, verbose, metric_cpu) {
+  ndevice <- length(ctx)
+  if (verbose) message("Start training with ", ndevice, " devices")
+  arg_names <- arguments(symbol)
+  output.names <- names(output.shape)
+  inputs <- c(names(input.shape), output.names)
+  slices <- mx.model.slice.shape(c(input.shape, output.shape), ndevice)
+  train.execs <- lapply(seq_len(ndevice), function(i) {
+    exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
+                                           fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
+    mx.exec.update.arg.arrays(exec, arg.params, match.name = TRUE)
+    mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
+    exec
+  })
+  run <- device.runner(train.execs, slices, output.names, arg_names, optimizer)
+  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
+  preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
+  score <- function(state, dlist) {
+    for (i in seq_len(ndevice)) state <- metric$update(label = or.else(labels[[i]], dlist$label), pred = preds[[i]], state = state)
+    state
+  }
+  train.metric <- eval.metric <- model <- NULL
+
+  for (iteration in seq(begin.round, end.round)) {
+    train.data$reset()
+    nbatch <- 0
+    if (!is.null(metric)) train.metric <- metric$init()
+    while (train.data$iter.next()) {
+      dlist <- train.data$value()
+      run$train(dlist)
+      if (!is.null(metric)) train.metric <- score(train.metric, dlist)
+      nbatch <- nbatch + 1
+      if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
+    }
+    if (!is.null(metric) && verbose) report(iteration, "Train", metric$get(train.metric))
+    if (!is.null(eval.data)) {
+      if (!is.null(metric)) eval.metric <- metric$init()
+      eval.data$reset()
+      while (eval.data$iter.next()) {
+        dlist <- eval.data$value()
+        run$evaluate(dlist)
+        if (!is.null(metric)) eval.metric <- score(eval.metric, dlist)
+      }
+      if (!is.null(metric) && verbose) report(iteration, "Validation", metric$get(eval.metric))
+    }
+    model <- mx.model.extract.model(symbol, train.execs, keep = fixed.param)
+    if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
+  }
+  model
+}
+
+report <- function(iteration, what, result) message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+
+# Scripts have callbacks with and without the fourth argument.
+call.epoch <- function(callback, iteration, env, verbose) {
+  args <- names(formals(args(callback)))
+  if (any(c("verbose", "...") %in% args)) callback(iteration, 0, env, verbose = verbose)
+  else if (length(args) >= 4) callback(iteration, 0, env, verbose)
+  else callback(iteration, 0, env)
+}
+
+# How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch is
+# cut, gradients are summed over the devices, and each device's updater applies the sum.
+device.runner <- function(execs, slices, output.names, arg_names, optimizer) {
+  ndevice <- length(execs)
+  rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
+  batch <- function(dlist) {
+    if (is.null(rename) && !length(output.names)) return(dlist[names(dlist) %in% arg_names])
+    if (!is.null(rename)) names(dlist)[endsWith(names(dlist), "label")] <- rename
+    dlist
+  }
+  active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
+  if (ndevice == 1 && is.built.in(optimizer)) {
+    updater <- mx.call("opt.updater", attr(optimizer, "rule")(), length(arg_names))
+    return(list(
+      train = function(dlist) mx.call("model.step", execs[[1]], batch(dlist), updater, optimizer.rates(optimizer, active)),
+      evaluate = function(dlist) mx.call("model.evaluate", execs[[1]], batch(dlist))))
+  }
+  updaters <- lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
+  feed <- function(dlist) {
+    dlist <- batch(dlist)
+    for (i in seq_len(ndevice)) {
+      part <- if (ndevice == 1) dlist else lapply(dlist, mx.nd.slice, slices[[i]]$begin, slices[[i]]$end)
+      mx.exec.update.arg.arrays(execs[[i]], part, match.name = TRUE)
+    }
+  }
+  list(
+    train = function(dlist) {
+      feed(dlist)
+      for (exec in execs) {
+        mx.exec.forward(exec, is.train = TRUE)
+        mx.exec.backward(exec)
+      }
+      if (ndevice > 1) mx.call("model.sum_gradients", unname(execs))
+      for (i in seq_len(ndevice)) {
+        exec <- execs[[i]]
+        mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+      }
+    },
+    evaluate = function(dlist) {
+      feed(dlist)
+      for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
+    })
+}
+
+#' Train a network
+#'
+#' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of arrays;
+#' matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
+#'
+#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is a
+#' mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
+#'
+#' @param symbol a network that ends in a loss or an output layer.
+#' @param X array, matrix or iterator of the training data.
+#' @param y labels, when X is an array.
+#' @param ctx device or list of devices.
+#' @param begin.round,num.round first and last round over the data.
+#' @param optimizer name of an optimizer, or one made by [mx.opt.create()].
+#' @param initializer an initializer, such as [mx.init.Xavier()].
+#' @param eval.data iterator, or `list(data = , label = )`, to evaluate after every round.
+#' @param eval.metric a metric, such as `mx.metric.rmse`, or NULL.
+#' @param epoch.end.callback function of (iteration, nbatch, env, verbose) after every round; training ends if it returns FALSE.
+#' @param batch.end.callback function of (iteration, nbatch, env) after every batch.
+#' @param array.batch.size batch size for arrays.
+#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes tell.
+#' @param kvstore how several devices share parameters; it has no effect on the results.
+#' @param verbose whether to print by `message()`.
+#' @param arg.params,aux.params initial parameters, named lists.
+#' @param input.names names of the data in the network and in the iterator's values; `"data"` by default.
+#' @param output.names names of the labels there; by default the argument that ends in `label`.
+#' @param fixed.param names of parameters that are not trained.
+#' @param allow.extra.params whether parameters that the network does not have are ignored.
+#' @param metric_cpu has no effect.
+#' @param ... settings of the optimizer, such as `learning.rate`, when it is given by name.
+#' @return A model: a list of `symbol`, `arg.params`, `aux.params`, of class `MXFeedForwardModel`.
+#' @examples
+#' mx.set.seed(0)
+#' x <- matrix(rnorm(300), 100, 3)
+#' y <- x[, 1] - 2 * x[, 2]
+#' fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' net <- mx.symbol.LinearRegressionOutput(fc, name = "out")
+#' model <- mx.model.FeedForward.create(net, X = x, y = y, num.round = 5, array.batch.size = 20,
+#'                                      learning.rate = 0.1, eval.metric = mx.metric.rmse, array.layout = "rowmajor")
+#' @export
+mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.round = 1, num.round = 10, optimizer = "sgd",
+                                        initializer = mx.init.uniform(0.01), eval.data = NULL, eval.metric = NULL,
+                                        epoch.end.callback = NULL, batch.end.callback = NULL, array.batch.size = 128,
+                                        array.layout = "auto", kvstore = "local", verbose = TRUE, arg.params = NULL,
+                                        aux.params = NULL, input.names = NULL, output.names = NULL, fixed.param = NULL,
+                                        allow.extra.params = FALSE, metric_cpu = TRUE, ...) {
+  check.symbol(symbol)
+  X <- as.colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+  X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
+  batch <- first.batch(X)
+  if (is.null(input.names)) input.names <- "data"
+  pick <- function(names) sapply(names, function(n) dim(as.sample.array(batch[[n]], n)), simplify = FALSE)
+  input.shape <- pick(input.names)
+  if (is.null(output.names)) {
+    output.names <- grep("label$", arguments(symbol), value = TRUE)
+    if (length(output.names) > 1)
+      stop.user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
+    output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
+  } else {
+    output.shape <- pick(output.names)
+  }
+  params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
+  if (!is.null(arg.params)) params$arg.params <- arg.params
+  if (!is.null(aux.params)) params$aux.params <- aux.params
+  if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
+  if (is.character(optimizer)) {
+    size <- input.shape[[1]]
+    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / size[[length(size)]], ...)
+  }
+  if (!is.null(eval.data)) eval.data <- evaluation.iter(eval.data, array.batch.size, array.layout)
+  ctx <- device.list(ctx)
+  kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
+  mx.model.train(symbol, ctx, input.shape, output.shape, params$arg.params, params$aux.params, begin.round, num.round,
+                 optimizer = optimizer, train.data = X, eval.data = eval.data, metric = eval.metric,
+                 epoch.end.callback = epoch.end.callback, batch.end.callback = batch.end.callback, kvstore = kvstore,
+                 fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
+}
+
+as.sample.array <- function(x, name) {
+  if (is.null(x)) stop.user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
+  if (is.mx.ndarray(x)) x else as.array(x)
+}
+
+# Evaluation data as an iterator. Lists of closures are iterators too.
+evaluation.iter <- function(eval.data, batch.size, array.layout) {
+  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(eval.data)
+  if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
+    stop.user("eval.data must be an iterator or list(data = , label = )")
+  data <- as.colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))
+  mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
+}
+
+# ---------------------------------------------------------------- prediction
+
+#' Predict with a model
+#'
+#' The first output of the model's symbol for every sample, batch by batch. For a model that was trained on a loss, put
+#' the inner result in the place of the symbol first: see [mx.symbol.MakeLoss()].
+#'
+#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does not
+#'   have are ignored.
+#' @param X array, matrix or iterator.
+#' @param ctx device.
+#' @param array.batch.size batch size for arrays.
+#' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
+#' @param allow.extra.params has no effect.
+#' @param ... not used.
+#' @return An array with the samples in its last dimension: for a classifier, classes by samples.
+#' @examples
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' params <- list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.zeros(1))
+#' model <- structure(list(symbol = net, arg.params = params, aux.params = list()), class = "MXFeedForwardModel")
+#' predict(model, matrix(1:6, 2), array.layout = "colmajor")
+#' @export
+predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
+                                       allow.extra.params = FALSE, ..., model = object) {
+  if (is.serialized(model)) model <- mx.unserialize(model)
+  X <- as.colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
+  X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
+  X$reset()
+  if (!X$iter.next()) stop.user("predict: the iterator has no batch")
+  exec <- mx.simple.bind(model$symbol, ctx = ctx, data = dim(as.sample.array(X$value()$data, "data")))
+  mx.call("exec.load", exec, model$arg.params, or.else(model$aux.params, list()))
+  packer <- mx.nd.arraypacker()
+  X$reset()
+  while (X$iter.next()) {
+    packer$push(without.pad(mx.call("model.predict", exec, list(data = X$value()$data)), padding(X)))
+  }
+  X$reset()
+  packer$get()
+}
+
+# ---------------------------------------------------------------- files
+
+#' Save and load models
+#'
+#' A model is two files, which MXNet reads and writes too: `prefix-symbol.json`, the network, and `prefix-0007.params`,
+#' the parameters after the given iteration.
+#'
+#' @param model a model.
+#' @param prefix path and beginning of the file names.
+#' @param iteration number in the name of the parameter file.
+#' @return `mx.model.load` gives a model.
+#' @examples
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' model <- list(symbol = net, arg.params = list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.zeros(1)))
+#' prefix <- file.path(tempdir(), "line")
+#' mx.model.save(model, prefix, 7)
+#' names(mx.model.load(prefix, 7)$arg.params)
+#' @export
+mx.model.load <- function(prefix, iteration) {
+  symbol <- mx.symbol.load(paste0(prefix, "-symbol.json"))
+  params <- mx.nd.load(params.file(prefix, iteration))
+  part <- function(tag) {
+    chosen <- params[startsWith(names(params), tag)]
+    if (length(chosen)) structure(chosen, names = substring(names(chosen), nchar(tag) + 1)) else list()
+  }
+  as.model(symbol, part("arg:"), part("aux:"))
+}
+
+#' @rdname mx.model.load
+#' @export
+mx.model.save <- function(model, prefix, iteration) {
+  tag <- function(params, prefix) if (length(params)) structure(params, names = paste0(prefix, names(params)))
+  mx.symbol.save(model$symbol, paste0(prefix, "-symbol.json"))
+  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params.file(prefix, iteration))
+}
+
+params.file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.integer(iteration))
+
+#' Models as plain R objects
+#'
+#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it back.
+#' `is.serialized` tells which of the two a model is.
+#'
+#' @param model a model.
+#' @return A model, or TRUE or FALSE.
+#' @examples
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' model <- list(symbol = net, arg.params = list(fc_weight = mx.nd.ones(c(2, 1))), aux.params = list())
+#' is.serialized(mx.serialize(model))
+#' @export
+mx.serialize <- function(model) {
+  if (is.serialized(model)) return(model)
+  structure(list(symbol_json = model$symbol$as.json(), arg.params = lapply(model$arg.params, as.array),
+                 aux.params = lapply(model$aux.params, as.array), is.serialized = TRUE), class = "MXFeedForwardModel")
+}
+
+#' @rdname mx.serialize
+#' @export
+mx.unserialize <- function(model) {
+  if (!is.serialized(model)) return(model)
+  as.model(mx.symbol.load.json(model$symbol_json), lapply(model$arg.params, mx.nd.array),
+           lapply(model$aux.params, mx.nd.array))
+}
+
+#' @rdname mx.serialize
+#' @export
+is.serialized <- function(model) isTRUE(model[["is.serialized"]])
+
+#' @export
+print.MXFeedForwardModel <- function(x, ...) {
+  sizes <- vapply(x$arg.params, function(p) paste(dim(p), collapse = " x "), "")
+  cat("<model> outputs:", if (is.serialized(x)) "(serialized)" else outputs(x$symbol), "\n")
+  if (length(sizes)) cat(paste0("  ", names(sizes), ": ", sizes, "\n"), sep = "")
+  invisible(x)
+}

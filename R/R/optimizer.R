@@ -1,0 +1,150 @@
+# Optimizers: lists of functions over a rule that is computed outside R, all parameters in one call.
+# Two generations of scripts use them directly: create_exec(index, weight_dim, ctx) with
+# update(index, exec_w, weight, grad) giving the new weight, and, before 2018, create.state(index, weight) with
+# update(index, weight, grad, state) giving list(weight, state).
+
+# `params` are the rule's settings under R's names; NULL means the setting's neutral value.
+new.optimizer <- function(kind, params, learning.rate = NULL, lr_scheduler = NULL) {
+  if (is.null(params$clip_gradient)) params$clip_gradient <- -1
+  rule <- NULL
+  get.rule <- function() or.else(rule, rule <<- mx.call("opt.rule", kind, params))
+  env <- new.env(parent = emptyenv())
+  env$lr <- or.else(learning.rate, 1)
+  env$count <- env$num_update <- 0
+
+  # The rate for the next update of parameter `index`; a schedule may lower env$lr and counts the updates.
+  rate <- function(index) {
+    if (is.null(lr_scheduler)) return(env$lr)
+    lr_scheduler(env)
+    key <- paste0("ik", index)
+    env[[key]] <- if (is.null(env[[key]])) 0 else env[[key]] + 1
+    env$num_update <- max(env$num_update, env[[key]])
+    env$lr
+  }
+  create_exec <- function(index, weight_dim, ctx) mx.call("opt.state", get.rule(), as.numeric(weight_dim))
+  create.state <- function(index, weight) create_exec(index, dim(weight))
+  update <- function(index, exec_w, weight, grad) {
+    # (index, weight, grad, state) in scripts written before 2018
+    if (is.mx.ndarray(exec_w) || is.array(exec_w))
+      return(list(state = grad, weight = mx.call("nd.copy", mx.call("opt.update", grad, rate(index), exec_w, weight))))
+    mx.call("opt.update", exec_w, rate(index), weight, grad)
+  }
+  structure(list(create_exec = create_exec, update = update, create.state = create.state),
+            rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
+}
+
+# The rates for the parameters `indices`: one number when they are all the same.
+optimizer.rates <- function(optimizer, indices) {
+  rate <- attr(optimizer, "rate")
+  if (attr(optimizer, "scheduled")) vapply(indices, rate, 0) else rate()
+}
+
+is.built.in <- function(optimizer) !is.null(attr(optimizer, "rule"))
+
+mx.opt.sgd <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad = 1, clip_gradient = -1,
+                       lr_scheduler = NULL) {
+  new.optimizer("sgd", list(momentum = momentum, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
+                learning.rate, lr_scheduler)
+}
+
+mx.opt.rmsprop <- function(learning.rate = 0.002, centered = TRUE, gamma1 = 0.95, gamma2 = 0.9, epsilon = 1e-4, wd = 0,
+                           rescale.grad = 1, clip_gradient = -1, lr_scheduler = NULL) {
+  new.optimizer(if (centered) "rmspropalex" else "rmsprop",
+                c(list(gamma1 = gamma1), if (centered) list(gamma2 = gamma2),
+                  list(epsilon = epsilon, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient)),
+                learning.rate, lr_scheduler)
+}
+
+mx.opt.adam <- function(learning.rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, wd = 0, rescale.grad = 1,
+                        clip_gradient = -1, lr_scheduler = NULL) {
+  new.optimizer("adam", list(beta1 = beta1, beta2 = beta2, epsilon = epsilon, wd = wd, rescale_grad = rescale.grad,
+                             clip_gradient = clip_gradient), learning.rate, lr_scheduler)
+}
+
+mx.opt.adagrad <- function(learning.rate = 0.05, epsilon = 1e-8, wd = 0, rescale.grad = 1, clip_gradient = -1,
+                           lr_scheduler = NULL) {
+  new.optimizer("adagrad", list(epsilon = epsilon, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
+                learning.rate, lr_scheduler)
+}
+
+mx.opt.adadelta <- function(rho = 0.90, epsilon = 1e-5, wd = 0, rescale.grad = 1, clip_gradient = -1) {
+  new.optimizer("adadelta", list(rho = rho, epsilon = epsilon, wd = wd, rescale_grad = rescale.grad,
+                                 clip_gradient = clip_gradient))
+}
+
+mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad = 1, clip_gradient = -1,
+                       lr_scheduler = NULL) {
+  new.optimizer("nag", list(momentum = momentum, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
+                learning.rate, lr_scheduler)
+}
+
+#' Optimizers
+#'
+#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` and then, if `clip_gradient` is
+#' positive, cuts it to \[-clip_gradient, clip_gradient]; `wd` is the weight decay. The other settings and their defaults:
+#'
+#' `"sgd"`: `learning.rate = 0.01`, `momentum = 0`. `"nag"` (Nesterov): the same.
+#' `"adam"`: `learning.rate = 0.001`, `beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`; as in MXNet for R, without
+#' correction of the bias of the first steps.
+#' `"rmsprop"`: `learning.rate = 0.002`, `centered = TRUE`, `gamma1 = 0.95`, `gamma2 = 0.9`, `epsilon = 1e-4`.
+#' `"adagrad"`: `learning.rate = 0.05`, `epsilon = 1e-8`. `"adadelta"`: `rho = 0.9`, `epsilon = 1e-5`, no learning rate.
+#'
+#' All but adadelta take `lr_scheduler`, a schedule such as [mx.lr_scheduler.FactorScheduler()] or a function of the
+#' optimizer's environment that sets its `lr`.
+#'
+#' @param name name of the optimizer.
+#' @param ... its settings: `learning.rate`, `wd`, `rescale.grad`, `clip_gradient`, `lr_scheduler` and those above.
+#' @return A list of functions, to be passed to [mx.opt.get.updater()] or as `optimizer` of
+#'   [mx.model.FeedForward.create()].
+#' @examples
+#' optimizer <- mx.opt.create("adam", learning.rate = 0.01)
+#' @export
+mx.opt.create <- function(name, ...) {
+  make <- switch(name, sgd = mx.opt.sgd, rmsprop = mx.opt.rmsprop, adam = mx.opt.adam, adagrad = mx.opt.adagrad,
+                 adadelta = mx.opt.adadelta, nag = mx.opt.nag,
+                 stop.user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
+                      "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
+  make(...)
+}
+
+#' An updater for a training loop of your own
+#'
+#' @param optimizer an optimizer, from [mx.opt.create()] or of your own making.
+#' @param weights the arrays to train: `exec$ref.arg.arrays`.
+#' @param ctx device; it may be left out.
+#' @return A function of (weight, grad), two lists of NDArrays, that gives the list of new weights, NULL where there is
+#'   no gradient, for `mx.exec.update.arg.arrays(exec, new, skip.null = TRUE)`.
+#' @examples
+#' x <- mx.symbol.Variable("x")
+#' exec <- mx.simple.bind(mx.symbol.MakeLoss(mx.symbol.square(x)), ctx = mx.cpu(), grad.req = "write", x = 2)
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(c(1, -3))), match.name = TRUE)
+#' updater <- mx.opt.get.updater(mx.opt.create("sgd", learning.rate = 0.1), exec$ref.arg.arrays)
+#' mx.exec.forward(exec)
+#' mx.exec.backward(exec)
+#' mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+#' as.array(exec$ref.arg.arrays$x)
+#' @export
+mx.opt.get.updater <- function(optimizer, weights, ctx) {
+  if (is.built.in(optimizer)) return(fused.updater(optimizer, length(weights)))
+  ctx <- if (missing(ctx)) mx.ctx.default() else ctx
+  execs <- lapply(seq_along(weights), function(i) {
+    if (!is.null(weights[[i]])) optimizer$create_exec(index = i, weight_dim = dim(weights[[i]]), ctx = ctx)
+  })
+  function(weight, grad) {
+    lapply(seq_along(weight), function(i) {
+      if (!is.null(grad[[i]])) optimizer$update(i, execs[[i]], weight[[i]], grad[[i]])
+    })
+  }
+}
+
+# All parameters in one call. The arrays of new weights are made once and overwritten by every update.
+fused.updater <- function(optimizer, size) {
+  updater <- mx.call("opt.updater", attr(optimizer, "rule")(), size)
+  new <- NULL
+  function(weight, grad) {
+    active <- which(!vapply(grad, is.null, NA))
+    made <- mx.call("opt.step", updater, optimizer.rates(optimizer, active), unname(weight), unname(grad))
+    if (!is.null(made)) new <<- made
+    new
+  }
+}
