@@ -1,4 +1,6 @@
 """Slices: parts of an array taken by position along its axes, and arrays with such a part replaced."""
+import numpy as np
+
 from mxr.op import REQUIRED, P, Shape, ShapeError, axis_of, op, shape_text, unify
 from mxr.trace import scatter_slice
 
@@ -115,3 +117,43 @@ def _like(p, data, like):
         if data[a] and like[a] > data[a]:
             raise ShapeError(f"axis {a} has {data[a]} elements, {like[a]} are asked for")
     return tuple(out)
+
+
+# ------------------------------------------------------------------------------------------- replacing a part
+
+def _assigned(p, ins, outs):
+    lhs = unify(ins[0], outs[0])
+    if lhs is None:
+        return ins, outs
+    part = slices(p, lhs)[1]
+    return [lhs, *(unify(s, part) for s in ins[1:])], [lhs]
+
+
+@op("_slice_assign", "_crop_assign", keeps=())
+class SliceAssign:
+    """`lhs` with the part that `slice` would take replaced by `rhs`."""
+    begin: Shape = P(REQUIRED, "The first element along each axis.")
+    end: Shape = P(REQUIRED, "The element before which to stop along each axis.")
+    step: Shape = P((), "The distance of the elements along each axis. Empty: 1.")
+
+    inputs = ("lhs", "rhs")
+    infer_shape = _assigned
+
+    def compute(p, run, ins, outs):
+        np.copyto(outs[0], ins[0])
+        outs[0][slices(p, outs[0].shape)[0]] = ins[1]
+
+
+@op("_slice_assign_scalar", "_crop_assign_scalar", keeps=())
+class SliceAssignScalar:
+    """`data` with the part that `slice` would take replaced by a number."""
+    scalar: float = P(0.0, "The number.")
+    begin: Shape = P(REQUIRED, "The first element along each axis.")
+    end: Shape = P(REQUIRED, "The element before which to stop along each axis.")
+    step: Shape = P((), "The distance of the elements along each axis. Empty: 1.")
+
+    infer_shape = _assigned
+
+    def compute(p, run, ins, outs):
+        np.copyto(outs[0], ins[0])
+        outs[0][slices(p, outs[0].shape)[0]] = p.scalar
