@@ -1,0 +1,169 @@
+"""The work that is measured: symbols with input shapes, built once and handed to both engines as JSON."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mxr import sym
+
+
+@dataclass
+class Workload:
+    """`symbol` with inputs of `shapes` (others are parameters). `train`: an sgd-momentum update of all parameters follows backward.
+    `draw` maps an input name to how its values are drawn: "normal", "unit" (0.05-0.95), "onehot", ("ints", high)."""
+    name: str
+    symbol: object
+    shapes: dict[str, tuple]
+    target: float
+    train: bool = True
+    draw: dict = field(default_factory=dict)
+    wanted: tuple | None = None         # gradients of these only
+    note: str = ""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Values of every argument and auxiliary state."""
+        rng = np.random.default_rng(0)
+        args, _, aux = self.symbol.infer_shape(**self.shapes)
+        out = {}
+        for name, shape in {**args, **aux}.items():
+            how = self.draw.get(name, "normal")
+            if name in aux:
+                out[name] = np.ones(shape) if name.endswith("var") else np.zeros(shape)
+            elif how == "unit":
+                out[name] = rng.uniform(0.05, 0.95, shape)
+            elif how == "onehot":
+                out[name] = np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+            elif isinstance(how, tuple):
+                out[name] = rng.integers(0, how[1], shape)
+            elif name in self.shapes:
+                out[name] = rng.standard_normal(shape)
+            elif name.endswith("gamma"):
+                out[name] = np.ones(shape)
+            elif name.endswith(("bias", "beta", "state", "state_cell")):
+                out[name] = np.zeros(shape)
+            else:
+                out[name] = rng.standard_normal(shape) * np.sqrt(1 / max(1, np.prod(shape[1:])))
+        return {k: v.astype(np.float32) for k, v in out.items()}
+
+
+def cross_entropy(n: int, target: float) -> Workload:
+    out, label = sym.Variable("out"), sym.Variable("label")
+    loss = sym.MakeLoss(0 - (label * sym.log(out) + (1 - label) * sym.log(1 - out)), name="loss")
+    return Workload(f"cross-entropy, {n} elements", loss, {"out": (n,), "label": (n,)}, target, False,
+                    {"out": "unit", "label": ("ints", 2)}, ("out",))
+
+
+def detection(batch=16) -> Workload:
+    """A YOLO-like loss: box centres and sizes, objectness, classes, masks; five boxes of six values per cell."""
+    data, label = sym.Variable("data"), sym.Variable("label")
+    terms = []
+    for box in range(5):
+        def part(x, i, width=1, box=box):
+            return sym.slice_axis(x, axis=3, begin=box * 6 + i, end=box * 6 + i + width)
+        mask = part(label, 4)
+        xy = sym.sigmoid(part(data, 0, 2)) - part(label, 0, 2)
+        wh = sym.exp(part(data, 2, 2) * 0.5) - part(label, 2, 2)
+        conf = sym.sigmoid(part(data, 4)) - mask
+        cls = part(data, 5) - part(label, 5)
+        for diff, weight in ((xy, 5.0), (wh, 5.0), (conf, 1.0), (cls, 1.0)):
+            square = sym.broadcast_mul(sym.square(diff), mask) * weight
+            terms.append(sym.sum(square, axis=(1, 2, 3)))
+    total = terms[0]
+    for t in terms[1:]:
+        total = total + t
+    return Workload("detection loss, 20 terms, 16 x 13 x 13 x 30", sym.MakeLoss(total, name="loss"),
+                    {"data": (batch, 13, 13, 30), "label": (batch, 13, 13, 30)}, 3, False, {"label": "unit"}, ("data",))
+
+
+def mlp(batch=100) -> Workload:
+    x = sym.Variable("data")
+    for i, n in enumerate((128, 64)):
+        x = sym.Activation(sym.FullyConnected(x, num_hidden=n, name=f"fc{i}"), act_type="relu", name=f"relu{i}")
+    net = sym.SoftmaxOutput(sym.FullyConnected(x, num_hidden=10, name="fc2"), name="softmax")
+    return Workload(f"MLP 784-128-64-10, batch {batch}", net, {"data": (batch, 784)}, 1.5, draw={"softmax_label": ("ints", 10)})
+
+
+def lenet(batch=100) -> Workload:
+    x = sym.Variable("data")
+    for i, n in enumerate((20, 50)):
+        x = sym.Activation(sym.Convolution(x, kernel=(5, 5), num_filter=n, name=f"conv{i}"), act_type="tanh", name=f"tanh{i}")
+        x = sym.Pooling(x, pool_type="max", kernel=(2, 2), stride=(2, 2), name=f"pool{i}")
+    x = sym.Activation(sym.FullyConnected(sym.Flatten(x), num_hidden=500, name="fc0"), act_type="tanh", name="tanh2")
+    net = sym.SoftmaxOutput(sym.FullyConnected(x, num_hidden=10, name="fc1"), name="softmax")
+    return Workload(f"LeNet (20/50 filters), batch {batch}", net, {"data": (batch, 1, 28, 28)}, 1.2, draw={"softmax_label": ("ints", 10)})
+
+
+def residual(batch=32) -> Workload:
+    def conv(x, filters, name, stride=1):
+        x = sym.Convolution(x, kernel=(3, 3), stride=(stride, stride), pad=(1, 1), num_filter=filters, no_bias=True, name=f"{name}_conv")
+        x = sym.BatchNorm(x, fix_gamma=False, name=f"{name}_bn")
+        return sym.Activation(x, act_type="relu", name=f"{name}_relu")
+    x = conv(sym.Variable("data"), 16, "stem")
+    for stage, filters in enumerate((16, 32)):
+        if stage:
+            x = conv(x, filters, f"down{stage}", 2)
+        x = x + conv(conv(x, filters, f"a{stage}"), filters, f"b{stage}")
+    x = sym.Pooling(x, global_pool=True, kernel=(1, 1), pool_type="avg", name="pool")
+    net = sym.SoftmaxOutput(sym.FullyConnected(sym.Flatten(x), num_hidden=10, name="fc"), name="softmax")
+    return Workload(f"residual blocks, 32 x 32, batch {batch}", net, {"data": (batch, 3, 32, 32)}, 1.0, draw={"softmax_label": ("ints", 10)})
+
+
+def lstm() -> Workload:
+    x = sym.Variable("data")
+    net = sym.RNN(x, state_size=64, num_layers=2, mode="lstm", name="rnn")
+    net = sym.FullyConnected(sym.Reshape(net, shape=(-1, 64)), num_hidden=20, name="fc")
+    net = sym.SoftmaxOutput(net, name="softmax")
+    return Workload("LSTM, 2 layers, 64 hidden, 32 steps, batch 32", net, {"data": (32, 32, 64)}, 1.0,
+                    draw={"softmax_label": ("ints", 20)})
+
+
+def _small_net(x, out, name):
+    h = sym.Activation(sym.FullyConnected(x, num_hidden=32, name=f"{name}1"), act_type="tanh", name=f"{name}t")
+    return sym.FullyConnected(h, num_hidden=out, name=f"{name}2")
+
+
+def cox() -> Workload:
+    """Negative partial log likelihood; `risk` marks who is at risk when each subject's event happens."""
+    score = _small_net(sym.Variable("data"), 1, "fc")
+    risk, event = sym.Variable("risk"), sym.Variable("event")
+    log_risk = sym.log(sym.dot(risk, sym.exp(score)) + 1e-8)
+    loss = sym.MakeLoss(sym.mean((log_risk - score) * event), name="loss")
+    return Workload("Cox partial likelihood, batch 64", loss, {"data": (64, 20), "risk": (64, 64), "event": (64, 1)}, 2,
+                    draw={"risk": ("ints", 2), "event": ("ints", 2)})
+
+
+def contrastive() -> Workload:
+    w1, b1 = sym.Variable("w1"), sym.Variable("b1")
+    w2, b2 = sym.Variable("w2"), sym.Variable("b2")
+
+    def twin(x):
+        h = sym.Activation(sym.FullyConnected(x, weight=w1, bias=b1, num_hidden=32), act_type="relu")
+        return sym.FullyConnected(h, weight=w2, bias=b2, num_hidden=8)
+    d = sym.sqrt(sym.sum(sym.square(twin(sym.Variable("left")) - twin(sym.Variable("right"))), axis=1) + 1e-6)
+    same = sym.Variable("same")
+    loss = sym.MakeLoss(same * sym.square(d) + (1 - same) * sym.square(sym.relu(1 - d)), name="loss")
+    return Workload("contrastive loss, batch 64", loss, {"left": (64, 20), "right": (64, 20), "same": (64,)}, 2,
+                    draw={"same": ("ints", 2)})
+
+
+def vae() -> Workload:
+    x, noise = sym.Variable("data"), sym.Variable("noise")
+    h = sym.Activation(sym.FullyConnected(x, num_hidden=64, name="enc"), act_type="tanh")
+    mu, logvar = sym.FullyConnected(h, num_hidden=8, name="mu"), sym.FullyConnected(h, num_hidden=8, name="logvar")
+    z = mu + sym.exp(0.5 * logvar) * noise
+    h = sym.Activation(sym.FullyConnected(z, num_hidden=64, name="dec"), act_type="tanh")
+    y = sym.Activation(sym.FullyConnected(h, num_hidden=100, name="out"), act_type="sigmoid")
+    kl = -0.5 * sym.sum(1 + logvar - sym.square(mu) - sym.exp(logvar), axis=1)
+    fit = sym.sum(x * sym.log(y + 1e-8) + (1 - x) * sym.log(1 - y + 1e-8), axis=1)
+    return Workload("VAE loss, batch 64", sym.MakeLoss(kl - fit, name="loss"), {"data": (64, 100), "noise": (64, 8)}, 2,
+                    draw={"data": "unit"})
+
+
+def main_table() -> list[Workload]:
+    return [*(cross_entropy(n, target) for n, target in ((60, 3), (10**4, 4), (10**6, 8), (10**7, 8))), detection(), mlp(), lenet(),
+            residual(), lstm(), cox(), contrastive(), vae()]
+
+
+def scaling() -> list[Workload]:
+    return [*(mlp(b) for b in (1, 16, 64, 256, 1024, 4096)), *(lenet(b) for b in (1, 4, 16, 64, 256))]
