@@ -2,7 +2,7 @@
 import numpy as np
 from scipy.sparse import _sparsetools
 
-from mxr.op import DTYPES, REQUIRED, Dtype, MxError, P, op, unify
+from mxr.op import DTYPES, REQUIRED, Dtype, MxError, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
 
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
 
@@ -71,6 +71,291 @@ class Embedding:
                 add_rows(igs[1], positions(ins[0], p.input_dim), gs[0].reshape(-1, p.output_dim))
 
 
+@op("take", keeps=("ins",))
+class Take:
+    """Slices of `a` along one axis, picked by index: `out[..., i..., ...] = a[..., indices[i...], ...]`.
+
+    The axis is replaced by the axes of `indices`. Indices count from 0 and fractions are cut off. What is out of range is, by
+    `mode`: `"clip"` moved to the nearest element, `"wrap"` counted around (-1 is the last), `"raise"` an error.
+    The gradient of `a` sums over all places where an element was used; that of `indices` is zero.
+    """
+    axis: int = P(0, "The axis along which to pick; negative counts from the last.")
+    mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "raise", "wrap"))
+
+    inputs = ("a", "indices")
+
+    def infer_shape(p, ins, outs):
+        a, indices = ins
+        if a is None or indices is None:
+            return ins, outs
+        axis = axis_of(p.axis, len(a), "take")
+        return ins, [(*a[:axis], *indices, *a[axis + 1:])]
+
+    def compute(p, run, ins, outs):
+        a, indices = ins
+        axis = p.axis % a.ndim
+        np.take(a, positions(indices, a.shape[axis], p.mode), axis=axis, out=outs[0], mode="clip")
+
+    def gradient(p, run, gs, ins, outs, igs):
+        a, indices = ins
+        if igs[1] is not None:
+            igs[1].fill(0)
+        if igs[0] is None:
+            return
+        axis = p.axis % a.ndim
+        n, before, after = a.shape[axis], size(a.shape[:axis]), size(a.shape[axis + 1:])
+        rows = positions(indices, n, p.mode).ravel()
+        if before > 1:
+            rows = np.arange(before)[:, None] * n + rows
+        igs[0].fill(0)
+        add_rows(igs[0].reshape(before * n, after), rows, gs[0].reshape(rows.size, after))
+
+
+@op("batch_take", keeps=())
+class BatchTake:
+    """One element of every row: `out[i] = a[i, indices[i]]`; indices that are out of range are moved to the nearest element.
+
+    `pick` does the same, has a gradient, and more options.
+    """
+    inputs = ("a", "indices")
+
+    def infer_shape(p, ins, outs):
+        a, indices = ins[0], unify(ins[1], outs[0])
+        if a is not None and len(a) < 2:
+            raise ShapeError(f"a needs at least 2 dimensions, not the shape {shape_text(a)}")
+        if known(a) and known(indices) and size(a[:-1]) != size(indices):
+            raise ShapeError(f"there are {size(a[:-1])} rows and {size(indices)} indices")
+        return [a, indices], [indices]
+
+    def compute(p, run, ins, outs):
+        rows = ins[0].reshape(-1, ins[0].shape[-1])
+        outs[0].reshape(-1)[...] = rows[np.arange(len(rows)), positions(ins[1], rows.shape[1]).ravel()]
+
+
+@op("pick", "choose_element_0index", keeps=("ins",))
+class Pick:
+    """One element along an axis, picked by index: `out[i..., k...] = data[i..., index[i..., k...], k...]`.
+
+    `index` has the shape of the data without the axis, or with size 1 there. Fractions are cut off. Indices that are out of
+    range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The gradient of `index` is zero.
+    """
+    axis: int = P(-1, "The axis along which to pick; negative counts from the last.", none=True)
+    keepdims: bool = P(False, "Keep the axis, with size 1.")
+    mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "wrap"))
+
+    inputs = ("data", "index")
+
+    def infer_shape(p, ins, outs):
+        data, index = ins
+        if p.axis is None:
+            raise ShapeError("axis = None is not supported; name an axis")
+        if data is None:
+            return ins, outs
+        axis = axis_of(p.axis, len(data), "pick")
+        kept, less = (*data[:axis], 1, *data[axis + 1:]), (*data[:axis], *data[axis + 1:]) or (1,)
+        if index is not None:
+            index = unify(index, kept if len(index) == len(data) else less)
+        return [data, index], [kept if p.keepdims else less]
+
+    def compute(p, run, ins, outs):
+        i, axis = _along(p, ins)
+        outs[0][...] = np.take_along_axis(ins[0], i, axis).reshape(outs[0].shape)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        if igs[0] is not None:
+            i, axis = _along(p, ins)
+            igs[0].fill(0)
+            np.put_along_axis(igs[0], i, gs[0].reshape(i.shape), axis)
+        if igs[1] is not None:
+            igs[1].fill(0)
+
+
+def _along(p, ins):
+    """The index as whole numbers, with the axis, and the axis."""
+    data, index = ins
+    axis = p.axis % data.ndim
+    return positions(index, data.shape[axis], p.mode).reshape(*data.shape[:axis], 1, *data.shape[axis + 1:]), axis
+
+
+@op("fill_element_0index", keeps=())
+class FillElement:
+    """A matrix with one element of every row replaced: `out = lhs`, but `out[i, rhs[i]] = mhs[i]`."""
+    inputs = ("lhs", "mhs", "rhs")
+
+    def infer_shape(p, ins, outs):
+        lhs = unify(ins[0], outs[0])
+        if lhs is None:
+            return ins, outs
+        if len(lhs) != 2:
+            raise ShapeError(f"lhs must be a matrix, not of shape {shape_text(lhs)}")
+        return [lhs, unify(ins[1], lhs[:1]), unify(ins[2], lhs[:1])], [lhs]
+
+    def compute(p, run, ins, outs):
+        np.copyto(outs[0], ins[0])
+        outs[0][np.arange(len(outs[0])), positions(ins[2], outs[0].shape[1], "raise")] = ins[1]
+
+
+# ------------------------------------------------------------------------------------------ several axes at once
+
+def _places(indices, shape):
+    """The flat position in an array whose first dimensions are `shape`, for each column of indices; negative ones count from
+    the end."""
+    flat = np.zeros(indices.shape[1:], np.int64)
+    for axis, (index, n) in enumerate(zip(indices, shape)):
+        i = index.astype(np.int64)
+        if i.size and (i.min() < -n or i.max() >= n):
+            bad = i.min() if i.min() < -n else i.max()
+            raise MxError(f"index {bad} is out of range: axis {axis} has {n} elements")
+        flat = flat * n + i % n
+    return flat.ravel()
+
+
+def _rows(x, axes):
+    """`x` as a matrix: its first `axes` axes, the rest."""
+    return x.reshape(size(x.shape[:axes]), size(x.shape[axes:]))
+
+
+def _picked(data, indices):
+    """The shape of what `indices` pick of `data`."""
+    if len(indices) < 2:
+        raise ShapeError(f"indices need at least 2 dimensions, not the shape {shape_text(indices)}")
+    if indices[0] > len(data):
+        raise ShapeError(f"indices for {indices[0]} axes do not fit data of shape {shape_text(data)}")
+    return (*indices[1:], *data[indices[0]:]) if indices[0] else None
+
+
+@op("gather_nd", keeps=("ins",))
+class GatherNd:
+    """Elements or slices of the data, picked by indices for its first axes.
+
+    `out[y..., x...] = data[indices[0, y...], ..., indices[m - 1, y...], x...]` with m the size of the first C-order axis of
+    `indices` (in R: its last dimension). Negative indices count from the end; others out of range are an error. The
+    gradient of the data sums over equal indices; that of `indices` is zero.
+    """
+    inputs = ("data", "indices")
+
+    def infer_shape(p, ins, outs):
+        return ins, outs if None in ins else [_picked(*ins)]
+
+    def compute(p, run, ins, outs):
+        data, indices = ins
+        m = len(indices)
+        np.take(_rows(data, m), _places(indices, data.shape[:m]), axis=0, out=_rows(outs[0], indices.ndim - 1), mode="clip")
+
+    def gradient(p, run, gs, ins, outs, igs):
+        data, indices = ins
+        if igs[1] is not None:
+            igs[1].fill(0)
+        if igs[0] is not None:
+            m = len(indices)
+            igs[0].fill(0)
+            add_rows(_rows(igs[0], m), _places(indices, data.shape[:m]), _rows(gs[0], indices.ndim - 1))
+
+
+def _scattered(p, data, indices, out):
+    if data is not None and indices is not None and known(out):
+        data = unify(data, _picked(out, indices))
+    return data
+
+
+@op("scatter_nd", keeps=("ins",))
+class ScatterNd:
+    """Zeros of shape `shape`, with the data put at the places that `indices` name: the reverse of `gather_nd`.
+
+    `out[indices[0, y...], ..., indices[m - 1, y...], x...] = data[y..., x...]`. Where indices are equal, the last one
+    counts, and the gradient is that of all of them.
+    """
+    shape: Shape = P(REQUIRED, "The dimensions of the result.")
+
+    inputs = ("data", "indices")
+
+    def infer_shape(p, ins, outs):
+        return [_scattered(p, *ins, p.shape), ins[1]], [tuple(p.shape)]
+
+    def compute(p, run, ins, outs):
+        data, indices = ins
+        m = len(indices)
+        outs[0].fill(0)
+        _rows(outs[0], m)[_places(indices, p.shape[:m])] = _rows(data, indices.ndim - 1)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        indices = ins[1]
+        if igs[0] is not None:
+            m = len(indices)
+            np.take(_rows(gs[0], m), _places(indices, p.shape[:m]), axis=0, out=_rows(igs[0], indices.ndim - 1), mode="clip")
+        if igs[1] is not None:
+            igs[1].fill(0)
+
+
+@op("_scatter_set_nd", keeps=())
+class ScatterSetNd:
+    """`lhs` with the values of `rhs` put at the places that `indices` name, as `scatter_nd` does with zeros."""
+    shape: Shape = P(REQUIRED, "The dimensions of `lhs`.")
+
+    inputs = ("lhs", "rhs", "indices")
+
+    def infer_shape(p, ins, outs):
+        lhs, rhs, indices = ins
+        lhs = unify(lhs, outs[0], tuple(p.shape))
+        return [lhs, _scattered(p, rhs, indices, lhs), indices], [lhs]
+
+    def compute(p, run, ins, outs):
+        lhs, rhs, indices = ins
+        m = len(indices)
+        np.copyto(outs[0], lhs)
+        _rows(outs[0], m)[_places(indices, lhs.shape[:m])] = _rows(rhs, indices.ndim - 1)
+
+
+@op("_ravel_multi_index", "ravel_multi_index", zero_gradient=True)
+class RavelMultiIndex:
+    """Positions in an array of shape `shape`, from one index per axis to one flat index in C order.
+
+    `out[j] = ((data[0, j] * shape[1] + data[1, j]) * shape[2] + ...)`. Column j of `data` (in R: row j) holds the indices of
+    one element.
+    """
+    shape: Shape = P(None, "The dimensions of the array; the first may be -1.")
+
+    def infer_shape(p, ins, outs):
+        ndim = _ndim(p)
+        data = unify(ins[0], (ndim, 0), (ndim, *outs[0]) if outs[0] else None)
+        return [data], [data[1:]]
+
+    def compute(p, run, ins, outs):
+        flat = np.zeros(ins[0].shape[1], np.int64)
+        for n, index in zip(p.shape, ins[0]):
+            flat = flat * n + index.astype(np.int64)
+        outs[0][...] = flat
+
+
+@op("_unravel_index", "unravel_index", zero_gradient=True)
+class UnravelIndex:
+    """Positions in an array of shape `shape`, from one flat index in C order to one index per axis: column j of the result
+    (in R: row j) holds the indices of element `data[j]`."""
+    shape: Shape = P(None, "The dimensions of the array; the first may be -1.")
+
+    def infer_shape(p, ins, outs):
+        ndim = _ndim(p)
+        out = unify(outs[0], (ndim, 0))
+        if ins[0] is not None and len(ins[0]) != 1:
+            raise ShapeError(f"the data must be a vector, not of shape {shape_text(ins[0])}")
+        out = unify(out, (ndim, *ins[0]) if ins[0] else None)
+        return [out[1:]], [out]
+
+    def compute(p, run, ins, outs):
+        flat = ins[0].astype(np.int64)
+        for axis in range(len(p.shape) - 1, 0, -1):
+            flat, outs[0][axis] = np.divmod(flat, p.shape[axis])
+        outs[0][0] = flat
+
+
+def _ndim(p):
+    if not p.shape:
+        raise ShapeError("shape is required: give the dimensions of the array that the indices are for")
+    return len(p.shape)
+
+
+# ------------------------------------------------------------------------------------------ indicators
+
 @op("one_hot", zero_gradient=True)
 class OneHot:
     """Indices as indicator vectors: along a new last axis `on_value` at the index and `off_value` elsewhere.
@@ -99,3 +384,21 @@ class OneHot:
         out.fill(p.off_value)
         rows = np.flatnonzero((index >= 0) & (index < p.depth))
         out[rows, index[rows]] = p.on_value
+
+
+@op("_onehot_encode", keeps=())
+class OnehotEncode:
+    """Indices as indicator vectors, in the shape of `rhs`: `out[i, lhs[i]] = 1`, zero elsewhere. The values of `rhs` do not matter."""
+    inputs = ("lhs", "rhs")
+
+    def infer_shape(p, ins, outs):
+        out = unify(ins[1], outs[0])
+        if out is None:
+            return ins, outs
+        if len(out) != 2:
+            raise ShapeError(f"rhs must be a matrix, not of shape {shape_text(out)}")
+        return [unify(ins[0], out[:1]), out], [out]
+
+    def compute(p, run, ins, outs):
+        outs[0].fill(0)
+        outs[0][np.arange(len(outs[0])), positions(ins[0], outs[0].shape[1], "raise")] = 1
