@@ -23,7 +23,10 @@ mx.call <- function(verb, ...) {
 # What `.bridge$door` is until Python runs: starts it, then is replaced by `mx.cross`.
 mx.open <- function(request) {
   bridge.start()
-  .Call(.bridge$python, list("bridge.version"), mx.queue)
+  theirs <- .Call(.bridge$python, list("bridge.version"), mx.queue)
+  ours <- as.character(utils::packageVersion("mxnet"))
+  if (!identical(ours, theirs))
+    warning("the R package mxnet is ", ours, ", mxr in Python is ", theirs, ": run `mxr install-r`", call. = FALSE)
   .bridge$door <- mx.cross
   .bridge$open <- TRUE
   mx.cross(request)

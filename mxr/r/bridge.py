@@ -113,5 +113,5 @@ def live() -> int:
 
 @verb("bridge.version")
 def version() -> str:
-    from importlib.metadata import version
-    return version("mxr")
+    from mxr.r.host import mxr_version
+    return mxr_version()

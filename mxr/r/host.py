@@ -51,6 +51,24 @@ def rpy2_remedy() -> str:
     return f"`{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}`"
 
 
+def mxr_version() -> str:
+    """mxr's version: of the installed distribution, or of the checkout."""
+    from importlib import metadata
+    try:
+        return metadata.version("mxr")
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+        return re.search(r'^version = "(.+)"', project.read_text(), re.M).group(1)
+
+
+def library_environment() -> dict[str, str]:
+    """R_LIBS with the checkout's own library in front, if `make` has made it."""
+    from mxr.r.install import LOCAL_LIBRARY
+    if not (LOCAL_LIBRARY / "mxnet").is_dir():
+        return {}
+    return {"R_LIBS": os.pathsep.join([str(LOCAL_LIBRARY), *filter(None, [os.environ.get("R_LIBS")])])}
+
+
 def load_libr() -> ctypes.PyDLL:
     """libR in this process, its symbols visible to rpy2, whatever LD_LIBRARY_PATH says."""
     folder = r_home() / "lib"
@@ -67,7 +85,7 @@ def load_libr() -> ctypes.PyDLL:
     return ctypes.PyDLL(str(library), ctypes.RTLD_GLOBAL)
 
 
-def _import_rpy2() -> None:
+def import_rpy2() -> None:
     """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here already)."""
     try:
         import rpy2.situation as situation
@@ -89,7 +107,7 @@ def _import_rpy2() -> None:
 def join() -> None:
     """Open the door for the R that runs in this process already. Leaves signals and the environment as they were."""
     environment = dict(os.environ)
-    _import_rpy2()
+    import_rpy2()
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
@@ -102,7 +120,7 @@ def start() -> None:
     """Start R in this Python (a notebook, a test) as rpy2 does it, and open the door. Afterwards `rpy2.robjects.r(...)`
     or the %%R magic run scripts that say library(mxnet)."""
     load_libr()
-    _import_rpy2()
+    import_rpy2()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from rpy2 import rinterface
@@ -121,7 +139,9 @@ def run(arguments: list[str]) -> int:
             raise MxError(f"cannot open {rest[0]}: no such file")
         front.append(f"--file={rest.pop(0)}")
     home, library = r_home(), load_libr()
-    os.environ.update(_front_end_environment(home), PYTHON_SESSION_INITIALIZED=f"current_pid={os.getpid()}:sys.executable={sys.executable}")
+    os.environ.update(library_environment())
+    os.environ.update(_front_end_environment(home))
+    os.environ["PYTHON_SESSION_INITIALIZED"] = f"current_pid={os.getpid()}:sys.executable={sys.executable}"   # for reticulate
     words = [str(home / "bin" / "exec" / "R"), *front, *(["--args", *rest] if rest else [])]
     argv = (ctypes.c_char_p * (len(words) + 1))(*map(os.fsencode, words), None)
     library.Rf_initialize_R(len(words), argv)

@@ -1,0 +1,57 @@
+# The system packages, .venv and .rlib are file targets: a second run of anything starts at once.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv/bin
+R_SOURCES := $(shell find R -type f)
+export R_LIBS := $(CURDIR)/.rlib$(if $(R_LIBS),:$(R_LIBS))
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain Rscript
+	Rscript demo/boston.R </dev/null
+
+test: .rlib/mxnet/python ## every Python and R test
+	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench </dev/null
+
+reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itself (installs it into .reference)
+	$(VENV)/python -c "from tests.reference.oracle import install; install()"
+	$(VENV)/python -m pytest tests/reference </dev/null
+
+bench: .rlib/mxnet/python ## how fast it is
+	$(VENV)/python -m tests.bench
+
+lint: .venv/ready ## style, and that the generated files are up to date
+	$(VENV)/ruff check mxr tests
+	$(VENV)/python -m mxr gen --check
+
+gen: .venv/ready ## write the files that follow from the operator declarations
+	$(VENV)/python -m mxr gen
+
+doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit together
+	$(VENV)/mxr doctor
+
+clean: ## remove what make has made (not the system packages)
+	rm -rf .venv .rlib .reference .cache build *.egg-info
+
+.PHONY: help demo test reference bench lint gen doctor clean
+
+.cache/system: scripts/install-system
+	@scripts/install-system $(PYTHON)
+	@mkdir -p $(@D) && touch $@
+
+.venv/ready: pyproject.toml .cache/system
+	@echo "making .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@$(VENV)/python -m pip install --quiet --editable '.[test]' </dev/null
+	@$(VENV)/python -c "from mxr.r import host; print(*host.rpy2_for(host.r_version()), sep='\n')" > .cache/rpy2.txt
+	@$(VENV)/python -m pip install --quiet -r .cache/rpy2.txt </dev/null
+	@touch $@
+
+.rlib/mxnet/python: .venv/ready $(R_SOURCES)
+	@$(VENV)/mxr install-r --lib .rlib
