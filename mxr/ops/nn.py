@@ -66,10 +66,6 @@ def _rows(p, data):
 
 # --------------------------------------------------------------------------------------------- activations
 
-def _positive(x):
-    return (x > 0).astype(x.dtype)
-
-
 @op("Activation")
 class Activation:
     """An activation function, applied to every element.
@@ -77,14 +73,14 @@ class Activation:
     `relu`: max(x, 0). `sigmoid`: 1 / (1 + exp(-x)). `tanh`: the hyperbolic tangent. `softrelu`: log(1 + exp(x)).
     `softsign`: x / (1 + abs(x)).
 
-    Returns an array of the input's shape. The derivative of `relu` at zero is 0, and `relu` of NaN is 0.
+    Returns an array of the input's shape. The derivative of `relu` at zero is 0.
     """
     act_type: str = P(REQUIRED, "the function", one_of=("relu", "sigmoid", "softrelu", "softsign", "tanh"))
 
     def forward(p, data):
         match p.act_type:
             case "relu":
-                return np.fmax(data, 0)
+                return np.maximum(data, 0)
             case "sigmoid":
                 return 1 / (1 + np.exp(-data))
             case "tanh":
@@ -98,7 +94,7 @@ class Activation:
         x, y = ins[0], outs[0]
         match p.act_type:
             case "relu":
-                return g * _positive(y)
+                return g * np.sign(y)
             case "sigmoid":
                 return g * (y * (1 - y))
             case "tanh":
