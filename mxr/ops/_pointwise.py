@@ -24,11 +24,6 @@ def like(y, x):
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
-def constant(number, x):
-    """An array like `x`, full of one number."""
-    return np.broadcast_to(np.asarray(number, x.dtype), x.shape)
-
-
 def same_type(p, ins):
     """Type rule of operators whose inputs must agree."""
     types = {d for d in ins if d is not None}

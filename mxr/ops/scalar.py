@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..op import P
-from ._pointwise import PAIRS, constant, declare, like, mod
+from ._pointwise import PAIRS, declare, like, mod
 from ._pointwise import power as array_power
 
 _TYPES = ("An integer array stays one, and the number is cut to an integer, unless `is_int` is false; then the result is float64.")
@@ -49,7 +49,7 @@ def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradien
 def power(x, s):
     """`x ** s` by the cheapest way that gives the same values."""
     if s == 0:
-        return constant(1, x)
+        return np.full_like(x, 1)
     if s == 1:
         return x
     if s == 2:
@@ -76,15 +76,15 @@ def _log(s):
 
 
 def _mod(x, s):
-    return np.mod(x, s) if s else constant(0, x)
+    return np.mod(x, s) if s else np.full_like(x, 0)
 
 
 def _and(x, s):
-    return x != 0 if s else constant(0, x)
+    return x != 0 if s else np.full_like(x, 0)
 
 
 def _or(x, s):
-    return constant(1, x) if s else x != 0
+    return np.full_like(x, 1) if s else x != 0
 
 
 def _xor(x, s):
