@@ -30,6 +30,7 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
                 outer[id(a)] = resolve(a)
     n = math.prod(shape)
     if n <= BLOCK:
+        outer = {k: np.broadcast_to(a, shape) if a.size > 1 else a for k, a in outer.items()}
         return _runner(_instructions(values, shape, inside, outer, store))
     flat = all(_flat(a, shape) for a in (*outer.values(), *store.values()))
     if flat:
@@ -71,6 +72,27 @@ def _blocks(shape):
         yield (slice(i, min(i + rows, shape[0])), *(slice(None) for _ in shape[1:]))
 
 
+def split_strided(fn, *arrays: np.ndarray) -> list:
+    """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
+    that axis innermost, a few elements at a time."""
+    shape = arrays[0].shape
+    if len(shape) > 1 and 1 < shape[-1] <= 16 and math.prod(shape[:-1]) > 4 * shape[-1] and any(not a.flags.c_contiguous for a in arrays):
+        return [(fn, tuple(a[..., j] for a in arrays)) for j in range(shape[-1])]
+    return [(fn, arrays)]
+
+
+def _worth_gathering(a: np.ndarray) -> bool:
+    """Whether a strided operand has runs so short that a contiguous copy is faster to compute with."""
+    if a.ndim < 2 or a.size < 256 or a.flags.c_contiguous:
+        return False
+    run, step = 1, a.strides[-1]
+    for n, stride in zip(reversed(a.shape), reversed(a.strides)):
+        if n > 1 and stride != step * run:
+            break
+        run *= n
+    return run < 64
+
+
 def _runner(code: list) -> Callable[[], None]:
     def run():
         for fn, args in code:
@@ -101,17 +123,23 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             temporaries[dtype, index] = buffer = np.empty(math.prod(shape), dtype)
         return buffer[:math.prod(shape)].reshape(shape)
 
+    gathered: set[int] = set()
     for i, v in enumerate(values):
         args = []
         types = _loop_types(v)
+        for a in v.args:
+            if isinstance(a, Value) and id(a) in outer and id(a) not in gathered and outer[id(a)].shape == shape and _worth_gathering(outer[id(a)]):
+                where[id(a)] = take(a.dtype)
+                code += split_strided(_copy, outer[id(a)], where[id(a)])
+                gathered.add(id(a))
         for a, t in zip(v.args, types):
             if not isinstance(a, Value):
                 args.append(np.array(a, t))
-            elif id(a) in inside:
+            elif id(a) in where:
                 args.append(where[id(a)])
             else:
                 args.append(outer[id(a)])
-        released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in inside and id(a) not in store and last[id(a)] == i}
+        released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i}
         in_place = v.fn is not _select       # select writes its output before it has read all inputs
         if in_place:
             for key, a in released.items():
@@ -123,6 +151,10 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
         where[id(v)] = out
         code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
     return code
+
+
+def _copy(source, out):
+    np.copyto(out, source)
 
 
 def _loop_types(v: Value):

@@ -356,12 +356,36 @@ def _single(v: Value, outs, resolve, run) -> list[Callable[[], None]]:
         return [partial(np.copyto, out, ins[0])]
     if v.kind == "scatter":
         keys, has_base = v.arg
-        steps = [partial(np.copyto, out, ins[0] if has_base else v.dtype.type(0))]
+        tiled = not has_base and _tiles(keys, v.shape)
+        steps = [] if tiled else [partial(np.copyto, out, ins[0] if has_base else v.dtype.type(0))]
         for key, g in zip(keys, ins[has_base:]):
             part = out[_thaw(key)]
-            steps.append(partial(np.add, part, g, part))
+            calls = fused.split_strided(np.copyto, part, g) if tiled else fused.split_strided(np.add, part, g, part)
+            steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)
+
+
+def _tiles(keys, shape) -> bool:
+    """Whether the slices cover `shape` exactly once, cut along one axis."""
+    cuts: dict[int, list] = {}
+    for key in keys:
+        if len(key) > len(shape) or any(not isinstance(k, tuple) or k[3] not in (None, 1) for k in key):
+            return False
+        partial_axes = [(axis, s.indices(n)[:2]) for axis, (s, n) in enumerate(zip(_thaw(key), shape)) if s.indices(n) != (0, n, 1)]
+        if len(partial_axes) != 1:
+            return False
+        axis, span = partial_axes[0]
+        cuts.setdefault(axis, []).append(span)
+    if len(cuts) != 1:
+        return False
+    (axis, spans), = cuts.items()
+    edge = 0
+    for start, stop in sorted(spans):
+        if start != edge or stop <= start:
+            return False
+        edge = stop
+    return edge == shape[axis]
 
 
 __all__ = ["Program", "Memory", "trace_forward", "trace_backward", "cast", "shape_text"]
