@@ -1,0 +1,129 @@
+"""Executors, for R."""
+from __future__ import annotations
+
+import numpy as np
+
+from mxr import executor as core
+from mxr.executor import Executor
+from mxr.ndarray import NDArray
+from mxr.op import MxError, suggest
+from mxr.r.bridge import verb
+from mxr.r.convert import RList
+from mxr.r.verbs.values import array, assign, pairs, shapes
+from mxr.symbol import Symbol
+
+NO_GRADIENT = ("data", "label")         # MXNet's rule: arguments with these endings are not trained
+
+
+@verb("exec.simple_bind")
+def simple_bind(symbol: Symbol, request: str, fixed, given):
+    fixed = {v for _, v in pairs(fixed)}
+    reqs = {name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request for name in symbol.list_arguments()}
+    return core.simple_bind(symbol, reqs, **shapes(given, "mx.simple.bind"))
+
+
+@verb("exec.bind")
+def bind(symbol: Symbol, args, aux, requests):
+    """Bind to copies of the given arrays: by their names if these are the symbol's, else by position."""
+    arg_names = symbol.list_arguments()
+    args = _copies(args, arg_names, "arg.arrays")
+    aux = _copies(aux, symbol.list_auxiliary_states(), "aux.arrays")
+    reqs = [v for _, v in pairs(requests)]
+    if len(reqs) == 1:
+        reqs *= len(arg_names)
+    if len(reqs) != len(arg_names):
+        raise MxError(f"mx.symbol.bind: {len(reqs)} grad.reqs for {len(arg_names)} arguments ({', '.join(arg_names)})")
+    reqs = dict(zip(arg_names, reqs))
+    grads = {k: NDArray(np.zeros_like(args[k].data)) for k, req in reqs.items() if req != "null"}
+    return core.bind(symbol, args, grads, reqs, aux)
+
+
+def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
+    items = pairs(given)
+    if len(items) != len(names):
+        raise MxError(f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: {', '.join(names)}")
+    if sorted(k for k, _ in items) == sorted(names):
+        items = [(k, dict(items)[k]) for k in names]
+    return {name: array(v, f"mx.symbol.bind: {what}: {name}").copy() for name, (_, v) in zip(names, items)}
+
+
+@verb("exec.forward")
+def forward(ex: Executor, is_train: bool):
+    ex.forward(is_train)
+
+
+@verb("exec.backward")
+def backward(ex: Executor, heads):
+    given = []
+    for _, v in pairs(heads):
+        given += [w for _, w in pairs(v)] if isinstance(v, (RList, dict)) else [v]
+    if not given:
+        return ex.backward()
+    if len(given) > len(ex.output_list):
+        raise MxError(f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs ({', '.join(ex.outputs)})")
+    given = [array(v, "mx.exec.backward: a head gradient") for v in given]
+    ex.backward(given + [None] * (len(ex.output_list) - len(given)))
+
+
+def _part(ex: Executor, which: str) -> tuple[list[str], list[NDArray | None]]:
+    if which == "outputs":
+        return ex.symbol.list_outputs(), ex.output_list
+    found = {"args": ex.args, "grads": ex.grads, "aux": ex.aux}[which]
+    return list(found), list(found.values())
+
+
+@verb("exec.arrays")
+def arrays(ex: Executor, which: str):
+    names, found = _part(ex, which)
+    return RList(found, names)
+
+
+@verb("exec.copies")
+def copies(ex: Executor, which: str):
+    names, found = _part(ex, which)
+    return RList([None if a is None else a.copy() for a in found], names)
+
+
+@verb("exec.update")
+def update(ex: Executor, which: str, given, match_name: bool, skip_null: bool):
+    """Copy arrays into the executor's, by name or by position."""
+    target = {"arg": ex.args, "aux": ex.aux, "grad": ex.grads}[which]
+    function = f"mx.exec.update.{which}.arrays"
+    items = _items(given)
+    if match_name:
+        for name, value in items:
+            if not name:
+                raise MxError(f"{function}: with match.name = TRUE every array needs a name")
+            if name not in target:
+                raise MxError(f"{function}: the executor has no {which}.array {name}" + (suggest(name, target) or f"; it has {', '.join(target)}"))
+    else:
+        if len(items) != len(target):
+            raise MxError(f"{function}: {len(items)} arrays for {len(target)} ({', '.join(target)}); give all of them in order, "
+                          "or names and match.name = TRUE")
+        items = [(name, value) for name, (_, value) in zip(target, items)]
+    for name, value in items:
+        if value is None:
+            if not skip_null and target[name] is not None:
+                raise MxError(f"{function}: {name} is NULL; skip.null = TRUE leaves such arrays as they are")
+        elif target[name] is None:
+            raise MxError(f"{function}: {name} has no gradient")
+        else:
+            assign(target[name], value, f"{function}: {name}")
+
+
+def _items(given) -> list[tuple[str, object]]:
+    """As `pairs`, NULLs kept."""
+    if isinstance(given, dict):
+        return list(given.items())
+    if isinstance(given, RList):
+        return list(zip(given.names, given.values))
+    return [] if given is None else [("", given)]
+
+
+@verb("exec.load")
+def load(ex: Executor, args, aux):
+    """Copy a model's parameters into the executor; those that it does not have are ignored."""
+    for given, target in ((args, ex.args), (aux, ex.aux)):
+        for name, value in pairs(given):
+            if name in target:
+                assign(target[name], value, f"the parameter {name}")

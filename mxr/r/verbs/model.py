@@ -1,0 +1,69 @@
+"""Training and prediction, for R: what the training loop does per batch, in one crossing."""
+from __future__ import annotations
+
+import numpy as np
+
+from mxr.executor import Executor
+from mxr.ndarray import NDArray
+from mxr.op import MxError, suggest
+from mxr.r.bridge import verb
+from mxr.r.verbs.optimizer import Updater
+from mxr.r.verbs.values import assign, pairs
+
+
+def _feed(ex: Executor, batch) -> None:
+    for name, value in pairs(batch):
+        target = ex.args.get(name)
+        if target is None:
+            raise MxError(f"the iterator gives {name or 'an array without a name'}, which the network does not have"
+                          + (suggest(name, ex.args) or f"; its arguments are {', '.join(ex.args)}"))
+        assign(target, value, f"the argument {name}")
+
+
+@verb("model.step")
+def step(ex: Executor, batch, updater: Updater, lr):
+    """One training step on a batch: forward, backward, update."""
+    _feed(ex, batch)
+    ex.forward(True)
+    ex.backward()
+    updater.train(lr, ex)
+
+
+@verb("model.evaluate")
+def evaluate(ex: Executor, batch):
+    _feed(ex, batch)
+    ex.forward(False)
+
+
+@verb("model.predict")
+def predict(ex: Executor, batch):
+    """The first output for a batch."""
+    evaluate(ex, batch)
+    return ex.output_list[0].copy()
+
+
+@verb("model.sum_gradients")
+def sum_gradients(executors):
+    """Give every executor the sum of all executors' gradients."""
+    executors = [ex for _, ex in pairs(executors)]
+    for name, grad in executors[0].grads.items():
+        if grad is not None:
+            total = np.sum([ex.grads[name].data for ex in executors], axis=0)
+            for ex in executors:
+                ex.grads[name].data[...] = total
+
+
+@verb("model.params")
+def params(executors, keep):
+    """Copies of the trained parameters (and those in `keep`) and of the auxiliary states, averaged over the executors."""
+    executors = [ex for _, ex in pairs(executors)]
+    keep = {name for _, name in pairs(keep)}
+
+    def mean(arrays):
+        total = arrays[0].data.copy()
+        for a in arrays[1:]:
+            total += a.data
+        return NDArray(total / np.float32(len(arrays)) if len(arrays) > 1 else total)
+    first = executors[0]
+    return {"arg": {k: mean([ex.args[k] for ex in executors]) for k in first.args if first.grads[k] is not None or k in keep},
+            "aux": {k: mean([ex.aux[k] for ex in executors]) for k in first.aux}}

@@ -1,0 +1,162 @@
+"""NDArrays and random numbers, for R."""
+from __future__ import annotations
+
+import numpy as np
+
+from mxr import random
+from mxr.io import params as files
+from mxr.ndarray import NDArray, call
+from mxr.op import MxError, ShapeError, get, shape_text, suggest
+from mxr.r.bridge import verb
+from mxr.r.convert import Dims
+from mxr.r.verbs import values
+from mxr.r.verbs.values import array, number_text, pairs
+
+
+@verb("nd.array")
+def from_r(value):
+    return array(value, "mx.nd.array: src.array")
+
+
+@verb("nd.value")
+def to_r(nd: NDArray):
+    return nd.data
+
+
+@verb("nd.copy")
+def copy(nd):
+    return array(nd).copy()
+
+
+@verb("nd.full")
+def full(shape, value: float):
+    return NDArray(np.full(values.shape(shape), value, np.float32))
+
+
+@verb("nd.dim")
+def dim(nd: NDArray):
+    return Dims(nd.shape)
+
+
+@verb("nd.slice")
+def slice_samples(nd, begin, end):
+    """Elements begin to end (from 0, half open) of R's last dimension."""
+    nd = array(nd)
+    if not 0 <= begin <= end <= nd.shape[0]:
+        raise MxError(f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the {nd.shape[0]} "
+                      "elements of the last dimension")
+    return NDArray(nd.data[int(begin):int(end)].copy())
+
+
+@verb("nd.assign")
+def assign(targets, sources):
+    for (_, target), (_, source) in zip(pairs(targets), pairs(sources)):
+        values.assign(target, source, "the array")
+
+
+@verb("nd.save")
+def save(arrays, path: str):
+    """Write NDArrays to MXNet's file format, with their names if all have one."""
+    items = pairs(arrays)
+    named = bool(items) and all(k for k, _ in items)
+    data = [array(v, "mx.nd.save: every element").data for _, v in items]
+    files.save(path, dict(zip([k for k, _ in items], data)) if named else data)
+
+
+@verb("nd.load")
+def load(path: str):
+    loaded = files.load(path)
+    if isinstance(loaded, dict):
+        return {k: _nd(v) for k, v in loaded.items()}
+    return [_nd(v) for v in loaded]
+
+
+def _nd(value) -> NDArray:
+    return value if isinstance(value, NDArray) else NDArray(value)
+
+
+# ---------------------------------------------------------------------------------------------- operators
+
+# R's operator -> between arrays, number on the right, number on the left
+_BINARY = {
+    "+": ("elemwise_add", "_plus_scalar", "_plus_scalar"), "-": ("elemwise_sub", "_minus_scalar", "_rminus_scalar"),
+    "*": ("elemwise_mul", "_mul_scalar", "_mul_scalar"), "/": ("elemwise_div", "_div_scalar", "_rdiv_scalar"),
+    "%%": ("_mod", "_mod_scalar", "_rmod_scalar"), "^": ("_power", "_power_scalar", "_rpower_scalar"),
+    "==": ("_equal", "_equal_scalar", "_equal_scalar"), "!=": ("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
+    ">": ("_greater", "_greater_scalar", "_lesser_scalar"), "<": ("_lesser", "_lesser_scalar", "_greater_scalar"),
+    ">=": ("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"),
+    "<=": ("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"),
+    "&": ("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
+    "|": ("_logical_or", "_logical_or_scalar", "_logical_or_scalar")}
+
+
+@verb("nd.binary")
+def binary(generic: str, a, b):
+    """`a generic b` for arrays of one shape, or an array and a number."""
+    if generic not in _BINARY:
+        raise MxError(f"`{generic}` is not defined for NDArrays; use as.array first")
+    both, right, left = _BINARY[generic]
+    a, b = (x if isinstance(x, (NDArray, int, float)) else array(x, f"`{generic}`: an operand") for x in (a, b))
+    if isinstance(a, NDArray) and isinstance(b, NDArray):
+        if a.shape != b.shape:
+            number = next((x for x, other in ((b, a), (a, b)) if x.size == 1 and other.size != 1), None)
+            if number is None:
+                raise ShapeError(f"`{generic}`: the arrays have shapes {shape_text(a.shape)} and {shape_text(b.shape)}; "
+                                 "mx.nd.broadcast functions repeat dimensions of 1")
+            a, b = (x.data.item() if x is number else x for x in (a, b))
+        else:
+            return call(both, [a, b], {})[0]
+    if isinstance(a, NDArray):
+        return call(right, [a], {"scalar": number_text(b)})[0]
+    return call(left, [b], {"scalar": number_text(a)})[0]
+
+
+def _is_array(value) -> bool:
+    return isinstance(value, (NDArray, np.ndarray))
+
+
+@verb("nd.invoke")
+def invoke(op_name: str, arguments, out):
+    """Call an operator on the arguments of an R call; numbers and R arrays are taken where an input is expected."""
+    op = get(op_name)
+    where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
+    given = [(k.replace(".", "_"), v) for k, v in pairs(arguments)]
+    params, inputs, extra = {}, {}, []
+    for key, value in given:
+        param = op.params.get(key)
+        if key == "ctx" and not isinstance(value, str):
+            continue                                                    # a device
+        if param is not None and not isinstance(value, NDArray):
+            params[key] = values.parameter_text(key, value, param, where)
+        elif isinstance(value, list) or value is None or isinstance(value, str):
+            raise MxError(f"{where}: {key or 'an input'} must be an array" if param is None and not isinstance(value, str) else
+                          f"{where}: unknown parameter {key}" + (suggest(key, op.params) or f"; it has {', '.join(op.params)}"))
+        elif op.variadic or not key:
+            extra += [array(v, f"{where}: an input") for _, v in pairs(value)] if not _is_array(value) else [array(value)]
+        else:
+            inputs[key] = array(value, f"{where}: {key}")
+    if op.variadic and op.variadic in op.params:
+        params.setdefault(op.variadic, str(len(extra)))
+    p = op.parse(params, where)
+    names = (*op.inputs(p), *op.aux(p))
+    for key in inputs:
+        if key not in names:
+            raise MxError(f"{where}: unknown argument {key}" + (suggest(key, [*names, *op.params]) or
+                          f"; it takes {', '.join([*names, *op.params])}"))
+    rest = iter(extra)
+    ordered = []
+    for name in names:
+        value = inputs[name] if name in inputs else next(rest, None)
+        if value is None:
+            raise MxError(f"{where}: the input {name} is missing")
+        ordered.append(value)
+    if next(rest, None) is not None:
+        raise MxError(f"{where}: takes {len(names)} inputs ({', '.join(names)})")
+    outs = None if out is None else [array(v) for _, v in pairs(out)]
+    results = call(op_name, ordered, params, outs, where)
+    return results[0] if len(results) == 1 else list(results)
+
+
+@verb("random.seed")
+def seed(value: int):
+    random.seed(value)

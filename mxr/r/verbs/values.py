@@ -1,0 +1,124 @@
+"""R values as operator parameters, arrays and shapes: the rules of MXNet's R package."""
+from __future__ import annotations
+
+import numpy as np
+
+from mxr.ndarray import NDArray
+from mxr.op import Floats, MxError, Op, P, ShapeError, shape_text
+from mxr.r.convert import RList, shape_from_r
+from mxr.symbol import Symbol
+
+
+def pairs(arguments) -> list[tuple[str, object]]:
+    """The (name, value) pairs of a converted R list; "" where there is no name. None values are left out."""
+    if arguments is None:
+        return []
+    if isinstance(arguments, dict):
+        items = list(arguments.items())
+    elif isinstance(arguments, RList):
+        items = list(zip(arguments.names, arguments.values))
+    else:
+        items = [("", arguments)]
+    return [(k, v) for k, v in items if v is not None]
+
+
+def number_text(value) -> str:
+    """A number as MXNet's R package writes it: six significant digits, logicals as 1 and 0."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    return str(value) if isinstance(value, (int, np.integer)) else format(float(value), "g")
+
+
+def parameter_text(key: str, value, param: P | None, where: str) -> str:
+    """The text of one operator parameter.
+
+    A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a tuple in
+    reversed order, fractions cut off.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, RList, dict)) or value is None:
+        raise MxError(f"{where}: {key} must be a number, a logical, a text, or a vector of numbers")
+    if isinstance(value, (Symbol, NDArray)):
+        raise MxError(f"{where}: {key} is a parameter and takes numbers or text, not a {type(value).__name__}")
+    if callable(value):
+        raise MxError(f"{where}: {key} cannot be a function")
+    flat = np.ravel(value)
+    if flat.size == 1 and not key.endswith("shape"):
+        scalar = value if not isinstance(value, np.ndarray) else flat[0]
+        if param is not None and param.type is int and float(scalar).is_integer():
+            return str(int(scalar))
+        return number_text(scalar)
+    if flat.dtype == np.bool_:
+        raise MxError(f"{where}: {key} must be one logical, not {flat.size}")
+    fractions = param is not None and param.type is Floats
+    items = [number_text(v) if fractions else str(int(v)) for v in flat[::-1]]
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+
+def array(value, what: str = "the array") -> NDArray:
+    """An NDArray as it is; numbers from R in single precision."""
+    if isinstance(value, NDArray):
+        return value
+    if isinstance(value, np.ndarray) or isinstance(value, (int, float)):
+        return NDArray(np.array(value, np.float32, ndmin=1, order="C"))
+    raise MxError(f"{what} must be an NDArray or an array of numbers, not {_kind(value)}")
+
+
+def _kind(value) -> str:
+    return {str: "text", dict: "a list", RList: "a list", list: "texts", type(None): "NULL", Symbol: "a symbol"}.get(
+        type(value), type(value).__name__)
+
+
+def assign(target: NDArray, value, what: str) -> None:
+    """Copy `value` into `target`, which must have its shape."""
+    source = value.data if isinstance(value, NDArray) else value
+    if not isinstance(source, np.ndarray):
+        if isinstance(source, (int, float)) and target.size == 1:
+            target.data[...] = source
+            return
+        source = array(value, what).data
+    if source.shape != target.data.shape:
+        raise ShapeError(f"{what} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}")
+    target.data[...] = source
+
+
+def shape(value) -> tuple[int, ...]:
+    """R's dimensions as a C-order shape."""
+    result = shape_from_r(value)
+    if not result or any(n < 0 for n in result):
+        raise MxError("a shape must be one or more whole numbers, not negative")
+    return result
+
+
+def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
+    """Named R dimensions as C-order shapes."""
+    result = {}
+    for key, value in pairs(arguments):
+        if not key:
+            raise MxError(f"{where}: shapes go by name, as in data = c(10, 5)")
+        if not isinstance(value, (int, float, np.ndarray)):
+            raise MxError(f"{where}: the shape of {key} must be numbers, not {_kind(value)}")
+        result[key] = shape_from_r(value)
+    return result
+
+
+def split(op: Op, arguments, where: str, is_input) -> tuple[list, dict, dict]:
+    """An operator's R arguments as (inputs by position, inputs by name, parameters as text). `is_input` tells inputs by their value."""
+    positional, named, params = [], {}, {}
+    for key, value in pairs(arguments):
+        param = op.params.get(key.replace(".", "_"))
+        if isinstance(value, (RList, dict)) and (not key or param is None) and pairs(value) and all(is_input(v) for _, v in pairs(value)):
+            positional += [v for _, v in pairs(value)]          # a list of inputs
+        elif not key:
+            if not is_input(value):
+                raise MxError(f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
+                              "as in key = value")
+            positional.append(value)
+        elif param is None and is_input(value):
+            named[key] = value
+        elif key in params or key in named:
+            raise MxError(f"{where}: {key} is given twice")
+        else:
+            params[key] = parameter_text(key, value, param, where)
+    return positional, named, params
