@@ -41,6 +41,11 @@ def dotted(name: str) -> str:
     return name.replace("_", ".")
 
 
+def formal(name: str) -> str:
+    """A name as R code."""
+    return f"`{name}`" if name in ("repeat", "function", "next", "break", "in", "if", "else", "for", "while") else name
+
+
 def inputs_of(op: Op) -> list[str]:
     """Every input that some setting of the parameters asks for, auxiliary states last."""
     if op.variadic:
@@ -82,12 +87,12 @@ def nd_formals(op: Op) -> list[str]:
 
 
 def symbol_function(op: Op, name: str) -> str:
-    formals = ["...", *map(dotted, [*inputs_of(op), *op.params] if not op.variadic else op.params), "name"]
+    formals = ["...", *(formal(dotted(n)) for n in ([] if op.variadic else inputs_of(op)) + list(op.params)), "name"]
     return f'mx.symbol.{name} <- function({", ".join(formals)}) symbol.operator("{name}")'
 
 
 def ndarray_function(op: Op, name: str) -> str:
-    formals = [f"{n} = NULL" for n in nd_formals(op)]
+    formals = [f"{formal(n)} = NULL" for n in nd_formals(op)]
     full = f"mx.nd.internal.{dotted(name[1:])}" if name.startswith("_") else f"mx.nd.{dotted(name)}"
     return f'{full} <- function({", ".join([*formals, "out = NULL", "..."])}) nd.operator("{name}")'
 
@@ -184,7 +189,7 @@ def page(op: Op) -> tuple[str, str]:
     usages += [rd.fold(ndarray_function(op, n).split(" nd.operator")[0].replace(" <- function", "")) for n in arrays]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
     first = paragraphs[0].split(". ")[0].rstrip(".")
-    title = first if len(first) <= 90 and "`" not in first else f"Operator {names[0]}"
+    title = first if 0 < len(first) <= 90 and "`" not in first else f"Operator {names[0]}"
     value = "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). " \
             "`mx.nd` functions: an NDArray, or a list of them."
     text = rd.document(functions[0], functions, title, paragraphs, usages,

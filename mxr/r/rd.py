@@ -41,7 +41,7 @@ class Block:
     def usage(self) -> str:
         if self.formals is None:
             return "" if not self.name or self.value == "NULL" else self.name
-        head = "\\method{%s}{%s}" % self.method if self.method else self.name
+        head = f"\\method{{{self.method[0]}}}{{{self.method[1]}}}" if self.method else self.name
         return fold(f"{head}({' '.join(self.formals.split())})")
 
 

@@ -91,7 +91,7 @@ def update(ex: Executor, which: str, given, match_name: bool, skip_null: bool):
     function = f"mx.exec.update.{which}.arrays"
     items = _items(given)
     if match_name:
-        for name, value in items:
+        for name, _ in items:
             if not name:
                 raise MxError(f"{function}: with match.name = TRUE every array needs a name")
             if name not in target:
