@@ -76,7 +76,7 @@ class SliceChannel:
     squeeze_axis: bool = P(False, "Leave the axis out of the results; then the axis must have exactly `num_outputs` elements.")
 
     def outputs(p):
-        return tuple(f"output{i}" for i in range(p.num_outputs)) if p.num_outputs > 1 else ("output",)
+        return tuple(f"output{i}" for i in range(p.num_outputs))
 
     def infer_shape(p, ins, outs):
         data = ins[0]
