@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .autodiff import trace_backward, trace_forward
 from .infer import all_shapes, all_types
 from .ndarray import NDArray
 from .op import MxError, Run, ShapeError, known, shape_text, suggest
-from .plan import Memory, Program, _operands, trace_backward, trace_forward
+from .plan import Memory, Program, operands
 from .symbol import Symbol
 from .trace import Value, const, leaf, tape
 
@@ -120,7 +121,6 @@ class Executor:
     def _keep(self, forward: Program, roots: list[Value]) -> None:
         """Mark the forward values that the backward graph reads and that are not cheaper to compute again."""
         computed = {id(v) for v in forward.values}
-        in_memory = forward.materialised()
         seen: set[int] = set()
         stack = list(roots)
         while stack:
@@ -131,10 +131,10 @@ class Executor:
             if v.kind == "leaf":
                 if v.arg[0] == "head":
                     self._heads_used.add(v.arg[1])
-            elif id(v) in computed and v.kind != "view" and (v.kind != "map" or id(v) in in_memory):
+            elif id(v) in computed and forward.in_memory(v):
                 forward.kept[id(v)] = v
             else:
-                stack += _operands(v)
+                stack += operands(v)
 
     def _compile_backward(self, given: bool) -> None:
         if not self.wanted:

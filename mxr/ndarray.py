@@ -31,10 +31,10 @@ class NDArray:
             raise MxError(f"asscalar: the array has shape {shape_text(self.shape)}, not one element")
         return self.data.item()
 
-    def copy(self) -> "NDArray":
+    def copy(self) -> NDArray:
         return NDArray(self.data.copy())
 
-    def copyto(self, other: "NDArray") -> "NDArray":
+    def copyto(self, other: NDArray) -> NDArray:
         """Write the values into `other`, which has the same shape."""
         other[:] = self
         return other
@@ -46,7 +46,7 @@ class NDArray:
         except ValueError:
             raise MxError(f"cannot put shape {shape_text(np.shape(value))} into shape {shape_text(self.data[key].shape)}") from None
 
-    def __getitem__(self, key) -> "NDArray":
+    def __getitem__(self, key) -> NDArray:
         return NDArray(self.data[key].copy())
 
     def __len__(self):

@@ -1,7 +1,7 @@
 """Symbols: immutable graphs of operator calls, composed, named and inspected the way MXNet does."""
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 from .op import MxError, Op, ShapeError, get, suggest, to_text
 
@@ -35,7 +35,7 @@ class Node:
         return 0 if self.op is None else len(self.op.aux(self.p))
 
     @property
-    def aux_entries(self) -> list[tuple["Node", int]]:
+    def aux_entries(self) -> list[tuple[Node, int]]:
         """The inputs that the operator writes to: auxiliary states, and what update operators change in place."""
         if self.op is None:
             return []
@@ -119,11 +119,11 @@ class Symbol:
         """The node's name; None for a group."""
         return self.heads[0][0].name if len({id(n) for n, _ in self.heads}) == 1 else None
 
-    def get_internals(self) -> "Symbol":
+    def get_internals(self) -> Symbol:
         """A symbol with every visible output of every node, in order."""
         return Symbol((n, i) for n in self.nodes() for i in range(n.n_visible))
 
-    def get_children(self) -> "Symbol | None":
+    def get_children(self) -> Symbol | None:
         """The inputs of the output nodes; None for a variable."""
         inputs, seen = [], set()
         for node, _ in self.heads:
@@ -138,7 +138,7 @@ class Symbol:
     def __iter__(self):
         return (Symbol([h]) for h in self.heads)
 
-    def __getitem__(self, key: int | str) -> "Symbol":
+    def __getitem__(self, key: int | str) -> Symbol:
         if isinstance(key, str):
             outputs = self.list_outputs()
             if outputs.count(key) != 1:
@@ -176,7 +176,7 @@ class Symbol:
         return self.heads[0][0]
 
     # ---------------------------------------------------------------- composing
-    def compose(self, name: str | None = None, **inputs: "Symbol") -> "Symbol":
+    def compose(self, name: str | None = None, **inputs: Symbol) -> Symbol:
         """A copy in which variables are replaced by symbols, by name; `name` renames the result."""
         for key, value in inputs.items():
             if not isinstance(value, Symbol) or len(value.heads) != 1:

@@ -1,0 +1,121 @@
+"""From a symbol to the values it computes, and from those to the values of its gradients: operators' own code on symbolic arrays."""
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from .op import MxError
+from .symbol import Node, Symbol
+from .trace import Value, const, kernel, leaf, lift, scatter
+
+Entry = tuple[int, int]         # (id(node), output index)
+
+
+def trace_forward(symbol: Symbol, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
+    """The value of every entry of the graph, hidden outputs included."""
+    values: dict[Entry, Value] = {}
+    for n in symbol.nodes():
+        if n.op is None:
+            values[id(n), 0] = leaf(("var", n.name), shapes[id(n), 0], types[id(n), 0])
+            continue
+        ins = [values[id(m), i] for m, i in n.inputs]
+        keys = [(id(n), i) for i in range(n.n_outputs)]
+        if n.op.is_expression:
+            outs = n.op.forward(n.p, *ins)
+            outs = outs if isinstance(outs, (tuple, list)) else (outs,)
+            outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
+        else:
+            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name)
+        for k, o in zip(keys, outs):
+            if o.shape != shapes[k]:
+                raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
+            values[k] = o.astype(types[k])
+    return values
+
+
+def _bind_compute(n: Node):
+    return lambda run, ins, outs: partial(n.op.compute, n.p, run, ins, outs)
+
+
+def trace_backward(symbol: Symbol, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
+    """The gradient of every wanted argument, given the gradients of the outputs (None: zero). Arguments without one are left out."""
+    grads: dict[Entry, list[Value]] = {}
+    for (n, i), g in zip(symbol.heads, heads):
+        if g is not None:
+            grads.setdefault((id(n), i), []).append(g)
+    nodes = symbol.nodes()
+    needs: dict[int, bool] = {}
+    for n in nodes:
+        needs[id(n)] = n.name in wanted if n.op is None else any(needs[id(m)] for m, _ in n.inputs)
+    by_name: dict[str, list[Value]] = {}
+    for n in reversed(nodes):
+        if not needs[id(n)]:
+            continue
+        gs = [_total(grads.pop((id(n), i), [])) for i in range(n.n_visible)]
+        if n.op is None:
+            if gs[0] is not None:
+                by_name.setdefault(n.name, []).append(gs[0])
+            continue
+        if n.op.zero_gradient or (not n.op.loss and all(g is None for g in gs)):
+            continue
+        for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
+            if g is not None and needs[id(m)]:
+                like = values[id(m), i]
+                g = lift(g, like.shape)
+                if g.shape != like.shape:
+                    if g.kind != "const":
+                        raise AssertionError(f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}")
+                    g = const(g.arg, like.shape, like.dtype)
+                grads.setdefault((id(m), i), []).append(g.astype(like.dtype))
+    return {name: _total(parts) for name, parts in by_name.items()}
+
+
+def _node_gradient(n: Node, gs, values, wanted) -> list:
+    op, p = n.op, n.p
+    ins = [values[id(m), i] for m, i in n.inputs]
+    outs = [values[id(n), i] for i in range(n.n_outputs)]
+    n_in = len(ins) - n.n_aux
+    if op.backward:
+        if op.loss and all(g is None for g in gs):
+            g = None
+        elif len(gs) == 1:
+            g = gs[0]
+        else:
+            g = tuple(const(0.0, values[id(n), i].shape) if g is None else g for i, g in enumerate(gs))
+        result = op.backward(p, None if op.loss and len(gs) == 1 and not getattr(p, "out_grad", False) else g, tuple(ins), tuple(outs))
+        result = list(result) if isinstance(result, (tuple, list)) else [result]
+        return result + [None] * (len(ins) - len(result))
+    if op.gradient is None:
+        raise MxError(f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
+                      'or bind its inputs with grad.req = "null"')
+    keep_ins = ins if "ins" in op.keeps else [None] * len(ins)
+    keep_outs = outs if "outs" in op.keeps else outs[:n.n_visible] and [None] * n.n_visible + outs[n.n_visible:]
+    slots = [i for i in range(n_in) if wanted[i]]
+
+    def bind(run, arrays, results):
+        it = iter(arrays)
+        parts = [[None if v is None else next(it) for v in part] for part in (gs, keep_ins, keep_outs)]
+        igs = [None] * n_in
+        for i, r in zip(slots, results):
+            igs[i] = r
+        return partial(op.gradient, p, run, *parts, igs)
+
+    reads = [v for part in (gs, keep_ins, keep_outs) for v in part if v is not None]
+    results = kernel(bind, reads, [ins[i].shape for i in slots], [ins[i].dtype for i in slots], False, f"{op.name} gradient")
+    out: list = [None] * len(ins)
+    for i, r in zip(slots, results):
+        out[i] = r
+    return out
+
+
+def _total(parts: list[Value]) -> Value | None:
+    """The sum of gradient contributions; slices are added into one array instead of each being blown up to full size."""
+    if not parts:
+        return None
+    slices = [v for v in parts if v.kind == "scatter"]
+    total = None
+    for v in parts:
+        if v.kind != "scatter":
+            total = v if total is None else total + v
+    return total if not slices else scatter(slices, total)
