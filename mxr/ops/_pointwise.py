@@ -120,17 +120,20 @@ PAIRS = {
     "sub": Pair(np.subtract, _sub_gradient, "the difference, `lhs - rhs`"),
     "mul": Pair(np.multiply, _mul_gradient, "the product, `lhs * rhs`"),
     "div": Pair(np.divide, _div_gradient,
-                "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; integer arrays are divided with truncation"),
+                "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; quotients of integer arrays are cut to "
+                "integers"),
     "mod": Pair(mod, _mod_gradient,
-                "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The gradient is 1 for `lhs` and "
-                "`-floor(lhs / rhs)` for `rhs`"),
+                "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The gradient is 1 for `lhs` "
+                "and `-floor(lhs / rhs)` for `rhs`"),
     "power": Pair(power, _power_gradient,
                   "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, and the gradient for `rhs`, "
                   "`lhs ^ rhs * log(lhs)`, is NaN for every negative base"),
     "maximum": Pair(np.maximum, _maximum_gradient,
-                    "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to `lhs` where they are equal"),
+                    "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to `lhs` where they are "
+                    "equal"),
     "minimum": Pair(np.minimum, _minimum_gradient,
-                    "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and to `lhs` where they are equal"),
+                    "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and to `lhs` where they are "
+                    "equal"),
     "hypot": Pair(np.hypot, _hypot_gradient,
                   "the hypotenuse, `sqrt(lhs^2 + rhs^2)`, without overflow on the way. The gradient at (0, 0) is NaN"),
     "equal": Pair(np.equal, None, "1 where `lhs == rhs`, else 0"),

@@ -6,8 +6,8 @@ import numpy as np
 from ..op import P, Shape, ShapeError, axis_of, op, shape_text, unify
 from ._pointwise import PAIRS, Pair, declare, like, same_type, sum_to
 
-_BROADCAST = ("The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, is repeated to fit the other "
-              "array's. The gradients are summed over the repeated dimensions.")
+_BROADCAST = ("The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, is repeated to "
+              "fit the other array's. The gradients are summed over the repeated dimensions.")
 
 
 def broadcast_shape(p, ins, outs):
@@ -19,7 +19,8 @@ def broadcast_shape(p, ins, outs):
     shape = []
     for a, b in zip((1,) * (ndim - len(lhs)) + tuple(lhs), (1,) * (ndim - len(rhs)) + tuple(rhs)):
         if a and b and a != b and 1 not in (a, b):
-            raise ShapeError(f"shapes {shape_text(lhs)} and {shape_text(rhs)} cannot be broadcast together: {a} and {b} differ and neither is 1")
+            raise ShapeError(f"shapes {shape_text(lhs)} and {shape_text(rhs)} cannot be broadcast together: "
+                             f"{a} and {b} differ and neither is 1")
         shape.append(0 if not (a and b) else b if a == 1 else a)
     return ins, [unify(outs[0], tuple(shape))]
 
@@ -42,8 +43,23 @@ for _name, _pair in PAIRS.items():
     _broadcast_pair(_name, _pair, *_ALIASES.get(_name, ()))
 
 
-def _expand(data, shape):
-    return np.broadcast_to(data, shape)
+def _stretched(shape, wanted) -> tuple[int, ...]:
+    """`shape` with its ones repeated to fit `wanted`, whose zeros take what is there."""
+    problem = f"an array of shape {shape_text(shape)} cannot be broadcast to {shape_text(wanted)}: "
+    if len(shape) != len(wanted):
+        raise ShapeError(problem + "the numbers of dimensions differ")
+    if any(n and m and n not in (1, m) for n, m in zip(shape, wanted)):
+        raise ShapeError(problem + "only dimensions of size 1 are repeated")
+    return tuple(m or n for n, m in zip(shape, wanted))
+
+
+def _one(shape, axis: int, where: str) -> int:
+    """The axis, counted from 0, after checking that it can be repeated."""
+    axis = axis_of(axis, len(shape), where)
+    if shape[axis] not in (0, 1):
+        raise ShapeError(f"{where} {axis} (from 0, in C order) of shape {shape_text(shape)} has size {shape[axis]}; "
+                         "only dimensions of size 1 can be repeated")
+    return axis
 
 
 @op("broadcast_to")
@@ -59,14 +75,10 @@ class BroadcastTo:
         data = ins[0]
         if data is None:
             return ins, outs
-        if len(data) != len(p.shape):
-            raise ShapeError(f"an array of shape {shape_text(data)} cannot be broadcast to {shape_text(p.shape)}: the numbers of dimensions differ")
-        if any(n and m and n not in (1, m) for n, m in zip(data, p.shape)):
-            raise ShapeError(f"an array of shape {shape_text(data)} cannot be broadcast to {shape_text(p.shape)}: only dimensions of size 1 are repeated")
-        return ins, [unify(outs[0], tuple(m or n for n, m in zip(data, p.shape)))]
+        return ins, [unify(outs[0], _stretched(data, p.shape))]
 
     def forward(p, data):
-        return _expand(data, tuple(m or n for n, m in zip(data.shape, p.shape)))
+        return np.broadcast_to(data, _stretched(data.shape, p.shape))
 
     def backward(p, g, ins, outs):
         return sum_to(g, ins[0].shape)
@@ -77,10 +89,7 @@ def _axis_shape(p, data):
         raise ShapeError(f"axis names {len(p.axis)} dimensions and size {len(p.size)}; give one size for each axis")
     shape = list(data)
     for axis, n in zip(p.axis, p.size):
-        axis = axis_of(axis, len(data), "axis")
-        if shape[axis] not in (0, 1):
-            raise ShapeError(f"axis {axis} of shape {shape_text(data)} has size {shape[axis]}; only dimensions of size 1 can be repeated")
-        shape[axis] = n
+        shape[_one(shape, axis, "axis")] = n
     return tuple(shape)
 
 
@@ -88,8 +97,8 @@ def _axis_shape(p, data):
 class BroadcastAxis:
     """Repeat an array along chosen dimensions, which must have size 1.
 
-    `axis = c(1, 2), size = c(3, 2)` makes (2, 1, 1) in C order a (2, 2, 3): axes and sizes belong together pairwise and axes count
-    from 0 in C order. The gradient is summed over the repeated dimensions.
+    Axes and sizes belong together pairwise; axes count from 0 in C order, so in R `axis = 0` is the last dimension. The gradient is
+    summed over the repeated dimensions.
     """
     axis: Shape = P((), "the dimensions to repeat, counted from 0 in C order")
     size: Shape = P((), "the size that each of them gets")
@@ -100,7 +109,7 @@ class BroadcastAxis:
         return ins, [unify(outs[0], _axis_shape(p, ins[0]))]
 
     def forward(p, data):
-        return _expand(data, _axis_shape(p, data.shape))
+        return np.broadcast_to(data, _axis_shape(p, data.shape))
 
     def backward(p, g, ins, outs):
         return sum_to(g, ins[0].shape)
@@ -108,17 +117,12 @@ class BroadcastAxis:
 
 def _like_shape(p, lhs, rhs):
     if p.lhs_axes is None or p.rhs_axes is None:
-        if len(lhs) != len(rhs) or any(n and m and n not in (1, m) for n, m in zip(lhs, rhs)):
-            raise ShapeError(f"an array of shape {shape_text(lhs)} cannot be broadcast to {shape_text(rhs)}")
-        return tuple(m or n for n, m in zip(lhs, rhs))
+        return _stretched(lhs, rhs)
     if len(p.lhs_axes) != len(p.rhs_axes) or not p.lhs_axes:
         raise ShapeError("lhs_axes and rhs_axes must name equally many dimensions, at least one")
     shape = list(lhs)
     for a, b in zip(p.lhs_axes, p.rhs_axes):
-        a, b = axis_of(a, len(lhs), "lhs_axes"), axis_of(b, len(rhs), "rhs_axes")
-        if lhs[a] not in (0, 1):
-            raise ShapeError(f"axis {a} of shape {shape_text(lhs)} has size {lhs[a]}; only dimensions of size 1 can be repeated")
-        shape[a] = rhs[b]
+        shape[_one(lhs, a, "lhs_axes")] = rhs[axis_of(b, len(rhs), "rhs_axes")]
     return tuple(shape)
 
 
@@ -139,7 +143,7 @@ class BroadcastLike:
         return ins, [unify(outs[0], _like_shape(p, *ins))]
 
     def forward(p, lhs, rhs):
-        return _expand(lhs, _like_shape(p, lhs.shape, rhs.shape))
+        return np.broadcast_to(lhs, _like_shape(p, lhs.shape, rhs.shape))
 
     def backward(p, g, ins, outs):
         return sum_to(g, ins[0].shape), None

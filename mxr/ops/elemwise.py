@@ -56,7 +56,8 @@ _unary("abs", "The absolute value, |x|. The gradient at 0 is 0.", np.abs, lambda
 _unary("sign", "The sign: -1, 0 or 1 (0 for NaN). The gradient is 0.", sign)
 _unary("sqrt", "The square root. NaN for negative numbers; the gradient `0.5 / sqrt(x)` at 0 is infinite.", np.sqrt,
        lambda g, x, y: g * (0.5 / y))
-_unary("rsqrt", "The reciprocal of the square root, `1 / sqrt(x)`.", lambda x: 1 / np.sqrt(x), lambda g, x, y: g * (-0.5 * y / x))
+_unary("rsqrt", "The reciprocal of the square root, `1 / sqrt(x)`.", lambda x: 1 / np.sqrt(x),
+       lambda g, x, y: g * (-0.5 * y / x))
 _unary("cbrt", "The cube root, of negative numbers too. The gradient at 0 is infinite.", np.cbrt, lambda g, x, y: g / (3 * y * y))
 _unary("rcbrt", "The reciprocal of the cube root.", lambda x: 1 / np.cbrt(x), lambda g, x, y: g * (y / (-3 * x)))
 _unary("square", "The square, `x * x`.", np.square, lambda g, x, y: g * (2 * x))
@@ -64,8 +65,8 @@ _unary("reciprocal", "The reciprocal, `1 / x`.", lambda x: 1 / x, lambda g, x, y
 _unary("negative", "The negative, `-x`.", np.negative, lambda g, x, y: -g)
 _unary("exp", "The exponential, e to the power of x.", np.exp, lambda g, x, y: g * y)
 _unary("expm1", "`exp(x) - 1`, exact for small x.", np.expm1, lambda g, x, y: g * np.exp(x))
-_unary("log", "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).", np.log,
-       lambda g, x, y: g / x)
+_unary("log", "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).",
+       np.log, lambda g, x, y: g / x)
 _unary("log2", "The logarithm to base 2.", np.log2, lambda g, x, y: g * (1 / math.log(2) / x))
 _unary("log10", "The logarithm to base 10.", np.log10, lambda g, x, y: g * (1 / math.log(10) / x))
 _unary("log1p", "`log(1 + x)`, exact for small x.", _log1p, lambda g, x, y: g / (1 + x))
@@ -79,13 +80,14 @@ _unary("sinh", "The hyperbolic sine.", np.sinh, lambda g, x, y: g * np.cosh(x))
 _unary("cosh", "The hyperbolic cosine.", np.cosh, lambda g, x, y: g * np.sinh(x))
 _unary("tanh", "The hyperbolic tangent.", np.tanh, lambda g, x, y: g * (1 - y * y))
 _unary("arcsinh", "The inverse hyperbolic sine.", np.arcsinh, lambda g, x, y: g / np.sqrt(x * x + 1))
-_unary("arccosh", "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).", np.arccosh,
-       lambda g, x, y: g / np.sqrt(x * x - 1))
-_unary("arctanh", "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).", np.arctanh,
-       lambda g, x, y: g / (1 - x * x))
+_unary("arccosh", "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).",
+       np.arccosh, lambda g, x, y: g / np.sqrt(x * x - 1))
+_unary("arctanh", "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).",
+       np.arctanh, lambda g, x, y: g / (1 - x * x))
 _unary("degrees", "Radians as degrees, `180 x / pi`.", lambda x: x * (180 / math.pi), lambda g, x, y: g * (180 / math.pi))
 _unary("radians", "Degrees as radians, `pi x / 180`.", lambda x: x * (math.pi / 180), lambda g, x, y: g * (math.pi / 180))
-_unary("sigmoid", "The logistic function, `1 / (1 + exp(-x))`.", lambda x: 1 / (1 + np.exp(-x)), lambda g, x, y: g * (y * (1 - y)))
+_unary("sigmoid", "The logistic function, `1 / (1 + exp(-x))`.", lambda x: 1 / (1 + np.exp(-x)),
+       lambda g, x, y: g * (y * (1 - y)))
 _unary("softsign", "`x / (1 + |x|)`.", lambda x: x / (1 + np.abs(x)), lambda g, x, y: g / np.square(1 + np.abs(x)))
 _unary("relu", "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.", lambda x: np.maximum(x, 0),
        lambda g, x, y: g * np.sign(y))
@@ -96,8 +98,8 @@ _unary("erfinv", "The inverse of the error function. Infinite at -1 and 1, NaN o
 _unary("gamma", "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.", special.gamma,
        lambda g, x, y: g * (y * _psi(x)))
 _unary("gammaln", "The logarithm of the absolute value of the gamma function.", _gammaln, lambda g, x, y: g * _psi(x))
-_unary("round", "Round to the nearest whole number, halves away from zero (R's own `round` takes them to the even one). The gradient is 0.",
-       _round)
+_unary("round", "Round to the nearest whole number, halves away from zero (R's `round` takes them to the even one). "
+       "The gradient is 0.", _round)
 _unary("rint", "Round to the nearest whole number, halves down (2.5 to 2, -2.5 to -3). The gradient is 0.", _rint)
 _unary("ceil", "The smallest whole number that is not less. The gradient is 0.", np.ceil)
 _unary("floor", "The largest whole number that is not greater. The gradient is 0.", np.floor)
@@ -119,14 +121,14 @@ class HardSigmoid:
 
     def backward(p, g, ins, outs):
         y = outs[0]
-        return g * (p.alpha * ((y > 0) & (y < 1)).astype(y.dtype))
+        return np.where((y > 0) & (y < 1), g * p.alpha, 0)
 
 
 @op("smooth_l1")
 class SmoothL1:
-    """The smooth absolute value (Huber's loss): `0.5 * (s * x)^2` where `|x| < 1 / s^2`, else `|x| - 0.5 / s^2`, with s = `scalar`.
+    """The smooth absolute value (Huber's loss): `0.5 * (s * x)^2` where `|x| < 1 / s^2`, else `|x| - 0.5 / s^2`.
 
-    The gradient is `s^2 * x` inside, the sign of x outside.
+    s is `scalar`. The gradient is `s^2 * x` inside, the sign of x outside.
     """
     scalar: float = P(1.0, "s: the bend is at `1 / s^2`")
 
@@ -157,7 +159,7 @@ class Clip:
         return like(np.where(data > p.a_max, p.a_max, np.where(data < p.a_min, p.a_min, data)), data)
 
     def backward(p, g, ins, outs):
-        return g * np.logical_not((ins[0] > p.a_max) | (ins[0] < p.a_min)).astype(g.dtype)
+        return np.where((ins[0] > p.a_max) | (ins[0] < p.a_min), 0, g)
 
 
 # ------------------------------------------------------------------------------------------------ arrays of one shape
@@ -170,7 +172,8 @@ def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
         return pair.gradient(g, *ins, outs[0])
 
     declare(__name__, name, *aliases, forward=forward, infer_type=same_type, **({"backward": backward} if pair.gradient else {}),
-            doc=f"Element by element, {pair.text}.\n\nBoth arrays have the same shape; for other shapes there is `broadcast_{broadcast}`.")
+            doc=f"Element by element, {pair.text}.\n\n"
+                f"Both arrays have the same shape; for other shapes there is `broadcast_{broadcast}`.")
 
 
 _NAMES = {"add": ("elemwise_add", "_add", "_plus", "_Plus"), "sub": ("elemwise_sub", "_sub", "_minus", "_Minus"),
@@ -223,8 +226,8 @@ class Where:
         return np.where(_aligned(condition, x) != 0, x, y)
 
     def backward(p, g, ins, outs):
-        condition = _aligned(ins[0], ins[1])
-        return None, g * (condition != 0).astype(g.dtype), g * (condition == 0).astype(g.dtype)
+        chosen = _aligned(ins[0], ins[1]) != 0
+        return None, np.where(chosen, g, 0), np.where(chosen, 0, g)     # a choice: an infinite g must not become NaN
 
 
 def _aligned(condition, x):

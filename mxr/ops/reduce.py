@@ -9,9 +9,9 @@ import numpy as np
 from ..op import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_text, unify
 from ._pointwise import declare, like, sign
 
-_AXES = """With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the end: \
-a single `axis` in R means that C-order axis, so `axis = 0` is R's last dimension. `exclude = TRUE` reduces all axes but the ones given; \
-`keepdims = TRUE` leaves the reduced dimensions in place with size 1."""
+_AXES = ("With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the "
+         "end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes but the ones given; `keepdims = TRUE` leaves "
+         "the reduced dimensions in place with size 1.")
 
 
 def _axes(axis, ndim: int, exclude: bool = False) -> tuple[int, ...]:
@@ -86,15 +86,16 @@ _reduction("max", "The largest of the elements (NaN if one is NaN). Every elemen
            lambda x, axes: x.max(axis=axes, keepdims=True), lambda g, x, y, axes: g * (x == y).astype(g.dtype), "max_axis")
 _reduction("min", "The smallest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
            lambda x, axes: x.min(axis=axes, keepdims=True), lambda g, x, y, axes: g * (x == y).astype(g.dtype), "min_axis")
-_reduction("_square_sum", "The sum of the squares of the elements.", lambda x, axes: _total(x * x, axes), lambda g, x, y, axes: g * (2 * x))
+_reduction("_square_sum", "The sum of the squares of the elements.", lambda x, axes: _total(x * x, axes),
+           lambda g, x, y, axes: g * (2 * x))
 
 
 @op("norm")
 class Norm:
     """The norm of the elements: `sqrt(sum(x^2))`, or `sum(|x|)` with `ord = 1`.
 
-    With no `axis` it is taken over the whole array, to a vector of one element; several axes are reduced together. Axes count from 0
-    in C order, negative ones from the end. The gradient is `x / norm` (NaN where the norm is 0), or the sign of x.
+    With no `axis` it is taken over the whole array, to a vector of one element; several axes are reduced together. Axes count
+    from 0 in C order, negative ones from the end. The gradient is `x / norm` (NaN where the norm is 0), or the sign of x.
     """
     ord: int = P(2, "1: sum of absolute values; 2: Euclidean", low=1, high=2)
     axis: Shape = P(None, "the axis or axes to reduce, in C order; none: all")

@@ -9,7 +9,7 @@ from ..op import P
 from ._pointwise import PAIRS, declare, like, mod
 from ._pointwise import power as array_power
 
-_TYPES = ("An integer array stays one, and the number is cut to an integer, unless `is_int` is false; then the result is float64.")
+_TYPES = "An integer array stays one, and the number is cut to an integer, unless `is_int` is false; then the result is float64."
 
 
 def _scalar_type(p, ins):
@@ -93,10 +93,12 @@ def _xor(x, s):
 
 _scalar("_plus_scalar", ("_PlusScalar",), "the sum, `data + scalar`", np.add, lambda g, x, s, y: g)
 _scalar("_minus_scalar", ("_MinusScalar",), "the difference, `data - scalar`", np.subtract, lambda g, x, s, y: g)
-_scalar("_rminus_scalar", ("_RMinusScalar",), "the reversed difference, `scalar - data`", lambda x, s: s - x, lambda g, x, s, y: -g)
+_scalar("_rminus_scalar", ("_RMinusScalar",), "the reversed difference, `scalar - data`", lambda x, s: s - x,
+        lambda g, x, s, y: -g)
 _scalar("_mul_scalar", ("_MulScalar",), "the product, `data * scalar`", np.multiply, lambda g, x, s, y: g * s)
 _scalar("_div_scalar", ("_DivScalar",), "the quotient, `data / scalar`", np.divide, lambda g, x, s, y: g / s)
-_scalar("_rdiv_scalar", ("_RDivScalar",), "the reversed quotient, `scalar / data`", lambda x, s: s / x, lambda g, x, s, y: -(g * y / x))
+_scalar("_rdiv_scalar", ("_RDivScalar",), "the reversed quotient, `scalar / data`", lambda x, s: s / x,
+        lambda g, x, s, y: -(g * y / x))
 _scalar("_mod_scalar", ("_ModScalar",),
         "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. The gradient is 1", _mod,
         lambda g, x, s, y: g)
@@ -106,8 +108,8 @@ _scalar("_rmod_scalar", ("_RModScalar",),
 _scalar("_power_scalar", ("_PowerScalar",),
         "the power, `data ^ scalar`. A negative base with a fractional exponent gives NaN. The gradient is "
         "`scalar * data ^ (scalar - 1)`", power, lambda g, x, s, y: g * (s * power(x, s - 1)))
-_scalar("_rpower_scalar", ("_RPowerScalar",), "the exponential, `scalar ^ data`. The gradient is `scalar ^ data * log(scalar)`", _rpower,
-        lambda g, x, s, y: g * (y * _log(s)))
+_scalar("_rpower_scalar", ("_RPowerScalar",), "the exponential, `scalar ^ data`. The gradient is `scalar ^ data * log(scalar)`",
+        _rpower, lambda g, x, s, y: g * (y * _log(s)))
 _scalar("_maximum_scalar", ("_MaximumScalar",),
         "the larger of `data` and the number (NaN stays NaN). The gradient is 1 where `data >= scalar`, else 0", np.maximum,
         lambda g, x, s, y: g * (x >= s).astype(g.dtype))
@@ -118,12 +120,14 @@ _scalar("_hypot_scalar", ("_HypotScalar",), "the hypotenuse, `sqrt(data^2 + scal
         lambda g, x, s, y: g * (x / y))
 _scalar("_logical_and_scalar", ("_LogicalAndScalar",), "1 where both `data` and the number are true (not zero), else 0", _and)
 _scalar("_logical_or_scalar", ("_LogicalOrScalar",), "1 where `data` or the number is true (not zero), else 0", _or)
-_scalar("_logical_xor_scalar", ("_LogicalXorScalar",), "1 where exactly one of `data` and the number is true (not zero), else 0", _xor)
+_scalar("_logical_xor_scalar", ("_LogicalXorScalar",), "1 where exactly one of `data` and the number is true (not zero), else 0",
+        _xor)
 for _name in ("equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal"):
     _scalar(f"_{_name}_scalar", ("_" + _name.title().replace("_", "") + "Scalar",),
             PAIRS[_name].text.replace("lhs", "data").replace("rhs", "scalar"), PAIRS[_name].f)
 _scalar("_scatter_plus_scalar", (),
-        "the sum, `data + scalar`. (Of a sparse array only the stored elements; arrays are dense here)", np.add, lambda g, x, s, y: g)
+        "the sum, `data + scalar`. (Of a sparse array only the stored elements; arrays are dense here)", np.add,
+        lambda g, x, s, y: g)
 _scalar("_scatter_minus_scalar", (),
         "the difference, `data - scalar`. (Of a sparse array only the stored elements; arrays are dense here)", np.subtract,
         lambda g, x, s, y: g)

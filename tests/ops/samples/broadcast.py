@@ -33,6 +33,6 @@ SAMPLES |= {
                        F("out of range", {"axis": (3,), "size": (4,)}, (1, 3))],
     "broadcast_like": [S({}, (1, 3), (2, 3)), S({}, (2, 1, 1), (2, 3, 4)), S({}, (2, 3), (2, 3)), S({"lhs_axes": (0, 2), "rhs_axes": (0, 1)}, (1, 2, 1), (5, 6)),
                        S({"lhs_axes": (-1,), "rhs_axes": (-2,)}, (3, 1), (4, 2)), S({}, (1,), (4,)),
-                       F("cannot be broadcast", {}, (3,), (2, 3)), F("equally many", {"lhs_axes": (0,), "rhs_axes": (0, 1)}, (1, 1), (2, 2)),
+                       F("numbers of dimensions", {}, (3,), (2, 3)), F("equally many", {"lhs_axes": (0,), "rhs_axes": (0, 1)}, (1, 1), (2, 2)),
                        F("only dimensions of size 1", {"lhs_axes": (0,), "rhs_axes": (0,)}, (2, 1), (3, 2))],
 }
