@@ -48,9 +48,9 @@ clean: ## remove what make has made (not the system packages)
 .venv/ready: pyproject.toml .cache/system
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
-	@$(VENV)/python -m pip install --quiet --editable '.[test]' </dev/null
+	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null
 	@$(VENV)/python -c "from mxr.r import host; print(*host.rpy2_for(host.r_version()), sep='\n')" > .cache/rpy2.txt
-	@$(VENV)/python -m pip install --quiet -r .cache/rpy2.txt </dev/null
+	@$(VENV)/python -m pip install -qq -r .cache/rpy2.txt </dev/null
 	@touch $@
 
 .rlib/mxnet/python: .venv/ready $(R_SOURCES)
