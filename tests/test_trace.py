@@ -1,0 +1,121 @@
+"""Symbolic arrays: what NumPy code leaves behind when it runs on them, and how that is executed."""
+import numpy as np
+import pytest
+
+from mxr import fused, plan
+from mxr.op import Run
+from mxr.trace import Value, const, leaf, scatter_slice, tape
+
+rng = np.random.default_rng(0)
+
+
+def execute(expression, *arrays):
+    """`expression` traced on leaves, compiled and run once."""
+    arrays = [np.asarray(a) for a in arrays]
+    with tape():
+        roots = expression(*(leaf(("var", i), a.shape, a.dtype) for i, a in enumerate(arrays)))
+    roots = list(roots) if isinstance(roots, tuple) else [roots]
+    targets = [np.full(r.shape, 77, r.dtype) for r in roots]
+    program = plan.Program(roots)
+    with np.errstate(all="ignore"):
+        for step in program.compile({}, lambda key: arrays[key[1]], plan.Memory(), Run(), targets):
+            step()
+    return targets, program
+
+
+EXPRESSIONS = {
+    "chain": lambda x, y: np.exp(-np.abs(x)) * y + x / (1 + y * y),
+    "comparison": lambda x, y: (x > y).astype(np.float32) * x + np.where(x > 0, x, y),
+    "where_scalar": lambda x, y: np.where(x >= y, 1.0, y),
+    "reductions": lambda x, y: (x * y).sum(axis=1) + np.max(x, axis=1) - y.min(axis=-1) * np.mean(x),
+    "keepdims": lambda x, y: x - x.max(axis=0, keepdims=True) + np.prod(y, axis=(0, 1), keepdims=True),
+    "matmul": lambda x, y: np.matmul(x, y.T) + 1,
+    "vector_matmul": lambda x, y: np.matmul(x, y[0]),
+    "views": lambda x, y: (x.T + 1).reshape(-1)[3:9] * y[1:2, :6].reshape(6),
+    "reshape_of_transpose": lambda x, y: x.T.reshape(5, -1) - y.swapaxes(0, 1).reshape(5, -1),
+    "reversed": lambda x, y: x[:, ::-1] + np.flip(y, 0),
+    "concat": lambda x, y: np.concatenate([x, np.sqrt(np.abs(y)), x * 2], axis=1),
+    "stack": lambda x, y: np.stack([x, y], axis=1),
+    "broadcast": lambda x, y: np.broadcast_to(x[:, :1], x.shape) + y[:1],
+    "shared": lambda x, y: (np.tanh(x) + np.tanh(x)) * np.tanh(x) - y,
+    "clip": lambda x, y: np.clip(x, -0.5, 0.5) + np.square(y) ** 2,
+    "bool_sum": lambda x, y: (x > 0).astype(np.float32).sum(axis=0) * y,
+    "scatter": lambda x, y: scatter_slice(x[:, 1:3], (4, 6), (slice(0, 4), slice(2, 4))) + y,
+    "two": lambda x, y: (x + y, x - y),
+    "leaf_is_root": lambda x, y: (x, x.T, const(3.0, (2, 2))),
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("shape", [(4, 6), (5, 5), (1, 20)])
+def test_executing_a_trace_is_running_the_code(name, shape):
+    expression = EXPRESSIONS[name]
+    x, y = (rng.standard_normal(shape).astype(np.float32) for _ in "xy")
+    try:
+        want = expression(x, y)
+    except (ValueError, IndexError):
+        pytest.skip("not for this shape")
+    want = want if isinstance(want, tuple) else (want,)
+    got, _ = execute(expression, x, y)
+    for g, w in zip(got, want, strict=True):
+        if isinstance(w, Value):
+            w = np.full(w.shape, w.arg)
+        np.testing.assert_allclose(g, w, rtol=2e-6, atol=2e-6)
+        assert g.dtype == np.float32
+
+
+def test_equal_calls_are_one_value():
+    with tape():
+        x = leaf(("var", 0), (3,))
+        assert np.exp(x) is np.exp(x) and x.reshape(3, 1) is x.reshape(3, 1) and (x + 1) is (x + 1)
+        assert np.exp(x) is not np.log(x)
+
+
+def test_numbers_fold():
+    with tape():
+        x, ones = leaf(("var", 0), (3, 4)), const(1.0, (3, 4))
+        assert ones * x is x and x / 1 is x and -(-x) is x
+        assert (ones * 2 + 3).arg == 5.0 and ones.sum(axis=1).arg == 4.0 and ones.sum(axis=1).shape == (3,)
+        assert (x ** 2) is np.square(x)
+
+
+def test_looking_at_a_value_is_refused():
+    x = leaf(("var", 0), (3,))
+    for look in (lambda: bool(x > 0), lambda: float(x), lambda: x[np.array([0, 1])], lambda: np.sort(x), lambda: np.modf(x)):
+        with pytest.raises(TypeError, match="traced operator|kernel"):
+            look()
+
+
+def test_a_chain_is_one_step_without_intermediate_arrays():
+    _, program = execute(lambda x: np.exp(np.sqrt(np.abs(x) + 1)) * 2, rng.standard_normal((50, 50)).astype("f4"))
+    assert sum(program.in_memory(v) for v in program.values) == 1 and len(program._groups()) == 1
+
+
+def test_memory_is_shared_between_values_that_do_not_meet():
+    def layers(x, w):
+        for _ in range(20):
+            x = np.matmul(np.tanh(x), w)
+        return x
+    memory = plan.Memory()
+    x, w = rng.standard_normal((30, 30)).astype("f4"), np.eye(30, dtype="f4")
+    with tape():
+        root = layers(leaf(("var", 0), x.shape), leaf(("var", 1), w.shape))
+    out = np.empty((30, 30), np.float32)
+    for step in plan.Program([root]).compile({}, lambda key: (x, w)[key[1]], memory, Run(), [out]):
+        step()
+    np.testing.assert_allclose(out, layers(x, w), rtol=1e-5)
+    assert len(memory._buffers) <= 3
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7, 2), (300, 400), (70000,), (5, 1, 40000), (2, 3, 50000)])
+def test_blocks_and_strides_give_the_same(shape, monkeypatch):
+    monkeypatch.setattr(fused, "THREAD_WORK", 1000)
+    wide = rng.standard_normal((*shape[:-1], shape[-1] * 3)).astype("f4")
+    row = rng.standard_normal((*(1,) * (len(shape) - 1), shape[-1])).astype("f4")
+
+    def expression(a, r):
+        n = a.shape[-1] // 3
+        part = a[..., n:2 * n]
+        return np.where(part > 0, np.exp(-part), part * r) + a[..., ::3] * (part > r).astype(np.float32)
+    got, _ = execute(expression, wide, row)
+    np.testing.assert_allclose(got[0], expression(wide, row), rtol=1e-5, atol=1e-6)
