@@ -166,7 +166,7 @@ class Diag:
             return _take_diagonal(g, p.k)
         order = _diagonal_last(p, x.ndim)
         shape = tuple(x.shape[a] for a in order)
-        return _make_diagonal(g, shape[:-2], shape[-2:], p.k).transpose(np.argsort(order))
+        return _make_diagonal(g, shape[:-2], shape[-2:], p.k).transpose([order.index(a) for a in range(x.ndim)])
 
 
 def _diagonal_last(p, ndim):

@@ -66,7 +66,7 @@ class TopK:
     dtype: Dtype = P("float32", "The element type of the indices.", one_of=INDEX_TYPES)
 
     def outputs(p):
-        return ("output0", "output1") if p.ret_typ == "both" else ("output",)
+        return {"both": ("output0", "output1"), "value": ("output0",)}.get(p.ret_typ, ("output",))
 
     def hidden(p):
         return ("indices",) if p.ret_typ == "value" else ()
@@ -116,6 +116,7 @@ class Sort:
     axis: int = P(-1, _AXIS, none=True)
     is_ascend: bool = P(True, "Smallest first; otherwise largest first.")
 
+    outputs = ("output0",)
     hidden = ("indices",)
 
     def infer_shape(p, ins, outs):
