@@ -1,0 +1,77 @@
+"""Comparing two answers: what differs, and by how much."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from tests.ops.collect import Case
+
+
+def differences(case: Case, ours: tuple[dict, dict], theirs: tuple[dict, dict]) -> dict[str, str]:
+    """What differs between our answer and MXNet's: {what: a sentence}; empty if they agree."""
+    result = facts(ours[0], theirs[0]) if "json" in theirs[0] else {}
+    sample = case.sample
+    for key in sorted({*ours[1], *theirs[1]}):
+        if key not in theirs[1]:
+            if key.startswith(("grad", "add")) and "no_gradient" in theirs[0]:
+                continue        # an operator without a gradient in MXNet
+            result[key] = "MXNet has no such array"
+        elif key not in ours[1]:
+            result[key] = "missing"
+        elif text := array_difference(ours[1][key], theirs[1][key], sample.rtol, sample.atol):
+            result[key] = text
+    return result
+
+
+def facts(ours: dict, theirs: dict) -> dict[str, str]:
+    """Differences in what is inferred and written: names, shapes, types, JSON."""
+    result = {}
+    for key in ("arguments", "aux", "outputs", "shapes", "types"):
+        if ours.get(key) != theirs.get(key):
+            result[key] = f"{ours.get(key)}, in MXNet {theirs.get(key)}"
+    renamed = dict(zip(ours.get("outputs", ()), theirs.get("outputs", ())))
+    for name, shape in theirs.get("from_first", {}).items():
+        mine = {renamed.get(k, k): v for k, v in ours["from_first"].items()}.get(name)
+        if shape and 0 not in shape and mine != shape:
+            result[f"from_first {name}"] = f"{mine} follows from the first input's shape, in MXNet {shape}"
+    for key in ("json", "auto_json"):
+        if (a := graph(ours.get(key))) != (b := graph(theirs.get(key))):
+            result[key] = next((f"{x} in MXNet {y}" for x, y in zip(a, b) if x != y), f"{a} in MXNet {b}")
+    return result
+
+
+def graph(text: str | None) -> list:
+    """The content of symbol JSON, as a list of comparable parts."""
+    if text is None:
+        return []
+    tree = json.loads(text)
+    return [*tree["nodes"], tree["arg_nodes"], tree["node_row_ptr"], tree["heads"]]
+
+
+def array_difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> str | None:
+    """A sentence about how array `a` differs from MXNet's `b`, or None."""
+    if a.shape != b.shape:
+        return f"shape {a.shape}, in MXNet {b.shape}"
+    if a.dtype != b.dtype:
+        return f"{a.dtype}, in MXNet {b.dtype}"
+    if a.dtype == np.float16:
+        rtol, atol = max(rtol, 1e-3), max(atol, 1e-3)      # one unit in the last place is 1e-3
+    bad = ~np.isclose(a.astype(np.float64), b.astype(np.float64), rtol, atol, equal_nan=True)
+    if not bad.any():
+        return None
+    at = tuple(int(i) for i in np.argwhere(bad)[0]) if a.ndim else ()
+    return f"{bad.sum()} of {a.size} differ; at {at}: {a[at]!r}, in MXNet {b[at]!r}"
+
+
+def largest(ours: dict, theirs: dict) -> float:
+    """The largest difference between floating-point values, relative to max(1, |MXNet's value|)."""
+    worst = 0.0
+    for key in theirs.keys() & ours.keys():
+        a, b = np.asarray(ours[key], np.float64), np.asarray(theirs[key], np.float64)
+        if a.shape == b.shape and a.size:
+            with np.errstate(all="ignore"):
+                d = np.abs(a - b) / np.maximum(1, np.abs(b))
+            d = d[np.isfinite(d)]
+            worst = max(worst, float(d.max(initial=0)))
+    return worst

@@ -1,0 +1,185 @@
+"""MXNet's side of the comparison: a process that computes samples with MXNet 1.9.1 and answers on its standard output.
+
+It is started by tests/reference/oracle.py with the Python of MXNet's own environment, so it imports nothing but the standard
+library, NumPy and MXNet. A message is eight bytes of length and an npz archive whose entry `meta` is JSON; every other
+entry is an array.
+"""
+import ctypes
+import io
+import json
+import os
+import struct
+import sys
+import zlib
+
+import numpy as np
+
+ADD_START = 0.5     # what gradient arrays hold before the first backward pass under the request "add"
+
+
+def head_gradient(i, shape, dtype):
+    """The head gradient of output `i`; the same one in every process (RandomState's streams are frozen)."""
+    rng = np.random.RandomState(zlib.crc32(f"{i} {tuple(shape)}".encode()))
+    return rng.standard_normal(shape).astype(np.float32).astype(dtype)
+
+
+def write_message(stream, meta, arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
+    stream.write(struct.pack("<q", buffer.tell()) + buffer.getvalue())
+    stream.flush()
+
+
+def read_message(stream):
+    """(meta, arrays), or None at the end of the stream."""
+    header = stream.read(8)
+    if len(header) < 8:
+        return None
+    body = stream.read(struct.unpack("<q", header)[0])
+    with np.load(io.BytesIO(body)) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    return json.loads(arrays.pop("meta").tobytes()), arrays
+
+
+class Worker:
+    """One method for every kind of question; each takes (meta, arrays) and returns (meta, arrays)."""
+
+    def __init__(self):
+        import mxnet
+        from mxnet._ctypes.ndarray import _imperative_invoke
+        from mxnet._ctypes.symbol import _symbol_creator
+        self.mx, self._create, self._invoke = mxnet, _symbol_creator, _imperative_invoke
+
+    def handle(self, op):
+        handle = ctypes.c_void_p()
+        self.mx.base.check_call(self.mx.base._LIB.NNGetOpHandle(op.encode(), ctypes.byref(handle)))
+        return handle.value
+
+    def symbol(self, op, params, inputs, name=None):
+        """Any registered operator over symbols, whatever module of MXNet's Python package it is filed under."""
+        name = self.mx.name.NameManager.current.get(name, op.lower().lstrip("_"))
+        return self._create(self.handle(op), inputs, {}, list(params), list(params.values()), name, False)
+
+    def array(self, x):
+        return self.mx.nd.array(x, dtype=x.dtype)
+
+    # ------------------------------------------------------------------------------------- one operator, symbolic
+
+    def sample(self, q, arrays):
+        values = {f"v{i}": arrays[f"in{i}"] for i in range(q["inputs"])}
+        variables = [self.mx.sym.Variable(name) for name in values]
+        symbol = self.symbol(q["op"], q["params"], variables, "op")
+        meta = {"json": symbol.tojson(), "outputs": symbol.list_outputs(), "aux": symbol.list_auxiliary_states(),
+                "arguments": symbol.list_arguments()}
+        if not q["variadic"] and len(variables) > 1:
+            meta["auto_json"] = self.symbol(q["op"], q["params"], variables[:1], "op").tojson()
+        shapes = {name: value.shape for name, value in values.items()}
+        _, meta["shapes"], _ = symbol.infer_shape(**shapes)
+        meta["from_first"] = self.from_first(symbol, shapes) if values else {}
+        types = symbol.infer_type(**{name: value.dtype for name, value in values.items()})[1]
+        meta["types"] = [np.dtype(t).name for t in types] if types else None
+        out = self.passes(symbol, values, q, meta)
+        return meta, out
+
+    def from_first(self, symbol, shapes):
+        """All shapes, where they follow from the first input's; {} otherwise."""
+        try:
+            args, outs, aux = symbol.infer_shape(v0=shapes["v0"])
+        except self.mx.MXNetError:
+            return {}
+        names = symbol.list_arguments() + symbol.list_auxiliary_states() + symbol.list_outputs()
+        return dict(zip(names, [*args, *aux, *outs])) if args else {}
+
+    def passes(self, symbol, values, q, meta):
+        """Forward, backward, and twice both under "add"; fills in meta["no_gradient"] where MXNet has none."""
+        run = self.bind(symbol, values, q["grad"], "write", meta)
+        out = {f"out{i}": x for i, x in enumerate(self.forward(run, q))}
+        if run.grads:
+            self.backward(run)
+            out.update({"grad" + name[1:]: g.asnumpy() for name, g in run.grads.items()})
+        out.update({"aux" + name[1:]: a.asnumpy() for name, a in run.aux.items()})
+        if run.grads:
+            run = self.bind(symbol, values, q["grad"], "add", meta)
+            self.mx.random.seed(q["seed"])
+            for _ in range(2):
+                run.executor.forward(is_train=True)
+                self.backward(run)
+            out.update({"add" + name[1:]: g.asnumpy() for name, g in run.grads.items()})
+        return out
+
+    def bind(self, symbol, values, wanted, request, meta):
+        aux_names = symbol.list_auxiliary_states()
+        run = Bound()
+        run.args = {n: self.array(v) for n, v in values.items() if n not in aux_names}
+        run.aux = {n: self.array(v) for n, v in values.items() if n in aux_names}
+        for names in (wanted, []):
+            run.grads = {n: self.array(np.full_like(values[n], ADD_START)) for n in names}
+            requests = {n: request if n in run.grads else "null" for n in run.args}
+            try:
+                run.executor = symbol.bind(self.mx.cpu(), run.args, run.grads, requests, run.aux)
+                return run
+            except self.mx.MXNetError as e:     # no gradient, or (sort) one that MXNet cannot make
+                if not names:
+                    raise
+                meta["no_gradient"] = str(e)
+
+    def forward(self, run, q):
+        self.mx.random.seed(q["seed"])
+        return [x.asnumpy() for x in run.executor.forward(is_train=q["train"])]
+
+    def backward(self, run):
+        heads = [self.array(head_gradient(i, x.shape, x.dtype)) for i, x in enumerate(run.executor.outputs)]
+        run.executor.backward(heads)
+
+    # ------------------------------------------------------------------------------------- one operator, imperative
+
+    def imperative(self, q, arrays):
+        """Outputs, and the inputs that the operator writes in place."""
+        self.mx.random.seed(q["seed"])
+        inputs = [self.array(arrays[f"in{i}"]) for i in range(q["inputs"])]
+        with self.mx.autograd.record(q["train"]) if q["train"] else self.mx.autograd.pause(False):
+            outputs = self._invoke(self.handle(q["op"]), inputs, list(q["params"]), list(q["params"].values()), None, False, True)
+        out = {f"out{i}": x.asnumpy() for i, x in enumerate(outputs)}
+        out.update({f"mut{i}": inputs[i].asnumpy() for i in q["mutates"]})
+        return {}, out
+
+    # ------------------------------------------------------------------------------------- must-fail samples, graphs
+
+    def fails(self, q, arrays):
+        """Composes and infers shapes; the error, if there is one, is the answer."""
+        variables = [self.mx.sym.Variable(f"v{i}") for i in range(len(q["shapes"]))]
+        symbol = self.symbol(q["op"], q["params"], variables, "op")
+        symbol.infer_shape(**{f"v{i}": tuple(s) for i, s in enumerate(q["shapes"]) if s is not None})
+        return {}, {}
+
+    def graph(self, q, arrays):
+        """A whole symbol (JSON), bound with the given arguments."""
+        symbol = self.mx.sym.load_json(q["json"])
+        run = self.bind(symbol, arrays, q["grad"], q["request"], {})
+        out = {f"out_{i}": x for i, x in enumerate(self.forward(run, q))}
+        if run.grads:
+            self.backward(run)
+            out.update({f"grad_{n}": g.asnumpy() for n, g in run.grads.items()})
+        return {}, out
+
+
+class Bound:
+    """An executor with its arrays."""
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)       # whatever MXNet prints does not end up between the answers
+    worker = Worker()
+    write_message(answers, {"version": worker.mx.__version__}, {})
+    while (message := read_message(sys.stdin.buffer)) is not None:
+        meta, arrays = message
+        try:
+            answer = getattr(worker, meta["ask"])(meta, arrays)
+        except Exception as e:
+            answer = {"error": f"{type(e).__name__}: {e}"}, {}
+        write_message(answers, *answer)
+
+
+if __name__ == "__main__":
+    main()
