@@ -159,16 +159,16 @@ class LeakyReLU:
         x, y = ins[0], outs[0]
         match p.act_type:
             case "leaky":
-                return g * np.where(x <= 0, p.slope, 1.0)
+                return np.where(x <= 0, g * p.slope, g)
             case "prelu":
                 shape = _along_channels(ins[1].shape, x.shape)
                 axes = tuple(i for i, (n, m) in enumerate(zip(shape, x.shape)) if n != m)
                 below = (g * np.where(x > 0, 0.0, x)).sum(axis=axes).reshape(ins[1].shape)
-                return g * np.where(x > 0, 1.0, ins[1].reshape(shape)), below
+                return np.where(x > 0, g, g * ins[1].reshape(shape)), below
             case "rrelu":
-                return g[0] * np.where(x > 0, 1.0, outs[1])
+                return np.where(x > 0, g[0], g[0] * outs[1])
             case "elu":
-                return g * np.where(x <= 0, np.exp(x) * p.slope, 1.0)
+                return np.where(x <= 0, g * (np.exp(x) * p.slope), g)
             case "selu":
                 return g * np.where(y <= 0, _SELU_ALPHA + y, 1.0) * _SELU_LAMBDA
             case "gelu":
@@ -324,9 +324,10 @@ class LogSoftmax:
 
 @op("SoftmaxActivation")
 class SoftmaxActivation:
-    """Softmax over all values of a sample (`instance`), or over the channels at each position (`channel`). Use `softmax` in new code.
+    """Softmax over the values of a sample (`instance`), or over the channels at each position (`channel`). Use `softmax` in new code.
 
-    `instance` treats each sample (C-order axis 0) as one vector. `channel` works along C-order axis 1 and needs 3 axes or more.
+    `instance` works along the last C-order axis: each row of a matrix. `channel` works along C-order axis 1 and needs 3 axes or
+    more.
 
     Returns an array of the data's shape. The gradient sums over C-order axis 1 in both modes, so with `instance` it is the true
     derivative for matrices only, as in MXNet.
@@ -342,9 +343,9 @@ class SoftmaxActivation:
     def forward(p, data):
         if 0 in data.shape:
             return data * 1
-        x = data.reshape(data.shape[0], -1) if p.mode == "instance" else data
-        e = np.exp(x - x.max(axis=1, keepdims=True))
-        return (e / e.sum(axis=1, keepdims=True)).reshape(data.shape)
+        axis = -1 if p.mode == "instance" else 1
+        e = np.exp(data - data.max(axis=axis, keepdims=True))
+        return e / e.sum(axis=axis, keepdims=True)
 
     def backward(p, g, ins, outs):
         y = outs[0]

@@ -26,7 +26,7 @@ SAMPLES = {
     "BatchNorm_v1": [
         _batch({}, (4, 3, 5, 6)),
         _batch({"fix_gamma": False}, (4, 3, 5, 6)),
-        _batch({"fix_gamma": False}, (6, 3), train=False),
+        _batch({"fix_gamma": False}, (6, 3), train=False, grad=False),
         _batch({"fix_gamma": False, "use_global_stats": True}, (4, 3, 2, 2)),
         _batch({"fix_gamma": False, "eps": 0.01, "momentum": 0.2}, (8, 3)),
         _batch({"fix_gamma": False, "output_mean_var": True}, (4, 3, 2, 5), atol=1e-5,
