@@ -148,3 +148,34 @@ def describe(symbol: Symbol):
     shown = calls if len(calls) <= 30 else [*calls[:14], f"  ... {len(calls) - 28} more ...", *calls[-14:]]
     return "\n".join([f"<symbol> outputs: {', '.join(symbol.list_outputs()[:8])}{' ...' if len(symbol) > 8 else ''}",
                       f"arguments: {', '.join(symbol.list_arguments())}", *shown])
+
+
+_COLORS = {"FullyConnected": "#fb8072", "Convolution": "#fb8072", "Deconvolution": "#fb8072", "Activation": "#ffffb3", "LeakyReLU": "#ffffb3",
+           "BatchNorm": "#bebada", "Pooling": "#80b1d3", "Flatten": "#fdb462", "Reshape": "#fdb462", "Concat": "#fdb462"}
+_SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride")
+
+
+@verb("symbol.dot")
+def dot(symbol: Symbol, given, direction: str):
+    """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
+    sizes = {}
+    if given := shapes(given, "graph.viz"):
+        inner = symbol.get_internals()
+        if found := inner.infer_shape(**given):
+            sizes = found[1]
+    nodes = [n for n in symbol.nodes() if n.op is not None]
+    used = {id(n) for n in nodes}
+    inputs = {id(m): m for n in nodes for m, _ in n.inputs[:1] if m.op is None}
+    lines = [f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"]
+    lines += [f'  "{m.name}" [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
+    for n in nodes:
+        details = ", ".join(n.attrs[k] for k in _SHOWN if k in n.attrs)
+        color = "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")
+        lines.append(f'  "{n.name}" [shape = box, fillcolor = "{color}", label = "{n.op.name}\\n{n.name}' + (f'\\n{details}' if details else "") + '"];')
+    for n in nodes:
+        for m, k in n.inputs:
+            if id(m) in used or id(m) in inputs:
+                size = sizes.get(m.output_name(k))
+                label = f' [label = "{"x".join(str(d) for d in reversed(size))}"]' if size else ""
+                lines.append(f'  "{m.name}" -> "{n.name}"{label};')
+    return "\n".join([*lines, "}"])
