@@ -14,7 +14,8 @@ def scalar(name):
     numeric = name not in KINKS
     ints = [] if name in ("rpower", "rdiv", "hypot", "rmod") else [S({"scalar": 3.0}, np.array([[-4, 3], [7, 0]], np.int32), grad=False),
                                                          S({"scalar": 2.5, "is_int": False}, np.array([-4, 3], np.int32), grad=False)]
-    return [S({"scalar": 2.5}, draw(2, 3, low=low, high=high), numeric=numeric), S({}, draw(4, low=low, high=high), numeric=numeric),
+    return [S({"scalar": 2.5}, draw(2, 3, low=low, high=high), numeric=numeric),
+            S({}, draw(4, low=low, high=high), numeric=numeric),
             S({"scalar": 3.0}, draw(1, 2, 1, low=low, high=high), numeric=numeric),
             S({"scalar": 0.7}, draw(2, 1, 3, 2, low=low, high=high), numeric=numeric),
             *(S({"scalar": s}, EDGES, numeric=False) for s in NUMBERS), *ints,
