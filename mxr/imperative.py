@@ -6,14 +6,15 @@ import numpy as np
 from .op import MxError, Op, Run, ShapeError, known, shape_text
 
 
-def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False) -> list[np.ndarray]:
-    """All outputs of `op` (hidden ones too) on `inputs`, auxiliary states last. Inputs in `op.mutates` are written in place."""
+def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=()) -> list[np.ndarray]:
+    """All outputs of `op` (hidden ones too) on `inputs`, auxiliary states last. Inputs in `op.mutates` are written in place.
+    `out_shapes`: shapes of the first outputs where the caller knows them; some operators take theirs from there."""
     names = (*op.inputs(p), *op.aux(p))
     if len(inputs) != len(names):
         raise MxError(f"{op.name}: takes {len(names)} inputs ({', '.join(names)}), not {len(inputs)}")
     n_outputs = len(op.outputs(p)) + len(op.hidden(p))
     try:
-        ins, shapes = op.infer_shape(p, [a.shape for a in inputs], [None] * n_outputs)
+        ins, shapes = op.infer_shape(p, [a.shape for a in inputs], [*out_shapes, *[None] * n_outputs][:n_outputs])
     except ShapeError as e:
         raise ShapeError(f"{op.name}: {e} (inputs: {_given(names, inputs)})") from None
     for name, a, shape in zip(names, inputs, ins):

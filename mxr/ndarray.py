@@ -109,10 +109,10 @@ def call(op_name: str, inputs: list[NDArray], attrs: dict, out: NDArray | list[N
     if op.variadic and op.variadic in op.params:
         attrs.setdefault(op.variadic, len(inputs))
     p = op.parse(attrs, where)
-    results = invoke(op, [a.data for a in inputs], p, train)[:len(op.outputs(p))]
+    outs = [] if out is None else out if isinstance(out, (list, tuple)) else [out]
+    results = invoke(op, [a.data for a in inputs], p, train, [o.shape for o in outs])[:len(op.outputs(p))]
     if out is None:
         return [NDArray(r) for r in results]
-    outs = out if isinstance(out, (list, tuple)) else [out]
     for o, r in zip(outs, results, strict=False):
         if o.shape != r.shape:
             raise MxError(f"{where or op_name}: out has shape {shape_text(o.shape)}, the result {shape_text(r.shape)}")

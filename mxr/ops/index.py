@@ -7,7 +7,7 @@ from mxr.op import DTYPES, REQUIRED, Dtype, MxError, P, Shape, ShapeError, axis_
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
 
 
-def positions(index, n, mode="clip"):
+def positions(index, n, mode="clip", where="take"):
     """`index`, floats mostly, as whole numbers from 0 to n - 1: cut off, clipped or wrapped around as MXNet does."""
     i = index.astype(np.int64)
     if mode == "clip":
@@ -16,7 +16,7 @@ def positions(index, n, mode="clip"):
         return np.remainder(i, n, out=i)
     if i.size and (i.min() < 0 or i.max() >= n):
         bad = i.min() if i.min() < 0 else i.max()
-        raise MxError(f"index {bad} is out of range: there are {n} elements")
+        raise MxError(f"{where}: index {bad} is out of range: there are {n} elements, counted from 0")
     return i
 
 
@@ -88,7 +88,7 @@ class Take:
         a, indices = ins
         if a is None or indices is None:
             return ins, outs
-        axis = axis_of(p.axis, len(a), "take")
+        axis = axis_of(p.axis, len(a), "axis")
         return ins, [(*a[:axis], *indices, *a[axis + 1:])]
 
     def compute(p, run, ins, outs):
@@ -151,10 +151,9 @@ class Pick:
             raise ShapeError("axis = None is not supported; name an axis")
         if data is None:
             return ins, outs
-        axis = axis_of(p.axis, len(data), "pick")
+        axis = axis_of(p.axis, len(data), "axis")
         kept, less = (*data[:axis], 1, *data[axis + 1:]), (*data[:axis], *data[axis + 1:]) or (1,)
-        if index is not None:
-            index = unify(index, kept if len(index) == len(data) else less)
+        index = unify(index, kept if index is not None and len(index) == len(data) else less)
         return [data, index], [kept if p.keepdims else less]
 
     def compute(p, run, ins, outs):
@@ -192,20 +191,19 @@ class FillElement:
 
     def compute(p, run, ins, outs):
         np.copyto(outs[0], ins[0])
-        outs[0][np.arange(len(outs[0])), positions(ins[2], outs[0].shape[1], "raise")] = ins[1]
+        outs[0][np.arange(len(outs[0])), positions(ins[2], outs[0].shape[1], "raise", "fill_element_0index")] = ins[1]
 
 
 # ------------------------------------------------------------------------------------------ several axes at once
 
-def _places(indices, shape):
-    """The flat position in an array whose first dimensions are `shape`, for each column of indices; negative ones count from
-    the end."""
+def _places(indices, shape, where):
+    """The flat position in an array whose first dimensions are `shape`, for each column of indices; -1 is the last."""
     flat = np.zeros(indices.shape[1:], np.int64)
     for axis, (index, n) in enumerate(zip(indices, shape)):
         i = index.astype(np.int64)
         if i.size and (i.min() < -n or i.max() >= n):
             bad = i.min() if i.min() < -n else i.max()
-            raise MxError(f"index {bad} is out of range: axis {axis} has {n} elements")
+            raise MxError(f"{where}: index {bad} is out of range: axis {axis} has {n} elements, counted from 0")
         flat = flat * n + i % n
     return flat.ravel()
 
@@ -240,7 +238,7 @@ class GatherNd:
     def compute(p, run, ins, outs):
         data, indices = ins
         m = len(indices)
-        np.take(_rows(data, m), _places(indices, data.shape[:m]), axis=0, out=_rows(outs[0], indices.ndim - 1), mode="clip")
+        np.take(_rows(data, m), _places(indices, data.shape[:m], "gather_nd"), axis=0, out=_rows(outs[0], indices.ndim - 1), mode="clip")
 
     def gradient(p, run, gs, ins, outs, igs):
         data, indices = ins
@@ -249,7 +247,7 @@ class GatherNd:
         if igs[0] is not None:
             m = len(indices)
             igs[0].fill(0)
-            add_rows(_rows(igs[0], m), _places(indices, data.shape[:m]), _rows(gs[0], indices.ndim - 1))
+            add_rows(_rows(igs[0], m), _places(indices, data.shape[:m], "gather_nd"), _rows(gs[0], indices.ndim - 1))
 
 
 def _scattered(p, data, indices, out):
@@ -276,13 +274,13 @@ class ScatterNd:
         data, indices = ins
         m = len(indices)
         outs[0].fill(0)
-        _rows(outs[0], m)[_places(indices, p.shape[:m])] = _rows(data, indices.ndim - 1)
+        _rows(outs[0], m)[_places(indices, p.shape[:m], "scatter_nd")] = _rows(data, indices.ndim - 1)
 
     def gradient(p, run, gs, ins, outs, igs):
         indices = ins[1]
         if igs[0] is not None:
             m = len(indices)
-            np.take(_rows(gs[0], m), _places(indices, p.shape[:m]), axis=0, out=_rows(igs[0], indices.ndim - 1), mode="clip")
+            np.take(_rows(gs[0], m), _places(indices, p.shape[:m], "scatter_nd"), axis=0, out=_rows(igs[0], indices.ndim - 1), mode="clip")
         if igs[1] is not None:
             igs[1].fill(0)
 
@@ -303,7 +301,7 @@ class ScatterSetNd:
         lhs, rhs, indices = ins
         m = len(indices)
         np.copyto(outs[0], lhs)
-        _rows(outs[0], m)[_places(indices, lhs.shape[:m])] = _rows(rhs, indices.ndim - 1)
+        _rows(outs[0], m)[_places(indices, lhs.shape[:m], "_scatter_set_nd")] = _rows(rhs, indices.ndim - 1)
 
 
 @op("_ravel_multi_index", "ravel_multi_index", zero_gradient=True)
@@ -401,4 +399,4 @@ class OnehotEncode:
 
     def compute(p, run, ins, outs):
         outs[0].fill(0)
-        outs[0][np.arange(len(outs[0])), positions(ins[0], outs[0].shape[1], "raise")] = 1
+        outs[0][np.arange(len(outs[0])), positions(ins[0], outs[0].shape[1], "raise", "_onehot_encode")] = 1

@@ -25,7 +25,7 @@ class Concat:
         some = next((s for s in (*ins, *outs) if s is not None), None)
         if some is None:
             return ins, outs
-        axis = axis_of(p.dim, len(some), "Concat")
+        axis = axis_of(p.dim, len(some), "dim")
         rest = unify(*(s and (*s[:axis], 0, *s[axis + 1:]) for s in (*ins, *outs)))
         ins = [unify(s, rest) for s in ins]
         lengths = [s[axis] for s in ins]
@@ -51,10 +51,10 @@ class Stack:
     def infer_shape(p, ins, outs):
         data, out = unify(*ins), outs[0]
         if out is not None:
-            axis = axis_of(p.axis, len(out), "stack")
+            axis = axis_of(p.axis, len(out), "axis")
             data = unify(data, (*out[:axis], *out[axis + 1:]))
         if data is not None:
-            axis = axis_of(p.axis, len(data) + 1, "stack")
+            axis = axis_of(p.axis, len(data) + 1, "axis")
             out = (*data[:axis], p.num_args, *data[axis:])
         return [data] * len(ins), [out]
 
@@ -82,7 +82,7 @@ class SliceChannel:
         data = ins[0]
         if data is None:
             return ins, outs
-        axis, n = axis_of(p.axis, len(data), "SliceChannel"), p.num_outputs
+        axis, n = axis_of(p.axis, len(data), "axis"), p.num_outputs
         if data[axis] % n or (p.squeeze_axis and data[axis] not in (0, n)):
             what = f"exactly {n} elements to be squeezed" if p.squeeze_axis else f"{n} equal parts"
             raise ShapeError(f"axis {axis} of size {data[axis]} does not have {what}")
@@ -126,7 +126,7 @@ class SplitV2:
         data = ins[0]
         if data is None:
             return ins, outs
-        axis = axis_of(p.axis, len(data), "_split_v2")
+        axis = axis_of(p.axis, len(data), "axis")
         if not data[axis]:
             return ins, outs
         lengths = [e - b for b, e in _cuts(p, data[axis])]
@@ -203,7 +203,7 @@ class Repeat:
             return ins, outs
         if p.axis is None:
             return ins, [(size(data) * p.repeats,)]
-        axis = axis_of(p.axis, len(data), "repeat")
+        axis = axis_of(p.axis, len(data), "axis")
         return ins, [(*data[:axis], data[axis] * p.repeats, *data[axis + 1:])]
 
     def forward(p, data):

@@ -170,7 +170,7 @@ class Diag:
 
 
 def _diagonal_last(p, ndim):
-    a, b = axis_of(p.axis1, ndim, "diag"), axis_of(p.axis2, ndim, "diag")
+    a, b = axis_of(p.axis1, ndim, "axis1"), axis_of(p.axis2, ndim, "axis2")
     if a == b:
         raise ShapeError("axis1 and axis2 must be two different axes")
     return (*(i for i in range(ndim) if i not in (a, b)), a, b)

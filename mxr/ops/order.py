@@ -75,7 +75,7 @@ class TopK:
         data = ins[0]
         if not known(data):
             return ins, outs
-        axis = None if p.axis is None else axis_of(p.axis, len(data), "topk")
+        axis = None if p.axis is None else axis_of(p.axis, len(data), "axis")
         n = size(data) if axis is None else data[axis]
         k = n if p.k < 1 else p.k
         if k > n:
@@ -120,7 +120,7 @@ class Sort:
     hidden = ("indices",)
 
     def infer_shape(p, ins, outs):
-        return ins, outs if not known(ins[0]) else [_whole(p, ins[0], "sort")] * 2
+        return ins, [_whole(p, ins[0])] * 2
 
     def infer_type(p, ins):
         return [ins[0] or np.dtype(np.float32), np.dtype(np.int64)]
@@ -143,10 +143,10 @@ class Argsort:
     dtype: Dtype = P("float32", "The element type of the positions.", one_of=INDEX_TYPES)
 
     def infer_shape(p, ins, outs):
-        if not known(ins[0]):
-            return ins, outs
-        _check_type(p.dtype, size(ins[0]) if p.axis is None else ins[0][axis_of(p.axis, len(ins[0]), "argsort")])
-        return ins, [_whole(p, ins[0], "argsort")]
+        out = _whole(p, ins[0])
+        if out is not None:
+            _check_type(p.dtype, out[-1 if p.axis is None else p.axis])
+        return ins, [out]
 
     def infer_type(p, ins):
         return [np.dtype(p.dtype)]
@@ -155,10 +155,13 @@ class Argsort:
         _last(outs[0], p.axis)[...] = _sorted(_last(ins[0], p.axis), p.is_ascend)
 
 
-def _whole(p, shape, where):
+def _whole(p, shape):
+    """The shape of a result that has all elements."""
+    if shape is None:
+        return None
     if p.axis is None:
         return (size(shape),)
-    axis_of(p.axis, len(shape), where)
+    axis_of(p.axis, len(shape), "axis")
     return shape
 
 
@@ -174,7 +177,7 @@ class Cumsum:
     inputs = ("a",)
 
     def infer_shape(p, ins, outs):
-        return ins, outs if not known(ins[0]) else [_whole(p, ins[0], "cumsum")]
+        return ins, [_whole(p, ins[0])]
 
     def infer_type(p, ins):
         return [np.dtype(p.dtype) if p.dtype else ins[0] or np.dtype(np.float32)]
@@ -227,5 +230,5 @@ class Histogram:
             i = np.arange(p.bin_cnt + 1)
             bounds[...] = (high * i + (p.bin_cnt - i) * low) / p.bin_cnt
         if (np.diff(bounds) < 0).any():
-            raise MxError("bins must increase")
+            raise MxError("_histogram: bins must increase")
         counts[...] = np.histogram(ins[0], bounds)[0]

@@ -23,12 +23,12 @@ def _check(p, ins, highest=1):
     return [data, *(unify(s, (data[1 - p.axis],)) for s in ins[1:])]
 
 
-def _lengths(ins, longest, shortest):
+def _lengths(ins, longest, shortest, where):
     """The lengths as whole numbers, within bounds."""
     n = ins[1].astype(np.int64)
     if n.min() < shortest or n.max() > longest:
         bad = n.min() if n.min() < shortest else n.max()
-        raise MxError(f"sequence_length {bad} is not between {shortest} and {longest}, the number of time steps")
+        raise MxError(f"{where}: sequence_length {bad} is not between {shortest} and {longest}, the number of time steps")
     return n
 
 
@@ -90,7 +90,7 @@ class SequenceLast:
 
 def _last(p, ins):
     steps, batch = ins[0].shape[p.axis], ins[0].shape[1 - p.axis]
-    time = _lengths(ins, steps, 1) - 1 if len(ins) > 1 else np.full(batch, steps - 1)
+    time = _lengths(ins, steps, 1, "SequenceLast") - 1 if len(ins) > 1 else np.full(batch, steps - 1)
     return (time, np.arange(batch)) if p.axis == 0 else (np.arange(batch), time)
 
 
@@ -120,5 +120,5 @@ def _reversed(ins):
     if len(ins) == 1:
         return slice(None, None, -1)
     steps, batch = ins[0].shape[:2]
-    length, time = _lengths(ins, steps, 0), np.arange(steps)[:, None]
+    length, time = _lengths(ins, steps, 0, "SequenceReverse"), np.arange(steps)[:, None]
     return np.where(time < length, length - 1 - time, time), np.arange(batch)

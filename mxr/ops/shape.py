@@ -193,10 +193,10 @@ class ExpandDims:
     def infer_shape(p, ins, outs):
         data, out = ins[0], outs[0]
         if data is not None:
-            axis = axis_of(p.axis, len(data) + 1, "expand_dims")
+            axis = axis_of(p.axis, len(data) + 1, "axis")
             out = unify(out, (*data[:axis], 1, *data[axis:]))
         if out is not None:
-            axis = axis_of(p.axis, len(out), "expand_dims")
+            axis = axis_of(p.axis, len(out), "axis")
             data = unify(data, (*out[:axis], *out[axis + 1:]))
         return [data], [out]
 
@@ -227,7 +227,7 @@ def _squeezed(p, shape):
     if p.axis is None:
         gone = [i for i, n in enumerate(shape) if n == 1]
     else:
-        gone = [axis_of(a, len(shape), "squeeze") for a in p.axis]
+        gone = [axis_of(a, len(shape), "axis") for a in p.axis]
         if len(set(gone)) < len(gone):
             raise ShapeError(f"axis = {p.axis} names an axis twice")
         wide = [a for a in gone if shape[a] != 1]
@@ -241,7 +241,7 @@ def _squeezed(p, shape):
 def _order(p, ndim):
     if not p.axes:
         return tuple(range(ndim))[::-1]
-    axes = tuple(axis_of(a, ndim, "transpose") for a in p.axes)
+    axes = tuple(axis_of(a, ndim, "axes") for a in p.axes)
     if sorted(axes) != list(range(ndim)):
         raise ShapeError(f"axes must name each of the {ndim} axes of the data once, not {p.axes}")
     return axes
@@ -285,8 +285,7 @@ class SwapAxis:
         s = data if data is not None else out
         if s is None:
             return ins, outs
-        for dim in (p.dim1, p.dim2):
-            axis_of(dim, len(s), "SwapAxis")
+        axis_of(p.dim1, len(s), "dim1"), axis_of(p.dim2, len(s), "dim2")
         return [data if out is None else unify(data, _swapped(p, out))], [out if data is None else unify(out, _swapped(p, data))]
 
     def forward(p, data):
@@ -321,7 +320,7 @@ class Reverse:
 
 
 def _backwards(p, ndim):
-    turns = [axis_of(a, ndim, "reverse") for a in p.axis]
+    turns = [axis_of(a, ndim, "axis") for a in p.axis]
     return tuple(slice(None, None, -1 if turns.count(i) % 2 else 1) for i in range(ndim))
 
 

@@ -61,7 +61,7 @@ class SliceAxis:
         data = ins[0]
         if data is None:
             return ins, outs
-        axis = axis_of(p.axis, len(data), "slice_axis")
+        axis = axis_of(p.axis, len(data), "axis")
         n = 0
         if data[axis]:
             begin, end = _range(p, data[axis])
@@ -111,8 +111,8 @@ def _like(p, data, like):
         raise ShapeError(f"without axes, {shape_text(data)} and {shape_text(like)} need the same number of dimensions")
     out = list(data)
     for a in p.axes or range(len(data)):
-        a = axis_of(a, len(data), "slice_like")
-        axis_of(a, len(like), "slice_like: shape_like")
+        a = axis_of(a, len(data), "axes")
+        axis_of(a, len(like), "axes")
         out[a] = like[a]
         if data[a] and like[a] > data[a]:
             raise ShapeError(f"axis {a} has {data[a]} elements, {like[a]} are asked for")
