@@ -1,8 +1,11 @@
 """Executors: a symbol bound to arrays, run forward and backward."""
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 
+from . import threads
 from .autodiff import trace_backward, trace_forward
 from .infer import all_shapes, all_types
 from .ndarray import NDArray
@@ -11,6 +14,7 @@ from .plan import Memory, Program, operands
 from .symbol import Symbol
 from .trace import Value, const, leaf, tape
 
+_nothing = nullcontext()
 REQS = ("null", "write", "add")
 
 
@@ -42,9 +46,7 @@ class Executor:
         if self._forward_steps is None:
             self._compile_forward()
         self._run.train = bool(is_train)
-        with np.errstate(all="ignore"):
-            for step in self._forward_steps:
-                step()
+        self._execute(self._forward_steps)
         self._ran_forward = True
         return self.output_list
 
@@ -66,8 +68,11 @@ class Executor:
         given = given and bool(self._heads_used)
         if given not in self._backward_steps:
             self._compile_backward(given)
-        with np.errstate(all="ignore"):
-            for step in self._backward_steps[given]:
+        self._execute(self._backward_steps[given])
+
+    def _execute(self, steps) -> None:
+        with np.errstate(all="ignore"), threads.single_blas() if self._heavy else _nothing:
+            for step in steps:
                 step()
 
     # ---------------------------------------------------------------- making the programs
@@ -86,6 +91,7 @@ class Executor:
             self._heads_used: set[int] = set()
             if self.wanted:
                 self._trace_gradients(values, heads, program)
+        self._heavy = any(v.kind in ("matmul", "kernel") for v in program.values)
         targets = [o.data for o in self.output_list] + [None] * len(effects)
         self._forward_steps = program.compile(self._stored, self._variable, self._memory, self._run, targets)
 

@@ -12,9 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from . import fused
+from . import fused, threads
 from .op import Run
 from .trace import Call, Value, _thaw, apply_view
+
+_MATMUL_WORK = 4_000_000        # floating point operations of a product below which cutting it up costs more than it gains
 
 
 class Memory:
@@ -219,7 +221,7 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
     if v.kind == "reduce":
         return [partial(v.fn.reduce, ins[0], v.arg, v.dtype, out, True)]
     if v.kind == "matmul":
-        return [partial(np.matmul, *ins, out)]
+        return [_matmul(*ins, out)]
     if v.kind == "concat":
         return [partial(np.concatenate, ins, v.arg, out)]
     if v.kind == "copy":
@@ -234,6 +236,26 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
             steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)
+
+
+def _matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
+    """`np.matmul`, cut into one part per worker where it is large. Plans run under `threads.single_blas`."""
+    lanes = threads.workers()
+    axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
+    if lanes == 1 or out.shape[axis] < 2 * lanes or 2 * out.size * a.shape[-1] < _MATMUL_WORK:
+        return partial(np.matmul, a, b, out)
+    tasks = []
+    for lane in range(lanes):
+        part = slice(out.shape[axis] * lane // lanes, out.shape[axis] * (lane + 1) // lanes)
+        if out.ndim > 2:
+            left = a[part] if a.ndim == out.ndim and a.shape[0] > 1 else a
+            right = b[part] if b.ndim == out.ndim and b.shape[0] > 1 else b
+            tasks.append(partial(np.matmul, left, right, out[part]))
+        elif axis == 0:
+            tasks.append(partial(np.matmul, a[part], b, out[part]))
+        else:
+            tasks.append(partial(np.matmul, a, b[:, part], out[:, part]))
+    return partial(threads.run, tasks)
 
 
 def _tiles(keys, shape) -> bool:

@@ -291,8 +291,6 @@ def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: d
     """
     op = get(op_name)
     where = where or op_name
-    if args and inputs:
-        raise MxError(f"{where}: give the input symbols all by position or all by name, not both")
     hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
     attrs = op.plain_names({k: v for k, v in attrs.items() if k not in hidden}, where)
     for s in (*args, *inputs.values()):
@@ -313,6 +311,8 @@ def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: d
         raise MxError(f"{where}: takes {len(input_names)} input{'s' * (len(input_names) != 1)} ({', '.join(input_names)}), not {len(heads)}")
     inputs = {k.replace(".", "_"): v for k, v in inputs.items()}
     for key in inputs:
+        if key in input_names[:len(heads)]:
+            raise MxError(f"{where}: {key} is given both by position and by name")
         if key not in input_names:
             raise MxError(f"{where}: has no input {key}" + (suggest(key, input_names) or f"; it has {', '.join(input_names)}"))
     name = name or names.next(op_name.lower())

@@ -28,18 +28,33 @@ def run(tasks: Sequence[Callable[[], object]]) -> None:
         for task in tasks:
             task()
         return
-    with _turn:
-        pool = _started()
-        former = [(blas, blas.num_threads) for blas in pool.blas]
-        for blas, n in former:
-            if n != 1:
-                blas.set_num_threads(1)
-        try:
-            pool.run(tasks)
-        finally:
-            for blas, n in former:
+    with single_blas(), _turn:
+        _started().run(tasks)
+
+
+class single_blas:
+    """`with single_blas():` BLAS runs on the calling thread only.
+
+    Whoever wants a large product on all workers cuts it up and uses `run`: BLAS libraries' own threads wait by spinning, which costs
+    more than it gains on small matrices, and very much on a busy machine.
+    """
+
+    def __enter__(self):
+        global _held
+        _held += 1
+        self.former = []
+        if _held == 1:
+            for blas in _started().blas:
+                n = blas.get_num_threads()
                 if n != 1:
-                    blas.set_num_threads(n)
+                    self.former.append((blas, n))
+                    blas.set_num_threads(1)
+
+    def __exit__(self, *exc):
+        global _held
+        _held -= 1
+        for blas, n in self.former:
+            blas.set_num_threads(n)
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
@@ -154,6 +169,7 @@ def _after_fork() -> None:
 
 _count = _cpus()
 _pool: _Pool | None = None
+_held = 0           # how many `single_blas` are open
 _turn = threading.Lock()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):
