@@ -2,7 +2,7 @@ import numpy as np
 
 from tests.ops.sample import F, S, draw
 
-_FLAT = draw(grid=(-2.0, -0.5, 0.0, 0.5, 2.0), *(3, 7))
+_FLAT = draw(3, 7, grid=(-2.0, -0.5, 0.0, 0.5, 2.0))
 _LENGTH = np.array([[2, 0, 3], [1, 3, 2]], np.int32)
 
 SAMPLES = {
