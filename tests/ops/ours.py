@@ -25,11 +25,21 @@ def wanted(case: Case) -> list[int]:
     return [i for i in positions if case.inputs[i].dtype.kind == "f"]
 
 
+def at_once(case: Case) -> bool:
+    """Whether the operator is compared imperatively: optimizer steps, and whatever else writes its inputs."""
+    return bool(case.op.mutates) or "update" in case.op.family
+
+
+def written(case: Case) -> list[int]:
+    """Positions of the inputs that the operator writes."""
+    return [i for i in case.op.mutates if i < len(case.inputs)]
+
+
 def question(case: Case) -> dict:
     """The question to the oracle about this sample."""
-    return {"ask": "imperative" if case.op.mutates else "sample", "op": case.op.name, "params": question_params(case),
+    return {"ask": "imperative" if at_once(case) else "sample", "op": case.op.name, "params": question_params(case),
             "inputs": len(case.inputs), "variadic": bool(case.op.variadic), "train": bool(case.sample.train), "seed": SEED,
-            "grad": [f"v{i}" for i in wanted(case)], "mutates": list(case.op.mutates)}
+            "grad": [f"v{i}" for i in wanted(case)], "mutates": written(case)}
 
 
 def question_params(case: Case) -> dict[str, str]:
@@ -41,7 +51,7 @@ def question_params(case: Case) -> dict[str, str]:
 
 def answer(case: Case) -> tuple[dict, dict]:
     """Our answer; raises what mxr raises."""
-    return imperative(case) if case.op.mutates else symbolic(case)
+    return imperative(case) if at_once(case) else symbolic(case)
 
 
 def compose(case: Case, n: int | None = None) -> mxr.Symbol:
@@ -61,16 +71,18 @@ def symbolic(case: Case) -> tuple[dict, dict]:
     if values:
         meta["from_first"] = shapes_from_first(symbol, shapes)
     meta["types"] = [t.name for t in symbol.infer_type(**{name: x.dtype for name, x in values.items()})[1].values()]
-    run = bind(symbol, values, case, "write")
+    names = wanted(case)
+    if names and not case.op.differentiable:
+        names, meta["no_gradient"] = [], "declared without a gradient"
+    run = bind(symbol, values, names, "write")
     mxr.random.seed(SEED)
     arrays = {f"out{i}": x.data.copy() for i, x in enumerate(run.forward(case.sample.train))}
-    names = wanted(case)
     if names:
         run.backward(heads(run))
         arrays |= {f"grad{i}": run.grads[f"v{i}"].data.copy() for i in names}
     arrays |= {"aux" + k[1:]: a.data.copy() for k, a in run.aux.items()}
     if names:
-        run = bind(symbol, values, case, "add")
+        run = bind(symbol, values, names, "add")
         mxr.random.seed(SEED)
         for _ in range(2):
             run.forward(True)
@@ -86,9 +98,9 @@ def shapes_from_first(symbol, shapes) -> dict[str, list]:
     return {name: list(found[entry]) for part in _parts(symbol) for name, entry in part if known(found[entry])}
 
 
-def bind(symbol, values, case, request):
+def bind(symbol, values, wanted, request):
     aux = symbol.list_auxiliary_states()
-    names = [f"v{i}" for i in wanted(case)]
+    names = [f"v{i}" for i in wanted]
     return symbol.bind({k: mxr.NDArray(v.copy()) for k, v in values.items() if k not in aux},
                        {k: mxr.NDArray(np.full_like(values[k], ADD_START)) for k in names},
                        {k: request for k in names}, {k: mxr.NDArray(v.copy()) for k, v in values.items() if k in aux})
@@ -102,4 +114,4 @@ def imperative(case: Case, train: bool | None = None) -> tuple[dict, dict]:
     mxr.random.seed(SEED)
     inputs = [mxr.NDArray(x.copy()) for x in case.inputs]
     outs = call(case.op.name, inputs, dict(case.sample.params), train=bool(case.sample.train if train is None else train))
-    return {}, {f"out{i}": x.data for i, x in enumerate(outs)} | {f"mut{i}": inputs[i].data for i in case.op.mutates}
+    return {}, {f"out{i}": x.data for i, x in enumerate(outs)} | {f"mut{i}": inputs[i].data for i in written(case)}

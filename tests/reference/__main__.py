@@ -1,66 +1,89 @@
-"""python -m tests.reference [install | compare] [--family conv] [--op Pooling] [--quiet]
+"""python -m tests.reference [install | compare | record] [--family conv] [--op Pooling]
 
-compare   every sample: mxr against MXNet 1.9.1 (needs it: `install`, or $MXR_REFERENCE_PYTHON)
-install   put MXNet 1.9.1 into .reference
+(nothing)  all of it: every sample and every signature against MXNet 1.9.1; exit status 1 if anything differs
+install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
+compare    the samples (of one family, of one operator)
+record     the samples, and keep MXNet's answers in tests/reference/answers for `make test`
 """
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-import traceback
 
+from mxr.op import canonical
 from tests.ops import ours
 from tests.ops.collect import cases
-from tests.reference import oracle
-from tests.reference.compare import differences
+from tests.reference import answers, oracle
+from tests.reference.compare import differences, largest, settled
 
 
 def compare(args) -> int:
-    started, n, bad, skipped, family = time.time(), 0, 0, 0, None
-    with oracle.Oracle() as mxnet:
-        for case in cases(family=args.family, op=args.op):
-            if case.op.family != family:
-                family = case.op.family
-            if not case.sample.reference:
-                skipped += 1
-                continue
-            n += 1
-            found = one(mxnet, case)
-            bad += bool(found)
-            for what, text in found.items():
-                print(f"{case.id} {case.sample.params}\n    {what}: {text}", flush=True)
-            if n % 200 == 0:
-                print(f"... {n} samples, {time.time() - started:.0f} s", flush=True)
-    print(f"{n} samples compared, {bad} differ, {skipped} not compared, {time.time() - started:.0f} s")
-    return bad
+    """Every sample: mxr against MXNet. The number of complaints."""
+    started, n, complaints = time.time(), 0, 0
+    families = [args.family] if args.family else sorted({op.family for op in canonical()})
+    for family in families:
+        kept, figures = {}, {}
+        by_op: dict[str, dict[str, dict]] = {}
+        with oracle.Oracle() as mxnet:
+            for case in cases(family=family, op=args.op):
+                by_op.setdefault(case.op.name, {})
+                if not case.sample.reference:
+                    continue
+                n += 1
+                theirs = mxnet.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
+                if "error" in theirs[0]:
+                    by_op[case.op.name][case.id] = {"MXNet": theirs[0]["error"]}
+                    continue
+                by_op[case.op.name][case.id], mine = ours_against(case, theirs)
+                kept[answers.key(case)] = theirs
+                figure = figures.setdefault(case.op.name, {"samples": 0, "largest": 0.0})
+                figure["samples"] += 1
+                figure["largest"] = max(figure["largest"], largest(mine[1], theirs[1]))
+        for op, found in by_op.items():
+            for text in settled(op, found):
+                complaints += 1
+                print(text, flush=True)
+        if by_op:
+            print(f"{family:12} {len(kept):5} samples, {time.time() - started:4.0f} s", flush=True)
+        if args.what == "record" and not args.op:
+            answers.save(family, kept)
+            remember(family, figures)
+    print(f"{n} samples compared, {complaints} differences, {time.time() - started:.0f} s")
+    return complaints
 
 
-def one(mxnet, case) -> dict[str, str]:
-    """The differences of one sample."""
-    try:
-        theirs = mxnet.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
-    except Exception as e:
-        return {"sample": f"cannot be asked: {type(e).__name__}: {e}"}
-    if "error" in theirs[0]:
-        return {"MXNet": theirs[0]["error"]}
+def ours_against(case, theirs):
     try:
         mine = ours.answer(case)
     except Exception as e:
-        last = traceback.extract_tb(e.__traceback__)[-1]
-        return {"mxr": f"{type(e).__name__}: {e} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"}
-    return differences(case, mine, theirs)
+        return {"mxr": f"{type(e).__name__}: {e}"}, ({}, {})
+    return differences(case, mine, theirs), mine
+
+
+def remember(family: str, figures: dict) -> None:
+    """The figures that docs/coverage.md shows: per operator, samples compared and the largest difference."""
+    old = json.loads(answers.LARGEST.read_text()) if answers.LARGEST.exists() else {}
+    here = {op.name for op in canonical() if op.family == family}
+    known = {op.name for op in canonical()}
+    merged = {k: v for k, v in old.items() if k in known - here}
+    merged |= {k: {"samples": v["samples"], "largest": float(f"{v['largest']:.1e}")} for k, v in figures.items()}
+    lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(merged.items()))
+    answers.LARGEST.write_text("{\n" + lines + "\n}\n")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reference", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="compare", choices=["install", "compare"])
+    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record"])
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
     args = parser.parse_args()
     oracle.install()
-    return 0 if args.what == "install" else bool(compare(args))
+    if args.what == "install":
+        return 0
+    return bool(compare(args))
 
 
 if __name__ == "__main__":

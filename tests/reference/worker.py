@@ -72,7 +72,7 @@ class Worker:
         meta = {"json": symbol.tojson(), "outputs": symbol.list_outputs(), "aux": symbol.list_auxiliary_states(),
                 "arguments": symbol.list_arguments()}
         if not q["variadic"] and len(variables) > 1:
-            meta["auto_json"] = self.symbol(q["op"], q["params"], variables[:1], "op").tojson()
+            meta["auto_json"] = self.auto_json(q, variables[0])
         shapes = {name: value.shape for name, value in values.items()}
         _, meta["shapes"], _ = symbol.infer_shape(**shapes)
         meta["from_first"] = self.from_first(symbol, shapes) if values else {}
@@ -80,6 +80,13 @@ class Worker:
         meta["types"] = [np.dtype(t).name for t in types] if types else None
         out = self.passes(symbol, values, q, meta)
         return meta, out
+
+    def auto_json(self, q, first):
+        """The symbol whose other inputs MXNet names itself; None where it cannot."""
+        try:
+            return self.symbol(q["op"], q["params"], [first], "op").tojson()
+        except self.mx.MXNetError:
+            return None
 
     def from_first(self, symbol, shapes):
         """All shapes, where they follow from the first input's; {} otherwise."""
