@@ -1,0 +1,570 @@
+"""Linear algebra on matrices in the last two axes; further axes in front are batches."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.linalg import get_blas_funcs
+
+from ..op import MxError, P, ShapeError, axis_of, known, op, shape_text, unify
+
+# --------------------------------------------------------------------------------------------- shapes
+
+
+def _matrices(shape, name="A"):
+    if shape is not None and len(shape) < 2:
+        raise ShapeError(f"{name} must hold matrices, two dimensions at least, not be of shape {shape_text(shape)}")
+    return shape
+
+
+def _square(shape, name="A"):
+    """A shape of square matrices, one side filled in from the other."""
+    if _matrices(shape, name) is None:
+        return None
+    if shape[-1] and shape[-2] and shape[-1] != shape[-2]:
+        raise ShapeError(f"{name} must hold square matrices, not be of shape {shape_text(shape)}")
+    n = shape[-1] or shape[-2]
+    return (*shape[:-2], n, n)
+
+
+def _square_shape(p, ins, outs):
+    s = _square(unify(*ins, *outs))
+    return [s], [s]
+
+
+def _scalar_shape(s):
+    """One number per matrix of the shape; a vector of one for a single matrix."""
+    return None if s is None else s[:-2] or (1,)
+
+
+# --------------------------------------------------------------------------------------------- helpers
+
+def _t(x):
+    return x.swapaxes(-1, -2)
+
+
+def _triangle(n, lower):
+    """Where the lower (upper) triangle of an n by n matrix is."""
+    return np.tri(n, dtype=bool) if lower else np.tri(n, dtype=bool).T
+
+
+def _keep(x, lower):
+    """`x` with the other triangle zero."""
+    return np.where(_triangle(x.shape[-1], lower), x, 0.0)
+
+
+def _solve(a, b, out, lower, transpose=False, right=False, alpha=1.0):
+    """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out` may be `b`."""
+    trsm, = get_blas_funcs(("trsm",), (a,))
+    a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
+    b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])
+    target = out.reshape(-1, *out.shape[-2:])
+    for x, y, z in zip(a, b, target):       # BLAS thinks in columns: it is given, and returns, transposes
+        z[...] = trsm(alpha, x.T, y.T, side=0 if right else 1, lower=not lower, trans_a=transpose).T
+
+
+def _mirror(m, lower=True):
+    """The symmetric matrix that has the lower (upper) triangle of `m`."""
+    strict = _triangle(m.shape[-1], lower) & ~np.eye(m.shape[-1], dtype=bool)
+    return np.where(strict, m, _t(np.where(strict, m, 0))) + np.where(np.eye(m.shape[-1], dtype=bool), m, 0)
+
+
+def _lapack(what, name, needs):
+    """The result of `what()`; a matrix it cannot take is an error that says what `name` needs."""
+    try:
+        return what()
+    except np.linalg.LinAlgError:
+        raise MxError(f"{name}: {needs}") from None
+
+
+# --------------------------------------------------------------------------------------------- products
+
+def _rows_second_last(p, x):
+    axis = axis_of(p.axis, x.ndim, "axis")
+    return x if axis == x.ndim - 2 else x.swapaxes(axis, -2)
+
+
+def _product_shape(p, ins, outs):
+    a, b = _matrices(ins[0]), _matrices(ins[1], "B")
+    if a is None or b is None:
+        return ins, outs
+    if len(a) != len(b):
+        raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} must have equally many dimensions")
+    axis = axis_of(p.axis, len(a), "axis")
+    if axis == len(a) - 1:
+        raise ShapeError("axis: the rows cannot be along the last axis, the columns are")
+    (rows, k), (k2, columns) = (s[::-1] if t else s for s, t in (((a[axis], a[-1]), p.transpose_a), ((b[axis], b[-1]), p.transpose_b)))
+    if k and k2 and k != k2:
+        raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} cannot be multiplied: {k} columns and {k2} rows")
+    rest = unify(*((*s[:axis], *s[axis + 1:-1]) for s in (a, b)))
+    out = unify((*rest[:axis], rows, *rest[axis:], columns), *outs, *ins[2:])
+    return [a, b, *[out] * len(ins[2:])], [out]
+
+
+def _product(p, a, b):
+    a, b = _rows_second_last(p, a), _rows_second_last(p, b)
+    c = np.matmul(_t(a) if p.transpose_a else a, _t(b) if p.transpose_b else b)
+    return _rows_second_last(p, c if p.alpha == 1 else c * p.alpha)
+
+
+def _product_gradients(p, g, a, b):
+    g, a, b = (_rows_second_last(p, x) for x in (g * p.alpha, a, b))
+    op_a, op_b = _t(a) if p.transpose_a else a, _t(b) if p.transpose_b else b
+    ga, gb = np.matmul(g, _t(op_b)), np.matmul(_t(op_a), g)
+    return _rows_second_last(p, _t(ga) if p.transpose_a else ga), _rows_second_last(p, _t(gb) if p.transpose_b else gb)
+
+
+@op("_linalg_gemm", "linalg_gemm")
+class linalg_gemm:
+    """A product of matrices plus a third: `alpha * op(A) op(B) + beta * C`, where op transposes or not.
+
+    All three have the same dimensions in front of the last two, one product for each. With `axis` the rows are along that C-order axis
+    (columns are always along the last one), as if the axis were swapped with the last but one before and after.
+    """
+    transpose_a: bool = P(False, "use A transposed")
+    transpose_b: bool = P(False, "use B transposed")
+    alpha: float = P(1.0, "the factor of the product")
+    beta: float = P(1.0, "the factor of C")
+    axis: int = P(-2, "the axis of the rows (C order, negative from the end)")
+    infer_shape = _product_shape
+
+    def forward(p, A, B, C):
+        return _product(p, A, B) + (C if p.beta == 1 else C * p.beta)
+
+    def backward(p, g, ins, outs):
+        return (*_product_gradients(p, g, *ins[:2]), g * p.beta)
+
+
+@op("_linalg_gemm2", "linalg_gemm2")
+class linalg_gemm2:
+    """A product of matrices, `alpha * op(A) op(B)`, where op transposes or not.
+
+    Both have the same dimensions in front of the last two, one product for each. With `axis` the rows are along that C-order axis (columns
+    are always along the last one), as if the axis were swapped with the last but one before and after.
+    """
+    transpose_a: bool = P(False, "use A transposed")
+    transpose_b: bool = P(False, "use B transposed")
+    alpha: float = P(1.0, "the factor of the product")
+    axis: int = P(-2, "the axis of the rows (C order, negative from the end)")
+    infer_shape = _product_shape
+
+    def forward(p, A, B):
+        return _product(p, A, B)
+
+    def backward(p, g, ins, outs):
+        return _product_gradients(p, g, *ins)
+
+
+@op("_linalg_syrk", "linalg_syrk")
+class linalg_syrk:
+    """A matrix times its transpose: `alpha * A A'`, or `alpha * A' A` with `transpose`. The result is symmetric."""
+    transpose: bool = P(False, "A' A instead of A A'")
+    alpha: float = P(1.0, "the factor of the product")
+
+    def infer_shape(p, ins, outs):
+        a, out = _matrices(ins[0]), _square(outs[0], "the result")
+        if a is not None:
+            n = a[-1] if p.transpose else a[-2]
+            out = unify(out, (*a[:-2], n, n))
+        return [a], [out]
+
+    def forward(p, A):
+        return (np.matmul(_t(A), A) if p.transpose else np.matmul(A, _t(A))) * p.alpha
+
+    def backward(p, g, ins, outs):
+        g = (g + _t(g)) * p.alpha
+        return np.matmul(ins[0], g) if p.transpose else np.matmul(g, ins[0])
+
+
+# --------------------------------------------------------------------------------------------- triangular matrices
+
+def _triangular_shape(p, ins, outs):
+    a, b = _square(ins[0]), unify(_matrices(ins[1], "B"), *outs)
+    side = -1 if p.rightside else -2
+    if a is not None and b is not None:
+        if len(a) != len(b):
+            raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} must have equally many dimensions")
+        if a[-1] and b[side] and a[-1] != b[side]:
+            raise ShapeError(f"A {shape_text(a)} does not fit B {shape_text(b)} on the {'right' if p.rightside else 'left'}")
+    if a is not None:
+        b = unify(b, (*a[:-2], *((0, a[-1]) if p.rightside else (a[-1], 0))))
+    if b is not None:
+        a = unify(a, (*b[:-2], b[side], b[side]))
+    return [a, b], [b]
+
+
+@op("_linalg_trmm", "linalg_trmm")
+class linalg_trmm:
+    """A product with a triangular matrix: `alpha * op(A) B`, or `alpha * B op(A)` with `rightside`, where op transposes or not.
+
+    Of A only the lower triangle (the upper one without `lower`) is used, and only it gets a gradient.
+    """
+    transpose: bool = P(False, "use A transposed")
+    rightside: bool = P(False, "A on the right of B")
+    lower: bool = P(True, "A is lower triangular; otherwise upper")
+    alpha: float = P(1.0, "the factor of the product")
+    infer_shape = _triangular_shape
+
+    def forward(p, A, B):
+        a = _keep(A, p.lower)
+        a = _t(a) if p.transpose else a
+        return (np.matmul(B, a) if p.rightside else np.matmul(a, B)) * p.alpha
+
+    def backward(p, g, ins, outs):
+        a, b = _keep(ins[0], p.lower), ins[1]
+        g = g * p.alpha
+        ga = np.matmul(_t(b), g) if p.rightside else np.matmul(g, _t(b))
+        back = a if p.transpose else _t(a)
+        return _keep(_t(ga) if p.transpose else ga, p.lower), np.matmul(g, back) if p.rightside else np.matmul(back, g)
+
+
+@op("_linalg_trsm", "linalg_trsm")
+class linalg_trsm:
+    """Solves a system with a triangular matrix: the X with `op(A) X = alpha * B`, or `X op(A) = alpha * B` with `rightside`, where op
+    transposes or not.
+
+    Of A only the lower triangle (the upper one without `lower`) is used, and only it gets a gradient.
+    """
+    transpose: bool = P(False, "use A transposed")
+    rightside: bool = P(False, "A on the right of X")
+    lower: bool = P(True, "A is lower triangular; otherwise upper")
+    alpha: float = P(1.0, "the factor of B")
+
+    inputs = ("A", "B")
+    infer_shape = _triangular_shape
+
+    def compute(p, run, ins, outs):
+        _solve(ins[0], ins[1], outs[0], p.lower, p.transpose, p.rightside, p.alpha)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        a, x = ins[0], outs[0]
+        gb = run.workspace(x.shape, x.dtype) if igs[1] is None else igs[1]
+        _solve(a, gs[0], gb, p.lower, not p.transpose, p.rightside, p.alpha)
+        if igs[0] is not None:
+            ga = np.matmul(_t(x), gb) if p.rightside else np.matmul(gb, _t(x))
+            igs[0][...] = _keep(_t(ga) if p.transpose else ga, p.lower) * (-1 / p.alpha)
+
+
+# --------------------------------------------------------------------------------------------- Cholesky
+
+@op("_linalg_potrf", "linalg_potrf", keeps=("outs",))
+class linalg_potrf:
+    """Cholesky factorisation of symmetric, positive definite matrices: the lower triangular B with `A = B B'`.
+
+    Without `lower` it is the upper triangular B with `A = B' B`. Only that triangle of A is used; the gradient is symmetric.
+    A matrix that is not positive definite is an error.
+    """
+    lower: bool = P(True, "return the lower triangular factor; otherwise the upper one")
+
+    inputs = ("A",)
+    infer_shape = _square_shape
+
+    def compute(p, run, ins, outs):
+        a = ins[0] if p.lower else _t(ins[0])
+        b = _lapack(lambda: np.linalg.cholesky(a), "linalg_potrf", "A must be positive definite")
+        outs[0][...] = b if p.lower else _t(b)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        b, g = outs[0], gs[0]
+        m = np.matmul(_t(b), g) if p.lower else np.matmul(g, _t(b))
+        igs[0][...] = _mirror(m, p.lower)
+        _solve(b, igs[0], igs[0], p.lower, transpose=p.lower)
+        _solve(b, igs[0], igs[0], p.lower, transpose=not p.lower, right=True, alpha=0.5)
+
+
+@op("_linalg_potri", "linalg_potri")
+class linalg_potri:
+    """The inverse of symmetric, positive definite matrices from their Cholesky factors: `(A A')^-1` for the lower triangular A that
+    `linalg_potrf` gives, `(A' A)^-1` for an upper triangular one without `lower`.
+
+    Only that triangle of A is used, and only it gets a gradient. Working with the factor (`linalg_trsm`) is faster and more exact.
+    """
+    lower: bool = P(True, "A is lower triangular; otherwise upper")
+
+    inputs = ("A",)
+    infer_shape = _square_shape
+
+    def compute(p, run, ins, outs):
+        inverse = run.workspace(ins[0].shape, ins[0].dtype)
+        inverse[...] = np.eye(ins[0].shape[-1])
+        _solve(ins[0], inverse, inverse, p.lower)
+        np.matmul(*((_t(inverse), inverse) if p.lower else (inverse, _t(inverse))), out=outs[0])
+
+    def gradient(p, run, gs, ins, outs, igs):
+        both = gs[0] + _t(gs[0])
+        m = np.matmul(outs[0], both) if p.lower else np.matmul(both, outs[0])
+        _solve(ins[0], m, m, p.lower, transpose=True, right=p.lower, alpha=-1.0)
+        igs[0][...] = _keep(m, p.lower)
+
+
+# --------------------------------------------------------------------------------------------- other factorisations
+
+@op("_linalg_gelqf", "linalg_gelqf", keeps=("outs",))
+class linalg_gelqf:
+    """LQ factorisation of matrices with at least as many columns as rows (in C order): `A = L Q`, Q having orthonormal rows and L being
+    lower triangular.
+
+    Returns Q, of the shape of A, and L. The matrices must have full rank for a gradient.
+    """
+    inputs = ("A",)
+    outputs = ("output0", "output1")
+
+    def infer_shape(p, ins, outs):
+        a, lower = unify(_matrices(ins[0]), outs[0]), _square(outs[1], "L")
+        if a is not None:
+            if known(a) and a[-2] > a[-1]:
+                raise ShapeError(f"A {shape_text(a)} has more rows than columns (in C order)")
+            lower = unify(lower, (*a[:-1], a[-2]))
+        return [a], [a, lower]
+
+    def infer_type(p, ins):
+        return [ins[0] or np.dtype(np.float32)] * 2
+
+    def compute(p, run, ins, outs):
+        q, r = np.linalg.qr(_t(ins[0]))
+        outs[0][...] = _t(q)
+        outs[1][...] = _t(r)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        q, lower = outs
+        gq = 0 if gs[0] is None else gs[0]
+        m = np.zeros_like(lower) if gs[1] is None else np.matmul(_t(lower), gs[1])
+        if gs[0] is not None:
+            m = m - np.matmul(gq, _t(q))
+        igs[0][...] = gq + np.matmul(_mirror(m), q)
+        _solve(lower, igs[0], igs[0], lower=True, transpose=True)
+
+
+@op("_linalg_syevd", "linalg_syevd", keeps=("outs",))
+class linalg_syevd:
+    """Eigenvalues and eigenvectors of symmetric matrices: `A = U' diag(L) U`.
+
+    Returns U, whose rows are the eigenvectors (in each the element largest in size is positive), and L, the eigenvalues in ascending
+    order. Only the lower triangle of A is used. The gradient is not defined where eigenvalues coincide.
+    """
+    inputs = ("A",)
+    outputs = ("output0", "output1")
+
+    def infer_shape(p, ins, outs):
+        a = _square(unify(ins[0], outs[0]))
+        return [a], [a, unify(outs[1], a and a[:-1])]
+
+    def compute(p, run, ins, outs):
+        outs[1][...], v = _lapack(lambda: np.linalg.eigh(ins[0], UPLO="L"), "linalg_syevd", "the eigenvalues of A do not converge")
+        u = _t(v)
+        largest = np.take_along_axis(u, np.abs(u).argmax(axis=-1)[..., None], axis=-1)
+        outs[0][...] = np.where(largest < 0, -u, u)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        u, values = outs
+        n = u.shape[-1]
+        y = np.zeros_like(u)
+        if gs[0] is not None:
+            x = np.matmul(gs[0], _t(u))
+            gap = values[..., :, None] - values[..., None, :]
+            gap = np.maximum(gap, 1e-30 if gap.dtype == np.float32 else 1e-100)
+            y = np.where(_triangle(n, True) & ~np.eye(n, dtype=bool), (x - _t(x)) / (2 * gap), 0)
+            y = y + _t(y)
+        if gs[1] is not None:
+            y = y + np.where(np.eye(n, dtype=bool), gs[1][..., None], 0)
+        np.matmul(np.matmul(_t(u), y), u, out=igs[0])
+
+
+# --------------------------------------------------------------------------------------------- inverse and determinants
+
+@op("_linalg_inverse", "linalg_inverse", keeps=("outs",))
+class linalg_inverse:
+    """The inverse of square matrices. A singular one is an error."""
+    inputs = ("A",)
+    infer_shape = _square_shape
+
+    def compute(p, run, ins, outs):
+        outs[0][...] = _lapack(lambda: np.linalg.inv(ins[0]), "linalg_inverse", "A has no inverse, it is singular")
+
+    def gradient(p, run, gs, ins, outs, igs):
+        b = _t(outs[0])
+        np.matmul(np.matmul(b, gs[0]), -b, out=igs[0])
+
+
+def _inverse_gradient(a, factor, regular, out):
+    """out = factor inv(a)', and 0 for singular matrices."""
+    out = out.reshape(-1, *a.shape[-2:])
+    a, factor, regular = a.reshape(out.shape), factor.reshape(-1, 1, 1), regular.reshape(-1)
+    out[...] = 0
+    out[regular] = _t(np.linalg.inv(a[regular])) * factor[regular]
+
+
+def _determinant_shape(p, ins, outs):
+    a = _square(ins[0])
+    s = unify(*outs, _scalar_shape(a))
+    return [a], [s] * len(outs)
+
+
+@op("_linalg_det", "linalg_det")
+class linalg_det:
+    """The determinants of square matrices: one number per matrix, an array of one for a single matrix. Singular matrices get a gradient
+    of zero."""
+    inputs = ("A",)
+    infer_shape = _determinant_shape
+
+    def compute(p, run, ins, outs):
+        sign, log = np.linalg.slogdet(ins[0])
+        outs[0][...] = (sign * np.exp(log)).reshape(outs[0].shape)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        _inverse_gradient(ins[0], gs[0] * outs[0], outs[0] != 0, igs[0])
+
+
+@op("_linalg_slogdet", "linalg_slogdet")
+class linalg_slogdet:
+    """The signs of the determinants of square matrices, and the logarithms of their absolute values: two outputs of one number per
+    matrix, arrays of one for a single matrix.
+
+    A singular matrix has the sign 0 and the logarithm -Inf, and a gradient of zero. The sign has no gradient.
+    """
+    inputs = ("A",)
+    outputs = ("output0", "output1")
+    infer_shape = _determinant_shape
+
+    def compute(p, run, ins, outs):
+        for out, x in zip(outs, np.linalg.slogdet(ins[0])):
+            out[...] = x.reshape(out.shape)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        if gs[1] is None:
+            igs[0][...] = 0
+        else:
+            _inverse_gradient(ins[0], gs[1], outs[0] != 0, igs[0])
+
+
+# --------------------------------------------------------------------------------------------- diagonals and triangles
+
+@op("_linalg_sumlogdiag", "linalg_sumlogdiag")
+class linalg_sumlogdiag:
+    """The sum of the logarithms of the diagonal elements of square matrices: one number per matrix, an array of one for a single
+    matrix. For a Cholesky factor it is half the logarithm of the determinant."""
+    def infer_shape(p, ins, outs):
+        a = _square(ins[0])
+        return [a], [unify(outs[0], _scalar_shape(a))]
+
+    def forward(p, A):
+        n = A.shape[-1]
+        return np.log(A.reshape(*A.shape[:-2], n * n)[..., ::n + 1]).sum(axis=-1).reshape(_scalar_shape(A.shape))
+
+    def backward(p, g, ins, outs):
+        a, = ins
+        return np.where(np.eye(a.shape[-1], dtype=bool), g.reshape(*a.shape[:-2], 1, 1) / a, 0.0)
+
+
+def _diagonal(n, offset):
+    """The places of the elements of a diagonal in an n by n matrix."""
+    k = np.arange(n - abs(offset))
+    return (k + max(-offset, 0)) * n + k + max(offset, 0)
+
+
+def _triangle_places(n, offset, lower):
+    """The places of the elements of a triangle in an n by n matrix: row by row for a lower one, column by column for an upper one."""
+    rows, columns = np.tril_indices(n - abs(offset))
+    rows = rows + abs(offset)
+    return columns * n + rows if offset > 0 or (offset == 0 and not lower) else rows * n + columns
+
+
+def _size_of_triangle(count):
+    """The side of the triangle with that many elements; ShapeError if there is none."""
+    n = (math.isqrt(8 * count + 1) - 1) // 2
+    if n * (n + 1) // 2 != count:
+        raise ShapeError(f"a triangle cannot have {count} elements: 1, 3, 6, 10, ... are possible")
+    return n
+
+
+def _extract(places):
+    """The functions of an operator that takes elements of square matrices."""
+    def compute(p, run, ins, outs):
+        n = ins[0].shape[-1]
+        np.take(ins[0].reshape(*ins[0].shape[:-2], n * n), places(p, n), axis=-1, out=outs[0], mode="clip")
+
+    def gradient(p, run, gs, ins, outs, igs):
+        n = igs[0].shape[-1]
+        igs[0][...] = 0
+        igs[0].reshape(*igs[0].shape[:-2], n * n)[..., places(p, n)] = gs[0]
+    return compute, gradient
+
+
+def _make(places):
+    """The functions of an operator that puts elements into square matrices of zeros."""
+    take, put = _extract(places)
+    return lambda p, run, ins, outs: put(p, run, ins, None, None, outs), lambda p, run, gs, ins, outs, igs: take(p, run, gs, igs)
+
+
+def _taken_shape(count):
+    def infer_shape(p, ins, outs):
+        a, out = _square(ins[0]), outs[0]
+        if a is not None and a[-1]:
+            n = a[-1] - abs(p.offset)
+            if n < 1:
+                raise ShapeError(f"offset {p.offset} is outside of the matrices of shape {shape_text(a)}")
+            out = unify(out, (*a[:-2], count(n)))
+        return [a], [out]
+    return infer_shape
+
+
+def _made_shape(side):
+    def infer_shape(p, ins, outs):
+        a, out = ins[0], _square(outs[0], "the result")
+        if a is not None and a[-1]:
+            n = side(a[-1]) + abs(p.offset)
+            out = unify(out, (*a[:-1], n, n))
+        return [a], [out]
+    return infer_shape
+
+
+def _diagonals(p, n):
+    return _diagonal(n, p.offset)
+
+
+def _triangles(p, n):
+    return _triangle_places(n, p.offset, p.lower)
+
+
+@op("_linalg_extractdiag", "linalg_extractdiag", keeps=())
+class linalg_extractdiag:
+    """The diagonals of square matrices, as vectors along the last axis (in C order)."""
+    offset: int = P(0, "which diagonal: above the main one if positive, below it if negative")
+
+    inputs = ("A",)
+    infer_shape = _taken_shape(lambda n: n)
+    compute, gradient = _extract(_diagonals)
+
+
+@op("_linalg_makediag", "linalg_makediag", keeps=())
+class linalg_makediag:
+    """Square matrices of zeros with the vectors along the last axis (in C order) of A on a diagonal."""
+    offset: int = P(0, "which diagonal: above the main one if positive, below it if negative")
+
+    inputs = ("A",)
+    infer_shape = _made_shape(lambda n: n)
+    compute, gradient = _make(_diagonals)
+
+
+@op("_linalg_extracttrian", "linalg_extracttrian", keeps=())
+class linalg_extracttrian:
+    """The triangles of square matrices, as vectors along the last axis (in C order): row by row for a lower triangle, column by column
+    for an upper one. The triangle begins at the diagonal `offset`; above the main one it is the upper triangle, below it the lower."""
+    offset: int = P(0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative")
+    lower: bool = P(True, "the lower triangle, or else the upper one, when `offset` is 0")
+
+    inputs = ("A",)
+    infer_shape = _taken_shape(lambda n: n * (n + 1) // 2)
+    compute, gradient = _extract(_triangles)
+
+
+@op("_linalg_maketrian", "linalg_maketrian", keeps=())
+class linalg_maketrian:
+    """Square matrices of zeros with the vectors along the last axis (in C order) of A in a triangle: the reverse of
+    `linalg_extracttrian`. The vectors have 1, 3, 6, 10, ... elements."""
+    offset: int = P(0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative")
+    lower: bool = P(True, "the lower triangle, or else the upper one, when `offset` is 0")
+
+    inputs = ("A",)
+    infer_shape = _made_shape(_size_of_triangle)
+    compute, gradient = _make(_triangles)
