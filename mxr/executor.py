@@ -36,6 +36,7 @@ class Executor:
         self._run = Run()
         self._memory = Memory()
         self._stored: dict[int, np.ndarray] = {}
+        self._trace()
         self._forward_steps = None
         self._backward_steps: dict[bool, list] = {}
         self._ran_forward = False
@@ -81,19 +82,23 @@ class Executor:
         """Arguments that get a gradient."""
         return [k for k, req in self.reqs.items() if req != "null" and self.grads.get(k) is not None]
 
-    def _compile_forward(self) -> None:
+    def _trace(self) -> None:
+        """What both passes compute. Raises where a gradient is wanted through an operator that has none."""
         with tape():
             values = trace_forward(self.symbol, self._shapes, self._types)
             heads = [values[id(n), i] for n, i in self.symbol.heads]
             effects = [values[id(n), 0] for n in self.symbol.nodes() if n.op and (n.op.random or n.aux_entries)]
-            program = Program(heads + effects)
+            self._program = program = Program(heads + effects)
             self._gradients: dict[bool, list[tuple[Value, str]]] = {}
             self._heads_used: set[int] = set()
             if self.wanted:
                 self._trace_gradients(values, heads, program)
         self._heavy = any(v.kind in ("matmul", "kernel") for v in program.values)
-        targets = [o.data for o in self.output_list] + [None] * len(effects)
-        self._forward_steps = program.compile(self._stored, self._variable, self._memory, self._run, targets)
+
+    def _compile_forward(self) -> None:
+        targets = [o.data for o in self.output_list]
+        targets += [None] * (len(self._program.roots) - len(targets))
+        self._forward_steps = self._program.compile(self._stored, self._variable, self._memory, self._run, targets)
 
     def _trace_gradients(self, values, heads, forward: Program) -> None:
         """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for them."""

@@ -149,8 +149,19 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             for key, a in released.items():
                 free.setdefault(a.dtype, []).append(where[key])
         where[id(v)] = out
-        code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
+        if v.fn is _select and v.dtype.itemsize == 4 and out.size >= 512:
+            code += _select_by_bits(*args, out, take(np.dtype(np.int32)), free)
+        else:
+            code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
     return code
+
+
+def _select_by_bits(condition, a, b, out, mask, free) -> list:
+    """`np.where` as `((a ^ b) & mask) ^ b` on the bits: several times faster than a branch per element."""
+    free.setdefault(mask.dtype, []).append(mask)
+    a, b, bits = (x.view(np.int32) for x in (a, b, out))
+    return [(_copy, (condition, mask)), (np.negative, (mask, mask)), (np.bitwise_xor, (a, b, bits)), (np.bitwise_and, (bits, mask, bits)),
+            (np.bitwise_xor, (bits, b, bits))]
 
 
 def _copy(source, out):

@@ -113,7 +113,10 @@ def all_types(symbol: Symbol, given: dict[str, str]) -> dict[tuple[int, int], np
         if n.op is None:
             types[id(n), 0] = np.dtype(given.get(n.name, "float32"))
             continue
-        outs = list(n.op.infer_type(n.p, [types[id(m), i] for m, i in n.inputs]))
+        try:
+            outs = list(n.op.infer_type(n.p, [types[id(m), i] for m, i in n.inputs]))
+        except MxError as e:
+            raise type(e)(f"{n.op.name} {n.name}: {e}") from None
         for i in range(n.n_outputs):
             types[id(n), i] = np.dtype(outs[min(i, len(outs) - 1)])
     return types

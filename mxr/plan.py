@@ -219,7 +219,7 @@ def _fuses(a: Value, user: Value) -> bool:
 def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], None]]:
     """The prepared calls that compute one value that is neither element-wise nor a kernel's."""
     if v.kind == "reduce":
-        return [partial(v.fn.reduce, ins[0], v.arg, v.dtype, out, True)]
+        return _reduce(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
         return [_matmul(*ins, out)]
     if v.kind == "concat":
@@ -236,6 +236,21 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
             steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)
+
+
+def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
+    """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after row, and loses digits."""
+    rows = x.shape[0]
+    if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < 1024 or dtype.kind != "f":
+        return [partial(ufunc.reduce, x, axes, dtype, out, True)]
+    height = int(rows ** 0.5)
+    whole = rows // height * height
+    parts = np.empty((rows // height + (whole < rows), 1, *out.shape[1:]), dtype)
+    inner = tuple(a + 1 for a in axes)
+    steps = [partial(ufunc.reduce, x[:whole].reshape(rows // height, height, *x.shape[1:]), inner, dtype, parts[:rows // height], True)]
+    if whole < rows:
+        steps.append(partial(ufunc.reduce, x[whole:], axes, dtype, parts[-1], True))
+    return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
 
 
 def _matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:

@@ -7,7 +7,8 @@ from .op import MxError, Op, ShapeError, get, suggest, to_text
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
 _INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
-               ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]'}
+               ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
+               ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]'}
 
 
 class Node:
@@ -325,8 +326,9 @@ def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: d
         elif key in inputs:
             entries.append(inputs[key].heads[0])
         else:       # MXNet copies the parameters onto the variables it makes
-            init = _INIT_ATTRS.get((op.name, key))
-            entries.append((Node(None, f"{name}_{key}", dict(text) | ({"__init__": init} if init else {})), 0))
+            entries.append((Node(None, f"{name}_{key}", dict(text)), 0))
+        if (op.name, key) in _INIT_ATTRS and entries[-1][0].op is None:
+            entries[-1][0].attrs.setdefault("__init__", _INIT_ATTRS[op.name, key])
     node = Node(op, name, text, p, entries)
     return Symbol((node, i) for i in range(node.n_visible))
 

@@ -34,6 +34,15 @@ def select(condition, a, b, out):
     np.copyto(out, a, where=condition)
 
 
+def limit(x, low, high, out):
+    """np.clip with numbers for bounds, in one pass over memory where that pays."""
+    if out.size < 2048:
+        np.maximum(x, low, out=out)
+        np.minimum(out, high, out=out)
+    else:
+        np.clip(x, low, high, out=out)
+
+
 class Call:
     """One execution of a kernel: `fn(run, inputs, outputs)`; its outputs are Values that refer back to it."""
     __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label")
@@ -451,6 +460,8 @@ def _where(condition, a, b):
 
 
 def _clip(x, low=None, high=None, **_):
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and x.kind != "const":
+        return _map(limit, (x, float(low), float(high)), x.shape, x.dtype)
     if low is not None:
         x = np.maximum(x, low)
     return x if high is None else np.minimum(x, high)
