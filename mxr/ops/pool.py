@@ -11,7 +11,7 @@ from ..op import P, ParamError, Shape, ShapeError, op, shape_text, unify
 from ._im2col import Windows
 from .conv import per_axis
 
-_BLOCK = 1 << 16        # input elements worked on at a time: what fits the cache
+_BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
 
 
 # --------------------------------------------------------------------------------------------- where the windows lie
@@ -142,19 +142,39 @@ def _max(w, x, y):
 
 
 def _max_back(w, x, y, g, gx):
-    """The gradient goes to the first input, in C order, that equals the maximum."""
+    """The gradient goes to the first input, in C order, that equals the maximum (to none where the window holds only NaN)."""
+    order, missed = _first_hit(w, x, y)
+    images, channels = x.shape[0], x.shape[-1]
+    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # elements from one position to the next
+    steps = np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
+    at = np.take(steps, order, mode="clip")
+    at += np.arange(images).reshape(-1, *(1 for _ in y.shape[1:])) * (prod(w.size) * channels)
+    for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
+        at += ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in y.shape[axis + 2:]))
+    at += np.arange(channels)
+    if missed.any():
+        g = np.where(missed, 0, g)
+        at[missed] = 0
     gx[...] = 0
-    left, hit = g.copy(), np.empty(g.shape, bool)
-    apart = all(s >= k for s, k in zip(w.stride, w.kernel))
+    np.add.at(gx.reshape(-1), at.reshape(-1), g.reshape(-1))
+
+
+def _first_hit(w, x, y):
+    """For every window, how many kernel offsets in C order come before the first whose input is the maximum; and where there is none."""
+    if w.kernel == w.size and not any(w.pad):
+        hits = x.reshape(len(x), -1, x.shape[-1]) == y.reshape(len(y), 1, -1)
+        return hits.argmax(axis=1).reshape(y.shape), ~hits.any(axis=1).reshape(y.shape)
+    order = np.zeros(y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32)
+    missed, hit = np.ones(y.shape, bool), np.empty(y.shape, bool)
     for offset in np.ndindex(*w.kernel):
         lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
-        o, at = (slice(None), *(a for a, _ in lands)), (slice(None), *(b for _, b in lands))
-        np.equal(x[at], y[o], out=hit[o])
-        if apart:
-            np.copyto(gx[at], left[o], where=hit[o])
-        else:
-            np.add(gx[at], left[o], out=gx[at], where=hit[o])
-        np.copyto(left[o], 0, where=hit[o])
+        o = (slice(None), *(a for a, _ in lands))
+        if any(a.stop - a.start < n for (a, _), n in zip(lands, w.out)):
+            hit[...] = False
+        np.equal(x[(slice(None), *(b for _, b in lands))], y[o], out=hit[o])
+        np.greater(missed, hit, out=missed)
+        order += missed
+    return order, missed
 
 
 def _power(w, x, y, power):
