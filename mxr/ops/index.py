@@ -7,7 +7,7 @@ from mxr.op import DTYPES, REQUIRED, Dtype, MxError, P, ShapeError, axis_of, kno
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
 
 
-def positions(index, n, mode="clip", where="take"):
+def positions(index, n, mode="clip"):
     """`index`, floats mostly, as whole numbers from 0 to n - 1: cut off, clipped or wrapped around as MXNet does."""
     i = index.astype(np.int64)
     if mode == "clip":
@@ -16,7 +16,7 @@ def positions(index, n, mode="clip", where="take"):
         return np.remainder(i, n, out=i)
     if i.size and (i.min() < 0 or i.max() >= n):
         bad = i.min() if i.min() < 0 else i.max()
-        raise MxError(f"{where}: index {bad} is out of range: there are {n} elements, counted from 0")
+        raise MxError(f"take: index {bad} is out of range: there are {n} elements, counted from 0")
     return i
 
 
@@ -178,7 +178,10 @@ def _along(p, ins):
 
 @op("fill_element_0index", keeps=())
 class FillElement:
-    """A matrix with one element of every row replaced: `out = lhs`, but `out[i, rhs[i]] = mhs[i]`."""
+    """A matrix with one element of every row replaced: `out = lhs`, but `out[i, rhs[i]] = mhs[i]`.
+
+    Where an index is out of range, the row stays as it is.
+    """
     inputs = ("lhs", "mhs", "rhs")
 
     def infer_shape(p, ins, outs):
@@ -191,7 +194,8 @@ class FillElement:
 
     def compute(p, run, ins, outs):
         np.copyto(outs[0], ins[0])
-        outs[0][np.arange(len(outs[0])), positions(ins[2], outs[0].shape[1], "raise", "fill_element_0index")] = ins[1]
+        rows, columns = _hits(ins[2], outs[0].shape[1])
+        outs[0][rows, columns] = ins[1][rows]
 
 
 # ------------------------------------------------------------------------------------------ indicators
@@ -219,16 +223,23 @@ class OneHot:
         return [np.dtype(p.dtype)]
 
     def compute(p, run, ins, outs):
-        index = ins[0].astype(np.int64).ravel()
-        out = outs[0].reshape(index.size, p.depth)
-        out.fill(p.off_value)
-        rows = np.flatnonzero((index >= 0) & (index < p.depth))
-        out[rows, index[rows]] = p.on_value
+        outs[0].fill(p.off_value)
+        outs[0].reshape(-1, p.depth)[_hits(ins[0], p.depth)] = p.on_value
+
+
+def _hits(index, n):
+    """The rows whose index lies within 0 to n - 1, and these indices."""
+    index = index.astype(np.int64).ravel()
+    rows = np.flatnonzero((index >= 0) & (index < n))
+    return rows, index[rows]
 
 
 @op("_onehot_encode", keeps=())
 class OnehotEncode:
-    """Indices as indicator vectors, in the shape of `rhs`: `out[i, lhs[i]] = 1`, zero elsewhere. The values of `rhs` do not matter."""
+    """Indices as indicator vectors, in the shape of `rhs`: `out[i, lhs[i]] = 1`, zero elsewhere.
+
+    An index that is out of range gives a row of zeros. The values of `rhs` do not matter.
+    """
     inputs = ("lhs", "rhs")
 
     def infer_shape(p, ins, outs):
@@ -241,4 +252,4 @@ class OnehotEncode:
 
     def compute(p, run, ins, outs):
         outs[0].fill(0)
-        outs[0][np.arange(len(outs[0])), positions(ins[0], outs[0].shape[1], "raise", "_onehot_encode")] = 1
+        outs[0][_hits(ins[0], outs[0].shape[1])] = 1

@@ -5,15 +5,16 @@ from mxr.op import REQUIRED, MxError, P, Shape, ShapeError, known, op, shape_tex
 from mxr.ops.index import add_rows
 
 
-def _places(indices, shape, where):
-    """The flat position in an array whose first dimensions are `shape`, for each column of indices; -1 is the last."""
+def _places(indices, shape, where, backwards=False):
+    """The flat position in an array whose first dimensions are `shape`, for each column of indices; `backwards`: -1 is the last."""
     flat = np.zeros(indices.shape[1:], np.int64)
     for axis, (index, n) in enumerate(zip(indices, shape)):
-        i = index.astype(np.int64)
-        if i.size and (i.min() < -n or i.max() >= n):
-            bad = i.min() if i.min() < -n else i.max()
-            raise MxError(f"{where}: index {bad} is out of range: axis {axis} has {n} elements, counted from 0")
-        flat = flat * n + i % n
+        if index.size:
+            low, high = index.min(), index.max()
+            if low < (-n if backwards else 0) or high > n - 1:
+                bad = high if high > n - 1 else low
+                raise MxError(f"{where}: index {bad:g} is out of range: axis {axis} has {n} elements, counted from 0")
+        flat = flat * n + np.floor(index).astype(np.int64) % n
     return flat.ravel()
 
 
@@ -47,7 +48,7 @@ class GatherNd:
     def compute(p, run, ins, outs):
         data, indices = ins
         m = len(indices)
-        np.take(_rows(data, m), _places(indices, data.shape[:m], "gather_nd"), axis=0, out=_rows(outs[0], indices.ndim - 1), mode="clip")
+        np.take(_rows(data, m), _places(indices, data.shape[:m], "gather_nd", True), axis=0, out=_rows(outs[0], indices.ndim - 1), mode="clip")
 
     def gradient(p, run, gs, ins, outs, igs):
         data, indices = ins
@@ -56,7 +57,7 @@ class GatherNd:
         if igs[0] is not None:
             m = len(indices)
             igs[0].fill(0)
-            add_rows(_rows(igs[0], m), _places(indices, data.shape[:m], "gather_nd"), _rows(gs[0], indices.ndim - 1))
+            add_rows(_rows(igs[0], m), _places(indices, data.shape[:m], "gather_nd", True), _rows(gs[0], indices.ndim - 1))
 
 
 def _scattered(p, data, indices, out):

@@ -111,7 +111,7 @@ def _unwrap(parts):
 class SplitV2:
     """The data cut along one axis, before the positions given or into `sections` parts whose sizes differ by at most one.
 
-    `indices` holds the first element of every part, so it begins with 0. The last part goes to the end of the axis.
+    `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the end of the axis.
     """
     indices: Shape = P(REQUIRED, "Where each part begins; not used when `sections` is given.")
     axis: int = P(1, "The axis that is cut; negative counts from the last.")
@@ -129,8 +129,9 @@ class SplitV2:
         axis = axis_of(p.axis, len(data), "axis")
         if not data[axis]:
             return ins, outs
-        lengths = [e - b for b, e in _cuts(p, data[axis])]
-        if min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
+        cuts = _cuts(p, data[axis])
+        lengths = [e - b for b, e in cuts]
+        if cuts[0][0] or min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
             raise ShapeError(f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts of sizes {lengths}")
         parts = [() if p.squeeze_axis else (n,) for n in lengths]
         return ins, [(*data[:axis], *part, *data[axis + 1:]) for part in parts]
@@ -141,10 +142,7 @@ class SplitV2:
 
     def backward(p, g, ins, outs):
         gs = g if isinstance(g, tuple) else (g,)
-        axis, shape = p.axis % ins[0].ndim, ins[0].shape
-        cuts = _cuts(p, shape[axis])
-        whole = (np.stack if p.squeeze_axis else np.concatenate)(gs, axis)
-        return whole if cuts[0][0] == 0 else scatter_slice(whole, shape, _at(axis, slice(cuts[0][0], None)))
+        return (np.stack if p.squeeze_axis else np.concatenate)(gs, p.axis % ins[0].ndim)
 
 
 def _cuts(p, n):

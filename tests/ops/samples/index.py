@@ -63,6 +63,7 @@ SAMPLES = {
         F("axis = None", {"axis": None}, (3, 4), (3,)),
     ],
     "fill_element_0index": [
+        S({}, (3, 4), (3,), [0, 4, -1], reference=False, why="a function of arrays only: MXNet has no symbol of it"),
         S({}, (3, 4), (3,), [0, 3, 1], reference=False, why="a function of arrays only: MXNet has no symbol of it"),
         F("matrix", {}, (3, 4, 2), (3,), (3,)),
     ],

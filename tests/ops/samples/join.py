@@ -42,9 +42,11 @@ SAMPLES = {
         S({"indices": (0, 2, 5), "axis": 0}, (7, 2)),
         S({"indices": (0,), "axis": 1}, (2, 3)),
         S({"indices": (), "sections": 3, "axis": 0}, (6, 2)),
+        S({"indices": (), "sections": 4, "axis": 1}, (2, 6)),
         S({"indices": (0, 1, 2), "axis": -1, "squeeze_axis": True}, (2, 3)),
         S({"indices": (0, 1), "axis": 1}, (2, 4, 3)),
         F("parts of sizes", {"indices": (0, 9), "axis": 1}, (2, 4)),
+        F("parts of sizes", {"indices": (1, 3), "axis": 1}, (2, 4)),
         F("parts of sizes", {"indices": (0, 1), "axis": 1, "squeeze_axis": True}, (2, 4)),
     ],
     "tile": [
