@@ -73,16 +73,16 @@ class Full:
 
 @op("_set_value", zero_gradient=True)
 class SetValue:
-    """An array filled with one number; its shape follows from how it is used, or is that of `out`."""
+    """An array filled with one number: `out` where it is given, otherwise an array of one element."""
     src: float = P(REQUIRED, "The number.")
 
     inputs = ()
 
     def infer_shape(p, ins, outs):
-        return ins, outs
+        return ins, [outs[0] or (1,)]
 
-    def compute(p, run, ins, outs):
-        outs[0].fill(p.src)
+    def forward(p):
+        return p.src
 
 
 @op("_arange", zero_gradient=True)

@@ -17,7 +17,7 @@ SAMPLES = {
               S({"shape": (3,), "value": 7, "dtype": "int32"}), S({"shape": (2, 2), "value": 0.1, "dtype": "float64"}),
               F("value is required", {"shape": (2,)})],
     "_set_value": [
-        S({"src": 1.5}, reference=False, why="a function of arrays only: MXNet has no symbol of it"),
+        *(S({"src": x}, reference=False, why="a function of arrays only: MXNet has no symbol of it") for x in (1.5, 0, -1, 1e10, 7)),
         F("src is required", {}),
     ],
     "_arange": [

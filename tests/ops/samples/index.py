@@ -5,6 +5,7 @@ from tests.ops.sample import F, S, draw
 
 # positions below, inside and beyond 0 ... 3, one with a fraction
 _WILD = [-5, -1, 0, 3, 4, 9, 2.7, 3]
+_ARRAYS_ONLY = "a function of arrays only: MXNet has no symbol of it"
 _FIRST = (0,)
 _SECOND = (1,)
 
@@ -63,9 +64,10 @@ SAMPLES = {
         F("axis = None", {"axis": None}, (3, 4), (3,)),
     ],
     "fill_element_0index": [
-        S({}, (3, 4), (3,), [0, 4, -1], reference=False, why="a function of arrays only: MXNet has no symbol of it"),
-        S({}, (3, 4), (3,), [0, 3, 1], reference=False, why="a function of arrays only: MXNet has no symbol of it"),
+        *(S({}, lhs, lhs[:1], rhs, reference=False, why=_ARRAYS_ONLY)
+          for lhs, rhs in (((3, 4), [0, 3, 1]), ((3, 4), [0, 4, -1]), ((1, 1), [0]), ((2, 1), [0, 0]), ((2, 3), [1.9, -0.5]))),
         F("matrix", {}, (3, 4, 2), (3,), (3,)),
+        F("differ", {}, (3, 4), (4,), (3,)),
     ],
     "one_hot": [
         S({"depth": 4}, [0, 3, 1]),
@@ -77,7 +79,8 @@ SAMPLES = {
         F("depth is required", {}, (3,)),
     ],
     "_onehot_encode": [
-        S({}, [0, 3, 1], (3, 4), reference=False, why="a function of arrays only: MXNet has no symbol of it"),
+        *(S({}, lhs, rhs, reference=False, why=_ARRAYS_ONLY)
+          for lhs, rhs in (([0, 3, 1], (3, 4)), ([0, 4, -1], (3, 4)), ([0], (1, 1)), ([0, 0], (2, 1)), ([1.9, -0.5], (2, 3)))),
         F("differ", {}, (3,), (4, 4)),
     ],
 }
