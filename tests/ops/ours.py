@@ -39,7 +39,16 @@ def question(case: Case) -> dict:
     """The question to the oracle about this sample."""
     return {"ask": "imperative" if at_once(case) else "sample", "op": case.op.name, "params": question_params(case),
             "inputs": len(case.inputs), "variadic": bool(case.op.variadic), "train": bool(case.sample.train), "seed": SEED,
-            "grad": [f"v{i}" for i in wanted(case)], "mutates": written(case)}
+            "grad": [f"v{i}" for i in wanted(case)], "mutates": written(case), "outs": outs(case) if at_once(case) else []}
+
+
+def outs(case: Case) -> list:
+    """Shape and type of every visible output."""
+    p = case.parsed()
+    n = len(case.op.outputs(p))
+    shapes = case.op.infer_shape(p, [x.shape for x in case.inputs], [None] * (n + len(case.op.hidden(p))))[1]
+    types = list(case.op.infer_type(p, [x.dtype for x in case.inputs]))
+    return [(list(shapes[i]), np.dtype(types[min(i, len(types) - 1)]).name) for i in range(n)]
 
 
 def question_params(case: Case) -> dict[str, str]:
@@ -52,6 +61,16 @@ def question_params(case: Case) -> dict[str, str]:
 def answer(case: Case) -> tuple[dict, dict]:
     """Our answer; raises what mxr raises."""
     return imperative(case) if at_once(case) else symbolic(case)
+
+
+def against(case: Case, theirs: tuple[dict, dict]) -> tuple[dict[str, str], tuple[dict, dict]]:
+    """(differences from MXNet's answer, our answer)."""
+    from tests.reference.compare import differences
+    try:
+        mine = answer(case)
+    except Exception as e:
+        return {"mxr": f"{type(e).__name__}: {e}"}, ({}, {})
+    return differences(case, mine, theirs), mine
 
 
 def compose(case: Case, n: int | None = None) -> mxr.Symbol:

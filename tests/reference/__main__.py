@@ -16,7 +16,7 @@ from mxr.op import canonical
 from tests.ops import ours
 from tests.ops.collect import cases
 from tests.reference import answers, oracle
-from tests.reference.compare import differences, largest, settled
+from tests.reference.compare import largest, settled
 
 
 def compare(args) -> int:
@@ -36,7 +36,7 @@ def compare(args) -> int:
                 if "error" in theirs[0]:
                     by_op[case.op.name][case.id] = {"MXNet": theirs[0]["error"]}
                     continue
-                by_op[case.op.name][case.id], mine = ours_against(case, theirs)
+                by_op[case.op.name][case.id], mine = ours.against(case, theirs)
                 kept[answers.key(case)] = theirs
                 figure = figures.setdefault(case.op.name, {"samples": 0, "largest": 0.0})
                 figure["samples"] += 1
@@ -52,14 +52,6 @@ def compare(args) -> int:
             remember(family, figures)
     print(f"{n} samples compared, {complaints} differences, {time.time() - started:.0f} s")
     return complaints
-
-
-def ours_against(case, theirs):
-    try:
-        mine = ours.answer(case)
-    except Exception as e:
-        return {"mxr": f"{type(e).__name__}: {e}"}, ({}, {})
-    return differences(case, mine, theirs), mine
 
 
 def remember(family: str, figures: dict) -> None:

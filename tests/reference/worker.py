@@ -145,7 +145,9 @@ class Worker:
         self.mx.random.seed(q["seed"])
         inputs = [self.array(arrays[f"in{i}"]) for i in range(q["inputs"])]
         with self.mx.autograd.record(q["train"]) if q["train"] else self.mx.autograd.pause(False):
-            outputs = self._invoke(self.handle(q["op"]), inputs, list(q["params"]), list(q["params"].values()), None, False, True)
+            # the multi_* operators infer nothing without arrays to write into
+            outputs = [self.array(np.zeros(shape, dtype)) for shape, dtype in q["outs"]]
+            self._invoke(self.handle(q["op"]), inputs, list(q["params"]), list(q["params"].values()), outputs, False, True)
         out = {f"out{i}": x.asnumpy() for i, x in enumerate(outputs)}
         out.update({f"mut{i}": inputs[i].asnumpy() for i in q["mutates"]})
         return {}, out

@@ -1,0 +1,34 @@
+"""Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without MXNet."""
+import pytest
+
+from mxr.op import canonical
+from tests.ops import ours
+from tests.ops.collect import cases
+from tests.reference import answers
+from tests.reference.compare import settled
+
+OPERATORS = [op.name for op in canonical()]
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_as_recorded(name):
+    found, stale = {}, []
+    for case in cases(op=name):
+        if not case.sample.reference:
+            continue
+        theirs = answers.load(case.op.family).get(answers.key(case))
+        if theirs is None:
+            stale.append(case.id)
+        else:
+            found[case.id], _ = ours.against(case, theirs)
+    complaints = settled(name, found)
+    if stale:
+        complaints.append(f"no answer of MXNet is recorded for {', '.join(stale)}: run `python -m tests.reference record`")
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("family", sorted({op.family for op in canonical()}))
+def test_no_stale_answers(family):
+    current = {answers.key(case) for case in cases(family=family) if case.sample.reference}
+    left = answers.load(family).keys() - current
+    assert not left, f"{len(left)} recorded answers belong to no sample: run `python -m tests.reference record --family {family}`"

@@ -1,0 +1,42 @@
+"""What is inferred is what comes out; calling at once and binding give the same values."""
+import numpy as np
+import pytest
+
+import mxr
+from mxr.imperative import invoke
+from mxr.op import canonical
+from tests.ops import ours
+from tests.ops.collect import cases
+
+OPERATORS = [op.name for op in canonical()]
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_inferred_is_real(name):
+    for case in cases(op=name):
+        op, p, values = case.op, case.parsed(), case.inputs
+        n = len(op.outputs(p)) + len(op.hidden(p))
+        ins, outs = op.infer_shape(p, [x.shape for x in values], [None] * n)
+        assert [tuple(s) for s in ins] == [x.shape for x in values], case.id
+        assert len(outs) == n and all(s is not None for s in outs), case.id
+        types = list(op.infer_type(p, [x.dtype for x in values]))
+        if op.is_expression:
+            with np.errstate(all="ignore"):
+                real = op.forward(p, *values)
+            real = real if isinstance(real, (tuple, list)) else (real,)
+            assert [np.shape(x) for x in real if np.ndim(x)] == [tuple(s) for x, s in zip(real, outs) if np.ndim(x)], case.id
+        mxr.random.seed(ours.SEED)
+        real = invoke(op, [x.copy() for x in values], p, bool(case.sample.train))
+        assert [x.shape for x in real] == [tuple(s) for s in outs], case.id
+        assert [x.dtype for x in real] == [np.dtype(types[min(i, len(types) - 1)]) for i in range(n)], case.id
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_at_once_is_bound(name):
+    for case in cases(op=name):
+        if ours.at_once(case):
+            continue
+        bound = ours.answer(case)[1]
+        for key, x in ours.imperative(case)[1].items():
+            np.testing.assert_allclose(x.astype(np.float64), bound[key].astype(np.float64), 1e-6, 1e-7, err_msg=f"{case.id} {key}")
+            assert x.dtype == bound[key].dtype, case.id
