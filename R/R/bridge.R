@@ -112,4 +112,4 @@ bridge.embed <- function(python) {
   invisible()
 }
 
-bridge.stop <- function(...) mx.signal(paste0("mxnet: ", ...))
+bridge.stop <- function(...) mx.signal(paste0(c("mxnet: ", ...), collapse = ""))

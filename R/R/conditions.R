@@ -18,7 +18,8 @@ mx.signal <- function(message, class = NULL) {
 # An R interrupt, as if Ctrl-C had been pressed here.
 mx.interrupt <- function() {
   tools::pskill(Sys.getpid(), tools::SIGINT)
-  repeat Sys.sleep(0.01)
+  for (i in 1:100) Sys.sleep(0.01)
+  mx.signal("interrupted")             # where interrupts are suspended
 }
 
 # The call of the outermost function of this package below the user's own code (functions of base R, such as lapply

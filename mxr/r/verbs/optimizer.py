@@ -132,34 +132,81 @@ def update(state: State, lr: float, weight, grad):
 
 # ---------------------------------------------------------------------------------------------- all parameters
 
+_SMALL = 1 << 14            # parameters with fewer elements are updated together: calls cost more than copies
+
+
+class Group:
+    """Parameters that are updated as one flat array. `indices` are their positions in the network's list of arguments."""
+
+    def __init__(self, rule: Rule, indices: list[int], weights: list[np.ndarray]):
+        self.rule, self.indices = rule, indices
+        ends = np.cumsum([w.size for w in weights])
+        self.parts = [slice(int(end - w.size), int(end)) for end, w in zip(ends, weights)]
+        self.weight, self.grad, self.out = (np.zeros(int(ends[-1]), weights[0].dtype) for _ in range(3))
+        self.states = rule.states(self.out)
+        self.weight_views, self.grad_views, self.out_views = ([flat[part].reshape(w.shape) for part, w in zip(self.parts, weights)]
+                                                              for flat in (self.weight, self.grad, self.out))
+        self.new = [NDArray(v) for v in self.out_views]
+
+    def update(self, rates: dict[int, float], weights: list[np.ndarray], grads: list[np.ndarray]) -> None:
+        """Compute the new weights into `new`."""
+        for i, w, g in zip(self.indices, self.weight_views, self.grad_views):
+            if weights[i].shape != w.shape or grads[i].shape != w.shape:
+                raise MxError("the updater's weights and gradients must keep the shapes they had in its first call")
+            w[...] = weights[i]
+            g[...] = grads[i]
+        if len({rates[i] for i in self.indices}) == 1:
+            self.rule.update(rates[self.indices[0]], self.weight, self.grad, self.states, self.out)
+        else:
+            for i, part in zip(self.indices, self.parts):
+                self.rule.update(rates[i], self.weight[part], self.grad[part], [s[part] for s in self.states], self.out[part])
+
+
 class Updater:
     """A rule for all parameters of a network; their states are made when they first have a gradient."""
 
     def __init__(self, rule: Rule):
         self.rule = rule
-        self.slots: dict[int, State] = {}
+        self.groups: list[Group] = []
+        self.active: list[int] = []
 
-    def apply(self, lr, weights: list, grads: list) -> list[State]:
-        """New weights for every position that has a gradient; `lr` is one rate, or one per such position."""
+    def apply(self, lr, weights: list, grads: list) -> bool:
+        """Compute new weights for every position that has a gradient; `lr` is one rate, or one per such position.
+
+        Whether the groups, and so the arrays of new weights, were made anew.
+        """
         active = [i for i, g in enumerate(grads) if g is not None]
-        rates = np.ravel(lr)
-        rates = [float(number_text(r)) for r in (np.repeat(rates, len(active)) if rates.size == 1 else rates)]
-        done = []
-        for i, rate in zip(active, rates):
-            weight = array(weights[i]).data
-            slot = self.slots.get(i)
-            if slot is None:
-                slot = self.slots[i] = State(self.rule, weight)
-            slot.update(rate, weight, array(grads[i]).data)
-            done.append(slot)
-        return done
+        made = active != self.active
+        if made:
+            self._regroup(active, weights)
+        rates = [float(number_text(r)) for r in np.ravel(lr)]
+        rates = dict(zip(active, rates * len(active) if len(rates) == 1 else rates))
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                group.update(rates, weights, grads)
+        return made
+
+    def _regroup(self, active: list[int], weights: list) -> None:
+        before = {i: [s[part].copy() for s in group.states] for group in self.groups for i, part in zip(group.indices, group.parts)}
+        small = [i for i in active if weights[i].size < _SMALL]
+        self.groups = [Group(self.rule, part, [weights[i] for i in part])
+                       for part in ([small] if small else []) + [[i] for i in active if i not in small]]
+        for group in self.groups:
+            for i, part in zip(group.indices, group.parts):
+                for state, old in zip(group.states, before.get(i, ())):
+                    state[part] = old
+        self.active = active
+
+    def new_weights(self) -> dict[int, NDArray]:
+        return {i: nd for group in self.groups for i, nd in zip(group.indices, group.new)}
 
     def train(self, lr, ex: Executor) -> None:
         """Update the weights of an executor from its gradients."""
-        weights = list(ex.args.values())
-        grads = list(ex.grads.values())
-        for slot, weight in zip(self.apply(lr, weights, grads), (w for w, g in zip(weights, grads) if g is not None)):
-            weight.data[...] = slot.out.data
+        weights = [w.data for w in ex.args.values()]
+        self.apply(lr, weights, [g if g is None else g.data for g in ex.grads.values()])
+        for group in self.groups:
+            for i, new in zip(group.indices, group.out_views):
+                weights[i][...] = new
 
 
 @verb("opt.updater")
@@ -170,9 +217,8 @@ def updater(rule: Rule, size):
 @verb("opt.step")
 def step(updater: Updater, lr, weights, grads):
     """The list of new weights, None where there is no gradient; None altogether when they are the arrays given out before."""
-    grads = list(grads)
-    known = len(updater.slots)
-    updater.apply(lr, list(weights), grads)
-    if len(updater.slots) == known:
+    grads = [None if g is None else array(g).data for g in grads]
+    if not updater.apply(lr, [None if w is None else array(w).data for w in weights], grads):
         return None
-    return [updater.slots[i].out if g is not None else None for i, g in enumerate(grads)]
+    new = updater.new_weights()
+    return [new.get(i) for i in range(len(grads))]
