@@ -36,7 +36,7 @@ SAMPLES = {
         S({"axis": None, "is_ascend": False}, (2, 3, 2)),
         S({"axis": -1, "is_ascend": False}, _TIES, numeric=False),
         S({"axis": 0}, (1,)),
-        S({"axis": -1}, (2, 200)),
+        S({"axis": -1}, (2, 200), numeric=False),
         F("axis 2", {"axis": 2}, (3, 5)),
     ],
     "argsort": [
