@@ -4,9 +4,10 @@
 #' A record of metrics
 #'
 #' A reference class with the fields `train` and `eval`; `mx.callback.log.train.metric` appends to them.
+#' `mx.metric.logger$new()` gives a record.
 #'
-#' @param ... initial values of the fields.
-#' @return The generator; `mx.metric.logger$new()` gives a record.
+#' @aliases mx.metric.logger-class
+#' @format A reference class generator.
 #' @examples
 #' logger <- mx.metric.logger$new()
 #' logger$train

@@ -24,6 +24,8 @@ NAMESPACE_HEAD = ["import(methods)", "importFrom(stats,predict)", "importFrom(st
 SYMBOL_BY_HAND = {"concat", "Concat", "min"}            # R/R/symbol.R
 NDARRAY_BY_HAND = {"slice"}                             # R/R/ndarray.R: MXNet's R package has another function of that name
 VARG_BY_HAND = {"concat", "Concat"}
+LIST_NAMED_ARGS = {"add_n", "khatri_rao"}               # MXNet calls their list of inputs args, and takes no num_args beside it
+AUX_LAST = {"BatchNorm_v1", "IdentityAttachKLSparseReg"}    # MXNet lists the auxiliary states of its newer operators only
 
 
 # ---------------------------------------------------------------------------------------------- what R sees of an operator
@@ -46,11 +48,19 @@ def formal(name: str) -> str:
     return f"`{name}`" if name in ("repeat", "function", "next", "break", "in", "if", "else", "for", "while") else name
 
 
+def list_of(op: Op) -> str | None:
+    """The R name of an operator's inputs where these are a list of any length."""
+    if op.variadic:
+        return "args" if op.name in LIST_NAMED_ARGS else "data"
+    p = SimpleNamespace(**{n: _any_value(q) for n, q in op.params.items()})
+    return "data" if any(n.endswith("_0") for n in op.inputs(p)) else None
+
+
 def inputs_of(op: Op) -> list[str]:
     """Every input that some setting of the parameters asks for, auxiliary states last."""
-    if op.variadic:
-        return ["data"]
-    tries = [{}]
+    if name := list_of(op):
+        return [name]
+    tries: list[dict] = [{}, {n: True for n, q in op.params.items() if q.type is bool}]
     for name, param in op.params.items():
         if param.one_of:
             tries += [{name: v} for v in param.one_of]
@@ -77,9 +87,12 @@ def _any_value(p: P):
 
 def nd_formals(op: Op) -> list[str]:
     """Inputs and parameters in MXNet's order, which interleaves them for distributions with several parameters."""
-    inputs, params = inputs_of(op), [n for n in op.params if n != op.variadic]
-    if op.variadic:
-        return ["data", *op.params]
+    inputs, params = inputs_of(op), list(op.params)
+    if op.name in LIST_NAMED_ARGS:
+        return inputs
+    if op.name in AUX_LAST:
+        n_aux = len(op.aux(SimpleNamespace(**{n: _any_value(q) for n, q in op.params.items()})))
+        return inputs[:-n_aux] + params + inputs[-n_aux:]
     first = {"sample": 1, "random_pdf": 2}.get(next((k for k in ("sample", "random_pdf") if exported(op) and exported(op)[0].startswith(k + "_")), ""))
     if first:
         return inputs[:first] + params + inputs[first:]
@@ -87,7 +100,7 @@ def nd_formals(op: Op) -> list[str]:
 
 
 def symbol_function(op: Op, name: str) -> str:
-    formals = ["...", *(formal(dotted(n)) for n in ([] if op.variadic else inputs_of(op)) + list(op.params)), "name"]
+    formals = ["...", *(formal(dotted(n)) for n in ([] if list_of(op) else inputs_of(op)) + list(op.params)), "name"]
     return f'mx.symbol.{name} <- function({", ".join(formals)}) symbol.operator("{name}")'
 
 
@@ -129,11 +142,12 @@ def parameter_text(p: P) -> str:
 def arguments_text(op: Op, with_symbol: bool, with_ndarray: bool) -> list[tuple[str, str]]:
     rows = [("\\dots", "Input symbols by position, or arguments under their names with underscores."
              if with_symbol else "Arguments under their names with dots.")]
-    if op.variadic:
-        rows.append(("data", "A list of NDArrays or arrays.")) if with_ndarray else None
+    if name := list_of(op):
+        rows += [(name, "A list of NDArrays or arrays.")] * with_ndarray
     else:
         rows += [(_both(n, with_symbol, with_ndarray), _input_text(n)) for n in inputs_of(op)]
-    rows += [(_both(n, with_symbol, with_ndarray), parameter_text(p)) for n, p in op.params.items()]
+    hidden = op.name in LIST_NAMED_ARGS
+    rows += [(_both(n, with_symbol, with_ndarray and not hidden), parameter_text(p)) for n, p in op.params.items()]
     if with_symbol:
         rows.append(("name", "Name of the resulting symbol; by default the operator's name and a number."))
     if with_ndarray:
@@ -161,7 +175,7 @@ def example(op: Op) -> str:
     required = [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required and n != op.variadic]
     if op.variadic:
         symbols = ['mx.symbol.Variable("a")', 'mx.symbol.Variable("b")']
-        required.insert(0, f"{dotted(op.variadic)} = 2")
+        required.insert(0, f"{dotted(op.variadic)} = 2") if op.variadic in op.params else None
     else:
         try:
             symbols = [f'mx.symbol.Variable("{n}")' for n in op.inputs(p)]

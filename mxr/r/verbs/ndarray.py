@@ -8,7 +8,7 @@ from mxr.io import params as files
 from mxr.ndarray import NDArray, call
 from mxr.op import MxError, ShapeError, get, shape_text, suggest
 from mxr.r.bridge import verb
-from mxr.r.convert import Dims
+from mxr.r.convert import Dims, RList
 from mxr.r.verbs import values
 from mxr.r.verbs.values import array, number_text, pairs
 
@@ -131,7 +131,7 @@ def invoke(op_name: str, arguments, out):
         elif isinstance(value, list) or value is None or isinstance(value, str):
             raise MxError(f"{where}: {key or 'an input'} must be an array" if param is None and not isinstance(value, str) else
                           f"{where}: unknown parameter {key}" + (suggest(key, op.params) or f"; it has {', '.join(op.params)}"))
-        elif op.variadic or not key:
+        elif op.variadic or not key or isinstance(value, (RList, dict)):
             extra += [array(v, f"{where}: an input") for _, v in pairs(value)] if not _is_array(value) else [array(value)]
         else:
             inputs[key] = array(value, f"{where}: {key}")
