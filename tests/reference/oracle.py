@@ -43,7 +43,7 @@ class Oracle:
     """A running MXNet. `ask(kind, arrays, **meta)` answers (meta, arrays); a crash or a timeout is an answer with "error",
     and the next question starts a new process."""
 
-    def __init__(self, timeout: float = 60.0, environment: dict[str, str] = PLAIN):
+    def __init__(self, timeout: float = 20.0, environment: dict[str, str] = PLAIN):
         self.timeout, self.environment = timeout, environment
         self._process: subprocess.Popen | None = None
         self._log = tempfile.TemporaryFile()
