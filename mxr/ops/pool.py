@@ -7,7 +7,8 @@ from math import prod
 import numpy as np
 
 from .. import threads
-from ..op import P, ParamError, Shape, ShapeError, op, shape_text, unify
+from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
+from . import _im2col as im2col
 from ._im2col import Windows
 from .conv import per_axis
 
@@ -254,3 +255,163 @@ class Pooling:
                 part = g[a:b] / _sizes(w, p.count_include_pad is not False) if p.pool_type == "avg" else g[a:b]
                 _power_back(w, x[a:b], y[a:b], part, gx[a:b], _power_of(p))
         _blocks(x, work)
+
+
+# --------------------------------------------------------------------------------------------- the first releases' pooling
+
+def _with_margin(x, pad):
+    return np.pad(x, ((0, 0), *((q, q) for q in pad), (0, 0))) if any(pad) else x
+
+
+@op("Pooling_v1")
+class PoolingV1:
+    """Pooling of images as in MXNet's first releases. Use `Pooling` in new code.
+
+    It differs in three ways: padding counts as zeros for `max`; `avg` divides by the size of the kernel everywhere; the gradient of
+    `max` goes to every input that equals the maximum.
+
+    Returns, along each spatial axis of n positions, `floor((n + 2 pad - kernel) / stride) + 1` positions (the ceiling instead of
+    the floor under `pooling_convention = "full"`), or one with `global_pool`.
+    """
+    kernel: Shape = P((), "size of the windows along both axes")
+    pool_type: str = P("max", "how a window is reduced", one_of=("avg", "max", "sum"))
+    global_pool: bool = P(False, "one window over everything")
+    pooling_convention: str = P("valid", "rounding of the output's size", one_of=("full", "valid"))
+    stride: Shape = P((), "step from one window to the next along each axis; 1 if left out")
+    pad: Shape = P((), "positions added at both ends of each axis; none if left out")
+
+    def infer_shape(p, ins, outs):
+        if p.kernel and len(p.kernel) != 2:
+            raise ParamError(f"kernel {shape_text(p.kernel)} must have 2 values; Pooling takes 1 to 3")
+        if ins[0] is not None and len(ins[0]) != 4:
+            raise ShapeError(f"data must have 4 axes, not {len(ins[0])}")
+        return _pool_shape(p, ins, outs, least=4)
+
+    def compute(p, run, ins, outs):
+        inner = _windows(p, ins[0].shape, outs[0].shape)
+        w = _inside(inner)
+        x, y = _with_margin(_flat(p, ins[0]), inner.pad), _flat(p, outs[0])
+
+        def work(a, b):
+            if p.pool_type == "max":
+                _max(w, x[a:b], y[a:b])
+            else:
+                _reduce(np.add, w, x[a:b], y[a:b], 0)
+            if p.pool_type == "avg":
+                y[a:b] *= x.dtype.type(1 / prod(w.kernel))
+        _blocks(x, work)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        inner = _windows(p, ins[0].shape, outs[0].shape)
+        w = _inside(inner)
+        x, y, g, gx = (_flat(p, a) for a in (ins[0], outs[0], gs[0], igs[0]))
+        crop = (slice(None), *(slice(q, q + n) for q, n in zip(inner.pad, inner.size)))
+        scale = g.dtype.type(1 / prod(w.kernel) if p.pool_type == "avg" else 1)
+
+        def work(a, b):
+            part = np.zeros((b - a, *w.size, 1), g.dtype)
+            padded = _with_margin(x[a:b], inner.pad)
+            for offset in np.ndindex(*w.kernel):
+                lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
+                o, at = (slice(None), *(s for s, _ in lands)), (slice(None), *(s for _, s in lands))
+                share = g[a:b][o] * (padded[at] == y[a:b][o]) if p.pool_type == "max" else g[a:b][o]
+                part[at] += share
+            np.multiply(part[crop], scale, out=gx[a:b])
+        _blocks(x, work)
+
+
+def _inside(w: Windows) -> Windows:
+    """The same windows over an image that includes its margin."""
+    size = tuple(n + 2 * q for n, q in zip(w.size, w.pad))
+    return Windows(size, w.out, w.kernel, w.stride, w.dilate, (0,) * len(size))
+
+
+# --------------------------------------------------------------------------------------------- enlarging
+
+def _enlarging(p, data) -> Windows:
+    """The windows of the deconvolution that interpolates."""
+    k, s = 2 * p.scale - p.scale % 2, p.scale
+    size = (data[2] * s, data[3] * s)
+    return Windows(size, tuple(data[2:]), (k, k), (s, s), (1, 1), (s // 2, s // 2), data[1])
+
+
+def _tiles(data, scale: int) -> np.ndarray:
+    """A view of the large image (n, c, h * scale, w * scale) as (n, c, h, scale, w, scale)."""
+    n, c, h, w = data.shape
+    return data.reshape(n, c, h // scale, scale, w // scale, scale)
+
+
+@op("UpSampling", variadic="num_args")
+class UpSampling:
+    """Enlarges images `scale` times along both axes, by repeating every pixel (`nearest`) or with a learned kernel (`bilinear`).
+
+    `nearest` takes any number of inputs; all are enlarged to `scale` times the size of the first, then put side by side as channels
+    (`concat`) or added (`sum`). `bilinear` takes data and a weight with one kernel per channel, of `2 scale - scale mod 2` rows and columns,
+    and is a deconvolution; it interpolates when the weight is initialised so, and learns from there.
+
+    Returns images with `scale` times the rows and columns of the first input.
+    """
+    scale: int = P(REQUIRED, "how many times larger", low=1, high=1000)
+    num_filter: int = P(0, "for `bilinear`: number of channels of the data")
+    sample_type: str = P(REQUIRED, "how to enlarge", one_of=("bilinear", "nearest"))
+    multi_input_mode: str = P("concat", "what to do with several inputs", one_of=("concat", "sum"))
+    num_args: int = P(REQUIRED, "number of inputs", low=1)
+    workspace: int = P(512, "GPU only: memory limit in megabytes", low=0, ignored=True)
+
+    inputs = lambda p: ("data", "weight") if p.sample_type == "bilinear" else tuple(f"arg{i}" for i in range(p.num_args))
+
+    def infer_shape(p, ins, outs):
+        for s in ins[:1] if p.sample_type == "bilinear" else ins:
+            if s is not None and len(s) != 4:
+                raise ShapeError(f"inputs must have 4 axes, not {len(s)}")
+        data = ins[0]
+        if data is None or 0 in data:
+            return ins, outs
+        rows, columns = data[2] * p.scale, data[3] * p.scale
+        if p.sample_type == "bilinear":
+            if p.num_filter != data[1]:
+                raise ParamError(f"num_filter is {p.num_filter}, but must be the number of channels of the data, {data[1]}")
+            k = 2 * p.scale - p.scale % 2
+            return [data, unify(ins[1], (data[1], 1, k, k))], [unify(outs[0], (*data[:2], rows, columns))]
+        if any(s is None or 0 in s for s in ins):
+            return ins, outs
+        for s in ins:
+            if s[0] != data[0] or rows % s[2] or columns % s[3] or rows // s[2] != columns // s[3]:
+                raise ShapeError(f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, {shape_text(data)}")
+        if p.multi_input_mode == "sum" and len({s[1] for s in ins}) > 1:
+            raise ShapeError("inputs to be added must have equal numbers of channels")
+        channels = data[1] if p.multi_input_mode == "sum" else sum(s[1] for s in ins)
+        return ins, [unify(outs[0], (data[0], channels, rows, columns))]
+
+    def compute(p, run, ins, outs):
+        if p.sample_type == "bilinear":
+            w = _enlarging(p, ins[0].shape)
+            im2col.input_gradient(run, w, np.ascontiguousarray(ins[0]), ins[1], outs[0])
+            return
+        for i, (x, part) in enumerate(zip(ins, _parts(p, ins, outs[0]))):
+            tiles, x = _tiles(part, part.shape[2] // x.shape[2]), x[:, :, :, None, :, None]
+            if i and p.multi_input_mode == "sum":
+                tiles += x
+            else:
+                tiles[...] = x
+
+    def gradient(p, run, gs, ins, outs, igs):
+        g = np.ascontiguousarray(gs[0])
+        if p.sample_type == "bilinear":
+            w = _enlarging(p, ins[0].shape)
+            if igs[0] is not None:
+                im2col.forward(run, w, g, ins[1], igs[0])
+            if igs[1] is not None:
+                im2col.weight_gradient(run, w, g, ins[0], igs[1])
+            return
+        for x, part, gx in zip(ins, _parts(p, ins, g), igs):
+            if gx is not None:
+                _tiles(part, part.shape[2] // x.shape[2]).sum(axis=(3, 5), out=gx)
+
+
+def _parts(p, ins, large):
+    """The part of the output that each input makes (all of it, when they are added)."""
+    first = 0
+    for x in ins:
+        yield large if p.multi_input_mode == "sum" else large[:, first:first + x.shape[1]]
+        first += x.shape[1]
