@@ -36,13 +36,13 @@ weight.initializer <- function(draw) {
 #' init("fc1_weight", c(3, 2), mx.cpu())
 #' @export
 mx.init.uniform <- function(scale) {
-  weight.initializer(function(shape) mx.nd.random.uniform(low = -scale, high = scale, shape = shape))
+  weight.initializer(function(shape) mx.runif(shape, -scale, scale))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.normal <- function(sd) {
-  weight.initializer(function(shape) mx.nd.random.normal(loc = 0, scale = sd, shape = shape))
+  weight.initializer(function(shape) mx.rnorm(shape, 0, sd))
 }
 
 #' @rdname mx.init.uniform
@@ -55,8 +55,8 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
                    stop.user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE)))
     scale <- sqrt(magnitude / size)
     switch(rnd_type,
-           uniform = mx.nd.random.uniform(low = -scale, high = scale, shape = shape),
-           gaussian = mx.nd.random.normal(loc = 0, scale = scale, shape = shape),
+           uniform = mx.runif(shape, -scale, scale),
+           gaussian = mx.rnorm(shape, 0, scale),
            stop.user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
   })
 }

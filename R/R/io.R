@@ -46,15 +46,16 @@ is.MXDataIter <- is.mx.dataiter
 
 # An iterator over what `source`, outside R, holds. Batches are fetched once and kept when `keep` says so.
 batch.iterator <- function(source, class, keep = FALSE) {
+  force(source)
   at <- 0L
   batches <- list()
   self <- new.env(parent = emptyenv())
   self$iter.next <- function() {
-    more <- if (keep) at < mx.length else mx.call("io.next", source)
+    more <- if (keep) at < n.batches else mx.call("io.next", source)
     if (more) at <<- at + 1L
     more
   }
-  mx.length <- if (keep) mx.call("io.length", source) else NA
+  n.batches <- if (keep) mx.call("io.length", source) else NA
   pad <- if (keep) mx.call("io.pad", source) else NA
   self$value <- function() {
     if (at == 0L) stop.user("the iterator stands before its first batch; call iter.next() first")
@@ -67,7 +68,7 @@ batch.iterator <- function(source, class, keep = FALSE) {
     if (!keep) mx.call("io.reset", source)
     invisible()
   }
-  self$num.pad <- function() if (!keep) mx.call("io.pad", source) else if (at == mx.length) pad else 0L
+  self$num.pad <- function() if (!keep) mx.call("io.pad", source) else if (at == n.batches) pad else 0L
   structure(self, class = class)
 }
 

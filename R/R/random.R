@@ -33,12 +33,12 @@ mx.set.seed <- function(seed) {
 #' @export
 mx.runif <- function(shape, min = 0, max = 1, ctx = NULL) {
   if (!is.numeric(min) || !is.numeric(max)) stop.user("mx.runif: min and max must be numbers")
-  mx.nd.random.uniform(low = min, high = max, shape = shape)
+  mx.call("random.draw", "uniform", as.numeric(shape), min, max)
 }
 
 #' @rdname mx.runif
 #' @export
 mx.rnorm <- function(shape, mean = 0, sd = 1, ctx = NULL) {
   if (!is.numeric(mean) || !is.numeric(sd)) stop.user("mx.rnorm: mean and sd must be numbers")
-  mx.nd.random.normal(loc = mean, scale = sd, shape = shape)
+  mx.call("random.draw", "normal", as.numeric(shape), mean, sd)
 }

@@ -160,3 +160,10 @@ def invoke(op_name: str, arguments, out):
 @verb("random.seed")
 def seed(value: int):
     random.seed(value)
+
+
+@verb("random.draw")
+def draw(kind: str, dim, a: float, b: float):
+    """Uniform numbers in [a, b), or normal ones with mean a and deviation b; both rounded to six digits as MXNet's R package does."""
+    fill = {"uniform": random.uniform, "normal": random.normal}[kind]
+    return NDArray(fill(values.shape(dim), float(number_text(a)), float(number_text(b))))

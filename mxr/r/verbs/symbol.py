@@ -6,7 +6,7 @@ from mxr.io import symbol_json
 from mxr.op import MxError, get
 from mxr.r.bridge import verb
 from mxr.r.convert import Dims, RList
-from mxr.r.verbs.values import pairs, shapes, split
+from mxr.r.verbs.values import number_text, pairs, shapes, split
 from mxr.symbol import Symbol
 
 
@@ -62,7 +62,8 @@ def output(symbol: Symbol, index):
     if isinstance(index, str):
         return symbol[index]
     if not isinstance(index, (int, float)) or index != int(index) or not 1 <= index <= len(symbol):
-        raise MxError(f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {index!r}; outputs count from 1")
+        what = number_text(index) if isinstance(index, (int, float)) else "of that kind"
+        raise MxError(f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; outputs count from 1")
     return symbol[int(index) - 1]
 
 
