@@ -1,8 +1,9 @@
-"""python -m tests.reference [install | compare | record] [--family conv] [--op Pooling]
+"""python -m tests.reference [install | compare | record | graphs] [--family conv] [--op Pooling]
 
 (nothing)  all of it: every sample and 500 random graphs against MXNet 1.9.1; exit status 1 if anything differs
 install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
 compare    the samples (of one family, of one operator)
+graphs     the random graphs
 record     the samples, and keep MXNet's answers in tests/reference/answers for `make test`
 """
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from mxr.op import canonical
 from tests.ops import ours
 from tests.ops.collect import cases
-from tests.reference import answers, oracle
+from tests.reference import answers, graphs, oracle
 from tests.reference.compare import essential, largest, settled
 
 
@@ -68,14 +69,17 @@ def remember(family: str, figures: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reference", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record"])
+    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record", "graphs"])
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
     args = parser.parse_args()
     oracle.install()
     if args.what == "install":
         return 0
-    return bool(compare(args))
+    complaints = 0 if args.what == "graphs" else compare(args)
+    if args.what in ("all", "graphs"):
+        complaints += graphs.compare()
+    return bool(complaints)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The executor, which traces, fuses, blocks and reuses memory, computes what plain evaluation computes."""
+import numpy as np
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+import mxr
+from tests.properties import graphs, naive
+from tests.reference.worker import ADD_START, head_gradient
+
+
+@st.composite
+def random_graphs(draw):
+    return graphs.build(lambda n: draw(st.integers(0, n - 1)), draw(st.integers(3, 40)), draw(st.integers(0, 2**31)))
+
+
+@seed(1)
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(random_graphs(), st.booleans(), st.sampled_from(["write", "add"]))
+def test_executor_is_naive_evaluation(graph, with_heads, request_):
+    run = bind(graph, request_)
+    run.forward(True)
+    heads = [head_gradient(i, x.shape, x.dtype) for i, x in enumerate(run.output_list)] if with_heads else None
+    outputs, gradients = naive.evaluate(graph.symbol, graph.values, heads)
+    for mine, plain in zip(run.output_list, outputs):
+        close(mine.data, plain)
+    if graph.wanted:
+        run.backward(heads)
+        for name in graph.wanted:
+            close(run.grads[name].data, gradients[name] + (ADD_START if request_ == "add" else 0))
+        run.forward(True)       # a second pass finds its memory as the first one did
+        run.backward(heads)
+        for name in graph.wanted:
+            close(run.grads[name].data, gradients[name] * 2 + ADD_START if request_ == "add" else gradients[name])
+    for mine, plain in zip(run.output_list, outputs):
+        close(mine.data, plain)
+
+
+def bind(graph, request_):
+    return graph.symbol.bind({k: mxr.NDArray(v.copy()) for k, v in graph.values.items()},
+                             {k: mxr.NDArray(np.full_like(graph.values[k], ADD_START)) for k in graph.wanted},
+                             {k: request_ for k in graph.wanted})
+
+
+def close(a, b):
+    """Equal but for rounding, which a graph of 40 operators magnifies."""
+    np.testing.assert_allclose(a, b, 1e-4, 1e-5 * max(1.0, float(np.abs(b).max(initial=0))))
