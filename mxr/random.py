@@ -82,6 +82,11 @@ def engine() -> _Twister:
     return _source.engine()
 
 
+def first(n: int) -> list[_Twister]:
+    """The first n streams (hold `lock`)."""
+    return _source.streams(n)
+
+
 # ------------------------------------------------------------------------------------------- draws to numbers
 
 def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
@@ -126,20 +131,30 @@ def _fill(out: np.ndarray, block) -> None:
         return
     with lock:
         count, step = runs(out.size)
-        streams = _source.streams(count)
+        streams = first(count)
         group = max(1, _BLOCK // step)
         for a in range(0, count, group):
             block(streams[a:a + group], step, out[a * step:(a + group) * step])
 
 
-def _uniform_block(streams, step, out):
-    each = _draws_each(out.dtype)
+def _draws(streams, step, n, each):
+    """The next draws for n values in runs of `step`, `each` per value: a flat array."""
     draws = np.empty((len(streams), step * each), np.uint32)
     for row, stream in zip(draws[:-1], streams):
         row[...] = stream.take(step * each)
-    rest = out.size - (len(streams) - 1) * step
+    rest = n - (len(streams) - 1) * step
     draws[-1, :rest * each] = streams[-1].take(rest * each)
-    out[...] = unit(draws.ravel()[:out.size * each], out.dtype)
+    return draws.ravel()[:n * each]
+
+
+def _uniform_block(streams, step, out):
+    out[...] = unit(_draws(streams, step, out.size, _draws_each(out.dtype)), out.dtype)
+
+
+def _integer_block(streams, step, out):
+    pairs = _draws(streams, step, out.size, 2).astype(np.int64)
+    np.left_shift(pairs[::2], 31, out=out)
+    out += pairs[1::2]
 
 
 def _normal_block(streams, step, out):
@@ -219,9 +234,31 @@ def uniform_into(out: np.ndarray) -> None:
     _fill(out.reshape(-1), _uniform_block)
 
 
+def integers_into(out: np.ndarray) -> None:
+    """Fill a contiguous int64 array with MXNet's random integers of 63 bits."""
+    _fill(out.reshape(-1), _integer_block)
+
+
 def normal_into(out: np.ndarray) -> None:
     """Fill a contiguous float32 or float64 array with standard normal numbers."""
     _fill(out.reshape(-1), _normal_block)
+
+
+def below(bounds: np.ndarray) -> np.ndarray:
+    """For each bound a whole number from 0 up to it (excluded), drawn from the single generator."""
+    bounds = bounds.astype(np.uint64)
+    buckets = 0xFFFFFFFF // bounds
+    out = np.empty(len(bounds), np.int64)
+    done = 0
+    with lock:
+        while done < len(bounds):
+            draws = engine().peek(len(bounds) - done)
+            refused = draws >= bounds[done:] * buckets[done:]       # so that every number is equally likely
+            n = int(refused.argmax()) if refused.any() else len(draws)
+            out[done:done + n] = draws[:n] // buckets[done:done + n]
+            engine().skip(n + (n < len(draws)))
+            done += n
+    return out
 
 
 def uniform(shape, low=0.0, high=1.0, dtype=np.float32) -> np.ndarray:
