@@ -1,0 +1,131 @@
+"""Resizing 8-bit images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other pixels."""
+from __future__ import annotations
+
+import numpy as np
+
+NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM = 0, 1, 2, 3, 4, 9, 10
+METHODS = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM)
+_ONE = 2048                      # weights are fixed-point numbers of 11 bits
+
+
+def method_for(method: int, old: tuple[int, int], new: tuple[int, int], engine) -> int:
+    """The method itself; for AUTO the one that fits the change of size (height, width); for RANDOM one drawn from `engine`."""
+    if method == AUTO:
+        if new[0] > old[0] and new[1] > old[1]:
+            return CUBIC
+        return AREA if new[0] < old[0] and new[1] < old[1] else LINEAR
+    return engine.integer(0, 4) if method == RANDOM else method
+
+
+def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> np.ndarray:
+    """An image (height, width, channels) of uint8 in another size; `method` is one of the first five."""
+    h, w = image.shape[:2]
+    if (h, w) == (height, width):
+        return image
+    scales = [1 / (new / old) for new, old in ((height, h), (width, w))]
+    if method == NEAREST:
+        rows, columns = (np.minimum(np.floor(np.arange(new) * scale).astype(int), old - 1)
+                         for new, old, scale in ((height, h, scales[0]), (width, w, scales[1])))
+        return image[rows][:, columns]
+    # OpenCV's linear resize to exactly half the size is the mean of four
+    halved = method == LINEAR and scales == [2, 2]
+    if (method == AREA and min(scales) >= 1) or halved:
+        return _area(image, height, width, scales)
+    columns, across = _taps(width, w, scales[1], method, clamp=True)
+    rows, down = _taps(height, h, scales[0], method, clamp=False)
+    wide = sum(image[:, columns[:, k]].astype(np.int32) * across[:, k, None] for k in range(columns.shape[1]))
+    bands = [wide[rows[:, k]] for k in range(rows.shape[1])]
+    weights = [down[:, k, None, None] for k in range(rows.shape[1])]
+    if len(bands) == 2:
+        total = sum((b >> 4) * v >> 16 for b, v in zip(bands, weights)) + 2 >> 2
+    elif len(bands) == 4:        # in single precision, where OpenCV uses vector instructions
+        terms = [b.astype(np.float32) * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for b, v in zip(bands, weights)]
+        total = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
+    else:
+        total = sum(b * v for b, v in zip(bands, weights)) + (1 << 21) >> 22
+    return np.clip(total, 0, 255).astype(np.uint8)
+
+
+def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[np.ndarray, np.ndarray]:
+    """For every new position, the old positions it is made of, and their weights; `clamp`: beyond the border all weight is on
+    one pixel, not shared by two that are the same (linear, horizontally: the rounding differs)."""
+    at = np.arange(new)
+    if method == AREA:
+        left = np.floor(at * scale)
+        part = ((at + 1) - (left + 1) * (new / old)).astype(np.float32)
+        part = np.where(part <= 0, 0, part - np.floor(part))
+    else:
+        part = ((at + 0.5) * scale - 0.5).astype(np.float32)
+        left = np.floor(part)
+        part = part - left
+    left, part = left.astype(int), part.astype(np.float32)
+    if method in (LINEAR, AREA):
+        if clamp:
+            part = np.where((left < 0) | (left >= old - 1), np.float32(0), part)
+            left = np.clip(left, 0, old - 1)
+        weights = [1 - part, part]
+    elif method == CUBIC:
+        weights = _cubic(part)
+    else:
+        weights = _lanczos(part)
+    reach = len(weights) // 2 - 1
+    positions = np.clip(left[:, None] + np.arange(-reach, reach + 2), 0, old - 1)
+    return positions, np.rint(np.stack(weights, 1).astype(np.float32) * _ONE).astype(np.int32)
+
+
+def _cubic(x: np.ndarray) -> list[np.ndarray]:
+    a, one = np.float32(-0.75), np.float32(1)
+    first = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a
+    second = ((a + 2) * x - (a + 3)) * x * x + 1
+    third = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1
+    return [first, second, third, one - first - second - third]
+
+
+_HALF = 0.70710678118654752440084436210485
+_TURNS = np.array([[1, 0], [-_HALF, -_HALF], [0, 1], [_HALF, -_HALF], [-1, 0], [_HALF, _HALF], [0, -1], [-_HALF, _HALF]])
+
+
+def _lanczos(x: np.ndarray) -> list[np.ndarray]:
+    quarter = np.pi / 4
+    zero = -(x.astype(np.float64) + 3) * quarter
+    sine, cosine = np.sin(zero), np.cos(zero)
+    weights = []
+    for i, (a, b) in enumerate(_TURNS):
+        y = -(x.astype(np.float64) + 3 - i) * quarter
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights.append(((a * sine + b * cosine) / (y * y)).astype(np.float32))
+    whole = x < np.finfo(np.float32).eps
+    weights = [np.where(whole, np.float32(i == 3), v) for i, v in enumerate(weights)]
+    total = np.float32(1) / sum(weights)
+    return [v * total for v in weights]
+
+
+def _area(image: np.ndarray, height: int, width: int, scales: list[float]) -> np.ndarray:
+    """The mean of the old pixels that a new one covers."""
+    down, across = (int(round(s)) for s in scales)
+    h, w, c = image.shape
+    if abs(scales[0] - down) < 2e-16 and abs(scales[1] - across) < 2e-16:
+        blocks = image[:height * down, :width * across].reshape(height, down, width, across, c).sum((1, 3), dtype=np.int32)
+        if down == across == 2:
+            return (blocks + 2 >> 2).astype(np.uint8)
+        return np.rint(blocks.astype(np.float32) * np.float32(1 / (down * across))).astype(np.uint8)
+    wide = _shares(image.astype(np.float32).transpose(1, 0, 2), width, scales[1]).transpose(1, 0, 2)
+    return np.clip(np.rint(_shares(wide, height, scales[0])), 0, 255).astype(np.uint8)
+
+
+def _shares(image: np.ndarray, new: int, scale: float) -> np.ndarray:
+    """The mean along the first axis over consecutive stretches of `scale` rows, the rows at the ends by their share."""
+    old = len(image)
+    out = np.zeros((new, *image.shape[1:]), np.float32)
+    for i in range(new):
+        begin, end = i * scale, i * scale + scale
+        cell = min(scale, old - begin)
+        first, last = min(int(np.ceil(begin)), old - 1), min(int(np.floor(end)), old - 1)
+        first = min(first, last)
+        if first - begin > 1e-3:
+            out[i] += image[first - 1] * np.float32((first - begin) / cell)
+        for k in range(first, last):
+            out[i] += image[k] * np.float32(1 / cell)
+        if end - last > 1e-3:
+            out[i] += image[last] * np.float32(min(min(end - last, 1.0), cell) / cell)
+    return out
