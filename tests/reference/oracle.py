@@ -1,6 +1,7 @@
 """The oracle: MXNet 1.9.1 in a virtual environment of its own, asked through a worker process."""
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -90,7 +91,8 @@ class Oracle:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):      # the rest of a question that it did not read
+                self._process.stdin.close()
             self._process.stdout.close()
             self._process = None
 

@@ -1,0 +1,20 @@
+"""docs/operators.md and docs/coverage.md follow from the registry and the last comparison."""
+import pytest
+
+from mxr.op import registry
+from tests import docs
+from tests.known import listed
+
+
+@pytest.mark.parametrize("path", sorted(docs.pages()), ids=lambda p: p.name)
+def test_up_to_date(path):
+    assert path.exists() and path.read_text() == docs.pages()[path], f"docs/{path.name} is out of date: run `python -m tests.docs`"
+
+
+def test_marked_as_generated():
+    assert all(text.startswith("<!-- generated") for text in docs.pages().values())
+
+
+def test_missing_operators_are_known():
+    missing = {n for n in docs.MXNET if n not in registry}
+    assert missing == listed("missing").keys(), "tests/known.toml [missing] lists exactly the operators that mxr does not have"
