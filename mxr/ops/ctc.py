@@ -10,7 +10,7 @@ def _inputs(p):
     return ("data", "label", *("data_lengths",) * p.use_data_lengths, *("label_lengths",) * p.use_label_lengths)
 
 
-@op("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss", keeps=("ins",))
+@op("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss", keeps=("outs",))
 class CTCLoss:
     """Connectionist temporal classification: minus the log-likelihood of a sequence of labels, given scores for every step of a longer
     sequence, whatever the alignment of the two. Returns one number per sample.
@@ -29,29 +29,33 @@ class CTCLoss:
     blank_label: str = P("first", "which class is the blank", one_of=("first", "last"))
 
     inputs = _inputs
+    outputs = ("output0",)
+    hidden = ("gradient",)
 
     def infer_shape(p, ins, outs):
         data, label, *lengths = ins
         for name, shape, ndim in (("data", data, 3), ("label", label, 2), *((n, s, 1) for n, s in zip(_inputs(p)[2:], lengths))):
             if shape is not None and len(shape) != ndim:
                 raise ShapeError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, not the shape {shape_text(shape)}")
-        batch = unify(*outs, *lengths, data and data[1:2], label and label[:1])
+        batch = unify(outs[0], *lengths, data and data[1:2], label and label[:1])
         if batch is not None:
             data, label = unify(data, (0, *batch, 0)), unify(label, (*batch, 0))
         if data and label and data[0] and label[1] > data[0]:
             raise ShapeError(f"label {shape_text(label)} has more labels than data {shape_text(data)} has steps")
-        return [data, label, *[batch] * len(lengths)], [batch]
+        return [data, label, *[batch] * len(lengths)], [batch, unify(outs[1], data)]
+
+    def infer_type(p, ins):
+        return [ins[0] or np.dtype(np.float32)] * 2
 
     def compute(p, run, ins, outs):
-        t = _Trellis(p, ins)
-        t.forward()
-        outs[0][...] = t.loss()
+        trellis = _Trellis(p, ins)
+        trellis.forward()
+        outs[0][...] = trellis.loss()
+        outs[1][...] = trellis.gradient()
 
     def gradient(p, run, gs, ins, outs, igs):
         if igs[0] is not None:
-            t = _Trellis(p, ins)
-            t.forward()
-            np.multiply(t.gradient(), gs[0][:, None], out=igs[0], casting="unsafe")
+            np.multiply(outs[1], gs[0][:, None], out=igs[0])
         for ig in igs[1:]:
             if ig is not None:
                 ig[...] = 0

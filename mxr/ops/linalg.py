@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.linalg import get_blas_funcs
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from ..op import MxError, P, ShapeError, axis_of, known, op, shape_text, unify
 
@@ -386,36 +386,61 @@ class linalg_inverse:
         np.matmul(np.matmul(b, gs[0]), -b, out=igs[0])
 
 
-def _inverse_gradient(a, factor, regular, out):
-    """out = factor inv(a)', and 0 for singular matrices."""
-    out = out.reshape(-1, *a.shape[-2:])
-    a, factor, regular = a.reshape(out.shape), factor.reshape(-1, 1, 1), regular.reshape(-1)
-    out[...] = 0
-    out[regular] = _t(np.linalg.inv(a[regular])) * factor[regular]
-
-
 def _determinant_shape(p, ins, outs):
-    a = _square(ins[0])
-    s = unify(*outs, _scalar_shape(a))
-    return [a], [s] * len(outs)
+    """Shapes of operators whose hidden outputs are the LU factors and the row exchanges."""
+    a = _square(unify(ins[0], outs[-2]))
+    s = unify(*outs[:-2], _scalar_shape(a))
+    return [a], [*[s] * len(outs[:-2]), a, a and a[:-1]]
 
 
-@op("_linalg_det", "linalg_det")
+def _determinant_type(visible):
+    def infer_type(p, ins):
+        a = ins[0] or np.dtype(np.float32)
+        return [*[a] * visible, a, np.dtype(np.int32)]
+    return infer_type
+
+
+def _log_determinant(a, lu, pivot):
+    """Factor; the sign of every determinant, and the logarithm of its absolute value."""
+    getrf, = get_lapack_funcs(("getrf",), (a,))
+    n = a.shape[-1]
+    for x, factors, rows in zip(a.reshape(-1, n, n), lu.reshape(-1, n, n), pivot.reshape(-1, n)):
+        factors[...], rows[...], _ = getrf(x)
+    diagonal = np.diagonal(lu, axis1=-2, axis2=-1)
+    exchanges = (pivot != np.arange(n)).sum(axis=-1)
+    with np.errstate(divide="ignore"):
+        return np.sign(diagonal).prod(axis=-1) * (1 - 2 * (exchanges % 2)), np.log(np.abs(diagonal)).sum(axis=-1)
+
+
+def _inverse_gradient(lu, pivot, factor, regular, out):
+    """out = factor inv(a)', and 0 for singular matrices."""
+    getri, = get_lapack_funcs(("getri",), (lu,))
+    n = lu.shape[-1]
+    for factors, rows, f, good, x in zip(lu.reshape(-1, n, n), pivot.reshape(-1, n), factor.flat, regular.flat, out.reshape(-1, n, n)):
+        x[...] = getri(factors, rows)[0].T * f if good else 0
+
+
+@op("_linalg_det", "linalg_det", keeps=("outs",))
 class linalg_det:
     """The determinants of square matrices: one number per matrix, an array of one for a single matrix. Singular matrices get a gradient
     of zero."""
     inputs = ("A",)
+    outputs = ("output0",)
+    hidden = ("lu", "pivot")
     infer_shape = _determinant_shape
+    infer_type = _determinant_type(1)
 
     def compute(p, run, ins, outs):
-        sign, log = np.linalg.slogdet(ins[0])
-        outs[0][...] = (sign * np.exp(log)).reshape(outs[0].shape)
+        out, lu, pivot = outs
+        sign, log = _log_determinant(ins[0], lu, pivot)
+        out[...] = (sign * np.exp(log)).reshape(out.shape)
 
     def gradient(p, run, gs, ins, outs, igs):
-        _inverse_gradient(ins[0], gs[0] * outs[0], outs[0] != 0, igs[0])
+        out, lu, pivot = outs
+        _inverse_gradient(lu, pivot, gs[0] * out, out != 0, igs[0])
 
 
-@op("_linalg_slogdet", "linalg_slogdet")
+@op("_linalg_slogdet", "linalg_slogdet", keeps=("outs",))
 class linalg_slogdet:
     """The signs of the determinants of square matrices, and the logarithms of their absolute values: two outputs of one number per
     matrix, arrays of one for a single matrix.
@@ -424,17 +449,21 @@ class linalg_slogdet:
     """
     inputs = ("A",)
     outputs = ("output0", "output1")
+    hidden = ("lu", "pivot")
     infer_shape = _determinant_shape
+    infer_type = _determinant_type(2)
 
     def compute(p, run, ins, outs):
-        for out, x in zip(outs, np.linalg.slogdet(ins[0])):
+        *visible, lu, pivot = outs
+        for out, x in zip(visible, _log_determinant(ins[0], lu, pivot)):
             out[...] = x.reshape(out.shape)
 
     def gradient(p, run, gs, ins, outs, igs):
+        sign, _, lu, pivot = outs
         if gs[1] is None:
             igs[0][...] = 0
         else:
-            _inverse_gradient(ins[0], gs[1], outs[0] != 0, igs[0])
+            _inverse_gradient(lu, pivot, gs[1], sign != 0, igs[0])
 
 
 # --------------------------------------------------------------------------------------------- diagonals and triangles

@@ -53,6 +53,8 @@ class make_loss:
 
     The output of a model that ends so is the loss, not a prediction: take the layer before it by `internals()` to predict.
     """
+    outputs = ("loss",)
+
     def forward(p, data):
         return data
 
