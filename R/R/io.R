@@ -69,6 +69,7 @@ batch.iterator <- function(source, class, keep = FALSE) {
     invisible()
   }
   self$num.pad <- function() if (!keep) mx.call("io.pad", source) else if (at == n.batches) pad else 0L
+  self$finalize <- function() invisible()               # wrappers call it when they end
   structure(self, class = class)
 }
 
