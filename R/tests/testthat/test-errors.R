@@ -1,0 +1,76 @@
+# Every error names the function, the argument and the remedy, carries the user's call, and leaves the session usable.
+d <- mx.symbol.Variable("data")
+net <- mx.symbol.FullyConnected(d, num.hidden = 3, name = "fc")
+sum2 <- mx.symbol.Variable("a") + mx.symbol.Variable("b")
+exec <- mx.simple.bind(net, mx.cpu(), "write", data = c(5, 2))
+
+says <- function(expr, call, ...) {
+  error <- tryCatch({ expr; NULL }, error = identity)
+  expect_s3_class(error, "mxnet_error")
+  expect_equal(deparse(conditionCall(error)[[1]]), call)
+  for (text in c(...)) expect_match(conditionMessage(error), text, fixed = TRUE)
+}
+
+test_that("parameters", {
+  says(mx.symbol.MakeLoss(net, grad.scal = 1), "mx.symbol.MakeLoss", "grad.scal", 'did you mean "grad.scale"?')
+  says(mx.symbol.Activation(net, act.type = "rellu"), "mx.symbol.Activation", "act_type", '"relu"', "rellu")
+  says(mx.symbol.Convolution(d, num.filter = 3), "mx.symbol.Convolution", "kernel is required")
+  says(mx.symbol.MakeLoss(net, grad.scale = "big"), "mx.symbol.MakeLoss", "must be a number", "big")
+  says(mx.symbol.MakeLoss(3), "mx.symbol.MakeLoss", "a number goes by name")
+  says(mx.nd.Activation(mx.nd.ones(2), act_tpe = "relu"), "mx.nd.Activation", "did you mean \"act_type\"?")
+})
+
+test_that("shapes, in R's order", {
+  says(mx.symbol.infer.shape(sum2, a = c(2, 3), b = c(3, 2)), "mx.symbol.infer.shape", "elemwise_add", "c(2, 3)", "c(3, 2)")
+  says(mx.simple.bind(sum2, ctx = mx.cpu(), a = c(2, 3), b = c(3, 2)), "mx.simple.bind", "c(2, 3)", "c(3, 2)")
+  says(mx.simple.bind(net, ctx = mx.cpu()), "mx.simple.bind", "data", "give it by name")
+  says(mx.simple.bind(net, ctx = mx.cpu(), dta = c(2, 3)), "mx.simple.bind", 'did you mean "data"?')
+  expect_null(mx.symbol.infer.shape(sum2, a = c(2, 0)))
+})
+
+test_that("updates", {
+  says(mx.exec.update.arg.arrays(exec, list(data = mx.nd.zeros(c(2, 2))), match.name = TRUE), "mx.exec.update.arg.arrays", "data", "c(5, 2)", "c(2, 2)")
+  says(mx.exec.update.arg.arrays(exec, list(dat = mx.nd.zeros(c(5, 2))), match.name = TRUE), "mx.exec.update.arg.arrays", "dat", 'did you mean "data"?')
+  says(mx.exec.update.arg.arrays(exec, list(mx.nd.zeros(c(5, 2)))), "mx.exec.update.arg.arrays", "1 arrays for 3", "match.name")
+  says(mx.exec.update.arg.arrays(exec, list(mx.nd.zeros(c(5, 2)), NULL, NULL)), "mx.exec.update.arg.arrays", "skip.null")
+  says(mx.exec.update.grad.arrays(exec, list(data = mx.nd.zeros(c(5, 2))), match.name = TRUE), "mx.exec.update.grad.arrays", "no gradient")
+})
+
+test_that("files", {
+  says(mx.nd.load("nope.params"), "mx.nd.load", "nope.params", "No such file")
+  says(mx.model.load("nope", 1), "mx.model.load", "nope-symbol.json")
+  f <- tempfile()
+  mx.nd.save(list(a = mx.nd.ones(c(10, 10))), f)
+  writeBin(readBin(f, "raw", 100), f)
+  says(mx.nd.load(f), "mx.nd.load", "too early")
+  writeLines("{\"nodes\": [", f)
+  says(mx.symbol.load(f), "mx.symbol.load", "not symbol JSON")
+  says(mx.io.CSVIter(data.csv = "no.csv", data.shape = 3, batch.size = 2), "mx.io.CSVIter", "no.csv")
+})
+
+test_that("arrays", {
+  says(mx.nd.array("abc"), "mx.nd.array", "character")
+  says(mx.nd.array(data.frame(a = 1)), "mx.nd.array", "data.frame")
+  says(mx.nd.slice(mx.nd.ones(c(2, 3)), 1, 9), "mx.nd.slice", "3 elements")
+  expect_error(mx.nd.ones(c(2, 3)) + mx.nd.ones(c(3, 2)), "c(2, 3) and c(3, 2)", fixed = TRUE)
+  expect_error(d + 1:3, "single number")
+})
+
+test_that("training", {
+  x <- matrix(1, 5, 6)
+  says(mx.model.FeedForward.create(net, X = x, array.layout = "colmajor"), "mx.model.FeedForward.create", "y is needed")
+  says(mx.model.FeedForward.create(net, X = x, y = 1:7, array.layout = "colmajor"), "mx.model.FeedForward.create", "6 samples", "label 7")
+  says(mx.model.FeedForward.create(net, X = matrix(1, 5, 5), y = 1:5), "mx.model.FeedForward.create", "array.layout")
+  says(mx.opt.create("lion"), "mx.opt.create", "lion", "adam")
+})
+
+test_that("the session goes on", {
+  mx.exec.forward(exec)
+  expect_equal(dim(exec$ref.outputs$fc_output), c(3L, 2L))
+})
+
+test_that("a GPU is warned of once", {
+  suppressWarnings(mx.gpu())
+  expect_silent(context <- mx.gpu(1))
+  expect_equal(context$device, "cpu")
+})

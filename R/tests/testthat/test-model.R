@@ -1,0 +1,102 @@
+x <- wave(3, 40, k = 2.1)
+y <- colSums(x * c(1, -1, 2))
+train <- function(symbol = line(), X = x, ..., verbose = FALSE) {
+  mx.set.seed(1)
+  mx.model.FeedForward.create(symbol, X = X, ctx = mx.cpu(), num.round = 3, array.batch.size = 10, learning.rate = 0.1, momentum = 0.9,
+                              initializer = mx.init.normal(0.1), array.layout = "colmajor", verbose = verbose, ...)
+}
+weights <- function(model) as.vector(as.array(model$arg.params$fc_weight))
+
+test_that("metric functions of both generations see what they expect", {
+  value <- function(feval, ...) { m <- mx.metric.custom("m", feval, ...); m$get(m$update(mx.nd.array(1:4), mx.nd.array(matrix(2:5, 1)), m$init()))$value }
+  expect_equal(value(function(label, pred) mean(abs(label - as.vector(pred)))), 1)
+  expect_equal(value(function(real, p) as.array(mx.nd.mean(mx.nd.abs(mx.nd.reshape(real, shape = -1) - mx.nd.reshape(p, shape = -1))))), 1)
+  expect_equal(value(function(label, pred) mx.nd.mean(mx.nd.reshape(pred, shape = -1) > label)), 1)
+  expect_equal(value(function(label, pred) mean(as.array(pred)) - mean(as.array(label))), 1)
+})
+
+test_that("metrics of one's own making work", {
+  mine <- structure(list(init = function() 0, update = function(label, pred, state) state + mean(as.array(pred)),
+                         get = function(state) list(name = "sum", value = state)), class = "mx.metric")
+  expect_message(train(y = y, eval.metric = mine, verbose = TRUE), "Train-sum=")
+})
+
+test_that("callbacks of three and four arguments run, and FALSE ends the training", {
+  seen <- NULL
+  train(y = y, epoch.end.callback = function(iteration, nbatch, env) { seen <<- c(seen, iteration); iteration < 2 })
+  expect_equal(seen, 1:2)
+  train(y = y, epoch.end.callback = function(iteration, nbatch, env, v) { seen <<- v })
+  expect_false(seen)
+  train(y = y, batch.end.callback = function(iteration, nbatch, env) { env$tic <- nbatch; seen <<- env$train.execs[[1]]$ref.outputs })
+  expect_named(seen, "loss_output")
+})
+
+test_that("every kind of iterator trains", {
+  reference <- weights(train(X = mx.io.arrayiter(x, y, batch.size = 10)))
+  at <- 0
+  closures <- list(reset = function() at <<- 0, iter.next = function() { at <<- at + 10; at <= 40 },
+                   value = function() list(data = x[, at - 9:0], label = y[at - 9:0]))
+  expect_equal(weights(train(X = closures)), reference)
+  expect_equal(weights(train(X = structure(closures, class = "Rcpp_MXArrayDataIter"))), reference)
+  Mine <- setRefClass("MineIter", fields = "iter", contains = "Rcpp_MXArrayDataIter", methods = list(
+    initialize = function(iter) { .self$iter <- iter; .self }, value = function() .self$iter$value(),
+    iter.next = function() .self$iter$iter.next(), reset = function() .self$iter$reset(), finalize = function() {}))
+  expect_equal(weights(train(X = Mine$new(mx.io.arrayiter(x, y, batch.size = 10)))), reference)
+})
+
+test_that("several devices give the numbers of one", {
+  one <- weights(train(y = y))
+  mx.set.seed(1)
+  two <- mx.model.FeedForward.create(line(), X = x, y = y, ctx = list(mx.cpu(0), mx.cpu(1)), num.round = 3, array.batch.size = 10, learning.rate = 0.1,
+                                     momentum = 0.9, initializer = mx.init.normal(0.1), array.layout = "colmajor", verbose = FALSE)
+  expect_equal(weights(two), one, tolerance = 1e-5)
+})
+
+test_that("parameters are kept, fixed or extra", {
+  start <- list(fc_weight = mx.nd.array(wave(3, 1)), fc_bias = mx.nd.zeros(1))
+  fixed <- train(y = y, arg.params = start, fixed.param = "fc_weight")
+  expect_equal(weights(fixed), as.vector(wave(3, 1)), tolerance = 1e-6)
+  expect_false(as.array(fixed$arg.params$fc_bias) == 0)
+  expect_error(train(y = y, arg.params = c(start, list(other = mx.nd.zeros(1)))), "other")
+  expect_s3_class(train(y = y, arg.params = c(start, list(other = mx.nd.zeros(1))), allow.extra.params = TRUE), "MXFeedForwardModel")
+})
+
+test_that("prediction cuts the padding, takes hand-made models and ignores surplus parameters", {
+  model <- train(y = y)
+  inner <- internals(model$symbol)
+  fit <- list(symbol = inner[[match("fc_output", outputs(inner))]], arg.params = c(model$arg.params, list(spare = mx.nd.zeros(2))))
+  class(fit) <- "MXFeedForwardModel"
+  p <- predict(fit, x, array.batch.size = 16, array.layout = "colmajor")
+  expect_equal(dim(p), c(1L, 40L))
+  expect_equal(p[1, ], as.vector(weights(model) %*% x) + as.vector(as.array(model$arg.params$fc_bias)), tolerance = 1e-5)
+  expect_equal(p, predict(model = fit, X = t(x), array.layout = "rowmajor"))
+  expect_warning(auto <- predict(fit, t(x)), "rowmajor")
+  expect_equal(auto, p)
+  expect_equal(mxnet:::predict.MXFeedForwardModel(fit, x, array.layout = "colmajor"), p)
+})
+
+test_that("models go to files and back", {
+  model <- train(y = y)
+  prefix <- tempfile()
+  mx.model.save(model, prefix, 12)
+  expect_true(file.exists(paste0(prefix, "-0012.params")))
+  expect_equal(weights(mx.model.load(prefix, iteration = 12)), weights(model))
+  file <- tempfile()
+  saveRDS(mx.serialize(model), file)
+  expect_equal(weights(mx.unserialize(readRDS(file))), weights(model))
+  expect_equal(predict(readRDS(file), x, array.layout = "colmajor"), predict(model, x, array.layout = "colmajor"))
+})
+
+test_that("a network without a label trains on its data", {
+  fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+  expect_s3_class(train(mx.symbol.MakeLoss(mx.symbol.square(fc)), y = y), "MXFeedForwardModel")
+})
+
+test_that("nothing is left in the user's environment, and user's functions are not called", {
+  before <- ls(globalenv())
+  assign("mx.util.filter.null", function(...) stop("called"), envir = globalenv())
+  assign("mx.nd.zeros", function(...) stop("called"), envir = globalenv())
+  on.exit(rm("mx.util.filter.null", "mx.nd.zeros", envir = globalenv()))
+  train(y = y, eval.data = list(data = x, label = y), eval.metric = mx.metric.rmse, epoch.end.callback = mx.callback.early.stop(bad.steps = 1))
+  expect_equal(setdiff(ls(globalenv()), before), c("mx.nd.zeros", "mx.util.filter.null"))
+})
