@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from ..op import REQUIRED, P, ParamError, ShapeError, op, size, unify
-from . import update as one
+from . import lamb_update, update
+from ._update import MIXED, MOST, apply, constants, declaration
 
 
 def _declare(name: str, doc: str, params: str, states: str, step, *, mixed=False, tail=(), per_weight=(), count="num_weights"):
@@ -43,7 +44,7 @@ def _declare(name: str, doc: str, params: str, states: str, step, *, mixed=False
 
     def compute(p, run, ins, outs):
         n = getattr(p, count)
-        if tail == ("rescale_grad",) and not one.usable(ins[-1].flat[0]):
+        if tail == ("rescale_grad",) and not lamb_update.usable(ins[-1].flat[0]):
             for i, out in enumerate(outs):
                 np.copyto(out, ins[i * k])
             return
@@ -54,9 +55,9 @@ def _declare(name: str, doc: str, params: str, states: str, step, *, mixed=False
             if mixed:
                 np.copyto(out, w, casting="unsafe")
 
-    text = inspect.cleandoc(doc) + (one.MIXED if mixed else "")
-    op(name, mutates=[i for i in range(one.MOST * k) if i % k >= 2])(one.declaration(
-        name, text, f"{params} {count}", inputs=inputs, outputs=outputs, infer_shape=infer_shape, infer_type=infer_type,
+    text = inspect.cleandoc(doc) + (MIXED if mixed else "")
+    op(name, mutates=[i for i in range(MOST * k) if i % k >= 2])(declaration(
+        __name__, name, text, f"{params} {count}", inputs=inputs, outputs=outputs, infer_shape=infer_shape, infer_type=infer_type,
         compute=compute))
 
 
@@ -64,7 +65,7 @@ def _declare(name: str, doc: str, params: str, states: str, step, *, mixed=False
 
 def _sgd_step(p, run, i, weight, w, g, states, out, tail):
     lr, wd = (float(t.flat[i]) for t in tail) if tail else (p.lrs[i], p.wds[i])
-    one.apply(run, one.sgd_mom if states else one.sgd, one.constants(p, lr=lr, wd=wd), w, g, states, out)
+    apply(run, update.sgd_mom if states else update.sgd, constants(p, lr=lr, wd=wd), w, g, states, out)
 
 
 _SGD = """
@@ -90,8 +91,8 @@ for _mom in (False, True):
 # --------------------------------------------------------------------------------------------- AdamW and LAMB
 
 def _adamw_step(p, run, i, weight, w, g, states, out, tail):
-    c = one.constants(p, lr=p.lrs[i], wd=p.wds[i], eta=p.etas[i], rescale_grad=float(tail[0].flat[0]))
-    one.apply(run, one.adamw, c, w, g, states, out)
+    c = constants(p, lr=p.lrs[i], wd=p.wds[i], eta=p.etas[i], rescale_grad=float(tail[0].flat[0]))
+    apply(run, lamb_update.adamw, c, w, g, states, out)
 
 
 def _sum_of_squares(x) -> float:
@@ -102,11 +103,11 @@ def _sum_of_squares(x) -> float:
 
 
 def _lamb_update(p, run, i, weight, w, g, states, out, tail):
-    c = one.constants(p, lr=p.learning_rates[i], wd=p.wds[i], t=p.step_count[i])
+    c = constants(p, lr=p.learning_rates[i], wd=p.wds[i], t=p.step_count[i])
     direction = run.workspace(w.shape, w.dtype, 1)
-    one.apply(run, one.lamb_direction, c, w, g, states, direction)
-    c.step = c.lr * one.trust(c, math.sqrt(_sum_of_squares(weight)), math.sqrt(_sum_of_squares(direction)))
-    one.apply(run, one.lamb_step, c, w, direction, (), out)
+    apply(run, lamb_update.lamb_direction, c, w, g, states, direction)
+    c.step = c.lr * lamb_update.trust(c, math.sqrt(_sum_of_squares(weight)), math.sqrt(_sum_of_squares(direction)))
+    apply(run, lamb_update.lamb_step, c, w, direction, (), out)
 
 
 for _mixed in (False, True):

@@ -61,57 +61,8 @@ def several(params, n, states, *, low=False, tail=(), positive=(), kinds=((3, 4)
     return S(params, *inputs, *tail, grad=False, **kw)
 
 
-def multi_sgd(states, low, loaded):
-    def one(n, lrs, wds, **params):
-        if loaded:
-            return several({"num_weights": n, **params}, n, states, low=low, tail=(list(lrs), list(wds)))
-        return several({"num_weights": n, "lrs": lrs, "wds": wds, **params}, n, states, low=low)
-    k = 2 + states + low
-    wrong = {"num_weights": 2} if loaded else {"num_weights": 2, "lrs": (0.1,), "wds": (0, 0)}
-    momentum = {"momentum": 0.9} if states else {}
-    return [
-        one(1, (0.1,), (0.0,)),
-        one(3, (0.1, 0.2, 0.3), (0.0, 0.1, 0.5), **momentum),
-        one(2, (0.1, 0.2), (0.3, 0.1), clip_gradient=0.3, **momentum),
-        one(2, (0.1, 0.2), (0.3, 0.1), rescale_grad=0.25, **momentum),
-        one(5, (0.5,) * 5, (0.01,) * 5, clip_gradient=0),
-        F("lrs must hold one value for each weight: 2", wrong, *[(2, 3)] * (2 * k), *([(1,), (2,)] if loaded else [])),
-    ]
-
-
-def multi_adam(low, scale, **more):
-    names = {"num_weights": 2, "lrs": (0.1, 0.2), "wds": (0.0, 0.3), "etas": (1.0, 0.5), **more}
-    return several(names, 2, 2, low=low, positive=(1,), tail=([scale],))
-
-
-def multi_adams(low):
-    k = 4 + low
-    return [
-        multi_adam(low, 1.0), multi_adam(low, 0.5, clip_gradient=0.2), multi_adam(low, 2.0, beta1=0.5, beta2=0.6, epsilon=0.1),
-        several({"lrs": (0.1,), "wds": (0.2,), "etas": (1,)}, 1, 2, low=low, positive=(1,), tail=([1.0],)),
-        multi_adam(low, 1.0, clip_gradient=0),
-        F("etas must hold one value for each weight: 2", {"num_weights": 2, "lrs": (1, 1), "wds": (1, 1), "etas": (1,)},
-          *[(2, 3)] * (2 * k), (1,)),
-    ]
-
-
-def multi_lambs(low):
-    def one(n=2, **more):
-        return several({"num_tensors": n, "learning_rates": (0.1, 0.2, 0.3)[:n], "wds": (0.0, 0.3, 0.1)[:n],
-                        "step_count": (1, 5, 100)[:n], **more}, n, 2, low=low, positive=(1,))
-    k = 4 + low
-    return [
-        one(), one(3, clip_gradient=0.5, rescale_grad=0.3), one(1), one(bias_correction=False), one(lower_bound=1, upper_bound=2),
-        one(beta1=0.5, beta2=0.6, epsilon=0.1),
-        F("step_count must hold one value for each weight: 2",
-          {"num_tensors": 2, "learning_rates": (1, 1), "wds": (1, 1), "step_count": (1,)}, *[(2, 3)] * (2 * k)),
-    ]
-
-
 MOMENTUM = ({"momentum": 0.9}, {"momentum": 0.9, "wd": 0.2, "clip_gradient": 0.5}, {"momentum": 1})
 ZEROS = [[0.0, -0.0, 1.0, -1.0]]
-SQUARES = draw(3, 4, low=0.01, high=2.0)
-LAMB2 = ({"lr": 0.1}, {"lr": 0.1, "lower_bound": 2}, {"lr": 0.5, "upper_bound": 0.3}, {"lr": 0.1, "lower_bound": 0, "upper_bound": 10})
 
 SAMPLES = {
     "sgd_update": steps(0, {"lazy_update": False}),
@@ -137,29 +88,7 @@ SAMPLES = {
                     if isinstance(s, F) or "clip_gradient" not in s.params] + [
         step({"lr": 0.1, "t": 2, "wd": 0.3, "clip_grad": 0.2}, 3, positive=(0, 1)),
         step({"lr": 0.1, "t": 1, "clip_grad": 0}, 3, (4,), positive=(0, 1))],
-    "lamb_update_phase1": [
-        step({"t": 1, "wd": 0.0}, 2, positive=(1,)), step({"t": 7, "wd": 0.3}, 2, (7,), positive=(1,)),
-        step({"t": 1, "wd": 0.1, "bias_correction": False}, 2, positive=(1,)),
-        step({"t": 3, "wd": 0.1, "clip_gradient": 0.2, "rescale_grad": 0.5}, 2, (2, 3, 4), positive=(1,)),
-        step({"t": 1000, "wd": 0.1, "beta1": 0.5, "beta2": 0.3, "epsilon": 0.1}, 2, positive=(1,)),
-        F("wd is required", {"t": 1}, *[(3, 4)] * 4), F("t is required", {"wd": 1}, *[(3, 4)] * 4)],
-    "lamb_update_phase2": [
-        *(S(params, (3, 4), (3, 4), [1.5], [0.7], grad=False) for params in LAMB2),
-        S({"lr": 0.1}, (5,), (5,), [0.0], [0.7], grad=False), S({"lr": 0.1}, (5,), (5,), [2.0], [0.0], grad=False),
-        F("r1 must hold one number", {"lr": 1}, (3, 4), (3, 4), (2,), (1,))],
-    "_adamw_update": [
-        S({"lr": 0.1, "eta": 1, **params}, (3, 4), (3, 4), (3, 4), SQUARES, [scale], grad=False)
-        for params, scale in (({}, 1.0), ({"wd": 0.3}, 0.5), ({"wd": 0.3, "clip_gradient": 0.2}, 2.0), ({"eta": 0.3, "wd": 0.1}, 1.0),
-                              ({"beta1": 0.5, "beta2": 0.3, "epsilon": 0.1}, 1.0), ({"clip_gradient": 0}, 1.0))] + [
-        F("eta is required", {"lr": 1}, *[(3, 4)] * 4, (1,))],
     "mp_sgd_update": mixed_steps(0, {"rescale_grad": 0.5}, lr=0.1),
     "mp_sgd_mom_update": mixed_steps(1, *MOMENTUM, lr=0.1),
     "mp_nag_mom_update": mixed_steps(1, *MOMENTUM, lr=0.1),
-    "_mp_adamw_update": mixed_steps(2, {"eta": 0.3}, positive=(1,), lr=0.1, eta=1, rescale=0.5),
-    "mp_lamb_update_phase1": [mixed({"t": t, "wd": wd, **more}, 2, positive=(1,)) for t, wd, more in (
-        (1, 0.0, {}), (7, 0.3, {}), (1, 0.1, {"bias_correction": False}), (3, 0.1, {"clip_gradient": 0.2, "rescale_grad": 0.5}),
-        (1000, 0.1, {"beta1": 0.5, "beta2": 0.3, "epsilon": 0.1}))] + [F("wd is required", {"t": 1}, *[(3, 4)] * 5)],
-    "mp_lamb_update_phase2": [S(params, half(3, 4, seed=1), (3, 4), [r1], [r2], (3, 4), grad=False) for params, r1, r2 in (
-        *((p, 1.5, 0.7) for p in LAMB2), ({"lr": 0.1}, 0.0, 1.0), ({"lr": 0.1}, 1.0, 0.0))] + [
-        F("r2 must hold one number", {"lr": 1}, (3, 4), (3, 4), (1,), (3,), (3, 4))],
 }

@@ -1,0 +1,172 @@
+"""What the optimizer steps in update.py, lamb_update.py and multi_update.py are made with.
+
+A rule is a function `rule(c, w, g, *states, out, s, t)` of array blocks: `c` holds the parameters, `s` and `t` are scratch. It may
+find `out` and `w` to be one array, so it reads `w` no more once it has written `out`. `step` declares the operator of a rule, and the
+one with mixed precision: a weight and gradient of half precision, and a single-precision copy of the weight that is stepped instead.
+"""
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import numpy as np
+
+from .. import threads
+from ..op import REQUIRED, Floats, P, Shape, op
+
+_BLOCK = 1 << 14        # elements worked on at a time: all arrays of a rule stay in the cache
+_LEAST = 1 << 16        # elements that are worth a thread
+MOST = 60              # weights that one multi_* call can update
+
+_PARAMS = {
+    "lr": (float, REQUIRED, "the learning rate"),
+    "momentum": (float, 0.0, "how much of the last step is taken again"),
+    "beta": (float, 1.0, "the larger, the slower the learning rate of a weight falls"),
+    "beta1": (float, 0.9, "how much of the mean gradient one step keeps"),
+    "beta2": (float, 0.999, "how much of the mean squared gradient one step keeps"),
+    "gamma1": (float, 0.95, "how much of the mean squared gradient one step keeps"),
+    "gamma2": (float, 0.9, "how much of the last step is taken again"),
+    "epsilon": (float, 1e-8, "a small number that keeps the divisor from zero"),
+    "lamda1": (float, 0.01, "the weight of the L1 penalty"),
+    "eta": (float, REQUIRED, "the schedule's multiplier of the whole step"),
+    "t": (int, REQUIRED, "the number of this step, from 1"),
+    "bias_correction": (bool, True, "make up for the states' start at zero"),
+    "wd": (float, 0.0, "weight decay: the weight of the L2 penalty"),
+    "wd_lh": (float, 0.0, "weight decay outside of the momentum"),
+    "rescale_grad": (float, 1.0, "the gradient is multiplied by this first"),
+    "clip_gradient": (float, -1.0, "limit the gradient to [-clip_gradient, clip_gradient]; no limit if negative"),
+    "clip_grad": (float, -1.0, "limit the gradient to [-clip_grad, clip_grad]; no limit if negative"),
+    "clip_weights": (float, -1.0, "limit the new weight to [-clip_weights, clip_weights]; no limit if negative"),
+    "lower_bound": (float, -1.0, "the least norm of the weight that counts; no limit if negative"),
+    "upper_bound": (float, -1.0, "the largest norm of the weight that counts; no limit if negative"),
+    "lazy_update": (bool, True, "of no effect on dense arrays"),
+    "lrs": (Floats, REQUIRED, "the learning rate of each weight"),
+    "learning_rates": (Floats, REQUIRED, "the learning rate of each weight"),
+    "wds": (Floats, REQUIRED, "the weight decay of each weight"),
+    "etas": (Floats, REQUIRED, "the schedule's multiplier of each weight's step"),
+    "step_count": (Shape, REQUIRED, "the number of this step for each weight, from 1"),
+    "num_weights": (int, 1, "how many weights are updated"),
+    "num_tensors": (int, 1, "how many weights are updated"),
+}
+
+
+def declaration(module: str, name: str, doc: str, params: str, **attributes) -> type:
+    """The class of a declaration in `module`; `params` like "lr beta1=0.6 wd=" (a default of its own; required)."""
+    annotations = {}
+    for entry in params.split():
+        key, given, default = entry.partition("=")
+        kind, usual, text = _PARAMS[key]
+        annotations[key] = kind
+        value = usual if not given else kind(default) if default else REQUIRED
+        attributes[key] = P(value, text, low=1, high=MOST) if key.startswith("num_") else P(value, text)
+    return type(name, (), {"__doc__": inspect.cleandoc(doc), "__module__": module, "__annotations__": annotations, **attributes})
+
+
+def constants(p, **more) -> SimpleNamespace:
+    """The parameters, numbers rounded to single precision as MXNet keeps them (1 - 0.999 depends on it)."""
+    return SimpleNamespace(**{k: float(np.float32(v)) if isinstance(v, float) else v for k, v in {**vars(p), **more}.items()})
+
+
+def apply(run, rule, c, w, g, states, out) -> None:
+    """Run the rule block by block, spread over the threads if there is enough to do."""
+    arrays = (w, g, *states, out)
+    if not all(a.flags.c_contiguous for a in arrays):
+        s, t = run.workspace((2, *w.shape), w.dtype)
+        rule(c, *arrays[:-1], out=out, s=s, t=t)
+        return
+    arrays = [a.reshape(-1) for a in arrays]
+    tasks = max(1, min(threads.workers(), w.size // _LEAST))
+    scratch = run.workspace((tasks, 2, min(_BLOCK, w.size)), w.dtype)
+
+    def part(k):
+        stop = w.size * (k + 1) // tasks
+        for a in range(w.size * k // tasks, stop, _BLOCK):
+            b = min(a + _BLOCK, stop)
+            *ins, o = (x[a:b] for x in arrays)
+            rule(c, *ins, out=o, s=scratch[k, 0, :b - a], t=scratch[k, 1, :b - a])
+
+    if tasks == 1:
+        part(0)
+    else:
+        threads.run([lambda k=k: part(k) for k in range(tasks)])
+
+
+MIXED = """
+
+`weight` and `grad` are of half precision. The step is taken on `weight32`, the same weight in single precision, in place; the result is
+its rounded value."""
+
+
+def step(name: str | None, states: str, params: str, mixed: str | None = None):
+    """Declare the operator of a rule: `states` names the state arrays after weight and grad."""
+    inputs = ("weight", "grad", *states.split())
+
+    def declare(rule):
+        if name:
+            def compute(p, run, ins, outs):
+                apply(run, rule, constants(p), ins[0], ins[1], ins[2:], outs[0])
+
+            op(name, mutates=range(2, len(inputs)))(declaration(rule.__module__, name, rule.__doc__, params, inputs=inputs, compute=compute))
+        if mixed:
+            def compute_mixed(p, run, ins, outs):
+                apply(run, rule, constants(p), ins[-1], ins[1], ins[2:-1], ins[-1])
+                np.copyto(outs[0], ins[-1], casting="unsafe")
+
+            op(mixed, mutates=range(2, len(inputs) + 1))(
+                declaration(
+                    rule.__module__, mixed, inspect.cleandoc(rule.__doc__) + MIXED, params, inputs=(*inputs, "weight32"),
+                    compute=compute_mixed))
+        return rule
+    return declare
+
+
+# --------------------------------------------------------------------------------------------- what rules share
+
+def scaled(c, g, s):
+    """s = the gradient, rescaled and limited."""
+    np.multiply(g, c.rescale_grad, out=s, dtype=s.dtype)
+    if c.clip_gradient >= 0:
+        np.clip(s, -c.clip_gradient, c.clip_gradient, out=s)
+
+
+def decayed(c, w, g, s, t, limit="clip_gradient"):
+    """s = the gradient, rescaled, with weight decay added, and then limited."""
+    np.multiply(g, c.rescale_grad, out=s, dtype=s.dtype)
+    if c.wd:
+        np.multiply(w, c.wd, out=t)
+        s += t
+    bound = getattr(c, limit)
+    if bound >= 0:
+        np.clip(s, -bound, bound, out=s)
+
+
+def follow(mean, x, keep, t):
+    """mean = keep * mean + (1 - keep) * x."""
+    mean *= keep
+    np.multiply(x, 1 - keep, out=t)
+    mean += t
+
+
+def follow_square(mean, x, keep, t):
+    """mean = keep * mean + (1 - keep) * x²."""
+    mean *= keep
+    np.multiply(x, 1 - keep, out=t)
+    t *= x
+    mean += t
+
+
+def sign(x, out):
+    """-1, 0 or 1; 0 for NaN."""
+    np.sign(x, out=out)
+    np.copyto(out, 0, where=np.isnan(out))
+
+
+def adam_states(c, s, mean, var, t, correct1=1.0, correct2=1.0):
+    """Follow the gradient in `s`; then s = mean / (sqrt(var) + epsilon), both divided by their corrections."""
+    follow(mean, s, c.beta1, t)
+    follow_square(var, s, c.beta2, t)
+    np.divide(var, correct2, out=t)
+    np.sqrt(t, out=t)
+    t += c.epsilon
+    np.divide(mean, correct1, out=s)
+    s /= t
