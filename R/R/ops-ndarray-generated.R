@@ -33,6 +33,7 @@ mx.nd.MakeLoss <- function(data = NULL, grad_scale = NULL, valid_thresh = NULL, 
 mx.nd.Pad <- function(data = NULL, mode = NULL, pad_width = NULL, constant_value = NULL, out = NULL, ...) nd.operator("Pad")
 mx.nd.Pooling <- function(data = NULL, kernel = NULL, pool_type = NULL, global_pool = NULL, cudnn_off = NULL, pooling_convention = NULL, stride = NULL, pad = NULL, p_value = NULL, count_include_pad = NULL, layout = NULL, out = NULL, ...) nd.operator("Pooling")
 mx.nd.Pooling.v1 <- function(data = NULL, kernel = NULL, pool_type = NULL, global_pool = NULL, pooling_convention = NULL, stride = NULL, pad = NULL, out = NULL, ...) nd.operator("Pooling_v1")
+mx.nd.RNN <- function(data = NULL, parameters = NULL, state = NULL, state_cell = NULL, sequence_length = NULL, state_size = NULL, num_layers = NULL, bidirectional = NULL, mode = NULL, p = NULL, state_outputs = NULL, projection_size = NULL, lstm_state_clip_min = NULL, lstm_state_clip_max = NULL, lstm_state_clip_nan = NULL, use_sequence_length = NULL, out = NULL, ...) nd.operator("RNN")
 mx.nd.ROIPooling <- function(data = NULL, rois = NULL, pooled_size = NULL, spatial_scale = NULL, out = NULL, ...) nd.operator("ROIPooling")
 mx.nd.Reshape <- function(data = NULL, shape = NULL, reverse = NULL, target_shape = NULL, keep_highest = NULL, out = NULL, ...) nd.operator("Reshape")
 mx.nd.SVMOutput <- function(data = NULL, label = NULL, margin = NULL, regularization_coefficient = NULL, use_linear = NULL, out = NULL, ...) nd.operator("SVMOutput")

@@ -378,3 +378,22 @@ mean.Rcpp_MXSymbol <- function(x, ...) mx.call("symbol.create", "mean", list(x, 
 
 #' @export
 t.Rcpp_MXSymbol <- function(x) mx.call("symbol.create", "transpose", list(x))
+
+#' Operators of one's own
+#'
+#' MXNet could call operators that were written in Python; from R they could not be written. These functions raise an
+#' error: write the expression in symbols instead, and end it in [mx.symbol.MakeLoss()] if it is a loss.
+#'
+#' @param ... not used.
+#' @param data,op_type,out not used.
+#' @return Nothing; always an error.
+#' @export
+mx.symbol.Custom <- function(...) {
+  stop.user("mx.symbol.Custom: operators written in Python are not part of this package; write the expression in symbols")
+}
+
+#' @rdname mx.symbol.Custom
+#' @export
+mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL) {
+  stop.user("mx.nd.Custom: operators written in Python are not part of this package; compute with R's functions on as.array(nd)")
+}

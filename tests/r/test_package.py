@@ -8,9 +8,6 @@ import pytest
 from mxr.r import gen
 from tests.r.hosts import HERE, HOSTS, run_code, succeeds
 
-# Names that MXNet's R package exports and this one does not, each with its reason. The list must shrink.
-NOT_EXPORTED = {"mx.nd.Custom": "operators written in Python or C++ are not R's", "mx.symbol.Custom": "the same"}
-
 FORMALS = r"""
 library(mxnet)
 ns <- asNamespace("mxnet")
@@ -41,7 +38,7 @@ def test_exports_and_formals_are_those_of_mxnet():
     printed = succeeds(run_code("Rscript", FORMALS, str(HERE / "signatures.txt")))
     missing = set(re.findall(r"not exported: (\S+)", printed))
     different = set(re.findall(r"formals: (\S+)", printed))
-    assert missing == set(NOT_EXPORTED)
+    assert missing == set()
     # `out` stands after the extra formals
     assert different == set(MORE_FORMALS)
 
