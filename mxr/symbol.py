@@ -8,7 +8,9 @@ from .op import MxError, Op, ShapeError, get, suggest, to_text
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
 _INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
                ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
-               ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]'}
+               ("BatchNorm_v1", "moving_mean"): '["zero", {}]', ("BatchNorm_v1", "moving_var"): '["one", {}]',
+               ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',
+               ("UpSampling", "weight"): '["bilinear", {}]', ("UpSampling", "arg1"): '["bilinear", {}]'}
 
 
 class Node:
@@ -30,6 +32,11 @@ class Node:
     def n_outputs(self) -> int:
         """All outputs, those included that only the gradient sees."""
         return 1 if self.op is None else len(self.op.outputs(self.p)) + len(self.op.hidden(self.p))
+
+    @property
+    def n_own(self) -> int:
+        """How many of the hidden outputs MXNet does not have (their names start with an underscore)."""
+        return 0 if self.op is None else sum(h.startswith("_") for h in self.op.hidden(self.p))
 
     @property
     def n_aux(self) -> int:

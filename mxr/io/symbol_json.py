@@ -29,7 +29,7 @@ def dumps(symbol: Symbol) -> str:
             fields.append(f'"attrs": {_object(n.attrs, 6)}')
         fields.append(f'"inputs": {_array(inputs, 6)}')
         rows.append("    {\n" + ", \n".join("      " + f for f in fields) + "\n    }")
-        row_ptr.append(row_ptr[-1] + n.n_outputs)
+        row_ptr.append(row_ptr[-1] + n.n_outputs - n.n_own)
     heads = [f"[{number[id(n)]}, {i}, {versions.get(id(n), 0)}]" for n, i in symbol.heads]
     variables = [str(i) for i, n in enumerate(nodes) if n.op is None]
     return ("{\n  \"nodes\": [\n" + ", \n".join(rows) + "\n  ], \n"

@@ -227,9 +227,14 @@ class Pooling:
     count_include_pad: bool = P(None, "whether `avg` counts the padding as values of zero; it does if left out")
     layout: str = P(None, "order of the axes, if the channels are last", one_of=("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"))
 
+    # counted in the JSON as in MXNet, where its kernels keep their positions
+    hidden = lambda p: ("workspace",) if p.pool_type == "max" and p.kernel and not _last(p) else ()
+    infer_type = lambda p, ins: [ins[0] or np.dtype(np.float32), np.dtype(np.int32)]
+
     def infer_shape(p, ins, outs):
         _power_of(p)
-        return _pool_shape(p, ins, outs)
+        ins, visible = _pool_shape(p, ins, outs[:1])
+        return ins, visible + [(1,)] * (len(outs) - 1)
 
     def compute(p, run, ins, outs):
         w = _windows(p, ins[0].shape, outs[0].shape)

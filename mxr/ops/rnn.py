@@ -347,7 +347,7 @@ class RNN:
     inputs = lambda p: ("data", "parameters", "state", *(("state_cell",) if p.mode == "lstm" else ()),
                         *(("sequence_length",) if p.use_sequence_length else ()))
     outputs = lambda p: ("output", *(("state_output", *(("statecell_output",) if p.mode == "lstm" else ())) if p.state_outputs else ()))
-    hidden = ("reserve",)
+    hidden = ("_reserve",)
     infer_type = lambda p, ins: [ins[0] or np.dtype(np.float32)]
 
     def infer_shape(p, ins, outs):

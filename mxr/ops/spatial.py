@@ -80,6 +80,9 @@ def _four(name, shape):
         raise ShapeError(f"{name} must have 4 axes, not {len(shape)}")
 
 
+_UNUSED = (1,)      # shape of hidden outputs that MXNet's kernels use and these do not: the JSON counts them
+
+
 @op("BilinearSampler", keeps=("ins",))
 class BilinearSampler:
     """Samples images at the points of a grid, interpolating linearly between the four nearest pixels.
@@ -91,7 +94,7 @@ class BilinearSampler:
     """
     cudnn_off: bool = P(None, "GPU only", ignored=True)
 
-    inputs = ("data", "grid")
+    inputs, hidden = ("data", "grid"), ("tmp",)
 
     def infer_shape(p, ins, outs):
         data, grid, out = ins[0], ins[1], outs[0]
@@ -100,7 +103,7 @@ class BilinearSampler:
         if data is not None and grid is not None:
             grid = unify(grid, (data[0], 2, 0, 0))
             out = unify(out, (grid[0], data[1], *grid[2:]))
-        return [data, grid], [out]
+        return [data, grid], [out, _UNUSED]
 
     def compute(p, run, ins, outs):
         grid = ins[1].reshape(*ins[1].shape[:2], -1)
@@ -129,25 +132,27 @@ class GridGenerator:
     transform_type: str = P(REQUIRED, "what the data is", one_of=("affine", "warp"))
     target_shape: Shape = P((0, 0), "rows and columns of the grid (in R: columns, rows); for `affine`")
 
+    hidden = ("grid_dst",)
+
     def infer_shape(p, ins, outs):
         data, out = ins[0], outs[0]
         if p.transform_type == "warp":
             data = unify(data, out)
             _four("data", data)
             data = unify(data, (0, 2, 0, 0))
-            return [data], [data]
+            return [data], [data, data[1:]] if data else outs
         h, w = _target(p)
         if data is not None and len(data) != 2:
             raise ShapeError(f"data must have 2 axes (samples and the 6 numbers of a matrix), not {len(data)}")
         n = (data and data[0]) or (out and out[0]) or 0
-        return [unify(data, (n, 6))], [unify(out, (n, 2, h, w))]
+        return [unify(data, (n, 6))], [unify(out, (n, 2, h, w)), (3, h * w)]
 
     def forward(p, data):
         if p.transform_type == "affine":
-            matrix = data.reshape(data.shape[0] * 2, 3)
-            return np.matmul(matrix, _affine_grid(p.target_shape, data.dtype)).reshape(data.shape[0], 2, *p.target_shape)
+            matrix, here = data.reshape(data.shape[0] * 2, 3), _affine_grid(p.target_shape, data.dtype)
+            return np.matmul(matrix, here).reshape(data.shape[0], 2, *p.target_shape), here
         here, half = _positions(data)
-        return (data + here) / half - 1
+        return (data + here) / half - 1, here[0]
 
     def backward(p, g, ins, outs):
         data = ins[0]
@@ -178,7 +183,7 @@ class SpatialTransformer:
     sampler_type: str = P(REQUIRED, "the kind of interpolation", one_of=("bilinear",))
     cudnn_off: bool = P(None, "GPU only", ignored=True)
 
-    inputs = ("data", "loc")
+    inputs, hidden = ("data", "loc"), ("grid_dst", "grid_src")
 
     def infer_shape(p, ins, outs):
         data, loc, out = ins[0], ins[1], outs[0]
@@ -188,7 +193,7 @@ class SpatialTransformer:
         loc = unify(loc, (n, 6))
         if data is not None:
             out = unify(out, (*data[:2], *target))
-        return [data, loc], [out]
+        return [data, loc], [out, _UNUSED, _UNUSED]
 
     def compute(p, run, ins, outs):
         outs[0][...] = _transform(p, *ins)[1].sample(ins[0]).reshape(outs[0].shape)
@@ -321,7 +326,7 @@ class Correlation:
     pad_size: int = P(0, "zeros added on every side of both images", low=0)
     is_multiply: bool = P(True, "multiply; otherwise take absolute differences")
 
-    inputs = ("data1", "data2")
+    inputs, hidden = ("data1", "data2"), ("tmp1", "tmp2")
 
     def infer_shape(p, ins, outs):
         if p.kernel_size % 2 == 0:
@@ -329,11 +334,11 @@ class Correlation:
         data, out = unify(*ins), outs[0]
         _four("data1", data)
         if data is None or 0 in data:
-            return [data, data], [out]
+            return [data, data], [out, _UNUSED, _UNUSED]
         d = _Displaced(p, data)
         if d.rows < 1 or d.columns < 1:
             raise ShapeError(f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded by {p.pad_size}")
-        return [data, data], [unify(out, (data[0], len(d.shifts), d.rows, d.columns))]
+        return [data, data], [unify(out, (data[0], len(d.shifts), d.rows, d.columns)), _UNUSED, _UNUSED]
 
     def compute(p, run, ins, outs):
         d = _Displaced(p, ins[0].shape)
