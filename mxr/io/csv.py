@@ -1,0 +1,62 @@
+"""CSVIter: numbers in text files, one sample a line."""
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from ..op import REQUIRED, P, Shape, shape_text
+from .iterators import Batched, Table, blocks, files, reader
+
+
+@reader("CSVIter")
+class CSV(Batched):
+    """Samples of a text file: a sample a line, commas between its numbers; labels from a second file."""
+    data_csv: str = P(REQUIRED, "path of the file (or of a folder of such files)")
+    data_shape: Shape = P(REQUIRED, "dimensions of one sample")
+    label_csv: str = P("NULL", "path of the file of labels; without one all labels are 0")
+    label_shape: Shape = P((1,), "dimensions of one label")
+    dtype: str = P("float32", "type of the values", none=True, one_of=("float32", "int32", "int64"))
+
+    def open(self):
+        data = self._table(self.data_csv, self.data_shape, "data")
+        if self.label_csv == "NULL":
+            return Table(data, np.zeros((len(data), 1), data.dtype))
+        label = self._table(self.label_csv, self.label_shape, "label")
+        if len(label) < len(data):
+            raise self.error(f"{self.data_csv} has {len(data)} lines, {self.label_csv} only {len(label)}")
+        return Table(data, label[:len(data)])
+
+    def _table(self, path: str, shape, what: str) -> np.ndarray:
+        width, dtype = math.prod(shape), np.dtype(self.dtype or "float32")
+        parts = [np.empty((0, width), dtype)]
+        for file in files(path, self.error):
+            for first, lines in blocks(file):
+                parts.append(self._numbers(file, first, lines, width, dtype, f"{what}.shape is {shape_text(shape)}"))
+        return np.concatenate(parts).reshape(-1, *shape)
+
+    def _numbers(self, file: str, first: int, lines: list[bytes], width: int, dtype, asked: str) -> np.ndarray:
+        full = [x for x in lines if x.strip()]
+        if all(x.count(b",") == width - 1 for x in full):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DeprecationWarning)      # what NumPy says of text that is not a number
+                try:
+                    values = np.fromstring(b",".join(full), np.float64 if dtype.kind == "f" else np.int64, sep=",")
+                    return values.astype(dtype).reshape(-1, width)
+                except (ValueError, DeprecationWarning):
+                    pass
+        for n, line in enumerate(lines, first):          # which one is it?
+            if line.strip():
+                self._check(f"{file}, line {n}", line.split(b","), width, dtype, asked)
+        raise self.error(f"{file} is not a table of numbers")
+
+    def _check(self, where: str, fields: list[bytes], width: int, dtype, asked: str) -> None:
+        if len(fields) != width:
+            raise self.error(f"{where} has {len(fields)} values separated by commas; {asked}, that is {width}")
+        for field in fields:
+            try:
+                (float if dtype.kind == "f" else int)(field)
+            except ValueError:
+                text = field.decode(errors="replace").strip()
+                raise self.error(f"{where}: {text!r} is not a number" + (" (a heading? write.table needs col.names = FALSE)" if where.endswith(" 1") else "")) from None

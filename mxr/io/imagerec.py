@@ -1,0 +1,171 @@
+"""ImageRecordIter and its relatives: images with labels, augmented and normalized."""
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..op import MxError, P
+from . import params, recordio
+from .augment import Augmented
+from .engine import Engine
+from .iterators import reader
+from .records import ImageReader, Labels
+
+
+class Normalized:
+    """Parameters of normalizing: (image - mean) * contrast / std * scale."""
+    mirror: bool = P(False, "whether to mirror every image")
+    rand_mirror: bool = P(False, "whether to mirror half of the images")
+    mean_img: str = P("", "file of a mean image to subtract; made, from all images as they come out, if there is none")
+    mean_r: float = P(0.0, "mean of red, subtracted")
+    mean_g: float = P(0.0, "mean of green")
+    mean_b: float = P(0.0, "mean of blue")
+    mean_a: float = P(0.0, "mean of the fourth channel")
+    std_r: float = P(1.0, "standard deviation of red, a divisor")
+    std_g: float = P(1.0, "standard deviation of green")
+    std_b: float = P(1.0, "standard deviation of blue")
+    std_a: float = P(1.0, "standard deviation of the fourth channel")
+    scale: float = P(1.0, "factor of the result")
+    max_random_contrast: float = P(0.0, "change the contrast by a random part up to this")
+    max_random_illumination: float = P(0.0, "add a random number up to this, either way")
+
+    mean_image: np.ndarray | None = None
+
+    def channels(self, what: str) -> np.ndarray:
+        """mean_* or std_* as an array (channels, 1, 1)."""
+        return np.array([getattr(self, f"{what}_{c}") for c in "rgba"[:self.data_shape[0]]], np.float32)[:, None, None]
+
+    def use_mean_image(self) -> None:
+        """Read the mean image, or make it of one pass over the data and write it."""
+        if os.path.exists(self.mean_img):
+            arrays = params.load(self.mean_img)
+            arrays = list(arrays.values()) if isinstance(arrays, dict) else arrays
+            if len(arrays) != 1 or arrays[0].shape != tuple(self.data_shape):
+                raise self.error(f"{self.mean_img} is not a mean image of data.shape {' x '.join(map(str, self.data_shape[::-1]))}")
+            self.mean_image = arrays[0].astype(np.float32)
+            return
+        total, count = None, 0
+        self.order.shuffle, shuffle = self.order.shuffle and self.index is not None, self.order.shuffle
+        while len(images := self.take(self.batch_size)[0]):
+            for image in images:
+                total = image.astype(np.float32) if total is None else total + image
+            count += len(images)
+        self.order.shuffle = shuffle
+        if total is None:
+            raise self.error(f"{self.path_imgrec} holds no images to make {self.mean_img} of")
+        self.mean_image = total * np.float32(1 / np.float32(count))
+        params.save(self.mean_img, {"mean_img": self.mean_image})
+        self.rewind()
+
+
+class _Images(ImageReader, Augmented):
+    """Images of a RecordIO file, cut to data.shape, with labels."""
+    label_width: int = P(1, "labels an image", low=1)
+    path_imgidx: str = P("", "path of the index of the RecordIO file; with it, shuffling goes over the whole file")
+    device_id: int = P(0, "accepted for MXNet's sake, without effect")
+    seed_aug: int = P(None, "seed of the augmentation, set anew for every image", none=True)
+
+    def open(self):
+        if self.path_imgidx:
+            self.index = recordio.read_index(self.path_imgidx)
+        source = super().open()
+        self._labels = Labels(self.path_imglist, self.label_width) if self.path_imglist else None
+        return source
+
+    def sample(self, number, where, header, image):
+        if self.seed_aug is not None:
+            self.engine.seed(self.seed_aug + number + self.magic)
+        label = self._label(where, header)
+        try:
+            image = self.augment(image, self.engine)
+        except MxError as e:
+            raise self.error(f"{where}: {e}") from None
+        return self.normalize(image.transpose(2, 0, 1)), label
+
+    def _label(self, where: str, header: recordio.Header) -> np.ndarray:
+        if self._labels:
+            return self._labels[header.id]
+        label = np.atleast_1d(np.asarray(header.label, np.float32))
+        if len(label) != self.label_width:
+            raise self.error(f"{where} has {len(label)} label{'s' * (len(label) > 1)}, label.width is {self.label_width}")
+        return label
+
+
+@reader("ImageRecordIter")
+class ImageRecord(_Images, Normalized):
+    """Images of a RecordIO file, augmented and normalized."""
+    dtype: str = P("float32", "type of the images", none=True, one_of=("float32", "uint8", "int8"))
+    chunk = 64 << 20
+
+    def open(self):
+        super().open()
+        if self.mean_img and self.dtype != "uint8":
+            self.use_mean_image()
+        return self
+
+    def normalize(self, image: np.ndarray) -> np.ndarray:
+        """One image (channels, height, width) of bytes as it comes out."""
+        mirrored = (self.rand_mirror and self.engine.coin()) or self.mirror
+        if self.dtype != "uint8":
+            contrast, illumination = (self.engine.uniform() * np.float32(v) * 2 - np.float32(v)
+                                      for v in (self.max_random_contrast, self.max_random_illumination))
+            scale = np.float32(self.scale)
+            mean = self.channels("mean") if self.mean_image is None else self.mean_image
+            if self.dtype == "int8":
+                image = np.clip(image - _nearest(mean), -128, 127).astype(np.int8)
+            else:
+                std = self.channels("std")
+                image = (image - mean) * ((contrast + 1) * scale / std) + illumination * scale / std
+        return image[:, :, ::-1] if mirrored else image
+
+
+def _nearest(x: np.ndarray) -> np.ndarray:
+    """Rounded, halves away from zero."""
+    return (np.sign(x) * np.floor(np.abs(x) + 0.5)).astype(np.int16)
+
+
+@reader("ImageRecordUInt8Iter")
+class ImageRecordUInt8(ImageRecord):
+    """Images of a RecordIO file as bytes from 0 to 255, augmented."""
+    dtype: str = P("uint8", "type of the images", one_of=("uint8",))
+
+
+@reader("ImageRecordInt8Iter")
+class ImageRecordInt8(ImageRecord):
+    """Images of a RecordIO file as integers from -128 to 127, augmented, the mean subtracted."""
+    dtype: str = P("int8", "type of the images", one_of=("int8",))
+
+
+@reader("ImageRecordIter_v1")
+class ImageRecordV1(_Images, Normalized):
+    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another engine."""
+    dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))
+
+    def open(self):
+        self.path_imgidx = ""
+        self._normalizing = Engine(self.seed)
+        super().open()
+        if self.mean_img:
+            self.use_mean_image()
+        return self
+
+    def normalize(self, image: np.ndarray) -> np.ndarray:
+        """One image (channels, height, width) of bytes as it comes out."""
+        one = np.float32(1)
+        contrast, illumination = (self._normalizing.uniform() * np.float32(v) * 2 - np.float32(v)
+                                  for v in (self.max_random_contrast, self.max_random_illumination))
+        mirrored = (self.rand_mirror and self._normalizing.coin()) or self.mirror
+        mean = self.channels("mean") if self.mean_image is None else self.mean_image
+        image = ((image - mean) * (contrast + one) + illumination) * np.float32(self.scale) / self.channels("std")
+        return image[:, :, ::-1] if mirrored else image
+
+
+@reader("ImageRecordUInt8Iter_v1")
+class ImageRecordUInt8V1(_Images):
+    """Images of a RecordIO file as bytes from 0 to 255, augmented; the first edition."""
+    dtype: str = P("uint8", "type of the images", one_of=("uint8",))
+
+    def normalize(self, image: np.ndarray) -> np.ndarray:
+        """One image (channels, height, width) of bytes as it comes out."""
+        return image

@@ -1,0 +1,58 @@
+"""Images as arrays: decoding and encoding by Pillow, which is an optional part of mxr."""
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from ..op import MxError
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def pillow():
+    """The PIL.Image module; MxError saying how to install it."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MxError("images are read by the Python package Pillow, which is not installed: "
+                      "python -m pip install 'mxr[images]' (or pillow)") from None
+    return Image
+
+
+def decode(data: bytes, channels: int, where: str) -> np.ndarray:
+    """The image in `data` (JPEG, PNG and what else Pillow knows) as an array (height, width, channels) of uint8, red first.
+    1 channel: grey; 3: colour; 4: colour and alpha, which the image must have. MxError, beginning with `where`, otherwise."""
+    image_module = pillow()
+    try:
+        image = image_module.open(io.BytesIO(data))
+        if channels == 1 and image.format == "JPEG":
+            image.draft("L", image.size)      # the brightness that the file holds, as MXNet takes it
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError, image_module.DecompressionBombError) as e:
+        raise MxError(f"{where} is not an image that can be read: {e}") from None
+    if channels == 4 and image.mode != "RGBA":
+        raise MxError(f"{where}: data.shape asks for 4 channels, the image has {len(image.getbands())} ({image.mode})")
+    if channels == 1 and image.mode in ("RGB", "RGBA", "P"):
+        return _grey(np.asarray(image.convert("RGB")))
+    if image.mode.startswith("I;16"):
+        image = image_module.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    array = np.asarray(image.convert(_MODES[channels]))
+    return array.reshape(*array.shape[:2], channels)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Brightness of a colour image as the PNG library computes it: fixed-point numbers of 15 bits."""
+    red, green, blue = (image[:, :, k].astype(np.int32) for k in range(3))
+    return ((9798 * red + 19235 * green + 3735 * blue) >> 15).astype(np.uint8)[:, :, None]
+
+
+def encode(image: np.ndarray, encoding: str, quality: int) -> bytes:
+    """The file (".jpg": quality 0 to 100, ".png": compression 0 to 9) of an image (height, width, channels) of uint8."""
+    mode_free = pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    out = io.BytesIO()
+    if encoding == ".png":
+        mode_free.save(out, "PNG", compress_level=quality)
+    else:
+        mode_free.save(out, "JPEG", quality=quality)
+    return out.getvalue()

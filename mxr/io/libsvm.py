@@ -1,0 +1,105 @@
+"""LibSVMIter: sparse samples in text files, given as dense arrays."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..op import REQUIRED, P, Shape
+from .iterators import Batched, blocks, files, reader
+
+
+class _Sparse:
+    """Rows of index-value pairs: row i has those from starts[i] to starts[i + 1]."""
+
+    def __init__(self, width: int):
+        self.width = width
+        self.labels: list[float] = []
+        self.starts, self.index, self.values = [0], [], []
+
+    def add(self, label: float, index: list[int], values: list[float]) -> None:
+        self.labels.append(label)
+        self.index += index
+        self.values += values
+        self.starts.append(len(self.index))
+
+    def seal(self) -> _Sparse:
+        self.labels = np.array(self.labels, np.float32)
+        self.starts, self.index = np.array(self.starts), np.array(self.index, np.int64)
+        self.values = np.array(self.values, np.float32)
+        return self
+
+    def dense(self, begin: int, end: int) -> np.ndarray:
+        out = np.zeros((end - begin, self.width), np.float32)
+        part = slice(self.starts[begin], self.starts[end])
+        rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin:end + 1]))
+        out[rows, self.index[part]] = self.values[part]
+        return out
+
+
+class _Rows:
+    """The source: data from one sparse table, labels from the same or from another."""
+
+    def __init__(self, data: _Sparse, label: _Sparse | None):
+        self._data, self._label, self._at = data, label, 0
+
+    def take(self, n: int):
+        begin, self._at = self._at, min(self._at + n, len(self._data.labels))
+        label = self._label.dense(begin, self._at) if self._label else self._data.labels[begin:self._at]
+        return self._data.dense(begin, self._at), label
+
+    def rewind(self) -> None:
+        self._at = 0
+
+    def left(self, most: int) -> int:
+        return min(most, len(self._data.labels) - self._at)
+
+
+@reader("LibSVMIter")
+class LibSVM(Batched):
+    """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives sparse arrays, mxr
+    the same values as dense ones."""
+    data_libsvm: str = P(REQUIRED, "path of the file (or of a folder of such files)")
+    data_shape: Shape = P(REQUIRED, "number of features")
+    label_libsvm: str = P("NULL", "path of a file of labels in the same format; without one the first number of a line is its label")
+    label_shape: Shape = P((1,), "number of label values")
+    num_parts: int = P(1, "into how many parts to split the data", low=1)
+    part_index: int = P(0, "which part to read, from 0", low=0)
+
+    def open(self):
+        if len(self.data_shape) != 1:
+            raise self.error("data.shape must be one number")
+        if not self.round_batch:
+            raise self.error("round.batch = FALSE is not possible with sparse data")
+        if self.part_index >= self.num_parts:
+            raise self.error(f"part.index is {self.part_index}, of {self.num_parts} parts counted from 0")
+        data = self._table(self.data_libsvm, self.data_shape[0], "data.shape")
+        several = math.prod(self.label_shape) > 1
+        if self.label_libsvm == "NULL":
+            if several:
+                raise self.error("label.shape is more than 1, which needs label.libsvm")
+            return _Rows(data, None)
+        if not several:
+            raise self.error("label.shape must be more than 1 where label.libsvm is given")
+        label = self._table(self.label_libsvm, math.prod(self.label_shape), "label.shape")
+        if len(label.labels) < len(data.labels):
+            raise self.error(f"{self.data_libsvm} has {len(data.labels)} lines, {self.label_libsvm} only {len(label.labels)}")
+        return _Rows(data, label)
+
+    def _table(self, path: str, width: int, what: str) -> _Sparse:
+        table = _Sparse(width)
+        lines = [(f"{file}, line {n}", line) for file in files(path, self.error)
+                 for first, block in blocks(file) for n, line in enumerate(block, first) if line.split(b"#")[0].strip()]
+        size = -(-len(lines) // self.num_parts)
+        for where, line in lines[size * self.part_index:size * (self.part_index + 1)]:
+            first, *pairs = line.split(b"#")[0].split()
+            pairs = [p.partition(b":") for p in pairs if not p.startswith(b"qid:")]
+            try:
+                label = float(first.split(b":")[0])
+                index, values = [int(i) for i, _, _ in pairs], [float(v) if colon else 1.0 for _, colon, v in pairs]
+            except ValueError:
+                raise self.error(f"{where} is not a label and index:value pairs") from None
+            if index and not 0 <= min(index) <= max(index) < width:
+                raise self.error(f"{where} has index {max(index) if max(index) >= width else min(index)}; {what} is {width}, and indices begin with 0")
+            table.add(label, index, values)
+        return table.seal()

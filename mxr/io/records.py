@@ -1,0 +1,178 @@
+"""Samples from RecordIO files of images: in which order, with which labels, decoded."""
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..op import REQUIRED, MxError, P
+from ..threads import workers
+from . import imaging, recordio
+from . import resize as sizes
+from .engine import Engine
+from .iterators import Batched, blocks
+
+
+class Order:
+    """Where the records to read next begin, pass by pass; `next()` gives (offset, number), the number as `seed_aug` counts.
+
+    Without an index, MXNet shuffles what it reads at once: `chunk` bytes. With one, it shuffles all records, anew in every pass."""
+
+    def __init__(self, file: recordio.Reader, index: list[int] | None, part: tuple[int, int], shuffle: bool, seed: int, chunk: int):
+        self._file, self._index, self.shuffle, self._chunk = file, index, shuffle, chunk
+        self._engine = Engine(seed)
+        self._ahead: deque = deque()
+        number, parts = part
+        if index is None:
+            step = -(-file.size // parts)
+            step += -step % 4
+            self._begin, self._end = (min(step * n, file.size) for n in (number, number + 1))
+        else:
+            step = -(-len(index) // parts)
+            self._index = index[step * number:step * (number + 1)]
+        self.rewind()
+
+    def rewind(self) -> None:
+        self._ahead.clear()
+        if self._index is None:
+            self._at = self._file.first(self._begin) if self._begin else 0
+            self._pending = True
+            return
+        order = list(self._index)
+        if self.shuffle:
+            self._engine.shuffle(order)
+        self._ahead.extend((offset, 0) for offset in order)
+        self._pending = False
+
+    def next(self, place: int = 0):
+        """The next record, or None at the end of the pass; `place` is where in the batch it goes."""
+        if not self._ahead and self._pending:
+            self._load(place)
+        return self._ahead.popleft() if self._ahead else None
+
+    def left(self, most: int) -> int:
+        while len(self._ahead) < most and self._pending:
+            self._load(0)
+        return min(most, len(self._ahead))
+
+    def _load(self, place: int) -> None:
+        """The offsets of one chunk: of the records before the last one that begins in it, if the file goes on behind it."""
+        offsets, limit, begin = [], self._at + self._chunk, self._at
+        while begin < self._end and begin + 8 <= limit:
+            offsets.append(begin)
+            begin = self._file.next(begin)
+        if begin >= self._end and begin < limit or len(offsets) < 2:
+            self._at, self._pending = begin, begin < self._end
+        else:
+            self._at = offsets.pop()
+        numbered = [(offset, place + i) for i, offset in enumerate(offsets)]
+        if self.shuffle:
+            self._engine.shuffle(numbered)
+        self._ahead.extend(numbered)
+
+
+class Labels:
+    """The labels of an image list: lines of an id, labels and a path. `width` labels a line, or all but the last field if None."""
+
+    def __init__(self, path: str, width: int | None):
+        self._path, self._of = path, {}
+        if not os.path.exists(path):
+            raise MxError(f"there is no image list {path}")
+        for first, lines in blocks(path):
+            for n, line in enumerate(lines, first):
+                fields = line.split()
+                if not fields:
+                    continue
+                wanted = fields[1:1 + width] if width else fields[1:-1]
+                try:
+                    self._of[int(fields[0])] = np.array([float(x) for x in wanted], np.float32)
+                except ValueError:
+                    wanted = []
+                if not wanted or (width and len(wanted) < width):
+                    raise MxError(f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a path, separated by tabs, are expected")
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        if number not in self._of:
+            raise MxError(f"the image list {self._path} has no line for the image with id {number}")
+        return self._of[number]
+
+    def widest(self) -> int:
+        return max(map(len, self._of.values()), default=0)
+
+
+class ImageReader(Batched):
+    """What readers of image records have in common. Decoding is spread over threads; a batch is in memory, not the file."""
+    path_imgrec: str = P(REQUIRED, "path of the RecordIO file")
+    path_imglist: str = P("", "path of an image list, whose labels are used instead of those in the records")
+    preprocess_threads: int = P(4, "images decoded at once, at most; never more than processors", low=1)
+    verbose: bool = P(True, "accepted for MXNet's sake, without effect")
+    num_parts: int = P(1, "into how many parts to split the data", low=1)
+    part_index: int = P(0, "which part to read, from 0", low=0)
+    shuffle_chunk_size: int = P(0, "megabytes that are shuffled together; 0: as MXNet's default", low=0)
+    shuffle_chunk_seed: int = P(0, "accepted for MXNet's sake, without effect")
+    shuffle: bool = P(False, "whether to shuffle")
+    seed: int = P(0, "seed of the shuffling")
+
+    chunk = 8 << 20
+    magic = 111                  # what MXNet adds to seeds
+    index: list[int] | None = None
+
+    def open(self):
+        if len(self.data_shape) != 3 or self.data_shape[0] not in (1, 3, 4) or 0 in self.data_shape:
+            raise self.error("data.shape must be c(width, height, channels), with 1, 3 or 4 channels")
+        if self.part_index >= self.num_parts:
+            raise self.error(f"part.index is {self.part_index}, of {self.num_parts} parts counted from 0")
+        if self.inter_method not in sizes.METHODS:
+            raise self.error(f"inter.method is {self.inter_method}, not one of {', '.join(map(str, sizes.METHODS))}")
+        self.file = recordio.Reader(self.path_imgrec)
+        if not self.file.size:
+            raise self.error(f"{self.path_imgrec} is empty")
+        imaging.pillow()
+        count = min(self.preprocess_threads, workers())
+        self._pool = ThreadPoolExecutor(count, "mxr-images") if count > 1 else None
+        self.engine = Engine(self.magic)
+        self.order = Order(self.file, self.index, (self.part_index, self.num_parts), self.shuffle, self.seed + self.magic,
+                           (self.shuffle_chunk_size << 20) or self.chunk)
+        return self
+
+    # the source: samples one after the other
+
+    def rewind(self) -> None:
+        self.order.rewind()
+
+    def left(self, most: int) -> int:
+        return self.order.left(most)
+
+    def take(self, n: int):
+        places = []
+        while len(places) < n and (place := self.order.next(self.batch_size - n + len(places))):
+            places.append(place)
+        prepared = self._prepared([offset for offset, _ in places])
+        samples = [self.sample(number, *record) for (_, number), record in zip(places, prepared)]
+        if not samples:
+            return (), ()
+        return tuple(np.stack(field) for field in zip(*samples))
+
+    def _prepared(self, offsets: list[int]):
+        """(where, header, image) of records, as they are ready, in order."""
+        records = ((o, self.file.read(o)) for o in offsets)
+        if self._pool is None:
+            return [self._decoded(r) for r in records]
+        return list(self._pool.map(self._decoded, records))
+
+    def _decoded(self, record):
+        offset, data = record
+        where = f"{self.path_imgrec}, the record at byte {offset}"
+        header, content = recordio.unpack(data, where)
+        where += f" (image {header.id})"
+        return where, header, self.prepare(imaging.decode(content, self.data_shape[0], where))
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """What can be done with an image on its own."""
+        return image
+
+    def sample(self, number: int, where: str, header: recordio.Header, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Data and label made of a decoded record; called in the order of use."""
+        raise NotImplementedError
