@@ -55,4 +55,4 @@ def cases(kind: type = S, family: str | None = None, op: str | None = None) -> I
         if (family and record.family != family) or (op and op not in (record.name, *record.aliases)):
             continue
         for i, sample in enumerate(s for s in sample_lists().get(record.name, []) if isinstance(s, kind)):
-            yield Case(record, sample, f"{record.name}[{i}]")
+            yield Case(record, sample, f"{record.name}[{i}]" if kind is S else f"{record.name} fails[{i}]")

@@ -14,8 +14,10 @@ import sys
 import time
 
 from mxr.op import canonical
+from tests.known import settle
 from tests.ops import ours
 from tests.ops.collect import cases
+from tests.ops.sample import F
 from tests.reference import answers, graphs, oracle
 from tests.reference.compare import essential, largest, settled
 
@@ -42,6 +44,7 @@ def compare(args) -> int:
                 figure = figures.setdefault(case.op.name, {"samples": 0, "largest": 0.0})
                 figure["samples"] += 1
                 figure["largest"] = max(figure["largest"], largest(mine[1], theirs[1]))
+            complaints += must_fail(mxnet, family, args.op)
         for op, found in by_op.items():
             for text in settled(op, found):
                 complaints += 1
@@ -53,6 +56,20 @@ def compare(args) -> int:
             remember(family, figures)
     print(f"{n} samples compared, {complaints} differences, {time.time() - started:.0f} s")
     return complaints
+
+
+def must_fail(mxnet, family: str, op: str | None) -> int:
+    """Must-fail samples that MXNet computes. (Parameters that an operator does not have are refused here, and mostly ignored there.)"""
+    found, ran = {}, set()
+    for case in cases(F, family, op):
+        ran.add(case.id)
+        theirs, outs = mxnet.ask("fails", {}, op=case.op.name, params=case.params, shapes=case.sample.shapes)
+        if "error" not in theirs and "unknown parameter" not in "".join(case.sample.says):
+            found[case.id] = f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns {[x.shape for x in outs.values()]}"
+    complaints = settle("accepted", found, ran.__contains__)
+    for text in complaints:
+        print(text, flush=True)
+    return len(complaints)
 
 
 def remember(family: str, figures: dict) -> None:

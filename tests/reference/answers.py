@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +41,14 @@ def save(family: str, answers: dict[str, tuple[dict, dict]]) -> None:
             part.append(x.ravel())
         index[name] = [meta, places]
     FOLDER.mkdir(exist_ok=True)
-    np.savez_compressed(FOLDER / f"{family}.npz", index=np.frombuffer(json.dumps(index).encode(), np.uint8),
-                        **{k: np.concatenate(v) for k, v in flat.items()})
+    content = {"index": np.frombuffer(json.dumps(index).encode(), np.uint8), **{k: np.concatenate(v) for k, v in flat.items()}}
+    with zipfile.ZipFile(FOLDER / f"{family}.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, x in sorted(content.items()):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, x)
+            info = zipfile.ZipInfo(f"{name}.npy")       # dated 1980, not now
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, member.getvalue())
 
 
 @functools.cache
