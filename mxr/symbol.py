@@ -313,7 +313,8 @@ def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: d
         attrs.setdefault(op.variadic, len(heads))
     p = op.parse(attrs, where)
     input_names = (*op.inputs(p), *op.aux(p))
-    if op.variadic and op.variadic in op.params and len(heads) != len(input_names) and heads:
+    numbered = op.variadic in op.params and input_names and input_names[-1][-1].isdigit()    # not UpSampling's data and weight
+    if numbered and len(heads) != len(input_names) and heads:
         raise MxError(f"{where}: {op.variadic} is {getattr(p, op.variadic)} but {len(heads)} symbols are given")
     if len(heads) > len(input_names):
         raise MxError(f"{where}: takes {len(input_names)} input{'s' * (len(input_names) != 1)} ({', '.join(input_names)}), not {len(heads)}")
