@@ -142,7 +142,7 @@ padding <- function(iter) {
 # `x` without its last `pad` samples.
 without.pad <- function(x, pad) {
   if (pad == 0) return(x)
-  size <- dim(x)
+  size <- shape.of(x)
   mx.nd.slice(x, 0, size[[length(size)]] - pad)
 }
 

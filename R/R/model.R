@@ -42,7 +42,7 @@ mx.model.select.layout.predict <- function(X, model) {
     shapes <- tryCatch(mx.symbol.infer.shape(model$symbol, data = c(features, 1)), error = function(e) NULL)
     if (is.null(shapes)) return(FALSE)
     known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
-    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(dim(model$arg.params[[n]]))), NA))
+    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape.of(model$arg.params[[n]]))), NA))
   }
   choose.layout(fits(size[[2]]), fits(size[[1]]))
 }
@@ -274,7 +274,7 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first.batch(X)
   if (is.null(input.names)) input.names <- "data"
-  pick <- function(names) sapply(names, function(n) dim(as.sample.array(batch[[n]], n)), simplify = FALSE)
+  pick <- function(names) sapply(names, function(n) shape.of(required(batch[[n]], n)), simplify = FALSE)
   input.shape <- pick(input.names)
   if (is.null(output.names)) {
     output.names <- grep("label$", arguments(symbol), value = TRUE)
@@ -301,10 +301,13 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
-as.sample.array <- function(x, name) {
+required <- function(x, name) {
   if (is.null(x)) stop.user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
-  if (is.mx.ndarray(x)) x else as.array(x)
+  x
 }
+
+# The dimensions of an array or NDArray, the length of a vector.
+shape.of <- function(x) or.else(dim(x), length(x))
 
 # Evaluation data as an iterator. Lists of closures are iterators too.
 evaluation.iter <- function(eval.data, batch.size, array.layout) {
@@ -344,7 +347,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!X$iter.next()) stop.user("predict: the iterator has no batch")
-  exec <- mx.simple.bind(model$symbol, ctx = ctx, data = dim(as.sample.array(X$value()$data, "data")))
+  exec <- mx.simple.bind(model$symbol, ctx = ctx, data = shape.of(required(X$value()$data, "data")))
   mx.call("exec.load", exec, model$arg.params, or.else(model$aux.params, list()))
   packer <- mx.nd.arraypacker()
   X$reset()
@@ -425,7 +428,7 @@ is.serialized <- function(model) isTRUE(model[["is.serialized"]])
 
 #' @export
 print.MXFeedForwardModel <- function(x, ...) {
-  sizes <- vapply(x$arg.params, function(p) paste(dim(p), collapse = " x "), "")
+  sizes <- vapply(x$arg.params, function(p) paste(shape.of(p), collapse = " x "), "")
   cat("<model> outputs:", if (is.serialized(x)) "(serialized)" else outputs(x$symbol), "\n")
   if (length(sizes)) cat(paste0("  ", names(sizes), ": ", sizes, "\n"), sep = "")
   invisible(x)

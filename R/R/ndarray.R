@@ -4,7 +4,7 @@
 #'
 #' `mx.nd.array` copies an R vector, matrix or array; `as.array` copies back. Dimensions are R's. Arithmetic (`+ - * /
 #' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and numbers
-#' beside them.
+#' beside them. An NDArray of one dimension becomes a plain vector in R.
 #'
 #' @param src.array numeric or logical vector, matrix or array, or an NDArray.
 #' @param ctx device; it has no effect.
@@ -115,7 +115,11 @@ dim.MXNDArray <- function(x) mx.call("nd.dim", x)
 length.MXNDArray <- function(x) prod(dim(x))
 
 #' @export
-as.array.MXNDArray <- function(x, ...) mx.call("nd.value", x)
+as.array.MXNDArray <- function(x, ...) {
+  value <- mx.call("nd.value", x)
+  if (length(dim(value)) == 1) dim(value) <- NULL       # as in MXNet: one dimension is a plain vector
+  value
+}
 
 #' @export
 as.matrix.MXNDArray <- function(x, ...) {
@@ -177,6 +181,7 @@ mx.nd.arraypacker <- function() {
     push = function(nd) parts[[length(parts) + 1]] <<- as.plain(nd),
     get = function() {
       size <- dim(parts[[1]])
+      if (is.null(size)) return(unlist(parts, use.names = FALSE))
       n <- length(size)
       size[[n]] <- sum(vapply(parts, function(p) dim(p)[[n]], 0L))
       array(unlist(parts, use.names = FALSE), size)
