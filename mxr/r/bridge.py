@@ -17,8 +17,8 @@ import traceback
 from collections.abc import Callable
 
 from mxr import op
-from mxr.r import convert, interrupts
-from mxr.r.convert import R, ffi
+from mxr.r import capi, convert, interrupts
+from mxr.r.capi import NIL, ffi
 
 verbs: dict[str, Callable] = {}
 _last_traceback = ""
@@ -70,19 +70,19 @@ def _call(request):
 def _door(request, freed):
     """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
     call, the R function that makes such chains."""
-    depth = convert.protection()
-    outside = interrupts.enter()
+    protected, depth = convert.protection(), interrupts.depth
     try:
         try:
+            interrupts.enter()
             convert.forget_views()
-            if freed != R.R_NilValue:
+            if freed != NIL:
                 convert.take_freed(freed)
             return convert.to_r(_call(request))
         finally:
-            interrupts.leave(outside)
+            interrupts.leave(depth)
     except BaseException as error:
-        interrupts.leave(outside)          # again, for a second Ctrl-C in the middle of the first `leave`
-        convert.unwind(depth)
+        interrupts.leave(depth)          # again, for a second Ctrl-C in the middle of the first `leave`
+        convert.unwind(protected)
         return _failure(error)
 
 
@@ -96,8 +96,8 @@ def connect() -> None:
     except ModuleNotFoundError as error:
         if error.name != "mxr.r.verbs":
             raise
-    _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=R.R_NilValue))
-    convert.set_option("mxr.door", convert.native_symbol(_doors[-1]))
+    _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=NIL))
+    capi.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")
 
 
 @verb("bridge.last.traceback")

@@ -1,20 +1,17 @@
 """R values to Python and back: the only code that knows that R's dims are NumPy's shape reversed.
 
-It works on R's own C functions (through rpy2's cffi library): the Python classes of rpy2 cost ten times more per value.
+It works on R's own C functions (mxr/r/capi.py): the Python classes of rpy2 cost ten times more per value.
 In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
 """
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
-from rpy2.rinterface_lib import openrlib
 
 from mxr.op import MxError
+from mxr.r import capi
+from mxr.r.capi import NIL, R, address, ffi
 
-R, ffi = openrlib.rlib, openrlib.ffi
-_NIL, _DIM, _NAMES, _CLASS, _LEVELS = R.R_NilValue, *map(R.Rf_install, (b"dim", b"names", b"class", b"levels"))
-_UTF8 = 1                      # CE_UTF8
+_DIM, _NAMES, _CLASS, _LEVELS = map(capi.symbol, ("dim", "names", "class", "levels"))
 _NA_INT = -2 ** 31
 _NA_STRING = R.R_NaString
 
@@ -83,28 +80,20 @@ _objects: dict[int, object] = {}
 _next = 1
 _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rcpp_MXExecutor"}
 _class_vectors: dict[type, object] = {}
-_finalizer = None              # R's closure that queues a dead pointer, and the C function that attaches it
-_register_finalizer = None
+_finalizer = None              # R's closure that queues a pointer which R no longer needs
 _made_bytes, _gc_at = 0, 1 << 28
 
 
 def take_freed(x) -> None:
     """R's function that it wants called with every handle that it no longer needs, or a chain
     list(pointer, list(pointer, ... NULL)) of such handles, whose objects are now forgotten."""
-    global _finalizer, _register_finalizer
+    global _finalizer
     if x.sxpinfo.type == R.CLOSXP:
-        R.R_PreserveObject(x)
-        _register_finalizer = ctypes.PyDLL(None).R_RegisterFinalizer
-        _register_finalizer.argtypes, _register_finalizer.restype = (ctypes.c_void_p, ctypes.c_void_p), None
-        _finalizer = address(x)
+        _finalizer = capi.preserve(x)
         return
-    while x != _NIL:
+    while x != NIL:
         _objects.pop(address(R.R_ExternalPtrAddr(R.VECTOR_ELT(x, 0))), None)
         x = R.VECTOR_ELT(x, 1)
-
-
-def address(sexp) -> int:
-    return int(ffi.cast("uintptr_t", sexp))
 
 
 def _class_vector(kind: type):
@@ -114,8 +103,7 @@ def _class_vector(kind: type):
         if not ours:
             raise TypeError(f"a {kind.__module__}.{kind.__qualname__} cannot be given to R")
         names = [_R_CLASSES[c.__name__] for c in ours if c.__name__ in _R_CLASSES]
-        vector = _class_vectors[kind] = _strings((names or ["MXHandle"])[:1])
-        R.R_PreserveObject(vector)
+        vector = _class_vectors[kind] = capi.preserve(_strings((names or ["MXHandle"])[:1]))
     return vector
 
 
@@ -126,12 +114,12 @@ def _handle(value):
     _made_bytes += getattr(value, "nbytes", 0)
     if _made_bytes > _gc_at:
         _made_bytes = 0
-        R.R_gc()
+        capi.collect()
         _gc_at = max(1 << 28, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
-    pointer = _protect(R.R_MakeExternalPtr(ffi.cast("DL_FUNC", _next), _NIL, _NIL))
-    R.Rf_setAttrib(pointer, _CLASS, vector)
-    if _finalizer:
-        _register_finalizer(address(pointer), _finalizer)
+    pointer = _protect(capi.external(_next))
+    capi.set_attribute(pointer, _CLASS, vector)
+    if _finalizer is not None:
+        capi.finalize(pointer, _finalizer)
     _unprotect(1)
     _objects[_next] = value
     _next += 1
@@ -149,28 +137,17 @@ def _from_handle(x):
 
 def native_symbol(callback):
     """A C function pointer as R's `.Call` takes it."""
-    return R.R_MakeExternalPtr(ffi.cast("DL_FUNC", callback), R.Rf_install(b"native symbol"), _NIL)
-
-
-def set_option(name: str, value) -> None:
-    """options(name = value), for a value that is an R object."""
-    call = _protect(R.Rf_lang2(R.Rf_install(b"options"), value))
-    R.SET_TAG(R.CDR(call), R.Rf_install(name.encode()))
-    failed = ffi.new("int *", 0)
-    R.R_tryEval(call, R.R_BaseEnv, failed)
-    _unprotect(1)
-    assert not failed[0]
+    return capi.external(address(callback), capi.symbol("native symbol"))
 
 
 # ------------------------------------------------------------------------------------------------------- R to Python
 
-_keep: list = []               # R vectors that arrays still look at; given back by `forget_views`
-_dead: list = []
+_dead: list = []               # R vectors that no array looks at any more
 
 
 def _view(x, pointer, n, dtype):
     """The memory of an R vector as a read-only array that keeps the vector alive."""
-    R.R_PreserveObject(x)
+    capi.preserve(x)
     owned = ffi.gc(pointer, lambda _, x=x: _dead.append(x))
     array = np.frombuffer(ffi.buffer(owned, n * dtype.itemsize), dtype)
     array.flags.writeable = False
@@ -178,35 +155,35 @@ def _view(x, pointer, n, dtype):
 
 
 def forget_views() -> None:
-    """Give back the R vectors that no array looks at any more. Only called where R may be called."""
+    """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at the door)."""
     while _dead:
         R.R_ReleaseObject(_dead.pop())
 
 
 def _shaped(x, array):
     dim = R.Rf_getAttrib(x, _DIM)
-    if dim == _NIL:
+    if dim == NIL:
         return array
     return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
 
 
 def _class_of(x) -> list[str]:
     value = R.Rf_getAttrib(x, _CLASS)
-    return [] if value == _NIL else [_text(R.STRING_ELT(value, i)) for i in range(R.Rf_xlength(value))]
+    return [] if value == NIL else [_text(capi.string(value, i)) for i in range(R.Rf_xlength(value))]
 
 
 def _check_plain(x):
-    if R.Rf_getAttrib(x, _LEVELS) != _NIL:
+    if R.Rf_getAttrib(x, _LEVELS) != NIL:
         raise MxError("a factor has no numbers that MXNet could use: give as.numeric(as.character(f)) for its labels, "
                       "or as.integer(f) - 1 for 0-based classes")
 
 
 def _text(charsxp):
-    return None if charsxp == _NA_STRING else ffi.string(R.Rf_translateCharUTF8(charsxp)).decode("utf-8", "replace")
+    return None if charsxp == _NA_STRING else ffi.string(capi.utf8(charsxp)).decode("utf-8", "replace")
 
 
 def _is_scalar(x, n):
-    return n == 1 and R.Rf_getAttrib(x, _DIM) == _NIL
+    return n == 1 and R.Rf_getAttrib(x, _DIM) == NIL
 
 
 _FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.uint8)
@@ -216,7 +193,7 @@ def _double(x):
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         return R.REAL_ELT(x, 0)
-    return _shaped(x, _view(x, R.REAL(x), n, _FLOAT64) if n else np.empty(0))
+    return _shaped(x, _view(x, capi.doubles(x), n, _FLOAT64) if n else np.empty(0))
 
 
 def _integer(x):
@@ -225,7 +202,7 @@ def _integer(x):
     if _is_scalar(x, n):
         value = R.INTEGER_ELT(x, 0)
         return float("nan") if value == _NA_INT else value
-    return _shaped(x, _without_na(_view(x, R.INTEGER(x), n, _INT32)) if n else np.empty(0, np.int32))
+    return _shaped(x, _without_na(_view(x, capi.integers(x), n, _INT32)) if n else np.empty(0, np.int32))
 
 
 def _logical(x):
@@ -233,7 +210,7 @@ def _logical(x):
     if _is_scalar(x, n):
         value = R.LOGICAL_ELT(x, 0)
         return None if value == _NA_INT else bool(value)
-    array = _without_na(_view(x, R.LOGICAL(x), n, _INT32)) if n else np.empty(0, np.int32)
+    array = _without_na(_view(x, capi.logicals(x), n, _INT32)) if n else np.empty(0, np.int32)
     return _shaped(x, array if array.dtype == _FLOAT64 else array != 0)
 
 
@@ -244,19 +221,19 @@ def _without_na(array):
 
 
 def _raw(x):
-    return _shaped(x, _view(x, R.RAW(x), R.Rf_xlength(x), _UINT8)) if R.Rf_xlength(x) else np.empty(0, np.uint8)
+    return _shaped(x, _view(x, capi.raws(x), R.Rf_xlength(x), _UINT8)) if R.Rf_xlength(x) else np.empty(0, np.uint8)
 
 
 def _character(x):
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
-        return _text(R.STRING_ELT(x, 0))
-    return [_text(R.STRING_ELT(x, i)) for i in range(n)]
+        return _text(capi.string(x, 0))
+    return [_text(capi.string(x, i)) for i in range(n)]
 
 
 def _names_of(x):
     names = R.Rf_getAttrib(x, _NAMES)
-    return None if names == _NIL else [_text(R.STRING_ELT(names, i)) or "" for i in range(R.Rf_xlength(x))]
+    return None if names == NIL else [_text(capi.string(names, i)) or "" for i in range(R.Rf_xlength(x))]
 
 
 def _list(x):
@@ -294,32 +271,26 @@ def to_python(x):
 
 # ------------------------------------------------------------------------------------------------------- Python to R
 
-_LARGE = 1 << 20               # from here on R's own guard allocates: out of memory is then an error, not a jump over Python
+_LARGE = 1 << 20
 
 
-def _numbers(n: int, kind=R.REALSXP):
+def _numbers(n: int, kind: int):
+    """A vector of n doubles or logicals. A large one is allocated under R's own guard: out of memory must be an error, not
+    a jump over Python's frames."""
     if n < _LARGE:
-        return R.Rf_allocVector(kind, n)
-    failed = ffi.new("int *", 0)
-    mode = _protect(_strings(["double" if kind == R.REALSXP else "logical"]))
-    count = _protect(R.Rf_ScalarReal(n))
-    call = _protect(R.Rf_lang3(R.Rf_install(b"vector"), mode, count))
-    vector = R.R_tryEval(call, R.R_BaseEnv, failed)
-    _unprotect(3)
-    if failed[0]:
+        return capi.allocate(kind, n)
+    count = _protect(capi.scalar_real(n))
+    vector = capi.evaluate("numeric" if kind == R.REALSXP else "logical", count)
+    _unprotect(1)
+    if vector is None:
         raise MxError(f"R has no memory for {n} numbers")
     return vector
 
 
-def _charsxp(text: str):
-    data = text.encode("utf-8", "surrogateescape")
-    return R.Rf_mkCharLenCE(data, len(data), _UTF8)
-
-
 def _strings(values):
-    vector = _protect(R.Rf_allocVector(R.STRSXP, len(values)))
+    vector = _protect(capi.allocate(R.STRSXP, len(values)))
     for i, text in enumerate(values):
-        R.SET_STRING_ELT(vector, i, _NA_STRING if text is None else _charsxp(text))
+        R.SET_STRING_ELT(vector, i, _NA_STRING if text is None else capi.char(text))
     _unprotect(1)
     return vector
 
@@ -330,36 +301,36 @@ def _array(a: np.ndarray):
     logical = a.dtype == np.bool_
     vector = _protect(_numbers(a.size, R.LGLSXP if logical else R.REALSXP))
     if a.size:
-        pointer, dtype = (R.LOGICAL(vector), _INT32) if logical else (R.REAL(vector), _FLOAT64)
+        pointer, dtype = (capi.logicals(vector), _INT32) if logical else (capi.doubles(vector), _FLOAT64)
         np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a
     if a.ndim:
-        R.Rf_setAttrib(vector, _DIM, _integers(reversed(a.shape)))
+        capi.set_attribute(vector, _DIM, _integers(reversed(a.shape)))
     _unprotect(1)
     return vector
 
 
 def _integers(values):
     values = list(values)
-    vector = R.Rf_allocVector(R.INTSXP, len(values))
-    pointer = R.INTEGER(vector)
+    vector = capi.allocate(R.INTSXP, len(values))
+    pointer = capi.integers(vector)
     for i, v in enumerate(values):
         pointer[i] = v
     return vector
 
 
 def _scalar_logical(v):
-    vector = R.Rf_allocVector(R.LGLSXP, 1)
+    vector = capi.allocate(R.LGLSXP, 1)
     R.SET_LOGICAL_ELT(vector, 0, v)
     return vector
 
 
 def _int(v):
-    return _integers((v,)) if -_NA_INT > v > _NA_INT else R.Rf_ScalarReal(float(v))
+    return _integers((v,)) if -_NA_INT > v > _NA_INT else capi.scalar_real(float(v))
 
 
 def _sequence(values):
     kinds = {type(v) for v in values}
-    if kinds == {str}:
+    if str in kinds and kinds <= {str, type(None)}:
         return _strings(values)
     if kinds == {bool}:
         return _array_without_dim(np.array(values, bool))
@@ -372,18 +343,18 @@ def _sequence(values):
 
 def _array_without_dim(a):
     vector = _protect(_array(a))
-    R.Rf_setAttrib(vector, _DIM, _NIL)
+    capi.set_attribute(vector, _DIM, NIL)
     _unprotect(1)
     return vector
 
 
 def _plain_list(values, names=None):
-    vector = _protect(R.Rf_allocVector(R.VECSXP, len(values)))
+    vector = _protect(capi.allocate(R.VECSXP, len(values)))
     for i, v in enumerate(values):
         R.SET_VECTOR_ELT(vector, i, to_r(v))
     if names is not None:
         strings = _protect(_strings(names))
-        R.Rf_setAttrib(vector, _NAMES, strings)
+        capi.set_attribute(vector, _NAMES, strings)
         _unprotect(1)
     _unprotect(1)
     return vector
@@ -393,20 +364,20 @@ def classed(fields: dict, kind: str):
     """A named R list with a class attribute."""
     vector = _protect(to_r(fields))
     name = _protect(_strings([kind]))
-    R.Rf_setAttrib(vector, _CLASS, name)
+    capi.set_attribute(vector, _CLASS, name)
     _unprotect(2)
     return vector
 
 
-_OUT = {type(None): lambda v: _NIL, bool: _scalar_logical, int: _int, float: R.Rf_ScalarReal, str: lambda v: _strings([v]),
+_OUT = {type(None): lambda v: NIL, bool: _scalar_logical, int: _int, float: capi.scalar_real, str: lambda v: _strings([v]),
         np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _integers(reversed(v)),
         dict: lambda v: _plain_list(list(v.values()), list(v)), bytes: lambda v: _bytes(v),
         RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None)}
 
 
 def _bytes(data: bytes):
-    vector = R.Rf_allocVector(R.RAWSXP, len(data))
-    ffi.memmove(R.RAW(vector), data, len(data))
+    vector = capi.allocate(R.RAWSXP, len(data))
+    ffi.memmove(capi.raws(vector), data, len(data))
     return vector
 
 

@@ -129,7 +129,7 @@ def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
     code = "from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; print(o.cffi_mode.name)"
     done = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        report.bad("rpy2", f"{found} does not load: {last_line(done.stderr)}", host.rpy2_remedy() + " --force-reinstall --no-cache-dir")
+        report.bad("rpy2", f"{found}: {last_line(done.stderr).removeprefix('mxr.op.MxError: ')}", host.rpy2_remedy() + " --force-reinstall --no-cache-dir")
         return False
     report.good("rpy2", f"rpy2-rinterface {found}, {done.stdout.strip()} mode")
     return True

@@ -48,7 +48,7 @@ def rpy2_for(version: tuple[int, ...]) -> list[str]:
 
 def rpy2_remedy() -> str:
     """The command that installs it."""
-    return f"`{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}`"
+    return f"{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}"
 
 
 def mxr_version() -> str:
@@ -90,7 +90,7 @@ def import_rpy2() -> None:
     try:
         import rpy2.situation as situation
     except ImportError:
-        raise MxError(f"the Python at {sys.executable} has no rpy2: {rpy2_remedy()}") from None
+        raise MxError(f"the Python at {sys.executable} has no rpy2: install it by `{rpy2_remedy()}`") from None
     os.environ.setdefault("R_HOME", str(r_home()))
     if hasattr(situation, "r_ld_library_path_from_subprocess"):
         situation.r_ld_library_path_from_subprocess = lambda home: ""
@@ -99,7 +99,7 @@ def import_rpy2() -> None:
     try:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:
-        raise MxError(f"this rpy2 does not fit this R ({error}): {rpy2_remedy()}") from None
+        raise MxError(f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy()}`") from None
     finally:
         log.setLevel(level)
 
@@ -139,6 +139,7 @@ def run(arguments: list[str]) -> int:
             raise MxError(f"cannot open {rest[0]}: no such file")
         front.append(f"--file={rest.pop(0)}")
     home, library = r_home(), load_libr()
+    import_rpy2()                                # may fail: before R has made its temporary folder
     os.environ.update(library_environment())
     os.environ.update(_front_end_environment(home))
     os.environ["PYTHON_SESSION_INITIALIZED"] = f"current_pid={os.getpid()}:sys.executable={sys.executable}"   # for reticulate

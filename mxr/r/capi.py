@@ -1,0 +1,108 @@
+"""R's C functions, as convert.py calls them.
+
+What only reads comes from rpy2's library (`R`). What may allocate is called here, with Python's lock held: R's collector
+can run at any allocation, and with it the finalizers of other packages. Those of reticulate touch Python objects and
+take the lock for granted, but rpy2's library gives it up around every call (the process would abort).
+"""
+from __future__ import annotations
+
+import ctypes
+
+from rpy2.rinterface_lib import openrlib
+
+R, ffi = openrlib.rlib, openrlib.ffi
+NIL = R.R_NilValue
+_library = ctypes.PyDLL(None)
+_SEXP, _int, _long, _double, _text, _nothing = ctypes.c_void_p, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_double, ctypes.c_char_p, None
+
+
+def address(pointer) -> int:
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+def _function(name: str, result, *arguments):
+    function = getattr(_library, name)
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+def _pointer(kind: str, function):
+    """`function` of one R object, whose result is a pointer of the C type `kind`."""
+    ctype, cast, word = ffi.typeof(kind), ffi.cast, ffi.typeof("uintptr_t")
+    return lambda x: cast(ctype, function(int(cast(word, x))))
+
+
+_allocate = _function("Rf_allocVector", _SEXP, _int, _long)
+_mkchar = _function("Rf_mkCharLenCE", _SEXP, _text, _int, _int)
+_scalar_real = _function("Rf_ScalarReal", _SEXP, _double)
+_external = _function("R_MakeExternalPtr", _SEXP, _SEXP, _SEXP, _SEXP)
+_set_attribute = _function("Rf_setAttrib", _SEXP, _SEXP, _SEXP, _SEXP)
+_finalize = _function("R_RegisterFinalizer", _nothing, _SEXP, _SEXP)
+_preserve = _function("R_PreserveObject", _nothing, _SEXP)
+_string = _function("STRING_ELT", _SEXP, _SEXP, _long)
+_install = _function("Rf_install", _SEXP, _text)
+_lang2 = _function("Rf_lang2", _SEXP, _SEXP, _SEXP)
+_eval = _function("R_tryEval", _SEXP, _SEXP, _SEXP, ctypes.POINTER(_int))
+collect = _function("R_gc", _nothing)
+
+_SEXP_C = ffi.typeof("SEXP")
+
+
+def allocate(kind: int, n: int):
+    return ffi.cast(_SEXP_C, _allocate(kind, n))
+
+
+def char(text: str):
+    """A CHARSXP."""
+    data = text.encode("utf-8", "surrogateescape")
+    return ffi.cast(_SEXP_C, _mkchar(data, len(data), 1))
+
+
+def scalar_real(value: float):
+    return ffi.cast(_SEXP_C, _scalar_real(value))
+
+
+def external(number: int, tag=NIL):
+    """An external pointer to the address `number`."""
+    return ffi.cast(_SEXP_C, _external(number, address(tag), address(NIL)))
+
+
+def set_attribute(x, name, value) -> None:
+    _set_attribute(address(x), address(name), address(value))
+
+
+def finalize(x, closure) -> None:
+    """Have the R function `closure` called with `x` when R needs `x` no more."""
+    _finalize(address(x), address(closure))
+
+
+def preserve(x):
+    _preserve(address(x))
+    return x
+
+
+def symbol(name: str):
+    return ffi.cast(_SEXP_C, _install(name.encode()))
+
+
+def string(x, i: int):
+    """Element i of a character vector (one that R has not written out yet is written out now)."""
+    return ffi.cast(_SEXP_C, _string(address(x), i))
+
+
+def evaluate(function: str, argument, name: str | None = None):
+    """`function(name = argument)` in R, or None if that is an error."""
+    call = R.Rf_protect(ffi.cast(_SEXP_C, _lang2(address(symbol(function)), address(argument))))
+    if name:
+        R.SET_TAG(R.CDR(call), symbol(name))
+    failed = _int(0)
+    value = _eval(address(call), address(R.R_BaseEnv), ctypes.byref(failed))
+    R.Rf_unprotect(1)
+    return None if failed.value else ffi.cast(_SEXP_C, value)
+
+
+doubles = _pointer("double *", _function("REAL", _SEXP, _SEXP))
+integers = _pointer("int *", _function("INTEGER", _SEXP, _SEXP))
+logicals = _pointer("int *", _function("LOGICAL", _SEXP, _SEXP))
+raws = _pointer("unsigned char *", _function("RAW", _SEXP, _SEXP))
+utf8 = _pointer("char *", _function("Rf_translateCharUTF8", _SEXP, _SEXP))

@@ -1,0 +1,46 @@
+"""Runs R code under both hosts: `Rscript` (R starts Python) and `mxr run` (Python starts R)."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from mxr.r.host import library_environment, r_home
+
+HERE = Path(__file__).resolve().parent
+HOSTS = ("Rscript", "mxr run")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables of a user's shell, the checkout's R library, and this Python for Rscript."""
+    return {**os.environ, **library_environment(), "MXR_PYTHON": sys.executable, "LC_ALL": "C.UTF-8", **more}
+
+
+def command(host: str) -> list[str]:
+    if host == "Rscript":
+        return [str(r_home() / "bin" / "Rscript")]
+    return [sys.executable, "-m", "mxr", "run"]
+
+
+def run_script(host: str, script: Path | str, *arguments: str, cwd: Path | str | None = None, timeout: float = 300,
+               **variables: str) -> subprocess.CompletedProcess:
+    """Run a script to its end, whatever that is."""
+    return subprocess.run([*command(host), str(script), *arguments], cwd=cwd, env=environment(**variables),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+
+def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+    """Run R code that is given as text."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "script.R")
+        script.write_text(code)
+        options.setdefault("cwd", folder)
+        return run_script(host, script, *arguments, **options)
+
+
+def succeeds(done: subprocess.CompletedProcess) -> str:
+    """What was printed, after making sure that it ended well; all its words if not."""
+    assert done.returncode == 0, f"exit status {done.returncode}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr}"
+    return done.stdout

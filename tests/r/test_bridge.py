@@ -1,0 +1,298 @@
+"""The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay untouched."""
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import pytest
+
+from tests.r.hosts import HOSTS, command, environment, run_code, succeeds
+
+# Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
+PRELUDE = r"""
+suppressMessages(library(mxnet))
+call <- mxnet:::mx.call
+invisible(call("bridge.live"))
+reticulate::py_run_string("
+import time
+import numpy as np
+from mxr import MxError
+from mxr.r import bridge, convert
+class Box:
+    '''Something that R may hold.'''
+    def __init__(self, nbytes=0): self.nbytes = nbytes
+Box.__module__ = 'mxr.tests'
+@bridge.verb('test.same')
+def same(x): return x
+@bridge.verb('test.repr')
+def show(*args, **named): return repr(args) + repr(named)
+@bridge.verb('test.shape')
+def shape(x): return [f'{x.dtype} {x.shape} {x.flags.c_contiguous} {x.flags.writeable}', x.astype(np.float32)]
+@bridge.verb('test.box')
+def box(n=0): return Box(n)
+@bridge.verb('test.boxes')
+def boxes(n): return {'a': [Box() for _ in range(n)], 'b': None}
+@bridge.verb('test.keep')
+def keep(x): bridge.kept = x
+@bridge.verb('test.kept')
+def kept(): return bridge.kept * 1
+@bridge.verb('test.fail')
+def fail(kind): raise {'user': MxError, 'bug': KeyError, 'file': lambda m: FileNotFoundError(2, 'No such file', m)}[kind]('words')
+@bridge.verb('test.halfway')
+def halfway(): return {'a': np.zeros(3), 'b': [np.zeros(2), object()]}
+@bridge.verb('test.work')
+def work(seconds):
+    end = time.time() + seconds
+    while time.time() < end: pass
+")
+"""
+
+
+@pytest.fixture(params=HOSTS)
+def host(request):
+    return request.param
+
+
+def printed(host, code, **options):
+    return succeeds(run_code(host, PRELUDE + code, **options))
+
+
+VALUES = {
+    "NULL": "None", "TRUE": "True", "NA": "None", "3L": "3", "NA_integer_": "nan", "2.5": "2.5", "'text'": "'text'",
+    "'\\u00e9'": "'é'", "NA_character_": "None", "c('a', NA)": "['a', None]", "character(0)": "[]",
+    "list(a = 1, b = list('x', TRUE))": "{'a': 1.0, 'b': RList(['x', True], ['', ''])}",
+    "list(a = 1, a = 2)": "RList([1.0, 2.0], ['a', 'a'])", "list(1, b = 2)": "RList([1.0, 2.0], ['', 'b'])", "list()": "RList([], [])",
+    "c(1, 2)": "array([1., 2.])", "1:2": "array([1, 2], dtype=int32)", "c(1L, NA)": "array([ 1., nan])",
+    "c(TRUE, FALSE)": "array([ True, False])", "array(5, 1)": "array([5.])", "matrix(1:6, 2)": "array([[1, 2],\n       [3, 4],\n       [5, 6]], dtype=int32)",
+    "numeric(0)": "array([], dtype=float64)", "as.raw(1:2)": "array([1, 2], dtype=uint8)", "quote(name)": "'name'",
+}
+
+
+def test_r_values_arrive_as_python_values(host):
+    lines = [f"cat(call('test.repr', {r}), '\\n----\\n')" for r in VALUES]
+    got = printed(host, "\n".join(lines)).split(" \n----\n")
+    assert dict(zip(VALUES, got)) == {r: f"({python},){{}}" for r, python in VALUES.items()}
+
+
+def test_named_arguments_stay_named(host):
+    assert printed(host, "cat(call('test.repr', 1L, b = 'x', 2L))") == "(1, 2){'b': 'x'}"
+
+
+def test_values_come_back_as_they_were(host):
+    printed(host, """
+        values <- list(NULL, TRUE, 3L, 2.5, "text", "\\u00e9", c("a", NA), list(a = 1, b = list("x", TRUE)), list(1, b = 2), list(),
+                       array(c(1, 2), 2), matrix(as.double(1:6), 2), array(as.double(1:24), 2:4), array(0, c(0, 3)),
+                       array(c(NA, 1, Inf), 3), matrix(c(TRUE, FALSE), 1))
+        for (v in values) if (!identical(call("test.same", v), v)) { str(v); str(call("test.same", v)); stop("differs") }
+        stopifnot(identical(call("test.same", c(1, 2)), array(c(1, 2), 2)))     # an array keeps its one dimension
+    """)
+
+
+def test_arrays_arrive_as_read_only_views_with_reversed_dims(host):
+    out = printed(host, """
+        x <- array(as.double(1:24), c(2, 3, 4)); r <- call("test.shape", x)
+        cat(r[[1]]); stopifnot(identical(r[[2]], x))
+    """)
+    assert out == "float64 (4, 3, 2) True False"
+
+
+def test_a_view_that_python_keeps_survives_r_s_collector(host):
+    printed(host, """
+        call("test.keep", as.double(1:1e6)); for (i in 1:20) { x <- runif(1e6); gc() }
+        stopifnot(identical(call("test.kept"), array(as.double(1:1e6), 1e6)))
+        x <- c(1, 2, 3); call("test.keep", x); x[1] <- 100; stopifnot(call("test.kept")[1] == 1)
+    """)
+
+
+def test_four_million_numbers_cross_in_a_tenth_of_a_second(host):
+    out = printed(host, """
+        x <- matrix(runif(4e6), 2000); best <- c(9, 9)
+        for (i in 1:5) {
+          best[1] <- min(best[1], system.time(a <- mx.nd.array(x))[[3]])
+          best[2] <- min(best[2], system.time(y <- as.array(a))[[3]])
+        }
+        stopifnot(max(abs(x - y)) < 1e-7); cat(best)
+    """)
+    assert all(float(seconds) < 0.1 for seconds in out.split()), out
+
+
+def test_a_crossing_is_quick(host):
+    out = printed(host, """
+        a <- call("test.box"); b <- call("test.box"); best <- 9
+        for (i in 1:5) best <- min(best, system.time(for (j in 1:2000) call("test.repr", a, b, TRUE))[[3]] / 2000)
+        cat(best * 1e6)
+    """)
+    assert float(out) < 100, f"{out} microseconds"        # some 20 on an idle machine
+
+
+def test_handles_are_released_when_r_no_longer_needs_them(host):
+    printed(host, """
+        before <- call("bridge.live"); held <- call("test.boxes", 10L)
+        stopifnot(call("bridge.live") == before + 10, class(held$a[[1]]) == "MXHandle", is.null(held$b), "b" %in% names(held))
+        first <- held$a[[1]]; rm(held); gc(); call("bridge.live")
+        stopifnot(call("bridge.live") == before + 1, identical(call("test.repr", first), call("test.repr", first)))
+        for (i in 1:20000) call("test.box"); gc(); call("bridge.live")
+        stopifnot(call("bridge.live") <= before + 2)
+    """)
+
+
+def test_r_collects_when_big_arrays_pile_up(host):
+    printed(host, """
+        before <- call("bridge.live"); for (i in 1:200) call("test.box", 1e8)     # 20 GB that R does not see
+        stopifnot(call("bridge.live") < before + 20)
+    """)
+
+
+def test_a_handle_from_another_session_is_refused(host):
+    out = printed(host, """
+        saveRDS(mx.nd.array(1:3), "array.rds"); a <- readRDS("array.rds")
+        cat(tryCatch(dim(a), error = conditionMessage))
+    """)
+    assert "belongs to an earlier R session" in out
+
+
+@pytest.mark.parametrize("given, remedy", [("factor('a')", "as.integer(f) - 1"), ("iris", "data.matrix"), ("mean", "a function cannot"),
+                                           ("globalenv()", "an environment cannot"), ("1i", "complex"), ("quote(a + b)", "a call cannot")])
+def test_what_is_no_value_is_refused_with_a_remedy(given, remedy):
+    assert remedy in printed("Rscript", f"cat(tryCatch(call('test.same', {given}), mxnet_error = conditionMessage))")
+
+
+def test_errors_are_conditions_and_the_session_goes_on(host):
+    out = printed(host, """
+        e <- tryCatch(call("test.fail", "user"), error = identity)
+        stopifnot(identical(class(e), c("mxnet_error", "error", "condition")), conditionMessage(e) == "words")
+        cat(conditionMessage(tryCatch(call("test.fail", "file"), error = identity)), "\\n")
+        cat(conditionMessage(tryCatch(call("test.fail", "bug"), error = identity)), "\\n")
+        cat(conditionMessage(tryCatch(call("no.such.verb"), error = identity)), "\\n")
+        for (i in 1:1000) try(call("test.halfway"), silent = TRUE)
+        stopifnot(call("test.same", 1) == 1)
+        text <- capture.output(mxr.last.error())
+        stopifnot(any(grepl("^Traceback", text)), any(grepl("object cannot be given to R", text)))
+    """)
+    lines = out.splitlines()
+    assert lines[0].strip() == "No such file: words"
+    assert lines[1].startswith("a defect in mxr, not in your script: KeyError: 'words'") and "mxr.last.error()" in lines[2]
+    assert "run `mxr install-r` again" in lines[3]
+
+
+def test_the_error_s_call_is_the_user_s(host):
+    out = printed(host, """
+        x <- mx.symbol.Variable("x")
+        said <- function(expr) cat(deparse(conditionCall(tryCatch(expr, error = identity))), "\\n")
+        said(mx.symbol.Activation(x, act_type = "no"))
+        said(do.call(mx.symbol.Activation, list(x, act_type = "no")))
+        said(lapply(list(x), mx.symbol.Activation, act_type = "no"))
+        said(lapply(list(x), function(s) mx.symbol.Activation(s, act_type = "never")))
+    """)
+    first, by_do_call, by_lapply, inner = out.splitlines()
+    assert first.strip() == 'mx.symbol.Activation(x, act_type = "no")'
+    assert by_do_call.startswith("mx.symbol.Activation(") and by_lapply.startswith("mx.symbol.Activation(")
+    assert inner.strip() == 'mx.symbol.Activation(s, act_type = "never")'
+
+
+# ------------------------------------------------------------------------------------------------ as a user's R session
+
+def test_both_hosts_are_rscript(tmp_path):
+    script = tmp_path / "script.R"
+    script.write_text("""
+        print(commandArgs(TRUE)); print(commandArgs()); print(interactive()); print(sys.nframe()); cat(readLines(file("stdin")), "\\n")
+        message("a message"); warning("a warning")
+        f <- function() stop("the end"); f()
+    """)
+    seen = [subprocess.run([*command(h), script, "a", "b c", "--d=1"], env=environment(), input="in\nput\n", capture_output=True, text=True)
+            for h in HOSTS]
+    for field in ("returncode", "stdout", "stderr"):
+        assert getattr(seen[0], field) == getattr(seen[1], field)
+    assert seen[0].returncode == 1 and "Error in f() : the end" in seen[0].stderr
+
+
+@pytest.mark.parametrize("code, status", [("quit(status = 7)", 7), ("call('bridge.live'); q('no', 3)", 3), ("stop('x')", 1), ("call('test.fail', 'user')", 1)])
+def test_exit_status(host, code, status):
+    done = run_code(host, PRELUDE + code)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_of_the_session_changes(host):
+    code = """
+        before <- Sys.getenv(); options(digits = 5); old <- options(); set.seed(1); seed <- .Random.seed; dir <- getwd()
+        tmp <- tempdir(); search.before <- c(search(), "package:mxnet")
+        library(mxnet); x <- mxnet:::mx.call("bridge.live")
+        after <- Sys.getenv(); changed <- setdiff(names(after), names(before))
+        same <- intersect(names(after), names(before))
+        cat(c(changed, same[after[same] != before[same]]), "\\n")
+        cat(names(which(!mapply(identical, old, options()[names(old)]))), "\\n")
+        stopifnot(setequal(search(), search.before), identical(seed, .Random.seed), getwd() == dir, tempdir() == tmp, dir.exists(tmp))
+    """
+    variables, options_changed = succeeds(run_code(host, code)).split("\n")[:2]
+    # reticulate announces the running R and puts its helper on Python's path; mxr changes nothing
+    assert set(variables.split()) <= {"R_SESSION_INITIALIZED", "PYTHONPATH", "PATH", "VIRTUAL_ENV", "RETICULATE_PYTHON_BOOTSTRAPPED"}, variables
+    assert options_changed.split() == []
+
+
+def test_python_s_own_output_stays_silent(host):
+    done = run_code(host, "suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done.stdout + done.stderr
+
+
+def test_loading_the_package_does_not_start_python():
+    done = run_code("Rscript", "library(mxnet); cat('reticulate' %in% loadedNamespaces(), file.exists('/proc/self/maps') && "
+                               "any(grepl('libpython', readLines('/proc/self/maps'))))")
+    assert succeeds(done) == "FALSE FALSE"
+
+
+def test_r_starts_in_a_notebook_as_rpy2_does_it():
+    code = ("from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
+            "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\n"
+            "try:\n    ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n    print('error:', e)\n")
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
+    assert "error:" in succeeds(done), done.stderr
+
+
+# -------------------------------------------------------------------------------------------------------------- Ctrl-C
+
+INTERRUPTED = {
+    "in Python": 'call("test.work", 30)',
+    "in R": "{ i <- 0; while (TRUE) i <- i + 1 }",
+    "at the door": 'while (TRUE) call("bridge.live")',
+}
+
+
+@pytest.mark.parametrize("where", INTERRUPTED)
+def test_ctrl_c_is_an_r_interrupt(host, where):
+    code = PRELUDE + f"""
+        for (round in 1:3) {{
+          cat("ready\\n")
+          cat(tryCatch({{ {INTERRUPTED[where]}; "went on" }}, interrupt = function(e) "interrupted"), "\\n")
+        }}
+        stopifnot(call("test.same", 1) == 1)
+        cat("ready\\n"); {INTERRUPTED[where]}
+        cat("NOT REACHED\\n")
+    """
+    out, status = press_ctrl_c(host, code)
+    assert re.findall("interrupted|went on|NOT REACHED|Traceback", out) == ["interrupted"] * 3, out
+    assert status != 0
+
+
+def press_ctrl_c(host, code):
+    """Send SIGINT whenever the script says that it is ready; everything it prints and its exit status."""
+    with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
+        script.write(code)
+        script.flush()
+        process = subprocess.Popen([*command(host), script.name], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True)
+        too_long = threading.Timer(60, process.kill)
+        too_long.start()
+        words = []
+        for line in process.stdout:
+            words.append(line)
+            if line == "ready\n":
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+        too_long.cancel()
+        return "".join(words), process.wait(60)
