@@ -41,12 +41,12 @@ test_that("bind takes arrays by position or name, copies them, and every form of
     exec <- mxnet:::mx.symbol.bind(s, ctx = mx.cpu(), arg.arrays = list(u, mx.nd.array(4:6)), aux.arrays = NULL, grad.req = req)
     mx.exec.forward(exec)
     mx.exec.backward(exec)
-    expect_equal(as.array(exec$ref.grad.arrays$u), array(4:6))
+    expect_equal(as.array(exec$ref.grad.arrays$u), 4:6)
   }
   exec <- mxnet:::mx.symbol.bind(s, ctx = mx.cpu(), arg.arrays = list(v = mx.nd.array(4:6), u = u), aux.arrays = list(), grad.reqs = list("null", "null"))
-  expect_equal(as.array(exec$ref.arg.arrays$u), array(1:3))
+  expect_equal(as.array(exec$ref.arg.arrays$u), 1:3)
   mx.exec.update.arg.arrays(exec, list(u = mx.nd.zeros(3)), match.name = TRUE)
-  expect_equal(as.array(u), array(1:3))
+  expect_equal(as.array(u), 1:3)
 })
 
 test_that("methods of executors are closures", {
@@ -54,7 +54,7 @@ test_that("methods of executors are closures", {
   exec$forward(TRUE, list())
   exec$backward(list())
   exec$update.arg.arrays(list(fc_bias = mx.nd.ones(1)), TRUE, FALSE)
-  expect_equal(as.array(exec$ref.arg.arrays$fc_bias), array(1))
+  expect_equal(as.array(exec$ref.arg.arrays$fc_bias), 1)
 })
 
 test_that("head gradients go to outputs that are no losses", {
@@ -62,7 +62,7 @@ test_that("head gradients go to outputs that are no losses", {
   exec <- mx.simple.bind(e, ctx = mx.cpu(), grad.req = "write", u = 2)
   mx.exec.forward(exec)
   mx.exec.backward(exec, out_grads = mx.nd.array(c(3, 4)))
-  expect_equal(as.array(exec$ref.grad.arrays$u), array(c(3, 4)))
+  expect_equal(as.array(exec$ref.grad.arrays$u), c(3, 4))
   mx.exec.backward(exec)
-  expect_equal(as.array(exec$ref.grad.arrays$u), array(c(1, 1)))
+  expect_equal(as.array(exec$ref.grad.arrays$u), c(1, 1))
 })

@@ -2,9 +2,9 @@ m <- matrix(as.numeric(1:6), 2, 3)
 a <- mx.nd.array(m)
 
 test_that("arrays keep R's dimensions", {
-  expect_equal(as.array(mx.nd.array(1:4)), array(1:4))
+  expect_equal(as.array(mx.nd.array(1:4)), 1:4)
   expect_equal(as.array(mx.nd.array(array(1:24, 2:4))), array(1:24, 2:4))
-  expect_equal(as.array(mx.nd.array(c(TRUE, FALSE))), array(c(1, 0)))
+  expect_equal(as.array(mx.nd.array(c(TRUE, FALSE))), c(1, 0))
   expect_equal(dim(a), c(2L, 3L))
   expect_equal(length(a), 6)
   expect_equal(as.matrix(a), m)
@@ -32,7 +32,7 @@ test_that("array functions take both spellings, positions and out", {
   expect_equal(as.array(out), exp(m), tolerance = 1e-6)
   expect_equal(as.array(mx.nd.concat(list(a, m), num_args = 2, dim = 0)), cbind(m, m))
   parts <- mx.nd.split(a, num_outputs = 3, axis = 0, squeeze_axis = TRUE)
-  expect_equal(as.array(parts[[2]]), array(m[, 2]))
+  expect_equal(as.array(parts[[2]]), m[, 2])
 })
 
 test_that("files keep names, and lists without names", {

@@ -56,5 +56,5 @@ test_that("lists of inputs have their own forms", {
   expect_equal(outputs(cat), "cat_output")
   expect_equal(arguments(mx.symbol.add_n(x, y, num.args = 2)), c("x", "y"))
   ne <- mxnet:::mx.varg.symbol.internal.not_equal_scalar(list(x, scalar = 0))
-  expect_equal(value.of(ne, x = c(0, 1, 2)), array(c(0, 1, 1)))
+  expect_equal(value.of(ne, x = c(0, 1, 2)), c(0, 1, 1))
 })
