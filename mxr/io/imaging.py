@@ -41,6 +41,15 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
     return array.reshape(*array.shape[:2], channels)
 
 
+def channels(data: bytes, where: str) -> int:
+    """How many channels the image in `data` has: 1, 3 or 4."""
+    image_module = pillow()
+    try:
+        return {"L": 1, "1": 1, "I;16": 1, "LA": 4, "RGBA": 4}.get(image_module.open(io.BytesIO(data)).mode, 3)
+    except (OSError, ValueError, SyntaxError) as e:
+        raise MxError(f"{where} is not an image that can be read: {e}") from None
+
+
 def _grey(image: np.ndarray) -> np.ndarray:
     """Brightness of a colour image as the PNG library computes it: fixed-point numbers of 15 bits."""
     red, green, blue = (image[:, :, k].astype(np.int32) for k in range(3))

@@ -85,10 +85,19 @@ def reader(name: str):
 
 def create(name: str, given: dict) -> Reader:
     """A reader by name, from parameters with underscored names (values or text). MxError for what does not fit."""
-    from . import csv, imagerec, libsvm, mnist  # noqa: F401  (declare the readers)
+    return _class(name)(given)
+
+
+def parameters(name: str) -> dict[str, P]:
+    """The parameters of a reader."""
+    return _class(name).parameters()
+
+
+def _class(name: str) -> type[Reader]:
+    from . import csv, imagedet, imagerec, libsvm, mnist  # noqa: F401  (declare the readers)
     if name not in registry:
         raise MxError(f"there is no reader {name}" + suggest(name, registry))
-    return registry[name](given)
+    return registry[name]
 
 
 class Source(Protocol):
