@@ -72,11 +72,16 @@ RANK1 = f32([[1.0, 2.0], [2.0, 4.0]])
 BATCH = f32(np.stack([regular(3, 3, seed=1), np.ones((3, 3)), -regular(3, 3, seed=2)]))
 
 
+# gradients of determinants were equal to MXNet's wherever it lived to tell; numeric differences check them here
+FRAGILE = {"reference": False, "why": "MXNet's backward pass of a bound determinant corrupts its memory: it crashes or hangs"}
+
+
 def determinants():
+    values = [regular(3, 3), regular(2, 4, 4), f32([[0.0, 1.0], [1.0, 0.0]]), f32([[-2.5]]), regular(2, 3, 2, 2), doubles(regular(5, 5))]
+    singular = [RANK1, f32([BATCH[0], np.zeros((3, 3)), BATCH[2]])]
     return [
-        S({}, regular(3, 3)), S({}, regular(2, 4, 4)), S({}, f32([[0.0, 1.0], [1.0, 0.0]])), S({}, f32([[-2.5]])),
-        S({}, regular(2, 3, 2, 2)), S({}, RANK1, numeric=False), S({}, f32([BATCH[0], np.zeros((3, 3)), BATCH[2]]), numeric=False),
-        S({}, doubles(regular(5, 5))), F("square", {}, (3, 4)), F("matrices", {}, (3,)),
+        *(S({}, x, grad=False) for x in (*values, *singular)), *(S({}, x, **FRAGILE) for x in values),
+        *(S({}, x, numeric=False, **FRAGILE) for x in singular), F("square", {}, (3, 4)), F("matrices", {}, (3,)),
     ]
 
 

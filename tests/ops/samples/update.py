@@ -23,7 +23,7 @@ def steps(n_states, *more, positive=(), lr=0.1, large=None, **required):
         step({**base, "wd": 0.3, "clip_gradient": 0.2}, n_states, (2, 3, 4), positive),
         step({**base, "clip_gradient": 0}, n_states, (5,), positive),
         step({**base, "wd": 0.1, "rescale_grad": 0}, n_states, (1,), positive),
-        step({**base, "wd": 0.01}, n_states, (40000,), positive, **(large or {})),
+        step({**base, "wd": 0.01}, n_states, (100,), positive, **(large or {})),
         *(step({**base, **params}, n_states, positive=positive) for params in more),
         F("lr is required", required, *[(3, 4)] * (n_states + 2)),
         F("differ", base, (3, 4), (3, 5), *[(3, 4)] * n_states),
