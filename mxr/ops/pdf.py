@@ -126,9 +126,9 @@ class random_pdf_dirichlet:
         return [sample, alpha], [unify(outs[0], sample and (sample[:-1] or (1,)))]
 
     def forward(p, sample, alpha):
-        a = _concentrations(alpha, sample)
+        a = _concentrations(alpha, sample).astype(np.float64)      # large terms cancel
         log = ((a - 1) * np.log(sample)).sum(axis=-1) + (gammaln(a.sum(axis=-1)) - gammaln(a).sum(axis=-1))
-        return (log if p.is_log else np.exp(log)).reshape(sample.shape[:-1] or (1,))
+        return (log if p.is_log else np.exp(log)).astype(sample.dtype).reshape(sample.shape[:-1] or (1,))
 
     def backward(p, g, ins, outs):
         sample, alpha = ins
