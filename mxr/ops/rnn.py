@@ -114,7 +114,7 @@ def _forward(p, m: _Memory, weights, x, h0, c0, reverse, live):
         _forward_gru(m, p.state_size, wh.T, bh, _steps(t, reverse), live)
         return
     if p.mode == "lstm":
-        wx, wh, bias = _halved(p.state_size, wx, wh, bx + bh)
+        wx, wh, bias = _scaled(p.state_size, wx, wh, bx + bh)
     else:
         bias = bx + bh
     np.matmul(x.reshape(t * n, -1), wx.T, out=m.gates.reshape(t * n, -1))
@@ -142,9 +142,9 @@ def _forward_plain(mode, m, wh, steps, live):
         _hold(live, t, m.h[after], m.h[before])
 
 
-def _halved(size, *parts):
-    """The sigmoid gates' rows times one half: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, so one tanh serves all four gates."""
-    scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], parts[0].dtype), size)
+def _scaled(size, *parts):
+    """The gates' rows times -1, those of g times -2: all gates are then 1 / (1 + exp(sum)), as tanh(x) = 2 / (1 + exp(-2 x)) - 1."""
+    scale = np.repeat(np.array([-1, -1, -2, -1], parts[0].dtype), size)
     return [part * (scale if part.ndim == 1 else scale[:, None]) for part in parts]
 
 
@@ -157,13 +157,15 @@ def _forward_lstm(p, m, wh, project, steps, live):
         a = m.gates[t]
         np.matmul(m.h[before], wh, out=product)
         a += product
-        np.tanh(a, out=a)
-        for part in (a[:, :2 * size], a[:, 3 * size:]):
-            part *= 0.5
-            part += 0.5
+        np.exp(a, out=a)
+        a += 1
+        np.reciprocal(a, out=a)
+        g = a[:, 2 * size:3 * size]
+        g *= 2
+        g -= 1
         c = m.c[after]
         np.multiply(a[:, size:2 * size], m.c[before], out=c)
-        np.multiply(a[:, :size], a[:, 2 * size:3 * size], out=share)
+        np.multiply(a[:, :size], g, out=share)
         c += share
         if p.lstm_state_clip_min is not None:
             low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
@@ -230,7 +232,7 @@ def _backward(p, m: _Memory, weights, x, dy, dh, dc, reverse, live, grads):
     grads[0] += np.matmul(flat.T, x.reshape(t * n, -1))
     grads[1] += np.matmul(flat_state.T, old_h.reshape(t * n, -1))
     grads[3] += flat.sum(axis=0)
-    grads[4] += flat_state.sum(axis=0)
+    grads[4] += grads[3] if dstate is da else flat_state.sum(axis=0)
     return np.matmul(flat, wx).reshape(x.shape)
 
 
@@ -247,32 +249,40 @@ def _pass_on(live, t, total, to_old, *at_sums):
 def _backward_lstm(p, m, wh, project, old_c, new_c, dy, dh, dc, steps, live, da, gproject):
     size = p.state_size
     i, f, g, o = (m.gates[:, :, k * size:(k + 1) * size] for k in range(4))
-    slopes = np.empty((*m.gates.shape[:2], 3, size), da.dtype)      # of the cell's new value, by the gates' sums
-    slopes[:, :, 0] = g * i * (1 - i)
-    slopes[:, :, 1] = old_c * f * (1 - f)
-    slopes[:, :, 2] = i * (1 - g * g)
-    by_output, by_cell = m.inner * o * (1 - o), o * (1 - m.inner * m.inner)
+    np.subtract(1, m.gates, out=da)     # first the slopes of the cell (of the output, for o) by the gates' sums
+    da *= m.gates
+    da4 = da.reshape(*da.shape[:2], 4, size)
+    np.subtract(1, g * g, out=da4[:, :, 2])
+    for k, other in enumerate((g, old_c, i, m.inner)):
+        da4[:, :, k] *= other
+    by_cell = o * (1 - m.inner * m.inner)
     if p.lstm_state_clip_min is not None:
         free = (new_c > p.lstm_state_clip_min) & (new_c < p.lstm_state_clip_max)
-        f, slopes = f * free, slopes * free[:, :, None]
+        f = f * free
+        da4[:, :, :3] *= free[:, :, None]
     hidden = m.inner * o if p.projection_size else None
-    da4 = da.reshape(*da.shape[:2], 4, size)
-    d_old, part, to_c = np.empty_like(dh), np.empty_like(dc), np.empty_like(dc)
+    part, held = np.empty_like(dc), None
     for t, _, _ in steps:
         dh += dy[t]
         up = dh
+        if live is not None:
+            held = dh * ~live[t], dc * ~live[t]
         if hidden is not None:
             head = dh if live is None else dh * live[t]
             gproject += np.matmul(head.T, hidden[t])
             up = np.matmul(dh, project)
         np.multiply(up, by_cell[t], out=part)
-        np.add(part, dc, out=part)
-        np.multiply(part[:, None], slopes[t], out=da4[t, :, :3])
-        np.multiply(up, by_output[t], out=da4[t, :, 3])
-        np.multiply(part, f[t], out=to_c)
-        np.matmul(da[t], wh, out=d_old)
-        _pass_on(live, t, dc, to_c)
-        _pass_on(live, t, dh, d_old, da[t])
+        part += dc
+        da4[t, :, :3] *= part[:, None]
+        da4[t, :, 3] *= up
+        np.multiply(part, f[t], out=dc)
+        if held is None:
+            np.matmul(da[t], wh, out=dh)
+            continue
+        da[t] *= live[t]
+        dc *= live[t]
+        dc += held[1]
+        np.add(np.matmul(da[t], wh), held[0], out=dh)
 
 
 def _backward_gru(m, size, wh, old_h, dy, dh, steps, live, da, dstate):
