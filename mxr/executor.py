@@ -72,7 +72,7 @@ class Executor:
         self._execute(self._backward_steps[given])
 
     def _execute(self, steps) -> None:
-        with np.errstate(all="ignore"), threads.single_blas() if self._heavy else _nothing:
+        with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
             for step in steps:
                 step()
 
@@ -93,7 +93,7 @@ class Executor:
             self._heads_used: set[int] = set()
             if self.wanted:
                 self._trace_gradients(values, heads, program)
-        self._heavy = any(v.kind in ("matmul", "kernel") for v in program.values)
+        self._uses_blas = program.uses_blas
 
     def _compile_forward(self) -> None:
         targets = [o.data for o in self.output_list]
@@ -122,30 +122,13 @@ class Executor:
                 else:
                     roots.append((const(0.0, array.shape, array.dtype) if g is None else g, name))
             self._gradients[given] = roots
-            self._keep(forward, [r for r, _ in roots])
+            forward.keep_for([r for r, _ in roots])
+            self._heads_used |= _heads_read([r for r, _ in roots])
             if given and not self._heads_used:
                 self._gradients[False] = roots
                 return
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
-
-    def _keep(self, forward: Program, roots: list[Value]) -> None:
-        """Mark the forward values that the backward graph reads and that are not cheaper to compute again."""
-        computed = {id(v) for v in forward.values}
-        seen: set[int] = set()
-        stack = list(roots)
-        while stack:
-            v = stack.pop()
-            if id(v) in seen:
-                continue
-            seen.add(id(v))
-            if v.kind == "leaf":
-                if v.arg[0] == "head":
-                    self._heads_used.add(v.arg[1])
-            elif id(v) in computed and forward.in_memory(v):
-                forward.kept[id(v)] = v
-            else:
-                stack += operands(v)
 
     def _compile_backward(self, given: bool) -> None:
         if not self.wanted:
@@ -153,11 +136,24 @@ class Executor:
                           "and fixed ones, never get one)")
         roots = self._gradients[given]
         program = Program([r for r, _ in roots], set(self._stored))
+        self._uses_blas |= program.uses_blas
         self._backward_steps[given] = program.compile(dict(self._stored), self._variable, self._memory, self._run,
                                                       [self.grads[name].data for _, name in roots])
 
     def _variable(self, key) -> np.ndarray:
         return self._arrays[key]
+
+
+def _heads_read(roots: list[Value]) -> set[int]:
+    """The numbers of the outputs whose head gradients `roots` are computed from."""
+    seen: dict[int, Value] = {}
+    stack = list(roots)
+    while stack:
+        v = stack.pop()
+        if id(v) not in seen:
+            seen[id(v)] = v
+            stack += operands(v)
+    return {v.arg[1] for v in seen.values() if v.kind == "leaf" and v.arg[0] == "head"}
 
 
 # --------------------------------------------------------------------------------------------- binding

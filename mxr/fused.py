@@ -130,11 +130,11 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
         for a in v.args:
             if isinstance(a, Value) and id(a) in outer and id(a) not in gathered and outer[id(a)].shape == shape and _worth_gathering(outer[id(a)]):
                 where[id(a)] = take(a.dtype)
-                code += split_strided(_copy, outer[id(a)], where[id(a)])
+                code += split_strided(np.copyto, where[id(a)], outer[id(a)])
                 gathered.add(id(a))
         for a, t in zip(v.args, types):
             if not isinstance(a, Value):
-                args.append(np.array(a, t))
+                args.append(_filled(a, t, shape) if v.fn in _KEYWORD_OUT else np.array(a, t))
             elif id(a) in where:
                 args.append(where[id(a)])
             else:
@@ -160,12 +160,21 @@ def _select_by_bits(condition, a, b, out, mask, free) -> list:
     """`np.where` as `((a ^ b) & mask) ^ b` on the bits: several times faster than a branch per element."""
     free.setdefault(mask.dtype, []).append(mask)
     a, b, bits = (x.view(np.int32) for x in (a, b, out))
-    return [(_copy, (condition, mask)), (np.negative, (mask, mask)), (np.bitwise_xor, (a, b, bits)), (np.bitwise_and, (bits, mask, bits)),
+    return [(np.copyto, (mask, condition)), (np.negative, (mask, mask)), (np.bitwise_xor, (a, b, bits)), (np.bitwise_and, (bits, mask, bits)),
             (np.bitwise_xor, (bits, b, bits))]
 
 
-def _copy(source, out):
-    np.copyto(out, source)
+_filled_blocks: dict = {}
+
+
+def _filled(number, dtype, shape) -> np.ndarray:
+    """A block full of a number: `np.maximum` of two arrays is three times as fast as of an array and a number."""
+    key = repr(number), np.dtype(dtype)
+    n = math.prod(shape)
+    block = _filled_blocks.get(key)
+    if block is None or block.size < n:
+        _filled_blocks[key] = block = np.full(n, number, dtype)
+    return block[:n].reshape(shape)
 
 
 def _loop_types(v: Value):

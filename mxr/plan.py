@@ -14,9 +14,14 @@ import numpy as np
 
 from . import fused, threads
 from .op import Run
-from .trace import Call, Value, _thaw, apply_view
+from .trace import Call, Value, _thaw, apply_view, cast, limit, select
 
 _MATMUL_WORK = 4_000_000        # floating point operations of a product below which cutting it up costs more than it gains
+_DOT_SUM = 1 << 15              # elements up to which a sum is a product with ones: that has less overhead than NumPy's reduction
+_CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
+          np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
+          np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
+_DEAR = 10                      # cheap functions that cost as much as storing a value and reading it again
 
 
 class Memory:
@@ -136,6 +141,45 @@ class Program:
             return True
         return any(a is not v or not _fuses(a, u) or self._stage[id(u)] != self._stage[id(v)] for a, u in self._users.get(id(v), ()))
 
+    def keep_for(self, roots: list[Value]) -> None:
+        """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and those of element-wise values
+        that cost more to compute again than to store. The rest it computes again."""
+        computed = {id(v) for v in self.values}
+        read: set[int] = set()
+        needed: dict[int, Value] = {}
+        stack = [(r, id(r) in computed) for r in roots]
+        while stack:
+            v, crosses = stack.pop()
+            if crosses:
+                read.add(id(v))
+            if id(v) not in needed:
+                needed[id(v)] = v
+                stack += [(a, id(a) in computed and id(v) not in computed) for a in operands(v)]
+        cost: dict[int, int] = {}
+        dear: set[int] = set()
+        for v in self.values:
+            if id(v) in needed and v.kind in ("map", "view") and not self.in_memory(v):
+                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in _CHEAP else _DEAR))
+                if v.kind == "map" and c >= _DEAR and id(v) in read:
+                    dear.add(id(v))
+                else:
+                    cost[id(v)] = c
+        stack, seen = list(roots), set()
+        while stack:
+            v = stack.pop()
+            if id(v) not in seen:
+                seen.add(id(v))
+                if id(v) in computed and (id(v) in dear or self.in_memory(v)):
+                    self.kept[id(v)] = v
+                else:
+                    stack += operands(v)
+
+    @property
+    def uses_blas(self) -> bool:
+        """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's limits), or is a kernel."""
+        return any(v.kind == "kernel" or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= 9000)
+                   or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= 250_000) for v in self.values)
+
     def _groups(self) -> list[list[Value]]:
         """The steps in order: a fused region, the outputs of one kernel call, or a single value."""
         groups: dict = {}
@@ -241,6 +285,12 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
 def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
     """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after row, and loses digits."""
     rows = x.shape[0]
+    if ufunc is np.add and x.size <= _DOT_SUM and x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
+        ones = np.ones(x.size // out.size, dtype)
+        if axes[-1] == len(axes) - 1:
+            return [partial(np.dot, ones, x.reshape(ones.size, -1), out.reshape(-1))]
+        if axes[0] == x.ndim - len(axes):
+            return [partial(np.dot, x.reshape(-1, ones.size), ones, out.reshape(-1))]
     if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < 1024 or dtype.kind != "f":
         return [partial(ufunc.reduce, x, axes, dtype, out, True)]
     height = int(rows ** 0.5)
@@ -258,7 +308,8 @@ def _matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]
     lanes = threads.workers()
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
     if lanes == 1 or out.shape[axis] < 2 * lanes or 2 * out.size * a.shape[-1] < _MATMUL_WORK:
-        return partial(np.matmul, a, b, out)
+        plain = a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
+        return partial(np.dot if plain else np.matmul, a, b, out)       # np.dot has less overhead
     tasks = []
     for lane in range(lanes):
         part = slice(out.shape[axis] * lane // lanes, out.shape[axis] * (lane + 1) // lanes)

@@ -94,7 +94,7 @@ class Activation:
         x, y = ins[0], outs[0]
         match p.act_type:
             case "relu":
-                return g * np.sign(y)
+                return g * (y > 0)
             case "sigmoid":
                 return g * (y * (1 - y))
             case "tanh":
