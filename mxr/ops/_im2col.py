@@ -9,7 +9,7 @@ one strided copy with long contiguous runs makes all of their columns.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -144,30 +144,44 @@ def forward(run: Run, w: Windows, x, weight, out, bias=None) -> None:
 
 
 def weight_gradient(run: Run, w: Windows, x, g, gw) -> None:
-    """The gradient of the weight: x (n, C, *size), g (n, F, *out) -> gw (F, C/G, *kernel)."""
-    n, channels = x.shape[:2]
-    groups, length, filters = w.groups, prod(w.out), g.shape[1]
-    rows = channels // groups * prod(w.kernel)
-    g = g.reshape(n, filters, length)
-    block, ranges = _blocks(n, channels * prod(w.kernel) * length)
-    scratch = _Scratch(run, x.dtype, len(ranges))
-    columns, grads = scratch(channels * prod(w.kernel) * block * length), scratch(filters * block * length)
-    sums, product = scratch(groups, filters // groups, rows), scratch(groups, filters // groups, rows)
-    fill = _Columns(w, channels, block, scratch)
+    """The gradient of the weight: x (n, C, *size), g (n, F, *out) -> gw (F, C/G, *kernel).
 
-    def work(t, a, b):      # samples side by side in one long matrix: (rows, samples * L)
+    It is a product of the gradients and the columns, with the samples side by side. Where the windows move by single steps along
+    the last axis, it is cheaper to displace the gradients for the offsets in the last kernel axis, and not the input.
+    """
+    n, channels = x.shape[:2]
+    groups, filters = w.groups, g.shape[1]
+    displaced = prod(w.kernel[:-1]) > 1 and w.stride[-1] == 1 and w.size[-1] * 10 <= w.out[-1] * 11
+    inner, offsets = w, [(slice(None), slice(None))]
+    if displaced:
+        inner = replace(w, out=(*w.out[:-1], w.size[-1]), kernel=(*w.kernel[:-1], 1), pad=(*w.pad[:-1], 0))
+        offsets = [w.landing(len(w.size) - 1, j) for j in range(w.kernel[-1])]
+    length, rows = prod(inner.out), channels * prod(inner.kernel)
+    heads = filters * len(offsets)
+    block, ranges = _blocks(n, (rows + heads) * length)
+    scratch = _Scratch(run, x.dtype, len(ranges))
+    columns, grads = scratch(rows * block * length), scratch(heads * block * length)
+    sums, product = scratch(groups, heads // groups, rows // groups), scratch(groups, heads // groups, rows // groups)
+    fill = _Columns(inner, channels, block, scratch)
+
+    def work(t, a, b):
         m = b - a
-        cols = columns[t, :channels * prod(w.kernel) * m * length].reshape(channels, *w.kernel, m, *w.out)
-        fill(t, x[a:b], np.moveaxis(cols, len(w.kernel) + 1, 0))
-        gs = grads[t, :filters * m * length].reshape(filters, m, length)
-        np.copyto(gs, g[a:b].transpose(1, 0, 2))
+        cols = columns[t, :rows * m * length].reshape(channels, *inner.kernel, m, *inner.out)
+        fill(t, x[a:b], np.moveaxis(cols, len(inner.kernel) + 1, 0))
+        gs = grads[t, :heads * m * length].reshape(filters, len(offsets), m, *inner.out)
+        for j, (outs, at) in enumerate(offsets):
+            if displaced:
+                gs[:, j, ..., :at.start] = 0
+                gs[:, j, ..., at.stop:] = 0
+            gs[:, j, ..., at] = g[a:b, ..., outs].swapaxes(0, 1)
         first = a == ranges[t][0]
-        np.matmul(gs.reshape(groups, -1, m * length), cols.reshape(groups, rows, m * length).transpose(0, 2, 1),
+        np.matmul(gs.reshape(groups, -1, m * length), cols.reshape(groups, -1, m * length).transpose(0, 2, 1),
                   out=sums[t] if first else product[t])
         if not first:
             sums[t] += product[t]
     _spread(ranges, block, work)
-    np.sum(sums, axis=0, out=gw.reshape(groups, filters // groups, rows))
+    total = sums.sum(axis=0).reshape(filters, len(offsets), channels // groups, *inner.kernel)
+    gw[...] = np.moveaxis(total[..., 0], 1, -1) if displaced else total[:, 0]
 
 
 def input_gradient(run: Run, w: Windows, g, weight, gx, bias=None) -> None:
