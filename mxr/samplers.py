@@ -44,9 +44,10 @@ class _Lanes:
             self.close()
             self._look()
             at = self._at[who]
-        draws = np.stack([self._ahead[who, at + i] for i in range(self._each)], axis=-1)
         self._at[who] = at + self._each
-        return streams.unit(draws, self.dtype)[..., 0]
+        if self._each == 1:
+            return streams.unit(self._ahead[who, at], self.dtype)
+        return streams.unit(self._ahead[who[:, None], at[:, None] + (0, 1)], self.dtype)[:, 0]
 
     def normal(self, who):
         """One standard normal number for each of these lanes."""
@@ -134,6 +135,20 @@ def _log_gamma(x):
     return np.array([function(v) for v in values.tolist()], np.float32)[places]
 
 
+_factorials = np.empty(0, np.float32)
+
+
+def _log_factorial(x):
+    """log(x!) of whole numbers, as `_log_gamma` has it."""
+    global _factorials
+    most = int(x.max(initial=0))
+    if most > 100_000:
+        return _log_gamma(x + 1.0)
+    if most >= len(_factorials):
+        _factorials = _log_gamma(np.arange(1, 2 * most + 2))
+    return _factorials[x.astype(np.intp)]
+
+
 def _poisson_many(lanes, who, mean):
     single = np.float32
     wide = mean.astype(np.float64)
@@ -151,7 +166,7 @@ def _poisson_many(lanes, who, mean):
             value[wait] = scale[todo[wait]] * y[wait] + mean[todo[wait]]
             wait = wait[value[wait] < 0]
         value = np.floor(value)
-        exponent = value * log_mean[todo] - _log_gamma(value.astype(np.float64) + 1.0) - g[todo]
+        exponent = value * log_mean[todo] - _log_factorial(value.astype(np.float64)) - g[todo]
         wide_y = y.astype(np.float64)
         threshold = (0.9 * (1.0 + wide_y * wide_y) * np.exp(exponent.astype(np.float64)).astype(single)).astype(single)
         ok = lanes.uniform(who[todo]) <= threshold
