@@ -148,18 +148,16 @@ class Group:
                                                               for flat in (self.weight, self.grad, self.out))
         self.new = [NDArray(v) for v in self.out_views]
 
-    def update(self, rates: dict[int, float], weights: list[np.ndarray], grads: list[np.ndarray]) -> None:
-        """Compute the new weights into `new`."""
+    def update(self, rate: float | dict[int, float], weights: list[np.ndarray], grads: list[np.ndarray]) -> None:
+        """Compute the new weights into `new`; `rate` is one for all, or one for every index."""
         for i, w, g in zip(self.indices, self.weight_views, self.grad_views):
-            if weights[i].shape != w.shape or grads[i].shape != w.shape:
-                raise MxError("the updater's weights and gradients must keep the shapes they had in its first call")
-            w[...] = weights[i]
-            g[...] = grads[i]
-        if len({rates[i] for i in self.indices}) == 1:
-            self.rule.update(rates[self.indices[0]], self.weight, self.grad, self.states, self.out)
+            np.copyto(w, weights[i])
+            np.copyto(g, grads[i])
+        if isinstance(rate, float):
+            self.rule.update(rate, self.weight, self.grad, self.states, self.out)
         else:
             for i, part in zip(self.indices, self.parts):
-                self.rule.update(rates[i], self.weight[part], self.grad[part], [s[part] for s in self.states], self.out[part])
+                self.rule.update(rate[i], self.weight[part], self.grad[part], [s[part] for s in self.states], self.out[part])
 
 
 class Updater:
@@ -169,6 +167,7 @@ class Updater:
         self.rule = rule
         self.groups: list[Group] = []
         self.active: list[int] = []
+        self.last = (None, 0.0)             # a rate as R gave it, and as six digits
 
     def apply(self, lr, weights: list, grads: list) -> bool:
         """Compute new weights for every position that has a gradient; `lr` is one rate, or one per such position.
@@ -179,12 +178,19 @@ class Updater:
         made = active != self.active
         if made:
             self._regroup(active, weights)
-        rates = [float(number_text(r)) for r in np.ravel(lr)]
-        rates = dict(zip(active, rates * len(active) if len(rates) == 1 else rates))
+        rate = self._rate(lr, active)
         with np.errstate(all="ignore"):
             for group in self.groups:
-                group.update(rates, weights, grads)
+                group.update(rate, weights, grads)
         return made
+
+    def _rate(self, lr, active: list[int]) -> float | dict[int, float]:
+        if isinstance(lr, float):
+            if lr != self.last[0]:
+                self.last = (lr, float(number_text(lr)))
+            return self.last[1]
+        rates = {i: float(number_text(r)) for i, r in zip(active, np.ravel(lr))}
+        return next(iter(rates.values())) if len(set(rates.values())) == 1 else rates
 
     def _regroup(self, active: list[int], weights: list) -> None:
         before = {i: [s[part].copy() for s in group.states] for group in self.groups for i, part in zip(group.indices, group.parts)}
@@ -217,8 +223,13 @@ def updater(rule: Rule, size):
 @verb("opt.step")
 def step(updater: Updater, lr, weights, grads):
     """The list of new weights, None where there is no gradient; None altogether when they are the arrays given out before."""
-    grads = [None if g is None else array(g).data for g in grads]
-    if not updater.apply(lr, [None if w is None else array(w).data for w in weights], grads):
+    weights, grads = ([None if a is None else array(a).data for a in arrays] for arrays in (weights, grads))
+    for w, g in zip(weights, grads):
+        if g is not None and (w is None or w.shape != g.shape):
+            raise MxError("the updater: every gradient needs a weight of its shape, at the same position")
+    if any(weights[i].shape != new.shape for i, new in updater.new_weights().items() if grads[i] is not None):
+        raise MxError("the updater's weights must keep the shapes they had in its first call")
+    if not updater.apply(lr, weights, grads):
         return None
     new = updater.new_weights()
     return [new.get(i) for i in range(len(grads))]
