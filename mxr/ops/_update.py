@@ -7,6 +7,7 @@ one with mixed precision: a weight and gradient of half precision, and a single-
 from __future__ import annotations
 
 import inspect
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -64,13 +65,19 @@ def declaration(module: str, name: str, doc: str, params: str, **attributes) -> 
 
 def constants(p, **more) -> SimpleNamespace:
     """The parameters, numbers rounded to single precision as MXNet keeps them (1 - 0.999 depends on it)."""
-    return SimpleNamespace(**{k: float(np.float32(v)) if isinstance(v, float) else v for k, v in {**vars(p), **more}.items()})
+    values = {**vars(p), **more}
+    return _rounded(tuple(values), tuple(values.values()))
+
+
+@lru_cache(64)
+def _rounded(names, values) -> SimpleNamespace:
+    return SimpleNamespace(**{k: float(np.float32(v)) if isinstance(v, float) else v for k, v in zip(names, values)})
 
 
 def apply(run, rule, c, w, g, states, out) -> None:
     """Run the rule block by block, spread over the threads if there is enough to do."""
     arrays = (w, g, *states, out)
-    if not all(a.flags.c_contiguous for a in arrays):
+    if w.size <= _BLOCK or not all(a.flags.c_contiguous for a in arrays):
         s, t = run.workspace((2, *w.shape), w.dtype)
         rule(c, *arrays[:-1], out=out, s=s, t=t)
         return
