@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mxr import random
+from mxr import random, samplers
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "random.json").read_text())
 
@@ -74,3 +74,36 @@ def test_small_fills_are_cheap():
         random.uniform(10)
     assert (time.perf_counter() - start) / 200 < 1e-3
     assert len(random._source._streams) == 1
+
+
+def test_numbers_below_bounds_are_drawn_one_by_one():
+    """Refused draws are skipped, whatever was drawn ahead."""
+    bounds = np.array([2 ** 31 + 1, 5, 3 * 2 ** 30, 1, 2 ** 32 - 2] * 20)
+    random.seed(4)
+    draws = iter(random.engine().take(1000).tolist())
+    expected = []
+    for bound in bounds.tolist():
+        bucket = (2 ** 32 - 1) // bound
+        expected.append(next(d for d in draws if d < bound * bucket) // bucket)
+    random.seed(4)
+    assert random.below(bounds).tolist() == expected
+    assert random.engine().take(1)[0] == next(draws)
+
+
+def test_unique_classes():
+    out, tries = np.empty((3, 40), np.int64), np.empty(3, np.int64)
+    random.seed(1)
+    samplers.zipfian(out, tries, 50)
+    assert all(len(set(row)) == 40 for row in out.tolist()) and out.min() >= 0 and out.max() < 50
+    assert (tries >= 40).all()
+
+
+@pytest.mark.parametrize(("kind", "params", "mean", "variance"), [
+    ("gamma", (0.4, 2), 0.8, 1.6), ("gamma", (5, 0.5), 2.5, 1.25), ("poisson", (3,), 3, 3), ("poisson", (60,), 60, 60),
+    ("negative_binomial", (4, 0.4), 6, 15), ("generalized_negative_binomial", (5, 0.3), 5, 12.5)])
+def test_samplers_have_the_right_moments(kind, params, mean, variance):
+    random.seed(8)
+    out = np.empty(30_000, np.float32)
+    samplers.fill(out, kind, *(np.float32([x]) for x in params))
+    assert abs(out.mean(dtype=float) - mean) < 5 * (variance / len(out)) ** 0.5
+    assert abs(out.var(dtype=float) / variance - 1) < 0.1
