@@ -1,0 +1,60 @@
+"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever the timing."""
+import numpy as np
+import pytest
+import threadpoolctl
+
+import mxr
+from mxr import threads
+
+
+def test_every_task_runs_once():
+    done = []
+    threads.run([lambda i=i: done.append(i) for i in range(50)])
+    assert sorted(done) == list(range(50))
+    threads.run([])
+
+
+def test_a_task_may_run_tasks():
+    done = []
+    threads.run([lambda i=i: threads.run([lambda j=j: done.append((i, j)) for j in range(3)]) for i in range(4)])
+    assert sorted(done) == [(i, j) for i in range(4) for j in range(3)]
+
+
+def test_the_first_error_is_raised_and_the_pool_goes_on():
+    def fail(text):
+        raise ValueError(text)
+    with pytest.raises(ValueError, match="first"):
+        threads.run([lambda: fail("first")])
+    done = []
+    threads.run([lambda: done.append(1)] * 4)
+    assert done == [1] * 4
+
+
+@pytest.mark.parametrize("n, least, blocks", [(0, 1, None), (1, 1, 4), (10, 3, 4), (100, 1, 7), (5, 10, None)])
+def test_blocks_cover_the_range(n, least, blocks):
+    seen = []
+    threads.map_blocks(lambda a, b: seen.append((a, b)), n, least, blocks)
+    assert sorted(i for a, b in seen for i in range(a, b)) == list(range(n))
+
+
+def test_blas_is_single_threaded_inside_and_as_before_outside():
+    def blas():
+        return {lib["filepath"]: lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+    before, inside = blas(), []
+    threads.run([lambda: inside.append(blas())])
+    assert set(inside[0].values()) <= {1} and blas() == before
+
+
+def test_convolutions_are_the_same_bits_every_time():
+    data = mxr.sym.Variable("data")
+    net = mxr.sym.Pooling(mxr.sym.Convolution(data, kernel=(3, 3), pad=(1, 1), num_filter=5, name="c"), kernel=(2, 2), stride=(2, 2))
+    results = []
+    for _ in range(3):
+        run = net.simple_bind({"data": "write", "c_weight": "write", "c_bias": "write"}, data=(13, 4, 12, 12))
+        rng = np.random.default_rng(1)
+        for a in run.args.values():
+            a.data[...] = rng.standard_normal(a.shape)
+        run.forward(True)
+        run.backward([np.ones((13, 5, 6, 6), np.float32)])
+        results.append(b"".join(a.data.tobytes() for a in (*run.outputs.values(), *run.grads.values())))
+    assert len(set(results)) == 1
