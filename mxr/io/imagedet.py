@@ -229,7 +229,7 @@ class DetAugmented:
 
 
 @reader("ImageDetRecordIter")
-class ImageDetRecord(ImageReader, DetAugmented, Normalized):
+class ImageDetRecord(DetAugmented, ImageReader, Normalized):
     """Images of a RecordIO file with objects in them. A label is: channels, height and width of the image, the number of values
     that follow, these values (header width, object width, header, objects: class, left, top, right, bottom, ... in parts of the
     image), and padding."""

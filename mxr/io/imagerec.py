@@ -59,7 +59,7 @@ class Normalized:
         self.rewind()
 
 
-class _Images(ImageReader, Augmented):
+class _Images(Augmented, ImageReader):
     """Images of a RecordIO file, cut to data.shape, with labels."""
     label_width: int = P(1, "labels an image", low=1)
     path_imgidx: str = P("", "path of the index of the RecordIO file; with it, shuffling goes over the whole file")

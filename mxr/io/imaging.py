@@ -34,7 +34,7 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
     if channels == 4 and image.mode != "RGBA":
         raise MxError(f"{where}: data.shape asks for 4 channels, the image has {len(image.getbands())} ({image.mode})")
     if channels == 1 and image.mode in ("RGB", "RGBA", "P"):
-        return _grey(np.asarray(image.convert("RGB")))
+        return _grey(np.asarray(image.convert("RGB")), image.format == "PNG")
     if image.mode.startswith("I;16"):
         image = image_module.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     array = np.asarray(image.convert(_MODES[channels]))
@@ -50,18 +50,20 @@ def channels(data: bytes, where: str) -> int:
         raise MxError(f"{where} is not an image that can be read: {e}") from None
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
-    """Brightness of a colour image as the PNG library computes it: fixed-point numbers of 15 bits."""
-    red, green, blue = (image[:, :, k].astype(np.int32) for k in range(3))
-    return ((9798 * red + 19235 * green + 3735 * blue) >> 15).astype(np.uint8)[:, :, None]
+def _grey(image: np.ndarray, png: bool) -> np.ndarray:
+    """Brightness of a colour image, as MXNet's decoders compute it: that of PNG files rounds down, OpenCV to the nearest."""
+    weights, bits, half = ((9797, 19234, 3737), 15, 0) if png else ((4899, 9617, 1868), 14, 8192)
+    return (image.astype(np.int32) @ np.array(weights, np.int32) + half >> bits).astype(np.uint8)[:, :, None]
 
 
 def encode(image: np.ndarray, encoding: str, quality: int) -> bytes:
     """The file (".jpg": quality 0 to 100, ".png": compression 0 to 9) of an image (height, width, channels) of uint8."""
-    mode_free = pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    if image.shape[2] == 4 and encoding == ".jpg":
+        image = image[:, :, :3]
+    picture = pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
     out = io.BytesIO()
     if encoding == ".png":
-        mode_free.save(out, "PNG", compress_level=quality)
+        picture.save(out, "PNG", compress_level=quality)
     else:
-        mode_free.save(out, "JPEG", quality=quality)
+        picture.save(out, "JPEG", quality=quality)
     return out.getvalue()

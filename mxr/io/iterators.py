@@ -6,7 +6,7 @@
         def open(self): return Table(...)
 
     it = create("CSVIter", {"data_csv": "x.csv", "data_shape": (3,), "batch_size": 2})
-    while it.next(): it.value["data"], it.value["label"], it.pad
+    while it.next(): it.value["data"], it.value["label"], it.num_pad
     it.reset()
 """
 from __future__ import annotations
@@ -28,14 +28,14 @@ registry: dict[str, type[Reader]] = {}
 
 
 class Reader:
-    """What every reader is to its user: `next`, `value`, `pad`, `reset`. Parameters are the annotated `P`s of its classes."""
+    """What every reader is to its user: `next`, `value`, `num_pad`, `reset`. Parameters are the annotated `P`s of its classes."""
     batch_size: int = P(REQUIRED, "samples in a batch", low=1)
     prefetch_buffer: int = P(4, "accepted for MXNet's sake, without effect")
     ctx: str = P("gpu", "accepted for MXNet's sake, without effect", one_of=("cpu", "gpu"))
 
     name = ""                    # set by `reader`
     value: dict[str, np.ndarray] | None = None
-    pad = 0
+    num_pad = 0
 
     def next(self) -> bool:
         """Go to the next batch; False at the end of the pass."""
@@ -128,7 +128,7 @@ class Batched(Reader):
         raise NotImplementedError
 
     def next(self) -> bool:
-        self.value, self.pad = None, 0
+        self.value, self.num_pad = None, 0
         if self._borrowed:
             return False
         fields = self.source.take(self.batch_size)
@@ -144,7 +144,7 @@ class Batched(Reader):
         return True
 
     def _filled(self, fields, missing: int):
-        self.pad = missing
+        self.num_pad = missing
         if self.round_batch:
             self.source.rewind()
             more = self.source.take(missing)
@@ -165,7 +165,7 @@ class Batched(Reader):
                     pass
         if not self._borrowed:
             self.source.rewind()
-        self._borrowed, self.value, self.pad = False, None, 0
+        self._borrowed, self.value, self.num_pad = False, None, 0
 
 
 class Table:

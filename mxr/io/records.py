@@ -20,8 +20,9 @@ class Order:
 
     Without an index, MXNet shuffles what it reads at once: `chunk` bytes. With one, it shuffles all records, anew in every pass."""
 
-    def __init__(self, file: recordio.Reader, index: list[int] | None, part: tuple[int, int], shuffle: bool, seed: int, chunk: int):
-        self._file, self._index, self.shuffle, self._chunk = file, index, shuffle, chunk
+    def __init__(self, file: recordio.Reader, index: list[int] | None, part: tuple[int, int], shuffle: bool, seed: int,
+                 chunk: int, batch: int):
+        self._file, self._index, self.shuffle, self._chunk, self._batch = file, index, shuffle, chunk, batch
         self._engine = Engine(seed)
         self._ahead: deque = deque()
         number, parts = part
@@ -57,6 +58,10 @@ class Order:
             self._load(0)
         return min(most, len(self._ahead))
 
+    def put_back(self, places: list) -> None:
+        """Let `next` give these again."""
+        self._ahead.extendleft(reversed(places))
+
     def _load(self, place: int) -> None:
         """The offsets of one chunk: of the records before the last one that begins in it, if the file goes on behind it."""
         offsets, limit, begin = [], self._at + self._chunk, self._at
@@ -67,7 +72,7 @@ class Order:
             self._at, self._pending = begin, begin < self._end
         else:
             self._at = offsets.pop()
-        numbered = [(offset, place + i) for i, offset in enumerate(offsets)]
+        numbered = [(offset, (self._batch if self.shuffle else place) + i) for i, offset in enumerate(offsets)]
         if self.shuffle:
             self._engine.shuffle(numbered)
         self._ahead.extend(numbered)
@@ -134,7 +139,7 @@ class ImageReader(Batched):
         self._pool = ThreadPoolExecutor(count, "mxr-images") if count > 1 else None
         self.engine = Engine(self.magic)
         self.order = Order(self.file, self.index, (self.part_index, self.num_parts), self.shuffle, self.seed + self.magic,
-                           (self.shuffle_chunk_size << 20) or self.chunk)
+                           (self.shuffle_chunk_size << 20) or self.chunk, self.batch_size)
         return self
 
     # the source: samples one after the other
@@ -149,8 +154,12 @@ class ImageReader(Batched):
         places = []
         while len(places) < n and (place := self.order.next(self.batch_size - n + len(places))):
             places.append(place)
-        prepared = self._prepared([offset for offset, _ in places])
-        samples = [self.sample(number, *record) for (_, number), record in zip(places, prepared)]
+        try:
+            prepared = self._prepared([offset for offset, _ in places])
+            samples = [self.sample(number, *record) for (_, number), record in zip(places, prepared)]
+        except BaseException:    # Ctrl-C: the batch can be asked for again
+            self.order.put_back(places)
+            raise
         if not samples:
             return (), ()
         return tuple(np.stack(field) for field in zip(*samples))

@@ -23,7 +23,7 @@ class Arrays:
             data, label = data[order], label[order]
         self.data, self.label, self.batch = data, label, batch
         self.length = -(-len(data) // batch)
-        self.pad = -len(data) % batch
+        self.num_pad = -len(data) % batch
 
     def value(self, i: int) -> dict[str, NDArray]:
         return {"data": NDArray(self._cut(self.data, i)), "label": NDArray(self._cut(self.label, i))}
@@ -98,7 +98,7 @@ def reset(source: iterators.Reader):
 
 @verb("io.pad")
 def pad(source):
-    return int(source.pad)
+    return int(source.num_pad)
 
 
 @verb("io.im2rec")
