@@ -1,5 +1,10 @@
-"""The custom-loss scripts, under both hosts: each compares itself with what MXNet computed (see scripts/expected.py)."""
+"""Custom-loss scripts as users write them, under both hosts: each compares its losses and weights with what MXNet 1.9.1
+computed from the same symbols and arrays (see scripts/_check.R and scripts/expected.py)."""
 from __future__ import annotations
+
+import json
+import re
+import shutil
 
 import pytest
 
@@ -13,8 +18,30 @@ NAMES = sorted(path.stem for path in SCRIPTS.glob("[a-z]*.R"))
 @pytest.mark.parametrize("name", NAMES)
 def test_script(name, host):
     printed = succeeds(run_script(host, f"{name}.R", cwd=SCRIPTS))
-    assert "comparisons with MXNet agree" in printed
+    assert re.search(rf"^{name} agrees with MXNet in \d+ results, \d+ numbers$", printed, re.MULTILINE), printed
 
 
-def test_there_are_ten():
-    assert len(NAMES) == 10
+def test_all_scripts_have_expected_values():
+    assert len(NAMES) >= 10
+    assert sorted(path.stem for path in (SCRIPTS / "expected").glob("*.json")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_enough_is_compared(name):
+    """Twenty steps at least, and the weights at their end."""
+    expected = json.loads((SCRIPTS / "expected" / f"{name}.json").read_text())
+    assert "do not edit" in expected["generated"]
+    losses = [v for k, v in expected["values"].items() if k.startswith(("losses", "running"))]
+    assert losses and all(len(v) >= 20 for v in losses)
+    assert any(k.startswith("end.") for k in expected["values"])
+
+
+def test_a_wrong_number_is_noticed(tmp_path):
+    copy = shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    file = copy / "expected" / "quantile.json"
+    expected = json.loads(file.read_text())
+    expected["values"]["losses"][13] *= 1.001
+    file.write_text(json.dumps(expected))
+    done = run_script("Rscript", "quantile.R", cwd=copy)
+    assert done.returncode != 0
+    assert "losses differs from MXNet in 1 of 30 values, first in number 14" in done.stderr

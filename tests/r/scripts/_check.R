@@ -1,50 +1,68 @@
-# Shared by the custom-loss scripts. Each script declares its case, trains as users do, and compares what it sees with
-# what MXNet 1.9.1 computed for the same symbols and arrays (expected.json, written by expected.py).
-suppressMessages(library(mxnet))
+# For the scripts beside it, which run in this folder. `begin` names the script; `given` says what it starts from; `agree`
+# compares with what MXNet 1.9.1 made of the same (expected/<script>.json); `done` ends it. When MXR_GIVEN names a folder,
+# what is given is saved there for expected.py, and nothing is compared.
 
-# pseudo-data that needs no random numbers
-wave <- function(..., k = 1, scale = 0.9) { d <- c(...); array(sin(seq_len(prod(d)) * k) * scale, d) }
+.check <- new.env()
 
-# initial values for everything in `symbol` that is not in `shapes`
-start.values <- function(symbol, shapes, scale = 0.5) {
-  found <- do.call(mx.symbol.infer.shape, c(list(symbol), shapes))
-  shapes <- found$arg.shapes[setdiff(names(found$arg.shapes), names(shapes))]
-  Map(function(name, i) {
-    value <- if (grepl("gamma$", name)) wave(shapes[[name]], k = 0.3, scale = 0.1) + 1 else wave(shapes[[name]], k = 0.7 + i, scale = scale)
-    mx.nd.array(value)
-  }, names(shapes), seq_along(shapes))
+begin <- function(script) {
+  .check$script <- script
+  .check$folder <- Sys.getenv("MXR_GIVEN")
+  .check$recording <- nzchar(.check$folder)
+  .check$given <- list()
+  .check$agreed <- character()
+  if (!.check$recording) .check$expected <- jsonlite::fromJSON(file.path("expected", paste0(script, ".json")))$values
 }
 
-.case <- new.env()
-
-# Name the case and what it starts from. With MXR_CASES set, that is saved there for expected.py, and the script ends.
-case <- function(name, symbols, arrays) {
-  folder <- Sys.getenv("MXR_CASES")
-  if (nzchar(folder)) {
-    for (s in names(symbols)) mx.symbol.save(symbols[[s]], file.path(folder, paste0(name, "-", s, ".json")))
-    mx.nd.save(lapply(arrays, function(a) if (is.mx.ndarray(a)) a else mx.nd.array(a)), file.path(folder, paste0(name, ".params")))
-    quit(save = "no")
+# Symbols, arrays, and lists of arrays (nested ones too) by name. Evaluated only when they are to be saved.
+given <- function(...) {
+  if (!.check$recording) return(invisible())
+  things <- list(...)
+  for (key in names(things)) {
+    thing <- things[[key]]
+    if (is.mx.symbol(thing)) mx.symbol.save(thing, file.path(.check$folder, paste0(.check$script, "-", key, ".json")))
+    else .check$given <- c(.check$given, flat(key, thing))
   }
-  .case$name <- name
-  .case$expected <- jsonlite::fromJSON("expected.json", simplifyVector = TRUE)[[name]]
-  .case$seen <- character()
 }
 
-# Compare a number, array or NDArray with MXNet's value under `key` (R order).
-expect <- function(key, value, rtol = 1e-4, atol = 1e-5) {
-  want <- .case$expected[[key]]
-  if (is.null(want)) stop(.case$name, ": nothing is expected under ", key)
+# list(a = list(b = x)) as list(a.b = x)
+flat <- function(key, x) {
+  if (is.mx.ndarray(x)) return(structure(list(x), names = key))
+  if (!is.list(x)) return(structure(list(mx.nd.array(x)), names = key))
+  do.call(c, unname(Map(flat, paste0(key, ".", if (is.null(names(x))) seq_along(x) else names(x)), x)))
+}
+
+# One pass over an iterator.
+all.batches <- function(iter) {
+  iter$reset()
+  batches <- list()
+  while (iter$iter.next()) batches[[length(batches) + 1]] <- lapply(iter$value(), function(x) mx.nd.array(as.array(x)))
+  iter$reset()
+  batches
+}
+
+# Numbers, an array, or a list of them, whose names are then added to the key.
+agree <- function(key, value, rtol = 1e-4, atol = 1e-5) {
+  if (.check$recording) return(invisible())
+  if (is.list(value) && !is.mx.ndarray(value)) {
+    for (name in names(value)) agree(paste0(key, ".", name), value[[name]], rtol, atol)
+    return(invisible())
+  }
+  complain <- function(...) stop(.check$script, ": ", key, ..., call. = FALSE)
   value <- as.vector(if (is.mx.ndarray(value)) as.array(value) else value)
-  if (length(value) != length(want)) stop(.case$name, ": ", key, " has ", length(value), " values, not ", length(want))
-  off <- abs(value - want) > atol + rtol * abs(want)
-  if (any(is.na(off)) || any(off))
-    stop(.case$name, ": ", key, " is ", paste(format(value[which(is.na(off) | off)[1]], digits = 8)), " where MXNet has ",
-         format(want[which(is.na(off) | off)[1]], digits = 8))
-  .case$seen <- c(.case$seen, key)
+  wanted <- .check$expected[[key]]
+  if (is.null(wanted)) complain(" is not among the expected values")
+  if (length(value) != length(wanted)) complain(" has ", length(value), " values; MXNet has ", length(wanted))
+  off <- which(!(abs(value - wanted) <= atol + rtol * abs(wanted)))
+  if (length(off)) complain(" differs from MXNet in ", length(off), " of ", length(value), " values, first in number ", off[1],
+                            ": ", format(value[off[1]], digits = 9), ", not ", format(wanted[off[1]], digits = 9))
+  .check$agreed <- c(.check$agreed, key)
 }
 
-finish <- function() {
-  left <- setdiff(names(.case$expected), .case$seen)
-  if (length(left)) stop(.case$name, ": never compared: ", paste(left, collapse = ", "))
-  cat(.case$name, ": ", length(.case$seen), " comparisons with MXNet agree\n", sep = "")
+done <- function() {
+  if (.check$recording)
+    return(invisible(mx.nd.save(.check$given, file.path(.check$folder, paste0(.check$script, ".params")))))
+  left <- setdiff(names(.check$expected), .check$agreed)
+  if (length(left)) stop(.check$script, ": not compared: ", paste(left, collapse = ", "), call. = FALSE)
+  cat(.check$script, "agrees with MXNet in", length(.check$agreed), "results,",
+      length(unlist(.check$expected)), "numbers\n")
 }

@@ -1,243 +1,394 @@
-"""What MXNet 1.9.1 computes for the custom-loss scripts: writes expected.json beside this file.
+"""What MXNet 1.9.1 computes for the scripts beside this file: `expected.py GIVEN OUT`, run by a Python with numpy and mxnet,
+reads what the scripts saved in the folder GIVEN and writes OUT/<script>.json. (`python -m tests.r.scripts` does all of it.)
 
-    mkdir cases && for s in *.R: MXR_CASES=cases Rscript $s     (saves each script's symbols and arrays, in MXNet's formats)
-    <python with mxnet 1.9.1> expected.py cases
-
-Every case is trained here by MXNet's own executor and update operators, from the saved symbol JSON and arrays; nothing of
-mxr is imported. Arrays are listed in R's order, which is that of C-order memory.
+Every network is read from its JSON and trained here by MXNet's own executor and operators, step by step as the script and
+MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled samples and noise are not taken
+from what the script saved but drawn from MXNet's random streams. Arrays are listed in R's order, which is C's reversed.
 """
 import json
+import os
 import sys
 from pathlib import Path
+
+# The plain CPU kernels: oneDNN's differ from machine to machine in their last digits.
+os.environ.update(MXNET_MKLDNN_ENABLED="0", MXNET_SUBGRAPH_BACKEND="NONE", MXNET_STORAGE_FALLBACK_LOG_VERBOSE="0",
+                  OMP_NUM_THREADS="1")
 
 import mxnet as mx
 import numpy as np
 
 nd = mx.nd
-HERE = Path(__file__).parent
 
 
-class Case:
-    """One script's saved symbols and arrays, and what is recorded for it."""
+def six(x: float) -> float:
+    """A parameter as R's MXNet passes it: six significant digits."""
+    return float(f"{x:.6g}")
 
-    def __init__(self, folder: Path, name: str):
-        self.folder, self.name = folder, name
-        self.arrays = nd.load(str(folder / f"{name}.params"))
-        self.record = {}
 
-    def bind(self, symbol: str, shapes: dict, aux: dict | None = None):
-        """An executor as R's mx.simple.bind makes it, with the saved initial values."""
-        sym = mx.sym.load(str(self.folder / f"{self.name}-{symbol}.json"))
-        reqs = {n: "null" if n.endswith(("data", "label")) else "write" for n in sym.list_arguments()}
-        ex = sym.simple_bind(mx.cpu(), grad_req=reqs, **shapes)
-        for k, v in ex.arg_dict.items():
-            if k in self.arrays:
-                v[:] = self.arrays[k]
-        for k, v in ex.aux_dict.items():
-            v[:] = 1 if k.endswith("var") else 0
-        return ex
+class Given:
+    """What a script saved: symbols by key, arrays by key and name, in the order of saving."""
 
-    def put(self, key, value):
+    def __init__(self, folder: Path, script: str):
+        self.folder, self.script = folder, script
+        self.arrays = nd.load(str(folder / f"{script}.params"))
+        self.values: dict[str, list[float]] = {}
+
+    def symbol(self, key: str):
+        return mx.sym.load(str(self.folder / f"{self.script}-{key}.json"))
+
+    def __getitem__(self, key: str) -> nd.NDArray:
+        return self.arrays[key]
+
+    def group(self, key: str) -> dict:
+        """The arrays of the list `key` by name."""
+        return {k[len(key) + 1:]: v for k, v in self.arrays.items() if k.startswith(f"{key}.")}
+
+    def batches(self) -> list[dict]:
+        """The list of lists `batches`."""
+        found: dict[int, dict] = {}
+        for name, value in self.group("batches").items():
+            i, key = name.split(".", 1)
+            found.setdefault(int(i), {})[key] = value
+        return [found[i] for i in sorted(found)]
+
+    def put(self, key: str, value) -> None:
+        """Record numbers, an array, or each of a dictionary of them."""
+        if isinstance(value, dict):
+            for name, v in value.items():
+                self.put(f"{key}.{name}", v)
+            return
         value = value.asnumpy() if isinstance(value, nd.NDArray) else np.asarray(value, np.float64)
-        self.record[key] = [float(f"{v:.9g}") for v in value.ravel()]
+        self.values[key] = [float(f"{v:.9g}") for v in value.ravel()]
 
+
+# ---------------------------------------------------------------------------------------------- initial values
+
+def uniform(scale):
+    return lambda shape: nd.random.uniform(six(-scale), six(scale), shape=shape)
+
+
+def normal(sd):
+    return lambda shape: nd.random.normal(0, six(sd), shape=shape)
+
+
+def xavier(kind, factor, magnitude):
+    def draw(shape):
+        fan_out, fan_in = shape[0], int(np.prod(shape[1:]))         # R's last dimension is C's first
+        size = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[factor]
+        return {"uniform": uniform, "gaussian": normal}[kind](np.sqrt(magnitude / size))(shape)
+    return draw
+
+
+ENDINGS = {"bias": nd.zeros, "beta": nd.zeros, "moving_mean": nd.zeros, "gamma": nd.ones, "moving_var": nd.ones}
+
+
+def initial(names, shapes, draw) -> dict:
+    """Values for those names that initializers of R's MXNet know, drawn in the order of the arguments."""
+    values = {}
+    for name, shape in zip(names, shapes):
+        rule = draw if name.endswith("weight") else next((v for end, v in ENDINGS.items() if name.endswith(end)), None)
+        if rule:
+            values[name] = rule(shape)
+    return values
+
+
+class Net:
+    """A bound network. Arguments ending in data or label, and `fixed`, have no gradient."""
+
+    def __init__(self, symbol, draw=None, fixed=(), **shapes):
+        self.symbol = symbol
+        reqs = {n: "null" if n.endswith(("data", "label")) or n in fixed else "write" for n in symbol.list_arguments()}
+        self.ex = symbol.simple_bind(mx.cpu(), grad_req=reqs, **shapes)
+        self.args, self.aux = self.ex.arg_dict, self.ex.aux_dict
+        self.grads = {k: g for k, g in self.ex.grad_dict.items() if g is not None}
+        self.weights = {k: self.args[k] for k in self.grads}
+        arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
+        self.start = initial(symbol.list_arguments(), arg_shapes, draw) if draw else {}
+        self.ex.copy_params_from(self.start, initial(symbol.list_auxiliary_states(), aux_shapes, None), allow_extra_params=True)
+
+    def feed(self, batch: dict) -> None:
+        for name, value in batch.items():
+            self.args[name][:] = value
+
+    def forward(self, train=True) -> list[np.ndarray]:
+        return [out.asnumpy() for out in self.ex.forward(is_train=train)]
+
+    def step(self, optimizer, batch=()) -> list[np.ndarray]:
+        """Outputs for a batch, before the weights are updated by it."""
+        self.feed(dict(batch))
+        outputs = self.forward()
+        self.ex.backward()
+        optimizer(self)
+        return outputs
+
+    def predict(self, symbol, **data) -> nd.NDArray:
+        """A layer's output with the present weights."""
+        other = Net(symbol, **{k: v.shape for k, v in data.items()})
+        other.ex.copy_params_from({**self.args, **data}, self.aux, allow_extra_params=True)
+        return other.ex.forward(is_train=False)[0]
+
+
+# ---------------------------------------------------------------------------------------------- optimizers
 
 class Optimizer:
-    """MXNet's update operators, with the defaults of its R package."""
+    """Updates every weight that has a gradient, as the optimizers of R's MXNet do: with update operators, or with the graphs
+    that it composes for nag, adagrad and adadelta."""
 
-    def __init__(self, kind: str, lr: float, rescale=1.0, clip=-1.0, wd=0.0, **more):
-        self.kind, self.lr, self.more, self.state = kind, lr, more, {}
-        self.common = dict(wd=wd, rescale_grad=rescale, clip_gradient=clip)
+    def __init__(self, lr=1.0, wd=0.0, rescale=1.0, clip=-1.0, **settings):
+        self.lr, self.wd, self.rescale, self.clip = six(lr), six(wd), six(rescale), six(clip)
+        self.s = {k: six(v) for k, v in settings.items()}
+        self.states: dict[str, list] = {}
 
-    def __call__(self, ex, skip=()):
-        for k, g in ex.grad_dict.items():
-            if g is not None and k not in skip:
-                w = ex.arg_dict[k]
-                getattr(self, self.kind)(w, g, self.state.setdefault(k, {}))
+    def __call__(self, net: Net) -> None:
+        for name, grad in net.grads.items():
+            weight = net.weights[name]
+            states = self.states.setdefault(name, [nd.zeros_like(weight) for _ in range(self.n_states)])
+            self.update(weight, grad, *states)
 
-    def slots(self, s, w, *names):
-        return [s.setdefault(n, nd.zeros_like(w)) for n in names]
+    def operator(self, op, *arrays) -> None:
+        op(*arrays, out=arrays[0], lr=self.lr, wd=self.wd, rescale_grad=self.rescale, clip_gradient=self.clip, **self.s)
 
-    def sgd(self, w, g, s):
-        if self.more.get("momentum"):
-            nd.sgd_mom_update(w, g, *self.slots(s, w, "m"), out=w, lr=self.lr, **self.more, **self.common)
-        else:
-            nd.sgd_update(w, g, out=w, lr=self.lr, **self.common)
-
-    def adam(self, w, g, s):
-        nd.adam_update(w, g, *self.slots(s, w, "m", "v"), out=w, lr=self.lr, **{"epsilon": 1e-8, **self.more}, **self.common)
-
-    def rmspropalex(self, w, g, s):
-        nd.rmspropalex_update(w, g, *self.slots(s, w, "n", "g", "d"), out=w, lr=self.lr, gamma1=0.95, gamma2=0.9, epsilon=1e-4, **self.common)
-
-    # the R package writes these as graphs
-    def adagrad(self, w, g, s):
-        (h,) = self.slots(s, w, "h")
-        h[:] = h + g * g
-        w[:] = w - self.lr * (g / nd.sqrt(h + self.more["epsilon"]) + self.common["wd"] * w)
-
-    def adadelta(self, w, g, s):
-        a, d = self.slots(s, w, "g", "d")
-        rho, eps = self.more["rho"], self.more["epsilon"]
-        a[:] = rho * a + (1 - rho) * (g * g)
-        step = nd.sqrt(d + eps) / nd.sqrt(a + eps) * g
-        d[:] = rho * d + (1 - rho) * (step * step)
-        w[:] = w - step - self.common["wd"] * w
-
-    def nag(self, w, g, s):
-        (m,) = self.slots(s, w, "m")
-        mu, wd = self.more["momentum"], self.common["wd"]
-        m[:] = mu * m + g + wd * w
-        w[:] = w - self.lr * (mu * m + g)
+    def prepared(self, grad):
+        grad = grad * self.rescale
+        return nd.clip(grad, -self.clip, self.clip) if self.clip >= 0 else grad
 
 
-def feed(ex, **arrays):
-    for k, v in arrays.items():
-        ex.arg_dict[k][:] = v
+class Sgd(Optimizer):
+    n_states = 1
+
+    def update(self, w, g, mom):
+        self.operator(nd.sgd_mom_update, w, g, mom)
 
 
-def train(ex, optimizer, steps, watch=None):
-    """Full-batch steps; `watch(outputs)` after each, its values listed."""
-    seen = []
-    for _ in range(steps):
-        ex.forward(is_train=True)
-        ex.backward()
-        seen.append(watch([o.asnumpy() for o in ex.outputs]) if watch else None)
-        optimizer(ex)
-    return seen
+class Adam(Optimizer):
+    n_states = 2
+
+    def update(self, w, g, mean, var):
+        self.operator(nd.adam_update, w, g, mean, var)
 
 
-def full_batch(c: Case, names, optimizer, steps, put, rename=None, aux=()):
-    """The usual loop on saved arrays `names`; records the losses and the arguments `put`."""
-    rename = rename or {}
-    data = {n: c.arrays[rename.get(n, n)] for n in names}
-    ex = c.bind("net", {n: a.shape for n, a in data.items()})
-    feed(ex, **data)
-    c.put("losses", train(ex, optimizer, steps, lambda o: o[0].mean()))
-    for n in put:
-        c.put(n.split(" _")[-1], ex.arg_dict[n])
-    return ex
+class RmspropAlex(Optimizer):
+    n_states = 3
+
+    def update(self, w, g, n, mean, delta):
+        self.operator(nd.rmspropalex_update, w, g, n, mean, delta)
 
 
-def cox(c):
-    full_batch(c, ("data", "label", "risk_data"), Optimizer("adam", 0.05), 15, ("fc1_weight", "eta_weight"))
+class Nag(Optimizer):
+    n_states = 1
+
+    def update(self, w, g, mom):
+        mu, g = self.s["momentum"], self.prepared(g)
+        mom[:] = mu * mom + g + self.wd * w
+        w[:] = w - self.lr * (mu * mom + g)
 
 
-def epochs(c, fields, batch, optimizer, rounds):
-    """Rounds over batches; what a last batch lacks is left over from the batch before. Records the mean loss of each round."""
-    n = next(iter(fields.values())).shape[0]
-    ex = c.bind("net", {k: (batch, *v.shape[1:]) for k, v in fields.items()})
-    stay = {}
-    record = []
-    for _ in range(rounds):
-        scores = []
-        for a in range(0, n, batch):
-            for k, v in fields.items():
-                part = v[a:a + batch].asnumpy()
-                stay[k] = part if len(part) == batch else np.concatenate([part, stay[k][len(part):]])
-            feed(ex, **stay)
-            ex.forward(is_train=True)
-            ex.backward()
-            scores.append(float(ex.outputs[0].asnumpy().mean()))
-            optimizer(ex, skip=fields)
-        record.append(np.mean(scores))
-    c.put("epochs", record)
-    return ex
+class AdaGrad(Optimizer):
+    n_states = 1
+
+    def update(self, w, g, history):
+        g = self.prepared(g)
+        history[:] = history + g * g
+        w[:] = w - self.lr * (g / nd.sqrt(history + self.s["epsilon"]) + self.wd * w)
 
 
-def huber(c):
-    fields = {"data": c.arrays["x"], "label": c.arrays["y"]}
-    ex = epochs(c, fields, 20, Optimizer("sgd", 0.2, momentum=0.9, wd=0.001, rescale=0.05), 6)
-    c.put("fc1_weight", ex.arg_dict["fc1_weight"])
-    c.put("fc2_bias", ex.arg_dict["fc2_bias"])
-    net = mx.sym.load(str(c.folder / "huber-net.json")).get_internals()["fc2_output"]
-    p = net.simple_bind(mx.cpu(), grad_req="null", data=c.arrays["x"].shape)
-    p.copy_params_from({k: ex.arg_dict[k] for k in p.arg_dict if k != "data"})
-    c.put("pred", p.forward(is_train=False, data=c.arrays["x"])[0])
+class AdaDelta(Optimizer):
+    n_states = 2
+
+    def update(self, w, g, acc_g, acc_delta):
+        g, rho, eps = self.prepared(g), self.s["rho"], self.s["epsilon"]
+        acc_g[:] = rho * acc_g + six(1 - rho) * (g * g)
+        delta = nd.sqrt(acc_delta + eps) / nd.sqrt(acc_g + eps) * g
+        acc_delta[:] = rho * acc_delta + six(1 - rho) * (delta * delta)
+        w[:] = w - delta - self.wd * w
 
 
-def focal(c):
-    ex = full_batch(c, ("data", "label"), Optimizer("rmspropalex", 0.01, clip=1.0), 12, ())
-    ex.forward(is_train=False)
-    c.put("p", ex.outputs[1])
-    c.put("mean", ex.aux_dict["bn1_moving_mean"])
-    c.put("var", ex.aux_dict["bn1_moving_var"])
-    c.put("gamma", ex.arg_dict["bn1_gamma"])
+# ---------------------------------------------------------------------------------------------- iterators and metrics
+
+class ArrayIter:
+    """R's mx.io.arrayiter. Shuffled at creation, from the end; what a last batch lacks stays from the batch before."""
+
+    def __init__(self, size: int, shuffle: bool, **fields):
+        draws = nd.random.uniform(0, 1, shape=(len(fields["data"]),)).asnumpy().astype(np.float64) if shuffle else None
+        order = np.arange(len(fields["data"]))
+        for i in range(len(order) - 1, 0, -1) if shuffle else ():
+            j = int(draws[i] * (i + 1))
+            order[i], order[j] = order[j], order[i]
+        self.batches = []
+        for at in range(0, len(order), size):
+            rows = order[at:at + size]
+            batch = {k: v.asnumpy()[rows] for k, v in fields.items()}
+            if len(rows) < size:
+                batch = {k: np.concatenate([v, self.batches[-1][k][len(rows):]]) for k, v in batch.items()}
+            self.batches.append(batch)
+
+    def __iter__(self):
+        return iter(self.batches)
 
 
-def quantile(c):
-    full_batch(c, ("data", "label", "tau_data"), Optimizer("adagrad", 0.1, epsilon=1e-6), 20, ("q_weight", "q_bias"))
+def running_means(x: list[float]) -> list[float]:
+    return list(np.cumsum(x) / np.arange(1, len(x) + 1))
 
 
-def weighted(c):
-    fields = {"data": c.arrays["x"], "weights": c.arrays["w"], "label": c.arrays["y"]}
-    ex = epochs(c, fields, 7, Optimizer("sgd", 0.05, momentum=0.5, rescale=0.25, clip=2), 5)
-    c.put("fc1_weight", ex.arg_dict["fc1_weight"])
-    c.put("fc2_weight", ex.arg_dict["fc2_weight"])
+# ---------------------------------------------------------------------------------------------- the scripts
+
+def cox(g: Given) -> None:
+    mx.random.seed(0)
+    net = Net(g.symbol("loss"), uniform(0.3), data=(30, 5), risk_label=(30, 30))
+    g.put("start", net.start)
+    adam = Adam(0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, wd=1e-4)
+    g.put("losses", [net.step(adam, b)[0] for _ in range(6) for b in g.batches()])
+    g.put("end", net.weights)
+    eta = net.symbol.get_internals()["final_pred_output"]
+    g.put("eta", net.predict(eta, data=nd.concat(*(b["data"] for b in g.batches()), dim=0)))
 
 
-def contrastive(c):
-    full_batch(c, ("data1_data", "data2_data", "label"), Optimizer("nag", 0.1, momentum=0.8, wd=1e-3), 15, ("w1", "b2"))
+def huber(g: Given) -> None:
+    mx.random.seed(7)
+    train = ArrayIter(8, True, data=g["x"], label=g["y"])
+    net = Net(g.symbol("loss"), normal(0.4), data=(8, 4))
+    test = ArrayIter(8, True, data=g["test.x"], label=g["test.y"])
+    sgd = Sgd(0.2, momentum=0.9, wd=0.0005, rescale=1 / 8)
+    running, train_means, eval_means = [], [], []
+    for _ in range(8):
+        losses = [net.step(sgd, b)[0].mean() for b in train]
+        running += running_means(losses)
+        train_means.append(np.mean(losses))
+        tested = []
+        for b in test:
+            net.feed(b)
+            tested.append(net.forward(train=False)[0].mean())
+        eval_means.append(np.mean(tested))
+    g.put("running", running)
+    g.put("train", train_means)
+    g.put("eval", eval_means)
+    g.put("end", net.weights)
+    g.put("pred", net.predict(net.symbol.get_internals()["fc2_output"], data=g["all"]))
 
 
-def multitask(c):
-    names = ("data", "reg_label", "cls_label")
-    ex = c.bind("net", {n: c.arrays[n].shape for n in names})
-    feed(ex, **{n: c.arrays[n] for n in names})
-    train(ex, Optimizer("adadelta", 0, rho=0.9, epsilon=1e-4), 10)
-    for key, out in zip(("reg", "cls", "p"), ex.outputs):
-        c.put(key, out)
-    c.put("trunk_weight", ex.arg_dict["trunk_weight"])
-    c.put("scores_bias", ex.arg_dict["scores_bias"])
-    c.put("trunk_grad", ex.grad_dict["trunk_weight"])
+def focal(g: Given) -> None:
+    mx.random.seed(3)
+    net = Net(g.symbol("net"), xavier("gaussian", "in", 2), data=g["data"].shape)
+    g.put("start", net.start)
+    net.feed({"data": g["data"], "label": g["label"]})
+    rmsprop = RmspropAlex(0.01, gamma1=0.9, gamma2=0.8, epsilon=1e-4, wd=1e-3, clip=1)
+    g.put("losses", [net.step(rmsprop)[0].sum() / 12 for _ in range(25)])
+    g.put("end", net.weights)
+    g.put("aux", net.aux)
+    g.put("prob", net.forward(train=False)[1])
 
 
-def gan(c):
-    n = c.arrays["real"].shape[0]
-    G, D = c.bind("G", {"rand_data": c.arrays["noise1"].shape}), c.bind("D", {"digit": c.arrays["real"].shape, "label": (n,)})
-    opt_g, opt_d = (Optimizer("adam", 0.02, beta1=0.5) for _ in range(2))
-    d_losses, g_losses = [], []
-
-    def judge(images, target):
-        feed(D, digit=images, label=nd.full((n,), target))
-        D.forward(is_train=True)
-        D.backward()
-        return float(D.outputs[0].asnumpy().ravel()[0])
-    for i in range(1, 7):
-        feed(G, rand_data=c.arrays[f"noise{i}"])
-        fake = G.forward(is_train=True)[0].copy()
-        for images, target in ((fake, 0), (c.arrays["real"], 1)):
-            d_losses.append(judge(images, target))
-            opt_d(D)
-        g_losses.append(judge(fake, 1))
-        G.backward(D.grad_dict["digit"])
-        opt_g(G)
-    c.put("d.losses", d_losses)
-    c.put("g.losses", g_losses)
-    c.put("digit_grad", D.grad_dict["digit"])
-    c.put("g1_weight", G.arg_dict["g1_weight"])
+def quantile(g: Given) -> None:
+    mx.random.seed(42)
+    net = Net(g.symbol("loss"), xavier("uniform", "avg", 3), data=g["data"].shape)
+    g.put("start", net.start)
+    net.feed({"data": g["data"], "label": g["label"]})
+    sgd = Sgd(0.1, momentum=0.8)
+    g.put("losses", [net.step(sgd)[0] for _ in range(30)])
+    g.put("end", net.weights)
+    g.put("quantiles", net.predict(g.symbol("quantiles"), data=nd.array([[-2], [-1], [0], [1], [2]])))
 
 
-def autoencoder(c):
-    ex = full_batch(c, ("data", "label"), Optimizer("sgd", 0.5, momentum=0.9, wd=1e-4), 8, ("conv1_weight", "deconv1_bias"), rename={"label": "data"})
-    c.put("moving_var", ex.aux_dict["bn1_moving_var"])
+def weighted(g: Given) -> None:
+    mx.random.seed(11)
+    batches = [{"data": b["data"], "label": b["label"][:, 0], "importance": b["label"][:, 1]}
+               for b in ArrayIter(16, True, data=g["data"], label=g["label"])]
+    net = Net(g.symbol("loss"), uniform(0.8), fixed=["importance"], data=(16, 4))
+    nag = Nag(0.02, momentum=0.7, wd=0.01, rescale=1 / 16, clip=0.5)
+    g.put("losses", [net.step(nag, b)[0].mean() for _ in range(6) for b in batches])
+    g.put("end", net.weights)
 
 
-def detection(c):
-    full_batch(c, ("data", "label"), Optimizer("sgd", 0.05, momentum=0.9), 8, ("a_conv_weight", "yolo _pred_bias"))
+def contrastive(g: Given) -> None:
+    mx.random.seed(5)
+    net = Net(g.symbol("loss"), uniform(0.7), left_data=(20, 4), right_data=(20, 4))
+    g.put("start", net.start)
+    adagrad = AdaGrad(0.05, epsilon=1e-7, wd=1e-3)
+    outputs = [net.step(adagrad, b) for _ in range(5) for b in g.batches()]
+    g.put("losses", [loss for loss, _ in outputs])
+    g.put("distance", outputs[-1][1])
+    g.put("end", net.weights)
 
 
-CASES = (cox, huber, focal, quantile, weighted, contrastive, multitask, gan, autoencoder, detection)
+def multitask(g: Given) -> None:
+    mx.random.seed(9)
+    feed = g.group("feed")
+    net = Net(g.symbol("net"), xavier("uniform", "avg", 2.5), **{k: v.shape for k, v in feed.items()})
+    g.put("start", net.start)
+    net.feed(feed)
+    adadelta = AdaDelta(rho=0.92, epsilon=1e-3, wd=1e-4, clip=0.5)
+    outputs = [net.step(adadelta) for _ in range(24)]
+    for i, task in enumerate(("mpg", "cyl", "am")):
+        g.put(f"losses.{task}", [o[i].mean() for o in outputs])
+    g.put("end", net.weights)
+    g.put("gradient", net.grads["trunk_weight"])
+    g.put("cyl_prob", outputs[-1][3])
 
 
-def main(folder: Path) -> None:
-    result = {}
-    for run in CASES:
-        case = Case(folder, run.__name__)
-        run(case)
-        result[case.name] = case.record
-    (HERE / "expected.json").write_text(json.dumps(result, indent=0).replace(",\n", ", ").replace("[\n", "[").replace("\n]", "]") + "\n")
+def gan(g: Given) -> None:
+    n = 8
+    mx.random.seed(0)
+    generator = Net(g.symbol("G"), uniform(0.2), rand_data=(n, 5))
+    judge = Net(g.symbol("D"), uniform(0.2), digit=(n, 1, 8, 8), label=(n, 1))
+    judge_weights = {k: v for k, v in judge.weights.items() if k != "digit"}
+    g.put("start", {**generator.start, **judge.start})
+    adam_g, adam_d = (Adam(5e-3, beta1=0.5, beta2=0.999, epsilon=1e-4) for _ in range(2))
+    losses = {"fake": [], "real": [], "generator": []}
+    for i in range(1, 21):
+        generator.feed({"rand_data": nd.random.normal(0, 1, shape=(n, 5))})
+        fake = generator.forward()[0]
+        losses["fake"] += [judge.step(adam_d, {"digit": fake, "label": 0})[0]]
+        losses["real"] += [judge.step(adam_d, {"digit": g[f"real.{i}"], "label": 1})[0]]
+        judge.feed({"digit": fake, "label": 1})
+        losses["generator"] += [judge.forward()[0]]
+        judge.ex.backward()
+        generator.ex.backward(judge.grads["digit"])
+        adam_g(generator)
+    g.put("losses", losses)
+    g.put("fake", fake)
+    g.put("img_grads", judge.grads["digit"])
+    g.put("end", {**generator.weights, **judge_weights})
+
+
+def autoencoder(g: Given) -> None:
+    mx.random.seed(1)
+    images = g["images"]
+    batches = ArrayIter(8, True, data=images, label=images.reshape((24, -1)))
+    net = Net(g.symbol("loss"), xavier("gaussian", "in", 2), data=(8, 1, 16, 16))
+    g.put("start", net.start)
+    sgd = Sgd(0.1, momentum=0.9, wd=1e-4)
+    g.put("losses", [net.step(sgd, b)[0] for _ in range(8) for b in batches])
+    g.put("end", net.weights)
+    g.put("aux", net.aux)
+    g.put("decoded", net.predict(g.symbol("decoded"), data=images[:5]))
+
+
+def detection(g: Given) -> None:
+    mx.random.seed(0)
+    batches = g.batches()
+    net = Net(g.symbol("loss"), xavier("uniform", "in", 2.34), data=(10, 2, 16, 16), label=(10, 7, 4, 4))
+    adam = Adam(0.01, beta1=0.9, beta2=0.99, epsilon=1e-8, clip=0.05, rescale=1 / 10)
+    epochs = [[net.step(adam, b)[0] for b in batches] for _ in range(8)]
+    g.put("epochs", [np.mean(e) for e in epochs])
+    g.put("running", [r for e in epochs for r in running_means(e)])
+    g.put("end", net.weights)
+    g.put("aux", net.aux)
+    g.put("pred", net.predict(g.symbol("pred"), data=batches[0]["data"]))
+
+
+SCRIPTS = (cox, huber, focal, quantile, weighted, contrastive, multitask, gan, autoencoder, detection)
+
+
+def main(folder: Path, out: Path) -> None:
+    out.mkdir(exist_ok=True)
+    for script in SCRIPTS:
+        given = Given(folder, script.__name__)
+        script(given)
+        lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in given.values.items())
+        (out / f"{given.script}.json").write_text(
+            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": {{\n{lines}\n }}}}\n')
+        print(f"{given.script}: {len(given.values)} results")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

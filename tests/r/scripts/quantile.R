@@ -1,27 +1,57 @@
-# Three quantiles at once: the pinball loss, by broadcasting a constant vector of levels.
+# Braking distances: three quantiles at once, each a head of its own under the pinball loss. Layers are functions that are
+# strung together; the optimizer is used as before 2018, by create.state and update.
+library(mxnet)
 source("_check.R")
-n <- 30; tau <- c(0.1, 0.5, 0.9)
-x <- wave(2, n, k = 2.3); y <- x[1, ] + 0.5 * sin(seq_len(n) * 5)
+begin("quantile")
 
-data <- mx.symbol.Variable("data"); label <- mx.symbol.Variable("label"); level <- mx.symbol.Variable("tau_data")
-fc1 <- mx.symbol.FullyConnected(data, num.hidden = 10, name = "fc1")
-act1 <- mx.symbol.Activation(fc1, act.type = "softrelu", name = "act1")
-q <- mx.symbol.FullyConnected(act1, num.hidden = 3, name = "q")
-error <- mx.symbol.broadcast_minus(mx.symbol.reshape(label, shape = c(1, -1)), q)
-pinball <- mx.symbol.broadcast_maximum(mx.symbol.broadcast_mul(level, error), mx.symbol.broadcast_mul(level - 1, error))
-loss <- mx.symbol.MakeLoss(mx.symbol.mean(mx.symbol.sum(pinball, axis = 1)), name = "pinball")
+x <- mx.nd.array(matrix((cars$speed - 15) / 5, nrow = 1))
+y <- mx.nd.array((cars$dist - 40) / 25)
+tau <- c(lower = 0.1, median = 0.5, upper = 0.9)
 
-init <- start.values(loss, list(data = c(2, n), label = n, tau_data = c(3, 1)))
-case("quantile", list(net = loss), c(list(data = x, label = array(y, n), tau_data = array(tau, c(3, 1))), init))
+dense <- function(n, name) function(x) mx.symbol.FullyConnected(x, num.hidden = n, name = name)
+activate <- function(type) function(x) mx.symbol.Activation(x, act.type = type)
+flow <- function(x, ...) Reduce(function(value, f) f(value), list(...), x)
 
-my_executor <- mx.simple.bind(loss, ctx = mx.cpu(), data = c(2, n), label = n, tau_data = c(3, 1), grad.req = "write")
-mx.exec.update.arg.arrays(my_executor, c(init, list(data = mx.nd.array(x), label = mx.nd.array(y), tau_data = mx.nd.array(array(tau, c(3, 1))))),
-                          match.name = TRUE)
-updater <- mx.opt.get.updater(mx.opt.create("adagrad", learning.rate = 0.1, epsilon = 1e-6), weights = my_executor$ref.arg.arrays)
-losses <- sapply(1:20, function(i) {
-  mx.exec.forward(my_executor, is.train = T); mx.exec.backward(my_executor)
-  mx.exec.update.arg.arrays(my_executor, updater(weight = my_executor$ref.arg.arrays, grad = my_executor$ref.grad.arrays), skip.null = T)
-  as.array(my_executor$ref.outputs[[1]])
+data <- mx.symbol.Variable("data")
+label <- mx.symbol.Variable("label")
+trunk <- flow(data, dense(12, "fc1"), activate("softrelu"), dense(6, "fc2"), activate("tanh"))
+heads <- lapply(names(tau), function(q) flow(trunk, dense(1, paste0("q.", q))))
+
+my_loss <- 0
+for (k in seq_along(tau)) {
+  error <- label - mx.symbol.Reshape(heads[[k]], shape = 0)
+  my_loss <- my_loss + mx.symbol.broadcast_maximum(tau[[k]] * error, (tau[[k]] - 1) * error)
+}
+loss <- mx.symbol.MakeLoss(mx.symbol.mean(my_loss, axis = 0, keepdims = TRUE), name = "pinball")
+quantiles <- mx.symbol.concat(data = heads, num.args = 3, dim = 1, name = "quantiles")
+
+mx.set.seed(42)
+init <- mxnet:::mx.model.init.params(loss, list(data = dim(x)), NULL, mx.init.Xavier("uniform", "avg", 3), mx.cpu())
+given(loss = loss, quantiles = quantiles, data = x, label = y, weights = init$arg.params)
+agree("start", init$arg.params)
+
+exec <- mx.simple.bind(symbol = loss, ctx = mx.ctx.default(), data = dim(x), grad.req = "write")
+mx.exec.update.arg.arrays(exec, c(list(data = x, label = y), init$arg.params), match.name = TRUE)
+
+opt <- mx.opt.create("sgd", learning.rate = 0.1, momentum = 0.8)
+trained <- names(Filter(Negate(is.null), exec$ref.grad.arrays))
+states <- lapply(seq_along(trained), function(i) opt$create.state(i, exec$ref.arg.arrays[[trained[i]]]))
+losses <- sapply(1:30, function(step) {
+  mx.exec.forward(exec, is.train = T)
+  mx.exec.backward(exec)
+  new <- list()
+  for (i in seq_along(trained)) {
+    result <- opt$update(i, exec$ref.arg.arrays[[trained[i]]], exec$ref.grad.arrays[[trained[i]]], states[[i]])
+    new[[trained[i]]] <- result$weight
+    states[[i]] <<- result$state
+  }
+  mx.exec.update.arg.arrays(exec, new, match.name = T)
+  as.array(exec$ref.outputs[[1]])
 })
-expect("losses", losses); expect("q_weight", my_executor$arg.arrays[["q_weight"]]); expect("q_bias", my_executor$arg.arrays[["q_bias"]])
-finish()
+agree("losses", losses)
+agree("end", exec$ref.arg.arrays[trained])
+
+model <- structure(list(symbol = quantiles, arg.params = exec$arg.arrays[trained], aux.params = list()),
+                   class = "MXFeedForwardModel")
+agree("quantiles", predict(model, matrix(c(-2, -1, 0, 1, 2), 1), array.layout = "colmajor"))
+done()

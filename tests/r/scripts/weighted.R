@@ -1,29 +1,63 @@
-# Weighted squared error: the weights are a third field of an iterator class written in R.
+# Weighted squared error: the weights are a third field of an iterator that is a reference class around an mx.io.arrayiter;
+# FeedForward.create is told which fields are inputs.
+library(mxnet)
 source("_check.R")
-n <- 28
-x <- wave(4, n, k = 1.1); y <- colSums(x * c(1, 0, -1, 2)); w <- 1 + abs(wave(n, k = 3))
+begin("weighted")
 
-WeightedIter <- setRefClass("WeightedIter", fields = c("at", "size"), contains = "Rcpp_MXArrayDataIter",
-  methods = list(
-    initialize = function(size = 7) { .self$at <- 0; .self$size <- size; .self },
-    reset = function() .self$at <- 0,
-    iter.next = function() { if (.self$at + .self$size > n) return(FALSE); .self$at <- .self$at + .self$size; TRUE },
-    value = function() { i <- .self$at - .self$size + seq_len(.self$size); list(data = x[, i], weights = w[i], label = y[i]) },
-    finalize = function() {}))
+train <- as.matrix(quakes[1:60, ])
+x <- t(scale(train[, c("lat", "long", "depth", "stations")]))
+y <- as.numeric(scale(train[, "mag"]))
+w <- train[, "stations"] / mean(train[, "stations"])
 
-data <- mx.symbol.Variable("data"); label <- mx.symbol.Variable("label"); weights <- mx.symbol.Variable("weights")
-fc1 <- mx.symbol.FullyConnected(data, num_hidden = 5, name = "fc1"); act <- mx.symbol.Activation(fc1, act_type = "sigmoid", name = "act")
-fc2 <- mx.symbol.FullyConnected(act, num_hidden = 1, name = "fc2")
-mse <- mx.symbol.MakeLoss(mx.symbol.square(mx.symbol.Reshape(fc2, shape = 0) - label) * weights, name = "wmse")
+# the label of the inner iterator holds two rows: the magnitude, and how well it is known
+WeightedIter <- setRefClass("WeightedIter",
+                            fields = c("iter", "data", "label", "batch.size"),
+                            contains = "Rcpp_MXArrayDataIter",
+                            methods = list(
+                              initialize = function(iter, data, label, batch.size) {
+                                .self$iter <- mx.io.arrayiter(data = data, label = label, batch.size = batch.size, shuffle = TRUE)
+                                .self
+                              },
+                              value = function() {
+                                val <- .self$iter$value()
+                                both <- as.array(val$label)
+                                list(data = val$data, importance = mx.nd.array(both[2, ]), label = mx.nd.array(both[1, ]))
+                              },
+                              iter.next = function() {
+                                .self$iter$iter.next()
+                              },
+                              reset = function() {
+                                .self$iter$reset()
+                              },
+                              num.pad = function() {
+                                .self$iter$num.pad()
+                              },
+                              finalize = function() {
+                                .self$iter$finalize()
+                              }))
 
-init <- start.values(mse, list(data = c(4, 7), label = 7, weights = 7))
-case("weighted", list(net = mse), c(list(x = x, y = array(y, n), w = array(w, n)), init))
+mx.set.seed(11)
+train.iter <- WeightedIter$new(iter = NULL, data = x, label = rbind(y, w), batch.size = 16)
 
-logger <- mx.metric.logger$new()
-model <- mx.model.FeedForward.create(mse, X = WeightedIter$new(7), ctx = mx.cpu(), num.round = 5,
-  optimizer = mx.opt.create("sgd", learning.rate = 0.05, momentum = 0.5, rescale.grad = 0.25, clip_gradient = 2), arg.params = init,
-  input.names = c("data", "weights"), output.names = "label", verbose = FALSE,
-  eval.metric = mx.metric.custom("loss", function(real, pred) as.array(mx.nd.mean(pred))),
-  epoch.end.callback = mx.callback.log.train.metric(1, logger))
-expect("epochs", logger$train); expect("fc1_weight", model$arg.params$fc1_weight); expect("fc2_weight", model$arg.params$fc2_weight)
-finish()
+data <- mx.symbol.Variable("data")
+label <- mx.symbol.Variable("label")
+importance <- mx.symbol.Variable("importance")
+fc1 <- mx.symbol.FullyConnected(data, num_hidden = 10, name = "fc1")
+act1 <- mx.symbol.Activation(fc1, act_type = "sigmoid", name = "act1")
+fc2 <- mx.symbol.FullyConnected(act1, num_hidden = 1, name = "fc2")
+wmse <- mx.symbol.MakeLoss(mx.symbol.square(mx.symbol.Reshape(fc2, shape = 0) - label) * importance, name = "wmse")
+
+given(loss = wmse, data = x, label = rbind(y, w))
+losses <- NULL
+model <- mx.model.FeedForward.create(symbol = wmse, X = train.iter, ctx = list(mx.cpu()), num.round = 6,
+                                     input.names = c("data", "importance"), output.names = "label",
+                                     optimizer = mx.opt.create("nag", learning.rate = 0.02, momentum = 0.7, wd = 0.01,
+                                                               rescale.grad = 1 / 16, clip_gradient = 0.5),
+                                     initializer = mx.init.uniform(0.8), verbose = FALSE,
+                                     eval.metric = mx.metric.custom("wmse", function(real, pred) {
+                                       losses <<- c(losses, mean(as.array(pred)))
+                                       mx.nd.mean(pred)
+                                     }))
+agree("losses", losses)
+agree("end", model$arg.params)
+done()
