@@ -88,30 +88,35 @@ class _Columns:
     def __init__(self, w: Windows, channels: int, block: int, scratch: _Scratch):
         self.w = w
         self.staged = prod(w.kernel[:-1]) > 1
-        self.padded = scratch(block, channels, *w.padded) if w.padded != w.size else None
-        self.narrow = scratch(block, channels, *w.padded[:-1], w.out[-1]) if self.staged else None
-        if self.padded is not None:
-            self.padded[...] = 0
+        self.image = None       # the narrow image, or (with nothing to stage) the one with margins
+        if self.staged:
+            self.image = scratch(block, channels, *w.padded[:-1], w.out[-1])
+        elif w.padded != w.size:
+            self.image = scratch(block, channels, *w.padded)
+        if self.image is not None:
+            self.image[...] = 0
+        self.rows = tuple(slice(p, p + n) for p, n in zip(w.pad, w.size))
 
     def __call__(self, task: int, x: np.ndarray, columns: np.ndarray) -> None:
         """Columns of `x` (n, C, *size) into `columns`, an array with axes (n, C, *kernel, *out) and any strides."""
-        w, n, nd = self.w, len(x), len(self.w.size)
-        if self.padded is not None:
-            inner = self.padded[task, :n]
-            inner[(..., *(slice(p, p + m) for p, m in zip(w.pad, w.size)))] = x
-            x = inner
+        w, last = self.w, len(self.w.size) - 1
+        image = x if self.image is None else self.image[task, :len(x)]
+        if image is not x and not self.staged:
+            image[(..., *self.rows)] = x
         span = w.stride[-1] * (w.out[-1] - 1) + 1
         for j in range(w.kernel[-1]):
-            at = j * w.dilate[-1]
-            view = x[..., at:at + span:w.stride[-1]]
             if self.staged:
-                narrow = self.narrow[task, :n]
-                np.copyto(narrow, view)
-                view = narrow
+                outs, at = w.landing(last, j)
+                image[..., :outs.start] = 0
+                image[..., outs.stop:] = 0
+                image[(..., *self.rows[:-1], outs)] = x[..., at]
+                view = image
+            else:
+                view = image[..., j * w.dilate[-1]:j * w.dilate[-1] + span:w.stride[-1]]
             steps = view.strides
             lead = tuple(s * d for s, d in zip(steps[2:-1], w.dilate)) + tuple(s * t for s, t in zip(steps[2:-1], w.stride))
             source = as_strided(view, (*view.shape[:2], *w.kernel[:-1], *w.out), (*steps[:2], *lead, steps[-1]), writeable=False)
-            np.copyto(columns[(slice(None),) * (nd + 1) + (j,)], source)
+            np.copyto(columns[(slice(None),) * (last + 2) + (j,)], source)
 
 
 def forward(run: Run, w: Windows, x, weight, out, bias=None) -> None:
