@@ -81,7 +81,7 @@ _next = 1
 _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rcpp_MXExecutor"}
 _class_vectors: dict[type, object] = {}
 _finalizer = None              # R's closure that queues a pointer which R no longer needs
-_made_bytes, _gc_at = 0, 1 << 28
+_made_bytes, _gc_at = 0, 1 << 29
 
 
 def take_freed(x) -> None:
@@ -115,7 +115,7 @@ def _handle(value):
     if _made_bytes > _gc_at:
         _made_bytes = 0
         capi.collect()
-        _gc_at = max(1 << 28, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
+        _gc_at = max(1 << 29, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
     pointer = _protect(capi.external(_next))
     capi.set_attribute(pointer, _CLASS, vector)
     if _finalizer is not None:

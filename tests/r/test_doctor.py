@@ -1,0 +1,191 @@
+"""What the user is told where something is missing or does not fit: by R, by `mxr run`, by `mxr doctor`, by `mxr install-r`."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from mxr.r import doctor, host, install
+from tests.r.hosts import environment, run_code
+
+FIRST_CALL = "library(mxnet); f <- function() mx.symbol.Variable('x'); f()"
+
+
+def mxr(*arguments, **variables):
+    return subprocess.run([sys.executable, "-m", "mxr", *arguments], env=environment(**variables), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120)
+
+
+def says(done, *words):
+    """The process failed, and its standard error has all the words and nothing of Python's inside."""
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr and "mxr.op." not in done.stderr, done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A copy of the installed R package, with no Python recorded in it."""
+    where = next(path for path in (*map(os.path.abspath, environment()["R_LIBS"].split(os.pathsep)),) if os.path.isdir(f"{path}/mxnet"))
+    shutil.copytree(f"{where}/mxnet", tmp_path / "library" / "mxnet")
+    (tmp_path / "library" / "mxnet" / "python").unlink(missing_ok=True)
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def other_rpy2(tmp_path):
+    """A folder for PYTHONPATH whose rpy2 does not fit: one that is as if it were not there, one built for a newer R."""
+    def make(kind):
+        folder = tmp_path / "path" / "rpy2"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        if kind == "newer":
+            for part, text in (("situation", ""), ("rinterface_lib", "")):
+                (folder / part).mkdir()
+                (folder / part / "__init__.py").write_text(text)
+            (folder / "rinterface_lib" / "openrlib.py").write_text("raise ImportError('_rinterface_cffi_api.abi3.so: undefined symbol: R_getVar')")
+        return os.pathsep.join([str(folder.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    return make
+
+
+# --------------------------------------------------------------------------------------------------- R looks for Python
+
+def test_no_python_is_known(library, tmp_path):
+    done = run_code("Rscript", FIRST_CALL, R_LIBS=str(library), MXR_PYTHON="")
+    says(done, "Error in mx.symbol.Variable(", "no Python was recorded", "mxr install-r", "MXR_PYTHON")
+
+
+def test_the_recorded_python_is_gone(library):
+    (library / "mxnet" / "python").write_text("/gone/bin/python\n")
+    says(run_code("Rscript", FIRST_CALL, R_LIBS=str(library), MXR_PYTHON=""), "/gone/bin/python", "is gone", "mxr install-r")
+
+
+def test_mxr_python_does_not_exist():
+    says(run_code("Rscript", FIRST_CALL, MXR_PYTHON="/no/python"), "MXR_PYTHON is /no/python, which does not exist")
+
+
+def test_the_venv_of_a_checkout_is_found(library, tmp_path):
+    below = tmp_path / "checkout" / "scripts"
+    below.mkdir(parents=True)
+    (tmp_path / "checkout" / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / "checkout" / ".venv" / "bin" / "python").write_text("")
+    done = run_code("Rscript", "cat(mxnet:::bridge.python())", R_LIBS=str(library), MXR_PYTHON="", cwd=below)
+    assert done.stdout == str(tmp_path / "checkout" / ".venv" / "bin" / "python"), done
+
+
+def test_the_option_wins_over_the_variable():
+    done = run_code("Rscript", "options(MXR_PYTHON = '/optional/python')\n" + FIRST_CALL)
+    says(done, "/optional/python, which does not exist")
+
+
+def test_a_python_without_mxr(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True)
+    python = str(tmp_path / "other" / "bin" / "python")
+    says(run_code("Rscript", FIRST_CALL, MXR_PYTHON=python, PYTHONPATH=""), python, "has no package mxr", "MXR_PYTHON")
+    running = f"reticulate::use_python('{python}', required = TRUE); reticulate::py_run_string('1')\n"
+    says(run_code("Rscript", running + FIRST_CALL, PYTHONPATH=""), python, "which this session has started already", "has no package mxr")
+
+
+def test_no_reticulate():
+    hide = ("ns <- asNamespace('mxnet'); f <- ns$bridge.embed; environment(f) <- list2env(list(requireNamespace = function(...) FALSE), parent = ns)\n"
+            "unlockBinding('bridge.embed', ns); assign('bridge.embed', f, ns)\n")
+    says(run_code("Rscript", "library(mxnet)\n" + hide + FIRST_CALL), 'install.packages("reticulate")', "mxr run script.R")
+
+
+def test_the_session_stays_usable_after_a_failed_start():
+    code = ("library(mxnet); good <- Sys.getenv('MXR_PYTHON'); Sys.setenv(MXR_PYTHON = '/no/python')\n"
+            "stopifnot(inherits(try(mx.nd.array(1:3), silent = TRUE), 'try-error')); Sys.setenv(MXR_PYTHON = good)\n"
+            "stopifnot(as.array(mx.nd.array(1:3)) == 1:3)")
+    done = run_code("Rscript", code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind, words", [("newer", "does not fit this R"), ("none", "has no rpy2")])
+def test_wrong_rpy2(kind, words, other_rpy2):
+    path = other_rpy2(kind)
+    install_it = " ".join(repr(p) for p in host.rpy2_for(host.r_version()))
+    says(run_code("Rscript", FIRST_CALL, PYTHONPATH=path), words, install_it)
+    says(mxr("run", "-e", "1", PYTHONPATH=path), words, install_it)
+    done = mxr("doctor", PYTHONPATH=path)
+    assert done.returncode == 1 and words in done.stdout and f"-> {sys.executable} -m pip install {install_it}" in done.stdout, done.stdout
+
+
+def test_versions_that_differ_are_noticed(library):
+    description = library / "mxnet" / "DESCRIPTION"
+    code = "library(mxnet); invisible(mx.nd.array(1))"
+    subprocess.run([host.r_home() / "bin" / "Rscript", "-e", f"f <- '{library}/mxnet/Meta/package.rds'; p <- readRDS(f); "
+                    "p$DESCRIPTION[['Version']] <- '0.0.9'; saveRDS(p, f)"], check=True)
+    description.write_text(description.read_text().replace(f"Version: {host.mxr_version()}", "Version: 0.0.9"))
+    done = run_code("Rscript", code, R_LIBS=str(library))
+    assert "the R package mxnet is 0.0.9, mxr in Python is" in done.stderr and "mxr install-r" in done.stderr, done.stderr
+
+
+# ---------------------------------------------------------------------------------------------------- Python looks for R
+
+def test_no_r():
+    done = mxr("run", "-e", "1", PATH="/nowhere", R_HOME="")
+    says(done, "mxr run: R was not found", "r-base-core")
+    done = mxr("doctor", PATH="/nowhere", R_HOME="")
+    assert done.returncode == 1 and "R was not found" in done.stdout, done
+
+
+def test_a_wrong_r_home():
+    says(mxr("run", "-e", "1", R_HOME="/no/R"), "/no/R", "unset R_HOME")
+
+
+def test_no_script():
+    says(mxr("run", "nothing.R"), "cannot open nothing.R: no such file")
+    assert mxr("run").returncode == 2 and mxr("rum").returncode == 2 and "mxr run SCRIPT.R" in mxr("--help").stdout
+
+
+# -------------------------------------------------------------------------------------------------- doctor and install-r
+
+def test_everything_fits_here():
+    done = mxr("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for what in ("R ", "rpy2", "libpython", "NumPy", "reticulate", "mxnet", "Rscript", "mxr run"):
+        assert f"  ok  {what}" in done.stdout, done.stdout
+    assert done.stdout.endswith("everything fits together\n")
+
+
+def test_the_doctor_names_a_package_installed_for_another_python(library, monkeypatch, capsys):
+    (library / "mxnet" / "python").write_text("/other/bin/python\n")
+    monkeypatch.setattr(host, "library_environment", lambda: {"R_LIBS": str(library)})
+    report = doctor.Report()
+    doctor.check_packages(report, host.mxr_version())
+    assert not report.healthy and "was installed for /other/bin/python" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("r, rpy2, healthy", [((4, 2, 2), "3.6.5", True), ((4, 2, 2), "3.6.7", False), ((4, 5, 0), "3.6.5", False), ((4, 4, 3), "3.5.17", True)])
+def test_which_rpy2_fits_which_r(r, rpy2, healthy, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "version_of", lambda distribution: rpy2)
+    monkeypatch.setattr(host, "r_version", lambda: r)
+    report = doctor.Report()
+    doctor.check_rpy2(report, r)
+    assert report.healthy is healthy
+    if not healthy:
+        assert " ".join(map(repr, host.rpy2_for(r))) in capsys.readouterr().out
+
+
+def test_an_old_r_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(host, "r_version", lambda: (4, 1, 3))
+    report = doctor.Report()
+    assert doctor.check_r(report) is None and not report.healthy and "install R 4.2 or newer" in capsys.readouterr().out
+
+
+def test_install_r_records_this_python(tmp_path):
+    done = mxr("install-r", "--lib", str(tmp_path / "lib"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "lib" / "mxnet" / "python").read_text().strip() == sys.executable
+    done = run_code("Rscript", "stopifnot(as.array(mxnet::mx.nd.array(1:3)) == 1:3)", R_LIBS=str(tmp_path / "lib"), MXR_PYTHON="")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_pins_of_the_project_are_those_of_the_doctor():
+    with open(install.CHECKOUT / "pyproject.toml", "rb") as file:
+        assert tomllib.load(file)["project"]["optional-dependencies"]["r"] == host.rpy2_for((4, 2, 2))
