@@ -67,12 +67,16 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path):
     file.write_bytes(struct.pack("<QQQ", 0x112, 0, 1) + head + bytes(100))
     with pytest.raises(MxError, match="too early"):
         params.load(file)
+    head = struct.pack("<Iii2qiii", 0xF993FAC9, 0, 2, 0, 1 << 62, 1, 0, 0)
+    file.write_bytes(struct.pack("<QQQ", 0x112, 0, 1) + head + bytes(8))
+    with pytest.raises(MxError, match="has the shape"):
+        params.load(file)
     file.write_bytes(struct.pack("<QQQQQ", 0x112, 0, 0, 1, 1 << 50))
     with pytest.raises(MxError, match=r"huge\.params"):
         params.load(file)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_garbage_never_crashes(data, tmp_path_factory):
     whole = bytearray((DATA / data.draw(st.sampled_from(["named", "v0", "v1", "v3", "types"]))).with_suffix(".params").read_bytes())

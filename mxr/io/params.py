@@ -74,7 +74,10 @@ class _Reader:
     def array(self, shape, dtype) -> np.ndarray:
         dtype = np.dtype(dtype).newbyteorder("<")
         self._need(math.prod(shape) * dtype.itemsize)
-        out = np.empty(shape, dtype)
+        try:
+            out = np.empty(shape, dtype)
+        except ValueError:      # no elements, but a dimension beyond all bounds
+            raise _Damaged(f"an array in it has the shape {shape}") from None
         if out.size:
             self._file.readinto(memoryview(out).cast("B"))
         return out.astype(dtype.newbyteorder("="), copy=False)
