@@ -20,8 +20,7 @@ test: .rlib/mxnet/python ## every Python and R test
 	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench </dev/null
 
 reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itself (installs it into .reference)
-	$(VENV)/python -c "from tests.reference.oracle import install; install()"
-	$(VENV)/python -m pytest tests/reference </dev/null
+	$(VENV)/python -m tests.reference </dev/null
 
 bench: .rlib/mxnet/python ## how fast it is
 	$(VENV)/python -m tests.bench

@@ -42,15 +42,16 @@ class S:
     Inputs in the operator's order, auxiliary states last: a shape (tuple: standard normal), a `draw`, or an array / nested list
     (float32 unless it is an ndarray of another type). `grad=False`: compare the forward only. `grad=(0, 2)`: gradients of
     those inputs only. `train`: the mode of the forward pass. `numeric=False`: no numeric gradient check (kinks). `rtol`/`atol` other than the default need a
-    `why`. `reference=False` (with `why`): MXNet cannot run this sample (it crashes, or never ends).
+    `why`. `reference=False` (with `why`): MXNet cannot run this sample (it crashes, or never ends);
+    `reference="onednn"` (with `why`): only its oneDNN kernels can. Gradients are compared in training mode only.
     """
 
     def __init__(self, params=None, *inputs, grad=True, train=True, numeric=True, rtol=1e-5, atol=1e-6, why="",
-                 reference=True):
+                 reference: bool | str = True):
         self.params, self.inputs = dict(params or {}), inputs
         self.grad, self.train, self.numeric, self.reference = grad, train, numeric, reference
         self.rtol, self.atol, self.why = rtol, atol, why
-        if (rtol, atol) != (1e-5, 1e-6) or not reference:
+        if (rtol, atol) != (1e-5, 1e-6) or reference is not True:
             assert why, "a looser tolerance, or no comparison, needs a reason"
 
     def arrays(self, op: str) -> list[np.ndarray]:

@@ -30,13 +30,14 @@ def compare(args) -> int:
         kept, figures = {}, {}
         by_op: dict[str, dict[str, dict]] = {}
         adding = {op.name for op in canonical() if op.family == family and op.name in listed("add")} if not args.op else set()
-        with oracle.Oracle() as mxnet:
+        with oracle.Oracle() as mxnet, oracle.Oracle(environment=oracle.ONEDNN) as onednn:
             for case in cases(family=family, op=args.op):
                 by_op.setdefault(case.op.name, {})
                 if not case.sample.reference:
                     continue
                 n += 1
-                theirs = mxnet.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
+                engine = onednn if case.sample.reference == "onednn" else mxnet
+                theirs = engine.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
                 if "error" in theirs[0]:
                     by_op[case.op.name][case.id] = {"MXNet": theirs[0]["error"]}
                     continue
