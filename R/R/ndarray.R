@@ -109,7 +109,12 @@ ctx <- function(nd) {
 # ---------------------------------------------------------------- R's own functions
 
 #' @export
-dim.MXNDArray <- function(x) mx.call("nd.dim", x)
+dim.MXNDArray <- function(x) {
+  # dimensions never change, so they are fetched once and kept as an attribute of the handle
+  size <- attr(x, "size", exact = TRUE)
+  if (is.null(size)) attr(x, "size") <- size <- mx.call("nd.dim", x)
+  size
+}
 
 #' @export
 length.MXNDArray <- function(x) prod(dim(x))
