@@ -10,9 +10,9 @@ import ctypes.util
 import functools
 
 import numpy as np
-from scipy.special import gammaln
 
 from . import random as streams
+from .lazy import special
 
 _AHEAD = 512        # draws per run that are looked at together
 
@@ -130,7 +130,7 @@ def _log_gamma(x):
     """log(gamma(x)) in single precision, with the C library's own errors where it can be asked."""
     function = _lgammaf()
     if function is None:
-        return gammaln(x).astype(np.float32)
+        return special.gammaln(x).astype(np.float32)
     values, places = np.unique(x.astype(np.float32), return_inverse=True)
     return np.array([function(v) for v in values.tolist()], np.float32)[places]
 

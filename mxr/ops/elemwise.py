@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
 
+from ..lazy import special
 from ..op import REQUIRED, Dtype, P, ShapeError, known, op, shape_text, unify
 from ._pointwise import PAIRS, Pair, declare, like, same_type, sign
 
@@ -91,11 +91,11 @@ _unary("sigmoid", "The logistic function, `1 / (1 + exp(-x))`.", lambda x: 1 / (
 _unary("softsign", "`x / (1 + |x|)`.", lambda x: x / (1 + np.abs(x)), lambda g, x, y: g / np.square(1 + np.abs(x)))
 _unary("relu", "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.", lambda x: np.maximum(x, 0),
        lambda g, x, y: g * np.sign(y))
-_unary("erf", "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.", special.erf,
+_unary("erf", "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.", lambda x: special.erf(x),
        lambda g, x, y: g * (2 / math.sqrt(math.pi) * np.exp(-(x * x))))
-_unary("erfinv", "The inverse of the error function. Infinite at -1 and 1, NaN outside.", special.erfinv,
+_unary("erfinv", "The inverse of the error function. Infinite at -1 and 1, NaN outside.", lambda x: special.erfinv(x),
        lambda g, x, y: g * (0.5 * math.sqrt(math.pi) * np.exp(y * y)))
-_unary("gamma", "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.", special.gamma,
+_unary("gamma", "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.", lambda x: special.gamma(x),
        lambda g, x, y: g * (y * _psi(x)))
 _unary("gammaln", "The logarithm of the absolute value of the gamma function.", _gammaln, lambda g, x, y: g * _psi(x))
 _unary("round", "Round to the nearest whole number, halves away from zero (R's `round` takes them to the even one). "

@@ -1,7 +1,7 @@
 """Picking elements along one axis by index, and marking them: take, Embedding, pick, one_hot and their relatives."""
 import numpy as np
-from scipy.sparse import _sparsetools
 
+from mxr.lazy import sparsetools
 from mxr.op import DTYPES, REQUIRED, Dtype, MxError, P, ShapeError, axis_of, known, op, shape_text, size, unify
 
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
@@ -30,7 +30,7 @@ def add_rows(out, rows, values):
     values = np.ascontiguousarray(values, out.dtype)
     count = len(values)
     # a sparse matrix with one 1 per column, times the values: the one compiled loop of SciPy that does just this
-    _sparsetools.csc_matvecs(out.shape[0], count, out.shape[1], np.arange(count + 1), rows.ravel(),
+    sparsetools.csc_matvecs(out.shape[0], count, out.shape[1], np.arange(count + 1), rows.ravel(),
                              np.ones(count, out.dtype), values.ravel(), out.reshape(-1))
 
 

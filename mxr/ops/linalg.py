@@ -4,8 +4,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
+from .. import lazy
 from ..op import MxError, P, ShapeError, axis_of, known, op, shape_text, unify
 
 # --------------------------------------------------------------------------------------------- shapes
@@ -55,7 +55,7 @@ def _keep(x, lower):
 
 def _solve(a, b, out, lower, transpose=False, right=False, alpha=1.0):
     """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out` may be `b`."""
-    trsm, = get_blas_funcs(("trsm",), (a,))
+    trsm, = lazy.linalg.get_blas_funcs(("trsm",), (a,))
     a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
     b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])
     target = out.reshape(-1, *out.shape[-2:])
@@ -402,7 +402,7 @@ def _determinant_type(visible):
 
 def _log_determinant(a, lu, pivot):
     """Factor; the sign of every determinant, and the logarithm of its absolute value."""
-    getrf, = get_lapack_funcs(("getrf",), (a,))
+    getrf, = lazy.linalg.get_lapack_funcs(("getrf",), (a,))
     n = a.shape[-1]
     for x, factors, rows in zip(a.reshape(-1, n, n), lu.reshape(-1, n, n), pivot.reshape(-1, n)):
         factors[...], rows[...], _ = getrf(x)
@@ -414,7 +414,7 @@ def _log_determinant(a, lu, pivot):
 
 def _inverse_gradient(lu, pivot, factor, regular, out):
     """out = factor inv(a)', and 0 for singular matrices."""
-    getri, = get_lapack_funcs(("getri",), (lu,))
+    getri, = lazy.linalg.get_lapack_funcs(("getri",), (lu,))
     n = lu.shape[-1]
     for factors, rows, f, good, x in zip(lu.reshape(-1, n, n), pivot.reshape(-1, n), factor.flat, regular.flat, out.reshape(-1, n, n)):
         x[...] = getri(factors, rows)[0].T * f if good else 0

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import erf
 
 from .. import random as streams
+from ..lazy import special
 from ..op import REQUIRED, Dtype, P, ParamError, Shape, ShapeError, axis_of, op, shape_text, size, unify
 from ..trace import Value, kernel
 
@@ -153,7 +153,7 @@ class LeakyReLU:
             case "selu":
                 return np.where(data > 0, data, np.expm1(data) * _SELU_ALPHA) * _SELU_LAMBDA
             case "gelu":
-                return 0.5 * data * (1 + erf(data * 0.5 ** 0.5))
+                return 0.5 * data * (1 + special.erf(data * 0.5 ** 0.5))
 
     def backward(p, g, ins, outs):
         x, y = ins[0], outs[0]
@@ -172,7 +172,7 @@ class LeakyReLU:
             case "selu":
                 return g * np.where(y <= 0, _SELU_ALPHA + y, 1.0) * _SELU_LAMBDA
             case "gelu":
-                return g * (0.5 * (1 + erf(x * 0.5 ** 0.5)) + x * np.exp(-0.5 * (x * x)) * (2 * np.pi) ** -0.5)
+                return g * (0.5 * (1 + special.erf(x * 0.5 ** 0.5)) + x * np.exp(-0.5 * (x * x)) * (2 * np.pi) ** -0.5)
 
 
 def _along_channels(gamma, data):

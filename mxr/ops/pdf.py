@@ -5,8 +5,8 @@ import inspect
 import math
 
 import numpy as np
-from scipy.special import gammaln, psi
 
+from ..lazy import special
 from ..op import P, ShapeError, op, shape_text, unify
 
 
@@ -68,24 +68,24 @@ _declare("normal", ("mu", "sigma"), "the normal distribution with mean `mu` and 
                                (np.square((x - mu) / sigma) - 1) / sigma))
 
 _declare("gamma", ("alpha", "beta"), "the gamma distribution with shape `alpha` and rate `beta` (`random_gamma` takes the scale, 1 / rate)",
-         lambda x, a, b: a * np.log(b) + (a - 1) * np.log(x) - b * x - gammaln(a),
-         lambda x, a, b: ((a - 1) / x - b, np.log(b) + np.log(x) - psi(a), a / b - x))
+         lambda x, a, b: a * np.log(b) + (a - 1) * np.log(x) - b * x - special.gammaln(a),
+         lambda x, a, b: ((a - 1) / x - b, np.log(b) + np.log(x) - special.psi(a), a / b - x))
 
 _declare("exponential", ("lam",), "the exponential distribution with rate `lam`",
          lambda x, lam: np.log(lam) - lam * x,
          lambda x, lam: (-lam, 1 / lam - x))
 
 _declare("poisson", ("lam",), "the Poisson distribution with mean `lam`",
-         lambda x, lam: x * np.log(lam) - gammaln(x + 1) - lam,
+         lambda x, lam: x * np.log(lam) - special.gammaln(x + 1) - lam,
          lambda x, lam: (None, x / lam - 1))
 
 
 def _binomial(x, limit, prob):
-    return gammaln(x + limit) - gammaln(x + 1) - gammaln(limit) + limit * np.log(prob) + x * np.log(1 - prob)
+    return special.gammaln(x + limit) - special.gammaln(x + 1) - special.gammaln(limit) + limit * np.log(prob) + x * np.log(1 - prob)
 
 
 def _binomial_gradients(x, limit, prob):
-    return None, psi(x + limit) - psi(limit) + np.log(prob), limit / prob - x / (1 - prob)
+    return None, special.psi(x + limit) - special.psi(limit) + np.log(prob), limit / prob - x / (1 - prob)
 
 
 _declare("negative_binomial", ("k", "p"), "the negative binomial distribution: how many successes there are before the `k`-th failure, "
@@ -127,14 +127,14 @@ class random_pdf_dirichlet:
 
     def forward(p, sample, alpha):
         a = _concentrations(alpha, sample).astype(np.float64)      # large terms cancel
-        log = ((a - 1) * np.log(sample)).sum(axis=-1) + (gammaln(a.sum(axis=-1)) - gammaln(a).sum(axis=-1))
+        log = ((a - 1) * np.log(sample)).sum(axis=-1) + (special.gammaln(a.sum(axis=-1)) - special.gammaln(a).sum(axis=-1))
         return (log if p.is_log else np.exp(log)).astype(sample.dtype).reshape(sample.shape[:-1] or (1,))
 
     def backward(p, g, ins, outs):
         sample, alpha = ins
         a = _concentrations(alpha, sample)
         g = (g if p.is_log else g * outs[0]).reshape(*sample.shape[:-1], 1)
-        g_alpha = g * (np.log(sample) + (psi(a.sum(axis=-1, keepdims=True)) - psi(a)))
+        g_alpha = g * (np.log(sample) + (special.psi(a.sum(axis=-1, keepdims=True)) - special.psi(a)))
         extra = tuple(range(len(alpha.shape) - 1, len(sample.shape) - 1))
         return g * (a - 1) / sample, g_alpha.sum(axis=extra) if extra else g_alpha
 

@@ -1,0 +1,17 @@
+"""Parts of SciPy, imported when something is first asked of them: importing them all takes longer than starting R."""
+from __future__ import annotations
+
+from importlib import import_module
+
+
+class _Lazy:
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str):
+        value = getattr(import_module(self._name), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+special, linalg, sparsetools = map(_Lazy, ("scipy.special", "scipy.linalg", "scipy.sparse._sparsetools"))
