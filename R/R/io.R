@@ -111,7 +111,7 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
 as.samples <- function(x, what) {
   if (is.mx.ndarray(x)) return(x)
   if (is.data.frame(x)) stop.user("mx.io.arrayiter: ", what, " is a data frame; pass data.matrix(", what, ")")
-  if (is.factor(x)) x <- as.integer(x) - 1L
+  if (is.factor(x)) stop.user("mx.io.arrayiter: ", what, " is a factor; pass as.integer(", what, ") - 1 for classes counted from 0")
   if (!is.numeric(x) && !is.logical(x)) stop.user("mx.io.arrayiter: ", what, " must be numbers, not ", class(x)[[1]])
   as.array(unclass(x))
 }
