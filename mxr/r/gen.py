@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
-from mxr.op import REQUIRED, Dtype, Floats, Op, P, Shape, canonical
+from mxr.op import REQUIRED, Dtype, Floats, Op, P, Shape, canonical, same_shape
 from mxr.r import rd
 
 PACKAGE = Path(__file__).resolve().parents[2] / "R"
@@ -185,7 +185,10 @@ def example(op: Op) -> str:
         return f"mx.nd.{dotted(name)}(list(mx.nd.ones(c(2, 2)), mx.nd.zeros(c(2, 2))), num_args = 2)" if op.variadic else \
             f"mx.nd.{dotted(name)}(mx.nd.array(1:3))"
     call = rd.fold(f"x <- mx.symbol.{name}({', '.join([*symbols, *required, chr(110) + 'ame = ' + chr(34) + 'x' + chr(34)])})")
-    return f"{call}\narguments(x)\noutputs(x)"
+    shown = f"{call}\narguments(x)\noutputs(x)"
+    if op.infer_shape is same_shape and inputs_of(op) == ["data"] and not required and not op.random:
+        shown += f"\n\n{rd.fold(f'as.array(mx.nd.{dotted(name)}(mx.nd.array(c(0.2, 0.5, 0.9))))')}"
+    return shown
 
 
 def _example_value(name: str, p: P) -> str:
