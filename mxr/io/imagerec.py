@@ -116,7 +116,10 @@ class ImageRecord(_Images, Normalized):
                 image = np.clip(image - _nearest(mean), -128, 127).astype(np.int8)
             else:
                 std = self.channels("std")
-                image = (image - mean) * ((contrast + 1) * scale / std) + illumination * scale / std
+                image = image.astype(np.float32, order="C")
+                image -= mean
+                image *= (contrast + 1) * scale / std
+                image += illumination * scale / std
         return image[:, :, ::-1] if mirrored else image
 
 

@@ -33,17 +33,33 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
         return _area(image, height, width, scales)
     columns, across = _taps(width, w, scales[1], method, clamp=True)
     rows, down = _taps(height, h, scales[0], method, clamp=False)
-    wide = sum(image[:, columns[:, k]].astype(np.int32) * across[:, k, None] for k in range(columns.shape[1]))
-    bands = [wide[rows[:, k]] for k in range(rows.shape[1])]
-    weights = [down[:, k, None, None] for k in range(rows.shape[1])]
-    if len(bands) == 2:
-        total = sum((b >> 4) * v >> 16 for b, v in zip(bands, weights)) + 2 >> 2
-    elif len(bands) == 4:        # in single precision, where OpenCV uses vector instructions
-        terms = [b.astype(np.float32) * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for b, v in zip(bands, weights)]
+    # whole numbers below 2^24 in single precision, which NumPy multiplies faster than integers
+    channels = image.shape[2]
+    rows_of_values = image.reshape(h, -1)
+    wide = sum(np.take(rows_of_values, (columns[:, k, None] * channels + np.arange(channels)).ravel(), 1)
+               * np.repeat(across[:, k], channels).astype(np.float32) for k in range(columns.shape[1])).astype(np.int32)
+    weights = [down[:, k, None] for k in range(rows.shape[1])]
+    if len(weights) == 2:
+        wide >>= 4
+        total = _down(wide, rows[:, 0], weights[0])
+        total += _down(wide, rows[:, 1], weights[1])
+        total += 2
+        total >>= 2
+    elif len(weights) == 4:      # in single precision, where OpenCV uses vector instructions
+        wide = wide.astype(np.float32)
+        terms = [np.take(wide, rows[:, k], 0) * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for k, v in enumerate(weights)]
         total = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
     else:
-        total = sum(b * v for b, v in zip(bands, weights)) + (1 << 21) >> 22
-    return np.clip(total, 0, 255).astype(np.uint8)
+        total = sum(np.take(wide, rows[:, k], 0) * v for k, v in enumerate(weights)) + (1 << 21) >> 22
+    return np.clip(total, 0, 255).astype(np.uint8).reshape(height, width, channels)
+
+
+def _down(wide: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows by their weights, with 16 bits cut off."""
+    part = np.take(wide, rows, 0)
+    part *= weights
+    part >>= 16
+    return part
 
 
 def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[np.ndarray, np.ndarray]:
