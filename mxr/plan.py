@@ -265,7 +265,7 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
     if v.kind == "reduce":
         return _reduce(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
-        return [_matmul(*ins, out)]
+        return [product(*ins, out)]
     if v.kind == "concat":
         return [partial(np.concatenate, ins, v.arg, out)]
     if v.kind == "copy":
@@ -303,7 +303,7 @@ def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray)
     return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
 
 
-def _matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
+def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """`np.matmul`, cut into one part per worker where it is large. Plans run under `threads.single_blas`."""
     lanes = threads.workers()
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import workloads
+from . import rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = os.environ.get("MXR_REFERENCE_PYTHON") or str(ROOT / ".reference" / "bin" / "python")
@@ -46,94 +46,124 @@ class Engine:
         self.process.wait()
 
 
-def write(w: workloads.Workload, path: str) -> None:
-    arrays = w.arrays()
+def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None) -> dict[str, Engine]:
+    """A worker of each name, loaded with the work."""
+    path = os.path.join(folder, "work.npz")
     aux = set(w.symbol.list_auxiliary_states())
-    inputs = {*w.shapes, *w.draw}
-    wanted = w.wanted or [k for k in w.symbol.list_arguments() if k not in inputs]
+    wanted = w.wanted or [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
     np.savez(path, symbol=w.symbol.tojson(), wanted=np.array(wanted), update=w.train,
-             **{("aux:" if k in aux else "arg:") + k: v for k, v in arrays.items()})
+             **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()})
+    return {name: Engine(name, path, env) for name in names}
 
 
 def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict:
-    """Median step times of both, and the ratios of `pairs` alternating runs of about `seconds` each."""
+    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory, and the bound."""
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "work.npz")
-        write(w, path)
-        engines = {name: Engine(name, path, env) for name in ("mxr", "mxnet")}
+        both = engines(w, folder, env=env)
         counts = {}
-        for name, e in engines.items():
+        for name, e in both.items():
             once = max(e.ask(run=3)["seconds"] / 3, 1e-6)
             counts[name] = max(1, int(seconds / once))
             e.ask(run=max(1, counts[name] // 4))
-        times = {name: [] for name in engines}
-        peak = {}
+        times = {name: [] for name in both}
         for _ in range(pairs):
-            for name, e in engines.items():
-                answer = e.ask(run=counts[name])
-                times[name].append(answer["seconds"] / counts[name])
-                peak[name] = answer["peak_kb"] / 1024
-        for e in engines.values():
+            for name, e in both.items():
+                times[name].append(e.ask(run=counts[name])["seconds"] / counts[name])
+        peak = {name: e.ask(memory=True)["peak"] for name, e in both.items()}
+        if w.copies:
+            bound = both["mxr"].ask(copies=w.copies)["seconds"]
+        else:
+            bound = both["mxr"].ask(products=w.products())["seconds"]
+        for e in both.values():
             e.close()
     ratios = [b / a for a, b in zip(times["mxr"], times["mxnet"])]
-    return {"name": w.name, "target": w.target, "mxr": statistics.median(times["mxr"]), "mxnet": statistics.median(times["mxnet"]),
+    return {"name": w.name, "target": w.target, **{name: statistics.median(t) for name, t in times.items()}, "bound": bound,
             "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "peak": peak}
+
+
+HEAD = ("| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |", "|---|---|---|---|---|---|---|---|")
 
 
 def row(r: dict) -> str:
     return (f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
-            f"{r['target']:g} | {r['peak']['mxr']:.0f} | {r['peak']['mxnet']:.0f} |")
+            f"{r['target']:g} | {_time(r['bound'])} | {r['peak']['mxr']:.1f} | {r['peak']['mxnet']:.1f} |")
 
 
 def _time(s: float) -> str:
     return f"{s * 1e6:.1f} us" if s < 1e-3 else f"{s * 1e3:.2f} ms"
 
 
+def threads_row(w: workloads.Workload, seconds: float) -> str:
+    cells = []
+    for n in ("1", "2"):
+        r = measure(w, seconds, 3, {"OMP_NUM_THREADS": n})
+        cells += [_time(r["mxr"]), _time(r["mxnet"])]
+    return f"| {w.name} | {' | '.join(cells)} |"
+
+
+def growth_row(w: workloads.Workload, steps=10_000) -> str:
+    """Memory after 100 steps, and after 10 000 more."""
+    with tempfile.TemporaryDirectory() as folder:
+        e = engines(w, folder, ("mxr",))["mxr"]
+        e.ask(run=100)
+        before = e.ask(memory=True)["now"]
+        e.ask(run=steps)
+        after = e.ask(memory=True)["now"]
+        e.close()
+    return f"| {w.name} | {before:.2f} | {after:.2f} |"
+
+
+def table(title: str, head, rows) -> list[str]:
+    """Print a table while it is made."""
+    lines = [f"## {title}", "", *head]
+    print("\n" + "\n".join(lines), flush=True)
+    for line in rows:
+        lines.append(line)
+        print(line, flush=True)
+    return [*lines, ""]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", default="", help="measure only workloads whose name contains this; writes nothing")
+    parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.6)
-    parser.add_argument("--scaling", action="store_true", help="only the batch-size table")
     args = parser.parse_args()
     if not os.path.exists(REFERENCE):
         print("MXNet's environment is missing: run `make reference` once, or set MXR_REFERENCE_PYTHON", file=sys.stderr)
         return 2
-    head = ("| work | mxr | MXNet 1.9.1 | ratio | target | peak MB mxr | peak MB MXNet |\n|---|---|---|---|---|---|---|")
-    lines = [head]
-    print(head, flush=True)
-    for w in [] if args.scaling else workloads.main_table():
-        if args.only in w.name:
-            lines.append(row(measure(w, args.seconds, args.pairs)))
-            print(lines[-1], flush=True)
-    if args.only:
+    if args.only is not None:
+        made = (make() for make in (*workloads.MAIN, *workloads.SCALING))
+        table("Selected", HEAD, (row(measure(w, args.seconds, args.pairs)) for w in made if args.only in w.name))
         return 0
-    scaling = [f"{head}"]
-    print("\nBy batch size\n" + head, flush=True)
-    for w in workloads.scaling():
-        scaling.append(row(measure(w, args.seconds / 2, 3)))
-        print(scaling[-1], flush=True)
-    document(lines, scaling)
+    started, load = time.time(), os.getloadavg()[0]
+    lines = table("Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN))
+    lines += table("From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows())
+    lines += table("By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING))
+    lines += table("By threads (`OMP_NUM_THREADS`)", ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
+                   (threads_row(make(), args.seconds / 2) for make in workloads.THREADS))
+    lines += table("Memory over 10 000 steps", ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
+                   (growth_row(make()) for make in workloads.GROWTH))
+    document(lines, load, time.time() - started)
     return 0
 
 
-def document(lines, scaling) -> None:
+def document(lines: list[str], load: float, seconds: float) -> None:
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-    (ROOT / "docs" / "performance.md").write_text(f"""<!-- generated by `make bench`; do not edit -->
+    (ROOT / "docs" / "performance.md").write_text("\n".join([f"""<!-- generated by `make bench`; do not edit -->
 # Performance
 
-Measured on {time.strftime('%Y-%m-%d')}: {cpu}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__};
-MXNet 1.9.1 with its default threads. Alternating runs; the ratio is MXNet's time over ours (higher is better), median of the
-pairs with the least and the greatest in brackets. A step is forward and backward, and where there are parameters an sgd update with
-momentum. Peak memory is that of the whole process.
+{cpu}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__}; MXNet 1.9.1 with its default threads.
+The load of the machine at the start was {load:.1f}{"" if load < 0.5 else ": it was not quiet, take the times with care"}; everything took {seconds / 60:.0f} minutes.
 
-{chr(10).join(lines)}
+A step is forward and backward and, where there are parameters, an update by sgd with momentum. Runs alternate; the ratio is MXNet's time
+over ours (higher is better): the median of the pairs, with the least and the greatest. The bound is what cannot be avoided: a bare
+copy of the arrays that are read and written, or the matrix products of the layers alone, both on all threads. Memory is the peak
+during steps above what the process had after importing the engine, arguments and gradients included.
+""", *lines, *NOTES]))
 
-## By batch size
 
-{chr(10).join(scaling)}
-""")
-
+NOTES = []
 
 if __name__ == "__main__":
     sys.exit(main())

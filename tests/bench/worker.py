@@ -1,10 +1,12 @@
 """One engine in a process of its own: `python worker.py mxnet|mxr`. Reads commands as JSON lines, answers as JSON lines.
 
-    {"load": file.npz}  ->  {"ok": true}            file: symbol JSON, arrays, wanted gradients, whether to update
-    {"run": n}          ->  {"seconds": ..., "peak_kb": ...}
+    {"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update
+    {"run": n}               ->  {"seconds": ...}
+    {"memory": true}         ->  {"peak": ..., "now": ...}  MB above what the process had after importing the engine
+    {"copies": n}            ->  {"seconds": ...}         two arrays of n floats copied to two others (mxr only)
+    {"products": [...]}      ->  {"seconds": ...}         matrix products alone: lists of batch, m, k, n (mxr only)
 """
 import json
-import resource
 import sys
 import time
 
@@ -12,9 +14,13 @@ import numpy as np
 
 
 class Mxnet:
-    def load(self, z):
+    def __init__(self):
         import mxnet as mx
         self.mx = mx
+        mx.nd.zeros(1).asnumpy()
+
+    def load(self, z):
+        mx = self.mx
         symbol = mx.sym.load_json(str(z["symbol"]))
         args = {k[4:]: mx.nd.array(z[k]) for k in z.files if k.startswith("arg:")}
         aux = {k[4:]: mx.nd.array(z[k]) for k in z.files if k.startswith("aux:")}
@@ -32,10 +38,13 @@ class Mxnet:
 
 
 class Mxr:
-    def load(self, z):
+    def __init__(self):
         import mxr
+        self.mxr = mxr
+
+    def load(self, z):
         from mxr.op import Run, get
-        symbol = mxr.sym.load_json(str(z["symbol"]))
+        symbol = self.mxr.sym.load_json(str(z["symbol"]))
         args = {k[4:]: z[k] for k in z.files if k.startswith("arg:")}
         aux = {k[4:]: z[k] for k in z.files if k.startswith("aux:")}
         wanted = [str(w) for w in z["wanted"]]
@@ -56,19 +65,69 @@ class Mxr:
             fn(*a)
 
 
+def copies(n: int) -> float:
+    """What reading and writing the arrays takes when nothing is computed, spread over the same threads."""
+    from mxr import threads
+    pairs = [(np.zeros(n, np.float32), np.ones(n, np.float32)) for _ in range(2)]
+    lanes = threads.workers() if n >= 100_000 else 1
+    edges = [n * i // lanes for i in range(lanes + 1)]
+    tasks = [lambda a=a, b=b: [np.copyto(out[a:b], x[a:b]) for out, x in pairs] for a, b in zip(edges, edges[1:])]
+    return least(lambda: threads.run(tasks) if lanes > 1 else tasks[0]())
+
+
+def products(shapes) -> float:
+    """What the multiplications take alone, as the plan does them."""
+    from mxr import plan, threads
+    rng = np.random.default_rng(0)
+    calls = []
+    for batch, m, k, n in shapes:
+        a, b = (rng.standard_normal((batch, *s) if batch > 1 else s, np.float32) for s in ((m, k), (k, n)))
+        calls.append(plan.product(a, b, np.empty((batch, m, n) if batch > 1 else (m, n), np.float32)))
+    with threads.single_blas():
+        return sum(least(c) for c in calls)
+
+
+def least(call, seconds=0.15) -> float:
+    """The median time of a call."""
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 3:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def memory(which: str) -> float:
+    """VmRSS or VmHWM of this process in MB."""
+    with open("/proc/self/status") as f:
+        return next(int(line.split()[1]) / 1024 for line in f if line.startswith(which + ":"))
+
+
 def main():
     engine = {"mxnet": Mxnet, "mxr": Mxr}[sys.argv[1]]()
+    before = memory("VmRSS")
     for line in sys.stdin:
         command = json.loads(line)
         if "load" in command:
-            engine.load(np.load(command["load"]))
-            engine.step()
-            answer = {"ok": True}
-        else:
-            start = time.perf_counter()
-            for _ in range(command["run"]):
+            with np.load(command["load"]) as z:
+                engine.load(z)
+            with open("/proc/self/clear_refs", "w") as f:
+                f.write("5")                    # the peak counts from here
+            with np.errstate(all="ignore"):
                 engine.step()
-            answer = {"seconds": time.perf_counter() - start, "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+            answer = {"ok": True}
+        elif "memory" in command:
+            answer = {"peak": memory("VmHWM") - before, "now": memory("VmRSS") - before}
+        elif "copies" in command:
+            answer = {"seconds": copies(command["copies"])}
+        elif "products" in command:
+            answer = {"seconds": products(command["products"])}
+        else:
+            with np.errstate(all="ignore"):
+                start = time.perf_counter()
+                for _ in range(command["run"]):
+                    engine.step()
+                answer = {"seconds": time.perf_counter() - start}
         print(json.dumps(answer), flush=True)
 
 

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from mxr import sym
+from mxr.infer import all_shapes
 
 
 @dataclass
@@ -19,7 +21,29 @@ class Workload:
     train: bool = True
     draw: dict = field(default_factory=dict)
     wanted: tuple | None = None         # gradients of these only
-    note: str = ""
+    copies: int = 0                     # where memory is the bound: the length of the arrays that are read and written
+
+    def products(self) -> list[tuple]:
+        """The matrix products `(batch, m, k, n)` that the layers need, gradients included."""
+        shapes = all_shapes(self.symbol, self.shapes)
+        found = []
+        for n in self.symbol.nodes():
+            kind = n.op.name if n.op else ""
+            if kind not in ("FullyConnected", "Convolution", "RNN"):
+                continue
+            first = n.inputs[0][0].op is None           # its input needs no gradient
+            data, weight, out = (shapes[id(m), i] for m, i in (*n.inputs[:2], (n, 0)))
+            if kind == "RNN":
+                steps, batch, width = data
+                for layer in range(n.p.num_layers):
+                    gates = 4 * n.p.state_size
+                    found += _three(1, steps * batch, n.p.state_size if layer else width, gates, first and not layer)
+                    found += _three(1, batch, n.p.state_size, gates, False) * steps
+            elif kind == "FullyConnected":
+                found += _three(1, out[0], weight[1], weight[0], first)
+            else:
+                found += _three(out[0], weight[0], int(np.prod(weight[1:])), int(np.prod(out[2:])), first)
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Values of every argument and auxiliary state."""
@@ -47,11 +71,16 @@ class Workload:
         return {k: v.astype(np.float32) for k, v in out.items()}
 
 
+def _three(batch, m, k, n, first) -> list[tuple]:
+    """A product, and those of its two gradients."""
+    return [(batch, m, k, n), (batch, m, n, k), (batch, k, m, n)][:2 if first else 3]
+
+
 def cross_entropy(n: int, target: float) -> Workload:
     out, label = sym.Variable("out"), sym.Variable("label")
     loss = sym.MakeLoss(0 - (label * sym.log(out) + (1 - label) * sym.log(1 - out)), name="loss")
     return Workload(f"cross-entropy, {n} elements", loss, {"out": (n,), "label": (n,)}, target, False,
-                    {"out": "unit", "label": ("ints", 2)}, ("out",))
+                    {"out": "unit", "label": ("ints", 2)}, ("out",), copies=n)
 
 
 def detection(batch=16) -> Workload:
@@ -73,7 +102,7 @@ def detection(batch=16) -> Workload:
     for t in terms[1:]:
         total = total + t
     return Workload("detection loss, 20 terms, 16 x 13 x 13 x 30", sym.MakeLoss(total, name="loss"),
-                    {"data": (batch, 13, 13, 30), "label": (batch, 13, 13, 30)}, 3, False, {"label": "unit"}, ("data",))
+                    {"data": (batch, 13, 13, 30), "label": (batch, 13, 13, 30)}, 3, False, {"label": "unit"}, ("data",), copies=batch * 13 * 13 * 30)
 
 
 def mlp(batch=100) -> Workload:
@@ -160,10 +189,8 @@ def vae() -> Workload:
                     draw={"data": "unit"})
 
 
-def main_table() -> list[Workload]:
-    return [*(cross_entropy(n, target) for n, target in ((60, 3), (10**4, 4), (10**6, 8), (10**7, 8))), detection(), mlp(), lenet(),
-            residual(), lstm(), cox(), contrastive(), vae()]
-
-
-def scaling() -> list[Workload]:
-    return [*(mlp(b) for b in (1, 16, 64, 256, 1024, 4096)), *(lenet(b) for b in (1, 4, 16, 64, 256))]
+MAIN = [*(partial(cross_entropy, n, target) for n, target in ((60, 3), (10**4, 4), (10**6, 8), (10**7, 8))), detection, mlp, lenet,
+        residual, lstm, cox, contrastive, vae]
+GROWTH = [partial(cross_entropy, 10**4, 0), partial(mlp, 10), contrastive, vae]
+THREADS = [partial(cross_entropy, 10**6, 8), detection, mlp, lenet, residual]
+SCALING = [*(partial(mlp, b) for b in (1, 16, 64, 256, 1024, 4096)), *(partial(lenet, b) for b in (1, 4, 16, 64, 256))]

@@ -1,0 +1,31 @@
+"""What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh R."""
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.r import hosts
+
+FIRST = 'library(mxnet)\nx <- mx.symbol.Variable("x")\n'
+
+
+def rows() -> Iterator[str]:
+    """The rows of the table, as they are measured."""
+    boston = [float(hosts.succeeds(hosts.run_script("Rscript", Path(__file__).with_name("boston.R")))) for _ in range(3)]
+    yield f"| custom-loss regression, 500 rounds of 7 batches: time per batch | {_spread(boston, 'ms')} | 0.25 ms | 0.41 ms |"
+    fresh = [_seconds(FIRST) for _ in range(6)][1:]
+    yield f"| fresh `Rscript`: `library(mxnet)` and the first symbol | {_spread(fresh, 's')} | 1.2 s | |"
+    bare = [_seconds("NULL\n") for _ in range(5)]
+    yield f"| of this, `Rscript` itself | {_spread(bare, 's')} | | |"
+
+
+def _seconds(code: str) -> float:
+    start = time.perf_counter()
+    hosts.succeeds(hosts.run_code("Rscript", code))
+    return time.perf_counter() - start
+
+
+def _spread(values: list[float], unit: str) -> str:
+    return f"**{statistics.median(values):.2f} {unit}** ({min(values):.2f}-{max(values):.2f})"
