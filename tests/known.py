@@ -13,13 +13,14 @@ LIST = Path(__file__).with_name("known.toml")
 
 
 @functools.cache
-def _sections() -> dict[str, dict[str, str]]:
+def sections() -> dict[str, dict[str, str]]:
+    """The whole list: section -> id -> reason."""
     return tomllib.loads(LIST.read_text())
 
 
 def listed(section: str) -> dict[str, str]:
     """id -> reason of everything in a section."""
-    return _sections().get(section, {})
+    return sections().get(section, {})
 
 
 def settle(section: str, found: dict[str, str], ran=lambda id: True) -> list[str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 import mxr
+from mxr.infer import all_shapes
 from mxr.ndarray import call
 from mxr.op import known
 from tests.ops.collect import Case
+from tests.reference.compare import differences
 from tests.reference.worker import ADD_START, head_gradient
 
 SEED = 7
@@ -65,7 +67,6 @@ def answer(case: Case) -> tuple[dict, dict]:
 
 def against(case: Case, theirs: tuple[dict, dict]) -> tuple[dict[str, str], tuple[dict, dict]]:
     """(differences from MXNet's answer, our answer)."""
-    from tests.reference.compare import differences
     try:
         mine = answer(case)
     except Exception as e:
@@ -112,9 +113,10 @@ def symbolic(case: Case) -> tuple[dict, dict]:
 
 def shapes_from_first(symbol, shapes) -> dict[str, list]:
     """What follows from the first input's shape alone: name -> shape, where it is known."""
-    from mxr.infer import _parts, all_shapes
     found = all_shapes(symbol, {"v0": shapes["v0"]})
-    return {name: list(found[entry]) for part in _parts(symbol) for name, entry in part if known(found[entry])}
+    entries = {n.name: (id(n), 0) for n in symbol.arg_nodes() + symbol.aux_nodes()}
+    entries |= {name: (id(n), i) for name, (n, i) in zip(symbol.list_outputs(), symbol.heads)}
+    return {name: list(found[entry]) for name, entry in entries.items() if known(found[entry])}
 
 
 def bind(symbol, values, wanted, request):

@@ -27,8 +27,16 @@ def test_as_recorded(name):
     assert not complaints, "\n".join(complaints)
 
 
-@pytest.mark.parametrize("family", sorted({op.family for op in canonical()}))
+FAMILIES = sorted({op.family for op in canonical()})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_no_stale_answers(family):
     current = {answers.key(case) for case in cases(family=family) if case.sample.reference}
     left = answers.load(family).keys() - current
     assert not left, f"{len(left)} recorded answers belong to no sample: run `python -m tests.reference record --family {family}`"
+
+
+def test_no_stale_files():
+    left = {path.stem for path in answers.FOLDER.glob("*.npz")} - {*FAMILIES}
+    assert not left, f"{left} are no families of operators any more: run `python -m tests.reference record`"

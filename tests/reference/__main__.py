@@ -22,50 +22,55 @@ from tests.reference import answers, graphs, oracle
 from tests.reference.compare import adds, essential, largest, settled
 
 
-def compare(args) -> int:
+def compare(what: str, family: str | None, op: str | None) -> int:
     """Every sample: mxr against MXNet. The number of complaints."""
     started, n, complaints = time.time(), 0, 0
-    families = [args.family] if args.family else sorted({op.family for op in canonical()})
-    for family in families:
-        kept, figures = {}, {}
-        by_op: dict[str, dict[str, dict]] = {}
-        adding = {op.name for op in canonical() if op.family == family and op.name in listed("add")} if not args.op else set()
-        with oracle.Oracle() as mxnet, oracle.Oracle(environment=oracle.ONEDNN) as onednn:
-            for case in cases(family=family, op=args.op):
-                by_op.setdefault(case.op.name, {})
-                if not case.sample.reference:
-                    continue
-                n += 1
-                engine = onednn if case.sample.reference == "onednn" else mxnet
-                theirs = engine.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
-                if "error" in theirs[0]:
-                    by_op[case.op.name][case.id] = {"MXNet": theirs[0]["error"]}
-                    continue
-                by_op[case.op.name][case.id], mine = ours.against(case, theirs)
-                if not adds(theirs[1], 1e-4):
-                    adding.discard(case.op.name)
-                kept[answers.key(case)] = essential(case, theirs)
-                figure = figures.setdefault(case.op.name, {"samples": 0, "largest": 0.0})
-                figure["samples"] += 1
-                figure["largest"] = max(figure["largest"], largest(mine[1], theirs[1]))
-            for op in sorted(adding):
-                complaints += 1
-                print(f"{op}: is listed in tests/known.toml [add], but MXNet adds: strike it off", flush=True)
-            complaints += must_fail(mxnet, family, args.op)
-        for op, found in by_op.items():
-            for text in settled(op, found):
-                complaints += 1
-                print(text, flush=True)
-        if by_op:
-            print(f"{family:12} {len(kept):5} samples, {time.time() - started:4.0f} s", flush=True)
-        if args.what == "record" and not args.op:
-            answers.save(family, kept)
-            remember(family, figures)
+    families = [family] if family else sorted({op.family for op in canonical()})
+    for name in families:
+        kept, figures, texts = one_family(name, op)
+        for text in texts:
+            print(text, flush=True)
+        n, complaints = n + len(kept), complaints + len(texts)
+        if kept:
+            print(f"{name:12} {len(kept):5} samples, {time.time() - started:4.0f} s", flush=True)
+        if what == "record" and not op:
+            answers.save(name, kept)
+            remember(name, figures)
+    if what == "record" and not family and not op:
+        answers.forget_all_but(families)
     print(f"{n} samples compared, {complaints} differences, {time.time() - started:.0f} s")
     return complaints
 
 
-def must_fail(mxnet, family: str, op: str | None) -> int:
+def one_family(family: str, op: str | None) -> tuple[dict, dict, list[str]]:
+    """(MXNet's answers by hash, figures by operator, complaints)."""
+    kept, figures, found = {}, {}, {}
+    adding = {o.name for o in canonical() if o.family == family and o.name in listed("add")} if not op else set()
+    with oracle.Oracle() as mxnet, oracle.Oracle(environment=oracle.ONEDNN) as onednn:
+        for case in cases(family=family, op=op):
+            differing = found.setdefault(case.op.name, {})
+            if not case.sample.reference:
+                continue
+            engine = onednn if case.sample.reference == "onednn" else mxnet
+            theirs = engine.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
+            if "error" in theirs[0]:
+                differing[case.id] = {"MXNet": theirs[0]["error"]}
+                continue
+            differing[case.id], mine = ours.against(case, theirs)
+            if not adds(theirs[1], 1e-4):
+                adding.discard(case.op.name)
+            kept[answers.key(case)] = essential(case, theirs)
+            figure = figures.setdefault(case.op.name, {"samples": 0, "largest": 0.0})
+            figure["samples"] += 1
+            figure["largest"] = max(figure["largest"], largest(mine[1], theirs[1]))
+        complaints = must_fail(mxnet, family, op)
+    complaints += [f"{name}: is listed in tests/known.toml [add], but MXNet adds: strike it off" for name in sorted(adding)]
+    for name, differing in found.items():
+        complaints += settled(name, differing)
+    return kept, figures, complaints
+
+
+def must_fail(mxnet, family: str, op: str | None) -> list[str]:
     """Must-fail samples that MXNet computes. (Parameters that an operator does not have are refused here, and mostly ignored there.)"""
     found, ran = {}, set()
     for case in cases(F, family, op):
@@ -73,10 +78,7 @@ def must_fail(mxnet, family: str, op: str | None) -> int:
         theirs, outs = mxnet.ask("fails", {}, op=case.op.name, params=case.params, shapes=case.sample.shapes)
         if "error" not in theirs and "unknown parameter" not in "".join(case.sample.says):
             found[case.id] = f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns {[x.shape for x in outs.values()]}"
-    complaints = settle("accepted", found, ran.__contains__)
-    for text in complaints:
-        print(text, flush=True)
-    return len(complaints)
+    return settle("accepted", found, ran.__contains__)
 
 
 def remember(family: str, figures: dict) -> None:
@@ -100,7 +102,7 @@ def main() -> int:
     oracle.install()
     if args.what == "install":
         return 0
-    complaints = 0 if args.what == "graphs" else compare(args)
+    complaints = 0 if args.what == "graphs" else compare(args.what, args.family, args.op)
     if args.what in ("all", "graphs"):
         complaints += graphs.compare()
     return bool(complaints)

@@ -51,6 +51,13 @@ def save(family: str, answers: dict[str, tuple[dict, dict]]) -> None:
             archive.writestr(info, member.getvalue())
 
 
+def forget_all_but(families) -> None:
+    """Remove the answers of families that are no more."""
+    for path in FOLDER.glob("*.npz"):
+        if path.stem not in families:
+            path.unlink()
+
+
 @functools.cache
 def load(family: str) -> dict[str, tuple[dict, dict]]:
     """hash -> (meta, arrays) of one family; empty if nothing is recorded."""
