@@ -22,7 +22,7 @@
 #' @examples
 #' folder <- paste0(tempfile(), "/")
 #' dir.create(folder)
-#' png(paste0(folder, "1.png"), 32, 32)
+#' png(paste0(folder, "1.png"), 320, 320)
 #' plot.new()
 #' dev.off()
 #' writeLines("1\t0\t1.png", paste0(folder, "images.lst"))
