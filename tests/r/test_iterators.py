@@ -87,7 +87,30 @@ stopifnot(
 """
 
 
+INTERRUPT = """
+folder <- paste0(tempfile(), "/")
+dir.create(folder)
+mx.call <- mxnet:::mx.call
+invisible(mx.call("bridge.live"))
+interrupted <- function(expr) {
+  system(sprintf("(sleep 1; kill -INT %d) &", Sys.getpid()))
+  started <- proc.time()[[3]]
+  how <- tryCatch({ expr; "ran to its end" }, interrupt = function(e) "interrupted")
+  stopifnot(how == "interrupted", proc.time()[[3]] - started < 5)
+}
+grDevices::png(paste0(folder, "1.png"), 400, 400, type = "cairo")
+graphics::plot(1:9)
+invisible(grDevices::dev.off())
+writeLines(paste(1:20000, 0, "1.png", sep = "\\t"), paste0(folder, "x.lst"))
+interrupted(im2rec(paste0(folder, "x.lst"), folder, paste0(folder, "x.rec"), new_size = 300, encoding = ".png"))
+stopifnot(identical(dir(folder), c("1.png", "x.lst")))
+cat(rep(paste(rep("1.2345678", 1000), collapse = ","), 10000), file = paste0(folder, "x.csv"), sep = "\\n")
+interrupted(mx.io.CSVIter(data.csv = paste0(folder, "x.csv"), data.shape = 1000, batch.size = 10))
+"""
+
+
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("code", [MNIST, IMAGES, PACKING, TRAINING, ERRORS], ids=["mnist", "images", "packing", "training", "errors"])
+@pytest.mark.parametrize("code", [MNIST, IMAGES, PACKING, TRAINING, ERRORS, INTERRUPT],
+                         ids=["mnist", "images", "packing", "training", "errors", "interrupt"])
 def test_iterators(code, host):
     assert succeeds(run_code(host, f"{PRELUDE}\n{code}\ncat('done\\n')")).endswith("done\n")
