@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxr.io import iterators, recordio
+from mxr.io import iterators, numbers, recordio
 from mxr.op import MxError
 from tests.reference.iterators import CASES, FOLDER, located, summary
 
@@ -68,6 +68,25 @@ def test_packed_objects_are_those_of_the_list(tmp_path):
     args = {"data_shape": (3, 20, 20), "batch_size": 3, "shuffle": True}
     assert (passes(iterators.create("ImageDetRecordIter", args | {"path_imgrec": str(tmp_path / "packed.rec")}), "ara")
             == passes(iterators.create("ImageDetRecordIter", args | {"path_imgrec": str(FOLDER / "images.rec"), "path_imglist": str(FOLDER / "objects.lst")}), "ara"))
+
+
+@given(st.lists(st.one_of(st.floats(width=32), st.integers(-10 ** 30, 10 ** 30), st.decimals(allow_nan=False, allow_infinity=False, places=7).map(str)), min_size=1))
+def test_numbers_are_what_python_reads(values):
+    text = ",".join(map(str, values)).encode()
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(numbers.parse(text).astype(np.float32), np.array([float(v) for v in values]).astype(np.float32))
+
+
+@pytest.mark.parametrize("text", [b"", b"1,,2", b"1,2-", b"--1", b"-", b"1.2.3", b".", b"1_0", b"1 2", b"1,x", b"0x10"])
+def test_what_is_no_number(text):
+    with pytest.raises(ValueError):
+        numbers.parse(text)
+
+
+def test_blank_lines_and_line_ends(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbf1,2\r\n\r\n 3 ,4e0\n\n\n-5,.6")
+    reader = iterators.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (2,), "batch_size": 3})
+    assert reader.next() and reader.value["data"].tolist() == [[1, 2], [3, 4], [-5, np.float32(0.6)]]
 
 
 def test_compressed_mnist_files(tmp_path):

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from ..op import REQUIRED, P, Shape, shape_text
+from . import numbers
 from .iterators import Batched, Table, blocks, files, reader
 
 
@@ -38,14 +38,15 @@ class CSV(Batched):
 
     def _numbers(self, file: str, first: int, lines: list[bytes], width: int, dtype, asked: str) -> np.ndarray:
         full = [x for x in lines if x.strip()]
+        if not full:
+            return np.empty((0, width), dtype)
         if all(x.count(b",") == width - 1 for x in full):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", DeprecationWarning)      # what NumPy says of text that is not a number
-                try:
-                    values = np.fromstring(b",".join(full), np.float64 if dtype.kind == "f" else np.int64, sep=",")
-                    return values.astype(dtype).reshape(-1, width)
-                except (ValueError, DeprecationWarning):
-                    pass
+            text = b",".join(full)
+            try:
+                values = numbers.parse(text) if dtype.kind == "f" else np.array(list(map(int, text.split(b","))))
+                return values.astype(dtype).reshape(-1, width)
+            except (ValueError, OverflowError):
+                pass
         for n, line in enumerate(lines, first):          # which one is it?
             if line.strip():
                 self._check(f"{file}, line {n}", line.split(b","), width, dtype, asked)
@@ -56,7 +57,7 @@ class CSV(Batched):
             raise self.error(f"{where} has {len(fields)} values separated by commas; {asked}, that is {width}")
         for field in fields:
             try:
-                (float if dtype.kind == "f" else int)(field)
+                (numbers.number if dtype.kind == "f" else int)(field)
             except ValueError:
                 text = field.decode(errors="replace").strip()
                 raise self.error(f"{where}: {text!r} is not a number" + (" (a heading? write.table needs col.names = FALSE)" if where.endswith(" 1") else "")) from None

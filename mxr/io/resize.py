@@ -45,12 +45,14 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
         total += _down(wide, rows[:, 1], weights[1])
         total += 2
         total >>= 2
-    elif len(weights) == 4:      # in single precision, where OpenCV uses vector instructions
-        wide = wide.astype(np.float32)
-        terms = [np.take(wide, rows[:, k], 0) * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for k, v in enumerate(weights)]
-        total = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
     else:
-        total = sum(np.take(wide, rows[:, k], 0) * v for k, v in enumerate(weights)) + (1 << 21) >> 22
+        bands = [np.take(wide, rows[:, k], 0) for k in range(len(weights))]
+        total = sum(b * v for b, v in zip(bands, weights)) + (1 << 21) >> 22
+        if len(weights) == 4:    # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
+            eights = total.shape[1] // 8 * 8
+            terms = [b[:, :eights] * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for b, v in
+                     zip((b.astype(np.float32) for b in bands), weights)]
+            total[:, :eights] = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
     return np.clip(total, 0, 255).astype(np.uint8).reshape(height, width, channels)
 
 
