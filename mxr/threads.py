@@ -7,6 +7,7 @@ runs single-threaded inside a task.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -124,9 +125,14 @@ class _Helper:
 
 class _Pool:
     def __init__(self, size: int):
+        self.find_blas()
+        self.helpers = [_Helper(i) for i in range(1, size)]
+
+    def find_blas(self) -> None:
+        """The BLAS libraries of this process: NumPy's, and SciPy's own once its linear algebra is loaded."""
         import threadpoolctl
         self.blas = [lib for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"]
-        self.helpers = [_Helper(i) for i in range(1, size)]
+        self.with_scipy = _SCIPY_BLAS in sys.modules
 
     def run(self, tasks) -> None:
         job = _Job(tasks)
@@ -158,6 +164,8 @@ def _started() -> _Pool:
     global _pool
     if _pool is None:
         _pool = _Pool(_count)
+    elif not _pool.with_scipy and _SCIPY_BLAS in sys.modules:
+        _pool.find_blas()
     return _pool
 
 
@@ -167,6 +175,7 @@ def _after_fork() -> None:
     _pool, _turn = None, threading.Lock()
 
 
+_SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _cpus()
 _pool: _Pool | None = None
 _held = 0           # how many `single_blas` are open
