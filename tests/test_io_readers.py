@@ -2,14 +2,15 @@
 import gzip
 import json
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mxr.io import iterators, numbers, recordio
+from mxr.io import imaging, iterators, numbers, recordio
 from mxr.op import MxError
 from tests.reference.iterators import CASES, FOLDER, located, summary
 
@@ -70,6 +71,7 @@ def test_packed_objects_are_those_of_the_list(tmp_path):
             == passes(iterators.create("ImageDetRecordIter", args | {"path_imgrec": str(FOLDER / "images.rec"), "path_imglist": str(FOLDER / "objects.lst")}), "ara"))
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.one_of(st.floats(width=32), st.integers(-10 ** 30, 10 ** 30), st.decimals(allow_nan=False, allow_infinity=False, places=7).map(str)), min_size=1))
 def test_numbers_are_what_python_reads(values):
     text = ",".join(map(str, values)).encode()
@@ -106,6 +108,34 @@ def test_a_broken_off_batch_can_be_read_again(monkeypatch):
         m.setattr(type(reader), "_prepared", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             reader.next()
+    assert passes(reader, "a") == want
+
+
+def test_a_batch_in_memory_not_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    with open(tmp_path / "noise.rec", "wb") as file:
+        writer = recordio.Writer(file)
+        for i in range(40):
+            writer.write(recordio.pack(recordio.Header(0.0, i), imaging.encode(rng.integers(0, 256, (320, 320, 3), np.uint8), ".png", 0)))
+    reader = iterators.create("ImageRecordIter", {"path_imgrec": str(tmp_path / "noise.rec"), "data_shape": (3, 16, 16), "batch_size": 2})
+    tracemalloc.start()
+    while reader.next():
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < writer.tell() / 4
+
+
+@pytest.mark.parametrize("kind, args", [("CSVIter", {"data_csv": str(FOLDER / "data.csv"), "data_shape": (3,)}),
+                                        ("LibSVMIter", {"data_libsvm": str(FOLDER / "data.svm"), "data_shape": (3,)})])
+def test_writing_into_a_batch_changes_nothing_else(kind, args):
+    reader = iterators.create(kind, args | {"batch_size": 2})
+    want = passes(reader, "a")
+    reader.reset()
+    while reader.next():
+        for array in reader.value.values():
+            array[...] = 7
+    reader.reset()
     assert passes(reader, "a") == want
 
 
@@ -175,6 +205,7 @@ def test_without_pillow(monkeypatch):
         iterators.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1})
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=200), st.sampled_from(["CSVIter", "LibSVMIter", "MNISTIter", "ImageRecordIter", "ImageDetRecordIter"]), st.booleans())
 def test_random_bytes_never_crash(tmp_path_factory, content, kind, begins_well):
     path = tmp_path_factory.mktemp("random") / "file"

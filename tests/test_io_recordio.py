@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxr.io import imaging, iterators, pixels, recordio, resize
@@ -49,6 +49,7 @@ def test_offsets_are_those_of_the_index():
     assert reader.first(offsets[2] + 1) == offsets[3] and reader.first(offsets[-1] + 1) == reader.size
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(st.sampled_from([MAGIC, b"a", b"bcd", b"efgh", MAGIC[:2]])).map(b"".join)))
 def test_what_is_written_reads_back(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("records") / "x.rec"
@@ -59,6 +60,7 @@ def test_what_is_written_reads_back(tmp_path_factory, records):
         assert reader.first(at) in (*reader.offsets(), reader.size)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=80))
 def test_random_bytes_are_refused_with_a_sentence(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("random") / "x.rec"

@@ -137,7 +137,7 @@ class Batched(Reader):
             return False
         if count < self.batch_size:
             fields = self._filled(fields, self.batch_size - count)
-        self._before = fields
+        self._before = () if self.round_batch else fields
         # one label a sample: a vector, not a matrix of one column
         data, label = fields
         self.value = {"data": data, "label": label.reshape(-1) if label.size == len(label) else label}
@@ -176,7 +176,7 @@ class Table:
 
     def take(self, n: int) -> tuple[np.ndarray, ...]:
         begin, self._at = self._at, min(self._at + n, len(self._arrays[0]))
-        return tuple(a[begin:self._at] for a in self._arrays)
+        return tuple(a[begin:self._at].copy() for a in self._arrays)
 
     def rewind(self) -> None:
         self._at = 0

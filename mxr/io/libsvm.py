@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..op import REQUIRED, P, Shape
-from .iterators import Batched, blocks, files, reader
+from .iterators import Batched, Table, blocks, files, reader
 
 
 class _Sparse:
@@ -37,22 +37,17 @@ class _Sparse:
         return out
 
 
-class _Rows:
+class _Rows(Table):
     """The source: data from one sparse table, labels from the same or from another."""
 
     def __init__(self, data: _Sparse, label: _Sparse | None):
-        self._data, self._label, self._at = data, label, 0
+        super().__init__(np.arange(len(data.labels)))
+        self._data, self._label = data, label
 
     def take(self, n: int):
-        begin, self._at = self._at, min(self._at + n, len(self._data.labels))
-        label = self._label.dense(begin, self._at) if self._label else self._data.labels[begin:self._at]
-        return self._data.dense(begin, self._at), label
-
-    def rewind(self) -> None:
-        self._at = 0
-
-    def left(self, most: int) -> int:
-        return min(most, len(self._data.labels) - self._at)
+        rows, = super().take(n)
+        part = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
+        return self._data.dense(*part), self._label.dense(*part) if self._label else self._data.labels[slice(*part)].copy()
 
 
 @reader("LibSVMIter")
