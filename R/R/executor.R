@@ -143,10 +143,3 @@ exec.arrays <- function(x, field) {
 .DollarNames.Rcpp_MXExecutor <- function(x, pattern = "") {
   grep(pattern, c(names(executor.fields), names(executor.methods)), value = TRUE)
 }
-
-#' @export
-print.Rcpp_MXExecutor <- function(x, ...) {
-  cat("<executor>\narguments:", paste(names(x$ref.arg.arrays), collapse = ", "),
-      "\noutputs:  ", paste(names(x$ref.outputs), collapse = ", "), "\n")
-  invisible(x)
-}

@@ -318,46 +318,6 @@ evaluation.iter <- function(eval.data, batch.size, array.layout) {
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
 
-# ---------------------------------------------------------------- prediction
-
-#' Predict with a model
-#'
-#' The first output of the model's symbol for every sample, batch by batch. For a model that was trained on a loss, put
-#' the inner result in the place of the symbol first: see [mx.symbol.MakeLoss()].
-#'
-#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does not
-#'   have are ignored.
-#' @param X array, matrix or iterator.
-#' @param ctx device.
-#' @param array.batch.size batch size for arrays.
-#' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
-#' @param allow.extra.params has no effect.
-#' @param ... not used.
-#' @return An array with the samples in its last dimension: for a classifier, classes by samples.
-#' @examples
-#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
-#' params <- list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.zeros(1))
-#' model <- structure(list(symbol = net, arg.params = params, aux.params = list()), class = "MXFeedForwardModel")
-#' predict(model, matrix(1:6, 2), array.layout = "colmajor")
-#' @export
-predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
-                                       allow.extra.params = FALSE, ..., model = object) {
-  if (is.serialized(model)) model <- mx.unserialize(model)
-  X <- as.colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
-  X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
-  X$reset()
-  if (!X$iter.next()) stop.user("predict: the iterator has no batch")
-  exec <- mx.simple.bind(model$symbol, ctx = ctx, data = shape.of(required(X$value()$data, "data")))
-  mx.call("exec.load", exec, model$arg.params, or.else(model$aux.params, list()))
-  packer <- mx.nd.arraypacker()
-  X$reset()
-  while (X$iter.next()) {
-    packer$push(without.pad(mx.call("model.predict", exec, list(data = X$value()$data)), padding(X)))
-  }
-  X$reset()
-  packer$get()
-}
-
 # ---------------------------------------------------------------- files
 
 #' Save and load models
@@ -425,11 +385,3 @@ mx.unserialize <- function(model) {
 #' @rdname mx.serialize
 #' @export
 is.serialized <- function(model) isTRUE(model[["is.serialized"]])
-
-#' @export
-print.MXFeedForwardModel <- function(x, ...) {
-  sizes <- vapply(x$arg.params, function(p) paste(shape.of(p), collapse = " x "), "")
-  cat("<model> outputs:", if (is.serialized(x)) "(serialized)" else outputs(x$symbol), "\n")
-  if (length(sizes)) cat(paste0("  ", names(sizes), ": ", sizes, "\n"), sep = "")
-  invisible(x)
-}

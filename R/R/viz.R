@@ -1,30 +1,56 @@
 #' Draw a network
 #'
-#' A graph of the operators and of the shapes that pass between them. With the package DiagrammeR it is drawn; otherwise
-#' the result is its text in the Graphviz language, which prints as such.
+#' A graph of the operators and of the shapes that pass between them. With the package DiagrammeR it is a widget, as in
+#' MXNet; else, with Graphviz (the command `dot`), a picture; else a tree of text. In an R session and in a knitted document
+#' the result of a bare call is shown; in a script that runs by `Rscript` it is returned invisibly: `print` it.
 #'
 #' @param symbol a symbol, or its JSON text.
 #' @param shape NULL, the shape of `data`, or a named list of shapes.
 #' @param direction `"TD"` (top down) or `"LR"` (left to right).
-#' @param type has no effect.
+#' @param type `"graph"`; other values have no effect.
 #' @param graph.width.px,graph.height.px size of the drawing.
-#' @return A DiagrammeR object, or text of class `mx.graph`.
+#' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language) and `tree`
+#'   (as text).
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
-#' graph.viz(net, shape = c(3, 10))
+#' cat(graph.viz(mx.symbol.relu(net, name = "relu1"), shape = c(3, 10))$tree)
 #' @export
 graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", graph.width.px = NULL,
                       graph.height.px = NULL) {
   if (is.character(symbol)) symbol <- mx.symbol.load.json(symbol)
   check.symbol(symbol)
   if (is.numeric(shape)) shape <- list(data = shape)
-  dot <- mx.call("symbol.dot", symbol, or.else(shape, list()), direction)
-  if (!requireNamespace("DiagrammeR", quietly = TRUE)) return(structure(dot, class = "mx.graph"))
-  DiagrammeR::grViz(dot, width = graph.width.px, height = graph.height.px)
+  shape <- as.list(shape)
+  dot <- mx.call("symbol.dot", symbol, shape, direction)
+  graph <- if (requireNamespace("DiagrammeR", quietly = TRUE)) {
+    DiagrammeR::grViz(dot, width = graph.width.px, height = graph.height.px)
+  } else {
+    structure(list(dot = dot, tree = mx.call("symbol.tree", symbol, shape), width = graph.width.px, height = graph.height.px),
+              class = "mx.graph")
+  }
+  if (interactive() || isTRUE(getOption("knitr.in.progress"))) graph else invisible(graph)
 }
 
 #' @export
 print.mx.graph <- function(x, ...) {
-  cat(x, "\n")
+  picture <- if (interactive()) draw.graph(x)
+  if (is.null(picture)) cat(x$tree, "\n", sep = "") else getOption("viewer", utils::browseURL)(picture)
   invisible(x)
+}
+
+# In knitted documents: the picture, or the tree.
+#' @exportS3Method knitr::knit_print
+knit_print.mx.graph <- function(x, ...) {
+  picture <- draw.graph(x)
+  knitr::asis_output(if (is.null(picture)) paste0("\n```\n", x$tree, "\n```\n")
+                     else paste(c("", sub("^.*?(?=<svg)", "", paste(readLines(picture), collapse = "\n"), perl = TRUE), ""), collapse = "\n"))
+}
+
+# The path of an SVG picture that Graphviz draws, or NULL.
+draw.graph <- function(x, file = tempfile("network", fileext = ".svg")) {
+  program <- Sys.which("dot")
+  if (!nzchar(program)) return(NULL)
+  size <- if (!is.null(x$width) && !is.null(x$height)) sprintf('-Gsize=%g,%g!', x$width / 72, x$height / 72)
+  status <- suppressWarnings(system2(program, c("-Tsvg", shQuote(size), "-o", shQuote(file)), input = x$dot, stderr = FALSE))
+  if (status == 0 && file.exists(file)) file
 }

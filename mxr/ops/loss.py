@@ -11,7 +11,7 @@ from ..op import P, ShapeError, known, op, shape_text, size, unify
 @op("MakeLoss", loss=True)
 class MakeLoss:
     """Makes any expression of symbols the loss that training minimises. The output of a model that ends in `MakeLoss` is the loss
-    itself, not a prediction: to predict, take the layer before the loss out of the trained network by `internals()`, as shown below.
+    itself, not a prediction: to predict, name the layer before the loss, as shown below.
 
     Going forward it returns `data` unchanged. Going backward it starts the gradient at `grad_scale` for every element of `data`,
     whatever comes from above: so the sum of the elements of `data`, times `grad_scale`, is minimised. There is no need to add the
@@ -22,9 +22,8 @@ class MakeLoss:
     vector it is 1 and so changes nothing, and for images (N, C, H, W) it is N * C * H. `valid` divides by the number of elements
     that are greater than `valid_thresh`, or by 1 when there are none.
 
-    To predict from R: `out <- model$symbol$get.internals()[["pred_output"]]`, where `pred` is the name given to the layer before the
-    loss; then `predict(list(symbol = out, arg.params = model$arg.params, aux.params = model$aux.params), X)` with the class
-    "MXFeedForwardModel" set on that list. From Python: `net.get_internals()["pred_output"]`. Or return both from one network:
+    To predict from R, name the layer before the loss: `predict(model, X, output = "pred_output")`, where `pred` is the name that was
+    given to it (any inner result can be named). From Python: `net.get_internals()["pred_output"]`. Or return both from one network:
     `mx.symbol.Group(list(mx.symbol.BlockGrad(pred), loss))`.
     """
     grad_scale: float = P(1.0, "the gradient of every element of the loss, before normalization")

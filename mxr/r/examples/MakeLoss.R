@@ -14,7 +14,5 @@ model <- mx.model.FeedForward.create(loss, X = x, y = y, num.round = 10, array.b
                                      learning.rate = 0.1, array.layout = "rowmajor",
                                      eval.metric = loss.metric)
 
-# to predict, take the layer before the loss out of the trained network
-inner <- internals(model$symbol)
-model$symbol <- inner[[match("pred_output", outputs(inner))]]
-head(cbind(y, t(predict(model, x, array.layout = "rowmajor"))))
+# to predict, name the layer before the loss
+head(cbind(y, t(predict(model, x, array.layout = "rowmajor", output = "pred_output"))))

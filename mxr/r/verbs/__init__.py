@@ -1,2 +1,2 @@
 """What R can ask for: one function per verb, by subject. Importing this package registers them all."""
-from mxr.r.verbs import executor, io, metric, model, ndarray, optimizer, symbol  # noqa: F401
+from mxr.r.verbs import executor, io, looks, metric, model, ndarray, optimizer, symbol  # noqa: F401

@@ -37,9 +37,9 @@ def evaluate(ex: Executor, batch):
 
 @verb("model.predict")
 def predict(ex: Executor, batch):
-    """The first output for a batch."""
+    """The outputs for a batch."""
     evaluate(ex, batch)
-    return ex.output_list[0].copy()
+    return [o.copy() for o in ex.output_list]
 
 
 @verb("model.sum_gradients")

@@ -1,0 +1,100 @@
+# Prediction with models, and with any inner result of their networks.
+
+#' Predict with a model
+#'
+#' The first output of the model's symbol for every sample, batch by batch; or, with `output`, any inner result of the
+#' network. Only what that result needs is computed and asked for: labels, and other arrays that only the loss reads (such
+#' as weights of the observations), may be left out.
+#'
+#' The output of a model that ends in [mx.symbol.MakeLoss()] is the loss. `output` names what to predict instead:
+#' `predict(model, X, output = "fc2_output")` where the layer was made with `name = "fc2"`.
+#' `outputs(internals(model$symbol))` lists all names.
+#'
+#' As in MXNet, labels are zero unless `output` is given and an iterator brings them.
+#'
+#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does not
+#'   have are ignored.
+#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may bring several inputs by their names.
+#' @param ctx device.
+#' @param array.batch.size batch size for arrays.
+#' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
+#' @param allow.extra.params has no effect.
+#' @param ... not used.
+#' @param output name of an inner result (`"fc2_output"`, or `"fc2"` for short), or a symbol; several names, or a group,
+#'   give several results.
+#' @return An array with the samples in its last dimension: for a classifier, classes by samples. For several outputs, a
+#'   list of arrays by their names.
+#' @examples
+#' fc1 <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc1")
+#' net <- mx.symbol.FullyConnected(mx.symbol.relu(fc1, name = "relu1"), num.hidden = 1, name = "fc2")
+#' params <- list(fc1_weight = mx.nd.ones(c(2, 2)), fc1_bias = mx.nd.zeros(2),
+#'                fc2_weight = mx.nd.ones(c(2, 1)), fc2_bias = mx.nd.zeros(1))
+#' model <- structure(list(symbol = net, arg.params = params, aux.params = list()), class = "MXFeedForwardModel")
+#' predict(model, matrix(1:6, 2), array.layout = "colmajor")
+#' predict(model, matrix(1:6, 2), array.layout = "colmajor", output = "relu1_output")
+#' @export
+predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
+                                       allow.extra.params = FALSE, ..., output = NULL, model = object) {
+  if (is.serialized(model)) model <- mx.unserialize(model)
+  check.symbol(model$symbol)
+  model$symbol <- wanted.output(model$symbol, output)
+  X <- as.colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
+  labels <- !is.null(output) && !is.array(X)
+  X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
+  X$reset()
+  if (!X$iter.next()) stop.user("predict: the iterator has no batch")
+  inputs <- wanted.inputs(model, X$value(), labels, strict = !is.null(output))
+  if (is.null(output)) predict.hint(model, inputs)
+  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape.of)))
+  params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
+  mx.call("exec.load", exec, params, or.else(model$aux.params, list()))
+  packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
+  X$reset()
+  while (X$iter.next()) {
+    results <- mx.call("model.predict", exec, X$value()[inputs])
+    for (i in seq_along(packers)) packers[[i]]$push(without.pad(results[[i]], padding(X)))
+  }
+  X$reset()
+  results <- lapply(packers, function(p) p$get())
+  if (length(results) == 1) results[[1]] else results
+}
+
+# The symbol that computes `output`, names in `symbol` or a symbol of its own; by default the first output of `symbol`.
+wanted.output <- function(symbol, output) {
+  if (is.null(output)) return(symbol[[1]])
+  if (is.mx.symbol(output)) return(output)
+  if (!is.character(output) || !length(output))
+    stop.user("predict: output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
+  inner <- internals(symbol)
+  known <- outputs(inner)
+  pick <- lapply(output, function(name) {
+    full <- paste0(name, "_output")
+    inner[[if (!name %in% known && full %in% known) full else name]]
+  })
+  if (length(pick) == 1) pick[[1]] else mx.symbol.Group(pick)
+}
+
+# Which arrays of a batch the model's symbol takes. What it needs besides, and no parameter gives, is an error if `strict`.
+wanted.inputs <- function(model, batch, labels, strict) {
+  needed <- arguments(model$symbol)
+  given <- names(batch)
+  if (!labels) given <- given[!endsWith(given, "label")]
+  inputs <- intersect(given, needed)
+  lacking <- setdiff(needed, c(inputs, names(model$arg.params)))
+  if (!strict) lacking <- intersect(lacking, "data")
+  if (length(lacking))
+    stop.user("predict: ", paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
+              ": neither among what X gives (", paste(given, collapse = ", "), ") nor among the model's parameters")
+  inputs
+}
+
+# Say once in a session how to predict with a model whose output is its loss.
+predict.hint <- function(model, inputs) {
+  if (!is.null(.MXNetEnv$predict.hinted)) return()
+  inner <- mx.call("symbol.before_loss", model$symbol, as.list(inputs), as.list(names(model$arg.params)))
+  if (is.null(inner)) return()
+  .MXNetEnv$predict.hinted <- TRUE
+  message("predict: the output of this model is its loss. For a prediction, name an inner result: predict(model, X, output = ",
+          if (nzchar(inner)) dQuote(inner, FALSE) else "...",
+          if (nzchar(inner)) ")" else "); outputs(internals(model$symbol)) lists the names")
+}

@@ -1,0 +1,47 @@
+fc1 <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 20, name = "fc1")
+bn1 <- mx.symbol.BatchNorm(fc1, name = "bn1")
+net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(bn1, num.hidden = 3, name = "fc2"), name = "softmax")
+shown <- function(x) paste(capture.output(print(x)), collapse = "\n")
+
+test_that("summaries count parameters and show shapes", {
+  table <- summary(net, data = c(4, 100))
+  expect_s3_class(table, "data.frame")
+  expect_equal(table$layer, c("fc1", "bn1", "fc2", "softmax"))
+  expect_equal(table$output, c("20 x 100", "20 x 100", "3 x 100", "3 x 100"))
+  expect_equal(table$count, c(100, 80, 63, 0))
+  expect_match(shown(table), "parameters: 243")
+})
+
+test_that("a network without known shapes says what it knows", {
+  expect_match(shown(summary(net)), "fc2 +FullyConnected +\\? +fc2_weight, fc2_bias +\\?")
+  expect_match(shown(summary(net)), "give the shapes", fixed = TRUE)
+  model <- structure(list(symbol = net, arg.params = list(fc1_weight = mx.nd.ones(c(4, 20)), fc1_bias = mx.nd.zeros(20)),
+                          aux.params = list()), class = "MXFeedForwardModel")
+  expect_match(shown(model), "softmax_output.*fc1 +FullyConnected.* 100\n")
+  expect_match(shown(summary(model, data = c(4, 7))), "3 x 7.*parameters: 243$")
+  expect_match(shown(mx.serialize(model)), "serialized")
+  expect_match(shown(structure(list(), class = "MXFeedForwardModel")), "without a symbol")
+})
+
+test_that("executors, symbols, arrays and devices print what they hold", {
+  exec <- mx.simple.bind(net, ctx = mx.cpu(), grad.req = "write", data = c(4, 7))
+  expect_match(shown(exec), "data: 4 x 7\n.*fc1_weight: 4 x 20, gradient \\(write\\).*bn1_moving_mean: 20\n.*softmax_output: 3 x 7")
+  expect_equal(sum(summary(exec)$count), 243)
+  expect_match(shown(net), "outputs: softmax_output.*fc1 = FullyConnected\\(data, fc1_weight, fc1_bias, num_hidden = 20\\)")
+  expect_match(shown(mx.nd.array(matrix(1:4, 2))), "3 +4|1 +3")
+  expect_equal(summary(mx.nd.array(1:5)), summary(as.numeric(1:5)))
+  expect_output(print(mx.cpu(2)), "cpu(2)", fixed = TRUE)
+})
+
+test_that("graph.viz gives something to print, quietly", {
+  skip_if(requireNamespace("DiagrammeR", quietly = TRUE))
+  for (given in list(NULL, c(4, 10), list(data = c(4, 10)))) {
+    graph <- withVisible(graph.viz(net, shape = given, direction = "LR", type = "graph", graph.height.px = 300, graph.width.px = 200))
+    expect_equal(graph$visible, interactive())
+    expect_match(shown(graph$value), "softmax: SoftmaxOutput.*\n`- fc2: FullyConnected \\(3\\).*\n   `- bn1: BatchNorm.*\n.*\n +`- data")
+    expect_match(graph$value$dot, 'rankdir = LR.*"fc1" -> "bn1"')
+  }
+  expect_match(graph$value$tree, "- data  [4x10]", fixed = TRUE)
+  expect_equal(graph.viz(net$as.json(), list(data = c(4, 10)))$tree, graph$value$tree)
+  expect_error(graph.viz(3), "symbol", class = "mxnet_error")
+})

@@ -1,0 +1,169 @@
+"""What R shows of networks: print, summary, drawings."""
+from __future__ import annotations
+
+import math
+
+from mxr.executor import Executor
+from mxr.infer import all_shapes
+from mxr.op import known
+from mxr.r.bridge import verb
+from mxr.r.convert import Dims
+from mxr.r.verbs.values import pairs, shapes
+from mxr.symbol import Node, Symbol
+
+# ---------------------------------------------------------------------------------------------- the result before a loss
+
+@verb("symbol.before_loss")
+def before_loss(symbol: Symbol, inputs, params) -> str | None:
+    """The output to predict with, in a network whose first output is a MakeLoss: the last one that all ways from the
+    inputs to the loss lead through before a label, weights of observations or the like enter. "" where there is none, and
+    None where the output is no loss."""
+    loss = symbol.heads[0][0]
+    if loss.op is None or loss.op.name not in ("MakeLoss", "make_loss"):
+        return None
+    inputs, params = ({v for _, v in pairs(names)} for names in (inputs, params))
+    nodes = Symbol([(loss, 0)]).nodes()
+    depth = {id(n): i for i, n in enumerate(nodes)}
+    tainted: set[int] = set()               # what labels and the like have entered
+    gate: dict[int, Node | None] = {}       # the nearest earlier node that all ways from the inputs lead through
+    for n in nodes:
+        if n.op is None:
+            if n.name in inputs:
+                gate[id(n)] = None
+            elif n.name not in params:
+                tainted.add(id(n))
+            continue
+        if any(id(m) in tainted for m, _ in n.inputs):
+            tainted.add(id(n))
+        if doors := [m for m, _ in n.inputs if id(m) in gate]:
+            gate[id(n)] = _common(doors, gate, depth)
+    n = loss if id(loss) in gate and id(loss) in tainted else None
+    while n is not None and id(n) in tainted:
+        n = gate[id(n)]
+    return "" if n is None or n.op is None or n.n_visible > 1 else n.output_name(0)
+
+
+def _common(doors: list[Node], gate, depth) -> Node | None:
+    """The last node that all ways to all of `doors` lead through."""
+    first, *rest = doors
+    for other in rest:
+        while first is not other:
+            if first is None or other is None:
+                return None
+            if depth[id(first)] > depth[id(other)]:
+                first = gate[id(first)]
+            else:
+                other = gate[id(other)]
+    return first
+
+
+# ---------------------------------------------------------------------------------------------- print and summary
+
+@verb("symbol.describe")
+def describe(symbol: Symbol) -> str:
+    """A few lines for print()."""
+    calls = [f"  {n.name} = {n.op.name}({', '.join([m.output_name(k) for m, k in n.inputs] + [f'{a} = {v}' for a, v in n.attrs.items()])})"
+             for n in symbol.nodes() if n.op is not None]
+    shown = calls if len(calls) <= 30 else [*calls[:14], f"  ... {len(calls) - 28} more ...", *calls[-14:]]
+    return "\n".join([f"<symbol> outputs: {', '.join(symbol.list_outputs()[:8])}{' ...' if len(symbol) > 8 else ''}",
+                      f"arguments: {', '.join(symbol.list_arguments())}", *shown])
+
+
+@verb("symbol.layers")
+def layers(symbol: Symbol, given, inputs):
+    """The columns of the table that summary() shows: one row per operator, with the shape of its (first) output and the
+    size of the parameters that it is the first to use, 0 where unknown. `inputs` are no parameters, nor are labels."""
+    sizes = all_shapes(symbol, shapes(given, "summary"))
+    known_inputs = {v for _, v in pairs(inputs)}
+    counted: set[str] = set()
+    rows = []
+    for n in symbol.nodes():
+        if n.op is None:
+            continue
+        own = [m for m, _ in n.inputs if m.op is None and m.name not in counted and not m.name.endswith(("data", "label"))
+               and (m.name not in known_inputs or m.name.startswith(n.name + "_"))]
+        counted |= {m.name for m in own}
+        parameters = [sizes[id(m), 0] for m in own]
+        rows.append((n.name, n.op.name, Dims(sizes[id(n), 0] or ()), ", ".join(dict.fromkeys(m.name for m in own)),
+                     math.nan if not all(map(known, parameters)) else float(sum(map(math.prod, parameters)))))
+    columns = zip(*rows) if rows else [()] * 5
+    return dict(zip(("layer", "operator", "shape", "parameters", "count"), map(list, columns)))
+
+
+@verb("exec.symbol")
+def executor_symbol(ex: Executor) -> Symbol:
+    return ex.symbol
+
+
+@verb("exec.requests")
+def requests(ex: Executor):
+    return [ex.reqs[k] if ex.grads.get(k) is not None else "null" for k in ex.args]
+
+
+# ---------------------------------------------------------------------------------------------- drawings
+
+_COLORS = {"FullyConnected": "#fb8072", "Convolution": "#fb8072", "Deconvolution": "#fb8072", "Activation": "#ffffb3", "LeakyReLU": "#ffffb3",
+           "BatchNorm": "#bebada", "Pooling": "#80b1d3", "Flatten": "#fdb462", "Reshape": "#fdb462", "Concat": "#fdb462"}
+_SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride")
+
+
+def _edges(symbol: Symbol, given):
+    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""): parameters are not drawn."""
+    given = shapes(given, "graph.viz")
+    sizes = all_shapes(symbol, given) if given else {}
+    nodes = [n for n in symbol.nodes() if n.op is not None]
+    inputs = {id(m): m for n in nodes for m, _ in n.inputs[:1] if m.op is None}
+
+    def size(n, k):
+        s = sizes.get((id(n), k))
+        return "x".join(str(d or "?") for d in reversed(s)) if s else ""
+    return nodes, inputs, size
+
+
+def _details(n: Node) -> str:
+    return ", ".join(n.attrs[k] for k in _SHOWN if k in n.attrs)
+
+
+@verb("symbol.dot")
+def dot(symbol: Symbol, given, direction: str) -> str:
+    """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
+    nodes, inputs, size = _edges(symbol, given)
+    drawn = {id(n) for n in nodes} | set(inputs)
+    lines = [f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"]
+    lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
+    for n in nodes:
+        color = "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")
+        label = "\\n".join(filter(None, (n.op.name, n.name, _details(n))))
+        lines.append(f'  {_quoted(n.name)} [shape = box, fillcolor = "{color}", label = {_quoted(label)}];')
+    for n in nodes:
+        for m, k in n.inputs:
+            if id(m) in drawn:
+                label = f' [label = "{text}"]' if (text := size(m, k)) else ""
+                lines.append(f"  {_quoted(m.name)} -> {_quoted(n.name)}{label};")
+    return "\n".join([*lines, "}"])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+@verb("symbol.tree")
+def tree(symbol: Symbol, given) -> str:
+    """The graph as indented text, the output at the top, inputs below what uses them; what is shown already is only named."""
+    nodes, inputs, size = _edges(symbol, given)
+    shown: set[int] = set()
+    lines = []
+    drawn = {id(n) for n in nodes} | set(inputs)
+    stack = [(n, k, "", "", "") for n, k in reversed(symbol.heads)]
+    while stack:
+        n, k, lead, corner, below = stack.pop()
+        text = n.name if n.op is None else f"{n.name}: {n.op.name}" + (f" ({d})" if (d := _details(n)) else "")
+        children = [(m, i) for m, i in n.inputs if id(m) in drawn]
+        again = bool(children) and id(n) in shown
+        lines.append(f"{lead}{corner}{text}" + (f"  [{s}]" if (s := size(n, k)) else "") + ("  (see above)" if again else ""))
+        shown.add(id(n))
+        if not again:
+            for at, (m, i) in enumerate(reversed(children)):
+                last = at == 0
+                stack.append((m, i, lead + below, "`- " if last else "|- ", "   " if last else "|  "))
+    return "\n".join(lines)
