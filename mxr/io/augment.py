@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..op import REQUIRED, MxError, NotImplementedInMxr, P, Shape
+from ..op import REQUIRED, MxError, P, Shape
 from . import pixels
 from . import resize as sizes
 from .engine import Engine
@@ -46,6 +46,7 @@ class Augmented:
     random_s: int = P(0, "add a random number up to this, either way, to the saturation (0 to 255)")
     random_l: int = P(0, "add a random number up to this, either way, to the lightness (0 to 255)")
     rotate: int = P(-1, "turn by this angle; -1: not")
+    rotate_list: str = P("", "turn by one of these angles, separated by commas")
     fill_value: int = P(255, "brightness of what lies outside the image")
     inter_method: int = P(1, "interpolation: 0 nearest, 1 bilinear, 2 cubic, 3 area, 4 Lanczos, 9 by the sizes, 10 random", low=0, high=10)
     pad: int = P(0, "width of a border added on every side")
@@ -76,7 +77,7 @@ class Augmented:
         return sizes.resize(image, *new, sizes.method_for(self.inter_method, image.shape[:2], new, engine))
 
     def _moves(self, ratios) -> bool:
-        return (self.max_rotate_angle > 0 or self.max_shear_ratio > 0 or self.rotate > 0
+        return bool(self.max_rotate_angle > 0 or self.max_shear_ratio > 0 or self.rotate > 0 or self.rotate_list
                 or self.max_random_scale != 1 or self.min_random_scale != 1
                 or (not self.random_resized_crop and ratios != (1, 1))
                 or self.max_img_size != _HUGE or self.min_img_size != 0)
@@ -88,6 +89,14 @@ class Augmented:
         angle = engine.integer(-self.max_rotate_angle, self.max_rotate_angle)
         if self.rotate > 0:
             angle = self.rotate
+        if self.rotate_list:
+            try:
+                angles = [int(x) for x in self.rotate_list.strip("()[] ").split(",") if x.strip()]
+            except ValueError:
+                angles = []
+            if not angles:
+                raise MxError(f'rotate_list must be angles, as in "0,90,180", not "{self.rotate_list}"')
+            angle = angles[engine.integer(0, len(angles) - 1)]
         a, b = np.float32(math.cos(angle / 180 * math.pi)), np.float32(math.sin(angle / 180 * math.pi))
         scale = ratio = one
         if not self.random_resized_crop:
@@ -102,9 +111,7 @@ class Augmented:
         for row, size in zip(matrix, (width, height)):
             row[2] = (size - (row[0] * np.float32(w) + row[1] * np.float32(h))) / 2
         method = sizes.method_for(self.inter_method, (h, w), (height, width), engine)
-        if method in (sizes.CUBIC, sizes.LANCZOS):
-            raise NotImplementedInMxr("mxr turns, shears and scales images with inter.method 0, 1 or 3 only, not with cubic or Lanczos interpolation")
-        return pixels.warp(image, matrix, int(height), int(width), self.fill_value, method == sizes.NEAREST)
+        return pixels.warp(image, matrix, int(height), int(width), self.fill_value, method)
 
     def _cropped(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray:
         if self.random_resized_crop:

@@ -59,5 +59,5 @@ class CSV(Batched):
             try:
                 (numbers.number if dtype.kind == "f" else int)(field)
             except ValueError:
-                text = field.decode(errors="replace").strip()
+                text = field[:60].decode(errors="replace").strip()
                 raise self.error(f"{where}: {text!r} is not a number" + (" (a heading? write.table needs col.names = FALSE)" if where.endswith(" 1") else "")) from None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from ..op import REQUIRED, MxError, P, ParamError, suggest
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
-_NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread", "rotate_list"))
+_NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
 _AHEAD = 16                      # batches that MXNet's readers read in advance
 
 registry: dict[str, type[Reader]] = {}
@@ -46,6 +47,7 @@ class Reader:
         raise NotImplementedError
 
     @classmethod
+    @cache
     def parameters(cls) -> dict[str, P]:
         """Parameters by name, those of the class itself first."""
         found: dict[str, P] = {}

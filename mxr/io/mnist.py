@@ -14,6 +14,7 @@ from .engine import Engine
 from .iterators import Reader, Table, reader
 
 _BLOCK = 1 << 20
+_MOST = 1032                     # gzip makes nothing smaller than one byte of so many
 
 
 @reader("MNISTIter")
@@ -69,6 +70,8 @@ class MNIST(Reader):
                     raise self.error(f"{path} is not a file in MNIST's format with {ndim} dimension{'s' * (ndim > 1)}")
                 shape = struct.unpack(f">{ndim}I", head[4:])
                 size = math.prod(shape)
+                if packed and size > (_MOST + 1) * os.path.getsize(path):
+                    raise self.error(f"{path} announces {size} bytes, more than a compressed file of {os.path.getsize(path)} bytes can hold")
                 if not packed and os.path.getsize(path) - len(head) < size:
                     raise self.error(f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow")
                 return np.frombuffer(self._bytes(file, size, path), np.uint8).reshape(shape)

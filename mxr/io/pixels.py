@@ -1,7 +1,11 @@
 """Colours and geometry of 8-bit images (height, width, channels; red first), with OpenCV's arithmetic."""
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+
+from . import resize as sizes
 
 
 def saturated(x: np.ndarray) -> np.ndarray:
@@ -71,8 +75,9 @@ def bordered(image: np.ndarray, top: int, bottom: int, left: int, right: int, va
 _BITS, _CELLS = 10, 32           # fixed-point bits of a position; steps that a pixel is divided into
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: int, nearest: bool = False) -> np.ndarray:
-    """The image moved by an affine map (2 by 3: old to new positions), bilinear; what comes from outside is `fill`."""
+def warp(image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: int, method: int = sizes.LINEAR) -> np.ndarray:
+    """The image moved by an affine map (2 by 3: old to new positions); what comes from outside is `fill`."""
+    nearest = method == sizes.NEAREST
     (a, b, c), (d, e, f) = matrix.astype(np.float64)
     determinant = a * e - b * d
     scale = 1 / determinant if determinant else 0.0
@@ -92,10 +97,24 @@ def warp(image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: i
 
     if nearest:
         return at(down >> _BITS, across >> _BITS).astype(np.uint8)
-    shift = _BITS - 5
-    across, down = across >> shift, down >> shift
-    right, below = (across & _CELLS - 1)[..., None], (down & _CELLS - 1)[..., None]
-    column, row = across >> 5, down >> 5
-    total = ((at(row, column) * (_CELLS - right) + at(row, column + 1) * right) * (_CELLS - below)
-             + (at(row + 1, column) * (_CELLS - right) + at(row + 1, column + 1) * right) * below)
-    return (total * 32 + (1 << 14) >> 15).astype(np.uint8)
+    across, down = across >> _BITS - 5, down >> _BITS - 5
+    column, row, cell = across >> 5, down >> 5, (down % _CELLS) * _CELLS + across % _CELLS
+    weights = _cell_weights(method)
+    n = weights.shape[1]
+    total = sum(at(row + i - n // 2 + 1, column + j - n // 2 + 1) * weights[cell, i, j][..., None] for i in range(n) for j in range(n))
+    return np.clip(total + (1 << 14) >> 15, 0, 255).astype(np.uint8)
+
+
+@cache
+def _cell_weights(method: int) -> np.ndarray:
+    """Weights (cell, row, column) of the pixels around a position, as fixed-point numbers of 15 bits that add up to one."""
+    x = (np.arange(_CELLS) / _CELLS).astype(np.float32)
+    one_axis = np.stack(sizes.weights(x, method), 1).astype(np.float32)
+    n = one_axis.shape[1]
+    both = one_axis[:, None, :, None] * one_axis[None, :, None, :]
+    both = np.rint(both * np.float32(32768)).astype(np.int32).reshape(-1, n, n)
+    for cell, wrong in zip(both, both.sum((1, 2)) - 32768):
+        if wrong:                # is taken from one of the four in the middle, by OpenCV's choice
+            middle = cell[n // 2:n // 2 + 2, n // 2:n // 2 + 2]
+            middle.flat[middle.argmax() if wrong < 0 else middle.argmin()] -= wrong
+    return both

@@ -38,28 +38,28 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     rows_of_values = image.reshape(h, -1)
     wide = sum(np.take(rows_of_values, (columns[:, k, None] * channels + np.arange(channels)).ravel(), 1)
                * np.repeat(across[:, k], channels).astype(np.float32) for k in range(columns.shape[1])).astype(np.int32)
-    weights = [down[:, k, None] for k in range(rows.shape[1])]
-    if len(weights) == 2:
+    shares = [down[:, k, None] for k in range(rows.shape[1])]
+    if len(shares) == 2:
         wide >>= 4
-        total = _down(wide, rows[:, 0], weights[0])
-        total += _down(wide, rows[:, 1], weights[1])
+        total = _down(wide, rows[:, 0], shares[0])
+        total += _down(wide, rows[:, 1], shares[1])
         total += 2
         total >>= 2
     else:
-        bands = [np.take(wide, rows[:, k], 0) for k in range(len(weights))]
-        total = sum(b * v for b, v in zip(bands, weights)) + (1 << 21) >> 22
-        if len(weights) == 4:    # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
+        bands = [np.take(wide, rows[:, k], 0) for k in range(len(shares))]
+        total = sum(b * v for b, v in zip(bands, shares)) + (1 << 21) >> 22
+        if len(shares) == 4:     # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
             eights = total.shape[1] // 8 * 8
             terms = [b[:, :eights] * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for b, v in
-                     zip((b.astype(np.float32) for b in bands), weights)]
+                     zip((b.astype(np.float32) for b in bands), shares)]
             total[:, :eights] = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
     return np.clip(total, 0, 255).astype(np.uint8).reshape(height, width, channels)
 
 
-def _down(wide: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rows by their weights, with 16 bits cut off."""
+def _down(wide: np.ndarray, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Rows by their shares, with 16 bits cut off."""
     part = np.take(wide, rows, 0)
-    part *= weights
+    part *= shares
     part >>= 16
     return part
 
@@ -81,14 +81,15 @@ def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[n
         if clamp:
             part = np.where((left < 0) | (left >= old - 1), np.float32(0), part)
             left = np.clip(left, 0, old - 1)
-        weights = [1 - part, part]
-    elif method == CUBIC:
-        weights = _cubic(part)
-    else:
-        weights = _lanczos(part)
-    reach = len(weights) // 2 - 1
+    shares = np.stack(weights(part, method), 1).astype(np.float32)
+    reach = shares.shape[1] // 2 - 1
     positions = np.clip(left[:, None] + np.arange(-reach, reach + 2), 0, old - 1)
-    return positions, np.rint(np.stack(weights, 1).astype(np.float32) * _ONE).astype(np.int32)
+    return positions, np.rint(shares * _ONE).astype(np.int32)
+
+
+def weights(x: np.ndarray, method: int) -> list[np.ndarray]:
+    """The weights of the pixels around a position between two of them, `x` behind the first; 2, 4 or 8 pixels."""
+    return _cubic(x) if method == CUBIC else _lanczos(x) if method == LANCZOS else [1 - x, x]
 
 
 def _cubic(x: np.ndarray) -> list[np.ndarray]:
