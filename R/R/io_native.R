@@ -6,8 +6,8 @@
 #' underscores; an unknown one is an error, one that only another of these readers knows is ignored, as MXNet ignores it.
 #'
 #' All of them: `batch.size`; `round.batch` (TRUE: a last batch that is not full is filled from the beginning, and the next pass
-#' goes on behind those samples; FALSE: samples of the batch before stay in its last places; `num.pad()` says how many). Files that
-#' are images are read as they are needed, all others at once. `prefetch.buffer`, `silent` and `verbose` have no effect.
+#' goes on behind those samples; FALSE: samples of the batch before stay in its last places; `num.pad()` says how many). Image
+#' records are read as they are needed, all other files at once. `prefetch.buffer`, `silent` and `verbose` have no effect.
 #'
 #' `CSVIter`: `data.csv` (one sample a line, commas between numbers, no headings), `data.shape` (the dimensions of a
 #' sample), `label.csv` (without it, labels are 0), `label.shape`, `dtype`.
@@ -21,7 +21,7 @@
 #' `ImageRecordIter`: `path.imgrec` (made by [im2rec()]), `data.shape` (width, height, channels), `label.width`, `path.imglist`
 #' (a list whose labels count instead of those in the file), `path.imgidx` (an index: shuffling then goes over the whole file),
 #' `shuffle`, `seed`, `seed.aug`, `preprocess.threads`, `num.parts`, `part.index`. Images are first resized (`resize`: the shorter
-#' edge; `inter.method`), turned and sheared (`rotate`, `max.rotate.angle`, `max.shear.ratio`, `max.random.scale`,
+#' edge; `inter.method`), turned and sheared (`rotate`, `rotate.list`, `max.rotate.angle`, `max.shear.ratio`, `max.random.scale`,
 #' `min.random.scale`, `max.aspect.ratio`), bordered (`pad`, `fill.value`), cropped (`rand.crop`, `max.crop.size`,
 #' `min.crop.size`, `random.resized.crop`), coloured (`brightness`, `contrast`, `saturation`, `random.h`, `random.s`, `random.l`,
 #' `pca.noise`), mirrored (`mirror`, `rand.mirror`) and normalized (`mean.img`: a file, made if there is none; `mean.r`, `mean.g`,
