@@ -89,8 +89,9 @@ def _node_gradient(n: Node, gs, values, wanted) -> list:
     if op.gradient is None:
         raise MxError(f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
                       'or bind its inputs with grad.req = "null"')
-    keep_ins = ins if "ins" in op.keeps else [None] * len(ins)
-    keep_outs = outs if "outs" in op.keeps else outs[:n.n_visible] and [None] * n.n_visible + outs[n.n_visible:]
+    keeps = op.keeps(p)
+    keep_ins = ins if "ins" in keeps else [None] * len(ins)
+    keep_outs = outs if "outs" in keeps else outs[:n.n_visible] and [None] * n.n_visible + outs[n.n_visible:]
     slots = [i for i in range(n_in) if wanted[i]]
 
     def bind(run, arrays, results):

@@ -188,7 +188,7 @@ class Op:
     loss: bool = False                             # its gradient ignores head gradients
     random: bool = False                           # draws from the random stream
     zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
-    keeps: tuple[str, ...] = ("ins", "outs")       # what a kernel operator's gradient reads
+    keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
     mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""                               # the module it is declared in
     required_any: tuple[str, ...] = field(default=())
@@ -291,7 +291,7 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
             infer_shape=d.get("infer_shape", same_shape), infer_type=d.get("infer_type", _default_dtype),
             forward=forward, backward=d.get("backward"), compute=d.get("compute"), gradient=d.get("gradient"),
             aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
-            keeps=tuple(keeps), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1])
+            keeps=_const(keeps), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1])
         return register(record)
     return declare
 

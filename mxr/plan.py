@@ -16,7 +16,6 @@ from . import fused, threads
 from .op import Run
 from .trace import Call, Value, _thaw, apply_view, cast, limit, select
 
-_MATMUL_WORK = 4_000_000        # floating point operations of a product below which cutting it up costs more than it gains
 _DOT_SUM = 1 << 15              # elements up to which a sum is a product with ones: that has less overhead than NumPy's reduction
 _CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
           np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
@@ -265,7 +264,7 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
     if v.kind == "reduce":
         return _reduce(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
-        return [product(*ins, out)]
+        return [threads.product(*ins, out)]
     if v.kind == "concat":
         return [partial(np.concatenate, ins, v.arg, out)]
     if v.kind == "copy":
@@ -301,27 +300,6 @@ def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray)
     if whole < rows:
         steps.append(partial(ufunc.reduce, x[whole:], axes, dtype, parts[-1], True))
     return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
-
-
-def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
-    """`np.matmul`, cut into one part per worker where it is large. Plans run under `threads.single_blas`."""
-    lanes = threads.workers()
-    axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
-    if lanes == 1 or out.shape[axis] < 2 * lanes or 2 * out.size * a.shape[-1] < _MATMUL_WORK:
-        plain = a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
-        return partial(np.dot if plain else np.matmul, a, b, out)       # np.dot has less overhead
-    tasks = []
-    for lane in range(lanes):
-        part = slice(out.shape[axis] * lane // lanes, out.shape[axis] * (lane + 1) // lanes)
-        if out.ndim > 2:
-            left = a[part] if a.ndim == out.ndim and a.shape[0] > 1 else a
-            right = b[part] if b.ndim == out.ndim and b.shape[0] > 1 else b
-            tasks.append(partial(np.matmul, left, right, out[part]))
-        elif axis == 0:
-            tasks.append(partial(np.matmul, a[part], b, out[part]))
-        else:
-            tasks.append(partial(np.matmul, a, b[:, part], out[:, part]))
-    return partial(threads.run, tasks)
 
 
 def _tiles(keys, shape) -> bool:

@@ -11,7 +11,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
+
+import numpy as np
+
+_PRODUCT_WORK = 4_000_000       # floating point operations of a product below which cutting it up costs more than it gains
 
 
 def workers() -> int:
@@ -66,6 +71,27 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
         return
     edges = [n * i // count for i in range(count + 1)]
     run([lambda a=a, b=b: fn(a, b) for a, b in zip(edges, edges[1:])])
+
+
+def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
+    """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
+    lanes = workers()
+    axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
+    if lanes == 1 or out.shape[axis] < 2 * lanes or 2 * out.size * a.shape[-1] < _PRODUCT_WORK:
+        plain = a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
+        return partial(np.dot if plain else np.matmul, a, b, out)       # np.dot has less overhead
+    tasks = []
+    for lane in range(lanes):
+        part = slice(out.shape[axis] * lane // lanes, out.shape[axis] * (lane + 1) // lanes)
+        if out.ndim > 2:
+            left = a[part] if a.ndim == out.ndim and a.shape[0] > 1 else a
+            right = b[part] if b.ndim == out.ndim and b.shape[0] > 1 else b
+            tasks.append(partial(np.matmul, left, right, out[part]))
+        elif axis == 0:
+            tasks.append(partial(np.matmul, a[part], b, out[part]))
+        else:
+            tasks.append(partial(np.matmul, a, b[:, part], out[:, part]))
+    return partial(run, tasks)
 
 
 # --------------------------------------------------------------------------------------------- the pool

@@ -79,7 +79,7 @@ def _batch_forward(p, run, ins, outs, axis, inverse):
 
 def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
     """Gradients, and the step of the moving statistics, which MXNet takes in the backward pass."""
-    x, g = _outer_inner(ins[0], axis), _outer_inner(gs[0] if gs[0] is not None else np.zeros_like(outs[0]), axis)
+    x, g = _outer_inner(ins[0], axis), _outer_inner(gs[0] if gs[0] is not None else np.zeros_like(ins[0]), axis)
     gx = None if igs[0] is None else _outer_inner(igs[0], axis)
     gamma, kind = _scale(p, ins[1]), ins[1].dtype.type
     count, own = kind(x.shape[0] * x.shape[2]), not p.use_global_stats    # a backward pass is always a training one
@@ -117,6 +117,11 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
         _channel_blocks(x, work)
 
 
+def _keeps(p):
+    """The gradient reads the data, and the statistics: hidden outputs, unless they are asked for."""
+    return ("ins", "outs") if getattr(p, "output_mean_var", False) else ("ins",)
+
+
 def _mean_var_outputs(p):
     return ("output", "mean", "var") if p.output_mean_var else ("output",)
 
@@ -125,7 +130,7 @@ def _mean_var_hidden(p):
     return () if p.output_mean_var else ("mean", "var")
 
 
-@op("BatchNorm")
+@op("BatchNorm", keeps=_keeps)
 class BatchNorm:
     """Normalizes every channel over the batch: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
@@ -158,7 +163,7 @@ class BatchNorm:
         _batch_gradient(p, run, gs, ins, outs, igs, p.axis, inverse=True)
 
 
-@op("BatchNorm_v1")
+@op("BatchNorm_v1", keeps=_keeps)
 class BatchNormV1:
     """Batch normalization as in MXNet's first releases: `gamma * (x - mean) / sqrt(var + eps) + beta`, channels on C-order axis 1.
 
@@ -220,7 +225,7 @@ def _first(p, g):
     return g[0] if p.output_mean_var else g
 
 
-@op("LayerNorm")
+@op("LayerNorm", keeps=_keeps)
 class LayerNorm:
     """Normalizes every sample by itself along one axis: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
@@ -263,7 +268,7 @@ def _along(axis, data):
     return tuple(n if i == axis % data.ndim else 1 for i, n in enumerate(data.shape))
 
 
-@op("GroupNorm")
+@op("GroupNorm", keeps=_keeps)
 class GroupNorm:
     """Normalizes groups of channels of every sample: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
@@ -306,7 +311,7 @@ class GroupNorm:
         return gx.reshape(data.shape), part.sum(axis=(0, 2)), g.sum(axis=(0, 2))
 
 
-@op("InstanceNorm")
+@op("InstanceNorm", keeps=_keeps)
 class InstanceNorm:
     """Normalizes every channel of every sample over its positions: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from .. import random as streams
+from .. import threads
 from ..op import REQUIRED, P, ParamError, ShapeError, op, unify
 
 _GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
@@ -109,7 +110,7 @@ def _forward(p, m: _Memory, weights, x, h0, c0, reverse, live):
     if p.mode == "lstm":
         m.c[first] = c0
     if p.mode == "gru":
-        np.matmul(x.reshape(t * n, -1), wx.T, out=m.gates.reshape(t * n, -1))
+        threads.product(x.reshape(t * n, -1), wx.T, m.gates.reshape(t * n, -1))()
         m.gates += bx
         _forward_gru(m, p.state_size, wh.T, bh, _steps(t, reverse), live)
         return
@@ -117,7 +118,7 @@ def _forward(p, m: _Memory, weights, x, h0, c0, reverse, live):
         wx, wh, bias = _scaled(p.state_size, wx, wh, bx + bh)
     else:
         bias = bx + bh
-    np.matmul(x.reshape(t * n, -1), wx.T, out=m.gates.reshape(t * n, -1))
+    threads.product(x.reshape(t * n, -1), wx.T, m.gates.reshape(t * n, -1))()
     m.gates += bias
     if p.mode == "lstm":
         _forward_lstm(p, m, wh.T, project, _steps(t, reverse), live)
@@ -229,11 +230,17 @@ def _backward(p, m: _Memory, weights, x, dy, dh, dc, reverse, live, grads):
             np.multiply(dh, slope[i], out=da[i])
             _pass_on(live, i, dh, np.matmul(da[i], wh), da[i])
     flat, flat_state = da.reshape(t * n, -1), dstate.reshape(t * n, -1)
-    grads[0] += np.matmul(flat.T, x.reshape(t * n, -1))
-    grads[1] += np.matmul(flat_state.T, old_h.reshape(t * n, -1))
+    grads[0] += _product(flat.T, x.reshape(t * n, -1))
+    grads[1] += _product(flat_state.T, old_h.reshape(t * n, -1))
     grads[3] += flat.sum(axis=0)
     grads[4] += grads[3] if dstate is da else flat_state.sum(axis=0)
-    return np.matmul(flat, wx).reshape(x.shape)
+    return _product(flat, wx).reshape(x.shape)
+
+
+def _product(a, b):
+    out = np.empty((a.shape[0], b.shape[1]), a.dtype)
+    threads.product(a, b, out)()
+    return out
 
 
 def _pass_on(live, t, total, to_old, *at_sums):
