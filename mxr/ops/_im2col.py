@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from .. import threads
 from ..op import Run
 
-_BLOCK = 1 << 20        # elements of a block's columns: four megabytes
+_BLOCK = 1 << 19        # elements of a block's columns: two megabytes
 
 
 @dataclass(frozen=True)
