@@ -25,6 +25,14 @@ reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itsel
 bench: .rlib/mxnet/python ## how fast it is
 	$(VENV)/python -m tests.bench
 
+check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, in build/check
+	@scripts/install-r-packages knitr rmarkdown
+	scripts/check-r build/check
+
+clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (Debian's r-cran-caret)
+	@scripts/install-r-packages caret
+	Rscript tests/clients/caret.R </dev/null
+
 lint: .venv/ready ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests
 	$(VENV)/python -m mxr gen --check
@@ -38,7 +46,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test reference bench lint gen doctor clean
+.PHONY: help demo test reference bench check clients lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
