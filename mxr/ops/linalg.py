@@ -1,81 +1,22 @@
 """Linear algebra on matrices in the last two axes; further axes in front are batches."""
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .. import lazy
-from ..op import MxError, P, ShapeError, axis_of, known, op, shape_text, unify
-
-# --------------------------------------------------------------------------------------------- shapes
-
-
-def _matrices(shape, name="A"):
-    if shape is not None and len(shape) < 2:
-        raise ShapeError(f"{name} must hold matrices, two dimensions at least, not be of shape {shape_text(shape)}")
-    return shape
-
-
-def _square(shape, name="A"):
-    """A shape of square matrices, one side filled in from the other."""
-    if _matrices(shape, name) is None:
-        return None
-    if shape[-1] and shape[-2] and shape[-1] != shape[-2]:
-        raise ShapeError(f"{name} must hold square matrices, not be of shape {shape_text(shape)}")
-    n = shape[-1] or shape[-2]
-    return (*shape[:-2], n, n)
-
-
-def _square_shape(p, ins, outs):
-    s = _square(unify(*ins, *outs))
-    return [s], [s]
-
-
-def _scalar_shape(s):
-    """One number per matrix of the shape; a vector of one for a single matrix."""
-    return None if s is None else s[:-2] or (1,)
-
-
-# --------------------------------------------------------------------------------------------- helpers
-
-def _t(x):
-    return x.swapaxes(-1, -2)
-
-
-def _triangle(n, lower):
-    """Where the lower (upper) triangle of an n by n matrix is."""
-    return np.tri(n, dtype=bool) if lower else np.tri(n, dtype=bool).T
-
-
-def _keep(x, lower):
-    """`x` with the other triangle zero."""
-    return np.where(_triangle(x.shape[-1], lower), x, 0.0)
-
-
-def _solve(a, b, out, lower, transpose=False, right=False, alpha=1.0):
-    """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out` may be `b`."""
-    trsm, = lazy.linalg.get_blas_funcs(("trsm",), (a,))
-    a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
-    b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])
-    target = out.reshape(-1, *out.shape[-2:])
-    for x, y, z in zip(a, b, target):       # BLAS thinks in columns: it is given, and returns, transposes
-        z[...] = trsm(alpha, x.T, y.T, side=0 if right else 1, lower=not lower, trans_a=transpose).T
-
-
-def _mirror(m, lower=True):
-    """The symmetric matrix that has the lower (upper) triangle of `m`."""
-    strict = _triangle(m.shape[-1], lower) & ~np.eye(m.shape[-1], dtype=bool)
-    return np.where(strict, m, _t(np.where(strict, m, 0))) + np.where(np.eye(m.shape[-1], dtype=bool), m, 0)
-
-
-def _lapack(what, name, needs):
-    """The result of `what()`; a matrix it cannot take is an error that says what `name` needs."""
-    try:
-        return what()
-    except np.linalg.LinAlgError:
-        raise MxError(f"{name}: {needs}") from None
-
+from ..op import P, ShapeError, axis_of, known, op, shape_text, unify
+from ._linalg import (
+    checked,
+    keep_triangle,
+    matrices,
+    mirrored,
+    scalar_shape,
+    solve_triangular,
+    square,
+    square_shape,
+    transposed,
+    triangle,
+)
 
 # --------------------------------------------------------------------------------------------- products
 
@@ -85,7 +26,7 @@ def _rows_second_last(p, x):
 
 
 def _product_shape(p, ins, outs):
-    a, b = _matrices(ins[0]), _matrices(ins[1], "B")
+    a, b = matrices(ins[0]), matrices(ins[1], "B")
     if a is None or b is None:
         return ins, outs
     if len(a) != len(b):
@@ -103,15 +44,15 @@ def _product_shape(p, ins, outs):
 
 def _product(p, a, b):
     a, b = _rows_second_last(p, a), _rows_second_last(p, b)
-    c = np.matmul(_t(a) if p.transpose_a else a, _t(b) if p.transpose_b else b)
+    c = np.matmul(transposed(a) if p.transpose_a else a, transposed(b) if p.transpose_b else b)
     return _rows_second_last(p, c if p.alpha == 1 else c * p.alpha)
 
 
 def _product_gradients(p, g, a, b):
     g, a, b = (_rows_second_last(p, x) for x in (g * p.alpha, a, b))
-    op_a, op_b = _t(a) if p.transpose_a else a, _t(b) if p.transpose_b else b
-    ga, gb = np.matmul(g, _t(op_b)), np.matmul(_t(op_a), g)
-    return _rows_second_last(p, _t(ga) if p.transpose_a else ga), _rows_second_last(p, _t(gb) if p.transpose_b else gb)
+    op_a, op_b = transposed(a) if p.transpose_a else a, transposed(b) if p.transpose_b else b
+    ga, gb = np.matmul(g, transposed(op_b)), np.matmul(transposed(op_a), g)
+    return _rows_second_last(p, transposed(ga) if p.transpose_a else ga), _rows_second_last(p, transposed(gb) if p.transpose_b else gb)
 
 
 @op("_linalg_gemm", "linalg_gemm")
@@ -162,24 +103,24 @@ class linalg_syrk:
     alpha: float = P(1.0, "the factor of the product")
 
     def infer_shape(p, ins, outs):
-        a, out = _matrices(ins[0]), _square(outs[0], "the result")
+        a, out = matrices(ins[0]), square(outs[0], "the result")
         if a is not None:
             n = a[-1] if p.transpose else a[-2]
             out = unify(out, (*a[:-2], n, n))
         return [a], [out]
 
     def forward(p, A):
-        return (np.matmul(_t(A), A) if p.transpose else np.matmul(A, _t(A))) * p.alpha
+        return (np.matmul(transposed(A), A) if p.transpose else np.matmul(A, transposed(A))) * p.alpha
 
     def backward(p, g, ins, outs):
-        g = (g + _t(g)) * p.alpha
+        g = (g + transposed(g)) * p.alpha
         return np.matmul(ins[0], g) if p.transpose else np.matmul(g, ins[0])
 
 
 # --------------------------------------------------------------------------------------------- triangular matrices
 
 def _triangular_shape(p, ins, outs):
-    a, b = _square(ins[0]), unify(_matrices(ins[1], "B"), *outs)
+    a, b = square(ins[0]), unify(matrices(ins[1], "B"), *outs)
     side = -1 if p.rightside else -2
     if a is not None and b is not None:
         if len(a) != len(b):
@@ -206,16 +147,16 @@ class linalg_trmm:
     infer_shape = _triangular_shape
 
     def forward(p, A, B):
-        a = _keep(A, p.lower)
-        a = _t(a) if p.transpose else a
+        a = keep_triangle(A, p.lower)
+        a = transposed(a) if p.transpose else a
         return (np.matmul(B, a) if p.rightside else np.matmul(a, B)) * p.alpha
 
     def backward(p, g, ins, outs):
-        a, b = _keep(ins[0], p.lower), ins[1]
+        a, b = keep_triangle(ins[0], p.lower), ins[1]
         g = g * p.alpha
-        ga = np.matmul(_t(b), g) if p.rightside else np.matmul(g, _t(b))
-        back = a if p.transpose else _t(a)
-        return _keep(_t(ga) if p.transpose else ga, p.lower), np.matmul(g, back) if p.rightside else np.matmul(back, g)
+        ga = np.matmul(transposed(b), g) if p.rightside else np.matmul(g, transposed(b))
+        back = a if p.transpose else transposed(a)
+        return keep_triangle(transposed(ga) if p.transpose else ga, p.lower), np.matmul(g, back) if p.rightside else np.matmul(back, g)
 
 
 @op("_linalg_trsm", "linalg_trsm")
@@ -234,15 +175,15 @@ class linalg_trsm:
     infer_shape = _triangular_shape
 
     def compute(p, run, ins, outs):
-        _solve(ins[0], ins[1], outs[0], p.lower, p.transpose, p.rightside, p.alpha)
+        solve_triangular(ins[0], ins[1], outs[0], p.lower, p.transpose, p.rightside, p.alpha)
 
     def gradient(p, run, gs, ins, outs, igs):
         a, x = ins[0], outs[0]
         gb = run.workspace(x.shape, x.dtype) if igs[1] is None else igs[1]
-        _solve(a, gs[0], gb, p.lower, not p.transpose, p.rightside, p.alpha)
+        solve_triangular(a, gs[0], gb, p.lower, not p.transpose, p.rightside, p.alpha)
         if igs[0] is not None:
-            ga = np.matmul(_t(x), gb) if p.rightside else np.matmul(gb, _t(x))
-            igs[0][...] = _keep(_t(ga) if p.transpose else ga, p.lower) * (-1 / p.alpha)
+            ga = np.matmul(transposed(x), gb) if p.rightside else np.matmul(gb, transposed(x))
+            igs[0][...] = keep_triangle(transposed(ga) if p.transpose else ga, p.lower) * (-1 / p.alpha)
 
 
 # --------------------------------------------------------------------------------------------- Cholesky
@@ -257,19 +198,19 @@ class linalg_potrf:
     lower: bool = P(True, "return the lower triangular factor; otherwise the upper one")
 
     inputs = ("A",)
-    infer_shape = _square_shape
+    infer_shape = square_shape
 
     def compute(p, run, ins, outs):
-        a = ins[0] if p.lower else _t(ins[0])
-        b = _lapack(lambda: np.linalg.cholesky(a), "linalg_potrf", "A must be positive definite")
-        outs[0][...] = b if p.lower else _t(b)
+        a = ins[0] if p.lower else transposed(ins[0])
+        b = checked(lambda: np.linalg.cholesky(a), "linalg_potrf", "A must be positive definite")
+        outs[0][...] = b if p.lower else transposed(b)
 
     def gradient(p, run, gs, ins, outs, igs):
         b, g = outs[0], gs[0]
-        m = np.matmul(_t(b), g) if p.lower else np.matmul(g, _t(b))
-        igs[0][...] = _mirror(m, p.lower)
-        _solve(b, igs[0], igs[0], p.lower, transpose=p.lower)
-        _solve(b, igs[0], igs[0], p.lower, transpose=not p.lower, right=True, alpha=0.5)
+        m = np.matmul(transposed(b), g) if p.lower else np.matmul(g, transposed(b))
+        igs[0][...] = mirrored(m, p.lower)
+        solve_triangular(b, igs[0], igs[0], p.lower, transpose=p.lower)
+        solve_triangular(b, igs[0], igs[0], p.lower, transpose=not p.lower, right=True, alpha=0.5)
 
 
 @op("_linalg_potri", "linalg_potri")
@@ -282,19 +223,19 @@ class linalg_potri:
     lower: bool = P(True, "A is lower triangular; otherwise upper")
 
     inputs = ("A",)
-    infer_shape = _square_shape
+    infer_shape = square_shape
 
     def compute(p, run, ins, outs):
         inverse = run.workspace(ins[0].shape, ins[0].dtype)
         inverse[...] = np.eye(ins[0].shape[-1])
-        _solve(ins[0], inverse, inverse, p.lower)
-        np.matmul(*((_t(inverse), inverse) if p.lower else (inverse, _t(inverse))), out=outs[0])
+        solve_triangular(ins[0], inverse, inverse, p.lower)
+        np.matmul(*((transposed(inverse), inverse) if p.lower else (inverse, transposed(inverse))), out=outs[0])
 
     def gradient(p, run, gs, ins, outs, igs):
-        both = gs[0] + _t(gs[0])
+        both = gs[0] + transposed(gs[0])
         m = np.matmul(outs[0], both) if p.lower else np.matmul(both, outs[0])
-        _solve(ins[0], m, m, p.lower, transpose=True, right=p.lower, alpha=-1.0)
-        igs[0][...] = _keep(m, p.lower)
+        solve_triangular(ins[0], m, m, p.lower, transpose=True, right=p.lower, alpha=-1.0)
+        igs[0][...] = keep_triangle(m, p.lower)
 
 
 # --------------------------------------------------------------------------------------------- other factorisations
@@ -310,7 +251,7 @@ class linalg_gelqf:
     outputs = ("output0", "output1")
 
     def infer_shape(p, ins, outs):
-        a, lower = unify(_matrices(ins[0]), outs[0]), _square(outs[1], "L")
+        a, lower = unify(matrices(ins[0]), outs[0]), square(outs[1], "L")
         if a is not None:
             if known(a) and a[-2] > a[-1]:
                 raise ShapeError(f"A {shape_text(a)} has more rows than columns (in C order)")
@@ -321,18 +262,18 @@ class linalg_gelqf:
         return [ins[0] or np.dtype(np.float32)] * 2
 
     def compute(p, run, ins, outs):
-        q, r = np.linalg.qr(_t(ins[0]))
-        outs[0][...] = _t(q)
-        outs[1][...] = _t(r)
+        q, r = np.linalg.qr(transposed(ins[0]))
+        outs[0][...] = transposed(q)
+        outs[1][...] = transposed(r)
 
     def gradient(p, run, gs, ins, outs, igs):
         q, lower = outs
         gq = 0 if gs[0] is None else gs[0]
-        m = np.zeros_like(lower) if gs[1] is None else np.matmul(_t(lower), gs[1])
+        m = np.zeros_like(lower) if gs[1] is None else np.matmul(transposed(lower), gs[1])
         if gs[0] is not None:
-            m = m - np.matmul(gq, _t(q))
-        igs[0][...] = gq + np.matmul(_mirror(m), q)
-        _solve(lower, igs[0], igs[0], lower=True, transpose=True)
+            m = m - np.matmul(gq, transposed(q))
+        igs[0][...] = gq + np.matmul(mirrored(m), q)
+        solve_triangular(lower, igs[0], igs[0], lower=True, transpose=True)
 
 
 @op("_linalg_syevd", "linalg_syevd", keeps=("outs",))
@@ -346,12 +287,12 @@ class linalg_syevd:
     outputs = ("output0", "output1")
 
     def infer_shape(p, ins, outs):
-        a = _square(unify(ins[0], outs[0]))
+        a = square(unify(ins[0], outs[0]))
         return [a], [a, unify(outs[1], a and a[:-1])]
 
     def compute(p, run, ins, outs):
-        outs[1][...], v = _lapack(lambda: np.linalg.eigh(ins[0], UPLO="L"), "linalg_syevd", "the eigenvalues of A do not converge")
-        u = _t(v)
+        outs[1][...], v = checked(lambda: np.linalg.eigh(ins[0], UPLO="L"), "linalg_syevd", "the eigenvalues of A do not converge")
+        u = transposed(v)
         largest = np.take_along_axis(u, np.abs(u).argmax(axis=-1)[..., None], axis=-1)
         outs[0][...] = np.where(largest < 0, -u, u)
 
@@ -360,14 +301,14 @@ class linalg_syevd:
         n = u.shape[-1]
         y = np.zeros_like(u)
         if gs[0] is not None:
-            x = np.matmul(gs[0], _t(u))
+            x = np.matmul(gs[0], transposed(u))
             gap = values[..., :, None] - values[..., None, :]
             gap = np.maximum(gap, 1e-30 if gap.dtype == np.float32 else 1e-100)
-            y = np.where(_triangle(n, True) & ~np.eye(n, dtype=bool), (x - _t(x)) / (2 * gap), 0)
-            y = y + _t(y)
+            y = np.where(triangle(n, True) & ~np.eye(n, dtype=bool), (x - transposed(x)) / (2 * gap), 0)
+            y = y + transposed(y)
         if gs[1] is not None:
             y = y + np.where(np.eye(n, dtype=bool), gs[1][..., None], 0)
-        np.matmul(np.matmul(_t(u), y), u, out=igs[0])
+        np.matmul(np.matmul(transposed(u), y), u, out=igs[0])
 
 
 # --------------------------------------------------------------------------------------------- inverse and determinants
@@ -376,20 +317,20 @@ class linalg_syevd:
 class linalg_inverse:
     """The inverse of square matrices. A singular one is an error."""
     inputs = ("A",)
-    infer_shape = _square_shape
+    infer_shape = square_shape
 
     def compute(p, run, ins, outs):
-        outs[0][...] = _lapack(lambda: np.linalg.inv(ins[0]), "linalg_inverse", "A has no inverse, it is singular")
+        outs[0][...] = checked(lambda: np.linalg.inv(ins[0]), "linalg_inverse", "A has no inverse, it is singular")
 
     def gradient(p, run, gs, ins, outs, igs):
-        b = _t(outs[0])
+        b = transposed(outs[0])
         np.matmul(np.matmul(b, gs[0]), -b, out=igs[0])
 
 
 def _determinant_shape(p, ins, outs):
     """Shapes of operators whose hidden outputs are the LU factors and the row exchanges."""
-    a = _square(unify(ins[0], outs[-2]))
-    s = unify(*outs[:-2], _scalar_shape(a))
+    a = square(unify(ins[0], outs[-2]))
+    s = unify(*outs[:-2], scalar_shape(a))
     return [a], [*[s] * len(outs[:-2]), a, a and a[:-1]]
 
 
@@ -464,136 +405,3 @@ class linalg_slogdet:
             igs[0][...] = 0
         else:
             _inverse_gradient(lu, pivot, gs[1], sign != 0, igs[0])
-
-
-# --------------------------------------------------------------------------------------------- diagonals and triangles
-
-@op("_linalg_sumlogdiag", "linalg_sumlogdiag")
-class linalg_sumlogdiag:
-    """The sum of the logarithms of the diagonal elements of square matrices: one number per matrix, an array of one for a single
-    matrix. For a Cholesky factor it is half the logarithm of the determinant."""
-    def infer_shape(p, ins, outs):
-        a = _square(ins[0])
-        return [a], [unify(outs[0], _scalar_shape(a))]
-
-    def forward(p, A):
-        n = A.shape[-1]
-        return np.log(A.reshape(*A.shape[:-2], n * n)[..., ::n + 1]).sum(axis=-1).reshape(_scalar_shape(A.shape))
-
-    def backward(p, g, ins, outs):
-        a, = ins
-        return np.where(np.eye(a.shape[-1], dtype=bool), g.reshape(*a.shape[:-2], 1, 1) / a, 0.0)
-
-
-def _diagonal(n, offset):
-    """The places of the elements of a diagonal in an n by n matrix."""
-    k = np.arange(n - abs(offset))
-    return (k + max(-offset, 0)) * n + k + max(offset, 0)
-
-
-def _triangle_places(n, offset, lower):
-    """The places of the elements of a triangle in an n by n matrix: row by row for a lower one, column by column for an upper one."""
-    rows, columns = np.tril_indices(n - abs(offset))
-    rows = rows + abs(offset)
-    return columns * n + rows if offset > 0 or (offset == 0 and not lower) else rows * n + columns
-
-
-def _size_of_triangle(count):
-    """The side of the triangle with that many elements; ShapeError if there is none."""
-    n = (math.isqrt(8 * count + 1) - 1) // 2
-    if n * (n + 1) // 2 != count:
-        raise ShapeError(f"a triangle cannot have {count} elements: 1, 3, 6, 10, ... are possible")
-    return n
-
-
-def _extract(places):
-    """The functions of an operator that takes elements of square matrices."""
-    def compute(p, run, ins, outs):
-        n = ins[0].shape[-1]
-        np.take(ins[0].reshape(*ins[0].shape[:-2], n * n), places(p, n), axis=-1, out=outs[0], mode="clip")
-
-    def gradient(p, run, gs, ins, outs, igs):
-        n = igs[0].shape[-1]
-        igs[0][...] = 0
-        igs[0].reshape(*igs[0].shape[:-2], n * n)[..., places(p, n)] = gs[0]
-    return compute, gradient
-
-
-def _make(places):
-    """The functions of an operator that puts elements into square matrices of zeros."""
-    take, put = _extract(places)
-    return lambda p, run, ins, outs: put(p, run, ins, None, None, outs), lambda p, run, gs, ins, outs, igs: take(p, run, gs, igs)
-
-
-def _taken_shape(count):
-    def infer_shape(p, ins, outs):
-        a, out = _square(ins[0]), outs[0]
-        if a is not None and a[-1]:
-            n = a[-1] - abs(p.offset)
-            if n < 1:
-                raise ShapeError(f"offset {p.offset} is outside of the matrices of shape {shape_text(a)}")
-            out = unify(out, (*a[:-2], count(n)))
-        return [a], [out]
-    return infer_shape
-
-
-def _made_shape(side):
-    def infer_shape(p, ins, outs):
-        a, out = ins[0], _square(outs[0], "the result")
-        if a is not None and a[-1]:
-            n = side(a[-1]) + abs(p.offset)
-            out = unify(out, (*a[:-1], n, n))
-        return [a], [out]
-    return infer_shape
-
-
-def _diagonals(p, n):
-    return _diagonal(n, p.offset)
-
-
-def _triangles(p, n):
-    return _triangle_places(n, p.offset, p.lower)
-
-
-@op("_linalg_extractdiag", "linalg_extractdiag", keeps=())
-class linalg_extractdiag:
-    """The diagonals of square matrices, as vectors along the last axis (in C order)."""
-    offset: int = P(0, "which diagonal: above the main one if positive, below it if negative")
-
-    inputs = ("A",)
-    infer_shape = _taken_shape(lambda n: n)
-    compute, gradient = _extract(_diagonals)
-
-
-@op("_linalg_makediag", "linalg_makediag", keeps=())
-class linalg_makediag:
-    """Square matrices of zeros with the vectors along the last axis (in C order) of A on a diagonal."""
-    offset: int = P(0, "which diagonal: above the main one if positive, below it if negative")
-
-    inputs = ("A",)
-    infer_shape = _made_shape(lambda n: n)
-    compute, gradient = _make(_diagonals)
-
-
-@op("_linalg_extracttrian", "linalg_extracttrian", keeps=())
-class linalg_extracttrian:
-    """The triangles of square matrices, as vectors along the last axis (in C order): row by row for a lower triangle, column by column
-    for an upper one. The triangle begins at the diagonal `offset`; above the main one it is the upper triangle, below it the lower."""
-    offset: int = P(0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative")
-    lower: bool = P(True, "the lower triangle, or else the upper one, when `offset` is 0")
-
-    inputs = ("A",)
-    infer_shape = _taken_shape(lambda n: n * (n + 1) // 2)
-    compute, gradient = _extract(_triangles)
-
-
-@op("_linalg_maketrian", "linalg_maketrian", keeps=())
-class linalg_maketrian:
-    """Square matrices of zeros with the vectors along the last axis (in C order) of A in a triangle: the reverse of
-    `linalg_extracttrian`. The vectors have 1, 3, 6, 10, ... elements."""
-    offset: int = P(0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative")
-    lower: bool = P(True, "the lower triangle, or else the upper one, when `offset` is 0")
-
-    inputs = ("A",)
-    infer_shape = _made_shape(_size_of_triangle)
-    compute, gradient = _make(_triangles)
