@@ -1,6 +1,9 @@
 """Executors: a symbol bound to arrays, run forward and backward."""
 from __future__ import annotations
 
+import math
+import os
+import sys
 from contextlib import nullcontext
 
 import numpy as np
@@ -16,6 +19,8 @@ from .trace import Value, const, leaf, tape
 
 _nothing = nullcontext()
 REQS = ("null", "write", "add")
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
+_LARGEST = 2**62                # what an empty array's other dimensions may be, for NumPy
 
 
 class Executor:
@@ -29,6 +34,7 @@ class Executor:
                  aux: dict[str, NDArray], shapes, types):
         self.symbol, self.args, self.grads, self.reqs, self.aux = symbol, args, grads, reqs, aux
         self._shapes, self._types = shapes, types
+        _affordable(shapes, types)
         self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
         self.output_list = [NDArray(np.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
@@ -47,6 +53,7 @@ class Executor:
         if self._forward_steps is None:
             self._compile_forward()
         self._run.train = bool(is_train)
+        self._ran_forward = False
         self._execute(self._forward_steps)
         self._ran_forward = True
         return self.output_list
@@ -72,9 +79,12 @@ class Executor:
         self._execute(self._backward_steps[given])
 
     def _execute(self, steps) -> None:
-        with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
-            for step in steps:
-                step()
+        try:
+            with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
+                for step in steps:
+                    step()
+        except MemoryError as e:        # what kernels lend on the way
+            raise MxError(f"there is not enough memory: {e}") from e
 
     # ---------------------------------------------------------------- making the programs
     @property
@@ -188,6 +198,7 @@ def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
         raise ShapeError(f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
                          f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name")
     types = all_types(symbol, {})
+    _affordable(shapes, types)
 
     def zeros(nodes):
         return {n.name: NDArray(np.zeros(shapes[id(n), 0], types[id(n), 0])) for n in nodes}
@@ -195,6 +206,14 @@ def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
     args = zeros(arg_nodes)
     grads = {k: NDArray(np.zeros_like(v.data)) if reqs[k] != "null" else None for k, v in args.items()}
     return Executor(symbol, args, grads, reqs, zeros(aux_nodes), shapes, types)
+
+
+def _affordable(shapes, types) -> None:
+    """MxError where an array of the graph is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
+    for key, shape in shapes.items():
+        nbytes = math.prod(shape) * types[key].itemsize if shape is not None else 0
+        if nbytes > _MEMORY or max(shape or (0,)) > _LARGEST:
+            raise MxError(f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}")
 
 
 def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:

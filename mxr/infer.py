@@ -63,7 +63,7 @@ def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int],
 def _attr_shape(n: Node):
     try:
         return tuple(int(d) for d in ast.literal_eval(n.attrs["__shape__"]))
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError):
         raise MxError(f"variable {n.name}: attribute __shape__ is {n.attrs['__shape__']!r}, which is no shape") from None
 
 
@@ -87,17 +87,21 @@ def _infer_node(n: Node, shapes, variables) -> bool:
                 if after != before:
                     shapes[key] = after
                     changed = True
-    except ShapeError as e:
-        names = (*n.op.inputs(n.p), *n.op.aux(n.p))
-        got = ", ".join(f"{k} {shape_text(s)}" for k, s in zip(names, ins) if s is not None)
-        raise ShapeError(f"{n.op.name} {n.name}: {e} (inputs: {got or 'unknown'})") from None
-    if changed:
-        for m, i in n.inputs:
+        for m, _ in n.inputs if changed else ():
             same = variables.get(m.name, ()) if m.op is None else ()
             if len(same) > 1:
-                for other in same:
-                    shapes[id(other), 0] = shapes[id(m), i]
+                shape = unify(*(shapes[id(v), 0] for v in same))
+                shapes.update(((id(v), 0), shape) for v in same)
+    except ShapeError as e:
+        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)})") from None
+    except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError) as e:     # a rule that does not check enough
+        raise ShapeError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})") from e
     return changed
+
+
+def _inputs(n: Node, shapes) -> str:
+    names = (*n.op.inputs(n.p), *n.op.aux(n.p))
+    return "inputs: " + (", ".join(f"{k} {shape_text(s)}" for k, s in zip(names, shapes) if s is not None) or "unknown")
 
 
 def infer_types(symbol: Symbol, given: dict[str, str]):

@@ -79,14 +79,19 @@ class P:
         try:
             parsed = _PARSERS[self.type](value)
         except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError):
-            raise ParamError(f"{where}: {self.name} must be {_a(self.type_text)}, not {value!r}") from None
+            raise ParamError(f"{where}: {self.name} must be {_a(self.type_text)}, not {_shown(value)}") from None
         if self.one_of and parsed not in self.one_of:
-            raise ParamError(f"{where}: {self.name} must be {self.type_text}, not {value!r}" + suggest(str(value), self.one_of))
+            raise ParamError(f"{where}: {self.name} must be {self.type_text}, not {_shown(value)}" + suggest(str(value), self.one_of))
         if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
             if (self.low is not None and parsed < self.low) or (self.high is not None and parsed > self.high):
                 bounds = " and ".join(f"at {word} {b}" for word, b in (("least", self.low), ("most", self.high)) if b is not None)
-                raise ParamError(f"{where}: {self.name} must be {bounds}, not {value!r}")
+                raise ParamError(f"{where}: {self.name} must be {bounds}, not {_shown(value)}")
         return parsed
+
+
+def _shown(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def _a(text: str) -> str:

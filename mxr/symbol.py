@@ -51,7 +51,7 @@ class Node:
         return [self.inputs[i] for i in self.op.mutates if i < n] + self.inputs[n:]
 
     def output_name(self, index: int) -> str:
-        return self.name if self.op is None else f"{self.name}_{self.op.outputs(self.p)[index]}"
+        return self.name if self.op is None else f"{self.name}_{(*self.op.outputs(self.p), *self.op.hidden(self.p))[index]}"
 
     def __repr__(self):
         return f"<{self.op.name if self.op else 'Variable'} {self.name}>"

@@ -71,6 +71,8 @@ def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
     """Header and objects of a label: header width, object width, further header, then objects: class, left, top, right, bottom, ..."""
     if len(label) < 7:
         raise MxError(f"a label of {len(label)} numbers is too short: header width, object width, and at least 5 numbers an object are expected")
+    if not np.isfinite(label[:2]).all():
+        raise MxError(f"a label begins with {label[0]} and {label[1]}, not with header width and object width")
     header, width = int(label[0]), int(label[1])
     if header < 2 or width < 5 or header > len(label) or (len(label) - header) % width:
         raise MxError(f"a label of {len(label)} numbers does not consist of a header of {header} and objects of {width}")

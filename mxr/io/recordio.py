@@ -105,7 +105,7 @@ class Reader:
 
     def _part(self, at: int) -> tuple[int, int]:
         """The flag and length of the part that begins at byte `at`."""
-        if at + 8 > self.size:
+        if at < 0 or at + 8 > self.size:
             raise self._damaged(at, "is cut off")
         self._file.seek(at)
         head = self._file.read(8)
