@@ -72,11 +72,19 @@ def _blocks(shape):
         yield (slice(i, min(i + rows, shape[0])), *(slice(None) for _ in shape[1:]))
 
 
+_WIDE = {8: np.int64, 16: np.complex128}        # types of which one element holds a short last axis
+
+
 def split_strided(fn, *arrays: np.ndarray) -> list:
     """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
-    that axis innermost, a few elements at a time."""
+    that axis innermost, a few elements at a time. A copy takes the whole axis as one wide element where it can."""
     shape = arrays[0].shape
     if len(shape) > 1 and 1 < shape[-1] <= 16 and math.prod(shape[:-1]) > 4 * shape[-1] and any(not a.flags.c_contiguous for a in arrays):
+        wide = _WIDE.get(shape[-1] * arrays[0].itemsize)
+        if fn is np.copyto and wide and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays):
+            views = tuple(a.view(wide)[..., 0] for a in arrays)
+            if all(v.flags.aligned for v in views):
+                return [(fn, views)]
         return [(fn, tuple(a[..., j] for a in arrays)) for j in range(shape[-1])]
     return [(fn, arrays)]
 

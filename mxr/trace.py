@@ -255,10 +255,22 @@ def _result_type(ufunc, types) -> np.dtype:
 
 
 def _simplify(ufunc, args, shape, dtype):
-    """Multiplying by one, adding nothing, small powers: the cheaper equal form, or None."""
+    """Multiplying by one, adding nothing, small powers, signs that cancel: the cheaper form with the same bits, or None."""
     def whole(x):
         return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+
+    def minus(x):
+        return whole(x) and x.kind == "map" and x.fn is np.negative and dtype.kind == "f"
     a, b = (*args, None)[:2] if len(args) < 3 else (None, None)
+    if ufunc in (np.multiply, np.divide):       # signs move outwards, until they meet another or a sum
+        if minus(a):
+            return -ufunc(a.args[0], b)
+        if minus(b):
+            return -ufunc(a, b.args[0])
+    elif ufunc in (np.add, np.subtract) and minus(b):
+        return (np.subtract if ufunc is np.add else np.add)(a, b.args[0])
+    elif ufunc is np.add and minus(a):
+        return np.subtract(b, a.args[0])
     if ufunc is np.multiply:
         if whole(a) and not isinstance(b, Value):
             return a if b == 1 else -a if b == -1 else None
