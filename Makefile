@@ -34,7 +34,7 @@ clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (
 	Rscript tests/clients/caret.R </dev/null
 
 lint: .venv/ready ## style, and that the generated files are up to date
-	$(VENV)/ruff check mxr tests
+	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
 	$(VENV)/python -m mxr gen --check
 
 gen: .venv/ready ## write the files that follow from the operator declarations

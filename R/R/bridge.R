@@ -81,6 +81,18 @@ bridge.python <- function() {
     ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python")
 }
 
+# Some Pythons do not read .pth files (installations in place) when they are started inside another program.
+.bridge$join <- "
+try:
+    import mxr.r.host as _mxr_host
+except ModuleNotFoundError:
+    import site, sys
+    for _folder in [_path for _path in sys.path if _path.endswith('-packages')]:
+        site.addsitedir(_folder)
+    import mxr.r.host as _mxr_host
+_mxr_host.join()
+"
+
 bridge.embed <- function(python) {
   if (!requireNamespace("reticulate", quietly = TRUE))
     bridge.stop("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
@@ -100,11 +112,13 @@ bridge.embed <- function(python) {
     bridge.stop("Python (", python, ") does not start: ", started,
                 "; it needs a shared libpython (on Debian: apt-get install libpython3.11); `mxr doctor` tells more")
   if (running) python <- reticulate::py_config()$python
-  tryCatch(reticulate::py_run_string("import mxr.r.host as _mxr_host; _mxr_host.join()"), error = function(e) {
+  tryCatch(reticulate::py_run_string(.bridge$join), error = function(e) {
     text <- conditionMessage(e)
-    if (grepl("No module named '?mxr", text))
-      bridge.stop("the Python ", python, if (running) ", which this session has started already,",
-                  " has no package mxr: set MXR_PYTHON to one that has it, or install it there (pip install)")
+    if (grepl("No module named '", text, fixed = TRUE)) {
+      missing <- sub(".*No module named '([[:alnum:]_]+).*", "\\1", text)
+      bridge.stop("the Python ", python, if (running) ", which this session has started already,", " has no package ", missing,
+                  ": set MXR_PYTHON to one that has it, or install it there (", python, " -m pip install)")
+    }
     # reticulate gives the exception's class before its text, and its own advice after it
     text <- sub("^(mxr\\.[[:alnum:]_.]+|[[:alnum:]_]+Error): ", "", strsplit(text, "\n", fixed = TRUE)[[1]][[1]])
     bridge.stop(text)
