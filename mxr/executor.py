@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
@@ -21,6 +21,15 @@ _nothing = nullcontext()
 REQS = ("null", "write", "add")
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
 _LARGEST = 2**62                # what an empty array's other dimensions may be, for NumPy
+
+
+@contextmanager
+def _memory():
+    """Running out of memory is an MxError."""
+    try:
+        yield
+    except MemoryError as e:
+        raise MxError(f"there is not enough memory: {e}") from e
 
 
 class Executor:
@@ -79,12 +88,9 @@ class Executor:
         self._execute(self._backward_steps[given])
 
     def _execute(self, steps) -> None:
-        try:
-            with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
-                for step in steps:
-                    step()
-        except MemoryError as e:        # what kernels lend on the way
-            raise MxError(f"there is not enough memory: {e}") from e
+        with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
+            for step in steps:
+                step()
 
     # ---------------------------------------------------------------- making the programs
     @property
@@ -105,6 +111,7 @@ class Executor:
                 self._trace_gradients(values, heads, program)
         self._uses_blas = program.uses_blas
 
+    @_memory()
     def _compile_forward(self) -> None:
         targets = [o.data for o in self.output_list]
         targets += [None] * (len(self._program.roots) - len(targets))
@@ -140,6 +147,7 @@ class Executor:
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
+    @_memory()
     def _compile_backward(self, given: bool) -> None:
         if not self.wanted:
             raise MxError('backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
@@ -168,6 +176,7 @@ def _heads_read(roots: list[Value]) -> set[int]:
 
 # --------------------------------------------------------------------------------------------- binding
 
+@_memory()
 def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     """An executor on existing arrays, which it shares.
 
@@ -189,6 +198,7 @@ def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
 
 
+@_memory()
 def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
     """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them."""
     shapes = all_shapes(symbol, given)

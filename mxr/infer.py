@@ -64,7 +64,7 @@ def _attr_shape(n: Node):
     try:
         return tuple(int(d) for d in ast.literal_eval(n.attrs["__shape__"]))
     except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError):
-        raise MxError(f"variable {n.name}: attribute __shape__ is {n.attrs['__shape__']!r}, which is no shape") from None
+        raise MxError(f"variable {n.name}: attribute __shape__ is {n.attrs['__shape__'][:100]!r}, which is no shape") from None
 
 
 def _complete(n: Node, shapes) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 from ..op import MxError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
+_ALWAYS, _MOST = 1 << 22, 1024   # pixels that any file may hold; and that one byte may
 
 
 def pillow():
@@ -25,11 +27,11 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
     1 channel: grey; 3: colour; 4: colour and alpha, which the image must have. MxError, beginning with `where`, otherwise."""
     image_module = pillow()
     try:
-        image = image_module.open(io.BytesIO(data))
+        image = _opened(data)
         if channels == 1 and image.format == "JPEG":
             image.draft("L", image.size)      # the brightness that the file holds, as MXNet takes it
         image.load()
-    except (OSError, ValueError, SyntaxError, EOFError, image_module.DecompressionBombError) as e:
+    except Exception as e:       # Pillow raises whatever its parsers stumble over
         raise MxError(f"{where} is not an image that can be read: {e}") from None
     if channels == 4 and image.mode != "RGBA":
         raise MxError(f"{where}: data.shape asks for 4 channels, the image has {len(image.getbands())} ({image.mode})")
@@ -43,11 +45,24 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
 
 def channels(data: bytes, where: str) -> int:
     """How many channels the image in `data` has: 1, 3 or 4."""
-    image_module = pillow()
+    pillow()
     try:
-        return {"L": 1, "1": 1, "I;16": 1, "LA": 4, "RGBA": 4}.get(image_module.open(io.BytesIO(data)).mode, 3)
-    except (OSError, ValueError, SyntaxError) as e:
+        return {"L": 1, "1": 1, "I;16": 1, "LA": 4, "RGBA": 4}.get(_opened(data).mode, 3)
+    except Exception as e:
         raise MxError(f"{where} is not an image that can be read: {e}") from None
+
+
+def _opened(data: bytes):
+    """The image, its header read only. Formats that OpenCV reads too: others may start programs (EPS)."""
+    module = pillow()
+    try:
+        image = module.open(io.BytesIO(data), formats=_FORMATS)
+    except module.UnidentifiedImageError:
+        raise ValueError(f"it is none of {', '.join(_FORMATS)}") from None
+    width, height = image.size
+    if width * height > max(_ALWAYS, _MOST * len(data)):
+        raise ValueError(f"{len(data)} bytes announce {width} by {height} pixels")
+    return image
 
 
 def _grey(image: np.ndarray, png: bool) -> np.ndarray:

@@ -14,7 +14,7 @@ from .engine import Engine
 from .iterators import Reader, Table, reader
 
 _BLOCK = 1 << 20
-_MOST = 1032                     # gzip makes nothing smaller than one byte of so many
+_ALWAYS, _MOST = 1 << 24, 256     # bytes that a compressed file may always hold; how many times its own size it may hold
 
 
 @reader("MNISTIter")
@@ -70,7 +70,7 @@ class MNIST(Reader):
                     raise self.error(f"{path} is not a file in MNIST's format with {ndim} dimension{'s' * (ndim > 1)}")
                 shape = struct.unpack(f">{ndim}I", head[4:])
                 size = math.prod(shape)
-                if packed and size > (_MOST + 1) * os.path.getsize(path):
+                if packed and size > max(_ALWAYS, _MOST * os.path.getsize(path)):
                     raise self.error(f"{path} announces {size} bytes, more than a compressed file of {os.path.getsize(path)} bytes can hold")
                 if not packed and os.path.getsize(path) - len(head) < size:
                     raise self.error(f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow")

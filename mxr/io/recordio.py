@@ -94,11 +94,19 @@ class Reader:
 
     def __init__(self, path):
         self.path = os.fspath(path)
+        self._open()
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def _open(self) -> None:
         try:
-            self._file = open(self.path, "rb")
+            self._file, self._process = open(self.path, "rb"), os.getpid()
         except OSError as e:
             raise MxError(f"cannot read {self.path}: {e.strerror or e}") from None
-        self.size = os.fstat(self._file.fileno()).st_size
+
+    def _seek(self, at: int) -> None:
+        if self._process != os.getpid():        # forked processes would share one position
+            self._open()
+        self._file.seek(at)
 
     def _damaged(self, at: int, what: str) -> MxError:
         return MxError(f"{self.path}: the record at byte {at} {what}; it is not a RecordIO file, or damaged")
@@ -107,7 +115,7 @@ class Reader:
         """The flag and length of the part that begins at byte `at`."""
         if at < 0 or at + 8 > self.size:
             raise self._damaged(at, "is cut off")
-        self._file.seek(at)
+        self._seek(at)
         head = self._file.read(8)
         if head[:4] != MAGIC:
             raise self._damaged(at, "does not begin with RecordIO's magic number")
@@ -141,14 +149,14 @@ class Reader:
         """The record that begins at byte `at`."""
         pieces = []
         for begin, length in self._parts(at):
-            self._file.seek(begin)
+            self._seek(begin)
             pieces.append(self._file.read(length))
         return MAGIC.join(pieces)
 
     def first(self, at: int) -> int:
         """The first byte from `at` on, a multiple of four, where a record begins; the file's length if there is none."""
         at += -at % 4
-        self._file.seek(at)
+        self._seek(at)
         overlap = b""
         while block := self._file.read(1 << 20):
             block = overlap + block

@@ -136,7 +136,7 @@ class ImageReader(Batched):
             raise self.error(f"{self.path_imgrec} is empty")
         imaging.pillow()
         count = min(self.preprocess_threads, workers())
-        self._pool = ThreadPoolExecutor(count, "mxr-images") if count > 1 else None
+        self._threads, self._pool, self._process = count, None, 0
         self.engine = Engine(self.magic)
         self.order = Order(self.file, self.index, (self.part_index, self.num_parts), self.shuffle, self.seed + self.magic,
                            (self.shuffle_chunk_size << 20) or self.chunk, self.batch_size)
@@ -167,8 +167,10 @@ class ImageReader(Batched):
     def _prepared(self, offsets: list[int]):
         """(where, header, image) of records, as they are ready, in order."""
         records = ((o, self.file.read(o)) for o in offsets)
-        if self._pool is None:
+        if self._threads == 1:
             return [self._decoded(r) for r in records]
+        if self._process != os.getpid():        # the first time; and threads do not survive a fork
+            self._pool, self._process = ThreadPoolExecutor(self._threads, "mxr-images"), os.getpid()
         return list(self._pool.map(self._decoded, records))
 
     def _decoded(self, record):

@@ -25,6 +25,7 @@ class Target:
     seeds: Callable[[], list[bytes]]
     mutate: Callable[[bytes, random.Random, list[bytes]], bytes]
     use: Callable[[Path, bytes], None]
+    asks: bool = False          # the content may ask for any amount of memory, and be refused
     good: list[bytes] = field(default_factory=list)
 
     def input(self, name: str, number: int) -> bytes:
@@ -172,7 +173,7 @@ def _mean_image(folder: Path, content: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "params": Target(lambda: [p.read_bytes() for p in sorted(DATA.glob("*.params"))], mutate.data, _use_params),
-    "symbol JSON, bound and run": Target(_graphs, mutate.symbol, _use_symbol),
+    "symbol JSON, bound and run": Target(_graphs, mutate.symbol, _use_symbol, asks=True),
     "CSV": Target(_contents("data.csv", "label.csv"), mutate.text, _csv),
     "LibSVM": Target(_contents("data.svm", "label.svm"), mutate.text, _libsvm),
     "idx": Target(_contents("images.ubyte", "labels.ubyte"), mutate.data, _idx),
