@@ -91,7 +91,8 @@ def split_strided(fn, *arrays: np.ndarray) -> list:
 
 def _worth_gathering(a: np.ndarray) -> bool:
     """Whether a strided operand has runs so short that a contiguous copy is faster to compute with."""
-    if a.ndim < 2 or a.size < 512 or a.flags.c_contiguous:
+    repeats = any(stride == 0 and n > 1 for n, stride in zip(a.shape, a.strides))
+    if a.ndim < 2 or a.size < (4096 if repeats else 512) or a.flags.c_contiguous:
         return False
     run, step = 1, a.strides[-1]
     for n, stride in zip(reversed(a.shape), reversed(a.strides)):
