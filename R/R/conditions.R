@@ -23,7 +23,7 @@ mx.interrupt <- function() {
 }
 
 # The call of the outermost function of this package below the user's own code (functions of base R, such as lapply
-# and do.call, may stand between), in a form that is short to print.
+# and do.call, may stand between), as the user wrote it and short to print.
 mx.users.call <- function() {
   ours <- topenv()
   found <- NULL
@@ -35,7 +35,10 @@ mx.users.call <- function() {
   }
   if (is.null(found)) return(NULL)
   call <- sys.call(found)
-  if (!is.name(call[[1]]) || identical(call[[1]], quote(FUN))) {
+  generic <- sys.frame(found)$.Generic           # of an S3 method: `Ops.MXNDArray(a, b)` was written `a + b`
+  if (!is.null(generic)) {
+    call[[1]] <- as.name(generic)
+  } else if (!is.written(call[[1]])) {
     name <- mx.name.of(sys.function(found), ours)
     if (is.null(name)) return(NULL)
     call[[1]] <- as.name(name)
@@ -43,6 +46,12 @@ mx.users.call <- function() {
   for (i in seq_along(call)[-1])       # do.call puts values, perhaps whole arrays, where expressions should be
     if (!is.language(call[[i]]) && (length(call[[i]]) != 1 || !is.atomic(call[[i]]))) call[[i]] <- quote(...)
   call
+}
+
+# Whether the head of a call is the name of a function as a user writes it: f, x$f, mxnet::f.
+is.written <- function(head) {
+  if (is.name(head)) return(!identical(head, quote(FUN)))
+  is.call(head) && as.character(head[[1]])[[1]] %in% c("$", "::", ":::")
 }
 
 mx.name.of <- function(f, envir) {

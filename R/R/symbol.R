@@ -350,7 +350,9 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
   if (.Generic == "log") {
     result <- mx.call("symbol.create", "log", list(x))
     base <- list(...)
-    return(if (length(base)) result / log(base[[1]]) else result)
+    if (!length(base)) return(result)
+    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop.user("log: base must be a number")
+    return(result / log(base[[1]]))
   }
   if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
     stop.user("round: symbols are rounded to whole numbers only")

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.r.hosts import HOSTS, command, environment, run_code, succeeds
+from tests.r.hosts import HOSTS, command, environment, run_checks, run_code, succeeds
 
 # Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
 PRELUDE = r"""
@@ -171,19 +171,14 @@ def checked():
 
     def ask(host):
         if host not in answers:
-            code = "\n".join(f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e)), conditionMessage(e)))\n'
-                             f'cat("== {name}\\n", paste(said, collapse = "\\n"), "\\n", sep = "")' for name, body in CHECKS.items())
-            done = run_code(host, PRELUDE + code)
-            parts = (part.partition("\n") for part in done.stdout.split("== ")[1:])
-            answers[host] = {name: said.strip() for name, _, said in parts}, done.stdout + done.stderr
+            answers[host] = run_checks(host, PRELUDE, CHECKS)
         return answers[host]
     return ask
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_door(name, host, checked):
-    said, everything = checked(host)
-    assert said.get(name, everything) == "ok"
+    assert checked(host)[name] == "ok"
 
 
 # ------------------------------------------------------------------------------------------------ as a user's R session
