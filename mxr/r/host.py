@@ -62,11 +62,11 @@ def mxr_version() -> str:
 
 
 def library_environment() -> dict[str, str]:
-    """R_LIBS with the checkout's own library in front, if `make` has made it."""
+    """R_LIBS with the checkout's own library behind what the user named, if `make` has made it."""
     from mxr.r.install import LOCAL_LIBRARY
     if not (LOCAL_LIBRARY / "mxnet").is_dir():
         return {}
-    return {"R_LIBS": os.pathsep.join([str(LOCAL_LIBRARY), *filter(None, [os.environ.get("R_LIBS")])])}
+    return {"R_LIBS": os.pathsep.join([*filter(None, [os.environ.get("R_LIBS")]), str(LOCAL_LIBRARY)])}
 
 
 def load_libr() -> ctypes.PyDLL:
