@@ -42,7 +42,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   labels <- !is.null(output) && !is.array(X)
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
-  if (!X$iter.next()) stop.user("predict: the iterator has no batch")
+  if (!X$iter.next()) stop.user("the iterator has no batch")
   inputs <- wanted.inputs(model, X$value(), labels, strict = !is.null(output))
   if (is.null(output)) predict.hint(model, inputs)
   exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape.of)))
@@ -64,7 +64,7 @@ wanted.output <- function(symbol, output) {
   if (is.null(output)) return(symbol[[1]])
   if (is.mx.symbol(output)) return(output)
   if (!is.character(output) || !length(output))
-    stop.user("predict: output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
+    stop.user("output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
   inner <- internals(symbol)
   known <- outputs(inner)
   pick <- lapply(output, function(name) {
@@ -83,7 +83,7 @@ wanted.inputs <- function(model, batch, labels, strict) {
   lacking <- setdiff(needed, c(inputs, names(model$arg.params)))
   if (!strict) lacking <- intersect(lacking, "data")
   if (length(lacking))
-    stop.user("predict: ", paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
+    stop.user(paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
               ": neither among what X gives (", paste(given, collapse = ", "), ") nor among the model's parameters")
   inputs
 }

@@ -22,8 +22,8 @@ graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", gr
   if (is.numeric(shape)) shape <- list(data = shape)
   shape <- as.list(shape)
   dot <- mx.call("symbol.dot", symbol, shape, direction)
-  graph <- if (requireNamespace("DiagrammeR", quietly = TRUE)) {
-    DiagrammeR::grViz(dot, width = graph.width.px, height = graph.height.px)
+  graph <- if (nzchar(system.file(package = "DiagrammeR"))) {
+    getExportedValue("DiagrammeR", "grViz")(dot, width = graph.width.px, height = graph.height.px)
   } else {
     structure(list(dot = dot, tree = mx.call("symbol.tree", symbol, shape), width = graph.width.px, height = graph.height.px),
               class = "mx.graph")
