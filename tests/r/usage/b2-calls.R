@@ -1,0 +1,60 @@
+source("_check.R")
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1, name = "fc"), name = "out")
+x <- wave(2, 40, k = 1.3)
+y <- x[1, ] - x[2, ]
+trained <- function(...) {
+  mx.set.seed(3)
+  model <- mx.model.FeedForward.create(net, X = x, y = y, ctx = mx.cpu(), num.round = 2, array.batch.size = 10, array.layout = "colmajor", verbose = FALSE, ...)
+  as.vector(as.array(model$arg.params$fc_weight))
+}
+
+usage("settings of the optimizer pass through, abbreviated", {
+  same(trained(optimizer = "adam", learning.rate = 0.1, beta1 = 0.9, beta2 = 0.99, eps = 1e-3),
+       trained(optimizer = "adam", learning.rate = 0.1, beta1 = 0.9, beta2 = 0.99, epsilon = 1e-3))
+  if (isTRUE(all.equal(trained(optimizer = "adam", eps = 1e-3), trained(optimizer = "adam")))) stop("eps has no effect")
+})
+usage("FactorScheduler(factor = )", {
+  schedule <- mx.lr_scheduler.FactorScheduler(step = 1, factor = 0.5, stop_factor_lr = 1e-3)
+  env <- new.env()
+  env$num_update <- 3
+  env$count <- 0
+  env$lr <- 1
+  suppressMessages(schedule(env))
+  same(env$lr, 0.5)
+})
+usage("the third argument of mx.opt.create is the optimizer's second", {
+  w <- mx.nd.array(c(1, 2))
+  step <- function(opt) { up <- mx.opt.get.updater(opt, list(w = w)); up(list(w = w), list(w = w)); as.array(up(list(w = w), list(w = w))[[1]]) }
+  same(step(mx.opt.create("sgd", 0.1, 0.9, rescale.grad = 0.5)), step(mx.opt.create("sgd", learning.rate = 0.1, momentum = 0.9, rescale.grad = 0.5)))
+})
+usage("initializers, random arrays and callbacks by position", {
+  init <- mx.init.Xavier("gaussian", "in", 2.0)
+  same(class(init("fc_weight", c(3, 2), mx.cpu())), "MXNDArray")
+  same(dim(mx.runif(c(2, 3), 0, 1, ctx = mx.cpu())), c(2, 3))
+  same(dim(mx.rnorm(c(2, 3), 0, 1, mx.cpu())), c(2, 3))
+  if (!is.function(mx.callback.early.stop(30, 30))) stop("no callback")
+  if (!is.function(mx.callback.log.speedometer(batch.size = 10, frequency = 5))) stop("no callback")
+  same(mx.nd.slice(mx.nd.array(1:5), 1, 3), 2:3)
+})
+usage("files by position and under each of their names", {
+  prefix <- tempfile()
+  model <- structure(list(symbol = net, arg.params = list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.zeros(1)), aux.params = list()), class = "MXFeedForwardModel")
+  mx.model.save(model, prefix, 0)
+  same(names(mx.model.load(prefix, 0)$arg.params), c("fc_weight", "fc_bias"))
+  same(names(mx.model.load(prefix = prefix, iteration = 0)$arg.params), c("fc_weight", "fc_bias"))
+  mx.symbol.save(net, filename = paste0(prefix, ".json"))
+  same(outputs(mx.symbol.load(file.name = paste0(prefix, ".json"))), outputs(mx.symbol.load(paste0(prefix, ".json"))))
+  mx.nd.save(list(a = mx.nd.ones(2)), filename = paste0(prefix, ".params"))
+  same(names(mx.nd.load(filename = paste0(prefix, ".params"))), "a")
+})
+usage("a stray callback without a name, beside an iterator", {
+  iter <- mx.io.arrayiter(x, y, batch.size = 10)
+  model <- mx.model.FeedForward.create(symbol = net, X = iter, ctx = mx.cpu(), num.round = 1, verbose = FALSE, eval.metric = mx.metric.rmse,
+                                       batch.end.callback = mx.callback.log.train.metric(2), mx.callback.log.train.metric(1))
+  same(class(model), "MXFeedForwardModel")
+})
+usage("lists of parameters are plain lists: $ abbreviates", {
+  params <- list(highway_weights = mx.nd.ones(2))
+  same(params$highway_weight, c(1, 1))
+})
+done("b2")
