@@ -19,6 +19,16 @@ import numpy as np
 _PRODUCT_WORK = 4_000_000       # floating point operations of a product below which cutting it up costs more than it gains
 
 
+UNBROKEN: set = set()       # code that a Ctrl-C does not break off
+
+
+def unbroken(function):
+    """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is the user:
+    mxr.r.interrupts)."""
+    UNBROKEN.add(function.__code__)
+    return function
+
+
 def workers() -> int:
     """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller."""
     return _count
@@ -45,22 +55,25 @@ class single_blas:
     more than it gains on small matrices, and very much on a busy machine.
     """
 
-    def __enter__(self):
-        global _held
-        _held += 1
-        self.former = []
-        if _held == 1:
-            for blas in _started().blas:
-                n = blas.get_num_threads()
-                if n != 1:
-                    self.former.append((blas, n))
-                    blas.set_num_threads(1)
+    former: list = []
 
+    @unbroken
+    def __enter__(self):
+        self.former = []
+        for blas in _started().blas:
+            n = blas.get_num_threads()
+            if n != 1:                          # else someone around us holds it
+                self.former.append((blas, n))
+                blas.set_num_threads(1)
+
+    @unbroken
     def __exit__(self, *exc):
-        global _held
-        _held -= 1
-        for blas, n in self.former:
+        while self.former:
+            blas, n = self.former[-1]
             blas.set_num_threads(n)
+            self.former.pop()
+
+    __del__ = __exit__                          # where a Ctrl-C came between
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
@@ -162,18 +175,19 @@ class _Pool:
 
     def run(self, tasks) -> None:
         job = _Job(tasks)
-        for helper in self.helpers[:len(tasks) - 1]:
-            helper.jobs.put(job)
         try:
+            for helper in self.helpers[:len(tasks) - 1]:
+                helper.jobs.put(job)
             job.work()
         finally:
-            job.todo.clear()
-            self._settle()
+            self._settle(job)
         if job.errors:
             raise min(job.errors, key=lambda e: e[0])[1]
 
-    def _settle(self) -> None:
+    @unbroken
+    def _settle(self, job: _Job) -> None:
         """Wait until no helper works, through interrupts: the arrays that tasks write belong to our caller."""
+        job.todo.clear()
         interrupt = None
         for helper in self.helpers:
             while True:
@@ -204,7 +218,6 @@ def _after_fork() -> None:
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _cpus()
 _pool: _Pool | None = None
-_held = 0           # how many `single_blas` are open
 _turn = threading.Lock()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):

@@ -207,10 +207,7 @@ device.runner <- function(execs, slices, output.names, arg_names, optimizer) {
   list(
     train = function(dlist) {
       feed(dlist)
-      for (exec in execs) {
-        mx.exec.forward(exec, is.train = TRUE)
-        mx.exec.backward(exec)
-      }
+      mx.call("model.both_ways", unname(execs))
       if (ndevice > 1) mx.call("model.sum_gradients", unname(execs))
       for (i in seq_len(ndevice)) {
         exec <- execs[[i]]

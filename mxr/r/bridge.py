@@ -61,10 +61,15 @@ def _call(request):
     if function is None:
         raise op.MxError(f"the R package and the Python package do not fit together: Python has no {name}; "
                          "run `mxr install-r` again")
-    if names is None:
-        return function(*arguments[1:])
-    positional = [a for a, n in zip(arguments[1:], names[1:]) if not n]
-    return function(*positional, **{n: a for a, n in zip(arguments[1:], names[1:]) if n})
+    positional, named = arguments[1:], {}
+    if names is not None:
+        named = {n: a for n, a in zip(names[1:], positional) if n}
+        positional = [a for a, n in zip(positional, names[1:]) if not n]
+    interrupts.in_verb = True            # from here on a Ctrl-C breaks off
+    try:
+        return function(*positional, **named)
+    finally:
+        interrupts.in_verb = False
 
 
 def _door(request, freed):

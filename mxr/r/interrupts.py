@@ -2,35 +2,67 @@
 
 Each of the two only stops its own code. So the C-level handler is exchanged at every crossing (a few system calls, one
 microsecond), and a Ctrl-C that arrives in Python becomes a KeyboardInterrupt that the door returns as a value.
+
+A KeyboardInterrupt comes between any two lines of Python. It is raised only while a verb runs, and not in the middle of code
+that must not be broken off (`threads.unbroken`, imports): there it is tried again every few milliseconds. A Ctrl-C that could
+not be raised before the door shuts is left to R.
 """
 from __future__ import annotations
 
+import _thread
 import ctypes
 import signal
 import threading
+import time
 from _signal import getsignal  # signal.getsignal costs ten times more: it makes an enum of the answer
 
 from rpy2.rinterface_lib import openrlib
+
+from mxr.threads import UNBROKEN
 
 _getsig = ctypes.pythonapi.PyOS_getsig
 _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
 _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _SIGINT = int(signal.SIGINT)
+_AGAIN = 0.005                           # seconds after which a Ctrl-C that cannot be raised is tried again
 
 _python_handler: int | None = None       # the C function that Python installs
 _r_handler: int | None = None            # the one that was in place before: R's, or reticulate's
 _previous = signal.default_int_handler   # what Ctrl-C did in Python before mxr
+_waiting = False                         # a Ctrl-C has come and was not raised yet
+_knocks = 0                              # how many of the calls of `_on_interrupt` to come are `_knock`'s
 depth = 0                                # how many doors stand open
+in_verb = False                          # whether a verb runs
 
 
 def _on_interrupt(number, frame):
-    if depth:
+    global _waiting, _knocks
+    if _knocks:
+        _knocks = 0
+        if not _waiting:
+            return                       # R took it in the meantime
+    if in_verb and not _unbroken(frame):
+        _waiting = False
         raise KeyboardInterrupt
-    if _at_the_door(frame):              # too early or too late to raise: R takes it as soon as the door is shut
-        openrlib.rlib.R_interrupts_pending = 1
+    if in_verb and not _waiting:
+        _waiting = True
+        threading.Thread(target=_knock, daemon=True).start()
+    elif depth or _at_the_door(frame):   # too early or too late to raise: R takes it as soon as the door is shut
+        _waiting = True
+        if not depth:
+            _give_to_r()
     elif callable(_previous):            # Python works, but not for R: whoever was here first decides
         _previous(number, frame)
+
+
+def _unbroken(frame) -> bool:
+    while frame is not None and frame.f_globals.get("__name__") != "mxr.r.bridge":
+        code = frame.f_code
+        if code in UNBROKEN or code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _at_the_door(frame) -> bool:
@@ -39,6 +71,24 @@ def _at_the_door(frame) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _knock() -> None:
+    """Try the waiting Ctrl-C again until it is raised, or left to R."""
+    global _knocks
+    while True:
+        time.sleep(_AGAIN)
+        if not _waiting:
+            return
+        _knocks = 1
+        _thread.interrupt_main()
+
+
+def _give_to_r() -> None:
+    global _waiting
+    if _waiting:
+        _waiting = False
+        openrlib.rlib.R_interrupts_pending = 1
 
 
 def prepare() -> None:
@@ -70,5 +120,7 @@ def leave(before: int) -> None:
     """R's turn again; `before` is what `depth` was before `enter`. Calling it twice does no harm."""
     global depth
     depth = before
-    if before == 0 and _r_handler is not None:
-        _setsig(_SIGINT, _r_handler)
+    if before == 0:
+        if _r_handler is not None:
+            _setsig(_SIGINT, _r_handler)
+        _give_to_r()

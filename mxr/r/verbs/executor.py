@@ -11,6 +11,7 @@ from mxr.r.bridge import verb
 from mxr.r.convert import RList
 from mxr.r.verbs.values import array, assign, pairs, shapes
 from mxr.symbol import Symbol
+from mxr.threads import unbroken
 
 NO_GRADIENT = ("data", "label")         # MXNet's rule: arguments with these endings are not trained
 
@@ -85,6 +86,7 @@ def copies(ex: Executor, which: str):
 
 
 @verb("exec.update")
+@unbroken
 def update(ex: Executor, which: str, given, match_name: bool, skip_null: bool):
     """Copy arrays into the executor's, by name or by position."""
     target = {"arg": ex.args, "aux": ex.aux, "grad": ex.grads}[which]

@@ -7,8 +7,10 @@ from mxr.executor import Executor
 from mxr.ndarray import NDArray
 from mxr.op import MxError, suggest
 from mxr.r.bridge import verb
+from mxr.r.convert import RList
 from mxr.r.verbs.optimizer import Updater
 from mxr.r.verbs.values import assign, pairs
+from mxr.threads import unbroken
 
 
 def _feed(ex: Executor, batch) -> None:
@@ -22,11 +24,32 @@ def _feed(ex: Executor, batch) -> None:
 
 @verb("model.step")
 def step(ex: Executor, batch, updater: Updater, lr):
-    """One training step on a batch: forward, backward, update."""
+    """One training step on a batch: forward, backward, update. All of it happens, or none: what an interrupt leaves are the
+    parameters and auxiliary states of the step before."""
     _feed(ex, batch)
-    ex.forward(True)
-    ex.backward()
+    both_ways([ex])
     updater.train(lr, ex)
+
+
+@verb("model.both_ways")
+def both_ways(executors):
+    """Forward and backward of every executor; auxiliary states stay as they were if that is broken off."""
+    executors = [ex for _, ex in pairs(executors)] if isinstance(executors, RList) else executors
+    aux = [a.data for ex in executors for a in ex.aux.values()]
+    before = [a.copy() for a in aux]
+    try:
+        for ex in executors:
+            ex.forward(True)
+            ex.backward()
+    except BaseException:
+        _restore(aux, before)
+        raise
+
+
+@unbroken
+def _restore(arrays, before) -> None:
+    for array, old in zip(arrays, before):
+        array[...] = old
 
 
 @verb("model.evaluate")

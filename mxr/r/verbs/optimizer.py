@@ -10,6 +10,7 @@ from mxr.ndarray import NDArray
 from mxr.op import MxError, Op, Run, get
 from mxr.r.bridge import verb
 from mxr.r.verbs.values import array, number_text, shape
+from mxr.threads import unbroken
 
 
 class Rule:
@@ -169,6 +170,7 @@ class Updater:
         self.active: list[int] = []
         self.last = (None, 0.0)             # a rate as R gave it, and as six digits
 
+    @unbroken
     def apply(self, lr, weights: list, grads: list) -> bool:
         """Compute new weights for every position that has a gradient; `lr` is one rate, or one per such position.
 
@@ -206,6 +208,7 @@ class Updater:
     def new_weights(self) -> dict[int, NDArray]:
         return {i: nd for group in self.groups for i, nd in zip(group.indices, group.new)}
 
+    @unbroken
     def train(self, lr, ex: Executor) -> None:
         """Update the weights of an executor from its gradients."""
         weights = [w.data for w in ex.args.values()]
