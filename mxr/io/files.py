@@ -13,6 +13,8 @@ def write_atomically(path: str, *chunks: bytes) -> None:
     folder = os.path.dirname(path) or "."
     try:
         fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
+    except FileNotFoundError:
+        raise MxError(f"cannot write {path}: there is no folder {folder} (it is looked for in {os.getcwd()})") from None
     except OSError as e:
         raise MxError(f"cannot write {path}: {e.strerror}") from None
     try:
