@@ -1,0 +1,207 @@
+"""Faults injected on purpose, many times: saving cut short, forked children, interrupts. Every function raises if anything went wrong, and
+returns figures: what was injected, how often, what happened."""
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+import mxr
+from mxr.io import iterators, params
+
+IO = Path(__file__).parent.parent / "data" / "io"
+_SAVING = """
+import sys, numpy as np
+from mxr.io import params
+print(flush=True)
+for value in range(1, 10**9):
+    params.save(sys.argv[1], {"x": np.full(500_000, value, np.float32), "y": np.full(500_000, value, np.float32)})
+"""
+
+
+def killed_while_saving(times: int) -> dict:
+    """SIGKILL at a random moment of saving again and again: the file holds one whole state, the last or the one before."""
+    rng, left = random.Random(7), 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.params"
+        params.save(path, {"x": np.zeros(500_000, np.float32), "y": np.zeros(500_000, np.float32)})
+        for _ in range(times):
+            child = subprocess.Popen([sys.executable, "-c", _SAVING, str(path)], stdout=subprocess.PIPE)
+            child.stdout.readline()
+            time.sleep(rng.uniform(0, 0.05))
+            child.kill()
+            child.wait()
+            x, y = params.load(path).values()
+            assert x.size == y.size == 500_000 and (x == x[0]).all() and (y == x[0]).all(), "a mixture was saved"
+            left += len(list(Path(folder).iterdir())) - 1
+            for other in Path(folder).iterdir():
+                if other != path:
+                    other.unlink()
+    return {"injected": "SIGKILL while saving", "times": times, "result": f"file whole every time ({left} kills hit a write; its temporary file stays)"}
+
+
+def disk_full(times: int) -> dict:
+    """A write that the system refuses half way (RLIMIT_FSIZE): an MxError, the old file whole, nothing left behind."""
+    rng = random.Random(8)
+    symbol = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=3, name="f" * 3000)
+    arrays = {"x": np.ones(20_000, np.float32)}
+    former, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with tempfile.TemporaryDirectory() as folder:
+        saves = {"m.params": lambda p: params.save(p, arrays), "m.json": lambda p: symbol.save(str(p))}
+        old = {}
+        for name, save in saves.items():
+            save(Path(folder) / name)
+            old[name] = (Path(folder) / name).read_bytes()
+        try:
+            for _ in range(times):
+                for name, save in saves.items():
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (rng.randrange(len(old[name])), former[1]))
+                    try:
+                        save(Path(folder) / name)
+                        raise AssertionError("the save reported success")
+                    except mxr.MxError as e:
+                        assert name in str(e) and os.strerror(errno.EFBIG) in str(e), str(e)
+                    resource.setrlimit(resource.RLIMIT_FSIZE, former)
+                    assert (Path(folder) / name).read_bytes() == old[name]
+                    assert len(os.listdir(folder)) == 2, "a temporary file was left"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, former)
+            signal.signal(signal.SIGXFSZ, handler)
+    return {"injected": "write refused half way while saving", "times": 2 * times, "result": "an error naming the file every time; old file whole, nothing left"}
+
+
+# --------------------------------------------------------------------------------------------- a network for the rest
+
+def network(width: int = 64, batch: int = 256, layers: int = 3) -> tuple[mxr.Executor, dict]:
+    """A bound network with fixed numbers, large enough that its steps use threads."""
+    x = mxr.sym.Variable("data")
+    for i in range(layers):
+        x = mxr.sym.Activation(mxr.sym.FullyConnected(x, num_hidden=width, name=f"fc{i}"), act_type="tanh")
+    loss = mxr.sym.MakeLoss(mxr.sym.mean(mxr.sym.square(x - mxr.sym.Variable("label"))), name="loss")
+    ex = loss.simple_bind({k: "null" if k in ("data", "label") else "write" for k in loss.list_arguments()}, data=(batch, width), label=(batch, width))
+    rng = np.random.RandomState(3)
+    for array in ex.args.values():
+        array.data[...] = rng.uniform(-0.2, 0.2, array.shape)
+    return ex, {k: v.data.copy() for k, v in ex.args.items()}
+
+
+def step(ex: mxr.Executor, rate: float = 0.05) -> None:
+    """One step of gradient descent."""
+    ex.forward(is_train=True)
+    ex.backward()
+    for name in ex.wanted:
+        ex.args[name].data[...] -= rate * ex.grads[name].data
+
+
+def numbers(ex: mxr.Executor, start: dict) -> bytes:
+    """Outputs and gradients of one pass from the weights `start`, as bytes: equal bytes, equal numbers."""
+    for name, value in start.items():
+        ex.args[name].data[...] = value
+    ex.forward(is_train=True)
+    ex.backward()
+    return b"".join(a.data.tobytes() for a in (*ex.output_list, *(ex.grads[k] for k in ex.wanted)))
+
+
+def forked(times: int, limit: float = 20.0) -> dict:
+    """Children forked after threads have worked: they compute with the parent's executor, bind one of their own, and go on reading images."""
+    ex, start = network(256, 512)
+    right = numbers(ex, start)
+    images = iterators.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2})
+    images.next()
+    outcomes: Counter = Counter()
+    for _ in range(times):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                same = numbers(ex, start) == right and numbers(*network(256, 512)) == right
+                images.reset()
+                code = 0 if same and images.next() else 2
+            finally:
+                os._exit(code)
+        since = time.monotonic()
+        while not (done := os.waitpid(child, os.WNOHANG))[0]:
+            if time.monotonic() - since > limit:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                raise AssertionError("a forked child hangs")
+            time.sleep(0.002)
+        outcomes[os.waitstatus_to_exitcode(done[1])] += 1
+    assert numbers(ex, start) == right
+    assert outcomes == {0: times}, f"exit codes of the children: {dict(outcomes)}"
+    return {"injected": "fork after threads have worked", "times": times, "result": "children computed the parent's numbers, bound, trained and read images"}
+
+
+def _interrupted(work, delay: float) -> float | None:
+    """Run `work` and send this process a SIGINT after `delay`; seconds until it stopped, None if it had ended before."""
+    def send():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+    sent: list[float] = []
+    timer = threading.Timer(delay, send)
+    try:
+        timer.start()
+        work()
+        timer.join()
+        time.sleep(0.01)            # the interrupt arrives behind the work
+        raise AssertionError("the interrupt was lost")
+    except KeyboardInterrupt:
+        return time.perf_counter() - sent[0]
+    finally:
+        timer.cancel()
+
+
+def interrupts(times: int) -> list[dict]:
+    """SIGINT at random moments of forward, training, binding and reading: it stops at once, and the next step gives the right numbers."""
+    rng = random.Random(9)
+    ex, start = network(256, 2048)
+    right = numbers(ex, start)
+
+    def forever(call):
+        def work():
+            while True:
+                call()
+        return work
+
+    def bind():
+        numbers(*network(64, 64))
+
+    csv = {"data_csv": "", "data_shape": (50,), "batch_size": 100}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.csv"
+        path.write_text((",".join(map(str, range(50))) + "\n") * 20_000)
+        csv["data_csv"] = str(path)
+        args = {"path_imgrec": str(IO / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 4, "round_batch": False, "preprocess_threads": 2}
+        images = iterators.create("ImageRecordIter", args)
+
+        def read_images():
+            if not images.next():
+                images.reset()
+
+        for what, call in (("forward", lambda: ex.forward(is_train=True)), ("training", lambda: step(ex)), ("binding and tracing", bind),
+                           ("reading CSV", lambda: iterators.create("CSVIter", csv)), ("reading images", read_images)):
+            slowest = 0.0
+            for _ in range(times):
+                slowest = max(slowest, _interrupted(forever(call), rng.uniform(0.001, 0.15)))
+                assert numbers(ex, start) == right, f"wrong numbers after an interrupt of {what}"
+            assert slowest < 0.5, f"an interrupt of {what} took {slowest:.2f} s"
+            rows.append({"injected": f"SIGINT during {what}", "times": times, "result": f"stopped within {slowest * 1000:.0f} ms, next step right bit for bit"})
+        images.reset()
+        assert _samples(images) == _samples(iterators.create("ImageRecordIter", args)), "images were lost"
+    return rows
+
+
+def _samples(images) -> list[bytes]:
+    return [images.value["data"].tobytes() for _ in iter(images.next, False)]
