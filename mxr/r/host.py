@@ -137,7 +137,7 @@ def run(arguments: list[str]) -> int:
     if "-e" not in front:
         if not Path(rest[0]).is_file():
             raise MxError(f"cannot open {rest[0]}: no such file")
-        front.append(f"--file={rest.pop(0)}")
+        front.append(f"--file={rest.pop(0)}".replace(" ", "~+~"))      # as R's front end does, for R to undo
     home, library = r_home(), load_libr()
     import_rpy2()                                # may fail: before R has made its temporary folder
     os.environ.update(library_environment())
