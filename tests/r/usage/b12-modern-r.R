@@ -1,0 +1,27 @@
+# What changed in R since: `if` refuses conditions longer than one, so everything that scripts ask `class(x) == ...` of has one class.
+source("_check.R")
+fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1, name = "fc")
+net <- mx.symbol.LinearRegressionOutput(fc, name = "out")
+train <- function(X, y) mx.model.FeedForward.create(net, X = X, y = y, num.round = 1, array.layout = "rowmajor", verbose = FALSE)
+
+usage("objects have one class each", {
+  exec <- mx.simple.bind(net, ctx = mx.cpu(), data = c(2, 3))
+  for (thing in list(mx.nd.ones(2), fc, exec, mx.cpu(), mx.metric.rmse, mx.metric.logger$new(), exec$ref.outputs[[1]],
+                     train(wave(10, 2), wave(10)), mx.kv.create()))
+    same(length(class(thing)), 1)
+  if (class(mx.nd.ones(2)) == "MXNDArray" && class(fc) == "Rcpp_MXSymbol" && class(mx.cpu()) == "MXContext") TRUE else stop("classes")
+})
+usage("data frames: a sentence, or data.matrix", {
+  frame <- data.frame(a = wave(10), b = wave(10, k = 2))
+  says(mx.nd.array(frame), "data.frame|numbers")
+  same(class(train(data.matrix(frame), wave(10))), "MXFeedForwardModel")
+})
+usage("texts and factors as labels: a sentence", {
+  says(train(wave(10, 2), factor(rep(c("R", "M"), 5))), "factor|numbers")
+  says(train(wave(10, 2), rep(c("R", "M"), 5)), "numbers|text|character")
+})
+usage("integers and logicals as data and labels", {
+  same(class(train(matrix(1:20, 10), rep(c(TRUE, FALSE), 5))), "MXFeedForwardModel")
+  same(class(train(matrix(1:20, 10), 1:10)), "MXFeedForwardModel")
+})
+done("b12")
