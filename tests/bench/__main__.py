@@ -160,10 +160,8 @@ A step is forward and backward and, where there are parameters, an update by sgd
 over ours (higher is better): the median of the pairs, with the least and the greatest. The bound is what cannot be avoided: a bare
 copy of the arrays that are read and written, or the matrix products of the layers alone, both on all threads. Memory is the peak
 during steps above what the process had after importing the engine, arguments and gradients included.
-""", *lines, *NOTES]))
+""", *lines, Path(__file__).with_name("notes.md").read_text()]))
 
-
-NOTES = []
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -62,6 +62,8 @@ class Workload:
                 out[name] = rng.integers(0, how[1], shape)
             elif name in self.shapes:
                 out[name] = rng.standard_normal(shape)
+            elif name.endswith("parameters"):
+                out[name] = rng.uniform(-0.1, 0.1, shape)
             elif name.endswith("gamma"):
                 out[name] = np.ones(shape)
             elif name.endswith(("bias", "beta", "state", "state_cell")):
