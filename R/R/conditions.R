@@ -15,11 +15,10 @@ mx.signal <- function(message, class = NULL) {
                  list(message = message, call = mx.users.call(), class = class)))
 }
 
-# An R interrupt, as if Ctrl-C had been pressed here.
+# Python has told R of the Ctrl-C; R takes it when it next looks.
 mx.interrupt <- function() {
-  tools::pskill(Sys.getpid(), tools::SIGINT)
   for (i in 1:100) Sys.sleep(0.01)
-  mx.signal("interrupted")             # where interrupts are suspended
+  mx.signal("interrupted")
 }
 
 # The call of the outermost function of this package below the user's own code (functions of base R, such as lapply

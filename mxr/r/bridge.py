@@ -77,18 +77,18 @@ def _door(request, freed):
     call, the R function that makes such chains."""
     protected, depth = convert.protection(), interrupts.depth
     try:
-        try:
-            interrupts.enter()
-            convert.forget_views()
-            if freed != NIL:
-                convert.take_freed(freed)
-            return convert.to_r(_call(request))
-        finally:
-            interrupts.leave(depth)
+        interrupts.enter()
+        convert.forget_views()
+        if freed != NIL:
+            convert.take_freed(freed)
+        value = convert.to_r(_call(request))
+        interrupts.leave(depth)
+        return value
     except BaseException as error:
-        interrupts.leave(depth)          # again, for a second Ctrl-C in the middle of the first `leave`
         convert.unwind(protected)
-        return _failure(error)
+        value = _failure(error)
+        interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
+        return value
 
 
 def connect() -> None:

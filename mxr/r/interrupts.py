@@ -3,8 +3,10 @@
 Each of the two only stops its own code. So the C-level handler is exchanged at every crossing (a few system calls, one
 microsecond), and a Ctrl-C that arrives in Python becomes a KeyboardInterrupt that the door returns as a value.
 
+Reticulate's handler, which stands in for R's where R is the host, tells Python too: what Python hears of in R's turn is old.
+
 A KeyboardInterrupt comes between any two lines of Python. It is raised only while a verb runs, and not in the middle of code
-that must not be broken off (`threads.unbroken`, imports): there it is tried again every few milliseconds. A Ctrl-C that could
+that must not be broken off (`threads.unbroken`, imports, what follows the death of a view): there it is tried again every few milliseconds. A Ctrl-C that could
 not be raised before the door shuts is left to R.
 """
 from __future__ import annotations
@@ -32,6 +34,8 @@ _r_handler: int | None = None            # the one that was in place before: R's
 _previous = signal.default_int_handler   # what Ctrl-C did in Python before mxr
 _waiting = False                         # a Ctrl-C has come and was not raised yet
 _knocks = 0                              # how many of the calls of `_on_interrupt` to come are `_knock`'s
+_suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
+_turn = False                            # whether it is Python's
 depth = 0                                # how many doors stand open
 in_verb = False                          # whether a verb runs
 
@@ -42,24 +46,23 @@ def _on_interrupt(number, frame):
         _knocks = 0
         if not _waiting:
             return                       # R took it in the meantime
-    if in_verb and not _unbroken(frame):
-        _waiting = False
-        raise KeyboardInterrupt
-    if in_verb and not _waiting:
+    if in_verb and not _suspended.value:
+        if not _unbroken(frame):
+            _waiting = False
+            raise KeyboardInterrupt
+        if not _waiting:
+            _waiting = True
+            threading.Thread(target=_knock, daemon=True).start()
+    elif _turn:                          # too early or too late to raise: R takes it as soon as the door is shut
         _waiting = True
-        threading.Thread(target=_knock, daemon=True).start()
-    elif depth or _at_the_door(frame):   # too early or too late to raise: R takes it as soon as the door is shut
-        _waiting = True
-        if not depth:
-            _give_to_r()
-    elif callable(_previous):            # Python works, but not for R: whoever was here first decides
+    elif not _at_the_door(frame) and callable(_previous):     # Python works, but not for R: whoever was here first decides
         _previous(number, frame)
 
 
 def _unbroken(frame) -> bool:
     while frame is not None and frame.f_globals.get("__name__") != "mxr.r.bridge":
         code = frame.f_code
-        if code in UNBROKEN or code.co_filename.startswith("<frozen importlib"):
+        if code in UNBROKEN or code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") == "mxr.r.convert":
             return True
         frame = frame.f_back
     return False
@@ -84,13 +87,6 @@ def _knock() -> None:
         _thread.interrupt_main()
 
 
-def _give_to_r() -> None:
-    global _waiting
-    if _waiting:
-        _waiting = False
-        openrlib.rlib.R_interrupts_pending = 1
-
-
 def prepare() -> None:
     """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C stays R's."""
     global _python_handler, _previous
@@ -104,23 +100,29 @@ def prepare() -> None:
 
 
 def enter() -> None:
-    """Python's turn."""
-    global depth, _r_handler
+    """Python's turn. KeyboardInterrupt if R has heard of a Ctrl-C already."""
+    global depth, _r_handler, _turn
     if getsignal(_SIGINT) is not _on_interrupt:      # reticulate, when a script loads it, brings its own
         prepare()
+    _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
         if outside != _python_handler:
             _r_handler = outside
             _setsig(_SIGINT, _python_handler)
     depth += 1
+    if openrlib.rlib.R_interrupts_pending and not _suspended.value:
+        raise KeyboardInterrupt
 
 
-def leave(before: int) -> None:
-    """R's turn again; `before` is what `depth` was before `enter`. Calling it twice does no harm."""
-    global depth
+def leave(before: int, interrupted: bool = False) -> None:
+    """R's turn again; `before` is what `depth` was before `enter`. R hears of a Ctrl-C that ended the verb, or is left."""
+    global depth, _turn, _waiting
     depth = before
     if before == 0:
         if _r_handler is not None:
             _setsig(_SIGINT, _r_handler)
-        _give_to_r()
+        if _waiting or interrupted:
+            _waiting = False
+            openrlib.rlib.R_interrupts_pending = 1
+        _turn = False
