@@ -43,7 +43,7 @@ print.mx.graph <- function(x, ...) {
 knit_print.mx.graph <- function(x, ...) {
   picture <- draw.graph(x)
   knitr::asis_output(if (is.null(picture)) paste0("\n```\n", x$tree, "\n```\n")
-                     else paste(c("", sub("^.*?(?=<svg)", "", paste(readLines(picture), collapse = "\n"), perl = TRUE), ""), collapse = "\n"))
+                     else paste(c("", sub("(?s)^.*?(?=<svg)", "", paste(readLines(picture), collapse = "\n"), perl = TRUE), ""), collapse = "\n"))
 }
 
 # The path of an SVG picture that Graphviz draws, or NULL.

@@ -45,3 +45,24 @@ test_that("graph.viz gives something to print, quietly", {
   expect_equal(graph.viz(net$as.json(), list(data = c(4, 10)))$tree, graph$value$tree)
   expect_error(graph.viz(3), "symbol", class = "mxnet_error")
 })
+
+test_that("with Graphviz a knitted document gets a picture, without it the tree", {
+  skip_on_os("windows")
+  skip_if(requireNamespace("DiagrammeR", quietly = TRUE))
+  skip_if_not_installed("knitr")
+  graph <- graph.viz(net, graph.width.px = 144, graph.height.px = 72)
+  folder <- tempfile()
+  dir.create(folder)
+  path <- Sys.getenv("PATH")
+  on.exit(Sys.setenv(PATH = path))
+  Sys.setenv(PATH = folder)
+  expect_match(mxnet:::knit_print.mx.graph(graph), "```\nsoftmax: SoftmaxOutput")
+  # a stand-in for dot that writes down its arguments and what it read
+  writeLines(c("#!/bin/sh", "PATH=/bin:/usr/bin", "args=$*", "while [ $# -gt 1 ]; do shift; done",
+               "{ echo '<?xml version=\"1.0\"?>'; echo \"<svg><!-- $args -->\"; cat; echo '</svg>'; } > $1"), file.path(folder, "dot"))
+  Sys.chmod(file.path(folder, "dot"), "755")
+  Sys.setenv(PATH = paste(folder, "/bin:/usr/bin", sep = ":"))
+  picture <- mxnet:::knit_print.mx.graph(graph)
+  expect_s3_class(picture, "knit_asis")
+  expect_match(picture, "^\n<svg><!-- -Tsvg -Gsize=2,1! -o .*digraph network.*</svg>\n$")
+})

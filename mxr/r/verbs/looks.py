@@ -107,8 +107,8 @@ _COLORS = {"FullyConnected": "#fb8072", "Convolution": "#fb8072", "Deconvolution
 _SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride")
 
 
-def _edges(symbol: Symbol, given):
-    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""): parameters are not drawn."""
+def _parts(symbol: Symbol, given):
+    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""). Parameters are not drawn."""
     given = shapes(given, "graph.viz")
     sizes = all_shapes(symbol, given) if given else {}
     nodes = [n for n in symbol.nodes() if n.op is not None]
@@ -116,18 +116,24 @@ def _edges(symbol: Symbol, given):
 
     def size(n, k):
         s = sizes.get((id(n), k))
-        return "x".join(str(d or "?") for d in reversed(s)) if s else ""
+        return _size_text(s) if s else ""
     return nodes, inputs, size
 
 
 def _details(n: Node) -> str:
-    return ", ".join(n.attrs[k] for k in _SHOWN if k in n.attrs)
+    values = (getattr(n.p, k) for k in _SHOWN if k in n.attrs)
+    return ", ".join(_size_text(v) if isinstance(v, tuple) else str(v) for v in values)
+
+
+def _size_text(shape) -> str:
+    """In R's order."""
+    return "x".join(str(d or "?") for d in reversed(shape))
 
 
 @verb("symbol.dot")
 def dot(symbol: Symbol, given, direction: str) -> str:
     """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
-    nodes, inputs, size = _edges(symbol, given)
+    nodes, inputs, size = _parts(symbol, given)
     drawn = {id(n) for n in nodes} | set(inputs)
     lines = [f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"]
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
@@ -150,7 +156,7 @@ def _quoted(text: str) -> str:
 @verb("symbol.tree")
 def tree(symbol: Symbol, given) -> str:
     """The graph as indented text, the output at the top, inputs below what uses them; what is shown already is only named."""
-    nodes, inputs, size = _edges(symbol, given)
+    nodes, inputs, size = _parts(symbol, given)
     shown: set[int] = set()
     lines = []
     drawn = {id(n) for n in nodes} | set(inputs)
