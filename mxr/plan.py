@@ -20,7 +20,8 @@ _DOT_SUM = 1 << 15              # elements up to which a sum is a product with o
 _CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
           np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
           np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
-_DEAR = 10                      # cheap functions that cost as much as storing a value and reading it again
+_DEAR = 10                      # cheap functions that cost as much as storing a large value and reading it again
+_SMALL = 1 << 15                # elements of a value that stays in the cache, so that storing it costs nothing
 
 
 class Memory:
@@ -142,7 +143,7 @@ class Program:
 
     def keep_for(self, roots: list[Value]) -> None:
         """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and those of element-wise values
-        that cost more to compute again than to store. The rest it computes again."""
+        that cost more to compute again than to store: small ones, and dear ones. The rest it computes again."""
         computed = {id(v) for v in self.values}
         read: set[int] = set()
         needed: dict[int, Value] = {}
@@ -159,7 +160,7 @@ class Program:
         for v in self.values:
             if id(v) in needed and v.kind in ("map", "view") and not self.in_memory(v):
                 c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in _CHEAP else _DEAR))
-                if v.kind == "map" and c >= _DEAR and id(v) in read:
+                if v.kind == "map" and c >= (1 if v.size <= _SMALL else _DEAR) and id(v) in read:
                     dear.add(id(v))
                 else:
                     cost[id(v)] = c
