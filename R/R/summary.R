@@ -52,8 +52,15 @@ layer.table <- function(symbol, shapes, inputs = NULL) {
             class = c("mx.summary", "data.frame"))
 }
 
+# At most `rows` lines, from both ends.
+shorten <- function(lines, rows) {
+  left <- length(lines) - rows
+  if (left <= 0) return(lines)
+  c(utils::head(lines, rows / 2), paste("... and", left, "more ..."), utils::tail(lines, rows / 2))
+}
+
 #' @export
-print.mx.summary <- function(x, ...) {
+print.mx.summary <- function(x, rows = Inf, ...) {
   number <- function(n) ifelse(is.na(n), "?", format(n, big.mark = ",", scientific = FALSE, trim = TRUE))
   shown <- as.data.frame(unclass(x))
   shown$count <- ifelse(shown$parameters == "", "", number(x$count))
@@ -61,7 +68,8 @@ print.mx.summary <- function(x, ...) {
   for (column in c("layer", "operator", "output", "parameters"))
     text[, column] <- formatC(text[, column], width = -max(nchar(text[, column])), flag = "-")
   text[, "count"] <- formatC(text[, "count"], width = max(nchar(text[, "count"])))
-  cat(sub("\\s+$", "", apply(text, 1, paste, collapse = "  ")), sep = "\n")
+  lines <- sub("\\s+$", "", apply(text, 1, paste, collapse = "  "))
+  cat(lines[[1]], shorten(lines[-1], rows), sep = "\n")
   unknown <- sum(is.na(x$count))
   cat("parameters: ", number(sum(x$count, na.rm = TRUE)),
       if (unknown) paste0(" and those of ", unknown, " layer", if (unknown > 1) "s", " whose shapes are not known"), "\n", sep = "")
@@ -78,7 +86,7 @@ print.MXFeedForwardModel <- function(x, ...) {
     cat("<model> without a symbol\n")
   } else {
     cat("<model> outputs:", outputs(x$symbol), "\n")
-    print(summary(x))
+    print(summary(x), rows = 40)
   }
   invisible(x)
 }
@@ -86,7 +94,8 @@ print.MXFeedForwardModel <- function(x, ...) {
 #' @export
 print.Rcpp_MXExecutor <- function(x, ...) {
   shapes <- function(arrays) vapply(arrays, function(a) paste(dim(a), collapse = " x "), "")
-  rows <- function(arrays, notes = "") if (length(arrays)) cat(paste0("  ", names(arrays), ": ", shapes(arrays), notes, "\n"), sep = "")
+  rows <- function(arrays, notes = "")
+    if (length(arrays)) cat(shorten(paste0("  ", names(arrays), ": ", shapes(arrays), notes), 40), sep = "\n")
   requests <- mx.call("exec.requests", x)
   cat("<executor>\narguments:\n")
   rows(x$ref.arg.arrays, ifelse(requests == "null", "", paste0(", gradient (", requests, ")")))

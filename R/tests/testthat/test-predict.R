@@ -45,6 +45,16 @@ test_that("what a wanted output needs is asked for by name", {
   expect_error(ask(batches(label = y), "fc2_output"), "needs data", class = "mxnet_error")
 })
 
+test_that("weights that look like labels are no different", {
+  fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+  error <- mx.symbol.Reshape(fc, shape = 0) - mx.symbol.Variable("y_label")
+  loss <- mx.symbol.MakeLoss(mx.symbol.broadcast_mul(mx.symbol.Variable("w_label"), mx.symbol.abs(error)))
+  model <- mx.model.FeedForward.create(loss, X = batches(data = x, y_label = y, w_label = w), num.round = 1, learning.rate = 0.1,
+                                       output.names = c("y_label", "w_label"), verbose = FALSE)
+  expect_equal(dim(predict(model, x, array.layout = "colmajor", output = "fc")), c(1L, 60L))
+  expect_error(suppressMessages(predict(model, x, array.layout = "colmajor")), "w_label", class = "mxnet_error")   # its shape does not follow
+})
+
 test_that("plain predict of a loss is MXNet's, and says once how to get a prediction", {
   state <- mxnet:::.MXNetEnv
   state$predict.hinted <- NULL

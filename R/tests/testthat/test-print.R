@@ -23,6 +23,18 @@ test_that("a network without known shapes says what it knows", {
   expect_match(shown(structure(list(), class = "MXFeedForwardModel")), "without a symbol")
 })
 
+test_that("large models print their ends", {
+  deep <- mx.symbol.Variable("data")
+  for (i in 1:60) deep <- mx.symbol.FullyConnected(deep, num.hidden = 2, name = paste0("fc", i))
+  model <- structure(list(symbol = deep, arg.params = list(), aux.params = list()), class = "MXFeedForwardModel")
+  printed <- capture.output(print(model))
+  expect_length(printed, 45)                       # outputs, header, 40 layers and a line between, the total, a hint
+  expect_match(printed[[23]], "... and 20 more ...", fixed = TRUE)
+  expect_match(printed[[43]], "^fc60 ")
+  expect_length(capture.output(print(summary(model))), 63)
+  expect_match(shown(mx.simple.bind(deep, ctx = mx.cpu(), data = c(2, 3))), "... and 81 more ...", fixed = TRUE)
+})
+
 test_that("executors, symbols, arrays and devices print what they hold", {
   exec <- mx.simple.bind(net, ctx = mx.cpu(), grad.req = "write", data = c(4, 7))
   expect_match(shown(exec), "data: 4 x 7\n.*fc1_weight: 4 x 20, gradient \\(write\\).*bn1_moving_mean: 20\n.*softmax_output: 3 x 7")
