@@ -33,6 +33,9 @@ clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (
 	@scripts/install-r-packages caret
 	Rscript tests/clients/caret.R </dev/null
 
+stress: .venv/ready ## the long runs: damaged files, faults, memory; under an hour
+	$(VENV)/python -m tests.stress </dev/null
+
 lint: .venv/ready ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
 	$(VENV)/python -m mxr gen --check
@@ -46,7 +49,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test reference bench check clients lint gen doctor clean
+.PHONY: help demo test reference bench stress check clients lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)

@@ -1,6 +1,7 @@
 """From a symbol to the values it computes, and from those to the values of its gradients: operators' own code on symbolic arrays."""
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,15 @@ from .symbol import Node, Symbol
 from .trace import Value, const, kernel, leaf, lift, scatter
 
 Entry = tuple[int, int]         # (id(node), output index)
+
+
+@contextmanager
+def _of(n: Node):
+    """What an operator's code stumbles over is said with its name."""
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError, LookupError) as e:
+        raise MxError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e}") from e
 
 
 def trace_forward(symbol: Symbol, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
@@ -22,7 +32,8 @@ def trace_forward(symbol: Symbol, shapes: dict[Entry, tuple], types: dict[Entry,
         ins = [values[id(m), i] for m, i in n.inputs]
         keys = [(id(n), i) for i in range(n.n_outputs)]
         if n.op.is_expression:
-            outs = n.op.forward(n.p, *ins)
+            with _of(n):
+                outs = n.op.forward(n.p, *ins)
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
         else:
@@ -83,7 +94,8 @@ def _node_gradient(n: Node, gs, values, wanted) -> list:
             g = gs[0]
         else:
             g = tuple(const(0.0, values[id(n), i].shape) if g is None else g for i, g in enumerate(gs))
-        result = op.backward(p, None if op.loss and len(gs) == 1 and not getattr(p, "out_grad", False) else g, tuple(ins), tuple(outs))
+        with _of(n):
+            result = op.backward(p, None if op.loss and len(gs) == 1 and not getattr(p, "out_grad", False) else g, tuple(ins), tuple(outs))
         result = list(result) if isinstance(result, (tuple, list)) else [result]
         return result + [None] * (len(ins) - len(result))
     if op.gradient is None:

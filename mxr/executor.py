@@ -1,9 +1,6 @@
 """Executors: a symbol bound to arrays, run forward and backward."""
 from __future__ import annotations
 
-import math
-import os
-import sys
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -12,15 +9,13 @@ from . import threads
 from .autodiff import trace_backward, trace_forward
 from .infer import all_shapes, all_types
 from .ndarray import NDArray
-from .op import MxError, Run, ShapeError, known, shape_text, suggest
+from .op import MxError, Run, ShapeError, affordable, known, shape_text, suggest
 from .plan import Memory, Program, operands
 from .symbol import Symbol
 from .trace import Value, const, leaf, tape
 
 _nothing = nullcontext()
 REQS = ("null", "write", "add")
-_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
-_LARGEST = 2**62                # what an empty array's other dimensions may be, for NumPy
 
 
 @contextmanager
@@ -219,11 +214,10 @@ def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
 
 
 def _affordable(shapes, types) -> None:
-    """MxError where an array of the graph is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
+    """MxError where an array of the graph is larger than the machine's memory."""
     for key, shape in shapes.items():
-        nbytes = math.prod(shape) * types[key].itemsize if shape is not None else 0
-        if nbytes > _MEMORY or max(shape or (0,)) > _LARGEST:
-            raise MxError(f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}")
+        if shape is not None:
+            affordable(shape, types[key].itemsize)
 
 
 def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:
@@ -232,8 +226,9 @@ def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, N
         if len(arrays) != len(names):
             raise MxError(f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}")
         arrays = dict(zip(names, arrays))
+    known_names = set(names)
     for k in arrays:
-        if k not in names:
+        if k not in known_names:
             raise MxError(f"bind: {what} has {k}, which the symbol has not" + suggest(k, names))
     missing = [k for k in names if k not in arrays]
     if required and missing:
@@ -249,10 +244,11 @@ def _requests(reqs, names: list[str]) -> dict[str, str]:
         if len(reqs) != len(names):
             raise MxError(f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}")
         reqs = dict(zip(names, reqs))
+    known_names = set(names)
     for k, v in reqs.items():
         if v not in REQS:
             raise MxError(f"bind: the gradient request of {k} is {v!r}; it must be one of null, write, add")
-        if k not in names:
+        if k not in known_names:
             raise MxError(f"bind: there is no argument {k}" + suggest(k, names))
     return {k: reqs.get(k, "null") for k in names}
 

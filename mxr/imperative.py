@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .op import MxError, Op, Run, ShapeError, known, shape_text
+from .op import MxError, Op, Run, ShapeError, affordable, known, shape_text
 
 
 def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=()) -> list[np.ndarray]:
@@ -20,6 +20,9 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
     for name, a, shape in zip(names, inputs, ins):
         if shape is not None and tuple(shape) != a.shape:
             raise ShapeError(f"{op.name}: {name} has shape {shape_text(a.shape)} where {shape_text(shape)} is needed")
+    for shape in shapes:
+        if known(shape):
+            affordable(shape)
     if op.is_expression:
         with np.errstate(all="ignore"):
             outs = op.forward(p, *inputs)

@@ -6,19 +6,29 @@ import numpy as np
 from . import ops  # noqa: F401  (declares the operators)
 from .faces import array_function
 from .ndarray import NDArray, array
-from .op import registry
+from .op import MxError, affordable, registry
 
-__all__ = ["NDArray", "array", "zeros", "ones", "load", "save"]
+__all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
 
 def zeros(shape, dtype=np.float32) -> NDArray:
     """An array of zeros; `shape` in C order."""
-    return NDArray(np.zeros(shape, dtype))
+    return full(shape, 0, dtype)
 
 
 def ones(shape, dtype=np.float32) -> NDArray:
     """An array of ones; `shape` in C order."""
-    return NDArray(np.ones(shape, dtype))
+    return full(shape, 1, dtype)
+
+
+def full(shape, value, dtype=np.float32) -> NDArray:
+    """An array of one number; `shape` in C order. MxError where it is not a shape, or too large for the machine."""
+    try:
+        shape = tuple(int(n) for n in shape) if isinstance(shape, (tuple, list)) else (int(shape),)
+    except (TypeError, ValueError, OverflowError):
+        raise MxError(f"a shape is a sequence of integers, not {shape!r}") from None
+    affordable(shape, np.dtype(dtype).itemsize)
+    return NDArray(np.full(shape, value, dtype) if value else np.zeros(shape, dtype))
 
 
 def load(path: str):

@@ -10,6 +10,8 @@ import ast
 import difflib
 import inspect
 import math
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -41,6 +43,7 @@ Floats = type("Floats", (tuple,), {"__doc__": "A tuple of numbers."})
 Dtype = type("Dtype", (str,), {"__doc__": "The name of an element type, such as 'float32'."})
 REQUIRED = type("Required", (), {"__repr__": lambda self: "required"})()
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
+_COUNTS, _MOST = {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"}, 1 << 16     # of inputs or outputs, each with a name
 _TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
 
 
@@ -232,6 +235,9 @@ class Op:
                 raise ParamError(f"{where}: {name} is required ({param.type_text})")
             else:
                 setattr(p, name, param.default)
+        for name in _COUNTS.intersection(given):
+            if (getattr(p, name) or 0) > _MOST:
+                raise ParamError(f"{where}: {name} is {getattr(p, name)}; at most {_MOST} are possible")
         return p
 
 
@@ -340,6 +346,8 @@ def same_shape(p, ins, outs):
     return [s] * len(ins), [s] * len(outs)
 
 
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
+_LARGEST = 2**60                # what NumPy lets the other dimensions of an empty array be
 _r_order = False     # set by mxr.r: messages show shapes as R's dim() does
 
 
@@ -361,6 +369,15 @@ def shape_text(shape) -> str:
 
 def size(shape) -> int:
     return math.prod(shape)
+
+
+def affordable(shape, itemsize: int = 4) -> None:
+    """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
+    nbytes = size(shape) * itemsize
+    if min(shape, default=0) < 0:
+        raise MxError(f"an array cannot have the shape {shape_text(shape)}")
+    if nbytes > _MEMORY or (not nbytes and max(shape, default=0) > _LARGEST):
+        raise MxError(f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}")
 
 
 def axis_of(axis: int, ndim: int, where: str) -> int:

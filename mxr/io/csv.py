@@ -44,7 +44,8 @@ class CSV(Batched):
             text = b",".join(full)
             try:
                 values = numbers.parse(text) if dtype.kind == "f" else np.array(list(map(int, text.split(b","))))
-                return values.astype(dtype).reshape(-1, width)
+                with np.errstate(all="ignore"):         # 1e300 is infinite in single precision
+                    return values.astype(dtype).reshape(-1, width)
             except (ValueError, OverflowError):
                 pass
         for n, line in enumerate(lines, first):          # which one is it?

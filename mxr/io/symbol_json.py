@@ -77,6 +77,10 @@ def loads(text: str) -> Symbol:
         raise MxError(f"this is not symbol JSON: {str(e)[:120] or 'too deeply nested'}") from None
     if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list) or not isinstance(graph.get("heads"), list):
         raise MxError('this is not symbol JSON: it needs an object with "nodes" and "heads"')
+    try:
+        json.dumps(graph, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as e:
+        raise MxError(f"this is not symbol JSON: {'it has characters that are not text' if isinstance(e, ValueError) else 'too deeply nested'}") from None
     nodes: list[Node] = []
     late: list[tuple[str, str, str]] = []       # (node, input, ...) attributes such as weight_lr_mult, for variables
     for row in graph["nodes"]:

@@ -35,6 +35,7 @@ def run(name: str, count: int, start: int = 0, progress=None, seconds: float | N
 
     from .targets import TARGETS
     target, outcome = TARGETS[name], collections.Counter()
+    target.input(name, 0)
     findings, begin, slowest = [], time.perf_counter(), (0.0, 0)
 
     def alarm(*_):
@@ -91,9 +92,7 @@ def _status(field: str) -> int:
 
 def _worker(name: str, count: int, start: int, place: str) -> None:
     """The limited process: progress goes to the file `place`, figures to standard output."""
-    from .targets import TARGETS
     run(name, min(40, count), progress=None)          # everything is imported, threads have started
-    TARGETS[name].input(name, 0)
     with open(place, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 8)
     with open("/proc/self/clear_refs", "w") as file:

@@ -68,7 +68,7 @@ def text(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
         elif kind == 2 and line:
             del line[rng.randrange(len(line))]
         else:
-            lines.insert(rng.randrange(len(lines) + 1), line * rng.choice((1, 2, 200)))
+            lines.insert(rng.randrange(len(lines) + 1), (line * rng.choice((1, 2, 200)))[:20_000])
     glue = rng.choice((b"", b"", b" "))
     rows = [b" ".join(line).replace(b" , ", glue + b"," + glue).replace(b" : ", b":") for line in lines]
     return rng.choice((b"\n", b"\n", b"\r\n", b"\r")).join(rows)[:_LONGEST]

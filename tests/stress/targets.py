@@ -91,9 +91,13 @@ def _use_symbol(folder: Path, content: bytes) -> None:
 
 
 def _csv(folder: Path, content: bytes) -> None:
+    """As data, as integers, or as labels."""
     path = _written(folder, content)
-    _read_all("CSVIter", data_csv=path, data_shape=(3,), batch_size=2, label_csv=str(IO / "label.csv"), round_batch=False)
-    _read_all("CSVIter", data_csv=path, data_shape=(3,), batch_size=2, dtype="int64")
+    try:
+        _read_all("CSVIter", data_csv=path, data_shape=(3,), batch_size=2, round_batch=False)
+        _read_all("CSVIter", data_csv=path, data_shape=(3,), batch_size=2, dtype="int64")
+    except MxError:
+        _read_all("CSVIter", data_csv=str(IO / "data.csv"), data_shape=(3,), batch_size=2, label_csv=path)
 
 
 def _libsvm(folder: Path, content: bytes) -> None:
@@ -134,7 +138,7 @@ def _records(folder: Path, content: bytes) -> None:
 
 
 def _index(folder: Path, content: bytes) -> None:
-    _read_all("ImageRecordIter", path_imgrec=str(IO / "photos.rec"), path_imgidx=_written(folder, content), data_shape=(3, 8, 8), batch_size=2,
+    _read_all("ImageRecordIter", path_imgrec=str(IO / "images.rec"), path_imgidx=_written(folder, content), data_shape=(3, 8, 8), batch_size=2,
               preprocess_threads=1)
 
 

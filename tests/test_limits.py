@@ -1,0 +1,203 @@
+"""Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a number, what does not fit in memory."""
+import os
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import mxr
+from mxr import MxError, ShapeError
+from tests.stress import faults
+
+sym = mxr.sym
+DEEP, WIDE = 1000, 10_000
+
+
+# --------------------------------------------------------------------------------------------- deep graphs, wide calls
+
+def _deep(layers: int = DEEP):
+    x = sym.Variable("data")
+    for i in range(layers):
+        x = sym.FullyConnected(x, num_hidden=2, name=f"fc{i}") * 0.5 + x
+    return sym.MakeLoss(sym.sum(x), name="loss")
+
+
+def test_a_thousand_layers():
+    limit = sys.getrecursionlimit()
+    symbol = _deep()
+    again = sym.load_json(symbol.tojson())
+    assert again.tojson() == symbol.tojson() and len(again.list_arguments()) == 2 * DEEP + 1
+    composed = again.compose(data=sym.Variable("x") * 2)
+    assert composed.list_arguments()[0] == "x"
+    assert composed.infer_shape(x=(3, 2))[1] == {"loss_loss": ()} or composed.infer_shape(x=(3, 2)) is not None
+    assert len(symbol.get_internals().list_outputs()) == 5 * DEEP + 3
+    ex = symbol.simple_bind(data=(3, 2))
+    ex.args["data"][:] = 1
+    ex.forward(is_train=True)
+    ex.backward()
+    assert ex.output_list[0].asnumpy().sum() == 6
+    np.testing.assert_array_equal(ex.grads["data"].asnumpy(), 1)
+    assert sys.getrecursionlimit() == limit
+
+
+def test_shapes_go_backwards_through_a_thousand_layers():
+    x = y = sym.Variable("x")
+    for i in range(DEEP):
+        y = sym.elemwise_add(y, sym.Variable(f"v{i}"), name=f"s{i}")
+    assert y.infer_shape(**{f"v{DEEP - 1}": (2, 3)})[0]["x"] == (2, 3)
+    assert x.list_outputs() == ["x"]
+
+
+@pytest.mark.parametrize("op", ["add_n", "Concat", "stack", "Group"])
+def test_ten_thousand_arguments(op):
+    began = time.process_time()
+    xs = [sym.Variable(f"x{i}") for i in range(WIDE)]
+    symbol = sym.Group(xs) if op == "Group" else getattr(sym, op)(*xs, name="all")
+    assert len(sym.load_json(symbol.tojson()).list_arguments()) == WIDE
+    ex = symbol.simple_bind("null" if op == "Group" else "write", **{f"x{i}": (2, 1) for i in range(WIDE)})
+    for a in ex.args.values():
+        a.data[...] = 1
+    ex.forward(is_train=True)
+    if op != "Group":
+        ex.backward()
+        assert all(g.data.max() == g.data.min() == 1 for g in ex.grads.values())
+    assert sum(o.data.sum() for o in ex.output_list) == 2 * WIDE
+    assert time.process_time() - began < 20, "time grows faster than the number of arguments"
+
+
+# --------------------------------------------------------------------------------------------- names and paths
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "größe", "日本語", "a b\tc\n", "\U0001f600", "naïve:\"quote\"\\"])
+def test_any_name(name, tmp_path):
+    symbol = sym.FullyConnected(sym.Variable(name), num_hidden=1, name=name + "_fc")
+    path = tmp_path / "ünï 日本.json"
+    symbol.save(str(path))
+    again = sym.load(str(path))
+    assert again.list_arguments() == symbol.list_arguments() == [name, name + "_fc_weight", name + "_fc_bias"]
+    ex = again.simple_bind(**{name: (2, 2)})
+    mxr.nd.save(str(tmp_path / "ñ.params"), ex.args)
+    assert list(mxr.nd.load(str(tmp_path / "ñ.params"))) == again.list_arguments()
+    ex.forward()
+
+
+# --------------------------------------------------------------------------------------------- sizes
+
+@pytest.mark.parametrize("shape", [(10**9, 10**9), (2**31, 2**31), (2**63, 1), (10**30,), (2**62, 2)])
+def test_what_does_not_fit_in_memory_is_said(shape):
+    x = sym.Variable("x")
+    with pytest.raises(MxError, match="memory|large"):
+        (x * 2).simple_bind(x=shape)
+    with pytest.raises(MxError):
+        mxr.nd.zeros(shape)
+
+
+def test_what_an_operator_asks_for_is_checked():
+    x = sym.Variable("data")
+    for symbol in (sym.FullyConnected(x, num_hidden=10**12), sym.tile(x, reps=(10**7, 10**7)), sym.one_hot(x, depth=10**15),
+                   sym.repeat(x, repeats=10**12), sym._zeros(shape=(10**9, 10**9)), sym.broadcast_to(sym.reshape(x, shape=(1, 8)), shape=(10**15, 8))):
+        with pytest.raises(MxError, match="memory"):
+            symbol.simple_bind(**({"data": (4, 2)} if "data" in symbol.list_arguments() else {}))
+    with pytest.raises(MxError):
+        sym.SliceChannel(x, num_outputs=10**12)
+    with pytest.raises(MxError):
+        sym.load_json(sym.Concat(x, x, name="c").tojson().replace('"num_args": "2"', '"num_args": "1000000000000"'))
+
+
+def test_more_elements_than_32_bits_count():
+    n = 2**31 + 16
+    x = mxr.nd.zeros((n,), np.uint8)
+    x.data[-1] = 1
+    assert x.size == n and mxr.nd.slice_axis(x, axis=0, begin=n - 2, end=n).asnumpy().tolist() == [0, 1]
+    shapes = (sym.Variable("x") * 2).infer_shape(x=(2**20, 2**12))
+    assert next(iter(shapes[1].values())) == (2**20, 2**12)
+
+
+def test_a_parameter_beyond_the_integers():
+    for value in ("1e999", "9" * 5000, float("inf"), float("nan"), 2.5):
+        with pytest.raises(MxError):
+            sym.sum(sym.Variable("x"), axis=value)
+
+
+@pytest.mark.parametrize("op", ["relu", "_plus_scalar", "Flatten", "sum", "softmax", "FullyConnected", "SoftmaxOutput", "dot", "MakeLoss"])
+def test_arrays_without_elements(op):
+    """What MXNet calls unknown is not there: a sentence, or an empty result, never garbage."""
+    x = sym.Variable("data")
+    attrs = {"FullyConnected": {"num_hidden": 3}}.get(op, {})
+    symbol = sym.dot(x, sym.Variable("w")) if op == "dot" else getattr(sym, op)(x, **attrs)
+    with pytest.raises(MxError, match="shape|determine"):
+        symbol.simple_bind(data=(0, 4))
+    assert mxr.nd.zeros((0, 3)).asnumpy().shape == (0, 3)
+
+
+def test_single_precision_ends_at_2_to_the_24():
+    a = mxr.nd.array([2**24, 2**24 + 1, 2**24 + 2])
+    assert a.asnumpy().tolist() == [2**24, 2**24, 2**24 + 2]
+    assert mxr.nd.array([2**24 + 1], np.int64).asnumpy().tolist() == [2**24 + 1]
+
+
+# --------------------------------------------------------------------------------------------- values that are none
+
+def test_not_a_number_goes_through():
+    x = np.array([[1, np.nan, 2], [np.inf, -np.inf, 0]], np.float32)
+    assert np.isnan(mxr.nd.relu(mxr.nd.array(x)).asnumpy()).tolist() == [[False, True, False], [False, False, False]]
+    assert np.isnan(mxr.nd.sum(mxr.nd.array(x)).asnumpy()).all()
+    ex = sym.MakeLoss(sym.square(sym.Variable("x"))).simple_bind(x=(2, 3))
+    ex.args["x"][:] = x
+    ex.forward(is_train=True)
+    ex.backward()
+    np.testing.assert_array_equal(ex.output_list[0].asnumpy(), x * x)
+    np.testing.assert_array_equal(ex.grads["x"].asnumpy(), 2 * x)
+
+
+def test_wrong_classes_do_not_reach_other_memory():
+    for label in (np.nan, np.inf, -1, 3, 1e30):
+        ex = sym.SoftmaxOutput(sym.Variable("data"), name="s").simple_bind(data=(1, 3), s_label=(1,))
+        ex.args["s_label"][:] = label
+        ex.forward(is_train=True)
+        ex.backward()
+        assert ex.grads["data"].shape == (1, 3)
+        out = mxr.nd.pick(mxr.nd.array([[1, 2, 3]]), mxr.nd.array([label])).asnumpy()
+        assert out.shape == (1,) and out[0] in (1, 2, 3)
+        assert mxr.nd.take(mxr.nd.array([1, 2, 3]), mxr.nd.array([label])).asnumpy()[0] in (1, 2, 3)
+
+
+# --------------------------------------------------------------------------------------------- faults (many more in `make stress`)
+
+def test_killed_while_saving():
+    faults.killed_while_saving(2)
+
+
+def test_disk_full():
+    faults.disk_full(10)
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    with pytest.raises(MxError, match="cannot write .*x.params"):
+        mxr.nd.save(str(tmp_path / "missing" / "x.params"), {"a": mxr.nd.zeros((2,))})
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    mxr.nd.save(str(folder / "x.params"), {"a": mxr.nd.ones((2,))})
+    folder.chmod(0o500)
+    try:
+        if not os.access(folder, os.W_OK):       # root may write anywhere
+            with pytest.raises(MxError, match="cannot write .*x.params"):
+                mxr.nd.save(str(folder / "x.params"), {"a": mxr.nd.zeros((2,))})
+    finally:
+        folder.chmod(0o700)
+    assert mxr.nd.load(str(folder / "x.params"))["a"].asnumpy().tolist() == [1, 1]
+
+
+@pytest.mark.timeout(120)
+def test_forked_children():
+    faults.forked(3)
+
+
+@pytest.mark.timeout(120)
+def test_interrupts():
+    faults.interrupts(2)
+
+
+def test_shape_errors_are_sentences():
+    with pytest.raises(ShapeError, match="fc.*num_hidden|num_hidden|shape"):
+        sym.FullyConnected(sym.Variable("x"), num_hidden=2, name="fc").infer_shape(x=(2, 3), fc_weight=(5, 5))
