@@ -75,7 +75,7 @@ class MNIST(Reader):
                 if not packed and os.path.getsize(path) - len(head) < size:
                     raise self.error(f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow")
                 return np.frombuffer(self._bytes(file, size, path), np.uint8).reshape(shape)
-        except (OSError, EOFError, zlib.error) as e:
+        except (OSError, EOFError, ValueError, zlib.error) as e:     # ValueError: no elements, but dimensions beyond all bounds
             raise self.error(f"cannot read {path}: {e}") from None
 
     def _bytes(self, file, size: int, path: str) -> bytes:
