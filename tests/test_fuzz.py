@@ -19,8 +19,8 @@ sym = mxr.sym
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_files(name):
-    found = fuzz.run(name, 10_000, seconds=1.5)
-    assert not found["findings"] and found["inputs"] > 20
+    found = fuzz.run(name, 300)
+    assert not found["findings"] and found["inputs"] == 300
 
 
 def test_limits_of_the_process_hold():

@@ -29,7 +29,7 @@ class Hang(BaseException):
     """Raised by the alarm, so that nothing takes it for an error of the file."""
 
 
-def run(name: str, count: int, start: int = 0, progress=None, seconds: float | None = None) -> dict:
+def run(name: str, count: int, start: int = 0, progress=None) -> dict:
     """Feed inputs start..count to a loader in this process. Figures, and the findings by number."""
     from mxr import MxError
 
@@ -43,12 +43,9 @@ def run(name: str, count: int, start: int = 0, progress=None, seconds: float | N
 
     former = signal.signal(signal.SIGVTALRM, alarm)
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    done = start
     with tempfile.TemporaryDirectory(dir=scratch) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for number in range(start, count):
-            if seconds and time.perf_counter() - begin > seconds:
-                break
             content = target.input(name, number)
             if progress is not None:
                 progress(number)
@@ -72,9 +69,8 @@ def run(name: str, count: int, start: int = 0, progress=None, seconds: float | N
             finally:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             slowest = max(slowest, (time.process_time() - since, number))
-            done = number + 1
     signal.signal(signal.SIGVTALRM, former)
-    return {"inputs": done - start, **outcome, "findings": findings, "slowest": slowest, "seconds": time.perf_counter() - begin}
+    return {"inputs": count - start, **outcome, "findings": findings, "slowest": slowest, "seconds": time.perf_counter() - begin}
 
 
 def _out_of_memory(e: BaseException | None) -> bool:
