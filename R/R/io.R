@@ -108,13 +108,7 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
 }
 
 # Data or labels as something with dimensions: an NDArray stays outside R.
-as.samples <- function(x, what) {
-  if (is.mx.ndarray(x)) return(x)
-  if (is.data.frame(x)) stop.user("mx.io.arrayiter: ", what, " is a data frame; pass data.matrix(", what, ")")
-  if (is.factor(x)) stop.user("mx.io.arrayiter: ", what, " is a factor; pass as.integer(", what, ") - 1 for classes counted from 0")
-  if (!is.numeric(x) && !is.logical(x)) stop.user("mx.io.arrayiter: ", what, " must be numbers, not ", class(x)[[1]])
-  as.array(unclass(x))
-}
+as.samples <- function(x, what) if (is.mx.ndarray(x)) x else as.numbers(x, paste("mx.io.arrayiter:", what))
 
 #' All samples of one field
 #'

@@ -16,9 +16,7 @@
 #' @export
 mx.nd.array <- function(src.array, ctx = NULL) {
   if (is.mx.ndarray(src.array)) return(mx.call("nd.copy", src.array))
-  if (!is.numeric(src.array) && !is.logical(src.array))
-    stop.user("mx.nd.array takes numbers: an array, matrix or vector, not ", class(src.array)[[1]])
-  mx.call("nd.array", as.array(unclass(src.array)))
+  mx.call("nd.array", as.numbers(src.array, "mx.nd.array: src.array"))
 }
 
 #' Arrays of zeros and ones

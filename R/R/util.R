@@ -12,3 +12,11 @@ or.else <- function(x, default) if (is.null(x)) default else x
 
 # Stop with a sentence: an error of class "mxnet_error" that blames the call in the user's code.
 stop.user <- function(...) mx.signal(paste0(...))
+
+# A plain array of numbers or logicals, or an error that names the remedy; `what` says whose.
+as.numbers <- function(x, what) {
+  if (is.data.frame(x)) stop.user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns are numbers")
+  if (is.factor(x)) stop.user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+  if (!is.numeric(x) && !is.logical(x)) stop.user(what, " must be numbers (an array, matrix or vector), not ", class(x)[[1]])
+  as.array(unclass(x))
+}

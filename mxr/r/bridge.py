@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+import warnings
 from collections.abc import Callable
 
 from mxr import op
@@ -96,6 +97,7 @@ def connect() -> None:
     if _doors:
         return
     op.r_order(True)
+    warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
     try:
         importlib.import_module("mxr.r.verbs")
     except ModuleNotFoundError as error:

@@ -10,6 +10,8 @@ import ctypes
 
 from rpy2.rinterface_lib import openrlib
 
+from mxr.op import MxError
+
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
@@ -55,6 +57,8 @@ def allocate(kind: int, n: int):
 def char(text: str):
     """A CHARSXP."""
     data = text.encode("utf-8", "surrogateescape")
+    if b"\0" in data:               # for R an error, which would jump over Python's frames
+        raise MxError(f"R cannot hold the text {text[:60]!r}: it has a zero character")
     return ffi.cast(_SEXP_C, _mkchar(data, len(data), 1))
 
 
@@ -105,4 +109,13 @@ doubles = _pointer("double *", _function("REAL", _SEXP, _SEXP))
 integers = _pointer("int *", _function("INTEGER", _SEXP, _SEXP))
 logicals = _pointer("int *", _function("LOGICAL", _SEXP, _SEXP))
 raws = _pointer("unsigned char *", _function("RAW", _SEXP, _SEXP))
-utf8 = _pointer("char *", _function("Rf_translateCharUTF8", _SEXP, _SEXP))
+_encoding = _function("Rf_getCharCE", _int, _SEXP)
+_BYTES = 3
+_translate = _pointer("char *", _function("Rf_translateCharUTF8", _SEXP, _SEXP))
+
+
+def utf8(x):
+    """The characters of a CHARSXP."""
+    if _encoding(address(x)) == _BYTES:      # for R an error, which would jump over Python's frames
+        raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
+    return _translate(x)

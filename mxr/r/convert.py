@@ -69,7 +69,10 @@ def shape_from_r(value) -> tuple[int, ...] | None:
     """R's `dim` (a converted number or vector) as a C-order shape."""
     if value is None:
         return None
-    return tuple(int(n) for n in reversed(np.atleast_1d(value)))
+    dims = np.atleast_1d(value)
+    if dims.dtype.kind not in "iufb" or not np.isfinite(dims).all():
+        raise MxError("a shape must be whole numbers")
+    return tuple(int(n) for n in reversed(dims))
 
 
 # ------------------------------------------------------------------------------------------------------- handles

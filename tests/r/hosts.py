@@ -43,18 +43,18 @@ def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.Com
 
 def succeeds(done: subprocess.CompletedProcess) -> str:
     """What was printed, after making sure that it ended well; all its words if not."""
-    assert done.returncode == 0, f"exit status {done.returncode}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr}"
+    assert done.returncode == 0, f"exit status {done.returncode}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr[-800:]}"
     return done.stdout
 
 
 def run_checks(host: str, prelude: str, bodies: dict[str, str], **options) -> dict[str, str]:
     """Run R code in pieces, one after the other in one process: "ok" for each, or the error that it ended with."""
-    code = "\n".join(f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e)), conditionMessage(e)))\n'
+    code = "\n".join(f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e))[1], conditionMessage(e)))\n'
                      f'cat({json.dumps(f"{chr(10)}== {name}{chr(10)}")}, paste(said, collapse = "\\n"), "\\n", sep = "")' for name, body in bodies.items())
     done = run_code(host, prelude + "\n" + code, **options)
     parts = (part.partition("\n") for part in done.stdout.split("\n== ")[1:])
     said = {name: text.strip() for name, _, text in parts}
     if done.returncode and said:
         last = list(said)[-1]
-        said[last] += f"\nthen the process ended with {done.returncode}: {done.stderr}"
-    return {name: said.get(name, done.stdout + done.stderr) for name in bodies}
+        said[last] += f"\nthen the process ended with {done.returncode}: {done.stderr[-800:]}"
+    return {name: said.get(name, f"it did not run: {done.stdout[-1000:]}{done.stderr[-1000:]}") for name in bodies}
