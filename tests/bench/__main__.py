@@ -127,7 +127,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.6)
+    parser.add_argument("--seconds", type=float, default=0.4)
     args = parser.parse_args()
     if not os.path.exists(REFERENCE):
         print("MXNet's environment is missing: run `make reference` once, or set MXR_REFERENCE_PYTHON", file=sys.stderr)
