@@ -1,6 +1,8 @@
 """`mxr.nd.*`: one function per operator on NDArrays, and what makes them: `array`, `zeros`, `ones`, `load`, `save`."""
 from __future__ import annotations
 
+from operator import index
+
 import numpy as np
 
 from . import ops  # noqa: F401  (declares the operators)
@@ -24,8 +26,8 @@ def ones(shape, dtype=np.float32) -> NDArray:
 def full(shape, value, dtype=np.float32) -> NDArray:
     """An array of one number; `shape` in C order. MxError where it is not a shape, or too large for the machine."""
     try:
-        shape = tuple(int(n) for n in shape) if isinstance(shape, (tuple, list)) else (int(shape),)
-    except (TypeError, ValueError, OverflowError):
+        shape = tuple(map(index, shape)) if hasattr(shape, "__iter__") else (index(shape),)
+    except TypeError:
         raise MxError(f"a shape is a sequence of integers, not {shape!r}") from None
     affordable(shape, np.dtype(dtype).itemsize)
     return NDArray(np.full(shape, value, dtype) if value else np.zeros(shape, dtype))

@@ -374,9 +374,9 @@ def size(shape) -> int:
 def affordable(shape, itemsize: int = 4) -> None:
     """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
     nbytes = size(shape) * itemsize
-    if min(shape, default=0) < 0:
+    if min(shape, default=0) < 0 or (not nbytes and max(shape) > _LARGEST):
         raise MxError(f"an array cannot have the shape {shape_text(shape)}")
-    if nbytes > _MEMORY or (not nbytes and max(shape, default=0) > _LARGEST):
+    if nbytes > _MEMORY:
         raise MxError(f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}")
 
 

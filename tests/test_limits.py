@@ -92,6 +92,12 @@ def test_what_does_not_fit_in_memory_is_said(shape):
         mxr.nd.zeros(shape)
 
 
+@pytest.mark.parametrize("shape", [(-1, 2), (2.5,), ("a",), None, (0, 2**62)])
+def test_shapes_that_are_none(shape):
+    with pytest.raises(MxError, match="shape"):
+        mxr.nd.zeros(shape)
+
+
 def test_what_an_operator_asks_for_is_checked():
     x = sym.Variable("data")
     for symbol in (sym.FullyConnected(x, num_hidden=10**12), sym.tile(x, reps=(10**7, 10**7)), sym.one_hot(x, depth=10**15),

@@ -5,6 +5,7 @@ import numpy as np
 
 from mxr import random
 from mxr.io import params as files
+from mxr.nd import full as filled
 from mxr.ndarray import NDArray, call
 from mxr.op import MxError, ShapeError, get, shape_text, suggest
 from mxr.r.bridge import verb
@@ -30,7 +31,7 @@ def copy(nd):
 
 @verb("nd.full")
 def full(shape, value: float):
-    return NDArray(np.full(values.shape(shape), value, np.float32))
+    return filled(values.shape(shape), value)
 
 
 @verb("nd.dim")
