@@ -69,7 +69,7 @@ print.mx.summary <- function(x, rows = Inf, ...) {
     text[, column] <- formatC(text[, column], width = -max(nchar(text[, column])), flag = "-")
   text[, "count"] <- formatC(text[, "count"], width = max(nchar(text[, "count"])))
   lines <- sub("\\s+$", "", apply(text, 1, paste, collapse = "  "))
-  cat(lines[[1]], shorten(lines[-1], rows), sep = "\n")
+  writeLines(c(lines[[1]], shorten(lines[-1], rows)))
   unknown <- sum(is.na(x$count))
   cat("parameters: ", number(sum(x$count, na.rm = TRUE)),
       if (unknown) paste0(" and those of ", unknown, " layer", if (unknown > 1) "s", " whose shapes are not known"), "\n", sep = "")
@@ -95,7 +95,7 @@ print.MXFeedForwardModel <- function(x, ...) {
 print.Rcpp_MXExecutor <- function(x, ...) {
   shapes <- function(arrays) vapply(arrays, function(a) paste(dim(a), collapse = " x "), "")
   rows <- function(arrays, notes = "")
-    if (length(arrays)) cat(shorten(paste0("  ", names(arrays), ": ", shapes(arrays), notes), 40), sep = "\n")
+    if (length(arrays)) writeLines(shorten(paste0("  ", names(arrays), ": ", shapes(arrays), notes), 40))
   requests <- mx.call("exec.requests", x)
   cat("<executor>\narguments:\n")
   rows(x$ref.arg.arrays, ifelse(requests == "null", "", paste0(", gradient (", requests, ")")))

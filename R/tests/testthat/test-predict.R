@@ -41,6 +41,7 @@ test_that("what a wanted output needs is asked for by name", {
   expect_equal(ask(batches(data = x, label = y, w = w), "loss_output"), w * (fit[1, ] - y)^2, tolerance = 1e-3)
   expect_equal(ask(batches(data = x), "fc2_output"), fit, tolerance = 1e-5)
   expect_error(ask(x, "fc3_output"), 'did you mean "fc2_output"', class = "mxnet_error")
+  expect_error(ask(1:3, "data"), "X must be a matrix", class = "mxnet_error")
   expect_error(ask(x, 3), "must be a name", class = "mxnet_error")
   expect_error(ask(batches(label = y), "fc2_output"), "needs data", class = "mxnet_error")
 })

@@ -56,6 +56,10 @@ test_that("graph.viz gives something to print, quietly", {
   expect_match(graph$value$tree, "- data  [4x10]", fixed = TRUE)
   expect_equal(graph.viz(net$as.json(), list(data = c(4, 10)))$tree, graph$value$tree)
   expect_error(graph.viz(3), "symbol", class = "mxnet_error")
+  alone <- mx.symbol.Variable("alone")
+  expect_equal(graph.viz(alone)$tree, "alone")
+  expect_match(graph.viz(alone)$dot, "alone")
+  expect_length(capture.output(print(summary(alone))), 2)
 })
 
 test_that("with Graphviz a knitted document gets a picture, without it the tree", {

@@ -112,7 +112,8 @@ def _parts(symbol: Symbol, given):
     given = shapes(given, "graph.viz")
     sizes = all_shapes(symbol, given) if given else {}
     nodes = [n for n in symbol.nodes() if n.op is not None]
-    inputs = {id(m): m for n in nodes for m, _ in n.inputs[:1] if m.op is None}
+    firsts = [m for n in nodes for m, _ in n.inputs[:1]] + [n for n, _ in symbol.heads]
+    inputs = {id(m): m for m in firsts if m.op is None}
 
     def size(n, k):
         s = sizes.get((id(n), k))
