@@ -185,13 +185,32 @@ def test_folder_that_cannot_be_written(tmp_path):
     folder.mkdir()
     mxr.nd.save(str(folder / "x.params"), {"a": mxr.nd.ones((2,))})
     folder.chmod(0o500)
+    me = os.geteuid()
     try:
-        if not os.access(folder, os.W_OK):       # root may write anywhere
-            with pytest.raises(MxError, match="cannot write .*x.params"):
-                mxr.nd.save(str(folder / "x.params"), {"a": mxr.nd.zeros((2,))})
+        if me == 0:                              # root may write anywhere
+            os.seteuid(65534)
+        with pytest.raises(MxError, match="cannot write .*x.params"):
+            mxr.nd.save(str(folder / "x.params"), {"a": mxr.nd.zeros((2,))})
     finally:
+        os.seteuid(me)
         folder.chmod(0o700)
     assert mxr.nd.load(str(folder / "x.params"))["a"].asnumpy().tolist() == [1, 1]
+
+
+def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
+    (tmp_path / "real.params").write_bytes(b"old")
+    (tmp_path / "real.params").chmod(0o640)
+    (tmp_path / "link.params").symlink_to("real.params")
+    mxr.nd.save(str(tmp_path / "link.params"), {"a": mxr.nd.ones((2,))})
+    assert (tmp_path / "link.params").is_symlink() and (tmp_path / "real.params").stat().st_mode & 0o777 == 0o640
+    assert mxr.nd.load(str(tmp_path / "real.params"))["a"].asnumpy().tolist() == [1, 1]
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    sym.Variable("x").save(str(tmp_path / "pipe"))
+    assert sym.load_json(os.read(reader, 10_000).decode()).list_arguments() == ["x"]
+    os.close(reader)
+    mxr.nd.save(str(tmp_path / ("n" * 255)), {"a": mxr.nd.ones((2,))})
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.timeout(120)

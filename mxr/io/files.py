@@ -2,17 +2,24 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 
 from ..op import MxError
 
 
 def write_atomically(path: str, *chunks: bytes) -> None:
-    """Write `chunks` to a temporary file beside `path` and rename it; MxError naming the path when that fails."""
-    path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
+    """Write `chunks` to a temporary file beside `path` and rename it; MxError naming the path when that fails. Links are followed,
+    and the old file's permissions kept; what is no plain file, such as /dev/null, is written to."""
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
     try:
-        fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
+        mode = os.stat(path).st_mode if os.path.exists(path) else None
+        if mode is not None and not stat.S_ISREG(mode):
+            with open(path, "wb") as f:
+                f.writelines(chunks)
+            return
+        fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)[:40]}.")
     except FileNotFoundError:
         raise MxError(f"cannot write {path}: there is no folder {folder} (it is looked for in {os.getcwd()})") from None
     except OSError as e:
@@ -25,7 +32,7 @@ def write_atomically(path: str, *chunks: bytes) -> None:
             os.fsync(f.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        os.chmod(temporary, 0o666 & ~umask if mode is None else stat.S_IMODE(mode))
         os.replace(temporary, path)
     except OSError as e:
         os.unlink(temporary)
