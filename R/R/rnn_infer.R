@@ -249,3 +249,9 @@ bind.for.inference <- function(symbol, inputs, arg.params, aux.params) {
   mx.call("exec.load", exec, c(arg.params, inputs), or.else(aux.params, list()))
   exec
 }
+
+# The names that scripts of 2016 and 2017 reach by `mxnet:::`.
+mx.model.init.iter.rnn <- function(X, y, batch.size, is.train) mx.model.init.iter(X, y, batch.size, is.train)
+
+mx.model.init.params.rnn <- function(symbol, input.shape, initializer, ctx)
+  mx.model.init.params(symbol, input.shape, NULL, initializer, ctx)

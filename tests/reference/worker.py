@@ -175,6 +175,14 @@ class Worker:
             out.update({f"grad_{n}": g.asnumpy() for n, g in run.grads.items()})
         return {}, out
 
+    def files(self, q, arrays):
+        """A model from files that mxr wrote: its outputs; and MXNet's own files of it, beside."""
+        symbol, args, states = self.mx.model.load_checkpoint(q["prefix"], q["epoch"])
+        self.mx.model.save_checkpoint(q["copy"], q["epoch"], symbol, args, states)
+        args.update({k: self.array(v) for k, v in arrays.items()})
+        run = symbol.bind(self.mx.cpu(), args, aux_states=states)
+        return {}, {f"out{i}": x.asnumpy() for i, x in enumerate(run.forward(is_train=False))}
+
 
 class Bound:
     """An executor with its arrays."""

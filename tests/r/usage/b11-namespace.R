@@ -27,7 +27,7 @@ usage("inner functions under the names that scripts reach for", {
                  "mx.nd.arraypacker", "mx.util.str.endswith", "mx.util.str.startswith", "mx.model.slice.shape", "mx.model.init.iter",
                  "mx.model.select.layout.train", "mx.model.select.layout.predict", "is.MXSymbol", "is.MXDataIter", "mx.init.normal",
                  "mx.init.internal.default", "mx.nd.internal.crop.assign", "mx.varg.symbol.internal.full", "mx.model.train",
-                 "mx.model.train.buckets", "mx.callback.early.stop", "mx.init.create"))
+                 "mx.model.train.buckets", "mx.callback.early.stop", "mx.init.create", "mx.model.init.params.rnn", "mx.model.init.iter.rnn"))
     if (!is.function(get0(name, asNamespace("mxnet"), inherits = FALSE))) stop("mxnet:::", name)
   same(mxnet:::mx.model.check.arguments(net), c("data", "out_label"))
   same(length(mxnet:::mx.util.filter.null(list(1, NULL, 2))), 2)
