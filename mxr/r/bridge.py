@@ -22,7 +22,7 @@ from mxr.r import capi, convert, interrupts
 from mxr.r.capi import NIL, ffi
 
 verbs: dict[str, Callable] = {}
-_last_traceback = ""
+_last_error: traceback.TracebackException | None = None
 _doors: list = []              # a function pointer that Python drops while R still holds it ends the process
 
 
@@ -38,10 +38,10 @@ def verb(name: str) -> Callable:
 
 def _failure(error: BaseException):
     """An exception as a value for R."""
-    global _last_traceback
+    global _last_error
     if isinstance(error, KeyboardInterrupt):
         return convert.classed({"kind": "interrupt", "message": "interrupted"}, "mxr.failure")
-    _last_traceback = "".join(traceback.format_exception(error))
+    _last_error = traceback.TracebackException.from_exception(error, lookup_lines=False)
     if isinstance(error, op.MxError):
         kind, message = "error", str(error)
     elif isinstance(error, OSError) and error.filename is not None:
@@ -109,7 +109,7 @@ def connect() -> None:
 
 @verb("bridge.last.traceback")
 def last_traceback():
-    return _last_traceback
+    return "".join(_last_error.format()) if _last_error else ""
 
 
 @verb("bridge.live")

@@ -113,7 +113,25 @@ def join() -> None:
     os.environ.update(environment)
     from mxr.r import bridge, interrupts
     interrupts.prepare()
+    mind_forks()
     bridge.connect()
+
+
+_minds_forks = False
+
+
+def mind_forks() -> None:
+    """Have Python set itself up anew in children that R forks (parallel::mclapply): a thread that waited for the interpreter's
+    lock when the process was forked is not there, and the child would wait for it for ever."""
+    global _minds_forks
+    libc, after = ctypes.CDLL(None), ctypes.cast(ctypes.pythonapi.PyOS_AfterFork_Child, ctypes.c_void_p)
+    if _minds_forks:
+        return
+    if hasattr(libc, "__register_atfork"):           # what pthread_atfork is in glibc
+        libc["__register_atfork"](None, None, after, None)
+    else:
+        libc.pthread_atfork(None, None, after)
+    _minds_forks = True
 
 
 def start() -> None:

@@ -1,0 +1,135 @@
+"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing, two sessions at once; and output that goes
+where R's own goes."""
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.r.hosts import HOSTS, command, environment, run_code, succeeds
+
+NET = """
+suppressMessages(library(mxnet))
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc"), name = "lro")
+train <- function(...) mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.layout = "colmajor", eval.metric = mx.metric.rmse, ...)
+"""
+
+FORKS = NET + """
+a <- mx.nd.ones(c(300, 300)); ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(300, 200))
+work <- function(i) { mx.exec.forward(ex); mx.exec.backward(ex); m <- train(verbose = FALSE); sum(as.array(mx.nd.dot(a, a))) * i }
+one <- work(1)
+for (round in 1:6) {
+  r <- parallel::mclapply(1:4, work, mc.cores = 2)
+  stopifnot(identical(unlist(r), one * 1:4))
+}
+e <- suppressWarnings(parallel::mclapply(1:2, function(i) a + mx.nd.ones(3), mc.cores = 2))
+stopifnot(grepl("the arrays have shapes", e[[1]]), identical(work(1), one))
+cat("parent goes on\\n")
+"""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_forked_children_compute(host):
+    assert succeeds(run_code(host, FORKS, timeout=100)) == "parent goes on\n"
+
+
+ENDS = {
+    "stop('at the end')": 1, "train(verbose = FALSE, batch.end.callback = function(...) quit(status = 6))": 6,
+    "reg.finalizer(globalenv(), function(e) mx.nd.ones(2) + mx.nd.ones(3), onexit = TRUE)": 0,
+    "x <- mx.nd.ones(2); .Last <- function() stop('too late'); quit(status = 5)": None,
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_scripts_end_as_r_ends_them(host):
+    """The exit status is R's, and nothing of Python's is in the words. None: what plain R makes of it."""
+    for code, status in ENDS.items():
+        done = run_code(host, NET + code)
+        plain = run_code("Rscript", code.split("; ", 1)[1]) if status is None else None
+        assert done.returncode == (plain.returncode if plain else status), (code, done)
+        assert not [w for w in ("Traceback", "Python", "rpy2", "Exception", "core dumped") if w in done.stderr], (code, done.stderr)
+
+
+@pytest.mark.parametrize("host, home", [("Rscript", "read-only"), ("Rscript", "missing"), ("Rscript", "unset"), ("mxr run", "missing")])
+def test_a_home_that_is_no_use(host, home, tmp_path):
+    where = tmp_path / "home"
+    if home == "read-only":
+        where.mkdir(mode=0o555)
+    (tmp_path / "script.R").write_text(NET + "m <- train(verbose = FALSE); cat(class(m))")
+    variables = environment(HOME=str(where))
+    if home == "unset":
+        del variables["HOME"]
+
+    done = subprocess.run([*command(host), tmp_path / "script.R"], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "MXFeedForwardModel", "")
+    assert not where.exists() or not list(where.iterdir())
+
+
+def test_two_sessions_at_once(tmp_path):
+    """Of both hosts, in one folder: the same numbers as alone."""
+    script = tmp_path / "script.R"
+    script.write_text(NET + """
+        mx.set.seed(1)
+        m <- mx.model.FeedForward.create(net, X = matrix(sin(1:2000), 2), y = cos(1:1000), num.round = 30, array.batch.size = 10, array.layout = "colmajor", verbose = FALSE)
+        f <- paste0("m", Sys.getpid()); mx.model.save(m, f, 1)
+        cat(format(unlist(lapply(mx.model.load(f, 1)$arg.params, as.array)), digits = 15))""")
+    started = [subprocess.Popen([*command(host), script], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, cwd=tmp_path) for host in HOSTS]
+    said = [p.communicate(timeout=100) for p in started]
+    assert [p.returncode for p in started] == [0, 0] and said[0] == said[1] and said[0][1] == "", said
+
+
+DOCUMENT = """
+```{r}
+library(mxnet)
+a <- mx.nd.ones(2)
+a
+mx.symbol.Variable("x")
+```
+```{r}
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1))
+train <- function() mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.layout = "colmajor", eval.metric = mx.metric.rmse)
+m <- train()
+```
+```{r, error = TRUE}
+a + mx.nd.ones(3)
+```
+```{r, message = FALSE}
+m <- train()
+cat("quiet\\n")
+```
+```{r, warning = TRUE}
+s <- mx.symbol.Concat(list(net, net), num.args = 2)
+```
+"""
+
+CAPTURED = NET + """
+file <- tempfile(); sink(file); mx.nd.ones(3); print(mx.nd.ones(2)); print(net); m <- suppressMessages(train()); sink()
+stopifnot(readLines(file)[1:2] == c("[1] 1 1 1", "[1] 1 1"), any(grepl("lro_output", readLines(file))))
+stopifnot(identical(capture.output(print(mx.nd.ones(3))), "[1] 1 1 1"), any(grepl("Traceback|no error", capture.output(mxr.last.error()))))
+stopifnot(length(capture.output(suppressMessages(train()) -> m)) == 0)
+seen <- character(); withCallingHandlers(train(), message = function(m) { seen <<- c(seen, conditionMessage(m)); invokeRestart("muffleMessage") }) -> m
+stopifnot(any(grepl("^Start training", seen)), any(grepl("Train-rmse=", seen)))
+con <- file(tempfile(), "w"); sink(con, type = "message"); train() -> m; sink(type = "message"); close(con)
+invisible(knitr::knit("document.Rmd", quiet = TRUE))
+"""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_output_goes_where_r_s_goes(host, tmp_path):
+    (tmp_path / "document.Rmd").write_text(DOCUMENT)
+    done = run_code(host, CAPTURED, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+    page = (tmp_path / "document.md").read_text()
+    for words in ("## [1] 1 1\n", "## <symbol> outputs: x", "## Start training with 1 devices", "Train-rmse=", "## Error in a + mx.nd.ones(3): `+`: the arrays",
+                  "## quiet", "## Warning"):
+        assert words in page, page
+    assert page.count("Start training") == 1, page
+
+
+def test_a_session_in_a_notebook_of_python_ends_well():
+    code = ("from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
+            "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); x <- mx.nd.array(1:3)'))\n")
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, ""), done
