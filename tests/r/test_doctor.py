@@ -189,3 +189,75 @@ def test_install_r_records_this_python(tmp_path):
 def test_the_pins_of_the_project_are_those_of_the_doctor():
     with open(install.CHECKOUT / "pyproject.toml", "rb") as file:
         assert tomllib.load(file)["project"]["optional-dependencies"]["r"] == host.rpy2_for((4, 2, 2))
+
+
+# Every mismatch that the doctor knows, as if it were so: what is faked, what the report says, which remedy it names.
+
+class Done:
+    def __init__(self, stdout="", returncode=0, stderr=""):
+        self.stdout, self.returncode, self.stderr = stdout, returncode, stderr
+
+
+def packages(reticulate="1.28", mxnet=None, where="/lib/mxnet", python=sys.executable):
+    return Done("\n".join([reticulate, host.mxr_version() if mxnet is None else mxnet, where, python, "/lib", "4"]))
+
+
+def fitting(monkeypatch):
+    """A world in which all is well, without starting anything."""
+    monkeypatch.setattr(host, "r_home", lambda: "/usr/lib/R")
+    monkeypatch.setattr(host, "r_version", lambda: (4, 2, 2))
+    monkeypatch.setattr(host, "load_libr", lambda: None)
+    monkeypatch.setattr(doctor, "libpython", lambda: "/usr/lib/libpython.so")
+    monkeypatch.setattr(doctor, "version_of", lambda d: "3.6.5")
+    good = Done(f"door: {host.mxr_version()}")
+    monkeypatch.setattr(doctor, "ask_r", lambda code, **e: packages() if code == doctor.PROBE else good)
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: good if "-e" in a[0] else Done("API"))
+
+
+def raises(error):
+    def function(*a, **k):
+        raise error
+    return function
+
+
+AGAIN = f"{sys.executable} -m mxr install-r"
+MISMATCHES = {
+    "no R": ((host, "r_home", raises(host.RNotFound("R was not found"))), "R was not found", "r-base-core"),
+    "R without a shared library": ((host, "load_libr", raises(host.RNotFound("built without --enable-R-shlib"))), "--enable-R-shlib", "r-base-core"),
+    "a libR that does not load": ((host, "load_libr", raises(OSError("libR.so: wrong ELF class"))), "wrong ELF class", "r-base-core"),
+    "an old R": ((host, "r_version", lambda: (4, 1, 3)), "4.1.3", "install R 4.2 or newer"),
+    "no libpython": ((doctor, "libpython", lambda: None), "no shared library", "apt-get install libpython"),
+    "no rpy2": ((doctor, "version_of", lambda d: None), "missing", "rpy2-rinterface==3.6.5"),
+    "an rpy2 for a newer R": ((doctor, "version_of", lambda d: "3.6.7"), "for R 4.5 and newer", "rpy2-rinterface==3.6.5"),
+    "an rpy2 for an older R": ((host, "r_version", lambda: (4, 5, 1)), "for R before 4.5", "rpy2-rinterface>=3.6.7"),
+    "an rpy2 that does not load": ((doctor.subprocess, "run", lambda *a, **k: Done(returncode=1, stderr="x\nmxr.op.MxError: no _rinterface")), "no _rinterface", "--force-reinstall"),
+    "an Rscript that does not run": ((doctor, "ask_r", lambda code, **e: Done(returncode=1, stderr="Fatal error")), "Fatal error", "make `Rscript -e 1` work"),
+    "no reticulate": ((doctor, "ask_r", lambda code, **e: packages(reticulate="")), "missing: Rscript cannot start Python", 'install.packages("reticulate")'),
+    "no R package": ((doctor, "ask_r", lambda code, **e: packages(mxnet="", where="")), "not installed where R looks", AGAIN),
+    "an R package of another version": ((doctor, "ask_r", lambda code, **e: packages(mxnet="0.0.1")), "is 0.0.1, mxr is", AGAIN),
+    "an R package for another Python": ((doctor, "ask_r", lambda code, **e: packages(python="/other/python")), "was installed for /other/python", "MXR_PYTHON="),
+    "an R package for no Python": ((doctor, "ask_r", lambda code, **e: packages(python="")), "was installed for no Python", AGAIN),
+    "a door that stays shut": ((doctor, "ask_r", lambda code, **e: packages() if code == doctor.PROBE else Done(stderr="segfault", returncode=139)), "does not reach mxr: segfault", "this is a defect"),
+}
+
+
+@pytest.mark.parametrize("mismatch", MISMATCHES)
+def test_mismatch(mismatch, monkeypatch, capsys):
+    (where, name, fake), says_, remedy = MISMATCHES[mismatch]
+    fitting(monkeypatch)
+    assert doctor.doctor() == 0, capsys.readouterr().out
+    capsys.readouterr()
+    monkeypatch.setattr(where, name, fake)
+    assert doctor.doctor() == 1
+    report = capsys.readouterr().out
+    bad = [(a, b) for a, b in zip(report.splitlines(), report.splitlines()[1:]) if a.startswith("  !!")]
+    assert any(says_ in a and b.startswith("        -> ") and remedy in b for a, b in bad), report
+    assert report.endswith("follow the arrows, then run `mxr doctor` again\n")
+
+
+def test_the_report_names_everything(monkeypatch, capsys):
+    fitting(monkeypatch)
+    doctor.doctor()
+    report = capsys.readouterr().out
+    for what in ("mxr", "Python", "libpython", "NumPy", "BLAS: ", "R ", "rpy2", "R libraries", "reticulate", "mxnet", "Rscript", "mxr run"):
+        assert what in report
