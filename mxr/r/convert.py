@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.op import MxError
+from mxr.op import MxError, shape_text
 from mxr.r import capi
 from mxr.r.capi import NIL, R, address, ffi
 
@@ -307,9 +307,25 @@ def _array(a: np.ndarray):
         pointer, dtype = (capi.logicals(vector), _INT32) if logical else (capi.doubles(vector), _FLOAT64)
         np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a
     if a.ndim:
-        capi.set_attribute(vector, _DIM, _integers(reversed(a.shape)))
+        _set_dim(vector, a.shape)
     _unprotect(1)
     return vector
+
+
+def _set_dim(vector, shape) -> None:
+    """A long vector stays one; longer dimensions of matrices R does not have."""
+    if max(shape) < 2 ** 31:
+        dim = _protect(_integers(reversed(shape)))
+        capi.set_attribute(vector, _DIM, dim)
+        _unprotect(1)
+    elif len(shape) > 1:
+        raise MxError(f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice")
+
+
+def _dims(values):
+    """Dimensions of an NDArray; those of long ones are doubles, as R's own length() of them."""
+    values = list(values)
+    return _integers(values) if max(values, default=0) < 2 ** 31 else _array_without_dim(np.array(values, np.float64))
 
 
 def _integers(values):
@@ -373,7 +389,7 @@ def classed(fields: dict, kind: str):
 
 
 _OUT = {type(None): lambda v: NIL, bool: _scalar_logical, int: _int, float: capi.scalar_real, str: lambda v: _strings([v]),
-        np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _integers(reversed(v)),
+        np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _dims(reversed(v)),
         dict: lambda v: _plain_list(list(v.values()), list(v)), bytes: lambda v: _bytes(v),
         RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None)}
 

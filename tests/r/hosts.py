@@ -47,11 +47,14 @@ def succeeds(done: subprocess.CompletedProcess) -> str:
     return done.stdout
 
 
-def run_checks(host: str, prelude: str, bodies: dict[str, str], **options) -> dict[str, str]:
-    """Run R code in pieces, one after the other in one process: "ok" for each, or the error that it ended with."""
+def run_checks(host: str, prelude: str, bodies: dict[str, str], also=None, **options) -> dict[str, str]:
+    """Run R code in pieces, one after the other in one process: "ok" for each, or the error that it ended with. `also` gets the whole
+    process."""
     code = "\n".join(f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e))[1], conditionMessage(e)))\n'
                      f'cat({json.dumps(f"{chr(10)}== {name}{chr(10)}")}, paste(said, collapse = "\\n"), "\\n", sep = "")' for name, body in bodies.items())
     done = run_code(host, prelude + "\n" + code, **options)
+    if also:
+        also(done)
     parts = (part.partition("\n") for part in done.stdout.split("\n== ")[1:])
     said = {name: text.strip() for name, _, text in parts}
     if done.returncode and said:
