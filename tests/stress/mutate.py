@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
 import struct
+from bisect import bisect
 
 from mxr.op import registry
 
@@ -69,6 +71,8 @@ def text(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
             del line[rng.randrange(len(line))]
         else:
             lines.insert(rng.randrange(len(lines) + 1), (line * rng.choice((1, 2, 200)))[:20_000])
+    for line in lines:
+        del line[bisect([*itertools.accumulate(map(len, line))], _LONGEST):]       # before it is put together: its memory would count
     glue = rng.choice((b"", b"", b" "))
     rows = [b" ".join(line).replace(b" , ", glue + b"," + glue).replace(b" : ", b":") for line in lines]
     return rng.choice((b"\n", b"\n", b"\r\n", b"\r")).join(rows)[:_LONGEST]
