@@ -9,6 +9,7 @@ from mxr.ndarray import NDArray
 from mxr.op import MxError, suggest
 from mxr.r.bridge import verb
 from mxr.r.convert import RList
+from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import array, assign, pairs, shapes
 from mxr.symbol import Symbol
 from mxr.threads import unbroken
@@ -68,7 +69,7 @@ def backward(ex: Executor, heads):
 
 def _part(ex: Executor, which: str) -> tuple[list[str], list[NDArray | None]]:
     if which == "outputs":
-        return ex.symbol.list_outputs(), ex.output_list
+        return output_names(ex.symbol), ex.output_list
     found = {"args": ex.args, "grads": ex.grads, "aux": ex.aux}[which]
     return list(found), list(found.values())
 

@@ -8,6 +8,7 @@ from mxr.infer import all_shapes
 from mxr.op import known
 from mxr.r.bridge import verb
 from mxr.r.convert import Dims
+from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import pairs, shapes
 from mxr.symbol import Node, Symbol
 
@@ -65,7 +66,7 @@ def describe(symbol: Symbol) -> str:
     calls = [f"  {n.name} = {n.op.name}({', '.join([m.output_name(k) for m, k in n.inputs] + [f'{a} = {v}' for a, v in n.attrs.items()])})"
              for n in symbol.nodes() if n.op is not None]
     shown = calls if len(calls) <= 30 else [*calls[:14], f"  ... {len(calls) - 28} more ...", *calls[-14:]]
-    return "\n".join([f"<symbol> outputs: {', '.join(symbol.list_outputs()[:8])}{' ...' if len(symbol) > 8 else ''}",
+    return "\n".join([f"<symbol> outputs: {', '.join(output_names(symbol)[:8])}{' ...' if len(symbol) > 8 else ''}",
                       f"arguments: {', '.join(symbol.list_arguments())}", *shown])
 
 

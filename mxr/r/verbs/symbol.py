@@ -1,6 +1,8 @@
 """Symbols, for R."""
 from __future__ import annotations
 
+import numpy as np
+
 from mxr import symbol as core
 from mxr.io import symbol_json
 from mxr.op import MxError, get
@@ -8,6 +10,17 @@ from mxr.r.bridge import verb
 from mxr.r.convert import Dims, RList
 from mxr.r.verbs.values import number_text, pairs, shapes, split
 from mxr.symbol import Symbol
+
+# The states that RNN gives out: R scripts know them by the names of MXNet 1.0 to 1.5; 1.6 renamed them.
+STATE_NAMES = {"state_output": "state", "statecell_output": "state_cell"}
+
+
+def output_names(symbol: Symbol) -> list[str]:
+    """The names of a symbol's outputs, as R scripts know them."""
+    def name(node, index):
+        part = node.op and node.op.name == "RNN" and STATE_NAMES.get(node.op.outputs(node.p)[index])
+        return f"{node.name}_{part}" if part else node.output_name(index)
+    return [name(n, i) for n, i in symbol.heads]
 
 
 @verb("symbol.create")
@@ -53,14 +66,20 @@ def infer_shape(symbol: Symbol, given):
     result = symbol.infer_shape(**shapes(given, "infer.shape"))
     if result is None:
         return None
-    return {f"{part}.shapes": {name: Dims(s) for name, s in found.items()}
-            for part, found in zip(("arg", "out", "aux"), result)}
+    args, outs, aux = result
+    names = dict(zip(symbol.list_outputs(), output_names(symbol)))
+    outs = {names[name]: shape for name, shape in outs.items()}
+    return {f"{part}.shapes": {name: Dims(s) for name, s in found.items()} for part, found in (("arg", args), ("out", outs), ("aux", aux))}
 
 
 @verb("symbol.output")
 def output(symbol: Symbol, index):
     if isinstance(index, str):
-        return symbol[index]
+        names = output_names(symbol)
+        return symbol[names.index(index)] if names.count(index) == 1 else symbol[index]
+    if index is None or np.size(index) == 0:
+        some = output_names(symbol)[-8:]
+        raise MxError(f"the index is empty, so no output is meant; the symbol has {'... ' if len(symbol) > 8 else ''}{', '.join(some)}")
     if not isinstance(index, (int, float)) or index != int(index) or not 1 <= index <= len(symbol):
         what = number_text(index) if isinstance(index, (int, float)) else "of that kind"
         raise MxError(f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; outputs count from 1")
@@ -74,7 +93,7 @@ def arguments(symbol: Symbol):
 
 @verb("symbol.outputs")
 def outputs(symbol: Symbol):
-    return symbol.list_outputs()
+    return output_names(symbol)
 
 
 @verb("symbol.auxiliary.states")
@@ -128,7 +147,7 @@ def load_json(text: str):
 @verb("symbol.debug")
 def debug(symbol: Symbol):
     """One line per node: operator, name, inputs, attributes."""
-    lines = ["Symbol Outputs:"] + [f"\toutput[{i}]={n.output_name(k)}({k})" for i, (n, k) in enumerate(symbol.heads)]
+    lines = ["Symbol Outputs:"] + [f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names(symbol), symbol.heads))]
     for n in symbol.nodes():
         if n.op is None:
             lines.append(f"Variable:{n.name}")

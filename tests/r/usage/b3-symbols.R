@@ -108,4 +108,15 @@ usage("infer.shape is NULL for too little, an error for contradictions", {
   says(mx.symbol.infer.shape(fc, data = c(3, 10), fc_weight = c(4, 2)), "fc")
   same(names(fc$infer.shape(list(data = c(3, 10)))), c("arg.shapes", "out.shapes", "aux.shapes"))
 })
+usage("the states that RNN gives out have the names that scripts look for", {
+  rnn <- mx.symbol.RNN(data = data, state = mx.symbol.Variable("h0"), state_cell = mx.symbol.Variable("c0"), mode = "lstm", state_size = 3,
+                       num_layers = 1, state_outputs = TRUE, name = "RNN")
+  all <- mx.symbol.identity(rnn[[1]], name = "last")$get.internals()
+  same(all$get.output(which(all$outputs == "RNN_state"))$outputs, "RNN_state")
+  same(all[["RNN_state_cell"]]$outputs, "RNN_state_cell")
+  exec <- mx.simple.bind(rnn, ctx = mx.cpu(), data = c(4, 2, 5))
+  same(names(exec$ref.outputs), c("RNN_output", "RNN_state", "RNN_state_cell"))
+  same(names(mx.symbol.infer.shape(rnn, data = c(4, 2, 5))$out.shapes), names(exec$ref.outputs))
+  says(all$get.output(which(all$outputs == "RNN_nothing")), "the index is empty.*RNN_state")
+})
 done("b3")
