@@ -197,6 +197,7 @@ device.runner <- function(execs, slices, output.names, arg_names, optimizer) {
       evaluate = function(dlist) mx.call("model.evaluate", execs[[1]], batch(dlist))))
   }
   updaters <- lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
+  whole <- if (is.built.in(optimizer)) suspendInterrupts else identity
   feed <- function(dlist) {
     dlist <- batch(dlist)
     for (i in seq_len(ndevice)) {
@@ -209,10 +210,10 @@ device.runner <- function(execs, slices, output.names, arg_names, optimizer) {
       feed(dlist)
       mx.call("model.both_ways", unname(execs))
       if (ndevice > 1) mx.call("model.sum_gradients", unname(execs))
-      for (i in seq_len(ndevice)) {
+      whole(for (i in seq_len(ndevice)) {
         exec <- execs[[i]]
         mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
-      }
+      })
     },
     evaluate = function(dlist) {
       feed(dlist)

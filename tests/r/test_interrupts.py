@@ -34,12 +34,16 @@ record <- function(i, n, env, verbose) { s <- state(env); suspendInterrupts({ ke
 # step and the callback).
 check.state <- function() {
   now <- state(kept)
+  devices <- length(kept$train.execs)
+  weights <- setdiff(kept$arg_names, c("data", "lro_label"))
+  if (devices == 2 && !identical(values(kept$train.execs[[2]]$ref.arg.arrays[weights]), now[weights])) stop("the devices differ")
   if (identical(now, last)) return("as before")
   v <- kept$dlist
   one <- local({ n <- 0; list(iter.next = function() (n <<- n + 1) == 1, value = function() v, reset = function() n <<- 0, num.pad = function() 0) })
   aux <- startsWith(names(last), "bn_moving")
-  m <- train(1, X = one, arg.params = lapply(last[!aux], mx.nd.array), aux.params = lapply(last[aux], mx.nd.array))
+  m <- train(1, X = one, arg.params = lapply(last[!aux], mx.nd.array), aux.params = lapply(last[aux], mx.nd.array), ctx = lapply(seq_len(devices), mx.cpu))
   after <- values(c(m$arg.params, m$aux.params))[names(now)]
+  if (devices == 2) { now <- now[weights]; after <- after[weights] }       # the model has the mean of the devices' auxiliary states
   if (!identical(after, now)) stop("half a step was done: ", paste(names(now)[!mapply(identical, now, after)], collapse = " "))
   "one step on"
 }
@@ -74,7 +78,7 @@ for (name in names(work)) for (round in 1:2) {
 }
 cat(check.state(), "\\n")
 for (i in 1:RANDOM) {
-  said <- tryCatch({ cat("randomly\\n"); train(1e6, batch.end.callback = record, eval.metric = if (i %% 2) mx.metric.rmse); "went on" },
+  said <- tryCatch({ cat("randomly\\n"); train(1e6, batch.end.callback = record, eval.metric = if (i %% 2) mx.metric.rmse, ctx = if (i %% 3 == 0) list(mx.cpu(), mx.cpu(1))); "went on" },
                    interrupt = function(e) "stopped")
   if (said != "stopped") stop(said)
   check.state()

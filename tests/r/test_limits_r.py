@@ -131,18 +131,18 @@ CHECKS = {
         it <- mx.io.arrayiter(matrix(1:8, 2), 1:4, batch.size = 2); it$iter.next(); v <- it$value(); old <- lapply(v, as.array); it$iter.next(); it$value()
         stopifnot(identical(lapply(v, as.array), old))
     """,
-    "memory comes back: symbols": 'g <- growth(3000, mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 3) + 1); if (g > 8) stop(g, " MB")',
-    "memory comes back: arrays": 'g <- growth(3000, mx.nd.array(1:1000) * 2); if (g > 8) stop(g, " MB")',
+    "memory comes back: symbols": 'g <- growth(1000, mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 3) + 1); if (g > 8) stop(g, " MB")',
+    "memory comes back: arrays": 'g <- growth(1000, mx.nd.array(1:1000) * 2); if (g > 8) stop(g, " MB")',
     "memory comes back: executors": """
-        g <- growth(300, { ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(20, 50)); mx.exec.forward(ex); mx.exec.backward(ex); ex$ref.grad.arrays }); if (g > 8) stop(g, " MB")
+        g <- growth(100, { ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(20, 50)); mx.exec.forward(ex); mx.exec.backward(ex); ex$ref.grad.arrays }); if (g > 8) stop(g, " MB")
     """,
     "memory comes back: training": """
         x <- matrix(runif(100), 20); it <- mx.io.arrayiter(t(x), 1:20, batch.size = 5)
         g <- growth(10, mx.model.FeedForward.create(net, X = it, num.round = 20, verbose = FALSE, learning.rate = 1e-4, eval.metric = mx.metric.rmse)); if (g > 8) stop(g, " MB")
     """,
-    "memory comes back: errors": 'g <- growth(2000, try(mx.nd.array(1:1000) + mx.nd.ones(3), silent = TRUE)); if (g > 8) stop(g, " MB")',
+    "memory comes back: errors": 'g <- growth(1000, try(mx.nd.array(1:1000) + mx.nd.ones(3), silent = TRUE)); if (g > 8) stop(g, " MB")',
     "R's collector at every turn": """
-        gctorture2(23); on.exit(gctorture2(0))
+        gctorture2(40); on.exit(gctorture2(0))
         a <- mx.nd.array(matrix(c(1, 2, 3, 4), 2)); b <- as.array(a * a + 1)
         s <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "f")
         ex <- mx.simple.bind(s, mx.cpu(), "write", data = c(2, 2))

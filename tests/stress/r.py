@@ -52,7 +52,7 @@ def torture(host: str, count: int):
     since = time.perf_counter()
     name = "R's collector at every turn"
     said = run_checks(host, test_limits_r.PRELUDE + "invisible(call('bridge.live'))\n" + test_limits_r.VERBS,
-                      {name: test_limits_r.CHECKS[name].replace("gctorture2(23)", "gctorture(TRUE)")}, timeout=7200)
+                      {name: test_limits_r.CHECKS[name].replace("gctorture2(40)", "gctorture(TRUE)")}, timeout=7200)
     yield "gctorture(TRUE): arrays, symbols, an executor, errors, lists across the door", 1, "right" if said[name] == "ok" else said[name], said[name] == "ok", since
 
 
