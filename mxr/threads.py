@@ -73,8 +73,6 @@ class single_blas:
             blas.set_num_threads(n)
             self.former.pop()
 
-    __del__ = __exit__                          # where a Ctrl-C came between
-
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
     """Call `fn(start, stop)` on consecutive blocks that cover range(n): one per worker (or `blocks`), each of at least `least`."""

@@ -149,6 +149,7 @@ def _interrupted(work, delay: float) -> float | None:
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
     sent: list[float] = []
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)      # a shell's background process ignores it
     timer = threading.Timer(delay, send)
     try:
         timer.start()
@@ -160,6 +161,7 @@ def _interrupted(work, delay: float) -> float | None:
         return time.perf_counter() - sent[0]
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, former)
 
 
 def interrupts(times: int) -> list[dict]:
