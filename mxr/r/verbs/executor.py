@@ -45,7 +45,8 @@ def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
     if len(items) != len(names):
         raise MxError(f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: {', '.join(names)}")
     if sorted(k for k, _ in items) == sorted(names):
-        items = [(k, dict(items)[k]) for k in names]
+        by_name = dict(items)
+        items = [(k, by_name[k]) for k in names]
     return {name: array(v, f"mx.symbol.bind: {what}: {name}").copy() for name, (_, v) in zip(names, items)}
 
 
