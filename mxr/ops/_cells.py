@@ -20,6 +20,7 @@ GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates' sums are scaled so that one call makes all of them 1 / (1 + exp(sum)): tanh(x) = 2 / (1 + exp(-2 x)) - 1.
 _SCALES = {"lstm": (-1, -1, -2, -1), "gru": (-1, -1, 1)}
 _LARGE = 4_000_000      # floating point operations of a step's product from which all workers share it
+_VERY_LARGE = 100_000_000   # of a product for the whole sequence, likewise
 _ROWS = 256             # of a product with many terms: fewer do not take less time
 _BLOCK = 1 << 17        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
@@ -75,7 +76,7 @@ class Cell:
             bias[2] = bx[2]
         scale = np.array(_SCALES.get(mode, 1), x.dtype).reshape(-1, 1, 1)
         sums = run.workspace((gates, t, n, size), x.dtype)
-        threads.product(x.reshape(t * n, -1), wx * scale, sums.reshape(gates, t * n, size))()
+        _product(x.reshape(t * n, -1), wx * scale, sums.reshape(gates, t * n, size))
         sums += (bias * scale)[:, None]
         sums = self.steps(sums.swapaxes(0, 1))
         self.states(m.h)[0][0] = h0
@@ -100,7 +101,7 @@ class Cell:
 
     def _forward_lstm(self, sums, step, product):
         p, m = self.p, self.memory
-        one, two = np.ones((), sums.dtype), np.full((), 2, sums.dtype)
+        one, top = np.ones((), sums.dtype), np.array([1, 1, 2, 1], sums.dtype).reshape(4, 1, 1)
         share = self.run.workspace(m.inner.shape[1:], sums.dtype, 2)
         hidden = self.run.workspace(share.shape, sums.dtype, 3) if p.projection_size else None
         low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
@@ -109,8 +110,7 @@ class Cell:
                 sums, gates, gates, *self.states(m.h), *self.states(m.c), self.steps(m.inner), self.lives()):
             step(old_h)
             np.add(total, product, a)
-            _sigmoid(a, one)
-            np.multiply(g, two, g)
+            _sigmoid(a, one, top)
             np.subtract(g, one, g)
             np.multiply(f, old_c, c)
             np.multiply(i, g, share)
@@ -134,7 +134,7 @@ class Cell:
             step(old)
             np.add(product[2], bias, inner)
             np.add(total[:2], product[:2], both)
-            _sigmoid(both, one)
+            _sigmoid(both, one, one)
             np.multiply(reset, inner, share)
             np.add(total[2], share, candidate)
             np.tanh(candidate, candidate)
@@ -188,7 +188,7 @@ class Cell:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
         wx = self.weights[0]
         out = np.empty((len(at_sums), wx.shape[1]), at_sums.dtype)
-        threads.product(at_sums, wx, out)()
+        _product(at_sums, wx, out)
         return out
 
     def _backward_plain(self, dy, dh, step, back, at_sums):
@@ -288,6 +288,14 @@ class Cell:
             _pass_on(live, dh, back, d, s)
 
 
+def _product(a, b, out) -> None:
+    """a b into `out`; where it is not very large, in this thread's cache, as the steps come next."""
+    if 2 * out.size * a.shape[1] < _VERY_LARGE:
+        np.matmul(a, b, out)
+    else:
+        threads.product(a, b, out)()
+
+
 def _step(weights, out) -> Callable:
     """The product of its argument and the weights into `out`; all workers share it where it is large."""
     if 2 * out.size * weights.shape[-2] < _LARGE:
@@ -295,11 +303,11 @@ def _step(weights, out) -> Callable:
     return lambda a: threads.product(a, weights, out)()
 
 
-def _sigmoid(a, one):
-    """1 / (1 + exp(a)), in place."""
+def _sigmoid(a, one, top):
+    """top / (1 + exp(a)), in place."""
     np.exp(a, a)
     np.add(a, one, a)
-    np.reciprocal(a, a)
+    np.divide(top, a, a)        # np.reciprocal takes longer
 
 
 def _hold(live, new, old):

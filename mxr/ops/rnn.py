@@ -189,7 +189,7 @@ class RNN:
         for layer in reversed(range(p.num_layers)):
             if layers[0][0].live is not None:
                 dy = dy * layers[0][0].live
-            dx = 0
+            dx = None
             for d, cell in enumerate(layers[layer]):
                 k = layer * directions + d
                 dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
@@ -197,7 +197,8 @@ class RNN:
                 at_sums, at_state = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
                 later = [] if igs[1] is None else cell.weight_gradients(inputs[layer], at_sums, at_state, grads[layer][d])
                 if layer or igs[0] is not None:
-                    dx = dx + cell.input_gradient(at_sums).reshape(inputs[layer].shape)
+                    share = cell.input_gradient(at_sums).reshape(inputs[layer].shape)
+                    dx = share if dx is None else dx + share
                 if igs[2] is not None:
                     igs[2][k] = dh
                 if p.mode == "lstm" and igs[3] is not None:
