@@ -31,7 +31,8 @@ mx.model.select.layout.train <- function(X, y) {
   size <- dim(X)
   labels <- dim(as.array(y))
   if (length(size) != 2) return("colmajor")
-  choose.layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]])
+  choose.layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
+                paste0("X is ", paste(size, collapse = " x "), ", y ", paste(labels, collapse = " x ")))
 }
 
 # The same by matching the shapes of the model's parameters.
@@ -44,12 +45,13 @@ mx.model.select.layout.predict <- function(X, model) {
     known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
     all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape.of(model$arg.params[[n]]))), NA))
   }
-  choose.layout(fits(size[[2]]), fits(size[[1]]))
+  choose.layout(fits(size[[2]]), fits(size[[1]]), paste("X is", paste(size, collapse = " x ")))
 }
 
-choose.layout <- function(rowmajor, colmajor) {
+choose.layout <- function(rowmajor, colmajor, sizes) {
   if (rowmajor == colmajor)
-    stop.user('array.layout cannot be told from the sizes: give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
+    stop.user("array.layout cannot be told from the sizes: ", sizes, if (rowmajor) ", and both ways fit" else ", and neither way fits",
+              '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout

@@ -26,7 +26,8 @@ def simple_bind(symbol: Symbol, request: str, fixed, given):
 
 @verb("exec.bind")
 def bind(symbol: Symbol, args, aux, requests):
-    """Bind to copies of the given arrays: by their names if these are the symbol's, else by position."""
+    """Bind to copies of the given arrays: by their names if all of the symbol's are among them, else by position. What is left over
+    is not used, as in MXNet (scripts bind with the auxiliary states of two networks)."""
     arg_names = symbol.list_arguments()
     args = _copies(args, arg_names, "arg.arrays")
     aux = _copies(aux, symbol.list_auxiliary_states(), "aux.arrays")
@@ -42,11 +43,11 @@ def bind(symbol: Symbol, args, aux, requests):
 
 def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
     items = pairs(given)
-    if len(items) != len(names):
+    if len(items) < len(names):
         raise MxError(f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: {', '.join(names)}")
-    if sorted(k for k, _ in items) == sorted(names):
-        by_name = dict(items)
-        items = [(k, by_name[k]) for k in names]
+    by_name = dict(items)
+    if all(name in by_name for name in names):
+        items = [(name, by_name[name]) for name in names]
     return {name: array(v, f"mx.symbol.bind: {what}: {name}").copy() for name, (_, v) in zip(names, items)}
 
 

@@ -98,4 +98,44 @@ usage("files in a folder, and plain R objects", {
   load(file)
   same(weight(mx.unserialize(kept)), weight(model))
 })
+usage("a layout that the sizes do not tell", {
+  says(mx.mlp(wave(10, 10), 1:10, hidden_node = 2, out_node = 1), "X is 10 x 10, y 10, and both ways fit")
+  says(mx.mlp(wave(10, 4), 1:11, hidden_node = 2, out_node = 1), "X is 10 x 4, y 11, and neither way fits")
+})
+usage("recurrent networks of the package before 1.0: train, then infer item by item", {
+  items <- matrix(rep(0:3, length.out = 8 * 20), 8)
+  for (kind in c("lstm", "gru", "rnn")) {
+    call <- function(name, ...) {
+      args <- list(1, num.hidden = 8, num.embed = 4, num.label = 4, input.size = 4, ...)
+      names(args)[[1]] <- paste0("num.", kind, ".layer")
+      do.call(paste0("mx.", kind, name), args)
+    }
+    mx.set.seed(0)
+    seen <- NULL
+    model <- call("", list(data = items, label = (items + 1) %% 4), list(data = items, label = (items + 1) %% 4), seq.len = 8,
+                  batch.size = 10, num.round = 30, optimizer = "adam", learning.rate = 0.05, initializer = mx.init.uniform(0.1),
+                  verbose = FALSE, epoch.end.callback = function(iteration, nbatch, env, verbose = TRUE) {
+                    seen <<- rbind(seen, c(env$train.nll, env$val.nll) / env$nbatch)
+                    TRUE
+                  })
+    same(class(model), "MXFeedForwardModel")
+    if (any(seen[30, ] > 0.2 * seen[1, ])) stop("no progress: ", toString(seen[30, ]))
+    # one step at a time gives what the whole sequence gives
+    states <- grep("init", arguments(model$symbol), value = TRUE)
+    shapes <- c(list(data = c(8, 1), label = c(8, 1)), sapply(states, function(n) c(8, 1), simplify = FALSE))
+    exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = mx.cpu()), shapes))
+    weights <- model$arg.params[grepl("weight|bias", names(model$arg.params))]
+    mx.exec.update.arg.arrays(exec, c(list(data = mx.nd.array(items[, 1, drop = FALSE])), weights), match.name = TRUE)
+    mx.exec.forward(exec, is.train = FALSE)
+    whole <- as.array(exec$ref.outputs$sm_output)
+    one <- call(".inference", arg.params = model$arg.params)
+    for (t in 1:8) {
+      step <- get(paste0("mx.", kind, ".forward"))(one, items[t, 1], new.seq = t == 1)
+      one <- step$model
+      same(step$prob, whole[, t], 1e-4)
+    }
+  }
+  says(mx.lstm(items, num.lstm.layer = 1, seq.len = 8, num.hidden = 2, num.embed = 2, num.label = 4, batch.size = 5, input.size = 4),
+       "iterator or list")
+})
 done("b10")

@@ -106,4 +106,15 @@ usage("a network without a label's shape: it follows", {
   exec <- mx.simple.bind(symbol = loss, ctx = mx.cpu(), grad.req = "write", data = c(2, 100))
   same(dim(exec$ref.arg.arrays$label), 100)
 })
+usage("arrays of another network among those to bind", {
+  norm <- mx.symbol.BatchNorm(mx.symbol.Variable("x"), name = "g")
+  aux <- list(g_moving_mean = mx.nd.zeros(2), g_moving_var = mx.nd.ones(2), d_moving_mean = mx.nd.ones(3), d_moving_var = mx.nd.zeros(3))
+  args <- list(x = mx.nd.ones(c(2, 5)), g_gamma = mx.nd.ones(2), g_beta = mx.nd.zeros(2))
+  for (states in list(aux, rev(aux), unname(aux))) {
+    exec <- mxnet:::mx.symbol.bind(symbol = norm, arg.arrays = args, aux.arrays = states, ctx = mx.cpu(), grad.req = rep("null", 3))
+    same(names(exec$aux.arrays), c("g_moving_mean", "g_moving_var"))
+    same(exec$aux.arrays$g_moving_var, c(1, 1))
+  }
+  says(mxnet:::mx.symbol.bind(norm, mx.cpu(), args, aux[1], rep("null", 3)), "aux.arrays has 1 arrays, the symbol needs 2")
+})
 done("b4")
