@@ -21,6 +21,7 @@ GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 _SCALES = {"lstm": (-1, -1, -2, -1), "gru": (-1, -1, 1)}
 _LARGE = 4_000_000      # floating point operations of a step's product from which all workers share it
 _VERY_LARGE = 100_000_000   # of a product for the whole sequence, likewise
+_FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 256             # of a product with many terms: fewer do not take less time
 _BLOCK = 1 << 17        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
@@ -91,7 +92,7 @@ class Cell:
             self._forward_plain(sums, step, product)
 
     def _forward_plain(self, sums, step, product):
-        activate = partial(np.maximum, 0) if self.p.mode == "rnn_relu" else np.tanh
+        activate = partial(np.maximum, np.zeros((), sums.dtype)) if self.p.mode == "rnn_relu" else np.tanh
         for total, a, old, h, live in zip(sums, self.steps(self.memory.gates), *self.states(self.memory.h), self.lives()):
             step(old)
             np.add(total, product, a)
@@ -163,10 +164,10 @@ class Cell:
         else:
             loop = partial(self._backward_plain, dy, dh, step, back, at_sums)
         if 2 * at_sums[0].size * back.shape[1] < _LARGE:
-            threads.run([loop, *beside])
+            together([loop, *beside], at_sums.size)
         else:
             loop()
-            threads.run(beside)
+            together(beside, at_sums.size)
         flat = at_sums.reshape(t * n, -1)
         return flat, flat if at_state is at_sums else at_state.reshape(t * n, -1)
 
@@ -288,6 +289,15 @@ class Cell:
             _pass_on(live, dh, back, d, s)
 
 
+def together(calls: list[Callable], values: int) -> None:
+    """Make calls that work on so many values: at once, unless that takes longer than they do."""
+    if len(calls) > 1 and values > _FEW:
+        threads.run(calls)
+    else:
+        for call in calls:
+            call()
+
+
 def _product(a, b, out) -> None:
     """a b into `out`; where it is not very large, in this thread's cache, as the steps come next."""
     if 2 * out.size * a.shape[1] < _VERY_LARGE:
@@ -298,8 +308,11 @@ def _product(a, b, out) -> None:
 
 def _step(weights, out) -> Callable:
     """The product of its argument and the weights into `out`; all workers share it where it is large."""
+    if weights.ndim == 3 and len(weights) == 1:
+        weights, out = weights[0], out[0]
     if 2 * out.size * weights.shape[-2] < _LARGE:
-        return lambda a: np.matmul(a, weights, out)
+        multiply = np.dot if out.ndim == 2 else np.matmul       # np.dot has less overhead
+        return lambda a: multiply(a, weights, out)
     return lambda a: threads.product(a, weights, out)()
 
 

@@ -6,9 +6,8 @@ from math import prod
 import numpy as np
 
 from .. import random as streams
-from .. import threads
 from ..op import REQUIRED, P, ParamError, ShapeError, op, unify
-from ._cells import GATES, Cell, Memory
+from ._cells import GATES, Cell, Memory, together
 
 # --------------------------------------------------------------------------------------------- the packed parameters
 
@@ -204,7 +203,7 @@ class RNN:
                 if p.mode == "lstm" and igs[3] is not None:
                     igs[3][k] = dc
             dy = dx * masks[layer - 1] if layer and p.p and run.train else dx
-        threads.run(later)
+        together(later, outs[-1].size)
         if igs[0] is not None:
             igs[0][...] = dy
         if p.use_sequence_length and igs[-1] is not None:
