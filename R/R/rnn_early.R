@@ -48,7 +48,7 @@ early.model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
   inputs <- grep("(data|label)$", arguments(symbol), value = TRUE)
   shapes <- c(sapply(inputs, function(n) if (seq.len == 1) batch.size else c(seq.len, batch.size), simplify = FALSE),
               sapply(states, function(n) c(num.hidden, batch.size), simplify = FALSE))
-  exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx, grad.req = "write", fixed.param = states), shapes))
+  exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx, grad.req = "add", fixed.param = states), shapes))
   start <- mx.model.init.params(symbol, shapes, NULL, initializer, mx.cpu())
   known <- intersect(grep("(weight|bias|gamma|beta)$", names(arg.params), value = TRUE), names(start$arg.params))
   start$arg.params[known] <- arg.params[known]
@@ -84,6 +84,7 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
     -sum(log(as.array(mx.nd.choose.element.0index(exec$ref.outputs$sm_output, mx.nd.array(label))))) / batch.size
   }
   report <- function(..., total) message(..., "NLL=", total / nbatch, ", Perp=", exp(total / nbatch))
+  zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
   log.period <- max(1000 %/% seq.len, 1)
   updates <- 0
   for (iteration in seq_len(num.round)) {
@@ -94,8 +95,10 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
       train.nll <- train.nll + nll(train.data, TRUE)
       mx.exec.backward(exec)
       updates <- updates + 1
-      if (updates %% update.period == 0)
+      if (updates %% update.period == 0) {               # by the sum of the gradients since the last update
         mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+        mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
+      }
       nbatch <- nbatch + seq.len
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
       if (verbose && updates %% log.period == 0) report("Epoch [", updates, "] Train: ", total = train.nll)
