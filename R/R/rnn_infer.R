@@ -9,7 +9,8 @@
 #' @param data.mask.element value that fills the sequences up.
 #' @param shuffle whether to shuffle samples and batches at every reset.
 #' @param seed seed of R's random numbers for the shuffle.
-#' @return An iterator whose `value()` has `data`, `seq.mask` (the lengths) and `label`, and with a field `bucketID`.
+#' @return An iterator whose `value()` has `data`, `seq.mask` (the lengths) and `label`, and with fields such as `bucketID`,
+#' `bucket.names`, `epoch` and `batch.per.epoch`.
 #' @examples
 #' buckets <- list("3" = list(data = matrix(1:12, 3, 4), label = 1:4))
 #' it <- mx.io.bucket.iter(buckets, batch.size = 2)
@@ -27,22 +28,27 @@ take.samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, ind
 
 # bucketID is a number, the batch inside its bucket, under the bucket's name.
 BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
-  fields = c("buckets", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan", "bucketID", "batch", "sizes"),
+  fields = c("buckets", "bucket.names", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan", "bucketID", "batch",
+             "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),
   methods = list(
     initialize = function(buckets = list(), batch.size = 1, data.mask.element = 0, shuffle = FALSE, seed = 123) {
       .self$buckets <- buckets
+      .self$bucket.names <- names(buckets)
       .self$batch.size <- batch.size
       .self$data.mask.element <- data.mask.element
       .self$shuffle <- shuffle
       .self$seed <- seed
       .self$batch <- 0
+      .self$epoch <- 0
       .self$bucket.plan <- NULL
       .self$bucketID <- NULL
       .self$sizes <- vapply(buckets, function(b) tail(dim(b$data), 1), 0L)
+      .self$batch.per.bucket <- ceiling(sizes / batch.size)
+      .self$batch.per.epoch <- sum(batch.per.bucket)
       .self
     },
     reset = function() {
-      plan <- rep(names(buckets), times = ceiling(sizes / batch.size))
+      plan <- rep(bucket.names, times = batch.per.bucket)
       if (shuffle) {
         set.seed(seed)
         plan <- sample(plan)
@@ -50,6 +56,7 @@ BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
       .self$bucket.plan <- ave(rep(1, length(plan)), plan, FUN = cumsum)
       names(.self$bucket.plan) <- plan
       .self$batch <- 0
+      .self$epoch <- epoch + 1
       .self$bucketID <- .self$bucket.plan[1]
       if (shuffle) {
         .self$buckets <- lapply(buckets, function(b) {
@@ -118,14 +125,15 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
   aux <- mx.init.create(initializer, shapes$aux.shapes, skip.unknown = FALSE)
   aux[names(aux.params)] <- aux.params
   trained <- setdiff(names(drawn), fixed.params)
+  kept <- setdiff(c(names(drawn), names(arg.params)), trained)        # not the zeros of the initial states: their shape is the batch's
   if (is.character(optimizer))
     optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / tail(input.shape[[1]], 1))
-  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, start, aux, trained, begin.round, num.round,
+  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, start, aux, trained, kept, begin.round, num.round,
                          optimizer, metric, epoch.end.callback, batch.end.callback, verbose)
 }
 
 # The training loop over buckets. Each bucket has an executor of its own; parameters go along from one to the next.
-mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params, trained,
+mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params, trained, kept,
                                    begin.round, end.round, optimizer, metric, epoch.end.callback, batch.end.callback,
                                    verbose) {
   if (verbose) message("Start training with 1 devices")
@@ -175,7 +183,7 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
       }
       if (!is.null(metric) && verbose) report(iteration, "Validation", metric$get(eval.metric))
     }
-    model <- mx.model.extract.model(bucket.symbol(symbol, train.data), list(exec), keep = setdiff(names(arg.params), trained))
+    model <- mx.model.extract.model(bucket.symbol(symbol, train.data), list(exec), keep = kept)
     if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
   }
   model

@@ -96,4 +96,25 @@ usage("shuffling is seeded by mx.set.seed", {
   same(sort(order()), 1:40)
   if (identical(as.vector(order()), as.numeric(1:40))) stop("not shuffled")
 })
+usage("what scripts read of bucket iterators, and the states of a network trained on them", {
+  buckets <- list(`4` = list(data = matrix(1:40 %% 5, 4), label = matrix(1:40 %% 5, 4)), `6` = list(data = matrix(1:60 %% 5, 6), label = matrix(2:61 %% 5, 6)))
+  it <- mx.io.bucket.iter(buckets = buckets, batch.size = 4, data.mask.element = 0, shuffle = TRUE)
+  same(as.integer(it$bucket.names), c(4L, 6L))
+  it$reset()
+  same(c(it$epoch, it$batch.per.epoch, it$batch.per.bucket), c(1, 6, 3, 3))
+  net <- rnn.graph(num_rnn_layer = 1, num_hidden = 3, input_size = 5, num_embed = 2, num_decode = 5, dropout = 0, masking = FALSE,
+                   loss_output = "softmax", cell_type = "lstm", output_last_state = TRUE, config = "one-to-one")
+  model <- mx.model.buckets(symbol = net, train.data = it, num.round = 1, ctx = mx.cpu(), metric = NULL, verbose = FALSE,
+                            optimizer = mx.opt.create("adadelta", rescale.grad = 1 / 4), initializer = mx.init.Xavier())
+  if (any(grepl("state", names(model$arg.params)))) stop("states among the parameters: ", toString(names(model$arg.params)))
+  inner <- model$symbol$get.internals()
+  picked <- mx.symbol.Group(lapply(c("loss_output", "RNN_state", "RNN_state_cell"), function(n) inner$get.output(which(inner$outputs == n))))
+  one <- function(state) mx.infer.rnn.one(infer.data = mx.io.arrayiter(data = matrix(2), label = matrix(2), batch.size = 1), symbol = picked,
+                                          arg.params = model$arg.params, aux.params = model$aux.params, input.params = state, ctx = mx.cpu())
+  first <- one(NULL)
+  second <- one(list(rnn.state = first[[2]], rnn.state.cell = first[[3]]))
+  same(dim(second$RNN_state), c(3, 1, 1))
+  same(dim(second$loss_output), c(5, 1))
+  if (isTRUE(all.equal(as.array(first$loss_output), as.array(second$loss_output)))) stop("the state has no effect")
+})
 done("b9")
