@@ -50,8 +50,8 @@ def symbols(times: int) -> dict:
 
 def arrays(times: int) -> dict:
     def make():
-        a = mxr.nd.array(np.ones((100, 100)))
-        mxr.nd.dot(a, a + 1)
+        a = mxr.nd.array(np.ones((50, 200)))
+        mxr.nd.sum(a * 2 + a, axis=1)
     return grow("NDArrays made, computed with and dropped", times, make, 1000)
 
 
