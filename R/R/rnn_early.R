@@ -1,6 +1,13 @@
 # The recurrent networks of the package before its version 1.0: unrolled, over sequences of one length, trained by a loop of
 # their own. Parameters and their order are MXNet's, so models of that time load and a seed gives the same start.
 
+# The cells, which scripts reach by mxnet:::lstm.
+lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
+  lstm.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
+
+gru <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
+  gru.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
+
 plain.cell <- function(batch.norm) function(num_hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0, prefix = "") {
   if (dropout > 0 && layeridx > 1) indata <- mx.symbol.Dropout(data = indata, p = dropout)
   name <- paste0(prefix, "t", seqidx, ".l", layeridx)

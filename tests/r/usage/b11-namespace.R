@@ -27,9 +27,13 @@ usage("inner functions under the names that scripts reach for", {
                  "mx.nd.arraypacker", "mx.util.str.endswith", "mx.util.str.startswith", "mx.model.slice.shape", "mx.model.init.iter",
                  "mx.model.select.layout.train", "mx.model.select.layout.predict", "is.MXSymbol", "is.MXDataIter", "mx.init.normal",
                  "mx.init.internal.default", "mx.nd.internal.crop.assign", "mx.varg.symbol.internal.full", "mx.model.train",
-                 "mx.model.train.buckets", "mx.callback.early.stop", "mx.init.create", "mx.model.init.params.rnn", "mx.model.init.iter.rnn"))
+                 "mx.model.train.buckets", "mx.callback.early.stop", "mx.init.create", "mx.model.init.params.rnn", "mx.model.init.iter.rnn", "lstm", "gru"))
     if (!is.function(get0(name, asNamespace("mxnet"), inherits = FALSE))) stop("mxnet:::", name)
   same(mxnet:::mx.model.check.arguments(net), c("data", "out_label"))
+  cell <- sapply(c("i2h.weight", "i2h.bias", "h2h.weight", "h2h.bias"), mx.symbol.Variable, simplify = FALSE)
+  state <- list(c = mx.symbol.Variable("c0"), h = mx.symbol.Variable("h0"))
+  step <- mxnet:::lstm(3, indata = mx.symbol.Variable("x"), prev.state = state, param = cell, seqidx = 1, layeridx = 1, dropout = 0)
+  same(mx.symbol.infer.shape(step$h, x = c(2, 5), h0 = c(3, 5))$arg.shapes$i2h.weight, c(2, 12))
   same(length(mxnet:::mx.util.filter.null(list(1, NULL, 2))), 2)
   same(mxnet:::mx.util.str.endswith("fc_weight", "weight") + 0, 1)
   same(lapply(mxnet:::mx.model.slice.shape(c(2, 10), 2), `[[`, "shape"), list(c(2, 5), c(2, 5)))
