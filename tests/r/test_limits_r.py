@@ -17,12 +17,12 @@ net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Varia
 train <- function(X, y, ...) mx.model.FeedForward.create(net, X = X, y = y, num.round = 1, array.batch.size = 5, array.layout = "rowmajor", verbose = FALSE,
                                                          learning.rate = 0.1, ...)
 resident <- function() { invisible(gc()); invisible(call("bridge.live")); as.numeric(strsplit(readLines("/proc/self/statm"), " ")[[1]][2]) * 4096 }
-# The growth of resident memory, in MB, over `times` runs of the code: the smaller of its two halves, doubled, because R's heap grows by steps.
+# The growth of resident memory, in MB, over `times` runs of the code: four times the smallest of its quarters, because heaps grow by steps.
 growth <- function(times, code) {
   code <- substitute(code); frame <- parent.frame()
   run <- function(n) { for (i in seq_len(n)) eval(code, frame); resident() }
-  a <- run(times / 10); b <- run(times / 2); c <- run(times / 2)
-  2 * min(b - a, c - b) / 2^20
+  seen <- c(run(times / 10), vapply(1:4, function(quarter) run(ceiling(times / 4)), 0))
+  4 * min(diff(seen)) / 2^20
 }
 """
 

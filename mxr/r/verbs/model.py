@@ -7,7 +7,6 @@ from mxr.executor import Executor
 from mxr.ndarray import NDArray
 from mxr.op import MxError, suggest
 from mxr.r.bridge import verb
-from mxr.r.convert import RList
 from mxr.r.verbs.optimizer import Updater
 from mxr.r.verbs.values import assign, pairs
 from mxr.threads import unbroken
@@ -27,23 +26,35 @@ def step(ex: Executor, batch, updater: Updater, lr):
     """One training step on a batch: forward, backward, update. All of it happens, or none: what an interrupt leaves are the
     parameters and auxiliary states of the step before."""
     _feed(ex, batch)
-    both_ways([ex])
-    updater.train(lr, ex)
+    _whole([ex], lambda: updater.train(lr, ex))
 
 
 @verb("model.both_ways")
 def both_ways(executors):
     """Forward and backward of every executor; auxiliary states stay as they were if that is broken off."""
-    executors = [ex for _, ex in pairs(executors)] if isinstance(executors, RList) else executors
+    _whole([ex for _, ex in pairs(executors)], lambda: None)
+
+
+def _whole(executors: list[Executor], finish) -> None:
+    """Forward, backward, and `finish`, or the auxiliary states of before."""
     aux = [a.data for ex in executors for a in ex.aux.values()]
     before = [a.copy() for a in aux]
+    finished = []
     try:
         for ex in executors:
             ex.forward(True)
             ex.backward()
+        _finish(finish, finished)
     except BaseException:
-        _restore(aux, before)
+        if not finished:
+            _restore(aux, before)
         raise
+
+
+@unbroken
+def _finish(finish, finished: list) -> None:
+    finish()
+    finished.append(True)
 
 
 @unbroken
