@@ -27,6 +27,8 @@ mx.open <- function(request) {
   ours <- as.character(utils::packageVersion("mxnet"))
   if (!identical(ours, theirs))
     warning("the R package mxnet is ", ours, ", mxr in Python is ", theirs, ": run `mxr install-r`", call. = FALSE)
+  # what is called when a Ctrl-C waits must be loaded by then: R cannot load again what an interrupt broke off loading
+  list(mx.fail, mx.interrupt, mx.signal, inherits, Sys.sleep)
   .bridge$door <- mx.cross
   .bridge$open <- TRUE
   mx.cross(request)
