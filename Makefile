@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
 R_SOURCES := $(shell find R -type f)
+PYTHON_SOURCES := $(shell find mxr -name '*.py')
 export R_LIBS := $(CURDIR)/.rlib$(if $(R_LIBS),:$(R_LIBS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -63,5 +64,10 @@ clean: ## remove what make has made (not the system packages)
 	@$(VENV)/python -m pip install -qq -r .cache/rpy2.txt </dev/null
 	@touch $@
 
-.rlib/mxnet/python: .venv/ready $(R_SOURCES)
+.rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled
 	@$(VENV)/mxr install-r --lib .rlib
+
+# Python's bytecode: where Python does not write it (PYTHONDONTWRITEBYTECODE, a folder of somebody else), every start would compile
+.cache/compiled: .venv/ready $(PYTHON_SOURCES)
+	@$(VENV)/python -m compileall -q mxr
+	@touch $@

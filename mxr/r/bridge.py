@@ -17,7 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 
-from mxr import op
+from mxr import __version__, op
 from mxr.r import capi, convert, interrupts
 from mxr.r.capi import NIL, ffi
 
@@ -120,5 +120,4 @@ def live() -> int:
 
 @verb("bridge.version")
 def version() -> str:
-    from mxr.r.host import mxr_version
-    return mxr_version()
+    return __version__

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mxr import __version__
 from mxr.op import MxError
 from mxr.r import host
 
@@ -68,15 +69,14 @@ def ask_r(code: str, **environment) -> subprocess.CompletedProcess:
 def doctor() -> int:
     """Print the report; 0 when everything fits together."""
     report = Report()
-    version = host.mxr_version()
-    report.good("mxr", f"{version} in {Path(__file__).resolve().parents[1]}")
+    report.good("mxr", f"{__version__} in {Path(__file__).resolve().parents[1]}")
     check_python(report)
     r = check_r(report)
     if r:
         fits = check_rpy2(report, r)
-        installed = check_packages(report, version)
+        installed = check_packages(report)
         if fits and installed:
-            check_doors(report, version)
+            check_doors(report)
     print("everything fits together" if report.healthy else "follow the arrows, then run `mxr doctor` again")
     return 0 if report.healthy else 1
 
@@ -135,7 +135,7 @@ def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
     return True
 
 
-def check_packages(report: Report, version: str) -> bool:
+def check_packages(report: Report) -> bool:
     done = ask_r(PROBE)
     if done.returncode:
         report.bad("Rscript", last_line(done.stderr), "make `Rscript -e 1` work first")
@@ -151,8 +151,8 @@ def check_packages(report: Report, version: str) -> bool:
     if not package:
         report.bad("mxnet", "the R package is not installed where R looks for it", again)
         return False
-    if package != version:
-        report.bad("mxnet", f"the R package in {where} is {package}, mxr is {version}", again)
+    if package != __version__:
+        report.bad("mxnet", f"the R package in {where} is {package}, mxr is {__version__}", again)
     elif python != sys.executable:
         report.bad("mxnet", f"the R package in {where} was installed for {python or 'no Python'}, this is {sys.executable}",
                    f"{again} (or run the doctor by that Python, or set MXR_PYTHON={sys.executable})")
@@ -161,11 +161,11 @@ def check_packages(report: Report, version: str) -> bool:
     return bool(reticulate)
 
 
-def check_doors(report: Report, version: str) -> None:
+def check_doors(report: Report) -> None:
     """A call through the door, from both sides."""
     hosted = subprocess.run([sys.executable, "-m", "mxr", "run", "-e", DOOR], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     for what, done in (("Rscript", ask_r(DOOR)), ("mxr run", hosted)):
-        if done.returncode == 0 and f"door: {version}" in done.stdout:
+        if done.returncode == 0 and f"door: {__version__}" in done.stdout:
             report.good(what, "reaches mxr")
         else:
             report.bad(what, f"does not reach mxr: {(done.stderr or done.stdout).strip()}", "see the lines above; if they are all ok, this is a defect")

@@ -51,16 +51,6 @@ def rpy2_remedy() -> str:
     return f"{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}"
 
 
-def mxr_version() -> str:
-    """mxr's version: of the installed distribution, or of the checkout."""
-    from importlib import metadata
-    try:
-        return metadata.version("mxr")
-    except metadata.PackageNotFoundError:
-        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
-        return re.search(r'^version = "(.+)"', project.read_text(), re.M).group(1)
-
-
 def library_environment() -> dict[str, str]:
     """R_LIBS with the checkout's own library behind what the user named, if `make` has made it."""
     from mxr.r.install import LOCAL_LIBRARY

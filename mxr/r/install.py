@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import subprocess
 import sys
@@ -41,5 +42,6 @@ def install(arguments: list[str]) -> int:
         print(done.stdout, file=sys.stderr)
         raise MxError(f"R could not install the package into {library} (its words are above)")
     (library / "mxnet" / "python").write_text(sys.executable + "\n")
+    compileall.compile_dir(CHECKOUT / "mxr", quiet=2)          # else every start compiles, where Python may not write
     print(f"installed the R package mxnet into {library}, for {sys.executable}")
     return 0

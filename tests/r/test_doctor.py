@@ -9,13 +9,14 @@ import tomllib
 
 import pytest
 
+import mxr
 from mxr.r import doctor, host, install
 from tests.r.hosts import environment, run_code
 
 FIRST_CALL = "library(mxnet); f <- function() mx.symbol.Variable('x'); f()"
 
 
-def mxr(*arguments, **variables):
+def run_mxr(*arguments, **variables):
     return subprocess.run([sys.executable, "-m", "mxr", *arguments], env=environment(**variables), stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120)
 
@@ -110,8 +111,8 @@ def test_wrong_rpy2(kind, words, other_rpy2):
     path = other_rpy2(kind)
     install_it = " ".join(repr(p) for p in host.rpy2_for(host.r_version()))
     says(run_code("Rscript", FIRST_CALL, PYTHONPATH=path), words, install_it)
-    says(mxr("run", "-e", "1", PYTHONPATH=path), words, install_it)
-    done = mxr("doctor", PYTHONPATH=path)
+    says(run_mxr("run", "-e", "1", PYTHONPATH=path), words, install_it)
+    done = run_mxr("doctor", PYTHONPATH=path)
     assert done.returncode == 1 and words in done.stdout and f"-> {sys.executable} -m pip install {install_it}" in done.stdout, done.stdout
 
 
@@ -120,7 +121,7 @@ def test_versions_that_differ_are_noticed(library):
     code = "library(mxnet); invisible(mx.nd.array(1))"
     subprocess.run([host.r_home() / "bin" / "Rscript", "-e", f"f <- '{library}/mxnet/Meta/package.rds'; p <- readRDS(f); "
                     "p$DESCRIPTION[['Version']] <- '0.0.9'; saveRDS(p, f)"], check=True)
-    description.write_text(description.read_text().replace(f"Version: {host.mxr_version()}", "Version: 0.0.9"))
+    description.write_text(description.read_text().replace(f"Version: {mxr.__version__}", "Version: 0.0.9"))
     done = run_code("Rscript", code, R_LIBS=str(library))
     assert "the R package mxnet is 0.0.9, mxr in Python is" in done.stderr and "mxr install-r" in done.stderr, done.stderr
 
@@ -128,25 +129,25 @@ def test_versions_that_differ_are_noticed(library):
 # ---------------------------------------------------------------------------------------------------- Python looks for R
 
 def test_no_r():
-    done = mxr("run", "-e", "1", PATH="/nowhere", R_HOME="")
+    done = run_mxr("run", "-e", "1", PATH="/nowhere", R_HOME="")
     says(done, "mxr run: R was not found", "r-base-core")
-    done = mxr("doctor", PATH="/nowhere", R_HOME="")
+    done = run_mxr("doctor", PATH="/nowhere", R_HOME="")
     assert done.returncode == 1 and "R was not found" in done.stdout, done
 
 
 def test_a_wrong_r_home():
-    says(mxr("run", "-e", "1", R_HOME="/no/R"), "/no/R", "unset R_HOME")
+    says(run_mxr("run", "-e", "1", R_HOME="/no/R"), "/no/R", "unset R_HOME")
 
 
 def test_no_script():
-    says(mxr("run", "nothing.R"), "cannot open nothing.R: no such file")
-    assert mxr("run").returncode == 2 and mxr("rum").returncode == 2 and "mxr run SCRIPT.R" in mxr("--help").stdout
+    says(run_mxr("run", "nothing.R"), "cannot open nothing.R: no such file")
+    assert run_mxr("run").returncode == 2 and run_mxr("rum").returncode == 2 and "mxr run SCRIPT.R" in run_mxr("--help").stdout
 
 
 # -------------------------------------------------------------------------------------------------- doctor and install-r
 
 def test_everything_fits_here():
-    done = mxr("doctor")
+    done = run_mxr("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     for what in ("R ", "rpy2", "libpython", "NumPy", "reticulate", "mxnet", "Rscript", "mxr run"):
         assert f"  ok  {what}" in done.stdout, done.stdout
@@ -157,7 +158,7 @@ def test_the_doctor_names_a_package_installed_for_another_python(library, monkey
     (library / "mxnet" / "python").write_text("/other/bin/python\n")
     monkeypatch.setattr(host, "library_environment", lambda: {"R_LIBS": str(library)})
     report = doctor.Report()
-    doctor.check_packages(report, host.mxr_version())
+    doctor.check_packages(report)
     assert not report.healthy and "was installed for /other/bin/python" in capsys.readouterr().out
 
 
@@ -179,7 +180,7 @@ def test_an_old_r_is_refused(monkeypatch, capsys):
 
 
 def test_install_r_records_this_python(tmp_path):
-    done = mxr("install-r", "--lib", str(tmp_path / "lib"))
+    done = run_mxr("install-r", "--lib", str(tmp_path / "lib"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "lib" / "mxnet" / "python").read_text().strip() == sys.executable
     done = run_code("Rscript", "stopifnot(as.array(mxnet::mx.nd.array(1:3)) == 1:3)", R_LIBS=str(tmp_path / "lib"), MXR_PYTHON="")
@@ -199,7 +200,7 @@ class Done:
 
 
 def packages(reticulate="1.28", mxnet=None, where="/lib/mxnet", python=sys.executable):
-    return Done("\n".join([reticulate, host.mxr_version() if mxnet is None else mxnet, where, python, "/lib", "4"]))
+    return Done("\n".join([reticulate, mxr.__version__ if mxnet is None else mxnet, where, python, "/lib", "4"]))
 
 
 def fitting(monkeypatch):
@@ -209,7 +210,7 @@ def fitting(monkeypatch):
     monkeypatch.setattr(host, "load_libr", lambda: None)
     monkeypatch.setattr(doctor, "libpython", lambda: "/usr/lib/libpython.so")
     monkeypatch.setattr(doctor, "version_of", lambda d: "3.6.5")
-    good = Done(f"door: {host.mxr_version()}")
+    good = Done(f"door: {mxr.__version__}")
     monkeypatch.setattr(doctor, "ask_r", lambda code, **e: packages() if code == doctor.PROBE else good)
     monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: good if "-e" in a[0] else Done("API"))
 
