@@ -51,19 +51,26 @@ def test_shapes_go_backwards_through_a_thousand_layers():
 
 @pytest.mark.parametrize("op", ["add_n", "Concat", "stack", "Group"])
 def test_ten_thousand_arguments(op):
+    use_arguments(op, 10)                                         # whatever is only done once
+    took = [min(use_arguments(op, wide) for _ in range(2)) for wide in (WIDE // 10, WIDE)]
+    assert took[1] < 40 * took[0], f"time grows faster than the number of arguments: {took}"
+
+
+def use_arguments(op, wide) -> float:
+    """Write, read, bind and run a symbol of many arguments; seconds of processor time."""
     began = time.process_time()
-    xs = [sym.Variable(f"x{i}") for i in range(WIDE)]
+    xs = [sym.Variable(f"x{i}") for i in range(wide)]
     symbol = sym.Group(xs) if op == "Group" else getattr(sym, op)(*xs, name="all")
-    assert len(sym.load_json(symbol.tojson()).list_arguments()) == WIDE
-    ex = symbol.simple_bind("null" if op == "Group" else "write", **{f"x{i}": (2, 1) for i in range(WIDE)})
+    assert len(sym.load_json(symbol.tojson()).list_arguments()) == wide
+    ex = symbol.simple_bind("null" if op == "Group" else "write", **{f"x{i}": (2, 1) for i in range(wide)})
     for a in ex.args.values():
         a.data[...] = 1
     ex.forward(is_train=True)
     if op != "Group":
         ex.backward()
         assert all(g.data.max() == g.data.min() == 1 for g in ex.grads.values())
-    assert sum(o.data.sum() for o in ex.output_list) == 2 * WIDE
-    assert time.process_time() - began < 20, "time grows faster than the number of arguments"
+    assert sum(o.data.sum() for o in ex.output_list) == 2 * wide
+    return time.process_time() - began
 
 
 # --------------------------------------------------------------------------------------------- names and paths
@@ -213,12 +220,12 @@ def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 def test_forked_children():
     faults.forked(3)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 def test_interrupts():
     faults.interrupts(2)
 

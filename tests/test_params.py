@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxr.io import params
@@ -76,7 +76,7 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path):
         params.load(file)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_garbage_never_crashes(data, tmp_path_factory):
     whole = bytearray((DATA / data.draw(st.sampled_from(["named", "v0", "v1", "v3", "types"]))).with_suffix(".params").read_bytes())

@@ -25,7 +25,7 @@ def command(host: str) -> list[str]:
     return [sys.executable, "-m", "mxr", "run"]
 
 
-def run_script(host: str, script: Path | str, *arguments: str, cwd: Path | str | None = None, timeout: float = 300,
+def run_script(host: str, script: Path | str, *arguments: str, cwd: Path | str | None = None, timeout: float = 900,
                **variables: str) -> subprocess.CompletedProcess:
     """Run a script to its end, whatever that is."""
     return subprocess.run([*command(host), str(script), *arguments], cwd=cwd, env=environment(**variables),

@@ -107,18 +107,22 @@ CHECKS = {
         stopifnot(identical(call("test.kept"), array(as.double(1:1e6), 1e6)))
         x <- c(1, 2, 3); call("test.keep", x); x[1] <- 100; stopifnot(call("test.kept")[1] == 1)
     """,
-    "four million numbers cross in a tenth of a second": """
-        x <- matrix(runif(4e6), 2000); best <- c(9, 9)
+    "four million numbers cross faster than R copies half a million one by one": """
+        x <- matrix(runif(4e6), 2000); one.by.one <- numeric(5e5); best <- c(99, 99, 99)
         for (i in 1:5) {
-          best[1] <- min(best[1], system.time(a <- mx.nd.array(x))[[3]])
-          best[2] <- min(best[2], system.time(y <- as.array(a))[[3]])
+          best[1] <- min(best[1], system.time(a <- mx.nd.array(x), FALSE)[[3]])
+          best[2] <- min(best[2], system.time(y <- as.array(a), FALSE)[[3]])
+          best[3] <- min(best[3], system.time(for (j in 1:5e5) one.by.one[[j]] <- x[[j]], FALSE)[[3]])
         }
-        stopifnot(max(abs(x - y)) < 1e-7); if (any(best > 0.1)) stop(best[1], " and ", best[2], " seconds")
+        stopifnot(max(abs(x - y)) < 1e-7); if (any(best[1:2] > best[3])) stop(paste(best, collapse = ", "), " seconds")
     """,
-    "a crossing takes microseconds": """
-        a <- call("test.box"); b <- call("test.box"); best <- 9
-        for (i in 1:5) best <- min(best, system.time(for (j in 1:1000) call("test.same3", a, b, TRUE))[[3]] / 1000)
-        if (best > 100e-6) stop(best * 1e6, " microseconds")                    # some 15 on an idle machine
+    "a crossing costs about what a plain call of reticulate's does": """
+        a <- call("test.box"); b <- call("test.box"); theirs <- reticulate::py_eval("lambda a, b, c: None"); best <- c(99, 99)
+        for (i in 1:5) {
+          best[1] <- min(best[1], system.time(for (j in 1:1000) call("test.same3", a, b, TRUE), FALSE)[[3]])
+          best[2] <- min(best[2], system.time(for (j in 1:1000) theirs(1, 2, TRUE), FALSE)[[3]])
+        }
+        if (best[1] > 4 * best[2]) stop(paste(best * 1000, collapse = " and "), " microseconds")
     """,
     "handles are released when R no longer needs them": """
         gc(); call("bridge.live")
@@ -243,7 +247,7 @@ def test_r_starts_in_a_notebook_as_rpy2_does_it():
 # -------------------------------------------------------------------------------------------------------------- Ctrl-C
 
 INTERRUPTED = {
-    "in Python": 'call("test.work", 30)',
+    "in Python": 'call("test.work", 1e6)',
     "in R": "{ i <- 0; while (TRUE) i <- i + 1 }",
     "at the door": 'while (TRUE) call("bridge.live")',
 }
@@ -253,8 +257,7 @@ INTERRUPTED = {
 def test_ctrl_c_is_an_r_interrupt(host, where):
     code = PRELUDE + f"""
         for (round in 1:3) {{
-          cat("ready\\n")
-          cat(tryCatch({{ {INTERRUPTED[where]}; "went on" }}, interrupt = function(e) "interrupted"), "\\n")
+          cat(tryCatch({{ cat("ready\\n"); {INTERRUPTED[where]}; "went on" }}, interrupt = function(e) "interrupted"), "\\n")
         }}
         stopifnot(call("test.same", 1) == 1)
         cat("ready\\n"); {INTERRUPTED[where]}
@@ -272,7 +275,7 @@ def press_ctrl_c(host, code):
         script.flush()
         process = subprocess.Popen([*command(host), script.name], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
-        too_long = threading.Timer(60, process.kill)
+        too_long = threading.Timer(600, process.kill)
         too_long.start()
         words = []
         for line in process.stdout:
@@ -281,4 +284,4 @@ def press_ctrl_c(host, code):
                 time.sleep(0.3)
                 process.send_signal(signal.SIGINT)
         too_long.cancel()
-        return "".join(words), process.wait(60)
+        return "".join(words), process.wait(600)

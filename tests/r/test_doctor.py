@@ -18,7 +18,7 @@ FIRST_CALL = "library(mxnet); f <- function() mx.symbol.Variable('x'); f()"
 
 def run_mxr(*arguments, **variables):
     return subprocess.run([sys.executable, "-m", "mxr", *arguments], env=environment(**variables), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=900)
 
 
 def says(done, *words):

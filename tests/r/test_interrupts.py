@@ -59,22 +59,26 @@ csv <- tempfile(); write.table(matrix(1:20000, 2000), csv, sep = ",", row.names 
 reader <- mx.io.CSVIter(data.csv = csv, data.shape = 10, batch.size = 100)
 """
 
+# None of these ends on any machine, however fast: a Ctrl-C finds it at work.
 WORK = {
-    "forward": "mx.exec.forward(wide)",
+    "forward": "repeat mx.exec.forward(wide)",
     "binding and planning": "repeat mx.exec.forward(mx.simple.bind(deep, mx.cpu(), 'null', data = c(10, 10)))",
     "array functions": "a <- mx.nd.ones(c(200, 200)); repeat a <- mx.nd.dot(a, a) * 0.005",
     "training": "train(1e6)",
     "training with callbacks": "train(1e6, batch.end.callback = record, eval.metric = mx.metric.rmse)",
-    "a callback": "train(1, batch.end.callback = function(i, n, env, verbose) { record(i, n, env); repeat 1 })",
-    "a metric that sleeps": "train(1, eval.metric = mx.metric.custom('m', function(label, pred) Sys.sleep(60)))",
+    "a callback": "train(1e6, batch.end.callback = function(i, n, env, verbose) { record(i, n, env); repeat 1 })",
+    "a metric that sleeps": "train(1e6, eval.metric = mx.metric.custom('m', function(label, pred) Sys.sleep(60)))",
     "reading data": "repeat { reader$reset(); while (reader$iter.next()) reader$value() }",
     "a loop of R": "repeat 1",
 }
 
+# The test answers, on standard input, whether it wants to see a work interrupted again.
 ROUNDS = """
-for (name in names(work)) for (round in 1:2) {
+answers <- file("stdin", "r")
+for (name in names(work)) repeat {
   said <- tryCatch({ cat("ready", name, "\\n"); eval(work[[name]]); "went on" }, interrupt = function(e) "stopped")
   cat(said, "\\n")
+  if (readLines(answers, 1) != "again") break
 }
 cat(check.state(), "\\n")
 for (i in 1:RANDOM) {
@@ -88,19 +92,28 @@ cat("all right\\n")
 """
 
 
+AT_ONCE = 0.5         # seconds
+ROUNDS_MOST = 10      # on a machine that is busy with other things, the first tries may take longer
+
+
+def enough(took: list[float]) -> bool:
+    """Whether a work has been interrupted often enough: twice, and once at once if the machine can."""
+    return len(took) >= 2 and min(took) < AT_ONCE or len(took) >= ROUNDS_MOST
+
+
 def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float], str]:
-    """Run WORK and `times` trainings that are interrupted at random times: seconds until each stopped, and all that was printed."""
+    """Run WORK and `times` trainings that are interrupted at random times: the least seconds until each stopped, and all that was printed."""
     rng = random.Random(seed)
     works = ", ".join(f'"{name}" = quote({{ {code} }})' for name, code in WORK.items())
     code = PRELUDE + f"work <- list({works})\n" + ROUNDS.replace("RANDOM", str(times))
-    took: dict[str, float] = {}
+    took: dict[str, list[float]] = {}
     words, name, sent = [], "", 0.0
     with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
         script.write(code)
         script.flush()
-        process = subprocess.Popen([*command(host), script.name], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        process = subprocess.Popen([*command(host), script.name], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
-        too_long = threading.Timer(120 + times, process.kill)
+        too_long = threading.Timer(600 + 5 * times, process.kill)       # it hangs
         too_long.start()
         for line in process.stdout:
             words.append(line)
@@ -110,77 +123,108 @@ def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float],
                 sent = time.monotonic()
                 process.send_signal(signal.SIGINT)
             elif line == "stopped \n":
-                took[name] = min(took.get(name, 99), time.monotonic() - sent)
+                took.setdefault(name, []).append(time.monotonic() - sent)
+                process.stdin.write("next\n" if enough(took[name]) else "again\n")
+                process.stdin.flush()
             elif line == "randomly\n":
                 time.sleep(rng.uniform(0, 0.1) ** 2 * 10)
                 process.send_signal(signal.SIGINT)
         too_long.cancel()
+        process.stdin.close()
         process.wait(60)
-    return took, "".join(words)
+    return {name: min(each) for name, each in took.items()}, "".join(words)
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_everything_stops_at_once_and_goes_on(host):
     took, words = interrupted(host, 30)
     assert set(took) == set(WORK) and words.endswith("all right\n"), words
-    assert {name: t for name, t in took.items() if t > 0.5} == {}
+    assert {name: t for name, t in took.items() if t > AT_ONCE} == {}
+
+
+PATIENCE = 300        # seconds after which a terminal without an answer hangs
 
 
 class Terminal:
-    """An interactive R behind a pseudo-terminal."""
+    """An interactive R behind a pseudo-terminal. Prompts answer nothing: an old one looks like a new one. So every command is followed by
+    one that prints a mark of its own, which its echo does not contain."""
 
-    def __init__(self):
-        self.process, self.screen = None, ""
-        pid, self.file = pty.fork()
-        if pid == 0:
+    def __enter__(self):
+        self.screen, self.marks = "", 0
+        self.pid, self.file = pty.fork()
+        if self.pid == 0:
             os.execve(str(r_home() / "bin" / "R"), ["R", "--quiet", "--no-save", "--no-restore"], environment(TERM="dumb"))
-        self.pid = pid
+        return self
+
+    def __exit__(self, *_):
+        if self.pid:                                              # a test that failed: R may compute for ever
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.file)
 
     def type(self, text: str) -> None:
         os.write(self.file, text.encode())
 
-    def expect(self, pattern: str, seconds: float = 60) -> str:
-        """Read until the pattern appears; what was printed up to its end."""
-        end = time.monotonic() + seconds
+    def expect(self, pattern: str) -> str:
+        """Read until the pattern appears; what was printed before it."""
+        end = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.screen)):
             ready = select.select([self.file], [], [], max(0, end - time.monotonic()))[0]
-            assert ready, f"{pattern!r} did not appear in {seconds} s after\n{self.screen}"
+            assert ready, f"{pattern!r} did not appear in {PATIENCE} s after\n{self.screen}"
             self.screen += os.read(self.file, 65536).decode(errors="replace").replace("\r", "")
-        text, self.screen = self.screen[:found.end()], self.screen[found.end():]
+        text, self.screen = self.screen[:found.start()], self.screen[found.end():]
         return text
 
+    def mark(self) -> tuple[str, str]:
+        """Code that prints a mark, and what to expect."""
+        self.marks += 1
+        return f"cat(sprintf('<mark %d>\\n', {self.marks}))", f"<mark {self.marks}>\n"
+
     def run(self, code: str) -> str:
-        """Type a line; what it printed, up to the next prompt."""
-        self.type(code + "\n")
-        return self.expect(r"(^|\n)> $").split("\n", 1)[1][:-2]
+        """Type a line; what was printed, echo included, until R has done it and waits for the next."""
+        print_it, mark = self.mark()
+        self.type(f"{code}\n{print_it}\n")
+        said = self.expect(mark)
+        self.expect("> $")
+        return said
 
-    def close(self) -> int:
+    def interrupt(self, work: str) -> float:
+        """Start a work that does not end, and press Ctrl-C in the midst of it; seconds until R waits for the next line."""
+        print_it, mark = self.mark()
+        self.type(f"{{ {print_it}; {work} }}\n")
+        self.expect(mark)
+        time.sleep(0.3)
+        assert not self.screen and not select.select([self.file], [], [], 0)[0], f"{work} did not go on"
+        pressed = time.monotonic()
+        self.type("\x03")
+        self.expect("> $")
+        return time.monotonic() - pressed
+
+    def quit(self) -> int:
         self.type("q('no', 5)\n")
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        pid, self.pid = self.pid, 0
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_an_interactive_session():
-    r = Terminal()
-    r.expect("> $")
-    with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
-        script.write(PRELUDE)
-        script.flush()
-        r.run(f"source('{script.name}')")
-    r.type("\x03")                                                # at the prompt
-    r.expect("\n> $", 5)
-    for name in ("forward", "training with callbacks", "array functions", "a loop of R", "a metric that sleeps"):
-        r.type(f"{WORK[name]}\n")
-        time.sleep(0.7)
-        best = time.monotonic()
-        r.type("\x03")
-        r.expect("\n> $", 5)
-        assert time.monotonic() - best < 1, name
-        assert "3" in r.run("1 + 2"), name
-    assert "TRUE" in r.run("identical(result(), want)")
-    assert re.search("as before|one step on", r.run("check.state()"))
-    assert "Error in mx.nd.ones(2) + mx.nd.ones(3) :" in r.run("mx.nd.ones(2) + mx.nd.ones(3)")
-    assert "mine" in r.run("train(1, batch.end.callback = function(...) stop('mine'))")
-    frames = r.run("traceback()")
-    assert "stop(\"mine\")" in frames and "mx.model.FeedForward.create(" in frames
-    assert "6" in r.run("sum(as.array(mx.nd.array(1:3)))")
-    assert r.close() == 5
+def test_an_interactive_session(tmp_path):
+    (tmp_path / "prelude.R").write_text(PRELUDE)
+    with Terminal() as r:
+        r.expect("> $")
+        r.run(f"source('{tmp_path}/prelude.R')")
+        r.type("\x03")                                            # at the prompt
+        r.expect("> $")
+        assert "[1] 3" in r.run("1 + 2")
+        for name in ("forward", "training with callbacks", "array functions", "a loop of R", "a metric that sleeps"):
+            took = []
+            while not enough(took):
+                took.append(r.interrupt(WORK[name]))
+                assert "[1] 3" in r.run("1 + 2"), name
+            assert min(took) < AT_ONCE, (name, took)
+        assert "[1] TRUE" in r.run("identical(result(), want)")
+        assert re.search("as before|one step on", r.run("check.state()"))
+        assert "Error in mx.nd.ones(2) + mx.nd.ones(3) :" in r.run("mx.nd.ones(2) + mx.nd.ones(3)")
+        assert " : mine\n" in r.run("train(1, batch.end.callback = function(...) stop('mi', 'ne'))")
+        frames = r.run("traceback()")
+        assert "stop(\"mi\", \"ne\")" in frames and "mx.model.FeedForward.create(" in frames
+        assert "[1] 6" in r.run("sum(as.array(mx.nd.array(1:3)))")
+        assert r.quit() == 5
