@@ -37,6 +37,7 @@ def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int],
             variables.setdefault(n.name, []).append(n)
             if "__shape__" in n.attrs:
                 shapes[id(n), 0] = _attr_shape(n)
+    _check_names(nodes, variables)
     for name, shape in given.items():
         if name not in variables:
             raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
@@ -58,6 +59,33 @@ def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int],
         if not changed:
             break
     return shapes
+
+
+def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
+    """Variables of one name are one array (scripts make `label` twice), so they must not contradict each other."""
+    if all(len(same) == 1 for same in variables.values()):
+        return
+    owner = {id(m): n for n in nodes for m, _ in n.aux_entries}
+    for name, same in variables.items():
+        states = [owner[id(n)] for n in same if id(n) in owner]
+        if states and len(states) < len(same):
+            raise MxError(f"the name {name} stands for an argument and for an auxiliary state of {states[0].op.name} {states[0].name}; "
+                          "give one of the two variables another name")
+        shapes = [_attr_shape(n) for n in same if "__shape__" in n.attrs]
+        shapes = [] if _agree(shapes) else list(dict.fromkeys(map(shape_text, shapes)))
+        types = sorted({n.attrs["__dtype__"] for n in same if "__dtype__" in n.attrs})
+        for what, said in (("shapes", shapes), ("types", types)):
+            if len(said) > 1:
+                raise ShapeError(f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, but variables of one name are "
+                                 "one array; give them different names")
+
+
+def _agree(shapes: list[tuple]) -> bool:
+    try:
+        unify(*shapes)
+        return True
+    except ShapeError:
+        return False
 
 
 def _attr_shape(n: Node):
@@ -93,7 +121,7 @@ def _infer_node(n: Node, shapes, variables) -> bool:
                 shape = unify(*(shapes[id(v), 0] for v in same))
                 shapes.update(((id(v), 0), shape) for v in same)
     except ShapeError as e:
-        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)})") from None
+        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_shared(n, variables)}") from None
     except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError) as e:     # a rule that does not check enough
         raise ShapeError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})") from e
     return changed
@@ -104,6 +132,15 @@ def _inputs(n: Node, shapes) -> str:
     return "inputs: " + (", ".join(f"{k} {shape_text(s)}" for k, s in zip(names, shapes) if s is not None) or "unknown")
 
 
+def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
+    """What to say of a node that does not fit because variables of its inputs' names are elsewhere too."""
+    names = [m.name for m, _ in n.inputs if m.op is None and len(variables[m.name]) > 1]
+    if not names:
+        return ""
+    one = f"{' and '.join(names[:2])} {'is one array' if len(names) == 1 else 'are the same arrays'}"
+    return f"; several nodes have inputs of these names, so {one} for all of them: give the nodes or variables different names"
+
+
 def infer_types(symbol: Symbol, given: dict[str, str]):
     """(argument, output, auxiliary types) as dicts of numpy dtypes."""
     types = all_types(symbol, given)
@@ -111,7 +148,7 @@ def infer_types(symbol: Symbol, given: dict[str, str]):
 
 
 def all_types(symbol: Symbol, given: dict[str, str]) -> dict[tuple[int, int], np.dtype]:
-    """Element type of every entry; variables that are not given are float32 (or their `__dtype__`)."""
+    """Element type of every entry; variables that are not given are float32."""
     types = {}
     for n in symbol.nodes():
         if n.op is None:

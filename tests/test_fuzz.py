@@ -79,6 +79,39 @@ def test_one_name_for_variables_of_different_shapes():
         sym.load_json(text).simple_bind(data=(4, 6))
 
 
+def test_one_name_for_variables_that_agree():
+    """Scripts make `label` twice: one array."""
+    again = sym.load_json((sym.Variable("x", shape=(0, 3)) + sym.Variable("x", shape=(2, 0)) * 2).tojson())
+    ex = again.simple_bind()
+    assert list(ex.args) == ["x"] and ex.args["x"].shape == (2, 3)
+    ex.args["x"][:] = 1
+    ex.forward(is_train=True)
+    ex.backward()
+    assert (ex.output_list[0].asnumpy() == 3).all() and (ex.grads["x"].asnumpy() == 3).all()
+
+
+def _state_as_argument():
+    norm = sym.BatchNorm(sym.Variable("data"), moving_mean=sym.Variable("m"), name="bn")
+    return sym.broadcast_add(norm, sym.reshape(sym.Variable("m"), shape=(1, 3, 1, 1)))
+
+
+def _two_layers_of_one_name(layer, **second):
+    return layer(layer(sym.Variable("data"), name="twin"), name="twin", **second)
+
+
+@pytest.mark.parametrize(("symbol", "given", "says"), [
+    (sym.Variable("x", shape=(2, 3)) * sym.Variable("x", shape=(3, 2)), {}, r"named x .* shapes \(2, 3\) and \(3, 2\).*different names"),
+    (sym.Variable("x", dtype="float32") * sym.Variable("x", dtype="float64"), {"x": (2,)}, "named x .* types float32 and float64.*different names"),
+    (_state_as_argument(), {"data": (2, 3, 4, 4)}, "name m stands for an argument and for an auxiliary state of BatchNorm bn"),
+    (_two_layers_of_one_name(lambda x, n=4, **k: sym.FullyConnected(x, num_hidden=n, **k), n=5), {"data": (2, 3)},
+     r"FullyConnected twin: shapes .* differ.*twin_weight and twin_bias are the same arrays.*different names")])
+def test_one_name_for_variables_that_contradict_each_other(symbol, given, says):
+    for graph in (symbol, sym.load_json(symbol.tojson())):
+        for ask in (graph.infer_shape, graph.simple_bind):
+            with pytest.raises(MxError, match=says):
+                ask(**given)
+
+
 # --------------------------------------------------------------------------------------------- bombs
 
 def test_gzip_bomb(tmp_path):

@@ -96,6 +96,15 @@ CHECKS = {
         mx.exec.backward(ex); stopifnot(all(vapply(ex$ref.grad.arrays[c(1, 5000, 10000)], function(g) all(as.array(g) == 1), NA)))
         stopifnot(length(mx.symbol.load.json(total$as.json())$arguments) == 10000)
     """,
+    "variables of one name": """
+        two <- mx.symbol.Variable("x") + mx.symbol.Variable("x") * 2; ex <- mx.simple.bind(two, mx.cpu(), "write", x = 2)
+        mx.exec.update.arg.arrays(ex, list(x = c(1, 2)), match.name = TRUE); mx.exec.forward(ex); stopifnot(as.array(ex$ref.outputs[[1]]) == c(3, 6))
+        d <- mx.symbol.Variable("data"); fc <- function(d, n) mx.symbol.FullyConnected(d, num.hidden = n, name = "fc")
+        says(mx.simple.bind(fc(fc(d, 4), 5), mx.cpu(), "write", data = c(3, 2)), "c(3, 4) and c(?, 5) differ", "fc_weight and fc_bias are the same arrays", "different names")
+        bad <- mx.symbol.broadcast_add(mx.symbol.BatchNorm(d, moving.mean = mx.symbol.Variable("m"), name = "bn"), mx.symbol.Reshape(mx.symbol.Variable("m"), shape = c(1, 1, 3, 1)))
+        says(mx.simple.bind(bad, mx.cpu(), "write", data = c(4, 4, 3, 2)), "name m", "auxiliary state of BatchNorm bn")
+        says(mx.symbol.infer.shape(bad, data = c(4, 4, 3, 2)), "name m")
+    """,
     "a thousand layers": """
         s <- mx.symbol.Variable("data"); for (i in 1:1000) s <- mx.symbol.Activation(s, act.type = "relu") + 1
         ex <- mx.simple.bind(s, mx.cpu(), "write", data = 3); mx.exec.forward(ex); stopifnot(all(as.array(ex$ref.outputs[[1]]) == 1000))
