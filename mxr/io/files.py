@@ -4,20 +4,24 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from ..op import MxError
 
 
-def write_atomically(path: str, *chunks: bytes) -> None:
-    """Write `chunks` to a temporary file beside `path` and rename it; MxError naming the path when that fails. Links are followed,
-    and the old file's permissions kept; what is no plain file, such as /dev/null, is written to."""
+@contextmanager
+def replacing(path: str) -> Iterator[BinaryIO]:
+    """A file to write what `path` shall hold: a temporary one beside it, renamed at the end, removed if anything fails. MxError naming the
+    path when writing does. Links are followed, and the old file's permissions kept; what is no plain file, such as /dev/null, is written to."""
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
     try:
         mode = os.stat(path).st_mode if os.path.exists(path) else None
         if mode is not None and not stat.S_ISREG(mode):
             with open(path, "wb") as f:
-                f.writelines(chunks)
+                yield f
             return
         fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)[:40]}.")
     except FileNotFoundError:
@@ -26,8 +30,7 @@ def write_atomically(path: str, *chunks: bytes) -> None:
         raise MxError(f"cannot write {path}: {e.strerror}") from None
     try:
         with os.fdopen(fd, "wb") as f:
-            for chunk in chunks:
-                f.write(chunk)
+            yield f
             f.flush()
             os.fsync(f.fileno())
         umask = os.umask(0)
@@ -40,6 +43,12 @@ def write_atomically(path: str, *chunks: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def write_atomically(path: str, *chunks: bytes) -> None:
+    """Write `chunks` to `path`, so that a failure leaves the old file whole."""
+    with replacing(path) as f:
+        f.writelines(chunks)
 
 
 def read_bytes(path: str, what: str) -> bytes:

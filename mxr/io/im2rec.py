@@ -10,6 +10,7 @@ from ..op import MxError
 from . import imaging, recordio, resize
 from .augment import shorter_edge
 from .engine import Engine
+from .files import replacing
 from .iterators import blocks
 
 
@@ -35,22 +36,14 @@ def im2rec(image_lst: str, root: str, output_rec: str, label_width: int = 1, pac
     entries = list(_entries(image_lst, label_width))
     size = -(-len(entries) // nsplit)
     engine = Engine(int.from_bytes(os.urandom(4), "little")) if inter_method == resize.RANDOM else None
-    temporary = f"{output_rec}.unfinished"
-    try:
-        with open(temporary, "wb") as file:
-            writer = recordio.Writer(file)
-            for where, number, labels, path in entries[size * partid:size * (partid + 1)]:
-                content = _content(root + path, where)
-                if not unchanged:
-                    image = _shaped(_decoded(content, color_mode, f"im2rec: {where}: {path}"), new_size, center_crop, inter_method, engine)
-                    content = imaging.encode(image, encoding, quality)
-                writer.write(_head(number, labels, bool(pack_label)) + content)
-        os.replace(temporary, output_rec)
-    except OSError as e:
-        raise MxError(f"im2rec: cannot write {output_rec}: {e.strerror or e}") from None
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    with replacing(output_rec) as file:
+        writer = recordio.Writer(file)
+        for where, number, labels, path in entries[size * partid:size * (partid + 1)]:
+            content = _content(root + path, where)
+            if not unchanged:
+                image = _shaped(_decoded(content, color_mode, f"im2rec: {where}: {path}"), new_size, center_crop, inter_method, engine)
+                content = imaging.encode(image, encoding, quality)
+            writer.write(_head(number, labels, bool(pack_label)) + content)
     return len(entries[size * partid:size * (partid + 1)])
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -14,12 +15,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 import mxr
-from mxr.io import iterators, params
+from mxr.io import im2rec, iterators, params
 
 IO = Path(__file__).parent.parent / "data" / "io"
 _SAVING = """
@@ -52,34 +54,82 @@ def killed_while_saving(times: int) -> dict:
     return {"injected": "SIGKILL while saving", "times": times, "result": f"file whole every time ({left} kills hit a write; its temporary file stays)"}
 
 
-def disk_full(times: int) -> dict:
-    """A write that the system refuses half way (RLIMIT_FSIZE): an MxError, the old file whole, nothing left behind."""
-    rng = random.Random(8)
-    symbol = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=3, name="f" * 3000)
-    arrays = {"x": np.ones(20_000, np.float32)}
-    former, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+@contextmanager
+def small_disk(kilobytes: int):
+    """A folder on a file system of that size, or None where this process may not mount one."""
     with tempfile.TemporaryDirectory() as folder:
-        saves = {"m.params": lambda p: params.save(p, arrays), "m.json": lambda p: symbol.save(str(p))}
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder], capture_output=True) if shutil.which("mount") else None
+        if done is None or done.returncode:
+            yield None
+            return
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+@contextmanager
+def file_limit(size: int):
+    """No file may become longer than `size`."""
+    former, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@contextmanager
+def only_room(folder: Path, size: int):
+    """The disk that `folder` is on has only `size` bytes left (rounded up to its blocks)."""
+    filler = folder / "filler"
+    with open(filler, "wb", 0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    os.truncate(filler, max(0, filler.stat().st_size - size))
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def disk_full(times: int) -> list[dict]:
+    """Writes that the system refuses half way, by a limit on the size of files and on a disk that is really full: an MxError, the old file whole,
+    nothing left behind."""
+    rng = random.Random(8)
+    symbol = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=3, name="f" * 9000)
+    arrays = {"x": np.ones(20_000, np.float32)}
+    images = tempfile.NamedTemporaryFile("w", suffix=".lst")
+    images.write(f"0\t1\t{IO / 'images.ubyte'}\n" * 400)
+    images.flush()
+    saves = {"m.params": lambda p: params.save(p, arrays), "m.json": lambda p: symbol.save(str(p)),
+             "m.rec": lambda p: im2rec.im2rec(images.name, "", str(p), unchanged=1)}
+
+    def refused(folder: Path, fault, error: int) -> int:
         old = {}
         for name, save in saves.items():
-            save(Path(folder) / name)
-            old[name] = (Path(folder) / name).read_bytes()
-        try:
-            for _ in range(times):
-                for name, save in saves.items():
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (rng.randrange(len(old[name])), former[1]))
+            save(folder / name)
+            old[name] = (folder / name).read_bytes()
+        for _ in range(times):
+            for name, save in saves.items():
+                with fault(folder, rng.randrange(len(old[name]) - 4096)):
                     try:
-                        save(Path(folder) / name)
+                        save(folder / name)
                         raise AssertionError("the save reported success")
                     except mxr.MxError as e:
-                        assert name in str(e) and os.strerror(errno.EFBIG) in str(e), str(e)
-                    resource.setrlimit(resource.RLIMIT_FSIZE, former)
-                    assert (Path(folder) / name).read_bytes() == old[name]
-                    assert len(os.listdir(folder)) == 2, "a temporary file was left"
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, former)
-            signal.signal(signal.SIGXFSZ, handler)
-    return {"injected": "write refused half way while saving", "times": 2 * times, "result": "an error naming the file every time; old file whole, nothing left"}
+                        assert name in str(e) and os.strerror(error) in str(e), str(e)
+                assert (folder / name).read_bytes() == old[name]
+                assert len(os.listdir(folder)) == len(saves), "a temporary file was left"
+        return len(saves) * times
+
+    good = "an error with the file and the reason every time; old file whole, nothing left"
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [{"injected": "write refused half way while saving", "times": refused(Path(folder), lambda _, size: file_limit(size), errno.EFBIG), "result": good}]
+    with small_disk(512) as disk:
+        if disk:
+            rows.append({"injected": "disk full while saving (a tmpfs)", "times": refused(disk, only_room, errno.ENOSPC), "result": good})
+    return rows
 
 
 # --------------------------------------------------------------------------------------------- a network for the rest

@@ -116,15 +116,15 @@ def _idx(folder: Path, content: bytes) -> None:
 def _zipped(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
     if rng.random() < 0.5:
         plain = _contents("images.ubyte", "labels.ubyte")()
-        return gzip.compress(mutate.data(rng.choice(plain), rng, plain), 1)
+        return gzip.compress(mutate.data(rng.choice(plain), rng, plain), 1, mtime=0)
     return mutate.data(seed, rng, others)
 
 
 @cache
 def _zipped_seeds() -> list[bytes]:
-    bomb = gzip.compress(b"\0\0\x08\3" + b"\0\0\x27\x10" + b"\0\0\0\x64" * 2 + bytes(10_000 * 100 * 100), 9)     # 100 MB in 100 KB
-    labels = gzip.compress(b"\0\0\x08\1\x06\0\0\0" + bytes(100_000_000), 9)
-    return [gzip.compress(x) for x in _contents("images.ubyte", "labels.ubyte")()] + [bomb, labels]
+    bomb = gzip.compress(b"\0\0\x08\3" + b"\0\0\x27\x10" + b"\0\0\0\x64" * 2 + bytes(10_000 * 100 * 100), 9, mtime=0)     # 100 MB in 100 KB
+    labels = gzip.compress(b"\0\0\x08\1\x06\0\0\0" + bytes(100_000_000), 9, mtime=0)
+    return [gzip.compress(x, mtime=0) for x in _contents("images.ubyte", "labels.ubyte")()] + [bomb, labels]
 
 
 def _records(folder: Path, content: bytes) -> None:
