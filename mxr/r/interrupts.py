@@ -4,6 +4,8 @@ Each of the two only stops its own code. So the C-level handler is exchanged at 
 microsecond), and a Ctrl-C that arrives in Python becomes a KeyboardInterrupt that the door returns as a value.
 
 Reticulate's handler, which stands in for R's where R is the host, tells Python too: what Python hears of in R's turn is old.
+Python may notice a signal late (a thread that cannot handle signals takes back the mark that there is one), so it is made to look
+where the turn changes: an old one would be a second interrupt, and one of Python's own turn would be lost.
 
 A KeyboardInterrupt comes between any two lines of Python. It is raised only while a verb runs, and not in the middle of code
 that must not be broken off (`threads.unbroken`, imports, what follows the death of a view): there it is tried again every few milliseconds. A Ctrl-C that could
@@ -26,6 +28,7 @@ _getsig = ctypes.pythonapi.PyOS_getsig
 _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
 _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+_notice_signals = ctypes.pythonapi.PyErr_CheckSignals
 _SIGINT = int(signal.SIGINT)
 _AGAIN = 0.005                           # seconds after which a Ctrl-C that cannot be raised is tried again
 
@@ -104,6 +107,8 @@ def enter() -> None:
     global depth, _r_handler, _turn
     if getsignal(_SIGINT) is not _on_interrupt:      # reticulate, when a script loads it, brings its own
         prepare()
+    if not _turn:
+        _notice_signals()
     _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
@@ -122,6 +127,7 @@ def leave(before: int, interrupted: bool = False) -> None:
     if before == 0:
         if _r_handler is not None:
             _setsig(_SIGINT, _r_handler)
+        _notice_signals()
         if _waiting or interrupted:
             _waiting = False
             openrlib.rlib.R_interrupts_pending = 1

@@ -1,0 +1,39 @@
+"""A Ctrl-C that Python notices late: it neither comes twice nor gets lost. (Python does so when another thread was told of the signal.)"""
+from __future__ import annotations
+
+import pytest
+
+from tests.r.hosts import HOSTS, run_checks
+
+PRELUDE = """
+suppressMessages(library(mxnet))
+invisible(as.array(mx.nd.ones(2)))
+reticulate::py_run_string("
+import ctypes, threading
+from mxr.r import bridge
+c, thread = ctypes.PyDLL(None), ctypes.c_ulong()          # with Python's lock held: giving it up and taking it again makes Python look
+def tell_another_thread():
+    c.pthread_create(ctypes.byref(thread), None, ctypes.pythonapi.PyErr_SetInterrupt, None)
+    c.pthread_join(thread, None)
+@bridge.verb('test.tell')
+def tell():
+    tell_another_thread()
+    return 'told'
+")
+"""
+
+CHECKS = {
+    "what R has been told already is not told again": """
+        reticulate::py_run_string("tell_another_thread()")
+        for (i in 1:3) stopifnot(identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
+    """,
+    "what comes at the end of Python's turn is not lost": """
+        stopped <- tryCatch({ mxnet:::mx.call("test.tell"); for (i in 1:100) Sys.sleep(0.01); FALSE }, interrupt = function(e) TRUE)
+        stopifnot(stopped, identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
+    """,
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_late_interrupts(host):
+    assert run_checks(host, PRELUDE, CHECKS) == dict.fromkeys(CHECKS, "ok")
