@@ -72,8 +72,12 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
+  check.function(initializer, "the initializer must be a function of (name, shape, ctx, allow.unknown), such as mx.init.Xavier()")
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)
+  for (name in names(values))
+    if (!is.null(values[[name]]) && !is.mx.ndarray(values[[name]]) && !is.numeric(values[[name]]))
+      stop.user("the initializer must give an NDArray for ", name, ", not ", kind.of(values[[name]]))
   if (skip.unknown) mx.util.filter.null(values) else values
 }

@@ -122,20 +122,16 @@ as.samples <- function(x, what) if (is.mx.ndarray(x)) x else as.numbers(x, paste
 mx.io.extract <- function(iter, field) {
   packer <- mx.nd.arraypacker()
   iter$reset()
-  while (iter$iter.next()) packer$push(without.pad(iter$value()[[field]], padding(iter)))
+  while (next.batch(iter)) packer$push(without.pad(iter$value()[[field]], padding(iter)))
   iter$reset()
   packer$get()
-}
-
-# The number of padded samples; iterators may leave num.pad out.
-padding <- function(iter) {
-  pad <- tryCatch(iter$num.pad, error = function(e) NULL)
-  if (is.function(pad)) as.integer(pad()) else 0L
 }
 
 # `x` without its last `pad` samples.
 without.pad <- function(x, pad) {
   if (pad == 0) return(x)
   size <- shape.of(x)
-  mx.nd.slice(x, 0, size[[length(size)]] - pad)
+  samples <- size[[length(size)]]
+  if (pad > samples) stop.user("the iterator's num.pad() gives ", pad, ", but the batch has ", samples, " samples")
+  mx.nd.slice(x, 0, samples - pad)
 }

@@ -10,9 +10,9 @@ new.metric <- function(name, score) {
 
 # What a user's function returned (a number, an array or an NDArray of one element) as a number.
 as.score <- function(x, name) {
-  x <- as.numeric(if (is.mx.ndarray(x)) as.array(x) else x)
-  if (length(x) != 1) stop.user("the metric ", name, " must give one number, not ", length(x))
-  x
+  x <- as.plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
+  if (!(is.numeric(x) || is.logical(x)) || length(x) != 1) stop.user("the metric ", name, " must give one number, not ", kind.of(x))
+  as.numeric(x)
 }
 
 as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x

@@ -68,7 +68,7 @@ as.colmajor <- function(X, array.layout, detect) {
 
 # An iterator over X: X itself if it is one. Anything with the right functions counts.
 mx.model.init.iter <- function(X, y, batch.size, is.train) {
-  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(X)
+  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check.iterator(X))
   if (is.null(y)) {
     if (is.train) stop.user("y is needed for training with arrays")
     size <- dim(X)
@@ -80,10 +80,10 @@ mx.model.init.iter <- function(X, y, batch.size, is.train) {
 
 # Stand on the first batch.
 first.batch <- function(iter) {
-  if (iter$iter.next()) return(iter$value())
+  if (next.batch(iter)) return(check.batch(iter$value(), NULL))
   iter$reset()
-  if (!iter$iter.next()) stop.user("the data iterator has no batch")
-  iter$value()
+  if (!next.batch(iter)) stop.user("the data iterator has no batch")
+  check.batch(iter$value(), NULL)
 }
 
 #' Initial parameters of a network
@@ -134,7 +134,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
     exec
   })
-  run <- device.runner(train.execs, slices, output.names, arg_names, optimizer)
+  run <- device.runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
   labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
   score <- function(state, dlist) {
@@ -147,7 +147,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     train.data$reset()
     nbatch <- 0
     if (!is.null(metric)) train.metric <- metric$init()
-    while (train.data$iter.next()) {
+    while (next.batch(train.data)) {
       dlist <- train.data$value()
       run$train(dlist)
       if (!is.null(metric)) train.metric <- score(train.metric, dlist)
@@ -158,7 +158,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     if (!is.null(eval.data)) {
       if (!is.null(metric)) eval.metric <- metric$init()
       eval.data$reset()
-      while (eval.data$iter.next()) {
+      while (next.batch(eval.data)) {
         dlist <- eval.data$value()
         run$evaluate(dlist)
         if (!is.null(metric)) eval.metric <- score(eval.metric, dlist)
@@ -183,13 +183,14 @@ call.epoch <- function(callback, iteration, env, verbose) {
 
 # How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch is
 # cut, gradients are summed over the devices, and each device's updater applies the sum.
-device.runner <- function(execs, slices, output.names, arg_names, optimizer) {
+device.runner <- function(execs, slices, inputs, output.names, arg_names, optimizer) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
   batch <- function(dlist) {
-    if (is.null(rename) && !length(output.names)) return(dlist[names(dlist) %in% arg_names])
+    check.batch(dlist, NULL)
+    if (is.null(rename) && !length(output.names)) dlist <- dlist[names(dlist) %in% arg_names]
     if (!is.null(rename)) names(dlist)[endsWith(names(dlist), "label")] <- rename
-    dlist
+    check.batch(dlist, inputs)
   }
   active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
   if (ndevice == 1 && is.built.in(optimizer)) {
@@ -270,6 +271,7 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                                         aux.params = NULL, input.names = NULL, output.names = NULL, fixed.param = NULL,
                                         allow.extra.params = FALSE, metric_cpu = TRUE, ...) {
   check.symbol(symbol)
+  check.training(eval.metric, epoch.end.callback, batch.end.callback)
   X <- as.colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first.batch(X)
@@ -311,7 +313,7 @@ shape.of <- function(x) or.else(dim(x), length(x))
 
 # Evaluation data as an iterator. Lists of closures are iterators too.
 evaluation.iter <- function(eval.data, batch.size, array.layout) {
-  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(eval.data)
+  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(check.iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
     stop.user("eval.data must be an iterator or list(data = , label = )")
   data <- as.colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))

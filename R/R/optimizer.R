@@ -6,6 +6,7 @@
 # `params` are the rule's settings under R's names; NULL means the setting's neutral value.
 new.optimizer <- function(kind, params, learning.rate = NULL, lr_scheduler = NULL) {
   if (is.null(params$clip_gradient)) params$clip_gradient <- -1
+  if (!is.null(lr_scheduler)) check.function(lr_scheduler, "lr_scheduler must be a function of the optimizer's environment, such as mx.lr_scheduler.FactorScheduler(1000, 0.9)")
   rule <- NULL
   get.rule <- function() or.else(rule, rule <<- mx.call("opt.rule", kind, params))
   env <- new.env(parent = emptyenv())
@@ -16,6 +17,7 @@ new.optimizer <- function(kind, params, learning.rate = NULL, lr_scheduler = NUL
   rate <- function(index) {
     if (is.null(lr_scheduler)) return(env$lr)
     lr_scheduler(env)
+    if (!is.numeric(env$lr) || length(env$lr) != 1) stop.user("the learning-rate schedule must leave one number in lr, not ", kind.of(env$lr))
     key <- paste0("ik", index)
     env[[key]] <- if (is.null(env[[key]])) 0 else env[[key]] + 1
     env$num_update <- max(env$num_update, env[[key]])
@@ -126,13 +128,22 @@ mx.opt.create <- function(name, ...) {
 #' @export
 mx.opt.get.updater <- function(optimizer, weights, ctx) {
   if (is.built.in(optimizer)) return(fused.updater(optimizer, length(weights)))
+  check.optimizer(optimizer)
   ctx <- if (missing(ctx)) mx.ctx.default() else ctx
-  execs <- lapply(seq_along(weights), function(i) {
-    if (!is.null(weights[[i]])) optimizer$create_exec(index = i, weight_dim = dim(weights[[i]]), ctx = ctx)
+  early <- !has.function(optimizer, "create_exec")
+  states <- lapply(seq_along(weights), function(i) {
+    if (is.null(weights[[i]])) return(NULL)
+    if (early) optimizer$create.state(i, weights[[i]])
+    else optimizer$create_exec(index = i, weight_dim = dim(weights[[i]]), ctx = ctx)
   })
   function(weight, grad) {
     lapply(seq_along(weight), function(i) {
-      if (!is.null(grad[[i]])) optimizer$update(i, execs[[i]], weight[[i]], grad[[i]])
+      if (is.null(grad[[i]])) return(NULL)
+      if (!early) return(optimizer$update(i, states[[i]], weight[[i]], grad[[i]]))
+      made <- optimizer$update(i, weight[[i]], grad[[i]], states[[i]])
+      if (!is.list(made) || is.null(made$weight)) stop.user("the optimizer's update() must give list(state = , weight = ), not ", kind.of(made))
+      states[i] <<- list(made$state)
+      made$weight
     })
   }
 }

@@ -43,7 +43,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   labels <- !is.null(output) && !is.array(X)
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
-  if (!X$iter.next()) stop.user("the iterator has no batch")
+  if (!next.batch(X)) stop.user("the iterator has no batch")
   inputs <- wanted.inputs(model, X$value(), labels, strict = !is.null(output))
   if (is.null(output)) predict.hint(model, inputs)
   exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape.of)))
@@ -51,7 +51,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   mx.call("exec.load", exec, params, or.else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
   X$reset()
-  while (X$iter.next()) {
+  while (next.batch(X)) {
     results <- mx.call("model.predict", exec, X$value()[inputs])
     for (i in seq_along(packers)) packers[[i]]$push(without.pad(results[[i]], padding(X)))
   }

@@ -66,7 +66,7 @@ early.model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
 }
 
 early.data <- function(data, batch.size, is.train) {
-  if (is.null(data) || is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(data)
+  if (is.null(data) || is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(check.iterator(data))
   if (!is.list(data) || is.null(data$data) || is.null(data$label))
     stop.user("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
   mx.io.arrayiter(data$data, data$label, batch.size = batch.size, shuffle = is.train)
@@ -76,6 +76,7 @@ early.data <- function(data, batch.size, is.train) {
 early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size, input.size,
                         ctx, num.round, update.period, initializer, dropout, optimizer, epoch.end.callback = NULL,
                         batch.end.callback = NULL, model = NULL, arg.params = NULL, verbose = TRUE, ...) {
+  check.training(NULL, epoch.end.callback, batch.end.callback)
   train.data <- early.data(train.data, batch.size, TRUE)
   eval.data <- early.data(eval.data, batch.size, FALSE)
   symbol <- or.else(model$symbol, early.network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
@@ -98,7 +99,7 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
     nbatch <- train.nll <- 0                             # nbatch counts steps
     tic <- proc.time()[["elapsed"]]
     train.data$reset()
-    while (train.data$iter.next()) {
+    while (next.batch(train.data)) {
       train.nll <- train.nll + nll(train.data, TRUE)
       mx.exec.backward(exec)
       updates <- updates + 1
@@ -114,7 +115,7 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
     if (!is.null(eval.data)) {
       nbatch <- val.nll <- 0
       eval.data$reset()
-      while (eval.data$iter.next()) {
+      while (next.batch(eval.data)) {
         val.nll <- val.nll + nll(eval.data, FALSE)
         nbatch <- nbatch + seq.len
       }

@@ -112,7 +112,9 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                              optimizer = "sgd", ctx = NULL, batch.end.callback = NULL, epoch.end.callback = NULL,
                              kvstore = "local", verbose = TRUE, metric_cpu = TRUE) {
   ctx <- device.list(ctx)
-  batch <- first.batch(train.data)
+  check.training(metric, epoch.end.callback, batch.end.callback)
+  if (!is.null(eval.data)) check.iterator(eval.data)
+  batch <- first.batch(check.iterator(train.data))
   sym_ini <- bucket.symbol(symbol, train.data)
   input.names <- intersect(names(batch), arguments(sym_ini))
   input.shape <- lapply(batch[input.names], dim)
@@ -163,7 +165,7 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     nbatch <- 0
     if (!is.null(metric)) train.metric <- metric$init()
     train.data$reset()
-    while (train.data$iter.next()) {
+    while (next.batch(train.data)) {
       use(train.data, train.data$value()[input.names])
       mx.exec.forward(exec, is.train = TRUE)
       mx.exec.backward(exec)
@@ -176,7 +178,7 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     if (!is.null(eval.data)) {
       if (!is.null(metric)) eval.metric <- metric$init()
       eval.data$reset()
-      while (eval.data$iter.next()) {
+      while (next.batch(eval.data)) {
         use(eval.data, eval.data$value()[input.names])
         mx.exec.forward(exec, is.train = FALSE)
         if (!is.null(metric)) eval.metric <- score(eval.metric)
@@ -213,7 +215,7 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
 mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
   infer.data$reset()
   packer <- mx.nd.arraypacker()
-  while (infer.data$iter.next()) {
+  while (next.batch(infer.data)) {
     exec <- bind.for.inference(bucket.symbol(model$symbol, infer.data), infer.data$value(), model$arg.params, model$aux.params)
     mx.exec.forward(exec, is.train = FALSE)
     packer$push(without.pad(exec$ref.outputs[[1]], padding(infer.data)))
@@ -227,7 +229,7 @@ mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
 mx.infer.rnn.one <- function(infer.data, symbol, arg.params, aux.params, input.params = NULL, ctx = mx.cpu()) {
   infer.data$reset()
   out <- NULL
-  while (infer.data$iter.next()) {
+  while (next.batch(infer.data)) {
     exec <- bind.for.inference(symbol, infer.data$value(), c(arg.params[setdiff(names(arg.params), names(input.params))],
                                                              input.params), aux.params)
     mx.exec.forward(exec, is.train = FALSE)

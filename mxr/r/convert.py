@@ -212,7 +212,7 @@ def _logical(x):
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         value = R.LOGICAL_ELT(x, 0)
-        return None if value == _NA_INT else bool(value)
+        return float("nan") if value == _NA_INT else bool(value)
     array = _without_na(_view(x, capi.logicals(x), n, _INT32)) if n else np.empty(0, np.int32)
     return _shaped(x, array if array.dtype == _FLOAT64 else array != 0)
 

@@ -65,7 +65,7 @@ def printed(host, code, **options):
 
 
 VALUES = {
-    "NULL": "None", "TRUE": "True", "NA": "None", "3L": "3", "NA_integer_": "nan", "2.5": "2.5", "'text'": "'text'",
+    "NULL": "None", "TRUE": "True", "NA": "nan", "3L": "3", "NA_integer_": "nan", "2.5": "2.5", "'text'": "'text'",
     "'\\u00e9'": "'é'", "NA_character_": "None", "c('a', NA)": "['a', None]", "character(0)": "[]",
     "list(a = 1, b = list('x', TRUE))": "{'a': 1.0, 'b': RList(['x', True], ['', ''])}",
     "list(a = 1, a = 2)": "RList([1.0, 2.0], ['a', 'a'])", "list(1, b = 2)": "RList([1.0, 2.0], ['', 'b'])", "list()": "RList([], [])",

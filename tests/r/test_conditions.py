@@ -151,6 +151,47 @@ CHECKS = {f"call of {code}": f"got <- call.of({code}); if (!startsWith(got, {exp
           stopifnot(identical(state()[1:2], states[[4]][1:2]), length(states) == 4)
         }
     """,
+    "what closures give is checked": """
+        says <- function(expr, ...) {
+          e <- tryCatch({ expr; NULL }, error = identity)
+          if (!inherits(e, "mxnet_error")) stop("no mxnet_error but ", if (is.null(e)) "nothing" else conditionMessage(e))
+          for (text in c(...)) if (!grepl(text, conditionMessage(e), fixed = TRUE)) stop(conditionMessage(e), " lacks ", text)
+        }
+        it <- mx.io.arrayiter(x, y, batch.size = 20); m <- train()
+        gives <- function(name, value, at = 3) {
+          n <- 0; l <- list(iter.next = it$iter.next, value = it$value, reset = it$reset, num.pad = it$num.pad)
+          whole <- l[[name]]; l[[name]] <- function() { n <<- n + 1; if (n == at) value else whole() }; l
+        }
+        for (v in list(NULL, NA, "a", list(), c(TRUE, FALSE))) says(train(X = gives("iter.next", v)), "iter.next() must give TRUE or FALSE, not")
+        for (v in list(NULL, NA, "a", list(), list(mx.nd.ones(2)))) for (at in c(1, 3)) says(train(X = gives("value", v, at)), "named list of arrays")
+        full <- list(data = mx.nd.ones(c(3, 20)), label = mx.nd.ones(20))
+        for (at in c(1, 3)) { says(train(X = gives("value", full["data"], at)), "has no", "label"); says(train(X = gives("value", full["label"], at)), "has no data")
+                              says(train(X = gives("value", list(data = NULL, label = 1:20), at)), "has no data") }
+        for (v in list(NULL, NA, "a", -1, 1:3)) says(predict(m, gives("num.pad", v, 1)), "num.pad() must give a number of samples, not")
+        says(predict(m, gives("num.pad", 1e9, 1)), "num.pad() gives 1e+09, but the batch has 20 samples")
+        for (name in c("reset", "value")) says(train(X = gives("iter.next", TRUE)[setdiff(c("iter.next", "value", "reset"), name)]), paste0("no ", name, "()"))
+        for (v in list(NULL, "a", 1:3, mx.nd.ones(2), mean)) says(train(metric = mx.metric.custom("mine", function(label, pred) v)), "the metric mine must give one number, not")
+        for (v in list(mean, "rmse", 3, list(init = mean))) says(train(metric = v), "eval.metric must be a metric")
+        for (v in list(3, "x", list(mean))) { says(train(batch.end.callback = v), "batch.end.callback must be a function"); says(train(epoch.end.callback = v), "epoch.end.callback must be a function") }
+        for (v in list(3, NULL, "x")) says(train(initializer = v), "the initializer must be a function")
+        for (v in list(NA, "a", list(), mean)) says(train(initializer = function(name, shape, ctx, allow.unknown) v), "the initializer must give an NDArray for data, not")
+        says(mx.opt.create("sgd", lr_scheduler = 3), "lr_scheduler must be a function")
+        says(train(optimizer = mx.opt.create("sgd", lr_scheduler = function(env) env$lr <- "a")), "one number in lr, not character")
+        for (v in list(NULL, 3, mean, list(), list(update = mean))) says(train(optimizer = v), "the optimizer must be a name")
+        for (v in list(NA, "a", mx.nd.ones(7))) says(train(optimizer = list(create_exec = function(...) NULL, update = function(...) v)), "mx.exec.update.arg.arrays: bn_gamma")
+    """,
+    "an optimizer of one's own as before 2018": """
+        steps <- 0
+        early <- list(create.state = function(index, weight) weight * 0, update = function(index, weight, grad, state) { steps <<- steps + 1; state <- state * 0.9 - grad * 0.01
+                                                                                                                           list(state = state, weight = weight + state) })
+        states <<- list(); train(optimizer = early); want <- states; states <<- list()
+        own <- list(create_exec = function(index, weight_dim, ctx) { state <- mx.nd.zeros(weight_dim); function(weight, grad) { state <<- state * 0.9 - grad * 0.01; weight + state } },
+                    update = function(index, exec_w, weight, grad) exec_w(weight, grad))
+        train(optimizer = own); stopifnot(identical(states, want), steps == 4 * 15)
+        e <- tryCatch(train(optimizer = list(create.state = function(index, weight) NULL, update = function(...) 3)), error = identity)
+        stopifnot(inherits(e, "mxnet_error"), grepl("must give list(state = , weight = ), not numeric", conditionMessage(e), fixed = TRUE))
+        states <<- list(); train(); stopifnot(identical(states, good))
+    """,
     "training goes on where it was": """
         states <<- list()
         train(); stopifnot(identical(states, good))

@@ -50,6 +50,9 @@ CHECKS = {
         m <- train(matrix(c(NA, 1:14), 5), 1:5); stopifnot(any(is.nan(as.array(m$arg.params$fc_weight))))      # as in MXNet: NaN spreads
         says(mx.nd.zeros(NA), "shape"); says(mx.nd.zeros(c(2, NaN)), "shape"); says(mx.nd.zeros(Inf), "shape")
         says(mx.symbol.FullyConnected(net, num.hidden = NA)); says(mx.symbol.FullyConnected(net, num.hidden = NaN), "num_hidden")
+        ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(2, 5)); says(mx.exec.forward(ex, is.train = NA), "is.train must be TRUE or FALSE")
+        says(mx.exec.update.arg.arrays(ex, list(), match.name = NA), "match.name must be"); says(mx.exec.update.arg.arrays(ex, list(data = NA), match.name = TRUE), "data has shape")
+        says(mx.symbol.FullyConnected(net, num.hidden = 1, no.bias = NA), "no_bias"); says(mx.nd.sum(mx.nd.ones(2), keepdims = NA), "keepdims")
         says(mx.symbol.Variable(NA), "name"); says(mx.symbol.Variable(NA_character_), "name")
     """,
     "factors and data frames": """

@@ -10,7 +10,7 @@ from mxr.op import MxError, suggest
 from mxr.r.bridge import verb
 from mxr.r.convert import RList
 from mxr.r.verbs.symbol import output_names
-from mxr.r.verbs.values import array, assign, pairs, shapes
+from mxr.r.verbs.values import array, assign, flag, pairs, shapes
 from mxr.symbol import Symbol
 from mxr.threads import unbroken
 
@@ -52,8 +52,8 @@ def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
 
 
 @verb("exec.forward")
-def forward(ex: Executor, is_train: bool):
-    ex.forward(is_train)
+def forward(ex: Executor, is_train):
+    ex.forward(flag(is_train, "mx.exec.forward: is.train"))
 
 
 @verb("exec.backward")
@@ -90,12 +90,13 @@ def copies(ex: Executor, which: str):
 
 @verb("exec.update")
 @unbroken
-def update(ex: Executor, which: str, given, match_name: bool, skip_null: bool):
+def update(ex: Executor, which: str, given, match_name, skip_null):
     """Copy arrays into the executor's, by name or by position."""
     target = {"arg": ex.args, "aux": ex.aux, "grad": ex.grads}[which]
     function = f"mx.exec.update.{which}.arrays"
     items = _items(given)
-    if match_name:
+    skip_null = flag(skip_null, f"{function}: skip.null")
+    if flag(match_name, f"{function}: match.name"):
         for name, _ in items:
             if not name:
                 raise MxError(f"{function}: with match.name = TRUE every array needs a name")

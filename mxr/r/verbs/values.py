@@ -22,6 +22,13 @@ def pairs(arguments) -> list[tuple[str, object]]:
     return [(k, v) for k, v in items if v is not None]
 
 
+def flag(value, what: str) -> bool:
+    """R's TRUE or FALSE, or a number in its place."""
+    if not isinstance(value, (bool, int, float)) or value != value:
+        raise MxError(f"{what} must be TRUE or FALSE")
+    return bool(value)
+
+
 def number_text(value) -> str:
     """A number as MXNet's R package writes it: six significant digits, logicals as 1 and 0."""
     if isinstance(value, (bool, np.bool_)):
