@@ -12,6 +12,12 @@ kind.of <- function(x) {
 
 check.function <- function(x, what) if (!is.function(x)) stop.user(what, ", not ", kind.of(x))
 
+# The path of a file, its ~ replaced.
+check.path <- function(path, what) {
+  if (!is.character(path) || length(path) != 1 || is.na(path)) stop.user(what, " must be one text, the path of a file, not ", kind.of(path))
+  path.expand(path)
+}
+
 # Metric and callbacks, before a training begins.
 check.training <- function(metric, epoch.end.callback, batch.end.callback) {
   if (!is.null(metric) && !(has.function(metric, "init") && has.function(metric, "update")))

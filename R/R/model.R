@@ -69,6 +69,7 @@ as.colmajor <- function(X, array.layout, detect) {
 # An iterator over X: X itself if it is one. Anything with the right functions counts.
 mx.model.init.iter <- function(X, y, batch.size, is.train) {
   if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check.iterator(X))
+  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X)) stop.user("X must be an array, a matrix or an iterator, not ", kind.of(X))
   if (is.null(y)) {
     if (is.train) stop.user("y is needed for training with arrays")
     size <- dim(X)

@@ -73,13 +73,13 @@ mx.nd.slice <- function(nd, begin, end) mx.call("nd.slice", nd, begin, end)
 #' @export
 mx.nd.save <- function(ndarray, filename) {
   if (!is.list(ndarray)) ndarray <- list(ndarray)
-  mx.call("nd.save", ndarray, path.expand(filename))
+  mx.call("nd.save", ndarray, check.path(filename, "mx.nd.save: filename"))
   invisible()
 }
 
 #' @rdname mx.nd.save
 #' @export
-mx.nd.load <- function(filename) mx.call("nd.load", path.expand(filename))
+mx.nd.load <- function(filename) mx.call("nd.load", check.path(filename, "mx.nd.load: filename"))
 
 #' Is this an NDArray?
 #'

@@ -140,18 +140,21 @@ unname.formals <- function(args, name) {
 #' @export
 mx.symbol.save <- function(symbol, filename) {
   check.symbol(symbol)
-  symbol$save(path.expand(filename))
+  symbol$save(filename)
 }
 
 #' @rdname mx.symbol.save
 #' @export
 mx.symbol.load <- function(file.name, filename) {
-  mx.call("symbol.load", path.expand(if (missing(file.name)) filename else file.name))
+  mx.call("symbol.load", check.path(if (missing(file.name)) filename else file.name, "mx.symbol.load: the file name"))
 }
 
 #' @rdname mx.symbol.save
 #' @export
-mx.symbol.load.json <- function(json.str) mx.call("symbol.load_json", paste(json.str, collapse = "\n"))
+mx.symbol.load.json <- function(json.str) {
+  if (!is.character(json.str)) stop.user("mx.symbol.load.json: json.str must be text, not ", kind.of(json.str))
+  mx.call("symbol.load_json", paste(json.str, collapse = "\n"))
+}
 
 # ---------------------------------------------------------------- looking at symbols
 
@@ -242,7 +245,7 @@ symbol.fields <- c("arguments", "outputs", "auxiliary.states", "attributes")
 symbol.methods <- list(
   as.json = function(x) function() mx.call("symbol.json", x),
   save = function(x) function(filename) {
-    mx.call("symbol.save", x, path.expand(filename))
+    mx.call("symbol.save", x, check.path(filename, "the file name"))
     invisible()
   },
   get.internals = function(x) function() internals(x),

@@ -70,7 +70,7 @@ def shape_from_r(value) -> tuple[int, ...] | None:
     if value is None:
         return None
     dims = np.atleast_1d(value)
-    if dims.dtype.kind not in "iufb" or not np.isfinite(dims).all():
+    if dims.ndim > 1 or dims.dtype.kind not in "iufb" or not np.isfinite(dims).all():
         raise MxError("a shape must be whole numbers")
     return tuple(int(n) for n in reversed(dims))
 
@@ -175,6 +175,11 @@ def _class_of(x) -> list[str]:
     return [] if value == NIL else [_text(capi.string(value, i)) for i in range(R.Rf_xlength(value))]
 
 
+def _check_double(x):
+    if "integer64" in _class_of(x):              # R keeps their bits in doubles
+        raise MxError("numbers of class integer64 cannot be used here: give as.numeric(x)")
+
+
 def _check_plain(x):
     if R.Rf_getAttrib(x, _LEVELS) != NIL:
         raise MxError("a factor has no numbers that MXNet could use: give as.numeric(as.character(f)) for its labels, "
@@ -193,6 +198,8 @@ _FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np
 
 
 def _double(x):
+    if x.attrib != NIL:
+        _check_double(x)
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         return R.REAL_ELT(x, 0)

@@ -65,6 +65,19 @@ CHECKS = {
         ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(2, 5))
         says(mx.exec.update.arg.arrays(ex, list(data = iris), match.name = TRUE), "data.matrix")
     """,
+    "what is no number, path, shape or seed": """
+        big <- structure(5e-324, class = "integer64"); a <- mx.nd.ones(3); d <- mx.symbol.Variable("data")
+        says(mx.nd.array(big), "integer64", "as.numeric"); says(mx.nd.exp(big), "integer64", "as.numeric"); says(train(matrix(1, 5, 2), structure(rep(5e-324, 5), class = "integer64")), "integer64")
+        for (v in list(NULL, NA, 3, c("a", "b"), mean, iris)) { says(mx.nd.load(v), "mx.nd.load: filename must be one text"); says(mx.nd.save(a, v), "must be one text"); says(mx.symbol.load(v), "must be one text")
+                                                               says(mx.symbol.save(d, v), "must be one text"); says(d$save(v), "must be one text") }
+        for (v in list(NULL, "1", 1:2, numeric(0), list(1), matrix(1, 1, 2))) { says(mx.nd.slice(a, 0, v), "begin and end"); says(mx.nd.slice(a, v, 2), "begin and end") }
+        for (v in list(NA_real_, 1e300, Inf, "1", 1:2, NULL)) says(mx.set.seed(v), "seed must be one number")
+        for (v in list(matrix(1:4, 2), c(1, NA), c(1L, NA), Inf)) says(mx.simple.bind(d * 2, mx.cpu(), "write", data = v), "shape")
+        for (v in list(c(1L, NA), c(NA, 1), c(Inf, 1))) says(mx.symbol.Convolution(d, kernel = v, num.filter = 1), "kernel must be whole numbers")
+        for (v in list(mean, globalenv(), 3, NULL)) says(mx.symbol.load.json(v), "json.str must be text")
+        m <- train(matrix(1:10, 5), 1:5); for (v in list(mean, list(1, 2), globalenv(), NULL, quote(x))) { says(predict(m, v, array.layout = "rowmajor"), "X must be"); says(train(v, 1:5), "X must be") }
+        file <- tempfile(); says(mx.nd.save(list(a = a, b = NULL), file), "NULL"); mx.nd.save(list(), file); stopifnot(length(mx.nd.load(file)) == 0)
+    """,
     "names that are not ASCII": """
         for (name in c("é", "データ", "a b", "\\U0001F600", "x\\"y\\\\z", "l\\nn", paste(rep("n", 5e3), collapse = ""))) {
           s <- mx.symbol.FullyConnected(mx.symbol.Variable(name), num.hidden = 2, name = paste0(name, "fc"))

@@ -43,6 +43,8 @@ def dim(nd: NDArray):
 def slice_samples(nd, begin, end):
     """Elements begin to end (from 0, half open) of R's last dimension."""
     nd = array(nd)
+    if not all(isinstance(i, (int, float)) for i in (begin, end)):
+        raise MxError("mx.nd.slice: begin and end must be one number each")
     if not 0 <= begin <= end <= nd.shape[0]:
         raise MxError(f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the {nd.shape[0]} "
                       "elements of the last dimension")
@@ -59,6 +61,8 @@ def assign(targets, sources):
 def save(arrays, path: str):
     """Write NDArrays to MXNet's file format, with their names if all have one."""
     items = pairs(arrays)
+    if len(items) < len(arrays):
+        raise MxError("mx.nd.save: an element is NULL, not an NDArray")
     named = bool(items) and all(k for k, _ in items)
     data = [array(v, "mx.nd.save: every element").data for _, v in items]
     files.save(path, dict(zip([k for k, _ in items], data)) if named else data)

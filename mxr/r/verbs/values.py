@@ -59,6 +59,8 @@ def parameter_text(key: str, value, param: P | None, where: str) -> str:
     if flat.dtype == np.bool_:
         raise MxError(f"{where}: {key} must be one logical, not {flat.size}")
     fractions = param is not None and param.type is Floats
+    if not fractions and flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        raise MxError(f"{where}: {key} must be whole numbers")
     items = [number_text(v) if fractions else str(int(v)) for v in flat[::-1]]
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
