@@ -394,13 +394,15 @@ class Run:
 
     `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the executor
     reuses the memory for every step, so asking costs nothing after the first time. Two arrays that are needed at the
-    same time take different slots.
+    same time take different slots. `kept(array, make)` is what `make()` gave the first time it was asked for that very array:
+    views of an array that the kernel gets in every step need to be made only once.
     """
-    __slots__ = ("train", "_slots")
+    __slots__ = ("train", "_slots", "_kept")
 
     def __init__(self, train: bool = False):
         self.train = train
         self._slots: dict[int, np.ndarray] = {}
+        self._kept: dict[int, tuple[np.ndarray, Any]] = {}
 
     def workspace(self, shape, dtype=np.float32, slot: int = 0) -> np.ndarray:
         dtype = np.dtype(dtype)
@@ -409,3 +411,8 @@ class Run:
         if buffer is None or buffer.nbytes < nbytes:
             self._slots[slot] = buffer = np.empty(nbytes, np.uint8)
         return buffer[:nbytes].view(dtype).reshape(shape)
+
+    def kept(self, array: np.ndarray, make: Callable[[], Any]) -> Any:
+        if id(array) not in self._kept:
+            self._kept[id(array)] = array, make()       # while the array is held, its id is its own
+        return self._kept[id(array)][1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import repeat
 
 import numpy as np
@@ -17,13 +17,14 @@ from .. import threads
 from ..op import Run
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
-# The gates' sums are scaled so that one call makes all of them 1 / (1 + exp(sum)): tanh(x) = 2 / (1 + exp(-2 x)) - 1.
-_SCALES = {"lstm": (-1, -1, -2, -1), "gru": (-1, -1, 1)}
+# The gates as they lie in memory: their place among the weights, and a sign. Those with a sigmoid come first and are summed up with the
+# sign that their exponential needs: an lstm has i, f, o, g in memory, and i, f, g, o among its weights.
+_ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, -1), (1, -1), (3, -1), (2, 1)), "gru": ((0, -1), (1, -1), (2, 1))}
 _LARGE = 4_000_000      # floating point operations of a step's product from which all workers share it
 _VERY_LARGE = 100_000_000   # of a product for the whole sequence, likewise
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 256             # of a product with many terms: fewer do not take less time
-_BLOCK = 1 << 17        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
+_BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
 
 @dataclass
@@ -33,11 +34,27 @@ class Memory:
     h: np.ndarray           # (t + 1, n, passed)
     c: np.ndarray           # (t + 1, n, size); lstm
     inner: np.ndarray       # (t, n, size); lstm: tanh of the cells, gru: the state's part of the candidate
+    reverse: bool           # the cell goes from the last step to the first
 
     @staticmethod
     def shapes(p, t: int, n: int) -> tuple:
         size, kept, lstm = p.state_size, p.mode in ("lstm", "gru"), p.mode == "lstm"
         return (t, GATES[p.mode], n, size), (t + 1, n, p.projection_size or size), ((t + 1) * lstm, n, size), (t * kept, n, size)
+
+    def steps(self, a: np.ndarray) -> np.ndarray:
+        """An array over time in the order of computing."""
+        return a[::-1] if self.reverse else a
+
+    def states(self, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The states before and after each step, in the order of computing."""
+        return (a[:0:-1], a[-2::-1]) if self.reverse else (a[:-1], a[1:])
+
+    @cached_property
+    def views(self) -> list[tuple]:
+        """Of each step in the order of computing: the gates, those with a sigmoid, each gate, the state before and after; then `inner`
+        and, of an lstm, the cells before and after. That is a list, as making these views takes as long as some of the arithmetic."""
+        more = [self.steps(self.inner)] * (len(self.inner) > 0) + [*self.states(self.c)] * (len(self.c) > 0)
+        return [(a, a[:-1], *a, *rest) for a, *rest in zip(self.steps(self.gates), *self.states(self.h), *more)]
 
 
 @dataclass
@@ -48,71 +65,78 @@ class Cell:
     run: Run
     weights: list
     memory: Memory
-    reverse: bool
     live: np.ndarray | None
 
-    # ------------------------------------------------------------------------------------- order
-    def steps(self, a: np.ndarray) -> np.ndarray:
-        """An array over time in the order of computing."""
-        return a[::-1] if self.reverse else a
-
-    def states(self, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The states before and after each step, in the order of computing."""
-        return (a[:0:-1], a[-2::-1]) if self.reverse else (a[:-1], a[1:])
-
-    def lives(self, back: slice | None = None) -> Iterator:
-        """`live` of each step in the order of computing; or of the steps `back`, in the opposite order."""
+    def lives(self, back: bool = False) -> Iterator:
+        """`live` of each step in the order of computing, or in the opposite order."""
         if self.live is None:
             return repeat(None)
-        return iter(self.steps(self.live) if back is None else self.steps(self.live[back])[::-1])
+        return iter(self.live[::-1] if self.memory.reverse != back else self.live)
 
     # ------------------------------------------------------------------------------------- forward
     def forward(self, x, h0, c0) -> None:
         """Run over x (t, n, inputs) from the state h0 (n, passed) and, for an lstm, the cells c0 (n, size)."""
-        m, run, mode = self.memory, self.run, self.p.mode
-        t, gates, n, size = m.gates.shape
-        wx, wh, bx, bh = (w.reshape(gates, size, -1).transpose(0, 2, 1) for w in (*self.weights[:2], *self.weights[3:]))
+        m, mode = self.memory, self.p.mode
+        wx, wh, bx, bh = (self._by_gate(w) for w in (*self.weights[:2], *self.weights[3:]))
         bias = bx + bh
         if mode == "gru":
             bias[2] = bx[2]
-        scale = np.array(_SCALES.get(mode, 1), x.dtype).reshape(-1, 1, 1)
-        sums = run.workspace((gates, t, n, size), x.dtype)
-        _product(x.reshape(t * n, -1), wx * scale, sums.reshape(gates, t * n, size))
-        sums += (bias * scale)[:, None]
-        sums = self.steps(sums.swapaxes(0, 1))
-        self.states(m.h)[0][0] = h0
-        product = run.workspace((gates, n, size), x.dtype, 1)
-        step = _step(np.multiply(wh, scale, order="C"), product)
+        m.states(m.h)[0][0] = h0
+        product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
+        step, steps = _step(wh, product), self._steps(x, wx, bias)
         if mode == "lstm":
-            self.states(m.c)[0][0] = c0
-            self._forward_lstm(sums, step, product)
+            m.states(m.c)[0][0] = c0
+            self._forward_lstm(steps, step, product)
         elif mode == "gru":
-            self._forward_gru(sums, step, product, bh[2])
+            self._forward_gru(steps, step, product, bh[2])
         else:
-            self._forward_plain(sums, step, product)
+            self._forward_plain(steps, step, product)
 
-    def _forward_plain(self, sums, step, product):
-        activate = partial(np.maximum, np.zeros((), sums.dtype)) if self.p.mode == "rnn_relu" else np.tanh
-        for total, a, old, h, live in zip(sums, self.steps(self.memory.gates), *self.states(self.memory.h), self.lives()):
+    def _by_gate(self, w: np.ndarray) -> np.ndarray:
+        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the signs of the gates in memory."""
+        order = _ORDER[self.p.mode]
+        w = w.reshape(len(order), self.p.state_size, -1)
+        out = np.empty((len(order), w.shape[2], w.shape[1]), w.dtype)
+        for (k, sign), part in zip(order, out):
+            np.multiply(w[k].T, sign, part)
+        return out
+
+    def _steps(self, x, wx, bias) -> Iterator[tuple]:
+        """The memory's views of each step, with what input and biases give to the sums of the gates in their place. That is made for as
+        many steps at once as the cache holds."""
+        m, (t, gates, n, size) = self.memory, self.memory.gates.shape
+        block = t if 2 * m.gates.size * x.shape[2] >= _VERY_LARGE else min(t, max(1, _BLOCK // m.gates[0].size))
+        bias = np.repeat(bias, n, axis=1)
+        for at in (slice(i, i + block) for i in range(0, t, block)):
+            part, inputs = (m.steps(m.steps(a)[at]) for a in (m.gates, x))
+            sums = self.run.workspace((gates, len(part), n, size), x.dtype)
+            _product(inputs.reshape(-1, x.shape[2]), wx, sums.reshape(gates, -1, size))
+            np.add(sums.swapaxes(0, 1), bias, part)
+            yield from m.views[at]
+
+    def _forward_plain(self, steps, step, product):
+        activate = partial(np.maximum, np.zeros((), product.dtype)) if self.p.mode == "rnn_relu" else np.tanh
+        product = product[0]
+        for (*_, a, old, h), live in zip(steps, self.lives()):
             step(old)
-            np.add(total, product, a)
-            activate(a, a)
-            h[...] = a[0]
+            np.add(a, product, a)
+            activate(a, out=a)
+            h[...] = a
             _hold(live, h, old)
 
-    def _forward_lstm(self, sums, step, product):
+    def _forward_lstm(self, steps, step, product):
         p, m = self.p, self.memory
-        one, top = np.ones((), sums.dtype), np.array([1, 1, 2, 1], sums.dtype).reshape(4, 1, 1)
-        share = self.run.workspace(m.inner.shape[1:], sums.dtype, 2)
-        hidden = self.run.workspace(share.shape, sums.dtype, 3) if p.projection_size else None
+        one, three, last = np.ones((), product.dtype), product[:3], product[3]
+        share = self.run.workspace(m.inner.shape[1:], product.dtype, 2)
+        hidden = self.run.workspace(share.shape, product.dtype, 3) if p.projection_size else None
         low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
-        gates = self.steps(m.gates)
-        for total, a, (i, f, g, o), old_h, h, old_c, c, tanh, live in zip(
-                sums, gates, gates, *self.states(m.h), *self.states(m.c), self.steps(m.inner), self.lives()):
+        for (a, sigmoids, i, f, o, g, old_h, h, tanh, old_c, c), live in zip(steps, self.lives()):
             step(old_h)
-            np.add(total, product, a)
-            _sigmoid(a, one, top)
-            np.subtract(g, one, g)
+            np.add(a, product, product)
+            np.exp(three, three)
+            np.add(three, one, three)
+            np.divide(one, three, sigmoids)    # np.reciprocal takes longer
+            np.tanh(last, g)
             np.multiply(f, old_c, c)
             np.multiply(i, g, share)
             np.add(c, share, c)
@@ -126,18 +150,18 @@ class Cell:
             _hold(live, h, old_h)
             _hold(live, c, old_c)
 
-    def _forward_gru(self, sums, step, product, bias):
-        m, one = self.memory, np.ones((), sums.dtype)
-        share = self.run.workspace(m.inner.shape[1:], sums.dtype, 2)
-        gates = self.steps(m.gates)
-        for total, both, (reset, keep, candidate), inner, old, h, live in zip(
-                sums, gates[:, :2], gates, self.steps(m.inner), *self.states(m.h), self.lives()):
+    def _forward_gru(self, steps, step, product, bias):
+        one, both, last = np.ones((), product.dtype), product[:2], product[2]
+        share = self.run.workspace(self.memory.inner.shape[1:], product.dtype, 2)
+        for (_, sigmoids, reset, keep, candidate, old, h, inner), live in zip(steps, self.lives()):
             step(old)
-            np.add(product[2], bias, inner)
-            np.add(total[:2], product[:2], both)
-            _sigmoid(both, one, one)
+            np.add(last, bias, inner)
+            np.add(sigmoids, both, both)
+            np.exp(both, both)
+            np.add(both, one, both)
+            np.divide(one, both, sigmoids)
             np.multiply(reset, inner, share)
-            np.add(total[2], share, candidate)
+            np.add(candidate, share, candidate)
             np.tanh(candidate, candidate)
             np.subtract(old, candidate, h)
             np.multiply(h, keep, h)
@@ -173,7 +197,7 @@ class Cell:
 
     def weight_gradients(self, x, at_sums, at_state, grads) -> list[Callable]:
         """Calls that fill `grads`, laid out as `weights`, from what `backward` returned; in parts that can run at once."""
-        old = self.memory.h[1:] if self.reverse else self.memory.h[:-1]
+        old = self.memory.h[1:] if self.memory.reverse else self.memory.h[:-1]
         calls = []
         for a, values, out in ((at_sums, x, grads[0]), (at_state, old, grads[1])):
             values, parts = values.reshape(len(a), -1), max(1, min(threads.workers(), len(out) // _ROWS))
@@ -200,85 +224,74 @@ class Cell:
         else:
             np.multiply(a, a, out=at_sums)
             np.subtract(1, at_sums, out=at_sums)
-        for up, d, live in zip(self.steps(dy)[::-1], self.steps(at_sums)[::-1], self.lives(slice(None))):
+        for up, d, live in zip(m.steps(dy)[::-1], m.steps(at_sums)[::-1], self.lives(True)):
             np.add(dh, up, dh)
             np.multiply(dh, d, d)
             step(d)
             _pass_on(live, dh, back, d)
 
     def _backward_lstm(self, dy, dh, dc, step, back, at_sums, project_grad):
-        p, project, (t, _, n, size) = self.p, self.weights[2], self.memory.gates.shape
-        by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
-        part, up, held = np.empty_like(dc), dh, None
+        p, m, (t, _, n, size) = self.p, self.memory, self.memory.gates.shape
+        one, held = np.ones((), dy.dtype), None
+        d_gates, rest = (self.run.workspace((k, n, size), dy.dtype, slot) for k, slot in ((4, 4), (3, 5)))
+        d_i, d_f, d_g, d_o = d_gates
+        rest_i, rest_f, rest_o = rest
+        a, b, whole = self.run.workspace((3, n, size), dy.dtype, 6)
+        recompute = p.projection_size or self.live is not None      # else what the output gate let through is the new state
         if p.projection_size:
             project_grad[...] = 0
-        for at, *slopes in self._slopes_lstm():
-            ordered = (self.steps(a)[::-1] for a in (dy[at], at_sums[at], by_gate[at, :3], by_gate[at, 3], *slopes))
-            for above, d, d_cell, d_out, by_sums, by_out, by_cell, forget, hidden, live in zip(*ordered, self.lives(at)):
-                np.add(dh, above, dh)
-                if live is not None:
-                    held = dh * ~live, dc * ~live
-                if p.projection_size:
-                    project_grad += np.matmul((dh if live is None else dh * live).T, hidden)
-                    up = np.matmul(dh, project)
-                np.multiply(up, by_cell, part)
-                np.add(part, dc, part)
-                np.multiply(by_sums, part, d_cell)
-                np.multiply(by_out, up, d_out)
-                np.multiply(part, forget, dc)
-                if live is None:
-                    step(d)
-                    continue
-                d *= live
-                dc *= live
-                dc += held[1]
-                step(d)
-                np.add(back, held[0], dh)
-
-    def _slopes_lstm(self) -> Iterator:
-        """For blocks of steps, from the last to the first: a slice of the time, the slopes of the cell by the sums of i, f and g,
-        of the output by that of o, of the output by the cell, of the cell by the one before; and the state before the projection."""
-        p, m, one = self.p, self.memory, np.ones((), self.memory.gates.dtype)
-        (old_c, new_c), t = map(self.steps, self.states(m.c)), len(m.gates)     # in the order of time
-        block = max(1, _BLOCK // m.gates[0].size)
-        all_d = self.run.workspace((block, *m.gates.shape[1:]), one.dtype, 4)
-        shares, slopes = (self.run.workspace((block, *m.inner.shape[1:]), one.dtype, k) for k in (5, 6))
-        starts = range(0, t, block)
-        for at in (slice(i, i + block) for i in (starts if self.reverse else starts[::-1])):
-            a, tanh, h = m.gates[at], m.inner[at], self.steps(self.states(m.h)[1])[at]
-            i, f, g, o = a.swapaxes(0, 1)
-            d, share, by_cell = all_d[:len(a)], shares[:len(a)], slopes[:len(a)]
-            if p.projection_size or self.live is not None:
-                h = o * tanh
-            np.subtract(one, a, d)
-            np.multiply(i, g, share)
-            np.multiply(d[:, 0], share, d[:, 0])
-            np.multiply(g, share, share)
-            np.subtract(i, share, d[:, 2])
-            np.multiply(f, old_c[at], share)
-            np.multiply(d[:, 1], share, d[:, 1])
-            np.multiply(d[:, 3], h, d[:, 3])
-            np.multiply(h, tanh, by_cell)
-            np.subtract(o, by_cell, by_cell)
+        by_time = dy, at_sums, at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
+        for up, d, by_gate, (_, sigmoids, i, f, o, g, _, h, tanh, old_c, c), live in zip(
+                *(m.steps(x)[::-1] for x in by_time), reversed(m.views), self.lives(True)):
+            np.add(dh, up, dh)
+            at_h = dh
+            if live is not None:
+                held = dh * ~live, dc * ~live
+            if recompute:
+                h = np.multiply(o, tanh, whole)
+            if p.projection_size:
+                project_grad += np.matmul((dh if live is None else dh * live).T, h)
+                at_h = np.matmul(dh, self.weights[2])
+            np.subtract(one, sigmoids, rest)
+            np.multiply(at_h, h, a)
+            np.multiply(a, rest_o, d_o)
+            np.multiply(a, tanh, a)
+            np.multiply(at_h, o, b)
+            np.subtract(b, a, b)
+            np.add(dc, b, dc)
             if p.lstm_state_clip_min is not None:
-                free = (new_c[at] > p.lstm_state_clip_min) & (new_c[at] < p.lstm_state_clip_max)
-                f = f * free
-                d[:, :3] *= free[:, None]
-            yield at, d[:, :3], d[:, 3], by_cell, f, h
+                dc *= (c > p.lstm_state_clip_min) & (c < p.lstm_state_clip_max)
+            np.multiply(dc, i, a)
+            np.multiply(a, g, b)
+            np.multiply(b, rest_i, d_i)
+            np.multiply(b, g, b)
+            np.subtract(a, b, d_g)
+            np.multiply(dc, f, dc)
+            np.multiply(dc, old_c, a)
+            np.multiply(a, rest_f, d_f)
+            np.copyto(by_gate, d_gates)     # contiguous results and one copy take less time than results in place
+            if live is None:
+                step(d)
+                continue
+            d *= live
+            dc *= live
+            dc += held[1]
+            step(d)
+            np.add(back, held[0], dh)
 
     def _backward_gru(self, dy, dh, step, back, at_sums, at_state):
         m = self.memory
         t, _, n, size = m.gates.shape
         reset, keep, candidate = m.gates.swapaxes(0, 1)
-        old = m.h[1:] if self.reverse else m.h[:-1]
+        old = m.h[1:] if m.reverse else m.h[:-1]
         at_sums, at_state = at_sums.reshape(t, n, 3, size), at_state.reshape(t, n, 3, size)
         by_reset, by_keep, by_candidate = (at_sums[:, :, k] for k in range(3))      # the slopes first
         rest = 1 - keep
         np.multiply(rest, 1 - candidate * candidate, by_candidate)
         np.multiply((old - candidate) * keep, rest, by_keep)
         np.multiply(m.inner * reset, 1 - reset, by_reset)
-        ordered = (self.steps(a)[::-1] for a in (dy, at_sums, at_state, reset, keep))
-        for up, d, s, r, z, live in zip(*ordered, self.lives(slice(None))):
+        ordered = (m.steps(a)[::-1] for a in (dy, at_sums, at_state, reset, keep))
+        for up, d, s, r, z, live in zip(*ordered, self.lives(True)):
             np.add(dh, up, dh)
             np.multiply(d[:, 1:], dh[:, None], d[:, 1:])
             np.multiply(d[:, 0], d[:, 2], d[:, 0])
@@ -314,13 +327,6 @@ def _step(weights, out) -> Callable:
         multiply = np.dot if out.ndim == 2 else np.matmul       # np.dot has less overhead
         return lambda a: multiply(a, weights, out)
     return lambda a: threads.product(a, weights, out)()
-
-
-def _sigmoid(a, one, top):
-    """top / (1 + exp(a)), in place."""
-    np.exp(a, a)
-    np.add(a, one, a)
-    np.divide(top, a, a)        # np.reciprocal takes longer
 
 
 def _hold(live, new, old):

@@ -68,7 +68,7 @@ def _carve(p, t, n, reserve):
     for shape in _layout(p, t, n):
         arrays.append(reserve[at:at + prod(shape)].reshape(shape))
         at += prod(shape)
-    cells = [Memory(*arrays[4 * i:4 * i + 4]) for i in range(directions * p.num_layers)]
+    cells = [Memory(*arrays[4 * i:4 * i + 4], reverse=i % directions == 1) for i in range(directions * p.num_layers)]
     rest = arrays[4 * len(cells):]
     return [cells[i:i + directions] for i in range(0, len(cells), directions)], rest[::2], rest[1::2]
 
@@ -78,9 +78,8 @@ def _cells(p, run, ins, reserve):
     x = np.ascontiguousarray(ins[0])
     t, n, values = x.shape
     live = _live(p, t, ins)
-    memory, between, masks = _carve(p, t, n, reserve)
-    layers = [[Cell(p, run, weights, m, d == 1, live) for d, (weights, m) in enumerate(zip(*both))]
-              for both in zip(_unpack(p, values, ins[1]), memory)]
+    memory, between, masks = run.kept(reserve, lambda: _carve(p, t, n, reserve))
+    layers = [[Cell(p, run, weights, m, live) for weights, m in zip(*both)] for both in zip(_unpack(p, values, ins[1]), memory)]
     return layers, [x, *between], masks
 
 
@@ -169,9 +168,9 @@ class RNN:
                 h = cell.memory.h
                 y[:, :, d * passed:(d + 1) * passed] = h[:-1] if d else h[1:]
                 if p.state_outputs:
-                    outs[1][k] = cell.states(h)[1][-1]
+                    outs[1][k] = h[0 if d else -1]
                     if p.mode == "lstm":
-                        outs[2][k] = cell.states(cell.memory.c)[1][-1]
+                        outs[2][k] = cell.memory.c[0 if d else -1]
             if cell.live is not None:
                 y *= cell.live
             if p.p and run.train and layer < p.num_layers - 1:
