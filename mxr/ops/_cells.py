@@ -17,9 +17,9 @@ from .. import threads
 from ..op import Run
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
-# The gates as they lie in memory: their place among the weights, and a sign. Those with a sigmoid come first and are summed up with the
-# sign that their exponential needs: an lstm has i, f, o, g in memory, and i, f, g, o among its weights.
-_ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, -1), (1, -1), (3, -1), (2, 1)), "gru": ((0, -1), (1, -1), (2, 1))}
+# The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
+# has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
+_ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
 _LARGE = 4_000_000      # floating point operations of a step's product from which all workers share it
 _VERY_LARGE = 100_000_000   # of a product for the whole sequence, likewise
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
@@ -29,17 +29,28 @@ _BLOCK = 1 << 16        # values worked on at a time where order does not matter
 
 @dataclass
 class Memory:
-    """What a cell leaves for its gradient, in the order of time. `h` and `c` have one step more than the sequence: the initial state."""
-    gates: np.ndarray       # (t, G, n, size), after the activations
+    """What a cell leaves for its gradient, in the order of time. `h` has one step more than the sequence: the initial state; and so have
+    the rows of an lstm, which hold a step's gates and the cells before it."""
+    rows: np.ndarray        # (t, G, n, size), after the activations; lstm: (t + 1, G + 1, n, size)
     h: np.ndarray           # (t + 1, n, passed)
-    c: np.ndarray           # (t + 1, n, size); lstm
     inner: np.ndarray       # (t, n, size); lstm: tanh of the cells, gru: the state's part of the candidate
+    lstm: bool
     reverse: bool           # the cell goes from the last step to the first
 
     @staticmethod
     def shapes(p, t: int, n: int) -> tuple:
         size, kept, lstm = p.state_size, p.mode in ("lstm", "gru"), p.mode == "lstm"
-        return (t, GATES[p.mode], n, size), (t + 1, n, p.projection_size or size), ((t + 1) * lstm, n, size), (t * kept, n, size)
+        return (t + lstm, GATES[p.mode] + lstm, n, size), (t + 1, n, p.projection_size or size), (t * kept, n, size)
+
+    @property
+    def gates(self) -> np.ndarray:
+        """(t, G, n, size)"""
+        return (self.rows[1:] if self.reverse else self.rows[:-1])[:, :-1] if self.lstm else self.rows
+
+    @property
+    def c(self) -> np.ndarray:
+        """(t + 1, n, size), the cells of an lstm."""
+        return self.rows[:, -1]
 
     def steps(self, a: np.ndarray) -> np.ndarray:
         """An array over time in the order of computing."""
@@ -51,10 +62,16 @@ class Memory:
 
     @cached_property
     def views(self) -> list[tuple]:
-        """Of each step in the order of computing: the gates, those with a sigmoid, each gate, the state before and after; then `inner`
-        and, of an lstm, the cells before and after. That is a list, as making these views takes as long as some of the arithmetic."""
-        more = [self.steps(self.inner)] * (len(self.inner) > 0) + [*self.states(self.c)] * (len(self.c) > 0)
-        return [(a, a[:-1], *a, *rest) for a, *rest in zip(self.steps(self.gates), *self.states(self.h), *more)]
+        """What the steps work on, in the order of computing: the state before and after, the gates together and each, those with a sigmoid
+        together; then `inner`; then of an lstm i and f, what these are multiplied by (g and the cells before), and the cells after.
+        That is a list, as making these views takes as long as some of the arithmetic."""
+        views = [[old, h, a, *a, a[:-1]] for old, h, a in zip(*self.states(self.h), self.steps(self.gates))]
+        for view, inner in zip(views, self.steps(self.inner)):
+            view.append(inner)
+        if self.lstm:
+            for view, row, c in zip(views, self.states(self.rows)[0], self.states(self.c)[1]):
+                view += row[:2], row[3:], c
+        return views
 
 
 @dataclass
@@ -77,10 +94,10 @@ class Cell:
     def forward(self, x, h0, c0) -> None:
         """Run over x (t, n, inputs) from the state h0 (n, passed) and, for an lstm, the cells c0 (n, size)."""
         m, mode = self.memory, self.p.mode
-        wx, wh, bx, bh = (self._by_gate(w) for w in (*self.weights[:2], *self.weights[3:]))
-        bias = bx + bh
-        if mode == "gru":
-            bias[2] = bx[2]
+        wx, wh, _, bx, bh = self.weights
+        candidate = bh[-self.p.state_size:]         # of a gru: it goes to the state's part
+        bias = np.append(bx[:-len(candidate)] + bh[:-len(candidate)], bx[-len(candidate):]) if mode == "gru" else bx + bh
+        wx, wh, bias = map(self._by_gate, (wx, wh, bias))
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
         step, steps = _step(wh, product), self._steps(x, wx, bias)
@@ -88,17 +105,17 @@ class Cell:
             m.states(m.c)[0][0] = c0
             self._forward_lstm(steps, step, product)
         elif mode == "gru":
-            self._forward_gru(steps, step, product, bh[2])
+            self._forward_gru(steps, step, product, candidate)
         else:
             self._forward_plain(steps, step, product)
 
     def _by_gate(self, w: np.ndarray) -> np.ndarray:
-        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the signs of the gates in memory."""
+        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory."""
         order = _ORDER[self.p.mode]
         w = w.reshape(len(order), self.p.state_size, -1)
         out = np.empty((len(order), w.shape[2], w.shape[1]), w.dtype)
-        for (k, sign), part in zip(order, out):
-            np.multiply(w[k].T, sign, part)
+        for (k, scale), part in zip(order, out):
+            np.multiply(w[k].T, scale, part)
         return out
 
     def _steps(self, x, wx, bias) -> Iterator[tuple]:
@@ -117,7 +134,7 @@ class Cell:
     def _forward_plain(self, steps, step, product):
         activate = partial(np.maximum, np.zeros((), product.dtype)) if self.p.mode == "rnn_relu" else np.tanh
         product = product[0]
-        for (*_, a, old, h), live in zip(steps, self.lives()):
+        for (old, h, _, a, _), live in zip(steps, self.lives()):
             step(old)
             np.add(a, product, a)
             activate(a, out=a)
@@ -125,21 +142,19 @@ class Cell:
             _hold(live, h, old)
 
     def _forward_lstm(self, steps, step, product):
-        p, m = self.p, self.memory
-        one, three, last = np.ones((), product.dtype), product[:3], product[3]
-        share = self.run.workspace(m.inner.shape[1:], product.dtype, 2)
-        hidden = self.run.workspace(share.shape, product.dtype, 3) if p.projection_size else None
+        p, half = self.p, np.full((), 0.5, product.dtype)
+        shares = self.run.workspace((2, *product.shape[1:]), product.dtype, 2)
+        share_i, share_f = shares
+        hidden = self.run.workspace(share_i.shape, product.dtype, 3) if p.projection_size else None
         low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
-        for (a, sigmoids, i, f, o, g, old_h, h, tanh, old_c, c), live in zip(steps, self.lives()):
+        for (old_h, h, a, _, _, o, _, sigmoids, tanh, i_f, g_c, c), live in zip(steps, self.lives()):
             step(old_h)
-            np.add(a, product, product)
-            np.exp(three, three)
-            np.add(three, one, three)
-            np.divide(one, three, sigmoids)    # np.reciprocal takes longer
-            np.tanh(last, g)
-            np.multiply(f, old_c, c)
-            np.multiply(i, g, share)
-            np.add(c, share, c)
+            np.add(a, product, a)
+            np.tanh(a, a)
+            np.multiply(sigmoids, half, sigmoids)
+            np.add(sigmoids, half, sigmoids)
+            np.multiply(i_f, g_c, shares)
+            np.add(share_f, share_i, c)
             if p.lstm_state_clip_min is not None:
                 high(low(c, p.lstm_state_clip_min, out=c), p.lstm_state_clip_max, out=c)
             np.tanh(c, tanh)
@@ -148,18 +163,18 @@ class Cell:
             else:
                 np.matmul(np.multiply(o, tanh, hidden), self.weights[2].T, out=h)
             _hold(live, h, old_h)
-            _hold(live, c, old_c)
+            _hold(live, c, g_c[1])
 
     def _forward_gru(self, steps, step, product, bias):
-        one, both, last = np.ones((), product.dtype), product[:2], product[2]
-        share = self.run.workspace(self.memory.inner.shape[1:], product.dtype, 2)
-        for (_, sigmoids, reset, keep, candidate, old, h, inner), live in zip(steps, self.lives()):
+        half, both, last = np.full((), 0.5, product.dtype), product[:2], product[2]
+        share = self.run.workspace(last.shape, product.dtype, 2)
+        for (old, h, _, reset, keep, candidate, sigmoids, inner), live in zip(steps, self.lives()):
             step(old)
             np.add(last, bias, inner)
-            np.add(sigmoids, both, both)
-            np.exp(both, both)
-            np.add(both, one, both)
-            np.divide(one, both, sigmoids)
+            np.add(sigmoids, both, sigmoids)
+            np.tanh(sigmoids, sigmoids)
+            np.multiply(sigmoids, half, sigmoids)
+            np.add(sigmoids, half, sigmoids)
             np.multiply(reset, inner, share)
             np.add(candidate, share, candidate)
             np.tanh(candidate, candidate)
@@ -233,51 +248,49 @@ class Cell:
     def _backward_lstm(self, dy, dh, dc, step, back, at_sums, project_grad):
         p, m, (t, _, n, size) = self.p, self.memory, self.memory.gates.shape
         one, held = np.ones((), dy.dtype), None
-        d_gates, rest = (self.run.workspace((k, n, size), dy.dtype, slot) for k, slot in ((4, 4), (3, 5)))
-        d_i, d_f, d_g, d_o = d_gates
-        rest_i, rest_f, rest_o = rest
-        a, b, whole = self.run.workspace((3, n, size), dy.dtype, 6)
+        d_gates, rest, y, x, (a, b, whole) = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((4, 3, 3, 2, 3), 4))
+        d_sigmoids, d_g, y_c, (y_i, _, y_o), (x_i, x_f) = d_gates[:3], d_gates[3], y[:2], y, x
+        x_f[...] = dc
         recompute = p.projection_size or self.live is not None      # else what the output gate let through is the new state
         if p.projection_size:
             project_grad[...] = 0
-        by_time = dy, at_sums, at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
-        for up, d, by_gate, (_, sigmoids, i, f, o, g, _, h, tanh, old_c, c), live in zip(
-                *(m.steps(x)[::-1] for x in by_time), reversed(m.views), self.lives(True)):
+        by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
+        by_time = (m.steps(part)[::-1] for part in (dy, at_sums, by_gate[:, :2], by_gate[:, :1:-1]))
+        for up, d, d_if, d_og, (_, h, _, i, f, o, g, sigmoids, tanh, _, g_c, c), live in zip(*by_time, reversed(m.views), self.lives(True)):
             np.add(dh, up, dh)
             at_h = dh
             if live is not None:
-                held = dh * ~live, dc * ~live
+                held = dh * ~live, x_f * ~live
             if recompute:
                 h = np.multiply(o, tanh, whole)
             if p.projection_size:
                 project_grad += np.matmul((dh if live is None else dh * live).T, h)
                 at_h = np.matmul(dh, self.weights[2])
             np.subtract(one, sigmoids, rest)
-            np.multiply(at_h, h, a)
-            np.multiply(a, rest_o, d_o)
-            np.multiply(a, tanh, a)
+            np.multiply(at_h, h, y_o)
+            np.multiply(y_o, tanh, a)
             np.multiply(at_h, o, b)
             np.subtract(b, a, b)
-            np.add(dc, b, dc)
+            np.add(x_f, b, dc)
             if p.lstm_state_clip_min is not None:
                 dc *= (c > p.lstm_state_clip_min) & (c < p.lstm_state_clip_max)
-            np.multiply(dc, i, a)
-            np.multiply(a, g, b)
-            np.multiply(b, rest_i, d_i)
-            np.multiply(b, g, b)
-            np.subtract(a, b, d_g)
-            np.multiply(dc, f, dc)
-            np.multiply(dc, old_c, a)
-            np.multiply(a, rest_f, d_f)
-            np.copyto(by_gate, d_gates)     # contiguous results and one copy take less time than results in place
+            np.multiply(dc, i, x_i)
+            np.multiply(dc, f, x_f)
+            np.multiply(x, g_c, y_c)
+            np.multiply(y, rest, d_sigmoids)
+            np.multiply(y_i, g, b)
+            np.subtract(x_i, b, d_g)
+            np.copyto(d_if, d_gates[:2])        # copies take less time than results in places apart
+            np.copyto(d_og, d_gates[2:])
             if live is None:
                 step(d)
                 continue
             d *= live
-            dc *= live
-            dc += held[1]
+            x_f *= live
+            x_f += held[1]
             step(d)
             np.add(back, held[0], dh)
+        dc[...] = x_f
 
     def _backward_gru(self, dy, dh, step, back, at_sums, at_state):
         m = self.memory

@@ -68,8 +68,8 @@ def _carve(p, t, n, reserve):
     for shape in _layout(p, t, n):
         arrays.append(reserve[at:at + prod(shape)].reshape(shape))
         at += prod(shape)
-    cells = [Memory(*arrays[4 * i:4 * i + 4], reverse=i % directions == 1) for i in range(directions * p.num_layers)]
-    rest = arrays[4 * len(cells):]
+    cells = [Memory(*arrays[3 * i:3 * i + 3], p.mode == "lstm", i % directions == 1) for i in range(directions * p.num_layers)]
+    rest = arrays[3 * len(cells):]
     return [cells[i:i + directions] for i in range(0, len(cells), directions)], rest[::2], rest[1::2]
 
 
