@@ -21,7 +21,7 @@ GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
 _ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
 _LARGE = 4_000_000      # floating point operations of a step's product from which all workers share it
-_VERY_LARGE = 100_000_000   # of a product for the whole sequence, likewise
+_VERY_LARGE = 20_000_000   # of a product for the whole sequence, likewise
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 256             # of a product with many terms: fewer do not take less time
 _BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
@@ -220,8 +220,9 @@ class Cell:
             calls += [partial(np.dot, a.T[i:j], values, out[i:j]) for i, j in zip(edges, edges[1:])]
 
         def biases():
-            np.sum(at_sums, axis=0, out=grads[3])
-            grads[4][...] = grads[3] if at_state is at_sums else at_state.sum(axis=0)
+            ones = np.ones(len(at_sums), at_sums.dtype)
+            np.dot(ones, at_sums, grads[3])     # takes less time than np.sum
+            grads[4][...] = grads[3] if at_state is at_sums else np.dot(ones, at_state)
         return [*calls, biases]
 
     def input_gradient(self, at_sums) -> np.ndarray:
@@ -248,15 +249,15 @@ class Cell:
     def _backward_lstm(self, dy, dh, dc, step, back, at_sums, project_grad):
         p, m, (t, _, n, size) = self.p, self.memory, self.memory.gates.shape
         one, held = np.ones((), dy.dtype), None
-        d_gates, rest, y, x, (a, b, whole) = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((4, 3, 3, 2, 3), 4))
-        d_sigmoids, d_g, y_c, (y_i, _, y_o), (x_i, x_f) = d_gates[:3], d_gates[3], y[:2], y, x
+        d_gates, rest, x, y, (a, b, whole) = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((4, 3, 2, 2, 3), 4))
+        d_if, (_, _, d_g, d_o), rest_if, rest_o, (x_i, x_f), y_i = d_gates[:2], d_gates, rest[:2], rest[2], x, y[0]
         x_f[...] = dc
         recompute = p.projection_size or self.live is not None      # else what the output gate let through is the new state
         if p.projection_size:
             project_grad[...] = 0
         by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
-        by_time = (m.steps(part)[::-1] for part in (dy, at_sums, by_gate[:, :2], by_gate[:, :1:-1]))
-        for up, d, d_if, d_og, (_, h, _, i, f, o, g, sigmoids, tanh, _, g_c, c), live in zip(*by_time, reversed(m.views), self.lives(True)):
+        for up, d, d_by_gate, (_, h, _, i, f, o, g, sigmoids, tanh, _, g_c, c), live in zip(
+                *(m.steps(part)[::-1] for part in (dy, at_sums, by_gate)), reversed(m.views), self.lives(True)):
             np.add(dh, up, dh)
             at_h = dh
             if live is not None:
@@ -267,8 +268,9 @@ class Cell:
                 project_grad += np.matmul((dh if live is None else dh * live).T, h)
                 at_h = np.matmul(dh, self.weights[2])
             np.subtract(one, sigmoids, rest)
-            np.multiply(at_h, h, y_o)
-            np.multiply(y_o, tanh, a)
+            np.multiply(at_h, h, a)
+            np.multiply(a, rest_o, d_o)
+            np.multiply(a, tanh, a)
             np.multiply(at_h, o, b)
             np.subtract(b, a, b)
             np.add(x_f, b, dc)
@@ -276,12 +278,11 @@ class Cell:
                 dc *= (c > p.lstm_state_clip_min) & (c < p.lstm_state_clip_max)
             np.multiply(dc, i, x_i)
             np.multiply(dc, f, x_f)
-            np.multiply(x, g_c, y_c)
-            np.multiply(y, rest, d_sigmoids)
+            np.multiply(x, g_c, y)
+            np.multiply(y, rest_if, d_if)
             np.multiply(y_i, g, b)
             np.subtract(x_i, b, d_g)
-            np.copyto(d_if, d_gates[:2])        # copies take less time than results in places apart
-            np.copyto(d_og, d_gates[2:])
+            np.copyto(d_by_gate, d_gates)       # one copy takes less time than results in places apart
             if live is None:
                 step(d)
                 continue
