@@ -211,19 +211,18 @@ class Cell:
         return flat, flat if at_state is at_sums else at_state.reshape(t * n, -1)
 
     def weight_gradients(self, x, at_sums, at_state, grads) -> list[Callable]:
-        """Calls that fill `grads`, laid out as `weights`, from what `backward` returned; in parts that can run at once."""
+        """Fill the biases of `grads`, laid out as `weights`, from what `backward` returned; and calls that fill its weights, in parts that
+        can run at once."""
+        ones = np.ones(len(at_sums), at_sums.dtype)
+        np.dot(ones, at_sums, grads[3])         # takes less time than np.sum
+        grads[4][...] = grads[3] if at_state is at_sums else np.dot(ones, at_state)
         old = self.memory.h[1:] if self.memory.reverse else self.memory.h[:-1]
         calls = []
         for a, values, out in ((at_sums, x, grads[0]), (at_state, old, grads[1])):
             values, parts = values.reshape(len(a), -1), max(1, min(threads.workers(), len(out) // _ROWS))
             edges = [len(out) * i // parts for i in range(parts + 1)]
             calls += [partial(np.dot, a.T[i:j], values, out[i:j]) for i, j in zip(edges, edges[1:])]
-
-        def biases():
-            ones = np.ones(len(at_sums), at_sums.dtype)
-            np.dot(ones, at_sums, grads[3])     # takes less time than np.sum
-            grads[4][...] = grads[3] if at_state is at_sums else np.dot(ones, at_state)
-        return [*calls, biases]
+        return calls
 
     def input_gradient(self, at_sums) -> np.ndarray:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
