@@ -20,8 +20,8 @@ GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
 # has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
 _ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
-_LARGE = 4_000_000      # floating point operations of a step's product from which all workers share it
-_VERY_LARGE = 20_000_000   # of a product for the whole sequence, likewise
+_LARGE = 20_000_000     # floating point operations of a product for the whole sequence from which all workers share it
+_LARGE_STEP = 40_000_000    # of a step's product, likewise: less would not pay for handing it over in every step
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 256             # of a product with many terms: fewer do not take less time
 _BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
@@ -97,7 +97,7 @@ class Cell:
         wx, wh, _, bx, bh = self.weights
         candidate = bh[-self.p.state_size:]         # of a gru: it goes to the state's part
         bias = np.append(bx[:-len(candidate)] + bh[:-len(candidate)], bx[-len(candidate):]) if mode == "gru" else bx + bh
-        wx, wh, bias = map(self._by_gate, (wx, wh, bias))
+        wx, wh, bias = self._by_gate(wx), self._by_gate(wh, "C"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
         step, steps = _step(wh, product), self._steps(x, wx, bias)
@@ -109,20 +109,21 @@ class Cell:
         else:
             self._forward_plain(steps, step, product)
 
-    def _by_gate(self, w: np.ndarray) -> np.ndarray:
-        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory."""
+    def _by_gate(self, w: np.ndarray, layout: str = "F") -> np.ndarray:
+        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory. What is
+        used in every step is worth the layout "C"."""
         order = _ORDER[self.p.mode]
-        w = w.reshape(len(order), self.p.state_size, -1)
-        out = np.empty((len(order), w.shape[2], w.shape[1]), w.dtype)
+        w = w.reshape(len(order), self.p.state_size, -1).transpose(0, 2, 1)
+        out = np.empty(w.shape, w.dtype) if layout == "C" else np.empty_like(w)
         for (k, scale), part in zip(order, out):
-            np.multiply(w[k].T, scale, part)
+            np.multiply(w[k], scale, part)
         return out
 
     def _steps(self, x, wx, bias) -> Iterator[tuple]:
         """The memory's views of each step, with what input and biases give to the sums of the gates in their place. That is made for as
         many steps at once as the cache holds."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
-        block = t if 2 * m.gates.size * x.shape[2] >= _VERY_LARGE else min(t, max(1, _BLOCK // m.gates[0].size))
+        block = t if 2 * m.gates.size * x.shape[2] >= _LARGE else min(t, max(1, _BLOCK // m.gates[0].size))
         bias = np.repeat(bias, n, axis=1)
         for at in (slice(i, i + block) for i in range(0, t, block)):
             part, inputs = (m.steps(m.steps(a)[at]) for a in (m.gates, x))
@@ -202,7 +203,7 @@ class Cell:
             loop = partial(self._backward_gru, dy, dh, step, back, at_sums, at_state)
         else:
             loop = partial(self._backward_plain, dy, dh, step, back, at_sums)
-        if 2 * at_sums[0].size * back.shape[1] < _LARGE:
+        if 2 * at_sums[0].size * back.shape[1] < _LARGE_STEP:
             together([loop, *beside], at_sums.size)
         else:
             loop()
@@ -326,7 +327,7 @@ def together(calls: list[Callable], values: int) -> None:
 
 def _product(a, b, out) -> None:
     """a b into `out`; where it is not very large, in this thread's cache, as the steps come next."""
-    if 2 * out.size * a.shape[1] < _VERY_LARGE:
+    if 2 * out.size * a.shape[1] < _LARGE:
         np.matmul(a, b, out)
     else:
         threads.product(a, b, out)()
@@ -336,7 +337,7 @@ def _step(weights, out) -> Callable:
     """The product of its argument and the weights into `out`; all workers share it where it is large."""
     if weights.ndim == 3 and len(weights) == 1:
         weights, out = weights[0], out[0]
-    if 2 * out.size * weights.shape[-2] < _LARGE:
+    if 2 * out.size * weights.shape[-2] < _LARGE_STEP:
         multiply = np.dot if out.ndim == 2 else np.matmul       # np.dot has less overhead
         return lambda a: multiply(a, weights, out)
     return lambda a: threads.product(a, weights, out)()
