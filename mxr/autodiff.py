@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 
@@ -46,7 +45,7 @@ def trace_forward(symbol: Symbol, shapes: dict[Entry, tuple], types: dict[Entry,
 
 
 def _bind_compute(n: Node):
-    return lambda run, ins, outs: partial(n.op.compute, n.p, run, ins, outs)
+    return lambda run, ins, outs: n.op.prepare(n.p, run, ins, outs)
 
 
 def trace_backward(symbol: Symbol, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
@@ -112,7 +111,7 @@ def _node_gradient(n: Node, gs, values, wanted) -> list:
         igs = [None] * n_in
         for i, r in zip(slots, results):
             igs[i] = r
-        return partial(op.gradient, p, run, *parts, igs)
+        return op.prepare_gradient(p, run, *parts, igs)
 
     reads = [v for part in (gs, keep_ins, keep_outs) for v in part if v is not None]
     results = kernel(bind, reads, [ins[i].shape for i in slots], [ins[i].dtype for i in slots], False, f"{op.name} gradient")

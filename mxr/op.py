@@ -12,8 +12,9 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -191,6 +192,8 @@ class Op:
     backward: Callable | None                      # (p, g, ins, outs) -> gradient or tuple
     compute: Callable | None                       # kernel operators: (p, run, ins, outs) -> None
     gradient: Callable | None                      # (p, run, gs, ins, outs, igs) -> None
+    prepare: Callable | None                       # takes what `compute` takes and returns a call that does the same, again and again
+    prepare_gradient: Callable | None              # the same for `gradient`
     aliases: tuple[str, ...] = ()
     variadic: str | None = None                    # the parameter that counts the inputs
     loss: bool = False                             # its gradient ignores head gradients
@@ -276,7 +279,8 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
     the parameters; default: the names of `forward`'s arguments after `p`, or `("data",)`); optionally `aux`, `outputs`
     (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all shapes equal); optionally `infer_type(p, ins)`;
-    and either `forward`/`backward` (expressions) or `compute`/`gradient` (kernels).
+    and either `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have `prepare`/`prepare_gradient`
+    instead, of the same arguments: they compute nothing yet, but return a call that does.
     `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them.
     """
     def declare(cls: type) -> Op:
@@ -296,15 +300,24 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
             inputs = tuple(inspect.signature(forward).parameters)[1:]
         else:
             inputs = ("data",)
+        compute, prepare = _both(d.get("compute"), d.get("prepare"))
+        gradient, prepare_gradient = _both(d.get("gradient"), d.get("prepare_gradient"))
         record = Op(
             name=name, doc=inspect.cleandoc(cls.__doc__ or ""), params=params, inputs=_const(inputs),
             aux=_const(d.get("aux", ())), outputs=_const(d.get("outputs", ("output",))), hidden=_const(d.get("hidden", ())),
             infer_shape=d.get("infer_shape", same_shape), infer_type=d.get("infer_type", _default_dtype),
-            forward=forward, backward=d.get("backward"), compute=d.get("compute"), gradient=d.get("gradient"),
-            aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
+            forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
+            prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
             keeps=_const(keeps), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1])
         return register(record)
     return declare
+
+
+def _both(compute, prepare) -> tuple:
+    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared."""
+    if prepare:
+        return lambda *args: prepare(*args)(), lambda p, run, *arrays: _Prepared(run, partial(prepare, p, run, *arrays))
+    return compute, compute and partial(partial, compute)
 
 
 def register(record: Op) -> Op:
@@ -394,25 +407,41 @@ class Run:
 
     `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the executor
     reuses the memory for every step, so asking costs nothing after the first time. Two arrays that are needed at the
-    same time take different slots. `kept(array, make)` is what `make()` gave the first time it was asked for that very array:
-    views of an array that the kernel gets in every step need to be made only once.
+    same time take different slots. `moved` counts how often a slot got new memory, because it was too small. `kept(array, make)`
+    is what `make()` gave the first time it was asked for that very array: views of an array that the kernel gets in every step need
+    to be made only once.
     """
-    __slots__ = ("train", "_slots", "_kept")
+    __slots__ = ("train", "moved", "_slots", "_kept")
 
     def __init__(self, train: bool = False):
         self.train = train
-        self._slots: dict[int, np.ndarray] = {}
+        self.moved = 0
+        self._slots: dict[Hashable, np.ndarray] = {}
         self._kept: dict[int, tuple[np.ndarray, Any]] = {}
 
-    def workspace(self, shape, dtype=np.float32, slot: int = 0) -> np.ndarray:
+    def workspace(self, shape, dtype=np.float32, slot: Hashable = 0) -> np.ndarray:
         dtype = np.dtype(dtype)
         nbytes = size(shape) * dtype.itemsize
         buffer = self._slots.get(slot)
         if buffer is None or buffer.nbytes < nbytes:
             self._slots[slot] = buffer = np.empty(nbytes, np.uint8)
+            self.moved += 1
         return buffer[:nbytes].view(dtype).reshape(shape)
 
     def kept(self, array: np.ndarray, make: Callable[[], Any]) -> Any:
         if id(array) not in self._kept:
             self._kept[id(array)] = array, make()       # while the array is held, its id is its own
         return self._kept[id(array)][1]
+
+class _Prepared:
+    """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what the larger one needs."""
+    __slots__ = ("run", "make", "moved", "call")
+
+    def __init__(self, run: Run, make: Callable[[], Callable[[], None]]):
+        self.run, self.make, self.moved, self.call = run, make, -1, None
+
+    def __call__(self) -> None:
+        while self.moved != self.run.moved:     # twice where preparing itself moved some
+            self.moved = self.run.moved
+            self.call = self.make()
+        self.call()

@@ -1,24 +1,28 @@
 """The arithmetic of convolutions: windows as the columns of matrices, so that BLAS does the work.
 
 Notation of shapes: n samples, C input channels, F filters, G groups; `size` and `out` are the spatial axes of input and output,
-L the product of `out`. Samples go in blocks small enough for the cache, blocks are spread over the threads (mxr/threads.py).
+L the product of `out`. Samples go in blocks small enough for the cache, blocks are spread over the threads.
 
-A window's columns are copied in two stages. First, for each offset j in the last kernel axis, the values that any window has at that
-offset become the rows of a narrower image, `out[-1]` wide. In that image the other kernel axes are mere shifts by whole rows, so
-one strided copy with long contiguous runs makes all of their columns.
+A block is laid out as (b, channels, *space, m), of b * m samples: one after the other (m = 1), or side by side, innermost (b = 1).
+Strided copies cost a few nanoseconds per contiguous run, whatever its length. Side by side, every run is at least m long, but
+input and output must be transposed; that pays where images are small. One after the other, columns are made in two stages: for each
+offset in the last kernel axis, the values that any window has at that offset become a narrower image, `out[-1]` wide; in that
+image the other kernel axes are shifts by whole rows, so that runs are long again.
+
+The functions add to `Steps` what is to be done; nothing is computed yet.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .. import threads
-from ..op import Run
+from ._steps import Steps
 
-_BLOCK = 1 << 19        # elements of a block's columns: two megabytes
+_BLOCK = 1 << 18        # elements of a block's columns: one megabyte
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Windows:
         """Whether the columns are the input itself: a 1 x 1 kernel that visits every position."""
         return prod(self.kernel) == 1 and self.size == self.out and not any(self.pad)
 
+    @property
+    def inside(self) -> tuple:
+        """Where the input lies in a block of images with margins."""
+        return (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(self.pad, self.size)))
+
+    def reach(self, axis: int, i: int) -> slice:
+        """Along an axis, the positions that kernel offset i meets in all windows, margins counted."""
+        first, stride = i * self.dilate[axis], self.stride[axis]
+        return slice(first, first + stride * (self.out[axis] - 1) + 1, stride)
+
     def landing(self, axis: int, i: int) -> tuple[slice, slice]:
         """Along an axis, for kernel offset i: the outputs whose window has an input there, and those inputs."""
         s, first = self.stride[axis], i * self.dilate[axis] - self.pad[axis]
@@ -51,226 +65,238 @@ class Windows:
         return slice(lo, hi), slice(first + lo * s, first + (hi - 1) * s + 1 if hi > lo else first + lo * s, s)
 
 
-class _Scratch:
-    """Scratch arrays, one per task, from the kernel's workspace."""
+# --------------------------------------------------------------------------------------------- blocks of samples
 
-    def __init__(self, run: Run, dtype, tasks: int):
-        self.run, self.dtype, self.tasks, self.slot = run, dtype, tasks, 0
+class _Block:
+    """Some samples in a lane of `steps`, and how they are laid out."""
 
-    def __call__(self, *shape) -> np.ndarray:
-        self.slot += 1
-        return self.run.workspace((self.tasks, *shape), self.dtype, self.slot - 1)
+    def __init__(self, steps: Steps, lane: int, start: int, stop: int, side: bool):
+        self.steps, self.lane, self.side = steps, lane, side
+        self.samples = slice(start, stop)
+        self.b, self.m = (1, stop - start) if side else (stop - start, 1)
 
+    def step(self, fn, *args) -> None:
+        """What is to be done next."""
+        self.steps.lanes[self.lane].append((fn, args))
 
-def _blocks(n: int, per_sample: int) -> tuple[int, list[tuple[int, int]]]:
-    """(samples per block, the range of samples of each task)."""
-    tasks = max(1, min(threads.workers(), n))
-    edges = [n * i // tasks for i in range(tasks + 1)]
-    most = max(1, -(-n // tasks))
-    block = min(most, max(1, _BLOCK // max(1, per_sample)))
-    block = -(-most // -(-most // block))       # blocks of equal size
-    return block, list(zip(edges, edges[1:]))
+    def view(self, a: np.ndarray) -> np.ndarray:
+        """The block of `a` (n, channels, *space) as a view (b, channels, *space, m)."""
+        part = a[self.samples]
+        return np.moveaxis(part, 0, -1)[None] if self.side else part[..., None]
 
+    def scratch(self, slot: int, dtype, *shape) -> np.ndarray:
+        """Scratch memory (b, *shape, m). A slot lasts for one operation."""
+        return self.steps.scratch(self.lane, slot, (self.b, *shape, self.m), dtype)
 
-def _spread(ranges, block: int, work) -> None:
-    """`work(task, start, stop)` for every block, task by task."""
-    def task(t, a, b):
-        for start in range(a, b, block):
-            work(t, start, min(start + block, b))
-    threads.run([lambda t=t, a=a, b=b: task(t, a, b) for t, (a, b) in enumerate(ranges)])
+    def solid(self, slot: int, a: np.ndarray) -> np.ndarray:
+        """The block of contiguous `a` in contiguous memory: a copy if the samples lie side by side."""
+        part = self.view(a)
+        if self.side:
+            part = self.scratch(slot, a.dtype, *part.shape[1:-1])
+            self.step(np.copyto, part, self.view(a))
+        return part
 
-
-# --------------------------------------------------------------------------------------------- columns
-
-class _Columns:
-    """Makes the columns of blocks of samples in one task's scratch memory."""
-
-    def __init__(self, w: Windows, channels: int, block: int, scratch: _Scratch):
-        self.w = w
-        self.staged = prod(w.kernel[:-1]) > 1
-        self.image = None       # the narrow image, or (with nothing to stage) the one with margins
-        if self.staged:
-            self.image = scratch(block, channels, *w.padded[:-1], w.out[-1])
-        elif w.padded != w.size:
-            self.image = scratch(block, channels, *w.padded)
-        if self.image is not None:
-            self.image[...] = 0
-        self.rows = tuple(slice(p, p + n) for p, n in zip(w.pad, w.size))
-
-    def __call__(self, task: int, x: np.ndarray, columns: np.ndarray) -> None:
-        """Columns of `x` (n, C, *size) into `columns`, an array with axes (n, C, *kernel, *out) and any strides."""
-        w, last = self.w, len(self.w.size) - 1
-        image = x if self.image is None else self.image[task, :len(x)]
-        if image is not x and not self.staged:
-            image[(..., *self.rows)] = x
-        span = w.stride[-1] * (w.out[-1] - 1) + 1
-        for j in range(w.kernel[-1]):
-            if self.staged:
-                outs, at = w.landing(last, j)
-                image[..., :outs.start] = 0
-                image[..., outs.stop:] = 0
-                image[(..., *self.rows[:-1], outs)] = x[..., at]
-                view = image
-            else:
-                view = image[..., j * w.dilate[-1]:j * w.dilate[-1] + span:w.stride[-1]]
-            steps = view.strides
-            lead = tuple(s * d for s, d in zip(steps[2:-1], w.dilate)) + tuple(s * t for s, t in zip(steps[2:-1], w.stride))
-            source = as_strided(view, (*view.shape[:2], *w.kernel[:-1], *w.out), (*steps[:2], *lead, steps[-1]), writeable=False)
-            np.copyto(columns[(slice(None),) * (last + 2) + (j,)], source)
+    def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+        """A step `np.matmul(a, b, out)`, without leading axes of length one: they cost as much as a small product."""
+        while out.ndim > 2 and out.shape[0] == 1:
+            a, b, out = (x[0] if x.ndim == out.ndim else x for x in (a, b, out))
+        self.step(np.matmul, a, b, out)
 
 
-def forward(run: Run, w: Windows, x, weight, out, bias=None) -> None:
+def _blocks(steps: Steps, w: Windows, channels: int, filters: int, n: int) -> Iterator[tuple[_Block, bool]]:
+    """The blocks of n samples, and whether the block is the first of its shape in its lane. `channels`: of the images that the
+    windows lie in; `filters`: of the others."""
+    length, kernel = prod(w.out), prod(w.kernel)
+    columns = channels * kernel * length
+    rows = prod(w.out[:-1]) if any(s > 1 for s in w.stride[:-1]) else 1
+    runs = channels * (kernel * rows + w.kernel[-1] * prod(w.padded[:-1]))
+    most = max(1, _BLOCK // (columns + filters * length))
+    for lane, start, stop in steps.ranges(n, columns * (0.15 + 0.011 * filters / w.groups)):
+        side = not w.plain and min(most, stop - start) > 3 and 10 * runs > channels * prod(w.size) + filters * length
+        count = -(-(stop - start) // most)
+        size = -(-(stop - start) // count)          # blocks of equal size, but for the last
+        for at in range(start, stop, size):
+            yield _Block(steps, lane, at, min(at + size, stop), side), at == start or at + size > stop
+
+
+def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]:
+    """How far a step in the kernel, and one from window to window, is in memory."""
+    return tuple(s * d for s, d in zip(strides, dilate)), tuple(s * t for s, t in zip(strides, stride))
+
+
+def _columns(block: _Block, w: Windows, x: np.ndarray, fresh: bool) -> np.ndarray:
+    """The columns (b, C, *kernel, *out, m) of the block of x. Uses slots 0 to 2."""
+    image = block.view(x)
+    b, channels, *_, m = image.shape
+    if w.padded != w.size or block.side:
+        image = block.scratch(1, x.dtype, channels, *w.padded)
+        if fresh and w.padded != w.size:
+            block.step(image.fill, 0)
+        block.step(np.copyto, image[w.inside], block.view(x))
+    dilate, stride = w.dilate, w.stride
+    n0, n1, *space, last = image.strides
+    offsets, moves = _shifts(space, dilate, stride)
+    if not block.side and prod(w.kernel[:-1]) > 1:      # the narrower images, as (b, C, kernel[-1], *padded[:-1], out[-1], 1)
+        narrow = block.scratch(2, x.dtype, channels, w.kernel[-1], *w.padded[:-1], w.out[-1])
+        block.step(np.copyto, narrow, as_strided(image, narrow.shape, (n0, n1, offsets[-1], *space[:-1], moves[-1], last)))
+        image = narrow
+        n0, n1, offset, *space, last = narrow.strides
+        offsets, moves = _shifts(space[:-1], dilate, stride)
+        offsets, moves = (*offsets, offset), (*moves, space[-1])
+    columns = block.scratch(0, x.dtype, channels, *w.kernel, *w.out)
+    block.step(np.copyto, columns, as_strided(image, columns.shape, (n0, n1, *offsets, *moves, last)))
+    return columns
+
+
+# --------------------------------------------------------------------------------------------- the operations
+
+def forward(steps: Steps, w: Windows, x, weight, out, bias=None) -> None:
     """Convolution: x (n, C, *size), weight (F, C/G, *kernel), bias (F,) -> out (n, F, *out)."""
-    n, channels = x.shape[:2]
-    groups, length, filters = w.groups, prod(w.out), weight.shape[0]
-    rows = channels // groups * prod(w.kernel)
-    matrix = weight.reshape(groups, filters // groups, rows)
-    out = out.reshape(n, groups, filters // groups, length)
-    if bias is not None:
-        bias = bias.reshape(groups, filters // groups, 1)
-    block, ranges = _blocks(n, groups * rows * length)
-    scratch = _Scratch(run, x.dtype, len(ranges))
-    if not w.plain:
-        columns = scratch(block, groups, rows, length)
-        fill = _Columns(w, channels, block, scratch)
-    else:
-        x = np.ascontiguousarray(x).reshape(n, groups, rows, length)
+    matrix = steps.solid(weight).reshape(w.groups, len(weight) // w.groups, -1)
+    _multiply(steps, w, x, matrix, out, bias)
 
-    def work(t, a, b):
-        if w.plain:
-            cols = x[a:b]
-        else:
-            cols = columns[t, :b - a]
-            fill(t, x[a:b], cols.reshape(b - a, channels, *w.kernel, *w.out))
-        np.matmul(matrix, cols, out=out[a:b])
+
+def _multiply(steps: Steps, w: Windows, x, matrix, out, bias) -> None:
+    """out = matrix (G, F/G, K/G) times the columns of x, plus bias."""
+    groups, filters, _ = matrix.shape
+    if w.plain:
+        x = steps.solid(x)
+    for block, fresh in _blocks(steps, w, x.shape[1], groups * filters, len(x)):
+        columns = block.view(x) if w.plain else _columns(block, w, x, fresh)
+        target = view = block.view(out)
+        if not view.flags.c_contiguous:
+            target = block.scratch(3, out.dtype, *view.shape[1:-1])
+        columns = columns.reshape(block.b, groups, matrix.shape[2], -1)
+        block.product(matrix, columns, target.reshape(block.b, groups, filters, -1))
         if bias is not None:
-            out[a:b] += bias
-    _spread(ranges, block, work)
+            block.step(np.add, target, bias.reshape(-1, *(1 for _ in w.out), 1), target)
+        if target is not view:
+            block.step(np.copyto, view, target)
 
 
-def weight_gradient(run: Run, w: Windows, x, g, gw) -> None:
+def weight_gradient(steps: Steps, w: Windows, x, g, gw) -> None:
     """The gradient of the weight: x (n, C, *size), g (n, F, *out) -> gw (F, C/G, *kernel).
 
-    It is a product of the gradients and the columns, with the samples side by side. Where the windows move by single steps along
-    the last axis, it is cheaper to displace the gradients for the offsets in the last kernel axis, and not the input.
+    Sums over samples and positions of columns times gradients: for each lane, with the filters as the last axis, then of all lanes.
     """
-    n, channels = x.shape[:2]
-    groups, filters = w.groups, g.shape[1]
-    displaced = prod(w.kernel[:-1]) > 1 and w.stride[-1] == 1 and w.size[-1] * 10 <= w.out[-1] * 11
-    inner, offsets = w, [(slice(None), slice(None))]
-    if displaced:
-        inner = replace(w, out=(*w.out[:-1], w.size[-1]), kernel=(*w.kernel[:-1], 1), pad=(*w.pad[:-1], 0))
-        offsets = [w.landing(len(w.size) - 1, j) for j in range(w.kernel[-1])]
-    length, rows = prod(inner.out), channels * prod(inner.kernel)
-    heads = filters * len(offsets)
-    block, ranges = _blocks(n, (rows + heads) * length)
-    scratch = _Scratch(run, x.dtype, len(ranges))
-    columns, grads = scratch(rows * block * length), scratch(heads * block * length)
-    sums, product = scratch(groups, heads // groups, rows // groups), scratch(groups, heads // groups, rows // groups)
-    fill = _Columns(inner, channels, block, scratch)
-
-    def work(t, a, b):
-        m = b - a
-        cols = columns[t, :rows * m * length].reshape(channels, *inner.kernel, m, *inner.out)
-        fill(t, x[a:b], np.moveaxis(cols, len(inner.kernel) + 1, 0))
-        gs = grads[t, :heads * m * length].reshape(filters, len(offsets), m, *inner.out)
-        for j, (outs, at) in enumerate(offsets):
-            if displaced:
-                gs[:, j, ..., :at.start] = 0
-                gs[:, j, ..., at.stop:] = 0
-            gs[:, j, ..., at] = g[a:b, ..., outs].swapaxes(0, 1)
-        first = a == ranges[t][0]
-        np.matmul(gs.reshape(groups, -1, m * length), cols.reshape(groups, -1, m * length).transpose(0, 2, 1),
-                  out=sums[t] if first else product[t])
-        if not first:
-            sums[t] += product[t]
-    _spread(ranges, block, work)
-    total = sums.sum(axis=0).reshape(filters, len(offsets), channels // groups, *inner.kernel)
-    gw[...] = np.moveaxis(total[..., 0], 1, -1) if displaced else total[:, 0]
-
-
-def input_gradient(run: Run, w: Windows, g, weight, gx, bias=None) -> None:
-    """The gradient of the input (and the forward pass of a deconvolution, with its bias): g (n, F, *out) -> gx (n, C, *size)."""
-    n, channels = gx.shape[:2]
+    groups, filters = w.groups, len(gw) // w.groups
+    g = steps.solid(g)
     if w.plain:
-        flipped = weight.reshape(w.groups, -1, channels // w.groups).transpose(0, 2, 1)
-        swapped = np.ascontiguousarray(flipped).reshape(channels, -1, *w.kernel)
-        forward(run, w, g, swapped, gx, bias)
-        return
-    expand = prod(w.kernel[:-1]) > 1 and all(s == 1 for s in w.stride[:-1])
-    make = _Shifted if expand else _Scattered
-    if bias is not None:
-        bias = bias.reshape(channels, *(1 for _ in w.size))
-    block, ranges = _blocks(n, make.per_sample(w, g.shape[1], channels))
-    body = make(w, g.shape[1], channels, block, _Scratch(run, g.dtype, len(ranges)), weight)
+        x = steps.solid(x)
+    sums: dict[int, np.ndarray] = {}
+    for block, fresh in _blocks(steps, w, x.shape[1], g.shape[1], len(x)):
+        columns = block.view(x) if w.plain else _columns(block, w, x, fresh)
+        columns = columns.reshape(block.b, groups, x.shape[1] // groups * prod(w.kernel), -1)
+        flipped = block.solid(3, g).reshape(block.b, groups, filters, -1).swapaxes(2, 3)
+        shape = (*columns.shape[1:3], filters)
+        first = block.lane not in sums
+        total = sums.setdefault(block.lane, steps.own(shape, gw.dtype))
+        part = total if first else steps.scratch(block.lane, 4, shape, gw.dtype)
+        if block.b == 1:
+            block.product(columns, flipped, part[None])
+        else:
+            products = steps.scratch(block.lane, 5, (block.b, *shape), gw.dtype)
+            block.product(columns, flipped, products)
+            block.step(np.add.reduce, products, 0, None, part)
+        if not first:
+            block.step(np.add, total, part, total)
+    result = gw.reshape(groups, filters, *gw.shape[1:])
+    totals = [np.moveaxis(t.reshape(groups, *gw.shape[1:], filters), -1, 1) for t in sums.values()]
+    steps.last.append((np.copyto, (result, totals[0])) if len(totals) == 1 else (np.add, (*totals[:2], result)))
+    steps.last += [(np.add, (result, t, result)) for t in totals[2:]]
 
-    def work(t, a, b):
-        part = gx[a:b]
-        body(t, g[a:b], part)
+
+def bias_gradient(steps: Steps, g, gb) -> None:
+    """The gradient of the bias: sums of g (n, F, *out) over samples and positions. Products with ones are the fastest sums."""
+    rows = steps.solid(g).reshape(len(g) * len(gb), -1)
+    sums, ones = steps.own((len(g), len(gb)), g.dtype), np.ones(max(len(g), rows.shape[1]), g.dtype)
+    for lane, a, b in steps.ranges(len(rows), rows.shape[1] * 0.05):
+        steps.lanes[lane].append((np.matmul, (rows[a:b], ones[:rows.shape[1]], sums.reshape(-1)[a:b])))
+    steps.last.append((np.matmul, (ones[:len(g)], sums, gb)))
+
+
+def input_gradient(steps: Steps, w: Windows, g, weight, gx, bias=None) -> None:
+    """The gradient of the input (and the forward pass of a deconvolution, with its bias): g (n, F, *out) -> gx (n, C, *size)."""
+    weight = steps.solid(weight)
+    g = steps.solid(g)
+    if w.plain:
+        matrix = weight.reshape(w.groups, len(weight) // w.groups, -1).swapaxes(1, 2)
+        _multiply(steps, w, g, matrix, gx, bias)
+        return
+    filters = len(weight) // w.groups
+    wasted = filters * (prod(w.size[:-1]) / prod(w.out[:-1]) - 1)       # multiplications per element of the columns
+    shifts = prod(w.kernel[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]) and wasted < 14
+    make = (_Shifted if shifts else _Scattered)(steps, w, weight, gx.shape[1])
+    for block, fresh in _blocks(steps, w, gx.shape[1], g.shape[1], len(g)):
+        target = view = block.view(gx)
+        if block.side or (not shifts and w.padded != w.size):
+            target = block.scratch(0, gx.dtype, gx.shape[1], *(w.size if shifts else w.padded))
+        block.step(target.fill, 0)
+        make(block, g, target, fresh)
+        if target is not view:
+            target = target if shifts else target[w.inside]
         if bias is not None:
-            part += bias
-    _spread(ranges, block, work)
+            block.step(np.add, target, bias.reshape(-1, *(1 for _ in w.size), 1), target)
+        if target is not view:
+            block.step(np.copyto, view, target)
 
 
 class _Scattered:
-    """Input gradient for any stride: the gradients of all columns, each added where it was taken from."""
+    """Input gradient for any stride: the gradients of all columns, each added where it was taken from, in two stages as they are made."""
 
-    def __init__(self, w, filters, channels, block, scratch, weight):
+    def __init__(self, steps: Steps, w: Windows, weight, channels: int):
         self.w, self.channels = w, channels
-        self.weight = weight.reshape(w.groups, filters // w.groups, -1).transpose(0, 2, 1)
-        self.columns = scratch(block, w.groups, self.weight.shape[1], prod(w.out))
+        self.matrix = weight.reshape(w.groups, len(weight) // w.groups, -1).swapaxes(1, 2)
 
-    @staticmethod
-    def per_sample(w, filters, channels):
-        return channels * prod(w.kernel) * prod(w.out)
-
-    def __call__(self, t, g, gx):
-        w, m = self.w, len(g)
-        cols = self.columns[t, :m]
-        np.matmul(self.weight, g.reshape(m, w.groups, -1, prod(w.out)), out=cols)
-        cols = cols.reshape(m, self.channels, *w.kernel, *w.out)
-        gx[...] = 0
-        for offset in np.ndindex(*w.kernel):
-            lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
-            gx[(..., *(at for _, at in lands))] += cols[(slice(None), slice(None), *offset, *(o for o, _ in lands))]
+    def __call__(self, block: _Block, g, gx, fresh: bool) -> None:
+        w, channels, last = self.w, self.channels, len(self.w.size) - 1
+        columns = block.scratch(1, gx.dtype, channels, *w.kernel, *w.out)
+        gs = block.solid(2, g).reshape(block.b, w.groups, self.matrix.shape[2], -1)
+        block.product(self.matrix, gs, columns.reshape(block.b, w.groups, self.matrix.shape[1], -1))
+        narrow = columns[(slice(None),) * 2 + (0,) * last]
+        if w.padded[:-1] != w.out[:-1]:
+            narrow = block.scratch(3, gx.dtype, channels, w.kernel[-1], *w.padded[:-1], w.out[-1])
+            block.step(narrow.fill, 0)
+            for offset in np.ndindex(*w.kernel[:-1]):
+                at = narrow[(slice(None),) * 3 + tuple(w.reach(axis, i) for axis, i in enumerate(offset))]
+                block.step(np.add, at, columns[(slice(None), slice(None), *offset)], at)
+        for j in range(w.kernel[-1]):
+            at = gx[..., w.reach(last, j), :]
+            block.step(np.add, at, narrow[:, :, j], at)
 
 
 class _Shifted:
     """Input gradient where all but the last stride are 1: over those axes it is a convolution with the flipped kernel, which
     makes narrow images, one per offset in the last kernel axis; only they are added where they belong."""
 
-    def __init__(self, w, filters, channels, block, scratch, weight):
+    def __init__(self, steps: Steps, w: Windows, weight, channels: int):
         self.w, self.channels = w, channels
-        groups, lead = w.groups, w.kernel[:-1]
-        w5 = weight.reshape(groups, filters // groups, channels // groups, *w.kernel)
-        w5 = w5[(slice(None),) * 3 + (slice(None, None, -1),) * len(lead)]
-        order = (0, 2, w5.ndim - 1, 1, *range(3, w5.ndim - 1))
-        self.weight = np.ascontiguousarray(w5.transpose(order)).reshape(groups, channels // groups * w.kernel[-1], -1)
-        reach = tuple(d * (k - 1) for d, k in zip(w.dilate, lead))
-        self.margin = scratch(block, filters, *(n + r for n, r in zip(w.size, reach)), w.out[-1])
-        self.margin[...] = 0
-        self.columns = scratch(block, filters, *lead, *w.size[:-1], w.out[-1])
-        self.images = scratch(block, channels, w.kernel[-1], *w.size[:-1], w.out[-1])
+        lead = len(w.kernel) - 1
+        kernels = weight.reshape(w.groups, len(weight) // w.groups, channels // w.groups, *w.kernel)
+        kernels = kernels[(slice(None),) * 3 + (slice(None, None, -1),) * lead].transpose(0, 2, 3 + lead, 1, *range(3, 3 + lead))
+        flipped = steps.own(kernels.shape, weight.dtype)
+        steps.first.append((np.copyto, (flipped, kernels)))
+        self.matrix = flipped.reshape(w.groups, channels // w.groups * w.kernel[-1], -1)
+        self.reach = tuple(d * (k - 1) for d, k in zip(w.dilate, w.kernel[:-1]))
         self.source, self.target = [], []
-        for n, o, r, p in zip(w.size, w.out, reach, w.pad):
+        for n, o, r, p in zip(w.size, w.out, self.reach, w.pad):
             lo, hi = max(0, p - r), min(o, n + p)
             self.source.append(slice(lo, max(lo, hi)))
             self.target.append(slice(lo + r - p, max(lo, hi) + r - p))
 
-    @staticmethod
-    def per_sample(w, filters, channels):
-        return filters * prod(w.kernel[:-1]) * prod(w.size[:-1]) * w.out[-1]
-
-    def __call__(self, t, g, gx):
-        w, m, groups = self.w, len(g), self.w.groups
-        margin, cols, images = self.margin[t, :m], self.columns[t, :m], self.images[t, :m]
-        margin[(slice(None), slice(None), *self.target)] = g[(slice(None), slice(None), *self.source)]
-        steps = margin.strides
-        lead = tuple(s * d for s, d in zip(steps[2:-1], w.dilate))
-        np.copyto(cols, as_strided(margin, cols.shape, (*steps[:2], *lead, *steps[2:]), writeable=False))
-        length = prod(w.size[:-1]) * w.out[-1]
-        np.matmul(self.weight, cols.reshape(m, groups, -1, length), out=images.reshape(m, groups, -1, length))
-        gx[...] = 0
+    def __call__(self, block: _Block, g, gx, fresh: bool) -> None:
+        w, filters, last = self.w, g.shape[1], len(self.w.size) - 1
+        margin = block.scratch(1, g.dtype, filters, *(n + r for n, r in zip(w.size, self.reach)), w.out[-1])
+        if fresh:
+            block.step(margin.fill, 0)
+        block.step(np.copyto, margin[(slice(None), slice(None), *self.target)], block.view(g)[(slice(None), slice(None), *self.source)])
+        columns = block.scratch(2, g.dtype, filters, *w.kernel[:-1], *w.size[:-1], w.out[-1])
+        n0, n1, *space = margin.strides
+        offsets, moves = _shifts(space[:last], w.dilate, w.stride)
+        block.step(np.copyto, columns, as_strided(margin, columns.shape, (n0, n1, *offsets, *moves, *space[last:])))
+        images = block.scratch(3, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
+        block.product(self.matrix, columns.reshape(block.b, w.groups, self.matrix.shape[2], -1),
+                      images.reshape(block.b, w.groups, self.matrix.shape[1], -1))
         for j in range(w.kernel[-1]):
-            outs, at = w.landing(len(w.size) - 1, j)
-            gx[..., at] += images[:, :, j, ..., outs]
+            outs, at = w.landing(last, j)
+            block.step(np.add, gx[..., at, :], images[:, :, j, ..., outs, :], gx[..., at, :])

@@ -1,12 +1,9 @@
 """Convolution and its transpose, over one, two or three spatial axes."""
 from __future__ import annotations
 
-from math import prod
-
-import numpy as np
-
 from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 from . import _im2col as im2col
+from ._steps import Steps
 
 _LAYOUTS = ("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC")
 _TUNE = ("fastest", "limited_workspace", "off")
@@ -42,11 +39,6 @@ def _bias(p, ins):
     return [] if p.no_bias else [unify(ins[2], (p.num_filter,))]
 
 
-def _sums(g):
-    """The gradient of a bias: sums over samples and positions."""
-    return g.reshape(*g.shape[:2], prod(g.shape[2:])).sum(axis=2).sum(axis=0)
-
-
 # --------------------------------------------------------------------------------------------- convolution
 
 def _conv_windows(p, data, out) -> im2col.Windows:
@@ -73,20 +65,22 @@ def _conv_shape(p, ins, outs):
     return [data, weight, *_bias(p, ins)], [out]
 
 
-def _conv_compute(p, run, ins, outs):
-    w = _conv_windows(p, ins[0].shape, outs[0].shape)
-    im2col.forward(run, w, ins[0], ins[1], outs[0], None if p.no_bias else ins[2])
+def _conv_prepare(p, run, ins, outs):
+    w, steps = _conv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
+    im2col.forward(steps, w, ins[0], ins[1], outs[0], None if p.no_bias else ins[2])
+    return steps.call()
 
 
-def _conv_gradient(p, run, gs, ins, outs, igs):
-    g = np.ascontiguousarray(gs[0])
-    w = _conv_windows(p, ins[0].shape, g.shape)
+def _conv_prepare_gradient(p, run, gs, ins, outs, igs):
+    g = gs[0]
+    w, steps = _conv_windows(p, ins[0].shape, g.shape), Steps(run)
     if igs[0] is not None:
-        im2col.input_gradient(run, w, g, ins[1], igs[0])
+        im2col.input_gradient(steps, w, g, ins[1], igs[0])
     if igs[1] is not None:
-        im2col.weight_gradient(run, w, ins[0], g, igs[1])
+        im2col.weight_gradient(steps, w, ins[0], g, igs[1])
     if not p.no_bias and igs[2] is not None:
-        igs[2][...] = _sums(g)
+        im2col.bias_gradient(steps, g, igs[2])
+    return steps.call()
 
 
 def _arguments(p):
@@ -118,7 +112,7 @@ class Convolution:
     cudnn_off: bool = P(False, "GPU only", ignored=True)
     layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=_LAYOUTS)
 
-    inputs, infer_shape, compute, gradient = _arguments, _conv_shape, _conv_compute, _conv_gradient
+    inputs, infer_shape, prepare, prepare_gradient = _arguments, _conv_shape, _conv_prepare, _conv_prepare_gradient
 
 
 @op("Convolution_v1", keeps=("ins",))
@@ -142,7 +136,7 @@ class ConvolutionV1:
     cudnn_off: bool = P(False, "GPU only", ignored=True)
     layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=("NCDHW", "NCHW", "NDHWC", "NHWC"))
 
-    inputs, infer_shape, compute, gradient = _arguments, _conv_shape, _conv_compute, _conv_gradient
+    inputs, infer_shape, prepare, prepare_gradient = _arguments, _conv_shape, _conv_prepare, _conv_prepare_gradient
 
 
 # --------------------------------------------------------------------------------------------- deconvolution
@@ -213,19 +207,21 @@ class Deconvolution:
         data = (data[0] or out[0], data[1] or weight[0], *data[2:])
         return [data, unify(weight, (data[1], p.num_filter // p.num_group, *p.kernel)), *_bias(p, ins)], [out]
 
-    def compute(p, run, ins, outs):
-        w = _deconv_windows(p, ins[0].shape, outs[0].shape)
-        im2col.input_gradient(run, w, np.ascontiguousarray(ins[0]), ins[1], outs[0], None if p.no_bias else ins[2])
+    def prepare(p, run, ins, outs):
+        w, steps = _deconv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
+        im2col.input_gradient(steps, w, ins[0], ins[1], outs[0], None if p.no_bias else ins[2])
+        return steps.call()
 
-    def gradient(p, run, gs, ins, outs, igs):
+    def prepare_gradient(p, run, gs, ins, outs, igs):
         g = gs[0]
-        w = _deconv_windows(p, ins[0].shape, g.shape)
+        w, steps = _deconv_windows(p, ins[0].shape, g.shape), Steps(run)
         if igs[0] is not None:
-            im2col.forward(run, w, g, ins[1], igs[0])
+            im2col.forward(steps, w, g, ins[1], igs[0])
         if igs[1] is not None:
-            im2col.weight_gradient(run, w, g, ins[0], igs[1])
+            im2col.weight_gradient(steps, w, g, ins[0], igs[1])
         if not p.no_bias and igs[2] is not None:
-            igs[2][...] = _sums(g)
+            im2col.bias_gradient(steps, g, igs[2])
+        return steps.call()
 
 
 def _deconv_windows(p, data, out) -> im2col.Windows:

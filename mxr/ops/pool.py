@@ -10,6 +10,7 @@ from .. import threads
 from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 from . import _im2col as im2col
 from ._im2col import Windows
+from ._steps import Steps
 from .conv import per_axis
 
 _BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
@@ -391,7 +392,9 @@ class UpSampling:
     def compute(p, run, ins, outs):
         if p.sample_type == "bilinear":
             w = _enlarging(p, ins[0].shape)
-            im2col.input_gradient(run, w, np.ascontiguousarray(ins[0]), ins[1], outs[0])
+            steps = Steps(run)
+            im2col.input_gradient(steps, w, ins[0], ins[1], outs[0])
+            steps.call()()
             return
         for i, (x, part) in enumerate(zip(ins, _parts(p, ins, outs[0]))):
             tiles, x = _tiles(part, part.shape[2] // x.shape[2]), x[:, :, :, None, :, None]
@@ -404,10 +407,12 @@ class UpSampling:
         g = np.ascontiguousarray(gs[0])
         if p.sample_type == "bilinear":
             w = _enlarging(p, ins[0].shape)
+            steps = Steps(run)
             if igs[0] is not None:
-                im2col.forward(run, w, g, ins[1], igs[0])
+                im2col.forward(steps, w, g, ins[1], igs[0])
             if igs[1] is not None:
-                im2col.weight_gradient(run, w, g, ins[0], igs[1])
+                im2col.weight_gradient(steps, w, g, ins[0], igs[1])
+            steps.call()()
             return
         for x, part, gx in zip(ins, _parts(p, ins, g), igs):
             if gx is not None:
