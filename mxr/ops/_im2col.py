@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ._steps import Steps
 
-_BLOCK = 1 << 18        # elements of a block's columns: one megabyte
+_BLOCK = 1 << 19        # elements of a block's columns: one megabyte
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,6 @@ class Windows:
     def inside(self) -> tuple:
         """Where the input lies in a block of images with margins."""
         return (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(self.pad, self.size)))
-
-    def reach(self, axis: int, i: int) -> slice:
-        """Along an axis, the positions that kernel offset i meets in all windows, margins counted."""
-        first, stride = i * self.dilate[axis], self.stride[axis]
-        return slice(first, first + stride * (self.out[axis] - 1) + 1, stride)
 
     def landing(self, axis: int, i: int) -> tuple[slice, slice]:
         """Along an axis, for kernel offset i: the outputs whose window has an input there, and those inputs."""
@@ -108,15 +103,25 @@ def _blocks(steps: Steps, w: Windows, channels: int, filters: int, n: int) -> It
     windows lie in; `filters`: of the others."""
     length, kernel = prod(w.out), prod(w.kernel)
     columns = channels * kernel * length
-    rows = prod(w.out[:-1]) if any(s > 1 for s in w.stride[:-1]) else 1
-    runs = channels * (kernel * rows + w.kernel[-1] * prod(w.padded[:-1]))
     most = max(1, _BLOCK // (columns + filters * length))
     for lane, start, stop in steps.ranges(n, columns * (0.15 + 0.011 * filters / w.groups)):
-        side = not w.plain and min(most, stop - start) > 3 and 10 * runs > channels * prod(w.size) + filters * length
         count = -(-(stop - start) // most)
-        size = -(-(stop - start) // count)          # blocks of equal size, but for the last
-        for at in range(start, stop, size):
-            yield _Block(steps, lane, at, min(at + size, stop), side), at == start or at + size > stop
+        size, larger = divmod(stop - start, count)
+        side = size > 2 and 10 * _saved_runs(w, channels, size) > channels * prod(w.size) + filters * length
+        for i in range(count):
+            stop = start + size + (i < larger)
+            yield _Block(steps, lane, start, stop, side), i in (0, larger)
+            start = stop
+
+
+def _saved_runs(w: Windows, channels: int, samples: int) -> float:
+    """How many fewer contiguous runs a sample's columns are copied in when the samples of a block lie side by side."""
+    if w.plain:
+        return 0
+    in_rows = any(s > 1 for s in w.stride[:-1])
+    apart = w.kernel[-1] * prod(w.padded[:-1]) + prod(w.kernel) * (prod(w.out[:-1]) if in_rows else 1)
+    beside = prod(w.kernel) * prod(w.out[:-1] if w.stride[-1] == 1 else w.out) / samples
+    return channels * (apart - beside)
 
 
 def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]:
@@ -229,40 +234,61 @@ def input_gradient(steps: Steps, w: Windows, g, weight, gx, bias=None) -> None:
     make = (_Shifted if shifts else _Scattered)(steps, w, weight, gx.shape[1])
     for block, fresh in _blocks(steps, w, gx.shape[1], g.shape[1], len(g)):
         target = view = block.view(gx)
-        if block.side or (not shifts and w.padded != w.size):
-            target = block.scratch(0, gx.dtype, gx.shape[1], *(w.size if shifts else w.padded))
-        block.step(target.fill, 0)
-        make(block, g, target, fresh)
-        if target is not view:
-            target = target if shifts else target[w.inside]
+        if block.side:
+            target = block.scratch(0, gx.dtype, gx.shape[1], *w.size)
+        _add_up(block, target, make(block, g, fresh))
         if bias is not None:
             block.step(np.add, target, bias.reshape(-1, *(1 for _ in w.size), 1), target)
         if target is not view:
             block.step(np.copyto, view, target)
 
 
+def _add_up(block: _Block, target: np.ndarray, parts: list) -> None:
+    """target = the sum of `parts`, (where in target, array) each. One that covers everything goes first: it saves zeros."""
+    parts = [(target[at], part) for at, part in parts]
+    whole = next((p for p in parts if p[0].shape == target.shape), None)
+    if whole:
+        block.step(np.copyto, *whole)
+    else:
+        block.step(target.fill, 0)
+    for at, part in parts:
+        if not whole or part is not whole[1]:
+            block.step(np.add, at, part, at)
+
+
+def _landings(w: Windows, axes: range, offset: tuple) -> tuple[tuple, tuple]:
+    """(where the windows' elements at `offset` belong, of which windows there are any) along those axes."""
+    lands = [w.landing(axis, i) for axis, i in zip(axes, offset)]
+    return tuple(at for _, at in lands), tuple(outs for outs, _ in lands)
+
+
 class _Scattered:
-    """Input gradient for any stride: the gradients of all columns, each added where it was taken from, in two stages as they are made."""
+    """Input gradient for any stride: the gradients of all columns, each added where it was taken from. Where all but the last stride
+    are 1, they are added up over those axes first, in long runs."""
 
     def __init__(self, steps: Steps, w: Windows, weight, channels: int):
         self.w, self.channels = w, channels
         self.matrix = weight.reshape(w.groups, len(weight) // w.groups, -1).swapaxes(1, 2)
 
-    def __call__(self, block: _Block, g, gx, fresh: bool) -> None:
+    def __call__(self, block: _Block, g, fresh: bool) -> list:
         w, channels, last = self.w, self.channels, len(self.w.size) - 1
-        columns = block.scratch(1, gx.dtype, channels, *w.kernel, *w.out)
+        columns = block.scratch(1, g.dtype, channels, *w.kernel, *w.out)
         gs = block.solid(2, g).reshape(block.b, w.groups, self.matrix.shape[2], -1)
         block.product(self.matrix, gs, columns.reshape(block.b, w.groups, self.matrix.shape[1], -1))
-        narrow = columns[(slice(None),) * 2 + (0,) * last]
-        if w.padded[:-1] != w.out[:-1]:
-            narrow = block.scratch(3, gx.dtype, channels, w.kernel[-1], *w.padded[:-1], w.out[-1])
-            block.step(narrow.fill, 0)
-            for offset in np.ndindex(*w.kernel[:-1]):
-                at = narrow[(slice(None),) * 3 + tuple(w.reach(axis, i) for axis, i in enumerate(offset))]
-                block.step(np.add, at, columns[(slice(None), slice(None), *offset)], at)
-        for j in range(w.kernel[-1]):
-            at = gx[..., w.reach(last, j), :]
-            block.step(np.add, at, narrow[:, :, j], at)
+        axes, none = range(last + 1), (slice(None),) * 2
+        if prod(w.kernel[:-1]) == 1 or any(s > 1 for s in w.stride[:-1]):
+            lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*w.kernel)]
+            return [((*none, *at), columns[(*none, *offset, *outs)]) for offset, at, outs in lands]
+        narrow = block.scratch(3, g.dtype, channels, w.kernel[-1], *w.size[:-1], w.out[-1])
+        lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*w.kernel[:-1])]
+        _add_up(block, narrow, [((*none, slice(None), *at), columns[(*none, *offset, slice(None), *outs)]) for offset, at, outs in lands])
+        return _last_axis(w, narrow)
+
+
+def _last_axis(w: Windows, narrow: np.ndarray) -> list:
+    """Where the narrow images (b, C, kernel[-1], *size[:-1], out[-1], m) belong."""
+    lands = [w.landing(len(w.size) - 1, j) for j in range(w.kernel[-1])]
+    return [((..., at, slice(None)), narrow[:, :, j, ..., outs, :]) for j, (outs, at) in enumerate(lands)]
 
 
 class _Shifted:
@@ -284,7 +310,7 @@ class _Shifted:
             self.source.append(slice(lo, max(lo, hi)))
             self.target.append(slice(lo + r - p, max(lo, hi) + r - p))
 
-    def __call__(self, block: _Block, g, gx, fresh: bool) -> None:
+    def __call__(self, block: _Block, g, fresh: bool) -> list:
         w, filters, last = self.w, g.shape[1], len(self.w.size) - 1
         margin = block.scratch(1, g.dtype, filters, *(n + r for n, r in zip(w.size, self.reach)), w.out[-1])
         if fresh:
@@ -294,9 +320,7 @@ class _Shifted:
         n0, n1, *space = margin.strides
         offsets, moves = _shifts(space[:last], w.dilate, w.stride)
         block.step(np.copyto, columns, as_strided(margin, columns.shape, (n0, n1, *offsets, *moves, *space[last:])))
-        images = block.scratch(3, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
+        images = block.scratch(3, g.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
         block.product(self.matrix, columns.reshape(block.b, w.groups, self.matrix.shape[2], -1),
                       images.reshape(block.b, w.groups, self.matrix.shape[1], -1))
-        for j in range(w.kernel[-1]):
-            outs, at = w.landing(last, j)
-            block.step(np.add, gx[..., at, :], images[:, :, j, ..., outs, :], gx[..., at, :])
+        return _last_axis(w, images)
