@@ -20,7 +20,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ._steps import Steps
+from ._steps import Lane, Steps
 
 _BLOCK = 1 << 19        # elements of a block's columns: one megabyte
 
@@ -63,16 +63,12 @@ class Windows:
 # --------------------------------------------------------------------------------------------- blocks of samples
 
 class _Block:
-    """Some samples in a lane of `steps`, and how they are laid out."""
+    """Some samples in a lane, and how they are laid out."""
 
-    def __init__(self, steps: Steps, lane: int, start: int, stop: int, side: bool):
-        self.steps, self.lane, self.side = steps, lane, side
+    def __init__(self, lane: Lane, start: int, stop: int, side: bool):
+        self.lane, self.step, self.side = lane, lane.step, side
         self.samples = slice(start, stop)
         self.b, self.m = (1, stop - start) if side else (stop - start, 1)
-
-    def step(self, fn, *args) -> None:
-        """What is to be done next."""
-        self.steps.lanes[self.lane].append((fn, args))
 
     def view(self, a: np.ndarray) -> np.ndarray:
         """The block of `a` (n, channels, *space) as a view (b, channels, *space, m)."""
@@ -80,8 +76,8 @@ class _Block:
         return np.moveaxis(part, 0, -1)[None] if self.side else part[..., None]
 
     def scratch(self, slot: int, dtype, *shape) -> np.ndarray:
-        """Scratch memory (b, *shape, m). A slot lasts for one operation."""
-        return self.steps.scratch(self.lane, slot, (self.b, *shape, self.m), dtype)
+        """Scratch memory (b, *shape, m)."""
+        return self.lane.scratch(slot, (self.b, *shape, self.m), dtype)
 
     def solid(self, slot: int, a: np.ndarray) -> np.ndarray:
         """The block of contiguous `a` in contiguous memory: a copy if the samples lie side by side."""
@@ -110,7 +106,7 @@ def _blocks(steps: Steps, w: Windows, channels: int, filters: int, n: int) -> It
         side = size > 2 and 10 * _saved_runs(w, channels, size) > channels * prod(w.size) + filters * length
         for i in range(count):
             stop = start + size + (i < larger)
-            yield _Block(steps, lane, start, stop, side), i in (0, larger)
+            yield _Block(lane, start, stop, side), i in (0, larger)
             start = stop
 
 
@@ -188,19 +184,21 @@ def weight_gradient(steps: Steps, w: Windows, x, g, gw) -> None:
     g = steps.solid(g)
     if w.plain:
         x = steps.solid(x)
-    sums: dict[int, np.ndarray] = {}
+    sums: dict[Lane, np.ndarray] = {}
     for block, fresh in _blocks(steps, w, x.shape[1], g.shape[1], len(x)):
         columns = block.view(x) if w.plain else _columns(block, w, x, fresh)
         columns = columns.reshape(block.b, groups, x.shape[1] // groups * prod(w.kernel), -1)
         flipped = block.solid(3, g).reshape(block.b, groups, filters, -1).swapaxes(2, 3)
         shape = (*columns.shape[1:3], filters)
         first = block.lane not in sums
-        total = sums.setdefault(block.lane, steps.own(shape, gw.dtype))
-        part = total if first else steps.scratch(block.lane, 4, shape, gw.dtype)
+        if first:
+            sums[block.lane] = steps.own(shape, gw.dtype)
+        total = sums[block.lane]
+        part = total if first else block.lane.scratch(4, shape, gw.dtype)
         if block.b == 1:
             block.product(columns, flipped, part[None])
         else:
-            products = steps.scratch(block.lane, 5, (block.b, *shape), gw.dtype)
+            products = block.lane.scratch(5, (block.b, *shape), gw.dtype)
             block.product(columns, flipped, products)
             block.step(np.add.reduce, products, 0, None, part)
         if not first:
@@ -216,7 +214,7 @@ def bias_gradient(steps: Steps, g, gb) -> None:
     rows = steps.solid(g).reshape(len(g) * len(gb), -1)
     sums, ones = steps.own((len(g), len(gb)), g.dtype), np.ones(max(len(g), rows.shape[1]), g.dtype)
     for lane, a, b in steps.ranges(len(rows), rows.shape[1] * 0.05):
-        steps.lanes[lane].append((np.matmul, (rows[a:b], ones[:rows.shape[1]], sums.reshape(-1)[a:b])))
+        lane.step(np.matmul, rows[a:b], ones[:rows.shape[1]], sums.reshape(-1)[a:b])
     steps.last.append((np.matmul, (ones[:len(g)], sums, gb)))
 
 

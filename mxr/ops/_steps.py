@@ -21,20 +21,16 @@ class Steps:
     def __init__(self, run: Run):
         self.run = run
         self.first: list = []
-        self.lanes: list[list] = [[] for _ in range(threads.workers())]
+        self.lanes = [Lane(run, number) for number in range(threads.workers())]
         self.last: list = []
         self._own = 0
         self._copies: dict[int, np.ndarray] = {}
 
-    def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[int, int, int]]:
+    def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[Lane, int, int]]:
         """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n takes, roughly."""
         count = 1 if n * nanoseconds < _SHARED else min(len(self.lanes), n)
-        for lane in range(count):
-            yield lane, n * lane // count, n * (lane + 1) // count
-
-    def scratch(self, lane: int, slot: int, shape, dtype) -> np.ndarray:
-        """Memory of a lane, for as long as the steps that are being added to it: the next ones may ask for the same slot."""
-        return self.run.workspace(shape, dtype, (lane, slot))
+        for i, lane in enumerate(self.lanes[:count]):
+            yield lane, n * i // count, n * (i + 1) // count
 
     def own(self, shape, dtype) -> np.ndarray:
         """Scratch memory that nothing else in these steps uses."""
@@ -50,12 +46,36 @@ class Steps:
             self.first.append((np.copyto, (copy, a)))
         return self._copies[id(a)]
 
+    def target(self, a: np.ndarray) -> np.ndarray:
+        """`a` if it is contiguous, or scratch memory that is copied to it last."""
+        if a.flags.c_contiguous:
+            return a
+        inner = self.own(a.shape, a.dtype)
+        self.last.append((np.copyto, (a, inner)))
+        return inner
+
     def call(self) -> Callable[[], None]:
         """The call that takes all the steps."""
-        lanes = [_runner(lane) for lane in self.lanes if lane]
+        lanes = [_runner(lane.code) for lane in self.lanes if lane.code]
         if len(lanes) < 2:
-            return _runner([*self.first, *(step for lane in self.lanes for step in lane), *self.last])
+            return _runner([*self.first, *(step for lane in self.lanes for step in lane.code), *self.last])
         return _runner([*self.first, (threads.run, (lanes,)), *self.last])
+
+
+class Lane:
+    """The steps of one worker."""
+
+    def __init__(self, run: Run, number: int):
+        self.run, self.number = run, number
+        self.code: list = []
+
+    def step(self, fn, *args) -> None:
+        """What is to be done next."""
+        self.code.append((fn, args))
+
+    def scratch(self, slot: int, shape, dtype) -> np.ndarray:
+        """Memory for an operation that is cut into steps. The next operation in the lane may ask for the same slot."""
+        return self.run.workspace(shape, dtype, (self.number, slot))
 
 
 def _runner(code: list) -> Callable[[], None]:

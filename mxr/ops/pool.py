@@ -6,11 +6,10 @@ from math import prod
 
 import numpy as np
 
-from .. import threads
 from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 from . import _im2col as im2col
 from ._im2col import Windows
-from ._steps import Steps
+from ._steps import Lane, Steps
 from .conv import per_axis
 
 _BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
@@ -68,8 +67,7 @@ def _windows(p, data, out) -> Windows:
 
 
 def _flat(p, a: np.ndarray) -> np.ndarray:
-    """The array as (independent images, *spatial, channels if they are last)."""
-    a = np.ascontiguousarray(a)
+    """A contiguous array as (independent images, *spatial, channels if they are last)."""
     return a if _last(p) else a.reshape(a.shape[0] * a.shape[1], *a.shape[2:], 1)
 
 
@@ -77,51 +75,51 @@ def _pick(axis: int, at: slice) -> tuple:
     return (slice(None),) * (axis + 1) + (at,)
 
 
-def _blocks(x: np.ndarray, work) -> None:
-    """`work(start, stop)` for blocks of images, spread over the threads."""
-    step = max(1, _BLOCK // max(1, prod(x.shape[1:])))
-    count = threads.workers() if x.size > _BLOCK // 4 else 1
-
-    def task(a, b):
-        for start in range(a, b, step):
-            work(start, min(start + step, b))
-    threads.map_blocks(task, len(x), blocks=count)
+def _blocks(steps: Steps, x: np.ndarray):
+    """(lane, range of images) for blocks of images."""
+    size = max(1, prod(x.shape[1:]))
+    for lane, start, stop in steps.ranges(len(x), size):
+        for at in range(start, stop, max(1, _BLOCK // size)):
+            yield lane, slice(at, min(at + max(1, _BLOCK // size), stop))
 
 
-def _reduce(ufunc, w: Windows, x, out, start) -> None:
+def _reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
     """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no input."""
     nd = len(w.size)
     for axis in range(nd):
         shape = list(x.shape)
         shape[axis + 1] = w.out[axis]
-        y = out if axis == nd - 1 else np.empty(shape, x.dtype)
+        y = out if axis == nd - 1 else lane.scratch(axis, shape, x.dtype)
         lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
         whole = [at for o, at in lands if o.stop - o.start == w.out[axis]]
         parts = [(o, at) for o, at in lands if 0 < o.stop - o.start < w.out[axis]]
         if len(whole) > 1:
-            ufunc(x[_pick(axis, whole[0])], x[_pick(axis, whole[1])], out=y)
+            lane.step(ufunc, x[_pick(axis, whole[0])], x[_pick(axis, whole[1])], y)
         elif whole:
-            y[...] = x[_pick(axis, whole[0])]
+            lane.step(np.copyto, y, x[_pick(axis, whole[0])])
         else:
-            y[...] = start
+            lane.step(y.fill, start)
         for at in whole[2:]:
-            ufunc(y, x[_pick(axis, at)], out=y)
+            lane.step(ufunc, y, x[_pick(axis, at)], y)
         for o, at in parts:
-            ufunc(y[_pick(axis, o)], x[_pick(axis, at)], out=y[_pick(axis, o)])
+            lane.step(ufunc, y[_pick(axis, o)], x[_pick(axis, at)], y[_pick(axis, o)])
         x = y
 
 
-def _spread_back(w: Windows, g, gx) -> None:
+def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
     """gx = every window's g added to all inputs of the window: the transpose of summing."""
     nd = len(w.size)
     for axis in reversed(range(nd)):
         shape = list(g.shape)
         shape[axis + 1] = w.size[axis]
-        y = gx if axis == 0 else np.empty(shape, g.dtype)
-        y[...] = 0
+        y = gx if axis == 0 else lane.scratch(axis, shape, g.dtype)
+        apart = w.stride[axis] >= w.kernel[axis]
+        if not (apart and w.size[axis] == w.out[axis] * w.kernel[axis]):
+            lane.step(y.fill, 0)
         for i in range(w.kernel[axis]):
             o, at = w.landing(axis, i)
-            y[_pick(axis, at)] += g[_pick(axis, o)]
+            target, part = y[_pick(axis, at)], g[_pick(axis, o)]
+            lane.step(*((np.copyto, target, part) if apart else (np.add, target, part, target)))
         g = y
 
 
@@ -137,64 +135,97 @@ def _sizes(w: Windows, margins: bool) -> np.ndarray:
     return total[..., None]
 
 
-# --------------------------------------------------------------------------------------------- the four kinds of pooling
-
-def _max(w, x, y):
-    _reduce(np.fmax, w, x, y, np.finfo(x.dtype).min if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
+def _max(lane: Lane, w: Windows, x, y) -> None:
+    _reduce(lane, np.fmax, w, x, y, np.finfo(x.dtype).min if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
 
 
-def _max_back(w, x, y, g, gx):
+def _max_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
     """The gradient goes to the first input, in C order, that equals the maximum (to none where the window holds only NaN)."""
-    order, missed = _first_hit(w, x, y)
-    images, channels = x.shape[0], x.shape[-1]
-    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # elements from one position to the next
-    steps = np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
-    at = np.take(steps, order, mode="clip")
-    at += np.arange(images).reshape(-1, *(1 for _ in y.shape[1:])) * (prod(w.size) * channels)
-    for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
-        at += ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in y.shape[axis + 2:]))
-    at += np.arange(channels)
+    order, missed = _first_hit(lane, w, x, y)
+    starts, steps = _places(w, len(y), y.shape[-1])
+    at = lane.scratch(3, y.shape, np.intp)
+    lane.step(np.take, steps, order, 0, at, "clip")
+    lane.step(np.add, at, starts, at)
+    lane.step(gx.fill, 0)
+    apart = all(s >= k for s, k in zip(w.stride, w.kernel))
+    lane.step(_deliver, gx.reshape(-1), at, g, missed, apart)
+
+
+def _deliver(gx, at, g, missed, apart: bool) -> None:
+    """Every g goes to its place, but for those that missed; `apart`: no place gets two."""
     if missed.any():
-        g = np.where(missed, 0, g)
-        at[missed] = 0
-    gx[...] = 0
-    np.add.at(gx.reshape(-1), at.reshape(-1), g.reshape(-1))
+        at, g = at[~missed], g[~missed]
+    if apart:
+        gx[at] = g
+    else:
+        np.add.at(gx, at.reshape(-1), g.reshape(-1))
 
 
-def _first_hit(w, x, y):
+@lru_cache(8)
+def _places(w: Windows, images: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """(where the first input of every window is in memory, how far from there the input at every kernel offset is)."""
+    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # from one position to the next
+    starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(channels)
+    for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
+        starts = starts + ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in w.out[axis:]))
+    return starts, np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
+
+
+def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
     """For every window, how many kernel offsets in C order come before the first whose input is the maximum; and where there is none."""
+    order, missed = lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32), lane.scratch(1, y.shape, bool)
     if w.kernel == w.size and not any(w.pad):
-        hits = x.reshape(len(x), -1, x.shape[-1]) == y.reshape(len(y), 1, -1)
-        return hits.argmax(axis=1).reshape(y.shape), ~hits.any(axis=1).reshape(y.shape)
-    order = np.zeros(y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32)
-    missed, hit = np.ones(y.shape, bool), np.empty(y.shape, bool)
+        lane.step(_first_of_all, x.reshape(len(x), -1, x.shape[-1]), y, order, missed)
+        return order, missed
+    hit = lane.scratch(2, y.shape, bool)
+    lane.step(order.fill, 0)
+    lane.step(missed.fill, True)
     for offset in np.ndindex(*w.kernel):
         lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
         o = (slice(None), *(a for a, _ in lands))
         if any(a.stop - a.start < n for (a, _), n in zip(lands, w.out)):
-            hit[...] = False
-        np.equal(x[(slice(None), *(b for _, b in lands))], y[o], out=hit[o])
-        np.greater(missed, hit, out=missed)
-        order += missed
+            lane.step(hit.fill, False)
+        lane.step(np.equal, x[(slice(None), *(b for _, b in lands))], y[o], hit[o])
+        lane.step(np.greater, missed, hit, missed)
+        lane.step(np.add, order, missed, order)
     return order, missed
 
 
-def _power(w, x, y, power):
-    if power == 1:
-        _reduce(np.add, w, x, y, 0)
-        return
-    _reduce(np.add, w, x ** power, y, 0)
-    (np.sqrt if power == 2 else np.cbrt)(y, out=y)
+def _first_of_all(x, y, order, missed) -> None:
+    """The same where the window is everything: x (images, positions, channels)."""
+    hits = x == y.reshape(len(y), 1, -1)
+    order[...] = hits.argmax(axis=1).reshape(y.shape)
+    missed[...] = ~hits.any(axis=1).reshape(y.shape)
 
 
-def _power_back(w, x, y, g, gx, power):
-    if power == 1:
-        _spread_back(w, g, gx)
-        return
-    with np.errstate(all="ignore"):
-        scaled = np.where(y == 0, 0, g / y ** (power - 1))
-    _spread_back(w, scaled, gx)
-    gx *= x ** (power - 1)
+def _power(lane: Lane, w: Windows, x, y, power: int) -> None:
+    if power > 1:
+        powers = lane.scratch(len(w.size), x.shape, x.dtype)
+        lane.step(*((np.square, x, powers) if power == 2 else (np.power, x, power, powers)))
+        x = powers
+    _reduce(lane, np.add, w, x, y, 0)
+    if power > 1:
+        lane.step(np.sqrt if power == 2 else np.cbrt, y, y)
+
+
+def _power_back(lane: Lane, w: Windows, x, y, g, gx, power: int) -> None:
+    if power > 1:
+        slopes = lane.scratch(len(w.size), y.shape, y.dtype)
+        lane.step(_slopes, y, g, power, slopes)
+        g = slopes
+    _spread_back(lane, w, g, gx)
+    if power == 3:
+        squares = lane.scratch(len(w.size) + 1, x.shape, x.dtype)
+        lane.step(np.square, x, squares)
+        x = squares
+    if power > 1:
+        lane.step(np.multiply, gx, x, gx)
+
+
+def _slopes(y, g, power: int, out) -> None:
+    """out = g / y ** (power - 1), and 0 where y is 0."""
+    np.divide(g, y ** (power - 1), out=out)
+    out[y == 0] = 0
 
 
 def _power_of(p) -> int:
@@ -237,36 +268,55 @@ class Pooling:
         ins, visible = _pool_shape(p, ins, outs[:1])
         return ins, visible + [(1,)] * (len(outs) - 1)
 
-    def compute(p, run, ins, outs):
-        w = _windows(p, ins[0].shape, outs[0].shape)
-        x, y = _flat(p, ins[0]), _flat(p, outs[0])
-
-        def work(a, b):
+    def prepare(p, run, ins, outs):
+        w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
+        x, y = _flat(p, steps.solid(ins[0])), _flat(p, steps.target(outs[0]))
+        for lane, at in _blocks(steps, x):
             if p.pool_type == "max":
-                _max(w, x[a:b], y[a:b])
-                return
-            _power(w, x[a:b], y[a:b], _power_of(p))
-            if p.pool_type == "avg":
-                y[a:b] /= _sizes(w, p.count_include_pad is not False)
-        _blocks(x, work)
-
-    def gradient(p, run, gs, ins, outs, igs):
-        w = _windows(p, ins[0].shape, outs[0].shape)
-        x, y, g, gx = (_flat(p, a) for a in (ins[0], outs[0], gs[0], igs[0]))
-
-        def work(a, b):
-            if p.pool_type == "max":
-                _max_back(w, x[a:b], y[a:b], g[a:b], gx[a:b])
+                _max(lane, w, x[at], y[at])
             else:
-                part = g[a:b] / _sizes(w, p.count_include_pad is not False) if p.pool_type == "avg" else g[a:b]
-                _power_back(w, x[a:b], y[a:b], part, gx[a:b], _power_of(p))
-        _blocks(x, work)
+                _power(lane, w, x[at], y[at], _power_of(p))
+            if p.pool_type == "avg":
+                lane.step(np.divide, y[at], _sizes(w, p.count_include_pad is not False), y[at])
+        return steps.call()
+
+    def prepare_gradient(p, run, gs, ins, outs, igs):
+        w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
+        x, y, g = (_flat(p, steps.solid(a)) for a in (ins[0], outs[0], gs[0]))
+        gx = _flat(p, steps.target(igs[0]))
+        for lane, at in _blocks(steps, x):
+            if p.pool_type == "max":
+                _max_back(lane, w, x[at], y[at], g[at], gx[at])
+                continue
+            part = g[at]
+            if p.pool_type == "avg":
+                part = lane.scratch(0, part.shape, g.dtype)
+                lane.step(np.divide, g[at], _sizes(w, p.count_include_pad is not False), part)
+            _power_back(lane, w, x[at], y[at], part, gx[at], _power_of(p))
+        return steps.call()
 
 
 # --------------------------------------------------------------------------------------------- the first releases' pooling
 
-def _with_margin(x, pad):
-    return np.pad(x, ((0, 0), *((q, q) for q in pad), (0, 0))) if any(pad) else x
+def _padded(w: Windows) -> Windows:
+    """The same windows over an image that includes its margins."""
+    size = tuple(n + 2 * q for n, q in zip(w.size, w.pad))
+    return Windows(size, w.out, w.kernel, w.stride, w.dilate, (0,) * len(size))
+
+
+def _with_margin(lane: Lane, w: Windows, x):
+    """x amid the zeros of the padding."""
+    if not any(w.pad):
+        return x
+    padded = lane.scratch(3, (len(x), *_padded(w).size, 1), x.dtype)
+    lane.step(padded.fill, 0)
+    lane.step(np.copyto, padded[_inside(w)], x)
+    return padded
+
+
+def _inside(w: Windows) -> tuple:
+    """Where the input lies in an image that includes its margins."""
+    return (slice(None), *(slice(q, q + n) for q, n in zip(w.pad, w.size)))
 
 
 @op("Pooling_v1")
@@ -293,43 +343,42 @@ class PoolingV1:
             raise ShapeError(f"data must have 4 axes, not {len(ins[0])}")
         return _pool_shape(p, ins, outs, least=4)
 
-    def compute(p, run, ins, outs):
-        inner = _windows(p, ins[0].shape, outs[0].shape)
-        w = _inside(inner)
-        x, y = _with_margin(_flat(p, ins[0]), inner.pad), _flat(p, outs[0])
-
-        def work(a, b):
+    def prepare(p, run, ins, outs):
+        inner, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
+        w = _padded(inner)
+        x, y = _flat(p, steps.solid(ins[0])), _flat(p, steps.target(outs[0]))
+        for lane, at in _blocks(steps, x):
+            padded = _with_margin(lane, inner, x[at])
             if p.pool_type == "max":
-                _max(w, x[a:b], y[a:b])
+                _max(lane, w, padded, y[at])
             else:
-                _reduce(np.add, w, x[a:b], y[a:b], 0)
+                _reduce(lane, np.add, w, padded, y[at], 0)
             if p.pool_type == "avg":
-                y[a:b] *= x.dtype.type(1 / prod(w.kernel))
-        _blocks(x, work)
+                lane.step(np.multiply, y[at], x.dtype.type(1 / prod(w.kernel)), y[at])
+        return steps.call()
 
-    def gradient(p, run, gs, ins, outs, igs):
-        inner = _windows(p, ins[0].shape, outs[0].shape)
-        w = _inside(inner)
-        x, y, g, gx = (_flat(p, a) for a in (ins[0], outs[0], gs[0], igs[0]))
-        crop = (slice(None), *(slice(q, q + n) for q, n in zip(inner.pad, inner.size)))
+    def prepare_gradient(p, run, gs, ins, outs, igs):
+        inner, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
+        w = _padded(inner)
+        x, y, g = (_flat(p, steps.solid(a)) for a in (ins[0], outs[0], gs[0]))
+        gx = _flat(p, steps.target(igs[0]))
         scale = g.dtype.type(1 / prod(w.kernel) if p.pool_type == "avg" else 1)
-
-        def work(a, b):
-            part = np.zeros((b - a, *w.size, 1), g.dtype)
-            padded = _with_margin(x[a:b], inner.pad)
+        for lane, at in _blocks(steps, x):
+            padded = _with_margin(lane, inner, x[at])
+            total = lane.scratch(0, (len(gx[at]), *w.size, 1), g.dtype)
+            shares, hits = lane.scratch(1, g[at].shape, g.dtype), lane.scratch(2, g[at].shape, bool)
+            lane.step(total.fill, 0)
             for offset in np.ndindex(*w.kernel):
                 lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
-                o, at = (slice(None), *(s for s, _ in lands)), (slice(None), *(s for _, s in lands))
-                share = g[a:b][o] * (padded[at] == y[a:b][o]) if p.pool_type == "max" else g[a:b][o]
-                part[at] += share
-            np.multiply(part[crop], scale, out=gx[a:b])
-        _blocks(x, work)
-
-
-def _inside(w: Windows) -> Windows:
-    """The same windows over an image that includes its margin."""
-    size = tuple(n + 2 * q for n, q in zip(w.size, w.pad))
-    return Windows(size, w.out, w.kernel, w.stride, w.dilate, (0,) * len(size))
+                o, here = (slice(None), *(s for s, _ in lands)), (slice(None), *(s for _, s in lands))
+                share = g[at][o]
+                if p.pool_type == "max":
+                    lane.step(np.equal, padded[here], y[at][o], hits[o])
+                    lane.step(np.multiply, share, hits[o], shares[o])
+                    share = shares[o]
+                lane.step(np.add, total[here], share, total[here])
+            lane.step(np.multiply, total[_inside(inner)], scale, gx[at])
+        return steps.call()
 
 
 # --------------------------------------------------------------------------------------------- enlarging
@@ -389,34 +438,32 @@ class UpSampling:
         channels = data[1] if p.multi_input_mode == "sum" else sum(s[1] for s in ins)
         return ins, [unify(outs[0], (data[0], channels, rows, columns))]
 
-    def compute(p, run, ins, outs):
+    def prepare(p, run, ins, outs):
+        steps = Steps(run)
         if p.sample_type == "bilinear":
-            w = _enlarging(p, ins[0].shape)
-            steps = Steps(run)
-            im2col.input_gradient(steps, w, ins[0], ins[1], outs[0])
-            steps.call()()
-            return
-        for i, (x, part) in enumerate(zip(ins, _parts(p, ins, outs[0]))):
+            im2col.input_gradient(steps, _enlarging(p, ins[0].shape), ins[0], ins[1], outs[0])
+            return steps.call()
+        out = steps.target(outs[0])
+        for i, (x, part) in enumerate(zip(ins, _parts(p, ins, out))):
             tiles, x = _tiles(part, part.shape[2] // x.shape[2]), x[:, :, :, None, :, None]
-            if i and p.multi_input_mode == "sum":
-                tiles += x
-            else:
-                tiles[...] = x
+            adds = i and p.multi_input_mode == "sum"
+            steps.first.append((np.add, (tiles, x, tiles)) if adds else (np.copyto, (tiles, x)))
+        return steps.call()
 
-    def gradient(p, run, gs, ins, outs, igs):
-        g = np.ascontiguousarray(gs[0])
+    def prepare_gradient(p, run, gs, ins, outs, igs):
+        steps = Steps(run)
+        g = steps.solid(gs[0])
         if p.sample_type == "bilinear":
             w = _enlarging(p, ins[0].shape)
-            steps = Steps(run)
             if igs[0] is not None:
                 im2col.forward(steps, w, g, ins[1], igs[0])
             if igs[1] is not None:
                 im2col.weight_gradient(steps, w, g, ins[0], igs[1])
-            steps.call()()
-            return
+            return steps.call()
         for x, part, gx in zip(ins, _parts(p, ins, g), igs):
             if gx is not None:
-                _tiles(part, part.shape[2] // x.shape[2]).sum(axis=(3, 5), out=gx)
+                steps.first.append((np.add.reduce, (_tiles(part, part.shape[2] // x.shape[2]), (3, 5), None, gx)))
+        return steps.call()
 
 
 def _parts(p, ins, large):
