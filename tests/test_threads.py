@@ -1,4 +1,7 @@
 """The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever the timing."""
+import threading
+import warnings
+
 import numpy as np
 import pytest
 import threadpoolctl
@@ -43,6 +46,17 @@ def test_blas_is_single_threaded_inside_and_as_before_outside():
     before, inside = blas(), []
     threads.run([lambda: inside.append(blas())])
     assert set(inside[0].values()) <= {1} and blas() == before
+
+
+def test_no_worker_warns_of_infinite_results():
+    together = threading.Barrier(threads.workers())
+
+    def task():
+        together.wait(10)       # so that every worker gets one
+        np.log(np.zeros(3, np.float32))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        threads.run([task] * threads.workers())
 
 
 def test_convolutions_are_the_same_bits_every_time():

@@ -113,11 +113,11 @@ def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
         shape = list(g.shape)
         shape[axis + 1] = w.size[axis]
         y = gx if axis == 0 else lane.scratch(axis, shape, g.dtype)
+        lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
         apart = w.stride[axis] >= w.kernel[axis]
-        if not (apart and w.size[axis] == w.out[axis] * w.kernel[axis]):
+        if not apart or sum(o.stop - o.start for o, _ in lands) < w.size[axis]:
             lane.step(y.fill, 0)
-        for i in range(w.kernel[axis]):
-            o, at = w.landing(axis, i)
+        for o, at in lands:
             target, part = y[_pick(axis, at)], g[_pick(axis, o)]
             lane.step(*((np.copyto, target, part) if apart else (np.add, target, part, target)))
         g = y
