@@ -442,6 +442,7 @@ class _Prepared:
 
     def __call__(self) -> None:
         while self.moved != self.run.moved:     # twice where preparing itself moved some
-            self.moved = self.run.moved
+            moved = self.run.moved
             self.call = self.make()
+            self.moved = moved
         self.call()

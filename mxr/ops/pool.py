@@ -1,19 +1,16 @@
 """Pooling windows, and enlarging by repetition or interpolation."""
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 from . import _im2col as im2col
+from . import _pooling as pooling
 from ._im2col import Windows
 from ._steps import Lane, Steps
 from .conv import per_axis
-
-_BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
-
 
 # --------------------------------------------------------------------------------------------- where the windows lie
 
@@ -71,162 +68,7 @@ def _flat(p, a: np.ndarray) -> np.ndarray:
     return a if _last(p) else a.reshape(a.shape[0] * a.shape[1], *a.shape[2:], 1)
 
 
-def _pick(axis: int, at: slice) -> tuple:
-    return (slice(None),) * (axis + 1) + (at,)
-
-
-def _blocks(steps: Steps, x: np.ndarray):
-    """(lane, range of images) for blocks of images."""
-    size = max(1, prod(x.shape[1:]))
-    for lane, start, stop in steps.ranges(len(x), size):
-        for at in range(start, stop, max(1, _BLOCK // size)):
-            yield lane, slice(at, min(at + max(1, _BLOCK // size), stop))
-
-
-def _reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
-    """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no input."""
-    nd = len(w.size)
-    for axis in range(nd):
-        shape = list(x.shape)
-        shape[axis + 1] = w.out[axis]
-        y = out if axis == nd - 1 else lane.scratch(axis, shape, x.dtype)
-        lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
-        whole = [at for o, at in lands if o.stop - o.start == w.out[axis]]
-        parts = [(o, at) for o, at in lands if 0 < o.stop - o.start < w.out[axis]]
-        if len(whole) > 1:
-            lane.step(ufunc, x[_pick(axis, whole[0])], x[_pick(axis, whole[1])], y)
-        elif whole:
-            lane.step(np.copyto, y, x[_pick(axis, whole[0])])
-        else:
-            lane.step(y.fill, start)
-        for at in whole[2:]:
-            lane.step(ufunc, y, x[_pick(axis, at)], y)
-        for o, at in parts:
-            lane.step(ufunc, y[_pick(axis, o)], x[_pick(axis, at)], y[_pick(axis, o)])
-        x = y
-
-
-def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
-    """gx = every window's g added to all inputs of the window: the transpose of summing."""
-    nd = len(w.size)
-    for axis in reversed(range(nd)):
-        shape = list(g.shape)
-        shape[axis + 1] = w.size[axis]
-        y = gx if axis == 0 else lane.scratch(axis, shape, g.dtype)
-        lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
-        apart = w.stride[axis] >= w.kernel[axis]
-        if not apart or sum(o.stop - o.start for o, _ in lands) < w.size[axis]:
-            lane.step(y.fill, 0)
-        for o, at in lands:
-            target, part = y[_pick(axis, at)], g[_pick(axis, o)]
-            lane.step(*((np.copyto, target, part) if apart else (np.add, target, part, target)))
-        g = y
-
-
-@lru_cache(256)
-def _sizes(w: Windows, margins: bool) -> np.ndarray:
-    """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do."""
-    total = np.ones((), np.float32)
-    for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad):
-        first = np.arange(o) * s - q
-        last = np.minimum(first + k, n + q)
-        count = last - first if margins else np.minimum(last, n) - np.maximum(first, 0)
-        total = total[..., None] * count.astype(np.float32)
-    return total[..., None]
-
-
-def _max(lane: Lane, w: Windows, x, y) -> None:
-    _reduce(lane, np.fmax, w, x, y, np.finfo(x.dtype).min if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
-
-
-def _max_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
-    """The gradient goes to the first input, in C order, that equals the maximum (to none where the window holds only NaN)."""
-    order, missed = _first_hit(lane, w, x, y)
-    starts, steps = _places(w, len(y), y.shape[-1])
-    at = lane.scratch(3, y.shape, np.intp)
-    lane.step(np.take, steps, order, 0, at, "clip")
-    lane.step(np.add, at, starts, at)
-    lane.step(gx.fill, 0)
-    apart = all(s >= k for s, k in zip(w.stride, w.kernel))
-    lane.step(_deliver, gx.reshape(-1), at, g, missed, apart)
-
-
-def _deliver(gx, at, g, missed, apart: bool) -> None:
-    """Every g goes to its place, but for those that missed; `apart`: no place gets two."""
-    if missed.any():
-        at, g = at[~missed], g[~missed]
-    if apart:
-        gx[at] = g
-    else:
-        np.add.at(gx, at.reshape(-1), g.reshape(-1))
-
-
-@lru_cache(8)
-def _places(w: Windows, images: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(where the first input of every window is in memory, how far from there the input at every kernel offset is)."""
-    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # from one position to the next
-    starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(channels)
-    for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
-        starts = starts + ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in w.out[axis:]))
-    return starts, np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
-
-
-def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
-    """For every window, how many kernel offsets in C order come before the first whose input is the maximum; and where there is none."""
-    order, missed = lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32), lane.scratch(1, y.shape, bool)
-    if w.kernel == w.size and not any(w.pad):
-        lane.step(_first_of_all, x.reshape(len(x), -1, x.shape[-1]), y, order, missed)
-        return order, missed
-    hit = lane.scratch(2, y.shape, bool)
-    lane.step(order.fill, 0)
-    lane.step(missed.fill, True)
-    for offset in np.ndindex(*w.kernel):
-        lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
-        o = (slice(None), *(a for a, _ in lands))
-        if any(a.stop - a.start < n for (a, _), n in zip(lands, w.out)):
-            lane.step(hit.fill, False)
-        lane.step(np.equal, x[(slice(None), *(b for _, b in lands))], y[o], hit[o])
-        lane.step(np.greater, missed, hit, missed)
-        lane.step(np.add, order, missed, order)
-    return order, missed
-
-
-def _first_of_all(x, y, order, missed) -> None:
-    """The same where the window is everything: x (images, positions, channels)."""
-    hits = x == y.reshape(len(y), 1, -1)
-    order[...] = hits.argmax(axis=1).reshape(y.shape)
-    missed[...] = ~hits.any(axis=1).reshape(y.shape)
-
-
-def _power(lane: Lane, w: Windows, x, y, power: int) -> None:
-    if power > 1:
-        powers = lane.scratch(len(w.size), x.shape, x.dtype)
-        lane.step(*((np.square, x, powers) if power == 2 else (np.power, x, power, powers)))
-        x = powers
-    _reduce(lane, np.add, w, x, y, 0)
-    if power > 1:
-        lane.step(np.sqrt if power == 2 else np.cbrt, y, y)
-
-
-def _power_back(lane: Lane, w: Windows, x, y, g, gx, power: int) -> None:
-    if power > 1:
-        slopes = lane.scratch(len(w.size), y.shape, y.dtype)
-        lane.step(_slopes, y, g, power, slopes)
-        g = slopes
-    _spread_back(lane, w, g, gx)
-    if power == 3:
-        squares = lane.scratch(len(w.size) + 1, x.shape, x.dtype)
-        lane.step(np.square, x, squares)
-        x = squares
-    if power > 1:
-        lane.step(np.multiply, gx, x, gx)
-
-
-def _slopes(y, g, power: int, out) -> None:
-    """out = g / y ** (power - 1), and 0 where y is 0."""
-    np.divide(g, y ** (power - 1), out=out)
-    out[y == 0] = 0
-
+# --------------------------------------------------------------------------------------------- the four kinds of pooling
 
 def _power_of(p) -> int:
     if p.pool_type != "lp":
@@ -271,28 +113,28 @@ class Pooling:
     def prepare(p, run, ins, outs):
         w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
         x, y = _flat(p, steps.solid(ins[0])), _flat(p, steps.target(outs[0]))
-        for lane, at in _blocks(steps, x):
+        for lane, at in pooling.blocks(steps, x):
             if p.pool_type == "max":
-                _max(lane, w, x[at], y[at])
+                pooling.largest(lane, w, x[at], y[at])
             else:
-                _power(lane, w, x[at], y[at], _power_of(p))
+                pooling.power_sums(lane, w, x[at], y[at], _power_of(p))
             if p.pool_type == "avg":
-                lane.step(np.divide, y[at], _sizes(w, p.count_include_pad is not False), y[at])
+                lane.step(np.divide, y[at], pooling.sizes(w, p.count_include_pad is not False), y[at])
         return steps.call()
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
         w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
         x, y, g = (_flat(p, steps.solid(a)) for a in (ins[0], outs[0], gs[0]))
         gx = _flat(p, steps.target(igs[0]))
-        for lane, at in _blocks(steps, x):
+        for lane, at in pooling.blocks(steps, x):
             if p.pool_type == "max":
-                _max_back(lane, w, x[at], y[at], g[at], gx[at])
+                pooling.largest_back(lane, w, x[at], y[at], g[at], gx[at])
                 continue
             part = g[at]
             if p.pool_type == "avg":
                 part = lane.scratch(0, part.shape, g.dtype)
-                lane.step(np.divide, g[at], _sizes(w, p.count_include_pad is not False), part)
-            _power_back(lane, w, x[at], y[at], part, gx[at], _power_of(p))
+                lane.step(np.divide, g[at], pooling.sizes(w, p.count_include_pad is not False), part)
+            pooling.power_sums_back(lane, w, x[at], y[at], part, gx[at], _power_of(p))
         return steps.call()
 
 
@@ -347,12 +189,12 @@ class PoolingV1:
         inner, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
         w = _padded(inner)
         x, y = _flat(p, steps.solid(ins[0])), _flat(p, steps.target(outs[0]))
-        for lane, at in _blocks(steps, x):
+        for lane, at in pooling.blocks(steps, x):
             padded = _with_margin(lane, inner, x[at])
             if p.pool_type == "max":
-                _max(lane, w, padded, y[at])
+                pooling.largest(lane, w, padded, y[at])
             else:
-                _reduce(lane, np.add, w, padded, y[at], 0)
+                pooling.reduce(lane, np.add, w, padded, y[at], 0)
             if p.pool_type == "avg":
                 lane.step(np.multiply, y[at], x.dtype.type(1 / prod(w.kernel)), y[at])
         return steps.call()
@@ -363,7 +205,7 @@ class PoolingV1:
         x, y, g = (_flat(p, steps.solid(a)) for a in (ins[0], outs[0], gs[0]))
         gx = _flat(p, steps.target(igs[0]))
         scale = g.dtype.type(1 / prod(w.kernel) if p.pool_type == "avg" else 1)
-        for lane, at in _blocks(steps, x):
+        for lane, at in pooling.blocks(steps, x):
             padded = _with_margin(lane, inner, x[at])
             total = lane.scratch(0, (len(gx[at]), *w.size, 1), g.dtype)
             shares, hits = lane.scratch(1, g[at].shape, g.dtype), lane.scratch(2, g[at].shape, bool)

@@ -1,0 +1,177 @@
+"""The steps of pooling: windows reduced to one number each, and gradients brought back to where the numbers came from.
+
+Arrays are (images, *spatial, channels): every channel is an image of its own, with channels = 1, unless they are the last axis.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from ._im2col import Windows
+from ._steps import Lane, Steps
+
+_BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
+
+
+def _pick(axis: int, at: slice) -> tuple:
+    return (slice(None),) * (axis + 1) + (at,)
+
+
+def blocks(steps: Steps, x: np.ndarray) -> Iterator[tuple[Lane, slice]]:
+    """(lane, range of images) for blocks of images."""
+    elements = max(1, prod(x.shape[1:]))
+    most = max(1, _BLOCK // elements)
+    for lane, start, stop in steps.ranges(len(x), elements):        # about a nanosecond each
+        for at in range(start, stop, most):
+            yield lane, slice(at, min(at + most, stop))
+
+
+def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
+    """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no input."""
+    nd = len(w.size)
+    for axis in range(nd):
+        shape = list(x.shape)
+        shape[axis + 1] = w.out[axis]
+        y = out if axis == nd - 1 else lane.scratch(axis, shape, x.dtype)
+        lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
+        whole = [at for o, at in lands if o.stop - o.start == w.out[axis]]
+        parts = [(o, at) for o, at in lands if 0 < o.stop - o.start < w.out[axis]]
+        if len(whole) > 1:
+            lane.step(ufunc, x[_pick(axis, whole[0])], x[_pick(axis, whole[1])], y)
+        elif whole:
+            lane.step(np.copyto, y, x[_pick(axis, whole[0])])
+        else:
+            lane.step(y.fill, start)
+        for at in whole[2:]:
+            lane.step(ufunc, y, x[_pick(axis, at)], y)
+        for o, at in parts:
+            lane.step(ufunc, y[_pick(axis, o)], x[_pick(axis, at)], y[_pick(axis, o)])
+        x = y
+
+
+def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
+    """gx = every window's g added to all inputs of the window: the transpose of summing."""
+    nd = len(w.size)
+    for axis in reversed(range(nd)):
+        shape = list(g.shape)
+        shape[axis + 1] = w.size[axis]
+        y = gx if axis == 0 else lane.scratch(axis, shape, g.dtype)
+        lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
+        apart = w.stride[axis] >= w.kernel[axis]
+        if not apart or sum(o.stop - o.start for o, _ in lands) < w.size[axis]:
+            lane.step(y.fill, 0)
+        for o, at in lands:
+            target, part = y[_pick(axis, at)], g[_pick(axis, o)]
+            lane.step(*((np.copyto, target, part) if apart else (np.add, target, part, target)))
+        g = y
+
+
+@lru_cache(256)
+def sizes(w: Windows, margins: bool) -> np.ndarray:
+    """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do."""
+    total = np.ones((), np.float32)
+    for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad):
+        first = np.arange(o) * s - q
+        last = np.minimum(first + k, n + q)
+        count = last - first if margins else np.minimum(last, n) - np.maximum(first, 0)
+        total = total[..., None] * count.astype(np.float32)
+    return total[..., None]
+
+
+def largest(lane: Lane, w: Windows, x, y) -> None:
+    """y = the largest of every window, NaN not counted; the lowest number there is where a window has no input."""
+    reduce(lane, np.fmax, w, x, y, np.finfo(x.dtype).min if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
+
+
+def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
+    """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the window holds only NaN)."""
+    order, missed = _first_hit(lane, w, x, y)
+    starts, steps = _places(w, len(y), y.shape[-1])
+    at = lane.scratch(3, y.shape, np.intp)
+    lane.step(np.take, steps, order, 0, at, "clip")
+    lane.step(np.add, at, starts, at)
+    lane.step(gx.fill, 0)
+    apart = all(s >= k for s, k in zip(w.stride, w.kernel))
+    lane.step(_deliver, gx.reshape(-1), at, g, missed, apart)
+
+
+def _deliver(gx, at, g, missed, apart: bool) -> None:
+    """Every g goes to its place, but for those that missed; `apart`: no place gets two."""
+    if missed.any():
+        at, g = at[~missed], g[~missed]
+    if apart:
+        gx[at] = g
+    else:
+        np.add.at(gx, at.reshape(-1), g.reshape(-1))
+
+
+@lru_cache(8)
+def _places(w: Windows, images: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """(where the first input of every window is in memory, how far from there the input at every kernel offset is)."""
+    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # from one position to the next
+    starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(channels)
+    for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
+        starts = starts + ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in w.out[axis:]))
+    return starts, np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
+
+
+def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
+    """For every window, how many kernel offsets in C order come before the first whose input is the maximum; and where there is none."""
+    order, missed = lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32), lane.scratch(1, y.shape, bool)
+    if w.kernel == w.size and not any(w.pad):
+        lane.step(_first_of_all, x.reshape(len(x), -1, x.shape[-1]), y, order, missed)
+        return order, missed
+    hit = lane.scratch(2, y.shape, bool)
+    lane.step(order.fill, 0)
+    lane.step(missed.fill, True)
+    for offset in np.ndindex(*w.kernel):
+        lands = [w.landing(axis, i) for axis, i in enumerate(offset)]
+        o = (slice(None), *(a for a, _ in lands))
+        if any(a.stop - a.start < n for (a, _), n in zip(lands, w.out)):
+            lane.step(hit.fill, False)
+        lane.step(np.equal, x[(slice(None), *(b for _, b in lands))], y[o], hit[o])
+        lane.step(np.greater, missed, hit, missed)
+        lane.step(np.add, order, missed, order)
+    return order, missed
+
+
+def _first_of_all(x, y, order, missed) -> None:
+    """`_first_hit` where there is one window, of everything: x (images, positions, channels)."""
+    hits = x == y.reshape(len(y), 1, -1)
+    order[...] = hits.argmax(axis=1).reshape(y.shape)
+    missed[...] = ~hits.any(axis=1).reshape(y.shape)
+
+
+def power_sums(lane: Lane, w: Windows, x, y, power: int) -> None:
+    """y = the root of every window's sum of powers."""
+    if power > 1:
+        powers = lane.scratch(len(w.size), x.shape, x.dtype)
+        lane.step(*((np.square, x, powers) if power == 2 else (np.power, x, power, powers)))
+        x = powers
+    reduce(lane, np.add, w, x, y, 0)
+    if power > 1:
+        lane.step(np.sqrt if power == 2 else np.cbrt, y, y)
+
+
+def power_sums_back(lane: Lane, w: Windows, x, y, g, gx, power: int) -> None:
+    """gx = the gradients of the inputs of `power_sums`."""
+    if power > 1:
+        slopes = lane.scratch(len(w.size), y.shape, y.dtype)
+        lane.step(_slopes, y, g, power, slopes)
+        g = slopes
+    _spread_back(lane, w, g, gx)
+    if power == 3:
+        squares = lane.scratch(len(w.size) + 1, x.shape, x.dtype)
+        lane.step(np.square, x, squares)
+        x = squares
+    if power > 1:
+        lane.step(np.multiply, gx, x, gx)
+
+
+def _slopes(y, g, power: int, out) -> None:
+    """out = g / y ** (power - 1), and 0 where y is 0."""
+    np.divide(g, y ** (power - 1), out=out)
+    out[y == 0] = 0

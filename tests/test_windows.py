@@ -1,0 +1,154 @@
+"""Convolution and pooling against sums written out, in every way the work can be laid out: samples apart and side by side, one
+worker and several, contiguous arrays and others; and calls that are prepared once."""
+import itertools
+
+import numpy as np
+import pytest
+
+import mxr
+from mxr import threads
+from mxr.op import Run, get
+from mxr.ops import _steps
+
+
+def positions(out, kernel, stride, dilate, pad, size):
+    """(window, offset, position of the input) wherever a window meets the input."""
+    for o in itertools.product(*map(range, out)):
+        for k in itertools.product(*map(range, kernel)):
+            at = tuple(a * s + b * d - q for a, b, s, d, q in zip(o, k, stride, dilate, pad))
+            if all(0 <= a < n for a, n in zip(at, size)):
+                yield o, k, at
+
+
+def written_out(x, weight, g, stride, dilate, pad, groups):
+    """The output of a convolution and the gradients of its data and weight, in double precision."""
+    x, weight, g = (a.astype(np.float64) for a in (x, weight, g))
+    out, gx, gw = np.zeros_like(g), np.zeros_like(x), np.zeros_like(weight)
+    channels, filters = x.shape[1] // groups, len(weight) // groups
+    for o, k, at in positions(g.shape[2:], weight.shape[2:], stride, dilate, pad, x.shape[2:]):
+        for i in range(groups):
+            c, f = slice(i * channels, (i + 1) * channels), slice(i * filters, (i + 1) * filters)
+            part, matrix, slope = x[(slice(None), c, *at)], weight[(f, slice(None), *k)], g[(slice(None), f, *o)]
+            out[(slice(None), f, *o)] += part @ matrix.T
+            gx[(slice(None), c, *at)] += slope @ matrix
+            gw[(f, slice(None), *k)] += slope.T @ part
+    return out, gx, gw
+
+
+# samples, channels, size, filters, kernel, stride, dilate, pad, groups
+CONVOLUTIONS = [
+    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),       # small images: side by side
+    (9, 4, (8, 7), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),
+    (9, 2, (9, 8), 40, (3, 3), (1, 1), (1, 1), (0, 0), 1),      # many filters: the gradients of columns are scattered
+    (7, 3, (6, 6), 4, (3, 3), (2, 2), (1, 1), (1, 1), 1),
+    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),     # few samples: one after the other
+    (3, 2, (15, 14), 4, (4, 3), (3, 2), (1, 1), (1, 2), 2),
+    (5, 4, (9,), 6, (3,), (2,), (2,), (2,), 2),
+    (5, 2, (5, 6, 4), 3, (3, 2, 3), (1, 2, 1), (1, 1, 1), (1, 0, 1), 1),
+    (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),       # the columns are the input
+    (6, 4, (5, 5), 6, (1, 1), (2, 2), (1, 1), (0, 0), 1),
+]
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["workers", "alone"])
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution_is_what_its_formula_says(case, shared, monkeypatch):
+    n, channels, size, filters, kernel, stride, dilate, pad, groups = case
+    if shared:
+        monkeypatch.setattr(_steps, "_SHARED", 0)
+    rng = np.random.default_rng(3)
+    net = mxr.sym.Convolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=filters,
+                              num_group=groups, name="c")
+    ex = net.simple_bind(data=(n, channels, *size))
+    for a in ex.args.values():
+        a.data[...] = rng.standard_normal(a.shape)
+    g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
+    x, weight, bias = (ex.args[k].data for k in ("data", "c_weight", "c_bias"))
+    for _ in range(2):      # the second time, what was prepared the first time meets other values
+        x[...] = x[::-1].copy()
+        ex.forward(True)
+        ex.backward([g])
+        out, gx, gw = written_out(x, weight, g, stride, dilate, pad, groups)
+        for ours, exact in ((ex.output_list[0].data, out + bias.reshape(-1, *(1 for _ in size))), (ex.grads["data"].data, gx),
+                            (ex.grads["c_weight"].data, gw), (ex.grads["c_bias"].data, g.sum(axis=(0, *range(2, g.ndim)), dtype=float))):
+            np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["workers", "alone"])
+@pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((2, 1), (3, 2), (1, 0)), ((7, 6), (1, 1), (0, 0))])
+def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, shared, monkeypatch):
+    if shared:
+        monkeypatch.setattr(_steps, "_SHARED", 0)
+    x = np.random.default_rng(4).integers(0, 3, (5, 3, 7, 6)).astype(np.float32)       # with many equal values
+    x[0, 0] = np.nan
+    ex = mxr.sym.Pooling(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, pool_type="max").simple_bind(data=x.shape)
+    ex.args["data"].data[...] = x
+    ex.forward(True)
+    out = ex.output_list[0].data
+    g = np.random.default_rng(5).integers(1, 9, out.shape).astype(np.float32)
+    ex.backward([g])
+    expected, best = np.zeros_like(x), np.full(out.shape, -np.inf, np.float32)
+    place = {}
+    for o, _, at in positions(out.shape[2:], kernel, stride, (1, 1), pad, x.shape[2:]):
+        for i in np.ndindex(*x.shape[:2]):
+            if x[(*i, *at)] > best[(*i, *o)]:
+                best[(*i, *o)], place[(*i, *o)] = x[(*i, *at)], (*i, *at)
+    for o, at in place.items():
+        expected[at] += g[o]
+    seen = np.isfinite(best)
+    np.testing.assert_array_equal(out[seen], best[seen])
+    np.testing.assert_array_equal(ex.grads["data"].data, expected)
+
+
+@pytest.mark.parametrize("name, params, shapes", [
+    ("Convolution", {"kernel": (3, 3), "num_filter": 4, "pad": (1, 1)}, [(6, 3, 5, 5), (4, 3, 3, 3), (4,)]),
+    ("Convolution", {"kernel": (1, 1), "num_filter": 4}, [(6, 3, 5, 5), (4, 3, 1, 1), (4,)]),
+    ("Deconvolution", {"kernel": (3, 3), "num_filter": 4, "stride": (2, 2)}, [(6, 3, 5, 5), (3, 4, 3, 3)]),
+    ("Pooling", {"kernel": (2, 2), "stride": (2, 2)}, [(6, 3, 5, 5)]),
+    ("Pooling", {"kernel": (3, 2), "pool_type": "avg", "pad": (1, 1)}, [(6, 3, 5, 5)]),
+    ("Pooling_v1", {"kernel": (2, 2), "pad": (1, 1)}, [(6, 3, 5, 5)]),
+    ("UpSampling", {"scale": 2, "sample_type": "nearest", "num_args": 1}, [(6, 3, 5, 5)])], ids=str)
+def test_arrays_need_not_be_contiguous(name, params, shapes):
+    op, rng = get(name), np.random.default_rng(6)
+    p = op.parse(params)
+    count = len(op.outputs(p)) + len(op.hidden(p))
+    outs = [np.empty(s, np.float32) for s in op.infer_shape(p, shapes, [None] * count)[1]]
+    ins = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+    g = rng.standard_normal(outs[0].shape).astype(np.float32)
+    igs = [np.empty_like(x) for x in ins]
+    apart = lambda a: np.stack([a, a], axis=-1)[..., 0]     # noqa: E731
+    strided = [[apart(a) for a in arrays] for arrays in (ins, outs, igs)]
+    op.compute(p, Run(), ins, outs)
+    op.gradient(p, Run(), [g], ins, outs, igs)
+    op.compute(p, Run(), strided[0], strided[1])
+    op.gradient(p, Run(), [apart(g)], strided[0], strided[1], strided[2])
+    for plain, other in zip((*outs[:1], *igs), (*strided[1][:1], *strided[2])):
+        np.testing.assert_array_equal(other, plain)
+
+
+def test_a_prepared_call_follows_its_scratch_memory():
+    op, run = get("Convolution"), Run()
+    rng = np.random.default_rng(7)
+    calls, results = [], []
+    for n in (2, 40):       # the second needs more scratch memory than the first found
+        x, weight = rng.standard_normal((n, 3, 8, 8)).astype(np.float32), rng.standard_normal((4, 3, 3, 3)).astype(np.float32)
+        out, expected = np.empty((n, 4, 6, 6), np.float32), np.empty((n, 4, 6, 6), np.float32)
+        p = op.parse({"kernel": (3, 3), "num_filter": 4, "no_bias": True})
+        op.compute(p, Run(), [x, weight], [expected])
+        calls.append(op.prepare(p, run, [x, weight], [out]))
+        results.append((out, expected))
+    for _ in range(2):
+        for call, (out, expected) in zip(calls, results):
+            out[...] = 0
+            call()
+            np.testing.assert_array_equal(out, expected)
+    small, large = calls
+    assert small.moved == large.moved == run.moved      # both use the same, larger memory by now
+
+
+def test_every_worker_gets_a_part_of_large_work():
+    steps = _steps.Steps(Run())
+    parts = [(lane.number, a, b) for lane, a, b in steps.ranges(10, 1e9)]
+    assert [p[0] for p in parts] == list(range(min(threads.workers(), 10)))
+    assert [i for _, a, b in parts for i in range(a, b)] == list(range(10))
+    assert len(list(steps.ranges(10, 1))) == 1
