@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from . import threads
+
 
 class MxError(Exception):
     """Any failure that a user can cause. The message is written for them: function, argument, remedy."""
@@ -315,9 +317,13 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
 
 def _both(compute, prepare) -> tuple:
     """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared."""
-    if prepare:
-        return lambda *args: prepare(*args)(), lambda p, run, *arrays: _Prepared(run, partial(prepare, p, run, *arrays))
-    return compute, compute and partial(partial, compute)
+    if not prepare:
+        return compute, compute and partial(partial, compute)
+
+    def at_once(*args):
+        with threads.single_blas():     # as executors do around programs with kernels
+            prepare(*args)()
+    return at_once, lambda p, run, *arrays: _Prepared(run, partial(prepare, p, run, *arrays))
 
 
 def register(record: Op) -> Op:

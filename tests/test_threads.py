@@ -8,6 +8,7 @@ import threadpoolctl
 
 import mxr
 from mxr import threads
+from mxr.ops import _steps
 
 
 def test_every_task_runs_once():
@@ -40,11 +41,20 @@ def test_blocks_cover_the_range(n, least, blocks):
     assert sorted(i for a, b in seen for i in range(a, b)) == list(range(n))
 
 
+def blas():
+    return {lib["filepath"]: lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+
 def test_blas_is_single_threaded_inside_and_as_before_outside():
-    def blas():
-        return {lib["filepath"]: lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
     before, inside = blas(), []
     threads.run([lambda: inside.append(blas())])
+    assert set(inside[0].values()) <= {1} and blas() == before
+
+
+def test_blas_is_single_threaded_in_one_convolution(monkeypatch):
+    before, inside = blas(), []
+    monkeypatch.setattr(_steps.Steps, "call", lambda steps: lambda: inside.append(blas()))
+    mxr.nd.Convolution(mxr.nd.ones((1, 3, 8, 8)), mxr.nd.ones((4, 3, 3, 3)), kernel=(3, 3), num_filter=4, no_bias=True)
     assert set(inside[0].values()) <= {1} and blas() == before
 
 

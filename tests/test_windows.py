@@ -55,7 +55,7 @@ CONVOLUTIONS = [
 def test_convolution_is_what_its_formula_says(case, shared, monkeypatch):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     if shared:
-        monkeypatch.setattr(_steps, "_SHARED", 0)
+        monkeypatch.setattr(_steps, "_LEAST", 1)
     rng = np.random.default_rng(3)
     net = mxr.sym.Convolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=filters,
                               num_group=groups, name="c")
@@ -78,7 +78,7 @@ def test_convolution_is_what_its_formula_says(case, shared, monkeypatch):
 @pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((2, 1), (3, 2), (1, 0)), ((7, 6), (1, 1), (0, 0))])
 def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, shared, monkeypatch):
     if shared:
-        monkeypatch.setattr(_steps, "_SHARED", 0)
+        monkeypatch.setattr(_steps, "_LEAST", 1)
     x = np.random.default_rng(4).integers(0, 3, (5, 3, 7, 6)).astype(np.float32)       # with many equal values
     x[0, 0] = np.nan
     ex = mxr.sym.Pooling(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, pool_type="max").simple_bind(data=x.shape)

@@ -8,7 +8,7 @@ import numpy as np
 from .. import threads
 from ..op import Run
 
-_SHARED = 60_000        # nanoseconds of work below which handing it over costs more than it gains
+_LEAST = 30_000         # nanoseconds of work that are worth a worker: handing over takes about 20 000
 
 
 class Steps:
@@ -28,7 +28,7 @@ class Steps:
 
     def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[Lane, int, int]]:
         """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n takes, roughly."""
-        count = 1 if n * nanoseconds < _SHARED else min(len(self.lanes), n)
+        count = max(1, min(len(self.lanes), n, int(n * nanoseconds / _LEAST)))
         for i, lane in enumerate(self.lanes[:count]):
             yield lane, n * i // count, n * (i + 1) // count
 
