@@ -1,5 +1,5 @@
-"""Convolution and pooling against sums written out, in every way the work can be laid out: samples apart and side by side, one
-worker and several, contiguous arrays and others; and calls that are prepared once."""
+"""Convolution and pooling against sums written out, in every way the work can be cut and laid out: samples apart and side by
+side, one worker and several, one block and many, contiguous arrays and others; and calls that are prepared once."""
 import itertools
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 import mxr
 from mxr import threads
 from mxr.op import Run, get
-from mxr.ops import _steps
+from mxr.ops import _im2col, _pooling, _steps
 
 
 def positions(out, kernel, stride, dilate, pad, size):
@@ -35,6 +35,16 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
     return out, gx, gw
 
 
+@pytest.fixture(params=["at once", "by workers", "in blocks"])
+def cut(request, monkeypatch):
+    """How the work is cut."""
+    if request.param != "at once":
+        monkeypatch.setattr(_steps, "_LEAST", 1)
+    if request.param == "in blocks":
+        monkeypatch.setattr(_im2col, "_BLOCK", 3000)
+        monkeypatch.setattr(_pooling, "_BLOCK", 100)
+
+
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 CONVOLUTIONS = [
     (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),       # small images: side by side
@@ -47,15 +57,14 @@ CONVOLUTIONS = [
     (5, 2, (5, 6, 4), 3, (3, 2, 3), (1, 2, 1), (1, 1, 1), (1, 0, 1), 1),
     (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),       # the columns are the input
     (6, 4, (5, 5), 6, (1, 1), (2, 2), (1, 1), (0, 0), 1),
+    (6, 4, (2, 2), 6, (1, 1), (1, 1), (1, 1), (0, 0), 1),       # more filters than positions
+    (6, 4, (3, 3), 12, (3, 3), (1, 1), (1, 1), (1, 1), 1),
 ]
 
 
-@pytest.mark.parametrize("shared", [True, False], ids=["workers", "alone"])
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-def test_convolution_is_what_its_formula_says(case, shared, monkeypatch):
+def test_convolution_is_what_its_formula_says(case, cut):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
-    if shared:
-        monkeypatch.setattr(_steps, "_LEAST", 1)
     rng = np.random.default_rng(3)
     net = mxr.sym.Convolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=filters,
                               num_group=groups, name="c")
@@ -74,11 +83,8 @@ def test_convolution_is_what_its_formula_says(case, shared, monkeypatch):
             np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
-@pytest.mark.parametrize("shared", [True, False], ids=["workers", "alone"])
 @pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((2, 1), (3, 2), (1, 0)), ((7, 6), (1, 1), (0, 0))])
-def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, shared, monkeypatch):
-    if shared:
-        monkeypatch.setattr(_steps, "_LEAST", 1)
+def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, cut):
     x = np.random.default_rng(4).integers(0, 3, (5, 3, 7, 6)).astype(np.float32)       # with many equal values
     x[0, 0] = np.nan
     ex = mxr.sym.Pooling(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, pool_type="max").simple_bind(data=x.shape)

@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ._steps import Lane, Steps
 
-_BLOCK = 1 << 19        # elements of a block's columns: one megabyte
+_BLOCK = 1 << 19        # elements of a block's columns: two megabytes
 
 
 @dataclass(frozen=True)
@@ -96,22 +96,27 @@ class _Block:
 
 def _blocks(steps: Steps, w: Windows, channels: int, filters: int, n: int) -> Iterator[tuple[_Block, bool]]:
     """The blocks of n samples, and whether the block is the first of its shape in its lane. `channels`: of the images that the
-    windows lie in; `filters`: of the others."""
-    length, kernel = prod(w.out), prod(w.kernel)
-    columns = channels * kernel * length
+    windows lie in; `filters`: of the others.
+
+    An element of the columns costs about 0.15 nanoseconds, and 0.011 more for each filter; a run of a copy as much as it takes to
+    transpose ten elements. With more filters than positions, the products of single samples would be larger than what they are made of.
+    """
+    length = prod(w.out)
+    columns = channels * prod(w.kernel) * length
     most = max(1, _BLOCK // (columns + filters * length))
-    for lane, start, stop in steps.ranges(n, columns * (0.15 + 0.011 * filters / w.groups)):
-        count = -(-(stop - start) // most)
-        size, larger = divmod(stop - start, count)
-        side = size > 2 and 10 * _saved_runs(w, channels, size) > channels * prod(w.size) + filters * length
+    for lane, first, last in steps.ranges(n, columns * (0.15 + 0.011 * filters / w.groups)):
+        count = -(-(last - first) // most)
+        size, larger = divmod(last - first, count)
+        transposed = channels * prod(w.size) + filters * length
+        side = size > 1 and (filters > length * w.groups or 10 * _saved_runs(w, channels, size) > transposed)
         for i in range(count):
-            stop = start + size + (i < larger)
-            yield _Block(lane, start, stop, side), i in (0, larger)
-            start = stop
+            stop = first + size + (i < larger)
+            yield _Block(lane, first, stop, side), i in (0, larger)
+            first = stop
 
 
 def _saved_runs(w: Windows, channels: int, samples: int) -> float:
-    """How many fewer contiguous runs a sample's columns are copied in when the samples of a block lie side by side."""
+    """How many fewer contiguous runs a sample's columns are copied in if the samples of a block lie side by side."""
     if w.plain:
         return 0
     in_rows = any(s > 1 for s in w.stride[:-1])
@@ -137,7 +142,8 @@ def _columns(block: _Block, w: Windows, x: np.ndarray, fresh: bool) -> np.ndarra
     dilate, stride = w.dilate, w.stride
     n0, n1, *space, last = image.strides
     offsets, moves = _shifts(space, dilate, stride)
-    if not block.side and prod(w.kernel[:-1]) > 1:      # the narrower images, as (b, C, kernel[-1], *padded[:-1], out[-1], 1)
+    if not block.side and prod(w.kernel[:-1]) > 1 and w.padded[-1] > w.out[-1]:
+        # the narrower images, as (b, C, kernel[-1], *padded[:-1], out[-1], 1)
         narrow = block.scratch(2, x.dtype, channels, w.kernel[-1], *w.padded[:-1], w.out[-1])
         block.step(np.copyto, narrow, as_strided(image, narrow.shape, (n0, n1, offsets[-1], *space[:-1], moves[-1], last)))
         image = narrow
@@ -163,7 +169,7 @@ def _multiply(steps: Steps, w: Windows, x, matrix, out, bias) -> None:
     if w.plain:
         x = steps.solid(x)
     for block, fresh in _blocks(steps, w, x.shape[1], groups * filters, len(x)):
-        columns = block.view(x) if w.plain else _columns(block, w, x, fresh)
+        columns = block.solid(0, x) if w.plain else _columns(block, w, x, fresh)
         target = view = block.view(out)
         if not view.flags.c_contiguous:
             target = block.scratch(3, out.dtype, *view.shape[1:-1])
@@ -178,35 +184,42 @@ def _multiply(steps: Steps, w: Windows, x, matrix, out, bias) -> None:
 def weight_gradient(steps: Steps, w: Windows, x, g, gw) -> None:
     """The gradient of the weight: x (n, C, *size), g (n, F, *out) -> gw (F, C/G, *kernel).
 
-    Sums over samples and positions of columns times gradients: for each lane, with the filters as the last axis, then of all lanes.
+    Sums over samples and positions of columns times gradients: for each lane, then of all lanes. BLAS is faster with the filters
+    last, which pays for flipping the sum in the end where there are many positions.
     """
     groups, filters = w.groups, len(gw) // w.groups
     g = steps.solid(g)
     if w.plain:
         x = steps.solid(x)
+    flipped = len(x) * prod(w.out) > 1000
+    result = gw.reshape(groups, filters, *gw.shape[1:])
     sums: dict[Lane, np.ndarray] = {}
     for block, fresh in _blocks(steps, w, x.shape[1], g.shape[1], len(x)):
-        columns = block.view(x) if w.plain else _columns(block, w, x, fresh)
+        columns = block.solid(0, x) if w.plain else _columns(block, w, x, fresh)
         columns = columns.reshape(block.b, groups, x.shape[1] // groups * prod(w.kernel), -1)
-        flipped = block.solid(3, g).reshape(block.b, groups, filters, -1).swapaxes(2, 3)
-        shape = (*columns.shape[1:3], filters)
+        slopes = block.solid(3, g).reshape(block.b, groups, filters, -1)
+        left, right = (columns, slopes) if flipped else (slopes, columns)
+        shape = (groups, left.shape[2], right.shape[2])
         first = block.lane not in sums
         if first:
-            sums[block.lane] = steps.own(shape, gw.dtype)
+            in_place = not flipped and not sums and gw.flags.c_contiguous
+            sums[block.lane] = gw.reshape(shape) if in_place else steps.own(shape, gw.dtype)
         total = sums[block.lane]
         part = total if first else block.lane.scratch(4, shape, gw.dtype)
         if block.b == 1:
-            block.product(columns, flipped, part[None])
+            block.product(left, right.swapaxes(2, 3), part[None])
         else:
             products = block.lane.scratch(5, (block.b, *shape), gw.dtype)
-            block.product(columns, flipped, products)
+            block.product(left, right.swapaxes(2, 3), products)
             block.step(np.add.reduce, products, 0, None, part)
         if not first:
             block.step(np.add, total, part, total)
-    result = gw.reshape(groups, filters, *gw.shape[1:])
-    totals = [np.moveaxis(t.reshape(groups, *gw.shape[1:], filters), -1, 1) for t in sums.values()]
-    steps.last.append((np.copyto, (result, totals[0])) if len(totals) == 1 else (np.add, (*totals[:2], result)))
-    steps.last += [(np.add, (result, t, result)) for t in totals[2:]]
+    totals = [np.moveaxis(t.reshape(groups, *gw.shape[1:], filters), -1, 1) if flipped else t.reshape(result.shape) for t in sums.values()]
+    if len(totals) > 1:
+        steps.last += [(np.add, (totals[0], t, totals[0])) for t in totals[1:-1]]
+        steps.last.append((np.add, (totals[0], totals[-1], result)))
+    elif not np.may_share_memory(totals[0], gw):
+        steps.last.append((np.copyto, (result, totals[0])))
 
 
 def bias_gradient(steps: Steps, g, gb) -> None:
@@ -228,7 +241,8 @@ def input_gradient(steps: Steps, w: Windows, g, weight, gx, bias=None) -> None:
         return
     filters = len(weight) // w.groups
     wasted = filters * (prod(w.size[:-1]) / prod(w.out[:-1]) - 1)       # multiplications per element of the columns
-    shifts = prod(w.kernel[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]) and wasted < 14
+    many = len(g) * prod(w.out) > 5 * filters       # enough positions to pay for a flipped copy of the weight
+    shifts = prod(w.kernel[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]) and many and wasted < 14
     make = (_Shifted if shifts else _Scattered)(steps, w, weight, gx.shape[1])
     for block, fresh in _blocks(steps, w, gx.shape[1], g.shape[1], len(g)):
         target = view = block.view(gx)
