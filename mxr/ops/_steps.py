@@ -30,7 +30,7 @@ class Steps:
         """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n takes, roughly."""
         count = max(1, min(len(self.lanes), n, int(n * nanoseconds / _LEAST)))
         for i, lane in enumerate(self.lanes[:count]):
-            yield lane, n * i // count, n * (i + 1) // count
+            yield lane, -(-n * i // count), -(-n * (i + 1) // count)       # the calling thread begins first: none gets more than it
 
     def own(self, shape, dtype) -> np.ndarray:
         """Scratch memory that nothing else in these steps uses."""
