@@ -73,6 +73,11 @@ class Workload:
         return {k: v.astype(np.float32) for k, v in out.items()}
 
 
+def goal(text: str, met: bool) -> str:
+    """A target, and whether it is met."""
+    return f"{text}: {'met' if met else '**missed**'}"
+
+
 def _three(batch, m, k, n, first) -> list[tuple]:
     """A product, and those of its two gradients."""
     return [(batch, m, k, n), (batch, m, n, k), (batch, k, m, n)][:2 if first else 3]
