@@ -12,6 +12,7 @@ from .trace import select as _select
 
 BLOCK = 32 * 1024           # elements of a block: a handful of float32 temporaries of this size stay in a core's L2 cache
 THREAD_WORK = 400_000       # element operations below which handing blocks to threads costs more than it gains
+WAKE_WORK = 150_000         # element operations that one thread does while another one wakes up
 
 _KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
 
@@ -38,14 +39,13 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     blocks = list(_blocks(shape))
-    lanes = threads.workers() if n * len(values) >= THREAD_WORK else 1
-    lanes = min(lanes, len(blocks))
+    work = n * len(values)
+    lanes = threads.workers() if work >= THREAD_WORK else 1
     tasks = []
-    for lane in range(lanes):       # consecutive blocks per lane: each thread streams through memory of its own
-        mine = blocks[lane * len(blocks) // lanes:(lane + 1) * len(blocks) // lanes]
+    for a, b in threads.cuts(len(blocks), lanes, WAKE_WORK * len(blocks) / work):   # each thread streams through memory of its own
         temporaries: dict = {}
         code = []
-        for key in mine:
+        for key in blocks[a:b]:
             full = {k: a if a.ndim == 0 else np.broadcast_to(a, shape)[key] for k, a in outer.items()}
             part = {k: a[key] for k, a in store.items()}
             code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)

@@ -17,6 +17,7 @@ from .op import Run
 from .trace import Call, Value, _thaw, apply_view, cast, limit, select
 
 _DOT_SUM = 1 << 15              # elements up to which a sum is a product with ones: that has less overhead than NumPy's reduction
+_SHORT = 32                     # elements of rows that are not reduced one by one
 _CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
           np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
           np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
@@ -285,12 +286,15 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
 def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
     """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after row, and loses digits."""
     rows = x.shape[0]
-    if ufunc is np.add and x.size <= _DOT_SUM and x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
-        ones = np.ones(x.size // out.size, dtype)
-        if axes[-1] == len(axes) - 1:
-            return [partial(np.dot, ones, x.reshape(ones.size, -1), out.reshape(-1))]
-        if axes[0] == x.ndim - len(axes):
-            return [partial(np.dot, x.reshape(-1, ones.size), ones, out.reshape(-1))]
+    if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
+        n, flat = x.size // out.size, out.reshape(-1)
+        leading, trailing = axes[-1] == len(axes) - 1, axes[0] == x.ndim - len(axes)
+        if ufunc is np.add and leading and x.size <= _DOT_SUM:
+            return [partial(np.dot, np.ones(n, dtype), x.reshape(n, -1), flat)]
+        if ufunc is np.add and trailing and n <= _DOT_SUM:
+            return [partial(np.dot, x.reshape(-1, n), np.ones(n, dtype), flat)]
+        if trailing and n <= _SHORT < len(flat):
+            return _reduce_short(ufunc, x.reshape(-1, n), flat)
     if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < 1024 or dtype.kind != "f":
         return [partial(ufunc.reduce, x, axes, dtype, out, True)]
     height = int(rows ** 0.5)
@@ -301,6 +305,18 @@ def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray)
     if whole < rows:
         steps.append(partial(ufunc.reduce, x[whole:], axes, dtype, parts[-1], True))
     return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
+
+
+def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
+    """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short row after the other."""
+    height = min(len(x), _SMALL // x.shape[1])
+    turned = np.empty((x.shape[1], height), x.dtype)
+    steps = []
+    for a in range(0, len(x), height):
+        rows = x[a:a + height]
+        columns = turned[:, :len(rows)]
+        steps += [partial(np.copyto, columns, rows.T), partial(ufunc.reduce, columns, 0, None, out[a:a + height])]
+    return steps
 
 
 def _tiles(keys, shape) -> bool:

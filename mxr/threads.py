@@ -6,6 +6,7 @@ runs single-threaded inside a task.
 """
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -16,7 +17,8 @@ from queue import SimpleQueue
 
 import numpy as np
 
-_PRODUCT_WORK = 4_000_000       # floating point operations of a product below which cutting it up costs more than it gains
+_WAKE = 2_000_000       # floating point operations of a product that a thread does while another one wakes up: about 10 microseconds
+_PANEL = 16             # rows or columns that BLAS computes at a time
 
 
 UNBROKEN: set = set()       # code that a Ctrl-C does not break off
@@ -80,20 +82,30 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
     if count == 1:
         run([lambda: fn(0, n)])
         return
-    edges = [n * i // count for i in range(count + 1)]
-    run([lambda a=a, b=b: fn(a, b) for a, b in zip(edges, edges[1:])])
+    run([lambda a=a, b=b: fn(a, b) for a, b in cuts(n, count)])
+
+
+def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int, int]]:
+    """range(n) as at most `parts` pieces `(start, stop)`, cut at multiples of `step`: equal, but the first longer by `ahead`.
+
+    That one is for the calling thread, which begins before the others have woken up and should end last: then it need not be
+    woken up itself.
+    """
+    ahead = min(ahead, n)
+    edges = [0, *(min(n, step * math.ceil((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
+    return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
-    lanes = workers()
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
-    if lanes == 1 or out.shape[axis] < 2 * lanes or 2 * out.size * a.shape[-1] < _PRODUCT_WORK:
+    work = 2 * out.size * a.shape[-1]
+    parts = cuts(out.shape[axis], workers(), _WAKE * out.shape[axis] / work, 1 if out.ndim > 2 else _PANEL) if work >= 3 * _WAKE else []
+    if len(parts) < 2:
         plain = a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
         return partial(np.dot if plain else np.matmul, a, b, out)       # np.dot has less overhead
     tasks = []
-    for lane in range(lanes):
-        part = slice(out.shape[axis] * lane // lanes, out.shape[axis] * (lane + 1) // lanes)
+    for part in (slice(*p) for p in parts):
         if out.ndim > 2:
             left = a[part] if a.ndim == out.ndim and a.shape[0] > 1 else a
             right = b[part] if b.ndim == out.ndim and b.shape[0] > 1 else b

@@ -64,6 +64,16 @@ def test_executing_a_trace_is_running_the_code(name, shape):
         assert g.dtype == np.float32
 
 
+@pytest.mark.parametrize("shape", [(100, 10), (5000, 12), (33, 1, 3), (7, 9, 2, 4), (100, 33)])
+@pytest.mark.parametrize("reduce", [np.max, np.min, np.sum, np.prod])
+def test_reductions_of_short_rows(shape, reduce):
+    x = rng.standard_normal(shape).astype(np.float32)
+    x.flat[3], x.flat[-1] = np.nan, np.inf
+    (got,), _ = execute(lambda a: reduce(a, axis=-1), x)
+    want = reduce(x.astype(np.float64) if reduce is np.sum else x, axis=-1)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
 def test_equal_calls_are_one_value():
     with tape():
         x = leaf(("var", 0), (3,))

@@ -15,8 +15,8 @@ import numpy as np
 from .. import threads
 from ..op import REQUIRED, Floats, P, Shape, op
 
-_BLOCK = 1 << 14        # elements worked on at a time: all arrays of a rule stay in the cache
-_LEAST = 1 << 16        # elements that are worth a thread
+_BLOCK = 1 << 17        # elements worked on at a time: fewer calls, and large weights still pass through the cache once
+_WAKE = 1 << 15         # elements that one thread steps while another one wakes up
 MOST = 60              # weights that one multi_* call can update
 
 _PARAMS = {
@@ -82,20 +82,19 @@ def apply(run, rule, c, w, g, states, out) -> None:
         rule(c, *arrays[:-1], out=out, s=s, t=t)
         return
     arrays = [a.reshape(-1) for a in arrays]
-    tasks = max(1, min(threads.workers(), w.size // _LEAST))
-    scratch = run.workspace((tasks, 2, min(_BLOCK, w.size)), w.dtype)
+    parts = threads.cuts(w.size, threads.workers() if w.size >= 4 * _WAKE else 1, _WAKE)
+    scratch = run.workspace((len(parts), 2, min(_BLOCK, w.size)), w.dtype)
 
-    def part(k):
-        stop = w.size * (k + 1) // tasks
-        for a in range(w.size * k // tasks, stop, _BLOCK):
+    def part(k, start, stop):
+        for a in range(start, stop, _BLOCK):
             b = min(a + _BLOCK, stop)
             *ins, o = (x[a:b] for x in arrays)
             rule(c, *ins, out=o, s=scratch[k, 0, :b - a], t=scratch[k, 1, :b - a])
 
-    if tasks == 1:
-        part(0)
+    if len(parts) == 1:
+        part(0, *parts[0])
     else:
-        threads.run([lambda k=k: part(k) for k in range(tasks)])
+        threads.run([lambda k=k, p=p: part(k, *p) for k, p in enumerate(parts)])
 
 
 MIXED = """
