@@ -289,10 +289,10 @@ def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray)
     if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
         n, flat = x.size // out.size, out.reshape(-1)
         leading, trailing = axes[-1] == len(axes) - 1, axes[0] == x.ndim - len(axes)
-        if ufunc is np.add and leading and x.size <= _DOT_SUM:
-            return [partial(np.dot, np.ones(n, dtype), x.reshape(n, -1), flat)]
         if ufunc is np.add and trailing and n <= _DOT_SUM:
             return [partial(np.dot, x.reshape(-1, n), np.ones(n, dtype), flat)]
+        if ufunc is np.add and leading and not trailing:
+            return _sum_columns(x.reshape(n, -1), flat)
         if trailing and n <= _SHORT < len(flat):
             return _reduce_short(ufunc, x.reshape(-1, n), flat)
     if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < 1024 or dtype.kind != "f":
@@ -305,6 +305,20 @@ def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray)
     if whole < rows:
         steps.append(partial(ufunc.reduce, x[whole:], axes, dtype, parts[-1], True))
     return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
+
+
+def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
+    """Products with ones: a fraction of the time of NumPy's reduction. Long columns go by parts, for the sake of the last digits."""
+    rows = len(x)
+    if x.size <= _DOT_SUM:
+        return [partial(np.dot, np.ones(rows, x.dtype), x, out)]
+    height = int(rows ** 0.5)
+    count, rest = divmod(rows, height)
+    parts = np.empty((count + (rest > 0), 1, x.shape[1]), x.dtype)
+    steps = [partial(np.matmul, np.ones((1, height), x.dtype), x[:rows - rest].reshape(count, height, -1), parts[:count])]
+    if rest:
+        steps.append(partial(np.dot, np.ones(rest, x.dtype), x[-rest:], parts[-1, 0]))
+    return [*steps, partial(np.dot, np.ones(len(parts), x.dtype), parts[:, 0], out)]
 
 
 def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:

@@ -6,7 +6,6 @@ runs single-threaded inside a task.
 """
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -86,21 +85,21 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
 
 
 def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int, int]]:
-    """range(n) as at most `parts` pieces `(start, stop)`, cut at multiples of `step`: equal, but the first longer by `ahead`.
+    """range(n) as at most `parts` pieces `(start, stop)`, cut at multiples of `step`: about equal, but the first longer by `ahead`.
 
     That one is for the calling thread, which begins before the others have woken up and should end last: then it need not be
     woken up itself.
     """
     ahead = min(ahead, n)
-    edges = [0, *(min(n, step * math.ceil((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
+    edges = [0, *(min(n, step * round((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
     return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
-    work = 2 * out.size * a.shape[-1]
-    parts = cuts(out.shape[axis], workers(), _WAKE * out.shape[axis] / work, 1 if out.ndim > 2 else _PANEL) if work >= 3 * _WAKE else []
+    n, step, work = out.shape[axis], 1 if out.ndim > 2 else _PANEL, 2 * out.size * a.shape[-1]
+    parts = cuts(n, workers(), _WAKE * n / work + step, step) if work >= 3 * _WAKE else []
     if len(parts) < 2:
         plain = a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
         return partial(np.dot if plain else np.matmul, a, b, out)       # np.dot has less overhead

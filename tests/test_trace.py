@@ -74,6 +74,15 @@ def test_reductions_of_short_rows(shape, reduce):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape, axes", [((5000, 12), 0), ((4097, 130), 0), ((70, 60, 31), (0, 1)), ((1500, 3, 20), 0), ((40_000, 1), 0)])
+def test_sums_of_long_columns_keep_their_digits(shape, axes):
+    x = (1 + rng.random(shape)).astype(np.float32)
+    (got, of_a_view), _ = execute(lambda a: (a.sum(axis=axes), a[::-1].sum(axis=axes)), x)
+    want = x.sum(axis=axes, dtype=np.float64)
+    np.testing.assert_allclose(got, want, rtol=5e-7)
+    np.testing.assert_allclose(of_a_view, want, rtol=5e-6)
+
+
 def test_equal_calls_are_one_value():
     with tape():
         x = leaf(("var", 0), (3,))
