@@ -12,8 +12,7 @@ from .trace import select as _select
 
 BLOCK = 64 * 1024           # elements of a block: a few float32 temporaries stay in a core's L2 cache, and threads seldom contend for
                             # Python's lock, which each call takes twice (with half of it two threads are 15 % slower)
-THREAD_WORK = 400_000       # element operations below which handing blocks to threads costs more than it gains
-WAKE_WORK = 150_000         # element operations that one thread does while another one wakes up
+WAKE_WORK = 250_000         # element operations that one thread does until another one has woken up and begun
 
 _KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
 
@@ -41,7 +40,7 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
         shape = (n,)
     blocks = list(_blocks(shape))
     work = n * len(values)
-    lanes = threads.workers() if work >= THREAD_WORK else 1
+    lanes = threads.workers() if work >= 2 * WAKE_WORK else 1
     tasks = []
     for a, b in threads.cuts(len(blocks), lanes, WAKE_WORK * len(blocks) / work):   # each thread streams through memory of its own
         temporaries: dict = {}

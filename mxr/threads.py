@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-_WAKE = 2_000_000       # floating point operations of a product that a thread does while another one wakes up: about 10 microseconds
+_WAKE = 5_000_000       # floating point operations that a thread does until another one has woken up and begun: 25 microseconds
 _PANEL = 16             # rows or columns that BLAS computes at a time
 
 
@@ -99,7 +99,7 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
     n, step, work = out.shape[axis], 1 if out.ndim > 2 else _PANEL, 2 * out.size * a.shape[-1]
-    parts = cuts(n, workers(), _WAKE * n / work + step, step) if work >= 3 * _WAKE else []
+    parts = cuts(n, workers(), _WAKE * n / work + step, step) if work >= 2 * _WAKE else []
     if len(parts) < 2:
         plain = a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous
         return partial(np.dot if plain else np.matmul, a, b, out)       # np.dot has less overhead

@@ -128,7 +128,7 @@ def test_memory_is_shared_between_values_that_do_not_meet():
 
 @pytest.mark.parametrize("shape", [(3, 5, 7, 2), (300, 400), (70000,), (5, 1, 40000), (2, 3, 50000)])
 def test_blocks_and_strides_give_the_same(shape, monkeypatch):
-    monkeypatch.setattr(fused, "THREAD_WORK", 1000)
+    monkeypatch.setattr(fused, "WAKE_WORK", 500)
     wide = rng.standard_normal((*shape[:-1], shape[-1] * 3)).astype("f4")
     row = rng.standard_normal((*(1,) * (len(shape) - 1), shape[-1])).astype("f4")
 

@@ -16,7 +16,7 @@ from .. import threads
 from ..op import REQUIRED, Floats, P, Shape, op
 
 _BLOCK = 1 << 17        # elements worked on at a time: fewer calls, and large weights still pass through the cache once
-_WAKE = 1 << 15         # elements that one thread steps while another one wakes up
+_WAKE = 1 << 16         # elements that one thread steps until another one has woken up and begun
 MOST = 60              # weights that one multi_* call can update
 
 _PARAMS = {
@@ -82,7 +82,7 @@ def apply(run, rule, c, w, g, states, out) -> None:
         rule(c, *arrays[:-1], out=out, s=s, t=t)
         return
     arrays = [a.reshape(-1) for a in arrays]
-    parts = threads.cuts(w.size, threads.workers() if w.size >= 4 * _WAKE else 1, _WAKE)
+    parts = threads.cuts(w.size, threads.workers() if w.size >= 2 * _WAKE else 1, _WAKE)
     scratch = run.workspace((len(parts), 2, min(_BLOCK, w.size)), w.dtype)
 
     def part(k, start, stop):
