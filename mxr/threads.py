@@ -36,7 +36,7 @@ def workers() -> int:
 
 
 def run(tasks: Sequence[Callable[[], object]]) -> None:
-    """Call every task once, spread over the workers, and return when all are done (about 20 microseconds of overhead).
+    """Call every task once, spread over the workers, and return when all are done (10 to 40 microseconds of overhead).
 
     The calling thread works too. Inside a task, `run` calls its tasks one after the other. If tasks fail, the exception of the
     first of them in list order is raised after the others have stopped; tasks that had not begun are not called.
