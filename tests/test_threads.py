@@ -41,8 +41,6 @@ def test_blocks_cover_the_range(n, least, blocks):
     assert sorted(i for a, b in seen for i in range(a, b)) == list(range(n))
 
 
-
-
 @pytest.mark.parametrize("n, parts, ahead, step", [(0, 2, 0, 1), (1, 3, 5, 1), (100, 2, 0, 1), (128, 2, 12.8, 16), (784, 4, 78, 16), (31, 2, 0.6, 1), (100, 2, 900, 16)])
 def test_pieces_cover_the_range_and_the_first_is_longer(n, parts, ahead, step):
     pieces = threads.cuts(n, parts, ahead, step)
@@ -66,3 +64,54 @@ def test_products_in_pieces_are_the_product(a, b, monkeypatch):
             assert (call.func is threads.run) == (count > 1)
             call()
             np.testing.assert_allclose(out, whole, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [1, 9, 40, 64, 65])
+def test_few_rows_times_a_transposed_weight(rows):
+    rng = np.random.default_rng(4)
+    a, w, out = rng.standard_normal((rows, 300), np.float32), rng.standard_normal((150, 300), np.float32), np.empty((rows, 150), np.float32)
+    threads.product(a, w.T, out)()
+    np.testing.assert_allclose(out, a.astype(np.float64) @ w.T, rtol=1e-4, atol=1e-4)
+
+
+def blas():
+    return {lib["filepath"]: lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+
+def test_blas_is_single_threaded_inside_and_as_before_outside():
+    before, inside = blas(), []
+    threads.run([lambda: inside.append(blas())])
+    assert set(inside[0].values()) <= {1} and blas() == before
+
+
+def test_blas_is_single_threaded_in_one_convolution(monkeypatch):
+    before, inside = blas(), []
+    monkeypatch.setattr(_steps.Steps, "call", lambda steps: lambda: inside.append(blas()))
+    mxr.nd.Convolution(mxr.nd.ones((1, 3, 8, 8)), mxr.nd.ones((4, 3, 3, 3)), kernel=(3, 3), num_filter=4, no_bias=True)
+    assert set(inside[0].values()) <= {1} and blas() == before
+
+
+def test_no_worker_warns_of_infinite_results():
+    together = threading.Barrier(threads.workers())
+
+    def task():
+        together.wait(10)       # so that every worker gets one
+        np.log(np.zeros(3, np.float32))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        threads.run([task] * threads.workers())
+
+
+def test_convolutions_are_the_same_bits_every_time():
+    data = mxr.sym.Variable("data")
+    net = mxr.sym.Pooling(mxr.sym.Convolution(data, kernel=(3, 3), pad=(1, 1), num_filter=5, name="c"), kernel=(2, 2), stride=(2, 2))
+    results = []
+    for _ in range(3):
+        run = net.simple_bind({"data": "write", "c_weight": "write", "c_bias": "write"}, data=(13, 4, 12, 12))
+        rng = np.random.default_rng(1)
+        for a in run.args.values():
+            a.data[...] = rng.standard_normal(a.shape)
+        run.forward(True)
+        run.backward([np.ones((13, 5, 6, 6), np.float32)])
+        results.append(b"".join(a.data.tobytes() for a in (*run.outputs.values(), *run.grads.values())))
+    assert len(set(results)) == 1
