@@ -84,8 +84,20 @@ class Executor:
 
     def _execute(self, steps) -> None:
         with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
-            for step in steps:
-                step()
+            try:
+                for step in steps:
+                    step()
+            except (TypeError, ValueError, ArithmeticError, LookupError) as e:
+                raise MxError(f"{self._whose(step)} does not take such arrays: {e}") from e
+
+    def _whose(self, step) -> str:
+        """The operator that made a step, and the types of its inputs, for a message."""
+        types = all_types(self.symbol, {k: v.dtype for k, v in (self.args | self.aux).items()})
+        for n in self.symbol.nodes():
+            if n.op and getattr(step, "func", None) in (n.op.compute, n.op.gradient) and step.args[0] is n.p:
+                names = (*n.op.inputs(n.p), *n.op.aux(n.p))
+                return f"{n.op.name} {n.name} ({', '.join(f'{k} {types[id(m), i]}' for k, (m, i) in zip(names, n.inputs))})"
+        return "an operator"
 
     # ---------------------------------------------------------------- making the programs
     @property

@@ -23,21 +23,25 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
     for shape in shapes:
         if known(shape):
             affordable(shape)
-    if op.is_expression:
-        with np.errstate(all="ignore"):
-            outs = op.forward(p, *inputs)
-        outs = list(outs) if isinstance(outs, (tuple, list)) else [outs]
-        types = list(op.infer_type(p, [a.dtype for a in inputs]))
-        return [np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, types[min(i, len(types) - 1)])
-                for i, (o, s) in enumerate(zip(outs, shapes))]
-    if not all(known(s) for s in shapes):
+    if not op.is_expression and not all(known(s) for s in shapes):
         raise ShapeError(f"{op.name}: the output's shape does not follow from {_given(names, inputs)}")
     types = list(op.infer_type(p, [a.dtype for a in inputs]))
-    outs = [np.empty(s, types[min(i, len(types) - 1)]) for i, s in enumerate(shapes)]
+    try:
+        return _computed(op, inputs, p, train, shapes, [np.dtype(types[min(i, len(types) - 1)]) for i in range(n_outputs)])
+    except (TypeError, ValueError, ArithmeticError, LookupError) as e:
+        types = ", ".join(f"{n} {a.dtype}" for n, a in zip(names, inputs))
+        raise MxError(f"{op.name} does not take such arrays: {e} (inputs: {_given(names, inputs)}; {types})") from e
+
+
+def _computed(op: Op, inputs, p, train, shapes, types) -> list[np.ndarray]:
     with np.errstate(all="ignore"):
+        if op.is_expression:
+            outs = op.forward(p, *inputs)
+            outs = outs if isinstance(outs, (tuple, list)) else [outs]
+            return [np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, t) for o, s, t in zip(outs, shapes, types)]
+        outs = [np.empty(s, t) for s, t in zip(shapes, types)]
         op.compute(p, Run(train), list(inputs), outs)
     return outs
-
 
 def _given(names, inputs) -> str:
     return ", ".join(f"{n} {shape_text(a.shape)}" for n, a in zip(names, inputs)) or "nothing"

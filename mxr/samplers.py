@@ -2,6 +2,8 @@
 
 How many draws a value takes depends on the draws, so a run of values cannot be cut up; but all runs can go side by side: value t of
 every run at once. Every formula is in the precision in which MXNet's code computes it, so that the numbers are its own.
+
+What is refused is asked for, not what is accepted: NaN is accepted, so that a parameter out of its range gives NaN and not an endless loop.
 """
 from __future__ import annotations
 
@@ -73,13 +75,13 @@ def _gamma(lanes, who, a, b):
     todo = np.arange(len(who))
     while len(todo):
         z = lanes.normal(who[todo])
-        usable = z > -k[todo]
+        usable = ~(z <= -k[todo])
         i, z = todo[usable], z[usable]
         x = (1.0 + (c[i] * z).astype(np.float64)).astype(real)
         v = x * x * x
         u = lanes.uniform(who[i]).astype(np.float64)
         wide_z, wide_v = z.astype(np.float64), v.astype(np.float64)
-        ok = np.log(1.0 - u) < 0.5 * wide_z * wide_z + d[i] * (1.0 - wide_v + np.log(wide_v))
+        ok = ~(np.log(1.0 - u) >= 0.5 * wide_z * wide_z + d[i] * (1.0 - wide_v + np.log(wide_v)))
         out[i[ok]] = d[i[ok]] * v[ok] * b[i[ok]]
         left = ~usable
         left[usable] = ~ok
@@ -141,9 +143,10 @@ _factorials = np.empty(0, np.float32)
 def _log_factorial(x):
     """log(x!) of whole numbers, as `_log_gamma` has it."""
     global _factorials
-    most = int(x.max(initial=0))
-    if most > 100_000:
+    most = x.max(initial=0)
+    if not most <= 100_000:
         return _log_gamma(x + 1.0)
+    most = int(most)
     if most >= len(_factorials):
         _factorials = _log_gamma(np.arange(1, 2 * most + 2))
     return _factorials[x.astype(np.intp)]
@@ -169,7 +172,7 @@ def _poisson_many(lanes, who, mean):
         exponent = value * log_mean[todo] - _log_factorial(value.astype(np.float64)) - g[todo]
         wide_y = y.astype(np.float64)
         threshold = (0.9 * (1.0 + wide_y * wide_y) * np.exp(exponent.astype(np.float64)).astype(single)).astype(single)
-        ok = lanes.uniform(who[todo]) <= threshold
+        ok = ~(lanes.uniform(who[todo]) > threshold)
         out[todo[ok]] = value[ok]
         todo = todo[~ok]
     return out

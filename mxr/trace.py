@@ -114,7 +114,7 @@ class Value(NDArrayOperatorsMixin):
         if dtype == self.dtype:
             return self
         if self.kind == "const":
-            return const(dtype.type(self.arg).item(), self.shape, dtype)
+            return const(number_as(self.arg, dtype), self.shape, dtype)
         return _map(cast, (self,), self.shape, dtype, extra=dtype.str)
 
     def reshape(self, *shape, **_):
@@ -184,6 +184,13 @@ def _make(key, build: Callable[[], Value]) -> Value:
 def leaf(array_key, shape, dtype=np.float32) -> Value:
     """An array that exists; `array_key` says which (the plan resolves it)."""
     return _make(("leaf", array_key), lambda: Value("leaf", shape, dtype, arg=array_key))
+
+
+def number_as(number, dtype):
+    """A number in a type, as C converts it: cut to a whole one and wrapped around where the type is an integer one."""
+    with np.errstate(all="ignore"):
+        x = np.asarray(number)
+        return (x.astype(np.int64) if np.dtype(dtype).kind in "iu" else x).astype(dtype).item()
 
 
 def const(number, shape, dtype=np.float32) -> Value:

@@ -111,9 +111,11 @@ class Arange:
         return ins, [(math.ceil((stop - start) / p.step) * p.repeat,)]
 
     def compute(p, run, ins, outs):
-        start, kind = _range(p)[0], outs[0].dtype.type
+        start, step, kind = _range(p)[0], p.step, outs[0].dtype.type
+        if kind is np.float16:      # MXNet cuts them to whole numbers, but not the length
+            start, step = int(start), int(step)
         steps = np.arange(outs[0].size) // p.repeat
-        outs[0][...] = kind(start) + steps.astype(kind) * kind(p.step)
+        outs[0][...] = kind(start) + steps.astype(kind) * kind(step)
 
 
 def _range(p):

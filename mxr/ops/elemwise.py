@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..lazy import special
-from ..op import REQUIRED, Dtype, P, ShapeError, known, op, shape_text, unify
+from ..op import REQUIRED, Dtype, P, ShapeError, op, shape_text, unify
 from ._pointwise import PAIRS, Pair, declare, like, same_type, sign
 
 # ------------------------------------------------------------------------------------------------ unary mathematics
@@ -133,15 +133,16 @@ class SmoothL1:
     scalar: float = P(1.0, "s: the bend is at `1 / s^2`")
 
     def forward(p, data):
-        inner = _bend(p, data)
-        return inner * (data - 0.5 * inner) * p.scalar ** 2
+        x, s = (data, p.scalar) if data.dtype.kind == "f" else (data.astype(np.float32), int(p.scalar))
+        inner = _bend(s, x)
+        return inner * (x - 0.5 * inner) * s ** 2
 
     def backward(p, g, ins, outs):
-        return g * (_bend(p, ins[0]) * p.scalar ** 2)
+        return g * (_bend(p.scalar, ins[0]) * p.scalar ** 2)
 
 
-def _bend(p, x):
-    return np.clip(x, -1 / p.scalar ** 2, 1 / p.scalar ** 2) if p.scalar else x
+def _bend(s, x):
+    return np.clip(x, -1 / s ** 2, 1 / s ** 2) if s else x
 
 
 @op("clip")
@@ -343,13 +344,6 @@ class AmpMulticast:
         return tuple(part.astype(x.dtype) for part, x in zip(g, ins))
 
 
-def _vector(length: Callable):
-    """Shape rule of operators whose output is a vector of `length(shape of the input)` elements."""
-    def infer_shape(p, ins, outs):
-        return ins, [(length(ins[0]),) if known(ins[0]) else outs[0]]
-    return infer_shape
-
-
 def _int64(p, ins):
     return [np.dtype(np.int64)]
 
@@ -357,8 +351,10 @@ def _int64(p, ins):
 @op("shape_array", zero_gradient=True, keeps=())
 class ShapeArray:
     """The dimensions of an array, in C order (the reverse of R's `dim`), as an int64 vector."""
-    infer_shape = _vector(len)
     infer_type = _int64
+
+    def infer_shape(p, ins, outs):
+        return ins, [unify(outs[0], ins[0] and (len(ins[0]),))]
 
     def compute(p, run, ins, outs):
         outs[0][...] = ins[0].shape
@@ -367,8 +363,10 @@ class ShapeArray:
 @op("size_array", zero_gradient=True, keeps=())
 class SizeArray:
     """The number of elements of an array, as an int64 vector of one element."""
-    infer_shape = _vector(lambda shape: 1)
     infer_type = _int64
+
+    def infer_shape(p, ins, outs):
+        return ins, [unify(outs[0], (1,))]
 
     def compute(p, run, ins, outs):
         outs[0][...] = ins[0].size

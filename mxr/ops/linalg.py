@@ -183,7 +183,7 @@ class linalg_trsm:
         solve_triangular(a, gs[0], gb, p.lower, not p.transpose, p.rightside, p.alpha)
         if igs[0] is not None:
             ga = np.matmul(transposed(x), gb) if p.rightside else np.matmul(gb, transposed(x))
-            igs[0][...] = keep_triangle(transposed(ga) if p.transpose else ga, p.lower) * (-1 / p.alpha)
+            igs[0][...] = keep_triangle((transposed(ga) if p.transpose else ga) * np.divide(-1.0, p.alpha, dtype=a.dtype), p.lower)
 
 
 # --------------------------------------------------------------------------------------------- Cholesky

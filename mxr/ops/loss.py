@@ -5,6 +5,11 @@ import numpy as np
 
 from ..op import P, ShapeError, known, op, shape_text, size, unify
 
+
+def _fits(partial, shape) -> bool:
+    """Whether a shape with unknown dimensions (0) can be this one."""
+    return len(partial) == len(shape) and all(a in (0, b) for a, b in zip(partial, shape))
+
 # --------------------------------------------------------------------------------------------- any expression as a loss
 
 
@@ -197,7 +202,7 @@ class SoftmaxOutput:
                 flat, without, one = (data[0], size(data[2:])), (data[0], *data[2:]), (data[0], 1, *data[2:])
                 if label is None:
                     label = flat
-                elif label not in (data, flat, without, one):
+                elif not any(_fits(label, s) for s in (data, flat, without, one)):
                     raise ShapeError(f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, {shape_text(without)}, "
                                      f"{shape_text(one)}, {shape_text(data)}")
         return [data, label], [data]

@@ -168,7 +168,7 @@ class LeakyReLU:
             case "rrelu":
                 return np.where(x > 0, g[0], g[0] * outs[1])
             case "elu":
-                return np.where(x <= 0, g * (np.exp(x) * p.slope), g)
+                return g * np.where(y > 0, 1.0, p.slope + y)
             case "selu":
                 return g * np.where(y <= 0, _SELU_ALPHA + y, 1.0) * _SELU_LAMBDA
             case "gelu":

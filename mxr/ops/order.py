@@ -1,7 +1,7 @@
 """Ordering and counting: topk, sort, argsort, cumsum, histogram."""
 import numpy as np
 
-from mxr.op import DTYPES, Dtype, Floats, MxError, P, ShapeError, axis_of, known, op, shape_text, size
+from mxr.op import DTYPES, Dtype, Floats, MxError, P, ShapeError, axis_of, known, op, shape_text, size, unify
 
 INDEX_TYPES = tuple(d for d in DTYPES if d not in ("int8", "bool"))
 _AXIS = "The axis; negative counts from the last. None: the data are flattened first."
@@ -177,7 +177,8 @@ class Cumsum:
     inputs = ("a",)
 
     def infer_shape(p, ins, outs):
-        return ins, [_whole(p, ins[0])]
+        a = unify(ins[0], *(outs if p.axis is not None else ()))
+        return [a], [unify(outs[0], _whole(p, a))]
 
     def infer_type(p, ins):
         return [np.dtype(p.dtype) if p.dtype else ins[0] or np.dtype(np.float32)]

@@ -31,11 +31,15 @@ def _pdf_shape(p, ins, outs):
     return [sample, *[params] * len(ins[1:])], [sample]
 
 
-def _declare(kind: str, params: tuple, text: str, log_density, gradients):
-    """`log_density(x, *params)`; `gradients(x, *params)` of it, for the sample (None: zero) and every parameter."""
+def _declare(kind: str, params: tuple, text: str, log_density, gradients, density=None):
+    """`log_density(x, *params)`; `gradients(x, *params)` of it, for the sample (None: zero) and every parameter. `density`, where it is
+    not computed from its logarithm: then it has a value for negative parameters too."""
     def forward(p, *ins):
         x = ins[0]
-        log = log_density(x, *(_spread(v, x) for v in ins[1:]))
+        params = [_spread(v, x) for v in ins[1:]]
+        if density and not p.is_log:
+            return np.broadcast_to(density(x, *params), x.shape)
+        log = log_density(x, *params)
         return np.broadcast_to(log if p.is_log else np.exp(log), x.shape)
 
     def backward(p, g, ins, outs):
@@ -60,12 +64,14 @@ def _declare(kind: str, params: tuple, text: str, log_density, gradients):
 
 _declare("uniform", ("low", "high"), "the uniform distribution from `low` to `high` (also returned outside of that range)",
          lambda x, low, high: -np.log(high - low),
-         lambda x, low, high: (None, 1 / (high - low), 1 / (low - high)))
+         lambda x, low, high: (None, 1 / (high - low), 1 / (low - high)),
+         lambda x, low, high: 1 / (high - low))
 
 _declare("normal", ("mu", "sigma"), "the normal distribution with mean `mu` and standard deviation `sigma`",
          lambda x, mu, sigma: -0.5 * np.square((x - mu) / sigma) - np.log(sigma * math.sqrt(2 * math.pi)),
          lambda x, mu, sigma: ((mu - x) / np.square(sigma), (x - mu) / np.square(sigma),
-                               (np.square((x - mu) / sigma) - 1) / sigma))
+                               (np.square((x - mu) / sigma) - 1) / sigma),
+         lambda x, mu, sigma: np.exp(-0.5 * np.square((x - mu) / sigma)) / (sigma * math.sqrt(2 * math.pi)))
 
 _declare("gamma", ("alpha", "beta"), "the gamma distribution with shape `alpha` and rate `beta` (`random_gamma` takes the scale, 1 / rate)",
          lambda x, a, b: a * np.log(b) + (a - 1) * np.log(x) - b * x - special.gammaln(a),
@@ -73,7 +79,8 @@ _declare("gamma", ("alpha", "beta"), "the gamma distribution with shape `alpha` 
 
 _declare("exponential", ("lam",), "the exponential distribution with rate `lam`",
          lambda x, lam: np.log(lam) - lam * x,
-         lambda x, lam: (-lam, 1 / lam - x))
+         lambda x, lam: (-lam, 1 / lam - x),
+         lambda x, lam: lam * np.exp(-lam * x))
 
 _declare("poisson", ("lam",), "the Poisson distribution with mean `lam`",
          lambda x, lam: x * np.log(lam) - special.gammaln(x + 1) - lam,

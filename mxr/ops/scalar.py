@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..op import P
+from ..trace import number_as
 from ._pointwise import PAIRS, declare, like, mod
 from ._pointwise import power as array_power
 
@@ -25,7 +26,7 @@ def _operands(p, data):
     """The array in the result's type, and the number: an int beside integers, else a float."""
     dtype = _scalar_type(p, [data.dtype])[0]
     x = data if data.dtype == dtype else data.astype(dtype)
-    return x, p.scalar if x.dtype.kind == "f" else int(p.scalar)
+    return x, p.scalar if x.dtype.kind == "f" else number_as(p.scalar, x.dtype)
 
 
 def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradient: Callable | None = None):
