@@ -127,14 +127,17 @@ class SplitV2:
         if data is None:
             return ins, outs
         axis = axis_of(p.axis, len(data), "axis")
+        if not p.squeeze_axis:      # the parts have all but the size along the axis in common
+            rest = unify((*data[:axis], 0, *data[axis + 1:]), *((*o[:axis], 0, *o[axis + 1:]) for o in outs if o is not None))
+            data = (*rest[:axis], data[axis], *rest[axis + 1:])
         if not data[axis]:
-            return ins, outs
+            return [data], outs
         cuts = _cuts(p, data[axis])
         lengths = [e - b for b, e in cuts]
         if cuts[0][0] or min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
             raise ShapeError(f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts of sizes {lengths}")
         parts = [() if p.squeeze_axis else (n,) for n in lengths]
-        return ins, [(*data[:axis], *part, *data[axis + 1:]) for part in parts]
+        return [data], [(*data[:axis], *part, *data[axis + 1:]) for part in parts]
 
     def forward(p, data):
         axis = p.axis % data.ndim

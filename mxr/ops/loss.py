@@ -197,7 +197,7 @@ class SoftmaxOutput:
             if len(data) < 2:
                 raise ShapeError("the data needs two dimensions at least: samples and classes")
             if not p.multi_output:
-                label = label if label == data else unify(label, data[:-1])
+                label = unify(label, data if label is not None and len(label) == len(data) else data[:-1])
             elif known(data):
                 flat, without, one = (data[0], size(data[2:])), (data[0], *data[2:]), (data[0], 1, *data[2:])
                 if label is None:

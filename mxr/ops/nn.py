@@ -159,7 +159,7 @@ class LeakyReLU:
         x, y = ins[0], outs[0]
         match p.act_type:
             case "leaky":
-                return np.where(x <= 0, g * p.slope, g)
+                return np.where(y > 0, g, g * p.slope)
             case "prelu":
                 shape = _along_channels(ins[1].shape, x.shape)
                 axes = tuple(i for i, (n, m) in enumerate(zip(shape, x.shape)) if n != m)
@@ -170,7 +170,7 @@ class LeakyReLU:
             case "elu":
                 return g * np.where(y > 0, 1.0, p.slope + y)
             case "selu":
-                return g * np.where(y <= 0, _SELU_ALPHA + y, 1.0) * _SELU_LAMBDA
+                return g * np.where(y > 0, 1.0, _SELU_ALPHA + y) * _SELU_LAMBDA
             case "gelu":
                 return g * (0.5 * (1 + special.erf(x * 0.5 ** 0.5)) + x * np.exp(-0.5 * (x * x)) * (2 * np.pi) ** -0.5)
 

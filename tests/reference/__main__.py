@@ -1,8 +1,10 @@
-"""python -m tests.reference [install | compare | record | graphs | files] [--family conv] [--op Pooling]
+"""python -m tests.reference [install | compare | record | shapes | graphs | files] [--family conv] [--op Pooling]
 
-(nothing)  all of it: every sample, 500 random graphs and models through files against MXNet 1.9.1; exit status 1 if anything differs
+(nothing)  all of it: every sample, partly known shapes, 500 random graphs and models through files against MXNet 1.9.1; exit status 1
+           if anything differs
 install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
 compare    the samples (of one family, of one operator)
+shapes     what follows from some of the samples' shapes
 graphs     the random graphs
 files      models that mxr saves, loaded, run and saved again by MXNet
 record     the samples, and keep MXNet's answers in tests/reference/answers for `make test`
@@ -19,7 +21,7 @@ from tests.known import listed, settle
 from tests.ops import ours
 from tests.ops.collect import cases
 from tests.ops.sample import F
-from tests.reference import answers, files, graphs, oracle
+from tests.reference import answers, files, graphs, oracle, partial
 from tests.reference.compare import adds, essential, largest, settled
 
 
@@ -96,14 +98,16 @@ def remember(family: str, figures: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reference", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record", "graphs", "files"])
+    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record", "shapes", "graphs", "files"])
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
     args = parser.parse_args()
     oracle.install()
     if args.what == "install":
         return 0
-    complaints = 0 if args.what in ("graphs", "files") else compare(args.what, args.family, args.op)
+    complaints = 0 if args.what in ("shapes", "graphs", "files") else compare(args.what, args.family, args.op)
+    if args.what in ("all", "shapes"):
+        complaints += partial.compare(args.family, args.op)
     if args.what in ("all", "graphs"):
         complaints += graphs.compare()
     if args.what in ("all", "files"):

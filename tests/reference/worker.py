@@ -97,6 +97,18 @@ class Worker:
         names = symbol.list_arguments() + symbol.list_auxiliary_states() + symbol.list_outputs()
         return dict(zip(names, [*args, *aux, *outs])) if args else {}
 
+    def partial(self, q, arrays):
+        """What follows from some shapes (None: unknown), also from that of the output, which something else may fix."""
+        variables = [self.mx.sym.Variable(f"v{i}") for i in range(len(q["shapes"]))]
+        symbol = self.symbol(q["op"], q["params"], variables, "op")
+        given = {f"v{i}": tuple(s) for i, s in enumerate(q["shapes"]) if s is not None}
+        if q["out"] is not None:
+            symbol = self.symbol("elemwise_add", {}, [symbol, self.mx.sym.Variable("out")], "sum")
+            given["out"] = tuple(q["out"])
+        args, outs, aux = symbol.infer_shape_partial(**given)
+        names = symbol.list_arguments() + symbol.list_auxiliary_states() + symbol.list_outputs()
+        return {"shapes": dict(zip(names, [*args, *aux, *outs]))}, {}
+
     def passes(self, symbol, values, q, meta):
         """Forward, backward, and twice both under "add"; fills in meta["no_gradient"] where MXNet has none."""
         run = self.bind(symbol, values, q["grad"], "write", meta)
