@@ -190,7 +190,9 @@ def number_as(number, dtype):
     """A number in a type, as C converts it: cut to a whole one and wrapped around where the type is an integer one."""
     with np.errstate(all="ignore"):
         x = np.asarray(number)
-        return (x.astype(np.int64) if np.dtype(dtype).kind in "iu" else x).astype(dtype).item()
+        if np.dtype(dtype).kind in "iu":
+            x = x.astype(np.int64 if np.dtype(dtype).itemsize == 8 else np.int32)
+        return x.astype(dtype).item()
 
 
 def const(number, shape, dtype=np.float32) -> Value:

@@ -147,3 +147,13 @@ def test_repeated_steps_allocate_nothing():
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 10_000
+
+
+def test_types_that_an_operator_does_not_take():
+    values = {"x": np.zeros((2, 3), np.int32), **{k: np.zeros(3, np.int32) for k in ("gamma", "beta", "mean", "var")}}
+    symbol = mxr.sym.BatchNorm(*map(mxr.sym.Variable, values), name="bn")
+    run = symbol.bind({k: mxr.NDArray(values[k]) for k in ("x", "gamma", "beta")}, aux={k: mxr.NDArray(values[k]) for k in ("mean", "var")})
+    with pytest.raises(mxr.MxError, match=r"BatchNorm bn \(data int32, gamma int32.* does not take such arrays"):
+        run.forward(True)
+    with pytest.raises(mxr.MxError, match=r"sgd_update does not take such arrays.*weight int32"):
+        mxr.nd.sgd_update(mxr.NDArray(np.ones(3, np.int32)), mxr.NDArray(np.ones(3, np.int32)), lr=0.1)

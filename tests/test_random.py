@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mxr.nd
 from mxr import random, samplers
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "random.json").read_text())
@@ -106,3 +107,14 @@ def test_samplers_have_the_right_moments(kind, params, mean, variance):
     samplers.fill(out, kind, *(np.float32([x]) for x in params))
     assert abs(out.mean(dtype=float) - mean) < 5 * (variance / len(out)) ** 0.5
     assert abs(out.var(dtype=float) / variance - 1) < 0.1
+
+
+@pytest.mark.parametrize("name, params", [
+    ("gamma", ([np.nan, np.inf, -3.0, -0.5, 0.0, 2.0], [1.0] * 6)), ("poisson", ([np.nan, np.inf, -1.0, 1e30, 1e38, 2.0],)),
+    ("negative_binomial", ([1.0, np.nan, -2.0, np.inf, 0.0, 2.0], [0.0, 0.5, 0.5, 0.5, 0.0, 0.5])),
+    ("generalized_negative_binomial", ([np.nan, np.inf, -1.0, 1e30, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0, np.inf, 0.5]))])
+def test_parameters_out_of_range_end(name, params):
+    """MXNet rejects until it finds a number that fits, which is never."""
+    out = getattr(mxr.nd, f"sample_{name}")(*(mxr.NDArray(np.array(x, np.float32)) for x in params), shape=(2,)).data
+    assert out.shape == (6, 2)
+    assert np.isfinite(out[-1]).all(), "a good parameter beside bad ones"

@@ -119,6 +119,9 @@ class RNN:
     `parameters` holds the weights of all layers (per layer and direction: input weights, state weights, then the projection if there is
     one), followed by all biases (input, state).
 
+    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu` it takes, for the input weights of the layers in the middle (of three or
+    more), the layer's output for its input.
+
     The data is (steps, samples, values) in C order. Returns (steps, samples, state size times directions); with `state_outputs` also the
     last states (layers times directions, samples, state size) and, for an LSTM, the last cells.
     """
@@ -193,7 +196,7 @@ class RNN:
                 dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
                 dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
                 at_sums, at_state = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
-                later = [] if igs[1] is None else cell.weight_gradients(inputs[layer], at_sums, at_state, grads[layer][d])
+                later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_sums, at_state, grads[layer][d])
                 if layer or igs[0] is not None:
                     share = cell.input_gradient(at_sums).reshape(inputs[layer].shape)
                     dx = share if dx is None else dx + share
@@ -207,6 +210,11 @@ class RNN:
             igs[0][...] = dy
         if p.use_sequence_length and igs[-1] is not None:
             igs[-1][...] = 0
+
+
+def _read(p, inputs, layer):
+    """What the gradient of a layer's input weights takes for its input: in MXNet's plain cells, for the layers in the middle, their output."""
+    return inputs[layer + 1 if p.mode.startswith("rnn") and 0 < layer < p.num_layers - 1 else layer]
 
 
 def _drop(p, y, mask):

@@ -39,6 +39,10 @@ def written(case: Case) -> list[int]:
 
 def question(case: Case) -> dict:
     """The question to the oracle about this sample."""
+    if case.sample.reference in ("arrays", "in place"):
+        return {"ask": "arrays", "op": case.op.name, "params": question_params(case), "inputs": len(case.inputs), "train": bool(case.sample.train),
+                "seed": SEED, "outs": outs(case), "into": 0 if case.sample.reference == "in place" else None,
+                "grad": [f"v{i}" for i in wanted(case)] if case.op.differentiable else []}
     return {"ask": "imperative" if at_once(case) else "sample", "op": case.op.name, "params": question_params(case),
             "inputs": len(case.inputs), "variadic": bool(case.op.variadic), "train": bool(case.sample.train), "seed": SEED,
             "grad": [f"v{i}" for i in wanted(case)], "mutates": written(case), "outs": outs(case) if at_once(case) else []}

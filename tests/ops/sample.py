@@ -43,7 +43,8 @@ class S:
     (float32 unless it is an ndarray of another type). `grad=False`: compare the forward only. `grad=(0, 2)`: gradients of
     those inputs only. `train`: the mode of the forward pass. `numeric=False`: no numeric gradient check (kinks). `rtol`/`atol` other than the default need a
     `why`. `reference=False` (with `why`): MXNet cannot run this sample (it crashes, or never ends);
-    `reference="onednn"` (with `why`): only its oneDNN kernels can. Gradients are compared in training mode only.
+    `reference="onednn"` (with `why`): only its oneDNN kernels can; `"arrays"`: it can do so with arrays only, not with a bound symbol;
+    `"in place"`: with arrays, and its first input as its output. Gradients are compared in training mode only.
     """
 
     def __init__(self, params=None, *inputs, grad=True, train=True, numeric=True, rtol=1e-5, atol=1e-6, why="",

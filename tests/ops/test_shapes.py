@@ -40,3 +40,24 @@ def test_at_once_is_bound(name):
         for key, x in ours.imperative(case)[1].items():
             np.testing.assert_allclose(x.astype(np.float64), bound[key].astype(np.float64), 1e-6, 1e-7, err_msg=f"{case.id} {key}")
             assert x.dtype == bound[key].dtype, case.id
+
+
+X = mxr.sym.Variable("x")
+
+
+@pytest.mark.parametrize("symbol, out, x", [
+    (mxr.sym.cumsum(X, axis=0), (2, 3), (2, 3)), (mxr.sym.tanh(X), (2, 3), (2, 3)),
+    (mxr.sym._split_v2(mxr.sym.Variable("x", shape=(0, 3)), indices=(0,), axis=1), (2, 3), (2, 3)),
+    (mxr.sym.transpose(X, axes=(1, 0)), (2, 3), (3, 2))])
+def test_input_from_output(symbol, out, x):
+    args, _, _ = (symbol + mxr.sym.Variable("out")).infer_shape(out=out)
+    assert args["x"] == x
+
+
+def test_size_of_anything():
+    assert (mxr.sym.size_array(X) + mxr.sym.Variable("n")).infer_shape(x=(2, 3))[0]["n"] == (1,)
+
+
+def test_partly_known_label():
+    args, outs, _ = mxr.sym.SoftmaxOutput(X, mxr.sym.Variable("y", shape=(0, 0)), multi_output=True).infer_shape(x=(6, 1, 1), y=(6, 1))
+    assert args["y"] == (6, 1)

@@ -168,6 +168,23 @@ class Worker:
         out.update({f"mut{i}": inputs[i].asnumpy() for i in q["mutates"]})
         return {}, out
 
+    def arrays(self, q, arrays):
+        """Outputs, and gradients by autograd, of an operator that cannot be bound; `into`: the input that it needs for its output."""
+        self.mx.random.seed(q["seed"])
+        inputs = [self.array(arrays[f"in{i}"]) for i in range(q["inputs"])]
+        wanted = [int(name[1:]) for name in q["grad"]]
+        for i in wanted:
+            inputs[i].attach_grad()
+        outputs = None
+        if not wanted:
+            outputs = [self.array(np.zeros(shape, dtype)) for shape, dtype in q["outs"]] if q["into"] is None else [inputs[q["into"]]]
+        with self.mx.autograd.record(q["train"]) if wanted else self.mx.autograd.pause(q["train"]):
+            outputs = self._invoke(self.handle(q["op"]), inputs, list(q["params"]), list(q["params"].values()), outputs, False, True) or outputs
+        if wanted:
+            heads = [self.array(head_gradient(i, x.shape, x.dtype)) for i, x in enumerate(outputs)]
+            self.mx.autograd.backward(outputs, heads, train_mode=q["train"])
+        return {}, {f"out{i}": x.asnumpy() for i, x in enumerate(outputs)} | {f"grad{i}": inputs[i].grad.asnumpy() for i in wanted}
+
     # ------------------------------------------------------------------------------------- must-fail samples, graphs
 
     def fails(self, q, arrays):

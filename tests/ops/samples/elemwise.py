@@ -65,6 +65,8 @@ SAMPLES = {
     "smooth_l1": [S({}, (2, 3)), S({"scalar": 2.0}, (9,)), S({"scalar": 0.5}, draw(2, 1, 3, low=-9, high=9)),
                   S({"scalar": 0.0}, (2, 2)),
                   S({"scalar": 1.0}, EDGES, numeric=False), S({"scalar": 2.0}, [-0.25, 0.25, 0.24, -0.26], numeric=False),
+                  *(S({"scalar": s}, np.array([-100, -3, -1, 0, 1, 2, 100], kind), grad=False)
+                    for s, kind in ((1.5, np.int8), (0.5, np.int32), (2, np.int64), (0.001, np.int8))),
                   F("scalar must be a number", {"scalar": "wide"}, (2,))],
     "clip": [S({"a_min": -1.0, "a_max": 1.0}, (2, 3)), S({"a_min": 0.0, "a_max": 6.0}, draw(4, 2, 2, low=-4, high=9)),
              S({"a_min": -1.0, "a_max": 1.0}, EDGES, numeric=False), S({"a_min": 1.0, "a_max": -1.0}, EDGES, numeric=False),

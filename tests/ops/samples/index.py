@@ -64,7 +64,7 @@ SAMPLES = {
         F("axis = None", {"axis": None}, (3, 4), (3,)),
     ],
     "fill_element_0index": [
-        *(S({}, lhs, lhs[:1], rhs, reference=False, why=_ARRAYS_ONLY)
+        *(S({}, lhs, lhs[:1], rhs, reference="arrays", why=_ARRAYS_ONLY)
           for lhs, rhs in (((3, 4), [0, 3, 1]), ((3, 4), [0, 4, -1]), ((1, 1), [0]), ((2, 1), [0, 0]), ((2, 3), [1.9, -0.5]))),
         F("matrix", {}, (3, 4, 2), (3,), (3,)),
         F("differ", {}, (3, 4), (4,), (3,)),
@@ -79,7 +79,7 @@ SAMPLES = {
         F("depth is required", {}, (3,)),
     ],
     "_onehot_encode": [
-        *(S({}, lhs, rhs, reference=False, why=_ARRAYS_ONLY)
+        *(S({}, lhs, rhs, reference="arrays", why=_ARRAYS_ONLY)
           for lhs, rhs in (([0, 3, 1], (3, 4)), ([0, 4, -1], (3, 4)), ([0], (1, 1)), ([0, 0], (2, 1)), ([1.9, -0.5], (2, 3)))),
         F("differ", {}, (3,), (4, 4)),
     ],

@@ -32,7 +32,7 @@ SAMPLES = {
         F("shape is required", {}, (2,), (1, 2)),
     ],
     "_scatter_set_nd": [
-        *(S({"shape": lhs}, lhs, rhs, indices, reference=False, why="MXNet runs it only with its first input as its output")
+        *(S({"shape": lhs}, lhs, rhs, indices, reference="in place", why="MXNet runs it only with its first input as its output")
           for lhs, rhs, indices in (((3, 4), (3,), [[0, 2, 1], [3, 0, 0]]), ((3, 4), (2, 4), [[0, 2]]), ((5,), (2,), [[4, 0]]),
                                     ((1, 1), (1,), [[0], [0]]), ((2, 3, 4), (2, 2, 4), [[[0, 1], [1, 0]], [[2, 0], [1, 1]]]))),
         F("differ", {"shape": (3, 4)}, (3, 5), (2, 4), (1, 2)),

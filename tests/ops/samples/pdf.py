@@ -4,8 +4,9 @@ import numpy as np
 from tests.ops.sample import F, S, draw
 
 
-def densities(sample, *params, counts=False):
-    """`sample` and `params` are (low, high) of the values; `counts`: samples are whole numbers, and have no gradient."""
+def densities(sample, *params, counts=False, outside=False):
+    """`sample` and `params` are (low, high) of the values; `counts`: samples are whole numbers, and have no gradient;
+    `outside`: parameters that no distribution has give what the formula gives."""
     def x(*shape):
         return draw(*shape, low=int(sample[0]), high=int(sample[1]), ints=True) if counts else draw(*shape, low=sample[0], high=sample[1])
 
@@ -15,8 +16,10 @@ def densities(sample, *params, counts=False):
     def one(p, xs, ps):
         return S(p, x(*xs), *arrays(*ps), numeric=not counts, **LOOSE)
     n = len(params)
+    outside = [S({"is_log": log}, x(3, 2), *([[-0.5, -1.0, -2.0], [-1.5, -1.25, -3.0]][:n]), numeric=False, **LOOSE)
+               for log in (False, True)] if outside else []
     return [
-        one({}, (3,), (3,)), one({"is_log": True}, (3, 4), (3,)), one({}, (2, 3, 4), (2, 3)), one({}, (2, 3, 4), (2,)),
+        *outside, one({}, (3,), (3,)), one({"is_log": True}, (3, 4), (3,)), one({}, (2, 3, 4), (2, 3)), one({}, (2, 3, 4), (2,)),
         one({"is_log": True}, (2, 3, 4), (2, 3, 4)), one({}, (1, 20), (1,)), one({"is_log": True}, (1,), (1,)),
         F("more dimensions", {}, (3,), *[(3, 4)] * n), F("differ", {}, (3, 4), *[(4,)] * n),
     ]
@@ -32,10 +35,10 @@ def simplex(*shape, seed=0):
 
 CONCENTRATIONS = (0.5, 4.0)
 SAMPLES = {
-    "_random_pdf_uniform": densities((0.0, 1.0), (-2.0, 0.0), (1.0, 3.0)),
-    "_random_pdf_normal": densities((-2.0, 2.0), (-1.0, 1.0), (0.5, 2.0)),
+    "_random_pdf_uniform": densities((0.0, 1.0), (-2.0, 0.0), (1.0, 3.0), outside=True),
+    "_random_pdf_normal": densities((-2.0, 2.0), (-1.0, 1.0), (0.5, 2.0), outside=True),
     "_random_pdf_gamma": densities((0.2, 4.0), (0.5, 4.0), (0.5, 2.0)),
-    "_random_pdf_exponential": densities((0.0, 4.0), (0.5, 2.0)),
+    "_random_pdf_exponential": densities((0.0, 4.0), (0.5, 2.0), outside=True),
     "_random_pdf_poisson": densities((0, 10), (0.5, 8.0), counts=True),
     "_random_pdf_negative_binomial": densities((0, 10), (1.0, 8.0), (0.2, 0.8), counts=True),
     "_random_pdf_generalized_negative_binomial": densities((0, 10), (1.0, 8.0), (0.2, 2.0), counts=True),

@@ -25,6 +25,9 @@ SAMPLES = {
         _rnn("rnn_tanh"),
         _rnn("rnn_relu", layers=2, state_outputs=True, numeric=False),
         _rnn("rnn_tanh", layers=2, directions=2, state_outputs=True),
+        # three layers and more: MXNet's gradient is not the derivative
+        _rnn("rnn_tanh", layers=3, numeric=False),
+        _rnn("rnn_relu", layers=4, directions=2, state_outputs=True, numeric=False),
         _rnn("lstm"),
         _rnn("lstm", layers=2, state_outputs=True),
         _rnn("lstm", layers=3, directions=2, state_outputs=True),

@@ -25,4 +25,7 @@ def scalar(name):
 SAMPLES = {f"_{name}_scalar": scalar(name) for name in (
     "plus", "minus", "rminus", "mul", "div", "rdiv", "mod", "rmod", "power", "rpower", "maximum", "minimum", "hypot", "equal", "not_equal",
     "greater", "greater_equal", "lesser", "lesser_equal", "logical_and", "logical_or", "logical_xor", "scatter_plus", "scatter_minus")}
+for _name in ("plus", "minus", "rminus", "mul", "maximum", "minimum", "equal", "greater_equal", "lesser", "logical_and"):
+    SAMPLES[f"_{_name}_scalar"] += [S({"scalar": s}, np.array([0, 1, 5, 100], kind), grad=False)
+                                    for s in (-1.0, 1.5, 300.0) for kind in (np.uint8, np.int8)]
 SAMPLES["_power_scalar"] += [S({"scalar": s}, EDGES, numeric=False) for s in (-1.0, 0.5, -0.5, 3.0, 1.5, -2.0)]
