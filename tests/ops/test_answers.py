@@ -1,11 +1,12 @@
 """Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without MXNet."""
 import pytest
 
+import mxr
 from mxr.op import canonical
 from tests.ops import ours
 from tests.ops.collect import cases
 from tests.reference import answers
-from tests.reference.compare import settled
+from tests.reference.compare import graph, settled
 
 OPERATORS = [op.name for op in canonical()]
 
@@ -25,6 +26,15 @@ def test_as_recorded(name):
     if stale:
         complaints.append(f"no answer of MXNet is recorded for {', '.join(stale)}: run `python -m tests.reference record`")
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_json_of_mxnet(name):
+    """What MXNet wrote is read, and written as it was."""
+    for case in cases(op=name):
+        meta, _ = answers.load(case.op.family).get(answers.key(case), ({}, {}))
+        for text in filter(None, (meta.get("json"), meta.get("auto_json"))):
+            assert graph(mxr.sym.load_json(text).tojson()) == graph(text), case.id
 
 
 FAMILIES = sorted({op.family for op in canonical()})

@@ -16,7 +16,7 @@ UNARY = {"relu": None, "sigmoid": 1, "tanh": 1, "softsign": 1, "sin": 1, "cos": 
 SCALAR = {"_plus_scalar": 1.5, "_minus_scalar": 0.5, "_rminus_scalar": 2, "_mul_scalar": -1.25, "_div_scalar": 2, "_maximum_scalar": 0.25,
           "_minimum_scalar": -0.125, "_power_scalar": 2, "_greater_scalar": 0.0625, "_hypot_scalar": 1.5, "smooth_l1": 1}
 SAME = {"elemwise_add": sum, "elemwise_sub": sum, "elemwise_mul": np.prod, "_maximum": max, "_minimum": max, "_hypot": sum}
-BROADCAST = {"broadcast_add": sum, "broadcast_sub": sum, "broadcast_mul": np.prod, "broadcast_maximum": max, "broadcast_minimum": max}
+BROADCAST = {"broadcast_div": "positive", "broadcast_hypot": sum, "broadcast_add": sum, "broadcast_sub": sum, "broadcast_mul": np.prod, "broadcast_maximum": max, "broadcast_minimum": max}
 REDUCE = ("sum", "mean", "max", "min", "norm")
 
 
@@ -94,10 +94,13 @@ class _Builder:
         x = self.pick()
         op = self.one_of(UNARY)
         rule = UNARY[op]
-        if rule == "positive":      # away from the singularity
-            x = self.add("_plus_scalar", [self.add("square", [x], x.bound ** 2)], min(x.bound ** 2, LIMIT) + 0.5, scalar=0.5)
-            rule = 5.0
+        if rule == "positive":
+            x, rule = self.positive(x), 5.0
         self.add(op, [x], x.bound if rule is None else rule(x.bound) if callable(rule) else rule)
+
+    def positive(self, x: Part) -> Part:
+        """Something of at least 0.5, away from singularities."""
+        return self.add("_plus_scalar", [self.add("square", [x], x.bound ** 2)], min(x.bound ** 2, LIMIT) + 0.5, scalar=0.5)
 
     def scalar(self):
         x, op = self.pick(), self.one_of(SCALAR)
@@ -116,16 +119,21 @@ class _Builder:
         x, op = self.pick(), self.one_of(BROADCAST)
         fits = [p for p in self.parts if len(p.shape) == len(x.shape) and all(a == b or 1 in (a, b) for a, b in zip(p.shape, x.shape))]
         y = self.use(fits) if self.choose(4) else self.variable(tuple(d if self.choose(2) else 1 for d in x.shape))
-        self.add(op, [x, y], BROADCAST[op]([x.bound, y.bound]))
+        if BROADCAST[op] == "positive":
+            self.add(op, [x, self.positive(y)], 2 * x.bound)
+        else:
+            self.add(op, [x, y], BROADCAST[op]([x.bound, y.bound]))
 
     def reduce(self):
         x, op = self.pick(), self.one_of(REDUCE)
-        axis = self.choose(len(x.shape) + 1)
-        params = {} if axis == len(x.shape) else {"axis": axis}
+        n = len(x.shape)
+        params = self.one_of([{}, *({"axis": i} for i in range(n)), {"axis": (0, -1)} if n > 1 else {"axis": (0,)}])
+        if params and op != "norm" and self.choose(3) == 0:
+            params["exclude"] = True
         if self.choose(2):
             params["keepdims"] = True
         if op == "norm":            # its gradient has a singularity at zero
-            x = self.add("_plus_scalar", [self.add("square", [x], x.bound ** 2)], min(x.bound ** 2, LIMIT) + 0.5, scalar=0.5)
+            x = self.positive(x)
         self.add(op, [x], x.bound * (np.prod(x.shape) if op in ("sum", "norm") else 1), **params)
 
     def view(self):

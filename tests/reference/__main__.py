@@ -1,6 +1,6 @@
 """python -m tests.reference [install | compare | record | shapes | graphs | files] [--family conv] [--op Pooling]
 
-(nothing)  all of it: every sample, partly known shapes, 500 random graphs and models through files against MXNet 1.9.1; exit status 1
+(nothing)  all of it: every sample, shapes from part of them, 500 random graphs and models through files against MXNet 1.9.1; exit status 1
            if anything differs
 install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
 compare    the samples (of one family, of one operator)

@@ -1,4 +1,4 @@
-"""Shapes that follow from some of the others, in both directions: mxr against MXNet's `infer_shape_partial`."""
+"""Shapes that follow from some of the others, in both directions: mxr against MXNet's `infer_shape_partial`, on symbols that mxr wrote."""
 from __future__ import annotations
 
 import time
@@ -49,13 +49,12 @@ def questions(case: Case) -> Iterator[Known]:
 
 def difference(mxnet, case: Case, ins: list, out: list | None) -> str | None:
     """What MXNet knows and mxr does not, or knows otherwise."""
-    meta, _ = mxnet.ask("partial", {}, op=case.op.name, params=ours.question_params(case), shapes=ins, out=out)
+    symbol, given = ours.compose(case), {f"v{i}": s for i, s in enumerate(ins) if s is not None}
+    if out is not None:         # something else fixes the shape of the output
+        symbol, given["out"] = mxr.sym.elemwise_add(symbol, mxr.sym.Variable("out"), name="sum"), out
+    meta, _ = mxnet.ask("partial", {}, json=symbol.tojson(), shapes=given)
     if "error" in meta:
-        return None         # shapes that it must have
-    symbol = ours.compose(case)
-    given = {f"v{i}": tuple(s) for i, s in enumerate(ins) if s is not None}
-    if out is not None:
-        symbol, given["out"] = mxr.sym.elemwise_add(symbol, mxr.sym.Variable("out"), name="sum"), tuple(out)
+        return None if "infer_shape" in meta["error"] or "Error in operator" in meta["error"] else meta["error"]
     try:
         shapes = all_shapes(symbol, given)
     except mxr.MxError as e:
