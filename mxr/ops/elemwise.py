@@ -155,9 +155,10 @@ class Clip:
     a_max: float = P(REQUIRED, "the largest value allowed")
 
     def forward(p, data):
+        x = data if data.dtype.kind == "f" else data.astype(np.float64)     # the bounds need not be numbers of the type
         if p.a_min <= p.a_max:
-            return like(np.clip(data, p.a_min, p.a_max), data)
-        return like(np.where(data > p.a_max, p.a_max, np.where(data < p.a_min, p.a_min, data)), data)
+            return like(np.clip(x, p.a_min, p.a_max), data)
+        return like(np.where(x > p.a_max, p.a_max, np.where(x < p.a_min, p.a_min, x)), data)
 
     def backward(p, g, ins, outs):
         return np.where((ins[0] > p.a_max) | (ins[0] < p.a_min), 0, g)

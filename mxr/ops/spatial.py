@@ -251,7 +251,7 @@ class ROIPooling:
     def compute(p, run, ins, outs):
         data, rois = ins
         (y, where), (n, c, h, w) = outs, data.shape
-        y[...], where[...] = 0, -1
+        y[...], where[...], least = 0, -1, np.finfo(y.dtype).min
         scaled = rois[:, 1:] * np.float32(p.spatial_scale)
         corners = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(int)
         for r, (image, (x1, y1, x2, y2)) in enumerate(zip(rois[:, 0].astype(int), corners)):
@@ -263,9 +263,11 @@ class ROIPooling:
                     if bottom <= top or right <= left:
                         continue
                     values = data[image, :, top:bottom, left:right].reshape(c, -1)
-                    at = values.argmax(axis=1)
-                    y[r, :, i, j] = np.take_along_axis(values, at[:, None], axis=1)[:, 0]
-                    where[r, :, i, j] = first + (top + at // (right - left)) * w + left + at % (right - left)
+                    at = np.where(np.isnan(values), least, values).argmax(axis=1)
+                    found = np.take_along_axis(values, at[:, None], axis=1)[:, 0]
+                    above = found > least       # not where all are NaN
+                    y[r, :, i, j] = np.where(above, found, least)
+                    where[r, :, i, j] = np.where(above, first + (top + at // (right - left)) * w + left + at % (right - left), -1)
 
     def gradient(p, run, gs, ins, outs, igs):
         if igs[1] is not None:

@@ -72,6 +72,8 @@ SAMPLES = {
              S({"a_min": -1.0, "a_max": 1.0}, EDGES, numeric=False), S({"a_min": 1.0, "a_max": -1.0}, EDGES, numeric=False),
              S({"a_min": -INF, "a_max": 0.5}, (1, 5)), S({"a_min": 1.0, "a_max": 1.0}, [[0.5, 1, 2]], numeric=False),
              S({"a_min": -2.0, "a_max": 2.0}, np.array([-5, 0, 5], np.int32), grad=False),
+             S({"a_min": -300.0, "a_max": 2.5}, np.array([0, 5, 200], np.uint8), grad=False),
+             S({"a_min": 1.5, "a_max": 300.0}, np.array([0, 5, 200], np.uint8), grad=False),
              F("a_max is required", {"a_min": 0.0}, (2,)), F("did you mean", {"a.min": 0, "a.maxx": 1}, (2,))],
     "add_n": [S({"num_args": 1}, (2, 3)), S({"num_args": 2}, (2, 3), (2, 3)), S({"num_args": 3}, (4,), (4,), (4,)),
               S({"num_args": 4}, (1, 2, 1), (1, 2, 1), (1, 2, 1), (1, 2, 1)),

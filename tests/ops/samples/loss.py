@@ -94,6 +94,7 @@ SAMPLES = {
         loss({"margin": 0.3, "regularization_coefficient": 2.5, "use_linear": True}, (4, 5), labels(4, classes=5)),
         loss({}, (2, 3, 4), labels(2, 3, classes=4)),
         loss({"use_linear": True}, [[1.0, -1.0, 0.0], [1.0, -1.0, 2.0]], [0, 1]),
+        *(loss({"use_linear": linear}, [[np.nan, -np.inf, np.inf], [np.inf, np.nan, np.nan]], [0, 1]) for linear in (False, True)),
         loss({}, [[1.0, -1.0, 0.0], [1.0, -1.0, 2.0]], [0, 7]),
         loss({}, (1, 1), [0]),
         F("(4,)", {}, (4, 5), (5,)),

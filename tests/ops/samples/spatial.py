@@ -1,3 +1,5 @@
+import numpy as np
+
 from tests.ops.sample import F, S, draw
 
 _GRID = draw(2, 2, 4, 5, low=-1.2, high=1.2)
@@ -42,6 +44,7 @@ SAMPLES = {
         S({"pooled_size": (4, 5), "spatial_scale": 0.3}, (2, 2, 7, 8), _ROIS[:2], numeric=False),
         S({"pooled_size": (2, 2), "spatial_scale": 1.0}, draw(2, 2, 6, 6, low=0, high=3, ints=True), _ROIS[:3], numeric=False),
         S({"pooled_size": (2, 2), "spatial_scale": 1.0}, (1, 2, 6, 6), [[0, -3.5, -2.5, 2, 2], [-1, 0, 0, 2, 2]], numeric=False),
+        S({"pooled_size": (2, 2), "spatial_scale": 1.0}, draw(1, 2, 4, 4, grid=(np.nan, np.nan, -np.inf, -1, 2, np.inf)), [[0, 0, 0, 3, 3]], numeric=False),
         F("pooled_size must be two", {"pooled_size": (2,), "spatial_scale": 1.0}, (2, 3, 7, 8)),
         F("spatial_scale is required", {"pooled_size": (2, 2)}, (2, 3, 7, 8)),
     ],
