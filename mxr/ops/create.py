@@ -90,7 +90,7 @@ class Arange:
     """Evenly spaced numbers: `start`, `start + step`, ... before `stop`, each `repeat` times.
 
     Without `stop` the sequence goes from 0 to before `start`; with `infer_range`, from `start` to wherever the array, whose
-    size follows from how it is used, ends.
+    size follows from how it is used, ends. In half precision `start` and `step` are cut to whole numbers, as in MXNet.
     """
     start: float = P(REQUIRED, "The first number; without `stop`, the end.")
     stop: float = P(None, "The end; it is not part of the sequence.")

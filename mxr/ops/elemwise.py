@@ -128,7 +128,7 @@ class HardSigmoid:
 class SmoothL1:
     """The smooth absolute value (Huber's loss): `0.5 * (s * x)^2` where `|x| < 1 / s^2`, else `|x| - 0.5 / s^2`.
 
-    s is `scalar`. The gradient is `s^2 * x` inside, the sign of x outside.
+    s is `scalar`, cut to a whole number for integers. The gradient is `s^2 * x` inside, the sign of x outside.
     """
     scalar: float = P(1.0, "s: the bend is at `1 / s^2`")
 
