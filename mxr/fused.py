@@ -30,7 +30,9 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
             if isinstance(a, Value) and id(a) not in inside and id(a) not in outer:
                 outer[id(a)] = resolve(a)
     n = math.prod(shape)
-    if n <= BLOCK:
+    work = n * len(values)
+    lanes = threads.workers() if work >= 2 * WAKE_WORK else 1
+    if n <= BLOCK and lanes == 1:
         outer = {k: np.broadcast_to(a, shape) if a.size > 1 else a for k, a in outer.items()}
         return _runner(_instructions(values, shape, inside, outer, store))
     flat = all(_flat(a, shape) for a in (*outer.values(), *store.values()))
@@ -38,16 +40,16 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
         outer = {k: a.reshape(-1) if a.size > 1 else a.reshape(()) for k, a in outer.items()}
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
-    blocks = list(_blocks(shape))
-    work = n * len(values)
-    lanes = threads.workers() if work >= 2 * WAKE_WORK else 1
+    outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
+    axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))      # the first long one: each thread streams through memory of its own
     tasks = []
-    for a, b in threads.cuts(len(blocks), lanes, WAKE_WORK * len(blocks) / work):   # each thread streams through memory of its own
+    for a, b in threads.cuts(shape[axis], lanes, WAKE_WORK * shape[axis] / work):
         temporaries: dict = {}
         code = []
-        for key in blocks[a:b]:
-            full = {k: a if a.ndim == 0 else np.broadcast_to(a, shape)[key] for k, a in outer.items()}
-            part = {k: a[key] for k, a in store.items()}
+        for key in _blocks((*shape[:axis], b - a, *shape[axis + 1:])):
+            key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1:])
+            full = {k: x[key] if x.ndim else x for k, x in outer.items()}
+            part = {k: x[key] for k, x in store.items()}
             code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)
         tasks.append(_runner(code))
     if len(tasks) == 1:
@@ -70,7 +72,7 @@ def _blocks(shape):
     rows = max(1, BLOCK // max(inner, 1))
     rows = math.ceil(shape[0] / math.ceil(shape[0] / rows))
     for i in range(0, shape[0], rows):
-        yield (slice(i, min(i + rows, shape[0])), *(slice(None) for _ in shape[1:]))
+        yield (slice(i, min(i + rows, shape[0])), *(slice(0, m) for m in shape[1:]))
 
 
 _WIDE = {8: np.int64, 16: np.complex128}        # types of which one element holds a short last axis
