@@ -1,0 +1,70 @@
+"""Recurrent layers: what does not show in one small run (tests/ops/samples/rnn.py has those)."""
+import numpy as np
+import pytest
+
+from mxr import sym
+from mxr.ops import _cells
+
+MODES = ("rnn_relu", "rnn_tanh", "gru", "lstm")
+
+
+def bound(mode, t=6, n=3, inputs=4, **params):
+    """An executor with drawn arguments, and drawn gradients at its outputs."""
+    net = sym.RNN(sym.Variable("data"), mode=mode, state_size=5, num_layers=2, state_outputs=True, name="rnn", **params)
+    ex = net.simple_bind("write", data=(t, n, inputs))
+    fill(ex, 0)
+    return ex, [np.random.default_rng(1).standard_normal(o.shape, np.float32) for o in ex.output_list]
+
+
+def fill(ex, seed):
+    rng = np.random.default_rng(seed)
+    for a in ex.args.values():
+        a[:] = rng.uniform(-0.5, 0.5, a.shape)
+
+
+def results(ex, heads):
+    """Outputs and gradients of a step, copied."""
+    ex.forward(True)
+    ex.backward(heads)
+    return [a.data.copy() for a in (*ex.output_list, *ex.grads.values())]
+
+
+def same(left, right):
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
+    used, heads = bound(mode, bidirectional=bidirectional)
+    first = results(used, heads)
+    assert same(first, results(used, heads))            # a step leaves nothing behind
+    fill(used, 2)
+    fresh, _ = bound(mode, bidirectional=bidirectional)
+    fill(fresh, 2)
+    second = results(used, heads)
+    assert same(second, results(fresh, heads)) and not same(first, second)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("limits", [{"_BLOCK": 1}, {"_BLOCK": 4 * 5 * 3 * 4}, {"_LARGE": 0}, {"_LARGE_STEP": 0}, {"_FEW": 0, "_ROWS": 2}])
+def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
+    """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
+    whole = results(*bound(mode, bidirectional=True))
+    for name, value in limits.items():
+        monkeypatch.setattr(_cells, name, value)
+    for a, b in zip(whole, results(*bound(mode, bidirectional=True))):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_shut_gates_keep_the_cells():
+    """Input gates at 0 and forget gates at 1 keep the cells to the last bit, and stop the gradient."""
+    ex, heads = bound("lstm")
+    parameters, gradient = ex.args["rnn_parameters"].data, ex.grads["rnn_parameters"].data
+    biases = parameters[-4 * 4 * 5:].reshape(4, 4, 5)       # of input and state in both layers, by gate
+    biases[:, 0], biases[:, 1] = -100, 100
+    everything = results(ex, heads)
+    assert np.array_equal(ex.output_list[2].data, ex.args["rnn_state_cell"].data)
+    assert all(np.isfinite(a).all() for a in everything)
+    by_gate = gradient[:4 * 5 * 4].reshape(4, 5, 4)         # the first layer's weights of the input
+    assert not by_gate[:3].any() and by_gate[3].any()
