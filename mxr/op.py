@@ -413,17 +413,14 @@ class Run:
 
     `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the executor
     reuses the memory for every step, so asking costs nothing after the first time. Two arrays that are needed at the
-    same time take different slots. `moved` counts how often a slot got new memory, because it was too small. `kept(array, make)`
-    is what `make()` gave the first time it was asked for that very array: views of an array that the kernel gets in every step need
-    to be made only once.
+    same time take different slots. `moved` counts how often a slot got new memory, because it was too small.
     """
-    __slots__ = ("train", "moved", "_slots", "_kept")
+    __slots__ = ("train", "moved", "_slots")
 
     def __init__(self, train: bool = False):
         self.train = train
         self.moved = 0
         self._slots: dict[Hashable, np.ndarray] = {}
-        self._kept: dict[int, tuple[np.ndarray, Any]] = {}
 
     def workspace(self, shape, dtype=np.float32, slot: Hashable = 0) -> np.ndarray:
         dtype = np.dtype(dtype)
@@ -434,10 +431,6 @@ class Run:
             self.moved += 1
         return buffer[:nbytes].view(dtype).reshape(shape)
 
-    def kept(self, array: np.ndarray, make: Callable[[], Any]) -> Any:
-        if id(array) not in self._kept:
-            self._kept[id(array)] = array, make()       # while the array is held, its id is its own
-        return self._kept[id(array)][1]
 
 class _Prepared:
     """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what the larger one needs."""

@@ -82,7 +82,7 @@ class Cell:
     run: Run
     weights: list
     memory: Memory
-    live: np.ndarray | None
+    live: np.ndarray | None = None
 
     def lives(self, back: bool = False) -> Iterator:
         """`live` of each step in the order of computing, or in the opposite order."""

@@ -1,6 +1,8 @@
 """Recurrent layers: plain, LSTM and GRU, stacked and in both directions."""
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
 from math import prod
 
 import numpy as np
@@ -74,13 +76,20 @@ def _carve(p, t, n, reserve):
 
 
 def _cells(p, run, ins, reserve):
-    """([[cell] per layer], [input of layer 0, 1 ...], [mask of the input of layer 1, 2 ...])"""
+    """([[cell] per layer], [input of layer 1, 2 ...], [their masks])"""
+    t, n, values = ins[0].shape
+    memory, between, masks = _carve(p, t, n, reserve)
+    return [[Cell(p, run, *cell) for cell in zip(*both)] for both in zip(_unpack(p, values, ins[1]), memory)], between, masks
+
+
+def _inputs(p, layers, between, ins) -> list[np.ndarray]:
+    """The input of each layer at this time; and the cells get to know which steps count."""
     x = np.ascontiguousarray(ins[0])
-    t, n, values = x.shape
-    live = _live(p, t, ins)
-    memory, between, masks = run.kept(reserve, lambda: _carve(p, t, n, reserve))
-    layers = [[Cell(p, run, weights, m, live) for weights, m in zip(*both)] for both in zip(_unpack(p, values, ins[1]), memory)]
-    return layers, [x, *between], masks
+    if p.use_sequence_length:
+        live = np.arange(len(x))[:, None, None] < ins[-1].reshape(1, -1, 1)
+        for cell in chain(*layers):
+            cell.live = live
+    return [x, *between]
 
 
 # --------------------------------------------------------------------------------------------- the operator
@@ -95,13 +104,6 @@ def _check(p) -> None:
         raise ParamError('lstm_state_clip_min and lstm_state_clip_max go together, in this order, and with mode "lstm"')
     if p.p >= 1:
         raise ParamError("p must be less than 1")
-
-
-def _live(p, t, ins):
-    """Which steps of which sequence count, (t, n, 1), or None if all do."""
-    if not p.use_sequence_length:
-        return None
-    return np.arange(t)[:, None, None] < ins[-1].reshape(1, -1, 1)
 
 
 def _heads(p, ins):
@@ -160,56 +162,64 @@ class RNN:
         last = [state, cell][:len(outs) - 2]
         return [unify(a, b) for a, b in zip(ins, shapes)], [out, *(unify(a, b) for a, b in zip(outs[1:], last)), reserve]
 
-    def compute(p, run, ins, outs):
-        layers, inputs, masks = _cells(p, run, ins, outs[-1])
-        states, initial = _heads(p, ins)
-        directions, passed, _ = _widths(p)
-        for layer, (cells, x, y) in enumerate(zip(layers, inputs, [*inputs[1:], outs[0]])):
-            for d, cell in enumerate(cells):
-                k = layer * directions + d
-                cell.forward(x, states[k], initial[k])
-                h = cell.memory.h
-                y[:, :, d * passed:(d + 1) * passed] = h[:-1] if d else h[1:]
-                if p.state_outputs:
-                    outs[1][k] = h[0 if d else -1]
-                    if p.mode == "lstm":
-                        outs[2][k] = cell.memory.c[0 if d else -1]
-            if cell.live is not None:
-                y *= cell.live
-            if p.p and run.train and layer < p.num_layers - 1:
-                _drop(p, y, masks[layer])
+    def prepare(p, run, ins, outs):
+        return partial(_forward, p, run, ins, outs, *_cells(p, run, ins, outs[-1]))
 
-    def gradient(p, run, gs, ins, outs, igs):
-        layers, inputs, masks = _cells(p, run, ins, outs[-1])
-        x, (directions, passed, _) = inputs[0], _widths(p)
-        t, n, values = x.shape
-        grads = _unpack(p, values, np.empty_like(ins[1]) if igs[1] is None else igs[1])
-        heads = [*gs, None, None][:3]
-        dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
-        later = []          # calls for the weights' gradients of one cell, made beside the steps of the next
-        for layer in reversed(range(p.num_layers)):
-            if layers[0][0].live is not None:
-                dy = dy * layers[0][0].live
-            dx = None
-            for d, cell in enumerate(layers[layer]):
-                k = layer * directions + d
-                dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
-                dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
-                at_sums, at_state = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
-                later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_sums, at_state, grads[layer][d])
-                if layer or igs[0] is not None:
-                    share = cell.input_gradient(at_sums).reshape(inputs[layer].shape)
-                    dx = share if dx is None else dx + share
-                if igs[2] is not None:
-                    igs[2][k] = dh
-                if p.mode == "lstm" and igs[3] is not None:
-                    igs[3][k] = dc
-            dy = dx * masks[layer - 1] if layer and p.p and run.train else dx
-        together(later, outs[-1].size)
-        if igs[0] is not None:
-            igs[0][...] = dy
-        if p.use_sequence_length and igs[-1] is not None:
-            igs[-1][...] = 0
+    def prepare_gradient(p, run, gs, ins, outs, igs):
+        return partial(_backward, p, run, gs, ins, outs, igs, *_cells(p, run, ins, outs[-1]))
+
+
+def _forward(p, run, ins, outs, layers, between, masks):
+    inputs = _inputs(p, layers, between, ins)
+    states, initial = _heads(p, ins)
+    directions, passed, _ = _widths(p)
+    for layer, (cells, x, y) in enumerate(zip(layers, inputs, [*inputs[1:], outs[0]])):
+        for d, cell in enumerate(cells):
+            k = layer * directions + d
+            cell.forward(x, states[k], initial[k])
+            h = cell.memory.h
+            y[:, :, d * passed:(d + 1) * passed] = h[:-1] if d else h[1:]
+            if p.state_outputs:
+                outs[1][k] = h[0 if d else -1]
+                if p.mode == "lstm":
+                    outs[2][k] = cell.memory.c[0 if d else -1]
+        if cell.live is not None:
+            y *= cell.live
+        if p.p and run.train and layer < p.num_layers - 1:
+            _drop(p, y, masks[layer])
+
+
+def _backward(p, run, gs, ins, outs, igs, layers, between, masks):
+    inputs = _inputs(p, layers, between, ins)
+    x, (directions, passed, _) = inputs[0], _widths(p)
+    t, n, values = x.shape
+    grads = _unpack(p, values, np.empty_like(ins[1]) if igs[1] is None else igs[1])
+    heads = [*gs, None, None][:3]
+    dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
+    later = []          # calls for the weights' gradients of one cell, made beside the steps of the next
+    for layer in reversed(range(p.num_layers)):
+        if layers[0][0].live is not None:
+            dy = dy * layers[0][0].live
+        dx = None
+        for d, cell in enumerate(layers[layer]):
+            k = layer * directions + d
+            dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
+            dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
+            at_sums, at_state = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
+            later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_sums, at_state, grads[layer][d])
+            if layer or igs[0] is not None:
+                share = cell.input_gradient(at_sums).reshape(inputs[layer].shape)
+                dx = share if dx is None else dx + share
+            if igs[2] is not None:
+                igs[2][k] = dh
+            if p.mode == "lstm" and igs[3] is not None:
+                igs[3][k] = dc
+        dy = dx * masks[layer - 1] if layer and p.p and run.train else dx
+    together(later, outs[-1].size)
+    if igs[0] is not None:
+        igs[0][...] = dy
+    if p.use_sequence_length and igs[-1] is not None:
+        igs[-1][...] = 0
 
 
 def _read(p, inputs, layer):
