@@ -20,8 +20,10 @@ GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
 # has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
 _ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
-_LARGE = 20_000_000     # floating point operations of a product for the whole sequence from which all workers share it
+_LARGE = 100_000_000    # floating point operations of a product for the whole sequence from which all workers share it
 _LARGE_STEP = 40_000_000    # of a step's product, likewise: less would not pay for handing it over in every step
+_SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product as it is, so that many small ones cost no more than a large one
+_SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 256             # of a product with many terms: fewer do not take less time
 _BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
@@ -97,10 +99,11 @@ class Cell:
         wx, wh, _, bx, bh = self.weights
         candidate = bh[-self.p.state_size:]         # of a gru: it goes to the state's part
         bias = np.append(bx[:-len(candidate)] + bh[:-len(candidate)], bx[-len(candidate):]) if mode == "gru" else bx + bh
-        wx, wh, bias = self._by_gate(wx), self._by_gate(wh, "C"), self._by_gate(bias)
+        by_step = len(h0) >= _SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= _SMALL
+        wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
-        step, steps = _step(wh, product), self._steps(x, wx, bias)
+        step, steps = _step(wh, product), self._steps(x, wx, bias, by_step)
         if mode == "lstm":
             m.states(m.c)[0][0] = c0
             self._forward_lstm(steps, step, product)
@@ -119,17 +122,22 @@ class Cell:
             np.multiply(w[k], scale, part)
         return out
 
-    def _steps(self, x, wx, bias) -> Iterator[tuple]:
+    def _steps(self, x, wx, bias, by_step: bool) -> Iterator[tuple]:
         """The memory's views of each step, with what input and biases give to the sums of the gates in their place. That is made for as
-        many steps at once as the cache holds."""
+        many steps at once as the cache holds, in one product, or (`by_step`) in one for each step."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
         block = t if 2 * m.gates.size * x.shape[2] >= _LARGE else min(t, max(1, _BLOCK // m.gates[0].size))
         bias = np.repeat(bias, n, axis=1)
         for at in (slice(i, i + block) for i in range(0, t, block)):
             part, inputs = (m.steps(m.steps(a)[at]) for a in (m.gates, x))
-            sums = self.run.workspace((gates, len(part), n, size), x.dtype)
-            _product(inputs.reshape(-1, x.shape[2]), wx, sums.reshape(gates, -1, size))
-            np.add(sums.swapaxes(0, 1), bias, part)
+            if by_step:
+                sums = part
+                _product(inputs[:, None], wx, part)
+            else:
+                sums = self.run.workspace((gates, len(part), n, size), x.dtype)
+                _product(inputs.reshape(-1, x.shape[2]), wx, sums.reshape(gates, -1, size))
+                sums = sums.swapaxes(0, 1)
+            np.add(sums, bias, part)
             yield from m.views[at]
 
     def _forward_plain(self, steps, step, product):
@@ -327,7 +335,7 @@ def together(calls: list[Callable], values: int) -> None:
 
 def _product(a, b, out) -> None:
     """a b into `out`; where it is not very large, in this thread's cache, as the steps come next."""
-    if 2 * out.size * a.shape[1] < _LARGE:
+    if 2 * out.size * a.shape[-1] < _LARGE:
         np.matmul(a, b, out)
     else:
         threads.product(a, b, out)()
