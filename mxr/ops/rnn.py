@@ -166,7 +166,8 @@ class RNN:
         return partial(_forward, p, run, ins, outs, *_cells(p, run, ins, outs[-1]))
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
-        return partial(_backward, p, run, gs, ins, outs, igs, *_cells(p, run, ins, outs[-1]))
+        grads = _unpack(p, ins[0].shape[2], np.empty_like(ins[1]) if igs[1] is None else igs[1])
+        return partial(_backward, p, run, gs, ins, outs, igs, grads, *_cells(p, run, ins, outs[-1]))
 
 
 def _forward(p, run, ins, outs, layers, between, masks):
@@ -189,11 +190,10 @@ def _forward(p, run, ins, outs, layers, between, masks):
             _drop(p, y, masks[layer])
 
 
-def _backward(p, run, gs, ins, outs, igs, layers, between, masks):
+def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
     inputs = _inputs(p, layers, between, ins)
     x, (directions, passed, _) = inputs[0], _widths(p)
-    t, n, values = x.shape
-    grads = _unpack(p, values, np.empty_like(ins[1]) if igs[1] is None else igs[1])
+    n = x.shape[1]
     heads = [*gs, None, None][:3]
     dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
     later = []          # calls for the weights' gradients of one cell, made beside the steps of the next
