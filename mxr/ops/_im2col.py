@@ -240,7 +240,7 @@ def input_gradient(steps: Steps, w: Windows, g, weight, gx, bias=None) -> None:
         _multiply(steps, w, g, matrix, gx, bias)
         return
     filters = len(weight) // w.groups
-    wasted = filters * (prod(w.size[:-1]) / prod(w.out[:-1]) - 1)       # multiplications per element of the columns
+    wasted = filters * (prod(w.size[:-1]) / prod(w.out[:-1]) - 1)       # multiplications; 14 cost as much as to add up an element
     many = len(g) * prod(w.out) > 5 * filters       # enough positions to pay for a flipped copy of the weight
     shifts = prod(w.kernel[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]) and many and wasted < 14
     make = (_Shifted if shifts else _Scattered)(steps, w, weight, gx.shape[1])
