@@ -39,7 +39,7 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
 def cut(request, monkeypatch):
     """How the work is cut."""
     if request.param != "at once":
-        monkeypatch.setattr(_steps, "_LEAST", 1)
+        monkeypatch.setattr(_steps, "_WAKE", 1)
     if request.param == "in blocks":
         monkeypatch.setattr(_im2col, "_BLOCK", 3000)
         monkeypatch.setattr(_pooling, "_BLOCK", 100)

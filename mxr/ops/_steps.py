@@ -8,7 +8,7 @@ import numpy as np
 from .. import threads
 from ..op import Run
 
-_LEAST = 30_000         # nanoseconds of work that are worth a worker: handing over takes about 20 000
+_WAKE = 25_000          # nanoseconds until another worker has woken up and begun
 
 
 class Steps:
@@ -28,9 +28,9 @@ class Steps:
 
     def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[Lane, int, int]]:
         """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n takes, roughly."""
-        count = max(1, min(len(self.lanes), n, int(n * nanoseconds / _LEAST)))
-        for i, lane in enumerate(self.lanes[:count]):
-            yield lane, -(-n * i // count), -(-n * (i + 1) // count)       # the calling thread begins first: none gets more than it
+        count = max(1, min(len(self.lanes), int(n * nanoseconds / _WAKE)))
+        ahead = 0 if self.lanes[-1].code else _WAKE / nanoseconds       # who has work already will be awake
+        yield from ((lane, *part) for lane, part in zip(self.lanes, threads.cuts(n, count, ahead)))
 
     def own(self, shape, dtype) -> np.ndarray:
         """Scratch memory that nothing else in these steps uses."""
