@@ -112,7 +112,7 @@ def suggest(word: str, words) -> str:
 
 def _int(value) -> int:
     if isinstance(value, str):
-        value = value.strip()
+        value = value.strip().removesuffix("L")      # a long integer of Python 2
         return int(_TRUE & {value} and 1 or _FALSE & {value} and 0 if value in _TRUE | _FALSE else value)
     if isinstance(value, (float, np.floating)) and not float(value).is_integer():
         raise ValueError

@@ -130,3 +130,9 @@ def test_a_thousand_layers():
     ex.forward(True)
     ex.backward()
     assert ex.output_list[0].data.tolist() == [3000, 3000] and ex.grads["x"].data.tolist() == [1, 1]
+
+
+def test_long_integers_of_old_files():
+    x = sym.slice_axis(sym.Variable("x"), axis="1L", begin=0, end="2L")
+    assert x.infer_shape(x=(2, 3))[1] == {x.list_outputs()[0]: (2, 2)}
+    assert sym.load_json(x.tojson()).tojson() == x.tojson()
