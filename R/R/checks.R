@@ -15,7 +15,7 @@ check.function <- function(x, what) if (!is.function(x)) stop.user(what, ", not 
 # The path of a file, its ~ replaced.
 check.path <- function(path, what) {
   if (!is.character(path) || length(path) != 1 || is.na(path)) stop.user(what, " must be one text, the path of a file, not ", kind.of(path))
-  path.expand(path)
+  if (startsWith(path, "~")) path.expand(path) else path         # it warns of what the C locale has no characters for
 }
 
 # Metric and callbacks, before a training begins.

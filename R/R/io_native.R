@@ -80,7 +80,7 @@ mx.io.ImageRecordUInt8Iter_v1 <- function(...) file.iterator("ImageRecordUInt8It
 mx.io.ImageDetRecordIter <- function(...) file.iterator("ImageDetRecordIter", list(...))
 
 file.iterator <- function(kind, args) {
-  texts <- vapply(args, is.character, NA)
-  args[texts] <- lapply(args[texts], path.expand)
+  homes <- vapply(args, function(a) is.character(a) && any(startsWith(a, "~")), NA)
+  args[homes] <- lapply(args[homes], path.expand)
   batch.iterator(mx.call("io.file", kind, args), "Rcpp_MXNativeDataIter")
 }

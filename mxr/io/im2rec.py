@@ -53,7 +53,7 @@ def _entries(path: str, width: int):
         raise MxError(f"im2rec: there is no list file {path}")
     for first, lines in blocks(path):
         for n, line in enumerate(lines, first):
-            fields = line.decode(errors="surrogateescape").split(None, 1 + width)
+            fields = os.fsdecode(line).split(None, 1 + width)
             if not fields:
                 continue
             where = f"{path}, line {n}"

@@ -7,6 +7,7 @@ take the lock for granted, but rpy2's library gives it up around every call (the
 from __future__ import annotations
 
 import ctypes
+import locale
 
 from rpy2.rinterface_lib import openrlib
 
@@ -110,12 +111,16 @@ integers = _pointer("int *", _function("INTEGER", _SEXP, _SEXP))
 logicals = _pointer("int *", _function("LOGICAL", _SEXP, _SEXP))
 raws = _pointer("unsigned char *", _function("RAW", _SEXP, _SEXP))
 _encoding = _function("Rf_getCharCE", _int, _SEXP)
-_BYTES = 3
+_NATIVE, _BYTES = 0, 3
+_C_CODESET = "ANSI_X3.4-1968"
 _translate = _pointer("char *", _function("Rf_translateCharUTF8", _SEXP, _SEXP))
 
 
 def utf8(x):
     """The characters of a CHARSXP."""
-    if _encoding(address(x)) == _BYTES:      # for R an error, which would jump over Python's frames
+    encoding = _encoding(address(x))
+    if encoding == _NATIVE and locale.nl_langinfo(locale.CODESET) == _C_CODESET:
+        return R.R_CHAR(x)                   # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
+    if encoding == _BYTES:                   # for R an error, which would jump over Python's frames
         raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
     return _translate(x)

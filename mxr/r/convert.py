@@ -82,6 +82,7 @@ def shape_from_r(value) -> tuple[int, ...] | None:
 _objects: dict[int, object] = {}
 _next = 1
 _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rcpp_MXExecutor"}
+_WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": "executor"}
 _class_vectors: dict[type, object] = {}
 _finalizer = None              # R's closure that queues a pointer which R no longer needs
 _made_bytes, _gc_at = 0, 1 << 29
@@ -132,9 +133,9 @@ def _handle(value):
 def _from_handle(x):
     value = _objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
-        what = _class_of(x)
-        raise MxError(f"this {what[0] if what else 'object'} belongs to an earlier R session; save models and arrays with "
-                      "mx.model.save, mx.symbol.save and mx.nd.save, not with save or saveRDS")
+        what = _WORDS.get((_class_of(x) or [""])[0], "object")
+        raise MxError(f"this {what} belongs to an earlier R session; save models and arrays with "
+                      "mx.model.save, mx.symbol.save and mx.nd.save, or as R objects by mx.serialize, not with save or saveRDS as they are")
     return value
 
 

@@ -143,8 +143,8 @@ def run(arguments: list[str]) -> int:
         front += ["-e", rest[1].replace(" ", "~+~")]
         rest = rest[2:]
     if "-e" not in front:
-        if not Path(rest[0]).is_file():
-            raise MxError(f"cannot open {rest[0]}: no such file")
+        if Path(rest[0]).is_dir() or not (rest[0] == "-" or Path(rest[0]).exists()):
+            raise MxError(f"cannot open {rest[0]}: {'it is a folder' if Path(rest[0]).is_dir() else 'no such file'}")
         front.append(f"--file={rest.pop(0)}".replace(" ", "~+~"))      # as R's front end does, for R to undo
     home, library = r_home(), load_libr()
     import_rpy2()                                # may fail: before R has made its temporary folder
@@ -156,7 +156,8 @@ def run(arguments: list[str]) -> int:
     library.Rf_initialize_R(len(words), argv)
     library.setup_Rmainloop()
     join()
-    sys.stdout.flush()
+    if sys.stdout:                               # none where the caller closed it
+        sys.stdout.flush()
     library.run_Rmainloop()
     return 0
 

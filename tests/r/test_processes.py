@@ -80,6 +80,58 @@ def test_two_sessions_at_once(tmp_path):
     assert [p.returncode for p in started] == [0, 0] and said[0] == said[1] and said[0][1] == "", said
 
 
+C_LOCALE = NET + r"""
+folder <- list.files(pattern = "^donn"); at <- file.path(folder, "m"); stopifnot(nchar(folder, "bytes") == 8)
+model <- train(verbose = FALSE); mx.model.save(model, at, 1)
+stopifnot(identical(list.files(folder), c("m-0001.params", "m-symbol.json")), identical(names(mx.model.load(at, 1)$arg.params), c("fc_weight", "fc_bias")))
+writeLines(c("1,2", "3,4"), file.path(folder, "x.csv"))
+it <- mx.io.CSVIter(data.csv = file.path(folder, "x.csv"), data.shape = 2, batch.size = 2); stopifnot(it$iter.next(), identical(as.array(it$value()$data), matrix(c(1, 2, 3, 4), 2)))
+writeLines(paste0("0\t1\t", folder, "/x.csv"), "list"); im2rec("list", "", file.path(folder, "r"), unchanged = 1); stopifnot(file.exists(file.path(folder, "r")))
+marked <- "n\u00e9.params"; mx.nd.save(structure(list(mx.nd.ones(2)), names = "\u65e5"), marked); stopifnot(length(list.files(pattern = "^n.*params$")) == 1, identical(names(mx.nd.load(marked)), "\u65e5"))
+e <- tryCatch(mx.nd.load("\u65e5"), mxnet_error = conditionMessage); stopifnot(identical(e, "cannot read \u65e5: No such file or directory"))
+named <- mx.symbol.Variable(folder); stopifnot(identical(arguments(named), "donn\u00e9es"), identical(arguments(mx.symbol.load.json(named$as.json())), "donn\u00e9es"))
+cat("all right")
+"""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_files_that_the_c_locale_has_no_characters_for(host, tmp_path):
+    (tmp_path / "données").mkdir()
+    assert succeeds(run_code(host, C_LOCALE, cwd=tmp_path, LC_ALL="C")) == "all right"
+
+
+READ = "suppressMessages(library(mxnet)); cat(sum(as.array(mx.nd.ones(3))), commandArgs(TRUE), ''); mx.nd.ones(2) + mx.nd.ones(3)"
+
+
+@pytest.mark.parametrize("words", [["R", "--no-echo", "--args"], ["Rscript", "-"], ["mxr run", "-"], ["mxr run", "/dev/stdin"]])
+def test_scripts_from_standard_input(words):
+    done = subprocess.run([*(command(words[0]) if words[0] in HOSTS else words[:1]), *words[1:], "a", "b"], env=environment(), input=READ + "\ncat('NOT REACHED')",
+                          capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout) == (1, "3 a b "), done
+    assert done.stderr.startswith("Error in mx.nd.ones(2) + mx.nd.ones(3) :"), done
+
+
+def test_a_batch_job(tmp_path):
+    (tmp_path / "script.R").write_text(READ)
+    done = subprocess.run(["R", "CMD", "BATCH", "--vanilla", "script.R"], env=environment(), cwd=tmp_path, stdin=subprocess.DEVNULL, timeout=100)
+    page = (tmp_path / "script.Rout").read_text()
+    assert done.returncode == 1 and "\n3 " in page and "Error in mx.nd.ones(2) + mx.nd.ones(3) :" in page and page.endswith("Execution halted\n"), page
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_standard_output_is_closed(host, tmp_path):
+    (tmp_path / "script.R").write_text("suppressMessages(library(mxnet)); print(1); writeLines(format(sum(as.array(mx.nd.ones(3)))), 'sum')")
+    done = subprocess.run(["bash", "-c", 'exec "$@" >&-', "bash", *command(host), "script.R"], env=environment(), cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, timeout=100)
+    assert (done.returncode, done.stderr, (tmp_path / "sum").read_text()) == (0, "", "3\n")
+
+
+def test_a_script_that_is_not_there(tmp_path):
+    for name, says in ((str(tmp_path), "it is a folder"), ("nowhere.R", "no such file")):
+        done = subprocess.run([*command("mxr run"), name], env=environment(), capture_output=True, text=True, timeout=100)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"mxr run: cannot open {name}: {says}\n")
+
+
 DOCUMENT = """
 ```{r}
 library(mxnet)

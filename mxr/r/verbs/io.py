@@ -7,7 +7,7 @@ from mxr.io import im2rec, iterators
 from mxr.ndarray import NDArray
 from mxr.op import MxError
 from mxr.r.bridge import verb
-from mxr.r.verbs.values import array, pairs, parameter_text
+from mxr.r.verbs.values import array, file_name, pairs, parameter_text
 
 # ---------------------------------------------------------------------------------------------- arrays
 
@@ -75,7 +75,7 @@ def file(kind: str, arguments):
             raise MxError(f"{where}: arguments go by name, as in batch.size = 32")
         if name in given:
             raise MxError(f"{where}: {name} is given twice (dotted and underscored spellings are one parameter)")
-        given[name] = parameter_text(name, value, known.get(name), where)
+        given[name] = file_name(parameter_text(name, value, known.get(name), where))
     return iterators.create(kind, given)
 
 
@@ -103,4 +103,4 @@ def pad(source):
 
 @verb("io.im2rec")
 def pack_images(arguments):
-    return im2rec.im2rec(**arguments)
+    return im2rec.im2rec(**{k: file_name(v) if isinstance(v, str) else v for k, v in arguments.items()})

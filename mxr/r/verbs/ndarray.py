@@ -11,7 +11,7 @@ from mxr.op import MxError, ShapeError, get, shape_text, suggest
 from mxr.r.bridge import verb
 from mxr.r.convert import Dims, RList
 from mxr.r.verbs import values
-from mxr.r.verbs.values import array, number_text, pairs
+from mxr.r.verbs.values import array, file_name, number_text, pairs
 
 
 @verb("nd.array")
@@ -65,12 +65,12 @@ def save(arrays, path: str):
         raise MxError("mx.nd.save: an element is NULL, not an NDArray")
     named = bool(items) and all(k for k, _ in items)
     data = [array(v, "mx.nd.save: every element").data for _, v in items]
-    files.save(path, dict(zip([k for k, _ in items], data)) if named else data)
+    files.save(file_name(path), dict(zip([k for k, _ in items], data)) if named else data)
 
 
 @verb("nd.load")
 def load(path: str):
-    loaded = files.load(path)
+    loaded = files.load(file_name(path))
     if isinstance(loaded, dict):
         return {k: _nd(v) for k, v in loaded.items()}
     return [_nd(v) for v in loaded]

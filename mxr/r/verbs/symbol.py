@@ -8,7 +8,7 @@ from mxr.io import symbol_json
 from mxr.op import MxError, get
 from mxr.r.bridge import verb
 from mxr.r.convert import Dims, RList
-from mxr.r.verbs.values import number_text, pairs, shapes, split
+from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
 from mxr.symbol import Symbol
 
 # The states that RNN gives out: R scripts know them by the names of MXNet 1.0 to 1.5; 1.6 renamed them.
@@ -131,12 +131,12 @@ def json(symbol: Symbol):
 
 @verb("symbol.save")
 def save(symbol: Symbol, path: str):
-    symbol.save(path)
+    symbol.save(file_name(path))
 
 
 @verb("symbol.load")
 def load(path: str):
-    return symbol_json.load(path)
+    return symbol_json.load(file_name(path))
 
 
 @verb("symbol.load_json")

@@ -1,6 +1,8 @@
 """R values as operator parameters, arrays and shapes: the rules of MXNet's R package."""
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from mxr.ndarray import NDArray
@@ -20,6 +22,15 @@ def pairs(arguments) -> list[tuple[str, object]]:
     else:
         items = [("", arguments)]
     return [(k, v) for k, v in items if v is not None]
+
+
+def file_name(text: str) -> str:
+    """A path as Python's functions take it. In the C locale the Python that R starts knows no characters but ASCII; the bytes are R's own."""
+    try:
+        os.fsencode(text)
+        return text
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def flag(value, what: str) -> bool:
