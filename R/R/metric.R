@@ -1,11 +1,18 @@
 # Metrics: lists of init(), update(label, pred, state) and get(state), of class "mx.metric".
 # The state is c(number of batches, sum over batches); the value is the mean over batches.
 
-new.metric <- function(name, score) {
+# `at.once`: score reads the arrays and does not keep them, so they need not be copies.
+new.metric <- function(name, score, at.once = TRUE) {
   structure(list(
     init = function() c(0, 0),
-    update = function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)),
+    update = structure(function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)), at.once = at.once),
     get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
+}
+
+# What labels and predictions go through on their way to a metric: copies, or the executor's own arrays where no one can keep them.
+for.metric <- function(metric) {
+  if (is.null(metric) || isTRUE(attr(metric$update, "at.once"))) identity
+  else function(x) if (is.mx.ndarray(x)) mx.call("nd.copy", x) else x
 }
 
 # What a user's function returned (a number, an array or an NDArray of one element) as a number.
@@ -43,7 +50,7 @@ mx.metric.custom <- function(name, feval) {
 #' @export
 mx.metric.custom_nd <- function(name, feval) {
   force(feval)
-  new.metric(name, function(label, pred) as.score(feval(label, pred), name))
+  new.metric(name, function(label, pred) as.score(feval(label, pred), name), at.once = FALSE)
 }
 
 # A metric that is computed in one call, in single precision as MXNet's array functions did.

@@ -138,8 +138,9 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   run <- device.runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
   labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
+  shown <- for.metric(metric)
   score <- function(state, dlist) {
-    for (i in seq_len(ndevice)) state <- metric$update(label = or.else(labels[[i]], dlist$label), pred = preds[[i]], state = state)
+    for (i in seq_len(ndevice)) state <- metric$update(label = shown(or.else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
     state
   }
   train.metric <- eval.metric <- model <- NULL

@@ -147,7 +147,7 @@ print.MXNDArray <- function(x, ...) {
 
 #' @export
 Ops.MXNDArray <- function(e1, e2) {
-  if (missing(e2)) return(switch(.Generic, "-" = mx.call("nd.binary", "-", 0, e1), "+" = e1,
+  if (missing(e2)) return(switch(.Generic, "-" = mx.call("nd.binary", "-", 0, e1), "+" = mx.call("nd.copy", e1),
                                  "!" = mx.call("nd.binary", "==", e1, 0)))
   mx.call("nd.binary", .Generic, e1, e2)
 }

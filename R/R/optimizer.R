@@ -28,7 +28,7 @@ new.optimizer <- function(kind, params, learning.rate = NULL, lr_scheduler = NUL
   update <- function(index, exec_w, weight, grad) {
     # (index, weight, grad, state) in scripts written before 2018
     if (is.mx.ndarray(exec_w) || is.array(exec_w))
-      return(list(state = grad, weight = mx.call("nd.copy", mx.call("opt.update", grad, rate(index), exec_w, weight))))
+      return(list(state = grad, weight = mx.call("opt.update", grad, rate(index), exec_w, weight)))
     mx.call("opt.update", exec_w, rate(index), weight, grad)
   }
   structure(list(create_exec = create_exec, update = update, create.state = create.state),
@@ -148,14 +148,11 @@ mx.opt.get.updater <- function(optimizer, weights, ctx) {
   }
 }
 
-# All parameters in one call. The arrays of new weights are made once and overwritten by every update.
+# All parameters in one call.
 fused.updater <- function(optimizer, size) {
   updater <- mx.call("opt.updater", attr(optimizer, "rule")(), size)
-  new <- NULL
   function(weight, grad) {
     active <- which(!vapply(grad, is.null, NA))
-    made <- mx.call("opt.step", updater, optimizer.rates(optimizer, active), unname(weight), unname(grad))
-    if (!is.null(made)) new <<- made
-    new
+    mx.call("opt.step", updater, optimizer.rates(optimizer, active), unname(weight), unname(grad))
   }
 }

@@ -159,7 +159,8 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     if (is.null(updater)) updater <<- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx[[1]])
   }
   label.name <- input.names[[length(input.names)]]
-  score <- function(state) metric$update(label = exec$ref.arg.arrays[[label.name]], pred = exec$ref.outputs[[1]], state = state)
+  shown <- for.metric(metric)
+  score <- function(state) metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
   train.metric <- eval.metric <- model <- NULL
   for (iteration in seq(begin.round, end.round)) {
     nbatch <- 0

@@ -156,6 +156,21 @@ CHECKS = {
         it <- mx.io.arrayiter(matrix(1:8, 2), 1:4, batch.size = 2); it$iter.next(); v <- it$value(); old <- lapply(v, as.array); it$iter.next(); it$value()
         stopifnot(identical(lapply(v, as.array), old))
     """,
+    "what a metric, an updater and an optimizer are given or give can be kept": """
+        kept <- list(); keep <- function(label, pred) kept[[length(kept) + 1]] <<- list(label, pred, as.array(label), as.array(pred))
+        own <- list(init = function() 0, update = function(label, pred, state) { keep(label, pred); 0 }, get = function(state) list(name = "own", value = state))
+        x <- matrix(sin(1:40), 20); y <- 1:20
+        for (metric in list(own, mx.metric.custom_nd("own", function(label, pred) { keep(label, pred); 1 }))) for (ctx in list(mx.cpu(), list(mx.cpu(), mx.cpu(1)))) train(x, y, eval.metric = metric, ctx = ctx)
+        stopifnot(length(kept) == 2 * (4 + 8), vapply(kept, function(k) is.mx.ndarray(k[[2]]) && identical(as.array(k[[1]]), k[[3]]) && identical(as.array(k[[2]]), k[[4]]), NA))
+        ex <- mx.simple.bind(mx.symbol.square(mx.symbol.Variable("x")), mx.cpu(), "write", x = 3); mx.exec.update.arg.arrays(ex, list(x = 1:3), match.name = TRUE)
+        step <- function() { mx.exec.forward(ex); mx.exec.backward(ex, mx.nd.ones(3)) }; step()
+        plus <- +ex$ref.outputs[[1]]; stopifnot(identical(as.array(plus), c(1, 4, 9)))
+        updater <- mx.opt.get.updater(mx.opt.create("adam", learning.rate = 0.1), ex$ref.arg.arrays); opt <- mx.opt.create("sgd", learning.rate = 0.1); state <- opt$create_exec(1, 3, mx.cpu())
+        new <- list(); for (i in 1:3) { step(); w <- updater(ex$ref.arg.arrays, ex$ref.grad.arrays); o <- opt$update(1, state, w[[1]], mx.nd.ones(3))
+                                        new[[i]] <- list(w[[1]], o, as.array(w[[1]]), as.array(o)); mx.exec.update.arg.arrays(ex, w, skip.null = TRUE) }
+        stopifnot(vapply(new, function(k) identical(as.array(k[[1]]), k[[3]]) && identical(as.array(k[[2]]), k[[4]]), NA), anyDuplicated(lapply(new, `[[`, 3)) == 0)
+        stopifnot(identical(as.array(plus), c(1, 4, 9)))
+    """,
     "memory comes back: symbols": 'g <- growth(1000, mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 3) + 1); if (g > 8) stop(g, " MB")',
     "memory comes back: arrays": 'g <- growth(1000, mx.nd.array(1:1000) * 2); if (g > 8) stop(g, " MB")',
     "memory comes back: executors": """

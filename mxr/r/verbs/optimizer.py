@@ -106,17 +106,18 @@ def rule(kind: str, settings: dict):
 # ---------------------------------------------------------------------------------------------- one parameter
 
 class State:
-    """A rule's state for one parameter, and the array that receives its new weight."""
+    """A rule's state for one parameter."""
 
     def __init__(self, rule: Rule, like: np.ndarray):
-        self.rule, self.states, self.out = rule, rule.states(like), NDArray(np.empty_like(like))
+        self.rule, self.states, self.shape = rule, rule.states(like), like.shape
 
     def update(self, lr: float, weight: np.ndarray, grad: np.ndarray) -> NDArray:
-        if weight.shape != self.out.shape or grad.shape != self.out.shape:
+        if weight.shape != self.shape or grad.shape != self.shape:
             raise MxError("the optimizer's weight and gradient must have the shape that its state was made for")
+        new = np.empty(self.shape, np.float32)
         with np.errstate(all="ignore"):
-            self.rule.update(lr, weight, grad, self.states, self.out.data)
-        return self.out
+            self.rule.update(lr, weight, grad, self.states, new)
+        return NDArray(new)
 
 
 @verb("opt.state")
@@ -171,20 +172,15 @@ class Updater:
         self.last = (None, 0.0)             # a rate as R gave it, and as six digits
 
     @unbroken
-    def apply(self, lr, weights: list, grads: list) -> bool:
-        """Compute new weights for every position that has a gradient; `lr` is one rate, or one per such position.
-
-        Whether the groups, and so the arrays of new weights, were made anew.
-        """
+    def apply(self, lr, weights: list, grads: list) -> None:
+        """Compute new weights for every position that has a gradient; `lr` is one rate, or one per such position."""
         active = [i for i, g in enumerate(grads) if g is not None]
-        made = active != self.active
-        if made:
+        if active != self.active:
             self._regroup(active, weights)
         rate = self._rate(lr, active)
         with np.errstate(all="ignore"):
             for group in self.groups:
                 group.update(rate, weights, grads)
-        return made
 
     def _rate(self, lr, active: list[int]) -> float | dict[int, float]:
         if isinstance(lr, float):
@@ -225,14 +221,13 @@ def updater(rule: Rule, size):
 
 @verb("opt.step")
 def step(updater: Updater, lr, weights, grads):
-    """The list of new weights, None where there is no gradient; None altogether when they are the arrays given out before."""
+    """The list of new weights, None where there is no gradient. Copies: the user may keep them."""
     weights, grads = ([None if a is None else array(a).data for a in arrays] for arrays in (weights, grads))
     for w, g in zip(weights, grads):
         if g is not None and (w is None or w.shape != g.shape):
             raise MxError("the updater: every gradient needs a weight of its shape, at the same position")
     if any(weights[i].shape != new.shape for i, new in updater.new_weights().items() if grads[i] is not None):
         raise MxError("the updater's weights must keep the shapes they had in its first call")
-    if not updater.apply(lr, weights, grads):
-        return None
+    updater.apply(lr, weights, grads)
     new = updater.new_weights()
-    return [new.get(i) for i in range(len(grads))]
+    return [new[i].copy() if i in new else None for i in range(len(grads))]
