@@ -1,5 +1,6 @@
 """Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a number, what does not fit in memory."""
 import os
+import subprocess
 import sys
 import time
 
@@ -183,6 +184,16 @@ def test_killed_while_saving():
 
 def test_disk_full():
     faults.disk_full(10)
+
+
+def test_working_directory_that_is_gone(tmp_path):
+    """In a process of its own, which it would hinder otherwise."""
+    code = ("import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n"
+            "for act in (lambda: mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: mxr.sym.load('y')):\n"
+            "    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["cannot write y: the working directory does not exist any more", "cannot read y: No such file or directory",
+                                        "cannot read symbol file y: No such file or directory"], done
 
 
 def test_folder_that_cannot_be_written(tmp_path):

@@ -15,7 +15,10 @@ from ..op import MxError
 def replacing(path: str) -> Iterator[BinaryIO]:
     """A file to write what `path` shall hold: a temporary one beside it, renamed at the end, removed if anything fails. MxError naming the
     path when writing does. Links are followed, and the old file's permissions kept; what is no plain file, such as /dev/null, is written to."""
-    path = os.path.realpath(path)
+    try:
+        path = os.path.realpath(path)
+    except FileNotFoundError:
+        raise MxError(f"cannot write {path}: the working directory does not exist any more") from None
     folder = os.path.dirname(path)
     try:
         mode = os.stat(path).st_mode if os.path.exists(path) else None

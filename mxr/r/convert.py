@@ -134,7 +134,7 @@ def _from_handle(x):
     value = _objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
         what = _WORDS.get((_class_of(x) or [""])[0], "object")
-        raise MxError(f"this {what} belongs to an earlier R session; save models and arrays with "
+        raise MxError(f"this {what} belongs to another R session; save models and arrays with "
                       "mx.model.save, mx.symbol.save and mx.nd.save, or as R objects by mx.serialize, not with save or saveRDS as they are")
     return value
 

@@ -143,7 +143,7 @@ CHECKS = {
     """,
     "a handle from another session is refused": """
         file <- tempfile(); saveRDS(mx.nd.array(1:3), file); a <- readRDS(file)
-        stopifnot(grepl("belongs to an earlier R session", tryCatch(dim(a), error = conditionMessage)))
+        stopifnot(grepl("belongs to another R session", tryCatch(dim(a), error = conditionMessage)))
     """,
     "errors are conditions and the session goes on": """
         e <- tryCatch(call("test.fail", "user"), error = identity)
