@@ -34,6 +34,20 @@ def test_forked_children_compute(host):
     assert succeeds(run_code(host, FORKS, timeout=900)) == "parent goes on\n"
 
 
+CLUSTER = NET + """
+cl <- parallel::makeCluster(2); invisible(parallel::clusterEvalQ(cl, suppressMessages(library(mxnet))))
+stopifnot(identical(parallel::parSapply(cl, 1:4, function(i) sum(as.array(mx.nd.ones(3) * i))), c(3, 6, 9, 12)))
+e <- tryCatch(parallel::clusterCall(cl, function(a) sum(as.array(a)), mx.nd.ones(3)), error = conditionMessage)
+stopifnot(grepl("this NDArray belongs to another R session", e))
+parallel::stopCluster(cl); cat("all right")
+"""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_workers_compute(host):
+    assert succeeds(run_code(host, CLUSTER, timeout=200)) == "all right"
+
+
 ENDS = {
     "stop('at the end')": 1, "train(verbose = FALSE, batch.end.callback = function(...) quit(status = 6))": 6,
     "reg.finalizer(globalenv(), function(e) mx.nd.ones(2) + mx.nd.ones(3), onexit = TRUE)": 0,

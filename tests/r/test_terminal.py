@@ -1,0 +1,44 @@
+"""R's own tools at the prompt, typed into a pseudo-terminal: browser, recover, debug, and Ctrl-C where R waits for input."""
+from __future__ import annotations
+
+import tempfile
+
+from tests.r.test_interrupts import Terminal
+
+PRELUDE = """
+suppressMessages(library(mxnet))
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1))
+train <- function(callback) invisible(mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.batch.size = 2, array.layout = "colmajor",
+                                                                  verbose = FALSE, batch.end.callback = callback))
+total <- function(n) sum(as.array(mx.nd.ones(n)))
+"""
+BROWSE = r"Browse\[\d\]> $"
+
+
+def test_tools_of_the_prompt():
+    r = Terminal()
+    r.expect("> $")
+    with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
+        script.write(PRELUDE)
+        script.flush()
+        r.run(f"source('{script.name}')")
+
+    def answer(typed: str, pattern: str) -> str:
+        r.type(typed + "\n")
+        return r.expect(pattern)
+
+    answer("train(function(i, n, env) if (n == 2) browser())", BROWSE)
+    assert "2" in answer("env$nbatch", BROWSE) and "7" in answer("total(7)", BROWSE)
+    answer("Q", r"\n> $")
+    answer("options(error = recover); train(function(i, n, env) stop('mine'))", "Selection: $")
+    assert "4" in answer("4", BROWSE) and "5" in answer("total(5)", BROWSE)
+    answer("c", "Selection: $")
+    answer("0", r"\n> $")
+    answer("options(error = NULL); debugonce(mx.nd.zeros); total(4); a <- mx.nd.zeros(2)", BROWSE)
+    assert "exiting from" in answer("c", r"\n> $")
+    for typed, waits in (("x <- readline('name: ')", "name: $"), ("repeat { total(3); readline('again: ') }", "again: $"), ("invisible(scan())", "1: $"), ("half <- (1 +", r"\+ $")):
+        answer(typed, waits)
+        r.type("\x03")
+        r.expect(r"\n> $")
+        assert "3" in r.run("total(3)"), typed
+    assert r.close() == 5
