@@ -69,8 +69,23 @@ def _call(request):
     interrupts.in_verb = True            # from here on a Ctrl-C breaks off
     try:
         return function(*positional, **named)
+    except (AttributeError, TypeError):
+        _check_kinds(function, positional, named)
+        raise
     finally:
         interrupts.in_verb = False
+
+
+def _check_kinds(function: Callable, positional: list, named: dict) -> None:
+    """MxError if a verb that failed was given something else in the place of a symbol, an executor or another object of ours: R's class
+    attributes can be set to anything."""
+    import inspect
+    import typing
+    hints = typing.get_type_hints(function)
+    for name, value in inspect.signature(function).bind_partial(*positional, **named).arguments.items():
+        kind = hints.get(name)
+        if isinstance(kind, type) and kind.__module__.startswith("mxr.") and not isinstance(value, kind):
+            raise op.MxError(f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says") from None
 
 
 def _door(request, freed):

@@ -156,6 +156,14 @@ CHECKS = {
         it <- mx.io.arrayiter(matrix(1:8, 2), 1:4, batch.size = 2); it$iter.next(); v <- it$value(); old <- lapply(v, as.array); it$iter.next(); it$value()
         stopifnot(identical(lapply(v, as.array), old))
     """,
+    "objects of R that pretend to be MXNet's": """
+        forged <- list(structure(list(), class = "Rcpp_MXSymbol"), structure(list(a = 1), class = "Rcpp_MXSymbol"), structure("x", class = "Rcpp_MXSymbol"), structure(1:3, class = "Rcpp_MXSymbol"))
+        for (s in forged) { says(arguments(s), "class Symbol"); says(print(s), "class Symbol"); says(s$as.json(), "class Symbol") }
+        for (e in list(structure(list(a = 1), class = "Rcpp_MXExecutor"), structure(1, class = "Rcpp_MXExecutor"))) { says(mx.exec.forward(e), "class Executor"); says(e$ref.outputs, "class Executor") }
+        foreign <- unclass(stats:::C_rnorm)$address; class(foreign) <- "MXNDArray"; says(as.array(foreign), "another R session")
+        says(predict(structure(list(symbol = 1, arg.params = 2), class = "MXFeedForwardModel"), matrix(1:10, 5)), "symbol")
+        says(mx.unserialize(list(is.serialized = TRUE, symbol_json = "{", arg.params = list(), aux.params = list())), "symbol JSON")
+    """,
     "what a metric, an updater and an optimizer are given or give can be kept": """
         kept <- list(); keep <- function(label, pred) kept[[length(kept) + 1]] <<- list(label, pred, as.array(label), as.array(pred))
         own <- list(init = function() 0, update = function(label, pred, state) { keep(label, pred); 0 }, get = function(state) list(name = "own", value = state))
