@@ -206,7 +206,7 @@ def _ftml(c, w, g, d, v, z, out, s, t):
     np.divide(v, 1 - c.beta2 ** c.t, out=s)
     np.sqrt(s, out=s)
     s += c.epsilon
-    s *= (1 - c.beta1 ** c.t) / c.lr
+    s *= np.divide(1 - c.beta1 ** c.t, c.lr)      # infinite where a schedule has come to zero
     d *= c.beta1
     np.subtract(s, d, out=t)
     t *= w

@@ -87,7 +87,7 @@ SAMPLES = {
                                 large={"atol": 2e-5, "why": "the terms of z are much larger than their sum"})
                     if isinstance(s, F) or "clip_gradient" not in s.params] + [
         step({"lr": 0.1, "t": 2, "wd": 0.3, "clip_grad": 0.2}, 3, positive=(0, 1)),
-        step({"lr": 0.1, "t": 1, "clip_grad": 0}, 3, (4,), positive=(0, 1))],
+        step({"lr": 0.1, "t": 1, "clip_grad": 0}, 3, (4,), positive=(0, 1)), step({"lr": 0, "t": 1}, 3, (4,), positive=(0, 1))],
     "mp_sgd_update": mixed_steps(0, {"rescale_grad": 0.5}, lr=0.1),
     "mp_sgd_mom_update": mixed_steps(1, *MOMENTUM, lr=0.1),
     "mp_nag_mom_update": mixed_steps(1, *MOMENTUM, lr=0.1),
