@@ -37,10 +37,10 @@ def compare(what: str, family: str | None, op: str | None) -> int:
         n, complaints = n + len(kept), complaints + len(texts)
         if kept:
             print(f"{name:12} {len(kept):5} samples, {time.time() - started:4.0f} s", flush=True)
-        if what == "record" and not op:
+        if what == "record":
             answers.save(name, kept)
             remember(name, figures)
-    if what == "record" and not family and not op:
+    if what == "record" and not family:
         answers.forget_all_but(families)
     print(f"{n} samples compared, {complaints} differences, {time.time() - started:.0f} s")
     return complaints
@@ -103,6 +103,8 @@ def main() -> int:
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
     args = parser.parse_args()
+    if args.what == "record" and args.op:
+        parser.error("answers are kept by family: record with --family, or everything")
     oracle.install()
     if args.what == "install":
         return 0
