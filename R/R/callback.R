@@ -97,7 +97,7 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @param train.metric,eval.metric thresholds, or NULL.
 #' @param bad.steps number of epochs without improvement, or NULL.
 #' @param maximize whether larger is better.
-#' @param verbose whether to print the best score at the end.
+#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts instead.
 #' @return A callback.
 #' @examples
 #' callback <- mx.callback.early.stop(eval.metric = 0.1, bad.steps = 5)
@@ -125,7 +125,7 @@ mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.
       best <<- score
       waited <<- 1
     } else if (waited >= bad.steps) {
-      if (say) message("Best score=", best, ", iteration [", iteration - bad.steps, "]")
+      if (verbose) message("Best score=", best, ", iteration [", iteration - bad.steps, "]")
       return(FALSE)
     } else {
       waited <<- waited + 1

@@ -6,7 +6,8 @@ mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FA
   if (any(endsWith(name, c("bias", "beta", "moving_mean")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
-  stop.user("there is no rule for the initial value of ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
+  # the beginning is MXNet's to the letter: scripts and tests look for it
+  stop.user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean or _moving_var, or give the array yourself")
 }
 

@@ -101,7 +101,8 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
     if (dim(data)[[1]] == dim(label)[[1]])
       stop.user("mx.io.arrayiter: the last dimension of data and label must be the samples, and it is the first: ",
            "pass t(data), or array.layout = \"rowmajor\"")
-    stop.user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label))
+    stop.user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
+              if (dim(label)[[1]] == n(data)) ": pass t(label), or as.vector(label) when there is one label a sample")
   }
   draws <- if (shuffle) mx.runif(n(data)) else NULL
   batch.iterator(mx.call("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter", keep = TRUE)

@@ -21,7 +21,7 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 mx.kv.create <- function(type = "local") {
   if (startsWith(type, "dist")) stop.user("mx.kv.create: training over several machines is not part of this package")
   store <- list()
-  execs <- list()
+  updates <- list()
   optimizer <- NULL
   check <- function(keys, lists) {
     if (!all(lengths(lists) == length(keys))) stop.user("the lists must have one array per key")
@@ -42,9 +42,8 @@ mx.kv.create <- function(type = "local") {
       if (is.null(optimizer)) {
         store[[key]] <<- mx.nd.array(total)
       } else {
-        if (is.null(execs[[key]]))
-          execs[[key]] <<- optimizer$create_exec(keys[[i]], dim(store[[key]]), mx.ctx.default())
-        store[[key]] <<- mx.nd.array(optimizer$update(keys[[i]], execs[[key]], store[[key]], total))
+        if (is.null(updates[[key]])) updates[[key]] <<- own.update(optimizer, keys[[i]], store[[key]], mx.ctx.default())
+        store[[key]] <<- mx.nd.array(updates[[key]](store[[key]], total))
       }
     }
     invisible()
@@ -54,7 +53,10 @@ mx.kv.create <- function(type = "local") {
     for (outs in lists) mx.call("nd.assign", unname(outs), unname(store[as.character(keys)]))
     invisible()
   }
-  self$set.optimizer <- function(opt) optimizer <<- opt
+  self$set.optimizer <- function(opt) {
+    check.optimizer(opt)
+    optimizer <<- opt
+  }
   structure(self, class = "Rcpp_MXKVStore")
 }
 

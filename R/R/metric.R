@@ -15,11 +15,17 @@ for.metric <- function(metric) {
   else function(x) if (is.mx.ndarray(x)) mx.call("nd.copy", x) else x
 }
 
-# What a user's function returned (a number, an array or an NDArray of one element) as a number.
+# What a user's function returned (a number, an array or an NDArray) as a number. Of several numbers the first counts, as in
+# MXNet, where a script may not have noticed; here it is told, once for each name.
 as.score <- function(x, name) {
   x <- as.plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
-  if (!(is.numeric(x) || is.logical(x)) || length(x) != 1) stop.user("the metric ", name, " must give one number, not ", kind.of(x))
-  as.numeric(x)
+  if (!(is.numeric(x) || is.logical(x)) || !length(x)) stop.user("the metric ", name, " must give one number, not ", kind.of(x))
+  if (length(x) > 1 && !name %in% .MXNetEnv$long.metrics) {
+    .MXNetEnv$long.metrics <- c(.MXNetEnv$long.metrics, name)
+    warning("the metric ", name, " gives ", length(x), " numbers for a batch, of which the first counts: let it give one, such as ",
+            "their mean", call. = FALSE)
+  }
+  as.numeric(x[[1]])
 }
 
 as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
@@ -30,8 +36,8 @@ as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
 #' network that ends in a loss (`mx.symbol.MakeLoss`) the prediction is the loss itself.
 #'
 #' `feval` is called with R arrays, labels first. Inside it R's own functions work, and so do the `mx.nd` functions,
-#' which take R arrays too. It may return a number, an array or an NDArray of one element. `mx.metric.custom_nd` hands
-#' NDArrays to `feval` instead.
+#' which take R arrays too. It may return a number, an array or an NDArray of one element; of several, the first counts.
+#' `mx.metric.custom_nd` hands NDArrays to `feval` instead.
 #'
 #' @param name name to print.
 #' @param feval function of (label, pred), called by position.

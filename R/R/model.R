@@ -292,11 +292,9 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
   if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
-  if (is.character(optimizer)) {
-    size <- input.shape[[1]]
-    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / size[[length(size)]], ...)
-  }
-  if (!is.null(eval.data)) eval.data <- evaluation.iter(eval.data, array.batch.size, array.layout)
+  batch.size <- tail(input.shape[[1]], 1)
+  if (is.character(optimizer)) optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
+  if (!is.null(eval.data)) eval.data <- evaluation.iter(eval.data, batch.size, array.layout)
   ctx <- device.list(ctx)
   kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
   mx.model.train(symbol, ctx, input.shape, output.shape, params$arg.params, params$aux.params, begin.round, num.round,
@@ -313,12 +311,16 @@ required <- function(x, name) {
 # The dimensions of an array or NDArray, the length of a vector.
 shape.of <- function(x) or.else(dim(x), length(x))
 
-# Evaluation data as an iterator. Lists of closures are iterators too.
+# Evaluation data as an iterator, in batches of the training data's size. Lists of closures are iterators too.
 evaluation.iter <- function(eval.data, batch.size, array.layout) {
   if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(check.iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
     stop.user("eval.data must be an iterator or list(data = , label = )")
   data <- as.colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))
+  samples <- tail(shape.of(data), 1)
+  if (samples < batch.size)
+    stop.user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
+              "): give more, or smaller batches by array.batch.size = ", samples)
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
 

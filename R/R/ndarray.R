@@ -153,6 +153,21 @@ Ops.MXNDArray <- function(e1, e2) {
 }
 
 #' @export
+t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))
+
+#' @export
+is.na.MXNDArray <- function(x) is.na(as.array(x))
+
+# Without it two arrays would be equal whatever they hold.
+#' @export
+all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target), as.plain(current), ...)
+
+#' @export
+`[<-.MXNDArray` <- function(x, ..., value) {
+  stop.user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by mx.nd.array()")
+}
+
+#' @export
 mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
 
 #' @export

@@ -130,21 +130,23 @@ mx.opt.get.updater <- function(optimizer, weights, ctx) {
   if (is.built.in(optimizer)) return(fused.updater(optimizer, length(weights)))
   check.optimizer(optimizer)
   ctx <- if (missing(ctx)) mx.ctx.default() else ctx
-  early <- !has.function(optimizer, "create_exec")
-  states <- lapply(seq_along(weights), function(i) {
-    if (is.null(weights[[i]])) return(NULL)
-    if (early) optimizer$create.state(i, weights[[i]])
-    else optimizer$create_exec(index = i, weight_dim = dim(weights[[i]]), ctx = ctx)
-  })
+  updates <- lapply(seq_along(weights), function(i) if (!is.null(weights[[i]])) own.update(optimizer, i, weights[[i]], ctx))
+  function(weight, grad) lapply(seq_along(weight), function(i) if (!is.null(grad[[i]])) updates[[i]](weight[[i]], grad[[i]]))
+}
+
+# The function of (weight, grad) that gives one parameter's new weight by an optimizer of either generation, also one that a
+# script has written itself.
+own.update <- function(optimizer, index, weight, ctx) {
+  if (has.function(optimizer, "create_exec")) {
+    exec <- optimizer$create_exec(index = index, weight_dim = dim(weight), ctx = ctx)
+    return(function(weight, grad) optimizer$update(index, exec, weight, grad))
+  }
+  state <- optimizer$create.state(index, weight)
   function(weight, grad) {
-    lapply(seq_along(weight), function(i) {
-      if (is.null(grad[[i]])) return(NULL)
-      if (!early) return(optimizer$update(i, states[[i]], weight[[i]], grad[[i]]))
-      made <- optimizer$update(i, weight[[i]], grad[[i]], states[[i]])
-      if (!is.list(made) || is.null(made$weight)) stop.user("the optimizer's update() must give list(state = , weight = ), not ", kind.of(made))
-      states[i] <<- list(made$state)
-      made$weight
-    })
+    made <- optimizer$update(index, weight, grad, state)
+    if (!is.list(made) || is.null(made$weight)) stop.user("the optimizer's update() must give list(state = , weight = ), not ", kind.of(made))
+    state <<- made$state
+    made$weight
   }
 }
 

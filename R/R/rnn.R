@@ -31,7 +31,8 @@ decode.states <- function(states, config, masking, seq.mask, label, num_decode, 
     states <- mx.symbol.reshape(data = states, shape = c(0, -1), reverse = TRUE)
     label <- mx.symbol.reshape(data = label, shape = -1)
   }
-  decoded <- mx.symbol.FullyConnected(data = states, weight = weight, bias = bias, num_hidden = num_decode, name = names$decode)
+  decoded <- mx.symbol.FullyConnected(data = states, weight = weight, bias = bias, num_hidden = num_decode,
+                                      flatten = if (config == "one-to-one") TRUE, name = names$decode)
   loss.layer(loss_output, decoded, label, ignore_label, names$loss)
 }
 

@@ -100,3 +100,45 @@ test_that("nothing is left in the user's environment, and user's functions are n
   train(y = y, eval.data = list(data = x, label = y), eval.metric = mx.metric.rmse, epoch.end.callback = mx.callback.early.stop(bad.steps = 1))
   expect_equal(setdiff(ls(globalenv()), before), c("mx.nd.zeros", "mx.util.filter.null"))
 })
+
+test_that("of a metric's several numbers the first counts, and it is said once", {
+  own <- mx.metric.custom("first of several", function(label, pred) as.array(pred))
+  batches <- function() {
+    state <- own$update(1, mx.nd.array(c(3, 9)), own$init())
+    own$get(own$update(1, mx.nd.array(c(5, 9)), state))$value
+  }
+  expect_warning(value <- batches(), "2 numbers for a batch, of which the first")
+  expect_equal(value, 4)
+  expect_silent(batches())
+  expect_error(mx.metric.custom("none", function(label, pred) NULL)$update(1, 1, c(0, 0)), "the metric none must give a number")
+})
+
+test_that("what is no metric is named as such", {
+  expect_error(train(y = y, eval.metric = list(mx.metric.mae, mx.metric.rmse)), "must be a metric.* not list of length 2")
+  expect_error(train(y = y, eval.metric = function(label, pred) 0), "must be a metric.* not function")
+})
+
+test_that("evaluation batches are as large as those of the training data, and must be filled", {
+  on.batches <- function(data) {
+    seen <- NULL
+    train(X = mx.io.arrayiter(x, y, batch.size = 8), eval.data = list(data = data, label = numeric(ncol(data))),
+          eval.metric = mx.metric.custom("size", function(label, pred) { seen <<- c(seen, length(label)); 0 }))
+    seen
+  }
+  expect_equal(on.batches(x[, 1:30]), rep(8, 3 * (5 + 4)))
+  expect_error(on.batches(x[, 1:7]), "eval.data has 7 samples.*array.batch.size = 7")
+})
+
+test_that("labels in a column say how to turn them", {
+  expect_error(train(y = matrix(y)), "t(label)", fixed = TRUE)
+})
+
+test_that("early stopping prints its best score where the loop is verbose", {
+  run <- function(verbose) {
+    calls <- 0
+    train(y = y, verbose = verbose, eval.data = list(data = x, label = y), epoch.end.callback = mx.callback.early.stop(bad.steps = 1),
+          eval.metric = mx.metric.custom("rising", function(label, pred) calls <<- calls + 1))
+  }
+  expect_message(run(TRUE), "Best score=6.5, iteration [1]", fixed = TRUE)
+  expect_silent(run(FALSE))
+})

@@ -56,3 +56,13 @@ test_that("an array packer joins batches", {
   packer$push(m)
   expect_equal(packer$get(), cbind(m, m))
 })
+
+test_that("R's functions of arrays see the values", {
+  expect_equal(as.array(t(a)), t(m))
+  expect_equal(is.na(mx.nd.array(c(1, NA))), c(FALSE, TRUE))
+  expect_true(all.equal(a, mx.nd.array(m)))
+  expect_true(all.equal(a, m))
+  expect_match(all.equal(a, a + 1), "difference")
+  b <- a
+  expect_error(b[1, 2] <- 9, "mx.nd.array()", fixed = TRUE)
+})

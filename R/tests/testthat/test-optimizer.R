@@ -57,6 +57,19 @@ test_that("optimizers of one's own work in updaters", {
   mine <- list(create_exec = function(index, weight_dim, ctx) ctx$device,
                update = function(index, exec_w, weight, grad) weight - grad)
   expect_equal(stepped(mine), c(0.5, -3))
+  # of the kind before 2018: the first step is 0.1 g, the second 0.2 g
+  growing <- list(create.state = function(index, weight) 0.1,
+                  update = function(index, weight, grad, state) list(state = state + 0.1, weight = weight - state * grad))
+  expect_equal(stepped(growing, 2), c(0.85, -2.3), tolerance = 1e-6)
+  expect_error(stepped(list(learning.rate = 1)), "create_exec")
+  kv <- mx.kv.create()
+  kv$init(3L, list(w))
+  kv$set.optimizer(growing)
+  kv$push(3L, list(list(g)))
+  kv$push(3L, list(list(g)))
+  out <- mx.nd.zeros(2)
+  kv$pull(3L, list(list(out)))
+  expect_equal(as.vector(as.array(out)), c(0.85, -2.3), tolerance = 1e-6)
 })
 
 test_that("key-value stores add up and update", {

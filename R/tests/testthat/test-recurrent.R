@@ -12,6 +12,13 @@ test_that("a bucket iterator gives batches of one bucket, padded from its start"
   expect_equal(as.vector(as.array(it$value()$seq.mask)), c(3, 2))
 })
 
+test_that("the layer that decodes every step is written as MXNet's package wrote it", {
+  attributes <- function(config) rnn.graph(num_rnn_layer = 1, input_size = 5, num_embed = 2, num_hidden = 3, num_decode = 2, config = config,
+                                           cell_type = "lstm", loss_output = "softmax")$as.json()
+  expect_match(attributes("one-to-one"), '"flatten": "1"', fixed = TRUE)
+  expect_false(grepl("flatten", attributes("seq-to-one")))
+})
+
 test_that("a network per bucket shares its parameters", {
   net <- function(n) rnn.graph.unroll(num_rnn_layer = 1, seq_len = n, input_size = 5, num_embed = 2, num_hidden = 3, num_decode = 2,
                                       config = "seq-to-one", cell_type = "gru", loss_output = "softmax")
