@@ -82,14 +82,21 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 
 #' Optimizers
 #'
-#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` and then, if `clip_gradient` is
-#' positive, cuts it to \[-clip_gradient, clip_gradient]; `wd` is the weight decay. The other settings and their defaults:
+#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then, unless `clip_gradient` is
+#' negative (it is -1), cuts it to \[-clip_gradient, clip_gradient]; `wd` (0) is the weight decay.
+#'
+#' The other settings and their defaults:
 #'
 #' `"sgd"`: `learning.rate = 0.01`, `momentum = 0`. `"nag"` (Nesterov): the same.
+#'
 #' `"adam"`: `learning.rate = 0.001`, `beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`; as in MXNet for R, without
 #' correction of the bias of the first steps.
+#'
 #' `"rmsprop"`: `learning.rate = 0.002`, `centered = TRUE`, `gamma1 = 0.95`, `gamma2 = 0.9`, `epsilon = 1e-4`.
-#' `"adagrad"`: `learning.rate = 0.05`, `epsilon = 1e-8`. `"adadelta"`: `rho = 0.9`, `epsilon = 1e-5`, no learning rate.
+#'
+#' `"adagrad"`: `learning.rate = 0.05`, `epsilon = 1e-8`.
+#'
+#' `"adadelta"`: `rho = 0.9`, `epsilon = 1e-5`, no learning rate.
 #'
 #' All but adadelta take `lr_scheduler`, a schedule such as [mx.lr_scheduler.FactorScheduler()] or a function of the
 #' optimizer's environment that sets its `lr`.

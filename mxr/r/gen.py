@@ -196,6 +196,15 @@ def _example_value(name: str, p: P) -> str:
     return fitting.get(name) or in_r(_any_value(p))
 
 
+def page_title(paragraph: str) -> str:
+    """The title of a help page: its first paragraph up to the first colon or full stop, or an earlier break where that is long."""
+    title = paragraph.replace("`", "").split(". ")[0].split(": ")[0]
+    for cut in (" (", "; ", ", "):
+        if len(title) > 90:
+            title = title.split(cut)[0]
+    return title.rstrip(".:")
+
+
 def page(op: Op) -> tuple[str, str]:
     """(file name, Rd text) of an operator's help page, shared by its aliases and the array functions."""
     names = exported(op)
@@ -205,11 +214,9 @@ def page(op: Op) -> tuple[str, str]:
     usages = [rd.fold(symbol_function(op, n).split(" symbol.operator")[0].replace(" <- function", "")) for n in symbols]
     usages += [rd.fold(ndarray_function(op, n).split(" nd.operator")[0].replace(" <- function", "")) for n in arrays]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
-    first = paragraphs[0].split(". ")[0].rstrip(".")
-    title = first if 0 < len(first) <= 90 and "`" not in first else f"Operator {names[0]}"
     value = "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). " \
             "`mx.nd` functions: an NDArray, or a list of them."
-    text = rd.document(functions[0], functions, title, paragraphs, usages,
+    text = rd.document(functions[0], functions, page_title(paragraphs[0]), paragraphs, usages,
                        arguments_text(op, bool(symbols), bool(arrays)), value, example(op))
     return f"{functions[0]}.Rd", text
 

@@ -16,3 +16,7 @@ model <- mx.model.FeedForward.create(loss, X = x, y = y, num.round = 10, array.b
 
 # to predict, name the layer before the loss
 head(cbind(y, t(predict(model, x, array.layout = "rowmajor", output = "pred_output"))))
+# or give the model that layer by internals(), as scripts for MXNet do
+inner <- internals(model$symbol)
+model$symbol <- inner[[match("pred_output", outputs(inner))]]
+head(t(predict(model, x, array.layout = "rowmajor")))
