@@ -82,3 +82,15 @@ test_that("with Graphviz a knitted document gets a picture, without it the tree"
   expect_s3_class(picture, "knit_asis")
   expect_match(picture, "^\n<svg><!-- -Tsvg -Gsize=2,1! -o .*digraph network.*</svg>\n$")
 })
+
+test_that("settings print as they are given, and the label of a loss is drawn", {
+  conv <- mx.symbol.Convolution(mx.symbol.Variable("data"), kernel = c(3, 5), num.filter = 2, no.bias = TRUE, name = "conv")
+  expect_match(shown(conv), "kernel = c(3, 5)", fixed = TRUE)
+  expect_match(shown(conv), "no_bias = TRUE", fixed = TRUE)
+  expect_match(shown(mx.symbol.Activation(conv, act.type = "tanh", name = "act")), 'Activation(conv_output, act_type = "tanh")', fixed = TRUE)
+  expect_match(shown(mx.symbol.Reshape(conv, shape = -1, name = "flat")), "shape = -1)", fixed = TRUE)
+  graph <- graph.viz(line(), shape = c(3, 10))
+  expect_match(graph$dot, '"label" -> "_minus')
+  expect_match(graph$tree, "- label  [10]", fixed = TRUE)
+  expect_false(grepl("weight", graph$dot))
+})

@@ -63,11 +63,28 @@ def _common(doors: list[Node], gate, depth) -> Node | None:
 @verb("symbol.describe")
 def describe(symbol: Symbol) -> str:
     """A few lines for print()."""
-    calls = [f"  {n.name} = {n.op.name}({', '.join([m.output_name(k) for m, k in n.inputs] + [f'{a} = {v}' for a, v in n.attrs.items()])})"
-             for n in symbol.nodes() if n.op is not None]
+    calls = []
+    for n in symbol.nodes():
+        if n.op is not None:
+            settings = [f"{a} = {_setting(getattr(n.p, a, v), v)}" for a, v in n.attrs.items()]
+            calls.append(f"  {n.name} = {n.op.name}({', '.join([m.output_name(k) for m, k in n.inputs] + settings)})")
     shown = calls if len(calls) <= 30 else [*calls[:14], f"  ... {len(calls) - 28} more ...", *calls[-14:]]
     return "\n".join([f"<symbol> outputs: {', '.join(output_names(symbol)[:8])}{' ...' if len(symbol) > 8 else ''}",
                       f"arguments: {', '.join(symbol.list_arguments())}", *shown])
+
+
+def _setting(value, text: str) -> str:
+    """A parameter as it is given in R; `text` is what the JSON says of it."""
+    match value:
+        case bool():
+            return str(value).upper()
+        case str():
+            return f'"{value}"'
+        case (single,):
+            return str(single)
+        case tuple():
+            return f"c({', '.join(map(str, reversed(value)))})"
+    return text
 
 
 @verb("symbol.layers")
@@ -109,12 +126,13 @@ _SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride
 
 
 def _parts(symbol: Symbol, given):
-    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""). Parameters are not drawn."""
+    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""). Parameters are not drawn,
+    but what stands on the right of an operator is, such as the label in a loss."""
     given = shapes(given, "graph.viz")
     sizes = all_shapes(symbol, given) if given else {}
     nodes = [n for n in symbol.nodes() if n.op is not None]
-    firsts = [m for n in nodes for m, _ in n.inputs[:1]] + [n for n, _ in symbol.heads]
-    inputs = {id(m): m for m in firsts if m.op is None}
+    drawn = [m for n in nodes for at, (name, (m, _)) in enumerate(zip(n.op.inputs(n.p), n.inputs)) if at == 0 or name == "rhs"]
+    inputs = {id(m): m for m in [*drawn, *(n for n, _ in symbol.heads)] if m.op is None}
 
     def size(n, k):
         s = sizes.get((id(n), k))
