@@ -3,14 +3,17 @@
 # update(index, exec_w, weight, grad) giving the new weight, and, before 2018, create.state(index, weight) with
 # update(index, weight, grad, state) giving list(weight, state).
 
-# `params` are the rule's settings under R's names; NULL means the setting's neutral value.
-new.optimizer <- function(kind, params, learning.rate = NULL, lr_scheduler = NULL) {
+# `params` are the rule's settings under R's names; a clip_gradient of NULL clips nothing.
+new.optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) {
   if (is.null(params$clip_gradient)) params$clip_gradient <- -1
-  if (!is.null(lr_scheduler)) check.function(lr_scheduler, "lr_scheduler must be a function of the optimizer's environment, such as mx.lr_scheduler.FactorScheduler(1000, 0.9)")
+  if (!is.null(lr_scheduler))
+    check.function(lr_scheduler, "lr_scheduler must be a function of the optimizer's environment, such as mx.lr_scheduler.FactorScheduler(1000, 0.9)")
+  settings <- c(params, list(learning.rate = learning.rate))
+  for (name in names(settings)) check.number(settings[[name]], paste("mx.opt.create:", sub("_grad$", ".grad", name)))
   rule <- NULL
   get.rule <- function() or.else(rule, rule <<- mx.call("opt.rule", kind, params))
   env <- new.env(parent = emptyenv())
-  env$lr <- or.else(learning.rate, 1)
+  env$lr <- learning.rate
   env$count <- env$num_update <- 0
 
   # The rate for the next update of parameter `index`; a schedule may lower env$lr and counts the updates.

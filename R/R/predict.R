@@ -82,7 +82,11 @@ wanted.inputs <- function(model, batch, labels, strict) {
   if (!labels) given <- given[!endsWith(given, "label")]
   inputs <- intersect(given, needed)
   lacking <- setdiff(needed, c(inputs, names(model$arg.params)))
-  if (!strict) lacking <- intersect(lacking, "data")
+  if (!strict) {
+    untold <- grep("(weight|bias|gamma|beta)$", setdiff(lacking, given), value = TRUE)
+    if (length(untold)) warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros take their place", call. = FALSE)
+    lacking <- intersect(lacking, "data")
+  }
   if (length(lacking))
     stop.user(paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
               ": neither among what X gives (", paste(given, collapse = ", "), ") nor among the model's parameters")

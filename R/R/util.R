@@ -13,6 +13,11 @@ or.else <- function(x, default) if (is.null(x)) default else x
 # Stop with a sentence: an error of class "mxnet_error" that blames the call in the user's code.
 stop.user <- function(...) mx.signal(paste0(...))
 
+# That `x` is one number, a logical or the text of a number; `what` says whose.
+check.number <- function(x, what) {
+  if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop.user(what, " must be one number")
+}
+
 # A plain array of numbers or logicals, or an error that names the remedy; `what` says whose.
 as.numbers <- function(x, what) {
   if (is.data.frame(x)) stop.user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns are numbers")

@@ -84,3 +84,10 @@ test_that("key-value stores add up and update", {
   kv$pull(2L, list(list(out[[2]])))
   expect_equal(as.vector(as.array(out[[2]])), c(0.5, 1))
 })
+
+test_that("settings that are no number are told", {
+  expect_error(mx.opt.create("sgd", wd = NULL), "wd must be one number")
+  expect_error(mx.opt.create("adam", learning.rate = c(0.1, 0.2)), "learning.rate must be one number")
+  expect_error(mx.opt.create("nag", rescale.grad = "a lot"), "rescale.grad must be one number")
+  expect_equal(stepped(mx.opt.create("sgd", learning.rate = "0.1", clip_gradient = TRUE)), c(0.95, -2.1), tolerance = 1e-6)
+})

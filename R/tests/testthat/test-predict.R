@@ -79,3 +79,13 @@ test_that("the result to predict with is found before losses of several forms", 
   score <- mx.symbol.sum(embed("user") * embed("item"), axis = 1, name = "score")
   expect_equal(before(mx.symbol.MakeLoss(mx.symbol.square(score - label)), c("user", "item")), "score_output")
 })
+
+test_that("parameters that do not fit the data or are missing are told", {
+  fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+  model <- structure(list(symbol = fc, arg.params = list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.ones(1))), class = "MXFeedForwardModel")
+  expect_error(predict(model, wave(5, 3), array.layout = "colmajor"),
+               "fc_weight must have the shape c(5, 1), but the model's has c(2, 1)", fixed = TRUE)
+  model$arg.params$fc_bias <- NULL
+  expect_warning(p <- predict(model, wave(2, 3), array.layout = "colmajor"), "the model has no fc_bias")
+  expect_equal(p[1, ], colSums(wave(2, 3)), tolerance = 1e-6)
+})

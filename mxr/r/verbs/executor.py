@@ -6,7 +6,7 @@ import numpy as np
 from mxr import executor as core
 from mxr.executor import Executor
 from mxr.ndarray import NDArray
-from mxr.op import MxError, suggest
+from mxr.op import MxError, ShapeError, shape_text, suggest
 from mxr.r.bridge import verb
 from mxr.r.convert import RList
 from mxr.r.verbs.symbol import output_names
@@ -132,4 +132,8 @@ def load(ex: Executor, args, aux):
     for given, target in ((args, ex.args), (aux, ex.aux)):
         for name, value in pairs(given):
             if name in target:
-                assign(target[name], value, f"the parameter {name}")
+                try:
+                    assign(target[name], value, name)
+                except ShapeError:
+                    raise ShapeError(f"for inputs of these dimensions {name} must have the shape {shape_text(target[name].shape)}, but the model's "
+                                     f"has {shape_text(array(value).shape)}: are the dimensions of the inputs and array.layout right?") from None
