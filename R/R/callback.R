@@ -45,6 +45,8 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
 
 #' Log the speed of training
 #'
+#' As a callback at the end of batches it prints samples per second and the metric every `frequency` batches.
+#'
 #' @param batch.size number of samples in a batch.
 #' @param frequency number of batches between messages.
 #' @return A callback for the end of batches.

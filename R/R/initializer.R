@@ -64,6 +64,8 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 
 #' Initial values for a list of shapes
 #'
+#' Calls the initializer for every name, in order, so that with a seed the numbers are MXNet's.
+#'
 #' @param initializer an initializer, such as `mx.init.uniform(0.07)`.
 #' @param shape.array named list of shapes.
 #' @param ctx device.

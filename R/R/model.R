@@ -89,6 +89,8 @@ first.batch <- function(iter) {
 
 #' Initial parameters of a network
 #'
+#' Infers the shapes of all parameters from those of data and labels, and draws their values: what training starts from.
+#'
 #' @param symbol a symbol.
 #' @param input.shape,output.shape named lists of the shapes of data and labels.
 #' @param initializer an initializer, such as [mx.init.Xavier()].

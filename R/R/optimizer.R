@@ -121,6 +121,9 @@ mx.opt.create <- function(name, ...) {
 
 #' An updater for a training loop of your own
 #'
+#' Keeps the optimizer's state of every parameter (momentum and the like) from step to step, and gives the new weights; they
+#' take effect when the executor is updated with them.
+#'
 #' @param optimizer an optimizer, from [mx.opt.create()] or of your own making.
 #' @param weights the arrays to train: `exec$ref.arg.arrays`.
 #' @param ctx device; it may be left out.

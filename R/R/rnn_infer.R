@@ -88,6 +88,13 @@ bucket.symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 
 #' Train a recurrent network on buckets
 #'
+#' Trains by mini-batches, each of sequences of one length. Where `symbol` is a list, every length has a network of its own,
+#' unrolled for it, and all of them share their parameters. Arguments that neither the iterator brings nor the initializer has a
+#' rule for, such as the initial states, are zero.
+#'
+#' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided by the
+#' batch size.
+#'
 #' @param symbol a symbol, or a list of symbols by the names of the buckets.
 #' @param train.data,eval.data iterators, such as [mx.io.bucket.iter()].
 #' @param metric a metric, or NULL.
