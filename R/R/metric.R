@@ -29,6 +29,7 @@ as.score <- function(x, name) {
 }
 
 as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
+as.nd <- function(x) if (is.numeric(x)) mx.nd.array(x) else x
 
 #' A metric of your own
 #'
@@ -36,8 +37,9 @@ as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
 #' network that ends in a loss (`mx.symbol.MakeLoss`) the prediction is the loss itself.
 #'
 #' `feval` is called with R arrays, labels first. Inside it R's own functions work, and so do the `mx.nd` functions,
-#' which take R arrays too. It may return a number, an array or an NDArray of one element; of several, the first counts.
-#' `mx.metric.custom_nd` hands NDArrays to `feval` instead.
+#' which take R arrays too; if it fails nevertheless, it is called with NDArrays, then and from then on. It may return a
+#' number, an array or an NDArray of one element; of several, the first counts. `mx.metric.custom_nd` hands NDArrays to
+#' `feval` from the start.
 #'
 #' @param name name to print.
 #' @param feval function of (label, pred), called by position.
@@ -49,7 +51,17 @@ as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
 #' @export
 mx.metric.custom <- function(name, feval) {
   force(feval)
-  new.metric(name, function(label, pred) as.score(feval(as.plain(label), as.plain(pred)), name))
+  plain <- TRUE
+  new.metric(name, function(label, pred) {
+    score <- function(as) as.score(feval(as(label), as(pred)), name)
+    if (!plain) return(score(as.nd))
+    # a function of 2018 or later may count on what only NDArrays do: as.array(label), say, is then a vector
+    tryCatch(score(as.plain), error = function(e) {
+      value <- tryCatch(score(as.nd), error = function(other) stop(e))
+      plain <<- FALSE
+      value
+    })
+  })
 }
 
 #' @rdname mx.metric.custom

@@ -142,3 +142,13 @@ test_that("early stopping prints its best score where the loop is verbose", {
   expect_message(run(TRUE), "Best score=6.5, iteration [1]", fixed = TRUE)
   expect_silent(run(FALSE))
 })
+
+test_that("a metric that needs NDArrays gets them, from its first failure with R arrays on", {
+  kinds <- character()
+  m <- mx.metric.custom("m", function(label, pred) { kinds <<- c(kinds, class(label)); mean(as.array(label) - as.array(pred)) })
+  state <- m$update(mx.nd.array(1:4), mx.nd.array(matrix(2:5, 1)), m$init())
+  expect_equal(m$get(m$update(mx.nd.array(1:4), mx.nd.array(matrix(4:7, 1)), state))$value, -2)
+  expect_equal(kinds, c("numeric", "MXNDArray", "MXNDArray"))
+  failing <- mx.metric.custom("m", function(label, pred) stop("no way for a ", class(label)))
+  expect_error(failing$update(mx.nd.array(1:4), mx.nd.array(1:4), c(0, 0)), "no way for a numeric")
+})

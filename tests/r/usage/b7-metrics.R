@@ -20,6 +20,7 @@ usage("functions written for R arrays (before 2018)", {
   same(custom(auc), 1)
 })
 usage("functions that call as.array first run in both eras", {
+  same(custom(function(label, pred) mean(abs(as.array(label) - as.array(pred)))), mean(abs(l - p)))
   same(custom(function(label, pred) { pred <- as.array(pred); label <- as.array(label); mean(abs(label - as.vector(pred))) }), mean(abs(l - p)))
 })
 usage("functions written for NDArrays (since 2018), with any kind of value", {
