@@ -110,12 +110,16 @@ test_that("of a metric's several numbers the first counts, and it is said once",
   expect_warning(value <- batches(), "2 numbers for a batch, of which the first")
   expect_equal(value, 4)
   expect_silent(batches())
-  expect_error(mx.metric.custom("none", function(label, pred) NULL)$update(1, 1, c(0, 0)), "the metric none must give a number")
+  expect_error(mx.metric.custom("none", function(label, pred) NULL)$update(1, 1, c(0, 0)), "the metric none must give one number, not NULL")
 })
 
 test_that("what is no metric is named as such", {
   expect_error(train(y = y, eval.metric = list(mx.metric.mae, mx.metric.rmse)), "must be a metric.* not list of length 2")
   expect_error(train(y = y, eval.metric = function(label, pred) 0), "must be a metric.* not function")
+  Count <- setRefClass("Count", fields = list(name = "character"), methods = list(
+    init = function() 0, update = function(label, pred, state) state + 1, get = function(state) list(name = name, value = state)))
+  for (made in list(Count$new(name = "n"), list2env(mx.metric.mae)))
+    expect_message(train(y = y, eval.metric = made, verbose = TRUE), "Train-(n|mae)=")
 })
 
 test_that("evaluation batches are as large as those of the training data, and must be filled", {
@@ -149,6 +153,6 @@ test_that("a metric that needs NDArrays gets them, from its first failure with R
   state <- m$update(mx.nd.array(1:4), mx.nd.array(matrix(2:5, 1)), m$init())
   expect_equal(m$get(m$update(mx.nd.array(1:4), mx.nd.array(matrix(4:7, 1)), state))$value, -2)
   expect_equal(kinds, c("numeric", "MXNDArray", "MXNDArray"))
-  failing <- mx.metric.custom("m", function(label, pred) stop("no way for a ", class(label)))
+  failing <- mx.metric.custom("m", function(label, pred) stop("no way for a ", class(label)[[1]]))
   expect_error(failing$update(mx.nd.array(1:4), mx.nd.array(1:4), c(0, 0)), "no way for a numeric")
 })
