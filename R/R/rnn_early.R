@@ -66,7 +66,7 @@ early.model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
 }
 
 early.data <- function(data, batch.size, is.train) {
-  if (is.null(data) || is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(check.iterator(data))
+  if (is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(check.iterator(data))
   if (!is.list(data) || is.null(data$data) || is.null(data$label))
     stop.user("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
   mx.io.arrayiter(data$data, data$label, batch.size = batch.size, shuffle = is.train)
@@ -78,7 +78,7 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
                         batch.end.callback = NULL, model = NULL, arg.params = NULL, verbose = TRUE, ...) {
   check.training(NULL, epoch.end.callback, batch.end.callback)
   train.data <- early.data(train.data, batch.size, TRUE)
-  eval.data <- early.data(eval.data, batch.size, FALSE)
+  if (!is.null(eval.data)) eval.data <- early.data(eval.data, batch.size, FALSE)
   symbol <- or.else(model$symbol, early.network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
   m <- early.model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
   exec <- m$rnn.exec
