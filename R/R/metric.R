@@ -55,12 +55,15 @@ mx.metric.custom <- function(name, feval) {
   new.metric(name, function(label, pred) {
     score <- function(as) as.score(feval(as(label), as(pred)), name)
     if (!plain) return(score(as.nd))
+    try.as <- function(as) tryCatch(list(score(as)), error = function(e) NULL)
     # a function of 2018 or later may count on what only NDArrays do: as.array(label), say, is then a vector
-    tryCatch(score(as.plain), error = function(e) {
-      value <- tryCatch(score(as.nd), error = function(other) stop(e))
+    value <- try.as(as.plain)
+    if (is.null(value)) {
+      value <- try.as(as.nd)
+      if (is.null(value)) return(score(as.plain))       # it fails again, now with R's own traceback
       plain <<- FALSE
-      value
-    })
+    }
+    value[[1]]
   })
 }
 
