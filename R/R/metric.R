@@ -29,7 +29,7 @@ as.score <- function(x, name) {
 }
 
 as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
-as.nd <- function(x) if (is.numeric(x)) mx.nd.array(x) else x
+as.nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else x        # a copy, which may be kept
 
 #' A metric of your own
 #'
