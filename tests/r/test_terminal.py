@@ -1,8 +1,6 @@
 """R's own tools at the prompt, typed into a pseudo-terminal: browser, recover, debug, and Ctrl-C where R waits for input."""
 from __future__ import annotations
 
-import tempfile
-
 from tests.r.test_interrupts import Terminal
 
 PRELUDE = """
@@ -15,30 +13,29 @@ total <- function(n) sum(as.array(mx.nd.ones(n)))
 BROWSE = r"Browse\[\d\]> $"
 
 
-def test_tools_of_the_prompt():
-    r = Terminal()
-    r.expect("> $")
-    with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
-        script.write(PRELUDE)
-        script.flush()
-        r.run(f"source('{script.name}')")
+def test_tools_of_the_prompt(tmp_path):
+    (tmp_path / "prelude.R").write_text(PRELUDE)
+    with Terminal() as r:
+        r.expect("> $")
+        r.run(f"source('{tmp_path}/prelude.R')")
 
-    def answer(typed: str, pattern: str) -> str:
-        r.type(typed + "\n")
-        return r.expect(pattern)
+        def answer(typed: str, pattern: str) -> str:
+            r.type(typed + "\n")
+            return r.expect(pattern)
 
-    answer("train(function(i, n, env) if (n == 2) browser())", BROWSE)
-    assert "2" in answer("env$nbatch", BROWSE) and "7" in answer("total(7)", BROWSE)
-    answer("Q", r"\n> $")
-    answer("options(error = recover); train(function(i, n, env) stop('mine'))", "Selection: $")
-    assert "4" in answer("4", BROWSE) and "5" in answer("total(5)", BROWSE)
-    answer("c", "Selection: $")
-    answer("0", r"\n> $")
-    answer("options(error = NULL); debugonce(mx.nd.zeros); total(4); a <- mx.nd.zeros(2)", BROWSE)
-    assert "exiting from" in answer("c", r"\n> $")
-    for typed, waits in (("x <- readline('name: ')", "name: $"), ("repeat { total(3); readline('again: ') }", "again: $"), ("invisible(scan())", "1: $"), ("half <- (1 +", r"\+ $")):
-        answer(typed, waits)
-        r.type("\x03")
-        r.expect(r"\n> $")
-        assert "3" in r.run("total(3)"), typed
-    assert r.close() == 5
+        answer("train(function(i, n, env) if (n == 2) browser())", BROWSE)
+        assert "[1] 2" in answer("env$nbatch", BROWSE) and "[1] 7" in answer("total(7)", BROWSE)
+        answer("Q", r"\n> $")
+        answer("options(error = recover); train(function(i, n, env) stop('mine'))", "Selection: $")
+        answer("4", BROWSE)
+        assert "[1] 5" in answer("total(5)", BROWSE)
+        answer("c", "Selection: $")
+        answer("0", r"\n> $")
+        answer("options(error = NULL); debugonce(mx.nd.zeros); total(4); a <- mx.nd.zeros(2)", BROWSE)
+        assert "exiting from" in answer("c", r"\n> $")
+        for typed, waits in (("x <- readline(paste0('na', 'me: '))", "name: $"), ("repeat { total(3); readline(paste0('a', 'gain: ')) }", "again: $"), ("invisible(scan())", "1: $"), ("half <- (1 +", r"\+ $")):
+            answer(typed, waits)
+            r.type("\x03")
+            r.expect(r"\n> $")
+            assert "[1] 3" in r.run("total(3)"), typed
+        assert r.quit() == 5
