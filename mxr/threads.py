@@ -96,6 +96,24 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
     return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
 
 
+class Once:
+    """A call that is made once: by a worker that gets it as a task, or else by the one that waits for its result."""
+
+    def __init__(self, call: Callable[[], object]):
+        self._call, self._taken, self._done = call, threading.Lock(), threading.Event()
+
+    def __call__(self) -> None:
+        if self._taken.acquire(blocking=False):
+            try:
+                self._call()
+            finally:
+                self._done.set()
+
+    def wait(self) -> None:
+        self()
+        self._done.wait()
+
+
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])

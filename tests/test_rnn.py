@@ -47,7 +47,7 @@ def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("limits", [{"_BLOCK": 1}, {"_BLOCK": 4 * 5 * 3 * 4}, {"_LARGE": 0}, {"_SAMPLES": 1}, {"_SAMPLES": 1, "_LARGE": 0}, {"_LARGE_STEP": 0}, {"_FEW": 0, "_ROWS": 2}])
+@pytest.mark.parametrize("limits", [{"_BLOCK": 1}, {"_BLOCK": 4 * 5 * 3 * 4}, {"_LARGE": 0}, {"_SAMPLES": 1}, {"_SAMPLES": 1, "_LARGE": 0}, {"_LARGE_STEP": 0}, {"_SAMPLES": 1, "_BESIDE": 0, "_FEW": 0}, {"_FEW": 0, "_ROWS": 2}])
 def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
     """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
     whole = results(*bound(mode, bidirectional=True))

@@ -74,6 +74,17 @@ def test_few_rows_times_a_transposed_weight(rows):
     np.testing.assert_allclose(out, a.astype(np.float64) @ w.T, rtol=1e-4, atol=1e-4)
 
 
+def test_what_is_made_once():
+    made = []
+    once = threads.Once(lambda: made.append(threading.current_thread()))
+    threads.run([once.wait, once])
+    once.wait()
+    assert len(made) == 1
+    fails = threads.Once(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        threads.run([fails.wait, fails])
+
+
 def blas():
     return {lib["filepath"]: lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
 

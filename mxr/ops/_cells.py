@@ -21,6 +21,7 @@ GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
 _ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
 _LARGE = 100_000_000    # floating point operations of a product for the whole sequence from which all workers share it
+_BESIDE = 20_000_000    # of such a product from which most of it is made beside the first steps
 _LARGE_STEP = 40_000_000    # of a step's product, likewise: less would not pay for handing it over in every step
 _SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product as it is, so that many small ones cost no more than a large one
 _SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
@@ -103,14 +104,17 @@ class Cell:
         wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
-        step, steps = _step(wh, product), self._steps(x, wx, bias, by_step)
+        step, sums = _step(wh, product), self._sums(x, wx, bias, by_step)
+        steps = self._steps(sums)
         if mode == "lstm":
             m.states(m.c)[0][0] = c0
-            self._forward_lstm(steps, step, product)
+            loop = partial(self._forward_lstm, steps, step, product)
         elif mode == "gru":
-            self._forward_gru(steps, step, product, candidate)
+            loop = partial(self._forward_gru, steps, step, product, candidate)
         else:
-            self._forward_plain(steps, step, product)
+            loop = partial(self._forward_plain, steps, step, product)
+        # the second part is made beside the steps of the first
+        together([loop, sums[1][1]] if len(sums) == 2 else [loop], m.gates.size)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F") -> np.ndarray:
         """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory. What is
@@ -122,13 +126,14 @@ class Cell:
             np.multiply(w[k], scale, part)
         return out
 
-    def _steps(self, x, wx, bias, by_step: bool) -> Iterator[tuple]:
-        """The memory's views of each step, with what input and biases give to the sums of the gates in their place. That is made for as
-        many steps at once as the cache holds, in one product, or (`by_step`) in one for each step."""
+    def _sums(self, x, wx, bias, by_step: bool) -> list[tuple[slice, threads.Once]]:
+        """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a call that makes it, in one
+        product or (`by_step`) in one for each step. There are two slices if another worker should make the second, else as many
+        as let each stay in the cache."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
-        block = t if 2 * m.gates.size * x.shape[2] >= _LARGE else min(t, max(1, _BLOCK // m.gates[0].size))
-        bias = np.repeat(bias, n, axis=1)
-        for at in (slice(i, i + block) for i in range(0, t, block)):
+        work, bias = 2 * m.gates.size * x.shape[2], np.repeat(bias, n, axis=1)
+
+        def make(at):
             part, inputs = (m.steps(m.steps(a)[at]) for a in (m.gates, x))
             if by_step:
                 sums = part
@@ -138,7 +143,19 @@ class Cell:
                 _product(inputs.reshape(-1, x.shape[2]), wx, sums.reshape(gates, -1, size))
                 sums = sums.swapaxes(0, 1)
             np.add(sums, bias, part)
-            yield from m.views[at]
+
+        if by_step and _BESIDE <= work < _LARGE and t >= 4:
+            edges = [0, t // 4, t]
+        else:
+            block = t if work >= _LARGE else max(1, _BLOCK // m.gates[0].size)
+            edges = [*range(0, t, block), t]
+        return [(at, threads.Once(partial(make, at))) for at in map(slice, edges, edges[1:])]
+
+    def _steps(self, sums) -> Iterator[tuple]:
+        """The memory's views of each step, when its `sums` are there."""
+        for at, made in sums:
+            made.wait()
+            yield from self.memory.views[at]
 
     def _forward_plain(self, steps, step, product):
         activate = partial(np.maximum, np.zeros((), product.dtype)) if self.p.mode == "rnn_relu" else np.tanh
@@ -237,7 +254,7 @@ class Cell:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
         wx = self.weights[0]
         out = np.empty((len(at_sums), wx.shape[1]), at_sums.dtype)
-        _product(at_sums, wx, out)
+        threads.product(at_sums, wx, out)()
         return out
 
     def _backward_plain(self, dy, dh, step, back, at_sums):
