@@ -93,8 +93,10 @@ class Executor:
     def _whose(self, step) -> str:
         """The operator that made a step, and the types of its inputs, for a message."""
         types = all_types(self.symbol, {k: v.dtype for k, v in (self.args | self.aux).items()})
+        call = getattr(step, "make", step)              # what a prepared kernel is made with
+        parameters = next(iter(getattr(call, "args", ())), None)
         for n in self.symbol.nodes():
-            if n.op and getattr(step, "func", None) in (n.op.compute, n.op.gradient) and step.args[0] is n.p:
+            if n.op and n.p is parameters:
                 names = (*n.op.inputs(n.p), *n.op.aux(n.p))
                 return f"{n.op.name} {n.name} ({', '.join(f'{k} {types[id(m), i]}' for k, (m, i) in zip(names, n.inputs))})"
         return "an operator"

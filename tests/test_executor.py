@@ -155,5 +155,8 @@ def test_types_that_an_operator_does_not_take():
     run = symbol.bind({k: mxr.NDArray(values[k]) for k in ("x", "gamma", "beta")}, aux={k: mxr.NDArray(values[k]) for k in ("mean", "var")})
     with pytest.raises(mxr.MxError, match=r"BatchNorm bn \(data int32, gamma int32.* does not take such arrays"):
         run.forward(True)
+    pooled = mxr.sym.Pooling(mxr.sym.Variable("x"), kernel=(2, 2), name="pool").simple_bind("null", x=(1, 1, 4, 4))
+    pooled.forward()
+    assert pooled._whose(pooled._forward_steps[0]) == "Pooling pool (data float32)"         # a kernel that is prepared
     with pytest.raises(mxr.MxError, match=r"sgd_update does not take such arrays.*weight int32"):
         mxr.nd.sgd_update(mxr.NDArray(np.ones(3, np.int32)), mxr.NDArray(np.ones(3, np.int32)), lr=0.1)
