@@ -43,5 +43,6 @@ def _computed(op: Op, inputs, p, train, shapes, types) -> list[np.ndarray]:
         op.compute(p, Run(train), list(inputs), outs)
     return outs
 
+
 def _given(names, inputs) -> str:
     return ", ".join(f"{n} {shape_text(a.shape)}" for n, a in zip(names, inputs)) or "nothing"

@@ -68,3 +68,18 @@ def test_shut_gates_keep_the_cells():
     assert all(np.isfinite(a).all() for a in everything)
     by_gate = gradient[:4 * 5 * 4].reshape(4, 5, 4)         # the first layer's weights of the input
     assert not by_gate[:3].any() and by_gate[3].any()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
+    """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by one."""
+    t, n, size = 32, 16, 64
+    monkeypatch.setattr(_cells, "_BLOCK", t // 2 * n * size * _cells.GATES[mode])
+    ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind("null", data=(t, n, 400))
+    fill(ex, 3)
+    found = []
+    for few in (t * n * size * 4, *[0] * 100):
+        monkeypatch.setattr(_cells, "_FEW", few)
+        ex.forward()
+        found.append(ex.output_list[0].asnumpy().tobytes())
+    assert len(set(found)) == 1

@@ -104,7 +104,8 @@ class Cell:
         wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
-        step, sums = _step(wh, product), self._sums(x, wx, bias, by_step)
+        step = _step(wh, product)
+        sums, beside = self._sums(x, wx, bias, by_step)
         steps = self._steps(sums)
         if mode == "lstm":
             m.states(m.c)[0][0] = c0
@@ -113,8 +114,7 @@ class Cell:
             loop = partial(self._forward_gru, steps, step, product, candidate)
         else:
             loop = partial(self._forward_plain, steps, step, product)
-        # the second part is made beside the steps of the first
-        together([loop, sums[1][1]] if len(sums) == 2 else [loop], m.gates.size)
+        together([loop, *beside], m.gates.size)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F") -> np.ndarray:
         """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory. What is
@@ -126,10 +126,10 @@ class Cell:
             np.multiply(w[k], scale, part)
         return out
 
-    def _sums(self, x, wx, bias, by_step: bool) -> list[tuple[slice, threads.Once]]:
+    def _sums(self, x, wx, bias, by_step: bool) -> tuple[list[tuple[slice, threads.Once]], list[threads.Once]]:
         """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a call that makes it, in one
-        product or (`by_step`) in one for each step. There are two slices if another worker should make the second, else as many
-        as let each stay in the cache."""
+        product or (`by_step`) in one for each step. And those of the calls that another worker should make beside the first steps;
+        without `by_step` none, as all use the same scratch memory."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
         work, bias = 2 * m.gates.size * x.shape[2], np.repeat(bias, n, axis=1)
 
@@ -144,12 +144,14 @@ class Cell:
                 sums = sums.swapaxes(0, 1)
             np.add(sums, bias, part)
 
-        if by_step and _BESIDE <= work < _LARGE and t >= 4:
+        ahead = by_step and _BESIDE <= work < _LARGE and t >= 4
+        if ahead:
             edges = [0, t // 4, t]
         else:
             block = t if work >= _LARGE else max(1, _BLOCK // m.gates[0].size)
             edges = [*range(0, t, block), t]
-        return [(at, threads.Once(partial(make, at))) for at in map(slice, edges, edges[1:])]
+        sums = [(at, threads.Once(partial(make, at))) for at in map(slice, edges, edges[1:])]
+        return sums, [made for _, made in sums[1:]] if ahead else []
 
     def _steps(self, sums) -> Iterator[tuple]:
         """The memory's views of each step, when its `sums` are there."""
