@@ -34,7 +34,7 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
     lanes = threads.workers() if work >= 2 * WAKE_WORK else 1
     if n <= BLOCK and lanes == 1:
         outer = {k: np.broadcast_to(a, shape) if a.size > 1 else a for k, a in outer.items()}
-        return _runner(_instructions(values, shape, inside, outer, store))
+        return threads.in_turn(_instructions(values, shape, inside, outer, store))
     flat = all(_flat(a, shape) for a in (*outer.values(), *store.values()))
     if flat:
         outer = {k: a.reshape(-1) if a.size > 1 else a.reshape(()) for k, a in outer.items()}
@@ -51,7 +51,7 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
             full = {k: x[key] if x.ndim else x for k, x in outer.items()}
             part = {k: x[key] for k, x in store.items()}
             code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)
-        tasks.append(_runner(code))
+        tasks.append(threads.in_turn(code))
     if len(tasks) == 1:
         return tasks[0]
     return lambda: threads.run(tasks)
@@ -103,13 +103,6 @@ def _worth_gathering(a: np.ndarray) -> bool:
             break
         run *= n
     return run < 64
-
-
-def _runner(code: list) -> Callable[[], None]:
-    def run():
-        for fn, args in code:
-            fn(*args)
-    return run
 
 
 def _instructions(values, shape, inside, outer, store, temporaries=None) -> list:
@@ -195,5 +188,3 @@ def _loop_types(v: Value):
         return [np.bool_ if i == 0 and v.fn is _select else v.dtype for i in range(len(v.args))]
     types = tuple(a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args)
     return v.fn.resolve_dtypes((*types, None))[:-1]
-
-

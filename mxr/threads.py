@@ -96,6 +96,14 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
     return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
 
 
+def in_turn(code: list[tuple]) -> Callable[[], None]:
+    """The task of `(function, arguments)` pairs, called one after the other."""
+    def task():
+        for fn, args in code:
+            fn(*args)
+    return task
+
+
 class Once:
     """A call that is made once: by a worker that gets it as a task, or else by the one that waits for its result."""
 

@@ -56,10 +56,10 @@ class Steps:
 
     def call(self) -> Callable[[], None]:
         """The call that takes all the steps."""
-        lanes = [_runner(lane.code) for lane in self.lanes if lane.code]
+        lanes = [threads.in_turn(lane.code) for lane in self.lanes if lane.code]
         if len(lanes) < 2:
-            return _runner([*self.first, *(step for lane in self.lanes for step in lane.code), *self.last])
-        return _runner([*self.first, (threads.run, (lanes,)), *self.last])
+            return threads.in_turn([*self.first, *(step for lane in self.lanes for step in lane.code), *self.last])
+        return threads.in_turn([*self.first, (threads.run, (lanes,)), *self.last])
 
 
 class Lane:
@@ -76,10 +76,3 @@ class Lane:
     def scratch(self, slot: int, shape, dtype) -> np.ndarray:
         """Memory for an operation that is cut into steps. The next operation in the lane may ask for the same slot."""
         return self.run.workspace(shape, dtype, (self.number, slot))
-
-
-def _runner(code: list) -> Callable[[], None]:
-    def run():
-        for fn, args in code:
-            fn(*args)
-    return run
