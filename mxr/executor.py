@@ -1,16 +1,18 @@
 """Executors: a symbol bound to arrays, run forward and backward."""
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 
-from . import threads
+from . import memory, threads
 from .autodiff import trace_backward, trace_forward
 from .infer import all_shapes, all_types
 from .ndarray import NDArray
 from .op import MxError, Run, ShapeError, affordable, known, shape_text, suggest
-from .plan import Memory, Program, operands
+from .plan import Program, operands
 from .symbol import Symbol
 from .trace import Value, const, leaf, tape
 
@@ -19,7 +21,7 @@ REQS = ("null", "write", "add")
 
 
 @contextmanager
-def _memory():
+def _enough():
     """Running out of memory is an MxError."""
     try:
         yield
@@ -27,24 +29,52 @@ def _memory():
         raise MxError(f"there is not enough memory: {e}") from e
 
 
+@dataclass
+class Block:
+    """Arguments and their gradients, so placed that one call can work on them all: `parts` are their places in `weight`, and those of
+    their gradients in `grad`."""
+    names: list
+    weight: np.ndarray
+    grad: np.ndarray
+    parts: list
+
+
+def side_by_side(shapes: dict, types: dict) -> tuple[list[Block], dict, dict]:
+    """Zero arrays for arguments of these shapes and types, and for their gradients, by name; and the blocks they lie in, one of each
+    type."""
+    blocks, weights, grads = [], {}, {}
+    for dtype in dict.fromkeys(types[k] for k in shapes):
+        names = [k for k in shapes if types[k] == dtype]
+        step = max(1, memory.LINE // dtype.itemsize)        # every array begins at a line
+        sizes = [math.prod(shapes[k]) for k in names]
+        starts = np.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
+        block = Block(names, *(memory.zeros((starts[-1],), dtype) for _ in "wg"), [slice(a, a + size) for a, size in zip(starts, sizes)])
+        for k, part in zip(names, block.parts):
+            weights[k], grads[k] = (flat[part].reshape(shapes[k]) for flat in (block.weight, block.grad))
+        blocks.append(block)
+    return blocks, weights, grads
+
+
 class Executor:
     """A bound symbol. `args`, `grads` (None where there is no gradient), `aux` and `outputs` are ordered dicts of live NDArrays.
 
     `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"). Programs are made at the first call
-    of each and reused after that; arrays keep their memory for the executor's life.
+    of each and reused after that; arrays keep their memory for the executor's life. `blocks` are the arguments with a gradient, as an
+    optimizer takes them.
     """
 
     def __init__(self, symbol: Symbol, args: dict[str, NDArray], grads: dict[str, NDArray | None], reqs: dict[str, str],
-                 aux: dict[str, NDArray], shapes, types):
+                 aux: dict[str, NDArray], shapes, types, blocks: list[Block] | None = None):
         self.symbol, self.args, self.grads, self.reqs, self.aux = symbol, args, grads, reqs, aux
+        self.blocks = [Block([k], args[k].data, g.data, [...]) for k, g in grads.items() if g is not None] if blocks is None else blocks
         self._shapes, self._types = shapes, types
         _affordable(shapes, types)
         self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
-        self.output_list = [NDArray(np.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
+        self.output_list = [NDArray(memory.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
         self.outputs = dict(zip(symbol.list_outputs(), self.output_list))
         self._run = Run()
-        self._memory = Memory()
+        self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
         self._trace()
         self._forward_steps = None
@@ -120,11 +150,11 @@ class Executor:
                 self._trace_gradients(values, heads, program)
         self._uses_blas = program.uses_blas
 
-    @_memory()
+    @_enough()
     def _compile_forward(self) -> None:
         targets = [o.data for o in self.output_list]
         targets += [None] * (len(self._program.roots) - len(targets))
-        self._forward_steps = self._program.compile(self._stored, self._variable, self._memory, self._run, targets)
+        self._forward_steps = self._program.compile(self._stored, self._variable, self._buffers, self._run, targets)
 
     def _trace_gradients(self, values, heads, forward: Program) -> None:
         """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for them."""
@@ -156,7 +186,7 @@ class Executor:
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
-    @_memory()
+    @_enough()
     def _compile_backward(self, given: bool) -> None:
         if not self.wanted:
             raise MxError('backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
@@ -164,7 +194,7 @@ class Executor:
         roots = self._gradients[given]
         program = Program([r for r, _ in roots], set(self._stored))
         self._uses_blas |= program.uses_blas
-        self._backward_steps[given] = program.compile(dict(self._stored), self._variable, self._memory, self._run,
+        self._backward_steps[given] = program.compile(dict(self._stored), self._variable, self._buffers, self._run,
                                                       [self.grads[name].data for _, name in roots])
 
     def _variable(self, key) -> np.ndarray:
@@ -185,7 +215,7 @@ def _heads_read(roots: list[Value]) -> set[int]:
 
 # --------------------------------------------------------------------------------------------- binding
 
-@_memory()
+@_enough()
 def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     """An executor on existing arrays, which it shares.
 
@@ -207,7 +237,7 @@ def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
 
 
-@_memory()
+@_enough()
 def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
     """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them."""
     shapes = all_shapes(symbol, given)
@@ -219,12 +249,15 @@ def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
     types = all_types(symbol, {})
     _affordable(shapes, types)
 
-    def zeros(nodes):
-        return {n.name: NDArray(np.zeros(shapes[id(n), 0], types[id(n), 0])) for n in nodes}
     reqs = _requests(reqs, [n.name for n in arg_nodes])
-    args = zeros(arg_nodes)
-    grads = {k: NDArray(np.zeros_like(v.data)) if reqs[k] != "null" else None for k, v in args.items()}
-    return Executor(symbol, args, grads, reqs, zeros(aux_nodes), shapes, types)
+    wanted = [n for n in arg_nodes if reqs[n.name] != "null"]
+    blocks, weights, grads = side_by_side(*({n.name: of[id(n), 0] for n in wanted} for of in (shapes, types)))
+
+    def fresh(n):
+        return memory.zeros(shapes[id(n), 0], types[id(n), 0])
+    args = {n.name: NDArray(weights[n.name] if n.name in weights else fresh(n)) for n in arg_nodes}
+    grads = {k: NDArray(grads[k]) if k in grads else None for k in args}
+    return Executor(symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks)
 
 
 def _affordable(shapes, types) -> None:

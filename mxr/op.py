@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from . import threads
+from . import memory, threads
 
 
 class MxError(Exception):
@@ -427,7 +427,7 @@ class Run:
         nbytes = size(shape) * dtype.itemsize
         buffer = self._slots.get(slot)
         if buffer is None or buffer.nbytes < nbytes:
-            self._slots[slot] = buffer = np.empty(nbytes, np.uint8)
+            self._slots[slot] = buffer = memory.empty((nbytes,), np.uint8)
             self.moved += 1
         return buffer[:nbytes].view(dtype).reshape(shape)
 

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from . import fused, threads
+from .memory import Buffers, empty
 from .op import Run
 from .trace import Call, Value, _thaw, apply_view, cast, limit, select
 
@@ -23,37 +24,6 @@ _CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, 
           np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
 _DEAR = 10                      # cheap functions that cost as much as storing a large value and reading it again
 _SMALL = 1 << 15                # elements of a value that stays in the cache, so that storing it costs nothing
-
-
-class Memory:
-    """Storage shared by the intermediate values of an executor's programs: buffers, lent by size and given back."""
-
-    def __init__(self):
-        self._sizes: list[int] = []
-        self._free: set[int] = set()
-        self._buffers: list[np.ndarray | None] = []
-
-    def take(self, nbytes: int) -> int:
-        """The number of a buffer of at least that size: the free one that fits best, or the largest, grown, or a new one."""
-        fits = [b for b in self._free if self._sizes[b] >= nbytes]
-        grows = [b for b in self._free if self._buffers[b] is None]     # what has been allocated cannot grow
-        if fits or grows:
-            b = min(fits, key=self._sizes.__getitem__) if fits else max(grows, key=self._sizes.__getitem__)
-            self._free.remove(b)
-            self._sizes[b] = max(self._sizes[b], nbytes)
-            return b
-        self._sizes.append(nbytes)
-        self._buffers.append(None)
-        return len(self._sizes) - 1
-
-    def give_back(self, b: int) -> None:
-        self._free.add(b)
-
-    def array(self, b: int, v: Value) -> np.ndarray:
-        """The array of `v` in that buffer. Allocates it: take everything first."""
-        if self._buffers[b] is None:
-            self._buffers[b] = np.empty(self._sizes[b], np.uint8)
-        return self._buffers[b][:v.size * v.dtype.itemsize].view(v.dtype).reshape(v.shape)
 
 
 def base(v: Value) -> Value:
@@ -191,7 +161,7 @@ class Program:
         return sorted(groups.values(), key=lambda g: (self._stage[id(g[0])], g[0].kind == "map", g[0].serial))
 
     # ---------------------------------------------------------------- code
-    def compile(self, arrays: dict[int, np.ndarray], variables: Callable[[tuple], np.ndarray], memory: Memory, run: Run,
+    def compile(self, arrays: dict[int, np.ndarray], variables: Callable[[tuple], np.ndarray], buffers: Buffers, run: Run,
                 targets: list[np.ndarray | None]) -> list[Callable[[], None]]:
         """The steps as functions without arguments. `arrays` holds the memory of stored values by id and receives that of kept
         ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: wherever)."""
@@ -205,7 +175,7 @@ class Program:
                 placed[id(origin)] = target.reshape(origin.shape)       # computed right where it is wanted
             elif target is not None:
                 late.append((root, target))
-        self._place(groups, placed, memory)
+        self._place(groups, placed, buffers)
         arrays.update((k, placed[k]) for k in self.kept)
 
         def resolve(v: Value) -> np.ndarray:
@@ -229,7 +199,7 @@ class Program:
                 steps += _single(first, [resolve(a) for a in first.args], placed[id(first)])
         return steps + [partial(np.copyto, target, resolve(root)) for root, target in late]
 
-    def _place(self, groups: list[list[Value]], placed: dict[int, np.ndarray], memory: Memory) -> None:
+    def _place(self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers) -> None:
         """Give every value that needs it memory; buffers go back after the last step that reads them."""
         position = {id(v): i for i, g in enumerate(groups) for v in g}
         ends: list[list[int]] = [[] for _ in groups]
@@ -240,20 +210,20 @@ class Program:
                 if id(v) in placed or not self.in_memory(v):
                     continue
                 if id(v) in self.kept:
-                    placed[id(v)] = np.empty(v.shape, v.dtype)
+                    placed[id(v)] = empty(v.shape, v.dtype)
                     continue
-                b = memory.take(v.size * v.dtype.itemsize)
+                b = buffers.take(v.size * v.dtype.itemsize)
                 lent[id(v)] = b, v
                 if id(v) in self._root_bases:
                     pinned.append(b)
                 else:
                     ends[max((position[id(u)] for _, u in self._users.get(id(v), ())), default=i)].append(b)
             for b in ends[i]:
-                memory.give_back(b)
+                buffers.give_back(b)
         for b in pinned:
-            memory.give_back(b)
+            buffers.give_back(b)
         for key, (b, v) in lent.items():
-            placed[key] = memory.array(b, v)
+            placed[key] = buffers.array(b, v.shape, v.dtype)
 
 
 def _fuses(a: Value, user: Value) -> bool:

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from mxr import fused, plan
+from mxr.memory import Buffers
 from mxr.op import Run
 from mxr.trace import Value, const, leaf, scatter_slice, tape
 
@@ -18,7 +19,7 @@ def execute(expression, *arrays):
     targets = [np.full(r.shape, 77, r.dtype) for r in roots]
     program = plan.Program(roots)
     with np.errstate(all="ignore"):
-        for step in program.compile({}, lambda key: arrays[key[1]], plan.Memory(), Run(), targets):
+        for step in program.compile({}, lambda key: arrays[key[1]], Buffers(), Run(), targets):
             step()
     return targets, program
 
@@ -115,15 +116,15 @@ def test_memory_is_shared_between_values_that_do_not_meet():
         for _ in range(20):
             x = np.matmul(np.tanh(x), w)
         return x
-    memory = plan.Memory()
+    buffers = Buffers()
     x, w = rng.standard_normal((30, 30)).astype("f4"), np.eye(30, dtype="f4")
     with tape():
         root = layers(leaf(("var", 0), x.shape), leaf(("var", 1), w.shape))
     out = np.empty((30, 30), np.float32)
-    for step in plan.Program([root]).compile({}, lambda key: (x, w)[key[1]], memory, Run(), [out]):
+    for step in plan.Program([root]).compile({}, lambda key: (x, w)[key[1]], buffers, Run(), [out]):
         step()
     np.testing.assert_allclose(out, layers(x, w), rtol=1e-5)
-    assert len(memory._buffers) <= 3
+    assert len(buffers._buffers) <= 3
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 7, 2), (300, 400), (70000,), (5, 1, 40000), (2, 3, 50000)])

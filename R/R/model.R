@@ -198,7 +198,7 @@ device.runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   }
   active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
   if (ndevice == 1 && is.built.in(optimizer)) {
-    updater <- mx.call("opt.updater", attr(optimizer, "rule")(), length(arg_names))
+    updater <- mx.call("opt.updater", attr(optimizer, "rule")())
     return(list(
       train = function(dlist) mx.call("model.step", execs[[1]], batch(dlist), updater, optimizer.rates(optimizer, active)),
       evaluate = function(dlist) mx.call("model.evaluate", execs[[1]], batch(dlist))))

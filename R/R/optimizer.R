@@ -140,7 +140,7 @@ mx.opt.create <- function(name, ...) {
 #' as.array(exec$ref.arg.arrays$x)
 #' @export
 mx.opt.get.updater <- function(optimizer, weights, ctx) {
-  if (is.built.in(optimizer)) return(fused.updater(optimizer, length(weights)))
+  if (is.built.in(optimizer)) return(fused.updater(optimizer))
   check.optimizer(optimizer)
   ctx <- if (missing(ctx)) mx.ctx.default() else ctx
   updates <- lapply(seq_along(weights), function(i) if (!is.null(weights[[i]])) own.update(optimizer, i, weights[[i]], ctx))
@@ -164,8 +164,8 @@ own.update <- function(optimizer, index, weight, ctx) {
 }
 
 # All parameters in one call.
-fused.updater <- function(optimizer, size) {
-  updater <- mx.call("opt.updater", attr(optimizer, "rule")(), size)
+fused.updater <- function(optimizer) {
+  updater <- mx.call("opt.updater", attr(optimizer, "rule")())
   function(weight, grad) {
     active <- which(!vapply(grad, is.null, NA))
     mx.call("opt.step", updater, optimizer.rates(optimizer, active), unname(weight), unname(grad))

@@ -6,8 +6,9 @@ import numpy as np
 from mxr.executor import Executor
 from mxr.ndarray import NDArray
 from mxr.op import MxError, suggest
+from mxr.optimizer import Updater
 from mxr.r.bridge import verb
-from mxr.r.verbs.optimizer import Updater
+from mxr.r.verbs.optimizer import rate
 from mxr.r.verbs.values import assign, pairs
 from mxr.threads import unbroken
 
@@ -26,7 +27,7 @@ def step(ex: Executor, batch, updater: Updater, lr):
     """One training step on a batch: forward, backward, update. All of it happens, or none: what an interrupt leaves are the
     parameters and auxiliary states of the step before."""
     _feed(ex, batch)
-    _whole([ex], lambda: updater.train(lr, ex))
+    _whole([ex], lambda: updater.train(rate(lr), ex))
 
 
 @verb("model.both_ways")

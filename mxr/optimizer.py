@@ -1,0 +1,186 @@
+"""Optimizers: rules, their state for one parameter, and updaters that apply a rule to all parameters of a network.
+
+    updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01}))
+    executor.forward(True); executor.backward(); updater.train(0.1, executor)
+"""
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from .executor import Block, Executor, side_by_side
+from .ndarray import NDArray
+from .op import MxError, Op, Run, get
+from .threads import unbroken
+
+
+class Rule:
+    """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or their texts."""
+
+    def __init__(self, settings: dict):
+        self.settings = settings
+        self.s = SimpleNamespace(**{k: np.float32(v) for k, v in settings.items()})
+
+    def states(self, like: np.ndarray) -> list[np.ndarray]:
+        """Zero-filled state for a weight."""
+        return [np.zeros_like(like) for _ in range(self.n_states)]
+
+    def update(self, lr: float, weight, grad, states, out) -> None:
+        """Write the new weight into `out`, which may be `weight` itself, and bring `states` up to date."""
+        raise NotImplementedError
+
+
+class OperatorRule(Rule):
+    """A rule that is an update operator."""
+
+    def __init__(self, op: str, settings: dict):
+        super().__init__(settings)
+        self.op: Op = get(op)
+        self.p = self.op.parse({"lr": "0.01", **self.settings}, op)
+        self.n_states = len(self.op.inputs(self.p)) - 2
+        self.run = Run()
+
+    def update(self, lr, weight, grad, states, out):
+        self.p.lr = lr
+        if self.op.is_expression:
+            out[...] = self.op.forward(self.p, weight, grad, *states)
+        else:
+            self.op.compute(self.p, self.run, [weight, grad, *states], [out])
+
+
+class GraphRule(Rule):
+    """A rule that MXNet's R package writes as a graph: single precision, operation by operation."""
+
+    def update(self, lr, weight, grad, states, out):
+        g = grad * self.s.rescale_grad
+        if self.s.clip_gradient >= 0:
+            g = np.clip(g, -self.s.clip_gradient, self.s.clip_gradient)
+        out[...] = self.new_weight(np.float32(lr), weight, g, *states)
+
+
+class AdaGrad(GraphRule):
+    n_states = 1
+
+    def new_weight(self, lr, w, g, history):
+        history += g * g
+        return w - (g / np.sqrt(history + self.s.epsilon) + w * self.s.wd) * lr
+
+
+class AdaDelta(GraphRule):
+    n_states = 2
+
+    def new_weight(self, lr, w, g, acc_g, acc_delta):
+        s, rest = self.s, np.float32(format(1 - float(self.settings["rho"]), "g"))     # so R writes it
+        acc_g[...] = acc_g * s.rho + (g * g) * rest
+        delta = np.sqrt(acc_delta + s.epsilon) / np.sqrt(acc_g + s.epsilon) * g
+        acc_delta[...] = acc_delta * s.rho + (delta * delta) * rest
+        return w - delta - w * s.wd
+
+
+class Nesterov(GraphRule):
+    @property
+    def n_states(self):
+        return int(self.s.momentum != 0)
+
+    def new_weight(self, lr, w, g, momentum=None):
+        s = self.s
+        if momentum is None:
+            return w - (g + w * s.wd) * lr
+        momentum[...] = momentum * s.momentum + g + w * s.wd
+        return w - (momentum * s.momentum + g) * lr
+
+
+_GRAPHS = {"adagrad": AdaGrad, "adadelta": AdaDelta, "nag": Nesterov}
+
+
+def rule(kind: str, settings: dict) -> Rule:
+    """The rule of an optimizer: "sgd", "nag", "adam", "rmsprop", "rmspropalex" (centered), "adagrad" or "adadelta"."""
+    if kind in _GRAPHS:
+        return _GRAPHS[kind](settings)
+    if kind == "sgd":
+        settings = dict(settings)
+        momentum = settings.pop("momentum", 0)
+        if float(momentum):
+            return OperatorRule("sgd_mom_update", {**settings, "momentum": momentum})
+    return OperatorRule(f"{kind}_update", settings)
+
+
+class State:
+    """A rule's state for one parameter."""
+
+    def __init__(self, rule: Rule, shape: tuple):
+        self.rule, self.shape, self.states = rule, shape, rule.states(np.empty(shape, np.float32))
+
+    def update(self, lr: float, weight: np.ndarray, grad: np.ndarray) -> NDArray:
+        """The new weight."""
+        if weight.shape != self.shape or grad.shape != self.shape:
+            raise MxError("the optimizer's weight and gradient must have the shape that its state was made for")
+        new = np.empty(self.shape, np.float32)
+        with np.errstate(all="ignore"):
+            self.rule.update(lr, weight, grad, self.states, new)
+        return NDArray(new)
+
+
+class Updater:
+    """A rule for all parameters of a network; their states are made when they first have a gradient.
+
+    `lr` is one rate, or a list of one for every parameter that has a gradient.
+    """
+
+    def __init__(self, rule: Rule):
+        self.rule = rule
+        self._layout: list[tuple[list, list]] = []      # names and parts of each block
+        self._states: list[list[np.ndarray]] = []       # of each block
+        self._resting: dict = {}                        # states of parameters that have no gradient at present
+        self._own: tuple[list[Block], dict, dict] = [], {}, {}
+
+    def train(self, lr: float | list[float], ex: Executor) -> None:
+        """Update the weights of an executor from its gradients."""
+        self._update(lr, ex.blocks, [k for k, g in ex.grads.items() if g is not None])
+
+    def step(self, lr: float | list[float], weights: list, grads: list) -> list[NDArray | None]:
+        """The new weights, None where there is no gradient. `weights` and `grads` are left as they are."""
+        active = [i for i, g in enumerate(grads) if g is not None]
+        for i in active:
+            if weights[i] is None or weights[i].shape != grads[i].shape:
+                raise MxError("the updater: every gradient needs a weight of its shape, at the same position")
+            if i in self._own[1] and self._own[1][i].shape != weights[i].shape:
+                raise MxError("the updater's weights must keep the shapes they had in its first call")
+        if active != list(self._own[1]):
+            self._own = side_by_side({i: weights[i].shape for i in active}, {i: weights[i].dtype for i in active})
+        blocks, own_weights, own_grads = self._own
+        for i in active:
+            np.copyto(own_weights[i], weights[i])
+            np.copyto(own_grads[i], grads[i])
+        self._update(lr, blocks, active)
+        return [NDArray(own_weights[i].copy()) if i in own_weights else None for i in range(len(grads))]
+
+    @unbroken
+    def _update(self, lr, blocks: list[Block], active: list) -> None:
+        layout = [(block.names, block.parts) for block in blocks]
+        if layout != self._layout:
+            self._arrange(blocks, layout)
+        rate = lr
+        if not isinstance(lr, float):
+            rate = lr[0] if len(set(lr)) == 1 else dict(zip(active, lr))
+        with np.errstate(all="ignore"):
+            for block, states in zip(blocks, self._states):
+                if isinstance(rate, float):
+                    self.rule.update(rate, block.weight, block.grad, states, block.weight)
+                else:
+                    for name, part in zip(block.names, block.parts):
+                        weight = block.weight[part]
+                        self.rule.update(rate[name], weight, block.grad[part], [s[part] for s in states], weight)
+
+    def _arrange(self, blocks: list[Block], layout: list) -> None:
+        """Make states for these blocks, with the values that there are."""
+        states_of = dict(self._resting)
+        for (names, parts), states in zip(self._layout, self._states):
+            states_of |= {name: [s[part] for s in states] for name, part in zip(names, parts)}
+        self._layout, self._states = layout, [self.rule.states(block.weight) for block in blocks]
+        for block, states in zip(blocks, self._states):
+            for name, part in zip(block.names, block.parts):
+                for state, old in zip(states, states_of.pop(name, ())):
+                    state[part] = old.reshape(state[part].shape)
+        self._resting = states_of
