@@ -43,26 +43,22 @@ class Mxr:
         self.mxr = mxr
 
     def load(self, z):
-        from mxr.op import Run, get
+        """As the R package's training loop does it."""
+        from mxr.optimizer import Updater, rule
         symbol = self.mxr.sym.load_json(str(z["symbol"]))
-        args = {k[4:]: z[k] for k in z.files if k.startswith("arg:")}
-        aux = {k[4:]: z[k] for k in z.files if k.startswith("aux:")}
+        arrays = {k[4:]: z[k] for k in z.files if k[:4] in ("arg:", "aux:")}
         wanted = [str(w) for w in z["wanted"]]
-        grads = {k: np.zeros_like(args[k]) for k in wanted}
-        self.ex = symbol.bind(args, grads, {k: "write" if k in wanted else "null" for k in args}, aux)
-        self.state = []
-        if bool(z["update"]):
-            op, run = get("sgd_mom_update"), Run()
-            p = op.parse({"lr": 1e-3, "momentum": 0.9, "rescale_grad": 0.01})
-            for k in wanted:
-                ins = [args[k], grads[k], np.zeros_like(args[k])]
-                self.state.append((op.compute, (p, run, ins, [args[k]])))
+        self.ex = symbol.simple_bind({k: "write" if k in wanted else "null" for k in symbol.list_arguments()},
+                                     **{k: arrays[k].shape for k in symbol.list_arguments()})
+        for k, a in (self.ex.args | self.ex.aux).items():
+            a[:] = arrays[k]
+        self.updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
 
     def step(self):
         self.ex.forward(True)
         self.ex.backward()
-        for fn, a in self.state:
-            fn(*a)
+        if self.updater:
+            self.updater.train(1e-3, self.ex)
 
 
 def copies(n: int) -> float:
