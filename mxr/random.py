@@ -118,6 +118,17 @@ def rounded(x: np.ndarray, dtype) -> np.ndarray:
     return x.astype(dtype, copy=False)
 
 
+def as_c(ufunc, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Two arrays combined as MXNet's code does it: in the wider type, but to half precision, by way of single, where one of them has it.
+
+    The result is `out` if that has the right type.
+    """
+    if np.float16 in (a.dtype, b.dtype):
+        return ufunc(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
+    fits = out is not None and out.dtype == np.result_type(a, b)
+    return ufunc(a, b, out=out if fits else None)
+
+
 def runs(n: int) -> tuple[int, int]:
     """How a fill of n > 0 values is cut: the number of runs that are not empty, and their length (the last may be shorter)."""
     wanted = min(-(-n // RUN), STREAMS)

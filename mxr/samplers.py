@@ -67,8 +67,8 @@ class _Lanes:
 def _gamma(lanes, who, a, b):
     """Marsaglia and Tsang's method; `a` the shape and `b` the scale, one for each of these lanes."""
     real = lanes.dtype.type
-    wide = a.astype(np.float64)
-    d = np.where(wide < 1, wide + 2.0 / 3.0, wide - 1.0 / 3.0).astype(real)
+    two_thirds, third, one = np.float64([2, 1, 3]) / 3
+    d = np.where(a < 1, streams.as_c(np.add, a, two_thirds), streams.as_c(np.subtract, a, third)).astype(real)
     k = np.sqrt(9.0 * d.astype(np.float64)).astype(real)
     c = (1.0 / k.astype(np.float64)).astype(real)
     out = np.empty(len(who), real)
@@ -82,18 +82,19 @@ def _gamma(lanes, who, a, b):
         u = lanes.uniform(who[i]).astype(np.float64)
         wide_z, wide_v = z.astype(np.float64), v.astype(np.float64)
         ok = ~(np.log(1.0 - u) >= 0.5 * wide_z * wide_z + d[i] * (1.0 - wide_v + np.log(wide_v)))
-        out[i[ok]] = d[i[ok]] * v[ok] * b[i[ok]]
+        out[i[ok]] = streams.as_c(np.multiply, d[i[ok]] * v[ok], b[i[ok]])
         left = ~usable
         left[usable] = ~ok
         todo = todo[left]
     small = np.flatnonzero(a < 1)
     if len(small):
-        out[small] *= lanes.uniform(who[small]).astype(np.float64) ** (1.0 / wide[small]).astype(real)
+        out[small] *= lanes.uniform(who[small]).astype(np.float64) ** streams.as_c(np.divide, one, a[small]).astype(real)
     return out
 
 
 def _poisson(lanes, who, mean):
     """Products of uniform numbers for small means, rejection from a Cauchy distribution for large ones."""
+    mean = mean.astype(np.float32)
     out = np.empty(len(who), np.float32)
     few = mean < 12
     i = np.flatnonzero(few)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mxr.nd
-from mxr import random, samplers
+from mxr import MxError, random, samplers
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "random.json").read_text())
 
@@ -118,3 +118,8 @@ def test_parameters_out_of_range_end(name, params):
     out = getattr(mxr.nd, f"sample_{name}")(*(mxr.NDArray(np.array(x, np.float32)) for x in params), shape=(2,)).data
     assert out.shape == (6, 2)
     assert np.isfinite(out[-1]).all(), "a good parameter beside bad ones"
+
+
+def test_parameters_of_two_types_are_refused():
+    with pytest.raises(MxError, match="float16, float32.*Cast"):
+        mxr.nd.sample_normal(mxr.NDArray(np.ones(2, np.float16)), mxr.NDArray(np.ones(2, np.float32)))

@@ -9,6 +9,7 @@ import numpy as np
 from .. import random as streams
 from .. import samplers
 from ..op import REQUIRED, Dtype, P, ParamError, Shape, ShapeError, op, shape_text, size, unify
+from ._pointwise import same_type
 
 _FLOATS = ("float16", "float32", "float64")
 _DTYPE = "the element type of the result (float32 unless it follows from elsewhere)"
@@ -17,25 +18,29 @@ _CTX = "accepted and ignored: the result is on the CPU"
 # --------------------------------------------------------------------------------------------- distributions
 
 
-def _uniform(out, low, high):
-    streams.uniform_into(out)
-    out *= high - low
-    out += low
+def _plus_times(x, start, factor):
+    x = streams.as_c(np.multiply, x, factor, out=x)
+    return streams.as_c(np.add, x, start, out=x)
 
 
-def _normal(out, loc, scale):
-    streams.normal_into(out)
-    out *= scale
-    out += loc
+def _uniform(x, low, high):
+    streams.uniform_into(x)
+    return _plus_times(x, low, high - low)
 
 
-def _exponential(out, lam):
-    streams.uniform_into(out)
-    out[...] = -np.log(1.0 - out.astype(np.float64)) / lam
+def _normal(x, loc, scale):
+    streams.normal_into(x)
+    return _plus_times(x, loc, scale)
+
+
+def _exponential(x, lam):
+    streams.uniform_into(x)
+    return streams.as_c(np.divide, -np.log(1.0 - x.astype(np.float64)), lam)
 
 
 class _Distribution:
-    """A distribution's parameters as `(name, default, meaning, least value, whether that is allowed)`, and how it is drawn."""
+    """A distribution's parameters as `(name, default, meaning, least value, whether that is allowed)`, and how it is drawn: the name of
+    one of `samplers`, or a function of an array, which it may use, and the parameters that returns the numbers."""
 
     def __init__(self, text, draw, *params, names=None):
         self.text, self.draw, self.params = text, draw, params
@@ -56,7 +61,7 @@ class _Distribution:
             samplers.fill(out, self.draw, *params)
             return
         x = np.empty((params[0].size, out.size // params[0].size), streams.working(out.dtype))
-        self.draw(x, *(v.reshape(-1, 1) for v in params))
+        x = self.draw(x, *(v.reshape(-1, 1) for v in params))
         out[...] = streams.rounded(x, out.dtype).reshape(out.shape)
 
 
@@ -129,6 +134,7 @@ def _declare(kind: str, d: _Distribution):
             d.fill(outs[0], ins)
 
     def dtype(p, ins):
+        same_type(p, ins)
         return [np.dtype(p.dtype or np.float32)]
 
     text = d.text.format(*(f"`{name}`" for name, *_ in d.params))

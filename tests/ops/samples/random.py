@@ -28,6 +28,11 @@ def likes(*params, wrong):
             *(F(says, p, (3,)) for says, p in wrong)]
 
 
+def typed(low, high, kind):
+    """Parameters of another type, with digits that single precision does not have if that has them."""
+    return np.random.default_rng(int(1000 * high)).uniform(low, high, 4).astype(kind)
+
+
 def parts(*params):
     """Parameters as arrays: each of `params` is (low, high) of the values."""
     def arrays(*shape):
@@ -36,6 +41,8 @@ def parts(*params):
         drawn({}, *arrays(5)), drawn({"shape": (3,)}, *arrays(2, 4)), drawn({"shape": (20, 2)}, *arrays(7)),
         drawn({"shape": (100,), "dtype": "float64"}, *arrays(3)), drawn({"shape": 4, "dtype": "float16"}, *arrays(3, 1)),
         drawn({"shape": (1,)}, *arrays(1)),
+        *(drawn({"shape": (50,), **wanted}, *(typed(low, high, kind) for low, high in params))
+          for kind in ("float16", "float64") for wanted in ({}, {"dtype": "float16"}, {"dtype": "float64"})),
         F("shape must not contain 0", {"shape": (2, 0)}, *[(3,)] * len(params)),
         *([F("differ", {}, (3,), (4,))] if len(params) == 2 else []),
     ]
