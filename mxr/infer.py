@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import ast
+from operator import index
 
 import numpy as np
 
-from .op import MxError, ShapeError, known, shape_text, suggest, unify
+from .op import TYPE_NUMBERS, MxError, ShapeError, element_type, known, shape_text, suggest, unify
 from .symbol import Node, Symbol
+
+_TYPES = {str(number): name for name, number in TYPE_NUMBERS.items()}
 
 
 def infer_shapes(symbol: Symbol, given: dict[str, tuple]):
@@ -35,13 +38,10 @@ def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int],
             shapes[id(n), i] = None
         if n.op is None:
             variables.setdefault(n.name, []).append(n)
-            if "__shape__" in n.attrs:
-                shapes[id(n), 0] = _attr_shape(n)
+            shapes[id(n), 0] = _declared_shape(n)
     _check_names(nodes, variables)
+    _check_given(given, variables)
     for name, shape in given.items():
-        if name not in variables:
-            raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
-                          f"; it has {', '.join(list(variables)[:20])}"))
         for n in variables[name]:
             shapes[id(n), 0] = tuple(int(d) for d in shape)
     for same in variables.values():         # one name, several variables: one array
@@ -71,9 +71,9 @@ def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
         if states and len(states) < len(same):
             raise MxError(f"the name {name} stands for an argument and for an auxiliary state of {states[0].op.name} {states[0].name}; "
                           "give one of the two variables another name")
-        shapes = [_attr_shape(n) for n in same if "__shape__" in n.attrs]
+        shapes = [s for s in map(_declared_shape, same) if s]
         shapes = [] if _agree(shapes) else list(dict.fromkeys(map(shape_text, shapes)))
-        types = sorted({n.attrs["__dtype__"] for n in same if "__dtype__" in n.attrs})
+        types = sorted({_TYPES.get(t, t) for n in same if (t := n.attrs.get("__dtype__"))})
         for what, said in (("shapes", shapes), ("types", types)):
             if len(said) > 1:
                 raise ShapeError(f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, but variables of one name are "
@@ -88,11 +88,31 @@ def _agree(shapes: list[tuple]) -> bool:
         return False
 
 
-def _attr_shape(n: Node):
+def _check_given(given, variables) -> None:
+    for name in given:
+        if name not in variables:
+            raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
+                          f"; it has {', '.join(list(variables)[:20])}"))
+
+
+def _declared_shape(n: Node) -> tuple | None:
+    """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is unknown, and so is all of ()."""
+    text = n.attrs.get("__shape__", "None")
     try:
-        return tuple(int(d) for d in ast.literal_eval(n.attrs["__shape__"]))
-    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError):
-        raise MxError(f"variable {n.name}: attribute __shape__ is {n.attrs['__shape__'][:100]!r}, which is no shape") from None
+        dims = ast.literal_eval(text.strip().replace("L", ""))      # L: a long integer of Python 2
+        dims = dims if isinstance(dims, (tuple, list)) else () if dims is None else (dims,)
+        return tuple(max(index(d), 0) for d in dims) or None
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        raise MxError(f"variable {n.name}: attribute __shape__ is {text[:100]!r}, which is no shape") from None
+
+
+def _declared_type(n: Node) -> str | None:
+    """What a variable's attribute says of its element type: MXNet's number of it."""
+    text = n.attrs.get("__dtype__", "-1").strip()
+    if text != "-1" and text not in _TYPES:
+        raise MxError(f"variable {n.name}: attribute __dtype__ is {text[:100]!r}, which is no type; these are: "
+                      + ", ".join(f"{number} {name}" for number, name in _TYPES.items()))
+    return _TYPES.get(text)
 
 
 def _complete(n: Node, shapes) -> bool:
@@ -142,13 +162,17 @@ def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
 
 
 def infer_types(symbol: Symbol, given: dict[str, str]):
-    """(argument, output, auxiliary types) as dicts of numpy dtypes."""
-    types = all_types(symbol, given)
+    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it."""
+    variables = {n.name: n for n in symbol.nodes() if n.op is None}
+    _check_given(given, variables)
+    types = {name: element_type(t, f"the type of {name}") for name, t in given.items()}
+    types |= {name: t for name, n in variables.items() if name not in given and (t := _declared_type(n))}
+    types = all_types(symbol, types)
     return tuple({name: types[entry] for name, entry in part} for part in _parts(symbol))
 
 
 def all_types(symbol: Symbol, given: dict[str, str]) -> dict[tuple[int, int], np.dtype]:
-    """Element type of every entry; variables that are not given are float32."""
+    """Element type of every entry; variables that are not given are float32, whatever they declare (so MXNet's R package binds them)."""
     types = {}
     for n in symbol.nodes():
         if n.op is None:

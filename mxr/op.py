@@ -46,6 +46,7 @@ Floats = type("Floats", (tuple,), {"__doc__": "A tuple of numbers."})
 Dtype = type("Dtype", (str,), {"__doc__": "The name of an element type, such as 'float32'."})
 REQUIRED = type("Required", (), {"__repr__": lambda self: "required"})()
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
+TYPE_NUMBERS = {"float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8": 5, "int64": 6, "bool": 7}    # MXNet's, in files
 _COUNTS, _MOST = {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"}, 1 << 16     # of inputs or outputs, each with a name
 _TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
 
@@ -163,6 +164,14 @@ def _text(value) -> str:
 _PARSERS: dict[type, Callable] = {
     float: _float, int: _int, bool: _bool, str: _text, Dtype: _dtype,
     Shape: lambda v: _sequence(v, _int), Floats: lambda v: _sequence(v, _float)}
+
+
+def element_type(value, where: str) -> np.dtype:
+    """An element type that MXNet has, from its name or anything else that NumPy takes for one."""
+    try:
+        return np.dtype(_dtype(value))
+    except (ValueError, TypeError):
+        raise ParamError(f"{where}: {_shown(value)} is no element type; these are: {', '.join(DTYPES)}") from None
 
 
 def to_text(value: Any) -> str:

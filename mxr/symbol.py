@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .op import MxError, Op, ShapeError, get, suggest, to_text
+from .op import TYPE_NUMBERS, MxError, Op, ShapeError, element_type, get, suggest, to_text
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
 _INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
@@ -215,7 +215,8 @@ class Symbol:
         return infer_shapes(self, shapes)
 
     def infer_type(self, **dtypes):
-        """(argument, output, auxiliary types) as dicts in order; float32 where nothing says otherwise."""
+        """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
+        (`__dtype__`), else float32."""
         from .infer import infer_types
         return infer_types(self, dtypes)
 
@@ -276,9 +277,11 @@ def binary(op: str, right: str, left: str, a, b) -> Symbol:
 
 
 def variable(name: str, **attrs) -> Symbol:
-    """A free input of that name. Extra attributes are attached as `__key__` (shape, lr_mult ...), as MXNet does."""
+    """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as MXNet does."""
     if not isinstance(name, str):
         raise MxError(f"Variable: name must be text, not {type(name).__name__}")
+    if "dtype" in attrs:
+        attrs["dtype"] = TYPE_NUMBERS[element_type(attrs["dtype"], f"Variable {name}").name]
     return Symbol([(Node(None, name, {f"__{k.strip('_')}__": to_text(v) for k, v in attrs.items()}), 0)])
 
 

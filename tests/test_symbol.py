@@ -1,10 +1,11 @@
 """Symbols: composing, naming, inspecting, JSON."""
 import json
 
+import numpy as np
 import pytest
 
 import mxr
-from mxr import sym
+from mxr import infer, sym
 from mxr.op import MxError, ParamError
 
 
@@ -113,6 +114,50 @@ def test_shapes_follow_in_both_directions():
         loss.infer_shape(data=(100, 2), fc_weight=(1, 3))
     with pytest.raises(MxError, match="no argument dat"):
         loss.infer_shape(dat=(100, 2))
+
+
+def declaring(**attributes):
+    """exp(a), read from a file in which `a` has these attributes."""
+    graph = json.loads(sym.exp(sym.Variable("a"), name="e").tojson())
+    graph["nodes"][0]["attrs"] = attributes
+    return sym.load_json(json.dumps(graph))
+
+
+@pytest.mark.parametrize(("text", "shape"), [
+    ("(2, 3)", (2, 3)), (" [2,3]", (2, 3)), ("(2L, 3L)", (2, 3)), ("(2,)", (2,)), ("(2)", (2,)), ("2", (2,)),
+    ("(0, 3)", (0, 3)), ("(-1, 3)", (0, 3)), ("()", None), ("None", None)])
+def test_declared_shapes(text, shape):
+    """As MXNet 1.9.1 reads them: 0 and None are unknown."""
+    symbol = declaring(__shape__=text)
+    assert list(infer.all_shapes(symbol, {}).values()) == [shape] * 2
+    assert symbol.infer_shape() == (None if shape is None or 0 in shape else ({"a": shape}, {"e_output": shape}, {}))
+    assert symbol.infer_shape(a=(5,))[0] == {"a": (5,)}         # what is given counts
+
+
+@pytest.mark.parametrize("text", ["(2, 3", "(2.5, 3)", "(2.0, 3)", "", "(2 3)", "(2, None)", "x"])
+def test_shapes_that_cannot_be_read(text):
+    with pytest.raises(MxError, match="variable a: attribute __shape__ .* is no shape"):
+        declaring(__shape__=text).infer_shape()
+
+
+@pytest.mark.parametrize(("text", "dtype"), [("0", "float32"), ("1", "float64"), ("2", "float16"), ("4", "int32"), (" 6", "int64"), ("-1", "float32")])
+def test_declared_types(text, dtype):
+    """What is given counts, then what is declared. An executor's arrays are float32, as MXNet's R package makes them."""
+    symbol = declaring(__dtype__=text)
+    assert symbol.infer_type()[:2] == ({"a": dtype}, {"e_output": dtype})
+    assert symbol.infer_type(a="float64")[1] == {"e_output": "float64"}
+    assert symbol.simple_bind(a=(2,)).output_list[0].data.dtype == "float32"
+
+
+def test_types_are_declared_by_number():
+    x = sym.Variable("x", dtype="float16")
+    assert x.attr_dict() == {"x": {"__dtype__": "2"}} and x.infer_type()[1] == {"x": "float16"}
+    assert sym.Variable("x", dtype=np.int64).attr_dict() == {"x": {"__dtype__": "6"}}
+    for ask, says in [(lambda: declaring(__dtype__="float64").infer_type(), "attribute __dtype__ is 'float64'.*0 float32"),
+                      (lambda: sym.Variable("x", dtype="float"), "Variable x: 'float' is no element type.*float64"),
+                      (lambda: x.infer_type(x="float"), "type of x: 'float' is no element type"), (lambda: x.infer_type(y="float32"), "no argument y")]:
+        with pytest.raises(MxError, match=says):
+            ask()
 
 
 def test_one_name_is_one_argument():

@@ -21,13 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..op import MxError
+from ..op import TYPE_NUMBERS, MxError
 from .files import write_atomically
 
 _LIST = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
-_TYPES = {0: "float32", 1: "float64", 2: "float16", 3: "uint8", 4: "int32", 5: "int8", 6: "int64", 7: "bool"}
-_CODES = {name: code for code, name in _TYPES.items()}
+_TYPES = {code: name for name, code in TYPE_NUMBERS.items()}
 _SPARSE = {1: "row_sparse", 2: "csr"}
 _MAX_DIMS = 32
 
@@ -138,10 +137,10 @@ def load(path) -> dict[str, np.ndarray] | list[np.ndarray]:
 def _array_bytes(array) -> list:
     """An array's record, as pieces to write."""
     array = np.asarray(array)
-    if array.dtype.name not in _CODES:
-        raise MxError(f"an array of type {array.dtype} cannot be saved; MXNet's types are {', '.join(_CODES)}")
+    if array.dtype.name not in TYPE_NUMBERS:
+        raise MxError(f"an array of type {array.dtype} cannot be saved; MXNet's types are {', '.join(TYPE_NUMBERS)}")
     array = np.atleast_1d(np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
-    head = struct.pack(f"<Iii{array.ndim}qiii", _V2, 0, array.ndim, *array.shape, 1, 0, _CODES[array.dtype.name])
+    head = struct.pack(f"<Iii{array.ndim}qiii", _V2, 0, array.ndim, *array.shape, 1, 0, TYPE_NUMBERS[array.dtype.name])
     return [head, array.reshape(-1).view(np.uint8).data]
 
 
