@@ -15,6 +15,14 @@ mx.model.slice.shape <- function(shape, nsplit) {
   })
 }
 
+# The same for the devices of a training, each of which needs samples.
+device.slices <- function(shapes, ndevice) {
+  slices <- mx.model.slice.shape(shapes, ndevice)
+  last <- slices[[ndevice]]
+  if (last$begin == last$end) stop.user("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice, " devices; give larger batches or fewer devices")
+  slices
+}
+
 # The names of the one data and the one label argument.
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
@@ -129,7 +137,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   arg_names <- arguments(symbol)
   output.names <- names(output.shape)
   inputs <- c(names(input.shape), output.names)
-  slices <- mx.model.slice.shape(c(input.shape, output.shape), ndevice)
+  slices <- device.slices(c(input.shape, output.shape), ndevice)
   train.execs <- lapply(seq_len(ndevice), function(i) {
     exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
                                            fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
@@ -203,29 +211,39 @@ device.runner <- function(execs, slices, inputs, output.names, arg_names, optimi
       train = function(dlist) mx.call("model.step", execs[[1]], batch(dlist), updater, optimizer.rates(optimizer, active)),
       evaluate = function(dlist) mx.call("model.evaluate", execs[[1]], batch(dlist))))
   }
-  updaters <- lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
-  whole <- if (is.built.in(optimizer)) suspendInterrupts else identity
-  feed <- function(dlist) {
-    dlist <- batch(dlist)
-    for (i in seq_len(ndevice)) {
-      part <- if (ndevice == 1) dlist else lapply(dlist, mx.nd.slice, slices[[i]]$begin, slices[[i]]$end)
-      mx.exec.update.arg.arrays(execs[[i]], part, match.name = TRUE)
-    }
-  }
+  updaters <- device.updaters(execs, optimizer)
+  feed <- function(dlist) feed.devices(execs, cut.batch(batch(dlist), slices))
   list(
     train = function(dlist) {
       feed(dlist)
-      mx.call("model.both_ways", unname(execs))
-      if (ndevice > 1) mx.call("model.sum_gradients", unname(execs))
-      whole(for (i in seq_len(ndevice)) {
-        exec <- execs[[i]]
-        mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
-      })
+      train.devices(execs, updaters, optimizer)
     },
     evaluate = function(dlist) {
       feed(dlist)
       for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
     })
+}
+
+device.updaters <- function(execs, optimizer)
+  lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
+
+# A batch cut for the devices: a list of arrays for each.
+cut.batch <- function(dlist, slices) {
+  if (length(slices) == 1) return(list(dlist))
+  lapply(slices, function(s) lapply(dlist, mx.nd.slice, s$begin, s$end))
+}
+
+feed.devices <- function(execs, parts) for (i in seq_along(execs)) mx.exec.update.arg.arrays(execs[[i]], parts[[i]], match.name = TRUE)
+
+# One step with what the devices were fed: each has an updater of its own, which applies the sum of all gradients.
+train.devices <- function(execs, updaters, optimizer) {
+  whole <- if (is.built.in(optimizer)) suspendInterrupts else identity
+  mx.call("model.both_ways", unname(execs))
+  if (length(execs) > 1) mx.call("model.sum_gradients", unname(execs))
+  whole(for (i in seq_along(execs)) {
+    exec <- execs[[i]]
+    mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+  })
 }
 
 #' Train a network

@@ -90,7 +90,7 @@ bucket.symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #'
 #' Trains by mini-batches, each of sequences of one length. Where `symbol` is a list, every length has a network of its own,
 #' unrolled for it, and all of them share their parameters. Arguments that neither the iterator brings nor the initializer has a
-#' rule for, such as the initial states, are zero.
+#' rule for, such as the initial states, are zero. Several devices share every batch, as in [mx.model.FeedForward.create()].
 #'
 #' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided by the
 #' batch size.
@@ -103,7 +103,7 @@ bucket.symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' @param num.round,begin.round last and first round.
 #' @param initializer an initializer.
 #' @param optimizer name of an optimizer, or one made by [mx.opt.create()].
-#' @param ctx device or list of devices; one is used.
+#' @param ctx device or list of devices.
 #' @param batch.end.callback,epoch.end.callback callbacks, as for [mx.model.FeedForward.create()].
 #' @param kvstore,metric_cpu have no effect.
 #' @param verbose whether to print by `message()`.
@@ -128,56 +128,69 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
   shapes <- mx.call("symbol.infer_shape", sym_ini, input.shape)
   if (is.null(shapes)) stop.user("the shapes of the data do not determine those of all parameters")
   drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
-  start <- lapply(shapes$arg.shapes[setdiff(names(shapes$arg.shapes), input.names)], mx.nd.zeros)
-  start[names(drawn)] <- drawn
-  start[names(arg.params)] <- arg.params
+  starts <- lapply(device.slices(input.shape, length(ctx)), function(slice) {
+    shapes <- mx.call("symbol.infer_shape", sym_ini, slice$shape)$arg.shapes
+    start <- lapply(shapes[setdiff(names(shapes), input.names)], mx.nd.zeros)
+    start[names(drawn)] <- drawn
+    start[names(arg.params)] <- arg.params
+    start
+  })
   aux <- mx.init.create(initializer, shapes$aux.shapes, skip.unknown = FALSE)
   aux[names(aux.params)] <- aux.params
   trained <- setdiff(names(drawn), fixed.params)
   kept <- setdiff(c(names(drawn), names(arg.params)), trained)        # not the zeros of the initial states: their shape is the batch's
   if (is.character(optimizer))
     optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / tail(input.shape[[1]], 1))
-  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, start, aux, trained, kept, begin.round, num.round,
+  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, starts, aux, trained, kept, begin.round, num.round,
                          optimizer, metric, epoch.end.callback, batch.end.callback, verbose)
 }
 
-# The training loop over buckets. Each bucket has an executor of its own; parameters go along from one to the next.
+# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with its part of
+# `arg.params`; parameters go along from one bucket to the next.
 mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params, trained, kept,
                                    begin.round, end.round, optimizer, metric, epoch.end.callback, batch.end.callback,
                                    verbose) {
-  if (verbose) message("Start training with 1 devices")
+  ndevice <- length(ctx)
+  if (verbose) message("Start training with ", ndevice, " devices")
   execs <- list()
-  exec <- updater <- NULL
-  use <- function(iter, dlist) {
-    key <- paste(or.else(names(iter$bucketID), ""), paste(unlist(lapply(dlist, dim)), collapse = " "))
-    if (is.null(execs[[key]])) {
-      chosen <- bucket.symbol(symbol, iter)
-      args <- c(dlist, arg.params)[arguments(chosen)]
-      execs[[key]] <<- mx.symbol.bind(chosen, ctx[[1]], args, aux.params, ifelse(names(args) %in% trained, "write", "null"))
-    }
+  train.execs <- updaters <- NULL
+  bind <- function(chosen, part, start) {
+    args <- c(part, start)[arguments(chosen)]
+    mx.symbol.bind(chosen, ctx[[1]], args, aux.params, ifelse(names(args) %in% trained, "write", "null"))
+  }
+  use <- function(iter) {
+    dlist <- iter$value()[input.names]
+    shapes <- lapply(dlist, dim)
+    parts <- cut.batch(dlist, device.slices(shapes, ndevice))
+    key <- paste(or.else(names(iter$bucketID), ""), paste(unlist(shapes), collapse = " "))
+    chosen <- bucket.symbol(symbol, iter)
+    if (is.null(execs[[key]])) execs[[key]] <<- lapply(seq_len(ndevice), function(i) bind(chosen, parts[[i]], arg.params[[i]]))
     following <- execs[[key]]
-    if (!is.null(exec) && !identical(exec, following)) {
-      moved <- intersect(names(arg.params), arguments(bucket.symbol(symbol, iter)))
-      mx.exec.update.arg.arrays(following, exec$ref.arg.arrays[moved], match.name = TRUE)
-      mx.exec.update.aux.arrays(following, exec$ref.aux.arrays, match.name = TRUE)
+    if (!is.null(train.execs) && !identical(train.execs, following)) {
+      moved <- intersect(names(arg.params[[1]]), arguments(chosen))
+      for (i in seq_len(ndevice)) {
+        mx.exec.update.arg.arrays(following[[i]], train.execs[[i]]$ref.arg.arrays[moved], match.name = TRUE)
+        mx.exec.update.aux.arrays(following[[i]], train.execs[[i]]$ref.aux.arrays, match.name = TRUE)
+      }
     }
-    exec <<- following
-    mx.exec.update.arg.arrays(exec, dlist, match.name = TRUE)
-    if (is.null(updater)) updater <<- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx[[1]])
+    train.execs <<- following
+    feed.devices(train.execs, parts)
+    if (is.null(updaters)) updaters <<- device.updaters(train.execs, optimizer)
   }
   label.name <- input.names[[length(input.names)]]
   shown <- for.metric(metric)
-  score <- function(state) metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
+  score <- function(state) {
+    for (exec in train.execs) state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
+    state
+  }
   train.metric <- eval.metric <- model <- NULL
   for (iteration in seq(begin.round, end.round)) {
     nbatch <- 0
     if (!is.null(metric)) train.metric <- metric$init()
     train.data$reset()
     while (next.batch(train.data)) {
-      use(train.data, train.data$value()[input.names])
-      mx.exec.forward(exec, is.train = TRUE)
-      mx.exec.backward(exec)
-      mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+      use(train.data)
+      train.devices(train.execs, updaters, optimizer)
       if (!is.null(metric)) train.metric <- score(train.metric)
       nbatch <- nbatch + 1
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
@@ -187,13 +200,13 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
       if (!is.null(metric)) eval.metric <- metric$init()
       eval.data$reset()
       while (next.batch(eval.data)) {
-        use(eval.data, eval.data$value()[input.names])
-        mx.exec.forward(exec, is.train = FALSE)
+        use(eval.data)
+        for (exec in train.execs) mx.exec.forward(exec, is.train = FALSE)
         if (!is.null(metric)) eval.metric <- score(eval.metric)
       }
       if (!is.null(metric) && verbose) report(iteration, "Validation", metric$get(eval.metric))
     }
-    model <- mx.model.extract.model(bucket.symbol(symbol, train.data), list(exec), keep = kept)
+    model <- mx.model.extract.model(bucket.symbol(symbol, train.data), train.execs, keep = kept)
     if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
   }
   model

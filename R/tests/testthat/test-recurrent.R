@@ -34,3 +34,25 @@ test_that("a network per bucket shares its parameters", {
   single$symbol <- list("3" = net(3), "2" = net(2))
   expect_equal(dim(mx.infer.rnn(mx.io.bucket.iter(buckets, batch.size = 2), single)), c(2L, 7L))
 })
+
+test_that("two devices share the batches of buckets, with the results of one", {
+  net <- function(n) rnn.graph.unroll(num_rnn_layer = 1, seq_len = n, input_size = 5, num_embed = 2, num_hidden = 3, num_decode = 2,
+                                      config = "seq-to-one", cell_type = "lstm", loss_output = "softmax")
+  train <- function(ctx, batch.size = 3, optimizer = "adam") {
+    mx.set.seed(3)
+    it <- function() mx.io.bucket.iter(buckets, batch.size = batch.size)
+    parts <- NULL
+    model <- mx.model.buckets(list("3" = net(3), "2" = net(2)), it(), eval.data = it(), num.round = 5, metric = mx.metric.accuracy,
+                              initializer = mx.init.Xavier(), optimizer = optimizer, ctx = ctx, verbose = FALSE,
+                              epoch.end.callback = function(iteration, nbatch, env, verbose) {
+                                parts <<- vapply(env$train.execs, function(e) dim(e$ref.arg.arrays$data)[[2]], 0L); TRUE })
+    list(parts = parts, params = lapply(model$arg.params, as.array))
+  }
+  for (optimizer in list("adam", mx.opt.create("sgd", learning.rate = 0.1, momentum = 0.9))) {
+    one <- train(mx.cpu(), optimizer = optimizer)
+    two <- train(list(mx.cpu(0), mx.cpu(1)), optimizer = optimizer)
+    expect_equal(list(one$parts, two$parts), list(3L, c(2L, 1L)))
+    expect_equal(one$params, two$params, tolerance = 1e-5)
+  }
+  expect_error(train(list(mx.cpu(0), mx.cpu(1)), batch.size = 1), "batch of 1 samples cannot be cut for 2 devices")
+})
