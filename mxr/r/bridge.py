@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable
 
 from mxr import __version__, op
-from mxr.r import capi, convert, interrupts
+from mxr.r import capi, convert, interrupts, output
 from mxr.r.capi import NIL, ffi
 
 verbs: dict[str, Callable] = {}
@@ -95,6 +95,7 @@ def _door(request, freed):
     try:
         interrupts.enter()
         convert.forget_views()
+        output.check()
         if freed != NIL:
             convert.take_freed(freed)
         value = convert.to_r(_call(request))

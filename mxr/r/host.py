@@ -101,8 +101,9 @@ def join() -> None:
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
-    from mxr.r import bridge, interrupts
+    from mxr.r import bridge, interrupts, output
     interrupts.prepare()
+    output.prepare()
     mind_forks()
     bridge.connect()
 

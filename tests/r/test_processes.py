@@ -140,6 +140,23 @@ def test_standard_output_is_closed(host, tmp_path):
     assert (done.returncode, done.stderr, (tmp_path / "sum").read_text()) == (0, "", "3\n")
 
 
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")])
+def test_nobody_reads_the_output(host, writes, ends, tmp_path):
+    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes on."""
+    script = tmp_path / "script.R"
+    script.write_text(f'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), 1)\n'
+                      f'for (i in 1:300) {{ {writes}; x <- x + 1 }}; message("at the end")')
+    process = subprocess.Popen([*command(host), str(script)], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    assert process.stdout.readline() == "one\n"
+    process.stdout.close()
+    process.stdin.write("go\n")
+    process.stdin.close()
+    words = process.stderr.read()
+    assert ends in words and ("at the end" in words) == (process.wait(60) == 0), words
+
+
 def test_a_script_that_is_not_there(tmp_path):
     for name, says in ((str(tmp_path), "it is a folder"), ("nowhere.R", "no such file")):
         done = subprocess.run([*command("mxr run"), name], env=environment(), capture_output=True, text=True, timeout=100)
