@@ -157,13 +157,17 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
 
 # --------------------------------------------------------------------------------------------- the pool
 
-def _cpus() -> int:
+def cpus() -> int:
+    """The CPUs that this process may use."""
     try:
-        n = len(os.sched_getaffinity(0))
+        return len(os.sched_getaffinity(0))
     except AttributeError:      # not on macOS and Windows
-        n = os.cpu_count() or 1
+        return os.cpu_count() or 1
+
+
+def _wanted() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, min(n, int(asked))) if asked.isdigit() else n
+    return max(1, min(cpus(), int(asked))) if asked.isdigit() else cpus()
 
 
 class _Inside(threading.local):
@@ -265,7 +269,7 @@ def _after_fork() -> None:
 
 
 _SCIPY_BLAS = "scipy.linalg._fblas"
-_count = _cpus()
+_count = _wanted()
 _pool: _Pool | None = None
 _turn = threading.Lock()
 _inside = _Inside()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mxr import __version__
+from mxr import __version__, threads
 from mxr.op import MxError
 from mxr.r import host
 
@@ -24,12 +24,18 @@ cat(of("reticulate"), of("mxnet"), where, if (nzchar(where) && file.exists(recor
 DOOR = 'cat("door:", mxnet:::mx.call("bridge.version"))'
 
 
+KIND = "import numpy, threadpoolctl; print(*{p.get('architecture') for p in threadpoolctl.threadpool_info() if p['internal_api'] == 'openblas'})"
+
+
 class Report:
     """Lines as they are found out, and whether any of them is bad."""
     healthy = True
 
     def good(self, what: str, text: str) -> None:
         print(f"  ok  {what:<11} {text}", flush=True)
+
+    def slow(self, what: str, text: str, remedy: str) -> None:
+        print(f"  --  {what:<11} {text}\n        -> {remedy}", flush=True)
 
     def bad(self, what: str, text: str, remedy: str) -> None:
         self.healthy = False
@@ -71,6 +77,7 @@ def doctor() -> int:
     report = Report()
     report.good("mxr", f"{__version__} in {Path(__file__).resolve().parents[1]}")
     check_python(report)
+    check_speed(report)
     r = check_r(report)
     if r:
         fits = check_rpy2(report, r)
@@ -100,6 +107,24 @@ def blas() -> str:
         return ", ".join(found) or "unknown"
     except ImportError:
         return "unknown (threadpoolctl is missing)"
+
+
+def check_speed(report: Report) -> None:
+    """Variables of the environment that hold NumPy or mxr back; everything works with them."""
+    kind = os.environ.get("OPENBLAS_CORETYPE")
+    own = openblas_kind() if kind else ""
+    if own and own.lower() != kind.lower():
+        report.slow("speed", f"OPENBLAS_CORETYPE={kind} has NumPy multiply matrices as for another processor than this one ({own})",
+                    "unset OPENBLAS_CORETYPE")
+    if threads.workers() < threads.cpus():
+        report.slow("speed", f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')} has mxr use {threads.workers()} of {threads.cpus()} processors",
+                    "unset OMP_NUM_THREADS, unless other programs need them")
+
+
+def openblas_kind() -> str:
+    """The kind of processor that OpenBLAS finds by itself."""
+    plain = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+    return subprocess.run([sys.executable, "-c", KIND], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=plain).stdout.strip()
 
 
 def check_r(report: Report) -> tuple[int, ...] | None:

@@ -262,3 +262,34 @@ def test_the_report_names_everything(monkeypatch, capsys):
     report = capsys.readouterr().out
     for what in ("mxr", "Python", "libpython", "NumPy", "BLAS: ", "R ", "rpy2", "R libraries", "reticulate", "mxnet", "Rscript", "mxr run"):
         assert what in report
+
+
+@pytest.mark.parametrize("own, set_to, slow", [("SkylakeX", "Haswell", True), ("Haswell", "HASWELL", False), ("SkylakeX", None, False), ("", "Haswell", False)])
+def test_a_blas_for_another_processor(own, set_to, slow, monkeypatch, capsys):
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if set_to:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", set_to)
+    monkeypatch.setattr(doctor, "openblas_kind", lambda: own)
+    monkeypatch.setattr(doctor.threads, "workers", doctor.threads.cpus)
+    report = doctor.Report()
+    doctor.check_speed(report)
+    said = capsys.readouterr().out
+    assert report.healthy and ((f"OPENBLAS_CORETYPE={set_to}" in said and own in said and "-> unset OPENBLAS_CORETYPE" in said) if slow else not said), said
+
+
+def test_the_kind_of_processor_does_not_follow_the_variable(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    first = doctor.openblas_kind()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert first == doctor.openblas_kind() and len(first.split()) <= 1
+
+
+def test_fewer_threads_than_processors(monkeypatch, capsys):
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(doctor.threads, "cpus", lambda: 4)
+    monkeypatch.setattr(doctor.threads, "workers", lambda: 1)
+    report = doctor.Report()
+    doctor.check_speed(report)
+    said = capsys.readouterr().out
+    assert report.healthy and "OMP_NUM_THREADS=1 has mxr use 1 of 4 processors" in said and "-> unset OMP_NUM_THREADS" in said, said
