@@ -128,6 +128,10 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             temporaries[dtype, index] = buffer = np.empty(math.prod(shape), dtype)
         return buffer[:math.prod(shape)].reshape(shape)
 
+    def give_back(ended):
+        for key, a in ended.items():
+            free.setdefault(a.dtype, []).append(where[key])
+
     gathered: set[int] = set()
     for i, v in enumerate(values):
         args = []
@@ -145,25 +149,26 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             else:
                 args.append(outer[id(a)])
         released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i}
-        in_place = v.fn is not _select       # select writes its output before it has read all inputs
-        if in_place:
-            for key, a in released.items():
-                free.setdefault(a.dtype, []).append(where[key])
+        if v.fn is not _select:
+            give_back(released)
         out = store[id(v)] if id(v) in store else take(v.dtype)
-        if not in_place:
-            for key, a in released.items():
-                free.setdefault(a.dtype, []).append(where[key])
         where[id(v)] = out
-        if v.fn is _select and v.dtype.itemsize == 4 and out.size >= 512:
-            code += _select_by_bits(*args, out, take(np.dtype(np.int32)), free)
-        else:
+        if v.fn is not _select:
             code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
+            continue
+        # select writes its output, and the mask, before it has read all inputs
+        if v.dtype.itemsize == 4 and out.size >= 512:
+            mask = take(np.dtype(np.int32))
+            code += _select_by_bits(*args, out, mask)
+            free.setdefault(mask.dtype, []).append(mask)
+        else:
+            code.append((_select, (*args, out)))
+        give_back(released)
     return code
 
 
-def _select_by_bits(condition, a, b, out, mask, free) -> list:
+def _select_by_bits(condition, a, b, out, mask) -> list:
     """`np.where` as `((a ^ b) & mask) ^ b` on the bits: several times faster than a branch per element."""
-    free.setdefault(mask.dtype, []).append(mask)
     a, b, bits = (x.view(np.int32) for x in (a, b, out))
     return [(np.copyto, (mask, condition)), (np.negative, (mask, mask)), (np.bitwise_xor, (a, b, bits)), (np.bitwise_and, (bits, mask, bits)),
             (np.bitwise_xor, (bits, b, bits))]

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.linalg.blas  # noqa: F401  (SciPy's library may be there already, of other tests: then the pool must know it too)
 import threadpoolctl
 
 import mxr

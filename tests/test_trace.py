@@ -139,3 +139,38 @@ def test_blocks_and_strides_give_the_same(shape, monkeypatch):
         return np.where(part > 0, np.exp(-part), part * r) + a[..., ::3] * (part > r).astype(np.float32)
     got, _ = execute(expression, wide, row)
     np.testing.assert_allclose(got[0], expression(wide, row), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["i4", "f4", "f8"])
+def test_a_choice_between_temporaries(dtype):
+    c, a, b = (rng.integers(0, 9, (40, 30)).astype(dtype) for _ in range(3))
+    outs, _ = execute(lambda c, a, b: np.where(c > 4, a * a, b + a) + a, c, a, b)
+    np.testing.assert_array_equal(outs[0], np.where(c > 4, a * a, b + a) + a)
+
+
+@pytest.mark.parametrize("n", [7, 700, 200_001])
+def test_several_results_of_one_region(n):
+    x, y = (rng.standard_normal(n).astype("f4") for _ in range(2))
+
+    def several(x, y):
+        a = np.tanh(x) * y
+        b = np.exp(x * 0.3 - y * 0.2)
+        first = a * b + np.sqrt(np.abs(a - b))
+        second = np.where(first > 0, a * 2.0, np.exp(b) * y)
+        return first, second, (second - a) * (first + b) - x * y
+    outs, _ = execute(several, x, y)
+    for out, expected in zip(outs, several(x, y)):
+        np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [7, 200_001])
+def test_a_result_may_lie_where_an_operand_is(n):
+    """As gradients do that are added to what is there."""
+    x, g = (rng.standard_normal(n).astype("f4") for _ in range(2))
+    expected = g + np.tanh(x) * np.exp(x) * 2.0
+    with tape():
+        leaves = [leaf(("var", i), a.shape, a.dtype) for i, a in enumerate((x, g))]
+        root = leaves[1] + np.tanh(leaves[0]) * np.exp(leaves[0]) * 2.0
+    for step in plan.Program([root]).compile({}, lambda key: (x, g)[key[1]], Buffers(), Run(), [g]):
+        step()
+    np.testing.assert_allclose(g, expected, rtol=1e-5, atol=1e-6)
