@@ -40,18 +40,19 @@ def from_seed(seed: int, most: int = 40) -> Graph:
     return build(rng.randrange, 3 + rng.randrange(most - 3), seed)
 
 
-def build(choose: Callable[[int], int], n_nodes: int, seed: int) -> Graph:
-    """A graph of about `n_nodes` operators; `choose(n)` decides everything (0 <= choice < n), `seed` draws the values."""
-    builder = _Builder(choose, seed)
+def build(choose: Callable[[int], int], n_nodes: int, seed: int, dims=(1, 2, 3, 4), dtype="float32") -> Graph:
+    """A graph of about `n_nodes` operators on arrays of up to three of `dims`; `choose(n)` decides everything (0 <= choice < n), `seed`
+    draws the values."""
+    builder = _Builder(choose, seed, dims, dtype)
     while builder.n < n_nodes:
         builder.step()
     return builder.finish()
 
 
 class _Builder:
-    def __init__(self, choose, seed):
-        self.choose, self.rng, self.n = choose, np.random.RandomState(seed % 2**32), 0
-        self.base = tuple(1 + choose(4) for _ in range(1 + choose(3)))
+    def __init__(self, choose, seed, dims, dtype):
+        self.choose, self.rng, self.dtype, self.n = choose, np.random.RandomState(seed % 2**32), dtype, 0
+        self.base = tuple(self.one_of(dims) for _ in range(1 + choose(3)))
         self.values: dict[str, np.ndarray] = {}
         self.parts = [self.variable() for _ in range(1 + choose(3))]
         self.used: set[int] = set()
@@ -64,7 +65,7 @@ class _Builder:
         if shape is None:
             shape = tuple(d if self.choose(4) else 1 for d in self.base)
         name = f"x{len(self.values)}"
-        self.values[name] = self.rng.standard_normal(shape).astype(np.float32)
+        self.values[name] = self.rng.standard_normal(shape).astype(self.dtype)
         return Part(mxr.sym.Variable(name), shape, 4.0)
 
     def pick(self) -> Part:
