@@ -79,10 +79,11 @@ def coverage() -> str:
              f"Of the {len(MXNET)} operator names of MXNet 1.9.1 that R reaches ({len(theirs)} operators and their aliases), "
              f"{len(MXNET) - len(missing)} are here. {compared} samples were compared with MXNet 1.9.1 itself: outputs, gradients with random head "
              "gradients, gradients added up, inferred shapes and types, auxiliary states and symbol JSON. Beside them: what follows "
-             "from some of the shapes, in both directions; the other element types that MXNet takes; 500 random graphs of up to 40 operators.\n",
+             "from some of the shapes, in both directions; the other element types that MXNet takes; arrays many times as large; 500 random graphs of "
+             "up to 40 operators.\n",
              "*Difference* is the largest one seen, relative to the value where that is above 1.\n",
              "## Not here\n", *[f"- `{n}`: {why_missing(n)}" for n in missing], "", "## Known differences\n",
-             *[f"- `{k}`: {v}" for section in ("reference", "signature", "partial", "types") for k, v in sorted(listed(section).items())], "",
+             *[f"- `{k}`: {v}" for section in ("reference", "signature", "partial", "types", "enlarged") for k, v in sorted(listed(section).items())], "",
              'Under the request "add", the gradients of these operators are not added up correctly in MXNet; here they are:\n',
              *[f"- `{k}`: {v}" for k, v in sorted(listed("add").items())], "", "## Here\n",
              "| operator | also called | gradient | samples compared | difference |", "|---|---|---|---|---|"]

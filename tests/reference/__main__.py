@@ -1,11 +1,12 @@
-"""python -m tests.reference [install | compare | record | shapes | types | graphs | files] [--family conv] [--op Pooling]
+"""python -m tests.reference [install | compare | record | shapes | types | enlarged | graphs | files] [--family conv] [--op Pooling]
 
-(nothing)  all of this against MXNet 1.9.1: every sample, shapes from part of them, other types, 500 random graphs, models through files;
-           exit status 1 if anything differs
+(nothing)  all of this against MXNet 1.9.1: every sample, shapes from part of them, other types, larger arrays, 500 random graphs, models
+           through files; exit status 1 if anything differs
 install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
 compare    the samples (of one family, of one operator)
 shapes     what follows from some of the samples' shapes
 types      the first samples, in every other element type that MXNet takes
+enlarged   the samples on arrays many times as large
 graphs     the random graphs
 files      models that mxr saves, loaded, run and saved again by MXNet
 record     the samples, and keep MXNet's answers in tests/reference/answers for `make test`
@@ -22,7 +23,7 @@ from tests.known import listed, settle
 from tests.ops import ours
 from tests.ops.collect import cases
 from tests.ops.sample import F
-from tests.reference import answers, dtypes, files, graphs, oracle, partial
+from tests.reference import answers, dtypes, enlarged, files, graphs, oracle, partial
 from tests.reference.compare import adds, essential, largest, settled
 
 
@@ -99,7 +100,7 @@ def remember(family: str, figures: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reference", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record", "shapes", "types", "graphs", "files"])
+    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record", "shapes", "types", "enlarged", "graphs", "files"])
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
     args = parser.parse_args()
@@ -108,11 +109,13 @@ def main() -> int:
     oracle.install()
     if args.what == "install":
         return 0
-    complaints = 0 if args.what in ("shapes", "types", "graphs", "files") else compare(args.what, args.family, args.op)
+    complaints = compare(args.what, args.family, args.op) if args.what in ("all", "compare", "record") else 0
     if args.what in ("all", "shapes"):
         complaints += partial.compare(args.family, args.op)
     if args.what in ("all", "types"):
         complaints += dtypes.compare(args.family, args.op)
+    if args.what in ("all", "enlarged"):
+        complaints += enlarged.compare(args.family, args.op)
     if args.what in ("all", "graphs"):
         complaints += graphs.compare()
     if args.what in ("all", "files"):
