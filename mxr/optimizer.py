@@ -14,6 +14,8 @@ from .ndarray import NDArray
 from .op import MxError, Op, Run, get
 from .threads import unbroken
 
+_PIECE = 1 << 16        # elements whose temporaries fit the cache
+
 
 class Rule:
     """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or their texts."""
@@ -43,20 +45,26 @@ class OperatorRule(Rule):
 
     def update(self, lr, weight, grad, states, out):
         self.p.lr = lr
-        if self.op.is_expression:
-            out[...] = self.op.forward(self.p, weight, grad, *states)
-        else:
-            self.op.compute(self.p, self.run, [weight, grad, *states], [out])
+        self.op.compute(self.p, self.run, [weight, grad, *states], [out])
 
 
 class GraphRule(Rule):
-    """A rule that MXNet's R package writes as a graph: single precision, operation by operation."""
+    """A rule that MXNet's R package writes as a graph: single precision, operation by operation. Large arrays go piece by piece, as each
+    operation makes a new one."""
 
     def update(self, lr, weight, grad, states, out):
-        g = grad * self.s.rescale_grad
-        if self.s.clip_gradient >= 0:
-            g = np.clip(g, -self.s.clip_gradient, self.s.clip_gradient)
-        out[...] = self.new_weight(np.float32(lr), weight, g, *states)
+        arrays = [out, weight, grad, *states]
+        if out.size > _PIECE and all(a.flags.c_contiguous for a in arrays):
+            arrays = [a.reshape(-1) for a in arrays]
+            pieces = [slice(a, a + _PIECE) for a in range(0, out.size, _PIECE)]
+        else:
+            pieces = [...]
+        for piece in pieces:
+            new, w, g, *rest = (a[piece] for a in arrays)
+            g = g * self.s.rescale_grad
+            if self.s.clip_gradient >= 0:
+                g = np.clip(g, -self.s.clip_gradient, self.s.clip_gradient)
+            new[...] = self.new_weight(np.float32(lr), w, g, *rest)
 
 
 class AdaGrad(GraphRule):
@@ -134,6 +142,7 @@ class Updater:
         self._states: list[list[np.ndarray]] = []       # of each block
         self._resting: dict = {}                        # states of parameters that have no gradient at present
         self._own: tuple[list[Block], dict, dict] = [], {}, {}
+        self._shapes: dict[int, tuple] = {}
 
     def train(self, lr: float | list[float], ex: Executor) -> None:
         """Update the weights of an executor from its gradients."""
@@ -145,7 +154,7 @@ class Updater:
         for i in active:
             if weights[i] is None or weights[i].shape != grads[i].shape:
                 raise MxError("the updater: every gradient needs a weight of its shape, at the same position")
-            if i in self._own[1] and self._own[1][i].shape != weights[i].shape:
+            if self._shapes.setdefault(i, weights[i].shape) != weights[i].shape:
                 raise MxError("the updater's weights must keep the shapes they had in its first call")
         if active != list(self._own[1]):
             self._own = side_by_side({i: weights[i].shape for i in active}, {i: weights[i].dtype for i in active})

@@ -86,6 +86,18 @@ def test_a_parameter_that_gets_a_gradient_later_begins_then_and_the_others_go_on
             weights[i] = new[i].asnumpy()
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_large_weights_go_piece_by_piece(name):
+    rng = np.random.default_rng(4)
+    weight, *grads = rng.standard_normal((3, 100, 2003)).astype(np.float32)
+    flat, strided = State(make(name), weight.shape), State(make(name), weight.shape)
+    strided.states = [np.asfortranarray(s) for s in strided.states]
+    a = b = weight
+    for g in grads:
+        a, b = flat.update(0.1, a, g).asnumpy(), strided.update(0.1, np.asfortranarray(b), g).asnumpy()
+        np.testing.assert_array_equal(a, b)
+
+
 def test_what_step_returned_stays_as_it_is():
     updater = Updater(rule("sgd", {}))
     w = [np.ones(3, np.float32)]
@@ -107,9 +119,11 @@ def test_errors():
     for weights in ([None], [two]):
         with pytest.raises(MxError, match="every gradient needs a weight of its shape, at the same position"):
             updater.step(0.1, weights, [one])
-    updater.step(0.1, [one], [one])
-    with pytest.raises(MxError, match="must keep the shapes they had in its first call"):
-        updater.step(0.1, [two], [two])
+    updater.step(0.1, [one, one], [one, None])
+    for weights, grads in (([two, one], [two, None]), ([one, two], [one, two])):
+        updater.step(0.1, [one, one], [None, one])
+        with pytest.raises(MxError, match="must keep the shapes they had in its first call"):
+            updater.step(0.1, weights, grads)
     with pytest.raises(MxError, match="the shape that its state was made for"):
         State(rule("sgd", {}), (3,)).update(0.1, one, one)
 
