@@ -13,12 +13,15 @@ new.optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
   rule <- NULL
   get.rule <- function() or.else(rule, rule <<- mx.call("opt.rule", kind, params))
   env <- new.env(parent = emptyenv())
-  env$lr <- learning.rate
+  env$lr <- lr <- learning.rate
   env$count <- env$num_update <- 0
+  # Scripts change the rate from outside: get("rmsprop", environment(optimizer$update))$lr where there is a schedule,
+  # environment(optimizer$update)$lr where there is none.
+  assign(sub("alex$", "", kind), env)
 
   # The rate for the next update of parameter `index`; a schedule may lower env$lr and counts the updates.
   rate <- function(index) {
-    if (is.null(lr_scheduler)) return(env$lr)
+    if (is.null(lr_scheduler)) return(lr)
     lr_scheduler(env)
     if (!is.numeric(env$lr) || length(env$lr) != 1) stop.user("the learning-rate schedule must leave one number in lr, not ", kind.of(env$lr))
     key <- paste0("ik", index)

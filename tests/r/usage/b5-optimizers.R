@@ -44,6 +44,15 @@ usage("a schedule of one's own sees num_update, lr and count", {
   same(lengths(seen), rep(3, length(seen)))
   if (is.unsorted(vapply(seen, `[`, 0, 1)) || !all(vapply(seen, `[`, 0, 2) == 0.25)) stop("what it saw")
 })
+usage("the rate changed from outside: in the environment that the schedule sees, or in that of the functions", {
+  opt <- mx.opt.create("rmsprop", learning.rate = 0.1, lr_scheduler = function(optimizerEnv) invisible(NULL))
+  assign("lr", 0, envir = get("rmsprop", environment(opt$update)))
+  same(steps(opt), c(1, -2))
+  plain <- mx.opt.create("sgd", learning.rate = 0.1)
+  assign("lr", 0.2, envir = environment(plain$update))
+  same(steps(plain), steps(mx.opt.create("sgd", learning.rate = 0.2)))
+  for (name in c("sgd", "adam", "adagrad", "nag")) same(get(name, environment(mx.opt.create(name, learning.rate = 0.25)$update))$lr, 0.25)
+})
 usage("optimizer objects of old: create.state, update with a state, state first", {
   opt <- mx.opt.create("sgd", learning.rate = 0.1, momentum = 0.9)
   state <- opt$create.state(1, w)
