@@ -10,6 +10,7 @@
 #' @param activation name of the activation, or one name per hidden layer.
 #' @param out_activation `"softmax"`, `"rmse"` or `"logistic"`.
 #' @param ctx device or list of devices.
+#' @param device what `ctx` was called before version 0.11.
 #' @param ... further arguments of [mx.model.FeedForward.create()] and of the optimizer.
 #' @return A model (class `MXFeedForwardModel`).
 #' @examples
@@ -20,7 +21,7 @@
 #' dim(predict(model, x, array.layout = "rowmajor"))
 #' @export
 mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activation = "tanh",
-                   out_activation = "softmax", ctx = mx.ctx.default(), ...) {
+                   out_activation = "softmax", ctx = mx.ctx.default(), ..., device = ctx) {
   layers <- length(hidden_node)
   if (length(activation) == 1) activation <- rep(activation, layers)
   if (length(activation) != layers)
@@ -36,5 +37,5 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
   }
   if (!is.null(dropout) && layers > 0) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
   net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
-  mx.model.FeedForward.create(output(net), X = data, y = label, ctx = ctx, ...)
+  mx.model.FeedForward.create(output(net), X = data, y = label, ctx = device, ...)
 }

@@ -3,12 +3,13 @@
 #' Accepted for the sake of old scripts; nothing is recorded. Use R's `Rprof` or Python's profilers.
 #'
 #' @param params list of settings.
+#' @param mode,filename the settings that there were before version 1.1.
 #' @param state an element of `MX.PROF.STATE`.
 #' @return NULL, invisibly.
 #' @examples
 #' mx.profiler.state(MX.PROF.STATE$STOP)
 #' @export
-mx.profiler.config <- function(params) invisible()
+mx.profiler.config <- function(params, mode = NULL, filename = NULL) invisible()
 
 #' @rdname mx.profiler.config
 #' @export

@@ -38,8 +38,8 @@ decode.states <- function(states, config, masking, seq.mask, label, num_decode, 
 
 #' Recurrent networks
 #'
-#' `rnn.graph` builds a network around the fused recurrent operator, `rnn.graph.unroll` one that is written out step by
-#' step. Data are whole numbers (with an embedding) or features, with the sequence in R's first dimension (or second, after
+#' `rnn.graph` builds a network around the fused recurrent operator, `rnn.graph.unroll` (`rnn.unroll` in version 0.12) one that
+#' is written out step by step. Data are whole numbers (with an embedding) or features, with the sequence in R's first dimension (or second, after
 #' the features) and the samples in the last.
 #'
 #' @param num_rnn_layer number of recurrent layers.
@@ -59,6 +59,7 @@ decode.states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' @param rnn.state,rnn.state.cell,init.state symbols of the initial states.
 #' @param prefix beginning of all names.
 #' @param data_name,label_name names of the inputs.
+#' @param ... the same arguments as versions before 1.1 spelled them (`num.hidden`; `num.label` for `num_decode`).
 #' @return A symbol.
 #' @examples
 #' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 10, num_embed = 4, num_hidden = 5, num_decode = 2,
@@ -67,7 +68,8 @@ decode.states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' @export
 rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hidden, num_decode, dropout = 0,
                       ignore_label = -1, bidirectional = F, loss_output = NULL, config, cell_type, masking = F,
-                      output_last_state = F, rnn.state = NULL, rnn.state.cell = NULL, prefix = "") {
+                      output_last_state = F, rnn.state = NULL, rnn.state.cell = NULL, prefix = "", ...) {
+  early.spelling(...)
   named <- function(name) paste0(prefix, name)
   data <- mx.symbol.Variable("data")
   if (!is.null(num_embed)) {
@@ -129,7 +131,8 @@ rnn.cells <- list(
 rnn.graph.unroll <- function(num_rnn_layer, seq_len, input_size = NULL, num_embed = NULL, num_hidden, num_decode,
                              dropout = 0, ignore_label = -1, loss_output = NULL, init.state = NULL, config,
                              cell_type = "lstm", masking = F, output_last_state = F, prefix = "", data_name = "data",
-                             label_name = "label") {
+                             label_name = "label", ...) {
+  early.spelling(...)
   kind <- rnn.cells[[cell_type]]
   if (is.null(kind)) stop.user('cell_type must be "lstm" or "gru"')
   named <- function(...) paste0(prefix, ...)

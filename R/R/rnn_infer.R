@@ -4,7 +4,8 @@
 #'
 #' Sequences of similar length share a bucket, and a batch comes from one bucket.
 #'
-#' @param buckets named list, by sequence length, of lists `data` (length by samples) and `label`.
+#' @param buckets named list, by sequence length, of lists `data` (length by samples) and `label` (a value for each sample, or for
+#'   each element of `data`). The layout of versions before 1.1, samples by length, is recognised by its labels.
 #' @param batch.size samples in a batch.
 #' @param data.mask.element value that fills the sequences up.
 #' @param shuffle whether to shuffle samples and batches at every reset.
@@ -26,12 +27,25 @@ mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffl
 # The samples `index` of labels that are a vector or have them in the last dimension.
 take.samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
 
+# A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1.
+bucket.columns <- function(bucket, name) {
+  size <- dim(bucket$data)
+  label <- bucket$label
+  samples <- if (length(dim(label)) < 2) length(label) else dim(label)[[2]]
+  if (length(size) != 2) stop.user("bucket ", name, ": data must be a matrix, length by samples, not ", kind.of(bucket$data))
+  if (samples == size[[2]]) return(bucket)
+  by.row <- if (length(dim(label)) < 2) length(label) == size[[1]] else identical(dim(label), size)
+  if (!by.row) stop.user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label ", samples)
+  list(data = t(bucket$data), label = if (length(dim(label)) < 2) label else t(label))
+}
+
 # bucketID is a number, the batch inside its bucket, under the bucket's name.
 BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
   fields = c("buckets", "bucket.names", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan", "bucketID", "batch",
              "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),
   methods = list(
     initialize = function(buckets = list(), batch.size = 1, data.mask.element = 0, shuffle = FALSE, seed = 123) {
+      buckets <- Map(bucket.columns, buckets, or.else(names(buckets), seq_along(buckets)))
       .self$buckets <- buckets
       .self$bucket.names <- names(buckets)
       .self$batch.size <- batch.size
@@ -105,7 +119,7 @@ bucket.symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' @param optimizer name of an optimizer, or one made by [mx.opt.create()].
 #' @param ctx device or list of devices.
 #' @param batch.end.callback,epoch.end.callback callbacks, as for [mx.model.FeedForward.create()].
-#' @param kvstore,metric_cpu have no effect.
+#' @param kvstore,metric_cpu,gc_freq have no effect.
 #' @param verbose whether to print by `message()`.
 #' @return A model.
 #' @examples
@@ -117,7 +131,7 @@ bucket.symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL, arg.params = NULL, aux.params = NULL,
                              fixed.params = NULL, num.round = 1, begin.round = 1, initializer = mx.init.uniform(0.01),
                              optimizer = "sgd", ctx = NULL, batch.end.callback = NULL, epoch.end.callback = NULL,
-                             kvstore = "local", verbose = TRUE, metric_cpu = TRUE) {
+                             kvstore = "local", verbose = TRUE, metric_cpu = TRUE, gc_freq = NULL) {
   ctx <- device.list(ctx)
   check.training(metric, epoch.end.callback, batch.end.callback)
   if (!is.null(eval.data)) check.iterator(eval.data)

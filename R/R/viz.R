@@ -9,6 +9,8 @@
 #' @param direction `"TD"` (top down) or `"LR"` (left to right).
 #' @param type `"graph"`; other values have no effect.
 #' @param graph.width.px,graph.height.px size of the drawing.
+#' @param model,graph.title,graph.title.font.name,graph.title.font.size the network, and a title above it, as versions before
+#'   0.10 called them; the font has no effect.
 #' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language) and `tree`
 #'   (as text).
 #' @examples
@@ -16,12 +18,14 @@
 #' cat(graph.viz(mx.symbol.relu(net, name = "relu1"), shape = c(3, 10))$tree)
 #' @export
 graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", graph.width.px = NULL,
-                      graph.height.px = NULL) {
+                      graph.height.px = NULL, graph.title = NULL, graph.title.font.name = NULL, graph.title.font.size = NULL,
+                      model = symbol) {
+  symbol <- model
   if (is.character(symbol)) symbol <- mx.symbol.load.json(symbol)
   check.symbol(symbol)
   if (is.numeric(shape)) shape <- list(data = shape)
   shape <- as.list(shape)
-  dot <- mx.call("symbol.dot", symbol, shape, direction)
+  dot <- mx.call("symbol.dot", symbol, shape, direction, graph.title)
   graph <- if (nzchar(system.file(package = "DiagrammeR"))) {
     getExportedValue("DiagrammeR", "grViz")(dot, width = graph.width.px, height = graph.height.px)
   } else {

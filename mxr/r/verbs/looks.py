@@ -151,11 +151,13 @@ def _size_text(shape) -> str:
 
 
 @verb("symbol.dot")
-def dot(symbol: Symbol, given, direction: str) -> str:
+def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
     """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
     nodes, inputs, size = _parts(symbol, given)
     drawn = {id(n) for n in nodes} | set(inputs)
     lines = [f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"]
+    if title is not None:
+        lines.append(f"  label = {_quoted(title)}; labelloc = t;")
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
     for n in nodes:
         color = "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")

@@ -57,4 +57,41 @@ usage("lists of parameters are plain lists: $ abbreviates", {
   params <- list(highway_weights = mx.nd.ones(2))
   same(params$highway_weight, c(1, 1))
 })
+usage("names and arguments that versions 0.7 to 1.2 had", {
+  schedule <- FactorScheduler(step = 1, factor = 0.5, TRUE)
+  opt <- mx.opt.create("sgd", learning.rate = 1, lr_scheduler = schedule)
+  updater <- mx.opt.get.updater(opt, list(mx.nd.zeros(1)))
+  rates <- suppressMessages(sapply(1:5, function(i) -as.array(updater(list(mx.nd.zeros(1)), list(mx.nd.ones(1)))[[1]])))
+  same(rates, c(1, 1, 1, 0.5, 0.25))
+  x <- wave(20, 3)
+  y <- as.numeric(x[, 1] > 0)
+  fitted <- mx.mlp(x, y, hidden_node = 2, out_node = 2, device = mx.cpu(), num.round = 1, array.layout = "rowmajor", verbose = FALSE)
+  drawn <- graph.viz(model = fitted$symbol$as.json(), graph.title = "My network", graph.title.font.name = "Helvetica",
+                     graph.title.font.size = 30, graph.width.px = 500, graph.height.px = 500)
+  if (inherits(drawn, "mx.graph") && !grepl('label = "My network"', drawn$dot, fixed = TRUE)) stop("no title")
+  mx.profiler.config(mode = MX.PROF.MODE$ALL, filename = "profile.json")
+})
+usage("recurrent networks of versions 0.12 and 1.0: dotted arguments, num.label, samples in the buckets' rows, mx.infer.buckets", {
+  old <- list(num.rnn.layer = 1, num.hidden = 3, input.size = 5, num.embed = 2, dropout = 0, ignore_label = -1, config = "seq-to-one", cell.type = "lstm", masking = TRUE)
+  new <- list(num_rnn_layer = 1, num_hidden = 3, input_size = 5, num_embed = 2, num_decode = 2, dropout = 0, ignore_label = -1, config = "seq-to-one",
+              cell_type = "lstm", masking = TRUE, loss_output = "softmax")
+  same(do.call(rnn.graph, c(old, num.label = 2))$as.json(), do.call(rnn.graph, new)$as.json())
+  same(do.call(rnn.graph, c(old, num.decode = 2, loss_output = "softmax"))$as.json(), do.call(rnn.graph, new)$as.json())
+  unrolled <- arguments(do.call(rnn.graph.unroll, c(new, seq_len = 4)))
+  same(arguments(do.call(rnn.unroll, c(old, num.label = 2, seq.len = 4))), unrolled)
+  says(rnn.graph(num.hiden = 3, config = "seq-to-one"), "there is no argument num.hiden")
+
+  data <- matrix(1:24 %% 5, 4)
+  label <- c(0, 1, 0, 1, 1, 0)
+  net <- do.call(rnn.graph, new)
+  guess <- function(data) {
+    it <- mx.io.bucket.iter(buckets = list(`4` = list(data = data, label = label)), batch.size = 4)
+    mx.set.seed(1)
+    model <- mx.model.buckets(symbol = net, train.data = it, num.round = 2, verbose = FALSE, metric = mx.metric.accuracy, gc_freq = 10)
+    as.array(mx.infer.buckets(infer.data = it, model = model, ctx = mx.cpu()))
+  }
+  same(guess(t(data)), guess(data))
+  same(dim(guess(data)), c(2L, 6L))
+  says(mx.io.bucket.iter(list(`4` = list(data = data, label = 1:5)), 2), "bucket 4: data has 6 samples in its last dimension, label 5")
+})
 done("b2")
