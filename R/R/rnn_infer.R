@@ -5,7 +5,7 @@
 #' Sequences of similar length share a bucket, and a batch comes from one bucket.
 #'
 #' @param buckets named list, by sequence length, of lists `data` (length by samples) and `label` (a value for each sample, or for
-#'   each element of `data`). The layout of versions before 1.1, samples by length, is recognised by its labels.
+#'   each element of `data`). The layout of versions before 1.1, samples by length, is recognised by one label for each.
 #' @param batch.size samples in a batch.
 #' @param data.mask.element value that fills the sequences up.
 #' @param shuffle whether to shuffle samples and batches at every reset.
@@ -20,6 +20,7 @@
 #' it$value()$label
 #' @export
 mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffle = FALSE, seed = 123) {
+  buckets <- Map(bucket.columns, buckets, or.else(names(buckets), seq_along(buckets)))
   BucketIter$new(buckets = buckets, batch.size = batch.size, data.mask.element = data.mask.element, shuffle = shuffle,
                  seed = seed)
 }
@@ -27,16 +28,16 @@ mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffl
 # The samples `index` of labels that are a vector or have them in the last dimension.
 take.samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
 
-# A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1.
+# A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1. Labels
+# without data are left alone, as in MXNet.
 bucket.columns <- function(bucket, name) {
   size <- dim(bucket$data)
-  label <- bucket$label
-  samples <- if (length(dim(label)) < 2) length(label) else dim(label)[[2]]
   if (length(size) != 2) stop.user("bucket ", name, ": data must be a matrix, length by samples, not ", kind.of(bucket$data))
-  if (samples == size[[2]]) return(bucket)
-  by.row <- if (length(dim(label)) < 2) length(label) == size[[1]] else identical(dim(label), size)
-  if (!by.row) stop.user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label ", samples)
-  list(data = t(bucket$data), label = if (length(dim(label)) < 2) label else t(label))
+  one <- length(dim(bucket$label)) < 2
+  labels <- if (one) length(bucket$label) else ncol(bucket$label)
+  if (one && labels == size[[1]] && labels != size[[2]]) return(list(data = t(bucket$data), label = bucket$label))
+  if (labels < size[[2]]) stop.user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
+  bucket
 }
 
 # bucketID is a number, the batch inside its bucket, under the bucket's name.
@@ -45,7 +46,6 @@ BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
              "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),
   methods = list(
     initialize = function(buckets = list(), batch.size = 1, data.mask.element = 0, shuffle = FALSE, seed = 123) {
-      buckets <- Map(bucket.columns, buckets, or.else(names(buckets), seq_along(buckets)))
       .self$buckets <- buckets
       .self$bucket.names <- names(buckets)
       .self$batch.size <- batch.size

@@ -92,6 +92,6 @@ usage("recurrent networks of versions 0.12 and 1.0: dotted arguments, num.label,
   }
   same(guess(t(data)), guess(data))
   same(dim(guess(data)), c(2L, 6L))
-  says(mx.io.bucket.iter(list(`4` = list(data = data, label = 1:5)), 2), "bucket 4: data has 6 samples in its last dimension, label 5")
+  says(mx.io.bucket.iter(list(`4` = list(data = data, label = 1:5)), 2), "bucket 4: data has 6 samples in its last dimension, label only 5")
 })
 done("b2")
