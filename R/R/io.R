@@ -85,7 +85,8 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 #' that stood in its place before stay there, and `num.pad()` tells how many.
 #'
 #' @param data array, matrix, vector or NDArray.
-#' @param label labels: a vector, or an array whose last dimension counts the samples.
+#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which begin
+#'   at 1, are taken, with a warning.
 #' @param batch.size samples in a batch.
 #' @param shuffle whether to shuffle once, at creation, by MXNet's random numbers.
 #' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
@@ -95,7 +96,7 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 #' @export
 mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   data <- as.samples(data, "data")
-  label <- as.samples(label, "label")
+  label <- as.samples(if (is.factor(label)) factor.codes(label) else label, "label")
   n <- function(x) dim(x)[[length(dim(x))]]
   if (n(data) != n(label)) {
     if (dim(data)[[1]] == dim(label)[[1]])
@@ -106,6 +107,12 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   }
   draws <- if (shuffle) mx.runif(n(data)) else NULL
   batch.iterator(mx.call("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter", keep = TRUE)
+}
+
+factor.codes <- function(label) {
+  warning("label is a factor: its codes 1 to ", nlevels(label), " are taken, as in MXNet, whose classes are counted from 0: ",
+          "is as.integer(label) - 1 meant, or as.numeric(as.character(label))?", call. = FALSE)
+  as.integer(label)
 }
 
 # Data or labels as something with dimensions: an NDArray stays outside R.

@@ -57,8 +57,8 @@ CHECKS = {
     """,
     "factors and data frames": """
         says(mx.nd.array(factor(c("a", "b"))), "factor"); says(mx.nd.array(iris), "data.matrix")
-        says(train(as.matrix(iris[, 1:4]), iris$Species), "factor", "as.integer"); says(train(iris[, 1:4], 1:150), "data frame", "data.matrix")
-        says(mx.io.arrayiter(iris[, 1:4], 1:150), "data.matrix"); says(mx.io.arrayiter(t(as.matrix(iris[, 1:4])), iris$Species), "as.integer")
+        says(train(iris[, 1:4], 1:150), "data frame", "data.matrix")
+        says(mx.io.arrayiter(iris[, 1:4], 1:150), "data.matrix"); says(mx.io.arrayiter(iris$Species, 1:150), "factor", "as.integer")
         says(mx.nd.array(list(1, 2)), "list"); says(mx.nd.array("1"), "character"); says(mx.nd.array(1i), "complex"); says(mx.nd.array(mean), "function")
         says(mx.nd.array(as.Date("2020-01-01")), "Date")
         says(mx.symbol.Variable(factor("a")), "name")

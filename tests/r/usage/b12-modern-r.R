@@ -16,8 +16,18 @@ usage("data frames: a sentence, or data.matrix", {
   says(mx.nd.array(frame), "data.frame|numbers")
   same(class(train(data.matrix(frame), wave(10))), "MXFeedForwardModel")
 })
-usage("texts and factors as labels: a sentence", {
-  says(train(wave(10, 2), factor(rep(c("R", "M"), 5))), "factor|numbers")
+usage("factors as labels: their codes, as in MXNet, and a sentence", {
+  side <- factor(rep(c("R", "M"), 5))
+  warned <- NULL
+  fitted <- function(y) { mx.set.seed(0); as.array(train(wave(10, 2), y)$arg.params[[1]]) }
+  taken <- withCallingHandlers(fitted(side), warning = function(w) {
+    warned <<- c(warned, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  if (!any(grepl("label is a factor: its codes 1 to 2 are taken, as in MXNet", warned))) stop(warned)
+  same(taken, fitted(rep(c(2, 1), 5)))
+})
+usage("texts as labels: a sentence", {
   says(train(wave(10, 2), rep(c("R", "M"), 5)), "numbers|text|character")
 })
 usage("integers and logicals as data and labels", {
