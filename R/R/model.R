@@ -65,13 +65,14 @@ choose.layout <- function(rowmajor, colmajor, sizes) {
   layout
 }
 
-# A matrix with the samples in its columns.
+# A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there already.
 as.colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
   layout <- tolower(array.layout)
   if (layout == "auto") layout <- detect()
-  if (!layout %in% c("rowmajor", "colmajor")) stop.user('array.layout must be "auto", "rowmajor" or "colmajor", not ', array.layout)
-  if (layout == "rowmajor") t(X) else X
+  if (layout == "rowmajor") return(t(X))
+  if (!startsWith(layout, "col")) warning('array.layout "', array.layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
+  X
 }
 
 # An iterator over X: X itself if it is one. Anything with the right functions counts.

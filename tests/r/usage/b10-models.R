@@ -13,7 +13,9 @@ weight <- function(model) as.array(model$arg.params$fc1_weight)
 model <- train()
 
 usage("layouts in any spelling; auto says what it chose", {
-  same(weight(train(layout = "colMajor")), weight(model))
+  for (name in c("colMajor", "columnmajor")) same(weight(train(layout = name)), weight(model))
+  unknown <- tryCatch(train(layout = "default"), warning = conditionMessage)
+  if (!grepl('array.layout "default" is taken as "colmajor"', unknown, fixed = TRUE)) stop("no warning of an unknown layout")
   same(weight(train(t(x), layout = "rowmajor")), weight(model))
   said <- NULL
   auto <- withCallingHandlers(train(t(x), layout = "auto"), warning = function(w) { said <<- conditionMessage(w); invokeRestart("muffleWarning") })
