@@ -3,12 +3,12 @@
 
 # The rule for everything that is not a weight: zeros or ones by the ending of the name.
 mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FALSE) {
-  if (any(endsWith(name, c("bias", "beta", "moving_mean")))) return(mx.nd.zeros(shape))
+  if (any(endsWith(name, c("bias", "beta", "moving_mean", "moving_avg")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
   # the beginning is MXNet's to the letter: scripts and tests look for it
   stop.user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
-       "_moving_mean or _moving_var, or give the array yourself")
+       "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
 
 # An initializer that draws names ending in "weight" by `draw(shape)`.
@@ -21,7 +21,7 @@ weight.initializer <- function(draw) {
 #' Initializers of weights
 #'
 #' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others by
-#' their endings: `bias`, `beta` and `moving_mean` are 0; `gamma` and `moving_var` are 1.
+#' their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
 #' `mx.init.uniform` draws from \[-scale, scale), `mx.init.normal` from the normal distribution with mean 0.
 #' `mx.init.Xavier` scales by the layer's size: with s = sqrt(magnitude / n), where n is the number of inputs (`"in"`),
 #' outputs (`"out"`) or their mean (`"avg"`), it draws from \[-s, s) or from the normal distribution with deviation s.

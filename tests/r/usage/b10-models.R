@@ -140,4 +140,21 @@ usage("recurrent networks of the package before 1.0: train, then infer item by i
   says(mx.lstm(items, num.lstm.layer = 1, seq.len = 8, num.hidden = 2, num.embed = 2, num.label = 4, batch.size = 5, input.size = 4),
        "iterator or list")
 })
+usage("autoencoders with a sparse code start from the mean activation 0", {
+  for (init in list(mx.init.uniform(0.1), mx.init.normal(0.1), mx.init.Xavier())) {
+    same(init("kl_moving_avg", 5, mx.cpu()), rep(0, 5))
+    says(init("kl_centre", 5, mx.cpu()), "Unkown initialization pattern for  kl_centre")
+  }
+  X <- wave(6, 40, k = 3)
+  activity <- function(penalty) {
+    code <- mx.symbol.Activation(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 5), act_type = "sigmoid")
+    sparse <- mx.symbol.IdentityAttachKLSparseReg(code, sparseness_target = 0.1, penalty = penalty, name = "kl")
+    net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(sparse, num_hidden = 6))
+    mx.set.seed(3)
+    model <- mx.model.FeedForward.create(net, X = X, y = X, num.round = 60, array.batch.size = 20, array.layout = "colmajor",
+                                         optimizer = "adam", learning.rate = 0.02, initializer = mx.init.Xavier(), verbose = FALSE)
+    mean(predict(model, X, array.layout = "colmajor", output = "kl_output"))
+  }
+  stopifnot(activity(0) > 0.4, activity(0.05) < 0.2)
+})
 done("b10")
