@@ -101,7 +101,8 @@ first.batch <- function(iter) {
 #' Infers the shapes of all parameters from those of data and labels, and draws their values: what training starts from.
 #'
 #' @param symbol a symbol.
-#' @param input.shape,output.shape named lists of the shapes of data and labels.
+#' @param input.shape,output.shape named lists of the shapes of data and labels. A plain vector is the shape of the argument
+#'   `data`, or of the one whose name ends in `label`. `output.shape` may be left out.
 #' @param initializer an initializer, such as [mx.init.Xavier()].
 #' @param ctx device.
 #' @return A list of `arg.params` and `aux.params`, named lists of NDArrays.
@@ -111,6 +112,21 @@ first.batch <- function(iter) {
 #' @export
 mx.model.init.params <- function(symbol, input.shape, output.shape, initializer, ctx) {
   check.symbol(symbol)
+  if (missing(output.shape)) {
+    output.shape <- NULL
+  } else if (is.function(output.shape)) {         # (symbol, input.shape, initializer, ctx), as before version 0.10
+    if (missing(ctx) && !missing(initializer)) ctx <- initializer
+    initializer <- output.shape
+    output.shape <- NULL
+  }
+  # version 0.10 and before had one data shape and one label shape, without names
+  if (is.numeric(input.shape)) input.shape <- list(data = input.shape)
+  if (is.numeric(output.shape)) {
+    labels <- grep("label$", symbol$arguments, value = TRUE)
+    if (length(labels) != 1)
+      stop.user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels), " arguments that end in label")
+    output.shape <- structure(list(output.shape), names = labels)
+  }
   shapes <- mx.call("symbol.infer_shape", symbol, c(input.shape, output.shape))
   if (is.null(shapes)) stop.user("the shapes of data and label do not determine those of all parameters")
   list(arg.params = mx.init.create(initializer, shapes$arg.shapes, ctx, skip.unknown = TRUE),

@@ -94,4 +94,24 @@ usage("recurrent networks of versions 0.12 and 1.0: dotted arguments, num.label,
   same(dim(guess(data)), c(2L, 6L))
   says(mx.io.bucket.iter(list(`4` = list(data = data, label = 1:5)), 2), "bucket 4: data has 6 samples in its last dimension, label only 5")
 })
+usage("initial parameters as in versions before 0.11: shapes without names, no shape of labels", {
+  data <- mx.symbol.Variable("data")
+  net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(mx.symbol.Flatten(data), num_hidden = 3, name = "new"), name = "softmax")
+  init <- mx.init.uniform(0.1)
+  fresh <- function(...) {
+    mx.set.seed(4)
+    mxnet:::mx.model.init.params(...)
+  }
+  wanted <- fresh(net, list(data = c(4, 4, 2, 8)), NULL, init, mx.cpu())
+  same(dim(wanted$arg.params$new_weight), c(32, 3))
+  for (got in list(fresh(symbol = net, input.shape = c(4, 4, 2, 8), initializer = init, ctx = mx.cpu()), fresh(net, c(4, 4, 2, 8), init, mx.cpu()),
+                   fresh(net, c(4, 4, 2, 8), initializer = init, ctx = mx.cpu()), fresh(net, list(data = c(4, 4, 2, 8)), init, ctx = mx.cpu()),
+                   fresh(symbol = net, input.shape = c(4, 4, 2, 8), output.shape = NULL, initializer = init, ctx = mx.cpu()),
+                   fresh(net, c(4, 4, 2, 8), 8, init, mx.cpu()), fresh(net, c(4, 4, 2, 8), list(softmax_label = 8), init, mx.cpu()))) {
+    same(names(got$arg.params), c("new_weight", "new_bias"))
+    same(got$arg.params$new_weight, wanted$arg.params$new_weight)
+  }
+  says(fresh(mx.symbol.Group(net, mx.symbol.LinearRegressionOutput(data, name = "other")), c(4, 4, 2, 8), 8, init, mx.cpu()), "2 arguments that end in label")
+  says(fresh(net, c(4, 4, 2, 8), 9, init, mx.cpu()), "label")
+})
 done("b2")
