@@ -128,7 +128,7 @@ exec.arrays <- function(x, field) {
   method <- executor.methods[[name]]
   if (is.null(method)) stop.user("an executor has no ", name, "; it has ",
                                  paste(c(names(executor.fields), names(executor.methods)), collapse = ", "))
-  method(x)
+  by.position(method(x))
 }
 
 #' @export

@@ -57,6 +57,7 @@ mx.kv.create <- function(type = "local") {
     check.optimizer(opt)
     optimizer <<- opt
   }
+  for (name in c("init", "push", "pull", "set.optimizer")) self[[name]] <- by.position(self[[name]])
   structure(self, class = "Rcpp_MXKVStore")
 }
 

@@ -240,6 +240,18 @@ mx.apply <- function(x, ...) {
   mx.call("symbol.apply", x, list(...))
 }
 
+# MXNet's methods, which come from C++, take arguments by position and pay no heed to names: scripts pass `...` on with whatever
+# names are there. Here names count where all of them are the method's own.
+by.position <- function(method) {
+  force(method)
+  function(...) {
+    args <- list(...)
+    given <- names(args)[nzchar(names(args))]
+    if (anyNA(pmatch(given, names(formals(method))))) args <- unname(args)
+    do.call(method, args)
+  }
+}
+
 symbol.fields <- c("arguments", "outputs", "auxiliary.states", "attributes")
 
 symbol.methods <- list(
@@ -262,7 +274,7 @@ symbol.methods <- list(
   method <- symbol.methods[[name]]
   if (is.null(method)) stop.user("a symbol has no ", name, "; it has ",
                                  paste(c(symbol.fields, names(symbol.methods)), collapse = ", "))
-  method(x)
+  by.position(method(x))
 }
 
 #' @export
