@@ -247,8 +247,7 @@ by.position <- function(method) {
   function(...) {
     args <- list(...)
     given <- names(args)[nzchar(names(args))]
-    if (anyNA(pmatch(given, names(formals(method))))) args <- unname(args)
-    do.call(method, args)
+    if (anyNA(pmatch(given, names(formals(method))))) do.call(method, unname(args)) else method(...)
   }
 }
 
