@@ -61,6 +61,12 @@ mx.kv.create <- function(type = "local") {
   structure(self, class = "Rcpp_MXKVStore")
 }
 
+#' @export
+print.Rcpp_MXKVStore <- function(x, ...) {
+  cat("<key-value store ", x$type, ">\n", sep = "")
+  invisible(x)
+}
+
 # The store for training on `ndevice` devices: none for one.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)

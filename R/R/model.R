@@ -127,10 +127,19 @@ mx.model.init.params <- function(symbol, input.shape, output.shape, initializer,
       stop.user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels), " arguments that end in label")
     output.shape <- structure(list(output.shape), names = labels)
   }
-  shapes <- mx.call("symbol.infer_shape", symbol, c(input.shape, output.shape))
-  if (is.null(shapes)) stop.user("the shapes of data and label do not determine those of all parameters")
+  shapes <- parameter.shapes(symbol, c(input.shape, output.shape))
   list(arg.params = mx.init.create(initializer, shapes$arg.shapes, ctx, skip.unknown = TRUE),
        aux.params = mx.init.create(initializer, shapes$aux.shapes, ctx, skip.unknown = FALSE))
+}
+
+# The shapes of all arguments and states, from those of the data and labels.
+parameter.shapes <- function(symbol, given) {
+  shapes <- mx.call("symbol.infer_shape", symbol, given)
+  if (!is.null(shapes)) return(shapes)
+  unknown <- unlist(mx.call("symbol.undetermined", symbol, given))
+  stop.user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
+            ") do not determine those of ", paste(head(unknown, 6), collapse = ", "), if (length(unknown) > 6) " ...",
+            ": give the shapes of all inputs, by name")
 }
 
 as.model <- function(symbol, arg.params, aux.params) {

@@ -139,8 +139,7 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
   sym_ini <- bucket.symbol(symbol, train.data)
   input.names <- intersect(names(batch), arguments(sym_ini))
   input.shape <- lapply(batch[input.names], dim)
-  shapes <- mx.call("symbol.infer_shape", sym_ini, input.shape)
-  if (is.null(shapes)) stop.user("the shapes of the data do not determine those of all parameters")
+  shapes <- parameter.shapes(sym_ini, input.shape)
   drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
   starts <- lapply(device.slices(input.shape, length(ctx)), function(slice) {
     shapes <- mx.call("symbol.infer_shape", sym_ini, slice$shape)$arg.shapes

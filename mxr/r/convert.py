@@ -250,17 +250,24 @@ def _names_of(x):
 def _list(x):
     if "data.frame" in _class_of(x):
         raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
-    values, names = elements(x)
+    values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
         return dict(zip(names, values))
     return RList(values, names)
 
 
-def elements(x, first: int = 0):
-    """(values, names or None) of an R list, from element `first` on."""
-    values = [to_python(R.VECTOR_ELT(x, i)) for i in range(first, R.Rf_xlength(x))]
-    names = _names_of(x)
-    return values, names[first:] if names else None
+def elements(x, unnamed: str = ""):
+    """(values, names or None) of an R list. An error says which one it is about: its name, or `unnamed` and its
+    number."""
+    names, values = _names_of(x), []
+    try:
+        for i in range(R.Rf_xlength(x)):
+            values.append(to_python(R.VECTOR_ELT(x, i)))
+    except MxError as e:
+        name = names[len(values)] if names else ""
+        name = name or (unnamed and f"{unnamed} {len(values) + 1}")
+        raise MxError(f"{name}: {e}" if name else str(e)) from None
+    return values, names
 
 
 _IN = {R.NILSXP: lambda x: None, R.REALSXP: _double, R.INTSXP: _integer, R.LGLSXP: _logical, R.STRSXP: _character,

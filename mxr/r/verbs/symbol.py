@@ -4,8 +4,9 @@ from __future__ import annotations
 import numpy as np
 
 from mxr import symbol as core
+from mxr.infer import all_shapes
 from mxr.io import symbol_json
-from mxr.op import MxError, get
+from mxr.op import MxError, get, known
 from mxr.r.bridge import verb
 from mxr.r.convert import Dims, RList
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
@@ -70,6 +71,13 @@ def infer_shape(symbol: Symbol, given):
     names = dict(zip(symbol.list_outputs(), output_names(symbol)))
     outs = {names[name]: shape for name, shape in outs.items()}
     return {f"{part}.shapes": {name: Dims(s) for name, s in found.items()} for part, found in (("arg", args), ("out", outs), ("aux", aux))}
+
+
+@verb("symbol.undetermined")
+def undetermined(symbol: Symbol, given) -> list[str]:
+    """The arguments and states whose shapes do not follow from those given."""
+    found = all_shapes(symbol, dict(shapes(given, "infer.shape")))
+    return [n.name for n in (*symbol.arg_nodes(), *symbol.aux_nodes()) if not known(found[id(n), 0])]
 
 
 @verb("symbol.output")

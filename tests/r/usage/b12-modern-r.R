@@ -34,4 +34,14 @@ usage("integers and logicals as data and labels", {
   same(class(train(matrix(1:20, 10), rep(c(TRUE, FALSE), 5))), "MXFeedForwardModel")
   same(class(train(matrix(1:20, 10), 1:10)), "MXFeedForwardModel")
 })
+usage("errors say which argument they are about", {
+  net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 3) + mx.symbol.Variable("z")
+  says(mx.symbol.FullyConnected(data = sum, num_hidden = 3), "^data: a function cannot be used here")
+  says(mx.symbol.FullyConnected(sum, num_hidden = 3), "^element 1: a function cannot be used here")
+  says(mx.model.init.params(net, list(z = c(3, 4)), NULL, mx.init.uniform(1), mx.cpu()),
+       "z c\\(3, 4\\)\\) do not determine those of data, fullyconnected0_weight")
+})
+usage("stores print themselves", {
+  same(capture.output(print(mx.kv.create())), "<key-value store local>")
+})
 done("b12")
