@@ -26,29 +26,33 @@ _LARGE_STEP = 40_000_000    # of a step's product, likewise: less would not pay 
 _SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product as it is, so that many small ones cost no more than a large one
 _SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
-_ROWS = 256             # of a product with many terms: fewer do not take less time
+_ROWS = 150             # of a weight's gradient from which it is made in parts
+_SLOPES = 1 << 14       # values of a gru's state for which slopes are made at a time: they are used while they are in the cache
 _BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
 
 @dataclass
 class Memory:
     """What a cell leaves for its gradient, in the order of time. `h` has one step more than the sequence: the initial state; and so have
-    the rows of an lstm, which hold a step's gates and the cells before it."""
-    rows: np.ndarray        # (t, G, n, size), after the activations; lstm: (t + 1, G + 1, n, size)
+    the rows of an lstm, which hold a step's gates and the cells before it. The rows of a gru hold r times the state's part of the
+    candidate, then the gates."""
+    rows: np.ndarray        # (t, G, n, size), after the activations; gru: (t, G + 1, n, size), lstm: (t + 1, G + 1, n, size)
     h: np.ndarray           # (t + 1, n, passed)
-    inner: np.ndarray       # (t, n, size); lstm: tanh of the cells, gru: the state's part of the candidate
-    lstm: bool
+    inner: np.ndarray       # (t, n, size), lstm: tanh of the cells
+    mode: str
     reverse: bool           # the cell goes from the last step to the first
 
     @staticmethod
     def shapes(p, t: int, n: int) -> tuple:
-        size, kept, lstm = p.state_size, p.mode in ("lstm", "gru"), p.mode == "lstm"
-        return (t + lstm, GATES[p.mode] + lstm, n, size), (t + 1, n, p.projection_size or size), (t * kept, n, size)
+        size, lstm, more = p.state_size, p.mode == "lstm", p.mode in ("lstm", "gru")
+        return (t + lstm, GATES[p.mode] + more, n, size), (t + 1, n, p.projection_size or size), (t * lstm, n, size)
 
     @property
     def gates(self) -> np.ndarray:
         """(t, G, n, size)"""
-        return (self.rows[1:] if self.reverse else self.rows[:-1])[:, :-1] if self.lstm else self.rows
+        if self.mode == "lstm":
+            return (self.rows[1:] if self.reverse else self.rows[:-1])[:, :-1]
+        return self.rows[:, 1:] if self.mode == "gru" else self.rows
 
     @property
     def c(self) -> np.ndarray:
@@ -66,14 +70,16 @@ class Memory:
     @cached_property
     def views(self) -> list[tuple]:
         """What the steps work on, in the order of computing: the state before and after, the gates together and each, those with a sigmoid
-        together; then `inner`; then of an lstm i and f, what these are multiplied by (g and the cells before), and the cells after.
-        That is a list, as making these views takes as long as some of the arithmetic."""
+        together. Then of an lstm `inner`, i and f, what these are multiplied by (g and the cells before), and the cells after; of a gru
+        the first of its rows, and those that begin as sums with a part from the state. That is a list, as making these views takes as
+        long as some of the arithmetic."""
         views = [[old, h, a, *a, a[:-1]] for old, h, a in zip(*self.states(self.h), self.steps(self.gates))]
-        for view, inner in zip(views, self.steps(self.inner)):
-            view.append(inner)
-        if self.lstm:
-            for view, row, c in zip(views, self.states(self.rows)[0], self.states(self.c)[1]):
-                view += row[:2], row[3:], c
+        if self.mode == "lstm":
+            for view, inner, row, c in zip(views, self.steps(self.inner), self.states(self.rows)[0], self.states(self.c)[1]):
+                view += inner, row[:2], row[3:], c
+        elif self.mode == "gru":
+            for view, row in zip(views, self.steps(self.rows)):
+                view += row[0], row[:-1]
         return views
 
 
@@ -98,10 +104,12 @@ class Cell:
         """Run over x (t, n, inputs) from the state h0 (n, passed) and, for an lstm, the cells c0 (n, size)."""
         m, mode = self.memory, self.p.mode
         wx, wh, _, bx, bh = self.weights
-        candidate = bh[-self.p.state_size:]         # of a gru: it goes to the state's part
-        bias = np.append(bx[:-len(candidate)] + bh[:-len(candidate)], bx[-len(candidate):]) if mode == "gru" else bx + bh
+        bias = bx + bh
+        if mode == "gru":
+            candidate = slice(-self.p.state_size, None)
+            bias[candidate], m.rows[:, 0] = bx[candidate], bh[candidate]
         by_step = len(h0) >= _SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= _SMALL
-        wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C"), self._by_gate(bias)
+        wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C", self._turn), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
         step = _step(wh, product)
@@ -111,15 +119,21 @@ class Cell:
             m.states(m.c)[0][0] = c0
             loop = partial(self._forward_lstm, steps, step, product)
         elif mode == "gru":
-            loop = partial(self._forward_gru, steps, step, product, candidate)
+            loop = partial(self._forward_gru, steps, step, product)
         else:
             loop = partial(self._forward_plain, steps, step, product)
         together([loop, *beside], m.gates.size)
 
-    def _by_gate(self, w: np.ndarray, layout: str = "F") -> np.ndarray:
+    @property
+    def _turn(self) -> int:
+        """The places by which the gates are turned in what comes from the state: the candidate of a gru is first there."""
+        return int(self.p.mode == "gru")
+
+    def _by_gate(self, w: np.ndarray, layout: str = "F", turn: int = 0) -> np.ndarray:
         """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory. What is
         used in every step is worth the layout "C"."""
         order = _ORDER[self.p.mode]
+        order = order[len(order) - turn:] + order[:len(order) - turn]
         w = w.reshape(len(order), self.p.state_size, -1).transpose(0, 2, 1)
         out = np.empty(w.shape, w.dtype) if layout == "C" else np.empty_like(w)
         for (k, scale), part in zip(order, out):
@@ -193,18 +207,16 @@ class Cell:
             _hold(live, h, old_h)
             _hold(live, c, g_c[1])
 
-    def _forward_gru(self, steps, step, product, bias):
-        half, both, last = np.full((), 0.5, product.dtype), product[:2], product[2]
-        share = self.run.workspace(last.shape, product.dtype, 2)
-        for (old, h, _, reset, keep, candidate, sigmoids, inner), live in zip(steps, self.lives()):
+    def _forward_gru(self, steps, step, product):
+        half = np.full((), 0.5, product.dtype)
+        for (old, h, _, reset, keep, candidate, sigmoids, inner, sums), live in zip(steps, self.lives()):
             step(old)
-            np.add(last, bias, inner)
-            np.add(sigmoids, both, sigmoids)
+            np.add(sums, product, sums)
             np.tanh(sigmoids, sigmoids)
             np.multiply(sigmoids, half, sigmoids)
             np.add(sigmoids, half, sigmoids)
-            np.multiply(reset, inner, share)
-            np.add(candidate, share, candidate)
+            np.multiply(reset, inner, inner)
+            np.add(candidate, inner, candidate)
             np.tanh(candidate, candidate)
             np.subtract(old, candidate, h)
             np.multiply(h, keep, h)
@@ -212,22 +224,22 @@ class Cell:
             _hold(live, h, old)
 
     # ------------------------------------------------------------------------------------- backward
-    def backward(self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]) -> tuple[np.ndarray, np.ndarray]:
-        """The gradients at the sums that go into the gates, (t * n, G * size), and at the part of these sums that comes from the state.
+    def backward(self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]) -> np.ndarray:
+        """The gradients at the sums that go into the gates, (t * n, G * size). For a gru (t * n, (G + 1) * size): the last G are those at
+        what comes from the input, the first G, turned by one, those at what comes from the state.
 
         `dy` (t, n, passed) is the gradient of the states in every step; `dh` and `dc`, those of the last state and cell, become those of
         the initial ones. That of the projection goes to `project_grad`. What is returned lies in place `slot` (0 or 1) of the workspace.
         `beside` are calls that other workers make meanwhile.
         """
         mode, (t, gates, n, size) = self.p.mode, self.memory.gates.shape
-        at_sums = self.run.workspace((t, n, gates * size), dy.dtype, 2 * slot)
-        at_state = self.run.workspace(at_sums.shape, dy.dtype, 2 * slot + 1) if mode == "gru" else at_sums
+        at_sums = self.run.workspace((t, n, (gates + self._turn) * size), dy.dtype, slot)
         back = dh if mode == "lstm" and self.live is None else np.empty_like(dh)
-        step = _step(self.weights[1], back)
+        step = _step(np.roll(self.weights[1], size, 0) if self._turn else self.weights[1], back)
         if mode == "lstm":
             loop = partial(self._backward_lstm, dy, dh, dc, step, back, at_sums, project_grad)
         elif mode == "gru":
-            loop = partial(self._backward_gru, dy, dh, step, back, at_sums, at_state)
+            loop = partial(self._backward_gru, dy, dh, step, back, at_sums)
         else:
             loop = partial(self._backward_plain, dy, dh, step, back, at_sums)
         if 2 * at_sums[0].size * back.shape[1] < _LARGE_STEP:
@@ -235,28 +247,25 @@ class Cell:
         else:
             loop()
             together(beside, at_sums.size)
-        flat = at_sums.reshape(t * n, -1)
-        return flat, flat if at_state is at_sums else at_state.reshape(t * n, -1)
+        return at_sums.reshape(t * n, -1)
 
-    def weight_gradients(self, x, at_sums, at_state, grads) -> list[Callable]:
+    def weight_gradients(self, x, at_sums, grads) -> list[Callable]:
         """Fill the biases of `grads`, laid out as `weights`, from what `backward` returned; and calls that fill its weights, in parts that
         can run at once."""
-        ones = np.ones(len(at_sums), at_sums.dtype)
-        np.dot(ones, at_sums, grads[3])         # takes less time than np.sum
-        grads[4][...] = grads[3] if at_state is at_sums else np.dot(ones, at_state)
-        old = self.memory.h[1:] if self.memory.reverse else self.memory.h[:-1]
-        calls = []
-        for a, values, out in ((at_sums, x, grads[0]), (at_state, old, grads[1])):
-            values, parts = values.reshape(len(a), -1), max(1, min(threads.workers(), len(out) // _ROWS))
-            edges = [len(out) * i // parts for i in range(parts + 1)]
-            calls += [partial(np.dot, a.T[i:j], values, out[i:j]) for i, j in zip(edges, edges[1:])]
-        return calls
+        m, turned = self.memory, self._turn * self.p.state_size
+        both = np.dot(np.ones(len(at_sums), at_sums.dtype), at_sums)        # takes less time than np.sum
+        rows = len(both) - turned
+        grads[3][...] = both[turned:]
+        grads[4][:rows - turned], grads[4][rows - turned:] = both[turned:rows], both[:turned]
+        x, old = (a.reshape(len(at_sums), -1) for a in (x, m.h[1:] if m.reverse else m.h[:-1]))
+        return [*_in_parts(at_sums[:, turned:], x, grads[0]), *_in_parts(at_sums[:, turned:rows], old, grads[1][:rows - turned]),
+                *_in_parts(at_sums[:, :turned], old, grads[1][rows - turned:])]
 
     def input_gradient(self, at_sums) -> np.ndarray:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
         wx = self.weights[0]
         out = np.empty((len(at_sums), wx.shape[1]), at_sums.dtype)
-        threads.product(at_sums, wx, out)()
+        threads.product(at_sums[:, -len(wx):], wx, out)()
         return out
 
     def _backward_plain(self, dy, dh, step, back, at_sums):
@@ -320,27 +329,55 @@ class Cell:
             np.add(back, held[0], dh)
         dc[...] = x_f
 
-    def _backward_gru(self, dy, dh, step, back, at_sums, at_state):
-        m = self.memory
-        t, _, n, size = m.gates.shape
-        reset, keep, candidate = m.gates.swapaxes(0, 1)
-        old = m.h[1:] if m.reverse else m.h[:-1]
-        at_sums, at_state = at_sums.reshape(t, n, 3, size), at_state.reshape(t, n, 3, size)
-        by_reset, by_keep, by_candidate = (at_sums[:, :, k] for k in range(3))      # the slopes first
-        rest = 1 - keep
-        np.multiply(rest, 1 - candidate * candidate, by_candidate)
-        np.multiply((old - candidate) * keep, rest, by_keep)
-        np.multiply(m.inner * reset, 1 - reset, by_reset)
-        ordered = (m.steps(a)[::-1] for a in (dy, at_sums, at_state, reset, keep))
-        for up, d, s, r, z, live in zip(*ordered, self.lives(True)):
-            np.add(dh, up, dh)
-            np.multiply(d[:, 1:], dh[:, None], d[:, 1:])
-            np.multiply(d[:, 0], d[:, 2], d[:, 0])
-            s[:, :2] = d[:, :2]
-            np.multiply(d[:, 2], r, s[:, 2])
-            step(s.reshape(n, 3 * size))
-            back += dh * z
-            _pass_on(live, dh, back, d, s)
+    def _backward_gru(self, dy, dh, step, back, at_sums):
+        m, (t, rows, n, size) = self.memory, self.memory.rows.shape
+        one, block = np.ones((), dy.dtype), max(1, _SLOPES // (n * size))
+        d, spare, slopes = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((rows, block, block * rows), 4))
+        slopes = slopes.reshape(block, rows, n, size)
+        by_gate = at_sums.reshape(t, n, rows, size).swapaxes(1, 2)
+        ordered = (m.steps(a)[::-1] for a in (dy, at_sums[:, :, :-size], by_gate))
+        steps = zip(*ordered, reversed(m.views), self.lives(True))
+        old, rows = m.states(m.h)[0][::-1], m.steps(m.rows)[::-1]
+        for start in range(0, t, block):
+            at = slice(start, start + block)
+            part = slopes[:len(rows[at])]
+            self._slopes_gru(rows[at].swapaxes(0, 1), old[at], part.swapaxes(0, 1), spare[:len(part)])
+            for slope, (up, d_state, d_by_gate, (_, _, _, _, keep, *_), live) in zip(part, steps):
+                np.add(dh, up, dh)
+                np.multiply(dh, slope[2:], d[2:])
+                np.multiply(d[3], slope[:2], d[:2])
+                if live is not None:
+                    d *= live
+                    keep = np.where(live, keep, one)
+                np.copyto(d_by_gate, d)
+                step(d_state)
+                np.multiply(dh, keep, dh)
+                np.add(dh, back, dh)
+
+    @staticmethod
+    def _slopes_gru(rows, old, slopes, spare):
+        """What the gradient at the state is multiplied by for those at the sums of z and of the candidate (`slopes[2:]`), and the last of
+        these for those at the state's part of the candidate and at the sum of r."""
+        share, reset, keep, candidate = rows
+        one, (by_share, by_reset, by_keep, by_candidate) = np.ones((), rows.dtype), slopes
+        np.copyto(by_share, reset)
+        np.subtract(one, rows[1:3], slopes[1:3])
+        np.multiply(by_reset, share, by_reset)
+        np.multiply(candidate, candidate, by_candidate)
+        np.subtract(one, by_candidate, by_candidate)
+        np.multiply(by_candidate, by_keep, by_candidate)
+        np.subtract(old, candidate, spare)
+        np.multiply(spare, keep, spare)
+        np.multiply(by_keep, spare, by_keep)
+
+
+def _in_parts(a, values, out) -> list[Callable]:
+    """Calls that make the product of the transpose of `a` and the values, in parts of `out` that can be made at once."""
+    if not len(out):
+        return []
+    parts = max(1, min(threads.workers(), len(out) // _ROWS))
+    # np.dot would copy a part of a transposed matrix first
+    return [partial(np.matmul, a.T[i:j], values, out[i:j]) for i, j in threads.cuts(len(out), parts)]
 
 
 def together(calls: list[Callable], values: int) -> None:

@@ -70,7 +70,7 @@ def _carve(p, t, n, reserve):
     for shape in _layout(p, t, n):
         arrays.append(reserve[at:at + prod(shape)].reshape(shape))
         at += prod(shape)
-    cells = [Memory(*arrays[3 * i:3 * i + 3], p.mode == "lstm", i % directions == 1) for i in range(directions * p.num_layers)]
+    cells = [Memory(*arrays[3 * i:3 * i + 3], p.mode, i % directions == 1) for i in range(directions * p.num_layers)]
     rest = arrays[3 * len(cells):]
     return [cells[i:i + directions] for i in range(0, len(cells), directions)], rest[::2], rest[1::2]
 
@@ -205,8 +205,8 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
             k = layer * directions + d
             dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
             dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
-            at_sums, at_state = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
-            later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_sums, at_state, grads[layer][d])
+            at_sums = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
+            later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_sums, grads[layer][d])
             if layer or igs[0] is not None:
                 share = cell.input_gradient(at_sums).reshape(inputs[layer].shape)
                 dx = share if dx is None else dx + share
