@@ -27,7 +27,6 @@ _SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product a
 _SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 150             # of a weight's gradient from which it is made in parts
-_SLOPES = 1 << 14       # values of a gru's state for which slopes are made at a time: they are used while they are in the cache
 _BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
 
@@ -109,7 +108,7 @@ class Cell:
             candidate = slice(-self.p.state_size, None)
             bias[candidate], m.rows[:, 0] = bx[candidate], bh[candidate]
         by_step = len(h0) >= _SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= _SMALL
-        wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C", self._turn), self._by_gate(bias)
+        wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C", turn=mode == "gru"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
         step = _step(wh, product)
@@ -124,16 +123,12 @@ class Cell:
             loop = partial(self._forward_plain, steps, step, product)
         together([loop, *beside], m.gates.size)
 
-    @property
-    def _turn(self) -> int:
-        """The places by which the gates are turned in what comes from the state: the candidate of a gru is first there."""
-        return int(self.p.mode == "gru")
-
-    def _by_gate(self, w: np.ndarray, layout: str = "F", turn: int = 0) -> np.ndarray:
-        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory. What is
-        used in every step is worth the layout "C"."""
+    def _by_gate(self, w: np.ndarray, layout: str = "F", turn: bool = False) -> np.ndarray:
+        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory, or (`turn`)
+        the last of them first. What is used in every step is worth the layout "C"."""
         order = _ORDER[self.p.mode]
-        order = order[len(order) - turn:] + order[:len(order) - turn]
+        if turn:
+            order = order[-1:] + order[:-1]
         w = w.reshape(len(order), self.p.state_size, -1).transpose(0, 2, 1)
         out = np.empty(w.shape, w.dtype) if layout == "C" else np.empty_like(w)
         for (k, scale), part in zip(order, out):
@@ -224,49 +219,55 @@ class Cell:
             _hold(live, h, old)
 
     # ------------------------------------------------------------------------------------- backward
-    def backward(self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]) -> np.ndarray:
-        """The gradients at the sums that go into the gates, (t * n, G * size). For a gru (t * n, (G + 1) * size): the last G are those at
-        what comes from the input, the first G, turned by one, those at what comes from the state.
+    def backward(self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The gradients at the sums that go into the gates, (t * n, G * size): at the part of these sums that comes from the state, and,
+        cut into one or two arrays side by side, at the part that comes from the input.
 
         `dy` (t, n, passed) is the gradient of the states in every step; `dh` and `dc`, those of the last state and cell, become those of
         the initial ones. That of the projection goes to `project_grad`. What is returned lies in place `slot` (0 or 1) of the workspace.
         `beside` are calls that other workers make meanwhile.
         """
         mode, (t, gates, n, size) = self.p.mode, self.memory.gates.shape
-        at_sums = self.run.workspace((t, n, (gates + self._turn) * size), dy.dtype, slot)
+        at_state = self.run.workspace((t, n, gates * size), dy.dtype, 2 * slot)
+        at_inputs = [at_state]
         back = dh if mode == "lstm" and self.live is None else np.empty_like(dh)
-        step = _step(np.roll(self.weights[1], size, 0) if self._turn else self.weights[1], back)
+        step = _step(self.weights[1], back)
         if mode == "lstm":
-            loop = partial(self._backward_lstm, dy, dh, dc, step, back, at_sums, project_grad)
+            loop = partial(self._backward_lstm, dy, dh, dc, step, back, at_state, project_grad)
         elif mode == "gru":
-            loop = partial(self._backward_gru, dy, dh, step, back, at_sums)
+            candidate = self.run.workspace((t, n, size), dy.dtype, 2 * slot + 1)
+            at_inputs = [at_state[:, :, :-size], candidate]
+            loop = partial(self._backward_gru, dy, dh, step, back, at_state, candidate)
         else:
-            loop = partial(self._backward_plain, dy, dh, step, back, at_sums)
-        if 2 * at_sums[0].size * back.shape[1] < _LARGE_STEP:
-            together([loop, *beside], at_sums.size)
+            loop = partial(self._backward_plain, dy, dh, step, back, at_state)
+        if 2 * at_state[0].size * back.shape[1] < _LARGE_STEP:
+            together([loop, *beside], at_state.size)
         else:
             loop()
-            together(beside, at_sums.size)
-        return at_sums.reshape(t * n, -1)
+            together(beside, at_state.size)
+        return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
 
-    def weight_gradients(self, x, at_sums, grads) -> list[Callable]:
+    def weight_gradients(self, x, at_state, at_inputs, grads) -> list[Callable]:
         """Fill the biases of `grads`, laid out as `weights`, from what `backward` returned; and calls that fill its weights, in parts that
         can run at once."""
-        m, turned = self.memory, self._turn * self.p.state_size
-        both = np.dot(np.ones(len(at_sums), at_sums.dtype), at_sums)        # takes less time than np.sum
-        rows = len(both) - turned
-        grads[3][...] = both[turned:]
-        grads[4][:rows - turned], grads[4][rows - turned:] = both[turned:rows], both[:turned]
-        x, old = (a.reshape(len(at_sums), -1) for a in (x, m.h[1:] if m.reverse else m.h[:-1]))
-        return [*_in_parts(at_sums[:, turned:], x, grads[0]), *_in_parts(at_sums[:, turned:rows], old, grads[1][:rows - turned]),
-                *_in_parts(at_sums[:, :turned], old, grads[1][rows - turned:])]
+        ones, m = np.ones(len(at_state), at_state.dtype), self.memory
+        x, old = (a.reshape(len(at_state), -1) for a in (x, m.h[1:] if m.reverse else m.h[:-1]))
+        grads[3][...] = np.dot(ones, at_state, grads[4])        # takes less time than np.sum
+        calls = _in_parts(at_state, old, grads[1])
+        for k, (a, rows) in enumerate(_side_by_side(at_inputs)):
+            if k:       # the first is a part of `at_state`
+                np.dot(ones, a, grads[3][rows])
+            calls += _in_parts(a, x, grads[0][rows])
+        return calls
 
-    def input_gradient(self, at_sums) -> np.ndarray:
+    def input_gradient(self, at_inputs) -> np.ndarray:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
-        wx = self.weights[0]
-        out = np.empty((len(at_sums), wx.shape[1]), at_sums.dtype)
-        threads.product(at_sums[:, -len(wx):], wx, out)()
-        return out
+        wx, total = self.weights[0], None
+        for a, rows in _side_by_side(at_inputs):
+            out = np.empty((len(a), wx.shape[1]), a.dtype)
+            threads.product(a, wx[rows], out)()
+            total = out if total is None else np.add(total, out, total)
+        return total
 
     def _backward_plain(self, dy, dh, step, back, at_sums):
         m = self.memory
@@ -329,52 +330,46 @@ class Cell:
             np.add(back, held[0], dh)
         dc[...] = x_f
 
-    def _backward_gru(self, dy, dh, step, back, at_sums):
-        m, (t, rows, n, size) = self.memory, self.memory.rows.shape
-        one, block = np.ones((), dy.dtype), max(1, _SLOPES // (n * size))
-        d, spare, slopes = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((rows, block, block * rows), 4))
-        slopes = slopes.reshape(block, rows, n, size)
-        by_gate = at_sums.reshape(t, n, rows, size).swapaxes(1, 2)
-        ordered = (m.steps(a)[::-1] for a in (dy, at_sums[:, :, :-size], by_gate))
-        steps = zip(*ordered, reversed(m.views), self.lives(True))
-        old, rows = m.states(m.h)[0][::-1], m.steps(m.rows)[::-1]
-        for start in range(0, t, block):
-            at = slice(start, start + block)
-            part = slopes[:len(rows[at])]
-            self._slopes_gru(rows[at].swapaxes(0, 1), old[at], part.swapaxes(0, 1), spare[:len(part)])
-            for slope, (up, d_state, d_by_gate, (_, _, _, _, keep, *_), live) in zip(part, steps):
-                np.add(dh, up, dh)
-                np.multiply(dh, slope[2:], d[2:])
-                np.multiply(d[3], slope[:2], d[:2])
-                if live is not None:
-                    d *= live
-                    keep = np.where(live, keep, one)
-                np.copyto(d_by_gate, d)
-                step(d_state)
-                np.multiply(dh, keep, dh)
-                np.add(dh, back, dh)
+    def _backward_gru(self, dy, dh, step, back, at_state, candidates):
+        m, (t, _, n, size) = self.memory, self.memory.gates.shape
+        one = np.ones((), dy.dtype)
+        d_gates, rest, (a, b) = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((3, 2, 2), 4))
+        (d_r, d_z, d_share), (rest_r, rest_z) = d_gates, rest
+        by_gate = at_state.reshape(t, n, 3, size).swapaxes(1, 2)
+        for up, d, d_n, d_by_gate, (old, _, _, r, z, candidate, sigmoids, share, _), live in zip(
+                *(m.steps(part)[::-1] for part in (dy, at_state, candidates, by_gate)), reversed(m.views), self.lives(True)):
+            np.add(dh, up, dh)
+            np.subtract(one, sigmoids, rest)
+            np.multiply(dh, rest_z, a)
+            np.subtract(old, candidate, b)
+            np.multiply(b, z, b)
+            np.multiply(a, b, d_z)
+            np.multiply(candidate, candidate, b)
+            np.subtract(one, b, b)
+            np.multiply(a, b, d_n)
+            np.multiply(d_n, r, d_share)
+            np.multiply(d_n, share, b)
+            np.multiply(b, rest_r, d_r)
+            if live is not None:
+                d_gates *= live
+                d_n *= live
+                z = np.where(live, z, one)
+            np.copyto(d_by_gate, d_gates)
+            step(d)
+            np.multiply(dh, z, dh)
+            np.add(dh, back, dh)
 
-    @staticmethod
-    def _slopes_gru(rows, old, slopes, spare):
-        """What the gradient at the state is multiplied by for those at the sums of z and of the candidate (`slopes[2:]`), and the last of
-        these for those at the state's part of the candidate and at the sum of r."""
-        share, reset, keep, candidate = rows
-        one, (by_share, by_reset, by_keep, by_candidate) = np.ones((), rows.dtype), slopes
-        np.copyto(by_share, reset)
-        np.subtract(one, rows[1:3], slopes[1:3])
-        np.multiply(by_reset, share, by_reset)
-        np.multiply(candidate, candidate, by_candidate)
-        np.subtract(one, by_candidate, by_candidate)
-        np.multiply(by_candidate, by_keep, by_candidate)
-        np.subtract(old, candidate, spare)
-        np.multiply(spare, keep, spare)
-        np.multiply(by_keep, spare, by_keep)
+
+def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
+    """Matrices that are parts of a wider one, and their places in its columns."""
+    stop = 0
+    for a in arrays:
+        start, stop = stop, stop + a.shape[1]
+        yield a, slice(start, stop)
 
 
 def _in_parts(a, values, out) -> list[Callable]:
     """Calls that make the product of the transpose of `a` and the values, in parts of `out` that can be made at once."""
-    if not len(out):
-        return []
     parts = max(1, min(threads.workers(), len(out) // _ROWS))
     # np.dot would copy a part of a transposed matrix first
     return [partial(np.matmul, a.T[i:j], values, out[i:j]) for i, j in threads.cuts(len(out), parts)]

@@ -205,10 +205,10 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
             k = layer * directions + d
             dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
             dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
-            at_sums = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
-            later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_sums, grads[layer][d])
+            at_state, at_inputs = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
+            later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_state, at_inputs, grads[layer][d])
             if layer or igs[0] is not None:
-                share = cell.input_gradient(at_sums).reshape(inputs[layer].shape)
+                share = cell.input_gradient(at_inputs).reshape(inputs[layer].shape)
                 dx = share if dx is None else dx + share
             if igs[2] is not None:
                 igs[2][k] = dh
