@@ -234,7 +234,7 @@ def _fuses(a: Value, user: Value) -> bool:
 def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], None]]:
     """The prepared calls that compute one value that is neither element-wise nor a kernel's."""
     if v.kind == "reduce":
-        return _reduce(v.fn, ins[0], v.arg, v.dtype, out)
+        return reduction(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
         return [threads.product(*ins, out)]
     if v.kind == "concat":
@@ -253,7 +253,7 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
     raise AssertionError(v.kind)
 
 
-def _reduce(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
+def reduction(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
     """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after row, and loses digits."""
     rows = x.shape[0]
     if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
