@@ -23,6 +23,8 @@ _ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0
 _LARGE = 100_000_000    # floating point operations of a product for the whole sequence from which all workers share it
 _BESIDE = 20_000_000    # of such a product from which most of it is made beside the first steps
 _LARGE_STEP = 40_000_000    # of a step's product, likewise: less would not pay for handing it over in every step
+_APART = 12_000_000     # of a step's product from which workers go through all steps with samples of their own
+_HEIGHT = 16            # samples that each of them has at least
 _SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product as it is, so that many small ones cost no more than a large one
 _SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
@@ -67,6 +69,16 @@ class Memory:
         return (a[:0:-1], a[-2::-1]) if self.reverse else (a[:-1], a[1:])
 
     @cached_property
+    def parts(self) -> list[tuple[slice, Memory]]:
+        """Samples for each worker, and the memory of these: several where a step is so large that waiting for Python's lock costs less
+        than that gains."""
+        _, gates, n, size = self.gates.shape
+        large = 2 * n * gates * size * self.h.shape[2] >= _APART
+        count = max(1, min(threads.workers(), n // _HEIGHT)) if large else 1
+        samples = [slice(*cut) for cut in threads.cuts(n, count)]
+        return [(s, Memory(self.rows[:, :, s], self.h[:, s], self.inner[:, s], self.mode, self.reverse)) for s in samples]
+
+    @cached_property
     def views(self) -> list[tuple]:
         """What the steps work on, in the order of computing: the state before and after, the gates together and each, those with a sigmoid
         together. Then of an lstm `inner`, i and f, what these are multiplied by (g and the cells before), and the cells after; of a gru
@@ -91,6 +103,17 @@ class Cell:
     weights: list
     memory: Memory
     live: np.ndarray | None = None
+    number: int = 0         # of the worker whose samples these are
+
+    def parts(self) -> list[tuple[slice, Cell]]:
+        """Samples for each worker, and a cell for these; one for all if the gradient of a projection adds up over the samples."""
+        if self.p.projection_size or len(self.memory.parts) == 1:
+            return [(slice(None), self)]
+        return [(s, Cell(self.p, self.run, self.weights, m, None if self.live is None else self.live[:, s], k))
+                for k, (s, m) in enumerate(self.memory.parts)]
+
+    def _scratch(self, shape, dtype, slot: int) -> np.ndarray:
+        return self.run.workspace(shape, dtype, (self.number, slot))
 
     def lives(self, back: bool = False) -> Iterator:
         """`live` of each step in the order of computing, or in the opposite order."""
@@ -110,18 +133,22 @@ class Cell:
         by_step = len(h0) >= _SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= _SMALL
         wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C", turn=mode == "gru"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
-        product = self.run.workspace(m.gates.shape[1:], x.dtype, 1)
-        step = _step(wh, product)
-        sums, beside = self._sums(x, wx, bias, by_step)
-        steps = self._steps(sums)
         if mode == "lstm":
             m.states(m.c)[0][0] = c0
-            loop = partial(self._forward_lstm, steps, step, product)
-        elif mode == "gru":
-            loop = partial(self._forward_gru, steps, step, product)
-        else:
-            loop = partial(self._forward_plain, steps, step, product)
-        together([loop, *beside], m.gates.size)
+        sums, beside = self._sums(x, wx, bias, by_step)
+        parts = self.parts()
+        if len(parts) == 1:
+            together([self._loop(self._steps(sums), wh), *beside], m.gates.size)
+            return
+        for _, made in sums:
+            made()
+        threads.run([cell._loop(cell.memory.views, wh) for _, cell in parts])
+
+    def _loop(self, steps, wh) -> Callable:
+        """The call that goes through the steps."""
+        product = self._scratch(self.memory.gates.shape[1:], wh.dtype, 1)
+        forward = {"lstm": self._forward_lstm, "gru": self._forward_gru}.get(self.p.mode, self._forward_plain)
+        return partial(forward, steps, _step(wh, product), product)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F", turn: bool = False) -> np.ndarray:
         """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory, or (`turn`)
@@ -180,9 +207,9 @@ class Cell:
 
     def _forward_lstm(self, steps, step, product):
         p, half = self.p, np.full((), 0.5, product.dtype)
-        shares = self.run.workspace((2, *product.shape[1:]), product.dtype, 2)
+        shares = self._scratch((2, *product.shape[1:]), product.dtype, 2)
         share_i, share_f = shares
-        hidden = self.run.workspace(share_i.shape, product.dtype, 3) if p.projection_size else None
+        hidden = self._scratch(share_i.shape, product.dtype, 3) if p.projection_size else None
         low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
         for (old_h, h, a, _, _, o, _, sigmoids, tanh, i_f, g_c, c), live in zip(steps, self.lives()):
             step(old_h)
@@ -230,21 +257,22 @@ class Cell:
         mode, (t, gates, n, size) = self.p.mode, self.memory.gates.shape
         at_state = self.run.workspace((t, n, gates * size), dy.dtype, 2 * slot)
         at_inputs = [at_state]
-        back = dh if mode == "lstm" and self.live is None else np.empty_like(dh)
-        step = _step(self.weights[1], back)
-        if mode == "lstm":
-            loop = partial(self._backward_lstm, dy, dh, dc, step, back, at_state, project_grad)
-        elif mode == "gru":
-            candidate = self.run.workspace((t, n, size), dy.dtype, 2 * slot + 1)
-            at_inputs = [at_state[:, :, :-size], candidate]
-            loop = partial(self._backward_gru, dy, dh, step, back, at_state, candidate)
-        else:
-            loop = partial(self._backward_plain, dy, dh, step, back, at_state)
-        if 2 * at_state[0].size * back.shape[1] < _LARGE_STEP:
-            together([loop, *beside], at_state.size)
-        else:
-            loop()
-            together(beside, at_state.size)
+        if mode == "gru":
+            at_inputs = [at_state[:, :, :-size], self.run.workspace((t, n, size), dy.dtype, 2 * slot + 1)]
+        loops = []
+        for at, cell in self.parts():
+            d, up, at_sums = dh[at], dy[:, at], at_state[:, at]
+            back = d if mode == "lstm" and self.live is None else np.empty_like(d)
+            step = _step(self.weights[1], back)
+            if mode == "lstm":
+                loops.append(partial(cell._backward_lstm, up, d, dc[at], step, back, at_sums, project_grad))
+            elif mode == "gru":
+                loops.append(partial(cell._backward_gru, up, d, step, back, at_sums, at_inputs[1][:, at]))
+            else:
+                loops.append(partial(cell._backward_plain, up, d, step, back, at_sums))
+        if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= _LARGE_STEP:     # its product is for all workers
+            loops.pop()()
+        together([*loops, *beside], at_state.size)
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
 
     def weight_gradients(self, x, at_state, at_inputs, grads) -> list[Callable]:
@@ -286,7 +314,7 @@ class Cell:
     def _backward_lstm(self, dy, dh, dc, step, back, at_sums, project_grad):
         p, m, (t, _, n, size) = self.p, self.memory, self.memory.gates.shape
         one, held = np.ones((), dy.dtype), None
-        d_gates, rest, x, y, (a, b, whole) = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((4, 3, 2, 2, 3), 4))
+        d_gates, rest, x, y, (a, b, whole) = (self._scratch((k, n, size), dy.dtype, slot) for slot, k in enumerate((4, 3, 2, 2, 3), 4))
         d_if, (_, _, d_g, d_o), rest_if, rest_o, (x_i, x_f), y_i = d_gates[:2], d_gates, rest[:2], rest[2], x, y[0]
         x_f[...] = dc
         recompute = p.projection_size or self.live is not None      # else what the output gate let through is the new state
@@ -333,7 +361,7 @@ class Cell:
     def _backward_gru(self, dy, dh, step, back, at_state, candidates):
         m, (t, _, n, size) = self.memory, self.memory.gates.shape
         one = np.ones((), dy.dtype)
-        d_gates, rest, (a, b) = (self.run.workspace((k, n, size), dy.dtype, slot) for slot, k in enumerate((3, 2, 2), 4))
+        d_gates, rest, (a, b) = (self._scratch((k, n, size), dy.dtype, slot) for slot, k in enumerate((3, 2, 2), 4))
         (d_r, d_z, d_share), (rest_r, rest_z) = d_gates, rest
         by_gate = at_state.reshape(t, n, 3, size).swapaxes(1, 2)
         for up, d, d_n, d_by_gate, (old, _, _, r, z, candidate, sigmoids, share, _), live in zip(
