@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mxr import sym
+from mxr import sym, threads
 from mxr.ops import _cells
 
 MODES = ("rnn_relu", "rnn_tanh", "gru", "lstm")
@@ -47,13 +47,28 @@ def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("limits", [{"_BLOCK": 1}, {"_BLOCK": 4 * 5 * 3 * 4}, {"_LARGE": 0}, {"_SAMPLES": 1}, {"_SAMPLES": 1, "_LARGE": 0}, {"_LARGE_STEP": 0}, {"_SAMPLES": 1, "_BESIDE": 0, "_FEW": 0}, {"_FEW": 0, "_ROWS": 2}])
+@pytest.mark.parametrize("limits", [{"_BLOCK": 1}, {"_BLOCK": 4 * 5 * 3 * 4}, {"_LARGE": 0}, {"_SAMPLES": 1}, {"_SAMPLES": 1, "_LARGE": 0}, {"_LARGE_STEP": 0}, {"_SAMPLES": 1, "_BESIDE": 0, "_FEW": 0}, {"_FEW": 0, "_ROWS": 2},
+                                    {"_APART": 0, "_HEIGHT": 1, "_FEW": 0, "_ROWS": 2}])
 def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
     """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
     whole = results(*bound(mode, bidirectional=True))
     for name, value in limits.items():
         monkeypatch.setattr(_cells, name, value)
     for a, b in zip(whole, results(*bound(mode, bidirectional=True))):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, monkeypatch):
+    def run():
+        ex, heads = bound(mode, bidirectional=True, use_sequence_length=True)
+        ex.args["rnn_sequence_length"][:] = [6, 2, 4]
+        return results(ex, heads)
+    whole = run()
+    monkeypatch.setattr(_cells, "_APART", 0)
+    monkeypatch.setattr(_cells, "_HEIGHT", 1)
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    for a, b in zip(whole, run(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
