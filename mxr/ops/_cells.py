@@ -29,6 +29,7 @@ _SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product a
 _SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
 _FEW = 1 << 15          # values of all gates below which a cell's work is not divided
 _ROWS = 150             # of a weight's gradient from which it is made in parts
+_TALL = 256             # rows of a product that is made block by block, so that the weights are not read too often
 _BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
 
@@ -169,23 +170,28 @@ class Cell:
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
         work, bias = 2 * m.gates.size * x.shape[2], np.repeat(bias, n, axis=1)
 
-        def make(at):
+        def make(at, slot=0):
             part, inputs = (m.steps(m.steps(a)[at]) for a in (m.gates, x))
             if by_step:
                 sums = part
                 _product(inputs[:, None], wx, part)
             else:
-                sums = self.run.workspace((gates, len(part), n, size), x.dtype)
+                sums = self.run.workspace((gates, len(part), n, size), x.dtype, ("sums", slot))
                 _product(inputs.reshape(-1, x.shape[2]), wx, sums.reshape(gates, -1, size))
                 sums = sums.swapaxes(0, 1)
             np.add(sums, bias, part)
 
-        ahead = by_step and _BESIDE <= work < _LARGE and t >= 4
-        if ahead:
-            edges = [0, t // 4, t]
-        else:
-            block = t if work >= _LARGE else max(1, _BLOCK // m.gates[0].size)
-            edges = [*range(0, t, block), t]
+        block = max(1, _BLOCK // m.gates[0].size, 0 if by_step else _TALL // n)
+
+        def make_blocks(start, stop):
+            for i in range(start, stop, block):
+                make(slice(i, min(i + block, stop)), start)
+
+        if work >= _LARGE:
+            all_blocks = partial(threads.map_blocks, make_blocks, t) if t > 1 else partial(make, slice(0, t))
+            return [(slice(0, t), threads.Once(all_blocks))], []
+        ahead = by_step and _BESIDE <= work and t >= 4
+        edges = [0, t // 4, t] if ahead else [*range(0, t, block), t]
         sums = [(at, threads.Once(partial(make, at))) for at in map(slice, edges, edges[1:])]
         return sums, [made for _, made in sums[1:]] if ahead else []
 
