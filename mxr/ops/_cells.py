@@ -165,8 +165,7 @@ class Cell:
 
     def _sums(self, x, wx, bias, by_step: bool) -> tuple[list[tuple[slice, threads.Once]], list[threads.Once]]:
         """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a call that makes it, in one
-        product or (`by_step`) in one for each step. And those of the calls that another worker should make beside the first steps;
-        without `by_step` none, as all use the same scratch memory."""
+        product or (`by_step`) in one for each step. And those of the calls that another worker should make beside the first steps."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
         work, bias = 2 * m.gates.size * x.shape[2], np.repeat(bias, n, axis=1)
 
@@ -190,9 +189,9 @@ class Cell:
         if work >= _LARGE:
             all_blocks = partial(threads.map_blocks, make_blocks, t) if t > 1 else partial(make, slice(0, t))
             return [(slice(0, t), threads.Once(all_blocks))], []
-        ahead = by_step and _BESIDE <= work and t >= 4
+        ahead = _BESIDE <= work and t >= 4
         edges = [0, t // 4, t] if ahead else [*range(0, t, block), t]
-        sums = [(at, threads.Once(partial(make, at))) for at in map(slice, edges, edges[1:])]
+        sums = [(at, threads.Once(partial(make, at, ahead and at.start))) for at in map(slice, edges, edges[1:])]
         return sums, [made for _, made in sums[1:]] if ahead else []
 
     def _steps(self, sums) -> Iterator[tuple]:
