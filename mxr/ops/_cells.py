@@ -1,4 +1,4 @@
-"""The arithmetic of recurrent cells: one layer in one direction, forward over a sequence and back.
+"""Recurrent cells at work: one layer in one direction, forward over a sequence and back. The steps are in mxr/ops/_cell_steps.py.
 
 Notation of shapes: t steps, n samples, G gates, `size` values in a state, of which `passed` are passed on (fewer with a projection).
 What a step works on lies together, gate by gate, so that its operations run over contiguous memory. What does not depend on the step
@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import threads
 from ..op import Run
+from . import _cell_steps
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
@@ -113,7 +114,8 @@ class Cell:
         return [(s, Cell(self.p, self.run, self.weights, m, None if self.live is None else self.live[:, s], k))
                 for k, (s, m) in enumerate(self.memory.parts)]
 
-    def _scratch(self, shape, dtype, slot: int) -> np.ndarray:
+    def scratch(self, shape, dtype, slot: int) -> np.ndarray:
+        """Memory that only these samples use."""
         return self.run.workspace(shape, dtype, (self.number, slot))
 
     def lives(self, back: bool = False) -> Iterator:
@@ -147,9 +149,8 @@ class Cell:
 
     def _loop(self, steps, wh) -> Callable:
         """The call that goes through the steps."""
-        product = self._scratch(self.memory.gates.shape[1:], wh.dtype, 1)
-        forward = {"lstm": self._forward_lstm, "gru": self._forward_gru}.get(self.p.mode, self._forward_plain)
-        return partial(forward, steps, _step(wh, product), product)
+        product = self.scratch(self.memory.gates.shape[1:], wh.dtype, 1)
+        return partial(_cell_steps.FORWARD[self.p.mode], self, steps, _step(wh, product), product)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F", turn: bool = False) -> np.ndarray:
         """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory, or (`turn`)
@@ -200,56 +201,6 @@ class Cell:
             made.wait()
             yield from self.memory.views[at]
 
-    def _forward_plain(self, steps, step, product):
-        activate = partial(np.maximum, np.zeros((), product.dtype)) if self.p.mode == "rnn_relu" else np.tanh
-        product = product[0]
-        for (old, h, _, a, _), live in zip(steps, self.lives()):
-            step(old)
-            np.add(a, product, a)
-            activate(a, out=a)
-            h[...] = a
-            _hold(live, h, old)
-
-    def _forward_lstm(self, steps, step, product):
-        p, half = self.p, np.full((), 0.5, product.dtype)
-        shares = self._scratch((2, *product.shape[1:]), product.dtype, 2)
-        share_i, share_f = shares
-        hidden = self._scratch(share_i.shape, product.dtype, 3) if p.projection_size else None
-        low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
-        for (old_h, h, a, _, _, o, _, sigmoids, tanh, i_f, g_c, c), live in zip(steps, self.lives()):
-            step(old_h)
-            np.add(a, product, a)
-            np.tanh(a, a)
-            np.multiply(sigmoids, half, sigmoids)
-            np.add(sigmoids, half, sigmoids)
-            np.multiply(i_f, g_c, shares)
-            np.add(share_f, share_i, c)
-            if p.lstm_state_clip_min is not None:
-                high(low(c, p.lstm_state_clip_min, out=c), p.lstm_state_clip_max, out=c)
-            np.tanh(c, tanh)
-            if hidden is None:
-                np.multiply(o, tanh, h)
-            else:
-                np.matmul(np.multiply(o, tanh, hidden), self.weights[2].T, out=h)
-            _hold(live, h, old_h)
-            _hold(live, c, g_c[1])
-
-    def _forward_gru(self, steps, step, product):
-        half = np.full((), 0.5, product.dtype)
-        for (old, h, _, reset, keep, candidate, sigmoids, inner, sums), live in zip(steps, self.lives()):
-            step(old)
-            np.add(sums, product, sums)
-            np.tanh(sigmoids, sigmoids)
-            np.multiply(sigmoids, half, sigmoids)
-            np.add(sigmoids, half, sigmoids)
-            np.multiply(reset, inner, inner)
-            np.add(candidate, inner, candidate)
-            np.tanh(candidate, candidate)
-            np.subtract(old, candidate, h)
-            np.multiply(h, keep, h)
-            np.add(h, candidate, h)
-            _hold(live, h, old)
-
     # ------------------------------------------------------------------------------------- backward
     def backward(self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]) -> tuple[np.ndarray, list[np.ndarray]]:
         """The gradients at the sums that go into the gates, (t * n, G * size): at the part of these sums that comes from the state, and,
@@ -270,11 +221,11 @@ class Cell:
             back = d if mode == "lstm" and self.live is None else np.empty_like(d)
             step = _step(self.weights[1], back)
             if mode == "lstm":
-                loops.append(partial(cell._backward_lstm, up, d, dc[at], step, back, at_sums, project_grad))
+                loops.append(partial(_cell_steps.backward_lstm, cell, up, d, dc[at], step, back, at_sums, project_grad))
             elif mode == "gru":
-                loops.append(partial(cell._backward_gru, up, d, step, back, at_sums, at_inputs[1][:, at]))
+                loops.append(partial(_cell_steps.backward_gru, cell, up, d, step, back, at_sums, at_inputs[1][:, at]))
             else:
-                loops.append(partial(cell._backward_plain, up, d, step, back, at_sums))
+                loops.append(partial(_cell_steps.backward_plain, cell, up, d, step, back, at_sums))
         if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= _LARGE_STEP:     # its product is for all workers
             loops.pop()()
         together([*loops, *beside], at_state.size)
@@ -301,97 +252,6 @@ class Cell:
             threads.product(a, wx[rows], out)()
             total = out if total is None else np.add(total, out, total)
         return total
-
-    def _backward_plain(self, dy, dh, step, back, at_sums):
-        m = self.memory
-        a = m.gates[:, 0]
-        if self.p.mode == "rnn_relu":
-            np.greater(a, 0, out=at_sums, casting="unsafe")
-        else:
-            np.multiply(a, a, out=at_sums)
-            np.subtract(1, at_sums, out=at_sums)
-        for up, d, live in zip(m.steps(dy)[::-1], m.steps(at_sums)[::-1], self.lives(True)):
-            np.add(dh, up, dh)
-            np.multiply(dh, d, d)
-            step(d)
-            _pass_on(live, dh, back, d)
-
-    def _backward_lstm(self, dy, dh, dc, step, back, at_sums, project_grad):
-        p, m, (t, _, n, size) = self.p, self.memory, self.memory.gates.shape
-        one, held = np.ones((), dy.dtype), None
-        d_gates, rest, x, y, (a, b, whole) = (self._scratch((k, n, size), dy.dtype, slot) for slot, k in enumerate((4, 3, 2, 2, 3), 4))
-        d_if, (_, _, d_g, d_o), rest_if, rest_o, (x_i, x_f), y_i = d_gates[:2], d_gates, rest[:2], rest[2], x, y[0]
-        x_f[...] = dc
-        recompute = p.projection_size or self.live is not None      # else what the output gate let through is the new state
-        if p.projection_size:
-            project_grad[...] = 0
-        by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
-        for up, d, d_by_gate, (_, h, _, i, f, o, g, sigmoids, tanh, _, g_c, c), live in zip(
-                *(m.steps(part)[::-1] for part in (dy, at_sums, by_gate)), reversed(m.views), self.lives(True)):
-            np.add(dh, up, dh)
-            at_h = dh
-            if live is not None:
-                held = dh * ~live, x_f * ~live
-            if recompute:
-                h = np.multiply(o, tanh, whole)
-            if p.projection_size:
-                project_grad += np.matmul((dh if live is None else dh * live).T, h)
-                at_h = np.matmul(dh, self.weights[2])
-            np.subtract(one, sigmoids, rest)
-            np.multiply(at_h, h, a)
-            np.multiply(a, rest_o, d_o)
-            np.multiply(a, tanh, a)
-            np.multiply(at_h, o, b)
-            np.subtract(b, a, b)
-            np.add(x_f, b, dc)
-            if p.lstm_state_clip_min is not None:
-                dc *= (c > p.lstm_state_clip_min) & (c < p.lstm_state_clip_max)
-            np.multiply(dc, i, x_i)
-            np.multiply(dc, f, x_f)
-            np.multiply(x, g_c, y)
-            np.multiply(y, rest_if, d_if)
-            np.multiply(y_i, g, b)
-            np.subtract(x_i, b, d_g)
-            np.copyto(d_by_gate, d_gates)       # one copy takes less time than results in places apart
-            if live is None:
-                step(d)
-                continue
-            d *= live
-            x_f *= live
-            x_f += held[1]
-            step(d)
-            np.add(back, held[0], dh)
-        dc[...] = x_f
-
-    def _backward_gru(self, dy, dh, step, back, at_state, candidates):
-        m, (t, _, n, size) = self.memory, self.memory.gates.shape
-        one = np.ones((), dy.dtype)
-        d_gates, rest, (a, b) = (self._scratch((k, n, size), dy.dtype, slot) for slot, k in enumerate((3, 2, 2), 4))
-        (d_r, d_z, d_share), (rest_r, rest_z) = d_gates, rest
-        by_gate = at_state.reshape(t, n, 3, size).swapaxes(1, 2)
-        for up, d, d_n, d_by_gate, (old, _, _, r, z, candidate, sigmoids, share, _), live in zip(
-                *(m.steps(part)[::-1] for part in (dy, at_state, candidates, by_gate)), reversed(m.views), self.lives(True)):
-            np.add(dh, up, dh)
-            np.subtract(one, sigmoids, rest)
-            np.multiply(dh, rest_z, a)
-            np.subtract(old, candidate, b)
-            np.multiply(b, z, b)
-            np.multiply(a, b, d_z)
-            np.multiply(candidate, candidate, b)
-            np.subtract(one, b, b)
-            np.multiply(a, b, d_n)
-            np.multiply(d_n, r, d_share)
-            np.multiply(d_n, share, b)
-            np.multiply(b, rest_r, d_r)
-            if live is not None:
-                d_gates *= live
-                d_n *= live
-                z = np.where(live, z, one)
-            np.copyto(d_by_gate, d_gates)
-            step(d)
-            np.multiply(dh, z, dh)
-            np.add(dh, back, dh)
-
 
 def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
     """Matrices that are parts of a wider one, and their places in its columns."""
@@ -433,18 +293,3 @@ def _step(weights, out) -> Callable:
         multiply = np.dot if out.ndim == 2 else np.matmul       # np.dot has less overhead
         return lambda a: multiply(a, weights, out)
     return lambda a: threads.product(a, weights, out)()
-
-
-def _hold(live, new, old):
-    if live is not None:
-        np.copyto(new, old, where=~live)
-
-
-def _pass_on(live, total, to_old, *at_sums):
-    """Replace the gradient at the state by the one at the state before; where the sequence has ended the state was just held."""
-    if live is None:
-        total[...] = to_old
-        return
-    np.copyto(total, to_old, where=live)
-    for a in at_sums:
-        a *= live.reshape(live.shape + (1,) * (a.ndim - live.ndim))
