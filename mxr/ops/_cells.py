@@ -2,7 +2,7 @@
 
 Notation of shapes: t steps, n samples, G gates, `size` values in a state, of which `passed` are passed on (fewer with a projection).
 What a step works on lies together, gate by gate, so that its operations run over contiguous memory. What does not depend on the step
-before is done for the whole sequence at once: the products with the input, the slopes of the gates, the gradients of the weights.
+before is done for many steps at once: the products with the input, the gradients of the weights.
 """
 from __future__ import annotations
 
@@ -232,17 +232,13 @@ class Cell:
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
 
     def weight_gradients(self, x, at_state, at_inputs, grads) -> list[Callable]:
-        """Fill the biases of `grads`, laid out as `weights`, from what `backward` returned; and calls that fill its weights, in parts that
-        can run at once."""
-        ones, m = np.ones(len(at_state), at_state.dtype), self.memory
+        """Calls that fill `grads`, laid out as `weights`, from what `backward` returned, and that can be made at once."""
+        m = self.memory
         x, old = (a.reshape(len(at_state), -1) for a in (x, m.h[1:] if m.reverse else m.h[:-1]))
-        grads[3][...] = np.dot(ones, at_state, grads[4])        # takes less time than np.sum
         calls = _in_parts(at_state, old, grads[1])
-        for k, (a, rows) in enumerate(_side_by_side(at_inputs)):
-            if k:       # the first is a part of `at_state`
-                np.dot(ones, a, grads[3][rows])
+        for a, rows in _side_by_side(at_inputs):
             calls += _in_parts(a, x, grads[0][rows])
-        return calls
+        return [*calls, partial(_bias_gradients, at_state, at_inputs, grads)]
 
     def input_gradient(self, at_inputs) -> np.ndarray:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
@@ -252,6 +248,14 @@ class Cell:
             threads.product(a, wx[rows], out)()
             total = out if total is None else np.add(total, out, total)
         return total
+
+
+def _bias_gradients(at_state, at_inputs, grads) -> None:
+    ones = np.ones(len(at_state), at_state.dtype)
+    grads[3][...] = np.dot(ones, at_state, grads[4])        # takes less time than np.sum
+    for a, rows in list(_side_by_side(at_inputs))[1:]:      # the first is a part of `at_state`
+        np.dot(ones, a, grads[3][rows])
+
 
 def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
     """Matrices that are parts of a wider one, and their places in its columns."""
