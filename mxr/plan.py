@@ -12,13 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from . import fused, threads
+from . import fused, reductions, threads
 from .memory import Buffers, empty
 from .op import Run
 from .trace import Call, Value, _thaw, apply_view, cast, limit, select
 
-_DOT_SUM = 1 << 15              # elements up to which a sum is a product with ones: that has less overhead than NumPy's reduction
-_SHORT = 32                     # elements of rows that are not reduced one by one
 _CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
           np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
           np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
@@ -234,7 +232,7 @@ def _fuses(a: Value, user: Value) -> bool:
 def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], None]]:
     """The prepared calls that compute one value that is neither element-wise nor a kernel's."""
     if v.kind == "reduce":
-        return reduction(v.fn, ins[0], v.arg, v.dtype, out)
+        return reductions.calls(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
         return [threads.product(*ins, out)]
     if v.kind == "concat":
@@ -251,56 +249,6 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
             steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)
-
-
-def reduction(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
-    """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after row, and loses digits."""
-    rows = x.shape[0]
-    if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
-        n, flat = x.size // out.size, out.reshape(-1)
-        leading, trailing = axes[-1] == len(axes) - 1, axes[0] == x.ndim - len(axes)
-        if ufunc is np.add and trailing and n <= _DOT_SUM:
-            return [partial(np.dot, x.reshape(-1, n), np.ones(n, dtype), flat)]
-        if ufunc is np.add and leading and not trailing:
-            return _sum_columns(x.reshape(n, -1), flat)
-        if trailing and n <= _SHORT < len(flat):
-            return _reduce_short(ufunc, x.reshape(-1, n), flat)
-    if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < 1024 or dtype.kind != "f":
-        return [partial(ufunc.reduce, x, axes, dtype, out, True)]
-    height = int(rows ** 0.5)
-    whole = rows // height * height
-    parts = np.empty((rows // height + (whole < rows), 1, *out.shape[1:]), dtype)
-    inner = tuple(a + 1 for a in axes)
-    steps = [partial(ufunc.reduce, x[:whole].reshape(rows // height, height, *x.shape[1:]), inner, dtype, parts[:rows // height], True)]
-    if whole < rows:
-        steps.append(partial(ufunc.reduce, x[whole:], axes, dtype, parts[-1], True))
-    return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
-
-
-def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
-    """Products with ones: a fraction of the time of NumPy's reduction. Long columns go by parts, for the sake of the last digits."""
-    rows = len(x)
-    if x.size <= _DOT_SUM:
-        return [partial(np.dot, np.ones(rows, x.dtype), x, out)]
-    height = int(rows ** 0.5)
-    count, rest = divmod(rows, height)
-    parts = np.empty((count + (rest > 0), 1, x.shape[1]), x.dtype)
-    steps = [partial(np.matmul, np.ones((1, height), x.dtype), x[:rows - rest].reshape(count, height, -1), parts[:count])]
-    if rest:
-        steps.append(partial(np.dot, np.ones(rest, x.dtype), x[-rest:], parts[-1, 0]))
-    return [*steps, partial(np.dot, np.ones(len(parts), x.dtype), parts[:, 0], out)]
-
-
-def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
-    """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short row after the other."""
-    height = min(len(x), _SMALL // x.shape[1])
-    turned = np.empty((x.shape[1], height), x.dtype)
-    steps = []
-    for a in range(0, len(x), height):
-        rows = x[a:a + height]
-        columns = turned[:, :len(rows)]
-        steps += [partial(np.copyto, columns, rows.T), partial(ufunc.reduce, columns, 0, None, out[a:a + height])]
-    return steps
 
 
 def _tiles(keys, shape) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .. import reductions
 from ..op import P, ShapeError, known, op, shape_text, size, unify
-from ..plan import reduction
 from ._steps import Lane, Steps
 
 _BLOCK = 1 << 17        # elements worked on at a time: they stay in the cache, and threads with longer calls wait less for each other
@@ -232,11 +232,11 @@ class SoftmaxOutput:
         for lane, at in _blocks(steps, x.shape):
             x_part, part = x[at], y[at]
             of_all = lane.scratch(0, (len(part), 1, *part.shape[2:]), y.dtype)
-            for call in reduction(np.maximum, x_part, (1,), y.dtype, of_all):
+            for call in reductions.calls(np.maximum, x_part, (1,), y.dtype, of_all):
                 lane.step(call)
             lane.step(np.subtract, x_part, of_all, part)
             lane.step(np.exp, part, part)
-            for call in reduction(np.add, part, (1,), y.dtype, of_all):
+            for call in reductions.calls(np.add, part, (1,), y.dtype, of_all):
                 lane.step(call)
             lane.step(np.divide, part, of_all, part)
         return steps.call()
