@@ -1,13 +1,21 @@
 """The arithmetic of convolutions: windows as the columns of matrices, so that BLAS does the work.
 
-Notation of shapes: n samples, C input channels, F filters, G groups; `size` and `out` are the spatial axes of input and output,
-L the product of `out`. Samples go in blocks small enough for the cache, blocks are spread over the threads.
+Notation of shapes: n samples, C input channels, F filters, G groups; `size` and `out` are the spatial axes of input and output.
 
-A block is laid out as (b, channels, *space, m), of b * m samples: one after the other (m = 1), or side by side, innermost (b = 1).
-Strided copies cost a few nanoseconds per contiguous run, whatever its length. Side by side, every run is at least m long, but
-input and output must be transposed; that pays where images are small. One after the other, columns are made in two stages: for each
-offset in the last kernel axis, the values that any window has at that offset become a narrower image, `out[-1]` wide; in that
-image the other kernel axes are shifts by whole rows, so that runs are long again.
+Columns hold, for every position and every offset in the kernel, the channels that the offset shows there. Only the inner kernel axes
+need to be laid out before a product: BLAS packs its operands, so long columns cost more than they look. Over the outer ones, where
+windows move by single steps, products are made for every offset, and added up shifted by whole rows (`_Cut`). The three products are
+    out     = sum over outer offsets of  matrix @ columns                  matrix (F, outer kernel; C, inner kernel)
+    input   = sum over inner offsets of  matrix transposed @ slopes        columns (C, inner kernel; grid)
+    matrix' = columns @ slopes transposed                                  slopes (F, outer kernel; grid)
+on a grid that has the input's outer axes and the output's inner ones.
+
+Samples go in blocks small enough for the cache, blocks are spread over the threads. A block is laid out as (b, channels, *space, m), of
+b * m samples: one after the other (m = 1), or side by side, innermost (b = 1). Strided copies cost a few nanoseconds per contiguous
+run, whatever its length. Side by side, every run is at least m long, but input and output must be transposed; that pays where
+images are small. One after the other, columns over several axes are made in two stages: for each offset in the last kernel axis, the values
+that any window has at that offset become a narrower image, `out[-1]` wide; in that image the other kernel axes are shifts by whole
+rows, so that runs are long again.
 
 The functions add to `Steps` what is to be done; nothing is computed yet.
 """
@@ -47,11 +55,6 @@ class Windows:
         """Whether the columns are the input itself: a 1 x 1 kernel that visits every position."""
         return prod(self.kernel) == 1 and self.size == self.out and not any(self.pad)
 
-    @property
-    def inside(self) -> tuple:
-        """Where the input lies in a block of images with margins."""
-        return (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(self.pad, self.size)))
-
     def landing(self, axis: int, i: int) -> tuple[slice, slice]:
         """Along an axis, for kernel offset i: the outputs whose window has an input there, and those inputs."""
         s, first = self.stride[axis], i * self.dilate[axis] - self.pad[axis]
@@ -63,10 +66,10 @@ class Windows:
 # --------------------------------------------------------------------------------------------- blocks of samples
 
 class _Block:
-    """Some samples in a lane, and how they are laid out."""
+    """Some samples in a lane, and how they are laid out. `fresh`: the first of its shape in its lane."""
 
-    def __init__(self, lane: Lane, start: int, stop: int, side: bool):
-        self.lane, self.step, self.side = lane, lane.step, side
+    def __init__(self, lane: Lane, start: int, stop: int, side: bool, fresh: bool):
+        self.lane, self.step, self.side, self.fresh = lane, lane.step, side, fresh
         self.samples = slice(start, stop)
         self.b, self.m = (1, stop - start) if side else (stop - start, 1)
 
@@ -93,25 +96,37 @@ class _Block:
             a, b, out = (x[0] if x.ndim == out.ndim else x for x in (a, b, out))
         self.step(np.matmul, a, b, out)
 
+    def add_up(self, target: np.ndarray, parts: list, bias=None, apart: bool = False) -> None:
+        """target = the sum of `parts`, (where in target, array) each, and bias. One that covers everything goes first: it saves
+        zeros. `apart`: no two parts meet."""
+        parts = [(target[at], part) for at, part in parts]
+        whole = next((i for i, (at, _) in enumerate(parts) if at.shape == target.shape), None)
+        if whole is not None:
+            at, part = parts.pop(whole)
+            self.step(*((np.copyto, at, part) if bias is None else (np.add, part, bias, at)))
+        elif not apart or sum(at.size for at, _ in parts) < target.size or bias is not None:
+            self.step(np.copyto, target, 0 if bias is None else bias)
+        for at, part in parts:
+            self.step(*((np.copyto, at, part) if apart and bias is None else (np.add, at, part, at)))
 
-def _blocks(steps: Steps, w: Windows, channels: int, filters: int, n: int) -> Iterator[tuple[_Block, bool]]:
-    """The blocks of n samples, and whether the block is the first of its shape in its lane. `channels`: of the images that the
-    windows lie in; `filters`: of the others.
+
+def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
+    """The blocks of n samples, for so many products.
 
     An element of the columns costs about 0.15 nanoseconds, and 0.011 more for each filter; a run of a copy as much as it takes to
     transpose ten elements. With more filters than positions, the products of single samples would be larger than what they are made of.
     """
-    length = prod(w.out)
-    columns = channels * prod(w.kernel) * length
-    most = max(1, _BLOCK // (columns + filters * length))
-    for lane, first, last in steps.ranges(n, columns * (0.15 + 0.011 * filters / w.groups)):
+    w, length = cut.w, prod(cut.w.out)
+    columns = cut.channels * prod(w.kernel) * length
+    most = max(1, _BLOCK // (prod(cut.grid) * (cut.channels * prod(cut.inner) + cut.filters * prod(cut.outer))))
+    for lane, first, last in steps.ranges(n, products * columns * (0.15 + 0.011 * cut.filters / w.groups)):
         count = -(-(last - first) // most)
         size, larger = divmod(last - first, count)
-        transposed = channels * prod(w.size) + filters * length
-        side = size > 1 and (filters > length * w.groups or 10 * _saved_runs(w, channels, size) > transposed)
+        transposed = cut.channels * prod(w.size) + cut.filters * length
+        side = size > 1 and (cut.filters > length * w.groups or 10 * _saved_runs(w, cut.channels, size) > transposed)
         for i in range(count):
             stop = first + size + (i < larger)
-            yield _Block(lane, first, stop, side), i in (0, larger)
+            yield _Block(lane, first, stop, side, i in (0, larger))
             first = stop
 
 
@@ -130,96 +145,33 @@ def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]
     return tuple(s * d for s, d in zip(strides, dilate)), tuple(s * t for s, t in zip(strides, stride))
 
 
-def _columns(block: _Block, w: Windows, x: np.ndarray, fresh: bool) -> np.ndarray:
-    """The columns (b, C, *kernel, *out, m) of the block of x. Uses slots 0 to 2."""
-    image = block.view(x)
-    b, channels, *_, m = image.shape
-    if w.padded != w.size or block.side:
-        image = block.scratch(1, x.dtype, channels, *w.padded)
-        if fresh and w.padded != w.size:
-            block.step(image.fill, 0)
-        block.step(np.copyto, image[w.inside], block.view(x))
-    dilate, stride = w.dilate, w.stride
-    n0, n1, *space, last = image.strides
-    offsets, moves = _shifts(space, dilate, stride)
-    if not block.side and prod(w.kernel[:-1]) > 1 and w.padded[-1] > w.out[-1]:
-        # the narrower images, as (b, C, kernel[-1], *padded[:-1], out[-1], 1)
-        narrow = block.scratch(2, x.dtype, channels, w.kernel[-1], *w.padded[:-1], w.out[-1])
-        block.step(np.copyto, narrow, as_strided(image, narrow.shape, (n0, n1, offsets[-1], *space[:-1], moves[-1], last)))
-        image = narrow
-        n0, n1, offset, *space, last = narrow.strides
-        offsets, moves = _shifts(space[:-1], dilate, stride)
-        offsets, moves = (*offsets, offset), (*moves, space[-1])
-    columns = block.scratch(0, x.dtype, channels, *w.kernel, *w.out)
-    block.step(np.copyto, columns, as_strided(image, columns.shape, (n0, n1, *offsets, *moves, last)))
-    return columns
-
-
 # --------------------------------------------------------------------------------------------- the operations
 
-def forward(steps: Steps, w: Windows, x, weight, out, bias=None) -> None:
-    """Convolution: x (n, C, *size), weight (F, C/G, *kernel), bias (F,) -> out (n, F, *out)."""
-    matrix = steps.solid(weight).reshape(w.groups, len(weight) // w.groups, -1)
-    _multiply(steps, w, x, matrix, out, bias)
-
-
-def _multiply(steps: Steps, w: Windows, x, matrix, out, bias) -> None:
-    """out = matrix (G, F/G, K/G) times the columns of x, plus bias."""
-    groups, filters, _ = matrix.shape
-    if w.plain:
+def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None) -> None:
+    """Those products of a convolution whose results are given. x (n, C, *size) and weight (F, C/G, *kernel) make out (n, F, *out);
+    g (n, F, *out) and weight make gx (n, C, *size), the gradient of x; x and g make gw, the gradient of the weight. `bias` is added to
+    out and gx: the latter is the output of a deconvolution."""
+    products = sum(a is not None for a in (out, gx, gw))
+    if not products:
+        return
+    channels, filters = weight.shape[1] * w.groups, len(weight)
+    cut = _Cut(w, channels, filters)
+    matrix = None if out is None and gx is None else cut.matrix(steps, weight)
+    g = None if g is None else steps.solid(g)
+    if x is not None and w.plain:
         x = steps.solid(x)
-    for block, fresh in _blocks(steps, w, x.shape[1], groups * filters, len(x)):
-        columns = block.solid(0, x) if w.plain else _columns(block, w, x, fresh)
-        target = view = block.view(out)
-        if not view.flags.c_contiguous:
-            target = block.scratch(3, out.dtype, *view.shape[1:-1])
-        columns = columns.reshape(block.b, groups, matrix.shape[2], -1)
-        block.product(matrix, columns, target.reshape(block.b, groups, filters, -1))
-        if bias is not None:
-            block.step(np.add, target, bias.reshape(-1, *(1 for _ in w.out), 1), target)
-        if target is not view:
-            block.step(np.copyto, view, target)
-
-
-def weight_gradient(steps: Steps, w: Windows, x, g, gw) -> None:
-    """The gradient of the weight: x (n, C, *size), g (n, F, *out) -> gw (F, C/G, *kernel).
-
-    Sums over samples and positions of columns times gradients: for each lane, then of all lanes. BLAS is faster with the filters
-    last, which pays for flipping the sum in the end where there are many positions.
-    """
-    groups, filters = w.groups, len(gw) // w.groups
-    g = steps.solid(g)
-    if w.plain:
-        x = steps.solid(x)
-    flipped = len(x) * prod(w.out) > 1000
-    result = gw.reshape(groups, filters, *gw.shape[1:])
-    sums: dict[Lane, np.ndarray] = {}
-    for block, fresh in _blocks(steps, w, x.shape[1], g.shape[1], len(x)):
-        columns = block.solid(0, x) if w.plain else _columns(block, w, x, fresh)
-        columns = columns.reshape(block.b, groups, x.shape[1] // groups * prod(w.kernel), -1)
-        slopes = block.solid(3, g).reshape(block.b, groups, filters, -1)
-        left, right = (columns, slopes) if flipped else (slopes, columns)
-        shape = (groups, left.shape[2], right.shape[2])
-        first = block.lane not in sums
-        if first:
-            in_place = not flipped and not sums and gw.flags.c_contiguous
-            sums[block.lane] = gw.reshape(shape) if in_place else steps.own(shape, gw.dtype)
-        total = sums[block.lane]
-        part = total if first else block.lane.scratch(4, shape, gw.dtype)
-        if block.b == 1:
-            block.product(left, right.swapaxes(2, 3), part[None])
-        else:
-            products = block.lane.scratch(5, (block.b, *shape), gw.dtype)
-            block.product(left, right.swapaxes(2, 3), products)
-            block.step(np.add.reduce, products, 0, None, part)
-        if not first:
-            block.step(np.add, total, part, total)
-    totals = [np.moveaxis(t.reshape(groups, *gw.shape[1:], filters), -1, 1) if flipped else t.reshape(result.shape) for t in sums.values()]
-    if len(totals) > 1:
-        steps.last += [(np.add, (totals[0], t, totals[0])) for t in totals[1:-1]]
-        steps.last.append((np.add, (totals[0], totals[-1], result)))
-    elif not np.may_share_memory(totals[0], gw):
-        steps.last.append((np.copyto, (result, totals[0])))
+    total = None if gw is None else _WeightGradient(steps, cut, gw, len(x) * prod(w.out) > 1000)
+    for block in _blocks(steps, cut, len(g if x is None else x), products):
+        columns = None if out is None and gw is None else cut.columns(block, x)
+        slopes = None if gx is None and gw is None else cut.slopes(block, g)
+        if out is not None:
+            cut.make_out(block, matrix, columns, out, bias)
+        if gx is not None:
+            cut.make_input(block, matrix, slopes, gx, bias)
+        if gw is not None:
+            total.add(block, columns, slopes)
+    if gw is not None:
+        total.finish()
 
 
 def bias_gradient(steps: Steps, g, gb) -> None:
@@ -231,41 +183,123 @@ def bias_gradient(steps: Steps, g, gb) -> None:
     steps.last.append((np.matmul, (ones[:len(g)], sums, gb)))
 
 
-def input_gradient(steps: Steps, w: Windows, g, weight, gx, bias=None) -> None:
-    """The gradient of the input (and the forward pass of a deconvolution, with its bias): g (n, F, *out) -> gx (n, C, *size)."""
-    weight = steps.solid(weight)
-    g = steps.solid(g)
-    if w.plain:
-        matrix = weight.reshape(w.groups, len(weight) // w.groups, -1).swapaxes(1, 2)
-        _multiply(steps, w, g, matrix, gx, bias)
-        return
-    filters = len(weight) // w.groups
-    wasted = filters * (prod(w.size[:-1]) / prod(w.out[:-1]) - 1)       # multiplications; 14 cost as much as to add up an element
-    many = len(g) * prod(w.out) > 5 * filters       # enough positions to pay for a flipped copy of the weight
-    shifts = prod(w.kernel[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]) and many and wasted < 14
-    make = (_Shifted if shifts else _Scattered)(steps, w, weight, gx.shape[1])
-    for block, fresh in _blocks(steps, w, gx.shape[1], g.shape[1], len(g)):
-        target = view = block.view(gx)
-        if block.side:
-            target = block.scratch(0, gx.dtype, gx.shape[1], *w.size)
-        _add_up(block, target, make(block, g, fresh))
-        if bias is not None:
-            block.step(np.add, target, bias.reshape(-1, *(1 for _ in w.size), 1), target)
+class _Cut:
+    """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products are added up."""
+
+    def __init__(self, w: Windows, channels: int, filters: int):
+        self.w, self.channels, self.filters = w, channels, filters
+        lead = len(w.kernel) - 1
+        self.outers = lead if all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
+        self.outer, self.inner = w.kernel[:self.outers], w.kernel[self.outers:]
+        self.grid = w.size[:self.outers] + w.out[self.outers:]
+
+    def _pays(self, lead: int) -> bool:
+        """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of the columns or slopes
+        costs about as much as 30 multiplications. The grid may be larger than the output."""
+        w = self.w
+        channels, filters = self.channels // w.groups, self.filters // w.groups
+        larger = prod(w.size[:lead]) / prod(w.out[:lead])
+        whole, all_outers = channels * prod(w.kernel), filters * prod(w.kernel[:lead])
+        return larger * (channels * w.kernel[-1] + all_outers) + (larger - 1) * whole * filters / 30 < whole + filters
+
+    def matrix(self, steps: Steps, weight) -> np.ndarray:
+        """The weight (F, C/G, *kernel) as (G, F/G * outer kernel, C/G * inner kernel)."""
+        if self.outers:
+            turned = np.moveaxis(weight, 1, self.outers + 1)
+            weight = steps.own(turned.shape, weight.dtype)
+            steps.first.append((np.copyto, (weight, turned)))
+        return steps.solid(weight).reshape(self.w.groups, self.filters // self.w.groups * prod(self.outer), -1)
+
+    def as_matrices(self, block: _Block, a: np.ndarray) -> np.ndarray:
+        """Columns, slopes or products (b, channels or filters, *kernel, *grid, m) as (b, G, rows, grid * m)."""
+        return a.reshape(block.b, self.w.groups, -1, prod(self.grid) * block.m)
+
+    def columns(self, block: _Block, x) -> np.ndarray:
+        """The columns (b, C, *inner, *grid, m) of the block of x. Uses slots 0 to 2."""
+        w, outers, channels = self.w, self.outers, self.channels
+        if w.plain:
+            return block.solid(0, x)
+        image = block.view(x)
+        padded, pad = w.size[:outers] + w.padded[outers:], (0,) * outers + w.pad[outers:]
+        if padded != w.size or block.side:
+            image = block.scratch(1, x.dtype, channels, *padded)
+            if block.fresh and padded != w.size:
+                block.step(image.fill, 0)
+            inside = tuple(slice(p, p + n) for p, n in zip(pad, w.size))
+            block.step(np.copyto, image[(slice(None), slice(None), *inside)], block.view(x))
+        dilate, stride = w.dilate, w.stride
+        n0, n1, *space, last = image.strides
+        offsets, moves = _shifts(space, dilate, stride)
+        if not block.side and prod(self.inner[:-1]) > 1 and padded[-1] > w.out[-1]:
+            # the narrower images, as (b, C, kernel[-1], *padded[:-1], out[-1], 1)
+            narrow = block.scratch(2, x.dtype, channels, w.kernel[-1], *padded[:-1], w.out[-1])
+            block.step(np.copyto, narrow, as_strided(image, narrow.shape, (n0, n1, offsets[-1], *space[:-1], moves[-1], last)))
+            image = narrow
+            n0, n1, offset, *space, last = narrow.strides
+            offsets, moves = _shifts(space[:-1], dilate, stride)
+            offsets, moves = (*offsets, offset), (*moves, space[-1])
+        columns = block.scratch(0, x.dtype, channels, *self.inner, *self.grid)
+        block.step(np.copyto, columns, as_strided(image, columns.shape, (n0, n1, *offsets[outers:], *moves, last)))
+        return columns
+
+    def slopes(self, block: _Block, g) -> np.ndarray:
+        """The block of g, as (b, F, *outer, *grid, m): where in the grid each outer offset of the windows lies. Uses slots 3 and 4."""
+        g = block.solid(3, g)
+        if not self.outers:
+            return g
+        slopes = block.scratch(4, g.dtype, self.filters, *self.outer, *self.grid)
+        if block.fresh:
+            block.step(slopes.fill, 0)
+        for offset in np.ndindex(*self.outer):
+            at, outs = _landings(self.w, range(self.outers), offset)
+            block.step(np.copyto, slopes[(*_BOTH, *offset, *at)], g[(*_BOTH, *outs)])
+        return slopes
+
+    def make_out(self, block: _Block, matrix, columns, out, bias) -> None:
+        """out = the products of matrix and columns, added up over the outer axes. Uses slots 5 and 6."""
+        target, view = self._target(block, out)
+        products = block.scratch(5, out.dtype, self.filters, *self.outer, *self.grid) if self.outers else target
+        block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
+        bias = None if bias is None else bias.reshape(-1, *(1 for _ in self.w.out), 1)
+        if self.outers:
+            lands = [(offset, *_landings(self.w, range(self.outers), offset)) for offset in np.ndindex(*self.outer)]
+            block.add_up(target, [((*_BOTH, *outs), products[(*_BOTH, *offset, *at)]) for offset, at, outs in lands], bias)
+        elif bias is not None:
+            block.step(np.add, target, bias, target)
         if target is not view:
             block.step(np.copyto, view, target)
 
+    def make_input(self, block: _Block, matrix, slopes, gx, bias) -> None:
+        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken from. Uses slots 5 to 7.
+        Over axes before the last whose strides are 1 they are added up first, in long runs."""
+        w, outers, last = self.w, self.outers, len(self.w.size) - 1
+        target, view = self._target(block, gx)
+        products = target if w.plain else block.scratch(5, gx.dtype, self.channels, *self.inner, *self.grid)
+        block.product(matrix.swapaxes(1, 2), self.as_matrices(block, slopes), self.as_matrices(block, products))
+        bias = None if bias is None else bias.reshape(-1, *(1 for _ in w.out), 1)
+        if w.plain:
+            if bias is not None:
+                block.step(np.add, target, bias, target)
+        else:
+            axes = range(outers, last + 1)
+            if prod(self.inner[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]):
+                narrow = block.scratch(7, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
+                lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*self.inner[:-1])]
+                block.add_up(narrow, [((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)]) for offset, at, outs in lands])
+                products, axes = narrow, axes[-1:]
+            rest, apart = (slice(None),) * axes[0], all(w.stride[a] >= w.kernel[a] for a in axes if w.kernel[a] > 1)
+            lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*(w.kernel[a] for a in axes))]
+            block.add_up(target, [((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)]) for offset, at, outs in lands], bias, apart)
+        if target is not view:
+            block.step(np.copyto, view, target)
 
-def _add_up(block: _Block, target: np.ndarray, parts: list) -> None:
-    """target = the sum of `parts`, (where in target, array) each. One that covers everything goes first: it saves zeros."""
-    parts = [(target[at], part) for at, part in parts]
-    whole = next((p for p in parts if p[0].shape == target.shape), None)
-    if whole:
-        block.step(np.copyto, *whole)
-    else:
-        block.step(target.fill, 0)
-    for at, part in parts:
-        if not whole or part is not whole[1]:
-            block.step(np.add, at, part, at)
+    def _target(self, block: _Block, a) -> tuple[np.ndarray, np.ndarray]:
+        """(contiguous memory for the block of a result, where it belongs): the same if it can be."""
+        view = block.view(a)
+        return (view if view.flags.c_contiguous else block.scratch(6, a.dtype, *view.shape[1:-1])), view
+
+
+_BOTH = (slice(None),) * 2
 
 
 def _landings(w: Windows, axes: range, offset: tuple) -> tuple[tuple, tuple]:
@@ -274,65 +308,41 @@ def _landings(w: Windows, axes: range, offset: tuple) -> tuple[tuple, tuple]:
     return tuple(at for _, at in lands), tuple(outs for outs, _ in lands)
 
 
-class _Scattered:
-    """Input gradient for any stride: the gradients of all columns, each added where it was taken from. Where all but the last stride
-    are 1, they are added up over those axes first, in long runs."""
+class _WeightGradient:
+    """Sums over samples and positions of columns times slopes: for each lane, then of all lanes. BLAS is faster with the filters
+    last (`flipped`), which pays for turning the sum in the end where there are many positions."""
 
-    def __init__(self, steps: Steps, w: Windows, weight, channels: int):
-        self.w, self.channels = w, channels
-        self.matrix = weight.reshape(w.groups, len(weight) // w.groups, -1).swapaxes(1, 2)
+    def __init__(self, steps: Steps, cut: _Cut, gw, flipped: bool):
+        self.steps, self.cut, self.gw, self.flipped = steps, cut, gw, flipped
+        self.sums: dict[Lane, np.ndarray] = {}
 
-    def __call__(self, block: _Block, g, fresh: bool) -> list:
-        w, channels, last = self.w, self.channels, len(self.w.size) - 1
-        columns = block.scratch(1, g.dtype, channels, *w.kernel, *w.out)
-        gs = block.solid(2, g).reshape(block.b, w.groups, self.matrix.shape[2], -1)
-        block.product(self.matrix, gs, columns.reshape(block.b, w.groups, self.matrix.shape[1], -1))
-        axes, none = range(last + 1), (slice(None),) * 2
-        if prod(w.kernel[:-1]) == 1 or any(s > 1 for s in w.stride[:-1]):
-            lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*w.kernel)]
-            return [((*none, *at), columns[(*none, *offset, *outs)]) for offset, at, outs in lands]
-        narrow = block.scratch(3, g.dtype, channels, w.kernel[-1], *w.size[:-1], w.out[-1])
-        lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*w.kernel[:-1])]
-        _add_up(block, narrow, [((*none, slice(None), *at), columns[(*none, *offset, slice(None), *outs)]) for offset, at, outs in lands])
-        return _last_axis(w, narrow)
+    def add(self, block: _Block, columns, slopes) -> None:
+        """The products of a block. Uses slots 8 and 9."""
+        columns, slopes = (self.cut.as_matrices(block, a) for a in (columns, slopes))
+        left, right = (columns, slopes) if self.flipped else (slopes, columns)
+        shape, lane = (left.shape[1], left.shape[2], right.shape[2]), block.lane
+        first = lane not in self.sums
+        if first:
+            self.sums[lane] = self.steps.own(shape, self.gw.dtype)
+        total = self.sums[lane]
+        part = total if first else lane.scratch(8, shape, total.dtype)
+        if block.b == 1:
+            block.product(left, right.swapaxes(2, 3), part[None])
+        else:
+            products = lane.scratch(9, (block.b, *shape), total.dtype)
+            block.product(left, right.swapaxes(2, 3), products)
+            block.step(np.add.reduce, products, 0, None, part)
+        if not first:
+            block.step(np.add, total, part, total)
 
-
-def _last_axis(w: Windows, narrow: np.ndarray) -> list:
-    """Where the narrow images (b, C, kernel[-1], *size[:-1], out[-1], m) belong."""
-    lands = [w.landing(len(w.size) - 1, j) for j in range(w.kernel[-1])]
-    return [((..., at, slice(None)), narrow[:, :, j, ..., outs, :]) for j, (outs, at) in enumerate(lands)]
-
-
-class _Shifted:
-    """Input gradient where all but the last stride are 1: over those axes it is a convolution with the flipped kernel, which
-    makes narrow images, one per offset in the last kernel axis; only they are added where they belong."""
-
-    def __init__(self, steps: Steps, w: Windows, weight, channels: int):
-        self.w, self.channels = w, channels
-        lead = len(w.kernel) - 1
-        kernels = weight.reshape(w.groups, len(weight) // w.groups, channels // w.groups, *w.kernel)
-        kernels = kernels[(slice(None),) * 3 + (slice(None, None, -1),) * lead].transpose(0, 2, 3 + lead, 1, *range(3, 3 + lead))
-        flipped = steps.own(kernels.shape, weight.dtype)
-        steps.first.append((np.copyto, (flipped, kernels)))
-        self.matrix = flipped.reshape(w.groups, channels // w.groups * w.kernel[-1], -1)
-        self.reach = tuple(d * (k - 1) for d, k in zip(w.dilate, w.kernel[:-1]))
-        self.source, self.target = [], []
-        for n, o, r, p in zip(w.size, w.out, self.reach, w.pad):
-            lo, hi = max(0, p - r), min(o, n + p)
-            self.source.append(slice(lo, max(lo, hi)))
-            self.target.append(slice(lo + r - p, max(lo, hi) + r - p))
-
-    def __call__(self, block: _Block, g, fresh: bool) -> list:
-        w, filters, last = self.w, g.shape[1], len(self.w.size) - 1
-        margin = block.scratch(1, g.dtype, filters, *(n + r for n, r in zip(w.size, self.reach)), w.out[-1])
-        if fresh:
-            block.step(margin.fill, 0)
-        block.step(np.copyto, margin[(slice(None), slice(None), *self.target)], block.view(g)[(slice(None), slice(None), *self.source)])
-        columns = block.scratch(2, g.dtype, filters, *w.kernel[:-1], *w.size[:-1], w.out[-1])
-        n0, n1, *space = margin.strides
-        offsets, moves = _shifts(space[:last], w.dilate, w.stride)
-        block.step(np.copyto, columns, as_strided(margin, columns.shape, (n0, n1, *offsets, *moves, *space[last:])))
-        images = block.scratch(3, g.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
-        block.product(self.matrix, columns.reshape(block.b, w.groups, self.matrix.shape[2], -1),
-                      images.reshape(block.b, w.groups, self.matrix.shape[1], -1))
-        return _last_axis(w, images)
+    def finish(self) -> None:
+        """The sum of all lanes, as (F, C/G, *kernel)."""
+        cut, groups, totals = self.cut, self.cut.w.groups, list(self.sums.values())
+        for total in totals[1:]:
+            self.steps.last.append((np.add, (totals[0], total, totals[0])))
+        channels, filters = (cut.channels // groups, *cut.inner), (cut.filters // groups, *cut.outer)
+        total = totals[0].reshape(groups, *(channels + filters if self.flipped else filters + channels))
+        if self.flipped:
+            total = np.moveaxis(total, range(1, 1 + len(channels)), range(-len(channels), 0))
+        result = self.gw.reshape(groups, -1, *self.gw.shape[1:])
+        self.steps.last.append((np.copyto, (result, np.moveaxis(total, 1 + len(filters), 2))))

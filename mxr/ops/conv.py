@@ -67,17 +67,14 @@ def _conv_shape(p, ins, outs):
 
 def _conv_prepare(p, run, ins, outs):
     w, steps = _conv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
-    im2col.forward(steps, w, ins[0], ins[1], outs[0], None if p.no_bias else ins[2])
+    im2col.convolve(steps, w, ins[1], x=ins[0], out=outs[0], bias=None if p.no_bias else ins[2])
     return steps.call()
 
 
 def _conv_prepare_gradient(p, run, gs, ins, outs, igs):
     g = gs[0]
     w, steps = _conv_windows(p, ins[0].shape, g.shape), Steps(run)
-    if igs[0] is not None:
-        im2col.input_gradient(steps, w, g, ins[1], igs[0])
-    if igs[1] is not None:
-        im2col.weight_gradient(steps, w, ins[0], g, igs[1])
+    im2col.convolve(steps, w, ins[1], x=ins[0], g=g, gx=igs[0], gw=igs[1])
     if not p.no_bias and igs[2] is not None:
         im2col.bias_gradient(steps, g, igs[2])
     return steps.call()
@@ -209,16 +206,13 @@ class Deconvolution:
 
     def prepare(p, run, ins, outs):
         w, steps = _deconv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
-        im2col.input_gradient(steps, w, ins[0], ins[1], outs[0], None if p.no_bias else ins[2])
+        im2col.convolve(steps, w, ins[1], g=ins[0], gx=outs[0], bias=None if p.no_bias else ins[2])
         return steps.call()
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
         g = gs[0]
         w, steps = _deconv_windows(p, ins[0].shape, g.shape), Steps(run)
-        if igs[0] is not None:
-            im2col.forward(steps, w, g, ins[1], igs[0])
-        if igs[1] is not None:
-            im2col.weight_gradient(steps, w, g, ins[0], igs[1])
+        im2col.convolve(steps, w, ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
         if not p.no_bias and igs[2] is not None:
             im2col.bias_gradient(steps, g, igs[2])
         return steps.call()

@@ -283,7 +283,7 @@ class UpSampling:
     def prepare(p, run, ins, outs):
         steps = Steps(run)
         if p.sample_type == "bilinear":
-            im2col.input_gradient(steps, _enlarging(p, ins[0].shape), ins[0], ins[1], outs[0])
+            im2col.convolve(steps, _enlarging(p, ins[0].shape), ins[1], g=ins[0], gx=outs[0])
             return steps.call()
         out = steps.target(outs[0])
         for i, (x, part) in enumerate(zip(ins, _parts(p, ins, out))):
@@ -296,11 +296,7 @@ class UpSampling:
         steps = Steps(run)
         g = steps.solid(gs[0])
         if p.sample_type == "bilinear":
-            w = _enlarging(p, ins[0].shape)
-            if igs[0] is not None:
-                im2col.forward(steps, w, g, ins[1], igs[0])
-            if igs[1] is not None:
-                im2col.weight_gradient(steps, w, g, ins[0], igs[1])
+            im2col.convolve(steps, _enlarging(p, ins[0].shape), ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
             return steps.call()
         for x, part, gx in zip(ins, _parts(p, ins, g), igs):
             if gx is not None:
