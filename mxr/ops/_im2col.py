@@ -91,7 +91,11 @@ class _Block:
         return part
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-        """A step `np.matmul(a, b, out)`, without leading axes of length one: they cost as much as a small product."""
+        """A step `np.matmul(a, b, out)`, without leading axes of length one: they cost as much as a small product. Where one number
+        is multiplied with another, that is all: BLAS takes ten times as long for it."""
+        if a.shape[-1] == 1:
+            self.step(np.multiply, a, b, out)
+            return
         while out.ndim > 2 and out.shape[0] == 1:
             a, b, out = (x[0] if x.ndim == out.ndim else x for x in (a, b, out))
         self.step(np.matmul, a, b, out)
@@ -192,6 +196,7 @@ class _Cut:
         self.outers = lead if all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
         self.outer, self.inner = w.kernel[:self.outers], w.kernel[self.outers:]
         self.grid = w.size[:self.outers] + w.out[self.outers:]
+        self.adds = prod(self.outer) > 1 or self.grid != w.out      # whether products must be added up, or moved, to make the output
 
     def _pays(self, lead: int) -> bool:
         """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of the columns or slopes
@@ -200,15 +205,12 @@ class _Cut:
         channels, filters = self.channels // w.groups, self.filters // w.groups
         larger = prod(w.size[:lead]) / prod(w.out[:lead])
         whole, all_outers = channels * prod(w.kernel), filters * prod(w.kernel[:lead])
-        return larger * (channels * w.kernel[-1] + all_outers) + (larger - 1) * whole * filters / 30 < whole + filters
+        return larger * (channels * w.kernel[-1] + all_outers) + (larger - 1) * whole * filters / 30 <= whole + filters
 
     def matrix(self, steps: Steps, weight) -> np.ndarray:
         """The weight (F, C/G, *kernel) as (G, F/G * outer kernel, C/G * inner kernel)."""
-        if self.outers:
-            turned = np.moveaxis(weight, 1, self.outers + 1)
-            weight = steps.own(turned.shape, weight.dtype)
-            steps.first.append((np.copyto, (weight, turned)))
-        return steps.solid(weight).reshape(self.w.groups, self.filters // self.w.groups * prod(self.outer), -1)
+        weight = steps.solid(np.moveaxis(weight, 1, self.outers + 1))
+        return weight.reshape(self.w.groups, self.filters // self.w.groups * prod(self.outer), -1)
 
     def as_matrices(self, block: _Block, a: np.ndarray) -> np.ndarray:
         """Columns, slopes or products (b, channels or filters, *kernel, *grid, m) as (b, G, rows, grid * m)."""
@@ -245,7 +247,7 @@ class _Cut:
     def slopes(self, block: _Block, g) -> np.ndarray:
         """The block of g, as (b, F, *outer, *grid, m): where in the grid each outer offset of the windows lies. Uses slots 3 and 4."""
         g = block.solid(3, g)
-        if not self.outers:
+        if not self.adds:
             return g
         slopes = block.scratch(4, g.dtype, self.filters, *self.outer, *self.grid)
         if block.fresh:
@@ -258,10 +260,10 @@ class _Cut:
     def make_out(self, block: _Block, matrix, columns, out, bias) -> None:
         """out = the products of matrix and columns, added up over the outer axes. Uses slots 5 and 6."""
         target, view = self._target(block, out)
-        products = block.scratch(5, out.dtype, self.filters, *self.outer, *self.grid) if self.outers else target
+        products = block.scratch(5, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
         block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in self.w.out), 1)
-        if self.outers:
+        if self.adds:
             lands = [(offset, *_landings(self.w, range(self.outers), offset)) for offset in np.ndindex(*self.outer)]
             block.add_up(target, [((*_BOTH, *outs), products[(*_BOTH, *offset, *at)]) for offset, at, outs in lands], bias)
         elif bias is not None:
@@ -287,11 +289,30 @@ class _Cut:
                 lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*self.inner[:-1])]
                 block.add_up(narrow, [((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)]) for offset, at, outs in lands])
                 products, axes = narrow, axes[-1:]
-            rest, apart = (slice(None),) * axes[0], all(w.stride[a] >= w.kernel[a] for a in axes if w.kernel[a] > 1)
-            lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*(w.kernel[a] for a in axes))]
-            block.add_up(target, [((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)]) for offset, at, outs in lands], bias, apart)
+            if len(axes) == 1 and w.stride[-1] == 1 and w.out[-1] == w.size[-1]:
+                block.add_up(target.reshape(*target.shape[:2], -1), self._whole_rows(block, products), bias)
+            else:
+                rest, apart = (slice(None),) * axes[0], all(w.stride[a] >= w.kernel[a] for a in axes if w.kernel[a] > 1)
+                lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*(w.kernel[a] for a in axes))]
+                block.add_up(target, [((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)]) for offset, at, outs in lands], bias, apart)
         if target is not view:
             block.step(np.copyto, view, target)
+
+    def _whole_rows(self, block: _Block, products) -> list:
+        """Where the products over the last axis belong, as parts of images without their edges: long runs. What would get into the next
+        row is set to zero."""
+        w, parts = self.w, []
+        for j in range(w.kernel[-1]):
+            shift, part = j * w.dilate[-1] - w.pad[-1], products[:, :, j]
+            if abs(shift) >= w.size[-1]:
+                continue
+            if shift:
+                block.step(part[..., :-shift, :].fill if shift < 0 else part[..., -shift:, :].fill, 0)
+            flat, ends = part.reshape(*part.shape[:2], -1), abs(shift) * block.m
+            early, late = slice(None, flat.shape[2] - ends), slice(ends, None)
+            at, source = (late, early) if shift > 0 else (early, late)
+            parts.append(((*_BOTH, at), flat[(*_BOTH, source)]))
+        return parts
 
     def _target(self, block: _Block, a) -> tuple[np.ndarray, np.ndarray]:
         """(contiguous memory for the block of a result, where it belongs): the same if it can be."""
