@@ -14,6 +14,7 @@ from ._im2col import Windows
 from ._steps import Lane, Steps
 
 _BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
+_FEW = 8                # kernel offsets up to which gradients are shared out one offset after the other
 
 
 def _pick(axis: int, at: slice) -> tuple:
@@ -31,11 +32,11 @@ def blocks(steps: Steps, x: np.ndarray) -> Iterator[tuple[Lane, slice]]:
 
 def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
     """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no input."""
-    nd = len(w.size)
-    for axis in range(nd):
+    axes = _reduced(w)
+    for axis in axes:
         shape = list(x.shape)
         shape[axis + 1] = w.out[axis]
-        y = out if axis == nd - 1 else lane.scratch(axis, shape, x.dtype)
+        y = out if axis == axes[-1] else lane.scratch(axis, shape, x.dtype)
         lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
         whole = [at for o, at in lands if o.stop - o.start == w.out[axis]]
         parts = [(o, at) for o, at in lands if 0 < o.stop - o.start < w.out[axis]]
@@ -52,13 +53,19 @@ def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
         x = y
 
 
+def _reduced(w: Windows) -> list[int]:
+    """The axes along which windows are more than the positions themselves; one at least."""
+    axes = range(len(w.size))
+    return [a for a in axes if w.kernel[a] > 1 or w.pad[a] or w.out[a] != w.size[a]] or [0]
+
+
 def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
     """gx = every window's g added to all inputs of the window: the transpose of summing."""
-    nd = len(w.size)
-    for axis in reversed(range(nd)):
+    axes = _reduced(w)
+    for axis in reversed(axes):
         shape = list(g.shape)
         shape[axis + 1] = w.size[axis]
-        y = gx if axis == 0 else lane.scratch(axis, shape, g.dtype)
+        y = gx if axis == axes[0] else lane.scratch(axis, shape, g.dtype)
         lands = [w.landing(axis, i) for i in range(w.kernel[axis])]
         apart = w.stride[axis] >= w.kernel[axis]
         if not apart or sum(o.stop - o.start for o, _ in lands) < w.size[axis]:
@@ -88,14 +95,38 @@ def largest(lane: Lane, w: Windows, x, y) -> None:
 
 def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
     """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the window holds only NaN)."""
+    apart = all(s >= k for s, k in zip(w.stride, w.kernel))
+    if apart and prod(w.kernel) <= _FEW:
+        _share(lane, w, x, y, g, gx)
+        return
     order, missed = _first_hit(lane, w, x, y)
     starts, steps = _places(w, len(y), y.shape[-1])
     at = lane.scratch(3, y.shape, np.intp)
     lane.step(np.take, steps, order, 0, at, "clip")
     lane.step(np.add, at, starts, at)
     lane.step(gx.fill, 0)
-    apart = all(s >= k for s, k in zip(w.stride, w.kernel))
     lane.step(_deliver, gx.reshape(-1), at, g, missed, apart)
+
+
+def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
+    """`largest_back` for windows that do not meet: for each kernel offset g or zero, in few calls. The choice is made on the bits of g:
+    an infinite one times zero would not be zero."""
+    bits = np.dtype(f"i{g.itemsize}")
+    g, gx = g.view(bits), gx.view(bits)
+    lands = [tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) for offset in np.ndindex(*w.kernel)]
+    if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size):
+        lane.step(gx.fill, 0)
+    missed = lane.scratch(0, y.shape, bool)
+    lane.step(missed.fill, True)
+    for i, (outs, ats) in enumerate(lands):
+        outs, ats = (slice(None), *outs), (slice(None), *ats)
+        hit = lane.scratch(1, y[outs].shape, bool)
+        lane.step(np.equal, x[ats], y[outs], hit)
+        if i:
+            lane.step(np.logical_and, hit, missed[outs], hit)
+        if i < len(lands) - 1:
+            lane.step(np.greater, missed[outs], hit, missed[outs])
+        lane.step(np.multiply, g[outs], hit, gx[ats])
 
 
 def _deliver(gx, at, g, missed, apart: bool) -> None:
