@@ -154,7 +154,7 @@ def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]
 def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None) -> None:
     """Those products of a convolution whose results are given. x (n, C, *size) and weight (F, C/G, *kernel) make out (n, F, *out);
     g (n, F, *out) and weight make gx (n, C, *size), the gradient of x; x and g make gw, the gradient of the weight. `bias` is added to
-    out and gx: the latter is the output of a deconvolution."""
+    out or gx, of which only one can be made at once; gx is the output of a deconvolution."""
     products = sum(a is not None for a in (out, gx, gw))
     if not products:
         return
@@ -168,12 +168,12 @@ def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=N
     for block in _blocks(steps, cut, len(g if x is None else x), products):
         columns = None if out is None and gw is None else cut.columns(block, x)
         slopes = None if gx is None and gw is None else cut.slopes(block, g)
+        if gw is not None:
+            total.add(block, columns, slopes)
         if out is not None:
             cut.make_out(block, matrix, columns, out, bias)
         if gx is not None:
             cut.make_input(block, matrix, slopes, gx, bias)
-        if gw is not None:
-            total.add(block, columns, slopes)
     if gw is not None:
         total.finish()
 
@@ -258,9 +258,9 @@ class _Cut:
         return slopes
 
     def make_out(self, block: _Block, matrix, columns, out, bias) -> None:
-        """out = the products of matrix and columns, added up over the outer axes. Uses slots 5 and 6."""
+        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and 4: slopes are no longer needed."""
         target, view = self._target(block, out)
-        products = block.scratch(5, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
+        products = block.scratch(4, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
         block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in self.w.out), 1)
         if self.adds:
@@ -272,11 +272,11 @@ class _Cut:
             block.step(np.copyto, view, target)
 
     def make_input(self, block: _Block, matrix, slopes, gx, bias) -> None:
-        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken from. Uses slots 5 to 7.
-        Over axes before the last whose strides are 1 they are added up first, in long runs."""
+        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken from. Over
+        axes before the last whose strides are 1 they are added up first, in long runs. Uses slots 2 and 5, and 0: columns are no longer needed."""
         w, outers, last = self.w, self.outers, len(self.w.size) - 1
         target, view = self._target(block, gx)
-        products = target if w.plain else block.scratch(5, gx.dtype, self.channels, *self.inner, *self.grid)
+        products = target if w.plain else block.scratch(0, gx.dtype, self.channels, *self.inner, *self.grid)
         block.product(matrix.swapaxes(1, 2), self.as_matrices(block, slopes), self.as_matrices(block, products))
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in w.out), 1)
         if w.plain:
@@ -285,12 +285,12 @@ class _Cut:
         else:
             axes = range(outers, last + 1)
             if prod(self.inner[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]):
-                narrow = block.scratch(7, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
+                narrow = block.scratch(2, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
                 lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*self.inner[:-1])]
                 block.add_up(narrow, [((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)]) for offset, at, outs in lands])
                 products, axes = narrow, axes[-1:]
             if len(axes) == 1 and w.stride[-1] == 1 and w.out[-1] == w.size[-1]:
-                block.add_up(target.reshape(*target.shape[:2], -1), self._whole_rows(block, products), bias)
+                block.add_up(target.reshape(*target.shape[:2], -1), self._whole_rows(block, products), None if bias is None else bias.reshape(-1, 1))
             else:
                 rest, apart = (slice(None),) * axes[0], all(w.stride[a] >= w.kernel[a] for a in axes if w.kernel[a] > 1)
                 lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*(w.kernel[a] for a in axes))]
@@ -317,7 +317,7 @@ class _Cut:
     def _target(self, block: _Block, a) -> tuple[np.ndarray, np.ndarray]:
         """(contiguous memory for the block of a result, where it belongs): the same if it can be."""
         view = block.view(a)
-        return (view if view.flags.c_contiguous else block.scratch(6, a.dtype, *view.shape[1:-1])), view
+        return (view if view.flags.c_contiguous else block.scratch(5, a.dtype, *view.shape[1:-1])), view
 
 
 _BOTH = (slice(None),) * 2
@@ -338,7 +338,7 @@ class _WeightGradient:
         self.sums: dict[Lane, np.ndarray] = {}
 
     def add(self, block: _Block, columns, slopes) -> None:
-        """The products of a block. Uses slots 8 and 9."""
+        """The products of a block. Uses slots 6 and 7."""
         columns, slopes = (self.cut.as_matrices(block, a) for a in (columns, slopes))
         left, right = (columns, slopes) if self.flipped else (slopes, columns)
         shape, lane = (left.shape[1], left.shape[2], right.shape[2]), block.lane
@@ -346,11 +346,11 @@ class _WeightGradient:
         if first:
             self.sums[lane] = self.steps.own(shape, self.gw.dtype)
         total = self.sums[lane]
-        part = total if first else lane.scratch(8, shape, total.dtype)
+        part = total if first else lane.scratch(6, shape, total.dtype)
         if block.b == 1:
             block.product(left, right.swapaxes(2, 3), part[None])
         else:
-            products = lane.scratch(9, (block.b, *shape), total.dtype)
+            products = lane.scratch(7, (block.b, *shape), total.dtype)
             block.product(left, right.swapaxes(2, 3), products)
             block.step(np.add.reduce, products, 0, None, part)
         if not first:

@@ -4,6 +4,7 @@ Arrays are (images, *spatial, channels): every channel is an image of its own, w
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
@@ -113,20 +114,44 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
     an infinite one times zero would not be zero."""
     bits = np.dtype(f"i{g.itemsize}")
     g, gx = g.view(bits), gx.view(bits)
-    lands = [tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) for offset in np.ndindex(*w.kernel)]
-    if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size):
+    pairs = _in_pairs(w, x)
+    kernel = w.kernel[:-1] if pairs else w.kernel
+    lands = [tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) or ((), ()) for offset in np.ndindex(*kernel)]
+    if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size[:len(kernel)]):
         lane.step(gx.fill, 0)
     missed = lane.scratch(0, y.shape, bool)
     lane.step(missed.fill, True)
+    if pairs:
+        y, g = _twice(lane, 1, y), _twice(lane, 2, g)
     for i, (outs, ats) in enumerate(lands):
         outs, ats = (slice(None), *outs), (slice(None), *ats)
-        hit = lane.scratch(1, y[outs].shape, bool)
+        hit = lane.scratch(3, y[outs].shape, bool)
         lane.step(np.equal, x[ats], y[outs], hit)
+        found = hit
+        if pairs:       # only the first of two: the lowest bit of both, as one number
+            found = hit.reshape(*hit.shape[:-2], -1, 2).view(np.int16)
+            lowest = lane.scratch(4, found.shape, np.int16)
+            lane.step(np.negative, found, lowest)
+            lane.step(np.bitwise_and, found, lowest, found)
         if i:
-            lane.step(np.logical_and, hit, missed[outs], hit)
+            lane.step(np.multiply, found, missed[outs], found)
         if i < len(lands) - 1:
-            lane.step(np.greater, missed[outs], hit, missed[outs])
+            lane.step(np.greater, missed[outs], found, missed[outs])
         lane.step(np.multiply, g[outs], hit, gx[ats])
+
+
+def _in_pairs(w: Windows, x) -> bool:
+    """Whether the windows are two positions wide and pave rows of 32-bit numbers: two of them can be handled as one of 64 bits."""
+    return w.kernel[-1] == w.stride[-1] == 2 and w.size[-1] == 2 * w.out[-1] and not w.pad[-1] and \
+        x.itemsize == 4 and x.shape[-1] == 1 and x.flags.c_contiguous and sys.byteorder == "little"
+
+
+def _twice(lane: Lane, slot: int, a) -> np.ndarray:
+    """Every element of `a` (images, *space, 1) twice, one beside the other."""
+    wide = lane.scratch(slot, a.shape, np.uint64)
+    lane.step(np.copyto, wide, a.view(np.uint32))
+    lane.step(np.multiply, wide, np.uint64(1 + (1 << 32)), wide)
+    return wide.view(a.dtype).reshape(*a.shape[:-2], -1, 1)
 
 
 def _deliver(gx, at, g, missed, apart: bool) -> None:
