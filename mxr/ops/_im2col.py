@@ -31,6 +31,7 @@ from numpy.lib.stride_tricks import as_strided
 from ._steps import Lane, Steps
 
 _BLOCK = 1 << 19        # elements of a block's columns: two megabytes
+_PANEL = 16             # elements of a row that BLAS computes at a time
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=N
     g = None if g is None else steps.solid(g)
     if x is not None and w.plain:
         x = steps.solid(x)
-    total = None if gw is None else _WeightGradient(steps, cut, gw, len(x) * prod(w.out) > 1000)
+    total = None if gw is None else _WeightGradient(steps, cut, gw, len(x) * prod(w.out))
     for block in _blocks(steps, cut, len(g if x is None else x), products):
         columns = None if out is None and gw is None else cut.columns(block, x)
         slopes = None if gx is None and gw is None else cut.slopes(block, g)
@@ -209,8 +210,12 @@ class _Cut:
 
     def matrix(self, steps: Steps, weight) -> np.ndarray:
         """The weight (F, C/G, *kernel) as (G, F/G * outer kernel, C/G * inner kernel)."""
-        weight = steps.solid(np.moveaxis(weight, 1, self.outers + 1))
-        return weight.reshape(self.w.groups, self.filters // self.w.groups * prod(self.outer), -1)
+        if prod(self.outer) > 1:
+            shape = (self.filters, *self.outer, self.channels // self.w.groups, *self.inner)
+            turned = steps.own(shape, weight.dtype)
+            steps.first += _by_offset(len(self.w.kernel), np.moveaxis(turned, self.outers + 1, 1), weight)
+            weight = turned
+        return steps.solid(weight).reshape(self.w.groups, self.filters // self.w.groups * prod(self.outer), -1)
 
     def as_matrices(self, block: _Block, a: np.ndarray) -> np.ndarray:
         """Columns, slopes or products (b, channels or filters, *kernel, *grid, m) as (b, G, rows, grid * m)."""
@@ -320,6 +325,15 @@ class _Cut:
         return (view if view.flags.c_contiguous else block.scratch(5, a.dtype, *view.shape[1:-1])), view
 
 
+def _by_offset(nd: int, out: np.ndarray, a: np.ndarray) -> list:
+    """The calls that copy one weight (..., channels, nd kernel axes) to another that is arranged otherwise: one for each offset if those
+    have fewer elements in a row than there are channels."""
+    channels, *kernel = out.shape[-1 - nd:]
+    if prod(kernel) > channels:
+        return [(np.copyto, (out, a))]
+    return [(np.copyto, (out[(..., *offset)], a[(..., *offset)])) for offset in np.ndindex(*kernel)]
+
+
 _BOTH = (slice(None),) * 2
 
 
@@ -330,11 +344,14 @@ def _landings(w: Windows, axes: range, offset: tuple) -> tuple[tuple, tuple]:
 
 
 class _WeightGradient:
-    """Sums over samples and positions of columns times slopes: for each lane, then of all lanes. BLAS is faster with the filters
-    last (`flipped`), which pays for turning the sum in the end where there are many positions."""
+    """Sums over samples and positions of columns times slopes: for each lane, then of all lanes. BLAS is faster with the longer matrix
+    first, and best with rows of whole panels in the result; `flipped`, columns first, pays for turning the sum in the end where there are
+    many positions."""
 
-    def __init__(self, steps: Steps, cut: _Cut, gw, flipped: bool):
-        self.steps, self.cut, self.gw, self.flipped = steps, cut, gw, flipped
+    def __init__(self, steps: Steps, cut: _Cut, gw, positions: int):
+        self.steps, self.cut, self.gw = steps, cut, gw
+        rows, others = cut.channels * prod(cut.inner), cut.filters * prod(cut.outer)
+        self.flipped = positions > 1000 and (rows > others or rows // cut.w.groups % _PANEL > 0)
         self.sums: dict[Lane, np.ndarray] = {}
 
     def add(self, block: _Block, columns, slopes) -> None:
@@ -365,5 +382,6 @@ class _WeightGradient:
         total = totals[0].reshape(groups, *(channels + filters if self.flipped else filters + channels))
         if self.flipped:
             total = np.moveaxis(total, range(1, 1 + len(channels)), range(-len(channels), 0))
-        result = self.gw.reshape(groups, -1, *self.gw.shape[1:])
-        self.steps.last.append((np.copyto, (result, np.moveaxis(total, 1 + len(filters), 2))))
+        total = np.moveaxis(total, 1 + len(filters), 2)         # (G, F/G, C/G, *kernel)
+        result = self.gw.reshape(total.shape)
+        self.steps.last += _by_offset(len(cut.w.kernel), result, total)
