@@ -160,10 +160,10 @@ def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=N
     if not products:
         return
     channels, filters = weight.shape[1] * w.groups, len(weight)
-    cut = _Cut(w, channels, filters)
+    cut = _Cut(w, channels, filters, gx is not None)
     matrix = None if out is None and gx is None else cut.matrix(steps, weight)
     g = None if g is None else steps.solid(g)
-    if x is not None and w.plain:
+    if x is not None and cut.direct:
         x = steps.solid(x)
     total = None if gw is None else _WeightGradient(steps, cut, gw, len(x) * prod(w.out))
     for block in _blocks(steps, cut, len(g if x is None else x), products):
@@ -189,12 +189,16 @@ def bias_gradient(steps: Steps, g, gb) -> None:
 
 
 class _Cut:
-    """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products are added up."""
+    """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products are added up. `back`: the
+    input is what is made. If the kernel is one row, it is all outer then: nothing is left to add up."""
 
-    def __init__(self, w: Windows, channels: int, filters: int):
+    def __init__(self, w: Windows, channels: int, filters: int, back: bool):
         self.w, self.channels, self.filters = w, channels, filters
         lead = len(w.kernel) - 1
         self.outers = lead if all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
+        if back and prod(w.kernel[:lead]) == 1 and all(s == 1 for s in w.stride) and prod(w.size) < 1.3 * prod(w.out):
+            self.outers = lead + 1
+        self.direct = w.plain or self.outers > lead     # whether the columns are the input itself
         self.outer, self.inner = w.kernel[:self.outers], w.kernel[self.outers:]
         self.grid = w.size[:self.outers] + w.out[self.outers:]
         self.adds = prod(self.outer) > 1 or self.grid != w.out      # whether products must be added up, or moved, to make the output
@@ -224,7 +228,7 @@ class _Cut:
     def columns(self, block: _Block, x) -> np.ndarray:
         """The columns (b, C, *inner, *grid, m) of the block of x. Uses slots 0 to 2."""
         w, outers, channels = self.w, self.outers, self.channels
-        if w.plain:
+        if self.direct:
             return block.solid(0, x)
         image = block.view(x)
         padded, pad = w.size[:outers] + w.padded[outers:], (0,) * outers + w.pad[outers:]
@@ -281,10 +285,10 @@ class _Cut:
         axes before the last whose strides are 1 they are added up first, in long runs. Uses slots 2 and 5, and 0: columns are no longer needed."""
         w, outers, last = self.w, self.outers, len(self.w.size) - 1
         target, view = self._target(block, gx)
-        products = target if w.plain else block.scratch(0, gx.dtype, self.channels, *self.inner, *self.grid)
+        products = target if self.direct else block.scratch(0, gx.dtype, self.channels, *self.inner, *self.grid)
         block.product(matrix.swapaxes(1, 2), self.as_matrices(block, slopes), self.as_matrices(block, products))
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in w.out), 1)
-        if w.plain:
+        if self.direct:
             if bias is not None:
                 block.step(np.add, target, bias, target)
         else:
