@@ -59,6 +59,14 @@ CONVOLUTIONS = [
     (6, 4, (5, 5), 6, (1, 1), (2, 2), (1, 1), (0, 0), 1),
     (6, 4, (2, 2), 6, (1, 1), (1, 1), (1, 1), (0, 0), 1),       # more filters than positions
     (6, 4, (3, 3), 12, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    (2, 6, (24, 20), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),     # products are added up over the first axis
+    (2, 6, (24, 20), 5, (3, 5), (1, 2), (2, 1), (3, 2), 1),
+    (9, 6, (5, 6), 6, (3, 3), (1, 1), (1, 1), (2, 2), 1),       # more outputs than inputs
+    (2, 6, (6, 7, 9), 6, (3, 2, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
+    (3, 5, (1, 30), 6, (1, 7), (1, 1), (1, 1), (0, 3), 1),      # kernels of one row
+    (3, 4, (3, 30), 6, (1, 5), (1, 1), (1, 2), (0, 4), 2),
+    (9, 5, (4,), 6, (7,), (1,), (1,), (3,), 1),                 # reaching beyond the row on both sides
+    (3, 4, (9, 9), 4, (1, 1), (1, 1), (1, 1), (0, 0), 4),       # one number times another
 ]
 
 
@@ -83,15 +91,49 @@ def test_convolution_is_what_its_formula_says(case, cut):
             np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
-@pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((2, 1), (3, 2), (1, 0)), ((7, 6), (1, 1), (0, 0))])
+# samples, channels, size, filters, kernel, stride, pad, groups
+DECONVOLUTIONS = [
+    (5, 4, (6, 5), 6, (2, 2), (2, 2), (0, 0), 2),       # the windows pave the output
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (0, 0), 1),       # and leave gaps
+    (3, 3, (5, 4), 2, (4, 4), (2, 2), (1, 1), 1),
+    (2, 6, (12, 14), 6, (3, 3), (1, 1), (1, 1), 1),
+    (3, 4, (1, 20), 5, (1, 5), (1, 1), (0, 2), 1),
+    (6, 4, (5, 5), 6, (1, 1), (1, 1), (0, 0), 2),
+]
+
+
+@pytest.mark.parametrize("case", DECONVOLUTIONS, ids=str)
+def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
+    n, channels, size, filters, kernel, stride, pad, groups = case
+    rng = np.random.default_rng(7)
+    net = mxr.sym.Deconvolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, num_filter=filters, num_group=groups,
+                                no_bias=False, name="d")
+    ex = net.simple_bind(data=(n, channels, *size))
+    for a in ex.args.values():
+        a.data[...] = rng.standard_normal(a.shape)
+    g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
+    x, weight, bias = (ex.args[k].data for k in ("data", "d_weight", "d_bias"))
+    for _ in range(2):
+        x[...] = x[::-1].copy()
+        ex.forward(True)
+        ex.backward([g])
+        gx, out, gw = written_out(g, weight, x, stride, (1,) * len(size), pad, groups)
+        for ours, exact in ((ex.output_list[0].data, out + bias.reshape(-1, *(1 for _ in size))), (ex.grads["data"].data, gx),
+                            (ex.grads["d_weight"].data, gw), (ex.grads["d_bias"].data, g.sum(axis=(0, *range(2, g.ndim)), dtype=float))):
+            np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((7, 2), (7, 2), (0, 0)), ((3, 2), (3, 2), (1, 0)),
+                                                 ((3, 3), (2, 2), (1, 1)), ((2, 1), (3, 2), (1, 0)), ((7, 6), (1, 1), (0, 0))])
 def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, cut):
     x = np.random.default_rng(4).integers(0, 3, (5, 3, 7, 6)).astype(np.float32)       # with many equal values
-    x[0, 0] = np.nan
+    x[0, 0] = x[1, 0, 0, 0] = np.nan
     ex = mxr.sym.Pooling(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, pool_type="max").simple_bind(data=x.shape)
     ex.args["data"].data[...] = x
     ex.forward(True)
     out = ex.output_list[0].data
     g = np.random.default_rng(5).integers(1, 9, out.shape).astype(np.float32)
+    g[1, 1] = np.inf
     ex.backward([g])
     expected, best = np.zeros_like(x), np.full(out.shape, -np.inf, np.float32)
     place = {}
