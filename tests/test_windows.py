@@ -66,6 +66,8 @@ CONVOLUTIONS = [
     (3, 5, (1, 30), 6, (1, 7), (1, 1), (1, 1), (0, 3), 1),      # kernels of one row
     (3, 4, (3, 30), 6, (1, 5), (1, 1), (1, 2), (0, 4), 2),
     (9, 5, (4,), 6, (7,), (1,), (1,), (3,), 1),                 # reaching beyond the row on both sides
+    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),       # windows that pave the input
+    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),      # that meet in spite of their stride
     (3, 4, (9, 9), 4, (1, 1), (1, 1), (1, 1), (0, 0), 4),       # one number times another
 ]
 
@@ -91,23 +93,24 @@ def test_convolution_is_what_its_formula_says(case, cut):
             np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
-# samples, channels, size, filters, kernel, stride, pad, groups
+# samples, channels, size, filters, kernel, stride, dilate, pad, groups
 DECONVOLUTIONS = [
-    (5, 4, (6, 5), 6, (2, 2), (2, 2), (0, 0), 2),       # the windows pave the output
-    (5, 4, (6, 5), 3, (2, 2), (3, 3), (0, 0), 1),       # and leave gaps
-    (3, 3, (5, 4), 2, (4, 4), (2, 2), (1, 1), 1),
-    (2, 6, (12, 14), 6, (3, 3), (1, 1), (1, 1), 1),
-    (3, 4, (1, 20), 5, (1, 5), (1, 1), (0, 2), 1),
-    (6, 4, (5, 5), 6, (1, 1), (1, 1), (0, 0), 2),
+    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),       # the windows pave the output
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (1, 1), (0, 0), 1),       # and leave gaps
+    (3, 3, (5, 4), 2, (4, 4), (2, 2), (1, 1), (1, 1), 1),
+    (2, 6, (12, 14), 6, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    (3, 4, (1, 20), 5, (1, 5), (1, 1), (1, 1), (0, 2), 1),
+    (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),       # windows that meet in the gaps
 ]
 
 
 @pytest.mark.parametrize("case", DECONVOLUTIONS, ids=str)
 def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
-    n, channels, size, filters, kernel, stride, pad, groups = case
+    n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(7)
-    net = mxr.sym.Deconvolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, num_filter=filters, num_group=groups,
-                                no_bias=False, name="d")
+    net = mxr.sym.Deconvolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=filters,
+                                num_group=groups, no_bias=False, name="d")
     ex = net.simple_bind(data=(n, channels, *size))
     for a in ex.args.values():
         a.data[...] = rng.standard_normal(a.shape)
@@ -117,7 +120,7 @@ def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
-        gx, out, gw = written_out(g, weight, x, stride, (1,) * len(size), pad, groups)
+        gx, out, gw = written_out(g, weight, x, stride, dilate, pad, groups)
         for ours, exact in ((ex.output_list[0].data, out + bias.reshape(-1, *(1 for _ in size))), (ex.grads["data"].data, gx),
                             (ex.grads["d_weight"].data, gw), (ex.grads["d_bias"].data, g.sum(axis=(0, *range(2, g.ndim)), dtype=float))):
             np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())

@@ -105,14 +105,15 @@ class _Block:
         """target = the sum of `parts`, (where in target, array) each, and bias. One that covers everything goes first: it saves
         zeros. `apart`: no two parts meet."""
         parts = [(target[at], part) for at, part in parts]
-        whole = next((i for i, (at, _) in enumerate(parts) if at.shape == target.shape), None)
-        if whole is not None:
-            at, part = parts.pop(whole)
-            self.step(*((np.copyto, at, part) if bias is None else (np.add, part, bias, at)))
-        elif not apart or sum(at.size for at, _ in parts) < target.size or bias is not None:
+        parts.sort(key=lambda p: p[0].shape != target.shape)
+        first = parts if apart else parts[:1]                   # these are stored, not added
+        if not first or sum(at.size for at, _ in first) < target.size:
+            first = first if apart else []
             self.step(np.copyto, target, 0 if bias is None else bias)
-        for at, part in parts:
-            self.step(*((np.copyto, at, part) if apart and bias is None else (np.add, at, part, at)))
+        for at, part in first:
+            self.step(*((np.copyto, at, part) if bias is None else (np.add, part, bias, at)))
+        for at, part in parts[len(first):]:
+            self.step(np.add, at, part, at)
 
 
 def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
@@ -281,8 +282,8 @@ class _Cut:
             block.step(np.copyto, view, target)
 
     def make_input(self, block: _Block, matrix, slopes, gx, bias) -> None:
-        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken from. Over
-        axes before the last whose strides are 1 they are added up first, in long runs. Uses slots 2 and 5, and 0: columns are no longer needed."""
+        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken from. Over axes before the
+        last whose strides are 1 they are added up first, in long runs. Uses slots 2 and 5, and 0: columns are no longer needed."""
         w, outers, last = self.w, self.outers, len(self.w.size) - 1
         target, view = self._target(block, gx)
         products = target if self.direct else block.scratch(0, gx.dtype, self.channels, *self.inner, *self.grid)
@@ -296,14 +297,17 @@ class _Cut:
             if prod(self.inner[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]):
                 narrow = block.scratch(2, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
                 lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*self.inner[:-1])]
-                block.add_up(narrow, [((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)]) for offset, at, outs in lands])
+                block.add_up(narrow, [((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)])
+                                      for offset, at, outs in lands])
                 products, axes = narrow, axes[-1:]
             if len(axes) == 1 and w.stride[-1] == 1 and w.out[-1] == w.size[-1]:
-                block.add_up(target.reshape(*target.shape[:2], -1), self._whole_rows(block, products), None if bias is None else bias.reshape(-1, 1))
+                bias = None if bias is None else bias.reshape(-1, 1)
+                block.add_up(target.reshape(*target.shape[:2], -1), self._whole_rows(block, products), bias)
             else:
-                rest, apart = (slice(None),) * axes[0], all(w.stride[a] >= w.kernel[a] for a in axes if w.kernel[a] > 1)
+                rest, apart = (slice(None),) * axes[0], all(w.stride[a] > w.dilate[a] * (w.kernel[a] - 1) for a in axes)
                 lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*(w.kernel[a] for a in axes))]
-                block.add_up(target, [((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)]) for offset, at, outs in lands], bias, apart)
+                block.add_up(target, [((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)])
+                                      for offset, at, outs in lands], bias, apart)
         if target is not view:
             block.step(np.copyto, view, target)
 
