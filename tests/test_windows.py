@@ -40,7 +40,6 @@ def cut(request, monkeypatch):
     """How the work is cut."""
     if request.param != "at once":
         monkeypatch.setattr(_steps, "_WAKE", 1)
-        monkeypatch.setattr(_im2col, "_SMALL", 0)
     if request.param == "in blocks":
         monkeypatch.setattr(_im2col, "_BLOCK", 3000)
         monkeypatch.setattr(_pooling, "_BLOCK", 100)

@@ -31,7 +31,6 @@ from numpy.lib.stride_tricks import as_strided
 from ._steps import Lane, Steps
 
 _BLOCK = 1 << 19        # elements of a block's columns: two megabytes
-_SMALL = 1 << 14        # elements of all columns: with fewer, calls cost more than copies
 _PANEL = 16             # elements of a row that BLAS computes at a time
 
 
@@ -162,7 +161,7 @@ def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=N
     if not products:
         return
     samples = len(g if x is None else x)
-    cut = _Cut(w, weight.shape[1] * w.groups, len(weight), samples, gx is not None)
+    cut = _Cut(w, weight.shape[1] * w.groups, len(weight), gx is not None)
     matrix = None if out is None and gx is None else cut.matrix(steps, weight)
     g = None if g is None else steps.solid(g)
     if x is not None and cut.direct:
@@ -194,10 +193,10 @@ class _Cut:
     """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products are added up. `back`: the
     input is what is made. If the kernel is one row, it is all outer then: nothing is left to add up."""
 
-    def __init__(self, w: Windows, channels: int, filters: int, samples: int, back: bool):
+    def __init__(self, w: Windows, channels: int, filters: int, back: bool):
         self.w, self.channels, self.filters = w, channels, filters
-        lead, large = len(w.kernel) - 1, samples * channels * prod(w.kernel) * prod(w.out) > _SMALL
-        self.outers = lead if large and all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
+        lead = len(w.kernel) - 1
+        self.outers = lead if all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
         if back and prod(w.kernel[:lead]) == 1 and all(s == 1 for s in w.stride) and prod(w.size) < 1.3 * prod(w.out):
             self.outers = lead + 1
         self.direct = w.plain or self.outers > lead     # whether the columns are the input itself
