@@ -35,11 +35,13 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
     return out, gx, gw
 
 
-@pytest.fixture(params=["at once", "by workers", "in blocks"])
+@pytest.fixture(params=["at once", "by workers", "in blocks", "sample by sample"])
 def cut(request, monkeypatch):
     """How the work is cut."""
-    if request.param != "at once":
+    if request.param in ("by workers", "in blocks"):
         monkeypatch.setattr(_steps, "_WAKE", 1)
+    if request.param == "sample by sample":
+        monkeypatch.setattr(_im2col, "_BLOCK", 1)
     if request.param == "in blocks":
         monkeypatch.setattr(_im2col, "_BLOCK", 3000)
         monkeypatch.setattr(_pooling, "_BLOCK", 100)

@@ -268,9 +268,10 @@ class _Cut:
         return slopes
 
     def make_out(self, block: _Block, matrix, columns, out, bias) -> None:
-        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and 4: slopes are no longer needed."""
+        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and 2, which columns leave free. (The
+        zeros around slopes must stay for the next block.)"""
         target, view = self._target(block, out)
-        products = block.scratch(4, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
+        products = block.scratch(2, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
         block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in self.w.out), 1)
         if self.adds:
