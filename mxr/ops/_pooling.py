@@ -63,7 +63,7 @@ def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
 def _reduced(w: Windows) -> list[int]:
     """The axes along which windows are more than the positions themselves; one at least."""
     axes = range(len(w.size))
-    return [a for a in axes if w.kernel[a] > 1 or w.pad[a] or w.out[a] != w.size[a]] or [0]
+    return [a for a in axes if w.kernel[a] > 1 or w.stride[a] > 1 or w.pad[a] or w.out[a] != w.size[a]] or [0]
 
 
 def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
@@ -85,14 +85,15 @@ def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
 
 @lru_cache(256)
 def sizes(w: Windows, margins: bool) -> np.ndarray:
-    """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do."""
+    """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do. In
+    MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with three."""
     total = np.ones((), np.float32)
     for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad):
         first = np.arange(o) * s - q
         last = np.minimum(first + k, n + q)
         count = last - first if margins else np.minimum(last, n) - np.maximum(first, 0)
         total = total[..., None] * count.astype(np.float32)
-    return total[..., None]
+    return (total if len(w.size) > 2 else np.where(total == 0, np.float32(1), total))[..., None]
 
 
 def largest(lane: Lane, w: Windows, x, y) -> None:
@@ -123,6 +124,7 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
     pairs = _in_pairs(w, x)
     kernel = w.kernel[:-1] if pairs else w.kernel
     lands = [tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) or ((), ()) for offset in np.ndindex(*kernel)]
+    lands = [(outs, ats) for outs, ats in lands if all(at.stop > at.start for at in outs)]      # offsets that show any input
     if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size[:len(kernel)]):
         lane.step(gx.fill, 0)
     missed = lane.scratch(0, y.shape, bool)

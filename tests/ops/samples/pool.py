@@ -13,6 +13,12 @@ SAMPLES = {
         S({"kernel": (3, 3), "stride": (2, 2), "pad": (1, 1), "pool_type": "avg", "count_include_pad": False}, (2, 3, 6, 7)),
         S({"kernel": (3, 2), "stride": (2, 2), "pad": (1, 0), "pool_type": "avg", "pooling_convention": "full"}, (2, 3, 6, 7)),
         S({"kernel": (2, 2), "pool_type": "sum"}, (2, 3, 5, 4)),
+        # windows beyond the data; the largest value there is the lowest number there is
+        *(S({"kernel": (2, 1), "stride": (3, 3), "pool_type": kind, "pooling_convention": "full"}, (2, 1, 2, 2), numeric=kind != "max")
+          for kind in ("max", "avg", "sum")),
+        S({"kernel": (1, 3), "stride": (2, 5), "pad": (0, 1), "pool_type": "avg", "pooling_convention": "full"}, (2, 3, 8, 8)),
+        S({"kernel": (1, 2, 1), "stride": (1, 1, 2), "pool_type": "avg", "pooling_convention": "full"}, (2, 2, 2, 3, 4), numeric=False),
+        S({"kernel": (2, 2), "stride": (3, 2), "pad": (1, 0)}, (2, 2, 2, 32)),      # nothing is shown at one offset of the kernel
         S({"kernel": (2, 2), "stride": (2, 2), "pool_type": "lp", "p_value": 2}, (2, 3, 6, 4)),
         S({"kernel": (3, 3), "pad": (1, 1), "pool_type": "lp", "p_value": 3}, draw(1, 2, 5, 4, low=0.5, high=2)),
         S({"kernel": (2, 2), "pool_type": "lp", "p_value": 1}, (1, 2, 5, 4)),
