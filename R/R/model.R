@@ -138,7 +138,7 @@ parameter.shapes <- function(symbol, given) {
   if (!is.null(shapes)) return(shapes)
   unknown <- unlist(mx.call("symbol.undetermined", symbol, given))
   stop.user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
-            ") do not determine those of ", paste(head(unknown, 6), collapse = ", "), if (length(unknown) > 6) " ...",
+            ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "), if (length(unknown) > 6) " ...",
             ": give the shapes of all inputs, by name")
 }
 
