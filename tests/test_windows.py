@@ -35,6 +35,14 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
     return out, gx, gw
 
 
+def check(ex, out, gx, gw, g) -> None:
+    """The outputs and gradients of a layer with a bias are these, where g is the gradient of its output."""
+    bias = [*ex.args.values()][2].data.reshape(-1, *(1 for _ in g.shape[2:]))
+    sums = g.sum(axis=(0, *range(2, g.ndim)), dtype=float)
+    for ours, exact in zip((*ex.output_list, *ex.grads.values()), (out + bias, gx, gw, sums), strict=True):
+        np.testing.assert_allclose(ours.data, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
+
+
 @pytest.fixture(params=["at once", "by workers", "in blocks", "sample by sample"])
 def cut(request, monkeypatch):
     """How the work is cut."""
@@ -84,15 +92,13 @@ def test_convolution_is_what_its_formula_says(case, cut):
     for a in ex.args.values():
         a.data[...] = rng.standard_normal(a.shape)
     g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
-    x, weight, bias = (ex.args[k].data for k in ("data", "c_weight", "c_bias"))
+    x, weight, _ = (a.data for a in ex.args.values())
     for _ in range(2):      # the second time, what was prepared the first time meets other values
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
         out, gx, gw = written_out(x, weight, g, stride, dilate, pad, groups)
-        for ours, exact in ((ex.output_list[0].data, out + bias.reshape(-1, *(1 for _ in size))), (ex.grads["data"].data, gx),
-                            (ex.grads["c_weight"].data, gw), (ex.grads["c_bias"].data, g.sum(axis=(0, *range(2, g.ndim)), dtype=float))):
-            np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
+        check(ex, out, gx, gw, g)
 
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
@@ -117,15 +123,13 @@ def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
     for a in ex.args.values():
         a.data[...] = rng.standard_normal(a.shape)
     g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
-    x, weight, bias = (ex.args[k].data for k in ("data", "d_weight", "d_bias"))
+    x, weight, _ = (a.data for a in ex.args.values())
     for _ in range(2):
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
         gx, out, gw = written_out(g, weight, x, stride, dilate, pad, groups)
-        for ours, exact in ((ex.output_list[0].data, out + bias.reshape(-1, *(1 for _ in size))), (ex.grads["data"].data, gx),
-                            (ex.grads["d_weight"].data, gw), (ex.grads["d_bias"].data, g.sum(axis=(0, *range(2, g.ndim)), dtype=float))):
-            np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
+        check(ex, out, gx, gw, g)
 
 
 @pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((7, 2), (7, 2), (0, 0)), ((3, 2), (3, 2), (1, 0)),

@@ -1,19 +1,14 @@
 """Every sample once more on arrays many times as large: what is cut into blocks, spread over threads or laid out otherwise."""
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
-import mxr
-from tests.known import settle
-from tests.ops import ours
 from tests.ops.collect import Case, cases
 from tests.ops.sample import S
-from tests.reference import oracle
-from tests.reference.compare import array_difference, expected
+from tests.reference import variants
+from tests.reference.compare import array_difference
 
 WAYS = ((0, 97), (-1, 61))      # the axis along which arrays are repeated, and how often
 MOST = 400_000                  # elements of a question
@@ -21,25 +16,8 @@ APART = {"random", "linalg", "linalg_diag"}      # families: draws have samples 
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:
-    """The number of samples that differ from MXNet's by more than the rounding of long sums."""
-    started, n, found, ran = time.time(), 0, {}, set()
-    with oracle.Oracle() as mxnet:
-        for case in enlarged(family, op):
-            theirs = {"error": "not asked"}, {}
-            with contextlib.suppress(mxr.MxError):      # of shapes that do not go together any more
-                theirs = mxnet.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
-            if "error" in theirs[0]:
-                continue
-            n += 1
-            ran.add(case.op.name)
-            differing, mine = ours.against(case, theirs)
-            if wrong := {k: text for k, text in differing.items() if not close(mine[1].get(k), expected(case, k, theirs[1]) if k in mine[1] else None)}:
-                found.setdefault(case.op.name, f"{case.id} {case.sample.params} {[x.shape for x in case.inputs]}: {wrong}")
-    complaints = settle("enlarged", found, ran.__contains__)
-    for text in complaints:
-        print(text, flush=True)
-    print(f"{n:5} samples enlarged, {len(complaints)} differences, {time.time() - started:.0f} s", flush=True)
-    return len(complaints)
+    """The number of operators that differ from MXNet's by more than the rounding of long sums."""
+    return variants.compare("enlarged", "enlarged", enlarged(family, op), lambda case: case.op.name, close)
 
 
 def enlarged(family: str | None, op: str | None) -> Iterator[Case]:
@@ -63,9 +41,7 @@ def _repeated(x: np.ndarray, axis: int, times: int, rng) -> np.ndarray:
     return x if (x == np.round(x)).all() else x + (rng.uniform(-1e-3, 1e-3, x.shape) * (x != np.round(x))).astype(np.float32)
 
 
-def close(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+def close(case: Case, a: np.ndarray, b: np.ndarray) -> bool:
     """Whether arrays are equal but for rounding."""
-    if a is None or b is None:
-        return False
     largest = float(np.abs(b[np.isfinite(b)]).max(initial=0)) if b.dtype.kind == "f" else 0.0
     return not array_difference(a, b, 1e-4, 2e-5 * max(1.0, largest))
