@@ -7,12 +7,16 @@ from collections.abc import Callable
 import numpy as np
 
 from . import threads
-from .trace import Value
-from .trace import select as _select
+from .trace import Value, cast, limit, select
 
 BLOCK = 96 * 1024           # elements of a block: most float32 temporaries stay in a core's L2 cache, and threads seldom contend for
                             # Python's lock, which each call takes twice (with a third of it two threads are 20 % slower)
 WAKE_WORK = 250_000         # element operations that one thread does until another one has woken up and begun
+CALL_WORK = 100_000         # such operations in a call from which threads do not wait for Python's lock longer than they compute
+CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
+         np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
+         np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
+_DEAR = 4                   # element operations that another function takes
 
 _KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
 
@@ -30,8 +34,8 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
             if isinstance(a, Value) and id(a) not in inside and id(a) not in outer:
                 outer[id(a)] = resolve(a)
     n = math.prod(shape)
-    work = n * len(values)
-    lanes = threads.workers() if work >= 2 * WAKE_WORK else 1
+    work = n * sum(1 if v.fn in CHEAP else _DEAR for v in values)
+    lanes = threads.workers() if work >= max(2 * WAKE_WORK, CALL_WORK * len(values)) else 1
     if n <= BLOCK and lanes == 1:
         outer = {k: np.broadcast_to(a, shape) if a.size > 1 else a for k, a in outer.items()}
         return threads.in_turn(_instructions(values, shape, inside, outer, store))
@@ -149,11 +153,11 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             else:
                 args.append(outer[id(a)])
         released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i}
-        if v.fn is not _select:
+        if v.fn is not select:
             give_back(released)
         out = store[id(v)] if id(v) in store else take(v.dtype)
         where[id(v)] = out
-        if v.fn is not _select:
+        if v.fn is not select:
             code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
             continue
         # select writes its output, and the mask, before it has read all inputs
@@ -162,7 +166,7 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             code += _select_by_bits(*args, out, mask)
             free.setdefault(mask.dtype, []).append(mask)
         else:
-            code.append((_select, (*args, out)))
+            code.append((select, (*args, out)))
         give_back(released)
     return code
 
@@ -190,6 +194,6 @@ def _filled(number, dtype, shape) -> np.ndarray:
 def _loop_types(v: Value):
     """The type in which each operand enters the ufunc's loop (numbers are converted once, here)."""
     if not isinstance(v.fn, np.ufunc):
-        return [np.bool_ if i == 0 and v.fn is _select else v.dtype for i in range(len(v.args))]
+        return [np.bool_ if i == 0 and v.fn is select else v.dtype for i in range(len(v.args))]
     types = tuple(a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args)
     return v.fn.resolve_dtypes((*types, None))[:-1]

@@ -15,11 +15,8 @@ import numpy as np
 from . import fused, reductions, threads
 from .memory import Buffers, empty
 from .op import Run
-from .trace import Call, Value, _thaw, apply_view, cast, limit, select
+from .trace import Call, Value, _thaw, apply_view
 
-_CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
-          np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
-          np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
 _DEAR = 10                      # cheap functions that cost as much as storing a large value and reading it again
 _SMALL = 1 << 15                # elements of a value that stays in the cache, so that storing it costs nothing
 
@@ -128,7 +125,7 @@ class Program:
         dear: set[int] = set()
         for v in self.values:
             if id(v) in needed and v.kind in ("map", "view") and not self.in_memory(v):
-                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in _CHEAP else _DEAR))
+                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in fused.CHEAP else _DEAR))
                 if v.kind == "map" and c >= (1 if v.size <= _SMALL else _DEAR) and id(v) in read:
                     dear.add(id(v))
                 else:
