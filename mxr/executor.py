@@ -58,9 +58,9 @@ def side_by_side(shapes: dict, types: dict) -> tuple[list[Block], dict, dict]:
 class Executor:
     """A bound symbol. `args`, `grads` (None where there is no gradient), `aux` and `outputs` are ordered dicts of live NDArrays.
 
-    `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"). Programs are made at the first call
-    of each and reused after that; arrays keep their memory for the executor's life. `blocks` are the arguments with a gradient, as an
-    optimizer takes them.
+    `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"); `forward_backward` does both, in less time.
+    Programs are made at the first call of each and reused after that; arrays keep their memory for the executor's life. `blocks` are
+    the arguments with a gradient, as an optimizer takes them.
     """
 
     def __init__(self, symbol: Symbol, args: dict[str, NDArray], grads: dict[str, NDArray | None], reqs: dict[str, str],
@@ -77,18 +77,28 @@ class Executor:
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
         self._trace()
-        self._forward_steps = None
+        self._forward_steps = self._both_steps = None
         self._backward_steps: dict[bool, list] = {}
         self._ran_forward = False
 
-    # ---------------------------------------------------------------- the two calls
+    # ---------------------------------------------------------------- the calls
     def forward(self, is_train: bool = False) -> list[NDArray]:
         """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch normalization and the like."""
         if self._forward_steps is None:
             self._compile_forward()
-        self._run.train = bool(is_train)
+        return self._execute_forward(self._forward_steps, bool(is_train))
+
+    def forward_backward(self) -> list[NDArray]:
+        """`forward(True)` and `backward()` in one: the same numbers, but the inputs of element-wise functions are read once for both,
+        and what both compute is computed once."""
+        if self._both_steps is None:
+            self._compile_both()
+        return self._execute_forward(self._both_steps, True)
+
+    def _execute_forward(self, steps, train: bool) -> list[NDArray]:
+        self._run.train = train
         self._ran_forward = False
-        self._execute(self._forward_steps)
+        self._execute(steps)
         self._ran_forward = True
         return self.output_list
 
@@ -150,12 +160,6 @@ class Executor:
                 self._trace_gradients(values, heads, program)
         self._uses_blas = program.uses_blas
 
-    @_enough()
-    def _compile_forward(self) -> None:
-        targets = [o.data for o in self.output_list]
-        targets += [None] * (len(self._program.roots) - len(targets))
-        self._forward_steps = self._program.compile(self._stored, self._variable, self._buffers, self._run, targets)
-
     def _trace_gradients(self, values, heads, forward: Program) -> None:
         """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for them."""
         for given in (True, False):
@@ -186,16 +190,35 @@ class Executor:
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
-    @_enough()
+    def _compile_forward(self) -> None:
+        self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
+
     def _compile_backward(self, given: bool) -> None:
+        roots, targets = self._gradient_roots(given)
+        self._backward_steps[given] = self._compile(Program(roots, set(self._stored)), targets)
+
+    def _compile_both(self) -> None:
+        roots, targets = self._gradient_roots(False)
+        first = self._program.roots
+        program = Program(first + roots)
+        program.kept = self._program.kept       # for another `backward`
+        outputs = [o.data for o in self.output_list]
+        self._both_steps = self._compile(program, outputs + [None] * (len(first) - len(outputs)) + targets)
+
+    def _gradient_roots(self, given: bool) -> tuple[list[Value], list[np.ndarray]]:
+        """What the backward pass computes, and where it goes."""
         if not self.wanted:
             raise MxError('backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
                           "and fixed ones, never get one)")
         roots = self._gradients[given]
-        program = Program([r for r, _ in roots], set(self._stored))
+        return [r for r, _ in roots], [self.grads[name].data for _, name in roots]
+
+    @_enough()
+    def _compile(self, program: Program, targets: list) -> list:
+        """The steps of a program; further roots go wherever."""
         self._uses_blas |= program.uses_blas
-        self._backward_steps[given] = program.compile(dict(self._stored), self._variable, self._buffers, self._run,
-                                                      [self.grads[name].data for _, name in roots])
+        targets = targets + [None] * (len(program.roots) - len(targets))
+        return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
 
     def _variable(self, key) -> np.ndarray:
         return self._arrays[key]

@@ -1,7 +1,7 @@
 """Optimizers: rules, their state for one parameter, and updaters that apply a rule to all parameters of a network.
 
     updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01}))
-    executor.forward(True); executor.backward(); updater.train(0.1, executor)
+    executor.forward_backward(); updater.train(0.1, executor)
 """
 from __future__ import annotations
 

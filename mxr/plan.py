@@ -166,9 +166,11 @@ class Program:
         computed = {id(v) for g in groups for v in g}
         for root, target in zip(self.roots, targets):
             origin = _reshaped(root)
-            if target is not None and id(origin) in computed and id(origin) not in placed:
+            if target is None or np.may_share_memory(target, placed.get(id(origin), ())):
+                continue
+            if id(origin) in computed and id(origin) not in placed:
                 placed[id(origin)] = target.reshape(origin.shape)       # computed right where it is wanted
-            elif target is not None:
+            else:
                 late.append((root, target))
         self._place(groups, placed, buffers)
         arrays.update((k, placed[k]) for k in self.kept)

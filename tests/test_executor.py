@@ -32,6 +32,16 @@ def test_add_accumulates_and_write_replaces():
         assert ex.grads["x"].data.tolist() == want
 
 
+def test_both_passes_in_one_call():
+    for req, want in (("add", [6, 12]), ("write", [2, 4])):
+        ex = bound(sym.MakeLoss(sym.square(sym.Variable("x"))), req, x=[1, 2])
+        for _ in range(3):
+            assert ex.forward_backward()[0].data.tolist() == [1, 4]
+        assert ex.grads["x"].data.tolist() == want
+    with pytest.raises(MxError, match="no argument has a gradient"):
+        bound(sym.MakeLoss(sym.Variable("x")), "null", x=[1]).forward_backward()
+
+
 def test_head_gradients_of_a_plain_output():
     x, y = sym.Variable("x"), sym.Variable("y")
     ex = bound(x * y, x=[1, 2], y=[3, 4])

@@ -1,6 +1,7 @@
 """One engine in a process of its own: `python worker.py mxnet|mxr`. Reads commands as JSON lines, answers as JSON lines.
 
-    {"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update
+    {"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update,
+                                                          whether forward and backward are two calls
     {"run": n}               ->  {"seconds": ...}
     {"memory": true}         ->  {"peak": ..., "now": ...}  MB above what the process had after importing the engine
     {"copies": n}            ->  {"seconds": ...}         two arrays of n floats copied to two others (mxr only)
@@ -43,7 +44,7 @@ class Mxr:
         self.mxr = mxr
 
     def load(self, z):
-        """As the R package's training loop does it."""
+        """As the R package's training loop does it, but for `apart`."""
         from mxr.optimizer import Updater, rule
         symbol = self.mxr.sym.load_json(str(z["symbol"]))
         arrays = {k[4:]: z[k] for k in z.files if k[:4] in ("arg:", "aux:")}
@@ -52,11 +53,15 @@ class Mxr:
                                      **{k: arrays[k].shape for k in symbol.list_arguments()})
         for k, a in (self.ex.args | self.ex.aux).items():
             a[:] = arrays[k]
+        self.apart = bool(z["apart"])
         self.updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
 
     def step(self):
-        self.ex.forward(True)
-        self.ex.backward()
+        if self.apart:
+            self.ex.forward(True)
+            self.ex.backward()
+        else:
+            self.ex.forward_backward()
         if self.updater:
             self.updater.train(1e-3, self.ex)
 

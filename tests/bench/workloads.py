@@ -1,7 +1,7 @@
 """The work that is measured: symbols with input shapes, built once and handed to both engines as JSON."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -22,6 +22,7 @@ class Workload:
     draw: dict = field(default_factory=dict)
     wanted: tuple | None = None         # gradients of these only
     copies: int = 0                     # where memory is the bound: the length of the arrays that are read and written
+    apart: bool = False                 # whether ours takes two calls for forward and backward
 
     def products(self) -> list[tuple]:
         """The matrix products `(batch, m, k, n)` that the layers need, gradients included."""
@@ -196,8 +197,14 @@ def vae() -> Workload:
                     draw={"data": "unit"})
 
 
+def apart(make) -> Workload:
+    w = make()
+    return replace(w, name=f"{w.name}, two calls", apart=True)
+
+
 MAIN = [*(partial(cross_entropy, n, target) for n, target in ((60, 3), (10**4, 4), (10**6, 8), (10**7, 8))), detection, mlp, lenet,
         residual, lstm, cox, contrastive, vae]
+APART = [partial(apart, make) for make in MAIN[:5]]
 GROWTH = [partial(cross_entropy, 10**4, 0), partial(mlp, 10), contrastive, vae]
 THREADS = [partial(cross_entropy, 10**6, 8), detection, mlp, lenet, residual]
 SCALING = [*(partial(mlp, b) for b in (1, 16, 64, 256, 1024, 4096)), *(partial(lenet, b) for b in (1, 4, 16, 64, 256))]

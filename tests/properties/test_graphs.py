@@ -41,6 +41,32 @@ def test_executor_is_naive_evaluation(sizes, data, with_heads, request_):
         close(mine.data, plain)
 
 
+@pytest.mark.parametrize("sizes", SIZES)
+@seed(2)
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.sampled_from(["write", "add"]), st.sampled_from(["", "forward", "backward"]))
+def test_both_passes_in_one_give_the_same_bits(sizes, data, request_, between):
+    graph = data.draw(random_graphs(*SIZES[sizes]))
+    if not graph.wanted:
+        return
+    apart, both = bind(graph, request_), bind(graph, request_)
+
+    def same():
+        apart.backward()
+        for mine, other in zip([*both.output_list, *(both.grads[k] for k in graph.wanted)],
+                               [*apart.output_list, *(apart.grads[k] for k in graph.wanted)]):
+            np.testing.assert_array_equal(mine.data, other.data)
+    for _ in range(2):
+        apart.forward(True)
+        both.forward_backward()
+        same()
+        if between == "forward":        # the programs share memory
+            both.forward(True)
+        if between:
+            both.backward()
+            same()
+
+
 def bind(graph, request_):
     return graph.symbol.bind({k: mxr.NDArray(v.copy()) for k, v in graph.values.items()},
                              {k: mxr.NDArray(np.full_like(graph.values[k], ADD_START)) for k in graph.wanted},

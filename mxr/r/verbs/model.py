@@ -43,8 +43,7 @@ def _whole(executors: list[Executor], finish) -> None:
     finished = []
     try:
         for ex in executors:
-            ex.forward(True)
-            ex.backward()
+            ex.forward_backward()
         _finish(finish, finished)
     except BaseException:
         if not finished:
