@@ -19,7 +19,8 @@ def forward_plain(cell, steps, step, product):
         np.add(a, product, a)
         activate(a, out=a)
         h[...] = a
-        _hold(live, h, old)
+        if live is not None:
+            _hold(live, h, old)
 
 
 def forward_lstm(cell, steps, step, product):
@@ -43,8 +44,9 @@ def forward_lstm(cell, steps, step, product):
             np.multiply(o, tanh, h)
         else:
             np.matmul(np.multiply(o, tanh, hidden), cell.weights[2].T, out=h)
-        _hold(live, h, old_h)
-        _hold(live, c, g_c[1])
+        if live is not None:
+            _hold(live, h, old_h)
+            _hold(live, c, g_c[1])
 
 
 def forward_gru(cell, steps, step, product):
@@ -61,12 +63,12 @@ def forward_gru(cell, steps, step, product):
         np.subtract(old, candidate, h)
         np.multiply(h, keep, h)
         np.add(h, candidate, h)
-        _hold(live, h, old)
+        if live is not None:
+            _hold(live, h, old)
 
 
 def _hold(live, new, old):
-    if live is not None:
-        np.copyto(new, old, where=~live)
+    np.copyto(new, old, where=~live)
 
 
 FORWARD = {"rnn_relu": forward_plain, "rnn_tanh": forward_plain, "lstm": forward_lstm, "gru": forward_gru}
