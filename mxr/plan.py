@@ -172,7 +172,7 @@ class Program:
                 placed[id(origin)] = target.reshape(origin.shape)       # computed right where it is wanted
             else:
                 late.append((root, target))
-        self._place(groups, placed, buffers)
+        self._place(groups, placed, buffers, {id(base(root)) for root, _ in late})
         arrays.update((k, placed[k]) for k in self.kept)
 
         def resolve(v: Value) -> np.ndarray:
@@ -196,8 +196,8 @@ class Program:
                 steps += _single(first, [resolve(a) for a in first.args], placed[id(first)])
         return steps + [partial(np.copyto, target, resolve(root)) for root, target in late]
 
-    def _place(self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers) -> None:
-        """Give every value that needs it memory; buffers go back after the last step that reads them."""
+    def _place(self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]) -> None:
+        """Give every value that needs it memory; buffers go back after the last step that reads them, of those that are `held` at the end."""
         position = {id(v): i for i, g in enumerate(groups) for v in g}
         ends: list[list[int]] = [[] for _ in groups]
         lent: dict[int, tuple[int, Value]] = {}
@@ -211,7 +211,7 @@ class Program:
                     continue
                 b = buffers.take(v.size * v.dtype.itemsize)
                 lent[id(v)] = b, v
-                if id(v) in self._root_bases:
+                if id(v) in held:
                     pinned.append(b)
                 else:
                     ends[max((position[id(u)] for _, u in self._users.get(id(v), ())), default=i)].append(b)
