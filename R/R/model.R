@@ -68,10 +68,10 @@ choose.layout <- function(rowmajor, colmajor, sizes) {
 # A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there already.
 as.colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
-  layout <- tolower(array.layout)
+  layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
   if (layout == "auto") layout <- detect()
   if (layout == "rowmajor") return(t(X))
-  if (!startsWith(layout, "col")) warning('array.layout "', array.layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
+  if (!startsWith(layout, "col")) warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
   X
 }
 

@@ -16,6 +16,7 @@ usage("layouts in any spelling; auto says what it chose", {
   for (name in c("colMajor", "columnmajor")) same(weight(train(layout = name)), weight(model))
   unknown <- tryCatch(train(layout = "default"), warning = conditionMessage)
   if (!grepl('array.layout "default" is taken as "colmajor"', unknown, fixed = TRUE)) stop("no warning of an unknown layout")
+  same(weight(suppressWarnings(train(layout = c(8, 8)))), weight(model))             # an image's size, taken for a layout by a script of R 3
   same(weight(train(t(x), layout = "rowmajor")), weight(model))
   said <- NULL
   auto <- withCallingHandlers(train(t(x), layout = "auto"), warning = function(w) { said <<- conditionMessage(w); invokeRestart("muffleWarning") })
