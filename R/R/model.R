@@ -339,7 +339,12 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   if (!is.null(aux.params)) params$aux.params <- aux.params
   if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
   batch.size <- tail(input.shape[[1]], 1)
-  if (is.character(optimizer)) optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
+  if (is.character(optimizer)) {
+    if ("rescale.grad" %in% ...names())
+      stop.user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
+                "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
+    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
+  }
   if (!is.null(eval.data)) eval.data <- evaluation.iter(eval.data, batch.size, array.layout)
   ctx <- device.list(ctx)
   kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)

@@ -115,11 +115,10 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #' optimizer <- mx.opt.create("adam", learning.rate = 0.01)
 #' @export
 mx.opt.create <- function(name, ...) {
-  make <- switch(name, sgd = mx.opt.sgd, rmsprop = mx.opt.rmsprop, adam = mx.opt.adam, adagrad = mx.opt.adagrad,
-                 adadelta = mx.opt.adadelta, nag = mx.opt.nag,
-                 stop.user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
-                      "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
-  make(...)
+  switch(name, sgd = mx.opt.sgd(...), rmsprop = mx.opt.rmsprop(...), adam = mx.opt.adam(...), adagrad = mx.opt.adagrad(...),
+         adadelta = mx.opt.adadelta(...), nag = mx.opt.nag(...),
+         stop.user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
+                   "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
 }
 
 #' An updater for a training loop of your own

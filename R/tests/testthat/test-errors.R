@@ -56,6 +56,14 @@ test_that("arrays", {
   expect_error(d + 1:3, "single number")
 })
 
+test_that("optimizers", {
+  unused <- tryCatch(mx.opt.create("adadelta", learning.rate = 0.1), error = identity)
+  expect_equal(deparse(conditionCall(unused)[[1]]), "mx.opt.adadelta")
+  soft <- mx.symbol.SoftmaxOutput(net)
+  says(mx.model.FeedForward.create(soft, X = matrix(1, 5, 6), y = rep(0, 6), array.layout = "colmajor", rescale.grad = 1, verbose = FALSE),
+       "mx.model.FeedForward.create", "rescale.grad", 'mx.opt.create("sgd"')
+})
+
 test_that("training", {
   x <- matrix(1, 5, 6)
   says(mx.model.FeedForward.create(net, X = x, array.layout = "colmajor"), "mx.model.FeedForward.create", "y is needed")
