@@ -103,15 +103,18 @@ class Symbol:
             self._order = order
         return self._order
 
+    def _aux_ids(self) -> set[int]:
+        return {id(n) for node in self.nodes() for n, _ in node.aux_entries if n.op is None}
+
     def aux_nodes(self) -> list[Node]:
         """The variables that are auxiliary states of some operator."""
-        ids = {id(n) for node in self.nodes() for n, _ in node.aux_entries if n.op is None}
+        ids = self._aux_ids()
         return _unique(n for n in self.nodes() if id(n) in ids)
 
     def arg_nodes(self) -> list[Node]:
         """The variables that are not auxiliary states."""
-        aux = {id(n) for n in self.aux_nodes()}
-        return _unique(n for n in self.nodes() if n.op is None and id(n) not in aux)
+        ids = self._aux_ids()
+        return _unique(n for n in self.nodes() if n.op is None and id(n) not in ids)
 
     def list_arguments(self) -> list[str]:
         return [n.name for n in self.arg_nodes()]

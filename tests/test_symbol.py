@@ -103,6 +103,16 @@ def test_old_json_gets_its_auxiliary_states():
     assert s.attr_dict()["bn_gamma"] == {"__lr_mult__": "3"} and s.attr_dict()["bn"]["__lr_mult__"] == "0.1"
 
 
+def test_states_of_two_nodes_of_one_name_are_no_arguments():
+    net = sym.BatchNorm(sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc1"), name="bn")
+    net = sym.BatchNorm(sym.FullyConnected(net, num_hidden=3, name="fc2"), name="bn")
+    assert net.list_arguments() == ["data", "fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias", "bn_gamma", "bn_beta"]
+    assert net.list_auxiliary_states() == ["bn_moving_mean", "bn_moving_var"]
+    ex = net.simple_bind(data=(4, 2))
+    ex.forward(is_train=True)
+    assert set(ex.args) == set(net.list_arguments()) and set(ex.aux) == set(net.list_auxiliary_states())
+
+
 def test_shapes_follow_in_both_directions():
     fc = sym.FullyConnected(sym.Variable("data"), num_hidden=1, name="fc")
     loss = sym.MakeLoss(sym.square(sym.Reshape(fc, shape=(0,)) - sym.Variable("label")))
