@@ -106,6 +106,11 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @export
 mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,
                                    verbose = FALSE) {
+  for (name in c("train.metric", "eval.metric", "bad.steps")) {
+    limit <- get(name)
+    if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
+      stop.user(name, " must be one number at which to stop, not ", kind.of(limit))
+  }
   say <- verbose
   better <- if (maximize) `>` else `<`
   worst <- if (maximize) 0 else Inf

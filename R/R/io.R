@@ -128,6 +128,7 @@ as.samples <- function(x, what) if (is.mx.ndarray(x)) x else as.numbers(x, paste
 #' mx.io.extract(it, "label")
 #' @export
 mx.io.extract <- function(iter, field) {
+  check.iterator(iter)
   packer <- mx.nd.arraypacker()
   iter$reset()
   while (next.batch(iter)) packer$push(without.pad(iter$value()[[field]], padding(iter)))

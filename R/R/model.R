@@ -53,7 +53,12 @@ mx.model.select.layout.predict <- function(X, model) {
     known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
     all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape.of(model$arg.params[[n]]))), NA))
   }
-  choose.layout(fits(size[[2]]), fits(size[[1]]), paste("X is", paste(size, collapse = " x ")))
+  rowmajor <- fits(size[[2]])
+  colmajor <- fits(size[[1]])
+  if (!rowmajor && !colmajor)
+    stop.user("X is a matrix of ", paste(size, collapse = " x "), ", which the network takes neither way: samples have another number of ",
+              "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
+  choose.layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
 }
 
 choose.layout <- function(rowmajor, colmajor, sizes) {
@@ -84,6 +89,8 @@ mx.model.init.iter <- function(X, y, batch.size, is.train) {
     size <- dim(X)
     y <- numeric(size[[length(size)]])
   }
+  if (is.list(y) && !is.data.frame(y))
+    stop.user("y must be numbers, not a list; several labels need an iterator that gives them by name, and output.names")
   batch.size <- min(length(y), batch.size)
   mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
 }

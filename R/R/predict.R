@@ -37,7 +37,9 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {
   if (is.serialized(model)) model <- mx.unserialize(model)
   check.symbol(model$symbol)
-  if (is.atomic(X) && is.null(dim(X))) stop.user("X must be a matrix or array, whose last dimension is the samples, or an iterator")
+  if (is.atomic(X) && is.null(dim(X)))
+    stop.user("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, as.array(X) is many ",
+              "samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted.output(model$symbol, output)
   X <- as.colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)

@@ -70,6 +70,9 @@ test_that("training", {
   says(mx.model.FeedForward.create(net, X = x, y = 1:7, array.layout = "colmajor"), "mx.model.FeedForward.create", "6 samples", "label 7")
   says(mx.model.FeedForward.create(net, X = matrix(1, 5, 5), y = 1:5), "mx.model.FeedForward.create", "array.layout")
   says(mx.opt.create("lion"), "mx.opt.create", "lion", "adam")
+  says(mx.model.FeedForward.create(net, X = x, y = list(1:6, 1:6), array.layout = "colmajor"), "mx.model.FeedForward.create", "output.names")
+  says(mx.callback.early.stop(mx.metric.logger$new()), "mx.callback.early.stop", "train.metric must be one number")
+  says(mx.io.extract(x, "label"), "mx.io.extract", "iter.next()")
 })
 
 test_that("the session goes on", {
@@ -81,4 +84,12 @@ test_that("a GPU is warned of once", {
   suppressWarnings(mx.gpu())
   expect_silent(context <- mx.gpu(1))
   expect_equal(context$device, "cpu")
+})
+
+test_that("predictions", {
+  conv <- mx.symbol.Convolution(d, kernel = c(3, 3), num.filter = 2, name = "conv")
+  model <- structure(list(symbol = conv, arg.params = list(conv_weight = mx.nd.ones(c(3, 3, 1, 2)), conv_bias = mx.nd.zeros(2)),
+                          aux.params = list()), class = "MXFeedForwardModel")
+  says(predict(model, matrix(1, 36, 5)), "predict", "36 x 5", "dim(X) <- c(width, height, channels, samples)")
+  says(predict(model, 1:5), "predict", "as.array(X)", "as.matrix(X)")
 })
