@@ -124,6 +124,13 @@ as.array.MXNDArray <- function(x, ...) {
   value
 }
 
+# NDArrays of the packages before 0.5 had this method.
+#' @export
+`$.MXNDArray` <- function(x, name) {
+  if (name == "as.array") return(function() as.array(x))
+  stop.user("an NDArray has no ", name, "; as.array, dim and ctx give what it is")
+}
+
 #' @export
 as.matrix.MXNDArray <- function(x, ...) {
   if (length(dim(x)) != 2) stop.user("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")

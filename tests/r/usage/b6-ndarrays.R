@@ -22,6 +22,7 @@ usage("arithmetic with numbers and arrays on either side, comparisons, the minus
 })
 usage("indexing is as.array's", {
   same(as.array(nd)[2, ], m[2, ])
+  same(nd$as.array(), m)          # before 0.5
   same(as.array(mx.nd.array(1:5))[2:3], 2:3)
 })
 usage("lists of NDArrays are plain lists", {
