@@ -9,9 +9,9 @@ import numpy as np
 
 from . import memory, threads
 from .autodiff import trace_backward, trace_forward
-from .infer import all_shapes, all_types
-from .ndarray import NDArray
-from .op import MxError, Run, ShapeError, affordable, known, shape_text, suggest
+from .infer import all_shapes, all_types, given_shapes
+from .ndarray import Arrays, NDArray, array, numbers
+from .op import MxError, Run, ShapeError, affordable, element_type, known, shape_text, suggest
 from .plan import Program, operands
 from .symbol import Symbol
 from .trace import Value, const, leaf, tape
@@ -65,14 +65,15 @@ class Executor:
 
     def __init__(self, symbol: Symbol, args: dict[str, NDArray], grads: dict[str, NDArray | None], reqs: dict[str, str],
                  aux: dict[str, NDArray], shapes, types, blocks: list[Block] | None = None):
-        self.symbol, self.args, self.grads, self.reqs, self.aux = symbol, args, grads, reqs, aux
+        self.symbol, self.reqs = symbol, reqs
+        self.args, self.grads, self.aux = map(Arrays, (args, grads, aux))
         self.blocks = [Block([k], args[k].data, g.data, [...]) for k, g in grads.items() if g is not None] if blocks is None else blocks
         self._shapes, self._types = shapes, types
         _affordable(shapes, types)
         self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
         self.output_list = [NDArray(memory.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
-        self.outputs = dict(zip(symbol.list_outputs(), self.output_list))
+        self.outputs = Arrays(zip(symbol.list_outputs(), self.output_list))
         self._run = Run()
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
@@ -80,6 +81,12 @@ class Executor:
         self._forward_steps = self._both_steps = None
         self._backward_steps: dict[bool, list] = {}
         self._ran_forward = False
+
+    def __repr__(self):
+        return f"<Executor of {', '.join(self.outputs)}: {', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
+
+    def __reduce__(self):
+        raise MxError("an executor cannot be copied: bind its symbol again, and copy or save its arrays (args, aux)")
 
     # ---------------------------------------------------------------- the calls
     def forward(self, is_train: bool = False) -> list[NDArray]:
@@ -107,7 +114,10 @@ class Executor:
         Loss layers ignore theirs."""
         if not self._ran_forward:
             raise MxError("backward: run forward first")
+        heads = [heads] if isinstance(heads, (NDArray, np.ndarray)) else heads
         given = heads is not None and any(h is not None for h in heads)
+        if given:
+            heads = [h if h is None or isinstance(h, NDArray) else numbers(h, "backward: a head gradient") for h in heads]
         if given and len(heads) != len(self.output_list):
             raise MxError(f"backward: {len(heads)} head gradients for {len(self.output_list)} outputs")
         if given:
@@ -257,12 +267,16 @@ def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
         g = grads.get(k)
         if reqs[k] != "null" and g is not None and g.shape != args[k].shape:
             raise ShapeError(f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}")
+        if reqs[k] != "null" and g is not None and (g.dtype != args[k].dtype or not g.data.flags.writeable):
+            raise MxError(f"bind: the gradient of {k} must be a writable array of {args[k].dtype}, the argument's type" + (
+                f", not of {g.dtype}" if g.dtype != args[k].dtype else ""))
     return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
 
 
 @_enough()
-def simple_bind(symbol: Symbol, reqs="write", **given) -> Executor:
+def simple_bind(symbol: Symbol, /, reqs="write", **given) -> Executor:
     """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them."""
+    given = given_shapes(given)
     shapes = all_shapes(symbol, given)
     arg_nodes, aux_nodes = symbol.arg_nodes(), symbol.aux_nodes()
     missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
@@ -292,25 +306,38 @@ def _affordable(shapes, types) -> None:
 
 def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:
     if not isinstance(arrays, dict):
-        arrays = list(arrays)
+        if not isinstance(arrays, (list, tuple)):
+            raise MxError(f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, not {type(arrays).__name__}")
         if len(arrays) != len(names):
             raise MxError(f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}")
         arrays = dict(zip(names, arrays))
     known_names = set(names)
     for k in arrays:
         if k not in known_names:
-            raise MxError(f"bind: {what} has {k}, which the symbol has not" + suggest(k, names))
-    missing = [k for k in names if k not in arrays]
+            raise MxError(f"bind: {what} has {k}, which the symbol has not" + suggest(str(k), names))
+    given = {k: _shared(a, f"bind: {what}: {k}") for k in names if (a := arrays.get(k)) is not None}
+    missing = [k for k in names if k not in given]
     if required and missing:
         raise MxError(f"bind: {what} lacks {', '.join(missing[:10])}")
-    return {k: a if isinstance(a, NDArray) else NDArray(np.asarray(a)) for k in names if (a := arrays.get(k)) is not None}
+    return given
+
+
+def _shared(a, what: str) -> NDArray:
+    """An NDArray on the memory of a NumPy array; what is none becomes one of single precision."""
+    if not isinstance(a, (NDArray, np.ndarray)):
+        return array(numbers(a, what))
+    a = a if isinstance(a, NDArray) else NDArray(a)
+    if not a.dtype.isnative or element_type(a.dtype, what) != a.dtype:
+        raise MxError(f"{what}: numbers of {a.dtype} in the machine's other byte order; give .astype('{a.dtype.name}')")
+    return a
 
 
 def _requests(reqs, names: list[str]) -> dict[str, str]:
     if isinstance(reqs, str):
         reqs = dict.fromkeys(names, reqs)
     elif not isinstance(reqs, dict):
-        reqs = list(reqs)
+        if not isinstance(reqs, (list, tuple)):
+            raise MxError(f"bind: reqs must be null, write or add, or a dict or list of these, not {type(reqs).__name__}")
         if len(reqs) != len(names):
             raise MxError(f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}")
         reqs = dict(zip(names, reqs))

@@ -2,44 +2,101 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 
-from .ndarray import NDArray, array, call
-from .op import REQUIRED, Op, get
+from .ndarray import NDArray, array, call, numbers
+from .op import REQUIRED, MxError, Op, ParamError, get, suggest
 from .symbol import Symbol, create
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:
     """`f(*symbols, name=None, **parameters_or_symbols)`; dotted and underscored spellings are one parameter."""
-    op = get(name)
+    op, where = get(name), f"mxr.sym.{name}"
 
     def function(*args, name=None, attr=None, **kw):
+        for what, value, kind, word in (("name", name, str, "text"), ("attr", attr, dict, "a dict")):
+            if value is not None and not isinstance(value, kind):
+                raise MxError(f"{where}: {what} must be {word}, not {type(value).__name__}")
         args = [s for a in args for s in (a if isinstance(a, (list, tuple)) else (a,))]
         inputs = {k: v for k, v in kw.items() if isinstance(v, Symbol)}
         attrs = {k: v for k, v in kw.items() if k not in inputs}
-        return create(_name, args, inputs, {**attrs, **(attr or {})}, name, f"mxr.sym.{_name}")
+        _check_parameters(op, inputs, where)
+        others = [] if op.variadic else _others(op, attrs)
+        possible = _inputs(op, attrs, others, where)[1] if others else ()
+        for key in others:
+            if _plain(key) in possible:
+                value = attrs.pop(key)
+                if value is not None:       # None: not given
+                    raise MxError(f"{where}: {key} must be a symbol, not {type(value).__name__}")
+        return create(_name, args, inputs, {**attrs, **(attr or {})}, name, where)
     _name = name
     return _dress(function, name, op, Symbol)
 
 
 def array_function(name: str) -> Callable[..., NDArray]:
-    """`f(*arrays, out=None, **parameters_or_arrays)`; plain numbers, lists and numpy arrays are taken for arrays by position."""
-    op = get(name)
+    """`f(*arrays, out=None, **parameters_or_arrays)`; plain numbers, lists and numpy arrays are taken for arrays."""
+    op, where = get(name), f"mxr.nd.{name}"
 
     def function(*args, out=None, **kw):
         args = [a for x in args for a in (x if isinstance(x, (list, tuple)) and any(isinstance(v, NDArray) for v in x) else (x,))]
-        named = {k.replace(".", "_"): v for k, v in kw.items() if isinstance(v, NDArray)}
-        attrs = {k: v for k, v in kw.items() if not isinstance(v, NDArray)}
-        if named:
-            probe = {k.replace(".", "_"): v for k, v in attrs.items()}
-            order = (*op.inputs(op.parse(probe, f"mxr.nd.{_name}")), *op.aux(op.parse(probe)))
-            args += [named.pop(k) for k in order[len(args):] if k in named]
-            if named:
-                raise TypeError(f"mxr.nd.{_name} has no input {', '.join(named)}; it has {', '.join(order)}")
-        results = call(_name, [a if isinstance(a, NDArray) else array(a) for a in args], attrs, out, f"mxr.nd.{_name}")
+        others = _others(op, kw)
+        attrs = {k: v for k, v in kw.items() if k not in others}
+        _check_parameters(op, {k: v for k, v in attrs.items() if isinstance(v, (NDArray, Symbol))}, where)
+        if others:
+            args += _by_name(op, len(args), attrs, {k: kw[k] for k in others}, where)
+        args = [a if isinstance(a, NDArray) else array(numbers(a, f"{where}: an input")) for a in args]
+        results = call(name, args, attrs, out, where)
         return results[0] if len(results) == 1 else results
-    _name = name
     return _dress(function, name, op, NDArray)
+
+
+def _plain(key: str) -> str:
+    return key.replace(".", "_")
+
+
+def _others(op: Op, kw: dict) -> list[str]:
+    """The keywords that are no parameters: inputs, hidden attributes, mistakes."""
+    return [k for k in kw if _plain(k) not in op.params and not k.startswith("__")]
+
+
+def _check_parameters(op: Op, given: dict, where: str) -> None:
+    for key, value in given.items():
+        if _plain(key) in op.params:
+            raise MxError(f"{where}: {key} is a parameter and takes a value, not a {type(value).__name__}")
+
+
+def _inputs(op: Op, attrs: dict, others: Iterable[str], where: str) -> tuple[tuple[str, ...], set[str]]:
+    """The names of the inputs with these parameters, and those with others too (a bias that `no_bias` takes away)."""
+    try:
+        p = op.parse({k: v for k, v in attrs.items() if _plain(k) in op.params}, where)
+    except ParamError:
+        for key in others:
+            if suggest(_plain(key), op.params):             # the one that is missing, misspelt
+                op.plain_names({key: None}, where)
+        raise
+    reversed_flags = SimpleNamespace(**{k: not v if isinstance(v, bool) else v for k, v in vars(p).items()})
+    names, more = ((*op.inputs(q), *op.aux(q)) for q in (p, reversed_flags))
+    return names, {*names, *more}
+
+
+def _by_name(op: Op, n: int, attrs: dict, named: dict, where: str) -> list:
+    """The inputs after the first `n`, from keywords."""
+    order, possible = _inputs(op, attrs, named, where)
+    given = {}
+    for key, value in named.items():
+        if _plain(key) not in possible:
+            op.plain_names({key: value}, where)             # raises
+        if value is not None:
+            given[_plain(key)] = value
+    for key in given:
+        if key not in order[n:]:
+            raise MxError(f"{where}: {key} is given both by position and by name" if key in order else
+                          f"{where}: takes no {key} with these parameters; it takes {', '.join(order)}")
+    for key in order[n:]:
+        if key not in given:
+            raise MxError(f"{where}: the input {key} is missing; it takes {', '.join(order)}")
+    return [given[key] for key in order[n:]]
 
 
 def _dress(function, name: str, op: Op, result: type):

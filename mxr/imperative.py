@@ -11,7 +11,7 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
     `out_shapes`: shapes of the first outputs where the caller knows them; some operators take theirs from there."""
     names = (*op.inputs(p), *op.aux(p))
     if len(inputs) != len(names):
-        raise MxError(f"{op.name}: takes {len(names)} inputs ({', '.join(names)}), not {len(inputs)}")
+        raise MxError(f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), not {len(inputs)}; parameters go by name")
     n_outputs = len(op.outputs(p)) + len(op.hidden(p))
     try:
         ins, shapes = op.infer_shape(p, [a.shape for a in inputs], [*out_shapes, *[None] * n_outputs][:n_outputs])

@@ -14,9 +14,23 @@ _TYPES = {str(number): name for name, number in TYPE_NUMBERS.items()}
 
 def infer_shapes(symbol: Symbol, given: dict[str, tuple]):
     """(argument, output, auxiliary shapes) as dicts, or None when `given` does not determine all of them."""
-    shapes = all_shapes(symbol, given)
+    shapes = all_shapes(symbol, given_shapes(given))
     result = tuple({name: shapes[entry] for name, entry in part} for part in _parts(symbol))
     return result if all(known(s) for part in result for s in part.values()) else None
+
+
+def given_shapes(given: dict) -> dict[str, tuple | None]:
+    """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is all of ()."""
+    shapes = {}
+    for name, shape in given.items():
+        try:
+            dims = [int(d) for d in shape if not isinstance(d, str)]
+            if len(dims) != len(shape) or any(d != whole for d, whole in zip(shape, dims)):
+                raise ValueError
+        except (ValueError, TypeError, OverflowError):
+            raise MxError(f"the shape of {name} must be a sequence of whole numbers, not {type(shape).__name__} {str(shape)[:60]}") from None
+        shapes[name] = tuple(max(d, 0) for d in dims) or None
+    return shapes
 
 
 def _parts(symbol: Symbol):
@@ -43,7 +57,7 @@ def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int],
     _check_given(given, variables)
     for name, shape in given.items():
         for n in variables[name]:
-            shapes[id(n), 0] = tuple(int(d) for d in shape)
+            shapes[id(n), 0] = shape and tuple(int(d) for d in shape)
     for same in variables.values():         # one name, several variables: one array
         if len(same) > 1:
             shape = unify(*(shapes[id(n), 0] for n in same))

@@ -7,8 +7,8 @@ import numpy as np
 
 from . import ops  # noqa: F401  (declares the operators)
 from .faces import array_function
-from .ndarray import NDArray, array
-from .op import MxError, affordable, registry
+from .ndarray import NDArray, array, numbers
+from .op import MxError, affordable, element_type, registry, suggest
 
 __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
@@ -25,11 +25,15 @@ def ones(shape, dtype=np.float32) -> NDArray:
 
 def full(shape, value, dtype=np.float32) -> NDArray:
     """An array of one number; `shape` in C order. MxError where it is not a shape, or too large for the machine."""
+    dtype = element_type(np.float32 if dtype is None else dtype, "dtype")
+    value = numbers(value, "full: value")
+    if value.ndim:
+        raise MxError(f"full: value must be one number, not an array of shape {value.shape}")
     try:
         shape = tuple(map(index, shape)) if hasattr(shape, "__iter__") else (index(shape),)
     except TypeError:
         raise MxError(f"a shape is a sequence of integers, not {shape!r}") from None
-    affordable(shape, np.dtype(dtype).itemsize)
+    affordable(shape, dtype.itemsize)
     return NDArray(np.full(shape, value, dtype) if value else np.zeros(shape, dtype))
 
 
@@ -45,14 +49,20 @@ def load(path: str):
 def save(path: str, arrays) -> None:
     """Write arrays (a dict, a list or one) to a file in MXNet's format."""
     from .io import params
-    if isinstance(arrays, NDArray):
+    if isinstance(arrays, (NDArray, np.ndarray)):
         arrays = [arrays]
-    params.save(path, {k: v.data for k, v in arrays.items()} if isinstance(arrays, dict) else [v.data for v in arrays])
+    if not hasattr(arrays, "__iter__") or isinstance(arrays, str):
+        raise MxError(f"save: arrays must be an NDArray, a list or a dict of them, not {type(arrays).__name__}")
+    named = isinstance(arrays, dict)
+    if named and not all(isinstance(k, str) for k in arrays):
+        raise MxError("save: the names of the arrays must be text")
+    data = [a.data if isinstance(a, NDArray) else numbers(a, "save: every array") for a in (arrays.values() if named else arrays)]
+    params.save(path, dict(zip(arrays, data)) if named else data)
 
 
 def __getattr__(name: str):
     if name not in registry:
-        raise AttributeError(f"module 'mxr.nd' has no attribute {name!r}")
+        raise AttributeError(f"module 'mxr.nd' has no attribute {name!r}" + suggest(name, registry))
     globals()[name] = function = array_function(name)
     return function
 

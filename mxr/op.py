@@ -90,7 +90,7 @@ class P:
         if self.one_of and parsed not in self.one_of:
             raise ParamError(f"{where}: {self.name} must be {self.type_text}, not {_shown(value)}" + suggest(str(value), self.one_of))
         if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
-            if (self.low is not None and parsed < self.low) or (self.high is not None and parsed > self.high):
+            if (self.low is not None and not parsed >= self.low) or (self.high is not None and not parsed <= self.high):
                 bounds = " and ".join(f"at {word} {b}" for word, b in (("least", self.low), ("most", self.high)) if b is not None)
                 raise ParamError(f"{where}: {self.name} must be {bounds}, not {_shown(value)}")
         return parsed

@@ -16,6 +16,8 @@ from threading import RLock
 
 import numpy as np
 
+from .op import MxError
+
 STREAMS, RUN = 1024, 64     # MXNet's constants: how many streams, and the fewest values worth a run of their own
 _BLOCK = 1 << 16            # values worked on at a time: what fits the cache
 _MAGIC = 127                # MXNet multiplies every seed by this
@@ -74,7 +76,10 @@ _source = _Source(0)
 def seed(s: int) -> None:
     """Restart every source of random numbers from `s`, an integer (of which 32 bits count)."""
     global _source
-    _source = _Source(int(s))
+    try:
+        _source = _Source(int(s))
+    except (TypeError, ValueError, OverflowError):
+        raise MxError(f"seed: takes an integer, not {s!r}") from None
 
 
 def engine() -> _Twister:

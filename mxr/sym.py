@@ -5,7 +5,7 @@ from . import ops  # noqa: F401  (declares the operators)
 from .faces import symbol_function
 from .io.symbol_json import load
 from .io.symbol_json import loads as load_json
-from .op import registry
+from .op import registry, suggest
 from .symbol import Symbol
 from .symbol import group as Group
 from .symbol import variable as Variable
@@ -16,7 +16,7 @@ __all__ = ["Symbol", "Variable", "var", "Group", "load", "load_json"]
 
 def __getattr__(name: str):
     if name not in registry:
-        raise AttributeError(f"module 'mxr.sym' has no attribute {name!r}")
+        raise AttributeError(f"module 'mxr.sym' has no attribute {name!r}" + suggest(name, registry))
     globals()[name] = function = symbol_function(name)
     return function
 

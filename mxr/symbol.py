@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from .op import TYPE_NUMBERS, MxError, Op, ShapeError, element_type, get, suggest, to_text
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
@@ -75,6 +77,7 @@ names = Names()
 class Symbol:
     """One or several outputs of a graph. Never changes, but for the attributes of its nodes (`set_attr`)."""
     __slots__ = ("heads", "_order", "__weakref__")
+    __array_ufunc__ = None          # `number op symbol` is ours to compute, not NumPy's
 
     def __init__(self, heads: Iterable[tuple[Node, int]]):
         self.heads = list(heads)
@@ -156,9 +159,18 @@ class Symbol:
                 what = "no output" if key not in outputs else f"{outputs.count(key)} outputs"
                 raise MxError(f"the symbol has {what} named {key}" + (suggest(key, outputs) or f"; it has {', '.join(outputs[:10])}"))
             return Symbol([self.heads[outputs.index(key)]])
+        if not hasattr(key, "__index__"):
+            raise MxError(f"an output of a symbol is picked by its number or its name, not by {type(key).__name__}")
         if not 0 <= key < len(self.heads):
             raise MxError(f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range")
         return Symbol([self.heads[key]])
+
+    def __reduce__(self):
+        from .io.symbol_json import loads
+        return loads, (self.tojson(),)
+
+    def __copy__(self):
+        return Symbol(self.heads)
 
     def __repr__(self):
         return f"<Symbol {', '.join(self.list_outputs()[:6])}{', ...' if len(self.heads) > 6 else ''}>"
@@ -192,6 +204,8 @@ class Symbol:
         for key, value in inputs.items():
             if not isinstance(value, Symbol) or len(value.heads) != 1:
                 raise MxError(f"compose: {key} must be a symbol with one output")
+        if name is not None and not isinstance(name, str):
+            raise MxError(f"compose: name must be text, not {type(name).__name__}")
         known = {n.name for n in self.nodes() if n.op is None}
         for key in inputs:
             if key not in known:
@@ -212,12 +226,12 @@ class Symbol:
             result.heads[0][0].name = name
         return result
 
-    def infer_shape(self, **shapes):
+    def infer_shape(self, /, **shapes):
         """(argument, output, auxiliary shapes) as dicts in order, or None when the given shapes do not suffice."""
         from .infer import infer_shapes
         return infer_shapes(self, shapes)
 
-    def infer_type(self, **dtypes):
+    def infer_type(self, /, **dtypes):
         """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
         (`__dtype__`), else float32."""
         from .infer import infer_types
@@ -238,7 +252,7 @@ class Symbol:
         from .executor import bind
         return bind(self, args, grads, reqs, aux)
 
-    def simple_bind(self, reqs="write", **shapes):
+    def simple_bind(self, /, reqs="write", **shapes):
         """An executor on fresh zero arrays, all shapes inferred from the given ones. See `mxr.executor.simple_bind`."""
         from .executor import simple_bind
         return simple_bind(self, reqs, **shapes)
@@ -274,22 +288,32 @@ def binary(op: str, right: str, left: str, a, b) -> Symbol:
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return create(op, [a, b], {}, {})
     symbol, number, form = (a, b, right) if isinstance(a, Symbol) else (b, a, left)
-    if not isinstance(number, (int, float)) and not hasattr(number, "__float__"):
-        raise MxError(f"{op}: a symbol goes with symbols and single numbers, not {type(number).__name__}")
+    if not isinstance(number, (int, float)) and not (hasattr(number, "__float__") and getattr(number, "shape", ()) == ()):
+        raise MxError(f"{op}: a symbol goes with symbols and single numbers, not {type(number).__name__}"
+                      + ("; make it a Variable and bind the array to it" if hasattr(number, "shape") else ""))
     return create(form, [symbol], {}, {"scalar": number if isinstance(number, int) else float(number)})
 
 
-def variable(name: str, **attrs) -> Symbol:
-    """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as MXNet does."""
+def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
+    """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as MXNet does; those of `attr`
+    under the names that they have there."""
     if not isinstance(name, str):
         raise MxError(f"Variable: name must be text, not {type(name).__name__}")
+    if attr is not None and not isinstance(attr, dict):
+        raise MxError(f"Variable {name}: attr must be a dict of texts, not {type(attr).__name__}")
     if "dtype" in attrs:
         attrs["dtype"] = TYPE_NUMBERS[element_type(attrs["dtype"], f"Variable {name}").name]
-    return Symbol([(Node(None, name, {f"__{k.strip('_')}__": to_text(v) for k, v in attrs.items()}), 0)])
+    attrs = {f"__{k.strip('_')}__": v for k, v in attrs.items()} | (attr or {})
+    for key, value in attrs.items():
+        if not isinstance(value, (str, bool, int, float, tuple, list, np.generic)):
+            raise MxError(f"Variable {name}: {key} must be text, a number or a sequence of numbers, not {type(value).__name__}")
+    return Symbol([(Node(None, name, {k: to_text(v) for k, v in attrs.items()}), 0)])
 
 
-def group(symbols: Iterable[Symbol]) -> Symbol:
-    """All outputs of all symbols, as one symbol."""
+def group(*symbols: Symbol | Iterable[Symbol]) -> Symbol:
+    """All outputs of all symbols (a list of them, or one after the other), as one symbol."""
+    if len(symbols) == 1 and isinstance(symbols[0], Iterable):
+        symbols = symbols[0]
     symbols = list(symbols)
     if not symbols or not all(isinstance(s, Symbol) for s in symbols):
         raise MxError("Group: give one or more symbols")

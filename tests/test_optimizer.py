@@ -56,7 +56,7 @@ def test_a_bound_network_is_one_block_and_its_arrays_begin_at_cache_lines():
         assert np.shares_memory(block.weight[part], ex.args[name].data)
         assert np.shares_memory(block.grad[part], ex.grads[name].data)
     assert not np.shares_memory(block.weight, ex.args["c"].data)
-    for array in (*ex.args.values(), *(g for g in ex.grads.values() if g), *ex.outputs.values()):
+    for array in (*ex.args.values(), *(g for g in ex.grads.values() if g is not None), *ex.outputs.values()):
         assert array.data.ctypes.data % LINE == 0
 
 

@@ -11,10 +11,21 @@ from typing import BinaryIO
 from ..op import MxError
 
 
+def path_of(path, what: str) -> str | bytes:
+    """`path` (text, or a pathlib.Path) as the system takes it; MxError saying of what it should be the path otherwise."""
+    if not isinstance(path, int):
+        try:
+            return os.fspath(path)
+        except TypeError:
+            pass
+    raise MxError(f"the path of {what} must be text, not {type(path).__name__}")
+
+
 @contextmanager
 def replacing(path: str) -> Iterator[BinaryIO]:
     """A file to write what `path` shall hold: a temporary one beside it, renamed at the end, removed if anything fails. MxError naming the
     path when writing does. Links are followed, and the old file's permissions kept; what is no plain file, such as /dev/null, is written to."""
+    path = path_of(path, "the file to write")
     try:
         path = os.path.realpath(path)
     except FileNotFoundError:
@@ -56,6 +67,7 @@ def write_atomically(path: str, *chunks: bytes) -> None:
 
 def read_bytes(path: str, what: str) -> bytes:
     """The whole file; MxError saying `what` could not be read and why."""
+    path = path_of(path, f"a {what}")
     try:
         with open(path, "rb") as f:
             return f.read()

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..op import TYPE_NUMBERS, MxError
-from .files import write_atomically
+from .files import path_of, write_atomically
 
 _LIST = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -117,7 +117,7 @@ def _read_array(r: _Reader) -> np.ndarray:
 def load(path) -> dict[str, np.ndarray] | list[np.ndarray]:
     """The arrays of a file by name, in the file's order; a list if they have no names. MxError, with the file's name, if the file is
     missing, cut, or not of this kind."""
-    path = Path(path)
+    path = Path(path_of(path, "a file of arrays"))
     try:
         with open(path, "rb") as file:
             r = _Reader(file)

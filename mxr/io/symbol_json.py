@@ -71,6 +71,8 @@ def load(path: str) -> Symbol:
 
 def loads(text: str) -> Symbol:
     """The symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
+    if not isinstance(text, (str, bytes)):
+        raise MxError(f"this is not symbol JSON: it is no text, but {type(text).__name__}")
     try:
         graph = json.loads(text)
     except (ValueError, RecursionError) as e:
