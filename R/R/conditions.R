@@ -15,6 +15,15 @@ mx.signal <- function(message, class = NULL) {
                  list(message = message, call = mx.users.call(), class = class)))
 }
 
+# An R function that calls a Python function of the user's (mxr/r/objects.py): its value comes in a list, its failure as one.
+mx.python.function <- function(f) {
+  force(f)
+  function(...) {
+    value <- f(...)
+    if (inherits(value, "mxr.failure")) mx.fail(value) else value[[1]]
+  }
+}
+
 # Python has told R of the Ctrl-C; R takes it when it next looks.
 mx.interrupt <- function() {
   for (i in 1:100) Sys.sleep(0.01)

@@ -36,8 +36,8 @@ def verb(name: str) -> Callable:
     return register
 
 
-def _failure(error: BaseException):
-    """An exception as a value for R."""
+def failure(error: BaseException, of_user: bool = False):
+    """An exception as a value for R; `of_user`: of a Python function that the user gave to R."""
     global _last_error
     if isinstance(error, KeyboardInterrupt):
         return convert.classed({"kind": "interrupt", "message": "interrupted"}, "mxr.failure")
@@ -49,8 +49,8 @@ def _failure(error: BaseException):
     elif isinstance(error, MemoryError):
         kind, message = "error", f"not enough memory: {error}"
     else:
-        kind = "defect"
-        message = f"{type(error).__name__}: {error}"
+        kind = "error" if of_user else "defect"
+        message = f"{type(error).__name__}: {error}".strip()
     return convert.classed({"kind": kind, "message": message, "class": type(error).__name__}, "mxr.failure")
 
 
@@ -103,7 +103,7 @@ def _door(request, freed):
         return value
     except BaseException as error:
         convert.unwind(protected)
-        value = _failure(error)
+        value = failure(error)
         interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
         return value
 

@@ -127,14 +127,17 @@ def mind_forks() -> None:
 
 def start() -> None:
     """Start R in this Python (a notebook, a test) as rpy2 does it, and open the door. Afterwards `rpy2.robjects.r(...)`
-    or the %%R magic run scripts that say library(mxnet)."""
+    or the %%R magic run scripts that say library(mxnet); what they and Python give each other is in mxr.r.objects."""
     load_libr()
     import_rpy2()
+    os.environ.update(library_environment())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from rpy2 import rinterface
         rinterface.initr()
     join()
+    from mxr.r import objects
+    objects.prepare()
 
 
 def run(arguments: list[str]) -> int:

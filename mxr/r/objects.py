@@ -1,0 +1,86 @@
+"""What a Python program that has started R (`host.start`) and R give each other through rpy2: mxr's objects, and functions.
+
+    mx = importr("mxnet")
+    ex = python(mx.mx_simple_bind(mxr.sym.square(mxr.sym.Variable("x")), x=3))       # the Executor behind R's handle
+    metric = mx.mx_metric_custom("mae", lambda label, pred: np.abs(np.asarray(label) - np.asarray(pred)).mean())
+"""
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+
+from rpy2 import rinterface, robjects
+from rpy2.rinterface_lib import conversion as low
+from rpy2.rinterface_lib import openrlib
+from rpy2.robjects import conversion, default_converter
+
+from mxr.executor import Executor
+from mxr.ndarray import NDArray
+from mxr.op import MxError
+from mxr.r import bridge, convert
+from mxr.symbol import Symbol
+
+_functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
+
+
+def python(handle):
+    """The Python object (Symbol, NDArray, Executor ...) behind an R object of the package mxnet."""
+    sexp = getattr(handle, "__sexp__", None)
+    if sexp is None or sexp._cdata.sxpinfo.type != openrlib.rlib.EXTPTRSXP:
+        raise MxError(f"python: takes a symbol, an NDArray or another object that R got from mxnet, not {type(handle).__name__}")
+    return convert.to_python(sexp._cdata)
+
+
+def to_r(value: Symbol | NDArray | Executor):
+    """The R object of a Python object of mxr's."""
+    return _kept(convert.to_r(value))
+
+
+def _kept(x):
+    """A fresh R object as rpy2 holds it."""
+    openrlib.rlib.Rf_protect(x)
+    try:
+        return low._cdata_to_rinterface(x)
+    finally:
+        openrlib.rlib.Rf_unprotect(1)
+
+
+def function(f: Callable):
+    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through rpy2's conversion rules; a dot in
+    the name of an argument is an underscore. What `f` raises is an R error, a Ctrl-C an interrupt. `f` is kept until Python ends."""
+    def call(*args, **named):
+        try:
+            rules = conversion.get_conversion()
+            rules = default_converter if rules is conversion.missingconverter else rules
+            value = f(*map(rules.rpy2py, args), **{k.replace(".", "_"): rules.rpy2py(v) for k, v in named.items()})
+            return rinterface.ListSexpVector([_in_r(value, rules)])
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                openrlib.rlib.R_interrupts_pending = 1
+            return _kept(bridge.failure(error, of_user=True))
+    door = rinterface.rternalize(call)
+    _functions.append(door)
+    return rinterface.evalr("mxnet:::mx.python.function")(door)
+
+
+_VECTORS = {bool: rinterface.BoolSexpVector, int: rinterface.IntSexpVector, float: rinterface.FloatSexpVector, str: rinterface.StrSexpVector}
+
+
+def _in_r(value, rules):
+    if value is None:
+        return rinterface.NULL
+    return _VECTORS[type(value)]([value]) if type(value) in _VECTORS else rules.py2rpy(value)
+
+
+def prepare() -> None:
+    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active."""
+    converters = [default_converter, conversion.get_conversion()]
+    try:
+        from rpy2.robjects import numpy2ri
+        converters.append(numpy2ri.converter)
+    except ImportError:
+        pass
+    for converter in converters:
+        for kind in (Symbol, NDArray, Executor):
+            converter.py2rpy.register(kind, to_r)
+        converter.py2rpy.register(types.FunctionType, lambda f: robjects.functions.Function(function(f)))
