@@ -70,7 +70,7 @@ bridge.python <- function() {
   record <- system.file("python", package = "mxnet")
   recorded <- if (nzchar(record)) readLines(record, 1, warn = FALSE) else character()
   if (length(recorded) && file.exists(recorded)) return(recorded)
-  folder <- normalizePath(getwd())
+  folder <- if (is.null(getwd())) "/" else normalizePath(getwd())
   repeat {
     candidate <- file.path(folder, ".venv", "bin", "python")
     if (file.exists(candidate)) return(candidate)
@@ -99,6 +99,8 @@ bridge.embed <- function(python) {
   if (!requireNamespace("reticulate", quietly = TRUE))
     bridge.stop("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
                 "(on Debian and Ubuntu: apt-get install r-cran-reticulate), or run the script by `mxr run script.R`")
+  if (is.null(getwd()))                 # Python would end the process
+    bridge.stop("the working directory does not exist any more, and Python does not start without one: setwd() to another")
   running <- reticulate::py_available(initialize = FALSE)
   started <- tryCatch({
     if (!running) {

@@ -18,8 +18,10 @@ check.path <- function(path, what) {
   if (startsWith(path, "~")) path.expand(path) else path         # it warns of what the C locale has no characters for
 }
 
-# Metric and callbacks, before a training begins.
-check.training <- function(metric, epoch.end.callback, batch.end.callback) {
+# Rounds, metric and callbacks, before a training begins.
+check.training <- function(begin.round, num.round, metric, epoch.end.callback, batch.end.callback) {
+  check.number(begin.round, "begin.round")
+  check.number(num.round, "num.round")
   if (!is.null(metric) && !(has.function(metric, "init") && has.function(metric, "update")))
     stop.user("eval.metric must be a metric, such as mx.metric.rmse or mx.metric.custom(name, function(label, pred) ...), not ", kind.of(metric))
   if (!is.null(epoch.end.callback)) check.function(epoch.end.callback, "epoch.end.callback must be a function of (iteration, nbatch, env, verbose)")

@@ -37,18 +37,21 @@ weight.initializer <- function(draw) {
 #' init("fc1_weight", c(3, 2), mx.cpu())
 #' @export
 mx.init.uniform <- function(scale) {
+  check.real(scale, "mx.init.uniform: scale")
   weight.initializer(function(shape) mx.runif(shape, -scale, scale))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.normal <- function(sd) {
+  check.real(sd, "mx.init.normal: sd")
   weight.initializer(function(shape) mx.rnorm(shape, 0, sd))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude = 3) {
+  check.real(magnitude, "mx.init.Xavier: magnitude")
   weight.initializer(function(shape) {
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])

@@ -105,6 +105,7 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
     stop.user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
               if (dim(label)[[1]] == n(data)) ": pass t(label), or as.vector(label) when there is one label a sample")
   }
+  check.real(batch.size, "mx.io.arrayiter: batch.size")
   draws <- if (shuffle) mx.runif(n(data)) else NULL
   batch.iterator(mx.call("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter", keep = TRUE)
 }

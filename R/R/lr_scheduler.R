@@ -13,6 +13,8 @@ decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
 }
 
 check.schedule <- function(step, factor_val) {
+  if (!is.numeric(step) || !length(step) || anyNA(step)) stop.user("step must be numbers of updates, not ", kind.of(step))
+  check.real(factor_val, "factor_val")
   if (any(step < 1)) stop.user("Schedule step must be greater or equal than 1 round")
   if (factor_val > 1) stop.user("Factor must be no more than 1 to make lr reduce")
 }

@@ -50,7 +50,7 @@ as.nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else 
 #' mae$get(state)
 #' @export
 mx.metric.custom <- function(name, feval) {
-  force(feval)
+  check.function(feval, "mx.metric.custom: feval must be a function of (label, pred)")
   plain <- TRUE
   new.metric(name, function(label, pred) {
     score <- function(as) as.score(feval(as(label), as(pred)), name)

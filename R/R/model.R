@@ -326,7 +326,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                                         aux.params = NULL, input.names = NULL, output.names = NULL, fixed.param = NULL,
                                         allow.extra.params = FALSE, metric_cpu = TRUE, ...) {
   check.symbol(symbol)
-  check.training(eval.metric, epoch.end.callback, batch.end.callback)
+  check.number(array.batch.size, "array.batch.size")
+  check.training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
   X <- as.colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first.batch(X)

@@ -28,11 +28,11 @@ mx.nd.array <- function(src.array, ctx = NULL) {
 #' mx.nd.zeros(c(2, 3))
 #' mx.nd.ones(4)
 #' @export
-mx.nd.zeros <- function(shape, ctx = NULL) mx.call("nd.full", as.numeric(shape), 0)
+mx.nd.zeros <- function(shape, ctx = NULL) mx.call("nd.full", as.dims(shape, "mx.nd.zeros"), 0)
 
 #' @rdname mx.nd.zeros
 #' @export
-mx.nd.ones <- function(shape, ctx = NULL) mx.call("nd.full", as.numeric(shape), 1)
+mx.nd.ones <- function(shape, ctx = NULL) mx.call("nd.full", as.dims(shape, "mx.nd.ones"), 1)
 
 mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 

@@ -33,12 +33,12 @@ mx.set.seed <- function(seed) {
 #' @export
 mx.runif <- function(shape, min = 0, max = 1, ctx = NULL) {
   if (!is.numeric(min) || !is.numeric(max)) stop.user("mx.runif: min and max must be numbers")
-  mx.call("random.draw", "uniform", as.numeric(shape), min, max)
+  mx.call("random.draw", "uniform", as.dims(shape, "mx.runif"), min, max)
 }
 
 #' @rdname mx.runif
 #' @export
 mx.rnorm <- function(shape, mean = 0, sd = 1, ctx = NULL) {
   if (!is.numeric(mean) || !is.numeric(sd)) stop.user("mx.rnorm: mean and sd must be numbers")
-  mx.call("random.draw", "normal", as.numeric(shape), mean, sd)
+  mx.call("random.draw", "normal", as.dims(shape, "mx.rnorm"), mean, sd)
 }

@@ -76,7 +76,7 @@ early.data <- function(data, batch.size, is.train) {
 early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size, input.size,
                         ctx, num.round, update.period, initializer, dropout, optimizer, epoch.end.callback = NULL,
                         batch.end.callback = NULL, model = NULL, arg.params = NULL, verbose = TRUE, ...) {
-  check.training(NULL, epoch.end.callback, batch.end.callback)
+  check.training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
   train.data <- early.data(train.data, batch.size, TRUE)
   if (!is.null(eval.data)) eval.data <- early.data(eval.data, batch.size, FALSE)
   symbol <- or.else(model$symbol, early.network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))

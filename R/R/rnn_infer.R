@@ -133,7 +133,7 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                              optimizer = "sgd", ctx = NULL, batch.end.callback = NULL, epoch.end.callback = NULL,
                              kvstore = "local", verbose = TRUE, metric_cpu = TRUE, gc_freq = NULL) {
   ctx <- device.list(ctx)
-  check.training(metric, epoch.end.callback, batch.end.callback)
+  check.training(begin.round, num.round, metric, epoch.end.callback, batch.end.callback)
   if (!is.null(eval.data)) check.iterator(eval.data)
   batch <- first.batch(check.iterator(train.data))
   sym_ini <- bucket.symbol(symbol, train.data)

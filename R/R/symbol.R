@@ -26,7 +26,7 @@ symbol.varg <- function(op, alist) mx.call("symbol.create", op, mx.util.filter.n
 #' arguments(data)
 #' @export
 mx.symbol.Variable <- function(name) {
-  if (!is.character(name) || length(name) != 1) stop.user("mx.symbol.Variable: name must be one text")
+  if (!is.character(name) || length(name) != 1 || is.na(name)) stop.user("mx.symbol.Variable: name must be one text")
   mx.call("symbol.variable", name)
 }
 

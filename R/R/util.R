@@ -18,6 +18,15 @@ check.number <- function(x, what) {
   if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop.user(what, " must be one number")
 }
 
+# The same of one that is computed with: a text will not do.
+check.real <- function(x, what) if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop.user(what, " must be one number, not ", kind.of(x))
+
+# Dimensions as numbers; as.numeric alone would only warn of a text, and take a factor's codes.
+as.dims <- function(shape, what) {
+  if (is.numeric(shape) || is.logical(shape) || is.list(shape)) as.numeric(shape)
+  else stop.user(what, ": shape must be dimensions (whole numbers), not ", kind.of(shape))
+}
+
 # A plain array of numbers or logicals, or an error that names the remedy; `what` says whose.
 as.numbers <- function(x, what) {
   if (is.data.frame(x)) stop.user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns are numbers")

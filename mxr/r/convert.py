@@ -5,6 +5,8 @@ In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C
 """
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 
 from mxr.op import MxError, shape_text
@@ -146,6 +148,7 @@ def native_symbol(callback):
 
 # ------------------------------------------------------------------------------------------------------- R to Python
 
+NA = type("_NA", (float,), {"__doc__": "R's NA, where one number was given: not a number, as in arrays, but known from NaN."})("nan")
 _dead: list = []               # R vectors that no array looks at any more
 
 
@@ -195,6 +198,11 @@ def _is_scalar(x, n):
     return n == 1 and R.Rf_getAttrib(x, _DIM) == NIL
 
 
+def _is_na(value: float) -> bool:
+    """Whether a NaN is R's NA: R marks it in the lower half of its bits."""
+    return struct.unpack("<Q", struct.pack("<d", value))[0] & 0xFFFFFFFF == 1954
+
+
 _FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.uint8)
 
 
@@ -203,7 +211,8 @@ def _double(x):
         _check_double(x)
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
-        return R.REAL_ELT(x, 0)
+        value = R.REAL_ELT(x, 0)
+        return value if value == value or not _is_na(value) else NA
     return _shaped(x, _view(x, capi.doubles(x), n, _FLOAT64) if n else np.empty(0))
 
 
@@ -212,7 +221,7 @@ def _integer(x):
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         value = R.INTEGER_ELT(x, 0)
-        return float("nan") if value == _NA_INT else value
+        return NA if value == _NA_INT else value
     return _shaped(x, _without_na(_view(x, capi.integers(x), n, _INT32)) if n else np.empty(0, np.int32))
 
 
@@ -220,7 +229,7 @@ def _logical(x):
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         value = R.LOGICAL_ELT(x, 0)
-        return float("nan") if value == _NA_INT else bool(value)
+        return NA if value == _NA_INT else bool(value)
     array = _without_na(_view(x, capi.logicals(x), n, _INT32)) if n else np.empty(0, np.int32)
     return _shaped(x, array if array.dtype == _FLOAT64 else array != 0)
 
@@ -403,7 +412,7 @@ def classed(fields: dict, kind: str):
     return vector
 
 
-_OUT = {type(None): lambda v: NIL, bool: _scalar_logical, int: _int, float: capi.scalar_real, str: lambda v: _strings([v]),
+_OUT = {type(None): lambda v: NIL, type(NA): capi.scalar_real, bool: _scalar_logical, int: _int, float: capi.scalar_real, str: lambda v: _strings([v]),
         np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _dims(reversed(v)),
         dict: lambda v: _plain_list(list(v.values()), list(v)), bytes: lambda v: _bytes(v),
         RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None)}

@@ -7,7 +7,7 @@ import numpy as np
 
 from mxr.ndarray import NDArray
 from mxr.op import Floats, MxError, Op, P, ShapeError, shape_text
-from mxr.r.convert import RList, shape_from_r
+from mxr.r.convert import NA, RList, shape_from_r
 from mxr.symbol import Symbol
 
 
@@ -55,6 +55,8 @@ def parameter_text(key: str, value, param: P | None, where: str) -> str:
     """
     if isinstance(value, str):
         return value
+    if value is NA:
+        raise MxError(f"{where}: {key} is NA")
     if isinstance(value, (list, RList, dict)) or value is None:
         raise MxError(f"{where}: {key} must be a number, a logical, a text, or a vector of numbers")
     if isinstance(value, (Symbol, NDArray)):
