@@ -56,7 +56,7 @@ def parameter_text(key: str, value, param: P | None, where: str) -> str:
     if isinstance(value, str):
         return value
     if value is NA:
-        raise MxError(f"{where}: {key} is NA")
+        raise MxError(f"{where}: {param.name if param else key} is NA")
     if isinstance(value, (list, RList, dict)) or value is None:
         raise MxError(f"{where}: {key} must be a number, a logical, a text, or a vector of numbers")
     if isinstance(value, (Symbol, NDArray)):
