@@ -176,13 +176,72 @@ def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
 
 
 def infer_types(symbol: Symbol, given: dict[str, str]):
-    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it."""
+    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it, or follows."""
     variables = {n.name: n for n in symbol.nodes() if n.op is None}
     _check_given(given, variables)
     types = {name: element_type(t, f"the type of {name}") for name, t in given.items()}
-    types |= {name: t for name, n in variables.items() if name not in given and (t := _declared_type(n))}
-    types = all_types(symbol, types)
+    types = declared_types(symbol) | types
+    types = all_types(symbol, spread_types(symbol, types))
+    check_types(symbol, types)
     return tuple({name: types[entry] for name, entry in part} for part in _parts(symbol))
+
+
+def declared_types(symbol: Symbol) -> dict[str, str]:
+    """What variables declare of their types (`__dtype__`), by name."""
+    return {n.name: t for n in symbol.nodes() if n.op is None and (t := _declared_type(n))}
+
+
+def spread_types(symbol: Symbol, given: dict) -> dict[str, np.dtype]:
+    """`given` and the types of further variables that follow: the inputs of most operators have one type, which is also the output's."""
+    nodes = symbol.nodes()
+    types = {(id(n), 0): np.dtype(given[n.name]) for n in nodes if n.op is None and n.name in given}
+    changed = True
+    while changed:
+        before = len(types)
+        for sweep in (nodes, nodes[::-1]):
+            for n in sweep:
+                if n.op is not None:
+                    _spread(n, types)
+        changed = len(types) > before
+    return {n.name: types[id(n), 0] for n in nodes if n.op is None and (id(n), 0) in types}
+
+
+_PROBES = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def _spread(n: Node, types: dict[tuple[int, int], np.dtype]) -> None:
+    """Fill in what the types that are known of one node's inputs and outputs say of the others."""
+    of_probes = [list(n.op.infer_type(n.p, [t] * len(n.inputs))) for t in _PROBES]
+    follow = []                             # the outputs that have the type of the inputs
+    for i in range(n.n_outputs):
+        pair = tuple(np.dtype(outs[min(i, len(outs) - 1)]) for outs in of_probes)
+        if pair == _PROBES:
+            follow.append((id(n), i))
+        elif pair[0] == pair[1]:
+            types.setdefault((id(n), i), pair[0])
+    t = next((types[k] for k in (*_joined(n, None).values(), *follow) if k in types), None)
+    if t is not None:
+        for k in (*_joined(n, t).values(), *follow):
+            types.setdefault(k, t)
+
+
+def _joined(n: Node, t: np.dtype | None) -> dict[str, tuple[int, int]]:
+    """The inputs of a node that have one type, `t` perhaps, by name. Updates of optimizers mix precisions."""
+    own = n.op.own_types(t)
+    if "*" in own or n.op.family.endswith("update"):
+        return {}
+    return {name: (id(m), i) for name, (m, i) in zip((*n.op.inputs(n.p), *n.op.aux(n.p)), n.inputs) if name not in own}
+
+
+def check_types(symbol: Symbol, types) -> None:
+    """MxError where the inputs of an operator must have one type, and have not."""
+    for n in symbol.nodes():
+        if n.op is not None:
+            t = next((types[k] for k in _joined(n, None).values()), None)
+            joined = {name: types[k] for name, k in _joined(n, t).items()}
+            if len(set(joined.values())) > 1:
+                raise MxError(f"{n.op.name} {n.name}: its inputs have different element types "
+                              f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast")
 
 
 def all_types(symbol: Symbol, given: dict[str, str]) -> dict[tuple[int, int], np.dtype]:

@@ -211,6 +211,7 @@ class Op:
     random: bool = False                           # draws from the random stream
     zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
     keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
+    own_types: Callable[[np.dtype], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
     mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""                               # the module it is declared in
     required_any: tuple[str, ...] = field(default=())
@@ -289,7 +290,8 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
     the parameters; default: the names of `forward`'s arguments after `p`, or `("data",)`); optionally `aux`, `outputs`
-    (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all shapes equal); optionally `infer_type(p, ins)`;
+    (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all shapes equal); optionally `infer_type(p, ins)`, and
+    `own_types` (names of inputs that may have another type than the rest, "*" for all; or a function of the rest's type that gives them);
     and either `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have `prepare`/`prepare_gradient`
     instead, of the same arguments: they compute nothing yet, but return a call that does.
     `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them.
@@ -319,7 +321,7 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
             infer_shape=d.get("infer_shape", same_shape), infer_type=d.get("infer_type", _default_dtype),
             forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
             prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
-            keeps=_const(keeps), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1])
+            keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1])
         return register(record)
     return declare
 

@@ -233,7 +233,7 @@ class Symbol:
 
     def infer_type(self, /, **dtypes):
         """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
-        (`__dtype__`), else float32."""
+        (`__dtype__`), else the one that follows from the types of what it meets, else float32."""
         from .infer import infer_types
         return infer_types(self, dtypes)
 
@@ -252,10 +252,10 @@ class Symbol:
         from .executor import bind
         return bind(self, args, grads, reqs, aux)
 
-    def simple_bind(self, /, reqs="write", **shapes):
+    def simple_bind(self, /, reqs="write", type_dict=None, **shapes):
         """An executor on fresh zero arrays, all shapes inferred from the given ones. See `mxr.executor.simple_bind`."""
         from .executor import simple_bind
-        return simple_bind(self, reqs, **shapes)
+        return simple_bind(self, reqs, type_dict, **shapes)
 
     # ---------------------------------------------------------------- arithmetic
     def __add__(self, o): return binary("_plus", "_plus_scalar", "_plus_scalar", self, o)

@@ -152,11 +152,49 @@ def test_shapes_that_cannot_be_read(text):
 
 @pytest.mark.parametrize(("text", "dtype"), [("0", "float32"), ("1", "float64"), ("2", "float16"), ("4", "int32"), (" 6", "int64"), ("-1", "float32")])
 def test_declared_types(text, dtype):
-    """What is given counts, then what is declared. An executor's arrays are float32, as MXNet's R package makes them."""
+    """What is given counts, then what is declared. Executors follow the declaration, unless they are told types."""
     symbol = declaring(__dtype__=text)
     assert symbol.infer_type()[:2] == ({"a": dtype}, {"e_output": dtype})
     assert symbol.infer_type(a="float64")[1] == {"e_output": "float64"}
-    assert symbol.simple_bind(a=(2,)).output_list[0].data.dtype == "float32"
+    assert symbol.simple_bind(a=(2,)).output_list[0].data.dtype == dtype
+    assert symbol.simple_bind(type_dict={"a": "float32"}, a=(2,)).output_list[0].data.dtype == "float32"
+
+
+def types(symbol, **given):
+    return {k: v.name for part in symbol.infer_type(**given) for k, v in part.items()}
+
+
+def test_types_that_follow():
+    """As MXNet 1.9.1 infers them: forwards and backwards, but for inputs that may differ, such as indices."""
+    w, x = sym.Variable("w", dtype="float64"), sym.Variable("x")
+    fc = sym.FullyConnected(x, w, num_hidden=3, name="f")
+    assert types(fc) == {"x": "float64", "w": "float64", "f_bias": "float64", "f_output": "float64"}
+    assert set(types(sym.square(sym.square(x)) + w).values()) == {"float64"}
+    assert types(sym.Cast(sym.Variable("i", dtype="int32"), dtype="float64") + sym.Variable("y"))["y"] == "float64"
+    assert types(sym.Embedding(sym.Variable("i", dtype="int32"), input_dim=3, output_dim=2, name="e"))["e_weight"] == "float32"
+    assert types(sym.take(w, sym.Variable("i", dtype="int32"), name="t")) == {"w": "float64", "i": "int32", "t_output": "float64"}
+    half = types(sym.BatchNorm(sym.Variable("h", dtype="float16"), name="b"))
+    assert [half[k] for k in ("h", "b_gamma", "b_moving_var", "b_output")] == ["float16", "float32", "float32", "float16"]
+    assert set(types(sym.BatchNorm(w, name="b")).values()) == {"float64"}
+    with pytest.raises(MxError, match=r"FullyConnected f: its inputs have different element types \(data float32, weight float64"):
+        fc.infer_type(x="float32")
+
+
+def test_types_of_executors():
+    """MXNet's simple_bind: what is declared, else float32; with type_dict, what follows from it."""
+    x = sym.Variable("x")
+    fc = sym.FullyConnected(x, num_hidden=2, name="f")
+    for given in ({"x": "float64"}, {"f_weight": np.float64}):
+        ex = fc.simple_bind(type_dict=given, x=(2, 3))
+        assert {v.dtype.name for v in (*ex.args.values(), *ex.grads.values(), *ex.output_list)} == {"float64"}
+    ex.args["x"][:], ex.args["f_weight"][:] = 1 / 3, 1 / 7
+    assert ex.forward()[0].data[0, 0] == pytest.approx(1 / 7, abs=1e-16)
+    declared = sym.FullyConnected(sym.Variable("x", dtype="float64"), num_hidden=2, name="f")
+    with pytest.raises(MxError, match="different element types .data float64, weight float32"):
+        declared.simple_bind(x=(2, 3))
+    with pytest.raises(MxError, match="type_dict must be a dict"):
+        fc.simple_bind(type_dict="float64", x=(2, 3))
+    assert sym.Embedding(sym.Variable("i", dtype="int32"), input_dim=3, output_dim=2).simple_bind("null", i=(2,)).args["i"].dtype == np.int32
 
 
 def test_types_are_declared_by_number():

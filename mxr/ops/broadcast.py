@@ -137,6 +137,7 @@ class BroadcastLike:
     lhs_axes: Shape = P(None, "the dimensions of `lhs` to repeat")
     rhs_axes: Shape = P(None, "the dimensions of `rhs` whose sizes they get")
 
+    own_types = ("rhs",)
     def infer_shape(p, ins, outs):
         if ins[0] is None or ins[1] is None:
             return ins, outs

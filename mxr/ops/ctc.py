@@ -31,6 +31,7 @@ class CTCLoss:
     inputs = _inputs
     outputs = ("output0",)
     hidden = ("gradient",)
+    own_types = ("label",)
 
     def infer_shape(p, ins, outs):
         data, label, *lengths = ins

@@ -207,6 +207,7 @@ class Where:
     gradient goes to the element that was chosen; `condition` gets zero.
     """
     inputs = ("condition", "x", "y")
+    own_types = ("condition",)
 
     def infer_shape(p, ins, outs):
         condition, x, y = ins
@@ -318,6 +319,7 @@ class AmpMulticast:
     """Cast float16 and float32 arrays to one type: the widest among them, or float16 if there is one and `cast_narrow`."""
     num_outputs: int = P(REQUIRED, "how many arrays", low=1)
     cast_narrow: bool = P(False, "choose the narrowest type instead of the widest")
+    own_types = ("*",)
 
     def inputs(p):
         return tuple(f"data_{i}" for i in range(p.num_outputs))
@@ -399,6 +401,7 @@ class MultiAllFinite:
     init_output: bool = P(True, "start from 1; if false, the value that `out` already has is kept as a further condition")
     infer_shape = _one_flag
     infer_type = _float32
+    own_types = ("*",)
 
     def inputs(p):
         return tuple(f"array_{i}" for i in range(p.num_arrays))

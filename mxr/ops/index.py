@@ -48,6 +48,7 @@ class Embedding:
     sparse_grad: bool = P(False, "Kept for compatibility; gradients are dense here.", ignored=True)
 
     inputs = ("data", "weight")
+    own_types = ("data",)
 
     def infer_shape(p, ins, outs):
         data, out = ins[0], outs[0]
@@ -83,6 +84,7 @@ class Take:
     mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "raise", "wrap"))
 
     inputs = ("a", "indices")
+    own_types = ("indices",)
 
     def infer_shape(p, ins, outs):
         a, indices = ins
@@ -118,6 +120,7 @@ class BatchTake:
     `pick` does the same, has a gradient, and more options.
     """
     inputs = ("a", "indices")
+    own_types = ("indices",)
 
     def infer_shape(p, ins, outs):
         a, indices = ins[0], unify(ins[1], outs[0])
@@ -144,6 +147,7 @@ class Pick:
     mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "wrap"))
 
     inputs = ("data", "index")
+    own_types = ("index",)
 
     def infer_shape(p, ins, outs):
         data, index = ins
@@ -183,6 +187,7 @@ class FillElement:
     Where an index is out of range, the row stays as it is.
     """
     inputs = ("lhs", "mhs", "rhs")
+    own_types = ("mhs", "rhs")
 
     def infer_shape(p, ins, outs):
         lhs = unify(ins[0], outs[0])
@@ -241,6 +246,7 @@ class OnehotEncode:
     An index that is out of range gives a row of zeros. The values of `rhs` do not matter.
     """
     inputs = ("lhs", "rhs")
+    own_types = ("lhs", "rhs")
 
     def infer_shape(p, ins, outs):
         out = unify(ins[1], outs[0])

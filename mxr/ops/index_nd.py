@@ -41,6 +41,7 @@ class GatherNd:
     gradient of the data sums over equal indices; that of `indices` is zero.
     """
     inputs = ("data", "indices")
+    own_types = ("indices",)
 
     def infer_shape(p, ins, outs):
         return ins, outs if None in ins else [_picked(*ins)]
@@ -76,6 +77,7 @@ class ScatterNd:
     shape: Shape = P(REQUIRED, "The dimensions of the result.")
 
     inputs = ("data", "indices")
+    own_types = ("indices",)
 
     def infer_shape(p, ins, outs):
         return [_scattered(p, *ins, p.shape), ins[1]], [tuple(p.shape)]
@@ -101,6 +103,7 @@ class ScatterSetNd:
     shape: Shape = P(REQUIRED, "The dimensions of `lhs`.")
 
     inputs = ("lhs", "rhs", "indices")
+    own_types = ("indices",)
 
     def infer_shape(p, ins, outs):
         lhs, rhs, indices = ins

@@ -258,6 +258,7 @@ class Softmax:
     use_length: bool = P(False, "take a second input with the number of valid elements", none=True)
 
     inputs = lambda p: ("data", "length") if p.use_length else ("data",)
+    own_types = ("length",)
     infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data, length=None):

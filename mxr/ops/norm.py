@@ -45,6 +45,11 @@ def _batch_type(p, ins):
     return [data, np.dtype(np.float32) if data == np.float16 else data]
 
 
+def _own_types(t):
+    """Half precision is computed with single-precision parameters."""
+    return ("gamma", "beta", "moving_mean", "moving_var") if t == np.float16 else ()
+
+
 def _own_statistics(p, run) -> bool:
     return run.train and not p.use_global_stats
 
@@ -165,6 +170,7 @@ class BatchNorm:
     inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
     outputs, hidden = _mean_var_outputs, _mean_var_hidden
     infer_shape, infer_type = _batch_shape, _batch_type
+    own_types = _own_types
 
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, p.axis, inverse=True)
@@ -191,6 +197,7 @@ class BatchNormV1:
     inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
     outputs, hidden = _mean_var_outputs, _mean_var_hidden
     infer_type = _batch_type
+    own_types = _own_types
 
     def infer_shape(p, ins, outs):
         if ins[0] is not None and len(ins[0]) not in (2, 4):

@@ -43,6 +43,7 @@ class SequenceMask:
     axis: int = P(0, _AXIS)
 
     inputs = _inputs
+    own_types = ("sequence_length",)
 
     def infer_shape(p, ins, outs):
         s = unify(ins[0], outs[0])
@@ -72,6 +73,7 @@ class SequenceLast:
     axis: int = P(0, _AXIS)
 
     inputs = _inputs
+    own_types = ("sequence_length",)
 
     def infer_shape(p, ins, outs):
         ins = _check(p, ins)
@@ -101,6 +103,7 @@ class SequenceReverse:
     axis: int = P(0, "The axis of time; only 0, for data (time, batch, ...) in C order.")
 
     inputs = _inputs
+    own_types = ("sequence_length",)
 
     def infer_shape(p, ins, outs):
         s = unify(ins[0], outs[0])

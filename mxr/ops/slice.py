@@ -94,6 +94,7 @@ class SliceLike:
     """The beginning of the data along some axes: as long as `shape_like` is there. The gradient of `shape_like` is zero."""
     axes: Shape = P((), "The axes to cut. Empty: all, and both inputs need the same number of dimensions.")
 
+    own_types = ("shape_like",)
     def infer_shape(p, ins, outs):
         if None in ins:
             return ins, outs

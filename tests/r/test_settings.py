@@ -88,3 +88,18 @@ def test_environments_that_lack_things(tmp_path):
                                   timeout=900)
             assert (done.returncode, done.stdout) == (0, "1 1 TRUE \n"), done
     assert os.listdir(folder) == ["é.nd"]
+
+
+def test_declared_types_do_not_change_what_r_binds():
+    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written declares."""
+    done = run_code("Rscript", """
+        library(mxnet)
+        json <- '{"nodes": [{"op": "null", "name": "x", "attrs": {"__dtype__": "1"}, "inputs": []}, {"op": "null", "name": "w", "inputs": []},
+          {"op": "FullyConnected", "name": "f", "attrs": {"num_hidden": "1", "no_bias": "True"}, "inputs": [[0, 0, 0], [1, 0, 0]]}],
+          "arg_nodes": [0, 1], "heads": [[2, 0, 0]]}'
+        ex <- mx.simple.bind(mx.symbol.load.json(json), x = c(2, 3))
+        mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(matrix(1 / 3, 2, 3)), w = mx.nd.ones(c(2, 1))), match.name = TRUE)
+        mx.exec.forward(ex, is.train = FALSE)
+        stopifnot(all(as.array(ex$ref.outputs[[1]]) != 2 / 3))
+    """)
+    assert done.returncode == 0, done.stderr

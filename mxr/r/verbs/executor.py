@@ -21,7 +21,8 @@ NO_GRADIENT = ("data", "label")         # MXNet's rule: arguments with these end
 def simple_bind(symbol: Symbol, request: str, fixed, given):
     fixed = {v for _, v in pairs(fixed)}
     reqs = {name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request for name in symbol.list_arguments()}
-    return core.simple_bind(symbol, reqs, **shapes(given, "mx.simple.bind"))
+    single = dict.fromkeys((*reqs, *symbol.list_auxiliary_states()), "float32")       # whatever variables declare, as MXNet's R package binds
+    return core.simple_bind(symbol, reqs, single, **shapes(given, "mx.simple.bind"))
 
 
 @verb("exec.bind")
