@@ -138,6 +138,7 @@ class BroadcastLike:
     rhs_axes: Shape = P(None, "the dimensions of `rhs` whose sizes they get")
 
     own_types = ("rhs",)
+
     def infer_shape(p, ins, outs):
         if ins[0] is None or ins[1] is None:
             return ins, outs

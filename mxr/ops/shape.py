@@ -159,6 +159,7 @@ class ReshapeLike:
     rhs_end: int = P(None, "The first one that is not used any more; None: all to the end are used.")
 
     own_types = ("rhs",)
+
     def infer_shape(p, ins, outs):
         lhs, rhs = ins
         if lhs is None or rhs is None:

@@ -95,6 +95,7 @@ class SliceLike:
     axes: Shape = P((), "The axes to cut. Empty: all, and both inputs need the same number of dimensions.")
 
     own_types = ("shape_like",)
+
     def infer_shape(p, ins, outs):
         if None in ins:
             return ins, outs
