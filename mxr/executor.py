@@ -9,7 +9,7 @@ import numpy as np
 
 from . import memory, threads
 from .autodiff import trace_backward, trace_forward
-from .infer import all_shapes, all_types, check_types, declared_types, given_shapes, infer_types
+from .infer import all_shapes, all_types, check_types, declared_types, given_shapes, variable_types
 from .ndarray import Arrays, NDArray, array, numbers
 from .op import MxError, Run, ShapeError, affordable, element_type, known, shape_text, suggest
 from .plan import Program, operands
@@ -284,8 +284,10 @@ def simple_bind(symbol: Symbol, /, reqs="write", type_dict=None, **given) -> Exe
     if missing:
         raise ShapeError(f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
                          f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name")
-    types = all_types(symbol, declared_types(symbol) if type_dict is None else _follow(symbol, type_dict))
-    if any(types[id(n), 0] != np.float32 for n in arg_nodes):
+    if not isinstance(type_dict, (dict, type(None))):
+        raise MxError(f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}")
+    types = all_types(symbol, declared_types(symbol) if type_dict is None else variable_types(symbol, type_dict))
+    if type_dict is not None or any(types[id(n), 0] != np.float32 for n in arg_nodes):
         check_types(symbol, types)
     _affordable(shapes, types)
 
@@ -298,13 +300,6 @@ def simple_bind(symbol: Symbol, /, reqs="write", type_dict=None, **given) -> Exe
     args = {n.name: NDArray(weights[n.name] if n.name in weights else fresh(n)) for n in arg_nodes}
     grads = {k: NDArray(grads[k]) if k in grads else None for k in args}
     return Executor(symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks)
-
-
-def _follow(symbol: Symbol, type_dict: dict) -> dict:
-    if not isinstance(type_dict, dict):
-        raise MxError(f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}")
-    found = infer_types(symbol, type_dict)
-    return found[0] | found[2]
 
 
 def _affordable(shapes, types) -> None:

@@ -177,11 +177,7 @@ def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
 
 def infer_types(symbol: Symbol, given: dict[str, str]):
     """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it, or follows."""
-    variables = {n.name: n for n in symbol.nodes() if n.op is None}
-    _check_given(given, variables)
-    types = {name: element_type(t, f"the type of {name}") for name, t in given.items()}
-    types = declared_types(symbol) | types
-    types = all_types(symbol, spread_types(symbol, types))
+    types = all_types(symbol, variable_types(symbol, given))
     check_types(symbol, types)
     return tuple({name: types[entry] for name, entry in part} for part in _parts(symbol))
 
@@ -191,11 +187,15 @@ def declared_types(symbol: Symbol) -> dict[str, str]:
     return {n.name: t for n in symbol.nodes() if n.op is None and (t := _declared_type(n))}
 
 
-def spread_types(symbol: Symbol, given: dict) -> dict[str, np.dtype]:
-    """`given` and the types of further variables that follow: the inputs of most operators have one type, which is also the output's."""
+def variable_types(symbol: Symbol, given: dict[str, str]) -> dict[str, np.dtype]:
+    """The types of variables, by name: as `given`, else as declared, else as follows: the inputs of most operators have one type, which is
+    also the output's. Those of which nothing is known are left out."""
     nodes = symbol.nodes()
-    types = {(id(n), 0): np.dtype(given[n.name]) for n in nodes if n.op is None and n.name in given}
-    changed = True
+    variables = {n.name: n for n in nodes if n.op is None}
+    _check_given(given, variables)
+    known_types = declared_types(symbol) | {name: element_type(t, f"the type of {name}") for name, t in given.items()}
+    types = {(id(n), 0): np.dtype(known_types[n.name]) for n in nodes if n.op is None and n.name in known_types}
+    changed = len(known_types) < len(variables)
     while changed:
         before = len(types)
         for sweep in (nodes, nodes[::-1]):

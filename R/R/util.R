@@ -32,6 +32,7 @@ as.numbers <- function(x, what) {
   if (is.data.frame(x)) stop.user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns are numbers")
   if (is.factor(x)) stop.user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
   if (inherits(x, "integer64")) stop.user(what, " has numbers of class integer64; pass as.numeric(x)")
-  if (!is.numeric(x) && !is.logical(x)) stop.user(what, " must be numbers (an array, matrix or vector), not ", if (is.array(x)) "an array of ", if (is.array(x)) typeof(x) else class(x)[[1]])
+  if (!is.numeric(x) && !is.logical(x)) stop.user(what, " must be numbers (an array, matrix or vector), not ",
+                                                   if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
   if (is.null(dim(x)) && length(x) > .Machine$integer.max) unclass(x) else as.array(unclass(x))
 }
