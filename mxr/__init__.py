@@ -4,11 +4,11 @@
     loss = mxr.sym.MakeLoss(mxr.sym.square(x), grad_scale=2, name="loss")
     ex = loss.simple_bind(x=(3,)); ex.args["x"][:] = [1, 2, 3]; ex.forward(is_train=True); ex.backward()
 """
-from . import nd, random, sym
-from .executor import Executor
-from .ndarray import NDArray
-from .op import MxError, NotImplementedInMxr, ParamError, ShapeError
-from .symbol import Symbol
+from mxr import nd, random, sym
+from mxr.engine.executor import Executor
+from mxr.engine.ndarray import NDArray
+from mxr.graph.symbol import Symbol
+from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
 
 __version__ = "0.1.0"
 __all__ = ["sym", "nd", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError", "NotImplementedInMxr"]

@@ -16,19 +16,19 @@ mxr: runs R scripts written for Apache MXNet
 def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     command, rest = (argv[0], argv[1:]) if argv else ("help", [])
-    from mxr.op import MxError
+    from mxr.operator import MxError
     try:
         if command == "run" and rest:
             from mxr.r.host import run
             return run(rest)
         if command == "doctor":
-            from mxr.r.doctor import doctor
+            from mxr.r.host.doctor import doctor
             return doctor()
         if command == "install-r":
-            from mxr.r.install import install
+            from mxr.r.host.install import install
             return install(rest)
         if command == "gen":
-            from mxr.r.gen import main as gen
+            from mxr.r.generate.wrappers import main as gen
             return gen(rest)
     except MxError as error:
         print(f"mxr {command}: {error}", file=sys.stderr)

@@ -5,10 +5,10 @@ from operator import index
 
 import numpy as np
 
-from . import ops  # noqa: F401  (declares the operators)
-from .faces import array_function
-from .ndarray import NDArray, array, numbers
-from .op import MxError, affordable, element_type, registry, suggest
+from mxr import ops  # noqa: F401  (declares the operators)
+from mxr.engine.functions import array_function
+from mxr.engine.ndarray import NDArray, array, numbers
+from mxr.operator import MxError, affordable, element_type, registry, suggest
 
 __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
@@ -39,7 +39,7 @@ def full(shape, value, dtype=np.float32) -> NDArray:
 
 def load(path: str):
     """Arrays from a file in MXNet's format: a dict if they are named, else a list."""
-    from .io import params
+    from mxr.io import params
     loaded = params.load(path)
     if isinstance(loaded, dict):
         return {k: NDArray(v) for k, v in loaded.items()}
@@ -48,7 +48,7 @@ def load(path: str):
 
 def save(path: str, arrays) -> None:
     """Write arrays (a dict, a list or one) to a file in MXNet's format."""
-    from .io import params
+    from mxr.io import params
     if isinstance(arrays, (NDArray, np.ndarray)):
         arrays = [arrays]
     if not hasattr(arrays, "__iter__") or isinstance(arrays, str):

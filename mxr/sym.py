@@ -1,14 +1,14 @@
 """`mxr.sym.*`: one function per operator, and what makes symbols: `Variable`, `Group`, `load`, `load_json`."""
 from __future__ import annotations
 
-from . import ops  # noqa: F401  (declares the operators)
-from .faces import symbol_function
-from .io.symbol_json import load
-from .io.symbol_json import loads as load_json
-from .op import registry, suggest
-from .symbol import Symbol
-from .symbol import group as Group
-from .symbol import variable as Variable
+from mxr import ops  # noqa: F401  (declares the operators)
+from mxr.engine.functions import symbol_function
+from mxr.graph.json import load
+from mxr.graph.json import loads as load_json
+from mxr.graph.symbol import Symbol
+from mxr.graph.symbol import group as Group
+from mxr.graph.symbol import variable as Variable
+from mxr.operator import registry, suggest
 
 var = Variable
 __all__ = ["Symbol", "Variable", "var", "Group", "load", "load_json"]

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import mxr.sym  # noqa: F401  (declares the operators)
-from mxr.op import Op, canonical, registry
-from mxr.r.gen import dotted, inputs_of, list_of, names_of, parameter_text
+from mxr.operator import Op, canonical, registry
+from mxr.r.generate.wrappers import dotted, inputs_of, list_of, names_of, parameter_text
 from tests.known import listed
 from tests.reference.answers import LARGEST
 

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from mxr.op import registry
+from mxr.operator import registry
 from tests import docs
 from tests.known import listed, sections
 

@@ -4,7 +4,7 @@ import pytest
 
 import mxr
 from mxr import sym
-from mxr.op import MxError
+from mxr.operator import MxError
 
 rng = np.random.default_rng(0)
 

@@ -10,7 +10,8 @@ import pytest
 
 import mxr
 from mxr import MxError
-from mxr.io import imaging, iterators, params, recordio
+from mxr.io import params, readers, recordio
+from mxr.io.images import decode
 from tests.stress import fuzz
 from tests.stress.targets import GRAPHS, IO, TARGETS
 
@@ -117,17 +118,17 @@ def test_one_name_for_variables_that_contradict_each_other(symbol, given, says):
 def test_gzip_bomb(tmp_path):
     (tmp_path / "bomb").write_bytes(gzip.compress(struct.pack(">I3I", 0x803, 60_000, 100, 100) + bytes(600_000_000 // 10), 1))
     with pytest.raises(MxError, match="announces 600000000 bytes"):
-        iterators.create("MNISTIter", {"image": str(tmp_path / "bomb"), "label": str(IO / "labels.ubyte")})
+        readers.create("MNISTIter", {"image": str(tmp_path / "bomb"), "label": str(IO / "labels.ubyte")})
 
 
 def test_image_bomb():
-    image_module = imaging.pillow()
+    image_module = decode.pillow()
     file = io.BytesIO()
     image_module.new("1", (9000, 9000)).save(file, "PNG")
     with pytest.raises(MxError, match="9000 by 9000 pixels"):
-        imaging.decode(file.getvalue(), 3, "this")
+        decode.decode(file.getvalue(), 3, "this")
     with pytest.raises(MxError, match="none of JPEG"):       # a format whose decoder starts a program
-        imaging.decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", 3, "this")
+        decode.decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", 3, "this")
 
 
 def test_announced_sizes(tmp_path):
@@ -144,7 +145,7 @@ def test_index_with_impossible_offsets(tmp_path):
     for offset in ("-5", "9" * 30, "nan", "1e3", "9" * 5000):
         (tmp_path / "x.idx").write_text(f"0\t{offset}\n")
         with pytest.raises(MxError):
-            iterators.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "path_imgidx": str(tmp_path / "x.idx"), "data_shape": (3, 8, 8), "batch_size": 1}).next()
+            readers.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "path_imgidx": str(tmp_path / "x.idx"), "data_shape": (3, 8, 8), "batch_size": 1}).next()
 
 
 def test_nothing_that_is_loaded_is_run():
@@ -159,11 +160,11 @@ def test_objects_with_impossible_widths(tmp_path):
     for first in ("nan", "inf", "-1", "1e30"):
         (tmp_path / "x.lst").write_text("".join(f"{i}\t{first}\t5\t0\t0.1\t0.1\t0.9\t0.9\tx.jpg\n" for i in range(40)))
         with pytest.raises(MxError, match="label"):
-            iterators.create("ImageDetRecordIter", {"path_imgrec": str(IO / "photos.rec"), "path_imglist": str(tmp_path / "x.lst"), "data_shape": (3, 8, 8), "batch_size": 1}).next()
+            readers.create("ImageDetRecordIter", {"path_imgrec": str(IO / "photos.rec"), "path_imglist": str(tmp_path / "x.lst"), "data_shape": (3, 8, 8), "batch_size": 1}).next()
 
 
 def test_numbers_beyond_single_precision(tmp_path):
     (tmp_path / "x.csv").write_text("1e999,-1e999,nan\n1e300,1e-300,0\n")
-    reader = iterators.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (3,), "batch_size": 2})
+    reader = readers.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (3,), "batch_size": 2})
     assert reader.next()
     np.testing.assert_array_equal(reader.value["data"], np.array([[np.inf, -np.inf, np.nan], [np.inf, 0, 0]], np.float32))

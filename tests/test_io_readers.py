@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mxr.io import imaging, iterators, numbers, recordio
-from mxr.op import MxError
+from mxr.io import numbers, readers, recordio
+from mxr.io.images import decode
+from mxr.operator import MxError
 from tests.reference.iterators import CASES, FOLDER, located, summary
 
 ANSWERS = json.loads((FOLDER / "answers.json").read_text())
@@ -36,7 +37,7 @@ def passes(reader, script):
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_batches_are_mxnets(number, tmp_path):
     kind, script, args = CASES[number]
-    got, want = passes(iterators.create(kind, located(args, str(tmp_path))), script), ANSWERS[number]
+    got, want = passes(readers.create(kind, located(args, str(tmp_path))), script), ANSWERS[number]
     assert [len(batches) for batches in got] == [len(batches) for batches in want]
     for n, (ours, theirs) in enumerate(zip(got, want)):
         for a, b in zip(ours, theirs):
@@ -50,11 +51,11 @@ def test_batches_are_mxnets(number, tmp_path):
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_change_nothing(threads):
     args = {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 4, "rand_crop": True, "preprocess_threads": threads}
-    assert passes(iterators.create("ImageRecordIter", args), "ar") == passes(iterators.create("ImageRecordIter", args | {"preprocess_threads": 2}), "ar")
+    assert passes(readers.create("ImageRecordIter", args), "ar") == passes(readers.create("ImageRecordIter", args | {"preprocess_threads": 2}), "ar")
 
 
 def test_mean_image_is_mxnets_file(tmp_path):
-    iterators.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 26), "batch_size": 3,
+    readers.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 26), "batch_size": 3,
                                          "mean_img": str(tmp_path / "mean.bin")})
     assert (tmp_path / "mean.bin").read_bytes() == (FOLDER / "mean.bin").read_bytes()
 
@@ -67,8 +68,8 @@ def test_packed_objects_are_those_of_the_list(tmp_path):
             header, image = recordio.unpack(record)
             writer.write(recordio.pack(recordio.Header(np.array(fields[1:-1], np.float32), header.id), image))
     args = {"data_shape": (3, 20, 20), "batch_size": 3, "shuffle": True}
-    assert (passes(iterators.create("ImageDetRecordIter", args | {"path_imgrec": str(tmp_path / "packed.rec")}), "ara")
-            == passes(iterators.create("ImageDetRecordIter", args | {"path_imgrec": str(FOLDER / "images.rec"), "path_imglist": str(FOLDER / "objects.lst")}), "ara"))
+    assert (passes(readers.create("ImageDetRecordIter", args | {"path_imgrec": str(tmp_path / "packed.rec")}), "ara")
+            == passes(readers.create("ImageDetRecordIter", args | {"path_imgrec": str(FOLDER / "images.rec"), "path_imglist": str(FOLDER / "objects.lst")}), "ara"))
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -87,7 +88,7 @@ def test_what_is_no_number(text):
 
 def test_blank_lines_and_line_ends(tmp_path):
     (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbf1,2\r\n\r\n 3 ,4e0\n\n\n-5,.6")
-    reader = iterators.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (2,), "batch_size": 3})
+    reader = readers.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (2,), "batch_size": 3})
     assert reader.next() and reader.value["data"].tolist() == [[1, 2], [3, 4], [-5, np.float32(0.6)]]
 
 
@@ -97,13 +98,13 @@ def test_compressed_mnist_files(tmp_path):
         paths[what] = str(tmp_path / f"{name}.gz")
         Path(paths[what]).write_bytes(gzip.compress((FOLDER / name).read_bytes()))
     plain = {"image": str(FOLDER / "images.ubyte"), "label": str(FOLDER / "labels.ubyte")}
-    assert passes(iterators.create("MNISTIter", paths | {"batch_size": 3}), "a") == passes(iterators.create("MNISTIter", plain | {"batch_size": 3}), "a")
+    assert passes(readers.create("MNISTIter", paths | {"batch_size": 3}), "a") == passes(readers.create("MNISTIter", plain | {"batch_size": 3}), "a")
 
 
 def test_a_broken_off_batch_can_be_read_again(monkeypatch):
     args = {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 3}
-    want = passes(iterators.create("ImageRecordIter", args), "a")
-    reader = iterators.create("ImageRecordIter", args)
+    want = passes(readers.create("ImageRecordIter", args), "a")
+    reader = readers.create("ImageRecordIter", args)
     with monkeypatch.context() as m:
         m.setattr(type(reader), "_prepared", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -116,8 +117,8 @@ def test_a_batch_in_memory_not_the_file(tmp_path):
     with open(tmp_path / "noise.rec", "wb") as file:
         writer = recordio.Writer(file)
         for i in range(40):
-            writer.write(recordio.pack(recordio.Header(0.0, i), imaging.encode(rng.integers(0, 256, (320, 320, 3), np.uint8), ".png", 0)))
-    reader = iterators.create("ImageRecordIter", {"path_imgrec": str(tmp_path / "noise.rec"), "data_shape": (3, 16, 16), "batch_size": 2})
+            writer.write(recordio.pack(recordio.Header(0.0, i), decode.encode(rng.integers(0, 256, (320, 320, 3), np.uint8), ".png", 0)))
+    reader = readers.create("ImageRecordIter", {"path_imgrec": str(tmp_path / "noise.rec"), "data_shape": (3, 16, 16), "batch_size": 2})
     tracemalloc.start()
     while reader.next():
         pass
@@ -129,7 +130,7 @@ def test_a_batch_in_memory_not_the_file(tmp_path):
 @pytest.mark.parametrize("kind, args", [("CSVIter", {"data_csv": str(FOLDER / "data.csv"), "data_shape": (3,)}),
                                         ("LibSVMIter", {"data_libsvm": str(FOLDER / "data.svm"), "data_shape": (3,)})])
 def test_writing_into_a_batch_changes_nothing_else(kind, args):
-    reader = iterators.create(kind, args | {"batch_size": 2})
+    reader = readers.create(kind, args | {"batch_size": 2})
     want = passes(reader, "a")
     reader.reset()
     while reader.next():
@@ -172,7 +173,7 @@ def test_files_that_are_not_right(kind, args, content, message, tmp_path):
     path = tmp_path / "the file"
     path.write_bytes(content)
     with pytest.raises(MxError) as e:
-        iterators.create(kind, {k: str(path) if v == "f" else v for k, v in args.items()}).next()
+        readers.create(kind, {k: str(path) if v == "f" else v for k, v in args.items()}).next()
     assert message in str(e.value)
     assert "the file" in str(e.value) or "cannot be filled" in message
 
@@ -190,20 +191,20 @@ def test_files_that_are_not_right(kind, args, content, message, tmp_path):
 ])
 def test_parameters_that_do_not_fit(kind, args, message):
     with pytest.raises(MxError) as e:
-        iterators.create(kind, args).next()
+        readers.create(kind, args).next()
     assert message in str(e.value)
 
 
 def test_parameters_of_other_readers_are_ignored():
     args = {"image": str(FOLDER / "images.ubyte"), "label": str(FOLDER / "labels.ubyte"), "batch_size": 3, "data_shape": (12,), "input_shape": (1, 4, 3),
             "silent": 0, "round_batch": True}
-    assert iterators.create("MNISTIter", args).next()
+    assert readers.create("MNISTIter", args).next()
 
 
 def test_without_pillow(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(MxError, match=r"pip install 'mxr\[images\]'"):
-        iterators.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1})
+        readers.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1})
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -213,7 +214,7 @@ def test_random_bytes_never_crash(tmp_path_factory, content, kind, begins_well):
     path.write_bytes((recordio.MAGIC + b"\x20\0\0\0" if "Image" in kind else b"\0\0\x08\x03") * begins_well + content)
     paths = dict.fromkeys(("data_csv", "data_libsvm", "image", "label", "path_imgrec"), str(path))
     try:
-        reader = iterators.create(kind, paths | {"data_shape": (3, 4, 4) if "Image" in kind else (3,), "batch_size": 1})
+        reader = readers.create(kind, paths | {"data_shape": (3, 4, 4) if "Image" in kind else (3,), "batch_size": 1})
         while reader.next():
             pass
     except MxError:

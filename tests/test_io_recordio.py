@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mxr.io import imaging, iterators, pixels, recordio, resize
-from mxr.io.engine import Engine
+from mxr.io import readers, recordio
 from mxr.io.im2rec import im2rec
-from mxr.op import MxError
+from mxr.io.images import decode, pixels, resize
+from mxr.operator import MxError
+from mxr.random.cpp_engine import Engine
 from tests.reference.iterators import FOLDER
 
 MAGIC = recordio.MAGIC
@@ -86,7 +87,7 @@ def folder(tmp_path):
     rng = np.random.default_rng(0)
     lines = []
     for i, (h, w) in enumerate([(30, 40), (50, 32), (36, 36)]):
-        (tmp_path / f"pic {i}.png").write_bytes(imaging.encode(rng.integers(0, 256, (h, w, 3), np.uint8), ".png", 3))
+        (tmp_path / f"pic {i}.png").write_bytes(decode.encode(rng.integers(0, 256, (h, w, 3), np.uint8), ".png", 3))
         lines.append(f"{i + 10}\t{i}.5\t{i + 1}\tpic {i}.png\n")
     (tmp_path / "x.lst").write_text("".join(lines))
     return tmp_path
@@ -110,15 +111,15 @@ def test_im2rec_unchanged_keeps_the_files(folder):
 @pytest.mark.parametrize("encoding", [".jpg", ".png"])
 def test_im2rec_sizes(folder, how, sizes, encoding):
     images, _ = packed(folder, encoding=encoding, **how)
-    decoded = [imaging.decode(c, 3, "") for _, c in images]
+    decoded = [decode.decode(c, 3, "") for _, c in images]
     assert [d.shape[:2] for d in decoded] == sizes
     if encoding == ".png" and not how:
-        assert all((d == imaging.decode((folder / f"pic {i}.png").read_bytes(), 3, "")).all() for i, d in enumerate(decoded))
+        assert all((d == decode.decode((folder / f"pic {i}.png").read_bytes(), 3, "")).all() for i, d in enumerate(decoded))
 
 
 def test_im2rec_grey_and_as_it_is(folder):
-    assert [imaging.channels(c, "") for _, c in packed(folder, color_mode=0)[0]] == [1, 1, 1]
-    assert [imaging.channels(c, "") for _, c in packed(folder, color_mode=-1)[0]] == [3, 3, 3]
+    assert [decode.channels(c, "") for _, c in packed(folder, color_mode=0)[0]] == [1, 1, 1]
+    assert [decode.channels(c, "") for _, c in packed(folder, color_mode=-1)[0]] == [3, 3, 3]
 
 
 def test_im2rec_in_parts(folder):
@@ -129,7 +130,7 @@ def test_im2rec_in_parts(folder):
 
 def test_im2rec_feeds_the_reader(folder):
     packed(folder, pack_label=1)
-    reader = iterators.create("ImageRecordIter", {"path_imgrec": str(folder / "x.rec"), "data_shape": (3, 28, 28), "batch_size": 3, "label_width": 2})
+    reader = readers.create("ImageRecordIter", {"path_imgrec": str(folder / "x.rec"), "data_shape": (3, 28, 28), "batch_size": 3, "label_width": 2})
     assert reader.next() and reader.value["label"].tolist() == [[0.5, 1], [1.5, 2], [2.5, 3]]
 
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from mxr import sym
-from mxr.memory import LINE
-from mxr.op import MxError, Run, get
-from mxr.optimizer import State, Updater, rule
+from mxr.engine.optimizer import State, Updater, rule
+from mxr.operator import MxError, Run, get
+from mxr.runtime.memory import LINE
 
 RULES = {"sgd": {}, "sgd with momentum": {"momentum": 0.9}, "nag": {"momentum": 0.5}, "adam": {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-6},
          "rmsprop": {"gamma1": 0.9, "epsilon": 1e-4}, "rmspropalex": {"gamma1": 0.9, "gamma2": 0.8, "epsilon": 1e-4},

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxr.io import params
-from mxr.op import MxError
+from mxr.operator import MxError
 
 DATA = Path(__file__).parent / "data"
 

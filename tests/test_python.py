@@ -7,7 +7,7 @@ import pytest
 
 import mxr
 from mxr import nd, sym
-from mxr.op import MxError
+from mxr.operator import MxError
 
 x = sym.Variable("x")
 net = sym.FullyConnected(x, num_hidden=3, name="fc")

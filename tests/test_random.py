@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import mxr.nd
-from mxr import MxError, random, samplers
+from mxr import MxError
+from mxr.random import samplers
+from mxr.random import streams as random
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "random.json").read_text())
 

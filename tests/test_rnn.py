@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from mxr import sym, threads
-from mxr.ops import _cells
+from mxr import sym
+from mxr.ops.kernels import recurrent
+from mxr.runtime import threads
 
 MODES = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 
@@ -53,7 +54,7 @@ def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
     """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
     whole = results(*bound(mode, bidirectional=True))
     for name, value in limits.items():
-        monkeypatch.setattr(_cells, name, value)
+        monkeypatch.setattr(recurrent, name, value)
     for a, b in zip(whole, results(*bound(mode, bidirectional=True))):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
@@ -65,8 +66,8 @@ def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, 
         ex.args["rnn_sequence_length"][:] = [6, 2, 4]
         return results(ex, heads)
     whole = run()
-    monkeypatch.setattr(_cells, "_APART", 0)
-    monkeypatch.setattr(_cells, "_HEIGHT", 1)
+    monkeypatch.setattr(recurrent, "_APART", 0)
+    monkeypatch.setattr(recurrent, "_HEIGHT", 1)
     monkeypatch.setattr(threads, "workers", lambda: 2)
     for a, b in zip(whole, run(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -89,12 +90,12 @@ def test_shut_gates_keep_the_cells():
 def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
     """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by one."""
     t, n, size = 32, 16, 64
-    monkeypatch.setattr(_cells, "_BLOCK", t // 2 * n * size * _cells.GATES[mode])
+    monkeypatch.setattr(recurrent, "_BLOCK", t // 2 * n * size * recurrent.GATES[mode])
     ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind("null", data=(t, n, 400))
     fill(ex, 3)
     found = []
     for few in (t * n * size * 4, *[0] * 100):
-        monkeypatch.setattr(_cells, "_FEW", few)
+        monkeypatch.setattr(recurrent, "_FEW", few)
         ex.forward()
         found.append(ex.output_list[0].asnumpy().tobytes())
     assert len(set(found)) == 1

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import mxr
-from mxr import infer, sym
-from mxr.op import MxError, ParamError
+from mxr import sym
+from mxr.graph import infer_shapes
+from mxr.operator import MxError, ParamError
 
 
 def mlp():
@@ -139,7 +140,7 @@ def declaring(**attributes):
 def test_declared_shapes(text, shape):
     """As MXNet 1.9.1 reads them: 0 and None are unknown."""
     symbol = declaring(__shape__=text)
-    assert list(infer.all_shapes(symbol, {}).values()) == [shape] * 2
+    assert list(infer_shapes.all_shapes(symbol, {}).values()) == [shape] * 2
     assert symbol.infer_shape() == (None if shape is None or 0 in shape else ({"a": shape}, {"e_output": shape}, {}))
     assert symbol.infer_shape(a=(5,))[0] == {"a": (5,)}         # what is given counts
 

@@ -8,8 +8,8 @@ import scipy.linalg.blas  # noqa: F401  (SciPy's library may be there already, o
 import threadpoolctl
 
 import mxr
-from mxr import threads
-from mxr.ops import _steps
+from mxr.ops.kernels import steps
+from mxr.runtime import threads
 
 
 def test_every_task_runs_once():
@@ -98,7 +98,7 @@ def test_blas_is_single_threaded_inside_and_as_before_outside():
 
 def test_blas_is_single_threaded_in_one_convolution(monkeypatch):
     before, inside = blas(), []
-    monkeypatch.setattr(_steps.Steps, "call", lambda steps: lambda: inside.append(blas()))
+    monkeypatch.setattr(steps.Steps, "call", lambda steps: lambda: inside.append(blas()))
     mxr.nd.Convolution(mxr.nd.ones((1, 3, 8, 8)), mxr.nd.ones((4, 3, 3, 3)), kernel=(3, 3), num_filter=4, no_bias=True)
     assert set(inside[0].values()) <= {1} and blas() == before
 

@@ -2,10 +2,11 @@
 import numpy as np
 import pytest
 
-from mxr import fused, plan
-from mxr.memory import Buffers
-from mxr.op import Run
-from mxr.trace import Value, const, leaf, scatter_slice, tape
+from mxr.compiler import regions
+from mxr.compiler.program import Program
+from mxr.compiler.value import Value, const, leaf, scatter_slice, tape
+from mxr.operator import Run
+from mxr.runtime.memory import Buffers
 
 rng = np.random.default_rng(0)
 
@@ -17,7 +18,7 @@ def execute(expression, *arrays):
         roots = expression(*(leaf(("var", i), a.shape, a.dtype) for i, a in enumerate(arrays)))
     roots = list(roots) if isinstance(roots, tuple) else [roots]
     targets = [np.full(r.shape, 77, r.dtype) for r in roots]
-    program = plan.Program(roots)
+    program = Program(roots)
     with np.errstate(all="ignore"):
         for step in program.compile({}, lambda key: arrays[key[1]], Buffers(), Run(), targets):
             step()
@@ -121,7 +122,7 @@ def test_memory_is_shared_between_values_that_do_not_meet():
     with tape():
         root = layers(leaf(("var", 0), x.shape), leaf(("var", 1), w.shape))
     out = np.empty((30, 30), np.float32)
-    for step in plan.Program([root]).compile({}, lambda key: (x, w)[key[1]], buffers, Run(), [out]):
+    for step in Program([root]).compile({}, lambda key: (x, w)[key[1]], buffers, Run(), [out]):
         step()
     np.testing.assert_allclose(out, layers(x, w), rtol=1e-5)
     assert len(buffers._buffers) <= 3
@@ -129,7 +130,7 @@ def test_memory_is_shared_between_values_that_do_not_meet():
 
 @pytest.mark.parametrize("shape", [(3, 5, 7, 2), (300, 400), (70000,), (5, 1, 40000), (2, 3, 50000)])
 def test_blocks_and_strides_give_the_same(shape, monkeypatch):
-    monkeypatch.setattr(fused, "WAKE_WORK", 500)
+    monkeypatch.setattr(regions, "WAKE_WORK", 500)
     wide = rng.standard_normal((*shape[:-1], shape[-1] * 3)).astype("f4")
     row = rng.standard_normal((*(1,) * (len(shape) - 1), shape[-1])).astype("f4")
 
@@ -171,6 +172,6 @@ def test_a_result_may_lie_where_an_operand_is(n):
     with tape():
         leaves = [leaf(("var", i), a.shape, a.dtype) for i, a in enumerate((x, g))]
         root = leaves[1] + np.tanh(leaves[0]) * np.exp(leaves[0]) * 2.0
-    for step in plan.Program([root]).compile({}, lambda key: (x, g)[key[1]], Buffers(), Run(), [g]):
+    for step in Program([root]).compile({}, lambda key: (x, g)[key[1]], Buffers(), Run(), [g]):
         step()
     np.testing.assert_allclose(g, expected, rtol=1e-5, atol=1e-6)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mxr.op import Run, get
+from mxr.operator import Run, get
 
 N = 300_001
 

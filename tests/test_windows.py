@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import mxr
-from mxr import threads
-from mxr.op import Run, get
-from mxr.ops import _im2col, _pooling, _steps
+from mxr.operator import Run, get
+from mxr.ops.kernels import pooling, steps, windows
+from mxr.runtime import threads
 
 
 def positions(out, kernel, stride, dilate, pad, size):
@@ -47,12 +47,12 @@ def check(ex, out, gx, gw, g) -> None:
 def cut(request, monkeypatch):
     """How the work is cut."""
     if request.param in ("by workers", "in blocks"):
-        monkeypatch.setattr(_steps, "_WAKE", 1)
+        monkeypatch.setattr(steps, "_WAKE", 1)
     if request.param == "sample by sample":
-        monkeypatch.setattr(_im2col, "_BLOCK", 1)
+        monkeypatch.setattr(windows, "_BLOCK", 1)
     if request.param == "in blocks":
-        monkeypatch.setattr(_im2col, "_BLOCK", 3000)
-        monkeypatch.setattr(_pooling, "_BLOCK", 100)
+        monkeypatch.setattr(windows, "_BLOCK", 3000)
+        monkeypatch.setattr(pooling, "_BLOCK", 100)
 
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
@@ -204,8 +204,8 @@ def test_a_prepared_call_follows_its_scratch_memory():
 
 
 def test_every_worker_gets_a_part_of_large_work():
-    steps = _steps.Steps(Run())
-    parts = [(lane.number, a, b) for lane, a, b in steps.ranges(10, 1e9)]
+    work = steps.Steps(Run())
+    parts = [(lane.number, a, b) for lane, a, b in work.ranges(10, 1e9)]
     assert [p[0] for p in parts] == list(range(min(threads.workers(), 10)))
     assert [i for _, a, b in parts for i in range(a, b)] == list(range(10))
-    assert len(list(steps.ranges(10, 1))) == 1
+    assert len(list(work.ranges(10, 1))) == 1

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .op import MxError
-from .symbol import Node, Symbol
-from .trace import Value, const, kernel, leaf, lift, scatter
+from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
+from mxr.graph.symbol import Node, Symbol
+from mxr.operator import MxError
 
 Entry = tuple[int, int]         # (id(node), output index)
 

@@ -1,7 +1,7 @@
-"""Ordered steps on arrays that are allocated once: how values (mxr/trace.py) get computed.
+"""Ordered steps on arrays that are allocated once: how values (mxr/compiler/value.py) get computed.
 
 1. A `Program` collects what its roots need and gives every value a stage. Element-wise values of one shape and stage form one
-   fused region (mxr/fused.py); views cost nothing; everything else is one prepared call.
+   fused region (mxr/compiler/regions.py); views cost nothing; everything else is one prepared call.
 2. A value gets memory only if something outside its region reads it. Memory is shared between values that do not live at the
    same time. What the backward pass needs of the forward pass is kept if it was in memory anyway, and computed again if not.
 """
@@ -12,10 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from . import fused, reductions, threads
-from .memory import Buffers, empty
-from .op import Run
-from .trace import Call, Value, _thaw, apply_view
+from mxr.compiler import reductions, regions
+from mxr.compiler.value import Call, Value, _thaw, apply_view
+from mxr.operator import Run
+from mxr.runtime import threads
+from mxr.runtime.memory import Buffers, empty
 
 _DEAR = 10                      # cheap functions that cost as much as storing a large value and reading it again
 _SMALL = 1 << 15                # elements of a value that stays in the cache, so that storing it costs nothing
@@ -125,7 +126,7 @@ class Program:
         dear: set[int] = set()
         for v in self.values:
             if id(v) in needed and v.kind in ("map", "view") and not self.in_memory(v):
-                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in fused.CHEAP else _DEAR))
+                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in regions.CHEAP else _DEAR))
                 if v.kind == "map" and c >= (1 if v.size <= _SMALL else _DEAR) and id(v) in read:
                     dear.add(id(v))
                 else:
@@ -188,7 +189,7 @@ class Program:
         for group in groups:
             first = group[0]
             if first.kind == "map":
-                steps.append(fused.program(group, first.shape, resolve, {id(v): placed[id(v)] for v in group if id(v) in placed}))
+                steps.append(regions.program(group, first.shape, resolve, {id(v): placed[id(v)] for v in group if id(v) in placed}))
             elif first.kind == "kernel":
                 call: Call = first.arg[0]
                 steps.append(call.fn(run, [resolve(a) for a in call.ins], [placed[id(o)] for o in call.outs]))
@@ -244,7 +245,7 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
         steps = [] if tiled else [partial(np.copyto, out, ins[0] if has_base else v.dtype.type(0))]
         for key, g in zip(keys, ins[has_base:]):
             part = out[_thaw(key)]
-            calls = fused.split_strided(np.copyto, part, g) if tiled else fused.split_strided(np.add, part, g, part)
+            calls = regions.split_strided(np.copyto, part, g) if tiled else regions.split_strided(np.add, part, g, part)
             steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)

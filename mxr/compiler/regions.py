@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import threads
-from .trace import Value, cast, limit, select
+from mxr.compiler.value import Value, cast, limit, select
+from mxr.runtime import threads
 
 BLOCK = 96 * 1024           # elements of a block: most float32 temporaries stay in a core's L2 cache, and threads seldom contend for
                             # Python's lock, which each call takes twice (with a third of it two threads are 20 % slower)

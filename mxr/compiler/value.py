@@ -1,7 +1,7 @@
 """Symbolic arrays: running an operator's NumPy code on `Value`s records what it computes, instead of computing it.
 
 The record is a graph of `Value`s, every distinct one made once (equal calls on equal values are merged). It knows few kinds of
-nodes, each with a fixed way of being executed (mxr/plan.py):
+nodes, each with a fixed way of being executed (mxr/compiler/program.py):
 
     leaf    an array that exists: an argument, a state, a head gradient, a constant array
     const   one number standing for a whole array (never materialised unless something needs the array)

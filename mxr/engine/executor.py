@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import memory, threads
-from .autodiff import trace_backward, trace_forward
-from .infer import all_shapes, all_types, check_types, declared_types, given_shapes, variable_types
-from .ndarray import Arrays, NDArray, array, numbers
-from .op import MxError, Run, ShapeError, affordable, element_type, known, shape_text, suggest
-from .plan import Program, operands
-from .symbol import Symbol
-from .trace import Value, const, leaf, tape
+from mxr.compiler.autodiff import trace_backward, trace_forward
+from mxr.compiler.program import Program, operands
+from mxr.compiler.value import Value, const, leaf, tape
+from mxr.engine.ndarray import Arrays, NDArray, array, numbers
+from mxr.graph.infer_shapes import (
+    all_shapes,
+    all_types,
+    check_types,
+    declared_types,
+    given_shapes,
+    variable_types,
+)
+from mxr.graph.symbol import Symbol
+from mxr.operator import MxError, Run, ShapeError, affordable, element_type, known, shape_text, suggest
+from mxr.runtime import memory, threads
 
 _nothing = nullcontext()
 REQS = ("null", "write", "add")

@@ -5,9 +5,9 @@ import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 
-from .ndarray import NDArray, array, call, numbers
-from .op import REQUIRED, MxError, Op, ParamError, get, suggest
-from .symbol import Symbol, create
+from mxr.engine.ndarray import NDArray, array, call, numbers
+from mxr.graph.symbol import Symbol, create
+from mxr.operator import REQUIRED, MxError, Op, ParamError, get, suggest
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .op import MxError, Op, Run, ShapeError, affordable, known, shape_text
+from mxr.operator import MxError, Op, Run, ShapeError, affordable, known, shape_text
 
 
 def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=()) -> list[np.ndarray]:

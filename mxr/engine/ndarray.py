@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .imperative import invoke
-from .op import MxError, element_type, get, shape_text, suggest
+from mxr.engine.imperative import invoke
+from mxr.operator import MxError, element_type, get, shape_text, suggest
 
 
 class NDArray:

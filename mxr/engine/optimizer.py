@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .executor import Block, Executor, side_by_side
-from .ndarray import NDArray
-from .op import MxError, Op, Run, get
-from .threads import unbroken
+from mxr.engine.executor import Block, Executor, side_by_side
+from mxr.engine.ndarray import NDArray
+from mxr.operator import MxError, Op, Run, get
+from mxr.runtime.threads import unbroken
 
 _PIECE = 1 << 16        # elements whose temporaries fit the cache
 

@@ -6,8 +6,8 @@ from operator import index
 
 import numpy as np
 
-from .op import TYPE_NUMBERS, MxError, ShapeError, element_type, known, shape_text, suggest, unify
-from .symbol import Node, Symbol
+from mxr.graph.symbol import Node, Symbol
+from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, element_type, known, shape_text, suggest, unify
 
 _TYPES = {str(number): name for name, number in TYPE_NUMBERS.items()}
 

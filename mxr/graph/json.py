@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import json
 
-from ..op import MxError, get, suggest
-from ..symbol import _INIT_ATTRS, Node, Symbol
-from .files import read_bytes
+from mxr.graph.symbol import _INIT_ATTRS, Node, Symbol
+from mxr.io.files import read_bytes
+from mxr.operator import MxError, get, suggest
 
 # attributes that older files carry without the underscores
 _HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")

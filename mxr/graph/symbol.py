@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .op import TYPE_NUMBERS, MxError, Op, ShapeError, element_type, get, suggest, to_text
+from mxr.operator import TYPE_NUMBERS, MxError, Op, ShapeError, element_type, get, suggest, to_text
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
 _INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
@@ -166,7 +166,7 @@ class Symbol:
         return Symbol([self.heads[key]])
 
     def __reduce__(self):
-        from .io.symbol_json import loads
+        from mxr.graph.json import loads
         return loads, (self.tojson(),)
 
     def __copy__(self):
@@ -228,33 +228,33 @@ class Symbol:
 
     def infer_shape(self, /, **shapes):
         """(argument, output, auxiliary shapes) as dicts in order, or None when the given shapes do not suffice."""
-        from .infer import infer_shapes
+        from mxr.graph.infer_shapes import infer_shapes
         return infer_shapes(self, shapes)
 
     def infer_type(self, /, **dtypes):
         """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
         (`__dtype__`), else the one that follows from the types of what it meets, else float32."""
-        from .infer import infer_types
+        from mxr.graph.infer_shapes import infer_types
         return infer_types(self, dtypes)
 
     # ---------------------------------------------------------------- files, execution
     def tojson(self) -> str:
         """MXNet's symbol JSON, byte for byte."""
-        from .io.symbol_json import dumps
+        from mxr.graph.json import dumps
         return dumps(self)
 
     def save(self, path: str) -> None:
-        from .io.files import write_atomically
+        from mxr.io.files import write_atomically
         write_atomically(path, self.tojson().encode())
 
     def bind(self, args, grads=None, reqs="write", aux=None):
         """An executor on the given arrays. See `mxr.executor.bind`."""
-        from .executor import bind
+        from mxr.engine.executor import bind
         return bind(self, args, grads, reqs, aux)
 
     def simple_bind(self, /, reqs="write", type_dict=None, **shapes):
         """An executor on fresh zero arrays, all shapes inferred from the given ones. See `mxr.executor.simple_bind`."""
-        from .executor import simple_bind
+        from mxr.engine.executor import simple_bind
         return simple_bind(self, reqs, type_dict, **shapes)
 
     # ---------------------------------------------------------------- arithmetic

@@ -1,1 +1,4 @@
-"""Reading and writing MXNet's files."""
+"""Files: parameters, records, and readers of data and images.
+
+May import: runtime, operator, random.
+"""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from ..op import MxError
+from mxr.operator import MxError
 
 
 def path_of(path, what: str) -> str | bytes:

@@ -6,12 +6,13 @@ import struct
 
 import numpy as np
 
-from ..op import MxError
-from . import imaging, recordio, resize
-from .augment import shorter_edge
-from .engine import Engine
-from .files import replacing
-from .iterators import blocks
+from mxr.io import recordio
+from mxr.io.files import replacing
+from mxr.io.images import decode, resize
+from mxr.io.images.augment import shorter_edge
+from mxr.io.readers.base import blocks
+from mxr.operator import MxError
+from mxr.random.cpp_engine import Engine
 
 
 def im2rec(image_lst: str, root: str, output_rec: str, label_width: int = 1, pack_label: int = 0, new_size: int = -1, nsplit: int = 1,
@@ -42,7 +43,7 @@ def im2rec(image_lst: str, root: str, output_rec: str, label_width: int = 1, pac
             content = _content(root + path, where)
             if not unchanged:
                 image = _shaped(_decoded(content, color_mode, f"im2rec: {where}: {path}"), new_size, center_crop, inter_method, engine)
-                content = imaging.encode(image, encoding, quality)
+                content = decode.encode(image, encoding, quality)
             writer.write(_head(number, labels, bool(pack_label)) + content)
     return len(entries[size * partid:size * (partid + 1)])
 
@@ -75,8 +76,8 @@ def _content(path: str, where: str) -> bytes:
 
 def _decoded(content: bytes, color_mode: int, where: str) -> np.ndarray:
     if color_mode >= 0:
-        return imaging.decode(content, 3 if color_mode else 1, where)
-    return imaging.decode(content, imaging.channels(content, where), where)
+        return decode.decode(content, 3 if color_mode else 1, where)
+    return decode.decode(content, decode.channels(content, where), where)
 
 
 def _shaped(image: np.ndarray, new_size: int, center_crop: int, method: int, engine) -> np.ndarray:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..op import TYPE_NUMBERS, MxError
-from .files import path_of, write_atomically
+from mxr.io.files import path_of, write_atomically
+from mxr.operator import TYPE_NUMBERS, MxError
 
 _LIST = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA

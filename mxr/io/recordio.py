@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..op import MxError
+from mxr.operator import MxError
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")

@@ -1,7 +1,7 @@
 """Sliding windows over images as columns of a matrix, and back: im2col, col2im."""
 from itertools import product
 
-from mxr.op import REQUIRED, P, Shape, ShapeError, op, shape_text, size
+from mxr.operator import REQUIRED, P, Shape, ShapeError, op, shape_text, size
 
 _STRIDE = "The distance of neighbouring windows, per spatial axis. Empty: 1."
 _DILATE = "The distance of neighbouring elements of a window, per spatial axis. Empty: 1."

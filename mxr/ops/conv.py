@@ -1,9 +1,9 @@
 """Convolution and its transpose, over one, two or three spatial axes."""
 from __future__ import annotations
 
-from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
-from . import _im2col as im2col
-from ._steps import Steps
+from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
+from mxr.ops.kernels import windows
+from mxr.ops.kernels.steps import Steps
 
 _LAYOUTS = ("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC")
 _TUNE = ("fastest", "limited_workspace", "off")
@@ -41,8 +41,8 @@ def _bias(p, ins):
 
 # --------------------------------------------------------------------------------------------- convolution
 
-def _conv_windows(p, data, out) -> im2col.Windows:
-    return im2col.Windows(tuple(data[2:]), tuple(out[2:]), p.kernel, per_axis(p, "stride", 1), per_axis(p, "dilate", 1),
+def _conv_windows(p, data, out) -> windows.Windows:
+    return windows.Windows(tuple(data[2:]), tuple(out[2:]), p.kernel, per_axis(p, "stride", 1), per_axis(p, "dilate", 1),
                           per_axis(p, "pad", 0), p.num_group)
 
 
@@ -67,16 +67,16 @@ def _conv_shape(p, ins, outs):
 
 def _conv_prepare(p, run, ins, outs):
     w, steps = _conv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
-    im2col.convolve(steps, w, ins[1], x=ins[0], out=outs[0], bias=None if p.no_bias else ins[2])
+    windows.convolve(steps, w, ins[1], x=ins[0], out=outs[0], bias=None if p.no_bias else ins[2])
     return steps.call()
 
 
 def _conv_prepare_gradient(p, run, gs, ins, outs, igs):
     g = gs[0]
     w, steps = _conv_windows(p, ins[0].shape, g.shape), Steps(run)
-    im2col.convolve(steps, w, ins[1], x=ins[0], g=g, gx=igs[0], gw=igs[1])
+    windows.convolve(steps, w, ins[1], x=ins[0], g=g, gx=igs[0], gw=igs[1])
     if not p.no_bias and igs[2] is not None:
-        im2col.bias_gradient(steps, g, igs[2])
+        windows.bias_gradient(steps, g, igs[2])
     return steps.call()
 
 
@@ -206,19 +206,19 @@ class Deconvolution:
 
     def prepare(p, run, ins, outs):
         w, steps = _deconv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
-        im2col.convolve(steps, w, ins[1], g=ins[0], gx=outs[0], bias=None if p.no_bias else ins[2])
+        windows.convolve(steps, w, ins[1], g=ins[0], gx=outs[0], bias=None if p.no_bias else ins[2])
         return steps.call()
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
         g = gs[0]
         w, steps = _deconv_windows(p, ins[0].shape, g.shape), Steps(run)
-        im2col.convolve(steps, w, ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
+        windows.convolve(steps, w, ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
         if not p.no_bias and igs[2] is not None:
-            im2col.bias_gradient(steps, g, igs[2])
+            windows.bias_gradient(steps, g, igs[2])
         return steps.call()
 
 
-def _deconv_windows(p, data, out) -> im2col.Windows:
+def _deconv_windows(p, data, out) -> windows.Windows:
     """The windows of the convolution that this is the transpose of: from the output's positions to the input's."""
-    return im2col.Windows(tuple(out[2:]), tuple(data[2:]), p.kernel, per_axis(p, "stride", 1), per_axis(p, "dilate", 1),
+    return windows.Windows(tuple(out[2:]), tuple(data[2:]), p.kernel, per_axis(p, "stride", 1), per_axis(p, "dilate", 1),
                           _margins(p, data[2:])[0], p.num_group)

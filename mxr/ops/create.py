@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from mxr.op import DTYPES, REQUIRED, Dtype, P, Shape, ShapeError, op, unify
+from mxr.operator import DTYPES, REQUIRED, Dtype, P, Shape, ShapeError, op, unify
 
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
 _CTX = "Where MXNet would put the array; there is only one place here."

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..op import MxError, P, ShapeError, op, shape_text, unify
+from mxr.operator import MxError, P, ShapeError, op, shape_text, unify
 
 
 def _inputs(p):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..lazy import special
-from ..op import REQUIRED, Dtype, P, ShapeError, op, shape_text, unify
-from ._pointwise import PAIRS, Pair, declare, like, same_type, sign
+from mxr.operator import REQUIRED, Dtype, P, ShapeError, op, shape_text, unify
+from mxr.ops.shared.pointwise import PAIRS, Pair, declare, like, same_type, sign
+from mxr.runtime.lazy_scipy import special
 
 # ------------------------------------------------------------------------------------------------ unary mathematics
 

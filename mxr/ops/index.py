@@ -1,8 +1,21 @@
 """Picking elements along one axis by index, and marking them: take, Embedding, pick, one_hot and their relatives."""
 import numpy as np
 
-from mxr.lazy import sparsetools
-from mxr.op import DTYPES, REQUIRED, Dtype, MxError, P, ShapeError, axis_of, known, op, shape_text, size, unify
+from mxr.operator import (
+    DTYPES,
+    REQUIRED,
+    Dtype,
+    MxError,
+    P,
+    ShapeError,
+    axis_of,
+    known,
+    op,
+    shape_text,
+    size,
+    unify,
+)
+from mxr.runtime.lazy_scipy import sparsetools
 
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
 

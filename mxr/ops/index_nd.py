@@ -1,7 +1,7 @@
 """Picking elements by indices for several axes at once, and putting them back: gather_nd, scatter_nd, flat positions."""
 import numpy as np
 
-from mxr.op import REQUIRED, MxError, P, Shape, ShapeError, known, op, shape_text, size, unify
+from mxr.operator import REQUIRED, MxError, P, Shape, ShapeError, known, op, shape_text, size, unify
 from mxr.ops.index import add_rows
 
 

@@ -1,8 +1,8 @@
 """Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile, repeat, pad."""
 import numpy as np
 
-from mxr.op import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
-from mxr.trace import scatter_slice
+from mxr.compiler.value import scatter_slice
+from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
 
 
 def _at(axis, part):

@@ -5,8 +5,8 @@ import inspect
 
 import numpy as np
 
-from ..op import ShapeError, op, shape_text, unify
-from ._update import MIXED, adam_states, apply, constants, declaration, scaled
+from mxr.operator import ShapeError, op, shape_text, unify
+from mxr.ops.shared.updates import MIXED, adam_states, apply, constants, declaration, scaled
 
 
 def adamw(c, w, g, mean, var, out, s, t):

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import lazy
-from ..op import P, ShapeError, axis_of, known, op, shape_text, unify
-from ._linalg import (
+from mxr.operator import P, ShapeError, axis_of, known, op, shape_text, unify
+from mxr.ops.kernels.linalg import (
     checked,
     keep_triangle,
     matrices,
@@ -17,6 +16,7 @@ from ._linalg import (
     transposed,
     triangle,
 )
+from mxr.runtime import lazy_scipy
 
 # --------------------------------------------------------------------------------------------- products
 
@@ -343,7 +343,7 @@ def _determinant_type(visible):
 
 def _log_determinant(a, lu, pivot):
     """Factor; the sign of every determinant, and the logarithm of its absolute value."""
-    getrf, = lazy.linalg.get_lapack_funcs(("getrf",), (a,))
+    getrf, = lazy_scipy.linalg.get_lapack_funcs(("getrf",), (a,))
     n = a.shape[-1]
     for x, factors, rows in zip(a.reshape(-1, n, n), lu.reshape(-1, n, n), pivot.reshape(-1, n)):
         factors[...], rows[...], _ = getrf(x)
@@ -355,7 +355,7 @@ def _log_determinant(a, lu, pivot):
 
 def _inverse_gradient(lu, pivot, factor, regular, out):
     """out = factor inv(a)', and 0 for singular matrices."""
-    getri, = lazy.linalg.get_lapack_funcs(("getri",), (lu,))
+    getri, = lazy_scipy.linalg.get_lapack_funcs(("getri",), (lu,))
     n = lu.shape[-1]
     for factors, rows, f, good, x in zip(lu.reshape(-1, n, n), pivot.reshape(-1, n), factor.flat, regular.flat, out.reshape(-1, n, n)):
         x[...] = getri(factors, rows)[0].T * f if good else 0

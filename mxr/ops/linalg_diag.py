@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from ..op import P, ShapeError, op, shape_text, unify
-from ._linalg import scalar_shape, square
+from mxr.operator import P, ShapeError, op, shape_text, unify
+from mxr.ops.kernels.linalg import scalar_shape, square
 
 
 @op("_linalg_sumlogdiag", "linalg_sumlogdiag")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import reductions
-from ..op import P, ShapeError, known, op, shape_text, size, unify
-from ._steps import Lane, Steps
+from mxr.compiler import reductions
+from mxr.operator import P, ShapeError, known, op, shape_text, size, unify
+from mxr.ops.kernels.steps import Lane, Steps
 
 _BLOCK = 1 << 17        # elements worked on at a time: they stay in the cache, and threads with longer calls wait less for each other
 _SOFTMAX = 0.9          # nanoseconds an element

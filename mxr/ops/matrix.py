@@ -1,8 +1,8 @@
 """Matrices: products (dot, batch_dot, khatri_rao) and diagonals."""
 import numpy as np
 
-from mxr.op import REQUIRED, P, ShapeError, axis_of, op, size, unify
-from mxr.trace import scatter_slice
+from mxr.compiler.value import scatter_slice
+from mxr.operator import REQUIRED, P, ShapeError, axis_of, op, size, unify
 
 
 def _refuse_sparse(p):

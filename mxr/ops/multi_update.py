@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..op import REQUIRED, P, ParamError, ShapeError, op, size, unify
-from . import lamb_update, update
-from ._update import MIXED, MOST, apply, constants, declaration
+from mxr.operator import REQUIRED, P, ParamError, ShapeError, op, size, unify
+from mxr.ops import lamb_update, update
+from mxr.ops.shared.updates import MIXED, MOST, apply, constants, declaration
 
 
 def _declare(name: str, doc: str, params: str, states: str, step, *, mixed=False, tail=(), per_weight=(), count="num_weights"):

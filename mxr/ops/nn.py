@@ -3,10 +3,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import random as streams
-from ..lazy import special
-from ..op import REQUIRED, Dtype, P, ParamError, Shape, ShapeError, axis_of, op, shape_text, size, unify
-from ..trace import Value, kernel
+from mxr.compiler.value import Value, kernel
+from mxr.operator import (
+    REQUIRED,
+    Dtype,
+    P,
+    ParamError,
+    Shape,
+    ShapeError,
+    axis_of,
+    op,
+    shape_text,
+    size,
+    unify,
+)
+from mxr.random import streams
+from mxr.runtime.lazy_scipy import special
 
 # --------------------------------------------------------------------------------------------- fully connected
 

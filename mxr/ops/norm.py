@@ -5,8 +5,8 @@ from math import prod
 
 import numpy as np
 
-from .. import threads
-from ..op import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
+from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
+from mxr.runtime import threads
 
 _BLOCK = 1 << 18        # elements of the channels worked on at a time: what fits the cache, and outweighs the calls
 _LONG = 32              # positions of a channel that are summed by a dot product

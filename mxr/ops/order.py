@@ -1,7 +1,20 @@
 """Ordering and counting: topk, sort, argsort, cumsum, histogram."""
 import numpy as np
 
-from mxr.op import DTYPES, Dtype, Floats, MxError, P, ShapeError, axis_of, known, op, shape_text, size, unify
+from mxr.operator import (
+    DTYPES,
+    Dtype,
+    Floats,
+    MxError,
+    P,
+    ShapeError,
+    axis_of,
+    known,
+    op,
+    shape_text,
+    size,
+    unify,
+)
 
 INDEX_TYPES = tuple(d for d in DTYPES if d not in ("int8", "bool"))
 _AXIS = "The axis; negative counts from the last. None: the data are flattened first."

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..lazy import special
-from ..op import P, ShapeError, op, shape_text, unify
+from mxr.operator import P, ShapeError, op, shape_text, unify
+from mxr.runtime.lazy_scipy import special
 
 
 def _spread(x, sample):

@@ -5,12 +5,11 @@ from math import prod
 
 import numpy as np
 
-from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
-from . import _im2col as im2col
-from . import _pooling as pooling
-from ._im2col import Windows
-from ._steps import Lane, Steps
-from .conv import per_axis
+from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
+from mxr.ops.conv import per_axis
+from mxr.ops.kernels import pooling, windows
+from mxr.ops.kernels.steps import Lane, Steps
+from mxr.ops.kernels.windows import Windows
 
 # --------------------------------------------------------------------------------------------- where the windows lie
 
@@ -283,7 +282,7 @@ class UpSampling:
     def prepare(p, run, ins, outs):
         steps = Steps(run)
         if p.sample_type == "bilinear":
-            im2col.convolve(steps, _enlarging(p, ins[0].shape), ins[1], g=ins[0], gx=outs[0])
+            windows.convolve(steps, _enlarging(p, ins[0].shape), ins[1], g=ins[0], gx=outs[0])
             return steps.call()
         out = steps.target(outs[0])
         for i, (x, part) in enumerate(zip(ins, _parts(p, ins, out))):
@@ -296,7 +295,7 @@ class UpSampling:
         steps = Steps(run)
         g = steps.solid(gs[0])
         if p.sample_type == "bilinear":
-            im2col.convolve(steps, _enlarging(p, ins[0].shape), ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
+            windows.convolve(steps, _enlarging(p, ins[0].shape), ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
             return steps.call()
         for x, part, gx in zip(ins, _parts(p, ins, g), igs):
             if gx is not None:

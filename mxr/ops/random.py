@@ -1,15 +1,14 @@
 """Random numbers: `random_*` (one distribution), `random_*_like` (the same, in the shape of an array), `sample_*` (one distribution for
-every element of arrays of parameters), and what draws from data. All from MXNet's own streams (mxr/random.py)."""
+every element of arrays of parameters), and what draws from data. All from MXNet's own streams (mxr/random/streams.py)."""
 from __future__ import annotations
 
 import inspect
 
 import numpy as np
 
-from .. import random as streams
-from .. import samplers
-from ..op import REQUIRED, Dtype, P, ParamError, Shape, ShapeError, op, shape_text, size, unify
-from ._pointwise import same_type
+from mxr.operator import REQUIRED, Dtype, P, ParamError, Shape, ShapeError, op, shape_text, size, unify
+from mxr.ops.shared.pointwise import same_type
+from mxr.random import samplers, streams
 
 _FLOATS = ("float16", "float32", "float64")
 _DTYPE = "the element type of the result (float32 unless it follows from elsewhere)"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..op import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_text, unify
-from ._pointwise import declare, like, sign
+from mxr.operator import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_text, unify
+from mxr.ops.shared.pointwise import declare, like, sign
 
 _AXES = ("With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the "
          "end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes but the ones given; `keepdims = TRUE` leaves "

@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from .. import random as streams
-from ..op import REQUIRED, P, ParamError, ShapeError, op, unify
-from ._cells import GATES, Cell, Memory, together
+from mxr.operator import REQUIRED, P, ParamError, ShapeError, op, unify
+from mxr.ops.kernels.recurrent import GATES, Cell, Memory, together
+from mxr.random import streams
 
 # --------------------------------------------------------------------------------------------- the packed parameters
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..op import P
-from ..trace import number_as
-from ._pointwise import PAIRS, declare, like, mod
-from ._pointwise import power as array_power
+from mxr.compiler.value import number_as
+from mxr.operator import P
+from mxr.ops.shared.pointwise import PAIRS, declare, like, mod
+from mxr.ops.shared.pointwise import power as array_power
 
 _TYPES = "An integer array stays one, and the number is cut to an integer, unless `is_int` is false; then the result is float64."
 

@@ -1,7 +1,7 @@
 """Batches of sequences of different lengths: masking, taking the last step, reversing."""
 import numpy as np
 
-from mxr.op import MxError, P, ShapeError, op, shape_text, unify
+from mxr.operator import MxError, P, ShapeError, op, shape_text, unify
 
 _LENGTH = "Whether the lengths are given as a second input, `sequence_length`; otherwise all sequences are taken whole."
 _AXIS = "The axis of time: 0 for data (time, batch, ...), 1 for (batch, time, ...), in C order."

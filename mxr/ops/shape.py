@@ -1,7 +1,7 @@
 """Views: operators that look at the same values through another shape or order of axes, and slices."""
 import numpy as np
 
-from mxr.op import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
+from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
 
 
 def solve(data, out):

@@ -1,8 +1,8 @@
 """Slices: parts of an array taken by position along its axes, and arrays with such a part replaced."""
 import numpy as np
 
-from mxr.op import REQUIRED, P, Shape, ShapeError, axis_of, op, shape_text, unify
-from mxr.trace import scatter_slice
+from mxr.compiler.value import scatter_slice
+from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, op, shape_text, unify
 
 
 def slices(p, shape):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..op import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
+from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 
 # --------------------------------------------------------------------------------------------- sampling between pixels
 

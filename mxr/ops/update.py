@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._update import adam_states, decayed, follow, follow_square, scaled, sign, step
+from mxr.ops.shared.updates import adam_states, decayed, follow, follow_square, scaled, sign, step
 
 # --------------------------------------------------------------------------------------------- gradient descent
 

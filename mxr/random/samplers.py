@@ -1,4 +1,4 @@
-"""Distributions that MXNet samples by rejection, from its own streams (mxr/random.py): gamma, Poisson, negative binomial.
+"""Distributions that MXNet samples by rejection, from its own streams (mxr/random/streams.py): gamma, Poisson, negative binomial.
 
 How many draws a value takes depends on the draws, so a run of values cannot be cut up; but all runs can go side by side: value t of
 every run at once. Every formula is in the precision in which MXNet's code computes it, so that the numbers are its own.
@@ -13,8 +13,8 @@ import functools
 
 import numpy as np
 
-from . import random as streams
-from .lazy import special
+from mxr.random import streams
+from mxr.runtime.lazy_scipy import special
 
 _AHEAD = 512        # draws per run that are looked at together
 

@@ -16,7 +16,7 @@ from threading import RLock
 
 import numpy as np
 
-from .op import MxError
+from mxr.operator import MxError
 
 STREAMS, RUN = 1024, 64     # MXNet's constants: how many streams, and the fewest values worth a run of their own
 _BLOCK = 1 << 16            # values worked on at a time: what fits the cache

@@ -26,7 +26,7 @@ UNBROKEN: set = set()       # code that a Ctrl-C does not break off
 
 def unbroken(function):
     """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is the user:
-    mxr.r.interrupts)."""
+    mxr.r.bridge.interrupts)."""
     UNBROKEN.add(function.__code__)
     return function
 

@@ -45,7 +45,7 @@ class Mxr:
 
     def load(self, z):
         """As the R package's training loop does it, but for `apart`."""
-        from mxr.optimizer import Updater, rule
+        from mxr.engine.optimizer import Updater, rule
         symbol = self.mxr.sym.load_json(str(z["symbol"]))
         arrays = {k[4:]: z[k] for k in z.files if k[:4] in ("arg:", "aux:")}
         wanted = [str(w) for w in z["wanted"]]
@@ -68,7 +68,7 @@ class Mxr:
 
 def copies(n: int) -> float:
     """What reading and writing the arrays takes when nothing is computed, spread over the same threads."""
-    from mxr import threads
+    from mxr.runtime import threads
     pairs = [(np.zeros(n, np.float32), np.ones(n, np.float32)) for _ in range(2)]
     lanes = threads.workers() if n >= 100_000 else 1
     edges = [n * i // lanes for i in range(lanes + 1)]
@@ -78,7 +78,7 @@ def copies(n: int) -> float:
 
 def products(shapes) -> float:
     """What the multiplications take alone, as the plan does them."""
-    from mxr import threads
+    from mxr.runtime import threads
     rng = np.random.default_rng(0)
     calls = []
     for batch, m, k, n in shapes:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from mxr import sym
-from mxr.infer import all_shapes
+from mxr.graph.infer_shapes import all_shapes
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mxr.sym  # noqa: F401  (declares the operators)
-from mxr.op import Op, canonical, registry, to_text
+from mxr.operator import Op, canonical, registry, to_text
 from tests.ops import samples
 from tests.ops.sample import F, S
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 import mxr
-from mxr.infer import all_shapes
-from mxr.ndarray import call
-from mxr.op import known
+from mxr.engine.ndarray import call
+from mxr.graph.infer_shapes import all_shapes
+from mxr.operator import known
 from tests.ops.collect import Case
 from tests.reference.compare import differences
 from tests.reference.worker import ADD_START, head_gradient

@@ -2,7 +2,7 @@
 import pytest
 
 import mxr
-from mxr.op import canonical
+from mxr.operator import canonical
 from tests.ops import ours
 from tests.ops.collect import cases
 from tests.reference import answers

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import mxr
-from mxr.op import canonical
+from mxr.operator import canonical
 from tests.known import settle
 from tests.ops import ours
 from tests.ops.collect import cases

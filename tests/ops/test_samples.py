@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import mxr
-from mxr.ndarray import call
-from mxr.op import canonical, registry
+from mxr.engine.ndarray import call
+from mxr.operator import canonical, registry
 from tests.ops import ours
 from tests.ops.collect import cases, sample_lists, written_lists
 from tests.ops.sample import F, S

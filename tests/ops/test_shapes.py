@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import mxr
-from mxr.imperative import invoke
-from mxr.op import canonical
+from mxr.engine.imperative import invoke
+from mxr.operator import canonical
 from tests.ops import ours
 from tests.ops.collect import cases
 

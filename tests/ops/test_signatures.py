@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mxr.op import Dtype, Floats, P, Shape, registry
+from mxr.operator import Dtype, Floats, P, Shape, registry
 from tests.known import settle
 from tests.ops.collect import cases
 

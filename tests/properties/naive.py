@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.imperative import invoke
-from mxr.op import Run
+from mxr.engine.imperative import invoke
+from mxr.operator import Run
 
 
 def evaluate(symbol, values: dict, heads: list | None, train: bool = True) -> tuple[list, dict]:

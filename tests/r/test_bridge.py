@@ -22,32 +22,34 @@ reticulate::py_run_string("
 import time
 import numpy as np
 from mxr import MxError
-from mxr.r import bridge, convert
+from mxr.r.bridge import convert
+from mxr.r.bridge.registry import verb
 class Box:
     '''Something that R may hold.'''
     def __init__(self, nbytes=0): self.nbytes = nbytes
 Box.__module__ = 'mxr.tests'
-@bridge.verb('test.same')
+store = []
+@verb('test.same')
 def same(x): return x
-@bridge.verb('test.same3')
+@verb('test.same3')
 def same3(a, b, c): return None
-@bridge.verb('test.repr')
+@verb('test.repr')
 def show(*args, **named): return repr(args) + repr(named)
-@bridge.verb('test.shape')
+@verb('test.shape')
 def shape(x): return [f'{x.dtype} {x.shape} {x.flags.c_contiguous} {x.flags.writeable}', x.astype(np.float32)]
-@bridge.verb('test.box')
+@verb('test.box')
 def box(n=0): return Box(n)
-@bridge.verb('test.boxes')
+@verb('test.boxes')
 def boxes(n): return {'a': [Box() for _ in range(n)], 'b': None}
-@bridge.verb('test.keep')
-def keep(x): bridge.kept = x
-@bridge.verb('test.kept')
-def kept(): return bridge.kept * 1
-@bridge.verb('test.fail')
+@verb('test.keep')
+def keep(x): store.append(x)
+@verb('test.kept')
+def kept(): return store[-1] * 1
+@verb('test.fail')
 def fail(kind): raise {'user': MxError, 'bug': KeyError, 'file': lambda m: FileNotFoundError(2, 'No such file', m)}[kind]('words')
-@bridge.verb('test.halfway')
+@verb('test.halfway')
 def halfway(): return {'a': np.zeros(3), 'b': [np.zeros(2), object()]}
-@bridge.verb('test.work')
+@verb('test.work')
 def work(seconds):
     end = time.time() + seconds
     while time.time() < end: pass

@@ -10,7 +10,8 @@ import tomllib
 import pytest
 
 import mxr
-from mxr.r import doctor, host, install
+from mxr.r import host
+from mxr.r.host import doctor, install
 from tests.r.hosts import environment, run_code
 
 FIRST_CALL = "library(mxnet); f <- function() mx.symbol.Variable('x'); f()"
@@ -231,7 +232,7 @@ MISMATCHES = {
     "no rpy2": ((doctor, "version_of", lambda d: None), "missing", "rpy2-rinterface==3.6.5"),
     "an rpy2 for a newer R": ((doctor, "version_of", lambda d: "3.6.7"), "for R 4.5 and newer", "rpy2-rinterface==3.6.5"),
     "an rpy2 for an older R": ((host, "r_version", lambda: (4, 5, 1)), "for R before 4.5", "rpy2-rinterface>=3.6.7"),
-    "an rpy2 that does not load": ((doctor.subprocess, "run", lambda *a, **k: Done(returncode=1, stderr="x\nmxr.op.MxError: no _rinterface")), "no _rinterface", "--force-reinstall"),
+    "an rpy2 that does not load": ((doctor.subprocess, "run", lambda *a, **k: Done(returncode=1, stderr="x\nmxr.operator.errors.MxError: no _rinterface")), "no _rinterface", "--force-reinstall"),
     "an Rscript that does not run": ((doctor, "ask_r", lambda code, **e: Done(returncode=1, stderr="Fatal error")), "Fatal error", "make `Rscript -e 1` work"),
     "no reticulate": ((doctor, "ask_r", lambda code, **e: packages(reticulate="")), "missing: Rscript cannot start Python", 'install.packages("reticulate")'),
     "no R package": ((doctor, "ask_r", lambda code, **e: packages(mxnet="", where="")), "not installed where R looks", AGAIN),

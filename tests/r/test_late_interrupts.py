@@ -10,12 +10,12 @@ suppressMessages(library(mxnet))
 invisible(as.array(mx.nd.ones(2)))
 reticulate::py_run_string("
 import ctypes, threading
-from mxr.r import bridge
+from mxr.r.bridge.registry import verb
 c, thread = ctypes.PyDLL(None), ctypes.c_ulong()          # with Python's lock held: giving it up and taking it again makes Python look
 def tell_another_thread():
     c.pthread_create(ctypes.byref(thread), None, ctypes.pythonapi.PyErr_SetInterrupt, None)
     c.pthread_join(thread, None)
-@bridge.verb('test.tell')
+@verb('test.tell')
 def tell():
     tell_another_thread()
     return 'told'

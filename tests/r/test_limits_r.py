@@ -226,10 +226,10 @@ LONG = {
 }
 VERBS = """
 reticulate::py_run_string("
-from mxr.r import bridge
-@bridge.verb('bridge.size')
+from mxr.r.bridge.registry import verb
+@verb('bridge.size')
 def size(x): return float(x.size)
-@bridge.verb('bridge.same')
+@verb('bridge.same')
 def same(x): return x
 ")
 """

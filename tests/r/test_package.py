@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mxr.r import gen
+from mxr.r.generate import wrappers
 from tests.r.hosts import HERE, HOSTS, run_code, succeeds
 
 FORMALS = r"""
@@ -31,7 +31,7 @@ MORE_FORMALS = {
 
 
 def test_nothing_generated_is_stale():
-    assert gen.stale() == []
+    assert wrappers.stale() == []
 
 
 def test_exports_and_formals_are_those_of_mxnet():

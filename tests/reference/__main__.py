@@ -18,7 +18,7 @@ import json
 import sys
 import time
 
-from mxr.op import canonical
+from mxr.operator import canonical
 from tests.known import listed, settle
 from tests.ops import ours
 from tests.ops.collect import cases

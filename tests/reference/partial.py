@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import mxr
-from mxr.infer import all_shapes
+from mxr.graph.infer_shapes import all_shapes
 from tests.known import settle
 from tests.ops import ours
 from tests.ops.collect import Case, cases

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import mxr
-from mxr.io import im2rec, iterators, params
+from mxr.io import im2rec, params, readers
 
 IO = Path(__file__).parent.parent / "data" / "io"
 _SAVING = """
@@ -169,7 +169,7 @@ def forked(times: int, limit: float = 200.0) -> dict:
     """Children forked after threads have worked: they compute with the parent's executor, bind one of their own, and go on reading images."""
     ex, start = network(256, 512)
     right = numbers(ex, start)
-    images = iterators.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2})
+    images = readers.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2})
     images.next()
     outcomes: Counter = Counter()
     for _ in range(times):
@@ -240,14 +240,14 @@ def interrupts(times: int) -> list[dict]:
         path.write_text((",".join(map(str, range(50))) + "\n") * 20_000)
         csv["data_csv"] = str(path)
         args = {"path_imgrec": str(IO / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 4, "round_batch": False, "preprocess_threads": 2}
-        images = iterators.create("ImageRecordIter", args)
+        images = readers.create("ImageRecordIter", args)
 
         def read_images():
             if not images.next():
                 images.reset()
 
         for what, call in (("forward", lambda: ex.forward(is_train=True)), ("training", lambda: step(ex)), ("binding and tracing", bind),
-                           ("reading CSV", lambda: iterators.create("CSVIter", csv)), ("reading images", read_images)):
+                           ("reading CSV", lambda: readers.create("CSVIter", csv)), ("reading images", read_images)):
             took = []
             for _ in range(times):
                 took.append(_interrupted(forever(call), rng.uniform(0.001, 0.15)))
@@ -257,7 +257,7 @@ def interrupts(times: int) -> list[dict]:
             assert statistics.median_low(took) < 0.5, f"interrupts of {what} took {took} s"
             rows.append({"injected": f"SIGINT during {what}", "times": times, "result": f"stopped within {max(took) * 1000:.0f} ms, next step right bit for bit"})
         images.reset()
-        assert _samples(images) == _samples(iterators.create("ImageRecordIter", args)), "images were lost"
+        assert _samples(images) == _samples(readers.create("ImageRecordIter", args)), "images were lost"
     return rows
 
 

@@ -8,7 +8,7 @@ import random
 import struct
 from bisect import bisect
 
-from mxr.op import registry
+from mxr.operator import registry
 
 _LONGEST = 1 << 17
 _NUMBERS = (0, 1, 2, 3, 7, 31, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**28, 2**29 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63 - 1, 2**63,

@@ -66,7 +66,7 @@ def files(times: int) -> dict:
     import tempfile
     from pathlib import Path
 
-    from mxr.io import iterators
+    from mxr.io import readers
 
     from .targets import IO
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def files(times: int) -> dict:
         def make():
             mxr.nd.save(path, {"a": mxr.nd.ones((50, 50))})
             mxr.nd.load(path)
-            reader = iterators.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2, "preprocess_threads": 2})
+            reader = readers.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2, "preprocess_threads": 2})
             while reader.next():
                 pass
         return grow("files saved and loaded, image readers opened and dropped", times, make, 50)

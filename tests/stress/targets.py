@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from mxr.io import iterators, params, recordio, symbol_json
-from mxr.ndarray import NDArray
-from mxr.op import MxError
+from mxr.engine.ndarray import NDArray
+from mxr.graph import json as symbol_json
+from mxr.io import params, readers, recordio
+from mxr.operator import MxError
 
 from . import mutate
 
@@ -49,7 +50,7 @@ def _written(folder: Path, content: bytes, name: str = "input") -> str:
 
 
 def _read_all(kind: str, **args) -> None:
-    reader = iterators.create(kind, args)
+    reader = readers.create(kind, args)
     for _ in range(50):
         if not reader.next():
             break

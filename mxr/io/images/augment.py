@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
-from ..op import REQUIRED, MxError, P, Shape
-from . import pixels
-from . import resize as sizes
-from .engine import Engine
+from mxr.io.images import pixels
+from mxr.io.images import resize as sizes
+from mxr.operator import REQUIRED, MxError, P, Shape
+from mxr.random.cpp_engine import Engine
 
 _HUGE = 1e10
 

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from ..op import MxError
+from mxr.operator import MxError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from . import resize as sizes
+from mxr.io.images import resize as sizes
 
 
 def saturated(x: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Readers of files, batch by batch: what they have in common. A reader is one class with its parameters, as an operator is.
 
-    @reader("CSVIter")
     class CSV(Batched):
+        name = "CSVIter"
         data_csv: str = P(REQUIRED, "...")
         def open(self): return Table(...)
 
-    it = create("CSVIter", {"data_csv": "x.csv", "data_shape": (3,), "batch_size": 2})
+    it = readers.create("CSVIter", {"data_csv": "x.csv", "data_shape": (3,), "batch_size": 2})
     while it.next(): it.value["data"], it.value["label"], it.num_pad
     it.reset()
 """
@@ -19,13 +19,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..op import REQUIRED, MxError, P, ParamError, suggest
+from mxr.operator import REQUIRED, MxError, P, ParamError, suggest
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
-_NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
+NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
 _AHEAD = 16                      # batches that MXNet's readers read in advance
-
-registry: dict[str, type[Reader]] = {}
 
 
 class Reader:
@@ -34,7 +32,7 @@ class Reader:
     prefetch_buffer: int = P(4, "accepted for MXNet's sake, without effect")
     ctx: str = P("gpu", "accepted for MXNet's sake, without effect", one_of=("cpu", "gpu"))
 
-    name = ""                    # set by `reader`
+    name = ""                    # what scripts call it
     value: dict[str, np.ndarray] | None = None
     num_pad = 0
 
@@ -62,10 +60,9 @@ class Reader:
     def __init__(self, given: dict):
         where = f"mx.io.{self.name}"
         known = self.parameters()
-        anywhere = _NEVER_HAD.union(*(r.parameters() for r in registry.values()))
         given = {k: v for k, v in given.items() if v is not None}
         for key in given:
-            if key not in anywhere:
+            if key not in known:
                 raise ParamError(f"{where}: unknown parameter {key}" + (suggest(key, known) or f"; it takes {', '.join(known)}"))
         for key, param in known.items():
             if key not in given and param.required:
@@ -74,32 +71,6 @@ class Reader:
 
     def error(self, what: str) -> MxError:
         return MxError(f"mx.io.{self.name}: {what}")
-
-
-def reader(name: str):
-    """Register a class under the name that scripts use."""
-    def register(cls: type[Reader]) -> type[Reader]:
-        cls.name = name
-        registry[name] = cls
-        return cls
-    return register
-
-
-def create(name: str, given: dict) -> Reader:
-    """A reader by name, from parameters with underscored names (values or text). MxError for what does not fit."""
-    return _class(name)(given)
-
-
-def parameters(name: str) -> dict[str, P]:
-    """The parameters of a reader."""
-    return _class(name).parameters()
-
-
-def _class(name: str) -> type[Reader]:
-    from . import csv, imagedet, imagerec, libsvm, mnist  # noqa: F401  (declare the readers)
-    if name not in registry:
-        raise MxError(f"there is no reader {name}" + suggest(name, registry))
-    return registry[name]
 
 
 class Source(Protocol):

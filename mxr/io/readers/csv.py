@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 
-from ..op import REQUIRED, P, Shape, shape_text
-from . import numbers
-from .iterators import Batched, Table, blocks, files, reader
+from mxr.io import numbers
+from mxr.io.readers.base import Batched, Table, blocks, files
+from mxr.operator import REQUIRED, P, Shape, shape_text
 
 
-@reader("CSVIter")
 class CSV(Batched):
     """Samples of a text file: a sample a line, commas between its numbers; labels from a second file."""
+    name = "CSVIter"
     data_csv: str = P(REQUIRED, "path of the file (or of a folder of such files)")
     data_shape: Shape = P(REQUIRED, "dimensions of one sample")
     label_csv: str = P("NULL", "path of the file of labels; without one all labels are 0")

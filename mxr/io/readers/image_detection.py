@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..op import REQUIRED, Floats, MxError, P, Shape
-from . import pixels, recordio
-from . import resize as sizes
-from .augment import shorter_edge
-from .engine import Engine
-from .imagerec import Normalized
-from .iterators import reader
-from .records import ImageReader, Labels
+from mxr.io import recordio
+from mxr.io.images import pixels
+from mxr.io.images import resize as sizes
+from mxr.io.images.augment import shorter_edge
+from mxr.io.readers.image_record import Normalized
+from mxr.io.readers.records import ImageReader, Labels
+from mxr.operator import REQUIRED, Floats, MxError, P, Shape
+from mxr.random.cpp_engine import Engine
 
 _f = np.float32
 
@@ -230,11 +230,11 @@ class DetAugmented:
         return sizes.resize(image, *new, sizes.method_for(self.inter_method, (h, w), new, engine))
 
 
-@reader("ImageDetRecordIter")
 class ImageDetRecord(DetAugmented, ImageReader, Normalized):
     """Images of a RecordIO file with objects in them. A label is: channels, height and width of the image, the number of values
     that follow, these values (header width, object width, header, objects: class, left, top, right, bottom, ... in parts of the
     image), and padding."""
+    name = "ImageDetRecordIter"
     path_imgrec: str = P("./data/imgrec.rec", "path of the RecordIO file")
     label_width: int = P(-1, "values an image; -1: any number")
     label_pad_width: int = P(0, "length of the padded labels; 0 and less: of the longest one")

@@ -5,12 +5,11 @@ import os
 
 import numpy as np
 
-from ..op import MxError, P
-from . import params, recordio
-from .augment import Augmented
-from .engine import Engine
-from .iterators import reader
-from .records import ImageReader, Labels
+from mxr.io import params, recordio
+from mxr.io.images.augment import Augmented
+from mxr.io.readers.records import ImageReader, Labels
+from mxr.operator import MxError, P
+from mxr.random.cpp_engine import Engine
 
 
 class Normalized:
@@ -92,9 +91,9 @@ class _Images(Augmented, ImageReader):
         return label
 
 
-@reader("ImageRecordIter")
 class ImageRecord(_Images, Normalized):
     """Images of a RecordIO file, augmented and normalized."""
+    name = "ImageRecordIter"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32", "uint8", "int8"))
     chunk = 64 << 20
 
@@ -128,21 +127,21 @@ def _nearest(x: np.ndarray) -> np.ndarray:
     return (np.sign(x) * np.floor(np.abs(x) + 0.5)).astype(np.int16)
 
 
-@reader("ImageRecordUInt8Iter")
 class ImageRecordUInt8(ImageRecord):
     """Images of a RecordIO file as bytes from 0 to 255, augmented."""
+    name = "ImageRecordUInt8Iter"
     dtype: str = P("uint8", "type of the images", one_of=("uint8",))
 
 
-@reader("ImageRecordInt8Iter")
 class ImageRecordInt8(ImageRecord):
     """Images of a RecordIO file as integers from -128 to 127, augmented, the mean subtracted."""
+    name = "ImageRecordInt8Iter"
     dtype: str = P("int8", "type of the images", one_of=("int8",))
 
 
-@reader("ImageRecordIter_v1")
 class ImageRecordV1(_Images, Normalized):
     """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another engine."""
+    name = "ImageRecordIter_v1"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))
 
     def open(self):
@@ -164,9 +163,9 @@ class ImageRecordV1(_Images, Normalized):
         return image[:, :, ::-1] if mirrored else image
 
 
-@reader("ImageRecordUInt8Iter_v1")
 class ImageRecordUInt8V1(_Images):
     """Images of a RecordIO file as bytes from 0 to 255, augmented; the first edition."""
+    name = "ImageRecordUInt8Iter_v1"
     dtype: str = P("uint8", "type of the images", one_of=("uint8",))
 
     def normalize(self, image: np.ndarray) -> np.ndarray:

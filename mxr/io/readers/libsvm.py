@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from ..op import REQUIRED, P, Shape
-from .iterators import Batched, Table, blocks, files, reader
+from mxr.io.readers.base import Batched, Table, blocks, files
+from mxr.operator import REQUIRED, P, Shape
 
 
 class _Sparse:
@@ -50,10 +50,10 @@ class _Rows(Table):
         return self._data.dense(*part), self._label.dense(*part) if self._label else self._data.labels[slice(*part)].copy()
 
 
-@reader("LibSVMIter")
 class LibSVM(Batched):
     """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives sparse arrays, mxr
     the same values as dense ones."""
+    name = "LibSVMIter"
     data_libsvm: str = P(REQUIRED, "path of the file (or of a folder of such files)")
     data_shape: Shape = P(REQUIRED, "number of features")
     label_libsvm: str = P("NULL", "path of a file of labels in the same format; without one the first number of a line is its label")

@@ -9,17 +9,17 @@ import zlib
 
 import numpy as np
 
-from ..op import P
-from .engine import Engine
-from .iterators import Reader, Table, reader
+from mxr.io.readers.base import Reader, Table
+from mxr.operator import P
+from mxr.random.cpp_engine import Engine
 
 _BLOCK = 1 << 20
 _ALWAYS, _MOST = 1 << 24, 256     # bytes that a compressed file may always hold; how many times its own size it may hold
 
 
-@reader("MNISTIter")
 class MNIST(Reader):
     """Images of a file in MNIST's format, as numbers from 0 to 255/256; samples that do not fill a last batch are left out."""
+    name = "MNISTIter"
     image: str = P("./train-images-idx3-ubyte", "path of the images, gzip-compressed or not")
     label: str = P("./train-labels-idx1-ubyte", "path of the labels, gzip-compressed or not")
     batch_size: int = P(128, "images in a batch", low=1)

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..op import REQUIRED, MxError, P
-from ..threads import workers
-from . import imaging, recordio
-from . import resize as sizes
-from .engine import Engine
-from .iterators import Batched, blocks
+from mxr.io import recordio
+from mxr.io.images import decode
+from mxr.io.images import resize as sizes
+from mxr.io.readers.base import Batched, blocks
+from mxr.operator import REQUIRED, MxError, P
+from mxr.random.cpp_engine import Engine
+from mxr.runtime.threads import workers
 
 
 class Order:
@@ -134,7 +135,7 @@ class ImageReader(Batched):
         self.file = recordio.Reader(self.path_imgrec)
         if not self.file.size:
             raise self.error(f"{self.path_imgrec} is empty")
-        imaging.pillow()
+        decode.pillow()
         count = min(self.preprocess_threads, workers())
         self._threads, self._pool, self._process = count, None, 0
         self.engine = Engine(self.magic)
@@ -178,7 +179,7 @@ class ImageReader(Batched):
         where = f"{self.path_imgrec}, the record at byte {offset}"
         header, content = recordio.unpack(data, where)
         where += f" (image {header.id})"
-        return where, header, self.prepare(imaging.decode(content, self.data_shape[0], where))
+        return where, header, self.prepare(decode.decode(content, self.data_shape[0], where))
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """What can be done with an image on its own."""

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import lazy
-from ..op import MxError, ShapeError, shape_text, unify
+from mxr.operator import MxError, ShapeError, shape_text, unify
+from mxr.runtime import lazy_scipy
 
 
 def matrices(shape, name="A"):
@@ -49,7 +49,7 @@ def keep_triangle(x, lower):
 
 def solve_triangular(a, b, out, lower, transpose=False, right=False, alpha=1.0):
     """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out` may be `b`."""
-    trsm, = lazy.linalg.get_blas_funcs(("trsm",), (a,))
+    trsm, = lazy_scipy.linalg.get_blas_funcs(("trsm",), (a,))
     a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
     b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])
     target = out.reshape(-1, *out.shape[-2:])

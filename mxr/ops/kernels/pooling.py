@@ -11,8 +11,8 @@ from math import prod
 
 import numpy as np
 
-from ._im2col import Windows
-from ._steps import Lane, Steps
+from mxr.ops.kernels.steps import Lane, Steps
+from mxr.ops.kernels.windows import Windows
 
 _BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
 FORWARD, BACK = 0.25, 0.6       # nanoseconds that an input element takes

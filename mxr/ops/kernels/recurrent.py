@@ -1,4 +1,4 @@
-"""Recurrent cells at work: one layer in one direction, forward over a sequence and back. The steps are in mxr/ops/_cell_steps.py.
+"""Recurrent cells at work: one layer in one direction, forward over a sequence and back. The steps are in mxr/ops/kernels/recurrent_steps.py.
 
 Notation of shapes: t steps, n samples, G gates, `size` values in a state, of which `passed` are passed on (fewer with a projection).
 What a step works on lies together, gate by gate, so that its operations run over contiguous memory. What does not depend on the step
@@ -13,9 +13,9 @@ from itertools import repeat
 
 import numpy as np
 
-from .. import threads
-from ..op import Run
-from . import _cell_steps
+from mxr.operator import Run
+from mxr.ops.kernels import recurrent_steps
+from mxr.runtime import threads
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
@@ -150,7 +150,7 @@ class Cell:
     def _loop(self, steps, wh) -> Callable:
         """The call that goes through the steps."""
         product = self.scratch(self.memory.gates.shape[1:], wh.dtype, 1)
-        return partial(_cell_steps.FORWARD[self.p.mode], self, steps, _step(wh, product), product)
+        return partial(recurrent_steps.FORWARD[self.p.mode], self, steps, _step(wh, product), product)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F", turn: bool = False) -> np.ndarray:
         """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory, or (`turn`)
@@ -221,11 +221,11 @@ class Cell:
             back = d if mode == "lstm" and self.live is None else np.empty_like(d)
             step = _step(self.weights[1], back)
             if mode == "lstm":
-                loops.append(partial(_cell_steps.backward_lstm, cell, up, d, dc[at], step, back, at_sums, project_grad))
+                loops.append(partial(recurrent_steps.backward_lstm, cell, up, d, dc[at], step, back, at_sums, project_grad))
             elif mode == "gru":
-                loops.append(partial(_cell_steps.backward_gru, cell, up, d, step, back, at_sums, at_inputs[1][:, at]))
+                loops.append(partial(recurrent_steps.backward_gru, cell, up, d, step, back, at_sums, at_inputs[1][:, at]))
             else:
-                loops.append(partial(_cell_steps.backward_plain, cell, up, d, step, back, at_sums))
+                loops.append(partial(recurrent_steps.backward_plain, cell, up, d, step, back, at_sums))
         if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= _LARGE_STEP:     # its product is for all workers
             loops.pop()()
         together([*loops, *beside], at_state.size)

@@ -1,4 +1,4 @@
-"""The steps of recurrent cells, forward and back: the arithmetic of plain cells, LSTMs and GRUs (mxr/ops/_cells.py has what surrounds it).
+"""The steps of recurrent cells, forward and back: the arithmetic of plain cells, LSTMs and GRUs (mxr/ops/kernels/recurrent.py has what surrounds it).
 
 Every function goes through all steps of a `cell`, each step a dozen calls that write into memory made before. `step` multiplies
 its argument by the state's weights: forward into `product` (G, n, size), back into `back` (n, passed).

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .. import threads
-from ..op import Run
+from mxr.operator import Run
+from mxr.runtime import threads
 
 _WAKE = 25_000          # nanoseconds until another worker has woken up and begun
 

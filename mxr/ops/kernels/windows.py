@@ -28,7 +28,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ._steps import Lane, Steps
+from mxr.ops.kernels.steps import Lane, Steps
 
 _BLOCK = 1 << 19        # elements of a block's columns: two megabytes
 _PANEL = 16             # elements of a row that BLAS computes at a time

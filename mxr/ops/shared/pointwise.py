@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..op import MxError, Op, op
+from mxr.operator import MxError, Op, op
 
 
 def declare(module: str, name: str, *aliases: str, doc: str, **attributes) -> Op:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .. import threads
-from ..op import REQUIRED, Floats, P, Shape, op
+from mxr.operator import REQUIRED, Floats, P, Shape, op
+from mxr.runtime import threads
 
 _BLOCK = 1 << 17        # elements worked on at a time: fewer calls, and large weights still pass through the cache once
 _WAKE = 1 << 16         # elements that one thread steps until another one has woken up and begun

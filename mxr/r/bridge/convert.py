@@ -1,6 +1,6 @@
 """R values to Python and back: the only code that knows that R's dims are NumPy's shape reversed.
 
-It works on R's own C functions (mxr/r/capi.py): the Python classes of rpy2 cost ten times more per value.
+It works on R's own C functions (mxr/r/r_api.py): the Python classes of rpy2 cost ten times more per value.
 In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
 """
 from __future__ import annotations
@@ -9,11 +9,11 @@ import struct
 
 import numpy as np
 
-from mxr.op import MxError, shape_text
-from mxr.r import capi
-from mxr.r.capi import NIL, R, address, ffi
+from mxr.operator import MxError, shape_text
+from mxr.r.bridge import r_api
+from mxr.r.bridge.r_api import NIL, R, address, ffi
 
-_DIM, _NAMES, _CLASS, _LEVELS = map(capi.symbol, ("dim", "names", "class", "levels"))
+_DIM, _NAMES, _CLASS, _LEVELS = map(r_api.symbol, ("dim", "names", "class", "levels"))
 _NA_INT = -2 ** 31
 _NA_STRING = R.R_NaString
 
@@ -95,7 +95,7 @@ def take_freed(x) -> None:
     list(pointer, list(pointer, ... NULL)) of such handles, whose objects are now forgotten."""
     global _finalizer
     if x.sxpinfo.type == R.CLOSXP:
-        _finalizer = capi.preserve(x)
+        _finalizer = r_api.preserve(x)
         return
     while x != NIL:
         _objects.pop(address(R.R_ExternalPtrAddr(R.VECTOR_ELT(x, 0))), None)
@@ -109,7 +109,7 @@ def _class_vector(kind: type):
         if not ours:
             raise TypeError(f"a {kind.__module__}.{kind.__qualname__} cannot be given to R")
         names = [_R_CLASSES[c.__name__] for c in ours if c.__name__ in _R_CLASSES]
-        vector = _class_vectors[kind] = capi.preserve(_strings((names or ["MXHandle"])[:1]))
+        vector = _class_vectors[kind] = r_api.preserve(_strings((names or ["MXHandle"])[:1]))
     return vector
 
 
@@ -120,12 +120,12 @@ def _handle(value):
     _made_bytes += getattr(value, "nbytes", 0)
     if _made_bytes > _gc_at:
         _made_bytes = 0
-        capi.collect()
+        r_api.collect()
         _gc_at = max(1 << 29, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
-    pointer = _protect(capi.external(_next))
-    capi.set_attribute(pointer, _CLASS, vector)
+    pointer = _protect(r_api.external(_next))
+    r_api.set_attribute(pointer, _CLASS, vector)
     if _finalizer is not None:
-        capi.finalize(pointer, _finalizer)
+        r_api.finalize(pointer, _finalizer)
     _unprotect(1)
     _objects[_next] = value
     _next += 1
@@ -143,7 +143,7 @@ def _from_handle(x):
 
 def native_symbol(callback):
     """A C function pointer as R's `.Call` takes it."""
-    return capi.external(address(callback), capi.symbol("native symbol"))
+    return r_api.external(address(callback), r_api.symbol("native symbol"))
 
 
 # ------------------------------------------------------------------------------------------------------- R to Python
@@ -154,7 +154,7 @@ _dead: list = []               # R vectors that no array looks at any more
 
 def _view(x, pointer, n, dtype):
     """The memory of an R vector as a read-only array that keeps the vector alive."""
-    capi.preserve(x)
+    r_api.preserve(x)
     owned = ffi.gc(pointer, lambda _, x=x: _dead.append(x))
     array = np.frombuffer(ffi.buffer(owned, n * dtype.itemsize), dtype)
     array.flags.writeable = False
@@ -176,7 +176,7 @@ def _shaped(x, array):
 
 def _class_of(x) -> list[str]:
     value = R.Rf_getAttrib(x, _CLASS)
-    return [] if value == NIL else [_text(capi.string(value, i)) for i in range(R.Rf_xlength(value))]
+    return [] if value == NIL else [_text(r_api.string(value, i)) for i in range(R.Rf_xlength(value))]
 
 
 def _check_double(x):
@@ -191,7 +191,7 @@ def _check_plain(x):
 
 
 def _text(charsxp):
-    return None if charsxp == _NA_STRING else ffi.string(capi.utf8(charsxp)).decode("utf-8", "replace")
+    return None if charsxp == _NA_STRING else ffi.string(r_api.utf8(charsxp)).decode("utf-8", "replace")
 
 
 def _is_scalar(x, n):
@@ -213,7 +213,7 @@ def _double(x):
     if _is_scalar(x, n):
         value = R.REAL_ELT(x, 0)
         return value if value == value or not _is_na(value) else NA
-    return _shaped(x, _view(x, capi.doubles(x), n, _FLOAT64) if n else np.empty(0))
+    return _shaped(x, _view(x, r_api.doubles(x), n, _FLOAT64) if n else np.empty(0))
 
 
 def _integer(x):
@@ -222,7 +222,7 @@ def _integer(x):
     if _is_scalar(x, n):
         value = R.INTEGER_ELT(x, 0)
         return NA if value == _NA_INT else value
-    return _shaped(x, _without_na(_view(x, capi.integers(x), n, _INT32)) if n else np.empty(0, np.int32))
+    return _shaped(x, _without_na(_view(x, r_api.integers(x), n, _INT32)) if n else np.empty(0, np.int32))
 
 
 def _logical(x):
@@ -230,7 +230,7 @@ def _logical(x):
     if _is_scalar(x, n):
         value = R.LOGICAL_ELT(x, 0)
         return NA if value == _NA_INT else bool(value)
-    array = _without_na(_view(x, capi.logicals(x), n, _INT32)) if n else np.empty(0, np.int32)
+    array = _without_na(_view(x, r_api.logicals(x), n, _INT32)) if n else np.empty(0, np.int32)
     return _shaped(x, array if array.dtype == _FLOAT64 else array != 0)
 
 
@@ -241,19 +241,19 @@ def _without_na(array):
 
 
 def _raw(x):
-    return _shaped(x, _view(x, capi.raws(x), R.Rf_xlength(x), _UINT8)) if R.Rf_xlength(x) else np.empty(0, np.uint8)
+    return _shaped(x, _view(x, r_api.raws(x), R.Rf_xlength(x), _UINT8)) if R.Rf_xlength(x) else np.empty(0, np.uint8)
 
 
 def _character(x):
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
-        return _text(capi.string(x, 0))
-    return [_text(capi.string(x, i)) for i in range(n)]
+        return _text(r_api.string(x, 0))
+    return [_text(r_api.string(x, i)) for i in range(n)]
 
 
 def _names_of(x):
     names = R.Rf_getAttrib(x, _NAMES)
-    return None if names == NIL else [_text(capi.string(names, i)) or "" for i in range(R.Rf_xlength(x))]
+    return None if names == NIL else [_text(r_api.string(names, i)) or "" for i in range(R.Rf_xlength(x))]
 
 
 def _list(x):
@@ -305,9 +305,9 @@ def _numbers(n: int, kind: int):
     """A vector of n doubles or logicals. A large one is allocated under R's own guard: out of memory must be an error, not
     a jump over Python's frames."""
     if n < _LARGE:
-        return capi.allocate(kind, n)
-    count = _protect(capi.scalar_real(n))
-    vector = capi.evaluate("numeric" if kind == R.REALSXP else "logical", count)
+        return r_api.allocate(kind, n)
+    count = _protect(r_api.scalar_real(n))
+    vector = r_api.evaluate("numeric" if kind == R.REALSXP else "logical", count)
     _unprotect(1)
     if vector is None:
         raise MxError(f"R has no memory for {n} numbers")
@@ -315,9 +315,9 @@ def _numbers(n: int, kind: int):
 
 
 def _strings(values):
-    vector = _protect(capi.allocate(R.STRSXP, len(values)))
+    vector = _protect(r_api.allocate(R.STRSXP, len(values)))
     for i, text in enumerate(values):
-        R.SET_STRING_ELT(vector, i, _NA_STRING if text is None else capi.char(text))
+        R.SET_STRING_ELT(vector, i, _NA_STRING if text is None else r_api.char(text))
     _unprotect(1)
     return vector
 
@@ -328,7 +328,7 @@ def _array(a: np.ndarray):
     logical = a.dtype == np.bool_
     vector = _protect(_numbers(a.size, R.LGLSXP if logical else R.REALSXP))
     if a.size:
-        pointer, dtype = (capi.logicals(vector), _INT32) if logical else (capi.doubles(vector), _FLOAT64)
+        pointer, dtype = (r_api.logicals(vector), _INT32) if logical else (r_api.doubles(vector), _FLOAT64)
         np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a
     if a.ndim:
         _set_dim(vector, a.shape)
@@ -340,7 +340,7 @@ def _set_dim(vector, shape) -> None:
     """A long vector stays one; longer dimensions of matrices R does not have."""
     if max(shape) < 2 ** 31:
         dim = _protect(_integers(reversed(shape)))
-        capi.set_attribute(vector, _DIM, dim)
+        r_api.set_attribute(vector, _DIM, dim)
         _unprotect(1)
     elif len(shape) > 1:
         raise MxError(f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice")
@@ -354,21 +354,21 @@ def _dims(values):
 
 def _integers(values):
     values = list(values)
-    vector = capi.allocate(R.INTSXP, len(values))
-    pointer = capi.integers(vector)
+    vector = r_api.allocate(R.INTSXP, len(values))
+    pointer = r_api.integers(vector)
     for i, v in enumerate(values):
         pointer[i] = v
     return vector
 
 
 def _scalar_logical(v):
-    vector = capi.allocate(R.LGLSXP, 1)
+    vector = r_api.allocate(R.LGLSXP, 1)
     R.SET_LOGICAL_ELT(vector, 0, v)
     return vector
 
 
 def _int(v):
-    return _integers((v,)) if -_NA_INT > v > _NA_INT else capi.scalar_real(float(v))
+    return _integers((v,)) if -_NA_INT > v > _NA_INT else r_api.scalar_real(float(v))
 
 
 def _sequence(values):
@@ -386,18 +386,18 @@ def _sequence(values):
 
 def _array_without_dim(a):
     vector = _protect(_array(a))
-    capi.set_attribute(vector, _DIM, NIL)
+    r_api.set_attribute(vector, _DIM, NIL)
     _unprotect(1)
     return vector
 
 
 def _plain_list(values, names=None):
-    vector = _protect(capi.allocate(R.VECSXP, len(values)))
+    vector = _protect(r_api.allocate(R.VECSXP, len(values)))
     for i, v in enumerate(values):
         R.SET_VECTOR_ELT(vector, i, to_r(v))
     if names is not None:
         strings = _protect(_strings(names))
-        capi.set_attribute(vector, _NAMES, strings)
+        r_api.set_attribute(vector, _NAMES, strings)
         _unprotect(1)
     _unprotect(1)
     return vector
@@ -407,20 +407,20 @@ def classed(fields: dict, kind: str):
     """A named R list with a class attribute."""
     vector = _protect(to_r(fields))
     name = _protect(_strings([kind]))
-    capi.set_attribute(vector, _CLASS, name)
+    r_api.set_attribute(vector, _CLASS, name)
     _unprotect(2)
     return vector
 
 
-_OUT = {type(None): lambda v: NIL, type(NA): capi.scalar_real, bool: _scalar_logical, int: _int, float: capi.scalar_real, str: lambda v: _strings([v]),
+_OUT = {type(None): lambda v: NIL, type(NA): r_api.scalar_real, bool: _scalar_logical, int: _int, float: r_api.scalar_real, str: lambda v: _strings([v]),
         np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _dims(reversed(v)),
         dict: lambda v: _plain_list(list(v.values()), list(v)), bytes: lambda v: _bytes(v),
         RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None)}
 
 
 def _bytes(data: bytes):
-    vector = capi.allocate(R.RAWSXP, len(data))
-    ffi.memmove(capi.raws(vector), data, len(data))
+    vector = r_api.allocate(R.RAWSXP, len(data))
+    ffi.memmove(r_api.raws(vector), data, len(data))
     return vector
 
 

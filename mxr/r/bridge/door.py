@@ -12,28 +12,19 @@ The door is a C function pointer that R calls by `.Call`: 10 microseconds a cros
 """
 from __future__ import annotations
 
-import importlib
 import traceback
 import warnings
 from collections.abc import Callable
 
-from mxr import __version__, op
-from mxr.r import capi, convert, interrupts, output
-from mxr.r.capi import NIL, ffi
+from mxr import __version__
+from mxr.operator import MxError, r_order
+from mxr.r.bridge import convert, interrupts, output, r_api
+from mxr.r.bridge.r_api import NIL, ffi
+from mxr.r.bridge.registry import verb, verbs
 
-verbs: dict[str, Callable] = {}
 _last_error: traceback.TracebackException | None = None
+interrupts.protect(globals(), vars(convert))
 _doors: list = []              # a function pointer that Python drops while R still holds it ends the process
-
-
-def verb(name: str) -> Callable:
-    """Register a function under the name that R calls it by. Arguments and result: see mxr.r.convert."""
-    def register(function: Callable) -> Callable:
-        if name in verbs:
-            raise AssertionError(f"verb {name} is declared twice")
-        verbs[name] = function
-        return function
-    return register
 
 
 def failure(error: BaseException, of_user: bool = False):
@@ -42,7 +33,7 @@ def failure(error: BaseException, of_user: bool = False):
     if isinstance(error, KeyboardInterrupt):
         return convert.classed({"kind": "interrupt", "message": "interrupted"}, "mxr.failure")
     _last_error = traceback.TracebackException.from_exception(error, lookup_lines=False)
-    if isinstance(error, op.MxError):
+    if isinstance(error, MxError):
         kind, message = "error", str(error)
     elif isinstance(error, OSError) and error.filename is not None:
         kind, message = "error", f"{error.strerror or type(error).__name__}: {error.filename}"
@@ -60,7 +51,7 @@ def _call(request):
     name = arguments[0]
     function = verbs.get(name)
     if function is None:
-        raise op.MxError(f"the R package and the Python package do not fit together: Python has no {name}; "
+        raise MxError(f"the R package and the Python package do not fit together: Python has no {name}; "
                          "run `mxr install-r` again")
     positional, named = arguments[1:], {}
     if names is not None:
@@ -85,7 +76,7 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
     for name, value in inspect.signature(function).bind_partial(*positional, **named).arguments.items():
         kind = hints.get(name)
         if isinstance(kind, type) and kind.__module__.startswith("mxr.") and not isinstance(value, kind):
-            raise op.MxError(f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says") from None
+            raise MxError(f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says") from None
 
 
 def _door(request, freed):
@@ -109,18 +100,13 @@ def _door(request, freed):
 
 
 def connect() -> None:
-    """Hand the door to R, as option `mxr.door`, after declaring every verb. R must be running (mxr.r.host)."""
+    """Hand the door to R, as option `mxr.door`, R must be running, and the verbs registered (mxr.r.host.attach)."""
     if _doors:
         return
-    op.r_order(True)
+    r_order(True)
     warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
-    try:
-        importlib.import_module("mxr.r.verbs")
-    except ModuleNotFoundError as error:
-        if error.name != "mxr.r.verbs":
-            raise
     _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=NIL))
-    capi.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")
+    r_api.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")
 
 
 @verb("bridge.last.traceback")

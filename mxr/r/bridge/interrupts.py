@@ -22,7 +22,7 @@ from _signal import getsignal  # signal.getsignal costs ten times more: it makes
 
 from rpy2.rinterface_lib import openrlib
 
-from mxr.threads import UNBROKEN
+from mxr.runtime.threads import UNBROKEN
 
 _getsig = ctypes.pythonapi.PyOS_getsig
 _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
@@ -39,6 +39,8 @@ _waiting = False                         # a Ctrl-C has come and was not raised 
 _knocks = 0                              # how many of the calls of `_on_interrupt` to come are `_knock`'s
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
 _turn = False                            # whether it is Python's
+_door: list[dict] = []                   # the namespace of the door's module: frames of it are where R's turn ends
+_whole: list[dict] = []                  # namespaces of modules whose code must not be broken off
 depth = 0                                # how many doors stand open
 in_verb = False                          # whether a verb runs
 
@@ -62,10 +64,19 @@ def _on_interrupt(number, frame):
         _previous(number, frame)
 
 
+def protect(door: dict, *whole: dict) -> None:
+    """Tell by their `globals()` which module is the door, and which run to the end once they have begun."""
+    _door[:], _whole[:] = [door], whole
+
+
+def _in(frame, namespaces: list[dict]) -> bool:
+    return any(frame.f_globals is namespace for namespace in namespaces)
+
+
 def _unbroken(frame) -> bool:
-    while frame is not None and frame.f_globals.get("__name__") != "mxr.r.bridge":
+    while frame is not None and not _in(frame, _door):
         code = frame.f_code
-        if code in UNBROKEN or code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") == "mxr.r.convert":
+        if code in UNBROKEN or code.co_filename.startswith("<frozen importlib") or _in(frame, _whole):
             return True
         frame = frame.f_back
     return False
@@ -73,7 +84,7 @@ def _unbroken(frame) -> bool:
 
 def _at_the_door(frame) -> bool:
     while frame is not None:
-        if frame.f_globals.get("__name__") == "mxr.r.bridge":
+        if _in(frame, _door):
             return True
         frame = frame.f_back
     return False
@@ -93,6 +104,7 @@ def _knock() -> None:
 def prepare() -> None:
     """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C stays R's."""
     global _python_handler, _previous
+    assert _door, "interrupts.protect was not called"
     if threading.current_thread() is not threading.main_thread():
         return
     outside = _getsig(_SIGINT)

@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 
-from mxr.op import MxError
+from mxr.operator import MxError
 
 _c = ctypes.PyDLL(None)
 _failed, _forget = _c.ferror, _c.clearerr       # of what C has written: R writes by C's functions

@@ -11,7 +11,7 @@ import locale
 
 from rpy2.rinterface_lib import openrlib
 
-from mxr.op import MxError
+from mxr.operator import MxError
 
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mxr import __version__, threads
-from mxr.op import MxError
+import mxr
+from mxr import __version__
+from mxr.operator import MxError
 from mxr.r import host
+from mxr.runtime import threads
 
 PROBE = """
 of <- function(p) tryCatch(as.character(packageVersion(p)), error = function(e) "")
@@ -75,7 +77,7 @@ def ask_r(code: str, **environment) -> subprocess.CompletedProcess:
 def doctor() -> int:
     """Print the report; 0 when everything fits together."""
     report = Report()
-    report.good("mxr", f"{__version__} in {Path(__file__).resolve().parents[1]}")
+    report.good("mxr", f"{__version__} in {Path(mxr.__file__).resolve().parent}")
     check_python(report)
     check_speed(report)
     r = check_r(report)
@@ -154,7 +156,7 @@ def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
     code = "from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; print(o.cffi_mode.name)"
     done = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        report.bad("rpy2", f"{found}: {last_line(done.stderr).removeprefix('mxr.op.MxError: ')}", host.rpy2_remedy() + " --force-reinstall --no-cache-dir")
+        report.bad("rpy2", f"{found}: {last_line(done.stderr).removeprefix('mxr.operator.errors.MxError: ')}", host.rpy2_remedy() + " --force-reinstall --no-cache-dir")
         return False
     report.good("rpy2", f"rpy2-rinterface {found}, {done.stdout.strip()} mode")
     return True

@@ -8,11 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mxr.op import MxError
-from mxr.r.host import r_home
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-LOCAL_LIBRARY = CHECKOUT / ".rlib"          # made by `make`
+from mxr.operator import MxError
+from mxr.r.host.installation import CHECKOUT, r_home
 
 
 def default_library() -> Path:

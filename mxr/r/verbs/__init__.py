@@ -1,2 +1,7 @@
-"""What R can ask for: one function per verb, by subject. Importing this package registers them all."""
-from mxr.r.verbs import executor, io, looks, metric, model, ndarray, optimizer, symbol  # noqa: F401
+"""What R may ask for: one function per verb, by subject. Importing this package registers them all; this is the list.
+
+May import: bridge, and everything below r.
+"""
+from mxr.r.verbs import drawing, executor, io, metric, model, ndarray, optimizer, symbol
+
+VERBS = (drawing, executor, io, metric, model, ndarray, optimizer, symbol)

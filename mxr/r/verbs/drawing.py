@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import math
 
-from mxr.executor import Executor
-from mxr.infer import all_shapes
-from mxr.op import known
-from mxr.r.bridge import verb
-from mxr.r.convert import Dims
+from mxr.engine.executor import Executor
+from mxr.graph.infer_shapes import all_shapes
+from mxr.graph.symbol import Node, Symbol
+from mxr.operator import known
+from mxr.r.bridge.convert import Dims
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import pairs, shapes
-from mxr.symbol import Node, Symbol
 
 # ---------------------------------------------------------------------------------------------- the result before a loss
 

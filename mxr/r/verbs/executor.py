@@ -3,16 +3,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr import executor as core
-from mxr.executor import Executor
-from mxr.ndarray import NDArray
-from mxr.op import MxError, ShapeError, shape_text, suggest
-from mxr.r.bridge import verb
-from mxr.r.convert import RList
+from mxr.engine import executor as core
+from mxr.engine.executor import Executor
+from mxr.engine.ndarray import NDArray
+from mxr.graph.symbol import Symbol
+from mxr.operator import MxError, ShapeError, shape_text, suggest
+from mxr.r.bridge.convert import RList
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import array, assign, flag, pairs, shapes
-from mxr.symbol import Symbol
-from mxr.threads import unbroken
+from mxr.runtime.threads import unbroken
 
 NO_GRADIENT = ("data", "label")         # MXNet's rule: arguments with these endings are not trained
 

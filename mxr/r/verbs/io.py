@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.io import im2rec, iterators
-from mxr.ndarray import NDArray
-from mxr.op import MxError
-from mxr.r.bridge import verb
+from mxr.engine.ndarray import NDArray
+from mxr.io import im2rec, readers
+from mxr.operator import MxError
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, file_name, pairs, parameter_text
 
 # ---------------------------------------------------------------------------------------------- arrays
@@ -67,7 +67,7 @@ def batch(source: Arrays, i: int):
 @verb("io.file")
 def file(kind: str, arguments):
     """A reader of files by name, from R's arguments, dotted or underscored."""
-    known = iterators.parameters(kind)
+    known = readers.parameters(kind)
     where, given = f"mx.io.{kind}", {}
     for key, value in pairs(arguments):
         name = key.replace(".", "_")
@@ -76,23 +76,23 @@ def file(kind: str, arguments):
         if name in given:
             raise MxError(f"{where}: {name} is given twice (dotted and underscored spellings are one parameter)")
         given[name] = file_name(parameter_text(name, value, known.get(name), where))
-    return iterators.create(kind, given)
+    return readers.create(kind, given)
 
 
 @verb("io.next")
-def advance(source: iterators.Reader):
+def advance(source: readers.Reader):
     return source.next()
 
 
 @verb("io.value")
-def value(source: iterators.Reader):
+def value(source: readers.Reader):
     if source.value is None:
         raise MxError("the iterator stands before its first batch or after its last one")
     return {k: NDArray(np.ascontiguousarray(a)) for k, a in source.value.items()}
 
 
 @verb("io.reset")
-def reset(source: iterators.Reader):
+def reset(source: readers.Reader):
     source.reset()
 
 

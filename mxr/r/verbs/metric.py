@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.op import MxError, ShapeError, shape_text
-from mxr.r.bridge import verb
+from mxr.operator import MxError, ShapeError, shape_text
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array
 
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.executor import Executor
-from mxr.ndarray import NDArray
-from mxr.op import MxError, suggest
-from mxr.optimizer import Updater
-from mxr.r.bridge import verb
+from mxr.engine.executor import Executor
+from mxr.engine.ndarray import NDArray
+from mxr.engine.optimizer import Updater
+from mxr.operator import MxError, suggest
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.optimizer import rate
 from mxr.r.verbs.values import assign, pairs
-from mxr.threads import unbroken
+from mxr.runtime.threads import unbroken
 
 
 def _feed(ex: Executor, batch) -> None:

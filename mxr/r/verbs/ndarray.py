@@ -3,15 +3,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr import random
+from mxr.engine.ndarray import NDArray, call
 from mxr.io import params as files
 from mxr.nd import full as filled
-from mxr.ndarray import NDArray, call
-from mxr.op import MxError, ShapeError, get, shape_text, suggest
-from mxr.r.bridge import verb
-from mxr.r.convert import Dims, RList
+from mxr.operator import MxError, ShapeError, get, shape_text, suggest
+from mxr.r.bridge.convert import Dims, RList
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs import values
 from mxr.r.verbs.values import array, file_name, number_text, pairs
+from mxr.random import streams as random
 
 
 @verb("nd.array")

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr import optimizer as core
-from mxr.op import MxError
-from mxr.optimizer import Rule, State, Updater
-from mxr.r.bridge import verb
+from mxr.engine import optimizer as core
+from mxr.engine.optimizer import Rule, State, Updater
+from mxr.operator import MxError
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, number_text, shape
 
 

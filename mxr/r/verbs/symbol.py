@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr import symbol as core
-from mxr.infer import all_shapes
-from mxr.io import symbol_json
-from mxr.op import MxError, get, known
-from mxr.r.bridge import verb
-from mxr.r.convert import Dims, RList
+from mxr.graph import json as symbol_json
+from mxr.graph import symbol as core
+from mxr.graph.infer_shapes import all_shapes
+from mxr.graph.symbol import Symbol
+from mxr.operator import MxError, get, known
+from mxr.r.bridge.convert import Dims, RList
+from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
-from mxr.symbol import Symbol
 
 # The states that RNN gives out: R scripts know them by the names of MXNet 1.0 to 1.5; 1.6 renamed them.
 STATE_NAMES = {"state_output": "state", "statecell_output": "state_cell"}

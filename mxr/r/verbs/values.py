@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 
-from mxr.ndarray import NDArray
-from mxr.op import Floats, MxError, Op, P, ShapeError, shape_text
-from mxr.r.convert import NA, RList, shape_from_r
-from mxr.symbol import Symbol
+from mxr.engine.ndarray import NDArray
+from mxr.graph.symbol import Symbol
+from mxr.operator import Floats, MxError, Op, P, ShapeError, shape_text
+from mxr.r.bridge.convert import NA, RList, shape_from_r
 
 
 def pairs(arguments) -> list[tuple[str, object]]:

@@ -14,11 +14,11 @@ from rpy2.rinterface_lib import conversion as low
 from rpy2.rinterface_lib import openrlib
 from rpy2.robjects import conversion, default_converter
 
-from mxr.executor import Executor
-from mxr.ndarray import NDArray
-from mxr.op import MxError
-from mxr.r import bridge, convert
-from mxr.symbol import Symbol
+from mxr.engine.executor import Executor
+from mxr.engine.ndarray import NDArray
+from mxr.graph.symbol import Symbol
+from mxr.operator import MxError
+from mxr.r.bridge import convert, door
 
 _functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
 
@@ -57,10 +57,10 @@ def function(f: Callable):
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 openrlib.rlib.R_interrupts_pending = 1
-            return _kept(bridge.failure(error, of_user=True))
-    door = rinterface.rternalize(call)
-    _functions.append(door)
-    return rinterface.evalr("mxnet:::mx.python.function")(door)
+            return _kept(door.failure(error, of_user=True))
+    closure = rinterface.rternalize(call)
+    _functions.append(closure)
+    return rinterface.evalr("mxnet:::mx.python.function")(closure)
 
 
 _VECTORS = {bool: rinterface.BoolSexpVector, int: rinterface.IntSexpVector, float: rinterface.FloatSexpVector, str: rinterface.StrSexpVector}

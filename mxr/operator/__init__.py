@@ -1,0 +1,28 @@
+"""What an operator is: errors, parameters, shapes, kernels, the declaration and the registry of all operators.
+
+The one place from which the author of an operator imports (docs/adding-an-operator.md). May import: runtime.
+"""
+from mxr.operator.declaration import op
+from mxr.operator.errors import MxError, NotImplementedInMxr, ParamError, ShapeError, suggest
+from mxr.operator.kernel import Prepared, Run
+from mxr.operator.parameters import (
+    DTYPES,
+    REQUIRED,
+    TYPE_NUMBERS,
+    Dtype,
+    Floats,
+    P,
+    Shape,
+    element_type,
+    to_text,
+)
+from mxr.operator.record import Op
+from mxr.operator.registry import canonical, get, register, registry
+from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
+
+__all__ = [
+    "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr", "Op", "P",
+    "ParamError", "Prepared", "Run", "Shape", "ShapeError", "affordable", "axis_of", "canonical", "element_type",
+    "get", "known", "op", "r_order", "register", "registry", "same_shape", "shape_text", "size", "suggest",
+    "to_text", "unify",
+]

@@ -1,0 +1,60 @@
+"""Running a kernel operator: what it may ask of whoever runs it, and calls that are prepared once."""
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+
+import numpy as np
+
+from mxr.operator.shapes import size
+from mxr.runtime import memory, threads
+
+
+class Run:
+    """What a kernel operator may ask of whoever runs it: the mode, and scratch memory.
+
+    `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the executor
+    reuses the memory for every step, so asking costs nothing after the first time. Two arrays that are needed at the
+    same time take different slots. `moved` counts how often a slot got new memory, because it was too small.
+    """
+    __slots__ = ("train", "moved", "_slots")
+
+    def __init__(self, train: bool = False):
+        self.train = train
+        self.moved = 0
+        self._slots: dict[Hashable, np.ndarray] = {}
+
+    def workspace(self, shape, dtype=np.float32, slot: Hashable = 0) -> np.ndarray:
+        dtype = np.dtype(dtype)
+        nbytes = size(shape) * dtype.itemsize
+        buffer = self._slots.get(slot)
+        if buffer is None or buffer.nbytes < nbytes:
+            self._slots[slot] = buffer = memory.empty((nbytes,), np.uint8)
+            self.moved += 1
+        return buffer[:nbytes].view(dtype).reshape(shape)
+
+
+class Prepared:
+    """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what the larger one needs."""
+    __slots__ = ("run", "make", "moved", "call")
+
+    def __init__(self, run: Run, make: Callable[[], Callable[[], None]]):
+        self.run, self.make, self.moved, self.call = run, make, -1, None
+
+    def __call__(self) -> None:
+        while self.moved != self.run.moved:     # twice where preparing itself moved some
+            moved = self.run.moved
+            self.call = self.make()
+            self.moved = moved
+        self.call()
+
+
+def both_forms(compute, prepare) -> tuple:
+    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared."""
+    if not prepare:
+        return compute, compute and partial(partial, compute)
+
+    def at_once(*args):
+        with threads.single_blas():     # as executors do around programs with kernels
+            prepare(*args)()
+    return at_once, lambda p, run, *arrays: Prepared(run, partial(prepare, p, run, *arrays))

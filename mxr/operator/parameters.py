@@ -1,0 +1,147 @@
+"""Parameters of operators and readers: their types, bounds and defaults, and how values and texts are parsed."""
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mxr.operator.errors import ParamError, suggest
+
+Shape = type("Shape", (tuple,), {"__doc__": "A tuple of integers; in R a vector of the reversed order."})
+Floats = type("Floats", (tuple,), {"__doc__": "A tuple of numbers."})
+Dtype = type("Dtype", (str,), {"__doc__": "The name of an element type, such as 'float32'."})
+REQUIRED = type("Required", (), {"__repr__": lambda self: "required"})()
+DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
+TYPE_NUMBERS = {"float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8": 5, "int64": 6, "bool": 7}    # MXNet's, in files
+COUNTS, MOST = {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"}, 1 << 16     # of inputs or outputs, each with a name
+_TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
+
+
+class P:
+    """One parameter: `name: type = P(default, "what it does", one_of=, low=, high=, none=)`.
+
+    `none` says that the value may be None (implied by a default of None). `low`/`high` are inclusive bounds.
+    `ignored` marks parameters that MXNet needs on a GPU only: they are accepted, written to the JSON, and do nothing.
+    """
+
+    def __init__(self, default: Any = REQUIRED, doc: str = "", *, one_of=None, low=None, high=None, none=False,
+                 ignored=False):
+        self.default, self.doc, self.one_of = default, doc, one_of
+        self.low, self.high, self.none, self.ignored = low, high, none or default is None, ignored
+        self.name, self.type = "", str
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def type_text(self) -> str:
+        """The type as help pages print it."""
+        if self.one_of:
+            return "one of " + ", ".join(f'"{v}"' for v in self.one_of)
+        text = {float: "number", int: "integer", bool: "logical", str: "text", Shape: "integer vector",
+                Floats: "numeric vector", Dtype: "element type"}[self.type]
+        return text + " or None" if self.none else text
+
+    def parse(self, value: Any, where: str) -> Any:
+        """`value` (a Python value or the text of a JSON attribute) as this parameter's type; ParamError otherwise."""
+        if value is None or (isinstance(value, str) and value == "None"):
+            if self.none:
+                return None
+            raise ParamError(f"{where}: {self.name} cannot be None; it is {self.type_text}")
+        try:
+            parsed = _PARSERS[self.type](value)
+        except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError):
+            raise ParamError(f"{where}: {self.name} must be {_a(self.type_text)}, not {_shown(value)}") from None
+        if self.one_of and parsed not in self.one_of:
+            raise ParamError(f"{where}: {self.name} must be {self.type_text}, not {_shown(value)}" + suggest(str(value), self.one_of))
+        if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
+            if (self.low is not None and not parsed >= self.low) or (self.high is not None and not parsed <= self.high):
+                bounds = " and ".join(f"at {word} {b}" for word, b in (("least", self.low), ("most", self.high)) if b is not None)
+                raise ParamError(f"{where}: {self.name} must be {bounds}, not {_shown(value)}")
+        return parsed
+
+
+def _shown(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _a(text: str) -> str:
+    return text if text.startswith(("one of", "text")) else ("an " if text[0] in "aeiou" else "a ") + text
+
+
+def _int(value) -> int:
+    if isinstance(value, str):
+        value = value.strip().removesuffix("L")      # a long integer of Python 2
+        return int(_TRUE & {value} and 1 or _FALSE & {value} and 0 if value in _TRUE | _FALSE else value)
+    if isinstance(value, (float, np.floating)) and not float(value).is_integer():
+        raise ValueError
+    return int(value)
+
+
+def _bool(value) -> bool:
+    if isinstance(value, str):
+        if value.strip() in _TRUE:
+            return True
+        if value.strip() in _FALSE:
+            return False
+        raise ValueError
+    return bool(_int(value))
+
+
+def _float(value) -> float:
+    if isinstance(value, str):
+        return float({"True": "1", "False": "0", "TRUE": "1", "FALSE": "0"}.get(value.strip(), value))
+    if isinstance(value, (tuple, list)):
+        raise TypeError
+    return float(value)
+
+
+def _sequence(value, number: Callable) -> tuple:
+    if isinstance(value, str):
+        text = value.strip()
+        # MXNet writes tuples as (1, 2), [1,2] and, for one element, (1,) or 1; long integers may carry an L
+        value = ast.literal_eval(text.replace("L", "")) if text not in ("", "()", "[]") else ()
+    if isinstance(value, (int, float, np.number)):
+        value = (value,)
+    return tuple(None if v is None else number(v) for v in value)
+
+
+def _dtype(value) -> str:
+    name = value if isinstance(value, str) else np.dtype(value).name
+    if name not in DTYPES:
+        raise ValueError(name)
+    return name
+
+
+def _text(value) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+_PARSERS: dict[type, Callable] = {
+    float: _float, int: _int, bool: _bool, str: _text, Dtype: _dtype,
+    Shape: lambda v: _sequence(v, _int), Floats: lambda v: _sequence(v, _float)}
+
+
+def element_type(value, where: str) -> np.dtype:
+    """An element type that MXNet has, from its name or anything else that NumPy takes for one."""
+    try:
+        return np.dtype(_dtype(value))
+    except (ValueError, TypeError):
+        raise ParamError(f"{where}: {_shown(value)} is no element type; these are: {', '.join(DTYPES)}") from None
+
+
+def to_text(value: Any) -> str:
+    """A parameter value as MXNet writes it into symbol JSON."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, (tuple, list)):
+        return "(" + ", ".join(map(to_text, value)) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, type) or isinstance(value, np.dtype):
+        return np.dtype(value).name
+    return str(value)

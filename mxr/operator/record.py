@@ -1,0 +1,80 @@
+"""`Op`: everything known about one operator."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from mxr.operator.errors import ParamError, suggest
+from mxr.operator.parameters import COUNTS, MOST, P
+
+
+@dataclass
+class Op:
+    """Everything known about one operator. Made by `op`, never by hand."""
+    name: str
+    doc: str
+    params: dict[str, P]
+    inputs: Callable[[Any], tuple[str, ...]]       # names of the array inputs, given the parsed parameters
+    aux: Callable[[Any], tuple[str, ...]]          # names of the trailing inputs that are auxiliary states
+    outputs: Callable[[Any], tuple[str, ...]]      # suffixes of the visible outputs: ("output",) or ("output0", ...)
+    hidden: Callable[[Any], tuple[str, ...]]       # suffixes of outputs that only the gradient sees, after the visible ones
+    infer_shape: Callable                          # (p, ins, outs) -> (ins, outs), None or 0 where unknown
+    infer_type: Callable                          # (p, in dtypes) -> out dtypes
+    forward: Callable | None                       # expression operators: (p, *inputs) -> output or tuple
+    backward: Callable | None                      # (p, g, ins, outs) -> gradient or tuple
+    compute: Callable | None                       # kernel operators: (p, run, ins, outs) -> None
+    gradient: Callable | None                      # (p, run, gs, ins, outs, igs) -> None
+    prepare: Callable | None                       # takes what `compute` takes and returns a call that does the same, again and again
+    prepare_gradient: Callable | None              # the same for `gradient`
+    aliases: tuple[str, ...] = ()
+    variadic: str | None = None                    # the parameter that counts the inputs
+    loss: bool = False                             # its gradient ignores head gradients
+    random: bool = False                           # draws from the random stream
+    zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
+    keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
+    own_types: Callable[[np.dtype], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
+    mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
+    family: str = ""                               # the module it is declared in
+
+    @property
+    def differentiable(self) -> bool:
+        return bool(self.backward or self.gradient or self.zero_gradient)
+
+    @property
+    def is_expression(self) -> bool:
+        return self.forward is not None
+
+    def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
+        """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
+        given: dict[str, Any] = {}
+        for key, value in attrs.items():
+            name = key.replace(".", "_")
+            if name not in self.params:
+                known = [*self.params, *(k.replace("_", ".") for k in self.params)]
+                raise ParamError(f"{where or self.name}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
+                    ", ".join(self.params) or "no parameters")))
+            if name in given:
+                raise ParamError(f"{where or self.name}: {name} is given twice (dotted and underscored spellings are one parameter)")
+            given[name] = value
+        return given
+
+    def parse(self, attrs: dict[str, Any], where: str | None = None) -> SimpleNamespace:
+        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a suggestion."""
+        where = where or self.name
+        p = SimpleNamespace()
+        given = self.plain_names(attrs, where)
+        for name, param in self.params.items():
+            if name in given:
+                setattr(p, name, param.parse(given[name], where))
+            elif param.required:
+                raise ParamError(f"{where}: {name} is required ({param.type_text})")
+            else:
+                setattr(p, name, param.default)
+        for name in COUNTS.intersection(given):
+            if (getattr(p, name) or 0) > MOST:
+                raise ParamError(f"{where}: {name} is {getattr(p, name)}; at most {MOST} are possible")
+        return p

@@ -1,0 +1,80 @@
+"""Shapes: unifying what is known of them, showing them in messages, and what fits into memory.
+
+A shape is a tuple in C order, 0 for a dimension that is not known yet, or None when not even the rank is known.
+"""
+from __future__ import annotations
+
+import math
+import os
+import sys
+
+from mxr.operator.errors import MxError, ShapeError
+
+
+def known(shape) -> bool:
+    """Whether the shape is complete."""
+    return shape is not None and 0 not in shape
+
+
+def unify(*shapes):
+    """The one shape that all of `shapes` describe (unknown parts filled from each other), or None; ShapeError on conflict."""
+    result = None
+    for s in shapes:
+        if s is None:
+            continue
+        if result is None:
+            result = tuple(s)
+            continue
+        if len(s) != len(result):
+            raise ShapeError(f"shapes {shape_text(result)} and {shape_text(s)} have different numbers of dimensions")
+        if any(a and b and a != b for a, b in zip(result, s)):
+            raise ShapeError(f"shapes {shape_text(result)} and {shape_text(s)} differ")
+        result = tuple(a or b for a, b in zip(result, s))
+    return result
+
+
+def same_shape(p, ins, outs):
+    """Shape rule of element-wise operators: every input and output has one shape."""
+    s = unify(*ins, *outs)
+    return [s] * len(ins), [s] * len(outs)
+
+
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
+_LARGEST = 2**60                # what NumPy lets the other dimensions of an empty array be
+_r_order = False     # set by mxr.r: messages show shapes as R's dim() does
+
+
+def r_order(on: bool = True) -> None:
+    """Render shapes in messages in R's order (reversed) from now on."""
+    global _r_order
+    _r_order = on
+
+
+def shape_text(shape) -> str:
+    """A shape for a message: `(2, 3)` in Python; `c(3, 2)` when R is the reader; `?` for what is unknown."""
+    if shape is None:
+        return "?"
+    parts = [str(n) if n else "?" for n in shape]
+    if _r_order:
+        return parts[0] if len(parts) == 1 else f"c({', '.join(reversed(parts))})"
+    return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+
+def size(shape) -> int:
+    return math.prod(shape)
+
+
+def affordable(shape, itemsize: int = 4) -> None:
+    """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
+    nbytes = size(shape) * itemsize
+    if min(shape, default=0) < 0 or (not nbytes and max(shape) > _LARGEST):
+        raise MxError(f"an array cannot have the shape {shape_text(shape)}")
+    if nbytes > _MEMORY:
+        raise MxError(f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}")
+
+
+def axis_of(axis: int, ndim: int, where: str) -> int:
+    """A possibly negative axis as 0 <= axis < ndim; ShapeError otherwise."""
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"{where}: axis {axis} is out of range for {ndim} dimensions")
+    return axis % ndim

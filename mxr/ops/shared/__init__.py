@@ -1,0 +1,1 @@
+"""What several operator families share: declaring element-wise operators and optimizers' updates."""

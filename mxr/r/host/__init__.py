@@ -1,0 +1,24 @@
+"""Finding R, starting it or joining the one that runs, whoever of the two was here first.
+
+`installation`: what is here; `attach`: R runs already; `embed`: Python starts R; `install`, `doctor`: the commands.
+May import: everything else in r.
+"""
+from mxr.r.host.attach import join
+from mxr.r.host.embed import run, start
+from mxr.r.host.installation import (
+    CHECKOUT,
+    LOCAL_LIBRARY,
+    RNotFound,
+    import_rpy2,
+    library_environment,
+    load_libr,
+    r_home,
+    r_version,
+    rpy2_for,
+    rpy2_remedy,
+)
+
+__all__ = [
+    "CHECKOUT", "LOCAL_LIBRARY", "RNotFound", "import_rpy2", "join", "library_environment", "load_libr", "r_home",
+    "r_version", "rpy2_for", "rpy2_remedy", "run", "start",
+]

@@ -1,0 +1,7 @@
+"""Random numbers: MXNet's streams and samplers, bit for bit, and the C++ standard library's engine for readers.
+
+May import: runtime, operator.
+"""
+from mxr.random.streams import normal, seed, uniform
+
+__all__ = ["normal", "seed", "uniform"]
