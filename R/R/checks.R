@@ -65,3 +65,54 @@ padding <- function(iter) {
   if ((is.numeric(pad) || is.logical(pad)) && length(pad) == 1 && !is.na(pad) && pad >= 0) return(pad)
   stop.user("the iterator's num.pad() must give a number of samples, not ", if (is.numeric(pad) && length(pad) == 1) pad else kind.of(pad))
 }
+
+# That `x` is one number, a logical or the text of a number; `what` says whose.
+check.number <- function(x, what) {
+  if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop.user(what, " must be one number")
+}
+
+# The same of one that is computed with: a text will not do.
+check.real <- function(x, what) if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop.user(what, " must be one number, not ", kind.of(x))
+
+# Dimensions as numbers; as.numeric alone would only warn of a text, and take a factor's codes.
+as.dims <- function(shape, what) {
+  if (is.numeric(shape) || is.logical(shape) || is.list(shape)) as.numeric(shape)
+  else stop.user(what, ": shape must be dimensions (whole numbers), not ", kind.of(shape))
+}
+
+# A plain array of numbers or logicals, or an error that names the remedy; `what` says whose.
+as.numbers <- function(x, what) {
+  if (is.data.frame(x)) stop.user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns are numbers")
+  if (is.factor(x)) stop.user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+  if (inherits(x, "integer64")) stop.user(what, " has numbers of class integer64; pass as.numeric(x)")
+  if (!is.numeric(x) && !is.logical(x)) stop.user(what, " must be numbers (an array, matrix or vector), not ",
+                                                   if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
+  if (is.null(dim(x)) && length(x) > .Machine$integer.max) unclass(x) else as.array(unclass(x))
+}
+
+check.request <- function(req) {
+  if (!all(unlist(req) %in% c("null", "write", "add")))
+    stop.user('grad.req must be "null", "write" or "add", not ', paste(dQuote(unlist(req), FALSE), collapse = ", "))
+}
+
+check.executor <- function(x) {
+  if (!inherits(x, "Rcpp_MXExecutor"))
+    stop.user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
+}
+
+check.schedule <- function(step, factor_val) {
+  if (!is.numeric(step) || !length(step) || anyNA(step)) stop.user("step must be numbers of updates, not ", kind.of(step))
+  check.real(factor_val, "factor_val")
+  if (any(step < 1)) stop.user("Schedule step must be greater or equal than 1 round")
+  if (factor_val > 1) stop.user("Factor must be no more than 1 to make lr reduce")
+}
+
+check.symbol <- function(x) if (!is.mx.symbol(x)) stop.user("a symbol is needed, not ", class(x)[[1]])
+
+required <- function(x, name) {
+  if (is.null(x)) stop.user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
+  x
+}
+
+# The dimensions of an array or NDArray, the length of a vector.
+shape.of <- function(x) or.else(dim(x), length(x))

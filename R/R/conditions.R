@@ -75,3 +75,6 @@ mxr.last.error <- function() {
   cat(if (nzchar(text)) text else "no error came from Python in this session\n")
   invisible(text)
 }
+
+# Stop with a sentence: an error of class "mxnet_error" that blames the call in the user's code.
+stop.user <- function(...) mx.signal(paste0(...))

@@ -30,11 +30,6 @@ mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, .
   mx.call("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
 }
 
-check.request <- function(req) {
-  if (!all(unlist(req) %in% c("null", "write", "add")))
-    stop.user('grad.req must be "null", "write" or "add", not ', paste(dQuote(unlist(req), FALSE), collapse = ", "))
-}
-
 # Bind to given arrays, which are copied: one per argument, in the order of arguments(symbol) or under their names.
 mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
   check.symbol(symbol)
@@ -97,11 +92,6 @@ exec.update <- function(exec, which, arrays, match.name = FALSE, skip.null = FAL
   check.executor(exec)
   mx.call("exec.update", exec, which, arrays, match.name, skip.null)
   invisible()
-}
-
-check.executor <- function(x) {
-  if (!inherits(x, "Rcpp_MXExecutor"))
-    stop.user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
 }
 
 executor.fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",

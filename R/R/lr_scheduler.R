@@ -12,13 +12,6 @@ decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
   }
 }
 
-check.schedule <- function(step, factor_val) {
-  if (!is.numeric(step) || !length(step) || anyNA(step)) stop.user("step must be numbers of updates, not ", kind.of(step))
-  check.real(factor_val, "factor_val")
-  if (any(step < 1)) stop.user("Schedule step must be greater or equal than 1 round")
-  if (factor_val > 1) stop.user("Factor must be no more than 1 to make lr reduce")
-}
-
 #' Learning-rate schedules
 #'
 #' `FactorScheduler` multiplies the learning rate by `factor_val` every `step` updates; `MultiFactorScheduler` does so once
@@ -57,3 +50,8 @@ mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_l
     }
   }
 }
+
+#' @rdname mx.lr_scheduler.FactorScheduler
+#' @export
+FactorScheduler <- function(step, factor_val, verbose = TRUE)
+  mx.lr_scheduler.FactorScheduler(step, factor_val, stop_factor_lr = 0, verbose = verbose)

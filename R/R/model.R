@@ -15,14 +15,6 @@ mx.model.slice.shape <- function(shape, nsplit) {
   })
 }
 
-# The same for the devices of a training, each of which needs samples.
-device.slices <- function(shapes, ndevice) {
-  slices <- mx.model.slice.shape(shapes, ndevice)
-  last <- slices[[ndevice]]
-  if (last$begin == last$end) stop.user("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice, " devices; give larger batches or fewer devices")
-  slices
-}
-
 # The names of the one data and the one label argument.
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
@@ -226,59 +218,6 @@ call.epoch <- function(callback, iteration, env, verbose) {
   else callback(iteration, 0, env)
 }
 
-# How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch is
-# cut, gradients are summed over the devices, and each device's updater applies the sum.
-device.runner <- function(execs, slices, inputs, output.names, arg_names, optimizer) {
-  ndevice <- length(execs)
-  rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
-  batch <- function(dlist) {
-    check.batch(dlist, NULL)
-    if (is.null(rename) && !length(output.names)) dlist <- dlist[names(dlist) %in% arg_names]
-    if (!is.null(rename)) names(dlist)[endsWith(names(dlist), "label")] <- rename
-    check.batch(dlist, inputs)
-  }
-  active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
-  if (ndevice == 1 && is.built.in(optimizer)) {
-    updater <- mx.call("opt.updater", attr(optimizer, "rule")())
-    return(list(
-      train = function(dlist) mx.call("model.step", execs[[1]], batch(dlist), updater, optimizer.rates(optimizer, active)),
-      evaluate = function(dlist) mx.call("model.evaluate", execs[[1]], batch(dlist))))
-  }
-  updaters <- device.updaters(execs, optimizer)
-  feed <- function(dlist) feed.devices(execs, cut.batch(batch(dlist), slices))
-  list(
-    train = function(dlist) {
-      feed(dlist)
-      train.devices(execs, updaters, optimizer)
-    },
-    evaluate = function(dlist) {
-      feed(dlist)
-      for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
-    })
-}
-
-device.updaters <- function(execs, optimizer)
-  lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
-
-# A batch cut for the devices: a list of arrays for each.
-cut.batch <- function(dlist, slices) {
-  if (length(slices) == 1) return(list(dlist))
-  lapply(slices, function(s) lapply(dlist, mx.nd.slice, s$begin, s$end))
-}
-
-feed.devices <- function(execs, parts) for (i in seq_along(execs)) mx.exec.update.arg.arrays(execs[[i]], parts[[i]], match.name = TRUE)
-
-# One step with what the devices were fed: each has an updater of its own, which applies the sum of all gradients.
-train.devices <- function(execs, updaters, optimizer) {
-  whole <- if (is.built.in(optimizer)) suspendInterrupts else identity
-  mx.call("model.both_ways", unname(execs))
-  if (length(execs) > 1) mx.call("model.sum_gradients", unname(execs))
-  whole(for (i in seq_along(execs)) {
-    exec <- execs[[i]]
-    mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
-  })
-}
-
 #' Train a network
 #'
 #' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of arrays;
@@ -361,14 +300,6 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  epoch.end.callback = epoch.end.callback, batch.end.callback = batch.end.callback, kvstore = kvstore,
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
-
-required <- function(x, name) {
-  if (is.null(x)) stop.user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
-  x
-}
-
-# The dimensions of an array or NDArray, the length of a vector.
-shape.of <- function(x) or.else(dim(x), length(x))
 
 # Evaluation data as an iterator, in batches of the training data's size. Lists of closures are iterators too.
 evaluation.iter <- function(eval.data, batch.size, array.layout) {

@@ -153,16 +153,6 @@ print.MXNDArray <- function(x, ...) {
 }
 
 #' @export
-Ops.MXNDArray <- function(e1, e2) {
-  if (missing(e2)) return(switch(.Generic, "-" = mx.call("nd.binary", "-", 0, e1), "+" = mx.call("nd.copy", e1),
-                                 "!" = mx.call("nd.binary", "==", e1, 0)))
-  mx.call("nd.binary", .Generic, e1, e2)
-}
-
-#' @export
-t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))
-
-#' @export
 is.na.MXNDArray <- function(x) is.na(as.array(x))
 
 # Without it two arrays would be equal whatever they hold.
@@ -172,21 +162,6 @@ all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target)
 #' @export
 `[<-.MXNDArray` <- function(x, ..., value) {
   stop.user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by mx.nd.array()")
-}
-
-#' @export
-mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
-
-#' @export
-Math.MXNDArray <- function(x, ...) {
-  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol.math[.Generic]
-  if (is.na(op) || length(list(...))) stop.user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
-  mx.call("nd.invoke", op[[1]], list(x), NULL)
-}
-
-#' @export
-Summary.MXNDArray <- function(..., na.rm = FALSE) {
-  do.call(.Generic, c(lapply(list(...), as.plain), list(na.rm = na.rm)))
 }
 
 # ---------------------------------------------------------------- calls of operators

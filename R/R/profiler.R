@@ -21,3 +21,7 @@ mx.profiler.state <- function(state = MX.PROF.STATE$STOP) {
 #' @rdname mx.profiler.config
 #' @export
 MX.PROF.STATE <- list(STOP = 0L, RUN = 1L)
+
+#' @rdname mx.profiler.config
+#' @export
+MX.PROF.MODE <- list(SYMBOLIC = 0L, ALL = 1L)

@@ -172,3 +172,19 @@ rnn.graph.unroll <- function(num_rnn_layer, seq_len, input_size = NULL, num_embe
                        list(mask = named("mask"), swap = named("swap_post"), decode = named("decode"), loss = named("loss")))
   if (output_last_state) mx.symbol.Group(c(list(out), unlist(states, use.names = FALSE))) else out
 }
+
+# Sets arguments of the calling function that came under earlier names: dots for underscores, num.label for num_decode. The
+# networks of version 0.12, which have num.label, always end in a softmax.
+early.spelling <- function(..., frame = parent.frame()) {
+  given <- list(...)
+  for (name in names(given)) {
+    own <- if (name == "num.label") "num_decode" else gsub(".", "_", name, fixed = TRUE)
+    if (!exists(own, frame, inherits = FALSE)) stop.user("there is no argument ", name)
+    assign(own, given[[name]], frame)
+  }
+  if ("num.label" %in% names(given)) frame$loss_output <- or.else(frame$loss_output, "softmax")
+}
+
+#' @rdname rnn.graph
+#' @export
+rnn.unroll <- function(...) rnn.graph.unroll(...)

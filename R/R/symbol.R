@@ -187,8 +187,6 @@ is.mx.symbol <- function(x) inherits(x, "Rcpp_MXSymbol")
 
 is.MXSymbol <- is.mx.symbol
 
-check.symbol <- function(x) if (!is.mx.symbol(x)) stop.user("a symbol is needed, not ", class(x)[[1]])
-
 #' Parts of symbols
 #'
 #' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result, so that one can be picked
@@ -238,17 +236,6 @@ children <- function(x) {
 mx.apply <- function(x, ...) {
   check.symbol(x)
   mx.call("symbol.apply", x, list(...))
-}
-
-# MXNet's methods, which come from C++, take arguments by position and pay no heed to names: scripts pass `...` on with whatever
-# names are there. Here names count where all of them are the method's own.
-by.position <- function(method) {
-  force(method)
-  function(...) {
-    args <- list(...)
-    given <- names(args)[nzchar(names(args))]
-    if (anyNA(pmatch(given, names(formals(method))))) do.call(method, unname(args)) else method(...)
-  }
 }
 
 symbol.fields <- c("arguments", "outputs", "auxiliary.states", "attributes")
@@ -302,98 +289,6 @@ print.Rcpp_MXSymbol <- function(x, ...) {
 format.Rcpp_MXSymbol <- function(x, ...) paste0("<symbol ", paste(outputs(x), collapse = ", "), ">")
 
 # ---------------------------------------------------------------- R's own functions
-
-# The operators behind `e1 op e2`: between symbols, with the number on the right, with the number on the left.
-symbol.binary <- list(
-  "+" = c("_Plus", "_PlusScalar", "_PlusScalar"), "-" = c("_Minus", "_MinusScalar", "_rminus_scalar"),
-  "*" = c("_Mul", "_MulScalar", "_MulScalar"), "/" = c("_Div", "_DivScalar", "_rdiv_scalar"),
-  "%%" = c("_Mod", "_ModScalar", "_RModScalar"), "%/%" = c("_Mod", "_ModScalar", "_RModScalar"),
-  "^" = c("_power", "_power_scalar", "_rpower_scalar"),
-  "==" = c("_equal", "_equal_scalar", "_equal_scalar"), "!=" = c("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
-  ">" = c("_greater", "_greater_scalar", "_lesser_scalar"), "<" = c("_lesser", "_lesser_scalar", "_greater_scalar"),
-  ">=" = c("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"),
-  "<=" = c("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"),
-  "&" = c("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
-  "|" = c("_logical_or", "_logical_or_scalar", "_logical_or_scalar"))
-
-#' Arithmetic of symbols
-#'
-#' Symbols take R's operators and functions, so that a loss can be written as in a textbook:
-#' `0 - (label * log(p) + (1 - label) * log(1 - p))`. Operators go between two symbols of one shape, or a symbol and a
-#' single number on either side; they do not broadcast (use `mx.symbol.broadcast_add` and its kin). Comparisons give 0
-#' and 1. `sum`, `prod`, `max`, `min` and `mean` reduce all elements; with `axis` (counted from 0 in MXNet's order),
-#' those axes.
-#'
-#' As in MXNet, `%/%` computes the remainder, as `%%` does.
-#'
-#' @param e1,e2,x symbols; one of `e1` and `e2` may be a number.
-#' @param na.rm must be FALSE.
-#' @param ... for `round`: `digits`, which must be 0; for reductions: further symbols, `axis`, `keepdims`.
-#' @return A symbol.
-#' @examples
-#' p <- mx.symbol.Variable("p")
-#' label <- mx.symbol.Variable("label")
-#' loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
-#' arguments(loss)
-#' @export
-Ops.Rcpp_MXSymbol <- function(e1, e2) {
-  if (missing(e2)) {
-    return(switch(.Generic, "+" = e1, "-" = mx.call("symbol.create", "negative", list(e1)),
-                  "!" = mx.call("symbol.create", "logical_not", list(e1))))
-  }
-  ops <- symbol.binary[[.Generic]]
-  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.call("symbol.create", ops[[1]], list(e1, e2)))
-  left <- is.mx.symbol(e1)
-  number <- if (left) e2 else e1
-  if (!(is.numeric(number) || is.logical(number)) || length(number) != 1)
-    stop.user("`", .Generic, "`: a symbol goes with a symbol or a single number, not with ", class(number)[[1]],
-              " of length ", length(number), "; make arrays variables and bind them")
-  mx.call("symbol.create", ops[[if (left) 2 else 3]], list(if (left) e1 else e2, scalar = as.numeric(number)))
-}
-
-# R's name for a function of one argument -> the operator's
-symbol.math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", ceiling = "ceil", trunc = "trunc",
-                 round = "round", exp = "exp", expm1 = "expm1", log1p = "log1p", log2 = "log2", log10 = "log10",
-                 cos = "cos", sin = "sin", tan = "tan", acos = "arccos", asin = "arcsin", atan = "arctan",
-                 cosh = "cosh", sinh = "sinh", tanh = "tanh", acosh = "arccosh", asinh = "arcsinh", atanh = "arctanh",
-                 gamma = "gamma", lgamma = "gammaln")
-
-#' @rdname Ops.Rcpp_MXSymbol
-#' @export
-Math.Rcpp_MXSymbol <- function(x, ...) {
-  if (.Generic == "log") {
-    result <- mx.call("symbol.create", "log", list(x))
-    base <- list(...)
-    if (!length(base)) return(result)
-    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop.user("log: base must be a number")
-    return(result / log(base[[1]]))
-  }
-  if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
-    stop.user("round: symbols are rounded to whole numbers only")
-  op <- symbol.math[.Generic]
-  if (is.na(op)) stop.user(.Generic, " is not defined for symbols")
-  mx.call("symbol.create", op[[1]], list(x))
-}
-
-# The reduction of each symbol, combined where there are several.
-#' @rdname Ops.Rcpp_MXSymbol
-#' @export
-Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
-  if (!.Generic %in% c("sum", "prod", "max", "min")) stop.user(.Generic, " is not defined for symbols")
-  if (na.rm) stop.user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
-  args <- list(...)
-  is.symbol <- vapply(args, is.mx.symbol, NA)
-  parts <- lapply(args[is.symbol], function(x) mx.call("symbol.create", .Generic, c(list(x), args[!is.symbol])))
-  combine <- c(sum = "_Plus", prod = "_Mul", max = "_maximum", min = "_minimum")[[.Generic]]
-  Reduce(function(a, b) mx.call("symbol.create", combine, list(a, b)), parts)
-}
-
-#' @rdname Ops.Rcpp_MXSymbol
-#' @export
-mean.Rcpp_MXSymbol <- function(x, ...) mx.call("symbol.create", "mean", list(x, ...))
-
-#' @export
-t.Rcpp_MXSymbol <- function(x) mx.call("symbol.create", "transpose", list(x))
 
 #' Operators of one's own
 #'
