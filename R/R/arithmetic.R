@@ -1,7 +1,7 @@
 # R's own operators and functions on symbols and NDArrays.
 
 # The operators behind `e1 op e2`: between symbols, with the number on the right, with the number on the left.
-symbol.binary <- list(
+symbol_binary <- list(
   "+" = c("_Plus", "_PlusScalar", "_PlusScalar"), "-" = c("_Minus", "_MinusScalar", "_rminus_scalar"),
   "*" = c("_Mul", "_MulScalar", "_MulScalar"), "/" = c("_Div", "_DivScalar", "_rdiv_scalar"),
   "%%" = c("_Mod", "_ModScalar", "_RModScalar"), "%/%" = c("_Mod", "_ModScalar", "_RModScalar"),
@@ -14,7 +14,7 @@ symbol.binary <- list(
   "|" = c("_logical_or", "_logical_or_scalar", "_logical_or_scalar"))
 
 # R's name for a function of one argument -> the operator's
-symbol.math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", ceiling = "ceil", trunc = "trunc",
+symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", ceiling = "ceil", trunc = "trunc",
                  round = "round", exp = "exp", expm1 = "expm1", log1p = "log1p", log2 = "log2", log10 = "log10",
                  cos = "cos", sin = "sin", tan = "tan", acos = "arccos", asin = "arcsin", atan = "arctan",
                  cosh = "cosh", sinh = "sinh", tanh = "tanh", acosh = "arccosh", asinh = "arcsinh", atanh = "arctanh",
@@ -42,73 +42,73 @@ symbol.math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
 #' @export
 Ops.Rcpp_MXSymbol <- function(e1, e2) {
   if (missing(e2)) {
-    return(switch(.Generic, "+" = e1, "-" = mx.call("symbol.create", "negative", list(e1)),
-                  "!" = mx.call("symbol.create", "logical_not", list(e1))))
+    return(switch(.Generic, "+" = e1, "-" = call_python("symbol.create", "negative", list(e1)),
+                  "!" = call_python("symbol.create", "logical_not", list(e1))))
   }
-  ops <- symbol.binary[[.Generic]]
-  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.call("symbol.create", ops[[1]], list(e1, e2)))
+  ops <- symbol_binary[[.Generic]]
+  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
   left <- is.mx.symbol(e1)
   number <- if (left) e2 else e1
   if (!(is.numeric(number) || is.logical(number)) || length(number) != 1)
-    stop.user("`", .Generic, "`: a symbol goes with a symbol or a single number, not with ", class(number)[[1]],
+    stop_user("`", .Generic, "`: a symbol goes with a symbol or a single number, not with ", class(number)[[1]],
               " of length ", length(number), "; make arrays variables and bind them")
-  mx.call("symbol.create", ops[[if (left) 2 else 3]], list(if (left) e1 else e2, scalar = as.numeric(number)))
+  call_python("symbol.create", ops[[if (left) 2 else 3]], list(if (left) e1 else e2, scalar = as.numeric(number)))
 }
 
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Math.Rcpp_MXSymbol <- function(x, ...) {
   if (.Generic == "log") {
-    result <- mx.call("symbol.create", "log", list(x))
+    result <- call_python("symbol.create", "log", list(x))
     base <- list(...)
     if (!length(base)) return(result)
-    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop.user("log: base must be a number")
+    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_user("log: base must be a number")
     return(result / log(base[[1]]))
   }
   if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
-    stop.user("round: symbols are rounded to whole numbers only")
-  op <- symbol.math[.Generic]
-  if (is.na(op)) stop.user(.Generic, " is not defined for symbols")
-  mx.call("symbol.create", op[[1]], list(x))
+    stop_user("round: symbols are rounded to whole numbers only")
+  op <- symbol_math[.Generic]
+  if (is.na(op)) stop_user(.Generic, " is not defined for symbols")
+  call_python("symbol.create", op[[1]], list(x))
 }
 
 # The reduction of each symbol, combined where there are several.
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
-  if (!.Generic %in% c("sum", "prod", "max", "min")) stop.user(.Generic, " is not defined for symbols")
-  if (na.rm) stop.user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
+  if (!.Generic %in% c("sum", "prod", "max", "min")) stop_user(.Generic, " is not defined for symbols")
+  if (na.rm) stop_user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
   args <- list(...)
   is.symbol <- vapply(args, is.mx.symbol, NA)
-  parts <- lapply(args[is.symbol], function(x) mx.call("symbol.create", .Generic, c(list(x), args[!is.symbol])))
+  parts <- lapply(args[is.symbol], function(x) call_python("symbol.create", .Generic, c(list(x), args[!is.symbol])))
   combine <- c(sum = "_Plus", prod = "_Mul", max = "_maximum", min = "_minimum")[[.Generic]]
-  Reduce(function(a, b) mx.call("symbol.create", combine, list(a, b)), parts)
+  Reduce(function(a, b) call_python("symbol.create", combine, list(a, b)), parts)
 }
 
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
-mean.Rcpp_MXSymbol <- function(x, ...) mx.call("symbol.create", "mean", list(x, ...))
+mean.Rcpp_MXSymbol <- function(x, ...) call_python("symbol.create", "mean", list(x, ...))
 
 #' @export
-t.Rcpp_MXSymbol <- function(x) mx.call("symbol.create", "transpose", list(x))
+t.Rcpp_MXSymbol <- function(x) call_python("symbol.create", "transpose", list(x))
 
 #' @export
 Ops.MXNDArray <- function(e1, e2) {
-  if (missing(e2)) return(switch(.Generic, "-" = mx.call("nd.binary", "-", 0, e1), "+" = mx.call("nd.copy", e1),
-                                 "!" = mx.call("nd.binary", "==", e1, 0)))
-  mx.call("nd.binary", .Generic, e1, e2)
+  if (missing(e2)) return(switch(.Generic, "-" = call_python("nd.binary", "-", 0, e1), "+" = call_python("nd.copy", e1),
+                                 "!" = call_python("nd.binary", "==", e1, 0)))
+  call_python("nd.binary", .Generic, e1, e2)
 }
 
 #' @export
 Math.MXNDArray <- function(x, ...) {
-  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol.math[.Generic]
-  if (is.na(op) || length(list(...))) stop.user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
-  mx.call("nd.invoke", op[[1]], list(x), NULL)
+  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol_math[.Generic]
+  if (is.na(op) || length(list(...))) stop_user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
+  call_python("nd.invoke", op[[1]], list(x), NULL)
 }
 
 #' @export
 Summary.MXNDArray <- function(..., na.rm = FALSE) {
-  do.call(.Generic, c(lapply(list(...), as.plain), list(na.rm = na.rm)))
+  do.call(.Generic, c(lapply(list(...), as_plain), list(na.rm = na.rm)))
 }
 
 #' @export

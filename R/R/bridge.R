@@ -1,6 +1,6 @@
 # The one door to Python.
 #
-#   mx.call(verb, ...)   calls the Python function registered under the name `verb` (mxr/r/verbs) and returns its value.
+#   call_python(verb, ...)   calls the Python function registered under the name `verb` (mxr/r/verbs) and returns its value.
 #
 # Arguments: NULL, numbers, text, vectors, arrays, lists of these, and handles; named arguments stay named.
 # Values: the same kinds. An array comes back as doubles with `dim`; a shape as an integer vector in R's order.
@@ -15,27 +15,27 @@
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))
 .bridge$open <- FALSE
 
-mx.call <- function(verb, ...) {
+call_python <- function(verb, ...) {
   value <- .bridge$door(list(verb, ...))
-  if (inherits(value, "mxr.failure")) mx.fail(value) else value
+  if (inherits(value, "mxr.failure")) raise_failure(value) else value
 }
 
-# What `.bridge$door` is until Python runs: starts it, then is replaced by `mx.cross`.
-mx.open <- function(request) {
-  bridge.start()
-  theirs <- .Call(.bridge$python, list("bridge.version"), mx.queue)
+# What `.bridge$door` is until Python runs: starts it, then is replaced by `cross_bridge`.
+open_bridge <- function(request) {
+  start_python()
+  theirs <- .Call(.bridge$python, list("bridge.version"), queue_dead)
   ours <- as.character(utils::packageVersion("mxnet"))
   if (!identical(ours, theirs))
     warning("the R package mxnet is ", ours, ", mxr in Python is ", theirs, ": run `mxr install-r`", call. = FALSE)
   # what is called when a Ctrl-C waits must be loaded by then: R cannot load again what an interrupt broke off loading
-  list(mx.fail, mx.interrupt, mx.signal, inherits, Sys.sleep)
-  .bridge$door <- mx.cross
+  list(raise_failure, raise_interrupt, raise_error, inherits, Sys.sleep)
+  .bridge$door <- cross_bridge
   .bridge$open <- TRUE
-  mx.cross(request)
+  cross_bridge(request)
 }
-.bridge$door <- mx.open
+.bridge$door <- open_bridge
 
-mx.cross <- function(request) {
+cross_bridge <- function(request) {
   queue <- .bridge$queue
   if (is.null(queue$dead)) return(.Call(.bridge$python, request, NULL))
   # a finalizer may run between any two of these lines: it then still finds the old queue, or already the new one
@@ -44,27 +44,27 @@ mx.cross <- function(request) {
 }
 
 # The finalizer of every handle.
-mx.queue <- function(handle) {
+queue_dead <- function(handle) {
   queue <- .bridge$queue
   queue$dead <- list(handle, queue$dead)
 }
 
 # Finds Python, starts it in this process through reticulate, and lets rpy2 join this R; where Python is the host
 # (`mxr run`) the door is there already.
-bridge.start <- function() {
+start_python <- function() {
   if (is.null(getOption("mxr.door"))) {
-    python <- bridge.python()
-    bridge.embed(python)
+    python <- find_python()
+    embed_python(python)
   }
   .bridge$python <- getOption("mxr.door")
 }
 
 # The Python to use: option or variable MXR_PYTHON, the one recorded when this package was installed, or a .venv
 # in this folder or above it.
-bridge.python <- function() {
+find_python <- function() {
   asked <- getOption("MXR_PYTHON", Sys.getenv("MXR_PYTHON"))
   if (nzchar(asked)) {
-    if (!file.exists(asked)) bridge.stop("MXR_PYTHON is ", asked, ", which does not exist")
+    if (!file.exists(asked)) stop_bridge("MXR_PYTHON is ", asked, ", which does not exist")
     return(asked)
   }
   record <- system.file("python", package = "mxnet")
@@ -77,7 +77,7 @@ bridge.python <- function() {
     if (dirname(folder) == folder) break
     folder <- dirname(folder)
   }
-  bridge.stop(
+  stop_bridge(
     if (length(recorded)) c("the Python that this package was installed with is gone (", recorded, ")")
     else "no Python was recorded when this package was installed",
     ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python")
@@ -95,12 +95,12 @@ except ModuleNotFoundError:
 _mxr_host.join()
 "
 
-bridge.embed <- function(python) {
+embed_python <- function(python) {
   if (!requireNamespace("reticulate", quietly = TRUE))
-    bridge.stop("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
+    stop_bridge("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
                 "(on Debian and Ubuntu: apt-get install r-cran-reticulate), or run the script by `mxr run script.R`")
   if (is.null(getwd()))                 # Python would end the process
-    bridge.stop("the working directory does not exist any more, and Python does not start without one: setwd() to another")
+    stop_bridge("the working directory does not exist any more, and Python does not start without one: setwd() to another")
   running <- reticulate::py_available(initialize = FALSE)
   started <- tryCatch({
     if (!running) {
@@ -113,21 +113,25 @@ bridge.embed <- function(python) {
     TRUE
   }, error = conditionMessage)
   if (!isTRUE(started))
-    bridge.stop("Python (", python, ") does not start: ", started,
+    stop_bridge("Python (", python, ") does not start: ", started,
                 "; it needs a shared libpython (on Debian: apt-get install libpython3.11); `mxr doctor` tells more")
   if (running) python <- reticulate::py_config()$python
   tryCatch(reticulate::py_run_string(.bridge$join), error = function(e) {
     text <- conditionMessage(e)
     if (grepl("No module named '", text, fixed = TRUE)) {
       missing <- sub(".*No module named '([[:alnum:]_]+).*", "\\1", text)
-      bridge.stop("the Python ", python, if (running) ", which this session has started already,", " has no package ", missing,
+      stop_bridge("the Python ", python, if (running) ", which this session has started already,", " has no package ", missing,
                   ": set MXR_PYTHON to one that has it, or install it there (", python, " -m pip install)")
     }
     # reticulate gives the exception's class before its text, and its own advice after it
     text <- sub("^(mxr\\.[[:alnum:]_.]+|[[:alnum:]_]+Error): ", "", strsplit(text, "\n", fixed = TRUE)[[1]][[1]])
-    bridge.stop(text)
+    stop_bridge(text)
   })
   invisible()
 }
 
-bridge.stop <- function(...) mx.signal(paste0(c("mxnet: ", ...), collapse = ""))
+stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""))
+
+# The two functions that Python's side asks for, under the names that it knows.
+mx.call <- call_python
+mx.python.function <- function(f) python_function(f)

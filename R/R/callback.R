@@ -27,7 +27,7 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 #' @export
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
-    stop.user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
+    stop_user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
   function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     entry <- function(state, label) {
@@ -109,7 +109,7 @@ mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.
   for (name in c("train.metric", "eval.metric", "bad.steps")) {
     limit <- get(name)
     if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
-      stop.user(name, " must be one number at which to stop, not ", kind.of(limit))
+      stop_user(name, " must be one number at which to stop, not ", kind_of(limit))
   }
   say <- verbose
   better <- if (maximize) `>` else `<`

@@ -1,38 +1,38 @@
 # Python's failures as R conditions.
 
 # `failure` is what the door returned instead of a value.
-mx.fail <- function(failure) {
-  if (failure$kind == "interrupt") return(mx.interrupt())
+raise_failure <- function(failure) {
+  if (failure$kind == "interrupt") return(raise_interrupt())
   message <- failure$message
   if (failure$kind == "defect")
     message <- paste0("a defect in mxr, not in your script: ", message, "\n  mxr.last.error() shows where it happened")
-  mx.signal(message, class = failure$class)
+  raise_error(message, class = failure$class)
 }
 
 # Raise an error of class `mxnet_error` whose call is the one in the user's code.
-mx.signal <- function(message, class = NULL) {
+raise_error <- function(message, class = NULL) {
   stop(structure(class = c("mxnet_error", "error", "condition"),
-                 list(message = message, call = mx.users.call(), class = class)))
+                 list(message = message, call = user_call(), class = class)))
 }
 
 # An R function that calls a Python function of the user's (mxr/r/objects.py): its value comes in a list, its failure as one.
-mx.python.function <- function(f) {
+python_function <- function(f) {
   force(f)
   function(...) {
     value <- f(...)
-    if (inherits(value, "mxr.failure")) mx.fail(value) else value[[1]]
+    if (inherits(value, "mxr.failure")) raise_failure(value) else value[[1]]
   }
 }
 
 # Python has told R of the Ctrl-C; R takes it when it next looks.
-mx.interrupt <- function() {
+raise_interrupt <- function() {
   for (i in 1:100) Sys.sleep(0.01)
-  mx.signal("interrupted")
+  raise_error("interrupted")
 }
 
 # The call of the outermost function of this package below the user's own code (functions of base R, such as lapply
 # and do.call, may stand between), as the user wrote it and short to print.
-mx.users.call <- function() {
+user_call <- function() {
   ours <- topenv()
   found <- NULL
   for (frame in rev(seq_len(sys.nframe()))) {
@@ -46,8 +46,8 @@ mx.users.call <- function() {
   generic <- sys.frame(found)$.Generic           # of an S3 method: `Ops.MXNDArray(a, b)` was written `a + b`
   if (!is.null(generic)) {
     call[[1]] <- as.name(generic)
-  } else if (!is.written(call[[1]])) {
-    name <- mx.name.of(sys.function(found), ours)
+  } else if (!is_written(call[[1]])) {
+    name <- name_of(sys.function(found), ours)
     if (is.null(name)) return(NULL)
     call[[1]] <- as.name(name)
   }
@@ -57,12 +57,12 @@ mx.users.call <- function() {
 }
 
 # Whether the head of a call is the name of a function as a user writes it: f, x$f, mxnet::f.
-is.written <- function(head) {
+is_written <- function(head) {
   if (is.name(head)) return(!identical(head, quote(FUN)))
   is.call(head) && as.character(head[[1]])[[1]] %in% c("$", "::", ":::")
 }
 
-mx.name.of <- function(f, envir) {
+name_of <- function(f, envir) {
   for (name in ls(envir)) if (identical(get(name, envir), f)) return(name)
   NULL
 }
@@ -71,10 +71,10 @@ mx.name.of <- function(f, envir) {
 #'
 #' Prints and returns (invisibly) Python's traceback of the last error that came from Python.
 mxr.last.error <- function() {
-  text <- if (.bridge$open) mx.call("bridge.last.traceback") else ""
+  text <- if (.bridge$open) call_python("bridge.last.traceback") else ""
   cat(if (nzchar(text)) text else "no error came from Python in this session\n")
   invisible(text)
 }
 
 # Stop with a sentence: an error of class "mxnet_error" that blames the call in the user's code.
-stop.user <- function(...) mx.signal(paste0(...))
+stop_user <- function(...) raise_error(paste0(...))

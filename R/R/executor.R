@@ -25,16 +25,16 @@
 #' as.array(exec$ref.grad.arrays$x)
 #' @export
 mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, ...) {
-  check.symbol(symbol)
-  check.request(grad.req)
-  mx.call("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
+  check_symbol(symbol)
+  check_request(grad.req)
+  call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
 }
 
 # Bind to given arrays, which are copied: one per argument, in the order of arguments(symbol) or under their names.
 mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
-  check.symbol(symbol)
-  check.request(grad.reqs)
-  mx.call("exec.bind", symbol, arg.arrays, or.else(aux.arrays, list()), as.list(grad.reqs))
+  check_symbol(symbol)
+  check_request(grad.reqs)
+  call_python("exec.bind", symbol, arg.arrays, or_else(aux.arrays, list()), as.list(grad.reqs))
 }
 
 #' Run an executor
@@ -60,65 +60,65 @@ mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs
 #' as.array(exec$ref.outputs$e_output)
 #' @export
 mx.exec.forward <- function(exec, is.train = TRUE) {
-  check.executor(exec)
-  mx.call("exec.forward", exec, as.logical(is.train))
+  check_executor(exec)
+  call_python("exec.forward", exec, as.logical(is.train))
   invisible()
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.backward <- function(exec, ...) {
-  check.executor(exec)
-  mx.call("exec.backward", exec, unname(list(...)))
+  check_executor(exec)
+  call_python("exec.backward", exec, unname(list(...)))
   invisible()
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
-  exec.update(exec, "arg", arg.arrays, match.name, skip.null)
+  exec_update(exec, "arg", arg.arrays, match.name, skip.null)
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
-  exec.update(exec, "aux", arg.arrays, match.name, skip.null)
+  exec_update(exec, "aux", arg.arrays, match.name, skip.null)
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
-  exec.update(exec, "grad", arg.arrays, match.name, skip.null)
+  exec_update(exec, "grad", arg.arrays, match.name, skip.null)
 
-exec.update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
-  check.executor(exec)
-  mx.call("exec.update", exec, which, arrays, match.name, skip.null)
+exec_update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
+  check_executor(exec)
+  call_python("exec.update", exec, which, arrays, match.name, skip.null)
   invisible()
 }
 
-executor.fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",
+executor_fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",
                      arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux", outputs = "outputs")
 
-executor.methods <- list(
+executor_methods <- list(
   forward = function(x) function(is.train = TRUE, kwargs = list()) mx.exec.forward(x, is.train),
   backward = function(x) function(out.grads = list()) do.call(mx.exec.backward, c(list(x), out.grads)),
-  update.arg.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "arg", arrays, match.name, skip.null),
-  update.aux.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "aux", arrays, match.name, skip.null),
-  update.grad.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "grad", arrays, match.name, skip.null))
+  update.arg.arrays = function(x) function(arrays, match.name, skip.null) exec_update(x, "arg", arrays, match.name, skip.null),
+  update.aux.arrays = function(x) function(arrays, match.name, skip.null) exec_update(x, "aux", arrays, match.name, skip.null),
+  update.grad.arrays = function(x) function(arrays, match.name, skip.null) exec_update(x, "grad", arrays, match.name, skip.null))
 
 # The live lists never change (the arrays in them do), so each is fetched once and kept as an attribute of the handle.
-exec.arrays <- function(x, field) {
-  if (!startsWith(field, "ref.")) return(mx.call("exec.copies", x, executor.fields[[field]]))
+exec_arrays <- function(x, field) {
+  if (!startsWith(field, "ref.")) return(call_python("exec.copies", x, executor_fields[[field]]))
   kept <- attr(x, field, exact = TRUE)
-  if (is.null(kept)) attr(x, field) <- kept <- mx.call("exec.arrays", x, executor.fields[[field]])
+  if (is.null(kept)) attr(x, field) <- kept <- call_python("exec.arrays", x, executor_fields[[field]])
   kept
 }
 
 #' @export
 `$.Rcpp_MXExecutor` <- function(x, name) {
-  if (name %in% names(executor.fields)) return(exec.arrays(x, name))
-  method <- executor.methods[[name]]
-  if (is.null(method)) stop.user("an executor has no ", name, "; it has ",
-                                 paste(c(names(executor.fields), names(executor.methods)), collapse = ", "))
-  by.position(method(x))
+  if (name %in% names(executor_fields)) return(exec_arrays(x, name))
+  method <- executor_methods[[name]]
+  if (is.null(method)) stop_user("an executor has no ", name, "; it has ",
+                                 paste(c(names(executor_fields), names(executor_methods)), collapse = ", "))
+  by_position(method(x))
 }
 
 #' @export
@@ -126,10 +126,10 @@ exec.arrays <- function(x, field) {
 
 #' @export
 `$<-.Rcpp_MXExecutor` <- function(x, name, value) {
-  stop.user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
+  stop_user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
 }
 
 #' @export
 .DollarNames.Rcpp_MXExecutor <- function(x, pattern = "") {
-  grep(pattern, c(names(executor.fields), names(executor.methods)), value = TRUE)
+  grep(pattern, c(names(executor_fields), names(executor_methods)), value = TRUE)
 }

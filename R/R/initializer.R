@@ -7,12 +7,12 @@ mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FA
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
   # the beginning is MXNet's to the letter: scripts and tests look for it
-  stop.user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
+  stop_user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
 
 # An initializer that draws names ending in "weight" by `draw(shape)`.
-weight.initializer <- function(draw) {
+weight_initializer <- function(draw) {
   function(name, shape, ctx, allow.unknown = FALSE) {
     if (endsWith(name, "weight")) draw(shape) else mx.init.internal.default(name, shape, ctx, allow.unknown)
   }
@@ -37,31 +37,31 @@ weight.initializer <- function(draw) {
 #' init("fc1_weight", c(3, 2), mx.cpu())
 #' @export
 mx.init.uniform <- function(scale) {
-  check.real(scale, "mx.init.uniform: scale")
-  weight.initializer(function(shape) mx.runif(shape, -scale, scale))
+  check_real(scale, "mx.init.uniform: scale")
+  weight_initializer(function(shape) mx.runif(shape, -scale, scale))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.normal <- function(sd) {
-  check.real(sd, "mx.init.normal: sd")
-  weight.initializer(function(shape) mx.rnorm(shape, 0, sd))
+  check_real(sd, "mx.init.normal: sd")
+  weight_initializer(function(shape) mx.rnorm(shape, 0, sd))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude = 3) {
-  check.real(magnitude, "mx.init.Xavier: magnitude")
-  weight.initializer(function(shape) {
+  check_real(magnitude, "mx.init.Xavier: magnitude")
+  weight_initializer(function(shape) {
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
     size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
-                   stop.user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE)))
+                   stop_user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE)))
     scale <- sqrt(magnitude / size)
     switch(rnd_type,
            uniform = mx.runif(shape, -scale, scale),
            gaussian = mx.rnorm(shape, 0, scale),
-           stop.user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
+           stop_user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
   })
 }
 
@@ -78,12 +78,12 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
-  check.function(initializer, "the initializer must be a function of (name, shape, ctx, allow.unknown), such as mx.init.Xavier()")
+  check_function(initializer, "the initializer must be a function of (name, shape, ctx, allow.unknown), such as mx.init.Xavier()")
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)
   for (name in names(values))
     if (!is.null(values[[name]]) && !is.mx.ndarray(values[[name]]) && !is.numeric(values[[name]]))
-      stop.user("the initializer must give an NDArray for ", name, ", not ", kind.of(values[[name]]))
+      stop_user("the initializer must give an NDArray for ", name, ", not ", kind_of(values[[name]]))
   if (skip.unknown) mx.util.filter.null(values) else values
 }

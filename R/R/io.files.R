@@ -45,42 +45,42 @@
 #' it$iter.next()
 #' dim(it$value()$data)
 #' @export
-mx.io.CSVIter <- function(...) file.iterator("CSVIter", list(...))
+mx.io.CSVIter <- function(...) file_iterator("CSVIter", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.LibSVMIter <- function(...) file.iterator("LibSVMIter", list(...))
+mx.io.LibSVMIter <- function(...) file_iterator("LibSVMIter", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.MNISTIter <- function(...) file.iterator("MNISTIter", list(...))
+mx.io.MNISTIter <- function(...) file_iterator("MNISTIter", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.ImageRecordIter <- function(...) file.iterator("ImageRecordIter", list(...))
+mx.io.ImageRecordIter <- function(...) file_iterator("ImageRecordIter", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.ImageRecordIter_v1 <- function(...) file.iterator("ImageRecordIter_v1", list(...))
+mx.io.ImageRecordIter_v1 <- function(...) file_iterator("ImageRecordIter_v1", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.ImageRecordInt8Iter <- function(...) file.iterator("ImageRecordInt8Iter", list(...))
+mx.io.ImageRecordInt8Iter <- function(...) file_iterator("ImageRecordInt8Iter", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.ImageRecordUInt8Iter <- function(...) file.iterator("ImageRecordUInt8Iter", list(...))
+mx.io.ImageRecordUInt8Iter <- function(...) file_iterator("ImageRecordUInt8Iter", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.ImageRecordUInt8Iter_v1 <- function(...) file.iterator("ImageRecordUInt8Iter_v1", list(...))
+mx.io.ImageRecordUInt8Iter_v1 <- function(...) file_iterator("ImageRecordUInt8Iter_v1", list(...))
 
 #' @rdname mx.io.CSVIter
 #' @export
-mx.io.ImageDetRecordIter <- function(...) file.iterator("ImageDetRecordIter", list(...))
+mx.io.ImageDetRecordIter <- function(...) file_iterator("ImageDetRecordIter", list(...))
 
-file.iterator <- function(kind, args) {
+file_iterator <- function(kind, args) {
   homes <- vapply(args, function(a) is.character(a) && any(startsWith(a, "~")), NA)
   args[homes] <- lapply(args[homes], path.expand)
-  batch.iterator(mx.call("io.file", kind, args), "Rcpp_MXNativeDataIter")
+  batch_iterator(call_python("io.file", kind, args), "Rcpp_MXNativeDataIter")
 }

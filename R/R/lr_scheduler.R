@@ -2,7 +2,7 @@
 # They read `num_update` and `count`, and change `lr`.
 
 # Lower env$lr by factor_val, not below stop_factor_lr, and say so.
-decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
+decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
   env$lr <- max(env$lr * factor_val, stop_factor_lr)
   if (!verbose) return(invisible())
   if (env$lr == stop_factor_lr) {
@@ -27,11 +27,11 @@ decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
 #' optimizer <- mx.opt.create("sgd", learning.rate = 0.1, lr_scheduler = schedule)
 #' @export
 mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
-  check.schedule(step, factor_val)
+  check_schedule(step, factor_val)
   function(optimizerEnv) {
     if (optimizerEnv$num_update > optimizerEnv$count + step) {
       optimizerEnv$count <- optimizerEnv$count + step
-      decay.lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
+      decay_lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
     }
   }
 }
@@ -39,14 +39,14 @@ mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1
 #' @rdname mx.lr_scheduler.FactorScheduler
 #' @export
 mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
-  if (is.unsorted(step)) stop.user("Schedule step must be an increasing integer list")
-  check.schedule(step, factor_val)
+  if (is.unsorted(step)) stop_user("Schedule step must be an increasing integer list")
+  check_schedule(step, factor_val)
   function(optimizerEnv) {
-    i <- or.else(optimizerEnv$cur_step_ind, 1)
+    i <- or_else(optimizerEnv$cur_step_ind, 1)
     if (i <= length(step) && optimizerEnv$num_update > step[[i]]) {
       optimizerEnv$count <- step[[i]]
       optimizerEnv$cur_step_ind <- i + 1
-      decay.lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
+      decay_lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
     }
   }
 }

@@ -8,18 +8,18 @@ lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropou
 gru <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
   gru.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
 
-plain.cell <- function(batch.norm) function(num_hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0, prefix = "") {
+plain_cell <- function(batch.norm) function(num_hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0, prefix = "") {
   if (dropout > 0 && layeridx > 1) indata <- mx.symbol.Dropout(data = indata, p = dropout)
   name <- paste0(prefix, "t", seqidx, ".l", layeridx)
-  sum <- cell.layer(indata, param, "i2h", num_hidden, name) + cell.layer(prev.state$h, param, "h2h", num_hidden, name)
+  sum <- cell_layer(indata, param, "i2h", num_hidden, name) + cell_layer(prev.state$h, param, "h2h", num_hidden, name)
   h <- mx.symbol.Activation(sum, act.type = "tanh")
   list(h = if (batch.norm) mx.symbol.BatchNorm(h) else h)
 }
 
-plain.kind <- function(batch.norm) list(cell = plain.cell(batch.norm), states = "h", parts = c("i2h", "h2h"))
+plain_kind <- function(batch.norm) list(cell = plain_cell(batch.norm), states = "h", parts = c("i2h", "h2h"))
 
 # The network over seq.len steps, ending in "sm"; or, without seq.len, one step that also gives its states.
-early.network <- function(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout) {
+early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout) {
   each <- function(labels, infix) lapply(seq_len(layers), function(i) {
     structure(lapply(paste0("l", i, infix, labels), mx.symbol.Variable), names = labels)
   })
@@ -28,7 +28,7 @@ early.network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
   embed <- mx.symbol.Embedding(data = mx.symbol.Variable("data"), weight = mx.symbol.Variable("embed.weight"),
                                input_dim = input.size, output_dim = num.embed, name = "embed")
   steps <- if (is.null(seq.len)) list(embed) else mx.symbol.SliceChannel(embed, num_outputs = seq.len, squeeze_axis = TRUE)
-  hidden <- lapply(seq_len(or.else(seq.len, 1)), function(t) {
+  hidden <- lapply(seq_len(or_else(seq.len, 1)), function(t) {
     below <- steps[[t]]
     for (i in seq_len(layers)) {
       states[[i]] <<- kind$cell(num.hidden, below, states[[i]], params[[i]], t, i, dropout)
@@ -50,7 +50,7 @@ early.network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
 }
 
 # A bound network with initial parameters, in the form that inference models have.
-early.model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx) {
+early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx) {
   states <- paste0("l", rep(seq_len(layers), each = length(kind$states)), ".init.", kind$states)
   inputs <- grep("(data|label)$", arguments(symbol), value = TRUE)
   shapes <- c(sapply(inputs, function(n) if (seq.len == 1) batch.size else c(seq.len, batch.size), simplify = FALSE),
@@ -65,24 +65,24 @@ early.model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
        batch.size = batch.size, num.embed = num.embed)
 }
 
-early.data <- function(data, batch.size, is.train) {
-  if (is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(check.iterator(data))
+early_data <- function(data, batch.size, is.train) {
+  if (is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(check_iterator(data))
   if (!is.list(data) || is.null(data$data) || is.null(data$label))
-    stop.user("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
+    stop_user("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
   mx.io.arrayiter(data$data, data$label, batch.size = batch.size, shuffle = is.train)
 }
 
 # The frame of this function is what callbacks get as `env`.
-early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size, input.size,
+early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size, input.size,
                         ctx, num.round, update.period, initializer, dropout, optimizer, epoch.end.callback = NULL,
                         batch.end.callback = NULL, model = NULL, arg.params = NULL, verbose = TRUE, ...) {
-  check.training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
-  train.data <- early.data(train.data, batch.size, TRUE)
-  if (!is.null(eval.data)) eval.data <- early.data(eval.data, batch.size, FALSE)
-  symbol <- or.else(model$symbol, early.network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
-  m <- early.model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
+  check_training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
+  train.data <- early_data(train.data, batch.size, TRUE)
+  if (!is.null(eval.data)) eval.data <- early_data(eval.data, batch.size, FALSE)
+  symbol <- or_else(model$symbol, early_network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
+  m <- early_model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
   exec <- m$rnn.exec
-  model <- as.model(symbol, exec$ref.arg.arrays, exec$ref.aux.arrays)
+  model <- as_model(symbol, exec$ref.arg.arrays, exec$ref.aux.arrays)
   updater <- mx.opt.get.updater(mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...), exec$ref.arg.arrays, ctx = ctx)
   # The loss per sample of one batch: minus the logarithms of the labels' probabilities.
   nll <- function(data, is.train) {
@@ -91,7 +91,7 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
     label <- as.vector(t(as.array(exec$ref.arg.arrays$label)))
     -sum(log(as.array(mx.nd.choose.element.0index(exec$ref.outputs$sm_output, mx.nd.array(label))))) / batch.size
   }
-  report <- function(..., total) message(..., "NLL=", total / nbatch, ", Perp=", exp(total / nbatch))
+  report_loss <- function(..., total) message(..., "NLL=", total / nbatch, ", Perp=", exp(total / nbatch))
   zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
   log.period <- max(1000 %/% seq.len, 1)
   updates <- 0
@@ -99,7 +99,7 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
     nbatch <- train.nll <- 0                             # nbatch counts steps
     tic <- proc.time()[["elapsed"]]
     train.data$reset()
-    while (next.batch(train.data)) {
+    while (next_batch(train.data)) {
       train.nll <- train.nll + nll(train.data, TRUE)
       mx.exec.backward(exec)
       updates <- updates + 1
@@ -109,26 +109,26 @@ early.train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
       }
       nbatch <- nbatch + seq.len
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
-      if (verbose && updates %% log.period == 0) report("Epoch [", updates, "] Train: ", total = train.nll)
+      if (verbose && updates %% log.period == 0) report_loss("Epoch [", updates, "] Train: ", total = train.nll)
     }
-    if (verbose) report("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ", total = train.nll)
+    if (verbose) report_loss("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ", total = train.nll)
     if (!is.null(eval.data)) {
       nbatch <- val.nll <- 0
       eval.data$reset()
-      while (next.batch(eval.data)) {
+      while (next_batch(eval.data)) {
         val.nll <- val.nll + nll(eval.data, FALSE)
         nbatch <- nbatch + seq.len
       }
-      if (verbose) report("Iter [", iteration, "] Val: ", total = val.nll)
+      if (verbose) report_loss("Iter [", iteration, "] Val: ", total = val.nll)
     }
-    if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
+    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose))) break
   }
-  as.model(symbol, exec$arg.arrays, exec$aux.arrays)
+  as_model(symbol, exec$arg.arrays, exec$aux.arrays)
 }
 
-early.inference <- function(kind, layers, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout) {
-  symbol <- early.network(kind, layers, NULL, input.size, num.hidden, num.embed, num.label, dropout)
-  early.model(kind, symbol, layers, 1, num.hidden, num.embed, batch.size, mx.init.uniform(0.01), arg.params, ctx)
+early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout) {
+  symbol <- early_network(kind, layers, NULL, input.size, num.hidden, num.embed, num.label, dropout)
+  early_model(kind, symbol, layers, 1, num.hidden, num.embed, batch.size, mx.init.uniform(0.01), arg.params, ctx)
 }
 
 #' Recurrent networks over sequences of one length
@@ -176,7 +176,7 @@ early.inference <- function(kind, layers, input.size, num.hidden, num.embed, num
 mx.lstm <- function(train.data, eval.data = NULL, num.lstm.layer, seq.len, num.hidden, num.embed, num.label, batch.size,
                     input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1, initializer = mx.init.uniform(0.01),
                     dropout = 0, optimizer = "sgd", epoch.end.callback = NULL, batch.end.callback = NULL, model, arg.params, ...) {
-  early.train(rnn.cells$lstm, num.lstm.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
+  early_train(rnn_cells$lstm, num.lstm.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
               input.size, ctx, num.round, update.period, initializer, dropout, optimizer, epoch.end.callback, batch.end.callback,
               if (!missing(model)) model, if (!missing(arg.params)) arg.params, ...)
 }
@@ -186,7 +186,7 @@ mx.lstm <- function(train.data, eval.data = NULL, num.lstm.layer, seq.len, num.h
 mx.gru <- function(train.data, eval.data = NULL, num.gru.layer, seq.len, num.hidden, num.embed, num.label, batch.size,
                    input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1, initializer = mx.init.uniform(0.01),
                    dropout = 0, optimizer = "sgd", ...) {
-  early.train(rnn.cells$gru, num.gru.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
+  early_train(rnn_cells$gru, num.gru.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
               input.size, ctx, num.round, update.period, initializer, dropout, optimizer, ...)
 }
 
@@ -195,7 +195,7 @@ mx.gru <- function(train.data, eval.data = NULL, num.gru.layer, seq.len, num.hid
 mx.rnn <- function(train.data, eval.data = NULL, num.rnn.layer, seq.len, num.hidden, num.embed, num.label, batch.size,
                    input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1, initializer = mx.init.uniform(0.01),
                    dropout = 0, optimizer = "sgd", batch.norm = FALSE, ...) {
-  early.train(plain.kind(batch.norm), num.rnn.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
+  early_train(plain_kind(batch.norm), num.rnn.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
               input.size, ctx, num.round, update.period, initializer, dropout, optimizer, ...)
 }
 
@@ -203,21 +203,21 @@ mx.rnn <- function(train.data, eval.data = NULL, num.rnn.layer, seq.len, num.hid
 #' @export
 mx.lstm.inference <- function(num.lstm.layer, input.size, num.hidden, num.embed, num.label, batch.size = 1, arg.params,
                               ctx = mx.cpu(), dropout = 0) {
-  early.inference(rnn.cells$lstm, num.lstm.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout)
+  early_inference(rnn_cells$lstm, num.lstm.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout)
 }
 
 #' @rdname mx.lstm
 #' @export
 mx.gru.inference <- function(num.gru.layer, input.size, num.hidden, num.embed, num.label, batch.size = 1, arg.params,
                              ctx = mx.cpu(), dropout = 0) {
-  early.inference(rnn.cells$gru, num.gru.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout)
+  early_inference(rnn_cells$gru, num.gru.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout)
 }
 
 #' @rdname mx.lstm
 #' @export
 mx.rnn.inference <- function(num.rnn.layer, input.size, num.hidden, num.embed, num.label, batch.size = 1, arg.params,
                              ctx = mx.cpu(), dropout = 0, batch.norm = FALSE) {
-  early.inference(plain.kind(batch.norm), num.rnn.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params,
+  early_inference(plain_kind(batch.norm), num.rnn.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params,
                   ctx, dropout)
 }
 

@@ -19,7 +19,7 @@ mx.model.slice.shape <- function(shape, nsplit) {
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
     names <- arguments(symbol)[endsWith(arguments(symbol), suffix)]
-    if (length(names) > 1) stop.user("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
+    if (length(names) > 1) stop_user("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
     names
   })
   unlist(found)
@@ -27,11 +27,11 @@ mx.model.check.arguments <- function(symbol) {
 
 # Samples in the rows ("rowmajor") or columns ("colmajor") of a matrix, by matching its size against the labels'.
 mx.model.select.layout.train <- function(X, y) {
-  if (is.null(y)) stop.user("y is needed for training")
+  if (is.null(y)) stop_user("y is needed for training")
   size <- dim(X)
   labels <- dim(as.array(y))
   if (length(size) != 2) return("colmajor")
-  choose.layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
+  choose_layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
                 paste0("X is ", paste(size, collapse = " x "), ", y ", paste(labels, collapse = " x ")))
 }
 
@@ -43,19 +43,19 @@ mx.model.select.layout.predict <- function(X, model) {
     shapes <- tryCatch(mx.symbol.infer.shape(model$symbol, data = c(features, 1)), error = function(e) NULL)
     if (is.null(shapes)) return(FALSE)
     known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
-    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape.of(model$arg.params[[n]]))), NA))
+    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape_of(model$arg.params[[n]]))), NA))
   }
   rowmajor <- fits(size[[2]])
   colmajor <- fits(size[[1]])
   if (!rowmajor && !colmajor)
-    stop.user("X is a matrix of ", paste(size, collapse = " x "), ", which the network takes neither way: samples have another number of ",
+    stop_user("X is a matrix of ", paste(size, collapse = " x "), ", which the network takes neither way: samples have another number of ",
               "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
-  choose.layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
+  choose_layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
 }
 
-choose.layout <- function(rowmajor, colmajor, sizes) {
+choose_layout <- function(rowmajor, colmajor, sizes) {
   if (rowmajor == colmajor)
-    stop.user("array.layout cannot be told from the sizes: ", sizes, if (rowmajor) ", and both ways fit" else ", and neither way fits",
+    stop_user("array.layout cannot be told from the sizes: ", sizes, if (rowmajor) ", and both ways fit" else ", and neither way fits",
               '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
@@ -63,7 +63,7 @@ choose.layout <- function(rowmajor, colmajor, sizes) {
 }
 
 # A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there already.
-as.colmajor <- function(X, array.layout, detect) {
+as_colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
   if (layout == "auto") layout <- detect()
@@ -74,25 +74,25 @@ as.colmajor <- function(X, array.layout, detect) {
 
 # An iterator over X: X itself if it is one. Anything with the right functions counts.
 mx.model.init.iter <- function(X, y, batch.size, is.train) {
-  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check.iterator(X))
-  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X)) stop.user("X must be an array, a matrix or an iterator, not ", kind.of(X))
+  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check_iterator(X))
+  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X)) stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
   if (is.null(y)) {
-    if (is.train) stop.user("y is needed for training with arrays")
+    if (is.train) stop_user("y is needed for training with arrays")
     size <- dim(X)
     y <- numeric(size[[length(size)]])
   }
   if (is.list(y) && !is.data.frame(y))
-    stop.user("y must be numbers, not a list; several labels need an iterator that gives them by name, and output.names")
+    stop_user("y must be numbers, not a list; several labels need an iterator that gives them by name, and output.names")
   batch.size <- min(length(y), batch.size)
   mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
 }
 
 # Stand on the first batch.
-first.batch <- function(iter) {
-  if (next.batch(iter)) return(check.batch(iter$value(), NULL))
+first_batch <- function(iter) {
+  if (next_batch(iter)) return(check_batch(iter$value(), NULL))
   iter$reset()
-  if (!next.batch(iter)) stop.user("the data iterator has no batch")
-  check.batch(iter$value(), NULL)
+  if (!next_batch(iter)) stop_user("the data iterator has no batch")
+  check_batch(iter$value(), NULL)
 }
 
 #' Initial parameters of a network
@@ -110,7 +110,7 @@ first.batch <- function(iter) {
 #' names(mx.model.init.params(net, list(data = c(3, 5)), NULL, mx.init.uniform(0.1), mx.cpu())$arg.params)
 #' @export
 mx.model.init.params <- function(symbol, input.shape, output.shape, initializer, ctx) {
-  check.symbol(symbol)
+  check_symbol(symbol)
   if (missing(output.shape)) {
     output.shape <- NULL
   } else if (is.function(output.shape)) {         # (symbol, input.shape, initializer, ctx), as before version 0.10
@@ -123,32 +123,32 @@ mx.model.init.params <- function(symbol, input.shape, output.shape, initializer,
   if (is.numeric(output.shape)) {
     labels <- grep("label$", symbol$arguments, value = TRUE)
     if (length(labels) != 1)
-      stop.user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels), " arguments that end in label")
+      stop_user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels), " arguments that end in label")
     output.shape <- structure(list(output.shape), names = labels)
   }
-  shapes <- parameter.shapes(symbol, c(input.shape, output.shape))
+  shapes <- parameter_shapes(symbol, c(input.shape, output.shape))
   list(arg.params = mx.init.create(initializer, shapes$arg.shapes, ctx, skip.unknown = TRUE),
        aux.params = mx.init.create(initializer, shapes$aux.shapes, ctx, skip.unknown = FALSE))
 }
 
 # The shapes of all arguments and states, from those of the data and labels.
-parameter.shapes <- function(symbol, given) {
-  shapes <- mx.call("symbol.infer_shape", symbol, given)
+parameter_shapes <- function(symbol, given) {
+  shapes <- call_python("symbol.infer_shape", symbol, given)
   if (!is.null(shapes)) return(shapes)
-  unknown <- unlist(mx.call("symbol.undetermined", symbol, given))
-  stop.user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
+  unknown <- unlist(call_python("symbol.undetermined", symbol, given))
+  stop_user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
             ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "), if (length(unknown) > 6) " ...",
             ": give the shapes of all inputs, by name")
 }
 
-as.model <- function(symbol, arg.params, aux.params) {
+as_model <- function(symbol, arg.params, aux.params) {
   structure(list(symbol = symbol, arg.params = arg.params, aux.params = aux.params), class = "MXFeedForwardModel")
 }
 
 # The parameters that have gradients, and the auxiliary states: copies, averaged over the executors.
 mx.model.extract.model <- function(symbol, train.execs, keep = NULL) {
-  params <- mx.call("model.params", unname(train.execs), as.list(keep))
-  as.model(symbol, params$arg, params$aux)
+  params <- call_python("model.params", unname(train.execs), as.list(keep))
+  as_model(symbol, params$arg, params$aux)
 }
 
 # ---------------------------------------------------------------- training
@@ -162,7 +162,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   arg_names <- arguments(symbol)
   output.names <- names(output.shape)
   inputs <- c(names(input.shape), output.names)
-  slices <- device.slices(c(input.shape, output.shape), ndevice)
+  slices <- device_slices(c(input.shape, output.shape), ndevice)
   train.execs <- lapply(seq_len(ndevice), function(i) {
     exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
                                            fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
@@ -170,12 +170,12 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
     exec
   })
-  run <- device.runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
+  run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
   labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
-  shown <- for.metric(metric)
+  shown <- for_metric(metric)
   score <- function(state, dlist) {
-    for (i in seq_len(ndevice)) state <- metric$update(label = shown(or.else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
+    for (i in seq_len(ndevice)) state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
     state
   }
   train.metric <- eval.metric <- model <- NULL
@@ -184,34 +184,34 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     train.data$reset()
     nbatch <- 0
     if (!is.null(metric)) train.metric <- metric$init()
-    while (next.batch(train.data)) {
+    while (next_batch(train.data)) {
       dlist <- train.data$value()
       run$train(dlist)
       if (!is.null(metric)) train.metric <- score(train.metric, dlist)
       nbatch <- nbatch + 1
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
     }
-    if (!is.null(metric) && verbose) report(iteration, "Train", metric$get(train.metric))
+    if (!is.null(metric) && verbose) report_metric(iteration, "Train", metric$get(train.metric))
     if (!is.null(eval.data)) {
       if (!is.null(metric)) eval.metric <- metric$init()
       eval.data$reset()
-      while (next.batch(eval.data)) {
+      while (next_batch(eval.data)) {
         dlist <- eval.data$value()
         run$evaluate(dlist)
         if (!is.null(metric)) eval.metric <- score(eval.metric, dlist)
       }
-      if (!is.null(metric) && verbose) report(iteration, "Validation", metric$get(eval.metric))
+      if (!is.null(metric) && verbose) report_metric(iteration, "Validation", metric$get(eval.metric))
     }
     model <- mx.model.extract.model(symbol, train.execs, keep = fixed.param)
-    if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
+    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose))) break
   }
   model
 }
 
-report <- function(iteration, what, result) message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+report_metric <- function(iteration, what, result) message("[", iteration, "] ", what, "-", result$name, "=", result$value)
 
 # Scripts have callbacks with and without the fourth argument.
-call.epoch <- function(callback, iteration, env, verbose) {
+call_epoch <- function(callback, iteration, env, verbose) {
   args <- names(formals(args(callback)))
   if (any(c("verbose", "...") %in% args)) callback(iteration, 0, env, verbose = verbose)
   else if (length(args) >= 4) callback(iteration, 0, env, verbose)
@@ -264,19 +264,19 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                                         array.layout = "auto", kvstore = "local", verbose = TRUE, arg.params = NULL,
                                         aux.params = NULL, input.names = NULL, output.names = NULL, fixed.param = NULL,
                                         allow.extra.params = FALSE, metric_cpu = TRUE, ...) {
-  check.symbol(symbol)
-  check.number(array.batch.size, "array.batch.size")
-  check.training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
-  X <- as.colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+  check_symbol(symbol)
+  check_number(array.batch.size, "array.batch.size")
+  check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
+  X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
-  batch <- first.batch(X)
+  batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
-  pick <- function(names) sapply(names, function(n) shape.of(required(batch[[n]], n)), simplify = FALSE)
+  pick <- function(names) sapply(names, function(n) shape_of(required_field(batch[[n]], n)), simplify = FALSE)
   input.shape <- pick(input.names)
   if (is.null(output.names)) {
     output.names <- grep("label$", arguments(symbol), value = TRUE)
     if (length(output.names) > 1)
-      stop.user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
+      stop_user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
     output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
   } else {
     output.shape <- pick(output.names)
@@ -288,12 +288,12 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   batch.size <- tail(input.shape[[1]], 1)
   if (is.character(optimizer)) {
     if ("rescale.grad" %in% ...names())
-      stop.user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
+      stop_user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
                 "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
     optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
   }
-  if (!is.null(eval.data)) eval.data <- evaluation.iter(eval.data, batch.size, array.layout)
-  ctx <- device.list(ctx)
+  if (!is.null(eval.data)) eval.data <- evaluation_iter(eval.data, batch.size, array.layout)
+  ctx <- device_list(ctx)
   kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
   mx.model.train(symbol, ctx, input.shape, output.shape, params$arg.params, params$aux.params, begin.round, num.round,
                  optimizer = optimizer, train.data = X, eval.data = eval.data, metric = eval.metric,
@@ -302,14 +302,14 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
 }
 
 # Evaluation data as an iterator, in batches of the training data's size. Lists of closures are iterators too.
-evaluation.iter <- function(eval.data, batch.size, array.layout) {
-  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(check.iterator(eval.data))
+evaluation_iter <- function(eval.data, batch.size, array.layout) {
+  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(check_iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
-    stop.user("eval.data must be an iterator or list(data = , label = )")
-  data <- as.colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))
-  samples <- tail(shape.of(data), 1)
+    stop_user("eval.data must be an iterator or list(data = , label = )")
+  data <- as_colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))
+  samples <- tail(shape_of(data), 1)
   if (samples < batch.size)
-    stop.user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
+    stop_user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
               "): give more, or smaller batches by array.batch.size = ", samples)
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
@@ -334,12 +334,12 @@ evaluation.iter <- function(eval.data, batch.size, array.layout) {
 #' @export
 mx.model.load <- function(prefix, iteration) {
   symbol <- mx.symbol.load(paste0(prefix, "-symbol.json"))
-  params <- mx.nd.load(params.file(prefix, iteration))
+  params <- mx.nd.load(params_file(prefix, iteration))
   part <- function(tag) {
     chosen <- params[startsWith(names(params), tag)]
     if (length(chosen)) structure(chosen, names = substring(names(chosen), nchar(tag) + 1)) else list()
   }
-  as.model(symbol, part("arg:"), part("aux:"))
+  as_model(symbol, part("arg:"), part("aux:"))
 }
 
 #' @rdname mx.model.load
@@ -347,10 +347,10 @@ mx.model.load <- function(prefix, iteration) {
 mx.model.save <- function(model, prefix, iteration) {
   tag <- function(params, prefix) if (length(params)) structure(params, names = paste0(prefix, names(params)))
   mx.symbol.save(model$symbol, paste0(prefix, "-symbol.json"))
-  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params.file(prefix, iteration))
+  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params_file(prefix, iteration))
 }
 
-params.file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.integer(iteration))
+params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.integer(iteration))
 
 #' Models as plain R objects
 #'
@@ -374,7 +374,7 @@ mx.serialize <- function(model) {
 #' @export
 mx.unserialize <- function(model) {
   if (!is.serialized(model)) return(model)
-  as.model(mx.symbol.load.json(model$symbol_json), lapply(model$arg.params, mx.nd.array),
+  as_model(mx.symbol.load.json(model$symbol_json), lapply(model$arg.params, mx.nd.array),
            lapply(model$aux.params, mx.nd.array))
 }
 

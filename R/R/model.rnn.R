@@ -1,7 +1,7 @@
 # Training on buckets of sequences.
 
 # The symbol for a bucket: the network itself, or the one that its list holds for the bucket.
-bucket.symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else symbol[[names(iter$bucketID)]]
+bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else symbol[[names(iter$bucketID)]]
 
 #' Train a recurrent network on buckets
 #'
@@ -35,17 +35,17 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                              fixed.params = NULL, num.round = 1, begin.round = 1, initializer = mx.init.uniform(0.01),
                              optimizer = "sgd", ctx = NULL, batch.end.callback = NULL, epoch.end.callback = NULL,
                              kvstore = "local", verbose = TRUE, metric_cpu = TRUE, gc_freq = NULL) {
-  ctx <- device.list(ctx)
-  check.training(begin.round, num.round, metric, epoch.end.callback, batch.end.callback)
-  if (!is.null(eval.data)) check.iterator(eval.data)
-  batch <- first.batch(check.iterator(train.data))
-  sym_ini <- bucket.symbol(symbol, train.data)
+  ctx <- device_list(ctx)
+  check_training(begin.round, num.round, metric, epoch.end.callback, batch.end.callback)
+  if (!is.null(eval.data)) check_iterator(eval.data)
+  batch <- first_batch(check_iterator(train.data))
+  sym_ini <- bucket_symbol(symbol, train.data)
   input.names <- intersect(names(batch), arguments(sym_ini))
   input.shape <- lapply(batch[input.names], dim)
-  shapes <- parameter.shapes(sym_ini, input.shape)
+  shapes <- parameter_shapes(sym_ini, input.shape)
   drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
-  starts <- lapply(device.slices(input.shape, length(ctx)), function(slice) {
-    shapes <- mx.call("symbol.infer_shape", sym_ini, slice$shape)$arg.shapes
+  starts <- lapply(device_slices(input.shape, length(ctx)), function(slice) {
+    shapes <- call_python("symbol.infer_shape", sym_ini, slice$shape)$arg.shapes
     start <- lapply(shapes[setdiff(names(shapes), input.names)], mx.nd.zeros)
     start[names(drawn)] <- drawn
     start[names(arg.params)] <- arg.params
@@ -77,9 +77,9 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
   use <- function(iter) {
     dlist <- iter$value()[input.names]
     shapes <- lapply(dlist, dim)
-    parts <- cut.batch(dlist, device.slices(shapes, ndevice))
-    key <- paste(or.else(names(iter$bucketID), ""), paste(unlist(shapes), collapse = " "))
-    chosen <- bucket.symbol(symbol, iter)
+    parts <- cut_batch(dlist, device_slices(shapes, ndevice))
+    key <- paste(or_else(names(iter$bucketID), ""), paste(unlist(shapes), collapse = " "))
+    chosen <- bucket_symbol(symbol, iter)
     if (is.null(execs[[key]])) execs[[key]] <<- lapply(seq_len(ndevice), function(i) bind(chosen, parts[[i]], arg.params[[i]]))
     following <- execs[[key]]
     if (!is.null(train.execs) && !identical(train.execs, following)) {
@@ -90,11 +90,11 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
       }
     }
     train.execs <<- following
-    feed.devices(train.execs, parts)
-    if (is.null(updaters)) updaters <<- device.updaters(train.execs, optimizer)
+    feed_devices(train.execs, parts)
+    if (is.null(updaters)) updaters <<- device_updaters(train.execs, optimizer)
   }
   label.name <- input.names[[length(input.names)]]
-  shown <- for.metric(metric)
+  shown <- for_metric(metric)
   score <- function(state) {
     for (exec in train.execs) state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
     state
@@ -104,26 +104,26 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     nbatch <- 0
     if (!is.null(metric)) train.metric <- metric$init()
     train.data$reset()
-    while (next.batch(train.data)) {
+    while (next_batch(train.data)) {
       use(train.data)
-      train.devices(train.execs, updaters, optimizer)
+      train_devices(train.execs, updaters, optimizer)
       if (!is.null(metric)) train.metric <- score(train.metric)
       nbatch <- nbatch + 1
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
     }
-    if (!is.null(metric) && verbose) report(iteration, "Train", metric$get(train.metric))
+    if (!is.null(metric) && verbose) report_metric(iteration, "Train", metric$get(train.metric))
     if (!is.null(eval.data)) {
       if (!is.null(metric)) eval.metric <- metric$init()
       eval.data$reset()
-      while (next.batch(eval.data)) {
+      while (next_batch(eval.data)) {
         use(eval.data)
         for (exec in train.execs) mx.exec.forward(exec, is.train = FALSE)
         if (!is.null(metric)) eval.metric <- score(eval.metric)
       }
-      if (!is.null(metric) && verbose) report(iteration, "Validation", metric$get(eval.metric))
+      if (!is.null(metric) && verbose) report_metric(iteration, "Validation", metric$get(eval.metric))
     }
-    model <- mx.model.extract.model(bucket.symbol(symbol, train.data), train.execs, keep = kept)
-    if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
+    model <- mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept)
+    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose))) break
   }
   model
 }

@@ -20,23 +20,23 @@
 #' it$value()$label
 #' @export
 mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffle = FALSE, seed = 123) {
-  buckets <- Map(bucket.columns, buckets, or.else(names(buckets), seq_along(buckets)))
+  buckets <- Map(bucket_columns, buckets, or_else(names(buckets), seq_along(buckets)))
   BucketIter$new(buckets = buckets, batch.size = batch.size, data.mask.element = data.mask.element, shuffle = shuffle,
                  seed = seed)
 }
 
 # The samples `index` of labels that are a vector or have them in the last dimension.
-take.samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
+take_samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
 
 # A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1. Labels
 # without data are left alone, as in MXNet.
-bucket.columns <- function(bucket, name) {
+bucket_columns <- function(bucket, name) {
   size <- dim(bucket$data)
-  if (length(size) != 2) stop.user("bucket ", name, ": data must be a matrix, length by samples, not ", kind.of(bucket$data))
+  if (length(size) != 2) stop_user("bucket ", name, ": data must be a matrix, length by samples, not ", kind_of(bucket$data))
   one <- length(dim(bucket$label)) < 2
   labels <- if (one) length(bucket$label) else ncol(bucket$label)
   if (one && labels == size[[1]] && labels != size[[2]]) return(list(data = t(bucket$data), label = bucket$label))
-  if (labels < size[[2]]) stop.user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
+  if (labels < size[[2]]) stop_user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
   bucket
 }
 
@@ -75,7 +75,7 @@ BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
       if (shuffle) {
         .self$buckets <- lapply(buckets, function(b) {
           order <- sample(tail(dim(b$data), 1))
-          list(data = b$data[, order, drop = FALSE], label = take.samples(b$label, order))
+          list(data = b$data[, order, drop = FALSE], label = take_samples(b$label, order))
         })
       }
     },
@@ -93,6 +93,6 @@ BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
       index <- ((bucketID - 1) * batch.size + seq_len(batch.size) - 1) %% size + 1
       data <- bucket$data[, index, drop = FALSE]
       lengths <- nrow(data) - colSums(data == data.mask.element)
-      list(data = mx.nd.array(data), seq.mask = mx.nd.array(lengths), label = mx.nd.array(take.samples(bucket$label, index)))
+      list(data = mx.nd.array(data), seq.mask = mx.nd.array(lengths), label = mx.nd.array(take_samples(bucket$label, index)))
     },
     num.pad = function() max(0, bucketID[[1]] * batch.size - sizes[[names(bucketID)]])))

@@ -24,10 +24,10 @@
 mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
   infer.data$reset()
   packer <- mx.nd.arraypacker()
-  while (next.batch(infer.data)) {
-    exec <- bind.for.inference(bucket.symbol(model$symbol, infer.data), infer.data$value(), model$arg.params, model$aux.params)
+  while (next_batch(infer.data)) {
+    exec <- bind_for_inference(bucket_symbol(model$symbol, infer.data), infer.data$value(), model$arg.params, model$aux.params)
     mx.exec.forward(exec, is.train = FALSE)
-    packer$push(without.pad(exec$ref.outputs[[1]], padding(infer.data)))
+    packer$push(without_pad(exec$ref.outputs[[1]], padding(infer.data)))
   }
   infer.data$reset()
   packer$get()
@@ -38,8 +38,8 @@ mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
 mx.infer.rnn.one <- function(infer.data, symbol, arg.params, aux.params, input.params = NULL, ctx = mx.cpu()) {
   infer.data$reset()
   out <- NULL
-  while (next.batch(infer.data)) {
-    exec <- bind.for.inference(symbol, infer.data$value(), c(arg.params[setdiff(names(arg.params), names(input.params))],
+  while (next_batch(infer.data)) {
+    exec <- bind_for_inference(symbol, infer.data$value(), c(arg.params[setdiff(names(arg.params), names(input.params))],
                                                              input.params), aux.params)
     mx.exec.forward(exec, is.train = FALSE)
     out <- exec$outputs
@@ -56,16 +56,16 @@ mx.infer.rnn.one.unroll <- function(infer.data, symbol, num_hidden, arg.params, 
   if (is.null(init_states)) init_states <- lapply(states, function(s) mx.nd.zeros(c(num_hidden, tail(dim(infer.data), 1))))
   names(init_states) <- states
   given <- c(list(data = infer.data, label = infer.data), init_states)
-  exec <- bind.for.inference(symbol, given, arg.params[setdiff(names(arg.params), names(given))], aux.params)
+  exec <- bind_for_inference(symbol, given, arg.params[setdiff(names(arg.params), names(given))], aux.params)
   mx.exec.forward(exec, is.train = FALSE)
   exec$outputs
 }
 
 # An executor for one batch: what the symbol needs of the inputs and parameters; arguments without a value are zero.
-bind.for.inference <- function(symbol, inputs, arg.params, aux.params) {
+bind_for_inference <- function(symbol, inputs, arg.params, aux.params) {
   inputs <- lapply(inputs[intersect(names(inputs), arguments(symbol))], function(x) if (is.mx.ndarray(x)) x else as.array(x))
   exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = mx.cpu()), lapply(inputs, dim)))
-  mx.call("exec.load", exec, c(arg.params, inputs), or.else(aux.params, list()))
+  call_python("exec.load", exec, c(arg.params, inputs), or_else(aux.params, list()))
   exec
 }
 

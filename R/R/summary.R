@@ -18,25 +18,25 @@
 #' summary(net)
 #' summary(net, data = c(4, 100))
 #' @export
-summary.Rcpp_MXSymbol <- function(object, ...) layer.table(object, list(...))
+summary.Rcpp_MXSymbol <- function(object, ...) layer_table(object, list(...))
 
 #' @rdname summary.Rcpp_MXSymbol
 #' @export
 summary.MXFeedForwardModel <- function(object, ...) {
   if (is.serialized(object)) object <- mx.unserialize(object)
   known <- c(object$arg.params, object$aux.params)
-  known <- lapply(known[names(known) %in% c(arguments(object$symbol), object$symbol$auxiliary.states)], shape.of)
+  known <- lapply(known[names(known) %in% c(arguments(object$symbol), object$symbol$auxiliary.states)], shape_of)
   given <- list(...)
   known[names(given)] <- given
-  layer.table(object$symbol, known, setdiff(arguments(object$symbol), names(object$arg.params)))
+  layer_table(object$symbol, known, setdiff(arguments(object$symbol), names(object$arg.params)))
 }
 
 #' @rdname summary.Rcpp_MXSymbol
 #' @export
 summary.Rcpp_MXExecutor <- function(object, ...) {
   arrays <- object$ref.arg.arrays
-  given <- names(arrays)[mx.call("exec.requests", object) == "null"]
-  layer.table(mx.call("exec.symbol", object), lapply(arrays, dim), given)
+  given <- names(arrays)[call_python("exec.requests", object) == "null"]
+  layer_table(call_python("exec.symbol", object), lapply(arrays, dim), given)
 }
 
 #' @rdname summary.Rcpp_MXSymbol
@@ -44,8 +44,8 @@ summary.Rcpp_MXExecutor <- function(object, ...) {
 summary.MXNDArray <- function(object, ...) summary(as.vector(as.array(object)), ...)
 
 # `inputs` are arguments that are no parameters.
-layer.table <- function(symbol, shapes, inputs = NULL) {
-  found <- mx.call("symbol.layers", symbol, shapes, as.list(inputs))
+layer_table <- function(symbol, shapes, inputs = NULL) {
+  found <- call_python("symbol.layers", symbol, shapes, as.list(inputs))
   size <- vapply(found$shape, function(s) if (length(s)) paste(ifelse(s == 0, "?", s), collapse = " x ") else "?", "")
   structure(data.frame(layer = as.character(found$layer), operator = as.character(found$operator), output = size,
                        parameters = as.character(found$parameters), count = as.numeric(found$count)),
@@ -96,7 +96,7 @@ print.Rcpp_MXExecutor <- function(x, ...) {
   shapes <- function(arrays) vapply(arrays, function(a) paste(dim(a), collapse = " x "), "")
   rows <- function(arrays, notes = "")
     if (length(arrays)) writeLines(shorten(paste0("  ", names(arrays), ": ", shapes(arrays), notes), 40))
-  requests <- mx.call("exec.requests", x)
+  requests <- call_python("exec.requests", x)
   cat("<executor>\narguments:\n")
   rows(x$ref.arg.arrays, ifelse(requests == "null", "", paste0(", gradient (", requests, ")")))
   if (length(x$ref.aux.arrays)) cat("auxiliary states:\n")

@@ -3,17 +3,17 @@
 # ---------------------------------------------------------------- calls of operators
 
 # The arguments that the calling wrapper was given: the dots first, then the formals that are not missing. NULL is not given.
-given.arguments <- function(frame, wrapper) {
+given_arguments <- function(frame, wrapper) {
   named <- setdiff(names(formals(wrapper)), "...")
   named <- named[!vapply(named, function(n) eval(call("missing", as.name(n)), frame), NA)]
   mx.util.filter.null(c(eval(quote(list(...)), frame), mget(named, envir = frame)))
 }
 
 # The body of every generated mx.symbol function.
-symbol.operator <- function(op) mx.call("symbol.create", op, given.arguments(parent.frame(), sys.function(sys.parent())))
+symbol_operator <- function(op) call_python("symbol.create", op, given_arguments(parent.frame(), sys.function(sys.parent())))
 
 # The list form of an operator, mx.varg.symbol.X(list(...)).
-symbol.varg <- function(op, alist) mx.call("symbol.create", op, mx.util.filter.null(alist))
+symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filter.null(alist))
 
 #' Variables
 #'
@@ -26,8 +26,8 @@ symbol.varg <- function(op, alist) mx.call("symbol.create", op, mx.util.filter.n
 #' arguments(data)
 #' @export
 mx.symbol.Variable <- function(name) {
-  if (!is.character(name) || length(name) != 1 || is.na(name)) stop.user("mx.symbol.Variable: name must be one text")
-  mx.call("symbol.variable", name)
+  if (!is.character(name) || length(name) != 1 || is.na(name)) stop_user("mx.symbol.Variable: name must be one text")
+  call_python("symbol.variable", name)
 }
 
 #' Groups of symbols
@@ -46,8 +46,8 @@ mx.symbol.Group <- function(...) mx.varg.symbol.internal.Group(list(...))
 mx.varg.symbol.internal.Group <- function(slist) {
   if (length(slist) == 1 && !is.mx.symbol(slist[[1]])) slist <- slist[[1]]
   if (!is.list(slist) || !length(slist) || !all(vapply(slist, is.mx.symbol, NA)))
-    stop.user("mx.symbol.Group: give symbols, or one list of symbols")
-  mx.call("symbol.group", unname(slist))
+    stop_user("mx.symbol.Group: give symbols, or one list of symbols")
+  call_python("symbol.group", unname(slist))
 }
 
 #' Join symbols along an axis
@@ -75,7 +75,7 @@ mx.symbol.concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
   symbols <- unlist(lapply(parts[vapply(parts, function(x) is.list(x) || is.mx.symbol(x), NA)],
                            function(x) if (is.mx.symbol(x)) list(x) else x), use.names = FALSE)
   params <- parts[!vapply(parts, function(x) is.list(x) || is.mx.symbol(x), NA)]
-  if (!length(symbols)) stop.user("mx.symbol.concat: data must be a list of symbols")
+  if (!length(symbols)) stop_user("mx.symbol.concat: data must be a list of symbols")
   mx.varg.symbol.concat(c(symbols, params))
 }
 
@@ -89,8 +89,8 @@ mx.symbol.Concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
   do.call(mx.symbol.concat, arguments)
 }
 
-mx.varg.symbol.concat <- function(alist) symbol.varg("concat", alist)
-mx.varg.symbol.Concat <- function(alist) symbol.varg("Concat", alist)
+mx.varg.symbol.concat <- function(alist) symbol_varg("concat", alist)
+mx.varg.symbol.Concat <- function(alist) symbol_varg("Concat", alist)
 
 #' The smaller of two, or the minimum over axes
 #'
@@ -110,15 +110,15 @@ mx.varg.symbol.Concat <- function(alist) symbol.varg("Concat", alist)
 #' mx.symbol.min(a, axis = 1)
 #' @export
 mx.symbol.min <- function(e1, e2, ..., axis, keepdims, exclude, name) {
-  if (missing(e2)) return(mx.varg.symbol.min(unname.formals(given.arguments(environment(), sys.function()), "e1")))
+  if (missing(e2)) return(mx.varg.symbol.min(unname_formals(given_arguments(environment(), sys.function()), "e1")))
   if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum(list(e1, e2)))
   if (is.mx.symbol(e1)) return(mx.varg.symbol.internal.minimum_scalar(list(e1, scalar = e2)))
   if (is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum_scalar(list(e2, scalar = e1)))
-  stop.user("mx.symbol.min: one of the arguments must be a symbol")
+  stop_user("mx.symbol.min: one of the arguments must be a symbol")
 }
 
 # An argument list in which the formal `name` counts as given by position.
-unname.formals <- function(args, name) {
+unname_formals <- function(args, name) {
   names(args)[names(args) == name] <- ""
   args[order(names(args) != "")]
 }
@@ -139,21 +139,21 @@ unname.formals <- function(args, name) {
 #' outputs(mx.symbol.load(file))
 #' @export
 mx.symbol.save <- function(symbol, filename) {
-  check.symbol(symbol)
+  check_symbol(symbol)
   symbol$save(filename)
 }
 
 #' @rdname mx.symbol.save
 #' @export
 mx.symbol.load <- function(file.name, filename) {
-  mx.call("symbol.load", check.path(if (missing(file.name)) filename else file.name, "mx.symbol.load: the file name"))
+  call_python("symbol.load", check_path(if (missing(file.name)) filename else file.name, "mx.symbol.load: the file name"))
 }
 
 #' @rdname mx.symbol.save
 #' @export
 mx.symbol.load.json <- function(json.str) {
-  if (!is.character(json.str)) stop.user("mx.symbol.load.json: json.str must be text, not ", kind.of(json.str))
-  mx.call("symbol.load_json", paste(json.str, collapse = "\n"))
+  if (!is.character(json.str)) stop_user("mx.symbol.load.json: json.str must be text, not ", kind_of(json.str))
+  call_python("symbol.load_json", paste(json.str, collapse = "\n"))
 }
 
 # ---------------------------------------------------------------- looking at symbols
@@ -172,8 +172,8 @@ mx.symbol.load.json <- function(json.str) {
 #' mx.symbol.infer.shape(net, data = c(13, 60))$arg.shapes
 #' @export
 mx.symbol.infer.shape <- function(symbol, ...) {
-  check.symbol(symbol)
-  mx.call("symbol.infer_shape", symbol, list(...))
+  check_symbol(symbol)
+  call_python("symbol.infer_shape", symbol, list(...))
 }
 
 #' Is this a symbol?
@@ -206,82 +206,82 @@ is.MXSymbol <- is.mx.symbol
 #' outputs(internals(net))
 #' @export
 arguments <- function(x) {
-  check.symbol(x)
-  as.character(mx.call("symbol.arguments", x))
+  check_symbol(x)
+  as.character(call_python("symbol.arguments", x))
 }
 
 #' @rdname arguments
 #' @export
 outputs <- function(x) {
-  check.symbol(x)
-  as.character(mx.call("symbol.outputs", x))
+  check_symbol(x)
+  as.character(call_python("symbol.outputs", x))
 }
 
 #' @rdname arguments
 #' @export
 internals <- function(x) {
-  check.symbol(x)
-  mx.call("symbol.internals", x)
+  check_symbol(x)
+  call_python("symbol.internals", x)
 }
 
 #' @rdname arguments
 #' @export
 children <- function(x) {
-  check.symbol(x)
-  mx.call("symbol.children", x)
+  check_symbol(x)
+  call_python("symbol.children", x)
 }
 
 #' @rdname arguments
 #' @export
 mx.apply <- function(x, ...) {
-  check.symbol(x)
-  mx.call("symbol.apply", x, list(...))
+  check_symbol(x)
+  call_python("symbol.apply", x, list(...))
 }
 
-symbol.fields <- c("arguments", "outputs", "auxiliary.states", "attributes")
+symbol_fields <- c("arguments", "outputs", "auxiliary.states", "attributes")
 
-symbol.methods <- list(
-  as.json = function(x) function() mx.call("symbol.json", x),
+symbol_methods <- list(
+  as.json = function(x) function() call_python("symbol.json", x),
   save = function(x) function(filename) {
-    mx.call("symbol.save", x, check.path(filename, "the file name"))
+    call_python("symbol.save", x, check_path(filename, "the file name"))
     invisible()
   },
   get.internals = function(x) function() internals(x),
   get.children = function(x) function() children(x),
   get.output = function(x) function(index) x[[index]],
-  infer.shape = function(x) function(kwargs) mx.call("symbol.infer_shape", x, kwargs),
-  apply = function(x) function(kwargs) mx.call("symbol.apply", x, kwargs),
-  debug.str = function(x) function() mx.call("symbol.debug", x))
+  infer.shape = function(x) function(kwargs) call_python("symbol.infer_shape", x, kwargs),
+  apply = function(x) function(kwargs) call_python("symbol.apply", x, kwargs),
+  debug.str = function(x) function() call_python("symbol.debug", x))
 
 #' @export
 `$.Rcpp_MXSymbol` <- function(x, name) {
-  if (name == "attributes") return(mx.call("symbol.attributes", x))
-  if (name %in% symbol.fields) return(as.character(mx.call(paste0("symbol.", name), x)))
-  method <- symbol.methods[[name]]
-  if (is.null(method)) stop.user("a symbol has no ", name, "; it has ",
-                                 paste(c(symbol.fields, names(symbol.methods)), collapse = ", "))
-  by.position(method(x))
+  if (name == "attributes") return(call_python("symbol.attributes", x))
+  if (name %in% symbol_fields) return(as.character(call_python(paste0("symbol.", name), x)))
+  method <- symbol_methods[[name]]
+  if (is.null(method)) stop_user("a symbol has no ", name, "; it has ",
+                                 paste(c(symbol_fields, names(symbol_methods)), collapse = ", "))
+  by_position(method(x))
 }
 
 #' @export
 `$<-.Rcpp_MXSymbol` <- function(x, name, value) {
-  if (name != "attributes") stop.user("only the attributes of a symbol can be assigned")
-  if (length(value) && is.null(names(value))) stop.user("attributes must be a named list of texts")
-  mx.call("symbol.set_attributes", x, as.list(value))
+  if (name != "attributes") stop_user("only the attributes of a symbol can be assigned")
+  if (length(value) && is.null(names(value))) stop_user("attributes must be a named list of texts")
+  call_python("symbol.set_attributes", x, as.list(value))
   x
 }
 
 #' @export
-`[[.Rcpp_MXSymbol` <- function(x, i, ...) mx.call("symbol.output", x, i)
+`[[.Rcpp_MXSymbol` <- function(x, i, ...) call_python("symbol.output", x, i)
 
 #' @export
 .DollarNames.Rcpp_MXSymbol <- function(x, pattern = "") {
-  grep(pattern, c(symbol.fields, names(symbol.methods)), value = TRUE)
+  grep(pattern, c(symbol_fields, names(symbol_methods)), value = TRUE)
 }
 
 #' @export
 print.Rcpp_MXSymbol <- function(x, ...) {
-  cat(mx.call("symbol.describe", x), sep = "\n")
+  cat(call_python("symbol.describe", x), sep = "\n")
   invisible(x)
 }
 
@@ -300,11 +300,11 @@ format.Rcpp_MXSymbol <- function(x, ...) paste0("<symbol ", paste(outputs(x), co
 #' @return Nothing; always an error.
 #' @export
 mx.symbol.Custom <- function(...) {
-  stop.user("mx.symbol.Custom: operators written in Python are not part of this package; write the expression in symbols")
+  stop_user("mx.symbol.Custom: operators written in Python are not part of this package; write the expression in symbols")
 }
 
 #' @rdname mx.symbol.Custom
 #' @export
 mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL) {
-  stop.user("mx.nd.Custom: operators written in Python are not part of this package; compute with R's functions on as.array(nd)")
+  stop_user("mx.nd.Custom: operators written in Python are not part of this package; compute with R's functions on as.array(nd)")
 }

@@ -8,11 +8,11 @@ mx.util.str.endswith <- function(name, suffix) endsWith(name, suffix)
 mx.util.str.startswith <- function(name, prefix) startsWith(name, prefix)
 
 # `x`, or `default` where `x` is NULL.
-or.else <- function(x, default) if (is.null(x)) default else x
+or_else <- function(x, default) if (is.null(x)) default else x
 
 # MXNet's methods, which come from C++, take arguments by position and pay no heed to names: scripts pass `...` on with whatever
 # names are there. Here names count where all of them are the method's own.
-by.position <- function(method) {
+by_position <- function(method) {
   force(method)
   function(...) {
     args <- list(...)

@@ -22,14 +22,14 @@ graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", gr
                       model = symbol) {
   symbol <- model
   if (is.character(symbol)) symbol <- mx.symbol.load.json(symbol)
-  check.symbol(symbol)
+  check_symbol(symbol)
   if (is.numeric(shape)) shape <- list(data = shape)
   shape <- as.list(shape)
-  dot <- mx.call("symbol.dot", symbol, shape, direction, graph.title)
+  dot <- call_python("symbol.dot", symbol, shape, direction, graph.title)
   graph <- if (nzchar(system.file(package = "DiagrammeR"))) {
     getExportedValue("DiagrammeR", "grViz")(dot, width = graph.width.px, height = graph.height.px)
   } else {
-    structure(list(dot = dot, tree = mx.call("symbol.tree", symbol, shape), width = graph.width.px, height = graph.height.px),
+    structure(list(dot = dot, tree = call_python("symbol.tree", symbol, shape), width = graph.width.px, height = graph.height.px),
               class = "mx.graph")
   }
   if (interactive() || isTRUE(getOption("knitr.in.progress"))) graph else invisible(graph)
@@ -37,7 +37,7 @@ graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", gr
 
 #' @export
 print.mx.graph <- function(x, ...) {
-  picture <- if (interactive()) draw.graph(x)
+  picture <- if (interactive()) draw_graph(x)
   if (is.null(picture)) cat(x$tree, "\n", sep = "") else getOption("viewer", utils::browseURL)(picture)
   invisible(x)
 }
@@ -45,13 +45,13 @@ print.mx.graph <- function(x, ...) {
 # In knitted documents: the picture, or the tree.
 #' @exportS3Method knitr::knit_print
 knit_print.mx.graph <- function(x, ...) {
-  picture <- draw.graph(x)
+  picture <- draw_graph(x)
   knitr::asis_output(if (is.null(picture)) paste0("\n```\n", x$tree, "\n```\n")
                      else paste(c("", sub("(?s)^.*?(?=<svg)", "", paste(readLines(picture), collapse = "\n"), perl = TRUE), ""), collapse = "\n"))
 }
 
 # The path of an SVG picture that Graphviz draws, or NULL.
-draw.graph <- function(x, file = tempfile("network", fileext = ".svg")) {
+draw_graph <- function(x, file = tempfile("network", fileext = ".svg")) {
   program <- Sys.which("dot")
   if (!nzchar(program)) return(NULL)
   size <- if (!is.null(x$width) && !is.null(x$height)) sprintf('-Gsize=%g,%g!', x$width / 72, x$height / 72)
