@@ -153,7 +153,7 @@ mx.model.extract.model <- function(symbol, train.execs, keep = NULL) {
 
 # ---------------------------------------------------------------- training
 
-# Everything below runs in one frame, which callbacks get as `env`: its variables are part of the interface.
+# Callbacks get the frame of this function as `env`: the names of its variables are part of the interface.
 mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, aux.params, begin.round, end.round,
                            optimizer, train.data, eval.data, metric, epoch.end.callback, batch.end.callback, kvstore,
                            fixed.param, verbose, metric_cpu) {
@@ -174,38 +174,57 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
   shown <- for_metric(metric)
-  score <- function(state, dlist) {
-    for (i in seq_len(ndevice)) state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
-    state
-  }
-  train.metric <- eval.metric <- model <- NULL
-
-  for (iteration in seq(begin.round, end.round)) {
-    train.data$reset()
-    nbatch <- 0
-    if (!is.null(metric)) train.metric <- metric$init()
-    while (next_batch(train.data)) {
-      dlist <- train.data$value()
+  dlist <- NULL
+  run_epochs(
+    environment(),
+    train = function(iter) {
+      dlist <<- iter$value()
       run$train(dlist)
-      if (!is.null(metric)) train.metric <- score(train.metric, dlist)
-      nbatch <- nbatch + 1
-      if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
+    },
+    evaluate = function(iter) {
+      dlist <<- iter$value()
+      run$evaluate(dlist)
+    },
+    score = function(state) {
+      for (i in seq_len(ndevice))
+        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
+      state
+    },
+    extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param))
+}
+
+# The loop over epochs and batches of every training. `frame` is the frame of the function that trains; callbacks get it as
+# `env`. What the loop counts and finds stands there, under the names that scripts know: iteration, nbatch, metric,
+# train.metric, eval.metric, model.
+# `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
+# `extract()` gives the model.
+run_epochs <- function(frame, train, evaluate, score, extract) {
+  pass <- function(iter, run, result, label, after_batch = function() NULL) {
+    if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
+    iter$reset()
+    while (next_batch(iter)) {
+      run(iter)
+      if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
+      after_batch()
     }
-    if (!is.null(metric) && verbose) report_metric(iteration, "Train", metric$get(train.metric))
-    if (!is.null(eval.data)) {
-      if (!is.null(metric)) eval.metric <- metric$init()
-      eval.data$reset()
-      while (next_batch(eval.data)) {
-        dlist <- eval.data$value()
-        run$evaluate(dlist)
-        if (!is.null(metric)) eval.metric <- score(eval.metric, dlist)
-      }
-      if (!is.null(metric) && verbose) report_metric(iteration, "Validation", metric$get(eval.metric))
-    }
-    model <- mx.model.extract.model(symbol, train.execs, keep = fixed.param)
-    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose))) break
+    if (!is.null(frame$metric) && frame$verbose) report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
   }
-  model
+  count_batch <- function() {
+    frame$nbatch <- frame$nbatch + 1
+    # called in the frame itself, so that it is the callback's parent.frame() too
+    if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
+  }
+  frame$train.metric <- frame$eval.metric <- frame$model <- NULL
+  for (iteration in seq(frame$begin.round, frame$end.round)) {
+    frame$iteration <- iteration
+    frame$nbatch <- 0
+    pass(frame$train.data, train, "train.metric", "Train", count_batch)
+    if (!is.null(frame$eval.data)) pass(frame$eval.data, evaluate, "eval.metric", "Validation")
+    frame$model <- extract()
+    callback <- frame$epoch.end.callback
+    if (!is.null(callback) && isFALSE(call_epoch(callback, iteration, frame, frame$verbose))) break
+  }
+  frame$model
 }
 
 report_metric <- function(iteration, what, result) message("[", iteration, "] ", what, "-", result$name, "=", result$value)

@@ -95,37 +95,22 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
   }
   label.name <- input.names[[length(input.names)]]
   shown <- for_metric(metric)
-  score <- function(state) {
-    for (exec in train.execs) state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
-    state
-  }
-  train.metric <- eval.metric <- model <- NULL
-  for (iteration in seq(begin.round, end.round)) {
-    nbatch <- 0
-    if (!is.null(metric)) train.metric <- metric$init()
-    train.data$reset()
-    while (next_batch(train.data)) {
-      use(train.data)
+  run_epochs(
+    environment(),
+    train = function(iter) {
+      use(iter)
       train_devices(train.execs, updaters, optimizer)
-      if (!is.null(metric)) train.metric <- score(train.metric)
-      nbatch <- nbatch + 1
-      if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
-    }
-    if (!is.null(metric) && verbose) report_metric(iteration, "Train", metric$get(train.metric))
-    if (!is.null(eval.data)) {
-      if (!is.null(metric)) eval.metric <- metric$init()
-      eval.data$reset()
-      while (next_batch(eval.data)) {
-        use(eval.data)
-        for (exec in train.execs) mx.exec.forward(exec, is.train = FALSE)
-        if (!is.null(metric)) eval.metric <- score(eval.metric)
-      }
-      if (!is.null(metric) && verbose) report_metric(iteration, "Validation", metric$get(eval.metric))
-    }
-    model <- mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept)
-    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose))) break
-  }
-  model
+    },
+    evaluate = function(iter) {
+      use(iter)
+      for (exec in train.execs) mx.exec.forward(exec, is.train = FALSE)
+    },
+    score = function(state) {
+      for (exec in train.execs)
+        state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
+      state
+    },
+    extract = function() mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept))
 }
 
 # The names that scripts of 2016 and 2017 reach by `mxnet:::`.
