@@ -6,7 +6,8 @@ symbol_binary <- list(
   "*" = c("_Mul", "_MulScalar", "_MulScalar"), "/" = c("_Div", "_DivScalar", "_rdiv_scalar"),
   "%%" = c("_Mod", "_ModScalar", "_RModScalar"), "%/%" = c("_Mod", "_ModScalar", "_RModScalar"),
   "^" = c("_power", "_power_scalar", "_rpower_scalar"),
-  "==" = c("_equal", "_equal_scalar", "_equal_scalar"), "!=" = c("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
+  "==" = c("_equal", "_equal_scalar", "_equal_scalar"),
+  "!=" = c("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
   ">" = c("_greater", "_greater_scalar", "_lesser_scalar"), "<" = c("_lesser", "_lesser_scalar", "_greater_scalar"),
   ">=" = c("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"),
   "<=" = c("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"),
@@ -102,7 +103,8 @@ Ops.MXNDArray <- function(e1, e2) {
 #' @export
 Math.MXNDArray <- function(x, ...) {
   op <- if (.Generic == "log" && !length(list(...))) "log" else symbol_math[.Generic]
-  if (is.na(op) || length(list(...))) stop_user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
+  if (is.na(op) || length(list(...)))
+    stop_user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
   call_python("nd.invoke", op[[1]], list(x), NULL)
 }
 

@@ -1,15 +1,17 @@
 # The one door to Python.
 #
-#   call_python(verb, ...)   calls the Python function registered under the name `verb` (mxr/r/verbs) and returns its value.
+#   call_python(verb, ...)   calls the Python function registered under the name `verb` (mxr/r/verbs) and returns its
+#   value.
 #
-# Arguments: NULL, numbers, text, vectors, arrays, lists of these, and handles; named arguments stay named.
-# Values: the same kinds. An array comes back as doubles with `dim`; a shape as an integer vector in R's order.
-# A Python object comes back as a handle: an external pointer with the class attribute "Rcpp_MXSymbol", "MXNDArray",
-# "Rcpp_MXExecutor", or "MXHandle" for all others; the S3 methods live elsewhere. Handles are made and given their
-# finalizer by Python, at any depth of a list; a finalizer only queues the handle, and the next call takes the queue along.
-# A handle is never copied, may be given further attributes, and is dead (an error says so) when loaded from a file.
-# 10 us a crossing, 14 with three handles. An external pointer, not an environment, because Python reads its address with one C call (an environment's content
-# costs ten) and because a restored one has address 0: it cannot be taken for another object of the new session.
+# Arguments: NULL, numbers, text, vectors, arrays, lists of these, and handles; named arguments stay named. Values: the
+# same kinds. An array comes back as doubles with `dim`; a shape as an integer vector in R's order. A Python object
+# comes back as a handle: an external pointer with the class attribute "Rcpp_MXSymbol", "MXNDArray", "Rcpp_MXExecutor",
+# or "MXHandle" for all others; the S3 methods live elsewhere. Handles are made and given their finalizer by Python, at
+# any depth of a list; a finalizer only queues the handle, and the next call takes the queue along. A handle is never
+# copied, may be given further attributes, and is dead (an error says so) when loaded from a file. 10 us a crossing, 14
+# with three handles. An external pointer, not an environment, because Python reads its address with one C call (an
+# environment's content costs ten) and because a restored one has address 0: it cannot be taken for another object of
+# the new session.
 
 .bridge <- new.env(parent = emptyenv())
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))
@@ -100,7 +102,8 @@ embed_python <- function(python) {
     stop_bridge("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
                 "(on Debian and Ubuntu: apt-get install r-cran-reticulate), or run the script by `mxr run script.R`")
   if (is.null(getwd()))                 # Python would end the process
-    stop_bridge("the working directory does not exist any more, and Python does not start without one: setwd() to another")
+    stop_bridge("the working directory does not exist any more, and Python does not start without one: ",
+                "setwd() to another")
   running <- reticulate::py_available(initialize = FALSE)
   started <- tryCatch({
     if (!running) {
@@ -120,8 +123,9 @@ embed_python <- function(python) {
     text <- conditionMessage(e)
     if (grepl("No module named '", text, fixed = TRUE)) {
       missing <- sub(".*No module named '([[:alnum:]_]+).*", "\\1", text)
-      stop_bridge("the Python ", python, if (running) ", which this session has started already,", " has no package ", missing,
-                  ": set MXR_PYTHON to one that has it, or install it there (", python, " -m pip install)")
+      stop_bridge("the Python ", python, if (running) ", which this session has started already,",
+                  " has no package ", missing, ": set MXR_PYTHON to one that has it, or install it there (",
+                  python, " -m pip install)")
     }
     # reticulate gives the exception's class before its text, and its own advice after it
     text <- sub("^(mxr\\.[[:alnum:]_.]+|[[:alnum:]_]+Error): ", "", strsplit(text, "\n", fixed = TRUE)[[1]][[1]])

@@ -1,5 +1,5 @@
-# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that is
-# called at the end of an epoch and returns FALSE ends the training.
+# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that
+# is called at the end of an epoch and returns FALSE ends the training.
 
 #' A record of metrics
 #'
@@ -99,7 +99,8 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @param train.metric,eval.metric thresholds, or NULL.
 #' @param bad.steps number of epochs without improvement, or NULL.
 #' @param maximize whether larger is better.
-#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts instead.
+#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts
+#'   instead.
 #' @return A callback.
 #' @examples
 #' callback <- mx.callback.early.stop(eval.metric = 0.1, bad.steps = 5)

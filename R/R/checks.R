@@ -14,7 +14,8 @@ check_function <- function(x, what) if (!is.function(x)) stop_user(what, ", not 
 
 # The path of a file, its ~ replaced.
 check_path <- function(path, what) {
-  if (!is.character(path) || length(path) != 1 || is.na(path)) stop_user(what, " must be one text, the path of a file, not ", kind_of(path))
+  if (!is.character(path) || length(path) != 1 || is.na(path))
+    stop_user(what, " must be one text, the path of a file, not ", kind_of(path))
   if (startsWith(path, "~")) path.expand(path) else path         # it warns of what the C locale has no characters for
 }
 
@@ -23,20 +24,25 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
   check_number(begin.round, "begin.round")
   check_number(num.round, "num.round")
   if (!is.null(metric) && !(has_function(metric, "init") && has_function(metric, "update")))
-    stop_user("eval.metric must be a metric, such as mx.metric.rmse or mx.metric.custom(name, function(label, pred) ...), not ", kind_of(metric))
-  if (!is.null(epoch.end.callback)) check_function(epoch.end.callback, "epoch.end.callback must be a function of (iteration, nbatch, env, verbose)")
-  if (!is.null(batch.end.callback)) check_function(batch.end.callback, "batch.end.callback must be a function of (iteration, nbatch, env)")
+    stop_user("eval.metric must be a metric, such as mx.metric.rmse or ",
+              "mx.metric.custom(name, function(label, pred) ...), not ", kind_of(metric))
+  if (!is.null(epoch.end.callback))
+    check_function(epoch.end.callback, "epoch.end.callback must be a function of (iteration, nbatch, env, verbose)")
+  if (!is.null(batch.end.callback))
+    check_function(batch.end.callback, "batch.end.callback must be a function of (iteration, nbatch, env)")
 }
 
 check_optimizer <- function(optimizer) {
-  if (!has_function(optimizer, "update") || !(has_function(optimizer, "create_exec") || has_function(optimizer, "create.state")))
-    stop_user("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions create_exec and update, not ",
-              kind_of(optimizer))
+  creates <- has_function(optimizer, "create_exec") || has_function(optimizer, "create.state")
+  if (!creates || !has_function(optimizer, "update"))
+    stop_user("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions ",
+              "create_exec and update, not ", kind_of(optimizer))
 }
 
 check_iterator <- function(iter) {
   for (name in c("iter.next", "value", "reset"))
-    if (!has_function(iter, name)) stop_user("an iterator needs the functions iter.next(), value() and reset(); this one has no ", name, "()")
+    if (!has_function(iter, name))
+      stop_user("an iterator needs the functions iter.next(), value() and reset(); this one has no ", name, "()")
   iter
 }
 
@@ -47,7 +53,8 @@ check_batch <- function(batch, wanted) {
               if (is.list(batch)) "a list without names" else kind_of(batch))
   missing <- vapply(batch[wanted], is.null, NA)
   if (any(missing))
-    stop_user("the iterator's value() has no ", paste(wanted[missing], collapse = ", "), "; name its fields by input.names and output.names")
+    stop_user("the iterator's value() has no ", paste(wanted[missing], collapse = ", "),
+              "; name its fields by input.names and output.names")
   batch
 }
 
@@ -63,7 +70,8 @@ padding <- function(iter) {
   if (!has_function(iter, "num.pad")) return(0L)
   pad <- iter$num.pad()
   if ((is.numeric(pad) || is.logical(pad)) && length(pad) == 1 && !is.na(pad) && pad >= 0) return(pad)
-  stop_user("the iterator's num.pad() must give a number of samples, not ", if (is.numeric(pad) && length(pad) == 1) pad else kind_of(pad))
+  stop_user("the iterator's num.pad() must give a number of samples, not ",
+            if (is.numeric(pad) && length(pad) == 1) pad else kind_of(pad))
 }
 
 # That `x` is one number, a logical or the text of a number; `what` says whose.
@@ -72,7 +80,9 @@ check_number <- function(x, what) {
 }
 
 # The same of one that is computed with: a text will not do.
-check_real <- function(x, what) if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_user(what, " must be one number, not ", kind_of(x))
+check_real <- function(x, what) {
+  if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_user(what, " must be one number, not ", kind_of(x))
+}
 
 # Dimensions as numbers; as.numeric alone would only warn of a text, and take a factor's codes.
 as_dims <- function(shape, what) {
@@ -82,8 +92,11 @@ as_dims <- function(shape, what) {
 
 # A plain array of numbers or logicals, or an error that names the remedy; `what` says whose.
 as_numbers <- function(x, what) {
-  if (is.data.frame(x)) stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns are numbers")
-  if (is.factor(x)) stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+  if (is.data.frame(x))
+    stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",
+              "are numbers")
+  if (is.factor(x))
+    stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
   if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
   if (!is.numeric(x) && !is.logical(x)) stop_user(what, " must be numbers (an array, matrix or vector), not ",
                                                    if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
@@ -101,7 +114,8 @@ check_executor <- function(x) {
 }
 
 check_schedule <- function(step, factor_val) {
-  if (!is.numeric(step) || !length(step) || anyNA(step)) stop_user("step must be numbers of updates, not ", kind_of(step))
+  if (!is.numeric(step) || !length(step) || anyNA(step))
+    stop_user("step must be numbers of updates, not ", kind_of(step))
   check_real(factor_val, "factor_val")
   if (any(step < 1)) stop_user("Schedule step must be greater or equal than 1 round")
   if (factor_val > 1) stop_user("Factor must be no more than 1 to make lr reduce")

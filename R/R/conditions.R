@@ -15,7 +15,8 @@ raise_error <- function(message, class = NULL) {
                  list(message = message, call = user_call(), class = class)))
 }
 
-# An R function that calls a Python function of the user's (mxr/r/objects.py): its value comes in a list, its failure as one.
+# An R function that calls a Python function of the user's (mxr/r/objects.py): its value comes in a list, its failure as
+# one.
 python_function <- function(f) {
   force(f)
   function(...) {

@@ -4,12 +4,14 @@
 device_slices <- function(shapes, ndevice) {
   slices <- mx.model.slice.shape(shapes, ndevice)
   last <- slices[[ndevice]]
-  if (last$begin == last$end) stop_user("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice, " devices; give larger batches or fewer devices")
+  if (last$begin == last$end)
+    stop_user("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice,
+              " devices; give larger batches or fewer devices")
   slices
 }
 
-# How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch is
-# cut, gradients are summed over the devices, and each device's updater applies the sum.
+# How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch
+# is cut, gradients are summed over the devices, and each device's updater applies the sum.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -23,7 +25,8 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
-      train = function(dlist) call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active)),
+      train = function(dlist) call_python("model.step", execs[[1]], batch(dlist), updater,
+                                          optimizer_rates(optimizer, active)),
       evaluate = function(dlist) call_python("model.evaluate", execs[[1]], batch(dlist))))
   }
   updaters <- device_updaters(execs, optimizer)
@@ -48,7 +51,9 @@ cut_batch <- function(dlist, slices) {
   lapply(slices, function(s) lapply(dlist, mx.nd.slice, s$begin, s$end))
 }
 
-feed_devices <- function(execs, parts) for (i in seq_along(execs)) mx.exec.update.arg.arrays(execs[[i]], parts[[i]], match.name = TRUE)
+feed_devices <- function(execs, parts) {
+  for (i in seq_along(execs)) mx.exec.update.arg.arrays(execs[[i]], parts[[i]], match.name = TRUE)
+}
 
 # One step with what the devices were fed: each has an updater of its own, which applies the sum of all gradients.
 train_devices <- function(execs, updaters, optimizer) {

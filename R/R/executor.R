@@ -5,9 +5,9 @@
 #' Infers all shapes from those given and makes an executor whose arrays are zero. Arguments whose names end in `data`
 #' or `label`, and those in `fixed.param`, get no gradient; all others get `grad.req`.
 #'
-#' The executor's fields `ref.arg.arrays`, `ref.grad.arrays`, `ref.aux.arrays` and `ref.outputs` are named lists of its own
-#' NDArrays, which change as it runs (NULL where there is no gradient); `arg.arrays`, `grad.arrays`, `aux.arrays` and
-#' `outputs` are copies.
+#' The executor's fields `ref.arg.arrays`, `ref.grad.arrays`, `ref.aux.arrays` and `ref.outputs` are named lists of its
+#' own NDArrays, which change as it runs (NULL where there is no gradient); `arg.arrays`, `grad.arrays`, `aux.arrays`
+#' and `outputs` are copies.
 #'
 #' @param symbol a symbol.
 #' @param ctx device.
@@ -17,7 +17,8 @@
 #' @return An executor.
 #' @examples
 #' x <- mx.symbol.Variable("x")
-#' exec <- mx.simple.bind(mx.symbol.MakeLoss(mx.symbol.square(x), name = "sq"), ctx = mx.cpu(), grad.req = "write", x = 3)
+#' loss <- mx.symbol.MakeLoss(mx.symbol.square(x), name = "sq")
+#' exec <- mx.simple.bind(loss, ctx = mx.cpu(), grad.req = "write", x = 3)
 #' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(1:3)), match.name = TRUE)
 #' mx.exec.forward(exec, is.train = TRUE)
 #' mx.exec.backward(exec)
@@ -39,8 +40,8 @@ mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs
 
 #' Run an executor
 #'
-#' `mx.exec.forward` computes the outputs, `mx.exec.backward` the gradients. Losses (`MakeLoss`, the output layers) start
-#' the gradient themselves; other outputs start from ones, or from the head gradients given.
+#' `mx.exec.forward` computes the outputs, `mx.exec.backward` the gradients. Losses (`MakeLoss`, the output layers)
+#' start the gradient themselves; other outputs start from ones, or from the head gradients given.
 #'
 #' `mx.exec.update.arg.arrays`, `.aux.arrays` and `.grad.arrays` copy values into the executor's arrays. With
 #' `match.name` the list is matched by names, and unknown names are errors; otherwise it is positional and complete.
@@ -94,15 +95,19 @@ exec_update <- function(exec, which, arrays, match.name = FALSE, skip.null = FAL
   invisible()
 }
 
-executor_fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",
-                     arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux", outputs = "outputs")
+executor_fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux",
+                     ref.outputs = "outputs", arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux",
+                     outputs = "outputs")
 
 executor_methods <- list(
   forward = function(x) function(is.train = TRUE, kwargs = list()) mx.exec.forward(x, is.train),
   backward = function(x) function(out.grads = list()) do.call(mx.exec.backward, c(list(x), out.grads)),
-  update.arg.arrays = function(x) function(arrays, match.name, skip.null) exec_update(x, "arg", arrays, match.name, skip.null),
-  update.aux.arrays = function(x) function(arrays, match.name, skip.null) exec_update(x, "aux", arrays, match.name, skip.null),
-  update.grad.arrays = function(x) function(arrays, match.name, skip.null) exec_update(x, "grad", arrays, match.name, skip.null))
+  update.arg.arrays = function(x) function(arrays, match.name, skip.null)
+    exec_update(x, "arg", arrays, match.name, skip.null),
+  update.aux.arrays = function(x) function(arrays, match.name, skip.null)
+    exec_update(x, "aux", arrays, match.name, skip.null),
+  update.grad.arrays = function(x) function(arrays, match.name, skip.null)
+    exec_update(x, "grad", arrays, match.name, skip.null))
 
 # The live lists never change (the arrays in them do), so each is fetched once and kept as an attribute of the handle.
 exec_arrays <- function(x, field) {

@@ -2,7 +2,8 @@
 #'
 #' Writes the images that a list names into one file, which [mx.io.ImageRecordIter()] reads; MXNet reads it too.
 #'
-#' The list is a text file: a line is an id, `label_width` labels, and the path of the image below `root`, separated by tabs.
+#' The list is a text file: a line is an id, `label_width` labels, and the path of the image below `root`, separated by
+#' tabs.
 #'
 #' @param image_lst path of the list.
 #' @param root what stands before the paths in the list; a folder ends with `/`.
@@ -10,8 +11,8 @@
 #' @param label_width labels an image.
 #' @param pack_label 1: all labels go into the file, where otherwise only the first does.
 #' @param new_size length of the shorter edge of the images; -1 leaves their size.
-#' @param nsplit,partid of how many parts of the list to pack one, and which, from 0; the file's name then ends with `.part` and
-#'   the number in three digits.
+#' @param nsplit,partid of how many parts of the list to pack one, and which, from 0; the file's name then ends with
+#'   `.part` and the number in three digits.
 #' @param center_crop 1: crop the largest square in the centre first (with `new_size` only).
 #' @param quality of JPEG files (0 to 100), or compression of PNG files (0 to 9).
 #' @param color_mode 1: in colour, 0: grey, -1: as the file is.

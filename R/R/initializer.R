@@ -20,8 +20,8 @@ weight_initializer <- function(draw) {
 
 #' Initializers of weights
 #'
-#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others by
-#' their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
+#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others
+#' by their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
 #' `mx.init.uniform` draws from \[-scale, scale), `mx.init.normal` from the normal distribution with mean 0.
 #' `mx.init.Xavier` scales by the layer's size: with s = sqrt(magnitude / n), where n is the number of inputs (`"in"`),
 #' outputs (`"out"`) or their mean (`"avg"`), it draws from \[-s, s) or from the normal distribution with deviation s.
@@ -56,7 +56,8 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
     size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
-                   stop_user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE)))
+                   stop_user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ',
+                             dQuote(factor_type, FALSE)))
     scale <- sqrt(magnitude / size)
     switch(rnd_type,
            uniform = mx.runif(shape, -scale, scale),
@@ -78,7 +79,8 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
-  check_function(initializer, "the initializer must be a function of (name, shape, ctx, allow.unknown), such as mx.init.Xavier()")
+  check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
+                                    "mx.init.Xavier()"))
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)

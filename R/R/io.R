@@ -5,9 +5,9 @@ no_method <- function(name) stop_user("this iterator class must define ", name, 
 
 #' Classes of data iterators
 #'
-#' To write an iterator, derive a reference class from `Rcpp_MXArrayDataIter` and define `iter.next()` (TRUE while there is
-#' a batch), `value()` (a named list of arrays), `reset()` and, if the last batch is padded, `num.pad()`. `initialize` may
-#' return `.self` without `callSuper`.
+#' To write an iterator, derive a reference class from `Rcpp_MXArrayDataIter` and define `iter.next()` (TRUE while there
+#' is a batch), `value()` (a named list of arrays), `reset()` and, if the last batch is padded, `num.pad()`.
+#' `initialize` may return `.self` without `callSuper`.
 #'
 #' @aliases Rcpp_MXDataIter-class Rcpp_MXArrayDataIter-class Rcpp_MXNativeDataIter-class
 #' @format Reference class generators.
@@ -81,12 +81,12 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 
 #' Iterate over arrays
 #'
-#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the samples
-#' that stood in its place before stay there, and `num.pad()` tells how many.
+#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the
+#' samples that stood in its place before stay there, and `num.pad()` tells how many.
 #'
 #' @param data array, matrix, vector or NDArray.
-#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which begin
-#'   at 1, are taken, with a warning.
+#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which
+#'   begin at 1, are taken, with a warning.
 #' @param batch.size samples in a batch.
 #' @param shuffle whether to shuffle once, at creation, by MXNet's random numbers.
 #' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
@@ -107,11 +107,13 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   }
   check_real(batch.size, "mx.io.arrayiter: batch.size")
   draws <- if (shuffle) mx.runif(n(data)) else NULL
-  batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter", keep = TRUE)
+  batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
+                 keep = TRUE)
 }
 
 factor_codes <- function(label) {
-  warning("label is a factor: its codes 1 to ", nlevels(label), " are taken, as in MXNet, whose classes are counted from 0: ",
+  warning("label is a factor: its codes 1 to ", nlevels(label),
+          " are taken, as in MXNet, whose classes are counted from 0: ",
           "is as.integer(label) - 1 meant, or as.numeric(as.character(label))?", call. = FALSE)
   as.integer(label)
 }

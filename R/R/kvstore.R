@@ -4,9 +4,9 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 
 #' Key-value stores
 #'
-#' Keeps arrays under whole-number keys. `$init(keys, arrays)` sets them; `$push(keys, lists)` adds up one list of arrays
-#' per device and stores the sums, or, after `$set.optimizer(optimizer)`, updates the stored arrays by them as gradients;
-#' `$pull(keys, lists)` copies the stored arrays into the given ones.
+#' Keeps arrays under whole-number keys. `$init(keys, arrays)` sets them; `$push(keys, lists)` adds up one list of
+#' arrays per device and stores the sums, or, after `$set.optimizer(optimizer)`, updates the stored arrays by them as
+#' gradients; `$pull(keys, lists)` copies the stored arrays into the given ones.
 #'
 #' @param type `"local"`, `"local_update_cpu"`, `"local_allreduce_cpu"` or the same with `device`.
 #' @return A store, with the fields `type` and `update.on.kvstore`.

@@ -1,5 +1,6 @@
-# The recurrent networks of the package before its version 1.0: unrolled, over sequences of one length, trained by a loop of
-# their own. Parameters and their order are MXNet's, so models of that time load and a seed gives the same start.
+# The recurrent networks of the package before its version 1.0: unrolled, over sequences of one length, trained by a
+# loop of their own. Parameters and their order are MXNet's, so models of that time load and a seed gives the same
+# start.
 
 # The cells, which scripts reach by mxnet:::lstm.
 lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
@@ -8,7 +9,8 @@ lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropou
 gru <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
   gru.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
 
-plain_cell <- function(batch.norm) function(num_hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0, prefix = "") {
+plain_cell <- function(batch.norm)
+  function(num_hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0, prefix = "") {
   if (dropout > 0 && layeridx > 1) indata <- mx.symbol.Dropout(data = indata, p = dropout)
   name <- paste0(prefix, "t", seqidx, ".l", layeridx)
   sum <- cell_layer(indata, param, "i2h", num_hidden, name) + cell_layer(prev.state$h, param, "h2h", num_hidden, name)
@@ -27,7 +29,8 @@ early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
   states <- each(kind$states, ".init.")
   embed <- mx.symbol.Embedding(data = mx.symbol.Variable("data"), weight = mx.symbol.Variable("embed.weight"),
                                input_dim = input.size, output_dim = num.embed, name = "embed")
-  steps <- if (is.null(seq.len)) list(embed) else mx.symbol.SliceChannel(embed, num_outputs = seq.len, squeeze_axis = TRUE)
+  steps <- list(embed)
+  if (!is.null(seq.len)) steps <- mx.symbol.SliceChannel(embed, num_outputs = seq.len, squeeze_axis = TRUE)
   hidden <- lapply(seq_len(or_else(seq.len, 1)), function(t) {
     below <- steps[[t]]
     for (i in seq_len(layers)) {
@@ -37,10 +40,11 @@ early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
     if (dropout > 0) mx.symbol.Dropout(data = below, p = dropout) else below
   })
   all <- if (is.null(seq.len)) hidden[[1]] else mx.symbol.concat(data = hidden, num.args = seq.len, dim = 0)
-  scores <- mx.symbol.FullyConnected(all, weight = mx.symbol.Variable("cls.weight"), bias = mx.symbol.Variable("cls.bias"),
-                                     num.hidden = num.label, name = "pred")
+  scores <- mx.symbol.FullyConnected(all, weight = mx.symbol.Variable("cls.weight"),
+                                     bias = mx.symbol.Variable("cls.bias"), num.hidden = num.label, name = "pred")
   if (!is.null(seq.len)) {
-    label <- mx.symbol.Reshape(mx.symbol.transpose(mx.symbol.Variable("label")), shape = -1)   # step by step, as the scores
+    # step by step, as the scores
+    label <- mx.symbol.Reshape(mx.symbol.transpose(mx.symbol.Variable("label")), shape = -1)
     return(mx.symbol.SoftmaxOutput(data = scores, label = label, name = "sm"))
   }
   last <- lapply(rev(kind$states), function(s) lapply(seq_len(layers), function(i) {
@@ -50,7 +54,8 @@ early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
 }
 
 # A bound network with initial parameters, in the form that inference models have.
-early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx) {
+early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params,
+                        ctx) {
   states <- paste0("l", rep(seq_len(layers), each = length(kind$states)), ".init.", kind$states)
   inputs <- grep("(data|label)$", arguments(symbol), value = TRUE)
   shapes <- c(sapply(inputs, function(n) if (seq.len == 1) batch.size else c(seq.len, batch.size), simplify = FALSE),
@@ -73,17 +78,20 @@ early_data <- function(data, batch.size, is.train) {
 }
 
 # The frame of this function is what callbacks get as `env`.
-early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size, input.size,
-                        ctx, num.round, update.period, initializer, dropout, optimizer, epoch.end.callback = NULL,
-                        batch.end.callback = NULL, model = NULL, arg.params = NULL, verbose = TRUE, ...) {
+early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
+                        batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
+                        epoch.end.callback = NULL, batch.end.callback = NULL, model = NULL, arg.params = NULL,
+                        verbose = TRUE, ...) {
   check_training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
   train.data <- early_data(train.data, batch.size, TRUE)
   if (!is.null(eval.data)) eval.data <- early_data(eval.data, batch.size, FALSE)
-  symbol <- or_else(model$symbol, early_network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
+  symbol <- or_else(model$symbol,
+                    early_network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
   m <- early_model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
   exec <- m$rnn.exec
   model <- as_model(symbol, exec$ref.arg.arrays, exec$ref.aux.arrays)
-  updater <- mx.opt.get.updater(mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...), exec$ref.arg.arrays, ctx = ctx)
+  updater <- mx.opt.get.updater(mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...),
+                                exec$ref.arg.arrays, ctx = ctx)
   # The loss per sample of one batch: minus the logarithms of the labels' probabilities.
   nll <- function(data, is.train) {
     mx.exec.update.arg.arrays(exec, data$value(), match.name = TRUE)
@@ -111,7 +119,9 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
       if (verbose && updates %% log.period == 0) report_loss("Epoch [", updates, "] Train: ", total = train.nll)
     }
-    if (verbose) report_loss("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ", total = train.nll)
+    if (verbose)
+      report_loss("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ",
+                  total = train.nll)
     if (!is.null(eval.data)) {
       nbatch <- val.nll <- 0
       eval.data$reset()
@@ -121,12 +131,14 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
       }
       if (verbose) report_loss("Iter [", iteration, "] Val: ", total = val.nll)
     }
-    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose))) break
+    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose)))
+      break
   }
   as_model(symbol, exec$arg.arrays, exec$aux.arrays)
 }
 
-early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout) {
+early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx,
+                            dropout) {
   symbol <- early_network(kind, layers, NULL, input.size, num.hidden, num.embed, num.label, dropout)
   early_model(kind, symbol, layers, 1, num.hidden, num.embed, batch.size, mx.init.uniform(0.01), arg.params, ctx)
 }
@@ -134,11 +146,11 @@ early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num
 #' Recurrent networks over sequences of one length
 #'
 #' How the package trained recurrent networks before its version 1.0; for new scripts there are [rnn.graph()] and
-#' [mx.model.buckets()]. The network embeds the items of a sequence, passes them through layers of LSTM cells (`mx.lstm`), GRU
-#' cells (`mx.gru`) or plain ones (`mx.rnn`) and predicts a label for every step.
+#' [mx.model.buckets()]. The network embeds the items of a sequence, passes them through layers of LSTM cells
+#' (`mx.lstm`), GRU cells (`mx.gru`) or plain ones (`mx.rnn`) and predicts a label for every step.
 #'
-#' `mx.lstm.inference` makes a network of one step from the trained parameters; each `mx.lstm.forward` feeds it an item, and it
-#' keeps its state for the next. So do the others.
+#' `mx.lstm.inference` makes a network of one step from the trained parameters; each `mx.lstm.forward` feeds it an item,
+#' and it keeps its state for the next. So do the others.
 #'
 #' The `optimizer` takes effect; MXNet's functions always used `"sgd"`.
 #'
@@ -157,68 +169,75 @@ early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num
 #' @param optimizer name of an optimizer.
 #' @param batch.norm whether each cell normalizes its state.
 #' @param epoch.end.callback,batch.end.callback as for [mx.model.FeedForward.create()].
-#' @param model for `mx.lstm`, an earlier model to take the network from; for `mx.lstm.forward`, one of `mx.lstm.inference`.
+#' @param model for `mx.lstm`, an earlier model to take the network from; for `mx.lstm.forward`, one of
+#'   `mx.lstm.inference`.
 #' @param arg.params parameters: to start from, or to infer with.
 #' @param input.data the next items: one number per sequence.
 #' @param new.seq whether a new sequence starts: the states are zeros again.
 #' @param ... settings of the optimizer, such as `learning.rate`; for `mx.gru` and `mx.rnn` also callbacks.
-#' @return A model; a list with the executor `rnn.exec`; `list(prob = , model = )` with the probabilities of the labels, an NDArray.
+#' @return A model; a list with the executor `rnn.exec`; `list(prob = , model = )` with the probabilities of the labels,
+#'   an NDArray.
 #' @examples
 #' mx.set.seed(0)
 #' x <- matrix(rep(0:3, length.out = 8 * 20), 8)            # 20 sequences of 0 1 2 3 0 1 2 3
-#' model <- mx.lstm(list(data = x, label = (x + 1) %% 4), num.lstm.layer = 1, seq.len = 8, num.hidden = 8, num.embed = 4,
-#'                  num.label = 4, batch.size = 10, input.size = 4, num.round = 5, learning.rate = 0.5,
+#' model <- mx.lstm(list(data = x, label = (x + 1) %% 4), num.lstm.layer = 1, seq.len = 8, num.hidden = 8,
+#'                  num.embed = 4, num.label = 4, batch.size = 10, input.size = 4, num.round = 5, learning.rate = 0.5,
 #'                  initializer = mx.init.uniform(0.1))
 #' one <- mx.lstm.inference(num.lstm.layer = 1, input.size = 4, num.hidden = 8, num.embed = 4, num.label = 4,
 #'                          arg.params = model$arg.params)
 #' as.array(mx.lstm.forward(one, 2, new.seq = TRUE)$prob)
 #' @export
-mx.lstm <- function(train.data, eval.data = NULL, num.lstm.layer, seq.len, num.hidden, num.embed, num.label, batch.size,
-                    input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1, initializer = mx.init.uniform(0.01),
-                    dropout = 0, optimizer = "sgd", epoch.end.callback = NULL, batch.end.callback = NULL, model, arg.params, ...) {
-  early_train(rnn_cells$lstm, num.lstm.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
-              input.size, ctx, num.round, update.period, initializer, dropout, optimizer, epoch.end.callback, batch.end.callback,
-              if (!missing(model)) model, if (!missing(arg.params)) arg.params, ...)
+mx.lstm <- function(train.data, eval.data = NULL, num.lstm.layer, seq.len, num.hidden, num.embed, num.label,
+                    batch.size, input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1,
+                    initializer = mx.init.uniform(0.01), dropout = 0, optimizer = "sgd",
+                    epoch.end.callback = NULL, batch.end.callback = NULL, model, arg.params, ...) {
+  early_train(rnn_cells$lstm, num.lstm.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
+              batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
+              epoch.end.callback, batch.end.callback, if (!missing(model)) model,
+              if (!missing(arg.params)) arg.params, ...)
 }
 
 #' @rdname mx.lstm
 #' @export
-mx.gru <- function(train.data, eval.data = NULL, num.gru.layer, seq.len, num.hidden, num.embed, num.label, batch.size,
-                   input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1, initializer = mx.init.uniform(0.01),
-                   dropout = 0, optimizer = "sgd", ...) {
-  early_train(rnn_cells$gru, num.gru.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
-              input.size, ctx, num.round, update.period, initializer, dropout, optimizer, ...)
+mx.gru <- function(train.data, eval.data = NULL, num.gru.layer, seq.len, num.hidden, num.embed, num.label,
+                   batch.size, input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1,
+                   initializer = mx.init.uniform(0.01), dropout = 0, optimizer = "sgd", ...) {
+  early_train(rnn_cells$gru, num.gru.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
+              batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer, ...)
 }
 
 #' @rdname mx.lstm
 #' @export
-mx.rnn <- function(train.data, eval.data = NULL, num.rnn.layer, seq.len, num.hidden, num.embed, num.label, batch.size,
-                   input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1, initializer = mx.init.uniform(0.01),
-                   dropout = 0, optimizer = "sgd", batch.norm = FALSE, ...) {
-  early_train(plain_kind(batch.norm), num.rnn.layer, train.data, eval.data, seq.len, num.hidden, num.embed, num.label, batch.size,
-              input.size, ctx, num.round, update.period, initializer, dropout, optimizer, ...)
+mx.rnn <- function(train.data, eval.data = NULL, num.rnn.layer, seq.len, num.hidden, num.embed, num.label,
+                   batch.size, input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1,
+                   initializer = mx.init.uniform(0.01), dropout = 0, optimizer = "sgd", batch.norm = FALSE, ...) {
+  early_train(plain_kind(batch.norm), num.rnn.layer, train.data, eval.data, seq.len, num.hidden, num.embed,
+              num.label, batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
+              ...)
 }
 
 #' @rdname mx.lstm
 #' @export
 mx.lstm.inference <- function(num.lstm.layer, input.size, num.hidden, num.embed, num.label, batch.size = 1, arg.params,
                               ctx = mx.cpu(), dropout = 0) {
-  early_inference(rnn_cells$lstm, num.lstm.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout)
+  early_inference(rnn_cells$lstm, num.lstm.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params,
+                  ctx, dropout)
 }
 
 #' @rdname mx.lstm
 #' @export
 mx.gru.inference <- function(num.gru.layer, input.size, num.hidden, num.embed, num.label, batch.size = 1, arg.params,
                              ctx = mx.cpu(), dropout = 0) {
-  early_inference(rnn_cells$gru, num.gru.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx, dropout)
+  early_inference(rnn_cells$gru, num.gru.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params,
+                  ctx, dropout)
 }
 
 #' @rdname mx.lstm
 #' @export
 mx.rnn.inference <- function(num.rnn.layer, input.size, num.hidden, num.embed, num.label, batch.size = 1, arg.params,
                              ctx = mx.cpu(), dropout = 0, batch.norm = FALSE) {
-  early_inference(plain_kind(batch.norm), num.rnn.layer, input.size, num.hidden, num.embed, num.label, batch.size, arg.params,
-                  ctx, dropout)
+  early_inference(plain_kind(batch.norm), num.rnn.layer, input.size, num.hidden, num.embed, num.label,
+                  batch.size, arg.params, ctx, dropout)
 }
 
 #' @rdname mx.lstm
@@ -226,7 +245,9 @@ mx.rnn.inference <- function(num.rnn.layer, input.size, num.hidden, num.embed, n
 mx.lstm.forward <- function(model, input.data, new.seq = FALSE) {
   exec <- model$rnn.exec
   args <- exec$ref.arg.arrays
-  if (new.seq) mx.exec.update.arg.arrays(exec, lapply(args[grepl("\\.init\\.", names(args))], function(s) s * 0), match.name = TRUE)
+  if (new.seq)
+    mx.exec.update.arg.arrays(exec, lapply(args[grepl("\\.init\\.", names(args))], function(s) s * 0),
+                              match.name = TRUE)
   mx.exec.update.arg.arrays(exec, list(data = mx.nd.array(as.vector(input.data))), match.name = TRUE)
   mx.exec.forward(exec, is.train = FALSE)
   last <- exec$ref.outputs[grepl("\\.last\\.", names(exec$ref.outputs))]

@@ -5,25 +5,28 @@
 new_metric <- function(name, score, at.once = TRUE) {
   structure(list(
     init = function() c(0, 0),
-    update = structure(function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)), at.once = at.once),
+    update = structure(function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)),
+                       at.once = at.once),
     get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
 }
 
-# What labels and predictions go through on their way to a metric: copies, or the executor's own arrays where no one can keep them.
+# What labels and predictions go through on their way to a metric: copies, or the executor's own arrays where no one can
+# keep them.
 for_metric <- function(metric) {
   if (is.null(metric) || isTRUE(attr(metric$update, "at.once"))) identity
   else function(x) if (is.mx.ndarray(x)) call_python("nd.copy", x) else x
 }
 
-# What a user's function returned (a number, an array or an NDArray) as a number. Of several numbers the first counts, as in
-# MXNet, where a script may not have noticed; here it is told, once for each name.
+# What a user's function returned (a number, an array or an NDArray) as a number. Of several numbers the first counts,
+# as in MXNet, where a script may not have noticed; here it is told, once for each name.
 as_score <- function(x, name) {
   x <- as_plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
-  if (!(is.numeric(x) || is.logical(x)) || !length(x)) stop_user("the metric ", name, " must give one number, not ", kind_of(x))
+  if (!(is.numeric(x) || is.logical(x)) || !length(x))
+    stop_user("the metric ", name, " must give one number, not ", kind_of(x))
   if (length(x) > 1 && !name %in% .MXNetEnv$long.metrics) {
     .MXNetEnv$long.metrics <- c(.MXNetEnv$long.metrics, name)
-    warning("the metric ", name, " gives ", length(x), " numbers for a batch, of which the first counts: let it give one, such as ",
-            "their mean", call. = FALSE)
+    warning("the metric ", name, " gives ", length(x), " numbers for a batch, of which the first counts: ",
+            "let it give one, such as their mean", call. = FALSE)
   }
   as.numeric(x[[1]])
 }
@@ -82,8 +85,8 @@ built_in_metric <- function(name, kind = name) {
 
 #' Metrics
 #'
-#' Ready-made metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an epoch
-#' is the mean of the batches' values.
+#' Ready-made metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an
+#' epoch is the mean of the batches' values.
 #'
 #' `accuracy`: share of samples whose largest output is the label. `top_k_accuracy`: share with the label among the five
 #' largest. `mse`, `rmse`, `mae`, `rmsle`: mean squared, root mean squared, mean absolute and root mean squared

@@ -43,46 +43,53 @@ mx.model.select.layout.predict <- function(X, model) {
     shapes <- tryCatch(mx.symbol.infer.shape(model$symbol, data = c(features, 1)), error = function(e) NULL)
     if (is.null(shapes)) return(FALSE)
     known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
-    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape_of(model$arg.params[[n]]))), NA))
+    same <- function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape_of(model$arg.params[[n]])))
+    all(vapply(known, same, NA))
   }
   rowmajor <- fits(size[[2]])
   colmajor <- fits(size[[1]])
   if (!rowmajor && !colmajor)
-    stop_user("X is a matrix of ", paste(size, collapse = " x "), ", which the network takes neither way: samples have another number of ",
+    stop_user("X is a matrix of ", paste(size, collapse = " x "),
+              ", which the network takes neither way: samples have another number of ",
               "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
   choose_layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
 }
 
 choose_layout <- function(rowmajor, colmajor, sizes) {
   if (rowmajor == colmajor)
-    stop_user("array.layout cannot be told from the sizes: ", sizes, if (rowmajor) ", and both ways fit" else ", and neither way fits",
+    stop_user("array.layout cannot be told from the sizes: ", sizes,
+              if (rowmajor) ", and both ways fit" else ", and neither way fits",
               '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout
 }
 
-# A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there already.
+# A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there
+# already.
 as_colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
   if (layout == "auto") layout <- detect()
   if (layout == "rowmajor") return(t(X))
-  if (!startsWith(layout, "col")) warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
+  if (!startsWith(layout, "col"))
+    warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
   X
 }
 
 # An iterator over X: X itself if it is one. Anything with the right functions counts.
 mx.model.init.iter <- function(X, y, batch.size, is.train) {
   if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check_iterator(X))
-  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X)) stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
+  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X))
+    stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
   if (is.null(y)) {
     if (is.train) stop_user("y is needed for training with arrays")
     size <- dim(X)
     y <- numeric(size[[length(size)]])
   }
   if (is.list(y) && !is.data.frame(y))
-    stop_user("y must be numbers, not a list; several labels need an iterator that gives them by name, and output.names")
+    stop_user("y must be numbers, not a list; several labels need an iterator that gives them by name, and ",
+              "output.names")
   batch.size <- min(length(y), batch.size)
   mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
 }
@@ -100,8 +107,8 @@ first_batch <- function(iter) {
 #' Infers the shapes of all parameters from those of data and labels, and draws their values: what training starts from.
 #'
 #' @param symbol a symbol.
-#' @param input.shape,output.shape named lists of the shapes of data and labels. A plain vector is the shape of the argument
-#'   `data`, or of the one whose name ends in `label`. `output.shape` may be left out.
+#' @param input.shape,output.shape named lists of the shapes of data and labels. A plain vector is the shape of the
+#'   argument `data`, or of the one whose name ends in `label`. `output.shape` may be left out.
 #' @param initializer an initializer, such as [mx.init.Xavier()].
 #' @param ctx device.
 #' @return A list of `arg.params` and `aux.params`, named lists of NDArrays.
@@ -123,7 +130,8 @@ mx.model.init.params <- function(symbol, input.shape, output.shape, initializer,
   if (is.numeric(output.shape)) {
     labels <- grep("label$", symbol$arguments, value = TRUE)
     if (length(labels) != 1)
-      stop_user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels), " arguments that end in label")
+      stop_user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels),
+                " arguments that end in label")
     output.shape <- structure(list(output.shape), names = labels)
   }
   shapes <- parameter_shapes(symbol, c(input.shape, output.shape))
@@ -137,7 +145,8 @@ parameter_shapes <- function(symbol, given) {
   if (!is.null(shapes)) return(shapes)
   unknown <- unlist(call_python("symbol.undetermined", symbol, given))
   stop_user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
-            ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "), if (length(unknown) > 6) " ...",
+            ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "),
+            if (length(unknown) > 6) " ...",
             ": give the shapes of all inputs, by name")
 }
 
@@ -171,7 +180,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     exec
   })
   run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
-  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
+  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[tail(output.names, 1)]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
   shown <- for_metric(metric)
   dlist <- NULL
@@ -187,17 +196,17 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     },
     score = function(state) {
       for (i in seq_len(ndevice))
-        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
+        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]),
+                               state = state)
       state
     },
     extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param))
 }
 
-# The loop over epochs and batches of every training. `frame` is the frame of the function that trains; callbacks get it as
-# `env`. What the loop counts and finds stands there, under the names that scripts know: iteration, nbatch, metric,
-# train.metric, eval.metric, model.
-# `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
-# `extract()` gives the model.
+# The loop over epochs and batches of every training. `frame` is the frame of the function that trains; callbacks get it
+# as `env`. What the loop counts and finds stands there, under the names that scripts know: iteration, nbatch, metric,
+# train.metric, eval.metric, model. `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives
+# the metric's state after that batch, `extract()` gives the model.
 run_epochs <- function(frame, train, evaluate, score, extract) {
   pass <- function(iter, run, result, label, after_batch = function() NULL) {
     if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
@@ -207,7 +216,8 @@ run_epochs <- function(frame, train, evaluate, score, extract) {
       if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
       after_batch()
     }
-    if (!is.null(frame$metric) && frame$verbose) report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
+    if (!is.null(frame$metric) && frame$verbose)
+      report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
   }
   count_batch <- function() {
     frame$nbatch <- frame$nbatch + 1
@@ -227,7 +237,9 @@ run_epochs <- function(frame, train, evaluate, score, extract) {
   frame$model
 }
 
-report_metric <- function(iteration, what, result) message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+report_metric <- function(iteration, what, result) {
+  message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+}
 
 # Scripts have callbacks with and without the fourth argument.
 call_epoch <- function(callback, iteration, env, verbose) {
@@ -239,11 +251,11 @@ call_epoch <- function(callback, iteration, env, verbose) {
 
 #' Train a network
 #'
-#' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of arrays;
-#' matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
+#' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of
+#' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
-#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is a
-#' mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
+#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is
+#' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
 #' @param X array, matrix or iterator of the training data.
@@ -254,10 +266,12 @@ call_epoch <- function(callback, iteration, env, verbose) {
 #' @param initializer an initializer, such as [mx.init.Xavier()].
 #' @param eval.data iterator, or `list(data = , label = )`, to evaluate after every round.
 #' @param eval.metric a metric, such as `mx.metric.rmse`, or NULL.
-#' @param epoch.end.callback function of (iteration, nbatch, env, verbose) after every round; training ends if it returns FALSE.
+#' @param epoch.end.callback function of (iteration, nbatch, env, verbose) after every round; training ends if it
+#'   returns FALSE.
 #' @param batch.end.callback function of (iteration, nbatch, env) after every batch.
 #' @param array.batch.size batch size for arrays.
-#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes tell.
+#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
+#'   tell.
 #' @param kvstore how several devices share parameters; it has no effect on the results.
 #' @param verbose whether to print by `message()`.
 #' @param arg.params,aux.params initial parameters, named lists.
@@ -277,12 +291,14 @@ call_epoch <- function(callback, iteration, env, verbose) {
 #' model <- mx.model.FeedForward.create(net, X = x, y = y, num.round = 5, array.batch.size = 20,
 #'                                      learning.rate = 0.1, eval.metric = mx.metric.rmse, array.layout = "rowmajor")
 #' @export
-mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.round = 1, num.round = 10, optimizer = "sgd",
-                                        initializer = mx.init.uniform(0.01), eval.data = NULL, eval.metric = NULL,
-                                        epoch.end.callback = NULL, batch.end.callback = NULL, array.batch.size = 128,
-                                        array.layout = "auto", kvstore = "local", verbose = TRUE, arg.params = NULL,
-                                        aux.params = NULL, input.names = NULL, output.names = NULL, fixed.param = NULL,
-                                        allow.extra.params = FALSE, metric_cpu = TRUE, ...) {
+mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.round = 1, num.round = 10,
+                                        optimizer = "sgd", initializer = mx.init.uniform(0.01),
+                                        eval.data = NULL, eval.metric = NULL, epoch.end.callback = NULL,
+                                        batch.end.callback = NULL, array.batch.size = 128,
+                                        array.layout = "auto", kvstore = "local", verbose = TRUE,
+                                        arg.params = NULL, aux.params = NULL, input.names = NULL,
+                                        output.names = NULL, fixed.param = NULL, allow.extra.params = FALSE,
+                                        metric_cpu = TRUE, ...) {
   check_symbol(symbol)
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
@@ -322,10 +338,12 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
 
 # Evaluation data as an iterator, in batches of the training data's size. Lists of closures are iterators too.
 evaluation_iter <- function(eval.data, batch.size, array.layout) {
-  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(check_iterator(eval.data))
+  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next))
+    return(check_iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
     stop_user("eval.data must be an iterator or list(data = , label = )")
-  data <- as_colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))
+  data <- as_colmajor(eval.data$data, array.layout,
+                      function() mx.model.select.layout.train(eval.data$data, eval.data$label))
   samples <- tail(shape_of(data), 1)
   if (samples < batch.size)
     stop_user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
@@ -373,8 +391,8 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it back.
-#' `is.serialized` tells which of the two a model is.
+#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it
+#' back. `is.serialized` tells which of the two a model is.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.

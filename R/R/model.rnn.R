@@ -5,12 +5,13 @@ bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 
 #' Train a recurrent network on buckets
 #'
-#' Trains by mini-batches, each of sequences of one length. Where `symbol` is a list, every length has a network of its own,
-#' unrolled for it, and all of them share their parameters. Arguments that neither the iterator brings nor the initializer has a
-#' rule for, such as the initial states, are zero. Several devices share every batch, as in [mx.model.FeedForward.create()].
+#' Trains by mini-batches, each of sequences of one length. Where `symbol` is a list, every length has a network of its
+#' own, unrolled for it, and all of them share their parameters. Arguments that neither the iterator brings nor the
+#' initializer has a rule for, such as the initial states, are zero. Several devices share every batch, as in
+#' [mx.model.FeedForward.create()].
 #'
-#' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided by the
-#' batch size.
+#' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided
+#' by the batch size.
 #'
 #' @param symbol a symbol, or a list of symbols by the names of the buckets.
 #' @param train.data,eval.data iterators, such as [mx.io.bucket.iter()].
@@ -26,8 +27,8 @@ bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' @param verbose whether to print by `message()`.
 #' @return A model.
 #' @examples
-#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 5, num_embed = 2, num_hidden = 3, num_decode = 2,
-#'                         config = "seq-to-one", loss_output = "softmax")
+#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 5, num_embed = 2, num_hidden = 3,
+#'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
 #' buckets <- list("3" = list(data = matrix(1:12 %% 5, 3, 4), label = c(0, 1, 0, 1)))
 #' model <- mx.model.buckets(net, mx.io.bucket.iter(buckets, batch.size = 2), num.round = 2, verbose = FALSE)
 #' @export
@@ -54,18 +55,20 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
   aux <- mx.init.create(initializer, shapes$aux.shapes, skip.unknown = FALSE)
   aux[names(aux.params)] <- aux.params
   trained <- setdiff(names(drawn), fixed.params)
-  kept <- setdiff(c(names(drawn), names(arg.params)), trained)        # not the zeros of the initial states: their shape is the batch's
+  # without the zeros of the initial states, whose shape is the batch's
+  kept <- setdiff(c(names(drawn), names(arg.params)), trained)
   if (is.character(optimizer))
     optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / tail(input.shape[[1]], 1))
-  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, starts, aux, trained, kept, begin.round, num.round,
-                         optimizer, metric, epoch.end.callback, batch.end.callback, verbose)
+  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, starts, aux, trained, kept,
+                         begin.round, num.round, optimizer, metric, epoch.end.callback, batch.end.callback,
+                         verbose)
 }
 
-# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with its part of
-# `arg.params`; parameters go along from one bucket to the next.
-mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params, trained, kept,
-                                   begin.round, end.round, optimizer, metric, epoch.end.callback, batch.end.callback,
-                                   verbose) {
+# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with its part
+# of `arg.params`; parameters go along from one bucket to the next.
+mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params,
+                                   trained, kept, begin.round, end.round, optimizer, metric, epoch.end.callback,
+                                   batch.end.callback, verbose) {
   ndevice <- length(ctx)
   if (verbose) message("Start training with ", ndevice, " devices")
   execs <- list()
@@ -80,7 +83,8 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     parts <- cut_batch(dlist, device_slices(shapes, ndevice))
     key <- paste(or_else(names(iter$bucketID), ""), paste(unlist(shapes), collapse = " "))
     chosen <- bucket_symbol(symbol, iter)
-    if (is.null(execs[[key]])) execs[[key]] <<- lapply(seq_len(ndevice), function(i) bind(chosen, parts[[i]], arg.params[[i]]))
+    if (is.null(execs[[key]]))
+      execs[[key]] <<- lapply(seq_len(ndevice), function(i) bind(chosen, parts[[i]], arg.params[[i]]))
     following <- execs[[key]]
     if (!is.null(train.execs) && !identical(train.execs, following)) {
       moved <- intersect(names(arg.params[[1]]), arguments(chosen))
@@ -107,7 +111,8 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     },
     score = function(state) {
       for (exec in train.execs)
-        state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]), state = state)
+        state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]),
+                               state = state)
       state
     },
     extract = function() mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept))

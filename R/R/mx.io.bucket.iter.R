@@ -4,13 +4,15 @@
 #'
 #' Sequences of similar length share a bucket, and a batch comes from one bucket.
 #'
-#' @param buckets named list, by sequence length, of lists `data` (length by samples) and `label` (a value for each sample, or for
-#'   each element of `data`). The layout of versions before 1.1, samples by length, is recognised by one label for each.
+#' @param buckets named list, by sequence length, of lists `data` (length by samples) and `label` (a value for each
+#'   sample, or for each element of `data`). The layout of versions before 1.1, samples by length, is recognised by one
+#'   label for each.
 #' @param batch.size samples in a batch.
 #' @param data.mask.element value that fills the sequences up.
 #' @param shuffle whether to shuffle samples and batches at every reset.
 #' @param seed seed of R's random numbers for the shuffle.
-#' @return An iterator whose `value()` has `data`, `seq.mask` (the lengths) and `label`, and with fields such as `bucketID`,
+#' @return An iterator whose `value()` has `data`, `seq.mask` (the lengths) and `label`, and with fields such as
+#'   `bucketID`,
 #' `bucket.names`, `epoch` and `batch.per.epoch`.
 #' @examples
 #' buckets <- list("3" = list(data = matrix(1:12, 3, 4), label = 1:4))
@@ -28,22 +30,24 @@ mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffl
 # The samples `index` of labels that are a vector or have them in the last dimension.
 take_samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
 
-# A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1. Labels
-# without data are left alone, as in MXNet.
+# A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1.
+# Labels without data are left alone, as in MXNet.
 bucket_columns <- function(bucket, name) {
   size <- dim(bucket$data)
-  if (length(size) != 2) stop_user("bucket ", name, ": data must be a matrix, length by samples, not ", kind_of(bucket$data))
+  if (length(size) != 2)
+    stop_user("bucket ", name, ": data must be a matrix, length by samples, not ", kind_of(bucket$data))
   one <- length(dim(bucket$label)) < 2
   labels <- if (one) length(bucket$label) else ncol(bucket$label)
   if (one && labels == size[[1]] && labels != size[[2]]) return(list(data = t(bucket$data), label = bucket$label))
-  if (labels < size[[2]]) stop_user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
+  if (labels < size[[2]])
+    stop_user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
   bucket
 }
 
 # bucketID is a number, the batch inside its bucket, under the bucket's name.
 BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
-  fields = c("buckets", "bucket.names", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan", "bucketID", "batch",
-             "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),
+  fields = c("buckets", "bucket.names", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan",
+             "bucketID", "batch", "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),
   methods = list(
     initialize = function(buckets = list(), batch.size = 1, data.mask.element = 0, shuffle = FALSE, seed = 123) {
       .self$buckets <- buckets
@@ -93,6 +97,7 @@ BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
       index <- ((bucketID - 1) * batch.size + seq_len(batch.size) - 1) %% size + 1
       data <- bucket$data[, index, drop = FALSE]
       lengths <- nrow(data) - colSums(data == data.mask.element)
-      list(data = mx.nd.array(data), seq.mask = mx.nd.array(lengths), label = mx.nd.array(take_samples(bucket$label, index)))
+      list(data = mx.nd.array(data), seq.mask = mx.nd.array(lengths),
+           label = mx.nd.array(take_samples(bucket$label, index)))
     },
     num.pad = function() max(0, bucketID[[1]] * batch.size - sizes[[names(bucketID)]])))

@@ -3,8 +3,8 @@
 #' Arrays in single precision
 #'
 #' `mx.nd.array` copies an R vector, matrix or array; `as.array` copies back. Dimensions are R's. Arithmetic (`+ - * /
-#' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and numbers
-#' beside them. An NDArray of one dimension becomes a plain vector in R.
+#' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and
+#' numbers beside them. An NDArray of one dimension becomes a plain vector in R.
 #'
 #' @param src.array numeric or logical vector, matrix or array, or an NDArray.
 #' @param ctx device; it has no effect.
@@ -161,7 +161,8 @@ all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target)
 
 #' @export
 `[<-.MXNDArray` <- function(x, ..., value) {
-  stop_user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by mx.nd.array()")
+  stop_user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by ",
+            "mx.nd.array()")
 }
 
 # ---------------------------------------------------------------- calls of operators

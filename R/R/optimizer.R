@@ -7,7 +7,8 @@
 new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) {
   if (is.null(params$clip_gradient)) params$clip_gradient <- -1
   if (!is.null(lr_scheduler))
-    check_function(lr_scheduler, "lr_scheduler must be a function of the optimizer's environment, such as mx.lr_scheduler.FactorScheduler(1000, 0.9)")
+    check_function(lr_scheduler, paste("lr_scheduler must be a function of the optimizer's environment, such as",
+                                       "mx.lr_scheduler.FactorScheduler(1000, 0.9)"))
   settings <- c(params, list(learning.rate = learning.rate))
   for (name in names(settings)) check_number(settings[[name]], paste("mx.opt.create:", sub("_grad$", ".grad", name)))
   rule <- NULL
@@ -23,7 +24,8 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
   rate <- function(index) {
     if (is.null(lr_scheduler)) return(lr)
     lr_scheduler(env)
-    if (!is.numeric(env$lr) || length(env$lr) != 1) stop_user("the learning-rate schedule must leave one number in lr, not ", kind_of(env$lr))
+    if (!is.numeric(env$lr) || length(env$lr) != 1)
+      stop_user("the learning-rate schedule must leave one number in lr, not ", kind_of(env$lr))
     key <- paste0("ik", index)
     env[[key]] <- if (is.null(env[[key]])) 0 else env[[key]] + 1
     env$num_update <- max(env$num_update, env[[key]])
@@ -88,8 +90,8 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 
 #' Optimizers
 #'
-#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then, unless `clip_gradient` is
-#' negative (it is -1), cuts it to \[-clip_gradient, clip_gradient]; `wd` (0) is the weight decay.
+#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then, unless
+#' `clip_gradient` is negative (it is -1), cuts it to \[-clip_gradient, clip_gradient]; `wd` (0) is the weight decay.
 #'
 #' The other settings and their defaults:
 #'
@@ -115,16 +117,16 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #' optimizer <- mx.opt.create("adam", learning.rate = 0.01)
 #' @export
 mx.opt.create <- function(name, ...) {
-  switch(name, sgd = mx.opt.sgd(...), rmsprop = mx.opt.rmsprop(...), adam = mx.opt.adam(...), adagrad = mx.opt.adagrad(...),
-         adadelta = mx.opt.adadelta(...), nag = mx.opt.nag(...),
+  switch(name, sgd = mx.opt.sgd(...), rmsprop = mx.opt.rmsprop(...), adam = mx.opt.adam(...),
+         adagrad = mx.opt.adagrad(...), adadelta = mx.opt.adadelta(...), nag = mx.opt.nag(...),
          stop_user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
                    "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
 }
 
 #' An updater for a training loop of your own
 #'
-#' Keeps the optimizer's state of every parameter (momentum and the like) from step to step, and gives the new weights; they
-#' take effect when the executor is updated with them.
+#' Keeps the optimizer's state of every parameter (momentum and the like) from step to step, and gives the new weights;
+#' they take effect when the executor is updated with them.
 #'
 #' @param optimizer an optimizer, from [mx.opt.create()] or of your own making.
 #' @param weights the arrays to train: `exec$ref.arg.arrays`.
@@ -145,12 +147,16 @@ mx.opt.get.updater <- function(optimizer, weights, ctx) {
   if (is_built_in(optimizer)) return(fused_updater(optimizer))
   check_optimizer(optimizer)
   ctx <- if (missing(ctx)) mx.ctx.default() else ctx
-  updates <- lapply(seq_along(weights), function(i) if (!is.null(weights[[i]])) own_update(optimizer, i, weights[[i]], ctx))
-  function(weight, grad) lapply(seq_along(weight), function(i) if (!is.null(grad[[i]])) updates[[i]](weight[[i]], grad[[i]]))
+  updates <- lapply(seq_along(weights), function(i) {
+    if (!is.null(weights[[i]])) own_update(optimizer, i, weights[[i]], ctx)
+  })
+  function(weight, grad) {
+    lapply(seq_along(weight), function(i) if (!is.null(grad[[i]])) updates[[i]](weight[[i]], grad[[i]]))
+  }
 }
 
-# The function of (weight, grad) that gives one parameter's new weight by an optimizer of either generation, also one that a
-# script has written itself.
+# The function of (weight, grad) that gives one parameter's new weight by an optimizer of either generation, also one
+# that a script has written itself.
 own_update <- function(optimizer, index, weight, ctx) {
   if (has_function(optimizer, "create_exec")) {
     exec <- optimizer$create_exec(index = index, weight_dim = dim(weight), ctx = ctx)
@@ -159,7 +165,8 @@ own_update <- function(optimizer, index, weight, ctx) {
   state <- optimizer$create.state(index, weight)
   function(weight, grad) {
     made <- optimizer$update(index, weight, grad, state)
-    if (!is.list(made) || is.null(made$weight)) stop_user("the optimizer's update() must give list(state = , weight = ), not ", kind_of(made))
+    if (!is.list(made) || is.null(made$weight))
+      stop_user("the optimizer's update() must give list(state = , weight = ), not ", kind_of(made))
     state <<- made$state
     made$weight
   }

@@ -3,8 +3,8 @@
 #' Predict with a model
 #'
 #' The first output of the model's symbol for every sample, batch by batch; or, with `output`, any inner result of the
-#' network. Only what that result needs is computed and asked for: labels, and other arrays that only the loss reads (such
-#' as weights of the observations), may be left out.
+#' network. Only what that result needs is computed and asked for: labels, and other arrays that only the loss reads
+#' (such as weights of the observations), may be left out.
 #'
 #' The output of a model that ends in [mx.symbol.MakeLoss()] is the loss. `output` names what to predict instead:
 #' `predict(model, X, output = "fc2_output")` where the layer was made with `name = "fc2"`.
@@ -12,9 +12,10 @@
 #'
 #' As in MXNet, labels are zero unless `output` is given and an iterator brings them.
 #'
-#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does not
-#'   have are ignored.
-#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may bring several inputs by their names.
+#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does
+#'   not have are ignored.
+#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may bring several inputs by their
+#'   names.
 #' @param ctx device.
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
@@ -38,8 +39,8 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
-    stop_user("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, as.array(X) is many ",
-              "samples of one feature, as.matrix(X) one sample in a column")
+    stop_user("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, ",
+              "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted_output(model$symbol, output)
   X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
@@ -77,7 +78,8 @@ wanted_output <- function(symbol, output) {
   if (length(pick) == 1) pick[[1]] else mx.symbol.Group(pick)
 }
 
-# Which arrays of a batch the model's symbol takes. What it needs besides, and no parameter gives, is an error if `strict`.
+# Which arrays of a batch the model's symbol takes. What it needs besides, and no parameter gives, is an error if
+# `strict`.
 wanted_inputs <- function(model, batch, labels, strict) {
   needed <- arguments(model$symbol)
   given <- names(batch)
@@ -86,7 +88,8 @@ wanted_inputs <- function(model, batch, labels, strict) {
   lacking <- setdiff(needed, c(inputs, names(model$arg.params)))
   if (!strict) {
     untold <- grep("(weight|bias|gamma|beta)$", setdiff(lacking, given), value = TRUE)
-    if (length(untold)) warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros take their place", call. = FALSE)
+    if (length(untold))
+      warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros take their place", call. = FALSE)
     lacking <- intersect(lacking, "data")
   }
   if (length(lacking))
@@ -101,7 +104,7 @@ predict_hint <- function(model, inputs) {
   inner <- call_python("symbol.before_loss", model$symbol, as.list(inputs), as.list(names(model$arg.params)))
   if (is.null(inner)) return()
   .MXNetEnv$predict.hinted <- TRUE
-  message("predict: the output of this model is its loss. For a prediction, name an inner result: predict(model, X, output = ",
-          if (nzchar(inner)) dQuote(inner, FALSE) else "...",
+  message("predict: the output of this model is its loss. For a prediction, name an inner result: ",
+          "predict(model, X, output = ", if (nzchar(inner)) dQuote(inner, FALSE) else "...",
           if (nzchar(inner)) ")" else "); outputs(internals(model$symbol)) lists the names")
 }

@@ -12,7 +12,8 @@
 #' as.array(mx.runif(2))   # 0.5488135 0.5928446
 #' @export
 mx.set.seed <- function(seed) {
-  if (!is.numeric(seed) || length(seed) != 1 || is.na(seed) || abs(seed) >= 2^31) stop_user("mx.set.seed: seed must be one number between -2^31 and 2^31")
+  if (!is.numeric(seed) || length(seed) != 1 || is.na(seed) || abs(seed) >= 2^31)
+    stop_user("mx.set.seed: seed must be one number between -2^31 and 2^31")
   call_python("random.seed", as.integer(seed))
   invisible()
 }

@@ -20,8 +20,11 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
     flag <- if (masking) mask else list(use.sequence.length = FALSE)
     states <- do.call(mx.symbol.SequenceLast, c(list(data = states), flag, list(name = names$mask)))
   } else if (config == "one-to-one") {
-    states <- if (masking) do.call(mx.symbol.SequenceMask, c(list(data = states), mask, list(value = 0, name = names$mask)))
-              else mx.symbol.identity(data = states, name = names$mask)
+    states <- if (masking) {
+      do.call(mx.symbol.SequenceMask, c(list(data = states), mask, list(value = 0, name = names$mask)))
+    } else {
+      mx.symbol.identity(data = states, name = names$mask)
+    }
     states <- mx.symbol.swapaxes(data = states, dim1 = 0, dim2 = 1, name = names$swap)
   } else {
     stop_user('config must be "seq-to-one" or "one-to-one"')
@@ -38,9 +41,9 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
 
 #' Recurrent networks
 #'
-#' `rnn.graph` builds a network around the fused recurrent operator, `rnn.graph.unroll` (`rnn.unroll` in version 0.12) one that
-#' is written out step by step. Data are whole numbers (with an embedding) or features, with the sequence in R's first dimension (or second, after
-#' the features) and the samples in the last.
+#' `rnn.graph` builds a network around the fused recurrent operator, `rnn.graph.unroll` (`rnn.unroll` in version 0.12)
+#' one that is written out step by step. Data are whole numbers (with an embedding) or features, with the sequence in
+#' R's first dimension (or second, after the features) and the samples in the last.
 #'
 #' @param num_rnn_layer number of recurrent layers.
 #' @param seq_len number of steps.
@@ -62,8 +65,8 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' @param ... the same arguments as versions before 1.1 spelled them (`num.hidden`; `num.label` for `num_decode`).
 #' @return A symbol.
 #' @examples
-#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 10, num_embed = 4, num_hidden = 5, num_decode = 2,
-#'                         config = "seq-to-one", loss_output = "softmax")
+#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 10, num_embed = 4, num_hidden = 5,
+#'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
 #' arguments(net)
 #' @export
 rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hidden, num_decode, dropout = 0,
@@ -81,7 +84,8 @@ rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hi
   if (cell_type == "lstm") inputs$state_cell <- or_else(rnn.state.cell, mx.symbol.Variable("rnn.state.cell"))
   rnn <- do.call(mx.symbol.RNN, c(inputs, list(
     parameters = mx.symbol.Variable("rnn.params.weight"), state.size = num_hidden, num.layers = num_rnn_layer,
-    bidirectional = bidirectional, mode = cell_type, state.outputs = output_last_state, p = dropout, name = named("RNN"))))
+    bidirectional = bidirectional, mode = cell_type, state.outputs = output_last_state, p = dropout,
+    name = named("RNN"))))
   decode_states(rnn[[1]], config, masking, mx.symbol.Variable("seq.mask"), mx.symbol.Variable("label"), num_decode,
                 loss_output, ignore_label, mx.symbol.Variable("cls.weight"), mx.symbol.Variable("cls.bias"),
                 list(mask = "mask", swap = named("swap_post"), loss = "loss",
@@ -90,7 +94,8 @@ rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hi
 
 # A fully connected layer of a cell: its parameters are param[[paste(part, "weight")]] and its bias.
 cell_layer <- function(data, param, part, num_hidden, name) {
-  mx.symbol.FullyConnected(data = data, weight = param[[paste0(part, ".weight")]], bias = param[[paste0(part, ".bias")]],
+  mx.symbol.FullyConnected(data = data, weight = param[[paste0(part, ".weight")]],
+                           bias = param[[paste0(part, ".bias")]],
                            num_hidden = num_hidden, name = paste0(name, ".", part))
 }
 
@@ -169,12 +174,13 @@ rnn.graph.unroll <- function(num_rnn_layer, seq_len, input_size = NULL, num_embe
   out <- decode_states(all, config, masking, mx.symbol.Variable(named("seq.mask")), mx.symbol.Variable(label_name),
                        num_decode, loss_output, ignore_label, mx.symbol.Variable(named("cls.weight")),
                        mx.symbol.Variable(named("cls.bias")),
-                       list(mask = named("mask"), swap = named("swap_post"), decode = named("decode"), loss = named("loss")))
+                       list(mask = named("mask"), swap = named("swap_post"), decode = named("decode"),
+                            loss = named("loss")))
   if (output_last_state) mx.symbol.Group(c(list(out), unlist(states, use.names = FALSE))) else out
 }
 
-# Sets arguments of the calling function that came under earlier names: dots for underscores, num.label for num_decode. The
-# networks of version 0.12, which have num.label, always end in a softmax.
+# Sets arguments of the calling function that came under earlier names: dots for underscores, num.label for num_decode.
+# The networks of version 0.12, which have num.label, always end in a softmax.
 early_spelling <- function(..., frame = parent.frame()) {
   given <- list(...)
   for (name in names(given)) {

@@ -2,8 +2,8 @@
 
 #' Inference with recurrent networks
 #'
-#' `mx.infer.rnn` gives the first output for all sequences of an iterator. `mx.infer.rnn.one` and `mx.infer.rnn.one.unroll`
-#' run one batch and give all outputs, the last states among them, to be fed in again.
+#' `mx.infer.rnn` gives the first output for all sequences of an iterator. `mx.infer.rnn.one` and
+#' `mx.infer.rnn.one.unroll` run one batch and give all outputs, the last states among them, to be fed in again.
 #'
 #' @param infer.data an iterator; for `mx.infer.rnn.one.unroll` an NDArray.
 #' @param model a model.
@@ -14,8 +14,8 @@
 #' @param ctx device.
 #' @return An array, or a list of NDArrays.
 #' @examples
-#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 5, num_embed = 2, num_hidden = 3, num_decode = 2,
-#'                         config = "seq-to-one", loss_output = "softmax")
+#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 5, num_embed = 2, num_hidden = 3,
+#'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
 #' buckets <- list("3" = list(data = matrix(1:12 %% 5, 3, 4), label = c(0, 1, 0, 1)))
 #' it <- mx.io.bucket.iter(buckets, batch.size = 2)
 #' model <- mx.model.buckets(net, it, num.round = 1, verbose = FALSE)
@@ -25,7 +25,8 @@ mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
   infer.data$reset()
   packer <- mx.nd.arraypacker()
   while (next_batch(infer.data)) {
-    exec <- bind_for_inference(bucket_symbol(model$symbol, infer.data), infer.data$value(), model$arg.params, model$aux.params)
+    exec <- bind_for_inference(bucket_symbol(model$symbol, infer.data), infer.data$value(), model$arg.params,
+                               model$aux.params)
     mx.exec.forward(exec, is.train = FALSE)
     packer$push(without_pad(exec$ref.outputs[[1]], padding(infer.data)))
   }
@@ -39,8 +40,8 @@ mx.infer.rnn.one <- function(infer.data, symbol, arg.params, aux.params, input.p
   infer.data$reset()
   out <- NULL
   while (next_batch(infer.data)) {
-    exec <- bind_for_inference(symbol, infer.data$value(), c(arg.params[setdiff(names(arg.params), names(input.params))],
-                                                             input.params), aux.params)
+    params <- c(arg.params[setdiff(names(arg.params), names(input.params))], input.params)
+    exec <- bind_for_inference(symbol, infer.data$value(), params, aux.params)
     mx.exec.forward(exec, is.train = FALSE)
     out <- exec$outputs
   }
@@ -53,7 +54,8 @@ mx.infer.rnn.one <- function(infer.data, symbol, arg.params, aux.params, input.p
 mx.infer.rnn.one.unroll <- function(infer.data, symbol, num_hidden, arg.params, aux.params, init_states = NULL,
                                     ctx = mx.cpu()) {
   states <- grep("^init_", arguments(symbol), value = TRUE)
-  if (is.null(init_states)) init_states <- lapply(states, function(s) mx.nd.zeros(c(num_hidden, tail(dim(infer.data), 1))))
+  if (is.null(init_states))
+    init_states <- lapply(states, function(s) mx.nd.zeros(c(num_hidden, tail(dim(infer.data), 1))))
   names(init_states) <- states
   given <- c(list(data = infer.data, label = infer.data), init_states)
   exec <- bind_for_inference(symbol, given, arg.params[setdiff(names(arg.params), names(given))], aux.params)
@@ -63,7 +65,8 @@ mx.infer.rnn.one.unroll <- function(infer.data, symbol, num_hidden, arg.params, 
 
 # An executor for one batch: what the symbol needs of the inputs and parameters; arguments without a value are zero.
 bind_for_inference <- function(symbol, inputs, arg.params, aux.params) {
-  inputs <- lapply(inputs[intersect(names(inputs), arguments(symbol))], function(x) if (is.mx.ndarray(x)) x else as.array(x))
+  inputs <- lapply(inputs[intersect(names(inputs), arguments(symbol))],
+                   function(x) if (is.mx.ndarray(x)) x else as.array(x))
   exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = mx.cpu()), lapply(inputs, dim)))
   call_python("exec.load", exec, c(arg.params, inputs), or_else(aux.params, list()))
   exec

@@ -2,16 +2,16 @@
 
 #' Tables of layers, shapes and parameter counts
 #'
-#' One row per operator of a network: its name, the operator, the shape of its output in R's order (samples last), and how
-#' many numbers its own parameters hold. A question mark stands for what is not known.
+#' One row per operator of a network: its name, the operator, the shape of its output in R's order (samples last), and
+#' how many numbers its own parameters hold. A question mark stands for what is not known.
 #'
-#' For a symbol the shapes follow from those that are given, such as `data = c(784, 100)`. For a model they follow from its
-#' parameters as far as they tell, and from the shapes given.
+#' For a symbol the shapes follow from those that are given, such as `data = c(784, 100)`. For a model they follow from
+#' its parameters as far as they tell, and from the shapes given.
 #'
 #' @param object a symbol, a model, an executor or an NDArray.
 #' @param ... shapes by the names of arguments.
-#' @return A data frame of class `mx.summary` with the columns `layer`, `operator`, `output`, `parameters` and `count`. For an
-#'   NDArray, what `summary` gives for its values.
+#' @return A data frame of class `mx.summary` with the columns `layer`, `operator`, `output`, `parameters` and `count`.
+#'   For an NDArray, what `summary` gives for its values.
 #' @examples
 #' fc1 <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 20, name = "fc1")
 #' net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(fc1, num.hidden = 3, name = "fc2"), name = "softmax")
@@ -72,7 +72,8 @@ print.mx.summary <- function(x, rows = Inf, ...) {
   writeLines(c(lines[[1]], shorten(lines[-1], rows)))
   unknown <- sum(is.na(x$count))
   cat("parameters: ", number(sum(x$count, na.rm = TRUE)),
-      if (unknown) paste0(" and those of ", unknown, " layer", if (unknown > 1) "s", " whose shapes are not known"), "\n", sep = "")
+      if (unknown) paste0(" and those of ", unknown, " layer", if (unknown > 1) "s", " whose shapes are not known"),
+      "\n", sep = "")
   if (any(grepl("?", x$output, fixed = TRUE)))
     cat("? is not known: give the shapes of the inputs, as in summary(x, data = c(13, 100))\n")
   invisible(x)

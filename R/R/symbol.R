@@ -2,7 +2,8 @@
 
 # ---------------------------------------------------------------- calls of operators
 
-# The arguments that the calling wrapper was given: the dots first, then the formals that are not missing. NULL is not given.
+# The arguments that the calling wrapper was given: the dots first, then the formals that are not missing. NULL is not
+# given.
 given_arguments <- function(frame, wrapper) {
   named <- setdiff(names(formals(wrapper)), "...")
   named <- named[!vapply(named, function(n) eval(call("missing", as.name(n)), frame), NA)]
@@ -10,7 +11,9 @@ given_arguments <- function(frame, wrapper) {
 }
 
 # The body of every generated mx.symbol function.
-symbol_operator <- function(op) call_python("symbol.create", op, given_arguments(parent.frame(), sys.function(sys.parent())))
+symbol_operator <- function(op) {
+  call_python("symbol.create", op, given_arguments(parent.frame(), sys.function(sys.parent())))
+}
 
 # The list form of an operator, mx.varg.symbol.X(list(...)).
 symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filter.null(alist))
@@ -146,7 +149,8 @@ mx.symbol.save <- function(symbol, filename) {
 #' @rdname mx.symbol.save
 #' @export
 mx.symbol.load <- function(file.name, filename) {
-  call_python("symbol.load", check_path(if (missing(file.name)) filename else file.name, "mx.symbol.load: the file name"))
+  call_python("symbol.load", check_path(if (missing(file.name)) filename else file.name,
+                                        "mx.symbol.load: the file name"))
 }
 
 #' @rdname mx.symbol.save
@@ -165,8 +169,8 @@ mx.symbol.load.json <- function(json.str) {
 #'
 #' @param symbol a symbol.
 #' @param ... shapes by the names of arguments, such as `data = c(13, 60)`.
-#' @return A list of `arg.shapes`, `out.shapes` and `aux.shapes` (named lists of integer vectors), or NULL when the given
-#'   shapes do not suffice. Shapes that contradict each other are an error.
+#' @return A list of `arg.shapes`, `out.shapes` and `aux.shapes` (named lists of integer vectors), or NULL when the
+#'   given shapes do not suffice. Shapes that contradict each other are an error.
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
 #' mx.symbol.infer.shape(net, data = c(13, 60))$arg.shapes
@@ -189,8 +193,8 @@ is.MXSymbol <- is.mx.symbol
 
 #' Parts of symbols
 #'
-#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result, so that one can be picked
-#' out: `internals(net)[[match("fc2_output", outputs(internals(net)))]]`. `children` gives the inputs of the last
+#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result, so that one can be
+#' picked out: `internals(net)[[match("fc2_output", outputs(internals(net)))]]`. `children` gives the inputs of the last
 #' operator, NULL for a variable. `mx.apply` puts symbols in the place of variables.
 #'
 #' The same things are fields and methods: `$arguments`, `$outputs`, `$auxiliary.states`, `$attributes`, `$as.json()`,
@@ -300,11 +304,13 @@ format.Rcpp_MXSymbol <- function(x, ...) paste0("<symbol ", paste(outputs(x), co
 #' @return Nothing; always an error.
 #' @export
 mx.symbol.Custom <- function(...) {
-  stop_user("mx.symbol.Custom: operators written in Python are not part of this package; write the expression in symbols")
+  stop_user("mx.symbol.Custom: operators written in Python are not part of this package; write the expression in ",
+            "symbols")
 }
 
 #' @rdname mx.symbol.Custom
 #' @export
 mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL) {
-  stop_user("mx.nd.Custom: operators written in Python are not part of this package; compute with R's functions on as.array(nd)")
+  stop_user("mx.nd.Custom: operators written in Python are not part of this package; compute with R's functions on ",
+            "as.array(nd)")
 }

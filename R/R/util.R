@@ -10,8 +10,8 @@ mx.util.str.startswith <- function(name, prefix) startsWith(name, prefix)
 # `x`, or `default` where `x` is NULL.
 or_else <- function(x, default) if (is.null(x)) default else x
 
-# MXNet's methods, which come from C++, take arguments by position and pay no heed to names: scripts pass `...` on with whatever
-# names are there. Here names count where all of them are the method's own.
+# MXNet's methods, which come from C++, take arguments by position and pay no heed to names: scripts pass `...` on with
+# whatever names are there. Here names count where all of them are the method's own.
 by_position <- function(method) {
   force(method)
   function(...) {
