@@ -1,5 +1,7 @@
 # R's own operators and functions on symbols and NDArrays.
 
+utils::globalVariables(".Generic")            # for the checks of the code: R gives it to group methods
+
 # The operators behind `e1 op e2`: between symbols, with the number on the right, with the number on the left.
 symbol_binary <- list(
   "+" = c("_Plus", "_PlusScalar", "_PlusScalar"), "-" = c("_Minus", "_MinusScalar", "_rminus_scalar"),
@@ -48,12 +50,19 @@ Ops.Rcpp_MXSymbol <- function(e1, e2) {
   }
   ops <- symbol_binary[[.Generic]]
   if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
-  left <- is.mx.symbol(e1)
-  number <- if (left) e2 else e1
-  if (!(is.numeric(number) || is.logical(number)) || length(number) != 1)
-    stop_user("`", .Generic, "`: a symbol goes with a symbol or a single number, not with ", class(number)[[1]],
-              " of length ", length(number), "; make arrays variables and bind them")
-  call_python("symbol.create", ops[[if (left) 2 else 3]], list(if (left) e1 else e2, scalar = as.numeric(number)))
+  if (is.mx.symbol(e1)) {
+    call_python("symbol.create", ops[[2]], list(e1, scalar = scalar_operand(e2, .Generic)))
+  } else {
+    call_python("symbol.create", ops[[3]], list(e2, scalar = scalar_operand(e1, .Generic)))
+  }
+}
+
+# What stands beside a symbol, as a number.
+scalar_operand <- function(x, operator) {
+  if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
+    stop_user("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
+              " of length ", length(x), "; make arrays variables and bind them")
+  as.numeric(x)
 }
 
 #' @rdname Ops.Rcpp_MXSymbol

@@ -72,17 +72,23 @@ find_python <- function() {
   record <- system.file("python", package = "mxnet")
   recorded <- if (nzchar(record)) readLines(record, 1, warn = FALSE) else character()
   if (length(recorded) && file.exists(recorded)) return(recorded)
-  folder <- if (is.null(getwd())) "/" else normalizePath(getwd())
-  repeat {
-    candidate <- file.path(folder, ".venv", "bin", "python")
-    if (file.exists(candidate)) return(candidate)
-    if (dirname(folder) == folder) break
-    folder <- dirname(folder)
-  }
+  nearby <- find_venv()
+  if (!is.null(nearby)) return(nearby)
   stop_bridge(
     if (length(recorded)) c("the Python that this package was installed with is gone (", recorded, ")")
     else "no Python was recorded when this package was installed",
     ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python")
+}
+
+# The Python of a .venv in this folder or above it, or NULL.
+find_venv <- function() {
+  folder <- if (is.null(getwd())) "/" else normalizePath(getwd())
+  repeat {
+    candidate <- file.path(folder, ".venv", "bin", "python")
+    if (file.exists(candidate)) return(candidate)
+    if (dirname(folder) == folder) return(NULL)
+    folder <- dirname(folder)
+  }
 }
 
 # Some Pythons do not read .pth files (installations in place) when they are started inside another program.

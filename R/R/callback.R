@@ -107,28 +107,33 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @export
 mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,
                                    verbose = FALSE) {
-  for (name in c("train.metric", "eval.metric", "bad.steps")) {
-    limit <- get(name)
-    if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
-      stop_user(name, " must be one number at which to stop, not ", kind_of(limit))
-  }
+  for (name in c("train.metric", "eval.metric", "bad.steps")) check_limit(get(name), name)
   say <- verbose
   better <- if (maximize) `>` else `<`
-  worst <- if (maximize) 0 else Inf
+  waiting <- if (!is.null(bad.steps)) wait_for_better(better, if (maximize) 0 else Inf, bad.steps)
+  passed <- function(env, state, limit) {
+    score <- score_of(env, state)
+    !is.null(limit) && !is.null(score) && better(score, limit)
+  }
+  function(iteration, nbatch, env, verbose = say) {
+    if (passed(env, "train.metric", train.metric) || passed(env, "eval.metric", eval.metric)) return(FALSE)
+    is.null(waiting) || waiting(iteration, score_of(env, "eval.metric"), verbose)
+  }
+}
+
+# The value of the training loop's metric for the state in its variable `state`; NULL where it has none.
+score_of <- function(env, state) if (!is.null(env$metric) && !is.null(env[[state]])) env$metric$get(env[[state]])$value
+
+# A function of (iteration, score, verbose): FALSE when `bad.steps` scores in a row were no better than the best one.
+wait_for_better <- function(better, worst, bad.steps) {
   best <- worst
   waited <- 1
-  function(iteration, nbatch, env, verbose = say) {
-    value <- function(state) env$metric$get(state)$value
-    has <- function(state) !is.null(env$metric) && !is.null(state)
-    if (!is.null(train.metric) && has(env$train.metric) && better(value(env$train.metric), train.metric)) return(FALSE)
-    if (!is.null(eval.metric) && has(env$eval.metric) && better(value(env$eval.metric), eval.metric)) return(FALSE)
-    if (is.null(bad.steps)) return(TRUE)
+  function(iteration, score, verbose) {
     if (iteration == 1) {
       best <<- worst
       waited <<- 1
     }
-    if (!has(env$eval.metric)) return(TRUE)
-    score <- value(env$eval.metric)
+    if (is.null(score)) return(TRUE)
     if (!better(best, score)) {
       best <<- score
       waited <<- 1

@@ -32,12 +32,25 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
     check_function(batch.end.callback, "batch.end.callback must be a function of (iteration, nbatch, env)")
 }
 
+check_data <- function(X) {
+  if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
+    stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
+}
+
+check_limit <- function(limit, name) {
+  if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
+    stop_user(name, " must be one number at which to stop, not ", kind_of(limit))
+}
+
 check_optimizer <- function(optimizer) {
   creates <- has_function(optimizer, "create_exec") || has_function(optimizer, "create.state")
   if (!creates || !has_function(optimizer, "update"))
     stop_user("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions ",
               "create_exec and update, not ", kind_of(optimizer))
 }
+
+# Whether `x` is used as an iterator: a list of closures may be one too.
+is_iterator <- function(x) is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next)
 
 check_iterator <- function(iter) {
   for (name in c("iter.next", "value", "reset"))
@@ -69,9 +82,9 @@ next_batch <- function(iter) {
 padding <- function(iter) {
   if (!has_function(iter, "num.pad")) return(0L)
   pad <- iter$num.pad()
-  if ((is.numeric(pad) || is.logical(pad)) && length(pad) == 1 && !is.na(pad) && pad >= 0) return(pad)
-  stop_user("the iterator's num.pad() must give a number of samples, not ",
-            if (is.numeric(pad) && length(pad) == 1) pad else kind_of(pad))
+  known <- (is.numeric(pad) || is.logical(pad)) && length(pad) == 1
+  if (known && !is.na(pad) && pad >= 0) return(pad)
+  stop_user("the iterator's num.pad() must give a number of samples, not ", if (known) pad else kind_of(pad))
 }
 
 # That `x` is one number, a logical or the text of a number; `what` says whose.
@@ -98,8 +111,9 @@ as_numbers <- function(x, what) {
   if (is.factor(x))
     stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
   if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
-  if (!is.numeric(x) && !is.logical(x)) stop_user(what, " must be numbers (an array, matrix or vector), not ",
-                                                   if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
+  if (!is.numeric(x) && !is.logical(x))
+    stop_user(what, " must be numbers (an array, matrix or vector), not ",
+              if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
   if (is.null(dim(x)) && length(x) > .Machine$integer.max) unclass(x) else as.array(unclass(x))
 }
 

@@ -35,13 +35,7 @@ raise_interrupt <- function() {
 # and do.call, may stand between), as the user wrote it and short to print.
 user_call <- function() {
   ours <- topenv()
-  found <- NULL
-  for (frame in rev(seq_len(sys.nframe()))) {
-    f <- sys.function(frame)
-    home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
-    if (identical(home, ours)) found <- frame
-    else if (!identical(home, baseenv()) && !identical(home, .BaseNamespaceEnv)) break
-  }
+  found <- outermost_frame(ours)
   if (is.null(found)) return(NULL)
   call <- sys.call(found)
   generic <- sys.frame(found)$.Generic           # of an S3 method: `Ops.MXNDArray(a, b)` was written `a + b`
@@ -52,8 +46,28 @@ user_call <- function() {
     if (is.null(name)) return(NULL)
     call[[1]] <- as.name(name)
   }
-  for (i in seq_along(call)[-1])       # do.call puts values, perhaps whole arrays, where expressions should be
-    if (!is.language(call[[i]]) && (length(call[[i]]) != 1 || !is.atomic(call[[i]]))) call[[i]] <- quote(...)
+  shorten_call(call)
+}
+
+# The number of the frame of the outermost function of the namespace `ours` below the user's code, or NULL.
+outermost_frame <- function(ours) {
+  found <- NULL
+  for (frame in rev(seq_len(sys.nframe() - 1))) {
+    f <- sys.function(frame)
+    home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
+    if (identical(home, ours)) {
+      found <- frame
+    } else if (!identical(home, baseenv()) && !identical(home, .BaseNamespaceEnv)) {
+      break
+    }
+  }
+  found
+}
+
+# `call` with `...` in the place of whole arrays and lists: do.call puts values where a user writes expressions.
+shorten_call <- function(call) {
+  short <- function(arg) is.language(arg) || is.atomic(arg) && length(arg) == 1
+  for (i in seq_along(call)[-1]) if (!short(call[[i]])) call[[i]] <- quote(...)
   call
 }
 

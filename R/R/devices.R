@@ -25,8 +25,9 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
-      train = function(dlist) call_python("model.step", execs[[1]], batch(dlist), updater,
-                                          optimizer_rates(optimizer, active)),
+      train = function(dlist) {
+        call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active))
+      },
       evaluate = function(dlist) call_python("model.evaluate", execs[[1]], batch(dlist))))
   }
   updaters <- device_updaters(execs, optimizer)
@@ -42,8 +43,9 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
     })
 }
 
-device_updaters <- function(execs, optimizer)
+device_updaters <- function(execs, optimizer) {
   lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
+}
 
 # A batch cut for the devices: a list of arrays for each.
 cut_batch <- function(dlist, slices) {

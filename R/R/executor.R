@@ -76,18 +76,21 @@ mx.exec.backward <- function(exec, ...) {
 
 #' @rdname mx.exec.forward
 #' @export
-mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
+mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
   exec_update(exec, "arg", arg.arrays, match.name, skip.null)
+}
 
 #' @rdname mx.exec.forward
 #' @export
-mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
+mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
   exec_update(exec, "aux", arg.arrays, match.name, skip.null)
+}
 
 #' @rdname mx.exec.forward
 #' @export
-mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
+mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
   exec_update(exec, "grad", arg.arrays, match.name, skip.null)
+}
 
 exec_update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
   check_executor(exec)
@@ -102,12 +105,13 @@ executor_fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux
 executor_methods <- list(
   forward = function(x) function(is.train = TRUE, kwargs = list()) mx.exec.forward(x, is.train),
   backward = function(x) function(out.grads = list()) do.call(mx.exec.backward, c(list(x), out.grads)),
-  update.arg.arrays = function(x) function(arrays, match.name, skip.null)
-    exec_update(x, "arg", arrays, match.name, skip.null),
-  update.aux.arrays = function(x) function(arrays, match.name, skip.null)
-    exec_update(x, "aux", arrays, match.name, skip.null),
-  update.grad.arrays = function(x) function(arrays, match.name, skip.null)
-    exec_update(x, "grad", arrays, match.name, skip.null))
+  update.arg.arrays = function(x) update_method(x, "arg"),
+  update.aux.arrays = function(x) update_method(x, "aux"),
+  update.grad.arrays = function(x) update_method(x, "grad"))
+
+update_method <- function(exec, which) {
+  function(arrays, match.name, skip.null) exec_update(exec, which, arrays, match.name, skip.null)
+}
 
 # The live lists never change (the arrays in them do), so each is fetched once and kept as an attribute of the handle.
 exec_arrays <- function(x, field) {

@@ -54,5 +54,6 @@ mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_l
 
 #' @rdname mx.lr_scheduler.FactorScheduler
 #' @export
-FactorScheduler <- function(step, factor_val, verbose = TRUE)
+FactorScheduler <- function(step, factor_val, verbose = TRUE) {
   mx.lr_scheduler.FactorScheduler(step, factor_val, stop_factor_lr = 0, verbose = verbose)
+}

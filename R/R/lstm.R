@@ -3,28 +3,32 @@
 # start.
 
 # The cells, which scripts reach by mxnet:::lstm.
-lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
+lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0) {
   lstm.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
+}
 
-gru <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0)
+gru <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0) {
   gru.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
+}
 
-plain_cell <- function(batch.norm)
+plain_cell <- function(batch.norm) {
   function(num_hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0, prefix = "") {
-  if (dropout > 0 && layeridx > 1) indata <- mx.symbol.Dropout(data = indata, p = dropout)
-  name <- paste0(prefix, "t", seqidx, ".l", layeridx)
-  sum <- cell_layer(indata, param, "i2h", num_hidden, name) + cell_layer(prev.state$h, param, "h2h", num_hidden, name)
-  h <- mx.symbol.Activation(sum, act.type = "tanh")
-  list(h = if (batch.norm) mx.symbol.BatchNorm(h) else h)
+    if (dropout > 0 && layeridx > 1) indata <- mx.symbol.Dropout(data = indata, p = dropout)
+    name <- paste0(prefix, "t", seqidx, ".l", layeridx)
+    sum <- cell_layer(indata, param, "i2h", num_hidden, name) + cell_layer(prev.state$h, param, "h2h", num_hidden, name)
+    h <- mx.symbol.Activation(sum, act.type = "tanh")
+    list(h = if (batch.norm) mx.symbol.BatchNorm(h) else h)
+  }
 }
 
 plain_kind <- function(batch.norm) list(cell = plain_cell(batch.norm), states = "h", parts = c("i2h", "h2h"))
 
 # The network over seq.len steps, ending in "sm"; or, without seq.len, one step that also gives its states.
 early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout) {
-  each <- function(labels, infix) lapply(seq_len(layers), function(i) {
-    structure(lapply(paste0("l", i, infix, labels), mx.symbol.Variable), names = labels)
-  })
+  each <- function(labels, infix) {
+    variables <- function(i) structure(lapply(paste0("l", i, infix, labels), mx.symbol.Variable), names = labels)
+    lapply(seq_len(layers), variables)
+  }
   params <- each(paste0(rep(kind$parts, each = 2), c(".weight", ".bias")), ".")
   states <- each(kind$states, ".init.")
   embed <- mx.symbol.Embedding(data = mx.symbol.Variable("data"), weight = mx.symbol.Variable("embed.weight"),
@@ -47,9 +51,9 @@ early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
     label <- mx.symbol.Reshape(mx.symbol.transpose(mx.symbol.Variable("label")), shape = -1)
     return(mx.symbol.SoftmaxOutput(data = scores, label = label, name = "sm"))
   }
-  last <- lapply(rev(kind$states), function(s) lapply(seq_len(layers), function(i) {
-    mx.symbol.BlockGrad(states[[i]][[s]], name = paste0("l", i, ".last.", s))
-  }))
+  last <- lapply(rev(kind$states), function(s) {
+    lapply(seq_len(layers), function(i) mx.symbol.BlockGrad(states[[i]][[s]], name = paste0("l", i, ".last.", s)))
+  })
   mx.symbol.Group(c(list(mx.symbol.SoftmaxOutput(data = scores, name = "sm")), unlist(last, recursive = FALSE)))
 }
 
@@ -71,20 +75,36 @@ early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
 }
 
 early_data <- function(data, batch.size, is.train) {
-  if (is.mx.dataiter(data) || is.list(data) && is.function(data$iter.next)) return(check_iterator(data))
+  if (is_iterator(data)) return(check_iterator(data))
   if (!is.list(data) || is.null(data$data) || is.null(data$label))
     stop_user("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
   mx.io.arrayiter(data$data, data$label, batch.size = batch.size, shuffle = is.train)
 }
 
-# The frame of this function is what callbacks get as `env`.
+# The loss of one batch: minus the sum of the logarithms of the labels' probabilities.
+batch_nll <- function(exec, batch, is.train) {
+  mx.exec.update.arg.arrays(exec, batch, match.name = TRUE)
+  mx.exec.forward(exec, is.train = is.train)
+  label <- as.vector(t(as.array(exec$ref.arg.arrays$label)))
+  -sum(log(as.array(mx.nd.choose.element.0index(exec$ref.outputs$sm_output, mx.nd.array(label)))))
+}
+
+# The numbers that `f` gives for every batch of an iterator.
+each_batch <- function(iter, f) {
+  values <- numeric()
+  iter$reset()
+  while (next_batch(iter)) values <- c(values, f(iter))
+  values
+}
+
+# Callbacks get the frame of this function as `env`.
 early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
                         batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
                         epoch.end.callback = NULL, batch.end.callback = NULL, model = NULL, arg.params = NULL,
                         verbose = TRUE, ...) {
   check_training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
   train.data <- early_data(train.data, batch.size, TRUE)
-  if (!is.null(eval.data)) eval.data <- early_data(eval.data, batch.size, FALSE)
+  eval.data <- if (!is.null(eval.data)) early_data(eval.data, batch.size, FALSE)
   symbol <- or_else(model$symbol,
                     early_network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
   m <- early_model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
@@ -92,14 +112,10 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
   model <- as_model(symbol, exec$ref.arg.arrays, exec$ref.aux.arrays)
   updater <- mx.opt.get.updater(mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...),
                                 exec$ref.arg.arrays, ctx = ctx)
-  # The loss per sample of one batch: minus the logarithms of the labels' probabilities.
-  nll <- function(data, is.train) {
-    mx.exec.update.arg.arrays(exec, data$value(), match.name = TRUE)
-    mx.exec.forward(exec, is.train = is.train)
-    label <- as.vector(t(as.array(exec$ref.arg.arrays$label)))
-    -sum(log(as.array(mx.nd.choose.element.0index(exec$ref.outputs$sm_output, mx.nd.array(label))))) / batch.size
+  nll <- function(data, is.train) batch_nll(exec, data$value(), is.train) / batch.size
+  report_loss <- function(..., total) {
+    if (verbose) message(..., "NLL=", total / nbatch, ", Perp=", exp(total / nbatch))
   }
-  report_loss <- function(..., total) message(..., "NLL=", total / nbatch, ", Perp=", exp(total / nbatch))
   zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
   log.period <- max(1000 %/% seq.len, 1)
   updates <- 0
@@ -117,22 +133,17 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
       }
       nbatch <- nbatch + seq.len
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
-      if (verbose && updates %% log.period == 0) report_loss("Epoch [", updates, "] Train: ", total = train.nll)
+      if (updates %% log.period == 0) report_loss("Epoch [", updates, "] Train: ", total = train.nll)
     }
-    if (verbose)
-      report_loss("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ",
-                  total = train.nll)
+    report_loss("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ",
+                total = train.nll)
     if (!is.null(eval.data)) {
-      nbatch <- val.nll <- 0
-      eval.data$reset()
-      while (next_batch(eval.data)) {
-        val.nll <- val.nll + nll(eval.data, FALSE)
-        nbatch <- nbatch + seq.len
-      }
-      if (verbose) report_loss("Iter [", iteration, "] Val: ", total = val.nll)
+      losses <- each_batch(eval.data, function(iter) nll(iter, FALSE))
+      val.nll <- sum(losses)
+      nbatch <- length(losses) * seq.len
+      report_loss("Iter [", iteration, "] Val: ", total = val.nll)
     }
-    if (!is.null(epoch.end.callback) && isFALSE(call_epoch(epoch.end.callback, iteration, environment(), verbose)))
-      break
+    if (ends_training(epoch.end.callback, iteration, environment(), verbose)) break
   }
   as_model(symbol, exec$arg.arrays, exec$aux.arrays)
 }

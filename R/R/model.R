@@ -77,11 +77,10 @@ as_colmajor <- function(X, array.layout, detect) {
   X
 }
 
-# An iterator over X: X itself if it is one. Anything with the right functions counts.
+# An iterator over X: X itself if it is one.
 mx.model.init.iter <- function(X, y, batch.size, is.train) {
-  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check_iterator(X))
-  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X))
-    stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
+  if (is_iterator(X)) return(check_iterator(X))
+  check_data(X)
   if (is.null(y)) {
     if (is.train) stop_user("y is needed for training with arrays")
     size <- dim(X)
@@ -208,45 +207,53 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
 # train.metric, eval.metric, model. `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives
 # the metric's state after that batch, `extract()` gives the model.
 run_epochs <- function(frame, train, evaluate, score, extract) {
-  pass <- function(iter, run, result, label, after_batch = function() NULL) {
-    if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
-    iter$reset()
-    while (next_batch(iter)) {
-      run(iter)
-      if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
-      after_batch()
-    }
-    if (!is.null(frame$metric) && frame$verbose)
-      report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
-  }
   count_batch <- function() {
     frame$nbatch <- frame$nbatch + 1
-    # called in the frame itself, so that it is the callback's parent.frame() too
+    # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
   frame$train.metric <- frame$eval.metric <- frame$model <- NULL
   for (iteration in seq(frame$begin.round, frame$end.round)) {
     frame$iteration <- iteration
     frame$nbatch <- 0
-    pass(frame$train.data, train, "train.metric", "Train", count_batch)
-    if (!is.null(frame$eval.data)) pass(frame$eval.data, evaluate, "eval.metric", "Validation")
+    run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch)
+    if (!is.null(frame$eval.data)) run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
     frame$model <- extract()
-    callback <- frame$epoch.end.callback
-    if (!is.null(callback) && isFALSE(call_epoch(callback, iteration, frame, frame$verbose))) break
+    if (ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)) break
   }
   frame$model
+}
+
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame.
+run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL) {
+  if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
+  iter$reset()
+  while (next_batch(iter)) {
+    run(iter)
+    if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
+    after_batch()
+  }
+  if (!is.null(frame$metric) && frame$verbose)
+    report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
 }
 
 report_metric <- function(iteration, what, result) {
   message("[", iteration, "] ", what, "-", result$name, "=", result$value)
 }
 
-# Scripts have callbacks with and without the fourth argument.
-call_epoch <- function(callback, iteration, env, verbose) {
+# Calls the callback for the end of an epoch, if there is one, and tells whether training ends there. Scripts have
+# callbacks with and without the fourth argument.
+ends_training <- function(callback, iteration, env, verbose) {
+  if (is.null(callback)) return(FALSE)
   args <- names(formals(args(callback)))
-  if (any(c("verbose", "...") %in% args)) callback(iteration, 0, env, verbose = verbose)
-  else if (length(args) >= 4) callback(iteration, 0, env, verbose)
-  else callback(iteration, 0, env)
+  result <- if (any(c("verbose", "...") %in% args)) {
+    callback(iteration, 0, env, verbose = verbose)
+  } else if (length(args) >= 4) {
+    callback(iteration, 0, env, verbose)
+  } else {
+    callback(iteration, 0, env)
+  }
+  isFALSE(result)
 }
 
 #' Train a network
@@ -336,10 +343,9 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
-# Evaluation data as an iterator, in batches of the training data's size. Lists of closures are iterators too.
+# Evaluation data as an iterator, in batches of the training data's size.
 evaluation_iter <- function(eval.data, batch.size, array.layout) {
-  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next))
-    return(check_iterator(eval.data))
+  if (is_iterator(eval.data)) return(check_iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
     stop_user("eval.data must be an iterator or list(data = , label = )")
   data <- as_colmajor(eval.data$data, array.layout,

@@ -121,5 +121,6 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
 # The names that scripts of 2016 and 2017 reach by `mxnet:::`.
 mx.model.init.iter.rnn <- function(X, y, batch.size, is.train) mx.model.init.iter(X, y, batch.size, is.train)
 
-mx.model.init.params.rnn <- function(symbol, input.shape, initializer, ctx)
+mx.model.init.params.rnn <- function(symbol, input.shape, initializer, ctx) {
   mx.model.init.params(symbol, input.shape, NULL, initializer, ctx)
+}

@@ -76,5 +76,6 @@ bind_for_inference <- function(symbol, inputs, arg.params, aux.params) {
 #' @export
 mx.infer.buckets <- function(infer.data, model, ctx = mx.cpu()) mx.infer.rnn(infer.data, model, ctx)
 
-mx.infer.buckets.one <- function(infer.data, symbol, arg.params, aux.params, input.params = NULL, ctx = mx.cpu())
+mx.infer.buckets.one <- function(infer.data, symbol, arg.params, aux.params, input.params = NULL, ctx = mx.cpu()) {
   mx.infer.rnn.one(infer.data, symbol, arg.params, aux.params, input.params, ctx)
+}

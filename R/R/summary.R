@@ -95,8 +95,9 @@ print.MXFeedForwardModel <- function(x, ...) {
 #' @export
 print.Rcpp_MXExecutor <- function(x, ...) {
   shapes <- function(arrays) vapply(arrays, function(a) paste(dim(a), collapse = " x "), "")
-  rows <- function(arrays, notes = "")
+  rows <- function(arrays, notes = "") {
     if (length(arrays)) writeLines(shorten(paste0("  ", names(arrays), ": ", shapes(arrays), notes), 40))
+  }
   requests <- call_python("exec.requests", x)
   cat("<executor>\narguments:\n")
   rows(x$ref.arg.arrays, ifelse(requests == "null", "", paste0(", gradient (", requests, ")")))

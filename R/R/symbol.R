@@ -242,14 +242,16 @@ mx.apply <- function(x, ...) {
   call_python("symbol.apply", x, list(...))
 }
 
+save_symbol <- function(x, filename) {
+  call_python("symbol.save", x, check_path(filename, "the file name"))
+  invisible()
+}
+
 symbol_fields <- c("arguments", "outputs", "auxiliary.states", "attributes")
 
 symbol_methods <- list(
   as.json = function(x) function() call_python("symbol.json", x),
-  save = function(x) function(filename) {
-    call_python("symbol.save", x, check_path(filename, "the file name"))
-    invisible()
-  },
+  save = function(x) function(filename) save_symbol(x, filename),
   get.internals = function(x) function() internals(x),
   get.children = function(x) function() children(x),
   get.output = function(x) function(index) x[[index]],

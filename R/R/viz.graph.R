@@ -56,7 +56,7 @@ knit_print.mx.graph <- function(x, ...) {
 draw_graph <- function(x, file = tempfile("network", fileext = ".svg")) {
   program <- Sys.which("dot")
   if (!nzchar(program)) return(NULL)
-  size <- if (!is.null(x$width) && !is.null(x$height)) sprintf('-Gsize=%g,%g!', x$width / 72, x$height / 72)
+  size <- if (!is.null(x$width) && !is.null(x$height)) sprintf("-Gsize=%g,%g!", x$width / 72, x$height / 72)
   status <- suppressWarnings(system2(program, c("-Tsvg", shQuote(size), "-o", shQuote(file)), input = x$dot,
                                      stderr = FALSE))
   if (status == 0 && file.exists(file)) file
