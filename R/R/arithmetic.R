@@ -1,8 +1,8 @@
 # R's own operators and functions on symbols and NDArrays.
 
-utils::globalVariables(".Generic")            # for the checks of the code: R gives it to group methods
+utils::globalVariables(".Generic")   # R defines it in group methods; the checks of R code do not know it
 
-# The operators behind `e1 op e2`: between symbols, with the number on the right, with the number on the left.
+# The operators behind `e1 op e2`: between two symbols, with a number on the right, with a number on the left.
 symbol_binary <- list(
   "+" = c("_Plus", "_PlusScalar", "_PlusScalar"), "-" = c("_Minus", "_MinusScalar", "_rminus_scalar"),
   "*" = c("_Mul", "_MulScalar", "_MulScalar"), "/" = c("_Div", "_DivScalar", "_rdiv_scalar"),
@@ -16,7 +16,7 @@ symbol_binary <- list(
   "&" = c("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
   "|" = c("_logical_or", "_logical_or_scalar", "_logical_or_scalar"))
 
-# R's name for a function of one argument -> the operator's
+# Functions of one argument: R's name, and the operator's.
 symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", ceiling = "ceil", trunc = "trunc",
                  round = "round", exp = "exp", expm1 = "expm1", log1p = "log1p", log2 = "log2", log10 = "log10",
                  cos = "cos", sin = "sin", tan = "tan", acos = "arccos", asin = "arcsin", atan = "arctan",
@@ -57,7 +57,7 @@ Ops.Rcpp_MXSymbol <- function(e1, e2) {
   }
 }
 
-# What stands beside a symbol, as a number.
+# The operand beside a symbol, as a number.
 scalar_operand <- function(x, operator) {
   if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
     stop_user("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
@@ -82,7 +82,7 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
   call_python("symbol.create", op[[1]], list(x))
 }
 
-# The reduction of each symbol, combined where there are several.
+# Reduces each symbol, and combines the results of several.
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {

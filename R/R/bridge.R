@@ -1,17 +1,20 @@
-# The one door to Python.
+# The one door to Python: call_python(verb, ...) calls the Python function that is registered under the name `verb`
+# (mxr/r/verbs), and returns its value.
 #
-#   call_python(verb, ...)   calls the Python function registered under the name `verb` (mxr/r/verbs) and returns its
-#   value.
+# Arguments may be NULL, numbers, text, vectors, arrays, lists of these, and handles. Named arguments keep their names.
 #
-# Arguments: NULL, numbers, text, vectors, arrays, lists of these, and handles; named arguments stay named. Values: the
-# same kinds. An array comes back as doubles with `dim`; a shape as an integer vector in R's order. A Python object
-# comes back as a handle: an external pointer with the class attribute "Rcpp_MXSymbol", "MXNDArray", "Rcpp_MXExecutor",
-# or "MXHandle" for all others; the S3 methods live elsewhere. Handles are made and given their finalizer by Python, at
-# any depth of a list; a finalizer only queues the handle, and the next call takes the queue along. A handle is never
-# copied, may be given further attributes, and is dead (an error says so) when loaded from a file. 10 us a crossing, 14
-# with three handles. An external pointer, not an environment, because Python reads its address with one C call (an
-# environment's content costs ten) and because a restored one has address 0: it cannot be taken for another object of
-# the new session.
+# Values are of the same kinds. An array comes back as doubles with `dim`, a shape as an integer vector in R's order,
+# and a Python object as a handle.
+#
+# A handle is an external pointer of class "Rcpp_MXSymbol", "MXNDArray", "Rcpp_MXExecutor", or "MXHandle" for all other
+# objects. Its S3 methods stand in symbol.R, ndarray.R, executor.R and arithmetic.R. Python makes the handles, at any
+# depth of a list, and gives each a finalizer. The finalizer puts the handle into a queue; the next call of Python takes
+# the queue along. A handle is never copied, and may be given further attributes. One that was loaded from a file is
+# dead, and using it is an error that says so.
+#
+# It is an external pointer, not an environment, for two reasons. Python reads its address by one C call, where the
+# content of an environment takes ten. And a restored pointer has the address 0, so it cannot be taken for an object of
+# the new session. A call takes about 10 us, with three handles 14.
 
 .bridge <- new.env(parent = emptyenv())
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))
@@ -22,14 +25,15 @@ call_python <- function(verb, ...) {
   if (inherits(value, "mxr.failure")) raise_failure(value) else value
 }
 
-# What `.bridge$door` is until Python runs: starts it, then is replaced by `cross_bridge`.
+# `.bridge$door` for the first call: starts Python, then puts `cross_bridge` in its own place.
 open_bridge <- function(request) {
   start_python()
   theirs <- .Call(.bridge$python, list("bridge.version"), queue_dead)
   ours <- as.character(utils::packageVersion("mxnet"))
   if (!identical(ours, theirs))
     warning("the R package mxnet is ", ours, ", mxr in Python is ", theirs, ": run `mxr install-r`", call. = FALSE)
-  # what is called when a Ctrl-C waits must be loaded by then: R cannot load again what an interrupt broke off loading
+  # R loads a function when it is first used, and cannot repeat a loading that a Ctrl-C has interrupted. So the
+  # functions that run when a Ctrl-C is pending are loaded here.
   list(raise_failure, raise_interrupt, raise_error, inherits, Sys.sleep)
   .bridge$door <- cross_bridge
   .bridge$open <- TRUE
@@ -40,7 +44,7 @@ open_bridge <- function(request) {
 cross_bridge <- function(request) {
   queue <- .bridge$queue
   if (is.null(queue$dead)) return(.Call(.bridge$python, request, NULL))
-  # a finalizer may run between any two of these lines: it then still finds the old queue, or already the new one
+  # a finalizer may run between these two lines: whether it finds the old queue or the new one, the handle is not lost
   .bridge$queue <- new.env(parent = emptyenv())
   .Call(.bridge$python, request, queue$dead)
 }
@@ -51,8 +55,8 @@ queue_dead <- function(handle) {
   queue$dead <- list(handle, queue$dead)
 }
 
-# Finds Python, starts it in this process through reticulate, and lets rpy2 join this R; where Python is the host
-# (`mxr run`) the door is there already.
+# Finds Python, starts it in this process through reticulate, and lets rpy2 join this R. Where Python is the host
+# (`mxr run`), the door exists already.
 start_python <- function() {
   if (is.null(getOption("mxr.door"))) {
     python <- find_python()
@@ -107,13 +111,13 @@ embed_python <- function(python) {
   if (!requireNamespace("reticulate", quietly = TRUE))
     stop_bridge("the R package reticulate, which starts Python, is missing: install.packages(\"reticulate\") ",
                 "(on Debian and Ubuntu: apt-get install r-cran-reticulate), or run the script by `mxr run script.R`")
-  if (is.null(getwd()))                 # Python would end the process
+  if (is.null(getwd()))                 # without a working directory Python ends the process as it starts
     stop_bridge("the working directory does not exist any more, and Python does not start without one: ",
                 "setwd() to another")
   running <- reticulate::py_available(initialize = FALSE)
   started <- tryCatch({
     if (!running) {
-      # the variable, because with it reticulate does not go looking for the projects and environments around
+      # given by this variable, Python is not searched for by reticulate in projects and environments
       before <- Sys.getenv("RETICULATE_PYTHON", NA)
       on.exit(if (is.na(before)) Sys.unsetenv("RETICULATE_PYTHON") else Sys.setenv(RETICULATE_PYTHON = before))
       Sys.setenv(RETICULATE_PYTHON = python)
@@ -142,6 +146,6 @@ embed_python <- function(python) {
 
 stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""))
 
-# The two functions that Python's side asks for, under the names that it knows.
+# Python's side and its tests call these two functions by these names.
 mx.call <- call_python
 mx.python.function <- function(f) python_function(f)

@@ -1,4 +1,5 @@
-# What users hand to the training loops, checked where R's own words ("attempt to apply non-function") would not help.
+# Checks of what users give, for mistakes of which R would only say, for example, "attempt to apply non-function".
+# A check stops with a sentence that says what is wanted; most give back the value, or nothing.
 
 # Whether `x$name` is a function, `x` a list, an environment or an object of a reference class.
 has_function <- function(x, name) is.function(tryCatch(do.call(`$`, list(x, name)), error = function(e) NULL))
@@ -12,14 +13,15 @@ kind_of <- function(x) {
 
 check_function <- function(x, what) if (!is.function(x)) stop_user(what, ", not ", kind_of(x))
 
-# The path of a file, its ~ replaced.
+# The path of a file, with ~ replaced by the home folder.
 check_path <- function(path, what) {
   if (!is.character(path) || length(path) != 1 || is.na(path))
     stop_user(what, " must be one text, the path of a file, not ", kind_of(path))
-  if (startsWith(path, "~")) path.expand(path) else path         # it warns of what the C locale has no characters for
+  # not for every path: path.expand warns of names outside ASCII in the C locale
+  if (startsWith(path, "~")) path.expand(path) else path
 }
 
-# Rounds, metric and callbacks, before a training begins.
+# The arguments that all training functions share.
 check_training <- function(begin.round, num.round, metric, epoch.end.callback, batch.end.callback) {
   check_number(begin.round, "begin.round")
   check_number(num.round, "num.round")
@@ -59,7 +61,7 @@ check_iterator <- function(iter) {
   iter
 }
 
-# A batch as an iterator gave it: a list that has `wanted`.
+# A batch from an iterator: a named list that has the fields `wanted`.
 check_batch <- function(batch, wanted) {
   if (!is.list(batch) || is.null(names(batch)))
     stop_user("the iterator's value() must give a named list of arrays, such as list(data = , label = ), not ",
@@ -71,14 +73,14 @@ check_batch <- function(batch, wanted) {
   batch
 }
 
-# Go on to the next batch: TRUE if there is one.
+# Moves the iterator to its next batch: TRUE if there is one.
 next_batch <- function(iter) {
   more <- iter$iter.next()
   known <- is.atomic(more) && length(more) == 1 && !is.na(as.logical(more))
   if (known) as.logical(more) else stop_user("the iterator's iter.next() must give TRUE or FALSE, not ", kind_of(more))
 }
 
-# The number of padded samples in a batch; iterators may leave num.pad out.
+# The number of samples of the batch that are padding: 0 for an iterator without num.pad().
 padding <- function(iter) {
   if (!has_function(iter, "num.pad")) return(0L)
   pad <- iter$num.pad()
@@ -87,23 +89,23 @@ padding <- function(iter) {
   stop_user("the iterator's num.pad() must give a number of samples, not ", if (known) pad else kind_of(pad))
 }
 
-# That `x` is one number, a logical or the text of a number; `what` says whose.
+# `x` must be one number, one logical, or the text of a number. `what` names the argument.
 check_number <- function(x, what) {
   if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_user(what, " must be one number")
 }
 
-# The same of one that is computed with: a text will not do.
+# `x` must be one number, and not its text: it is used in arithmetic.
 check_real <- function(x, what) {
   if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_user(what, " must be one number, not ", kind_of(x))
 }
 
-# Dimensions as numbers; as.numeric alone would only warn of a text, and take a factor's codes.
+# Dimensions as numbers. as.numeric() alone would give NA with a warning for a text, and codes for a factor.
 as_dims <- function(shape, what) {
   if (is.numeric(shape) || is.logical(shape) || is.list(shape)) as.numeric(shape)
   else stop_user(what, ": shape must be dimensions (whole numbers), not ", kind_of(shape))
 }
 
-# A plain array of numbers or logicals, or an error that names the remedy; `what` says whose.
+# A plain array of numbers or logicals. For anything else the error names the remedy. `what` names the argument.
 as_numbers <- function(x, what) {
   if (is.data.frame(x))
     stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",

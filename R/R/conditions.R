@@ -1,6 +1,6 @@
-# Python's failures as R conditions.
+# Errors: Python's failures, and this package's own, as R conditions of class "mxnet_error".
 
-# `failure` is what the door returned instead of a value.
+# Raises the failure that Python returned in the place of a value.
 raise_failure <- function(failure) {
   if (failure$kind == "interrupt") return(raise_interrupt())
   message <- failure$message
@@ -9,14 +9,13 @@ raise_failure <- function(failure) {
   raise_error(message, class = failure$class)
 }
 
-# Raise an error of class `mxnet_error` whose call is the one in the user's code.
+# Raises an error that shows the call in the user's code.
 raise_error <- function(message, class = NULL) {
   stop(structure(class = c("mxnet_error", "error", "condition"),
                  list(message = message, call = user_call(), class = class)))
 }
 
-# An R function that calls a Python function of the user's (mxr/r/objects.py): its value comes in a list, its failure as
-# one.
+# An R function around a user's Python function (mxr/r/objects.py). `f` returns a list with the value, or a failure.
 python_function <- function(f) {
   force(f)
   function(...) {
@@ -25,20 +24,20 @@ python_function <- function(f) {
   }
 }
 
-# Python has told R of the Ctrl-C; R takes it when it next looks.
+# Python has marked a Ctrl-C as pending in R. R raises it at its next check, which Sys.sleep() makes.
 raise_interrupt <- function() {
   for (i in 1:100) Sys.sleep(0.01)
   raise_error("interrupted")
 }
 
-# The call of the outermost function of this package below the user's own code (functions of base R, such as lapply
-# and do.call, may stand between), as the user wrote it and short to print.
+# The call in the user's code that led here, as the user wrote it and short to print: the call of this package's
+# outermost function. Functions of base R, such as lapply and do.call, may stand between.
 user_call <- function() {
   ours <- topenv()
   found <- outermost_frame(ours)
   if (is.null(found)) return(NULL)
   call <- sys.call(found)
-  generic <- sys.frame(found)$.Generic           # of an S3 method: `Ops.MXNDArray(a, b)` was written `a + b`
+  generic <- sys.frame(found)$.Generic           # set in S3 methods: the user wrote `a + b`, not `Ops.MXNDArray(a, b)`
   if (!is.null(generic)) {
     call[[1]] <- as.name(generic)
   } else if (!is_written(call[[1]])) {
@@ -91,5 +90,5 @@ mxr.last.error <- function() {
   invisible(text)
 }
 
-# Stop with a sentence: an error of class "mxnet_error" that blames the call in the user's code.
+# Stops with a sentence pasted from its arguments, and shows the call in the user's code.
 stop_user <- function(...) raise_error(paste0(...))

@@ -55,7 +55,7 @@ mx.ctx.default <- function(new = NULL) {
 #' @export
 is.mx.context <- function(x) inherits(x, "MXContext")
 
-# `ctx` as a list of devices: one per part of a batch.
+# `ctx` as a list of devices. A batch is cut into one part for each.
 device_list <- function(ctx) {
   if (is.null(ctx)) ctx <- mx.ctx.default()
   if (is.mx.context(ctx)) ctx <- list(ctx)

@@ -1,6 +1,6 @@
 # How a batch runs on one device or several.
 
-# The same for the devices of a training, each of which needs samples.
+# The parts of a batch for the devices (see mx.model.slice.shape); every device must get samples.
 device_slices <- function(shapes, ndevice) {
   slices <- mx.model.slice.shape(shapes, ndevice)
   last <- slices[[ndevice]]
@@ -10,8 +10,9 @@ device_slices <- function(shapes, ndevice) {
   slices
 }
 
-# How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch
-# is cut, gradients are summed over the devices, and each device's updater applies the sum.
+# Two functions of a batch: `train` makes a step, `evaluate` only computes the outputs. On one device with a built-in
+# optimizer a step is one call of Python. Otherwise the batch is cut, the gradients are summed over the devices, and
+# each device's updater applies the sum.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -47,7 +48,7 @@ device_updaters <- function(execs, optimizer) {
   lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
 }
 
-# A batch cut for the devices: a list of arrays for each.
+# The parts of a batch: a list of arrays for each device.
 cut_batch <- function(dlist, slices) {
   if (length(slices) == 1) return(list(dlist))
   lapply(slices, function(s) lapply(dlist, mx.nd.slice, s$begin, s$end))
@@ -57,7 +58,8 @@ feed_devices <- function(execs, parts) {
   for (i in seq_along(execs)) mx.exec.update.arg.arrays(execs[[i]], parts[[i]], match.name = TRUE)
 }
 
-# One step with what the devices were fed: each has an updater of its own, which applies the sum of all gradients.
+# One step with the parts that feed_devices() has set. Each device has its own updater, which applies the summed
+# gradients.
 train_devices <- function(execs, updaters, optimizer) {
   whole <- if (is_built_in(optimizer)) suspendInterrupts else identity
   call_python("model.both_ways", unname(execs))

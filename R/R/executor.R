@@ -1,4 +1,5 @@
-# Executors: handles of class "Rcpp_MXExecutor". `ref.*` lists hold the executor's own arrays, the others copies.
+# Executors: handles of class "Rcpp_MXExecutor". The lists `ref.*` hold the executor's own arrays, the other lists
+# copies.
 
 #' Bind a network to arrays
 #'
@@ -31,7 +32,7 @@ mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, .
   call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
 }
 
-# Bind to given arrays, which are copied: one per argument, in the order of arguments(symbol) or under their names.
+# Binds a symbol to copies of the given arrays: one for each argument, in the order of arguments(symbol) or by name.
 mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
   check_symbol(symbol)
   check_request(grad.reqs)
@@ -113,7 +114,7 @@ update_method <- function(exec, which) {
   function(arrays, match.name, skip.null) exec_update(exec, which, arrays, match.name, skip.null)
 }
 
-# The live lists never change (the arrays in them do), so each is fetched once and kept as an attribute of the handle.
+# The lists `ref.*` always hold the same arrays, so each list is fetched once and kept as an attribute of the handle.
 exec_arrays <- function(x, field) {
   if (!startsWith(field, "ref.")) return(call_python("exec.copies", x, executor_fields[[field]]))
   kept <- attr(x, field, exact = TRUE)

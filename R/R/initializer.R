@@ -1,17 +1,17 @@
 # Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray, or
-# NULL for a name it has no rule for (when that is allowed).
+# NULL for a name without a rule, if allow.unknown is TRUE.
 
-# The rule for everything that is not a weight: zeros or ones by the ending of the name.
+# Parameters that are not weights: zeros or ones, by the ending of the name.
 mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FALSE) {
   if (any(endsWith(name, c("bias", "beta", "moving_mean", "moving_avg")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
-  # the beginning is MXNet's to the letter: scripts and tests look for it
+  # the sentence begins with MXNet's own words and its misspelling, because scripts and tests look for them
   stop_user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
 
-# An initializer that draws names ending in "weight" by `draw(shape)`.
+# An initializer that fills the parameters whose names end in "weight" by `draw(shape)`.
 weight_initializer <- function(draw) {
   function(name, shape, ctx, allow.unknown = FALSE) {
     if (endsWith(name, "weight")) draw(shape) else mx.init.internal.default(name, shape, ctx, allow.unknown)

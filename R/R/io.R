@@ -44,7 +44,8 @@ is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArr
 
 is.MXDataIter <- is.mx.dataiter
 
-# An iterator over what `source`, outside R, holds. Batches are fetched once and kept when `keep` says so.
+# An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and then kept
+# in R.
 batch_iterator <- function(source, class, keep = FALSE) {
   force(source)
   at <- 0L
@@ -69,7 +70,7 @@ batch_iterator <- function(source, class, keep = FALSE) {
     invisible()
   }
   self$num.pad <- function() if (!keep) call_python("io.pad", source) else if (at == n.batches) pad else 0L
-  self$finalize <- function() invisible()               # wrappers call it when they end
+  self$finalize <- function() invisible()               # iterators that wrap this one call it at their end
   structure(self, class = class)
 }
 
@@ -118,7 +119,7 @@ factor_codes <- function(label) {
   as.integer(label)
 }
 
-# Data or labels as something with dimensions: an NDArray stays outside R.
+# Data or labels as an array with dimensions. An NDArray is left as it is.
 as_samples <- function(x, what) if (is.mx.ndarray(x)) x else as_numbers(x, paste("mx.io.arrayiter:", what))
 
 #' All samples of one field

@@ -1,4 +1,4 @@
-# Iterators over files: the readers of mxr.io behind the shape that R's iterators have (io.R).
+# Iterators over files: the readers of mxr.io, with the functions that R's iterators have (io.R).
 
 #' Iterate over files
 #'

@@ -67,7 +67,7 @@ print.Rcpp_MXKVStore <- function(x, ...) {
   invisible(x)
 }
 
-# The store for training on `ndevice` devices: none for one.
+# The store for training on `ndevice` devices; NULL for one device.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)
   if (!is.character(kvstore)) stop_user("kvstore must be the name of a type or a store from mx.kv.create")

@@ -1,7 +1,7 @@
 # Schedules of the learning rate: functions of an optimizer's environment, called before every update of a parameter.
 # They read `num_update` and `count`, and change `lr`.
 
-# Lower env$lr by factor_val, not below stop_factor_lr, and say so.
+# Multiplies env$lr by factor_val, but not below stop_factor_lr, and prints the new rate if `verbose`.
 decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
   env$lr <- max(env$lr * factor_val, stop_factor_lr)
   if (!verbose) return(invisible())

@@ -1,8 +1,8 @@
-# The recurrent networks of the package before its version 1.0: unrolled, over sequences of one length, trained by a
-# loop of their own. Parameters and their order are MXNet's, so models of that time load and a seed gives the same
-# start.
+# mx.lstm, mx.gru and mx.rnn: the recurrent networks of the package before its version 1.0. They are unrolled over
+# sequences of one length, and have their own training loop. Parameters and their order are MXNet's: models of that time
+# load, and a seed gives the same initial weights.
 
-# The cells, which scripts reach by mxnet:::lstm.
+# The cells under the names by which scripts reach them, such as mxnet:::lstm.
 lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0) {
   lstm.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
 }
@@ -47,7 +47,7 @@ early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
   scores <- mx.symbol.FullyConnected(all, weight = mx.symbol.Variable("cls.weight"),
                                      bias = mx.symbol.Variable("cls.bias"), num.hidden = num.label, name = "pred")
   if (!is.null(seq.len)) {
-    # step by step, as the scores
+    # in the order of the scores: all samples of the first step, then of the second, and so on
     label <- mx.symbol.Reshape(mx.symbol.transpose(mx.symbol.Variable("label")), shape = -1)
     return(mx.symbol.SoftmaxOutput(data = scores, label = label, name = "sm"))
   }
@@ -57,7 +57,7 @@ early_network <- function(kind, layers, seq.len, input.size, num.hidden, num.emb
   mx.symbol.Group(c(list(mx.symbol.SoftmaxOutput(data = scores, name = "sm")), unlist(last, recursive = FALSE)))
 }
 
-# A bound network with initial parameters, in the form that inference models have.
+# A network, bound, with its initial parameters: the list that mx.lstm.inference and the others return.
 early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params,
                         ctx) {
   states <- paste0("l", rep(seq_len(layers), each = length(kind$states)), ".init.", kind$states)
@@ -120,14 +120,14 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
   log.period <- max(1000 %/% seq.len, 1)
   updates <- 0
   for (iteration in seq_len(num.round)) {
-    nbatch <- train.nll <- 0                             # nbatch counts steps
+    nbatch <- train.nll <- 0                             # nbatch counts time steps
     tic <- proc.time()[["elapsed"]]
     train.data$reset()
     while (next_batch(train.data)) {
       train.nll <- train.nll + nll(train.data, TRUE)
       mx.exec.backward(exec)
       updates <- updates + 1
-      if (updates %% update.period == 0) {               # by the sum of the gradients since the last update
+      if (updates %% update.period == 0) {               # with the sum of the gradients since the last update
         mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
         mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
       }

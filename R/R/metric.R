@@ -1,7 +1,7 @@
 # Metrics: lists of init(), update(label, pred, state) and get(state), of class "mx.metric".
 # The state is c(number of batches, sum over batches); the value is the mean over batches.
 
-# `at.once`: score reads the arrays and does not keep them, so they need not be copies.
+# `at.once` says that `score` does not keep the arrays, so that it can be given the executor's own arrays.
 new_metric <- function(name, score, at.once = TRUE) {
   structure(list(
     init = function() c(0, 0),
@@ -10,15 +10,14 @@ new_metric <- function(name, score, at.once = TRUE) {
     get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
 }
 
-# What labels and predictions go through on their way to a metric: copies, or the executor's own arrays where no one can
-# keep them.
+# A function that prepares labels and predictions for a metric: it copies them, unless the metric does not keep arrays.
 for_metric <- function(metric) {
   if (is.null(metric) || isTRUE(attr(metric$update, "at.once"))) identity
   else function(x) if (is.mx.ndarray(x)) call_python("nd.copy", x) else x
 }
 
-# What a user's function returned (a number, an array or an NDArray) as a number. Of several numbers the first counts,
-# as in MXNet, where a script may not have noticed; here it is told, once for each name.
+# The result of a user's function (a number, an array or an NDArray) as one number. Of several numbers the first counts,
+# as in MXNet; here a warning says so, once for each metric name.
 as_score <- function(x, name) {
   x <- as_plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
   if (!(is.numeric(x) || is.logical(x)) || !length(x))
@@ -32,7 +31,9 @@ as_score <- function(x, name) {
 }
 
 as_plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
-as_nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else x        # a copy, which may be kept
+
+# A copy of an array as an NDArray, so that the user's function may keep it.
+as_nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else x
 
 #' A metric of your own
 #'
@@ -59,7 +60,7 @@ mx.metric.custom <- function(name, feval) {
     score <- function(as) as_score(feval(as(label), as(pred)), name)
     if (!plain) return(score(as_nd))
     try.as <- function(as) tryCatch(list(score(as)), error = function(e) NULL)
-    # a function of 2018 or later may count on what only NDArrays do: as.array(label), say, is then a vector
+    # functions written since 2018 may rely on NDArrays: as.array(label) of one of them, for example, is a plain vector
     value <- try.as(as_plain)
     if (is.null(value)) {
       value <- try.as(as_nd)

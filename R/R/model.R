@@ -1,8 +1,8 @@
-# Training and prediction with models: lists of `symbol`, `arg.params`, `aux.params`, of class "MXFeedForwardModel".
+# Training and files of models: lists of `symbol`, `arg.params`, `aux.params`, of class "MXFeedForwardModel".
 
 # ---------------------------------------------------------------- shapes, names, layouts
 
-# `shape` (a vector, or a list of vectors) cut along its last dimension into nsplit parts.
+# Cuts `shape` (a vector, or a list of vectors) along its last dimension into nsplit parts.
 mx.model.slice.shape <- function(shape, nsplit) {
   samples <- function(s) s[[length(s)]]
   total <- if (is.list(shape)) samples(shape[[1]]) else samples(shape)
@@ -15,7 +15,7 @@ mx.model.slice.shape <- function(shape, nsplit) {
   })
 }
 
-# The names of the one data and the one label argument.
+# The names of the data argument and of the label argument, of which there may be one each.
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
     names <- arguments(symbol)[endsWith(arguments(symbol), suffix)]
@@ -25,7 +25,7 @@ mx.model.check.arguments <- function(symbol) {
   unlist(found)
 }
 
-# Samples in the rows ("rowmajor") or columns ("colmajor") of a matrix, by matching its size against the labels'.
+# Whether a matrix has its samples in rows ("rowmajor") or columns ("colmajor"), judged by the number of labels.
 mx.model.select.layout.train <- function(X, y) {
   if (is.null(y)) stop_user("y is needed for training")
   size <- dim(X)
@@ -35,7 +35,7 @@ mx.model.select.layout.train <- function(X, y) {
                 paste0("X is ", paste(size, collapse = " x "), ", y ", paste(labels, collapse = " x ")))
 }
 
-# The same by matching the shapes of the model's parameters.
+# Whether a matrix has its samples in rows or columns, judged by the shapes of the model's parameters.
 mx.model.select.layout.predict <- function(X, model) {
   size <- dim(X)
   if (length(size) != 2) return("colmajor")
@@ -65,8 +65,7 @@ choose_layout <- function(rowmajor, colmajor, sizes) {
   layout
 }
 
-# A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there
-# already.
+# A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
 as_colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
@@ -93,7 +92,7 @@ mx.model.init.iter <- function(X, y, batch.size, is.train) {
   mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
 }
 
-# Stand on the first batch.
+# Moves the iterator to its first batch, and gives that batch.
 first_batch <- function(iter) {
   if (next_batch(iter)) return(check_batch(iter$value(), NULL))
   iter$reset()
@@ -153,7 +152,8 @@ as_model <- function(symbol, arg.params, aux.params) {
   structure(list(symbol = symbol, arg.params = arg.params, aux.params = aux.params), class = "MXFeedForwardModel")
 }
 
-# The parameters that have gradients, and the auxiliary states: copies, averaged over the executors.
+# A model of the parameters that have gradients, those in `keep`, and the auxiliary states: copies, averaged over the
+# executors.
 mx.model.extract.model <- function(symbol, train.execs, keep = NULL) {
   params <- call_python("model.params", unname(train.execs), as.list(keep))
   as_model(symbol, params$arg, params$aux)
@@ -202,10 +202,13 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param))
 }
 
-# The loop over epochs and batches of every training. `frame` is the frame of the function that trains; callbacks get it
-# as `env`. What the loop counts and finds stands there, under the names that scripts know: iteration, nbatch, metric,
-# train.metric, eval.metric, model. `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives
-# the metric's state after that batch, `extract()` gives the model.
+# The loop over epochs and batches, for training on arrays and on buckets.
+#
+# `frame` is the frame of the training function, which callbacks get as `env`. The loop keeps its variables there, under
+# the names that scripts know: iteration, nbatch, train.metric, eval.metric, model.
+#
+# `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
+# and `extract()` gives the model.
 run_epochs <- function(frame, train, evaluate, score, extract) {
   count_batch <- function() {
     frame$nbatch <- frame$nbatch + 1

@@ -1,6 +1,6 @@
 # Training on buckets of sequences.
 
-# The symbol for a bucket: the network itself, or the one that its list holds for the bucket.
+# The symbol for the iterator's bucket. `symbol` is one symbol for all buckets, or a list by the names of buckets.
 bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else symbol[[names(iter$bucketID)]]
 
 #' Train a recurrent network on buckets
@@ -64,8 +64,8 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                          verbose)
 }
 
-# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with its part
-# of `arg.params`; parameters go along from one bucket to the next.
+# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with that
+# device's `arg.params`. When the bucket changes, the parameters are copied from the executors of the last bucket.
 mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params,
                                    trained, kept, begin.round, end.round, optimizer, metric, epoch.end.callback,
                                    batch.end.callback, verbose) {

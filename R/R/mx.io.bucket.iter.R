@@ -27,11 +27,11 @@ mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffl
                  seed = seed)
 }
 
-# The samples `index` of labels that are a vector or have them in the last dimension.
+# The samples `index` of a vector, or of a matrix with samples in its columns.
 take_samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
 
-# A bucket with a sample in every column, also from one with a sample in every row, as they were before version 1.1.
-# Labels without data are left alone, as in MXNet.
+# A bucket with its samples in columns. Before version 1.1 they were in rows; such a bucket is transposed. Labels beyond
+# the data are kept and not used, as in MXNet.
 bucket_columns <- function(bucket, name) {
   size <- dim(bucket$data)
   if (length(size) != 2)
@@ -44,7 +44,7 @@ bucket_columns <- function(bucket, name) {
   bucket
 }
 
-# bucketID is a number, the batch inside its bucket, under the bucket's name.
+# bucketID is the number of the batch in its bucket; its name is the bucket's.
 BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
   fields = c("buckets", "bucket.names", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan",
              "bucketID", "batch", "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),

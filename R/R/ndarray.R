@@ -124,7 +124,7 @@ as.array.MXNDArray <- function(x, ...) {
   value
 }
 
-# NDArrays of the packages before 0.5 had this method.
+# Before version 0.5 an NDArray had the method $as.array().
 #' @export
 `$.MXNDArray` <- function(x, name) {
   if (name == "as.array") return(function() as.array(x))
@@ -155,7 +155,7 @@ print.MXNDArray <- function(x, ...) {
 #' @export
 is.na.MXNDArray <- function(x) is.na(as.array(x))
 
-# Without it two arrays would be equal whatever they hold.
+# R's default would compare the handles, and find all arrays equal.
 #' @export
 all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target), as_plain(current), ...)
 
@@ -167,7 +167,7 @@ all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target)
 
 # ---------------------------------------------------------------- calls of operators
 
-# The body of every generated mx.nd function: formals that are not NULL, then what came through the dots.
+# The body of every generated mx.nd function: passes on the formals that are not NULL, then the dots.
 nd_operator <- function(op) {
   frame <- parent.frame()
   named <- setdiff(names(formals(sys.function(sys.parent()))), c("...", "out"))

@@ -1,9 +1,9 @@
-# Optimizers: lists of functions over a rule that is computed outside R, all parameters in one call.
-# Two generations of scripts use them directly: create_exec(index, weight_dim, ctx) with
-# update(index, exec_w, weight, grad) giving the new weight, and, before 2018, create.state(index, weight) with
-# update(index, weight, grad, state) giving list(weight, state).
+# Optimizers: lists of functions. The rule itself is computed in Python, for all parameters in one call.
+# Scripts also call the functions themselves. Since 2018 these are create_exec(index, weight_dim, ctx) and
+# update(index, exec_w, weight, grad), which gives the new weight; before, create.state(index, weight) and
+# update(index, weight, grad, state), which gives list(weight, state).
 
-# `params` are the rule's settings under R's names; a clip_gradient of NULL clips nothing.
+# `params` are the rule's settings, under R's names. With a clip_gradient of NULL gradients are not clipped.
 new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) {
   if (is.null(params$clip_gradient)) params$clip_gradient <- -1
   if (!is.null(lr_scheduler))
@@ -34,7 +34,7 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
   create_exec <- function(index, weight_dim, ctx) call_python("opt.state", get.rule(), as.numeric(weight_dim))
   create.state <- function(index, weight) create_exec(index, dim(weight))
   update <- function(index, exec_w, weight, grad) {
-    # (index, weight, grad, state) in scripts written before 2018
+    # scripts written before 2018 call it with (index, weight, grad, state)
     if (is.mx.ndarray(exec_w) || is.array(exec_w))
       return(list(state = grad, weight = call_python("opt.update", grad, rate(index), exec_w, weight)))
     call_python("opt.update", exec_w, rate(index), weight, grad)
@@ -155,8 +155,8 @@ mx.opt.get.updater <- function(optimizer, weights, ctx) {
   }
 }
 
-# The function of (weight, grad) that gives one parameter's new weight by an optimizer of either generation, also one
-# that a script has written itself.
+# A function of (weight, grad) that gives one parameter's new weight. The optimizer may be a script's own, with the
+# functions of either time.
 own_update <- function(optimizer, index, weight, ctx) {
   if (has_function(optimizer, "create_exec")) {
     exec <- optimizer$create_exec(index = index, weight_dim = dim(weight), ctx = ctx)
@@ -172,7 +172,7 @@ own_update <- function(optimizer, index, weight, ctx) {
   }
 }
 
-# All parameters in one call.
+# An updater that updates all parameters in one call of Python.
 fused_updater <- function(optimizer) {
   updater <- call_python("opt.updater", attr(optimizer, "rule")())
   function(weight, grad) {

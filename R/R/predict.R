@@ -63,7 +63,8 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   if (length(results) == 1) results[[1]] else results
 }
 
-# The symbol that computes `output`, names in `symbol` or a symbol of its own; by default the first output of `symbol`.
+# The symbol to compute: the inner results of `symbol` that `output` names, `output` itself if it is a symbol, and by
+# default the first output of `symbol`.
 wanted_output <- function(symbol, output) {
   if (is.null(output)) return(symbol[[1]])
   if (is.mx.symbol(output)) return(output)
@@ -78,8 +79,8 @@ wanted_output <- function(symbol, output) {
   if (length(pick) == 1) pick[[1]] else mx.symbol.Group(pick)
 }
 
-# Which arrays of a batch the model's symbol takes. What it needs besides, and no parameter gives, is an error if
-# `strict`.
+# The names of the batch's arrays that the model's symbol takes. If `strict`, an argument that neither the batch nor the
+# parameters give is an error.
 wanted_inputs <- function(model, batch, labels, strict) {
   needed <- arguments(model$symbol)
   given <- names(batch)
@@ -98,7 +99,7 @@ wanted_inputs <- function(model, batch, labels, strict) {
   inputs
 }
 
-# Say once in a session how to predict with a model whose output is its loss.
+# Says, once in a session, how to predict with a model whose output is its loss.
 predict_hint <- function(model, inputs) {
   if (!is.null(.MXNetEnv$predict.hinted)) return()
   inner <- call_python("symbol.before_loss", model$symbol, as.list(inputs), as.list(names(model$arg.params)))

@@ -1,5 +1,5 @@
-# Recurrent networks: the fused operator, and the same networks unrolled over time.
-# Batches are (sequence length, samples) in R; inside, time comes first.
+# Recurrent networks: by the fused operator, and unrolled over time. A batch is (sequence length, samples) in R's order;
+# inside the networks time is the first dimension in C order.
 
 # The output layer that `loss_output` names.
 loss_layer <- function(kind, data, label, ignore_label, name) {
@@ -12,7 +12,7 @@ loss_layer <- function(kind, data, label, ignore_label, name) {
          stop_user('loss_output must be "softmax", "linear", "logistic", "MAE" or NULL'))
 }
 
-# From the hidden states of all steps (time, samples, features) to the output: the last step, or every step, decoded.
+# The output layer on top of the hidden states (time, samples, features), for the last step or for every step.
 decode_states <- function(states, config, masking, seq.mask, label, num_decode, loss_output, ignore_label, weight, bias,
                           names) {
   mask <- if (masking) list(use.sequence.length = TRUE, sequence_length = seq.mask) else list()
@@ -92,7 +92,7 @@ rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hi
                      decode = if (config == "seq-to-one") "decode" else named("decode")))
 }
 
-# A fully connected layer of a cell: its parameters are param[[paste(part, "weight")]] and its bias.
+# A fully connected layer of a cell: its parameters are param[[paste0(part, ".weight")]] and its bias.
 cell_layer <- function(data, param, part, num_hidden, name) {
   mx.symbol.FullyConnected(data = data, weight = param[[paste0(part, ".weight")]],
                            bias = param[[paste0(part, ".bias")]],
@@ -179,8 +179,8 @@ rnn.graph.unroll <- function(num_rnn_layer, seq_len, input_size = NULL, num_embe
   if (output_last_state) mx.symbol.Group(c(list(out), unlist(states, use.names = FALSE))) else out
 }
 
-# Sets arguments of the calling function that came under earlier names: dots for underscores, num.label for num_decode.
-# The networks of version 0.12, which have num.label, always end in a softmax.
+# Sets arguments of the calling function that were given under their earlier names: with dots for underscores, or
+# num.label for num_decode. The networks of version 0.12, which have num.label, always end in a softmax.
 early_spelling <- function(..., frame = parent.frame()) {
   given <- list(...)
   for (name in names(given)) {

@@ -1,4 +1,4 @@
-# Training and inference with buckets of sequences.
+# Inference with recurrent networks.
 
 #' Inference with recurrent networks
 #'
@@ -63,7 +63,8 @@ mx.infer.rnn.one.unroll <- function(infer.data, symbol, num_hidden, arg.params, 
   exec$outputs
 }
 
-# An executor for one batch: what the symbol needs of the inputs and parameters; arguments without a value are zero.
+# An executor for one batch. It takes those inputs and parameters that the symbol has; arguments without a value are
+# zero.
 bind_for_inference <- function(symbol, inputs, arg.params, aux.params) {
   inputs <- lapply(inputs[intersect(names(inputs), arguments(symbol))],
                    function(x) if (is.mx.ndarray(x)) x else as.array(x))

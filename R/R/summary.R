@@ -43,7 +43,7 @@ summary.Rcpp_MXExecutor <- function(object, ...) {
 #' @export
 summary.MXNDArray <- function(object, ...) summary(as.vector(as.array(object)), ...)
 
-# `inputs` are arguments that are no parameters.
+# `inputs` names the arguments that are not parameters.
 layer_table <- function(symbol, shapes, inputs = NULL) {
   found <- call_python("symbol.layers", symbol, shapes, as.list(inputs))
   size <- vapply(found$shape, function(s) if (length(s)) paste(ifelse(s == 0, "?", s), collapse = " x ") else "?", "")
@@ -52,7 +52,7 @@ layer_table <- function(symbol, shapes, inputs = NULL) {
             class = c("mx.summary", "data.frame"))
 }
 
-# At most `rows` lines, from both ends.
+# The first and last of `lines`, `rows` in all, with a note of how many are left out.
 shorten <- function(lines, rows) {
   left <- length(lines) - rows
   if (left <= 0) return(lines)

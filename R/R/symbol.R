@@ -1,9 +1,9 @@
-# Symbols: handles of class "Rcpp_MXSymbol". What `$` finds are fields (arguments, outputs, ...) and methods (closures).
+# Symbols: handles of class "Rcpp_MXSymbol". `$` gives fields (arguments, outputs, ...) and methods.
 
 # ---------------------------------------------------------------- calls of operators
 
-# The arguments that the calling wrapper was given: the dots first, then the formals that are not missing. NULL is not
-# given.
+# The arguments that the calling wrapper was given: first the dots, then the formals that are not missing. Arguments
+# that are NULL count as missing.
 given_arguments <- function(frame, wrapper) {
   named <- setdiff(names(formals(wrapper)), "...")
   named <- named[!vapply(named, function(n) eval(call("missing", as.name(n)), frame), NA)]
@@ -71,7 +71,7 @@ mx.varg.symbol.internal.Group <- function(slist) {
 #' mx.symbol.infer.shape(ab, a = c(2, 3), b = c(5, 3))$out.shapes
 #' @export
 mx.symbol.concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
-  # symbols as separate arguments land in whatever formals are free
+  # symbols given as separate arguments may stand in any of the formals
   parts <- c(if (!missing(data)) list(data = data), if (!missing(num.args)) list(num.args = num.args),
              list(dim = dim, name = name, ...))
   parts <- mx.util.filter.null(parts)
@@ -120,7 +120,7 @@ mx.symbol.min <- function(e1, e2, ..., axis, keepdims, exclude, name) {
   stop_user("mx.symbol.min: one of the arguments must be a symbol")
 }
 
-# An argument list in which the formal `name` counts as given by position.
+# The arguments with the one called `name` made positional, and put first.
 unname_formals <- function(args, name) {
   names(args)[names(args) == name] <- ""
   args[order(names(args) != "")]
@@ -294,7 +294,7 @@ print.Rcpp_MXSymbol <- function(x, ...) {
 #' @export
 format.Rcpp_MXSymbol <- function(x, ...) paste0("<symbol ", paste(outputs(x), collapse = ", "), ">")
 
-# ---------------------------------------------------------------- R's own functions
+# ---------------------------------------------------------------- operators of one's own
 
 #' Operators of one's own
 #'

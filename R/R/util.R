@@ -1,4 +1,4 @@
-# Small helpers that scripts reach by `mxnet:::`, and those that the package itself shares.
+# Small functions: MXNet's, which scripts reach by `mxnet:::`, and the package's own.
 
 # The elements of a list that are not NULL; names are kept.
 mx.util.filter.null <- function(lst) Filter(Negate(is.null), lst)
@@ -10,8 +10,8 @@ mx.util.str.startswith <- function(name, prefix) startsWith(name, prefix)
 # `x`, or `default` where `x` is NULL.
 or_else <- function(x, default) if (is.null(x)) default else x
 
-# MXNet's methods, which come from C++, take arguments by position and pay no heed to names: scripts pass `...` on with
-# whatever names are there. Here names count where all of them are the method's own.
+# Makes a method that ignores the names of its arguments unless all of them are its formals. MXNet's methods are C++ and
+# ignore all names; scripts pass `...` on to them with names that mean nothing there.
 by_position <- function(method) {
   force(method)
   function(...) {

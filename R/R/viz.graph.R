@@ -43,7 +43,7 @@ print.mx.graph <- function(x, ...) {
   invisible(x)
 }
 
-# In knitted documents: the picture, or the tree.
+# What a knitted document shows: the picture, or the tree of text.
 #' @exportS3Method knitr::knit_print
 knit_print.mx.graph <- function(x, ...) {
   picture <- draw_graph(x)
