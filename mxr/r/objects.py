@@ -18,7 +18,7 @@ from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
-from mxr.r.bridge import convert, door
+from mxr.r.bridge import convert, failures
 
 _functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
 
@@ -57,7 +57,7 @@ def function(f: Callable):
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 openrlib.rlib.R_interrupts_pending = 1
-            return _kept(door.failure(error, of_user=True))
+            return _kept(failures.report(error, of_user=True))
     closure = rinterface.rternalize(call)
     _functions.append(closure)
     return rinterface.evalr("mxnet:::mx.python.function")(closure)
