@@ -15,11 +15,8 @@ import numpy as np
 from mxr.compiler import reductions, regions
 from mxr.compiler.value import Call, Value, _thaw, apply_view
 from mxr.operator import Run
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 from mxr.runtime.memory import Buffers, empty
-
-_DEAR = 10                      # cheap functions that cost as much as storing a large value and reading it again
-_SMALL = 1 << 15                # elements of a value that stays in the cache, so that storing it costs nothing
 
 
 def base(v: Value) -> Value:
@@ -126,8 +123,8 @@ class Program:
         dear: set[int] = set()
         for v in self.values:
             if id(v) in needed and v.kind in ("map", "view") and not self.in_memory(v):
-                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in regions.CHEAP else _DEAR))
-                if v.kind == "map" and c >= (1 if v.size <= _SMALL else _DEAR) and id(v) in read:
+                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in regions.CHEAP else costs.STORE_OPERATIONS))
+                if v.kind == "map" and c >= (1 if v.size <= costs.CACHED_ELEMENTS else costs.STORE_OPERATIONS) and id(v) in read:
                     dear.add(id(v))
                 else:
                     cost[id(v)] = c
@@ -144,8 +141,8 @@ class Program:
     @property
     def uses_blas(self) -> bool:
         """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's limits), or is a kernel."""
-        return any(v.kind == "kernel" or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= 9000)
-                   or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= 250_000) for v in self.values)
+        return any(v.kind == "kernel" or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= costs.BLAS_THREADS_VECTOR)
+                   or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= costs.BLAS_THREADS_PRODUCT) for v in self.values)
 
     def _groups(self) -> list[list[Value]]:
         """The steps in order: a fused region, the outputs of one kernel call, or a single value."""

@@ -20,6 +20,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from mxr.runtime import costs
+
 _serial = itertools.count()
 
 
@@ -36,7 +38,7 @@ def select(condition, a, b, out):
 
 def limit(x, low, high, out):
     """np.clip with numbers for bounds, in one pass over memory where that pays."""
-    if out.size < 2048:
+    if out.size < costs.CLIP_ELEMENTS:
         np.maximum(x, low, out=out)
         np.minimum(out, high, out=out)
     else:

@@ -12,6 +12,7 @@ import numpy as np
 from mxr.operator import MxError, shape_text
 from mxr.r.bridge import r_api
 from mxr.r.bridge.r_api import NIL, R, address, ffi
+from mxr.runtime import costs
 
 _DIM, _NAMES, _CLASS, _LEVELS = map(r_api.symbol, ("dim", "names", "class", "levels"))
 _NA_INT = -2 ** 31
@@ -87,7 +88,7 @@ _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rc
 _WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": "executor"}
 _class_vectors: dict[type, object] = {}
 _finalizer = None              # R's closure that queues a pointer which R no longer needs
-_made_bytes, _gc_at = 0, 1 << 29
+_made_bytes, _gc_at = 0, costs.COLLECT_BYTES
 
 
 def take_freed(x) -> None:
@@ -121,7 +122,7 @@ def _handle(value):
     if _made_bytes > _gc_at:
         _made_bytes = 0
         r_api.collect()
-        _gc_at = max(1 << 29, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
+        _gc_at = max(costs.COLLECT_BYTES, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
     pointer = _protect(r_api.external(_next))
     r_api.set_attribute(pointer, _CLASS, vector)
     if _finalizer is not None:
@@ -298,13 +299,10 @@ def to_python(x):
 
 # ------------------------------------------------------------------------------------------------------- Python to R
 
-_LARGE = 1 << 20
-
-
 def _numbers(n: int, kind: int):
     """A vector of n doubles or logicals. A large one is allocated under R's own guard: out of memory must be an error, not
     a jump over Python's frames."""
-    if n < _LARGE:
+    if n < costs.GUARDED_NUMBERS:
         return r_api.allocate(kind, n)
     count = _protect(r_api.scalar_real(n))
     vector = r_api.evaluate("numeric" if kind == R.REALSXP else "logical", count)
