@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 
 from mxr.compiler.autodiff import KernelStep, trace_backward, trace_forward
-from mxr.compiler.program import Program, operands
+from mxr.compiler.program import Program, reached
 from mxr.compiler.value import Value, const, leaf, tape
 from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
@@ -213,11 +213,4 @@ class Executor:
 
 def _heads_read(roots: list[Value]) -> set[int]:
     """The numbers of the outputs whose head gradients `roots` are computed from."""
-    seen: dict[int, Value] = {}
-    stack = list(roots)
-    while stack:
-        v = stack.pop()
-        if id(v) not in seen:
-            seen[id(v)] = v
-            stack += operands(v)
-    return {v.arg[1] for v in seen.values() if v.kind == "leaf" and v.arg[0] == "head"}
+    return {v.arg[1] for v in reached(roots).values() if v.kind == "leaf" and v.arg[0] == "head"}
