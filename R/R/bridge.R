@@ -145,7 +145,3 @@ embed_python <- function(python) {
 }
 
 stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""))
-
-# Python's side and its tests call these two functions by these names.
-mx.call <- call_python
-mx.python.function <- function(f) python_function(f)
