@@ -60,7 +60,7 @@ def function(f: Callable):
             return _kept(door.failure(error, of_user=True))
     closure = rinterface.rternalize(call)
     _functions.append(closure)
-    return rinterface.evalr("mxnet:::mx.python.function")(closure)
+    return rinterface.evalr("mxnet:::python_function")(closure)
 
 
 _VECTORS = {bool: rinterface.BoolSexpVector, int: rinterface.IntSexpVector, float: rinterface.FloatSexpVector, str: rinterface.StrSexpVector}

@@ -1,6 +1,6 @@
 """The one door between R and Python.
 
-R's `mx.call(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
+R's `call_python(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
 returns goes back as R values. Nothing is ever raised through the door: errors and interrupts come back as a list of
 class "mxr.failure", which R turns into conditions (R/R/conditions.R).
 
