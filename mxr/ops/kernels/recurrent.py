@@ -15,6 +15,7 @@ import numpy as np
 
 from mxr.operator import Run
 from mxr.ops.kernels import recurrent_steps
+from mxr.ops.kernels.recurrent_steps import GruStep, LstmStep, PlainStep
 from mxr.runtime import costs, threads
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
@@ -70,19 +71,16 @@ class Memory:
         return [(s, Memory(self.rows[:, :, s], self.h[:, s], self.inner[:, s], self.mode, self.reverse)) for s in samples]
 
     @cached_property
-    def views(self) -> list[tuple]:
-        """What the steps work on, in the order of computing: the state before and after, the gates together and each, those with a sigmoid
-        together. Then of an lstm `inner`, i and f, what these are multiplied by (g and the cells before), and the cells after; of a gru
-        the first of its rows, and those that begin as sums with a part from the state. That is a list, as making these views takes as
-        long as some of the arithmetic."""
-        views = [[old, h, a, *a, a[:-1]] for old, h, a in zip(*self.states(self.h), self.steps(self.gates))]
+    def views(self) -> list[PlainStep] | list[LstmStep] | list[GruStep]:
+        """What each step works on, in the order of computing."""
+        before, after = self.states(self.h)
         if self.mode == "lstm":
-            for view, inner, row, c in zip(views, self.steps(self.inner), self.states(self.rows)[0], self.states(self.c)[1]):
-                view += inner, row[:2], row[3:], c
-        elif self.mode == "gru":
-            for view, row in zip(views, self.steps(self.rows)):
-                view += row[0], row[:-1]
-        return views
+            gates = zip(self.steps(self.gates), self.states(self.rows)[0], self.states(self.c)[1], self.steps(self.inner))
+            return [LstmStep(old, h, a, a[:-1], *a, row[:2], row[3:], row[4], c, tanh)
+                    for old, h, (a, row, c, tanh) in zip(before, after, gates)]
+        if self.mode == "gru":
+            return [GruStep(old, h, *row[1:], row[1:-1], row[0], row[:-1]) for old, h, row in zip(before, after, self.steps(self.rows))]
+        return [PlainStep(old, h, a[0]) for old, h, a in zip(before, after, self.steps(self.gates))]
 
 
 @dataclass
