@@ -18,6 +18,7 @@ demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain
 	Rscript demo/boston.R </dev/null
 
 test: .rlib/mxnet/python ## every Python and R test
+	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
 	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench </dev/null
 
 reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itself (installs it into .reference)
