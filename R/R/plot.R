@@ -10,7 +10,7 @@
 #' @param n how many points.
 #' @param x for `plot`, what `mx.loss.curve` gave.
 #' @param xlab the words under the picture.
-#' @param ... arguments of [graphics::matplot()], such as `lwd`.
+#' @param ... arguments of `matplot`, such as `lwd`.
 #' @return A data frame of class `mx.loss.curve` with the columns `loss` (the name), `at`, `value` and `gradient`. `plot` gives it
 #'   back, invisibly.
 #' @examples

@@ -14,7 +14,7 @@ cox <- function(log.risk, event, last) {
 
 # two people at risk, the other with log risk 0
 pair <- function(mine, other) function(f) {
-  both <- mx.symbol.concat(f * 0, f, dim = 0)                                   # the latest first
+  both <- mx.symbol.concat(f * 0, f, dim = 0)    # the latest first
   zero <- mx.symbol.concat(f * 0, f * 0, dim = 0)
   place <- mx.symbol.concat(f * 0, f * 0 + 1, dim = 0)
   cox(both, mx.symbol.concat(f * 0 + other, f * 0 + mine, dim = 0), place)
@@ -28,13 +28,13 @@ plot(mx.loss.curve(list("has the event first" = pair(1, 0), "is at risk, the oth
 veteran <- survival::veteran[order(-survival::veteran$time), ]
 x <- scale(cbind(trt = veteran$trt, karno = veteran$karno, age = veteran$age))
 event <- veteran$status
-last <- length(event) - match(veteran$time, rev(veteran$time))                  # from 0
+last <- length(event) - match(veteran$time, rev(veteran$time))    # from 0
 
 fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, no.bias = TRUE, name = "fit")
 pred <- mx.symbol.Reshape(fit, shape = 0)
 loss <- mx.symbol.MakeLoss(cox(pred, mx.symbol.Variable("label"), mx.symbol.Variable("last")))
 
-more <- FALSE                                           # all observations are one batch
+more <- FALSE    # all observations are one batch
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = t(x), label = event, last = last))
@@ -42,7 +42,8 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = c("data", "last"), output.names = "label", num.round = 500,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 theirs <- survival::coxph(survival::Surv(time, status) ~ x, veteran, ties = "breslow")

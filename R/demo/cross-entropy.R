@@ -6,7 +6,7 @@
 
 library(mxnet)
 cross.entropy <- function(logit, label)
-  mx.symbol.Activation(logit, act.type = "softrelu") - label * logit          # softrelu(x) is log(1 + exp(x))
+  mx.symbol.Activation(logit, act.type = "softrelu") - label * logit    # softrelu(x) is log(1 + exp(x))
 
 # ---- Value and gradient
 
@@ -26,7 +26,8 @@ loss <- mx.symbol.MakeLoss(cross.entropy(pred, mx.symbol.Variable("label")))
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 400,
-  optimizer = "adam", learning.rate = 0.3, lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.3,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

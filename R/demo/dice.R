@@ -12,7 +12,7 @@ dice <- function(logit, label) {
 
 # ---- Value and gradient
 
-two <- function(label) function(f) {                    # one pixel, and another that is inside and found
+two <- function(label) function(f) {    # one pixel, and another that is inside and found
   sure <- f * 0 + 20
   dice(mx.symbol.concat(f, sure, dim = 0), mx.symbol.concat(f * 0 + label, f * 0 + 1, dim = 0))
 }
@@ -26,11 +26,11 @@ noisy <- (volcano - mean(volcano)) / sd(volcano) + rnorm(length(volcano))
 
 weight <- mx.symbol.Variable("fit_weight")
 fit <- mx.symbol.Convolution(mx.symbol.Variable("data"), weight, kernel = c(3, 3), pad = c(1, 1), num.filter = 1, name = "fit")
-penalty <- 0.0005 * mx.symbol.sum(mx.symbol.square(weight))              # or the weights grow for ever
+penalty <- 0.0005 * mx.symbol.sum(mx.symbol.square(weight))    # or the weights grow for ever
 loss <- mx.symbol.MakeLoss(dice(fit, mx.symbol.Variable("label")) + penalty)
 
-image <- function(m) array(m, c(dim(m), 1, 1))          # width, height, channels, samples
-more <- FALSE                                           # all observations are one batch
+image <- function(m) array(m, c(dim(m), 1, 1))    # width, height, channels, samples
+more <- FALSE    # all observations are one batch
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = image(noisy), label = image(truth)))
@@ -38,7 +38,8 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = "data", output.names = "label", num.round = 1200,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(200, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(200, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 padded <- matrix(0, nrow(noisy) + 2, ncol(noisy) + 2)

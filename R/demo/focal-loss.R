@@ -6,7 +6,7 @@
 
 library(mxnet)
 focal <- function(logit, label, gamma = 2) {
-  margin <- (2 * label - 1) * logit                                             # the logit of the true class
+  margin <- (2 * label - 1) * logit    # the logit of the true class
   log.p <- 0 - mx.symbol.Activation(0 - margin, act.type = "softrelu")
   0 - (1 - mx.symbol.exp(log.p))^gamma * log.p
 }
@@ -29,7 +29,8 @@ loss <- mx.symbol.MakeLoss(focal(pred, mx.symbol.Variable("label")))
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 600,
-  optimizer = "adam", learning.rate = 0.3, lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.3,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

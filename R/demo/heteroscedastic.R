@@ -26,7 +26,8 @@ loss <- mx.symbol.MakeLoss(normal.likelihood(pred, output("spread"), mx.symbol.V
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 800,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- lapply(model$arg.params, as.array)

@@ -27,13 +27,14 @@ loss <- mx.symbol.Group(list(mx.symbol.MakeLoss(hinge(pred, mx.symbol.Variable("
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 1500,
-  optimizer = "adam", learning.rate = 0.2, lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.75, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.2,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.75, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params
 theirs <- e1071::svm(x, factor(y), kernel = "linear", cost = 1, scale = FALSE, tolerance = 1e-5)
 slopes <- c(t(theirs$coefs) %*% theirs$SV)
-sign <- theirs$labels[[1]]                              # svm's first class is the one of the first case
+sign <- theirs$labels[[1]]    # svm's first class is the one of the first case
 sign <- if (levels(factor(y))[[sign]] == "1") 1 else -1
 objective <- function(b) sum(pmax(0, 1 - y * (cbind(1, x) %*% b))) + 0.5 * sum(b[-1]^2)
 ours <- c(as.array(weights$fit_bias), as.array(weights$fit_weight))

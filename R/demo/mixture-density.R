@@ -15,7 +15,7 @@ mixture <- function(logits, means, log.spreads, label) {
 
 # ---- Value and gradient
 
-two <- function(distance) function(y) {                 # two components at -distance and distance
+two <- function(distance) function(y) {    # two components at -distance and distance
   pair <- function(a, b) mx.symbol.concat(mx.symbol.Reshape(y * 0 + a, shape = c(1, 1)), mx.symbol.Reshape(y * 0 + b, shape = c(1, 1)), dim = 1)
   mixture(pair(0, 0), pair(-distance, distance), pair(0, 0), y)
 }
@@ -33,11 +33,12 @@ loss <- mx.symbol.MakeLoss(mixture(output("share"), output("mean"), output("spre
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 1000,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(80, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(80, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.5), verbose = FALSE)
 
 ours <- lapply(model$arg.params, as.array)
-total <- function(p) {                                  # p: biases and slopes of shares, means and spreads
+total <- function(p) {    # p: biases and slopes of shares, means and spreads
   at <- function(k) rep(1, length(y)) %o% p[k] + x[, 1] %o% p[k + 2]
   logits <- at(1:2)
   spreads <- exp(at(9:10))
@@ -46,7 +47,7 @@ total <- function(p) {                                  # p: biases and slopes o
 ours <- c(ours$share_bias, ours$share_weight, ours$mean_bias, ours$mean_weight, ours$spread_bias, ours$spread_weight)
 start <- c(0, 0, 0, 0, -1, 1, 0, 0, 0, 0, 0, 0)
 theirs <- optim(start, total, method = "BFGS", control = list(reltol = 1e-12, maxit = 1000))$par
-high <- function(p) order(p[5:6])                       # the components in order of their means
+high <- function(p) order(p[5:6])    # the components in order of their means
 share <- function(p, x) { f <- exp(p[1:2] + x * p[3:4]); (f / sum(f))[high(p)[2]] }
 numbers <- cbind(mxr = 0, optim = 0)[c(1, 1, 1, 1, 1, 1, 1), ]
 rownames(numbers) <- c("mean loss", "lower mean", "higher mean", "lower spread", "higher spread", "share of the higher after a short wait",

@@ -6,7 +6,7 @@
 
 library(mxnet)
 cumulative.logit <- function(score, label, first, log.step) {
-  upper <- first + mx.symbol.exp(log.step)              # the second of two thresholds
+  upper <- first + mx.symbol.exp(log.step)    # the second of two thresholds
   below <- function(threshold) mx.symbol.sigmoid(mx.symbol.broadcast_sub(threshold, score))
   p.low <- below(first)
   p.high <- 1 - below(upper)
@@ -27,7 +27,7 @@ x <- model.matrix(~ Infl + Type + Cont, housing)[, -1]
 y <- as.integer(housing$Sat) - 1
 w <- housing$Freq
 
-parameter <- function(name) {                           # no layer tells its shape, so it is given (C order)
+parameter <- function(name) {    # no layer tells its shape, so it is given (C order)
   variable <- mx.symbol.Variable(name)
   variable$attributes <- list(`__shape__` = "(1,)")
   variable
@@ -37,7 +37,7 @@ pred <- mx.symbol.Reshape(fit, shape = 0)
 each <- cumulative.logit(pred, mx.symbol.Variable("label"), parameter("first_bias"), parameter("step_bias"))
 loss <- mx.symbol.MakeLoss(each * mx.symbol.Variable("w"))
 
-more <- FALSE                                           # all observations are one batch
+more <- FALSE    # all observations are one batch
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = t(x), label = y, w = w))
@@ -45,7 +45,8 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = c("data", "w"), output.names = "label", num.round = 800,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(80, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(80, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- lapply(model$arg.params, as.array)

@@ -28,7 +28,8 @@ loss <- mx.symbol.MakeLoss(quantile.loss(pred, mx.symbol.Variable("label"), 0.9)
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 1000,
-  optimizer = "adam", learning.rate = 0.3, lr_scheduler = mx.lr_scheduler.FactorScheduler(50, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.3,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(50, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

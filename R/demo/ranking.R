@@ -19,14 +19,14 @@ faster <- mtcars$qsec[pairs[, 1]] < mtcars$qsec[pairs[, 2]]
 x <- cars32[ifelse(faster, pairs[, 1], pairs[, 2]), ]
 worse <- cars32[ifelse(faster, pairs[, 2], pairs[, 1]), ]
 
-weight <- mx.symbol.Variable("score_weight")            # the two layers share it
+weight <- mx.symbol.Variable("score_weight")    # the two layers share it
 score <- function(name) {
   layer <- mx.symbol.FullyConnected(mx.symbol.Variable(name), weight, num.hidden = 1, no.bias = TRUE, name = paste0("score.", name))
   mx.symbol.Reshape(layer, shape = 0)
 }
 loss <- mx.symbol.MakeLoss(ranking(score("data"), score("worse")))
 
-more <- FALSE                                           # all observations are one batch
+more <- FALSE    # all observations are one batch
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = t(x), worse = t(worse)))
@@ -34,7 +34,8 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = c("data", "worse"), output.names = character(), num.round = 400,
-  optimizer = "adam", learning.rate = 0.2, lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.2,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 theirs <- suppressWarnings(glm(rep(1, nrow(x)) ~ 0 + I(x - worse), family = binomial))

@@ -16,7 +16,7 @@ plot(mx.loss.curve(curves, from = -1, to = 3), xlab = "weight of an observation 
 
 # ---- It learns
 
-x <- scale(longley[, 1:6]) * sqrt(16 / 15)          # as lm.ridge scales
+x <- scale(longley[, 1:6]) * sqrt(16 / 15)    # as lm.ridge scales
 y <- longley$Employed
 
 weight <- mx.symbol.Variable("fit_weight")
@@ -27,7 +27,8 @@ loss <- ridge(pred, mx.symbol.Variable("label"), weight, lambda = 2)
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 1500,
-  optimizer = "adam", learning.rate = 0.3, lr_scheduler = mx.lr_scheduler.FactorScheduler(100, 0.8, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.3,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(100, 0.8, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

@@ -23,7 +23,8 @@ loss <- mx.symbol.MakeLoss(squared.error(pred, mx.symbol.Variable("label")))
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = 32, num.round = 400,
-  optimizer = "adam", learning.rate = 0.5, lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.5,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

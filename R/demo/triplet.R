@@ -28,12 +28,12 @@ anchor <- sample(150, 500, replace = TRUE)
 alike <- sapply(anchor, function(i) sample(which(kind == kind[i]), 1))
 other <- sapply(anchor, function(i) sample(which(kind != kind[i]), 1))
 
-weight <- mx.symbol.Variable("embed_weight")            # the three layers share it
+weight <- mx.symbol.Variable("embed_weight")    # the three layers share it
 embed <- function(name)
   mx.symbol.FullyConnected(mx.symbol.Variable(name), weight, num.hidden = 2, no.bias = TRUE, name = paste0("embed.", name))
 loss <- mx.symbol.MakeLoss(triplet(embed("data"), embed("alike"), embed("other")))
 
-more <- FALSE                                           # all observations are one batch
+more <- FALSE    # all observations are one batch
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = t(measures[anchor, ]), alike = t(measures[alike, ]), other = t(measures[other, ])))
@@ -41,16 +41,17 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = c("data", "alike", "other"), output.names = character(), num.round = 1000,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(80, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(80, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.5), verbose = FALSE)
 
-ours <- as.array(model$arg.params$embed_weight)         # 4 x 2
+ours <- as.array(model$arg.params$embed_weight)    # 4 x 2
 mean.loss <- function(w) {
   z <- measures %*% matrix(w, 4)
   mean(pmax(0, 1 + rowSums((z[anchor, ] - z[alike, ])^2) - rowSums((z[anchor, ] - z[other, ])^2)))
 }
 theirs <- optim(rnorm(8, sd = 0.5), mean.loss, method = "BFGS", control = list(reltol = 1e-12, maxit = 1000))
-neighbour <- function(w) {                              # does the nearest other iris have the same kind?
+neighbour <- function(w) {    # does the nearest other iris have the same kind?
   d <- as.matrix(dist(measures %*% matrix(w, 4))) + diag(Inf, 150)
   mean(iris$Species[max.col(-d)] == iris$Species)
 }

@@ -20,7 +20,7 @@ set.seed(1)
 n <- 400
 x <- cbind(age = runif(n, -1, 1), power = rnorm(n))
 claims <- rpois(n, exp(-0.5 - 0.6 * x[, "age"] + 0.3 * x[, "power"]))
-y <- rgamma(n, shape = 2 * claims, rate = 2)            # 0 where there are no claims
+y <- rgamma(n, shape = 2 * claims, rate = 2)    # 0 where there are no claims
 
 fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")
 pred <- mx.symbol.Reshape(fit, shape = 0)
@@ -29,7 +29,8 @@ loss <- mx.symbol.MakeLoss(tweedie(pred, mx.symbol.Variable("label")))
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 500,
-  optimizer = "adam", learning.rate = 0.2, lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.2,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(40, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

@@ -28,12 +28,12 @@ mean <- mx.symbol.FullyConnected(data, num.hidden = 2, name = "mean")
 log.variance <- mx.symbol.FullyConnected(data, num.hidden = 2, name = "variance")
 z <- mean + mx.symbol.exp(log.variance / 2) * mx.symbol.Variable("noise.data")
 decoded <- mx.symbol.FullyConnected(z, num.hidden = 4, name = "decoded")
-log.s <- mx.symbol.Variable("s_bias")                   # no layer tells its shape, so it is given (C order)
+log.s <- mx.symbol.Variable("s_bias")    # no layer tells its shape, so it is given (C order)
 log.s$attributes <- list(`__shape__` = "(1, 1)")
 loss <- mx.symbol.MakeLoss(vae(data, mean, log.variance, decoded, log.s))
 
 set.seed(1)
-more <- FALSE                                           # all samples are one batch, with new noise every time
+more <- FALSE    # all samples are one batch, with new noise every time
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = t(x), noise.data = matrix(rnorm(300), 2)))
@@ -41,14 +41,15 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = c("data", "noise.data"), output.names = character(), num.round = 1500,
-  optimizer = "adam", learning.rate = 0.05, lr_scheduler = mx.lr_scheduler.FactorScheduler(150, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.05,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(150, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.3), verbose = FALSE)
 
 w <- lapply(model$arg.params, as.array)
 means <- sweep(x %*% w$mean_weight, 2, w$mean_bias, "+")
 variances <- exp(sweep(x %*% w$variance_weight, 2, w$variance_bias, "+"))
 s2 <- exp(2 * c(w$s_bias))
-decoder <- w$decoded_weight                             # 2 x 4
+decoder <- w$decoded_weight    # 2 x 4
 made <- sweep(means %*% decoder, 2, w$decoded_bias, "+")
 # the expected loss, without noise: the decoder is linear
 expected <- mean(rowSums((x - made)^2) + variances %*% rowSums(decoder^2)) / (2 * s2) + 2 * log(2 * pi * s2) +

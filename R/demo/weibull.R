@@ -19,16 +19,16 @@ plot(mx.loss.curve(curves, from = -1.5, to = 3), xlab = "log of the scale, where
 
 lung <- survival::lung
 x <- scale(cbind(age = lung$age, sex = lung$sex))
-log.time <- log(lung$time / 300)                        # in units that make usual times about 1
+log.time <- log(lung$time / 300)    # in units that make usual times about 1
 event <- as.numeric(lung$status == 2)
 
-log.sigma <- mx.symbol.Variable("sigma_bias")           # no layer tells its shape, so it is given (C order)
+log.sigma <- mx.symbol.Variable("sigma_bias")    # no layer tells its shape, so it is given (C order)
 log.sigma$attributes <- list(`__shape__` = "(1,)")
 fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")
 pred <- mx.symbol.Reshape(fit, shape = 0)
 loss <- mx.symbol.MakeLoss(weibull(pred, log.sigma, mx.symbol.Variable("label"), mx.symbol.Variable("event")))
 
-more <- FALSE                                           # all observations are one batch
+more <- FALSE    # all observations are one batch
 iterator <- list(reset = function() more <<- TRUE,
                  iter.next = function() { now <- more; more <<- FALSE; now },
                  value = function() list(data = t(x), label = log.time, event = event))
@@ -36,7 +36,8 @@ iterator <- list(reset = function() more <<- TRUE,
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = iterator, input.names = c("data", "event"), output.names = "label", num.round = 800,
-  optimizer = "adam", learning.rate = 0.2, lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.2,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- model$arg.params

@@ -7,7 +7,7 @@
 library(mxnet)
 zero.inflated <- function(log.mean, logit, label) {
   mean <- mx.symbol.exp(log.mean)
-  softplus <- function(x) mx.symbol.Activation(x, act.type = "softrelu")        # log(1 + exp(x))
+  softplus <- function(x) mx.symbol.Activation(x, act.type = "softrelu")    # log(1 + exp(x))
   # -log(pi + (1 - pi) exp(-mean)), with pi = 1 / (1 + exp(-logit))
   zero <- softplus(logit) - (softplus(logit + mean) - mean)
   positive <- softplus(logit) + mean - label * log.mean
@@ -35,7 +35,8 @@ loss <- mx.symbol.MakeLoss(zero.inflated(pred, output("never"), mx.symbol.Variab
 mx.set.seed(1)
 model <- mx.model.FeedForward.create(
   loss, X = x, y = y, array.layout = "rowmajor", array.batch.size = length(y), num.round = 800,
-  optimizer = "adam", learning.rate = 0.1, lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.7, verbose = FALSE),
+  optimizer = "adam", learning.rate = 0.1,
+  lr_scheduler = mx.lr_scheduler.FactorScheduler(60, 0.7, verbose = FALSE),
   initializer = mx.init.normal(0.1), verbose = FALSE)
 
 weights <- lapply(model$arg.params, as.array)

@@ -1,1 +1,1 @@
-"""What makes the documentation: the cookbook of losses, and the site. `python -m docs.tools.cookbook`, `python -m docs.tools.site`."""
+"""What makes the documentation: `python -m docs.tools.operators` (tables), `.cookbook` (losses), `.site` (all of it as a site)."""
