@@ -82,7 +82,7 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
 def _door(request, freed):
     """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
     call, the R function that makes such chains."""
-    protected, depth = convert.protection(), interrupts.depth
+    protected, depth, reader = convert.protection(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
         convert.forget_views()
@@ -97,13 +97,14 @@ def _door(request, freed):
         value = failure(error)
         interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
         return value
+    finally:
+        r_order.reset(reader)
 
 
 def connect() -> None:
     """Hand the door to R, as option `mxr.door`, R must be running, and the verbs registered (mxr.r.host.attach)."""
     if _doors:
         return
-    r_order(True)
     warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
     _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=NIL))
     r_api.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")
