@@ -146,6 +146,5 @@ embed_python <- function(python) {
 
 stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""))
 
-# Python's side and its tests call these two functions by these names.
+# Tests call it by this name.
 mx.call <- call_python
-mx.python.function <- function(f) python_function(f)

@@ -6,13 +6,30 @@ raise_failure <- function(failure) {
   message <- failure$message
   if (failure$kind == "defect")
     message <- paste0("a defect in mxr, not in your script: ", message, "\n  mxr.last.error() shows where it happened")
-  raise_error(message, class = failure$class)
+  raise_error(message, class = failure$class, kinds = as.character(failure$conditions), number = failure$number)
 }
 
-# Raises an error that shows the call in the user's code.
-raise_error <- function(message, class = NULL) {
-  stop(structure(class = c("mxnet_error", "error", "condition"),
-                 list(message = message, call = user_call(), class = class)))
+# Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error", such as
+# "mxnet_shape_error"; `number` is Python's number of the exception.
+raise_error <- function(message, class = NULL, kinds = character(), number = 0) {
+  condition <- structure(class = c(kinds, "mxnet_error", "error", "condition"),
+                         list(message = message, call = user_call(), class = class, number = number))
+  .bridge$raised <- condition
+  stop(condition)
+}
+
+# The last error that this package raised, for a Python program that has started R (mxr/r/objects.py).
+last_condition <- function() {
+  condition <- .bridge$raised
+  .bridge$raised <- NULL
+  if (!is.null(condition)) condition_fields(condition)
+}
+
+# What Python is told of a condition.
+condition_fields <- function(condition) {
+  call <- conditionCall(condition)
+  list(conditionMessage(condition), if (is.null(call)) "" else paste(deparse(call, nlines = 5), collapse = " "), class(condition),
+       as.double(if (is.null(condition$number)) 0 else condition$number))
 }
 
 # An R function around a user's Python function (mxr/r/objects.py). `f` returns a list with the value, or a failure.

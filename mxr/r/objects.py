@@ -18,7 +18,7 @@ from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
-from mxr.r.bridge import convert, door
+from mxr.r.bridge import convert, door, errors
 
 _functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
 
@@ -60,7 +60,7 @@ def function(f: Callable):
             return _kept(door.failure(error, of_user=True))
     closure = rinterface.rternalize(call)
     _functions.append(closure)
-    return rinterface.evalr("mxnet:::mx.python.function")(closure)
+    return rinterface.evalr("mxnet:::python_function")(closure)
 
 
 _VECTORS = {bool: rinterface.BoolSexpVector, int: rinterface.IntSexpVector, float: rinterface.FloatSexpVector, str: rinterface.StrSexpVector}
@@ -72,8 +72,34 @@ def _in_r(value, rules):
     return _VECTORS[type(value)]([value]) if type(value) in _VECTORS else rules.py2rpy(value)
 
 
+_LAST_CONDITION = "function() if ('mxnet' %in% loadedNamespaces()) asNamespace('mxnet')$last_condition()"
+_asking = False
+
+
+def last_condition() -> tuple[str, str, list[str], int] | None:
+    """What R knows of the last error that mxr raised: message, call, classes, and the number of the exception."""
+    global _asking
+    if _asking:                 # the question itself fails: another version of the R package
+        return None
+    _asking = True
+    try:
+        found = rinterface.evalr(_LAST_CONDITION)()
+        return None if found is rinterface.NULL else condition(found)
+    except errors.RRuntimeError:
+        return None
+    finally:
+        _asking = False
+
+
+def condition(fields) -> tuple[str, str, list[str], int]:
+    """The same of what R's `condition_fields` gives."""
+    message, call, classes, number = fields
+    return message[0], call[0], list(classes), int(number[0])
+
+
 def prepare() -> None:
-    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active."""
+    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active, and raise mxr's errors as such."""
+    errors.type_errors(last_condition)
     converters = [default_converter, conversion.get_conversion()]
     try:
         from rpy2.robjects import numpy2ri

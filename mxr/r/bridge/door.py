@@ -1,6 +1,6 @@
 """The one door between R and Python.
 
-R's `mx.call(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
+R's `call_python(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
 returns goes back as R values. Nothing is ever raised through the door: errors and interrupts come back as a list of
 class "mxr.failure", which R turns into conditions (R/R/conditions.R).
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
-from mxr.r.bridge import convert, interrupts, output, r_api
+from mxr.r.bridge import convert, errors, interrupts, output, r_api
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
@@ -42,7 +42,9 @@ def failure(error: BaseException, of_user: bool = False):
     else:
         kind = "error" if of_user else "defect"
         message = f"{type(error).__name__}: {error}".strip()
-    return convert.classed({"kind": kind, "message": message, "class": type(error).__name__}, "mxr.failure")
+    fields = {"kind": kind, "message": message, "class": type(error).__name__,
+              "conditions": errors.conditions(error, of_user), "number": errors.number_of(error)}
+    return convert.classed(fields, "mxr.failure")
 
 
 def _call(request):

@@ -23,7 +23,7 @@ record <- file.path(where, "python")
 cat(of("reticulate"), of("mxnet"), where, if (nzchar(where) && file.exists(record)) readLines(record, 1) else "",
     paste(.libPaths(), collapse = " "), R.version$major, sep = "\\n")
 """
-DOOR = 'cat("door:", mxnet:::mx.call("bridge.version"))'
+DOOR = 'cat("door:", mxnet:::call_python("bridge.version"))'
 
 
 KIND = "import numpy, threadpoolctl; print(*{p.get('architecture') for p in threadpoolctl.threadpool_info() if p['internal_api'] == 'openblas'})"
