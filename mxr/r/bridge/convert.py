@@ -5,6 +5,7 @@ In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C
 """
 from __future__ import annotations
 
+import ctypes
 import struct
 
 import numpy as np
@@ -282,6 +283,23 @@ def elements(x, unnamed: str = ""):
 _IN = {R.NILSXP: lambda x: None, R.REALSXP: _double, R.INTSXP: _integer, R.LGLSXP: _logical, R.STRSXP: _character,
        R.VECSXP: _list, R.EXTPTRSXP: _from_handle, R.RAWSXP: _raw,
        R.SYMSXP: lambda x: _text(R.PRINTNAME(x))}
+_PY_OBJECT, _PYOBJ = map(r_api.symbol, ("py_object", "pyobj"))
+
+
+def _of_reticulate(x):
+    """A Python object as reticulate holds it: an environment with a pointer, or a function that has such an environment as an
+    attribute. MxError where it is none."""
+    place = R.Rf_getAttrib(x, _PY_OBJECT) if x.sxpinfo.type == R.CLOSXP else x
+    if place.sxpinfo.type != R.ENVSXP or "python.builtin.object" not in _class_of(x):
+        raise MxError(_refused(x))
+    pointer = r_api.variable(place, _PYOBJ)
+    number = address(R.R_ExternalPtrAddr(pointer)) if pointer.sxpinfo.type == R.EXTPTRSXP else 0
+    if not number:
+        raise MxError("this Python object belongs to another R session: make it anew")
+    return ctypes.cast(number, ctypes.py_object).value
+
+
+_IN |= {R.ENVSXP: _of_reticulate, R.CLOSXP: _of_reticulate}
 _OTHER = {R.CLOSXP: "a function", R.ENVSXP: "an environment", R.CPLXSXP: "a complex vector", R.S4SXP: "an S4 object",
           R.LANGSXP: "a call", R.BUILTINSXP: "a function", R.SPECIALSXP: "a function"}
 
@@ -291,9 +309,13 @@ def to_python(x):
     kind = x.sxpinfo.type
     convert = _IN.get(kind)
     if convert is None:
-        raise MxError(f"{_OTHER.get(kind, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
-                      "text, or an MXNet object")
+        raise MxError(_refused(x))
     return convert(x)
+
+
+def _refused(x) -> str:
+    return (f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
+            "text, or an MXNet object")
 
 
 # ------------------------------------------------------------------------------------------------------- Python to R

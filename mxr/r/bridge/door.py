@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
-from mxr.r.bridge import convert, errors, interrupts, output, r_api
+from mxr.r.bridge import convert, errors, interrupts, output, r_api, share  # noqa: F401  (share registers verbs)
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
