@@ -25,10 +25,11 @@ last_condition <- function() {
   if (!is.null(condition)) condition_fields(condition)
 }
 
-# What Python is told of a condition.
+# What Python is told of a condition. The call is "" where it is none of the user's.
 condition_fields <- function(condition) {
   call <- conditionCall(condition)
-  list(conditionMessage(condition), if (is.null(call)) "" else paste(deparse(call, nlines = 5), collapse = " "), class(condition),
+  ours <- is.null(call) || identical(call, body(evaluate_expression)) || is.call(call) && identical(call[[1]], quote(parse))
+  list(conditionMessage(condition), if (ours) "" else shown_call(call), class(condition),
        as.double(if (is.null(condition$number)) 0 else condition$number))
 }
 
@@ -70,6 +71,7 @@ outermost_frame <- function(ours) {
   found <- NULL
   for (frame in rev(seq_len(sys.nframe() - 1))) {
     f <- sys.function(frame)
+    if (identical(f, evaluate_expression)) break
     home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
     if (identical(home, ours)) {
       found <- frame
