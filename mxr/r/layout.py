@@ -98,6 +98,7 @@ class RFunction:
         self.function, self._call = function, call
 
     def __call__(self, *args: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
         return self._call(self.function, args, named)
 
     def __repr__(self) -> str:

@@ -49,25 +49,31 @@ class Session:
 
     def run(self, code: str) -> Any:
         """The value of R code, of its last expression. RError (with mxr's own classes: RParamError ...) if it fails."""
+        __tracebackhide__ = True        # pytest shows the line of the test
         return self._evaluated(code, None, False)
 
     def source(self, path: str | os.PathLike, chdir: bool = False) -> Any:
         """Run the R script at `path`; `chdir`: with its folder as the working directory. The value of its last expression."""
+        __tracebackhide__ = True
         if not Path(path).is_file():
             raise MxError(f"r.source: there is no file {path}")
         return self._evaluated(None, str(Path(path).resolve()), chdir)
 
     def _evaluated(self, code: str | None, file: str | None, chdir: bool) -> Any:
+        __tracebackhide__ = True
         return self._in_r(lambda: self._process.evaluate(code, file, self.environment, chdir))
 
     def _apply(self, function: Any, args: Sequence, named: dict) -> Any:
+        __tracebackhide__ = True
         return self._in_r(lambda: self._process.apply(function, args, named))
 
     def _in_r(self, ask: Callable[[], Any]) -> Any:
+        __tracebackhide__ = True
         return self._process.call(self._asked, ask)
 
     def _asked(self, ask: Callable[[], Any]) -> Any:
         """The value that R reported, or the error raised."""
+        __tracebackhide__ = True
         from mxr.r import layout, objects
         from mxr.r.bridge import errors
         with self._heard():
@@ -143,6 +149,7 @@ class _Process:
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """`function(*args)` when no other thread is in R."""
+        __tracebackhide__ = True
         with self._lock, self._stack():
             return function(*args)
 
