@@ -30,12 +30,12 @@ check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, i
 	@scripts/install-r-packages knitr rmarkdown
 	scripts/check-r build/check
 
-clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (Debian's r-cran-caret)
-	@scripts/install-r-packages caret
-	Rscript tests/clients/caret.R </dev/null
+wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R package's source file, in build/dist
+	@scripts/install-r-packages knitr rmarkdown
+	scripts/build-packages
 
-stress: .venv/ready ## the long runs: damaged files, faults, memory; under an hour
-	$(VENV)/python -m tests.stress </dev/null
+lowest: .cache/system ## the engine's tests with the lowest NumPy, SciPy and threadpoolctl that are declared, in .cache/lowest
+	scripts/test-lowest $(PYTHON)
 
 lint: .venv/ready ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
@@ -50,7 +50,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test reference bench stress check clients lint gen doctor clean
+.PHONY: help demo test reference bench stress check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
