@@ -37,6 +37,13 @@ wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R packag
 lowest: .cache/system ## the engine's tests with the lowest NumPy, SciPy and threadpoolctl that are declared, in .cache/lowest
 	scripts/test-lowest $(PYTHON)
 
+clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (Debian's r-cran-caret)
+	@scripts/install-r-packages caret
+	Rscript tests/clients/caret.R </dev/null
+
+stress: .venv/ready ## the long runs: damaged files, faults, memory; under an hour
+	$(VENV)/python -m tests.stress </dev/null
+
 lint: .venv/ready ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
 	$(VENV)/python -m mxr gen --check
