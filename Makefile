@@ -44,9 +44,10 @@ clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (
 stress: .venv/ready ## the long runs: damaged files, faults, memory; under an hour
 	$(VENV)/python -m tests.stress </dev/null
 
-lint: .venv/ready ## style, and that the generated files are up to date
+lint: .rlib/mxnet/python ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
 	$(VENV)/python -m mxr gen --check
+	scripts/lint-r
 
 gen: .venv/ready ## write the files that follow from the operator declarations
 	$(VENV)/python -m mxr gen

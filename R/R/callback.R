@@ -1,5 +1,5 @@
-# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that is
-# called at the end of an epoch and returns FALSE ends the training.
+# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that
+# is called at the end of an epoch and returns FALSE ends the training.
 
 #' A record of metrics
 #'
@@ -27,7 +27,7 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 #' @export
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
-    stop.user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
+    stop_user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
   function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     entry <- function(state, label) {
@@ -99,35 +99,41 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @param train.metric,eval.metric thresholds, or NULL.
 #' @param bad.steps number of epochs without improvement, or NULL.
 #' @param maximize whether larger is better.
-#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts instead.
+#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts
+#'   instead.
 #' @return A callback.
 #' @examples
 #' callback <- mx.callback.early.stop(eval.metric = 0.1, bad.steps = 5)
 #' @export
 mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,
                                    verbose = FALSE) {
-  for (name in c("train.metric", "eval.metric", "bad.steps")) {
-    limit <- get(name)
-    if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
-      stop.user(name, " must be one number at which to stop, not ", kind.of(limit))
-  }
+  for (name in c("train.metric", "eval.metric", "bad.steps")) check_limit(get(name), name)
   say <- verbose
   better <- if (maximize) `>` else `<`
-  worst <- if (maximize) 0 else Inf
+  waiting <- if (!is.null(bad.steps)) wait_for_better(better, if (maximize) 0 else Inf, bad.steps)
+  passed <- function(env, state, limit) {
+    score <- score_of(env, state)
+    !is.null(limit) && !is.null(score) && better(score, limit)
+  }
+  function(iteration, nbatch, env, verbose = say) {
+    if (passed(env, "train.metric", train.metric) || passed(env, "eval.metric", eval.metric)) return(FALSE)
+    is.null(waiting) || waiting(iteration, score_of(env, "eval.metric"), verbose)
+  }
+}
+
+# The value of the training loop's metric for the state in its variable `state`; NULL where it has none.
+score_of <- function(env, state) if (!is.null(env$metric) && !is.null(env[[state]])) env$metric$get(env[[state]])$value
+
+# A function of (iteration, score, verbose): FALSE when `bad.steps` scores in a row were no better than the best one.
+wait_for_better <- function(better, worst, bad.steps) {
   best <- worst
   waited <- 1
-  function(iteration, nbatch, env, verbose = say) {
-    value <- function(state) env$metric$get(state)$value
-    has <- function(state) !is.null(env$metric) && !is.null(state)
-    if (!is.null(train.metric) && has(env$train.metric) && better(value(env$train.metric), train.metric)) return(FALSE)
-    if (!is.null(eval.metric) && has(env$eval.metric) && better(value(env$eval.metric), eval.metric)) return(FALSE)
-    if (is.null(bad.steps)) return(TRUE)
+  function(iteration, score, verbose) {
     if (iteration == 1) {
       best <<- worst
       waited <<- 1
     }
-    if (!has(env$eval.metric)) return(TRUE)
-    score <- value(env$eval.metric)
+    if (is.null(score)) return(TRUE)
     if (!better(best, score)) {
       best <<- score
       waited <<- 1

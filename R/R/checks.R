@@ -1,67 +1,148 @@
-# What users hand to the training loops, checked where R's own words ("attempt to apply non-function") would not help.
+# Checks of what users give, for mistakes of which R would only say, for example, "attempt to apply non-function".
+# A check stops with a sentence that says what is wanted; most give back the value, or nothing.
 
 # Whether `x$name` is a function, `x` a list, an environment or an object of a reference class.
-has.function <- function(x, name) is.function(tryCatch(do.call(`$`, list(x, name)), error = function(e) NULL))
+has_function <- function(x, name) is.function(tryCatch(do.call(`$`, list(x, name)), error = function(e) NULL))
 
 # A value in a few words: "NULL", "NA", "character", "integer of length 3".
-kind.of <- function(x) {
+kind_of <- function(x) {
   if (is.null(x)) return("NULL")
   if (length(x) != 1 && !is.function(x)) return(paste(class(x)[[1]], "of length", length(x)))
   if (is.atomic(x) && is.na(x)) "NA" else class(x)[[1]]
 }
 
-check.function <- function(x, what) if (!is.function(x)) stop.user(what, ", not ", kind.of(x))
+check_function <- function(x, what) if (!is.function(x)) stop_user(what, ", not ", kind_of(x))
 
-# The path of a file, its ~ replaced.
-check.path <- function(path, what) {
-  if (!is.character(path) || length(path) != 1 || is.na(path)) stop.user(what, " must be one text, the path of a file, not ", kind.of(path))
-  if (startsWith(path, "~")) path.expand(path) else path         # it warns of what the C locale has no characters for
+# The path of a file, with ~ replaced by the home folder.
+check_path <- function(path, what) {
+  if (!is.character(path) || length(path) != 1 || is.na(path))
+    stop_user(what, " must be one text, the path of a file, not ", kind_of(path))
+  # not for every path: path.expand warns of names outside ASCII in the C locale
+  if (startsWith(path, "~")) path.expand(path) else path
 }
 
-# Rounds, metric and callbacks, before a training begins.
-check.training <- function(begin.round, num.round, metric, epoch.end.callback, batch.end.callback) {
-  check.number(begin.round, "begin.round")
-  check.number(num.round, "num.round")
-  if (!is.null(metric) && !(has.function(metric, "init") && has.function(metric, "update")))
-    stop.user("eval.metric must be a metric, such as mx.metric.rmse or mx.metric.custom(name, function(label, pred) ...), not ", kind.of(metric))
-  if (!is.null(epoch.end.callback)) check.function(epoch.end.callback, "epoch.end.callback must be a function of (iteration, nbatch, env, verbose)")
-  if (!is.null(batch.end.callback)) check.function(batch.end.callback, "batch.end.callback must be a function of (iteration, nbatch, env)")
+# The arguments that all training functions share.
+check_training <- function(begin.round, num.round, metric, epoch.end.callback, batch.end.callback) {
+  check_number(begin.round, "begin.round")
+  check_number(num.round, "num.round")
+  if (!is.null(metric) && !(has_function(metric, "init") && has_function(metric, "update")))
+    stop_user("eval.metric must be a metric, such as mx.metric.rmse or ",
+              "mx.metric.custom(name, function(label, pred) ...), not ", kind_of(metric))
+  if (!is.null(epoch.end.callback))
+    check_function(epoch.end.callback, "epoch.end.callback must be a function of (iteration, nbatch, env, verbose)")
+  if (!is.null(batch.end.callback))
+    check_function(batch.end.callback, "batch.end.callback must be a function of (iteration, nbatch, env)")
 }
 
-check.optimizer <- function(optimizer) {
-  if (!has.function(optimizer, "update") || !(has.function(optimizer, "create_exec") || has.function(optimizer, "create.state")))
-    stop.user("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions create_exec and update, not ",
-              kind.of(optimizer))
+check_data <- function(X) {
+  if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
+    stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
 }
 
-check.iterator <- function(iter) {
+check_limit <- function(limit, name) {
+  if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
+    stop_user(name, " must be one number at which to stop, not ", kind_of(limit))
+}
+
+check_optimizer <- function(optimizer) {
+  creates <- has_function(optimizer, "create_exec") || has_function(optimizer, "create.state")
+  if (!creates || !has_function(optimizer, "update"))
+    stop_user("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions ",
+              "create_exec and update, not ", kind_of(optimizer))
+}
+
+# Whether `x` is used as an iterator: a list of closures may be one too.
+is_iterator <- function(x) is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next)
+
+check_iterator <- function(iter) {
   for (name in c("iter.next", "value", "reset"))
-    if (!has.function(iter, name)) stop.user("an iterator needs the functions iter.next(), value() and reset(); this one has no ", name, "()")
+    if (!has_function(iter, name))
+      stop_user("an iterator needs the functions iter.next(), value() and reset(); this one has no ", name, "()")
   iter
 }
 
-# A batch as an iterator gave it: a list that has `wanted`.
-check.batch <- function(batch, wanted) {
+# A batch from an iterator: a named list that has the fields `wanted`.
+check_batch <- function(batch, wanted) {
   if (!is.list(batch) || is.null(names(batch)))
-    stop.user("the iterator's value() must give a named list of arrays, such as list(data = , label = ), not ",
-              if (is.list(batch)) "a list without names" else kind.of(batch))
+    stop_user("the iterator's value() must give a named list of arrays, such as list(data = , label = ), not ",
+              if (is.list(batch)) "a list without names" else kind_of(batch))
   missing <- vapply(batch[wanted], is.null, NA)
   if (any(missing))
-    stop.user("the iterator's value() has no ", paste(wanted[missing], collapse = ", "), "; name its fields by input.names and output.names")
+    stop_user("the iterator's value() has no ", paste(wanted[missing], collapse = ", "),
+              "; name its fields by input.names and output.names")
   batch
 }
 
-# Go on to the next batch: TRUE if there is one.
-next.batch <- function(iter) {
+# Moves the iterator to its next batch: TRUE if there is one.
+next_batch <- function(iter) {
   more <- iter$iter.next()
   known <- is.atomic(more) && length(more) == 1 && !is.na(as.logical(more))
-  if (known) as.logical(more) else stop.user("the iterator's iter.next() must give TRUE or FALSE, not ", kind.of(more))
+  if (known) as.logical(more) else stop_user("the iterator's iter.next() must give TRUE or FALSE, not ", kind_of(more))
 }
 
-# The number of padded samples in a batch; iterators may leave num.pad out.
+# The number of samples of the batch that are padding: 0 for an iterator without num.pad().
 padding <- function(iter) {
-  if (!has.function(iter, "num.pad")) return(0L)
+  if (!has_function(iter, "num.pad")) return(0L)
   pad <- iter$num.pad()
-  if ((is.numeric(pad) || is.logical(pad)) && length(pad) == 1 && !is.na(pad) && pad >= 0) return(pad)
-  stop.user("the iterator's num.pad() must give a number of samples, not ", if (is.numeric(pad) && length(pad) == 1) pad else kind.of(pad))
+  known <- (is.numeric(pad) || is.logical(pad)) && length(pad) == 1
+  if (known && !is.na(pad) && pad >= 0) return(pad)
+  stop_user("the iterator's num.pad() must give a number of samples, not ", if (known) pad else kind_of(pad))
 }
+
+# `x` must be one number, one logical, or the text of a number. `what` names the argument.
+check_number <- function(x, what) {
+  if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_user(what, " must be one number")
+}
+
+# `x` must be one number, and not its text: it is used in arithmetic.
+check_real <- function(x, what) {
+  if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_user(what, " must be one number, not ", kind_of(x))
+}
+
+# Dimensions as numbers. as.numeric() alone would give NA with a warning for a text, and codes for a factor.
+as_dims <- function(shape, what) {
+  if (is.numeric(shape) || is.logical(shape) || is.list(shape)) as.numeric(shape)
+  else stop_user(what, ": shape must be dimensions (whole numbers), not ", kind_of(shape))
+}
+
+# A plain array of numbers or logicals. For anything else the error names the remedy. `what` names the argument.
+as_numbers <- function(x, what) {
+  if (is.data.frame(x))
+    stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",
+              "are numbers")
+  if (is.factor(x))
+    stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+  if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
+  if (!is.numeric(x) && !is.logical(x))
+    stop_user(what, " must be numbers (an array, matrix or vector), not ",
+              if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
+  if (is.null(dim(x)) && length(x) > .Machine$integer.max) unclass(x) else as.array(unclass(x))
+}
+
+check_request <- function(req) {
+  if (!all(unlist(req) %in% c("null", "write", "add")))
+    stop_user('grad.req must be "null", "write" or "add", not ', paste(dQuote(unlist(req), FALSE), collapse = ", "))
+}
+
+check_executor <- function(x) {
+  if (!inherits(x, "Rcpp_MXExecutor"))
+    stop_user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
+}
+
+check_schedule <- function(step, factor_val) {
+  if (!is.numeric(step) || !length(step) || anyNA(step))
+    stop_user("step must be numbers of updates, not ", kind_of(step))
+  check_real(factor_val, "factor_val")
+  if (any(step < 1)) stop_user("Schedule step must be greater or equal than 1 round")
+  if (factor_val > 1) stop_user("Factor must be no more than 1 to make lr reduce")
+}
+
+check_symbol <- function(x) if (!is.mx.symbol(x)) stop_user("a symbol is needed, not ", class(x)[[1]])
+
+required_field <- function(x, name) {
+  if (is.null(x)) stop_user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
+  x
+}
+
+# The dimensions of an array or NDArray, the length of a vector.
+shape_of <- function(x) or_else(dim(x), length(x))

@@ -1,68 +1,82 @@
-# Python's failures as R conditions.
+# Errors: Python's failures, and this package's own, as R conditions of class "mxnet_error".
 
-# `failure` is what the door returned instead of a value.
-mx.fail <- function(failure) {
-  if (failure$kind == "interrupt") return(mx.interrupt())
+# Raises the failure that Python returned in the place of a value.
+raise_failure <- function(failure) {
+  if (failure$kind == "interrupt") return(raise_interrupt())
   message <- failure$message
   if (failure$kind == "defect")
     message <- paste0("a defect in mxr, not in your script: ", message, "\n  mxr.last.error() shows where it happened")
-  mx.signal(message, class = failure$class)
+  raise_error(message, class = failure$class)
 }
 
-# Raise an error of class `mxnet_error` whose call is the one in the user's code.
-mx.signal <- function(message, class = NULL) {
+# Raises an error that shows the call in the user's code.
+raise_error <- function(message, class = NULL) {
   stop(structure(class = c("mxnet_error", "error", "condition"),
-                 list(message = message, call = mx.users.call(), class = class)))
+                 list(message = message, call = user_call(), class = class)))
 }
 
-# An R function that calls a Python function of the user's (mxr/r/objects.py): its value comes in a list, its failure as one.
-mx.python.function <- function(f) {
+# An R function around a user's Python function (mxr/r/objects.py). `f` returns a list with the value, or a failure.
+python_function <- function(f) {
   force(f)
   function(...) {
     value <- f(...)
-    if (inherits(value, "mxr.failure")) mx.fail(value) else value[[1]]
+    if (inherits(value, "mxr.failure")) raise_failure(value) else value[[1]]
   }
 }
 
-# Python has told R of the Ctrl-C; R takes it when it next looks.
-mx.interrupt <- function() {
+# Python has marked a Ctrl-C as pending in R. R raises it at its next check, which Sys.sleep() makes.
+raise_interrupt <- function() {
   for (i in 1:100) Sys.sleep(0.01)
-  mx.signal("interrupted")
+  raise_error("interrupted")
 }
 
-# The call of the outermost function of this package below the user's own code (functions of base R, such as lapply
-# and do.call, may stand between), as the user wrote it and short to print.
-mx.users.call <- function() {
+# The call in the user's code that led here, as the user wrote it and short to print: the call of this package's
+# outermost function. Functions of base R, such as lapply and do.call, may stand between.
+user_call <- function() {
   ours <- topenv()
-  found <- NULL
-  for (frame in rev(seq_len(sys.nframe()))) {
-    f <- sys.function(frame)
-    home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
-    if (identical(home, ours)) found <- frame
-    else if (!identical(home, baseenv()) && !identical(home, .BaseNamespaceEnv)) break
-  }
+  found <- outermost_frame(ours)
   if (is.null(found)) return(NULL)
   call <- sys.call(found)
-  generic <- sys.frame(found)$.Generic           # of an S3 method: `Ops.MXNDArray(a, b)` was written `a + b`
+  generic <- sys.frame(found)$.Generic           # set in S3 methods: the user wrote `a + b`, not `Ops.MXNDArray(a, b)`
   if (!is.null(generic)) {
     call[[1]] <- as.name(generic)
-  } else if (!is.written(call[[1]])) {
-    name <- mx.name.of(sys.function(found), ours)
+  } else if (!is_written(call[[1]])) {
+    name <- name_of(sys.function(found), ours)
     if (is.null(name)) return(NULL)
     call[[1]] <- as.name(name)
   }
-  for (i in seq_along(call)[-1])       # do.call puts values, perhaps whole arrays, where expressions should be
-    if (!is.language(call[[i]]) && (length(call[[i]]) != 1 || !is.atomic(call[[i]]))) call[[i]] <- quote(...)
+  shorten_call(call)
+}
+
+# The number of the frame of the outermost function of the namespace `ours` below the user's code, or NULL.
+outermost_frame <- function(ours) {
+  found <- NULL
+  for (frame in rev(seq_len(sys.nframe() - 1))) {
+    f <- sys.function(frame)
+    home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
+    if (identical(home, ours)) {
+      found <- frame
+    } else if (!identical(home, baseenv()) && !identical(home, .BaseNamespaceEnv)) {
+      break
+    }
+  }
+  found
+}
+
+# `call` with `...` in the place of whole arrays and lists: do.call puts values where a user writes expressions.
+shorten_call <- function(call) {
+  short <- function(arg) is.language(arg) || is.atomic(arg) && length(arg) == 1
+  for (i in seq_along(call)[-1]) if (!short(call[[i]])) call[[i]] <- quote(...)
   call
 }
 
 # Whether the head of a call is the name of a function as a user writes it: f, x$f, mxnet::f.
-is.written <- function(head) {
+is_written <- function(head) {
   if (is.name(head)) return(!identical(head, quote(FUN)))
   is.call(head) && as.character(head[[1]])[[1]] %in% c("$", "::", ":::")
 }
 
-mx.name.of <- function(f, envir) {
+name_of <- function(f, envir) {
   for (name in ls(envir)) if (identical(get(name, envir), f)) return(name)
   NULL
 }
@@ -71,7 +85,10 @@ mx.name.of <- function(f, envir) {
 #'
 #' Prints and returns (invisibly) Python's traceback of the last error that came from Python.
 mxr.last.error <- function() {
-  text <- if (.bridge$open) mx.call("bridge.last.traceback") else ""
+  text <- if (.bridge$open) call_python("bridge.last.traceback") else ""
   cat(if (nzchar(text)) text else "no error came from Python in this session\n")
   invisible(text)
 }
+
+# Stops with a sentence pasted from its arguments, and shows the call in the user's code.
+stop_user <- function(...) raise_error(paste0(...))

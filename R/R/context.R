@@ -2,7 +2,7 @@
 
 .MXNetEnv <- new.env(parent = emptyenv())
 
-new.context <- function(device, id) {
+new_context <- function(device, id) {
   structure(list(device = device, device_id = as.integer(id), device_typeid = 1L), class = "MXContext")
 }
 
@@ -17,7 +17,7 @@ new.context <- function(device, id) {
 #' mx.cpu()
 #' mx.cpu()$device
 #' @export
-mx.cpu <- function(dev.id = 0L) new.context("cpu", dev.id)
+mx.cpu <- function(dev.id = 0L) new_context("cpu", dev.id)
 
 #' @rdname mx.cpu
 #' @export
@@ -26,7 +26,7 @@ mx.gpu <- function(dev.id = 0L) {
     .MXNetEnv$gpu.warned <- TRUE
     warning("mx.gpu: no GPU is used here; computing on the CPU (same results)", call. = FALSE)
   }
-  new.context("cpu", dev.id)
+  new_context("cpu", dev.id)
 }
 
 #' The default device
@@ -40,10 +40,10 @@ mx.gpu <- function(dev.id = 0L) {
 #' @export
 mx.ctx.default <- function(new = NULL) {
   if (!is.null(new)) {
-    if (!is.mx.context(new)) stop.user("mx.ctx.default: new must be a device, such as mx.cpu()")
+    if (!is.mx.context(new)) stop_user("mx.ctx.default: new must be a device, such as mx.cpu()")
     .MXNetEnv$ctx <- new
   }
-  or.else(.MXNetEnv$ctx, mx.cpu())
+  or_else(.MXNetEnv$ctx, mx.cpu())
 }
 
 #' Is this a device?
@@ -55,12 +55,12 @@ mx.ctx.default <- function(new = NULL) {
 #' @export
 is.mx.context <- function(x) inherits(x, "MXContext")
 
-# `ctx` as a list of devices: one per part of a batch.
-device.list <- function(ctx) {
+# `ctx` as a list of devices. A batch is cut into one part for each.
+device_list <- function(ctx) {
   if (is.null(ctx)) ctx <- mx.ctx.default()
   if (is.mx.context(ctx)) ctx <- list(ctx)
   if (!is.list(ctx) || !length(ctx) || !all(vapply(ctx, is.mx.context, NA)))
-    stop.user("ctx must be a device (such as mx.cpu()) or a list of devices")
+    stop_user("ctx must be a device (such as mx.cpu()) or a list of devices")
   ctx
 }
 

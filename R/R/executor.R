@@ -1,13 +1,14 @@
-# Executors: handles of class "Rcpp_MXExecutor". `ref.*` lists hold the executor's own arrays, the others copies.
+# Executors: handles of class "Rcpp_MXExecutor". The lists `ref.*` hold the executor's own arrays, the other lists
+# copies.
 
 #' Bind a network to arrays
 #'
 #' Infers all shapes from those given and makes an executor whose arrays are zero. Arguments whose names end in `data`
 #' or `label`, and those in `fixed.param`, get no gradient; all others get `grad.req`.
 #'
-#' The executor's fields `ref.arg.arrays`, `ref.grad.arrays`, `ref.aux.arrays` and `ref.outputs` are named lists of its own
-#' NDArrays, which change as it runs (NULL where there is no gradient); `arg.arrays`, `grad.arrays`, `aux.arrays` and
-#' `outputs` are copies.
+#' The executor's fields `ref.arg.arrays`, `ref.grad.arrays`, `ref.aux.arrays` and `ref.outputs` are named lists of its
+#' own NDArrays, which change as it runs (NULL where there is no gradient); `arg.arrays`, `grad.arrays`, `aux.arrays`
+#' and `outputs` are copies.
 #'
 #' @param symbol a symbol.
 #' @param ctx device.
@@ -17,7 +18,8 @@
 #' @return An executor.
 #' @examples
 #' x <- mx.symbol.Variable("x")
-#' exec <- mx.simple.bind(mx.symbol.MakeLoss(mx.symbol.square(x), name = "sq"), ctx = mx.cpu(), grad.req = "write", x = 3)
+#' loss <- mx.symbol.MakeLoss(mx.symbol.square(x), name = "sq")
+#' exec <- mx.simple.bind(loss, ctx = mx.cpu(), grad.req = "write", x = 3)
 #' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(1:3)), match.name = TRUE)
 #' mx.exec.forward(exec, is.train = TRUE)
 #' mx.exec.backward(exec)
@@ -25,27 +27,22 @@
 #' as.array(exec$ref.grad.arrays$x)
 #' @export
 mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, ...) {
-  check.symbol(symbol)
-  check.request(grad.req)
-  mx.call("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
+  check_symbol(symbol)
+  check_request(grad.req)
+  call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
 }
 
-check.request <- function(req) {
-  if (!all(unlist(req) %in% c("null", "write", "add")))
-    stop.user('grad.req must be "null", "write" or "add", not ', paste(dQuote(unlist(req), FALSE), collapse = ", "))
-}
-
-# Bind to given arrays, which are copied: one per argument, in the order of arguments(symbol) or under their names.
+# Binds a symbol to copies of the given arrays: one for each argument, in the order of arguments(symbol) or by name.
 mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
-  check.symbol(symbol)
-  check.request(grad.reqs)
-  mx.call("exec.bind", symbol, arg.arrays, or.else(aux.arrays, list()), as.list(grad.reqs))
+  check_symbol(symbol)
+  check_request(grad.reqs)
+  call_python("exec.bind", symbol, arg.arrays, or_else(aux.arrays, list()), as.list(grad.reqs))
 }
 
 #' Run an executor
 #'
-#' `mx.exec.forward` computes the outputs, `mx.exec.backward` the gradients. Losses (`MakeLoss`, the output layers) start
-#' the gradient themselves; other outputs start from ones, or from the head gradients given.
+#' `mx.exec.forward` computes the outputs, `mx.exec.backward` the gradients. Losses (`MakeLoss`, the output layers)
+#' start the gradient themselves; other outputs start from ones, or from the head gradients given.
 #'
 #' `mx.exec.update.arg.arrays`, `.aux.arrays` and `.grad.arrays` copy values into the executor's arrays. With
 #' `match.name` the list is matched by names, and unknown names are errors; otherwise it is positional and complete.
@@ -65,70 +62,73 @@ mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs
 #' as.array(exec$ref.outputs$e_output)
 #' @export
 mx.exec.forward <- function(exec, is.train = TRUE) {
-  check.executor(exec)
-  mx.call("exec.forward", exec, as.logical(is.train))
+  check_executor(exec)
+  call_python("exec.forward", exec, as.logical(is.train))
   invisible()
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.backward <- function(exec, ...) {
-  check.executor(exec)
-  mx.call("exec.backward", exec, unname(list(...)))
+  check_executor(exec)
+  call_python("exec.backward", exec, unname(list(...)))
   invisible()
 }
 
 #' @rdname mx.exec.forward
 #' @export
-mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
-  exec.update(exec, "arg", arg.arrays, match.name, skip.null)
+mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
+  exec_update(exec, "arg", arg.arrays, match.name, skip.null)
+}
 
 #' @rdname mx.exec.forward
 #' @export
-mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
-  exec.update(exec, "aux", arg.arrays, match.name, skip.null)
+mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
+  exec_update(exec, "aux", arg.arrays, match.name, skip.null)
+}
 
 #' @rdname mx.exec.forward
 #' @export
-mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE)
-  exec.update(exec, "grad", arg.arrays, match.name, skip.null)
+mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
+  exec_update(exec, "grad", arg.arrays, match.name, skip.null)
+}
 
-exec.update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
-  check.executor(exec)
-  mx.call("exec.update", exec, which, arrays, match.name, skip.null)
+exec_update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
+  check_executor(exec)
+  call_python("exec.update", exec, which, arrays, match.name, skip.null)
   invisible()
 }
 
-check.executor <- function(x) {
-  if (!inherits(x, "Rcpp_MXExecutor"))
-    stop.user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
-}
+executor_fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux",
+                     ref.outputs = "outputs", arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux",
+                     outputs = "outputs")
 
-executor.fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux", ref.outputs = "outputs",
-                     arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux", outputs = "outputs")
-
-executor.methods <- list(
+executor_methods <- list(
   forward = function(x) function(is.train = TRUE, kwargs = list()) mx.exec.forward(x, is.train),
   backward = function(x) function(out.grads = list()) do.call(mx.exec.backward, c(list(x), out.grads)),
-  update.arg.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "arg", arrays, match.name, skip.null),
-  update.aux.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "aux", arrays, match.name, skip.null),
-  update.grad.arrays = function(x) function(arrays, match.name, skip.null) exec.update(x, "grad", arrays, match.name, skip.null))
+  update.arg.arrays = function(x) update_method(x, "arg"),
+  update.aux.arrays = function(x) update_method(x, "aux"),
+  update.grad.arrays = function(x) update_method(x, "grad"))
 
-# The live lists never change (the arrays in them do), so each is fetched once and kept as an attribute of the handle.
-exec.arrays <- function(x, field) {
-  if (!startsWith(field, "ref.")) return(mx.call("exec.copies", x, executor.fields[[field]]))
+update_method <- function(exec, which) {
+  function(arrays, match.name, skip.null) exec_update(exec, which, arrays, match.name, skip.null)
+}
+
+# The lists `ref.*` always hold the same arrays, so each list is fetched once and kept as an attribute of the handle.
+exec_arrays <- function(x, field) {
+  if (!startsWith(field, "ref.")) return(call_python("exec.copies", x, executor_fields[[field]]))
   kept <- attr(x, field, exact = TRUE)
-  if (is.null(kept)) attr(x, field) <- kept <- mx.call("exec.arrays", x, executor.fields[[field]])
+  if (is.null(kept)) attr(x, field) <- kept <- call_python("exec.arrays", x, executor_fields[[field]])
   kept
 }
 
 #' @export
 `$.Rcpp_MXExecutor` <- function(x, name) {
-  if (name %in% names(executor.fields)) return(exec.arrays(x, name))
-  method <- executor.methods[[name]]
-  if (is.null(method)) stop.user("an executor has no ", name, "; it has ",
-                                 paste(c(names(executor.fields), names(executor.methods)), collapse = ", "))
-  by.position(method(x))
+  if (name %in% names(executor_fields)) return(exec_arrays(x, name))
+  method <- executor_methods[[name]]
+  if (is.null(method)) stop_user("an executor has no ", name, "; it has ",
+                                 paste(c(names(executor_fields), names(executor_methods)), collapse = ", "))
+  by_position(method(x))
 }
 
 #' @export
@@ -136,10 +136,10 @@ exec.arrays <- function(x, field) {
 
 #' @export
 `$<-.Rcpp_MXExecutor` <- function(x, name, value) {
-  stop.user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
+  stop_user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
 }
 
 #' @export
 .DollarNames.Rcpp_MXExecutor <- function(x, pattern = "") {
-  grep(pattern, c(names(executor.fields), names(executor.methods)), value = TRUE)
+  grep(pattern, c(names(executor_fields), names(executor_methods)), value = TRUE)
 }

@@ -2,7 +2,8 @@
 #'
 #' Writes the images that a list names into one file, which [mx.io.ImageRecordIter()] reads; MXNet reads it too.
 #'
-#' The list is a text file: a line is an id, `label_width` labels, and the path of the image below `root`, separated by tabs.
+#' The list is a text file: a line is an id, `label_width` labels, and the path of the image below `root`, separated by
+#' tabs.
 #'
 #' @param image_lst path of the list.
 #' @param root what stands before the paths in the list; a folder ends with `/`.
@@ -10,8 +11,8 @@
 #' @param label_width labels an image.
 #' @param pack_label 1: all labels go into the file, where otherwise only the first does.
 #' @param new_size length of the shorter edge of the images; -1 leaves their size.
-#' @param nsplit,partid of how many parts of the list to pack one, and which, from 0; the file's name then ends with `.part` and
-#'   the number in three digits.
+#' @param nsplit,partid of how many parts of the list to pack one, and which, from 0; the file's name then ends with
+#'   `.part` and the number in three digits.
 #' @param center_crop 1: crop the largest square in the centre first (with `new_size` only).
 #' @param quality of JPEG files (0 to 100), or compression of PNG files (0 to 9).
 #' @param color_mode 1: in colour, 0: grey, -1: as the file is.
@@ -34,9 +35,9 @@
 im2rec <- function(image_lst, root, output_rec, label_width = 1L, pack_label = 0L, new_size = -1L, nsplit = 1L,
                    partid = 0L, center_crop = 0L, quality = 95L, color_mode = 1L, unchanged = 0L,
                    inter_method = 1L, encoding = ".jpg") {
-  mx.call("io.im2rec", list(
-    image_lst = check.path(image_lst, "im2rec: image_lst"), root = check.path(root, "im2rec: root"),
-    output_rec = check.path(output_rec, "im2rec: output_rec"),
+  call_python("io.im2rec", list(
+    image_lst = check_path(image_lst, "im2rec: image_lst"), root = check_path(root, "im2rec: root"),
+    output_rec = check_path(output_rec, "im2rec: output_rec"),
     label_width = as.integer(label_width), pack_label = as.integer(pack_label), new_size = as.integer(new_size),
     nsplit = as.integer(nsplit), partid = as.integer(partid), center_crop = as.integer(center_crop),
     quality = as.integer(quality), color_mode = as.integer(color_mode), unchanged = as.integer(unchanged),

@@ -1,18 +1,18 @@
 # Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray, or
-# NULL for a name it has no rule for (when that is allowed).
+# NULL for a name without a rule, if allow.unknown is TRUE.
 
-# The rule for everything that is not a weight: zeros or ones by the ending of the name.
+# Parameters that are not weights: zeros or ones, by the ending of the name.
 mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FALSE) {
   if (any(endsWith(name, c("bias", "beta", "moving_mean", "moving_avg")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
-  # the beginning is MXNet's to the letter: scripts and tests look for it
-  stop.user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
+  # the sentence begins with MXNet's own words and its misspelling, because scripts and tests look for them
+  stop_user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
 
-# An initializer that draws names ending in "weight" by `draw(shape)`.
-weight.initializer <- function(draw) {
+# An initializer that fills the parameters whose names end in "weight" by `draw(shape)`.
+weight_initializer <- function(draw) {
   function(name, shape, ctx, allow.unknown = FALSE) {
     if (endsWith(name, "weight")) draw(shape) else mx.init.internal.default(name, shape, ctx, allow.unknown)
   }
@@ -20,8 +20,8 @@ weight.initializer <- function(draw) {
 
 #' Initializers of weights
 #'
-#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others by
-#' their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
+#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others
+#' by their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
 #' `mx.init.uniform` draws from \[-scale, scale), `mx.init.normal` from the normal distribution with mean 0.
 #' `mx.init.Xavier` scales by the layer's size: with s = sqrt(magnitude / n), where n is the number of inputs (`"in"`),
 #' outputs (`"out"`) or their mean (`"avg"`), it draws from \[-s, s) or from the normal distribution with deviation s.
@@ -37,31 +37,32 @@ weight.initializer <- function(draw) {
 #' init("fc1_weight", c(3, 2), mx.cpu())
 #' @export
 mx.init.uniform <- function(scale) {
-  check.real(scale, "mx.init.uniform: scale")
-  weight.initializer(function(shape) mx.runif(shape, -scale, scale))
+  check_real(scale, "mx.init.uniform: scale")
+  weight_initializer(function(shape) mx.runif(shape, -scale, scale))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.normal <- function(sd) {
-  check.real(sd, "mx.init.normal: sd")
-  weight.initializer(function(shape) mx.rnorm(shape, 0, sd))
+  check_real(sd, "mx.init.normal: sd")
+  weight_initializer(function(shape) mx.rnorm(shape, 0, sd))
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude = 3) {
-  check.real(magnitude, "mx.init.Xavier: magnitude")
-  weight.initializer(function(shape) {
+  check_real(magnitude, "mx.init.Xavier: magnitude")
+  weight_initializer(function(shape) {
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
     size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
-                   stop.user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ', dQuote(factor_type, FALSE)))
+                   stop_user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ',
+                             dQuote(factor_type, FALSE)))
     scale <- sqrt(magnitude / size)
     switch(rnd_type,
            uniform = mx.runif(shape, -scale, scale),
            gaussian = mx.rnorm(shape, 0, scale),
-           stop.user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
+           stop_user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
   })
 }
 
@@ -78,12 +79,13 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
-  check.function(initializer, "the initializer must be a function of (name, shape, ctx, allow.unknown), such as mx.init.Xavier()")
+  check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
+                                    "mx.init.Xavier()"))
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)
   for (name in names(values))
     if (!is.null(values[[name]]) && !is.mx.ndarray(values[[name]]) && !is.numeric(values[[name]]))
-      stop.user("the initializer must give an NDArray for ", name, ", not ", kind.of(values[[name]]))
+      stop_user("the initializer must give an NDArray for ", name, ", not ", kind_of(values[[name]]))
   if (skip.unknown) mx.util.filter.null(values) else values
 }

@@ -1,13 +1,13 @@
 # Data iterators: objects with iter.next(), value(), reset() and num.pad(), of class "Rcpp_MXArrayDataIter" (arrays),
 # "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
 
-no.method <- function(name) stop.user("this iterator class must define ", name, "()")
+no_method <- function(name) stop_user("this iterator class must define ", name, "()")
 
 #' Classes of data iterators
 #'
-#' To write an iterator, derive a reference class from `Rcpp_MXArrayDataIter` and define `iter.next()` (TRUE while there is
-#' a batch), `value()` (a named list of arrays), `reset()` and, if the last batch is padded, `num.pad()`. `initialize` may
-#' return `.self` without `callSuper`.
+#' To write an iterator, derive a reference class from `Rcpp_MXArrayDataIter` and define `iter.next()` (TRUE while there
+#' is a batch), `value()` (a named list of arrays), `reset()` and, if the last batch is padded, `num.pad()`.
+#' `initialize` may return `.self` without `callSuper`.
 #'
 #' @aliases Rcpp_MXDataIter-class Rcpp_MXArrayDataIter-class Rcpp_MXNativeDataIter-class
 #' @format Reference class generators.
@@ -22,8 +22,8 @@ no.method <- function(name) stop.user("this iterator class must define ", name, 
 #' it$iter.next()
 #' @export
 Rcpp_MXDataIter <- setRefClass("Rcpp_MXDataIter", methods = list(
-  iter.next = function() no.method("iter.next"), value = function() no.method("value"),
-  reset = function() no.method("reset"), num.pad = function() 0L))
+  iter.next = function() no_method("iter.next"), value = function() no_method("value"),
+  reset = function() no_method("reset"), num.pad = function() 0L))
 
 #' @rdname Rcpp_MXDataIter
 #' @export
@@ -44,32 +44,33 @@ is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArr
 
 is.MXDataIter <- is.mx.dataiter
 
-# An iterator over what `source`, outside R, holds. Batches are fetched once and kept when `keep` says so.
-batch.iterator <- function(source, class, keep = FALSE) {
+# An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and then kept
+# in R.
+batch_iterator <- function(source, class, keep = FALSE) {
   force(source)
   at <- 0L
   batches <- list()
   self <- new.env(parent = emptyenv())
   self$iter.next <- function() {
-    more <- if (keep) at < n.batches else mx.call("io.next", source)
+    more <- if (keep) at < n.batches else call_python("io.next", source)
     if (more) at <<- at + 1L
     more
   }
-  n.batches <- if (keep) mx.call("io.length", source) else NA
-  pad <- if (keep) mx.call("io.pad", source) else NA
+  n.batches <- if (keep) call_python("io.length", source) else NA
+  pad <- if (keep) call_python("io.pad", source) else NA
   self$value <- function() {
-    if (at == 0L) stop.user("the iterator stands before its first batch; call iter.next() first")
-    if (!keep) return(mx.call("io.value", source))
-    if (length(batches) < at || is.null(batches[[at]])) batches[[at]] <<- mx.call("io.batch", source, at)
+    if (at == 0L) stop_user("the iterator stands before its first batch; call iter.next() first")
+    if (!keep) return(call_python("io.value", source))
+    if (length(batches) < at || is.null(batches[[at]])) batches[[at]] <<- call_python("io.batch", source, at)
     batches[[at]]
   }
   self$reset <- function() {
     at <<- 0L
-    if (!keep) mx.call("io.reset", source)
+    if (!keep) call_python("io.reset", source)
     invisible()
   }
-  self$num.pad <- function() if (!keep) mx.call("io.pad", source) else if (at == n.batches) pad else 0L
-  self$finalize <- function() invisible()               # wrappers call it when they end
+  self$num.pad <- function() if (!keep) call_python("io.pad", source) else if (at == n.batches) pad else 0L
+  self$finalize <- function() invisible()               # iterators that wrap this one call it at their end
   structure(self, class = class)
 }
 
@@ -81,12 +82,12 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 
 #' Iterate over arrays
 #'
-#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the samples
-#' that stood in its place before stay there, and `num.pad()` tells how many.
+#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the
+#' samples that stood in its place before stay there, and `num.pad()` tells how many.
 #'
 #' @param data array, matrix, vector or NDArray.
-#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which begin
-#'   at 1, are taken, with a warning.
+#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which
+#'   begin at 1, are taken, with a warning.
 #' @param batch.size samples in a batch.
 #' @param shuffle whether to shuffle once, at creation, by MXNet's random numbers.
 #' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
@@ -95,29 +96,31 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 #' while (it$iter.next()) print(as.array(it$value()$label))
 #' @export
 mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
-  data <- as.samples(data, "data")
-  label <- as.samples(if (is.factor(label)) factor.codes(label) else label, "label")
+  data <- as_samples(data, "data")
+  label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
   n <- function(x) dim(x)[[length(dim(x))]]
   if (n(data) != n(label)) {
     if (dim(data)[[1]] == dim(label)[[1]])
-      stop.user("mx.io.arrayiter: the last dimension of data and label must be the samples, and it is the first: ",
+      stop_user("mx.io.arrayiter: the last dimension of data and label must be the samples, and it is the first: ",
            "pass t(data), or array.layout = \"rowmajor\"")
-    stop.user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
+    stop_user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
               if (dim(label)[[1]] == n(data)) ": pass t(label), or as.vector(label) when there is one label a sample")
   }
-  check.real(batch.size, "mx.io.arrayiter: batch.size")
+  check_real(batch.size, "mx.io.arrayiter: batch.size")
   draws <- if (shuffle) mx.runif(n(data)) else NULL
-  batch.iterator(mx.call("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter", keep = TRUE)
+  batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
+                 keep = TRUE)
 }
 
-factor.codes <- function(label) {
-  warning("label is a factor: its codes 1 to ", nlevels(label), " are taken, as in MXNet, whose classes are counted from 0: ",
+factor_codes <- function(label) {
+  warning("label is a factor: its codes 1 to ", nlevels(label),
+          " are taken, as in MXNet, whose classes are counted from 0: ",
           "is as.integer(label) - 1 meant, or as.numeric(as.character(label))?", call. = FALSE)
   as.integer(label)
 }
 
-# Data or labels as something with dimensions: an NDArray stays outside R.
-as.samples <- function(x, what) if (is.mx.ndarray(x)) x else as.numbers(x, paste("mx.io.arrayiter:", what))
+# Data or labels as an array with dimensions. An NDArray is left as it is.
+as_samples <- function(x, what) if (is.mx.ndarray(x)) x else as_numbers(x, paste("mx.io.arrayiter:", what))
 
 #' All samples of one field
 #'
@@ -129,19 +132,19 @@ as.samples <- function(x, what) if (is.mx.ndarray(x)) x else as.numbers(x, paste
 #' mx.io.extract(it, "label")
 #' @export
 mx.io.extract <- function(iter, field) {
-  check.iterator(iter)
+  check_iterator(iter)
   packer <- mx.nd.arraypacker()
   iter$reset()
-  while (next.batch(iter)) packer$push(without.pad(iter$value()[[field]], padding(iter)))
+  while (next_batch(iter)) packer$push(without_pad(iter$value()[[field]], padding(iter)))
   iter$reset()
   packer$get()
 }
 
 # `x` without its last `pad` samples.
-without.pad <- function(x, pad) {
+without_pad <- function(x, pad) {
   if (pad == 0) return(x)
-  size <- shape.of(x)
+  size <- shape_of(x)
   samples <- size[[length(size)]]
-  if (pad > samples) stop.user("the iterator's num.pad() gives ", pad, ", but the batch has ", samples, " samples")
+  if (pad > samples) stop_user("the iterator's num.pad() gives ", pad, ", but the batch has ", samples, " samples")
   mx.nd.slice(x, 0, samples - pad)
 }

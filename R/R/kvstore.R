@@ -4,9 +4,9 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 
 #' Key-value stores
 #'
-#' Keeps arrays under whole-number keys. `$init(keys, arrays)` sets them; `$push(keys, lists)` adds up one list of arrays
-#' per device and stores the sums, or, after `$set.optimizer(optimizer)`, updates the stored arrays by them as gradients;
-#' `$pull(keys, lists)` copies the stored arrays into the given ones.
+#' Keeps arrays under whole-number keys. `$init(keys, arrays)` sets them; `$push(keys, lists)` adds up one list of
+#' arrays per device and stores the sums, or, after `$set.optimizer(optimizer)`, updates the stored arrays by them as
+#' gradients; `$pull(keys, lists)` copies the stored arrays into the given ones.
 #'
 #' @param type `"local"`, `"local_update_cpu"`, `"local_allreduce_cpu"` or the same with `device`.
 #' @return A store, with the fields `type` and `update.on.kvstore`.
@@ -19,12 +19,12 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 #' out
 #' @export
 mx.kv.create <- function(type = "local") {
-  if (startsWith(type, "dist")) stop.user("mx.kv.create: training over several machines is not part of this package")
+  if (startsWith(type, "dist")) stop_user("mx.kv.create: training over several machines is not part of this package")
   store <- list()
   updates <- list()
   optimizer <- NULL
   check <- function(keys, lists) {
-    if (!all(lengths(lists) == length(keys))) stop.user("the lists must have one array per key")
+    if (!all(lengths(lists) == length(keys))) stop_user("the lists must have one array per key")
   }
   self <- new.env(parent = emptyenv())
   self$type <- type
@@ -42,7 +42,7 @@ mx.kv.create <- function(type = "local") {
       if (is.null(optimizer)) {
         store[[key]] <<- mx.nd.array(total)
       } else {
-        if (is.null(updates[[key]])) updates[[key]] <<- own.update(optimizer, keys[[i]], store[[key]], mx.ctx.default())
+        if (is.null(updates[[key]])) updates[[key]] <<- own_update(optimizer, keys[[i]], store[[key]], mx.ctx.default())
         store[[key]] <<- mx.nd.array(updates[[key]](store[[key]], total))
       }
     }
@@ -50,14 +50,14 @@ mx.kv.create <- function(type = "local") {
   }
   self$pull <- function(keys, lists, priority = NULL) {
     check(keys, lists)
-    for (outs in lists) mx.call("nd.assign", unname(outs), unname(store[as.character(keys)]))
+    for (outs in lists) call_python("nd.assign", unname(outs), unname(store[as.character(keys)]))
     invisible()
   }
   self$set.optimizer <- function(opt) {
-    check.optimizer(opt)
+    check_optimizer(opt)
     optimizer <<- opt
   }
-  for (name in c("init", "push", "pull", "set.optimizer")) self[[name]] <- by.position(self[[name]])
+  for (name in c("init", "push", "pull", "set.optimizer")) self[[name]] <- by_position(self[[name]])
   structure(self, class = "Rcpp_MXKVStore")
 }
 
@@ -67,10 +67,10 @@ print.Rcpp_MXKVStore <- function(x, ...) {
   invisible(x)
 }
 
-# The store for training on `ndevice` devices: none for one.
+# The store for training on `ndevice` devices; NULL for one device.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)
-  if (!is.character(kvstore)) stop.user("kvstore must be the name of a type or a store from mx.kv.create")
+  if (!is.character(kvstore)) stop_user("kvstore must be the name of a type or a store from mx.kv.create")
   if (ndevice == 1) return(NULL)
   if (kvstore == "local") {
     kvstore <- if (max(lengths(arg.params)) < 2^24) "local_update_cpu" else "local_allreduce_cpu"

@@ -1,8 +1,8 @@
 # Schedules of the learning rate: functions of an optimizer's environment, called before every update of a parameter.
 # They read `num_update` and `count`, and change `lr`.
 
-# Lower env$lr by factor_val, not below stop_factor_lr, and say so.
-decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
+# Multiplies env$lr by factor_val, but not below stop_factor_lr, and prints the new rate if `verbose`.
+decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
   env$lr <- max(env$lr * factor_val, stop_factor_lr)
   if (!verbose) return(invisible())
   if (env$lr == stop_factor_lr) {
@@ -12,17 +12,11 @@ decay.lr <- function(env, factor_val, stop_factor_lr, verbose) {
   }
 }
 
-check.schedule <- function(step, factor_val) {
-  if (!is.numeric(step) || !length(step) || anyNA(step)) stop.user("step must be numbers of updates, not ", kind.of(step))
-  check.real(factor_val, "factor_val")
-  if (any(step < 1)) stop.user("Schedule step must be greater or equal than 1 round")
-  if (factor_val > 1) stop.user("Factor must be no more than 1 to make lr reduce")
-}
-
 #' Learning-rate schedules
 #'
-#' `FactorScheduler` multiplies the learning rate by `factor_val` every `step` updates; `MultiFactorScheduler` does so once
-#' after each of the given numbers of updates. `FactorScheduler` without a prefix is the name it had at first. Pass the result as `lr_scheduler` of an optimizer. An update is one batch.
+#' `FactorScheduler` multiplies the learning rate by `factor_val` every `step` updates; `MultiFactorScheduler` does so
+#' once after each of the given numbers of updates. `FactorScheduler` without a prefix is the name it had at first. Pass
+#' the result as `lr_scheduler` of an optimizer. An update is one batch.
 #'
 #' @param step number of updates; for `MultiFactorScheduler` an increasing vector of them.
 #' @param factor_val the factor, at most 1.
@@ -34,11 +28,11 @@ check.schedule <- function(step, factor_val) {
 #' optimizer <- mx.opt.create("sgd", learning.rate = 0.1, lr_scheduler = schedule)
 #' @export
 mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
-  check.schedule(step, factor_val)
+  check_schedule(step, factor_val)
   function(optimizerEnv) {
     if (optimizerEnv$num_update > optimizerEnv$count + step) {
       optimizerEnv$count <- optimizerEnv$count + step
-      decay.lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
+      decay_lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
     }
   }
 }
@@ -46,14 +40,20 @@ mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1
 #' @rdname mx.lr_scheduler.FactorScheduler
 #' @export
 mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
-  if (is.unsorted(step)) stop.user("Schedule step must be an increasing integer list")
-  check.schedule(step, factor_val)
+  if (is.unsorted(step)) stop_user("Schedule step must be an increasing integer list")
+  check_schedule(step, factor_val)
   function(optimizerEnv) {
-    i <- or.else(optimizerEnv$cur_step_ind, 1)
+    i <- or_else(optimizerEnv$cur_step_ind, 1)
     if (i <= length(step) && optimizerEnv$num_update > step[[i]]) {
       optimizerEnv$count <- step[[i]]
       optimizerEnv$cur_step_ind <- i + 1
-      decay.lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
+      decay_lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
     }
   }
+}
+
+#' @rdname mx.lr_scheduler.FactorScheduler
+#' @export
+FactorScheduler <- function(step, factor_val, verbose = TRUE) {
+  mx.lr_scheduler.FactorScheduler(step, factor_val, stop_factor_lr = 0, verbose = verbose)
 }

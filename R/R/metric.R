@@ -1,35 +1,39 @@
 # Metrics: lists of init(), update(label, pred, state) and get(state), of class "mx.metric".
 # The state is c(number of batches, sum over batches); the value is the mean over batches.
 
-# `at.once`: score reads the arrays and does not keep them, so they need not be copies.
-new.metric <- function(name, score, at.once = TRUE) {
+# `at.once` says that `score` does not keep the arrays, so that it can be given the executor's own arrays.
+new_metric <- function(name, score, at.once = TRUE) {
   structure(list(
     init = function() c(0, 0),
-    update = structure(function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)), at.once = at.once),
+    update = structure(function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)),
+                       at.once = at.once),
     get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
 }
 
-# What labels and predictions go through on their way to a metric: copies, or the executor's own arrays where no one can keep them.
-for.metric <- function(metric) {
+# A function that prepares labels and predictions for a metric: it copies them, unless the metric does not keep arrays.
+for_metric <- function(metric) {
   if (is.null(metric) || isTRUE(attr(metric$update, "at.once"))) identity
-  else function(x) if (is.mx.ndarray(x)) mx.call("nd.copy", x) else x
+  else function(x) if (is.mx.ndarray(x)) call_python("nd.copy", x) else x
 }
 
-# What a user's function returned (a number, an array or an NDArray) as a number. Of several numbers the first counts, as in
-# MXNet, where a script may not have noticed; here it is told, once for each name.
-as.score <- function(x, name) {
-  x <- as.plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
-  if (!(is.numeric(x) || is.logical(x)) || !length(x)) stop.user("the metric ", name, " must give one number, not ", kind.of(x))
+# The result of a user's function (a number, an array or an NDArray) as one number. Of several numbers the first counts,
+# as in MXNet; here a warning says so, once for each metric name.
+as_score <- function(x, name) {
+  x <- as_plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
+  if (!(is.numeric(x) || is.logical(x)) || !length(x))
+    stop_user("the metric ", name, " must give one number, not ", kind_of(x))
   if (length(x) > 1 && !name %in% .MXNetEnv$long.metrics) {
     .MXNetEnv$long.metrics <- c(.MXNetEnv$long.metrics, name)
-    warning("the metric ", name, " gives ", length(x), " numbers for a batch, of which the first counts: let it give one, such as ",
-            "their mean", call. = FALSE)
+    warning("the metric ", name, " gives ", length(x), " numbers for a batch, of which the first counts: ",
+            "let it give one, such as their mean", call. = FALSE)
   }
   as.numeric(x[[1]])
 }
 
-as.plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
-as.nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else x        # a copy, which may be kept
+as_plain <- function(x) if (is.mx.ndarray(x)) as.array(x) else x
+
+# A copy of an array as an NDArray, so that the user's function may keep it.
+as_nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else x
 
 #' A metric of your own
 #'
@@ -50,17 +54,17 @@ as.nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else 
 #' mae$get(state)
 #' @export
 mx.metric.custom <- function(name, feval) {
-  check.function(feval, "mx.metric.custom: feval must be a function of (label, pred)")
+  check_function(feval, "mx.metric.custom: feval must be a function of (label, pred)")
   plain <- TRUE
-  new.metric(name, function(label, pred) {
-    score <- function(as) as.score(feval(as(label), as(pred)), name)
-    if (!plain) return(score(as.nd))
+  new_metric(name, function(label, pred) {
+    score <- function(as) as_score(feval(as(label), as(pred)), name)
+    if (!plain) return(score(as_nd))
     try.as <- function(as) tryCatch(list(score(as)), error = function(e) NULL)
-    # a function of 2018 or later may count on what only NDArrays do: as.array(label), say, is then a vector
-    value <- try.as(as.plain)
+    # functions written since 2018 may rely on NDArrays: as.array(label) of one of them, for example, is a plain vector
+    value <- try.as(as_plain)
     if (is.null(value)) {
-      value <- try.as(as.nd)
-      if (is.null(value)) return(score(as.plain))       # it fails again, now with R's own traceback
+      value <- try.as(as_nd)
+      if (is.null(value)) return(score(as_plain))       # it fails again, now with R's own traceback
       plain <<- FALSE
     }
     value[[1]]
@@ -71,19 +75,19 @@ mx.metric.custom <- function(name, feval) {
 #' @export
 mx.metric.custom_nd <- function(name, feval) {
   force(feval)
-  new.metric(name, function(label, pred) as.score(feval(label, pred), name), at.once = FALSE)
+  new_metric(name, function(label, pred) as_score(feval(label, pred), name), at.once = FALSE)
 }
 
 # A metric that is computed in one call, in single precision as MXNet's array functions did.
-built.in.metric <- function(name, kind = name) {
+built_in_metric <- function(name, kind = name) {
   force(kind)
-  new.metric(name, function(label, pred) mx.call("metric.score", kind, label, pred))
+  new_metric(name, function(label, pred) call_python("metric.score", kind, label, pred))
 }
 
 #' Metrics
 #'
-#' Ready-made metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an epoch
-#' is the mean of the batches' values.
+#' Ready-made metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an
+#' epoch is the mean of the batches' values.
 #'
 #' `accuracy`: share of samples whose largest output is the label. `top_k_accuracy`: share with the label among the five
 #' largest. `mse`, `rmse`, `mae`, `rmsle`: mean squared, root mean squared, mean absolute and root mean squared
@@ -94,36 +98,36 @@ built.in.metric <- function(name, kind = name) {
 #' state <- mx.metric.mse$update(mx.nd.array(1:3), mx.nd.array(c(1, 2, 5)), mx.metric.mse$init())
 #' mx.metric.mse$get(state)
 #' @export
-mx.metric.accuracy <- built.in.metric("accuracy")
+mx.metric.accuracy <- built_in_metric("accuracy")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.top_k_accuracy <- built.in.metric("top_k_accuracy")
+mx.metric.top_k_accuracy <- built_in_metric("top_k_accuracy")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.mse <- built.in.metric("mse")
+mx.metric.mse <- built_in_metric("mse")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.rmse <- built.in.metric("rmse")
+mx.metric.rmse <- built_in_metric("rmse")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.mae <- built.in.metric("mae")
+mx.metric.mae <- built_in_metric("mae")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.rmsle <- built.in.metric("rmsle")
+mx.metric.rmsle <- built_in_metric("rmsle")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.Perplexity <- built.in.metric("Perplexity")
+mx.metric.Perplexity <- built_in_metric("Perplexity")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.logloss <- built.in.metric("logloss")
+mx.metric.logloss <- built_in_metric("logloss")
 
 #' @rdname mx.metric.accuracy
 #' @export
-mx.metric.logistic_acc <- built.in.metric("accuracy", "logistic_acc")
+mx.metric.logistic_acc <- built_in_metric("accuracy", "logistic_acc")

@@ -1,8 +1,8 @@
-# Training and prediction with models: lists of `symbol`, `arg.params`, `aux.params`, of class "MXFeedForwardModel".
+# Training and files of models: lists of `symbol`, `arg.params`, `aux.params`, of class "MXFeedForwardModel".
 
 # ---------------------------------------------------------------- shapes, names, layouts
 
-# `shape` (a vector, or a list of vectors) cut along its last dimension into nsplit parts.
+# Cuts `shape` (a vector, or a list of vectors) along its last dimension into nsplit parts.
 mx.model.slice.shape <- function(shape, nsplit) {
   samples <- function(s) s[[length(s)]]
   total <- if (is.list(shape)) samples(shape[[1]]) else samples(shape)
@@ -15,35 +15,27 @@ mx.model.slice.shape <- function(shape, nsplit) {
   })
 }
 
-# The same for the devices of a training, each of which needs samples.
-device.slices <- function(shapes, ndevice) {
-  slices <- mx.model.slice.shape(shapes, ndevice)
-  last <- slices[[ndevice]]
-  if (last$begin == last$end) stop.user("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice, " devices; give larger batches or fewer devices")
-  slices
-}
-
-# The names of the one data and the one label argument.
+# The names of the data argument and of the label argument, of which there may be one each.
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
     names <- arguments(symbol)[endsWith(arguments(symbol), suffix)]
-    if (length(names) > 1) stop.user("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
+    if (length(names) > 1) stop_user("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
     names
   })
   unlist(found)
 }
 
-# Samples in the rows ("rowmajor") or columns ("colmajor") of a matrix, by matching its size against the labels'.
+# Whether a matrix has its samples in rows ("rowmajor") or columns ("colmajor"), judged by the number of labels.
 mx.model.select.layout.train <- function(X, y) {
-  if (is.null(y)) stop.user("y is needed for training")
+  if (is.null(y)) stop_user("y is needed for training")
   size <- dim(X)
   labels <- dim(as.array(y))
   if (length(size) != 2) return("colmajor")
-  choose.layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
+  choose_layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
                 paste0("X is ", paste(size, collapse = " x "), ", y ", paste(labels, collapse = " x ")))
 }
 
-# The same by matching the shapes of the model's parameters.
+# Whether a matrix has its samples in rows or columns, judged by the shapes of the model's parameters.
 mx.model.select.layout.predict <- function(X, model) {
   size <- dim(X)
   if (length(size) != 2) return("colmajor")
@@ -51,56 +43,61 @@ mx.model.select.layout.predict <- function(X, model) {
     shapes <- tryCatch(mx.symbol.infer.shape(model$symbol, data = c(features, 1)), error = function(e) NULL)
     if (is.null(shapes)) return(FALSE)
     known <- intersect(names(model$arg.params), names(shapes$arg.shapes))
-    all(vapply(known, function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape.of(model$arg.params[[n]]))), NA))
+    same <- function(n) identical(as.numeric(shapes$arg.shapes[[n]]), as.numeric(shape_of(model$arg.params[[n]])))
+    all(vapply(known, same, NA))
   }
   rowmajor <- fits(size[[2]])
   colmajor <- fits(size[[1]])
   if (!rowmajor && !colmajor)
-    stop.user("X is a matrix of ", paste(size, collapse = " x "), ", which the network takes neither way: samples have another number of ",
+    stop_user("X is a matrix of ", paste(size, collapse = " x "),
+              ", which the network takes neither way: samples have another number of ",
               "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
-  choose.layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
+  choose_layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
 }
 
-choose.layout <- function(rowmajor, colmajor, sizes) {
+choose_layout <- function(rowmajor, colmajor, sizes) {
   if (rowmajor == colmajor)
-    stop.user("array.layout cannot be told from the sizes: ", sizes, if (rowmajor) ", and both ways fit" else ", and neither way fits",
+    stop_user("array.layout cannot be told from the sizes: ", sizes,
+              if (rowmajor) ", and both ways fit" else ", and neither way fits",
               '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout
 }
 
-# A matrix with the samples in its columns. As in MXNet, any layout but "auto" and "rowmajor" says that they are there already.
-as.colmajor <- function(X, array.layout, detect) {
+# A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
+as_colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
   if (layout == "auto") layout <- detect()
   if (layout == "rowmajor") return(t(X))
-  if (!startsWith(layout, "col")) warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
+  if (!startsWith(layout, "col"))
+    warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
   X
 }
 
-# An iterator over X: X itself if it is one. Anything with the right functions counts.
+# An iterator over X: X itself if it is one.
 mx.model.init.iter <- function(X, y, batch.size, is.train) {
-  if (is.mx.dataiter(X) || is.list(X) && is.function(X$iter.next)) return(check.iterator(X))
-  if (!is.atomic(X) && !is.mx.ndarray(X) && !is.data.frame(X) || is.null(X)) stop.user("X must be an array, a matrix or an iterator, not ", kind.of(X))
+  if (is_iterator(X)) return(check_iterator(X))
+  check_data(X)
   if (is.null(y)) {
-    if (is.train) stop.user("y is needed for training with arrays")
+    if (is.train) stop_user("y is needed for training with arrays")
     size <- dim(X)
     y <- numeric(size[[length(size)]])
   }
   if (is.list(y) && !is.data.frame(y))
-    stop.user("y must be numbers, not a list; several labels need an iterator that gives them by name, and output.names")
+    stop_user("y must be numbers, not a list; several labels need an iterator that gives them by name, and ",
+              "output.names")
   batch.size <- min(length(y), batch.size)
   mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
 }
 
-# Stand on the first batch.
-first.batch <- function(iter) {
-  if (next.batch(iter)) return(check.batch(iter$value(), NULL))
+# Moves the iterator to its first batch, and gives that batch.
+first_batch <- function(iter) {
+  if (next_batch(iter)) return(check_batch(iter$value(), NULL))
   iter$reset()
-  if (!next.batch(iter)) stop.user("the data iterator has no batch")
-  check.batch(iter$value(), NULL)
+  if (!next_batch(iter)) stop_user("the data iterator has no batch")
+  check_batch(iter$value(), NULL)
 }
 
 #' Initial parameters of a network
@@ -108,8 +105,8 @@ first.batch <- function(iter) {
 #' Infers the shapes of all parameters from those of data and labels, and draws their values: what training starts from.
 #'
 #' @param symbol a symbol.
-#' @param input.shape,output.shape named lists of the shapes of data and labels. A plain vector is the shape of the argument
-#'   `data`, or of the one whose name ends in `label`. `output.shape` may be left out.
+#' @param input.shape,output.shape named lists of the shapes of data and labels. A plain vector is the shape of the
+#'   argument `data`, or of the one whose name ends in `label`. `output.shape` may be left out.
 #' @param initializer an initializer, such as [mx.init.Xavier()].
 #' @param ctx device.
 #' @return A list of `arg.params` and `aux.params`, named lists of NDArrays.
@@ -118,7 +115,7 @@ first.batch <- function(iter) {
 #' names(mx.model.init.params(net, list(data = c(3, 5)), NULL, mx.init.uniform(0.1), mx.cpu())$arg.params)
 #' @export
 mx.model.init.params <- function(symbol, input.shape, output.shape, initializer, ctx) {
-  check.symbol(symbol)
+  check_symbol(symbol)
   if (missing(output.shape)) {
     output.shape <- NULL
   } else if (is.function(output.shape)) {         # (symbol, input.shape, initializer, ctx), as before version 0.10
@@ -131,37 +128,40 @@ mx.model.init.params <- function(symbol, input.shape, output.shape, initializer,
   if (is.numeric(output.shape)) {
     labels <- grep("label$", symbol$arguments, value = TRUE)
     if (length(labels) != 1)
-      stop.user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels), " arguments that end in label")
+      stop_user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels),
+                " arguments that end in label")
     output.shape <- structure(list(output.shape), names = labels)
   }
-  shapes <- parameter.shapes(symbol, c(input.shape, output.shape))
+  shapes <- parameter_shapes(symbol, c(input.shape, output.shape))
   list(arg.params = mx.init.create(initializer, shapes$arg.shapes, ctx, skip.unknown = TRUE),
        aux.params = mx.init.create(initializer, shapes$aux.shapes, ctx, skip.unknown = FALSE))
 }
 
 # The shapes of all arguments and states, from those of the data and labels.
-parameter.shapes <- function(symbol, given) {
-  shapes <- mx.call("symbol.infer_shape", symbol, given)
+parameter_shapes <- function(symbol, given) {
+  shapes <- call_python("symbol.infer_shape", symbol, given)
   if (!is.null(shapes)) return(shapes)
-  unknown <- unlist(mx.call("symbol.undetermined", symbol, given))
-  stop.user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
-            ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "), if (length(unknown) > 6) " ...",
+  unknown <- unlist(call_python("symbol.undetermined", symbol, given))
+  stop_user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
+            ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "),
+            if (length(unknown) > 6) " ...",
             ": give the shapes of all inputs, by name")
 }
 
-as.model <- function(symbol, arg.params, aux.params) {
+as_model <- function(symbol, arg.params, aux.params) {
   structure(list(symbol = symbol, arg.params = arg.params, aux.params = aux.params), class = "MXFeedForwardModel")
 }
 
-# The parameters that have gradients, and the auxiliary states: copies, averaged over the executors.
+# A model of the parameters that have gradients, those in `keep`, and the auxiliary states: copies, averaged over the
+# executors.
 mx.model.extract.model <- function(symbol, train.execs, keep = NULL) {
-  params <- mx.call("model.params", unname(train.execs), as.list(keep))
-  as.model(symbol, params$arg, params$aux)
+  params <- call_python("model.params", unname(train.execs), as.list(keep))
+  as_model(symbol, params$arg, params$aux)
 }
 
 # ---------------------------------------------------------------- training
 
-# Everything below runs in one frame, which callbacks get as `env`: its variables are part of the interface.
+# Callbacks get the frame of this function as `env`: the names of its variables are part of the interface.
 mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, aux.params, begin.round, end.round,
                            optimizer, train.data, eval.data, metric, epoch.end.callback, batch.end.callback, kvstore,
                            fixed.param, verbose, metric_cpu) {
@@ -170,7 +170,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   arg_names <- arguments(symbol)
   output.names <- names(output.shape)
   inputs <- c(names(input.shape), output.names)
-  slices <- device.slices(c(input.shape, output.shape), ndevice)
+  slices <- device_slices(c(input.shape, output.shape), ndevice)
   train.execs <- lapply(seq_len(ndevice), function(i) {
     exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
                                            fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
@@ -178,114 +178,94 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
     exec
   })
-  run <- device.runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
-  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[output.names[[length(output.names)]]]])
+  run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
+  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[tail(output.names, 1)]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
-  shown <- for.metric(metric)
-  score <- function(state, dlist) {
-    for (i in seq_len(ndevice)) state <- metric$update(label = shown(or.else(labels[[i]], dlist$label)), pred = shown(preds[[i]]), state = state)
-    state
-  }
-  train.metric <- eval.metric <- model <- NULL
-
-  for (iteration in seq(begin.round, end.round)) {
-    train.data$reset()
-    nbatch <- 0
-    if (!is.null(metric)) train.metric <- metric$init()
-    while (next.batch(train.data)) {
-      dlist <- train.data$value()
+  shown <- for_metric(metric)
+  dlist <- NULL
+  run_epochs(
+    environment(),
+    train = function(iter) {
+      dlist <<- iter$value()
       run$train(dlist)
-      if (!is.null(metric)) train.metric <- score(train.metric, dlist)
-      nbatch <- nbatch + 1
-      if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
-    }
-    if (!is.null(metric) && verbose) report(iteration, "Train", metric$get(train.metric))
-    if (!is.null(eval.data)) {
-      if (!is.null(metric)) eval.metric <- metric$init()
-      eval.data$reset()
-      while (next.batch(eval.data)) {
-        dlist <- eval.data$value()
-        run$evaluate(dlist)
-        if (!is.null(metric)) eval.metric <- score(eval.metric, dlist)
-      }
-      if (!is.null(metric) && verbose) report(iteration, "Validation", metric$get(eval.metric))
-    }
-    model <- mx.model.extract.model(symbol, train.execs, keep = fixed.param)
-    if (!is.null(epoch.end.callback) && isFALSE(call.epoch(epoch.end.callback, iteration, environment(), verbose))) break
-  }
-  model
-}
-
-report <- function(iteration, what, result) message("[", iteration, "] ", what, "-", result$name, "=", result$value)
-
-# Scripts have callbacks with and without the fourth argument.
-call.epoch <- function(callback, iteration, env, verbose) {
-  args <- names(formals(args(callback)))
-  if (any(c("verbose", "...") %in% args)) callback(iteration, 0, env, verbose = verbose)
-  else if (length(args) >= 4) callback(iteration, 0, env, verbose)
-  else callback(iteration, 0, env)
-}
-
-# How a batch is trained on and evaluated. On one device with a built-in optimizer that is one call; otherwise the batch is
-# cut, gradients are summed over the devices, and each device's updater applies the sum.
-device.runner <- function(execs, slices, inputs, output.names, arg_names, optimizer) {
-  ndevice <- length(execs)
-  rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
-  batch <- function(dlist) {
-    check.batch(dlist, NULL)
-    if (is.null(rename) && !length(output.names)) dlist <- dlist[names(dlist) %in% arg_names]
-    if (!is.null(rename)) names(dlist)[endsWith(names(dlist), "label")] <- rename
-    check.batch(dlist, inputs)
-  }
-  active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
-  if (ndevice == 1 && is.built.in(optimizer)) {
-    updater <- mx.call("opt.updater", attr(optimizer, "rule")())
-    return(list(
-      train = function(dlist) mx.call("model.step", execs[[1]], batch(dlist), updater, optimizer.rates(optimizer, active)),
-      evaluate = function(dlist) mx.call("model.evaluate", execs[[1]], batch(dlist))))
-  }
-  updaters <- device.updaters(execs, optimizer)
-  feed <- function(dlist) feed.devices(execs, cut.batch(batch(dlist), slices))
-  list(
-    train = function(dlist) {
-      feed(dlist)
-      train.devices(execs, updaters, optimizer)
     },
-    evaluate = function(dlist) {
-      feed(dlist)
-      for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
-    })
+    evaluate = function(iter) {
+      dlist <<- iter$value()
+      run$evaluate(dlist)
+    },
+    score = function(state) {
+      for (i in seq_len(ndevice))
+        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]),
+                               state = state)
+      state
+    },
+    extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param))
 }
 
-device.updaters <- function(execs, optimizer)
-  lapply(execs, function(e) mx.opt.get.updater(optimizer, e$ref.arg.arrays, ctx = mx.cpu()))
-
-# A batch cut for the devices: a list of arrays for each.
-cut.batch <- function(dlist, slices) {
-  if (length(slices) == 1) return(list(dlist))
-  lapply(slices, function(s) lapply(dlist, mx.nd.slice, s$begin, s$end))
+# The loop over epochs and batches, for training on arrays and on buckets.
+#
+# `frame` is the frame of the training function, which callbacks get as `env`. The loop keeps its variables there, under
+# the names that scripts know: iteration, nbatch, train.metric, eval.metric, model.
+#
+# `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
+# and `extract()` gives the model.
+run_epochs <- function(frame, train, evaluate, score, extract) {
+  count_batch <- function() {
+    frame$nbatch <- frame$nbatch + 1
+    # called in the frame itself, so that the frame is the callback's parent.frame() too
+    if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
+  }
+  frame$train.metric <- frame$eval.metric <- frame$model <- NULL
+  for (iteration in seq(frame$begin.round, frame$end.round)) {
+    frame$iteration <- iteration
+    frame$nbatch <- 0
+    run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch)
+    if (!is.null(frame$eval.data)) run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
+    frame$model <- extract()
+    if (ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)) break
+  }
+  frame$model
 }
 
-feed.devices <- function(execs, parts) for (i in seq_along(execs)) mx.exec.update.arg.arrays(execs[[i]], parts[[i]], match.name = TRUE)
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame.
+run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL) {
+  if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
+  iter$reset()
+  while (next_batch(iter)) {
+    run(iter)
+    if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
+    after_batch()
+  }
+  if (!is.null(frame$metric) && frame$verbose)
+    report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
+}
 
-# One step with what the devices were fed: each has an updater of its own, which applies the sum of all gradients.
-train.devices <- function(execs, updaters, optimizer) {
-  whole <- if (is.built.in(optimizer)) suspendInterrupts else identity
-  mx.call("model.both_ways", unname(execs))
-  if (length(execs) > 1) mx.call("model.sum_gradients", unname(execs))
-  whole(for (i in seq_along(execs)) {
-    exec <- execs[[i]]
-    mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
-  })
+report_metric <- function(iteration, what, result) {
+  message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+}
+
+# Calls the callback for the end of an epoch, if there is one, and tells whether training ends there. Scripts have
+# callbacks with and without the fourth argument.
+ends_training <- function(callback, iteration, env, verbose) {
+  if (is.null(callback)) return(FALSE)
+  args <- names(formals(args(callback)))
+  result <- if (any(c("verbose", "...") %in% args)) {
+    callback(iteration, 0, env, verbose = verbose)
+  } else if (length(args) >= 4) {
+    callback(iteration, 0, env, verbose)
+  } else {
+    callback(iteration, 0, env)
+  }
+  isFALSE(result)
 }
 
 #' Train a network
 #'
-#' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of arrays;
-#' matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
+#' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of
+#' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
-#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is a
-#' mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
+#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is
+#' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
 #' @param X array, matrix or iterator of the training data.
@@ -296,10 +276,12 @@ train.devices <- function(execs, updaters, optimizer) {
 #' @param initializer an initializer, such as [mx.init.Xavier()].
 #' @param eval.data iterator, or `list(data = , label = )`, to evaluate after every round.
 #' @param eval.metric a metric, such as `mx.metric.rmse`, or NULL.
-#' @param epoch.end.callback function of (iteration, nbatch, env, verbose) after every round; training ends if it returns FALSE.
+#' @param epoch.end.callback function of (iteration, nbatch, env, verbose) after every round; training ends if it
+#'   returns FALSE.
 #' @param batch.end.callback function of (iteration, nbatch, env) after every batch.
 #' @param array.batch.size batch size for arrays.
-#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes tell.
+#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
+#'   tell.
 #' @param kvstore how several devices share parameters; it has no effect on the results.
 #' @param verbose whether to print by `message()`.
 #' @param arg.params,aux.params initial parameters, named lists.
@@ -319,25 +301,27 @@ train.devices <- function(execs, updaters, optimizer) {
 #' model <- mx.model.FeedForward.create(net, X = x, y = y, num.round = 5, array.batch.size = 20,
 #'                                      learning.rate = 0.1, eval.metric = mx.metric.rmse, array.layout = "rowmajor")
 #' @export
-mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.round = 1, num.round = 10, optimizer = "sgd",
-                                        initializer = mx.init.uniform(0.01), eval.data = NULL, eval.metric = NULL,
-                                        epoch.end.callback = NULL, batch.end.callback = NULL, array.batch.size = 128,
-                                        array.layout = "auto", kvstore = "local", verbose = TRUE, arg.params = NULL,
-                                        aux.params = NULL, input.names = NULL, output.names = NULL, fixed.param = NULL,
-                                        allow.extra.params = FALSE, metric_cpu = TRUE, ...) {
-  check.symbol(symbol)
-  check.number(array.batch.size, "array.batch.size")
-  check.training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
-  X <- as.colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.round = 1, num.round = 10,
+                                        optimizer = "sgd", initializer = mx.init.uniform(0.01),
+                                        eval.data = NULL, eval.metric = NULL, epoch.end.callback = NULL,
+                                        batch.end.callback = NULL, array.batch.size = 128,
+                                        array.layout = "auto", kvstore = "local", verbose = TRUE,
+                                        arg.params = NULL, aux.params = NULL, input.names = NULL,
+                                        output.names = NULL, fixed.param = NULL, allow.extra.params = FALSE,
+                                        metric_cpu = TRUE, ...) {
+  check_symbol(symbol)
+  check_number(array.batch.size, "array.batch.size")
+  check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
+  X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
-  batch <- first.batch(X)
+  batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
-  pick <- function(names) sapply(names, function(n) shape.of(required(batch[[n]], n)), simplify = FALSE)
+  pick <- function(names) sapply(names, function(n) shape_of(required_field(batch[[n]], n)), simplify = FALSE)
   input.shape <- pick(input.names)
   if (is.null(output.names)) {
     output.names <- grep("label$", arguments(symbol), value = TRUE)
     if (length(output.names) > 1)
-      stop.user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
+      stop_user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
     output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
   } else {
     output.shape <- pick(output.names)
@@ -349,12 +333,12 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   batch.size <- tail(input.shape[[1]], 1)
   if (is.character(optimizer)) {
     if ("rescale.grad" %in% ...names())
-      stop.user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
+      stop_user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
                 "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
     optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
   }
-  if (!is.null(eval.data)) eval.data <- evaluation.iter(eval.data, batch.size, array.layout)
-  ctx <- device.list(ctx)
+  if (!is.null(eval.data)) eval.data <- evaluation_iter(eval.data, batch.size, array.layout)
+  ctx <- device_list(ctx)
   kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
   mx.model.train(symbol, ctx, input.shape, output.shape, params$arg.params, params$aux.params, begin.round, num.round,
                  optimizer = optimizer, train.data = X, eval.data = eval.data, metric = eval.metric,
@@ -362,23 +346,16 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
-required <- function(x, name) {
-  if (is.null(x)) stop.user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
-  x
-}
-
-# The dimensions of an array or NDArray, the length of a vector.
-shape.of <- function(x) or.else(dim(x), length(x))
-
-# Evaluation data as an iterator, in batches of the training data's size. Lists of closures are iterators too.
-evaluation.iter <- function(eval.data, batch.size, array.layout) {
-  if (is.mx.dataiter(eval.data) || is.list(eval.data) && is.function(eval.data$iter.next)) return(check.iterator(eval.data))
+# Evaluation data as an iterator, in batches of the training data's size.
+evaluation_iter <- function(eval.data, batch.size, array.layout) {
+  if (is_iterator(eval.data)) return(check_iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
-    stop.user("eval.data must be an iterator or list(data = , label = )")
-  data <- as.colmajor(eval.data$data, array.layout, function() mx.model.select.layout.train(eval.data$data, eval.data$label))
-  samples <- tail(shape.of(data), 1)
+    stop_user("eval.data must be an iterator or list(data = , label = )")
+  data <- as_colmajor(eval.data$data, array.layout,
+                      function() mx.model.select.layout.train(eval.data$data, eval.data$label))
+  samples <- tail(shape_of(data), 1)
   if (samples < batch.size)
-    stop.user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
+    stop_user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
               "): give more, or smaller batches by array.batch.size = ", samples)
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
@@ -403,12 +380,12 @@ evaluation.iter <- function(eval.data, batch.size, array.layout) {
 #' @export
 mx.model.load <- function(prefix, iteration) {
   symbol <- mx.symbol.load(paste0(prefix, "-symbol.json"))
-  params <- mx.nd.load(params.file(prefix, iteration))
+  params <- mx.nd.load(params_file(prefix, iteration))
   part <- function(tag) {
     chosen <- params[startsWith(names(params), tag)]
     if (length(chosen)) structure(chosen, names = substring(names(chosen), nchar(tag) + 1)) else list()
   }
-  as.model(symbol, part("arg:"), part("aux:"))
+  as_model(symbol, part("arg:"), part("aux:"))
 }
 
 #' @rdname mx.model.load
@@ -416,15 +393,15 @@ mx.model.load <- function(prefix, iteration) {
 mx.model.save <- function(model, prefix, iteration) {
   tag <- function(params, prefix) if (length(params)) structure(params, names = paste0(prefix, names(params)))
   mx.symbol.save(model$symbol, paste0(prefix, "-symbol.json"))
-  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params.file(prefix, iteration))
+  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params_file(prefix, iteration))
 }
 
-params.file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.integer(iteration))
+params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.integer(iteration))
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it back.
-#' `is.serialized` tells which of the two a model is.
+#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it
+#' back. `is.serialized` tells which of the two a model is.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.
@@ -443,7 +420,7 @@ mx.serialize <- function(model) {
 #' @export
 mx.unserialize <- function(model) {
   if (!is.serialized(model)) return(model)
-  as.model(mx.symbol.load.json(model$symbol_json), lapply(model$arg.params, mx.nd.array),
+  as_model(mx.symbol.load.json(model$symbol_json), lapply(model$arg.params, mx.nd.array),
            lapply(model$aux.params, mx.nd.array))
 }
 

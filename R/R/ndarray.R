@@ -3,8 +3,8 @@
 #' Arrays in single precision
 #'
 #' `mx.nd.array` copies an R vector, matrix or array; `as.array` copies back. Dimensions are R's. Arithmetic (`+ - * /
-#' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and numbers
-#' beside them. An NDArray of one dimension becomes a plain vector in R.
+#' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and
+#' numbers beside them. An NDArray of one dimension becomes a plain vector in R.
 #'
 #' @param src.array numeric or logical vector, matrix or array, or an NDArray.
 #' @param ctx device; it has no effect.
@@ -15,8 +15,8 @@
 #' as.array(1 - a + (2 * a) / (a + 0.5))
 #' @export
 mx.nd.array <- function(src.array, ctx = NULL) {
-  if (is.mx.ndarray(src.array)) return(mx.call("nd.copy", src.array))
-  mx.call("nd.array", as.numbers(src.array, "mx.nd.array: src.array"))
+  if (is.mx.ndarray(src.array)) return(call_python("nd.copy", src.array))
+  call_python("nd.array", as_numbers(src.array, "mx.nd.array: src.array"))
 }
 
 #' Arrays of zeros and ones
@@ -28,11 +28,11 @@ mx.nd.array <- function(src.array, ctx = NULL) {
 #' mx.nd.zeros(c(2, 3))
 #' mx.nd.ones(4)
 #' @export
-mx.nd.zeros <- function(shape, ctx = NULL) mx.call("nd.full", as.dims(shape, "mx.nd.zeros"), 0)
+mx.nd.zeros <- function(shape, ctx = NULL) call_python("nd.full", as_dims(shape, "mx.nd.zeros"), 0)
 
 #' @rdname mx.nd.zeros
 #' @export
-mx.nd.ones <- function(shape, ctx = NULL) mx.call("nd.full", as.dims(shape, "mx.nd.ones"), 1)
+mx.nd.ones <- function(shape, ctx = NULL) call_python("nd.full", as_dims(shape, "mx.nd.ones"), 1)
 
 mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 
@@ -45,7 +45,7 @@ mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 #' a <- mx.nd.ones(3)
 #' b <- mx.nd.copyto(a, mx.cpu())
 #' @export
-mx.nd.copyto <- function(src, ctx) mx.call("nd.copy", src)
+mx.nd.copyto <- function(src, ctx) call_python("nd.copy", src)
 
 #' Cut out samples
 #'
@@ -57,7 +57,7 @@ mx.nd.copyto <- function(src, ctx) mx.call("nd.copy", src)
 #' @examples
 #' as.array(mx.nd.slice(mx.nd.array(matrix(1:6, 2, 3)), 1, 3))
 #' @export
-mx.nd.slice <- function(nd, begin, end) mx.call("nd.slice", nd, begin, end)
+mx.nd.slice <- function(nd, begin, end) call_python("nd.slice", nd, begin, end)
 
 #' Save and load arrays
 #'
@@ -73,13 +73,13 @@ mx.nd.slice <- function(nd, begin, end) mx.call("nd.slice", nd, begin, end)
 #' @export
 mx.nd.save <- function(ndarray, filename) {
   if (!is.list(ndarray)) ndarray <- list(ndarray)
-  mx.call("nd.save", ndarray, check.path(filename, "mx.nd.save: filename"))
+  call_python("nd.save", ndarray, check_path(filename, "mx.nd.save: filename"))
   invisible()
 }
 
 #' @rdname mx.nd.save
 #' @export
-mx.nd.load <- function(filename) mx.call("nd.load", check.path(filename, "mx.nd.load: filename"))
+mx.nd.load <- function(filename) call_python("nd.load", check_path(filename, "mx.nd.load: filename"))
 
 #' Is this an NDArray?
 #'
@@ -100,7 +100,7 @@ is.MXNDArray <- is.mx.ndarray
 #' ctx(mx.nd.ones(2))$device
 #' @export
 ctx <- function(nd) {
-  if (!is.mx.ndarray(nd)) stop.user("ctx: an NDArray is needed, not ", class(nd)[[1]])
+  if (!is.mx.ndarray(nd)) stop_user("ctx: an NDArray is needed, not ", class(nd)[[1]])
   mx.cpu()
 }
 
@@ -110,7 +110,7 @@ ctx <- function(nd) {
 dim.MXNDArray <- function(x) {
   # dimensions never change, so they are fetched once and kept as an attribute of the handle
   size <- attr(x, "size", exact = TRUE)
-  if (is.null(size)) attr(x, "size") <- size <- mx.call("nd.dim", x)
+  if (is.null(size)) attr(x, "size") <- size <- call_python("nd.dim", x)
   size
 }
 
@@ -119,21 +119,21 @@ length.MXNDArray <- function(x) prod(dim(x))
 
 #' @export
 as.array.MXNDArray <- function(x, ...) {
-  value <- mx.call("nd.value", x)
+  value <- call_python("nd.value", x)
   if (length(dim(value)) == 1) dim(value) <- NULL       # as in MXNet: one dimension is a plain vector
   value
 }
 
-# NDArrays of the packages before 0.5 had this method.
+# Before version 0.5 an NDArray had the method $as.array().
 #' @export
 `$.MXNDArray` <- function(x, name) {
   if (name == "as.array") return(function() as.array(x))
-  stop.user("an NDArray has no ", name, "; as.array, dim and ctx give what it is")
+  stop_user("an NDArray has no ", name, "; as.array, dim and ctx give what it is")
 }
 
 #' @export
 as.matrix.MXNDArray <- function(x, ...) {
-  if (length(dim(x)) != 2) stop.user("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
+  if (length(dim(x)) != 2) stop_user("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
   as.array(x)
 }
 
@@ -153,57 +153,33 @@ print.MXNDArray <- function(x, ...) {
 }
 
 #' @export
-Ops.MXNDArray <- function(e1, e2) {
-  if (missing(e2)) return(switch(.Generic, "-" = mx.call("nd.binary", "-", 0, e1), "+" = mx.call("nd.copy", e1),
-                                 "!" = mx.call("nd.binary", "==", e1, 0)))
-  mx.call("nd.binary", .Generic, e1, e2)
-}
-
-#' @export
-t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))
-
-#' @export
 is.na.MXNDArray <- function(x) is.na(as.array(x))
 
-# Without it two arrays would be equal whatever they hold.
+# R's default would compare the handles, and find all arrays equal.
 #' @export
-all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target), as.plain(current), ...)
+all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target), as_plain(current), ...)
 
 #' @export
 `[<-.MXNDArray` <- function(x, ..., value) {
-  stop.user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by mx.nd.array()")
-}
-
-#' @export
-mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
-
-#' @export
-Math.MXNDArray <- function(x, ...) {
-  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol.math[.Generic]
-  if (is.na(op) || length(list(...))) stop.user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
-  mx.call("nd.invoke", op[[1]], list(x), NULL)
-}
-
-#' @export
-Summary.MXNDArray <- function(..., na.rm = FALSE) {
-  do.call(.Generic, c(lapply(list(...), as.plain), list(na.rm = na.rm)))
+  stop_user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by ",
+            "mx.nd.array()")
 }
 
 # ---------------------------------------------------------------- calls of operators
 
-# The body of every generated mx.nd function: formals that are not NULL, then what came through the dots.
-nd.operator <- function(op) {
+# The body of every generated mx.nd function: passes on the formals that are not NULL, then the dots.
+nd_operator <- function(op) {
   frame <- parent.frame()
   named <- setdiff(names(formals(sys.function(sys.parent()))), c("...", "out"))
   args <- c(mget(named, envir = frame), eval(quote(list(...)), frame))
-  mx.call("nd.invoke", op, args[!vapply(args, is.null, NA)], frame$out)
+  call_python("nd.invoke", op, args[!vapply(args, is.null, NA)], frame$out)
 }
 
 # Collects arrays and joins them along the last dimension.
 mx.nd.arraypacker <- function() {
   parts <- list()
   structure(list(
-    push = function(nd) parts[[length(parts) + 1]] <<- as.plain(nd),
+    push = function(nd) parts[[length(parts) + 1]] <<- as_plain(nd),
     get = function() {
       size <- dim(parts[[1]])
       if (is.null(size)) return(unlist(parts, use.names = FALSE))

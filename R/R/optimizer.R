@@ -1,17 +1,18 @@
-# Optimizers: lists of functions over a rule that is computed outside R, all parameters in one call.
-# Two generations of scripts use them directly: create_exec(index, weight_dim, ctx) with
-# update(index, exec_w, weight, grad) giving the new weight, and, before 2018, create.state(index, weight) with
-# update(index, weight, grad, state) giving list(weight, state).
+# Optimizers: lists of functions. The rule itself is computed in Python, for all parameters in one call.
+# Scripts also call the functions themselves. Since 2018 these are create_exec(index, weight_dim, ctx) and
+# update(index, exec_w, weight, grad), which gives the new weight; before, create.state(index, weight) and
+# update(index, weight, grad, state), which gives list(weight, state).
 
-# `params` are the rule's settings under R's names; a clip_gradient of NULL clips nothing.
-new.optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) {
+# `params` are the rule's settings, under R's names. With a clip_gradient of NULL gradients are not clipped.
+new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) {
   if (is.null(params$clip_gradient)) params$clip_gradient <- -1
   if (!is.null(lr_scheduler))
-    check.function(lr_scheduler, "lr_scheduler must be a function of the optimizer's environment, such as mx.lr_scheduler.FactorScheduler(1000, 0.9)")
+    check_function(lr_scheduler, paste("lr_scheduler must be a function of the optimizer's environment, such as",
+                                       "mx.lr_scheduler.FactorScheduler(1000, 0.9)"))
   settings <- c(params, list(learning.rate = learning.rate))
-  for (name in names(settings)) check.number(settings[[name]], paste("mx.opt.create:", sub("_grad$", ".grad", name)))
+  for (name in names(settings)) check_number(settings[[name]], paste("mx.opt.create:", sub("_grad$", ".grad", name)))
   rule <- NULL
-  get.rule <- function() or.else(rule, rule <<- mx.call("opt.rule", kind, params))
+  get.rule <- function() or_else(rule, rule <<- call_python("opt.rule", kind, params))
   env <- new.env(parent = emptyenv())
   env$lr <- lr <- learning.rate
   env$count <- env$num_update <- 0
@@ -23,41 +24,42 @@ new.optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
   rate <- function(index) {
     if (is.null(lr_scheduler)) return(lr)
     lr_scheduler(env)
-    if (!is.numeric(env$lr) || length(env$lr) != 1) stop.user("the learning-rate schedule must leave one number in lr, not ", kind.of(env$lr))
+    if (!is.numeric(env$lr) || length(env$lr) != 1)
+      stop_user("the learning-rate schedule must leave one number in lr, not ", kind_of(env$lr))
     key <- paste0("ik", index)
     env[[key]] <- if (is.null(env[[key]])) 0 else env[[key]] + 1
     env$num_update <- max(env$num_update, env[[key]])
     env$lr
   }
-  create_exec <- function(index, weight_dim, ctx) mx.call("opt.state", get.rule(), as.numeric(weight_dim))
+  create_exec <- function(index, weight_dim, ctx) call_python("opt.state", get.rule(), as.numeric(weight_dim))
   create.state <- function(index, weight) create_exec(index, dim(weight))
   update <- function(index, exec_w, weight, grad) {
-    # (index, weight, grad, state) in scripts written before 2018
+    # scripts written before 2018 call it with (index, weight, grad, state)
     if (is.mx.ndarray(exec_w) || is.array(exec_w))
-      return(list(state = grad, weight = mx.call("opt.update", grad, rate(index), exec_w, weight)))
-    mx.call("opt.update", exec_w, rate(index), weight, grad)
+      return(list(state = grad, weight = call_python("opt.update", grad, rate(index), exec_w, weight)))
+    call_python("opt.update", exec_w, rate(index), weight, grad)
   }
   structure(list(create_exec = create_exec, update = update, create.state = create.state),
             rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
 }
 
 # The rates for the parameters `indices`: one number when they are all the same.
-optimizer.rates <- function(optimizer, indices) {
+optimizer_rates <- function(optimizer, indices) {
   rate <- attr(optimizer, "rate")
   if (attr(optimizer, "scheduled")) vapply(indices, rate, 0) else rate()
 }
 
-is.built.in <- function(optimizer) !is.null(attr(optimizer, "rule"))
+is_built_in <- function(optimizer) !is.null(attr(optimizer, "rule"))
 
 mx.opt.sgd <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad = 1, clip_gradient = -1,
                        lr_scheduler = NULL) {
-  new.optimizer("sgd", list(momentum = momentum, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
+  new_optimizer("sgd", list(momentum = momentum, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
                 learning.rate, lr_scheduler)
 }
 
 mx.opt.rmsprop <- function(learning.rate = 0.002, centered = TRUE, gamma1 = 0.95, gamma2 = 0.9, epsilon = 1e-4, wd = 0,
                            rescale.grad = 1, clip_gradient = -1, lr_scheduler = NULL) {
-  new.optimizer(if (centered) "rmspropalex" else "rmsprop",
+  new_optimizer(if (centered) "rmspropalex" else "rmsprop",
                 c(list(gamma1 = gamma1), if (centered) list(gamma2 = gamma2),
                   list(epsilon = epsilon, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient)),
                 learning.rate, lr_scheduler)
@@ -65,31 +67,31 @@ mx.opt.rmsprop <- function(learning.rate = 0.002, centered = TRUE, gamma1 = 0.95
 
 mx.opt.adam <- function(learning.rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, wd = 0, rescale.grad = 1,
                         clip_gradient = -1, lr_scheduler = NULL) {
-  new.optimizer("adam", list(beta1 = beta1, beta2 = beta2, epsilon = epsilon, wd = wd, rescale_grad = rescale.grad,
+  new_optimizer("adam", list(beta1 = beta1, beta2 = beta2, epsilon = epsilon, wd = wd, rescale_grad = rescale.grad,
                              clip_gradient = clip_gradient), learning.rate, lr_scheduler)
 }
 
 mx.opt.adagrad <- function(learning.rate = 0.05, epsilon = 1e-8, wd = 0, rescale.grad = 1, clip_gradient = -1,
                            lr_scheduler = NULL) {
-  new.optimizer("adagrad", list(epsilon = epsilon, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
+  new_optimizer("adagrad", list(epsilon = epsilon, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
                 learning.rate, lr_scheduler)
 }
 
 mx.opt.adadelta <- function(rho = 0.90, epsilon = 1e-5, wd = 0, rescale.grad = 1, clip_gradient = -1) {
-  new.optimizer("adadelta", list(rho = rho, epsilon = epsilon, wd = wd, rescale_grad = rescale.grad,
+  new_optimizer("adadelta", list(rho = rho, epsilon = epsilon, wd = wd, rescale_grad = rescale.grad,
                                  clip_gradient = clip_gradient))
 }
 
 mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad = 1, clip_gradient = -1,
                        lr_scheduler = NULL) {
-  new.optimizer("nag", list(momentum = momentum, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
+  new_optimizer("nag", list(momentum = momentum, wd = wd, rescale_grad = rescale.grad, clip_gradient = clip_gradient),
                 learning.rate, lr_scheduler)
 }
 
 #' Optimizers
 #'
-#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then, unless `clip_gradient` is
-#' negative (it is -1), cuts it to \[-clip_gradient, clip_gradient]; `wd` (0) is the weight decay.
+#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then, unless
+#' `clip_gradient` is negative (it is -1), cuts it to \[-clip_gradient, clip_gradient]; `wd` (0) is the weight decay.
 #'
 #' The other settings and their defaults:
 #'
@@ -115,16 +117,16 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #' optimizer <- mx.opt.create("adam", learning.rate = 0.01)
 #' @export
 mx.opt.create <- function(name, ...) {
-  switch(name, sgd = mx.opt.sgd(...), rmsprop = mx.opt.rmsprop(...), adam = mx.opt.adam(...), adagrad = mx.opt.adagrad(...),
-         adadelta = mx.opt.adadelta(...), nag = mx.opt.nag(...),
-         stop.user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
+  switch(name, sgd = mx.opt.sgd(...), rmsprop = mx.opt.rmsprop(...), adam = mx.opt.adam(...),
+         adagrad = mx.opt.adagrad(...), adadelta = mx.opt.adadelta(...), nag = mx.opt.nag(...),
+         stop_user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
                    "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
 }
 
 #' An updater for a training loop of your own
 #'
-#' Keeps the optimizer's state of every parameter (momentum and the like) from step to step, and gives the new weights; they
-#' take effect when the executor is updated with them.
+#' Keeps the optimizer's state of every parameter (momentum and the like) from step to step, and gives the new weights;
+#' they take effect when the executor is updated with them.
 #'
 #' @param optimizer an optimizer, from [mx.opt.create()] or of your own making.
 #' @param weights the arrays to train: `exec$ref.arg.arrays`.
@@ -142,34 +144,39 @@ mx.opt.create <- function(name, ...) {
 #' as.array(exec$ref.arg.arrays$x)
 #' @export
 mx.opt.get.updater <- function(optimizer, weights, ctx) {
-  if (is.built.in(optimizer)) return(fused.updater(optimizer))
-  check.optimizer(optimizer)
+  if (is_built_in(optimizer)) return(fused_updater(optimizer))
+  check_optimizer(optimizer)
   ctx <- if (missing(ctx)) mx.ctx.default() else ctx
-  updates <- lapply(seq_along(weights), function(i) if (!is.null(weights[[i]])) own.update(optimizer, i, weights[[i]], ctx))
-  function(weight, grad) lapply(seq_along(weight), function(i) if (!is.null(grad[[i]])) updates[[i]](weight[[i]], grad[[i]]))
+  updates <- lapply(seq_along(weights), function(i) {
+    if (!is.null(weights[[i]])) own_update(optimizer, i, weights[[i]], ctx)
+  })
+  function(weight, grad) {
+    lapply(seq_along(weight), function(i) if (!is.null(grad[[i]])) updates[[i]](weight[[i]], grad[[i]]))
+  }
 }
 
-# The function of (weight, grad) that gives one parameter's new weight by an optimizer of either generation, also one that a
-# script has written itself.
-own.update <- function(optimizer, index, weight, ctx) {
-  if (has.function(optimizer, "create_exec")) {
+# A function of (weight, grad) that gives one parameter's new weight. The optimizer may be a script's own, with the
+# functions of either time.
+own_update <- function(optimizer, index, weight, ctx) {
+  if (has_function(optimizer, "create_exec")) {
     exec <- optimizer$create_exec(index = index, weight_dim = dim(weight), ctx = ctx)
     return(function(weight, grad) optimizer$update(index, exec, weight, grad))
   }
   state <- optimizer$create.state(index, weight)
   function(weight, grad) {
     made <- optimizer$update(index, weight, grad, state)
-    if (!is.list(made) || is.null(made$weight)) stop.user("the optimizer's update() must give list(state = , weight = ), not ", kind.of(made))
+    if (!is.list(made) || is.null(made$weight))
+      stop_user("the optimizer's update() must give list(state = , weight = ), not ", kind_of(made))
     state <<- made$state
     made$weight
   }
 }
 
-# All parameters in one call.
-fused.updater <- function(optimizer) {
-  updater <- mx.call("opt.updater", attr(optimizer, "rule")())
+# An updater that updates all parameters in one call of Python.
+fused_updater <- function(optimizer) {
+  updater <- call_python("opt.updater", attr(optimizer, "rule")())
   function(weight, grad) {
     active <- which(!vapply(grad, is.null, NA))
-    mx.call("opt.step", updater, optimizer.rates(optimizer, active), unname(weight), unname(grad))
+    call_python("opt.step", updater, optimizer_rates(optimizer, active), unname(weight), unname(grad))
   }
 }

@@ -3,8 +3,8 @@
 #' Predict with a model
 #'
 #' The first output of the model's symbol for every sample, batch by batch; or, with `output`, any inner result of the
-#' network. Only what that result needs is computed and asked for: labels, and other arrays that only the loss reads (such
-#' as weights of the observations), may be left out.
+#' network. Only what that result needs is computed and asked for: labels, and other arrays that only the loss reads
+#' (such as weights of the observations), may be left out.
 #'
 #' The output of a model that ends in [mx.symbol.MakeLoss()] is the loss. `output` names what to predict instead:
 #' `predict(model, X, output = "fc2_output")` where the layer was made with `name = "fc2"`.
@@ -12,9 +12,10 @@
 #'
 #' As in MXNet, labels are zero unless `output` is given and an iterator brings them.
 #'
-#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does not
-#'   have are ignored.
-#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may bring several inputs by their names.
+#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does
+#'   not have are ignored.
+#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may bring several inputs by their
+#'   names.
 #' @param ctx device.
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
@@ -36,38 +37,39 @@
 predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {
   if (is.serialized(model)) model <- mx.unserialize(model)
-  check.symbol(model$symbol)
+  check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
-    stop.user("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, as.array(X) is many ",
-              "samples of one feature, as.matrix(X) one sample in a column")
-  model$symbol <- wanted.output(model$symbol, output)
-  X <- as.colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
+    stop_user("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, ",
+              "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
+  model$symbol <- wanted_output(model$symbol, output)
+  X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
-  if (!next.batch(X)) stop.user("the iterator has no batch")
-  inputs <- wanted.inputs(model, X$value(), labels, strict = !is.null(output))
-  if (is.null(output)) predict.hint(model, inputs)
-  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape.of)))
+  if (!next_batch(X)) stop_user("the iterator has no batch")
+  inputs <- wanted_inputs(model, X$value(), labels, strict = !is.null(output))
+  if (is.null(output)) predict_hint(model, inputs)
+  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape_of)))
   params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
-  mx.call("exec.load", exec, params, or.else(model$aux.params, list()))
+  call_python("exec.load", exec, params, or_else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
   X$reset()
-  while (next.batch(X)) {
-    results <- mx.call("model.predict", exec, X$value()[inputs])
-    for (i in seq_along(packers)) packers[[i]]$push(without.pad(results[[i]], padding(X)))
+  while (next_batch(X)) {
+    results <- call_python("model.predict", exec, X$value()[inputs])
+    for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
   }
   X$reset()
   results <- lapply(packers, function(p) p$get())
   if (length(results) == 1) results[[1]] else results
 }
 
-# The symbol that computes `output`, names in `symbol` or a symbol of its own; by default the first output of `symbol`.
-wanted.output <- function(symbol, output) {
+# The symbol to compute: the inner results of `symbol` that `output` names, `output` itself if it is a symbol, and by
+# default the first output of `symbol`.
+wanted_output <- function(symbol, output) {
   if (is.null(output)) return(symbol[[1]])
   if (is.mx.symbol(output)) return(output)
   if (!is.character(output) || !length(output))
-    stop.user("output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
+    stop_user("output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
   inner <- internals(symbol)
   known <- outputs(inner)
   pick <- lapply(output, function(name) {
@@ -77,8 +79,9 @@ wanted.output <- function(symbol, output) {
   if (length(pick) == 1) pick[[1]] else mx.symbol.Group(pick)
 }
 
-# Which arrays of a batch the model's symbol takes. What it needs besides, and no parameter gives, is an error if `strict`.
-wanted.inputs <- function(model, batch, labels, strict) {
+# The names of the batch's arrays that the model's symbol takes. If `strict`, an argument that neither the batch nor the
+# parameters give is an error.
+wanted_inputs <- function(model, batch, labels, strict) {
   needed <- arguments(model$symbol)
   given <- names(batch)
   if (!labels) given <- given[!endsWith(given, "label")]
@@ -86,22 +89,23 @@ wanted.inputs <- function(model, batch, labels, strict) {
   lacking <- setdiff(needed, c(inputs, names(model$arg.params)))
   if (!strict) {
     untold <- grep("(weight|bias|gamma|beta)$", setdiff(lacking, given), value = TRUE)
-    if (length(untold)) warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros take their place", call. = FALSE)
+    if (length(untold))
+      warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros take their place", call. = FALSE)
     lacking <- intersect(lacking, "data")
   }
   if (length(lacking))
-    stop.user(paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
+    stop_user(paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
               ": neither among what X gives (", paste(given, collapse = ", "), ") nor among the model's parameters")
   inputs
 }
 
-# Say once in a session how to predict with a model whose output is its loss.
-predict.hint <- function(model, inputs) {
+# Says, once in a session, how to predict with a model whose output is its loss.
+predict_hint <- function(model, inputs) {
   if (!is.null(.MXNetEnv$predict.hinted)) return()
-  inner <- mx.call("symbol.before_loss", model$symbol, as.list(inputs), as.list(names(model$arg.params)))
+  inner <- call_python("symbol.before_loss", model$symbol, as.list(inputs), as.list(names(model$arg.params)))
   if (is.null(inner)) return()
   .MXNetEnv$predict.hinted <- TRUE
-  message("predict: the output of this model is its loss. For a prediction, name an inner result: predict(model, X, output = ",
-          if (nzchar(inner)) dQuote(inner, FALSE) else "...",
+  message("predict: the output of this model is its loss. For a prediction, name an inner result: ",
+          "predict(model, X, output = ", if (nzchar(inner)) dQuote(inner, FALSE) else "...",
           if (nzchar(inner)) ")" else "); outputs(internals(model$symbol)) lists the names")
 }

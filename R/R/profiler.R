@@ -14,10 +14,14 @@ mx.profiler.config <- function(params, mode = NULL, filename = NULL) invisible()
 #' @rdname mx.profiler.config
 #' @export
 mx.profiler.state <- function(state = MX.PROF.STATE$STOP) {
-  if (!state %in% unlist(MX.PROF.STATE)) stop.user("mx.profiler.state: state must be an element of MX.PROF.STATE")
+  if (!state %in% unlist(MX.PROF.STATE)) stop_user("mx.profiler.state: state must be an element of MX.PROF.STATE")
   invisible()
 }
 
 #' @rdname mx.profiler.config
 #' @export
 MX.PROF.STATE <- list(STOP = 0L, RUN = 1L)
+
+#' @rdname mx.profiler.config
+#' @export
+MX.PROF.MODE <- list(SYMBOLIC = 0L, ALL = 1L)

@@ -2,57 +2,57 @@
 
 #' Tables of layers, shapes and parameter counts
 #'
-#' One row per operator of a network: its name, the operator, the shape of its output in R's order (samples last), and how
-#' many numbers its own parameters hold. A question mark stands for what is not known.
+#' One row per operator of a network: its name, the operator, the shape of its output in R's order (samples last), and
+#' how many numbers its own parameters hold. A question mark stands for what is not known.
 #'
-#' For a symbol the shapes follow from those that are given, such as `data = c(784, 100)`. For a model they follow from its
-#' parameters as far as they tell, and from the shapes given.
+#' For a symbol the shapes follow from those that are given, such as `data = c(784, 100)`. For a model they follow from
+#' its parameters as far as they tell, and from the shapes given.
 #'
 #' @param object a symbol, a model, an executor or an NDArray.
 #' @param ... shapes by the names of arguments.
-#' @return A data frame of class `mx.summary` with the columns `layer`, `operator`, `output`, `parameters` and `count`. For an
-#'   NDArray, what `summary` gives for its values.
+#' @return A data frame of class `mx.summary` with the columns `layer`, `operator`, `output`, `parameters` and `count`.
+#'   For an NDArray, what `summary` gives for its values.
 #' @examples
 #' fc1 <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 20, name = "fc1")
 #' net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(fc1, num.hidden = 3, name = "fc2"), name = "softmax")
 #' summary(net)
 #' summary(net, data = c(4, 100))
 #' @export
-summary.Rcpp_MXSymbol <- function(object, ...) layer.table(object, list(...))
+summary.Rcpp_MXSymbol <- function(object, ...) layer_table(object, list(...))
 
 #' @rdname summary.Rcpp_MXSymbol
 #' @export
 summary.MXFeedForwardModel <- function(object, ...) {
   if (is.serialized(object)) object <- mx.unserialize(object)
   known <- c(object$arg.params, object$aux.params)
-  known <- lapply(known[names(known) %in% c(arguments(object$symbol), object$symbol$auxiliary.states)], shape.of)
+  known <- lapply(known[names(known) %in% c(arguments(object$symbol), object$symbol$auxiliary.states)], shape_of)
   given <- list(...)
   known[names(given)] <- given
-  layer.table(object$symbol, known, setdiff(arguments(object$symbol), names(object$arg.params)))
+  layer_table(object$symbol, known, setdiff(arguments(object$symbol), names(object$arg.params)))
 }
 
 #' @rdname summary.Rcpp_MXSymbol
 #' @export
 summary.Rcpp_MXExecutor <- function(object, ...) {
   arrays <- object$ref.arg.arrays
-  given <- names(arrays)[mx.call("exec.requests", object) == "null"]
-  layer.table(mx.call("exec.symbol", object), lapply(arrays, dim), given)
+  given <- names(arrays)[call_python("exec.requests", object) == "null"]
+  layer_table(call_python("exec.symbol", object), lapply(arrays, dim), given)
 }
 
 #' @rdname summary.Rcpp_MXSymbol
 #' @export
 summary.MXNDArray <- function(object, ...) summary(as.vector(as.array(object)), ...)
 
-# `inputs` are arguments that are no parameters.
-layer.table <- function(symbol, shapes, inputs = NULL) {
-  found <- mx.call("symbol.layers", symbol, shapes, as.list(inputs))
+# `inputs` names the arguments that are not parameters.
+layer_table <- function(symbol, shapes, inputs = NULL) {
+  found <- call_python("symbol.layers", symbol, shapes, as.list(inputs))
   size <- vapply(found$shape, function(s) if (length(s)) paste(ifelse(s == 0, "?", s), collapse = " x ") else "?", "")
   structure(data.frame(layer = as.character(found$layer), operator = as.character(found$operator), output = size,
                        parameters = as.character(found$parameters), count = as.numeric(found$count)),
             class = c("mx.summary", "data.frame"))
 }
 
-# At most `rows` lines, from both ends.
+# The first and last of `lines`, `rows` in all, with a note of how many are left out.
 shorten <- function(lines, rows) {
   left <- length(lines) - rows
   if (left <= 0) return(lines)
@@ -72,7 +72,8 @@ print.mx.summary <- function(x, rows = Inf, ...) {
   writeLines(c(lines[[1]], shorten(lines[-1], rows)))
   unknown <- sum(is.na(x$count))
   cat("parameters: ", number(sum(x$count, na.rm = TRUE)),
-      if (unknown) paste0(" and those of ", unknown, " layer", if (unknown > 1) "s", " whose shapes are not known"), "\n", sep = "")
+      if (unknown) paste0(" and those of ", unknown, " layer", if (unknown > 1) "s", " whose shapes are not known"),
+      "\n", sep = "")
   if (any(grepl("?", x$output, fixed = TRUE)))
     cat("? is not known: give the shapes of the inputs, as in summary(x, data = c(13, 100))\n")
   invisible(x)
@@ -94,9 +95,10 @@ print.MXFeedForwardModel <- function(x, ...) {
 #' @export
 print.Rcpp_MXExecutor <- function(x, ...) {
   shapes <- function(arrays) vapply(arrays, function(a) paste(dim(a), collapse = " x "), "")
-  rows <- function(arrays, notes = "")
+  rows <- function(arrays, notes = "") {
     if (length(arrays)) writeLines(shorten(paste0("  ", names(arrays), ": ", shapes(arrays), notes), 40))
-  requests <- mx.call("exec.requests", x)
+  }
+  requests <- call_python("exec.requests", x)
   cat("<executor>\narguments:\n")
   rows(x$ref.arg.arrays, ifelse(requests == "null", "", paste0(", gradient (", requests, ")")))
   if (length(x$ref.aux.arrays)) cat("auxiliary states:\n")

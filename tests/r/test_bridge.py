@@ -16,7 +16,7 @@ from tests.r.hosts import HOSTS, command, environment, run_checks, run_code, suc
 # Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
 PRELUDE = r"""
 suppressMessages(library(mxnet))
-call <- mxnet:::mx.call
+call <- mxnet:::call_python
 invisible(call("bridge.live"))
 reticulate::py_run_string("
 import time
@@ -214,7 +214,7 @@ def test_nothing_of_the_session_changes(host):
     code = """
         before <- Sys.getenv(); options(digits = 5); old <- options(); set.seed(1); seed <- .Random.seed; dir <- getwd()
         tmp <- tempdir(); search.before <- c(search(), "package:mxnet")
-        library(mxnet); x <- mxnet:::mx.call("bridge.live")
+        library(mxnet); x <- mxnet:::call_python("bridge.live")
         after <- Sys.getenv(); changed <- setdiff(names(after), names(before))
         same <- intersect(names(after), names(before))
         cat(c(changed, same[after[same] != before[same]]), "\\n")

@@ -79,7 +79,7 @@ CALLS = {
 CHECKS = {f"call of {code}": f"got <- call.of({code}); if (!startsWith(got, {expected!r})) stop(got)" for code, expected in CALLS.items()} | {
     "handlers see what they see in plain R": """
         plain <- story(function() stop("words"))
-        for (fail in list(function() mx.nd.array("text"), function() a + b, function() mx.symbol.load.json("{"), function() mxnet:::mx.call("no.such.verb")))
+        for (fail in list(function() mx.nd.array("text"), function() a + b, function() mx.symbol.load.json("{"), function() mxnet:::call_python("no.such.verb")))
           stopifnot(identical(story(fail), plain))
         stopifnot(length(plain) > 10)
     """,

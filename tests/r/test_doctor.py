@@ -76,7 +76,7 @@ def test_the_venv_of_a_checkout_is_found(library, tmp_path):
     below.mkdir(parents=True)
     (tmp_path / "checkout" / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / "checkout" / ".venv" / "bin" / "python").write_text("")
-    done = run_code("Rscript", "cat(mxnet:::bridge.python())", R_LIBS=str(library), MXR_PYTHON="", cwd=below)
+    done = run_code("Rscript", "cat(mxnet:::find_python())", R_LIBS=str(library), MXR_PYTHON="", cwd=below)
     assert done.stdout == str(tmp_path / "checkout" / ".venv" / "bin" / "python"), done
 
 
@@ -94,8 +94,8 @@ def test_a_python_without_mxr(tmp_path):
 
 
 def test_no_reticulate():
-    hide = ("ns <- asNamespace('mxnet'); f <- ns$bridge.embed; environment(f) <- list2env(list(requireNamespace = function(...) FALSE), parent = ns)\n"
-            "unlockBinding('bridge.embed', ns); assign('bridge.embed', f, ns)\n")
+    hide = ("ns <- asNamespace('mxnet'); f <- ns$embed_python; environment(f) <- list2env(list(requireNamespace = function(...) FALSE), parent = ns)\n"
+            "unlockBinding('embed_python', ns); assign('embed_python', f, ns)\n")
     says(run_code("Rscript", "library(mxnet)\n" + hide + FIRST_CALL), 'install.packages("reticulate")', "mxr run script.R")
 
 

@@ -90,8 +90,8 @@ stopifnot(
 INTERRUPT = """
 folder <- paste0(tempfile(), "/")
 dir.create(folder)
-mx.call <- mxnet:::mx.call
-invisible(mx.call("bridge.live"))
+call <- mxnet:::call_python
+invisible(call("bridge.live"))
 interrupted <- function(expr) {
   system(sprintf("(sleep 1; kill -INT %d) &", Sys.getpid()))
   how <- tryCatch({ expr; "ran to its end" }, interrupt = function(e) "interrupted")

@@ -28,7 +28,7 @@ CHECKS = {
         for (i in 1:3) stopifnot(identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
     """,
     "what comes at the end of Python's turn is not lost": """
-        stopped <- tryCatch({ mxnet:::mx.call("test.tell"); for (i in 1:100) Sys.sleep(0.01); FALSE }, interrupt = function(e) TRUE)
+        stopped <- tryCatch({ mxnet:::call_python("test.tell"); for (i in 1:100) Sys.sleep(0.01); FALSE }, interrupt = function(e) TRUE)
         stopifnot(stopped, identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
     """,
 }

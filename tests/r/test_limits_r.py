@@ -7,7 +7,7 @@ from tests.r.hosts import HOSTS, run_checks
 
 PRELUDE = r"""
 suppressMessages(library(mxnet))
-call <- mxnet:::mx.call
+call <- mxnet:::call_python
 says <- function(expr, ...) {
   e <- tryCatch({ expr; NULL }, error = identity)
   if (!inherits(e, "mxnet_error")) stop("no mxnet_error but ", if (is.null(e)) "nothing" else conditionMessage(e))

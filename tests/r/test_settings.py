@@ -71,7 +71,7 @@ def test_detached_and_attached_again(host):
         }
         rm(a)
         invisible(gc(FALSE))
-        cat(mxnet:::mx.call("bridge.live"), "\\n")
+        cat(mxnet:::call_python("bridge.live"), "\\n")
     """)
     assert done.returncode == 0, done.stderr
 

@@ -71,7 +71,7 @@ test_that("the result to predict with is found before losses of several forms", 
   label <- mx.symbol.Variable("label")
   p <- mx.symbol.sigmoid(mx.symbol.FullyConnected(data, num.hidden = 1, name = "fc"), name = "p")
   before <- function(loss, inputs = "data")
-    mxnet:::mx.call("symbol.before_loss", loss, as.list(inputs), list("fc_weight", "fc_bias", "user_weight", "item_weight"))
+    mxnet:::call_python("symbol.before_loss", loss, as.list(inputs), list("fc_weight", "fc_bias", "user_weight", "item_weight"))
   expect_equal(before(mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)))), "p_output")
   expect_equal(before(mx.symbol.MakeLoss(mx.symbol.square(p - data))), "")       # no label: nothing tells where the loss begins
   expect_null(before(mx.symbol.LinearRegressionOutput(p, label)))

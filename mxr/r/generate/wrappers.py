@@ -101,18 +101,18 @@ def nd_formals(op: Op) -> list[str]:
 
 def symbol_function(op: Op, name: str) -> str:
     formals = ["...", *(formal(dotted(n)) for n in ([] if list_of(op) else inputs_of(op)) + list(op.params)), "name"]
-    return f'mx.symbol.{name} <- function({", ".join(formals)}) symbol.operator("{name}")'
+    return f'mx.symbol.{name} <- function({", ".join(formals)}) symbol_operator("{name}")'
 
 
 def ndarray_function(op: Op, name: str) -> str:
     formals = [f"{formal(n)} = NULL" for n in nd_formals(op)]
     full = f"mx.nd.internal.{dotted(name[1:])}" if name.startswith("_") else f"mx.nd.{dotted(name)}"
-    return f'{full} <- function({", ".join([*formals, "out = NULL", "..."])}) nd.operator("{name}")'
+    return f'{full} <- function({", ".join([*formals, "out = NULL", "..."])}) nd_operator("{name}")'
 
 
 def varg_function(name: str) -> str:
     full = f"mx.varg.symbol.internal.{name[1:]}" if name.startswith("_") else f"mx.varg.symbol.{name}"
-    return f'{full} <- function(alist) symbol.varg("{name}", alist)'
+    return f'{full} <- function(alist) symbol_varg("{name}", alist)'
 
 
 # ---------------------------------------------------------------------------------------------- help pages
@@ -211,8 +211,8 @@ def page(op: Op) -> tuple[str, str]:
     symbols = [n for n in names if n not in SYMBOL_BY_HAND]
     arrays = [n for n in names if n not in NDARRAY_BY_HAND]
     functions = [f"mx.symbol.{n}" for n in symbols] + [f"mx.nd.{dotted(n)}" for n in arrays]
-    usages = [rd.fold(symbol_function(op, n).split(" symbol.operator")[0].replace(" <- function", "")) for n in symbols]
-    usages += [rd.fold(ndarray_function(op, n).split(" nd.operator")[0].replace(" <- function", "")) for n in arrays]
+    usages = [rd.fold(symbol_function(op, n).split(" symbol_operator")[0].replace(" <- function", "")) for n in symbols]
+    usages += [rd.fold(ndarray_function(op, n).split(" nd_operator")[0].replace(" <- function", "")) for n in arrays]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
     value = "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). " \
             "`mx.nd` functions: an NDArray, or a list of them."

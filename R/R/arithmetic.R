@@ -1,0 +1,129 @@
+# R's own operators and functions on symbols and NDArrays.
+
+utils::globalVariables(".Generic")   # R defines it in group methods; the checks of R code do not know it
+
+# The operators behind `e1 op e2`: between two symbols, with a number on the right, with a number on the left.
+symbol_binary <- list(
+  "+" = c("_Plus", "_PlusScalar", "_PlusScalar"), "-" = c("_Minus", "_MinusScalar", "_rminus_scalar"),
+  "*" = c("_Mul", "_MulScalar", "_MulScalar"), "/" = c("_Div", "_DivScalar", "_rdiv_scalar"),
+  "%%" = c("_Mod", "_ModScalar", "_RModScalar"), "%/%" = c("_Mod", "_ModScalar", "_RModScalar"),
+  "^" = c("_power", "_power_scalar", "_rpower_scalar"),
+  "==" = c("_equal", "_equal_scalar", "_equal_scalar"),
+  "!=" = c("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
+  ">" = c("_greater", "_greater_scalar", "_lesser_scalar"), "<" = c("_lesser", "_lesser_scalar", "_greater_scalar"),
+  ">=" = c("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"),
+  "<=" = c("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"),
+  "&" = c("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
+  "|" = c("_logical_or", "_logical_or_scalar", "_logical_or_scalar"))
+
+# Functions of one argument: R's name, and the operator's.
+symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", ceiling = "ceil", trunc = "trunc",
+                 round = "round", exp = "exp", expm1 = "expm1", log1p = "log1p", log2 = "log2", log10 = "log10",
+                 cos = "cos", sin = "sin", tan = "tan", acos = "arccos", asin = "arcsin", atan = "arctan",
+                 cosh = "cosh", sinh = "sinh", tanh = "tanh", acosh = "arccosh", asinh = "arcsinh", atanh = "arctanh",
+                 gamma = "gamma", lgamma = "gammaln")
+
+#' Arithmetic of symbols
+#'
+#' Symbols take R's operators and functions, so that a loss can be written as in a textbook:
+#' `0 - (label * log(p) + (1 - label) * log(1 - p))`. Operators go between two symbols of one shape, or a symbol and a
+#' single number on either side; they do not broadcast (use `mx.symbol.broadcast_add` and its kin). Comparisons give 0
+#' and 1. `sum`, `prod`, `max`, `min` and `mean` reduce all elements; with `axis` (counted from 0 in MXNet's order),
+#' those axes.
+#'
+#' As in MXNet, `%/%` computes the remainder, as `%%` does.
+#'
+#' @param e1,e2,x symbols; one of `e1` and `e2` may be a number.
+#' @param na.rm must be FALSE.
+#' @param ... for `round`: `digits`, which must be 0; for reductions: further symbols, `axis`, `keepdims`.
+#' @return A symbol.
+#' @examples
+#' p <- mx.symbol.Variable("p")
+#' label <- mx.symbol.Variable("label")
+#' loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
+#' arguments(loss)
+#' @export
+Ops.Rcpp_MXSymbol <- function(e1, e2) {
+  if (missing(e2)) {
+    return(switch(.Generic, "+" = e1, "-" = call_python("symbol.create", "negative", list(e1)),
+                  "!" = call_python("symbol.create", "logical_not", list(e1))))
+  }
+  ops <- symbol_binary[[.Generic]]
+  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
+  if (is.mx.symbol(e1)) {
+    call_python("symbol.create", ops[[2]], list(e1, scalar = scalar_operand(e2, .Generic)))
+  } else {
+    call_python("symbol.create", ops[[3]], list(e2, scalar = scalar_operand(e1, .Generic)))
+  }
+}
+
+# The operand beside a symbol, as a number.
+scalar_operand <- function(x, operator) {
+  if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
+    stop_user("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
+              " of length ", length(x), "; make arrays variables and bind them")
+  as.numeric(x)
+}
+
+#' @rdname Ops.Rcpp_MXSymbol
+#' @export
+Math.Rcpp_MXSymbol <- function(x, ...) {
+  if (.Generic == "log") {
+    result <- call_python("symbol.create", "log", list(x))
+    base <- list(...)
+    if (!length(base)) return(result)
+    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_user("log: base must be a number")
+    return(result / log(base[[1]]))
+  }
+  if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
+    stop_user("round: symbols are rounded to whole numbers only")
+  op <- symbol_math[.Generic]
+  if (is.na(op)) stop_user(.Generic, " is not defined for symbols")
+  call_python("symbol.create", op[[1]], list(x))
+}
+
+# Reduces each symbol, and combines the results of several.
+#' @rdname Ops.Rcpp_MXSymbol
+#' @export
+Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
+  if (!.Generic %in% c("sum", "prod", "max", "min")) stop_user(.Generic, " is not defined for symbols")
+  if (na.rm) stop_user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
+  args <- list(...)
+  is.symbol <- vapply(args, is.mx.symbol, NA)
+  parts <- lapply(args[is.symbol], function(x) call_python("symbol.create", .Generic, c(list(x), args[!is.symbol])))
+  combine <- c(sum = "_Plus", prod = "_Mul", max = "_maximum", min = "_minimum")[[.Generic]]
+  Reduce(function(a, b) call_python("symbol.create", combine, list(a, b)), parts)
+}
+
+#' @rdname Ops.Rcpp_MXSymbol
+#' @export
+mean.Rcpp_MXSymbol <- function(x, ...) call_python("symbol.create", "mean", list(x, ...))
+
+#' @export
+t.Rcpp_MXSymbol <- function(x) call_python("symbol.create", "transpose", list(x))
+
+#' @export
+Ops.MXNDArray <- function(e1, e2) {
+  if (missing(e2)) return(switch(.Generic, "-" = call_python("nd.binary", "-", 0, e1), "+" = call_python("nd.copy", e1),
+                                 "!" = call_python("nd.binary", "==", e1, 0)))
+  call_python("nd.binary", .Generic, e1, e2)
+}
+
+#' @export
+Math.MXNDArray <- function(x, ...) {
+  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol_math[.Generic]
+  if (is.na(op) || length(list(...)))
+    stop_user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
+  call_python("nd.invoke", op[[1]], list(x), NULL)
+}
+
+#' @export
+Summary.MXNDArray <- function(..., na.rm = FALSE) {
+  do.call(.Generic, c(lapply(list(...), as_plain), list(na.rm = na.rm)))
+}
+
+#' @export
+mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
+
+#' @export
+t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))

@@ -1,0 +1,126 @@
+# Training on buckets of sequences.
+
+# The symbol for the iterator's bucket. `symbol` is one symbol for all buckets, or a list by the names of buckets.
+bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else symbol[[names(iter$bucketID)]]
+
+#' Train a recurrent network on buckets
+#'
+#' Trains by mini-batches, each of sequences of one length. Where `symbol` is a list, every length has a network of its
+#' own, unrolled for it, and all of them share their parameters. Arguments that neither the iterator brings nor the
+#' initializer has a rule for, such as the initial states, are zero. Several devices share every batch, as in
+#' [mx.model.FeedForward.create()].
+#'
+#' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided
+#' by the batch size.
+#'
+#' @param symbol a symbol, or a list of symbols by the names of the buckets.
+#' @param train.data,eval.data iterators, such as [mx.io.bucket.iter()].
+#' @param metric a metric, or NULL.
+#' @param arg.params,aux.params initial parameters.
+#' @param fixed.params names of parameters that are not trained.
+#' @param num.round,begin.round last and first round.
+#' @param initializer an initializer.
+#' @param optimizer name of an optimizer, or one made by [mx.opt.create()].
+#' @param ctx device or list of devices.
+#' @param batch.end.callback,epoch.end.callback callbacks, as for [mx.model.FeedForward.create()].
+#' @param kvstore,metric_cpu,gc_freq have no effect.
+#' @param verbose whether to print by `message()`.
+#' @return A model.
+#' @examples
+#' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 5, num_embed = 2, num_hidden = 3,
+#'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
+#' buckets <- list("3" = list(data = matrix(1:12 %% 5, 3, 4), label = c(0, 1, 0, 1)))
+#' model <- mx.model.buckets(net, mx.io.bucket.iter(buckets, batch.size = 2), num.round = 2, verbose = FALSE)
+#' @export
+mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL, arg.params = NULL, aux.params = NULL,
+                             fixed.params = NULL, num.round = 1, begin.round = 1, initializer = mx.init.uniform(0.01),
+                             optimizer = "sgd", ctx = NULL, batch.end.callback = NULL, epoch.end.callback = NULL,
+                             kvstore = "local", verbose = TRUE, metric_cpu = TRUE, gc_freq = NULL) {
+  ctx <- device_list(ctx)
+  check_training(begin.round, num.round, metric, epoch.end.callback, batch.end.callback)
+  if (!is.null(eval.data)) check_iterator(eval.data)
+  batch <- first_batch(check_iterator(train.data))
+  sym_ini <- bucket_symbol(symbol, train.data)
+  input.names <- intersect(names(batch), arguments(sym_ini))
+  input.shape <- lapply(batch[input.names], dim)
+  shapes <- parameter_shapes(sym_ini, input.shape)
+  drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
+  starts <- lapply(device_slices(input.shape, length(ctx)), function(slice) {
+    shapes <- call_python("symbol.infer_shape", sym_ini, slice$shape)$arg.shapes
+    start <- lapply(shapes[setdiff(names(shapes), input.names)], mx.nd.zeros)
+    start[names(drawn)] <- drawn
+    start[names(arg.params)] <- arg.params
+    start
+  })
+  aux <- mx.init.create(initializer, shapes$aux.shapes, skip.unknown = FALSE)
+  aux[names(aux.params)] <- aux.params
+  trained <- setdiff(names(drawn), fixed.params)
+  # without the zeros of the initial states, whose shape is the batch's
+  kept <- setdiff(c(names(drawn), names(arg.params)), trained)
+  if (is.character(optimizer))
+    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / tail(input.shape[[1]], 1))
+  mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, starts, aux, trained, kept,
+                         begin.round, num.round, optimizer, metric, epoch.end.callback, batch.end.callback,
+                         verbose)
+}
+
+# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with that
+# device's `arg.params`. When the bucket changes, the parameters are copied from the executors of the last bucket.
+mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params,
+                                   trained, kept, begin.round, end.round, optimizer, metric, epoch.end.callback,
+                                   batch.end.callback, verbose) {
+  ndevice <- length(ctx)
+  if (verbose) message("Start training with ", ndevice, " devices")
+  execs <- list()
+  train.execs <- updaters <- NULL
+  bind <- function(chosen, part, start) {
+    args <- c(part, start)[arguments(chosen)]
+    mx.symbol.bind(chosen, ctx[[1]], args, aux.params, ifelse(names(args) %in% trained, "write", "null"))
+  }
+  use <- function(iter) {
+    dlist <- iter$value()[input.names]
+    shapes <- lapply(dlist, dim)
+    parts <- cut_batch(dlist, device_slices(shapes, ndevice))
+    key <- paste(or_else(names(iter$bucketID), ""), paste(unlist(shapes), collapse = " "))
+    chosen <- bucket_symbol(symbol, iter)
+    if (is.null(execs[[key]]))
+      execs[[key]] <<- lapply(seq_len(ndevice), function(i) bind(chosen, parts[[i]], arg.params[[i]]))
+    following <- execs[[key]]
+    if (!is.null(train.execs) && !identical(train.execs, following)) {
+      moved <- intersect(names(arg.params[[1]]), arguments(chosen))
+      for (i in seq_len(ndevice)) {
+        mx.exec.update.arg.arrays(following[[i]], train.execs[[i]]$ref.arg.arrays[moved], match.name = TRUE)
+        mx.exec.update.aux.arrays(following[[i]], train.execs[[i]]$ref.aux.arrays, match.name = TRUE)
+      }
+    }
+    train.execs <<- following
+    feed_devices(train.execs, parts)
+    if (is.null(updaters)) updaters <<- device_updaters(train.execs, optimizer)
+  }
+  label.name <- input.names[[length(input.names)]]
+  shown <- for_metric(metric)
+  run_epochs(
+    environment(),
+    train = function(iter) {
+      use(iter)
+      train_devices(train.execs, updaters, optimizer)
+    },
+    evaluate = function(iter) {
+      use(iter)
+      for (exec in train.execs) mx.exec.forward(exec, is.train = FALSE)
+    },
+    score = function(state) {
+      for (exec in train.execs)
+        state <- metric$update(label = shown(exec$ref.arg.arrays[[label.name]]), pred = shown(exec$ref.outputs[[1]]),
+                               state = state)
+      state
+    },
+    extract = function() mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept))
+}
+
+# The names that scripts of 2016 and 2017 reach by `mxnet:::`.
+mx.model.init.iter.rnn <- function(X, y, batch.size, is.train) mx.model.init.iter(X, y, batch.size, is.train)
+
+mx.model.init.params.rnn <- function(symbol, input.shape, initializer, ctx) {
+  mx.model.init.params(symbol, input.shape, NULL, initializer, ctx)
+}
