@@ -23,7 +23,7 @@ def start() -> None:
         warnings.simplefilter("ignore")
         from rpy2 import rinterface
         rinterface.initr()
-    attach.join()
+    attach.join(held=False, ends=False)
     from mxr.r import objects  # needs rpy2.robjects, which needs the R that runs now
     objects.prepare()
 
@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
     argv = (ctypes.c_char_p * (len(words) + 1))(*map(os.fsencode, words), None)
     library.Rf_initialize_R(len(words), argv)
     library.setup_Rmainloop()
-    attach.join()
+    attach.join(held=True, ends=True)
     if sys.stdout:                               # none where the caller closed it
         sys.stdout.flush()
     library.run_Rmainloop()

@@ -16,6 +16,12 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 LOCAL_LIBRARY = CHECKOUT / ".rlib"          # made by `make`
 
 
+def package_source() -> Path | None:
+    """The sources of the R package: the checkout's, or those that a wheel has beside the Python modules."""
+    places = (CHECKOUT / "R", Path(__file__).resolve().parents[1] / "package")
+    return next((p for p in places if (p / "DESCRIPTION").exists()), None)
+
+
 class RNotFound(MxError):
     """No usable R."""
 
