@@ -37,6 +37,7 @@ open_bridge <- function(request) {
   list(raise_failure, raise_interrupt, raise_error, inherits, Sys.sleep)
   .bridge$door <- cross_bridge
   .bridge$open <- TRUE
+  let_threads_run()
   cross_bridge(request)
 }
 .bridge$door <- open_bridge

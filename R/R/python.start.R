@@ -18,6 +18,13 @@ start_python <- function() {
   reg.finalizer(.bridge, leave_python, onexit = TRUE)
 }
 
+# Python's other threads run while R waits, but not beside a reticulate before 1.40 (mxr/r/bridge/waiting.py).
+let_threads_run <- function() {
+  old <- function() utils::packageVersion("reticulate") < "1.40"
+  cross_bridge(list("bridge.threads", !(isNamespaceLoaded("reticulate") && old())))
+  setHook(packageEvent("reticulate", "onLoad"), function(...) if (old()) cross_bridge(list("bridge.threads", FALSE)))
+}
+
 # At the end of R: Python's exit functions, where nobody else calls them.
 leave_python <- function(bridge) if (!is.null(bridge$python)) .Call(bridge$python, list("host.leave"), NULL)
 

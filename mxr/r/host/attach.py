@@ -23,8 +23,7 @@ def join(held: bool, ends: bool) -> None:
     interrupts.prepare()
     output.prepare()
     forks.prepare(held)
-    if held:
-        waiting.prepare()
+    waiting.prepare(held)
     if ends:
         leaving.prepare()
     door.connect()

@@ -1,6 +1,7 @@
 """What is installed: R, the rpy2 that fits it, the libraries of this checkout."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from mxr.operator import MxError
@@ -54,9 +56,24 @@ def rpy2_for(version: tuple[int, ...]) -> list[str]:
     return ["rpy2==3.6.4", "rpy2-rinterface==3.6.5"]
 
 
+def rpy2_misfit(version: tuple[int, ...]) -> str:
+    """Why the rpy2 of this Python does not fit an R; nothing if it does."""
+    found = {}
+    for distribution in ("rpy2", "rpy2-rinterface"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[distribution] = metadata.version(distribution)
+    if "rpy2" not in found:
+        return "rpy2 is missing"
+    rinterface = found.get("rpy2-rinterface", found["rpy2"])
+    needs_r45 = tuple(int(part) for part in rinterface.split(".") if part.isdigit()) >= (3, 6, 6)
+    if needs_r45 != (version >= (4, 5)):
+        return f"rpy2-rinterface {rinterface} is for R {'4.5 and newer' if needs_r45 else 'before 4.5'}"
+    return ""
+
+
 def rpy2_remedy() -> str:
     """The command that installs it."""
-    return f"{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}"
+    return f"{sys.executable} -m mxr install-rpy2"
 
 
 def library_environment() -> dict[str, str]:
