@@ -4,6 +4,7 @@
     loss = mxr.sym.MakeLoss(mxr.sym.square(x), grad_scale=2, name="loss")
     ex = loss.simple_bind(x=(3,)); ex.args["x"][:] = [1, 2, 3]; ex.forward(is_train=True); ex.backward()
 """
+import mxr.engine.bind  # noqa: F401  (gives Symbol its `bind` and `simple_bind`)
 from mxr import nd, random, sym
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray

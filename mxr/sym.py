@@ -3,9 +3,7 @@ from __future__ import annotations
 
 from mxr import ops  # noqa: F401  (declares the operators)
 from mxr.engine.functions import symbol_function
-from mxr.graph.json import load
-from mxr.graph.json import loads as load_json
-from mxr.graph.symbol import Symbol
+from mxr.graph.symbol import Symbol, load, load_json
 from mxr.graph.symbol import group as Group
 from mxr.graph.symbol import variable as Variable
 from mxr.operator import registry, suggest

@@ -3,14 +3,14 @@ import re
 
 import pytest
 
+from docs.tools import operators as docs
 from mxr.operator import registry
-from tests import docs
 from tests.known import listed, sections
 
 
 @pytest.mark.parametrize("path", sorted(docs.pages()), ids=lambda p: p.name)
 def test_up_to_date(path):
-    assert path.exists() and path.read_text() == docs.pages()[path], f"docs/{path.name} is out of date: run `python -m tests.docs`"
+    assert path.exists() and path.read_text() == docs.pages()[path], f"docs/{path.name} is out of date: run `python -m docs.tools.operators`"
 
 
 def test_marked_as_generated():

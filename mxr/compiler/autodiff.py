@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
-from mxr.graph.symbol import Node, Symbol
+from mxr.graph.node import Graph, Node
 from mxr.operator import MxError
 
 Entry = tuple[int, int]         # (id(node), output index)
@@ -21,7 +21,7 @@ def _of(n: Node):
         raise MxError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e}") from e
 
 
-def trace_forward(symbol: Symbol, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
+def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
     """The value of every entry of the graph, hidden outputs included."""
     values: dict[Entry, Value] = {}
     for n in symbol.nodes():
@@ -48,7 +48,7 @@ def _bind_compute(n: Node):
     return lambda run, ins, outs: n.op.prepare(n.p, run, ins, outs)
 
 
-def trace_backward(symbol: Symbol, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
+def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
     """The gradient of every wanted argument, given the gradients of the outputs (None: zero). Arguments without one are left out."""
     grads: dict[Entry, list[Value]] = {}
     for (n, i), g in zip(symbol.heads, heads):

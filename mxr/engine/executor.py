@@ -1,34 +1,25 @@
 """Executors: a symbol bound to arrays, run forward and backward."""
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 
 from mxr.compiler.autodiff import trace_backward, trace_forward
 from mxr.compiler.program import Program, operands
 from mxr.compiler.value import Value, const, leaf, tape
-from mxr.engine.ndarray import Arrays, NDArray, array, numbers
-from mxr.graph.infer_shapes import (
-    all_shapes,
-    all_types,
-    check_types,
-    declared_types,
-    given_shapes,
-    variable_types,
-)
+from mxr.engine.blocks import Block
+from mxr.engine.ndarray import Arrays, NDArray, numbers
+from mxr.graph.infer_types import all_types
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, Run, ShapeError, affordable, element_type, known, shape_text, suggest
+from mxr.operator import MxError, Run, ShapeError, affordable, shape_text
 from mxr.runtime import memory, threads
 
 _nothing = nullcontext()
-REQS = ("null", "write", "add")
 
 
 @contextmanager
-def _enough():
+def enough_memory():
     """Running out of memory is an MxError."""
     try:
         yield
@@ -36,30 +27,11 @@ def _enough():
         raise MxError(f"there is not enough memory: {e}") from e
 
 
-@dataclass
-class Block:
-    """Arguments and their gradients, so placed that one call can work on them all: `parts` are their places in `weight`, and those of
-    their gradients in `grad`."""
-    names: list
-    weight: np.ndarray
-    grad: np.ndarray
-    parts: list
-
-
-def side_by_side(shapes: dict, types: dict) -> tuple[list[Block], dict, dict]:
-    """Zero arrays for arguments of these shapes and types, and for their gradients, by name; and the blocks they lie in, one of each
-    type."""
-    blocks, weights, grads = [], {}, {}
-    for dtype in dict.fromkeys(types[k] for k in shapes):
-        names = [k for k in shapes if types[k] == dtype]
-        step = max(1, memory.LINE // dtype.itemsize)        # every array begins at a line
-        sizes = [math.prod(shapes[k]) for k in names]
-        starts = np.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
-        block = Block(names, *(memory.zeros((starts[-1],), dtype) for _ in "wg"), [slice(a, a + size) for a, size in zip(starts, sizes)])
-        for k, part in zip(names, block.parts):
-            weights[k], grads[k] = (flat[part].reshape(shapes[k]) for flat in (block.weight, block.grad))
-        blocks.append(block)
-    return blocks, weights, grads
+def check_affordable(shapes, types) -> None:
+    """MxError where an array of the graph is larger than the machine's memory."""
+    for key, shape in shapes.items():
+        if shape is not None:
+            affordable(shape, types[key].itemsize)
 
 
 class Executor:
@@ -76,7 +48,7 @@ class Executor:
         self.args, self.grads, self.aux = map(Arrays, (args, grads, aux))
         self.blocks = [Block([k], args[k].data, g.data, [...]) for k, g in grads.items() if g is not None] if blocks is None else blocks
         self._shapes, self._types = shapes, types
-        _affordable(shapes, types)
+        check_affordable(shapes, types)
         self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
         self.output_list = [NDArray(memory.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
@@ -230,7 +202,7 @@ class Executor:
         roots = self._gradients[given]
         return [r for r, _ in roots], [self.grads[name].data for _, name in roots]
 
-    @_enough()
+    @enough_memory()
     def _compile(self, program: Program, targets: list) -> list:
         """The steps of a program; further roots go wherever."""
         self._uses_blas |= program.uses_blas
@@ -251,115 +223,3 @@ def _heads_read(roots: list[Value]) -> set[int]:
             seen[id(v)] = v
             stack += operands(v)
     return {v.arg[1] for v in seen.values() if v.kind == "leaf" and v.arg[0] == "head"}
-
-
-# --------------------------------------------------------------------------------------------- binding
-
-@_enough()
-def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
-    """An executor on existing arrays, which it shares.
-
-    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may miss or be None).
-    `reqs`: one of "null", "write", "add" for all, or a dict or list.
-    """
-    arg_names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
-    args = _by_name(args, arg_names, "args", required=True)
-    aux = _by_name(aux or {}, aux_names, "aux", required=True)
-    grads = _by_name(grads or {}, arg_names, "grads", required=False)
-    reqs = _requests(reqs, arg_names)
-    given = {k: v.shape for k, v in (args | aux).items()}
-    shapes = all_shapes(symbol, given)
-    types = all_types(symbol, {k: v.dtype for k, v in (args | aux).items()})
-    for k in arg_names:
-        g = grads.get(k)
-        if reqs[k] != "null" and g is not None and g.shape != args[k].shape:
-            raise ShapeError(f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}")
-        if reqs[k] != "null" and g is not None and (g.dtype != args[k].dtype or not g.data.flags.writeable):
-            raise MxError(f"bind: the gradient of {k} must be a writable array of {args[k].dtype}, the argument's type" + (
-                f", not of {g.dtype}" if g.dtype != args[k].dtype else ""))
-    return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
-
-
-@_enough()
-def simple_bind(symbol: Symbol, /, reqs="write", type_dict=None, **given) -> Executor:
-    """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types
-    that their variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows from them."""
-    given = given_shapes(given)
-    shapes = all_shapes(symbol, given)
-    arg_nodes, aux_nodes = symbol.arg_nodes(), symbol.aux_nodes()
-    missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
-    if missing:
-        raise ShapeError(f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
-                         f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name")
-    if not isinstance(type_dict, (dict, type(None))):
-        raise MxError(f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}")
-    types = all_types(symbol, declared_types(symbol) if type_dict is None else variable_types(symbol, type_dict))
-    if type_dict is not None or any(types[id(n), 0] != np.float32 for n in arg_nodes):
-        check_types(symbol, types)
-    _affordable(shapes, types)
-
-    reqs = _requests(reqs, [n.name for n in arg_nodes])
-    wanted = [n for n in arg_nodes if reqs[n.name] != "null"]
-    blocks, weights, grads = side_by_side(*({n.name: of[id(n), 0] for n in wanted} for of in (shapes, types)))
-
-    def fresh(n):
-        return memory.zeros(shapes[id(n), 0], types[id(n), 0])
-    args = {n.name: NDArray(weights[n.name] if n.name in weights else fresh(n)) for n in arg_nodes}
-    grads = {k: NDArray(grads[k]) if k in grads else None for k in args}
-    return Executor(symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks)
-
-
-def _affordable(shapes, types) -> None:
-    """MxError where an array of the graph is larger than the machine's memory."""
-    for key, shape in shapes.items():
-        if shape is not None:
-            affordable(shape, types[key].itemsize)
-
-
-def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:
-    if not isinstance(arrays, dict):
-        if not isinstance(arrays, (list, tuple)):
-            raise MxError(f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, not {type(arrays).__name__}")
-        if len(arrays) != len(names):
-            raise MxError(f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}")
-        arrays = dict(zip(names, arrays))
-    known_names = set(names)
-    for k in arrays:
-        if k not in known_names:
-            raise MxError(f"bind: {what} has {k}, which the symbol has not" + suggest(str(k), names))
-    given = {k: _shared(a, f"bind: {what}: {k}") for k in names if (a := arrays.get(k)) is not None}
-    missing = [k for k in names if k not in given]
-    if required and missing:
-        raise MxError(f"bind: {what} lacks {', '.join(missing[:10])}")
-    return given
-
-
-def _shared(a, what: str) -> NDArray:
-    """An NDArray on the memory of a NumPy array; what is none becomes one of single precision."""
-    if not isinstance(a, (NDArray, np.ndarray)):
-        return array(numbers(a, what))
-    a = a if isinstance(a, NDArray) else NDArray(a)
-    if not a.dtype.isnative or element_type(a.dtype, what) != a.dtype:
-        raise MxError(f"{what}: numbers of {a.dtype} in the machine's other byte order; give .astype('{a.dtype.name}')")
-    return a
-
-
-def _requests(reqs, names: list[str]) -> dict[str, str]:
-    if isinstance(reqs, str):
-        reqs = dict.fromkeys(names, reqs)
-    elif not isinstance(reqs, dict):
-        if not isinstance(reqs, (list, tuple)):
-            raise MxError(f"bind: reqs must be null, write or add, or a dict or list of these, not {type(reqs).__name__}")
-        if len(reqs) != len(names):
-            raise MxError(f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}")
-        reqs = dict(zip(names, reqs))
-    known_names = set(names)
-    for k, v in reqs.items():
-        if v not in REQS:
-            raise MxError(f"bind: the gradient request of {k} is {v!r}; it must be one of null, write, add")
-        if k not in known_names:
-            raise MxError(f"bind: there is no argument {k}" + suggest(k, names))
-    return {k: reqs.get(k, "null") for k in names}
-
-
-__all__ = ["Executor", "bind", "simple_bind"]

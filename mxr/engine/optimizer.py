@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from mxr.engine.executor import Block, Executor, side_by_side
+from mxr.engine.blocks import Block, side_by_side
+from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.operator import MxError, Op, Run, get
 from mxr.runtime.threads import unbroken

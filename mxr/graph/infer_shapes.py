@@ -1,21 +1,19 @@
-"""Shapes and element types of every value in a graph, from the few that are given, in both directions."""
+"""Shapes of every value in a graph, from the few that are given, in both directions."""
 from __future__ import annotations
 
 import ast
 from operator import index
 
-import numpy as np
+from mxr.graph.node import Graph, Node
+from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, shape_text, suggest, unify
 
-from mxr.graph.symbol import Node, Symbol
-from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, element_type, known, shape_text, suggest, unify
-
-_TYPES = {str(number): name for name, number in TYPE_NUMBERS.items()}
+TYPE_NAMES = {str(number): name for name, number in TYPE_NUMBERS.items()}
 
 
-def infer_shapes(symbol: Symbol, given: dict[str, tuple]):
+def infer_shapes(symbol: Graph, given: dict[str, tuple]):
     """(argument, output, auxiliary shapes) as dicts, or None when `given` does not determine all of them."""
     shapes = all_shapes(symbol, given_shapes(given))
-    result = tuple({name: shapes[entry] for name, entry in part} for part in _parts(symbol))
+    result = tuple({name: shapes[entry] for name, entry in part} for part in parts(symbol))
     return result if all(known(s) for part in result for s in part.values()) else None
 
 
@@ -33,13 +31,13 @@ def given_shapes(given: dict) -> dict[str, tuple | None]:
     return shapes
 
 
-def _parts(symbol: Symbol):
+def parts(symbol: Graph):
     yield [(n.name, (id(n), 0)) for n in symbol.arg_nodes()]
     yield [(n.output_name(i), (id(n), i)) for n, i in symbol.heads]
     yield [(n.name, (id(n), 0)) for n in symbol.aux_nodes()]
 
 
-def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int], tuple | None]:
+def all_shapes(symbol: Graph, given: dict[str, tuple]) -> dict[tuple[int, int], tuple | None]:
     """Shape of every entry `(id(node), output index)`, hidden outputs included; None or 0 where unknown.
 
     Runs the operators' rules forwards and backwards over the graph until nothing changes.
@@ -54,7 +52,7 @@ def all_shapes(symbol: Symbol, given: dict[str, tuple]) -> dict[tuple[int, int],
             variables.setdefault(n.name, []).append(n)
             shapes[id(n), 0] = _declared_shape(n)
     _check_names(nodes, variables)
-    _check_given(given, variables)
+    check_given(given, variables)
     for name, shape in given.items():
         for n in variables[name]:
             shapes[id(n), 0] = shape and tuple(int(d) for d in shape)
@@ -87,7 +85,7 @@ def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
                           "give one of the two variables another name")
         shapes = [s for s in map(_declared_shape, same) if s]
         shapes = [] if _agree(shapes) else list(dict.fromkeys(map(shape_text, shapes)))
-        types = sorted({_TYPES.get(t, t) for n in same if (t := n.attrs.get("__dtype__"))})
+        types = sorted({TYPE_NAMES.get(t, t) for n in same if (t := n.attrs.get("__dtype__"))})
         for what, said in (("shapes", shapes), ("types", types)):
             if len(said) > 1:
                 raise ShapeError(f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, but variables of one name are "
@@ -102,7 +100,7 @@ def _agree(shapes: list[tuple]) -> bool:
         return False
 
 
-def _check_given(given, variables) -> None:
+def check_given(given, variables) -> None:
     for name in given:
         if name not in variables:
             raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
@@ -118,15 +116,6 @@ def _declared_shape(n: Node) -> tuple | None:
         return tuple(max(index(d), 0) for d in dims) or None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise MxError(f"variable {n.name}: attribute __shape__ is {text[:100]!r}, which is no shape") from None
-
-
-def _declared_type(n: Node) -> str | None:
-    """What a variable's attribute says of its element type: MXNet's number of it."""
-    text = n.attrs.get("__dtype__", "-1").strip()
-    if text != "-1" and text not in _TYPES:
-        raise MxError(f"variable {n.name}: attribute __dtype__ is {text[:100]!r}, which is no type; these are: "
-                      + ", ".join(f"{number} {name}" for number, name in _TYPES.items()))
-    return _TYPES.get(text)
 
 
 def _complete(n: Node, shapes) -> bool:
@@ -173,88 +162,3 @@ def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
         return ""
     one = f"{' and '.join(names[:2])} {'is one array' if len(names) == 1 else 'are the same arrays'}"
     return f"; several nodes have inputs of these names, so {one} for all of them: give the nodes or variables different names"
-
-
-def infer_types(symbol: Symbol, given: dict[str, str]):
-    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it, or follows."""
-    types = all_types(symbol, variable_types(symbol, given))
-    check_types(symbol, types)
-    return tuple({name: types[entry] for name, entry in part} for part in _parts(symbol))
-
-
-def declared_types(symbol: Symbol) -> dict[str, str]:
-    """What variables declare of their types (`__dtype__`), by name."""
-    return {n.name: t for n in symbol.nodes() if n.op is None and (t := _declared_type(n))}
-
-
-def variable_types(symbol: Symbol, given: dict[str, str]) -> dict[str, np.dtype]:
-    """The types of variables, by name: as `given`, else as declared, else as follows: the inputs of most operators have one type, which is
-    also the output's. Those of which nothing is known are left out."""
-    nodes = symbol.nodes()
-    variables = {n.name: n for n in nodes if n.op is None}
-    _check_given(given, variables)
-    known_types = declared_types(symbol) | {name: element_type(t, f"the type of {name}") for name, t in given.items()}
-    types = {(id(n), 0): np.dtype(known_types[n.name]) for n in nodes if n.op is None and n.name in known_types}
-    changed = len(known_types) < len(variables)
-    while changed:
-        before = len(types)
-        for sweep in (nodes, nodes[::-1]):
-            for n in sweep:
-                if n.op is not None:
-                    _spread(n, types)
-        changed = len(types) > before
-    return {n.name: types[id(n), 0] for n in nodes if n.op is None and (id(n), 0) in types}
-
-
-_PROBES = (np.dtype(np.float64), np.dtype(np.float32))
-
-
-def _spread(n: Node, types: dict[tuple[int, int], np.dtype]) -> None:
-    """Fill in what the types that are known of one node's inputs and outputs say of the others."""
-    of_probes = [list(n.op.infer_type(n.p, [t] * len(n.inputs))) for t in _PROBES]
-    follow = []                             # the outputs that have the type of the inputs
-    for i in range(n.n_outputs):
-        pair = tuple(np.dtype(outs[min(i, len(outs) - 1)]) for outs in of_probes)
-        if pair == _PROBES:
-            follow.append((id(n), i))
-        elif pair[0] == pair[1]:
-            types.setdefault((id(n), i), pair[0])
-    t = next((types[k] for k in (*_joined(n, None).values(), *follow) if k in types), None)
-    if t is not None:
-        for k in (*_joined(n, t).values(), *follow):
-            types.setdefault(k, t)
-
-
-def _joined(n: Node, t: np.dtype | None) -> dict[str, tuple[int, int]]:
-    """The inputs of a node that have one type, `t` perhaps, by name. Updates of optimizers mix precisions."""
-    own = n.op.own_types(t)
-    if "*" in own or n.op.family.endswith("update"):
-        return {}
-    return {name: (id(m), i) for name, (m, i) in zip((*n.op.inputs(n.p), *n.op.aux(n.p)), n.inputs) if name not in own}
-
-
-def check_types(symbol: Symbol, types) -> None:
-    """MxError where the inputs of an operator must have one type, and have not."""
-    for n in symbol.nodes():
-        if n.op is not None:
-            t = next((types[k] for k in _joined(n, None).values()), None)
-            joined = {name: types[k] for name, k in _joined(n, t).items()}
-            if len(set(joined.values())) > 1:
-                raise MxError(f"{n.op.name} {n.name}: its inputs have different element types "
-                              f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast")
-
-
-def all_types(symbol: Symbol, given: dict[str, str]) -> dict[tuple[int, int], np.dtype]:
-    """Element type of every entry; variables that are not given are float32, whatever they declare (so MXNet's R package binds them)."""
-    types = {}
-    for n in symbol.nodes():
-        if n.op is None:
-            types[id(n), 0] = np.dtype(given.get(n.name, "float32"))
-            continue
-        try:
-            outs = list(n.op.infer_type(n.p, [types[id(m), i] for m, i in n.inputs]))
-        except MxError as e:
-            raise type(e)(f"{n.op.name} {n.name}: {e}") from None
-        for i in range(n.n_outputs):
-            types[id(n), i] = np.dtype(outs[min(i, len(outs) - 1)])
-    return types

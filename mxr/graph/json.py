@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 
-from mxr.graph.symbol import _INIT_ATTRS, Node, Symbol
+from mxr.graph.node import INIT_ATTRS, Graph, Node
 from mxr.io.files import read_bytes
 from mxr.operator import MxError, get, suggest
 
@@ -11,7 +11,7 @@ from mxr.operator import MxError, get, suggest
 _HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 
 
-def dumps(symbol: Symbol) -> str:
+def dumps(symbol: Graph) -> str:
     """The symbol as JSON text."""
     nodes = symbol.nodes()
     number = {id(n): i for i, n in enumerate(nodes)}
@@ -58,19 +58,19 @@ def _object(attrs: dict[str, str], indent: int) -> str:
     return "{\n" + ", \n".join(pad + "  " + i for i in items) + "\n" + pad + "}"
 
 
-def load(path: str) -> Symbol:
-    """The symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
+def read(path: str) -> list[tuple[Node, int]]:
+    """The heads of the symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
     data = read_bytes(path, "symbol file")
     try:
-        return loads(data.decode("utf-8"))
+        return parse(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise MxError(f"{path} is not a symbol file (it is not text)") from None
     except MxError as e:
         raise MxError(f"{path}: {e}") from None
 
 
-def loads(text: str) -> Symbol:
-    """The symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
+def parse(text: str | bytes) -> list[tuple[Node, int]]:
+    """The heads of the symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
     if not isinstance(text, (str, bytes)):
         raise MxError(f"this is not symbol JSON: it is no text, but {type(text).__name__}")
     try:
@@ -94,7 +94,7 @@ def loads(text: str) -> Symbol:
     heads = [_entry(e, nodes, "heads") for e in graph["heads"]]
     if not heads:
         raise MxError("the symbol JSON has no heads")
-    return Symbol(heads)
+    return heads
 
 
 def _entry(entry, nodes: list[Node], where: str) -> tuple[Node, int]:
@@ -144,7 +144,7 @@ def _node(row, nodes: list[Node], late: list) -> Node:
     p = op.parse(params, f"node {name}")
     wanted = (*op.inputs(p), *op.aux(p))
     for key in wanted[len(inputs):]:                # auxiliary states were not written before 0.9
-        init = _INIT_ATTRS.get((op.name, key))
+        init = INIT_ATTRS.get((op.name, key))
         inputs.append((Node(None, f"{name}_{key}", {"__init__": init} if init else {}), 0))
     if len(inputs) != len(wanted):
         raise MxError(f"node {name}: {op.name} takes {len(wanted)} inputs, not {len(inputs)}")

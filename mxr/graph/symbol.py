@@ -1,133 +1,30 @@
 """Symbols: immutable graphs of operator calls, composed, named and inspected the way MXNet does."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mxr.operator import TYPE_NUMBERS, MxError, Op, ShapeError, element_type, get, suggest, to_text
-
-# what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
-_INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
-               ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
-               ("BatchNorm_v1", "moving_mean"): '["zero", {}]', ("BatchNorm_v1", "moving_var"): '["one", {}]',
-               ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',
-               ("UpSampling", "weight"): '["bilinear", {}]', ("UpSampling", "arg1"): '["bilinear", {}]'}
-
-
-class Node:
-    """One call of an operator, or a variable (`op` is None).
-
-    `attrs` is what the user wrote, as text, for the JSON; `p` the parsed parameters. `inputs` are `(node, output index)`
-    pairs, auxiliary states last. `entry_names` names every visible output.
-    """
-    __slots__ = ("op", "name", "attrs", "p", "inputs", "__weakref__")
-
-    def __init__(self, op: Op | None, name: str, attrs: dict[str, str], p=None, inputs: Iterable = ()):
-        self.op, self.name, self.attrs, self.p, self.inputs = op, name, attrs, p, list(inputs)
-
-    @property
-    def n_visible(self) -> int:
-        return 1 if self.op is None else len(self.op.outputs(self.p))
-
-    @property
-    def n_outputs(self) -> int:
-        """All outputs, those included that only the gradient sees."""
-        return 1 if self.op is None else len(self.op.outputs(self.p)) + len(self.op.hidden(self.p))
-
-    @property
-    def n_own(self) -> int:
-        """How many of the hidden outputs MXNet does not have (their names start with an underscore)."""
-        return 0 if self.op is None else sum(h.startswith("_") for h in self.op.hidden(self.p))
-
-    @property
-    def n_aux(self) -> int:
-        return 0 if self.op is None else len(self.op.aux(self.p))
-
-    @property
-    def aux_entries(self) -> list[tuple[Node, int]]:
-        """The inputs that the operator writes to: auxiliary states, and what update operators change in place."""
-        if self.op is None:
-            return []
-        n = len(self.inputs) - self.n_aux
-        return [self.inputs[i] for i in self.op.mutates if i < n] + self.inputs[n:]
-
-    def output_name(self, index: int) -> str:
-        return self.name if self.op is None else f"{self.name}_{(*self.op.outputs(self.p), *self.op.hidden(self.p))[index]}"
-
-    def __repr__(self):
-        return f"<{self.op.name if self.op else 'Variable'} {self.name}>"
+from mxr.graph import json
+from mxr.graph.compose import call, substituted
+from mxr.graph.infer_shapes import infer_shapes
+from mxr.graph.infer_types import infer_types
+from mxr.graph.node import Graph, Node
+from mxr.io.files import write_atomically
+from mxr.operator import TYPE_NUMBERS, MxError, element_type, suggest, to_text
 
 
-class Names:
-    """Automatic names: one counter per operator, for the whole session."""
-
-    def __init__(self):
-        self._count: dict[str, int] = {}
-
-    def next(self, hint: str) -> str:
-        n = self._count.get(hint, 0)
-        self._count[hint] = n + 1
-        return f"{hint}{n}"
-
-
-names = Names()
-
-
-class Symbol:
+class Symbol(Graph):
     """One or several outputs of a graph. Never changes, but for the attributes of its nodes (`set_attr`)."""
-    __slots__ = ("heads", "_order", "__weakref__")
+    __slots__ = ()
     __array_ufunc__ = None          # `number op symbol` is ours to compute, not NumPy's
 
-    def __init__(self, heads: Iterable[tuple[Node, int]]):
-        self.heads = list(heads)
-        self._order: list[Node] | None = None
+    if TYPE_CHECKING:               # mxr.engine.bind sets them: the engine is a floor above
+        bind: ClassVar[Callable[..., Any]]
+        simple_bind: ClassVar[Callable[..., Any]]
 
     # ---------------------------------------------------------------- looking at it
-    def nodes(self) -> list[Node]:
-        """Every node once, inputs before users (MXNet's depth-first order)."""
-        if self._order is None:
-            order, seen = [], set()
-            for head, _ in self.heads:
-                if id(head) in seen:
-                    continue
-                seen.add(id(head))
-                stack = [(head, iter(head.inputs))]
-                while stack:            # iterative: graphs may be thousands of layers deep
-                    node, inputs = stack[-1]
-                    for child, _ in inputs:
-                        if id(child) not in seen:
-                            seen.add(id(child))
-                            stack.append((child, iter(child.inputs)))
-                            break
-                    else:
-                        order.append(node)
-                        stack.pop()
-            self._order = order
-        return self._order
-
-    def _aux_ids(self) -> set[int]:
-        return {id(n) for node in self.nodes() for n, _ in node.aux_entries if n.op is None}
-
-    def aux_nodes(self) -> list[Node]:
-        """The variables that are auxiliary states of some operator."""
-        ids = self._aux_ids()
-        return _unique(n for n in self.nodes() if id(n) in ids)
-
-    def arg_nodes(self) -> list[Node]:
-        """The variables that are not auxiliary states."""
-        ids = self._aux_ids()
-        return _unique(n for n in self.nodes() if n.op is None and id(n) not in ids)
-
-    def list_arguments(self) -> list[str]:
-        return [n.name for n in self.arg_nodes()]
-
-    def list_auxiliary_states(self) -> list[str]:
-        return [n.name for n in self.aux_nodes()]
-
-    def list_outputs(self) -> list[str]:
-        return [n.output_name(i) for n, i in self.heads]
-
     @property
     def name(self) -> str | None:
         """The node's name; None for a group."""
@@ -166,8 +63,7 @@ class Symbol:
         return Symbol([self.heads[key]])
 
     def __reduce__(self):
-        from mxr.graph.json import loads
-        return loads, (self.tojson(),)
+        return load_json, (self.tojson(),)
 
     def __copy__(self):
         return Symbol(self.heads)
@@ -183,15 +79,6 @@ class Symbol:
 
     def set_attr(self, **attrs: str) -> None:
         self._single("attributes").attrs.update({k: to_text(v) for k, v in attrs.items()})
-
-    def replace_attrs(self, attrs: dict[str, str]) -> None:
-        """Attach exactly these attributes (parameters stay)."""
-        node = self._single("attributes")
-        keep = {k: v for k, v in node.attrs.items() if node.op and k.replace(".", "_") in node.op.params}
-        node.attrs = keep | {k: to_text(v) for k, v in attrs.items()}
-
-    def attr_dict(self) -> dict[str, dict[str, str]]:
-        return {n.name: dict(n.attrs) for n in self.nodes() if n.attrs}
 
     def _single(self, what: str) -> Node:
         if len({id(n) for n, _ in self.heads}) != 1:
@@ -210,52 +97,27 @@ class Symbol:
         for key in inputs:
             if key not in known:
                 raise MxError(f"compose: the symbol has no input {key}" + (suggest(key, known) or f"; it has {', '.join(sorted(known))}"))
-        swap: dict[int, tuple[Node, int]] = {}
-        copies: dict[int, Node] = {}
-        for node in self.nodes():
-            if node.op is None:
-                if node.name in inputs:
-                    swap[id(node)] = inputs[node.name].heads[0]
-                else:
-                    copies[id(node)] = node
-                continue
-            copies[id(node)] = Node(node.op, node.name, dict(node.attrs), node.p,
-                                    [swap.get(id(n)) or (copies[id(n)], i) for n, i in node.inputs])
-        result = Symbol(swap.get(id(n)) or (copies[id(n)], i) for n, i in self.heads)
+        result = Symbol(substituted(self, {key: value.heads[0] for key, value in inputs.items()}))
         if name and result._single("name").op is not None:
             result.heads[0][0].name = name
         return result
 
     def infer_shape(self, /, **shapes):
         """(argument, output, auxiliary shapes) as dicts in order, or None when the given shapes do not suffice."""
-        from mxr.graph.infer_shapes import infer_shapes
         return infer_shapes(self, shapes)
 
     def infer_type(self, /, **dtypes):
         """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
         (`__dtype__`), else the one that follows from the types of what it meets, else float32."""
-        from mxr.graph.infer_shapes import infer_types
         return infer_types(self, dtypes)
 
     # ---------------------------------------------------------------- files, execution
     def tojson(self) -> str:
         """MXNet's symbol JSON, byte for byte."""
-        from mxr.graph.json import dumps
-        return dumps(self)
+        return json.dumps(self)
 
     def save(self, path: str) -> None:
-        from mxr.io.files import write_atomically
         write_atomically(path, self.tojson().encode())
-
-    def bind(self, args, grads=None, reqs="write", aux=None):
-        """An executor on the given arrays. See `mxr.executor.bind`."""
-        from mxr.engine.executor import bind
-        return bind(self, args, grads, reqs, aux)
-
-    def simple_bind(self, /, reqs="write", type_dict=None, **shapes):
-        """An executor on fresh zero arrays, all shapes inferred from the given ones. See `mxr.executor.simple_bind`."""
-        from mxr.engine.executor import simple_bind
-        return simple_bind(self, reqs, type_dict, **shapes)
 
     # ---------------------------------------------------------------- arithmetic
     def __add__(self, o): return binary("_plus", "_plus_scalar", "_plus_scalar", self, o)
@@ -276,11 +138,6 @@ class Symbol:
     def __ge__(self, o): return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
     def __lt__(self, o): return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
     def __le__(self, o): return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
-
-
-def _unique(nodes: Iterable[Node]) -> list[Node]:
-    """One node per name: variables of the same name are one argument."""
-    return list({n.name: n for n in reversed(list(nodes))}.values())[::-1]
 
 
 def binary(op: str, right: str, left: str, a, b) -> Symbol:
@@ -327,48 +184,15 @@ def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: d
     Missing inputs become variables `<name>_<input>`; a missing name becomes `<op in lower case><counter>`. `where` is how
     messages call the function.
     """
-    op = get(op_name)
-    where = where or op_name
-    hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
-    attrs = op.plain_names({k: v for k, v in attrs.items() if k not in hidden}, where)
-    for s in (*args, *inputs.values()):
-        if not isinstance(s, Symbol):
-            raise MxError(f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, as in key = value")
-        if len(s.heads) != 1 and not op.variadic:
-            raise MxError(f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); pick one")
-    heads = [h for s in args for h in s.heads]
-    if op.variadic:
-        heads += [h for s in inputs.values() for h in s.heads]
-        inputs = {}
-        attrs.setdefault(op.variadic, len(heads))
-    p = op.parse(attrs, where)
-    input_names = (*op.inputs(p), *op.aux(p))
-    numbered = op.variadic in op.params and input_names and input_names[-1][-1].isdigit()    # not UpSampling's data and weight
-    if numbered and len(heads) != len(input_names) and heads:
-        raise MxError(f"{where}: {op.variadic} is {getattr(p, op.variadic)} but {len(heads)} symbols are given")
-    if len(heads) > len(input_names):
-        raise MxError(f"{where}: takes {len(input_names)} input{'s' * (len(input_names) != 1)} ({', '.join(input_names)}), not {len(heads)}")
-    inputs = {k.replace(".", "_"): v for k, v in inputs.items()}
-    for key in inputs:
-        if key in input_names[:len(heads)]:
-            raise MxError(f"{where}: {key} is given both by position and by name")
-        if key not in input_names:
-            raise MxError(f"{where}: has no input {key}" + (suggest(key, input_names) or f"; it has {', '.join(input_names)}"))
-    name = name or names.next(op_name.lower())
-    text = {k: v if isinstance(v, str) else to_text(v) for k, v in attrs.items()}
-    text |= {k: v if isinstance(v, str) else to_text(v) for k, v in hidden.items()}
-    entries = []
-    for i, key in enumerate(input_names):
-        if i < len(heads):
-            entries.append(heads[i])
-        elif key in inputs:
-            entries.append(inputs[key].heads[0])
-        else:       # MXNet copies the parameters onto the variables it makes
-            entries.append((Node(None, f"{name}_{key}", dict(text)), 0))
-        if (op.name, key) in _INIT_ATTRS and entries[-1][0].op is None:
-            entries[-1][0].attrs.setdefault("__init__", _INIT_ATTRS[op.name, key])
-    node = Node(op, name, text, p, entries)
+    node = call(op_name, args, inputs, attrs, name, where or op_name)
     return Symbol((node, i) for i in range(node.n_visible))
 
 
-__all__ = ["Symbol", "Node", "create", "variable", "group", "binary", "names", "ShapeError"]
+def load(path: str) -> Symbol:
+    """The symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
+    return Symbol(json.read(path))
+
+
+def load_json(text: str | bytes) -> Symbol:
+    """The symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
+    return Symbol(json.parse(text))

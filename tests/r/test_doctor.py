@@ -10,8 +10,8 @@ import tomllib
 import pytest
 
 import mxr
-from mxr.r import host
 from mxr.r.host import doctor, install
+from mxr.r.host import installation as host
 from tests.r.hosts import environment, run_code
 
 FIRST_CALL = "library(mxnet); f <- function() mx.symbol.Variable('x'); f()"

@@ -1,5 +1,5 @@
 """What MXNet's own file iterators give for small files: `python -m tests.reference.iterators` asks them (with the oracle's Python)
-and writes tests/data/io/answers.json, which tests/test_io_readers.py compares mxr's readers with."""
+and writes tests/data/io/answers.json, which tests/io/test_readers.py compares mxr's readers with."""
 from __future__ import annotations
 
 import json

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from mxr.engine.ndarray import NDArray
-from mxr.graph import json as symbol_json
+from mxr.graph import symbol as symbols
 from mxr.io import params, readers, recordio
 from mxr.operator import MxError
 
@@ -75,8 +75,8 @@ def _graphs() -> list[bytes]:
 
 def _use_symbol(folder: Path, content: bytes) -> None:
     """Load, write and load again, infer, bind, forward, backward with small data."""
-    symbol = symbol_json.load(_written(folder, content))
-    assert symbol_json.loads(symbol.tojson()).tojson() == symbol.tojson()
+    symbol = symbols.load(_written(folder, content))
+    assert symbols.load_json(symbol.tojson()).tojson() == symbol.tojson()
     arguments = symbol.list_arguments()
     for shape in _shapes()["data"] if "data" in arguments else [None]:
         shapes = {} if shape is None else {"data": shape}

@@ -13,7 +13,7 @@ import numpy as np
 import mxr
 from mxr import __version__
 from mxr.operator import MxError
-from mxr.r import host
+from mxr.r.host import installation as host
 from mxr.runtime import threads
 
 PROBE = """

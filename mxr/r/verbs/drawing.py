@@ -5,7 +5,8 @@ import math
 
 from mxr.engine.executor import Executor
 from mxr.graph.infer_shapes import all_shapes
-from mxr.graph.symbol import Node, Symbol
+from mxr.graph.node import Node
+from mxr.graph.symbol import Symbol
 from mxr.operator import known
 from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb

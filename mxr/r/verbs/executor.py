@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.engine import executor as core
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
@@ -22,7 +21,7 @@ def simple_bind(symbol: Symbol, request: str, fixed, given):
     fixed = {v for _, v in pairs(fixed)}
     reqs = {name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request for name in symbol.list_arguments()}
     single = dict.fromkeys((*reqs, *symbol.list_auxiliary_states()), "float32")       # whatever variables declare, as MXNet's R package binds
-    return core.simple_bind(symbol, reqs, single, **shapes(given, "mx.simple.bind"))
+    return symbol.simple_bind(reqs, single, **shapes(given, "mx.simple.bind"))
 
 
 @verb("exec.bind")
@@ -39,7 +38,7 @@ def bind(symbol: Symbol, args, aux, requests):
         raise MxError(f"mx.symbol.bind: {len(reqs)} grad.reqs for {len(arg_names)} arguments ({', '.join(arg_names)})")
     reqs = dict(zip(arg_names, reqs))
     grads = {k: NDArray(np.zeros_like(args[k].data)) for k, req in reqs.items() if req != "null"}
-    return core.bind(symbol, args, grads, reqs, aux)
+    return symbol.bind(args, grads, reqs, aux)
 
 
 def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.graph import json as symbol_json
 from mxr.graph import symbol as core
 from mxr.graph.infer_shapes import all_shapes
 from mxr.graph.symbol import Symbol
@@ -144,12 +143,12 @@ def save(symbol: Symbol, path: str):
 
 @verb("symbol.load")
 def load(path: str):
-    return symbol_json.load(file_name(path))
+    return core.load(file_name(path))
 
 
 @verb("symbol.load_json")
 def load_json(text: str):
-    return symbol_json.loads(text)
+    return core.load_json(text)
 
 
 @verb("symbol.debug")

@@ -101,7 +101,8 @@ def test_old_json_gets_its_auxiliary_states():
          "attr": {"lr_mult": "0.1", "gamma_lr_mult": "3"}, "backward_source_id": -1}], "arg_nodes": [0, 1, 2], "heads": [[3, 0]]}
     s = sym.load_json(json.dumps(old))
     assert s.list_auxiliary_states() == ["bn_moving_mean", "bn_moving_var"]
-    assert s.attr_dict()["bn_gamma"] == {"__lr_mult__": "3"} and s.attr_dict()["bn"]["__lr_mult__"] == "0.1"
+    attrs = {n.name: n.attrs for n in s.nodes()}
+    assert attrs["bn_gamma"] == {"__lr_mult__": "3"} and attrs["bn"]["__lr_mult__"] == "0.1"
 
 
 def test_states_of_two_nodes_of_one_name_are_no_arguments():
@@ -200,8 +201,8 @@ def test_types_of_executors():
 
 def test_types_are_declared_by_number():
     x = sym.Variable("x", dtype="float16")
-    assert x.attr_dict() == {"x": {"__dtype__": "2"}} and x.infer_type()[1] == {"x": "float16"}
-    assert sym.Variable("x", dtype=np.int64).attr_dict() == {"x": {"__dtype__": "6"}}
+    assert x.attrs == {"__dtype__": "2"} and x.infer_type()[1] == {"x": "float16"}
+    assert sym.Variable("x", dtype=np.int64).attrs == {"__dtype__": "6"}
     for ask, says in [(lambda: declaring(__dtype__="float64").infer_type(), "attribute __dtype__ is 'float64'.*0 float32"),
                       (lambda: sym.Variable("x", dtype="float"), "Variable x: 'float' is no element type.*float64"),
                       (lambda: x.infer_type(x="float"), "type of x: 'float' is no element type"), (lambda: x.infer_type(y="float32"), "no argument y")]:

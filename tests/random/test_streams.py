@@ -11,7 +11,7 @@ from mxr import MxError
 from mxr.random import samplers
 from mxr.random import streams as random
 
-GOLDEN = json.loads((Path(__file__).parent / "data" / "random.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "random.json").read_text())
 
 
 @pytest.mark.parametrize("case", GOLDEN["fills"], ids=lambda c: f"{c['kind']}-{c['dtype']}-{c['seed']}-{c['n']}")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mxr.io import params
 from mxr.operator import MxError
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize("name", ["named", "unnamed", "types", "empty"])

@@ -1,0 +1,119 @@
+"""Binding: an executor from a symbol and arrays, or shapes. Gives `Symbol` its `bind` and `simple_bind`."""
+from __future__ import annotations
+
+import numpy as np
+
+from mxr.engine.blocks import side_by_side
+from mxr.engine.executor import Executor, check_affordable, enough_memory
+from mxr.engine.ndarray import NDArray, array, numbers
+from mxr.graph.infer_shapes import all_shapes, given_shapes
+from mxr.graph.infer_types import all_types, check_types, declared_types, variable_types
+from mxr.graph.symbol import Symbol
+from mxr.operator import MxError, ShapeError, element_type, known, shape_text, suggest
+from mxr.runtime import memory
+
+REQS = ("null", "write", "add")
+
+
+@enough_memory()
+def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
+    """An executor on existing arrays, which it shares.
+
+    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may miss or be None).
+    `reqs`: one of "null", "write", "add" for all, or a dict or list.
+    """
+    arg_names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
+    args = _by_name(args, arg_names, "args", required=True)
+    aux = _by_name(aux or {}, aux_names, "aux", required=True)
+    grads = _by_name(grads or {}, arg_names, "grads", required=False)
+    reqs = _requests(reqs, arg_names)
+    given = {k: v.shape for k, v in (args | aux).items()}
+    shapes = all_shapes(symbol, given)
+    types = all_types(symbol, {k: v.dtype for k, v in (args | aux).items()})
+    for k in arg_names:
+        g = grads.get(k)
+        if reqs[k] != "null" and g is not None and g.shape != args[k].shape:
+            raise ShapeError(f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}")
+        if reqs[k] != "null" and g is not None and (g.dtype != args[k].dtype or not g.data.flags.writeable):
+            raise MxError(f"bind: the gradient of {k} must be a writable array of {args[k].dtype}, the argument's type" + (
+                f", not of {g.dtype}" if g.dtype != args[k].dtype else ""))
+    return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
+
+
+@enough_memory()
+def simple_bind(symbol: Symbol, /, reqs="write", type_dict=None, **given) -> Executor:
+    """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types
+    that their variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows from them."""
+    given = given_shapes(given)
+    shapes = all_shapes(symbol, given)
+    arg_nodes, aux_nodes = symbol.arg_nodes(), symbol.aux_nodes()
+    missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
+    if missing:
+        raise ShapeError(f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
+                         f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name")
+    if not isinstance(type_dict, (dict, type(None))):
+        raise MxError(f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}")
+    types = all_types(symbol, declared_types(symbol) if type_dict is None else variable_types(symbol, type_dict))
+    if type_dict is not None or any(types[id(n), 0] != np.float32 for n in arg_nodes):
+        check_types(symbol, types)
+    check_affordable(shapes, types)
+
+    reqs = _requests(reqs, [n.name for n in arg_nodes])
+    wanted = [n for n in arg_nodes if reqs[n.name] != "null"]
+    blocks, weights, grads = side_by_side(*({n.name: of[id(n), 0] for n in wanted} for of in (shapes, types)))
+
+    def fresh(n):
+        return memory.zeros(shapes[id(n), 0], types[id(n), 0])
+    args = {n.name: NDArray(weights[n.name] if n.name in weights else fresh(n)) for n in arg_nodes}
+    grads = {k: NDArray(grads[k]) if k in grads else None for k in args}
+    return Executor(symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks)
+
+
+def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:
+    if not isinstance(arrays, dict):
+        if not isinstance(arrays, (list, tuple)):
+            raise MxError(f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, not {type(arrays).__name__}")
+        if len(arrays) != len(names):
+            raise MxError(f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}")
+        arrays = dict(zip(names, arrays))
+    known_names = set(names)
+    for k in arrays:
+        if k not in known_names:
+            raise MxError(f"bind: {what} has {k}, which the symbol has not" + suggest(str(k), names))
+    given = {k: _shared(a, f"bind: {what}: {k}") for k in names if (a := arrays.get(k)) is not None}
+    missing = [k for k in names if k not in given]
+    if required and missing:
+        raise MxError(f"bind: {what} lacks {', '.join(missing[:10])}")
+    return given
+
+
+def _shared(a, what: str) -> NDArray:
+    """An NDArray on the memory of a NumPy array; what is none becomes one of single precision."""
+    if not isinstance(a, (NDArray, np.ndarray)):
+        return array(numbers(a, what))
+    a = a if isinstance(a, NDArray) else NDArray(a)
+    if not a.dtype.isnative or element_type(a.dtype, what) != a.dtype:
+        raise MxError(f"{what}: numbers of {a.dtype} in the machine's other byte order; give .astype('{a.dtype.name}')")
+    return a
+
+
+def _requests(reqs, names: list[str]) -> dict[str, str]:
+    if isinstance(reqs, str):
+        reqs = dict.fromkeys(names, reqs)
+    elif not isinstance(reqs, dict):
+        if not isinstance(reqs, (list, tuple)):
+            raise MxError(f"bind: reqs must be null, write or add, or a dict or list of these, not {type(reqs).__name__}")
+        if len(reqs) != len(names):
+            raise MxError(f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}")
+        reqs = dict(zip(names, reqs))
+    known_names = set(names)
+    for k, v in reqs.items():
+        if v not in REQS:
+            raise MxError(f"bind: the gradient request of {k} is {v!r}; it must be one of null, write, add")
+        if k not in known_names:
+            raise MxError(f"bind: there is no argument {k}" + suggest(k, names))
+    return {k: reqs.get(k, "null") for k in names}
+
+
+Symbol.bind = bind
+Symbol.simple_bind = simple_bind

@@ -1,0 +1,35 @@
+"""Blocks: arguments and their gradients side by side in memory, so that one call can update them all."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mxr.runtime import memory
+
+
+@dataclass
+class Block:
+    """Arguments and their gradients, so placed that one call can work on them all: `parts` are their places in `weight`, and those of
+    their gradients in `grad`."""
+    names: list
+    weight: np.ndarray
+    grad: np.ndarray
+    parts: list
+
+
+def side_by_side(shapes: dict, types: dict) -> tuple[list[Block], dict, dict]:
+    """Zero arrays for arguments of these shapes and types, and for their gradients, by name; and the blocks they lie in, one of each
+    type."""
+    blocks, weights, grads = [], {}, {}
+    for dtype in dict.fromkeys(types[k] for k in shapes):
+        names = [k for k in shapes if types[k] == dtype]
+        step = max(1, memory.LINE // dtype.itemsize)        # every array begins at a line
+        sizes = [math.prod(shapes[k]) for k in names]
+        starts = np.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
+        block = Block(names, *(memory.zeros((starts[-1],), dtype) for _ in "wg"), [slice(a, a + size) for a, size in zip(starts, sizes)])
+        for k, part in zip(names, block.parts):
+            weights[k], grads[k] = (flat[part].reshape(shapes[k]) for flat in (block.weight, block.grad))
+        blocks.append(block)
+    return blocks, weights, grads

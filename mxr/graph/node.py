@@ -1,0 +1,118 @@
+"""Nodes and graphs: the structure that inference, JSON, the compiler and symbols share."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mxr.operator import Op
+
+# what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
+INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
+               ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
+               ("BatchNorm_v1", "moving_mean"): '["zero", {}]', ("BatchNorm_v1", "moving_var"): '["one", {}]',
+               ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',
+               ("UpSampling", "weight"): '["bilinear", {}]', ("UpSampling", "arg1"): '["bilinear", {}]'}
+
+
+class Node:
+    """One call of an operator, or a variable (`op` is None).
+
+    `attrs` is what the user wrote, as text, for the JSON; `p` the parsed parameters. `inputs` are `(node, output index)`
+    pairs, auxiliary states last. `entry_names` names every visible output.
+    """
+    __slots__ = ("op", "name", "attrs", "p", "inputs", "__weakref__")
+
+    def __init__(self, op: Op | None, name: str, attrs: dict[str, str], p=None, inputs: Iterable = ()):
+        self.op, self.name, self.attrs, self.p, self.inputs = op, name, attrs, p, list(inputs)
+
+    @property
+    def n_visible(self) -> int:
+        return 1 if self.op is None else len(self.op.outputs(self.p))
+
+    @property
+    def n_outputs(self) -> int:
+        """All outputs, those included that only the gradient sees."""
+        return 1 if self.op is None else len(self.op.outputs(self.p)) + len(self.op.hidden(self.p))
+
+    @property
+    def n_own(self) -> int:
+        """How many of the hidden outputs MXNet does not have (their names start with an underscore)."""
+        return 0 if self.op is None else sum(h.startswith("_") for h in self.op.hidden(self.p))
+
+    @property
+    def n_aux(self) -> int:
+        return 0 if self.op is None else len(self.op.aux(self.p))
+
+    @property
+    def aux_entries(self) -> list[tuple[Node, int]]:
+        """The inputs that the operator writes to: auxiliary states, and what update operators change in place."""
+        if self.op is None:
+            return []
+        n = len(self.inputs) - self.n_aux
+        return [self.inputs[i] for i in self.op.mutates if i < n] + self.inputs[n:]
+
+    def output_name(self, index: int) -> str:
+        return self.name if self.op is None else f"{self.name}_{(*self.op.outputs(self.p), *self.op.hidden(self.p))[index]}"
+
+    def __repr__(self):
+        return f"<{self.op.name if self.op else 'Variable'} {self.name}>"
+
+
+Entry = tuple[Node, int]              # one output of a node
+
+
+class Graph:
+    """One or several outputs of nodes, `heads`, and everything that they are computed from."""
+    __slots__ = ("heads", "_order", "__weakref__")
+
+    def __init__(self, heads: Iterable[tuple[Node, int]]):
+        self.heads = list(heads)
+        self._order: list[Node] | None = None
+
+    def nodes(self) -> list[Node]:
+        """Every node once, inputs before users (MXNet's depth-first order)."""
+        if self._order is None:
+            order, seen = [], set()
+            for head, _ in self.heads:
+                if id(head) in seen:
+                    continue
+                seen.add(id(head))
+                stack = [(head, iter(head.inputs))]
+                while stack:            # iterative: graphs may be thousands of layers deep
+                    node, inputs = stack[-1]
+                    for child, _ in inputs:
+                        if id(child) not in seen:
+                            seen.add(id(child))
+                            stack.append((child, iter(child.inputs)))
+                            break
+                    else:
+                        order.append(node)
+                        stack.pop()
+            self._order = order
+        return self._order
+
+    def _aux_ids(self) -> set[int]:
+        return {id(n) for node in self.nodes() for n, _ in node.aux_entries if n.op is None}
+
+    def aux_nodes(self) -> list[Node]:
+        """The variables that are auxiliary states of some operator."""
+        ids = self._aux_ids()
+        return _unique(n for n in self.nodes() if id(n) in ids)
+
+    def arg_nodes(self) -> list[Node]:
+        """The variables that are not auxiliary states."""
+        ids = self._aux_ids()
+        return _unique(n for n in self.nodes() if n.op is None and id(n) not in ids)
+
+    def list_arguments(self) -> list[str]:
+        return [n.name for n in self.arg_nodes()]
+
+    def list_auxiliary_states(self) -> list[str]:
+        return [n.name for n in self.aux_nodes()]
+
+    def list_outputs(self) -> list[str]:
+        return [n.output_name(i) for n, i in self.heads]
+
+
+def _unique(nodes: Iterable[Node]) -> list[Node]:
+    """One node per name: variables of the same name are one argument."""
+    return list({n.name: n for n in reversed(list(nodes))}.values())[::-1]
