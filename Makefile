@@ -68,8 +68,7 @@ clean: ## remove what make has made (not the system packages)
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
 	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null
-	@$(VENV)/python -c "from mxr.r import host; print(*host.rpy2_for(host.r_version()), sep='\n')" > .cache/rpy2.txt
-	@$(VENV)/python -m pip install -qq -r .cache/rpy2.txt </dev/null
+	@$(VENV)/mxr install-rpy2
 	@touch $@
 
 .rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled

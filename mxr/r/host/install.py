@@ -87,19 +87,22 @@ def uninstall(arguments: list[str]) -> int:
 
 def install_rpy2(arguments: list[str]) -> int:
     """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is there."""
-    argparse.ArgumentParser("mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python.").parse_args(arguments)
+    parser = argparse.ArgumentParser("mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python.")
+    parser.add_argument("--again", action="store_true", help="even where its version is right: it may have been compiled for another R")
+    again = parser.parse_args(arguments).again
     version = r_version()
     misfit = rpy2_misfit(version)
     r = ".".join(map(str, version))
-    if not misfit:
+    if not misfit and not again:
         print(f"rpy2-rinterface {metadata.version('rpy2-rinterface')} fits R {r}")
         return 0
     # what was compiled for another R may be kept in pip's cache
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", *rpy2_for(version)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir",
+               *(["--force-reinstall"] if again else []), *rpy2_for(version)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         print(done.stdout, file=sys.stderr)
-        raise MxError(f"{misfit}, and pip could not install the one that does (its words are above): `{rpy2_remedy()}`")
+        raise MxError(f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its words are above): `{rpy2_remedy()}`")
     print(f"installed rpy2-rinterface {_installed('rpy2-rinterface')}, which fits R {r}")
     return 0
 

@@ -71,9 +71,9 @@ def rpy2_misfit(version: tuple[int, ...]) -> str:
     return ""
 
 
-def rpy2_remedy() -> str:
-    """The command that installs it."""
-    return f"{sys.executable} -m mxr install-rpy2"
+def rpy2_remedy(again: bool = False) -> str:
+    """The command that installs it; `again`: even where its version is right."""
+    return f"{sys.executable} -m mxr install-rpy2{' --again' if again else ''}"
 
 
 def library_environment() -> dict[str, str]:
@@ -113,6 +113,6 @@ def import_rpy2() -> None:
     try:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:
-        raise MxError(f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy()}`") from None
+        raise MxError(f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy(again=True)}`") from None
     finally:
         log.setLevel(level)
