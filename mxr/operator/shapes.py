@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-import threading
+from contextvars import ContextVar
 
 from mxr.operator.errors import MxError, ShapeError
 
@@ -42,23 +42,8 @@ def same_shape(p, ins, outs):
 
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
 _LARGEST = 2**60                # what NumPy lets the other dimensions of an empty array be
-
-
-class _Reader(threading.local):
-    """Who reads this thread's messages."""
-    is_r = False
-
-
-_reader = _Reader()
-
-
-def r_order(on: bool = True) -> bool:
-    """Render shapes in this thread's messages in R's order (reversed) from now on, as R's dim() shows them. What held before is returned.
-
-    R's door (mxr/r/bridge/door.py) sets it for as long as it is open: Python code beside R reads Python's order.
-    """
-    before, _reader.is_r = _reader.is_r, on
-    return before
+# Whether R is the reader of what happens now: the door sets it around everything that R asks for, in this thread only.
+r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
 def shape_text(shape) -> str:
@@ -66,7 +51,7 @@ def shape_text(shape) -> str:
     if shape is None:
         return "?"
     parts = [str(n) if n else "?" for n in shape]
-    if _reader.is_r:
+    if r_order.get():
         return parts[0] if len(parts) == 1 else f"c({', '.join(reversed(parts))})"
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 

@@ -18,9 +18,9 @@ from threading import RLock
 import numpy as np
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 STREAMS, RUN = 1024, 64     # MXNet's constants: how many streams, and the fewest values worth a run of their own
-_BLOCK = 1 << 16            # values worked on at a time: what fits the cache
 _MAGIC = 127                # MXNet multiplies every seed by this
 
 
@@ -161,7 +161,7 @@ def _fill(out: np.ndarray, block) -> None:
     with lock:
         count, step = runs(out.size)
         streams = first(count)
-        group = max(1, _BLOCK // step)
+        group = max(1, costs.RANDOM_BLOCK // step)
         for a in range(0, count, group):
             block(streams[a:a + group], step, out[a * step:(a + group) * step])
 

@@ -16,10 +16,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-_WAKE = 5_000_000       # floating point operations that a thread does until another one has woken up and begun: 25 microseconds
-_PANEL = 16             # rows or columns that BLAS computes at a time
-_FEW = 64               # rows that OpenBLAS multiplies by a large transposed matrix faster the other way round: in half the time for 16
-
+from mxr.runtime import costs
 
 UNBROKEN: set = set()       # code that a Ctrl-C does not break off
 
@@ -115,8 +112,9 @@ class Once:
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
-    n, step, work = out.shape[axis], 1 if out.ndim > 2 else _PANEL, 2 * out.size * a.shape[-1]
-    parts = cuts(n, workers(), _WAKE * n / work + step, step) if work >= 2 * _WAKE else []
+    n, step, work = out.shape[axis], 1 if out.ndim > 2 else costs.BLAS_PANEL, 2 * out.size * a.shape[-1]
+    wake = costs.WAKE_NS / costs.FLOP_NS
+    parts = cuts(n, workers(), wake * n / work + step, step) if work >= 2 * wake else []
     if len(parts) < 2:
         return _whole(a, b, out)
     tasks = []
@@ -135,7 +133,8 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]
 def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     if not (a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous):
         return partial(np.matmul, a, b, out)
-    if not (len(a) <= min(_FEW, out.shape[1] // 2) and out.size * a.shape[1] > 1_000_000 and b.T.flags.c_contiguous):
+    few = len(a) <= min(costs.TURNED_PRODUCT_ROWS, out.shape[1] // 2)
+    if not (few and out.size * a.shape[1] > costs.BLAS_SMALL_PRODUCT and b.T.flags.c_contiguous):
         return partial(np.dot, a, b, out)       # has less overhead
     turned = np.empty(out.shape[::-1], out.dtype)
 

@@ -57,7 +57,7 @@ def network(n: int):
 def trained(n: int):
     """Loss and gradient after one step."""
     run = network(n).simple_bind("write", data=(n, n))
-    for i, (k, a) in enumerate(sorted(run.args.items())):
+    for i, (_, a) in enumerate(sorted(run.args.items())):
         a[:] = (np.arange(a.size).reshape(a.shape) + i) % 3 - 1
     loss = run.forward_backward()[0].asnumpy()
     run.backward()
@@ -130,12 +130,12 @@ def test_no_two_symbols_get_one_name(impatient):
 
 def test_the_reader_of_messages_is_the_threads_own():
     seen = []
-    before = r_order(True)
+    before = r_order.set(True)
     try:
         together(lambda: seen.append(shape_text((2, 3))))
         assert shape_text((2, 3)) == "c(3, 2)" and seen == ["(2, 3)"]
     finally:
-        r_order(before)
+        r_order.reset(before)
     assert shape_text((2, 3)) == "(2, 3)"
 
 

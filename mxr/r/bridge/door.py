@@ -1,6 +1,6 @@
 """The one door between R and Python.
 
-R's `mx.call(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
+R's `call_python(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
 returns goes back as R values. Nothing is ever raised through the door: errors and interrupts come back as a list of
 class "mxr.failure", which R turns into conditions (R/R/conditions.R).
 
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
-from mxr.r.bridge import convert, failures, interrupts, output, r_api
+from mxr.r.bridge import convert, failures, interrupts, output, r_api, share  # noqa: F401  (share registers verbs)
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
@@ -62,7 +62,7 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
 def _door(request, freed):
     """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
     call, the R function that makes such chains."""
-    protected, depth, order = convert.protection(), interrupts.depth, r_order(True)
+    protected, depth, reader = convert.protection(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
         convert.forget_views()
@@ -72,14 +72,14 @@ def _door(request, freed):
             convert.take_freed(freed)
         value = convert.to_r(_call(request))
         interrupts.leave(depth)
-        r_order(order)
         return value
     except BaseException as error:
         convert.unwind(protected)
         value = failures.report(error)
         interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
-        r_order(order)
         return value
+    finally:
+        r_order.reset(reader)
 
 
 def connect() -> None:

@@ -9,7 +9,7 @@ import gc
 import traceback
 
 from mxr.operator import MxError
-from mxr.r.bridge import convert, r_api
+from mxr.r.bridge import convert, errors, r_api
 from mxr.r.bridge.r_api import NIL
 from mxr.r.bridge.registry import verb
 
@@ -85,7 +85,9 @@ def _whole(error: BaseException, of_user: bool):
     else:
         kind = "error" if of_user else "defect"
         message = f"{plain(type(error).__name__)}: {text}"
-    return convert.classed({"kind": kind, "message": message, "class": plain(type(error).__name__)}, _CLASS)
+    fields = {"kind": kind, "message": message, "class": plain(type(error).__name__),
+              "conditions": errors.conditions(error, of_user), "number": errors.number_of(error)}
+    return convert.classed(fields, _CLASS)
 
 
 def _short(error: BaseException):

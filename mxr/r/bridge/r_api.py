@@ -12,6 +12,7 @@ import locale
 from rpy2.rinterface_lib import openrlib
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
@@ -49,16 +50,17 @@ _lang2 = _function("Rf_lang2", _SEXP, _SEXP, _SEXP)
 _eval = _function("R_tryEval", _SEXP, _SEXP, _SEXP, ctypes.POINTER(_int))
 collect = _function("R_gc", _nothing)
 
+_find_variable = _function("Rf_findVarInFrame", _SEXP, _SEXP, _SEXP)
+
 _SEXP_C = ffi.typeof("SEXP")
 
 
-_LARGE = 1 << 20                # elements
 _MAKERS = {R.REALSXP: "numeric", R.LGLSXP: "logical", R.INTSXP: "integer", R.STRSXP: "character", R.RAWSXP: "raw"}
 
 
 def allocate(kind: int, n: int):
     """A vector of n elements. A large one is allocated under R's own guard: out of memory must be an error, not a jump over Python's frames."""
-    if n < _LARGE or kind not in _MAKERS:
+    if n < costs.GUARDED_NUMBERS or kind not in _MAKERS:
         return ffi.cast(_SEXP_C, _allocate(kind, n))
     count = R.Rf_protect(scalar_real(n))
     vector = evaluate(_MAKERS[kind], count)
@@ -116,6 +118,11 @@ def symbol(name: str):
 def string(x, i: int):
     """Element i of a character vector (one that R has not written out yet is written out now)."""
     return ffi.cast(_SEXP_C, _string(address(x), i))
+
+
+def variable(environment, name):
+    """The value of a variable of an environment itself; `R_UnboundValue` where there is none."""
+    return ffi.cast(_SEXP_C, _find_variable(address(environment), address(name)))
 
 
 def evaluate(function: str, argument, name: str | None = None):
