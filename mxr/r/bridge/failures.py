@@ -107,8 +107,15 @@ def _words(error: BaseException) -> str:
 
 def plain(text: str) -> str:
     """A text that R can hold and print: not longer than a message, without zero characters and halves of characters."""
-    shown = text[:_LONGEST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")[:_LONGEST]
-    return shown if len(text) <= len(shown) else f"{shown} ... (the whole has {len(text)} characters)"
+    start = text[:_LONGEST]
+    try:
+        data = start.encode("utf-8", "surrogateescape")     # bytes of a file name that Python could not decode
+    except UnicodeEncodeError:
+        data = start.encode("utf-8", "backslashreplace")
+    shown = data.decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    if max(len(text), len(shown)) <= _LONGEST:
+        return shown
+    return f"{shown[:_LONGEST]} ... (the whole has {len(text)} characters)"
 
 
 def _remember(error: BaseException) -> None:
