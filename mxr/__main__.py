@@ -1,4 +1,4 @@
-"""The command line: mxr run | doctor | install-r | gen."""
+"""The command line: mxr run | check | doctor | install-r | gen."""
 from __future__ import annotations
 
 import sys
@@ -7,6 +7,7 @@ HELP = """\
 mxr: runs R scripts written for Apache MXNet
 
   mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (also: mxr run -e 'R code')
+  mxr check SCRIPT.R [--json]    read a script or an Rmd, without running it: what works here, what differs, what is missing
   mxr doctor                     what is installed, whether it fits together, and what to do where it does not
   mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python
   mxr gen [--check]              write (or check) what is generated from the operator declarations
@@ -21,6 +22,9 @@ def main(argv: list[str] | None = None) -> int:
         if command == "run" and rest:
             from mxr.r.host import run
             return run(rest)
+        if command == "check" and rest:
+            from mxr.r.host.check import check
+            return check(rest)
         if command == "doctor":
             from mxr.r.host.doctor import doctor
             return doctor()
@@ -36,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     if command in ("help", "-h", "--help"):
         print(HELP, end="")
         return 0
-    print(f"mxr: {'run needs a script' if command == 'run' else f'there is no command {command!r}'}\n\n{HELP}", end="", file=sys.stderr)
+    print(f"mxr: {f'{command} needs a script' if command in ('run', 'check') else f'there is no command {command!r}'}\n\n{HELP}", end="", file=sys.stderr)
     return 2
 
 

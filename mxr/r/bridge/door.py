@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
-from mxr.r.bridge import convert, interrupts, output, r_api
+from mxr.r.bridge import convert, errors, interrupts, output, r_api, share  # noqa: F401  (share registers verbs)
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
@@ -42,7 +42,9 @@ def failure(error: BaseException, of_user: bool = False):
     else:
         kind = "error" if of_user else "defect"
         message = f"{type(error).__name__}: {error}".strip()
-    return convert.classed({"kind": kind, "message": message, "class": type(error).__name__}, "mxr.failure")
+    fields = {"kind": kind, "message": message, "class": type(error).__name__,
+              "conditions": errors.conditions(error, of_user), "number": errors.number_of(error)}
+    return convert.classed(fields, "mxr.failure")
 
 
 def _call(request):
@@ -82,7 +84,7 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
 def _door(request, freed):
     """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
     call, the R function that makes such chains."""
-    protected, depth = convert.protection(), interrupts.depth
+    protected, depth, reader = convert.protection(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
         convert.forget_views()
@@ -97,13 +99,14 @@ def _door(request, freed):
         value = failure(error)
         interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
         return value
+    finally:
+        r_order.reset(reader)
 
 
 def connect() -> None:
     """Hand the door to R, as option `mxr.door`, R must be running, and the verbs registered (mxr.r.host.attach)."""
     if _doors:
         return
-    r_order(True)
     warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
     _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=NIL))
     r_api.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")

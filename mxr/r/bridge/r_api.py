@@ -48,6 +48,8 @@ _lang2 = _function("Rf_lang2", _SEXP, _SEXP, _SEXP)
 _eval = _function("R_tryEval", _SEXP, _SEXP, _SEXP, ctypes.POINTER(_int))
 collect = _function("R_gc", _nothing)
 
+_find_variable = _function("Rf_findVarInFrame", _SEXP, _SEXP, _SEXP)
+
 _SEXP_C = ffi.typeof("SEXP")
 
 
@@ -93,6 +95,11 @@ def symbol(name: str):
 def string(x, i: int):
     """Element i of a character vector (one that R has not written out yet is written out now)."""
     return ffi.cast(_SEXP_C, _string(address(x), i))
+
+
+def variable(environment, name):
+    """The value of a variable of an environment itself; `R_UnboundValue` where there is none."""
+    return ffi.cast(_SEXP_C, _find_variable(address(environment), address(name)))
 
 
 def evaluate(function: str, argument, name: str | None = None):
