@@ -229,8 +229,6 @@ reticulate::py_run_string("
 from mxr.r.bridge.registry import verb
 @verb('bridge.size')
 def size(x): return float(x.size)
-@verb('bridge.same')
-def same(x): return x
 ")
 """
 

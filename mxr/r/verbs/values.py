@@ -8,7 +8,8 @@ import numpy as np
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import Floats, MxError, Op, P, ShapeError, shape_text
-from mxr.r.bridge.convert import NA, RList, shape_from_r
+from mxr.r.bridge.convert import RList, shape_from_r
+from mxr.r.bridge.missing import NA
 
 
 def pairs(arguments) -> list[tuple[str, object]]:
