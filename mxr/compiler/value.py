@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -58,11 +59,11 @@ class Call:
 
 class Value(NDArrayOperatorsMixin):
     """One array of the computation: its shape, type, and how it comes about."""
-    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "tape", "_dummy")
+    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "_dummy")
 
-    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None, tape=None):
+    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None):
         self.kind, self.shape, self.dtype = kind, tuple(shape), np.dtype(dtype)
-        self.fn, self.args, self.arg, self.tape = fn, args, arg, tape
+        self.fn, self.args, self.arg = fn, args, arg
         self.serial = next(_serial)
         self._dummy = None
 
@@ -160,27 +161,31 @@ class Value(NDArrayOperatorsMixin):
 
 # --------------------------------------------------------------------------------------------- making values
 
-_tape: dict | None = None
+class _Current(threading.local):
+    """The tape of this thread: threads that bind at the same time know nothing of each other's values."""
+    tape: dict | None = None
+
+
+_current = _Current()
 
 
 class tape:
-    """`with tape():` values made inside are merged when equal."""
+    """`with tape():` values that this thread makes inside are merged when equal."""
 
     def __enter__(self):
-        global _tape
-        self.former, _tape = _tape, {}
+        self.former, _current.tape = _current.tape, {}
 
     def __exit__(self, *exc):
-        global _tape
-        _tape = self.former
+        _current.tape = self.former
 
 
 def _make(key, build: Callable[[], Value]) -> Value:
-    if _tape is None:
+    made = _current.tape
+    if made is None:
         return build()
-    value = _tape.get(key)
+    value = made.get(key)
     if value is None:
-        _tape[key] = value = build()
+        made[key] = value = build()
     return value
 
 

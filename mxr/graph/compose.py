@@ -1,22 +1,24 @@
 """Composing: a node from an operator and its inputs, automatic names, and graphs with variables replaced."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from mxr.graph.node import INIT_ATTRS, Entry, Graph, Node
 from mxr.operator import MxError, Op, get, input_names, match_inputs, to_text
 
 
 class Names:
-    """Automatic names: one counter per operator, for the whole session."""
+    """Automatic names: one counter per operator, for the whole session and all of its threads."""
 
     def __init__(self):
-        self._count: dict[str, int] = {}
+        self._counters: dict[str, Iterator[int]] = {}
 
     def next(self, hint: str) -> str:
-        n = self._count.get(hint, 0)
-        self._count[hint] = n + 1
-        return f"{hint}{n}"
+        counter = self._counters.get(hint)
+        if counter is None:
+            counter = self._counters.setdefault(hint, itertools.count())
+        return f"{hint}{next(counter)}"         # `next` and `setdefault` are one step each: no two threads get one number
 
 
 names = Names()

@@ -147,9 +147,10 @@ def _log_factorial(x):
     if not most <= 100_000:
         return _log_gamma(x + 1.0)
     most = int(most)
-    if most >= len(_factorials):
-        _factorials = _log_gamma(np.arange(1, 2 * most + 2))
-    return _factorials[x.astype(np.intp)]
+    known = _factorials             # another thread may replace it by a shorter one
+    if most >= len(known):
+        _factorials = known = _log_gamma(np.arange(1, 2 * most + 2))
+    return known[x.astype(np.intp)]
 
 
 def _poisson_many(lanes, who, mean):

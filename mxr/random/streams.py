@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 from threading import RLock
 
 import numpy as np
@@ -114,9 +115,21 @@ def seed(s: int) -> None:
     """Restart every source of random numbers from `s`, an integer (of which 32 bits count)."""
     global _source
     try:
-        _source = _Source(int(s))
+        fresh = _Source(int(s))
     except (TypeError, ValueError, OverflowError):
         raise MxError(f"seed: takes an integer, not {s!r}") from None
+    with lock:                      # not in the middle of another thread's fill
+        _source = fresh
+
+
+def _after_fork() -> None:
+    """In the child nobody holds the lock: a thread that did so when the process was forked is not there."""
+    global lock
+    lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def engine() -> _Twister:

@@ -54,23 +54,13 @@ class single_blas:
     more than it gains on small matrices, and very much on a busy machine.
     """
 
-    former: list = []
-
     @unbroken
     def __enter__(self):
-        self.former = []
-        for blas in _started().blas:
-            n = blas.get_num_threads()
-            if n != 1:                          # else someone around us holds it
-                self.former.append((blas, n))
-                blas.set_num_threads(1)
+        _blas.hold()
 
     @unbroken
     def __exit__(self, *exc):
-        while self.former:
-            blas, n = self.former[-1]
-            blas.set_num_threads(n)
-            self.former.pop()
+        _blas.release()
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
@@ -173,6 +163,46 @@ class _Inside(threading.local):
     active = False
 
 
+class _Blas:
+    """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the process. The first
+    one sets them to one, the last one puts them back."""
+
+    def __init__(self):
+        self._lock, self._holders, self._former = threading.Lock(), 0, []
+
+    def hold(self) -> None:
+        libraries = _started().blas
+        with self._lock:
+            self._holders += 1
+            for blas in libraries:
+                n = blas.get_num_threads()
+                if n != 1:              # the first time, and for a library that has been loaded since
+                    self._former.append((blas, n))
+                    _set_threads(blas, 1)
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders = max(0, self._holders - 1)       # nothing was held where a fork came in between
+            if not self._holders:
+                self._put_back()
+
+    def _put_back(self) -> None:
+        while self._former:
+            blas, n = self._former[-1]
+            _set_threads(blas, n)
+            self._former.pop()
+
+    def after_fork(self) -> None:
+        """In the child: the threads that held it are not there."""
+        self._lock, self._holders = threading.Lock(), 0
+        self._put_back()
+
+
+def _set_threads(blas, n: int) -> None:
+    """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and ignores all others."""
+    getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n)
+
+
 class _Job:
     """The tasks of one `run` that nobody has taken yet, and what went wrong in the others."""
 
@@ -254,23 +284,30 @@ class _Pool:
 
 def _started() -> _Pool:
     global _pool
-    if _pool is None:
-        _pool = _Pool(_count)
-    elif not _pool.with_scipy and _SCIPY_BLAS in sys.modules:
-        _pool.find_blas()
-    return _pool
+    pool = _pool
+    if pool is None or (not pool.with_scipy and _SCIPY_BLAS in sys.modules):
+        with _making:
+            if _pool is None:
+                _pool = _Pool(_count)
+            elif not _pool.with_scipy:
+                _pool.find_blas()
+            pool = _pool
+    return pool
 
 
 def _after_fork() -> None:
     """Threads do not survive a fork: the child starts its own pool when it needs one."""
-    global _pool, _turn
-    _pool, _turn = None, threading.Lock()
+    global _pool, _turn, _making
+    _pool, _turn, _making = None, threading.Lock(), threading.Lock()
+    _blas.after_fork()
 
 
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _wanted()
 _pool: _Pool | None = None
-_turn = threading.Lock()
+_turn = threading.Lock()          # one `run` at a time has the pool
+_making = threading.Lock()        # one thread makes the pool
+_blas = _Blas()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

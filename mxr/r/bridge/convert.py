@@ -15,7 +15,6 @@ from mxr.r.bridge.missing import NA, NA_INTEGER, is_na, without_na
 from mxr.r.bridge.protection import protect, unprotect
 from mxr.r.bridge.r_api import NIL, R, address, ffi
 from mxr.r.bridge.texts import CLASS, NAMES, class_of, names_of, strings, text
-from mxr.runtime import costs
 
 _DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
 
@@ -201,24 +200,11 @@ def _refused(x) -> str:
 
 # ------------------------------------------------------------------------------------------------------- Python to R
 
-def _numbers(n: int, kind: int):
-    """A vector of n doubles or logicals. A large one is allocated under R's own guard: out of memory must be an error, not
-    a jump over Python's frames."""
-    if n < costs.GUARDED_NUMBERS:
-        return r_api.allocate(kind, n)
-    count = protect(r_api.scalar_real(n))
-    vector = r_api.evaluate("numeric" if kind == R.REALSXP else "logical", count)
-    unprotect(1)
-    if vector is None:
-        raise MxError(f"R has no memory for {n} numbers")
-    return vector
-
-
 def _array(a: np.ndarray):
     if a.dtype.kind in "OSUMmVc":
         raise TypeError(f"an array of {a.dtype} cannot be given to R")
     logical = a.dtype == np.bool_
-    vector = protect(_numbers(a.size, R.LGLSXP if logical else R.REALSXP))
+    vector = protect(r_api.allocate(R.LGLSXP if logical else R.REALSXP, a.size))
     if a.size:
         pointer, dtype = (r_api.logicals(vector), _INT32) if logical else (r_api.doubles(vector), _FLOAT64)
         np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a
