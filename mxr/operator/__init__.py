@@ -13,6 +13,7 @@ from mxr.operator.parameters import (
     Dtype,
     Floats,
     P,
+    Parameter,
     Shape,
     element_type,
     to_text,
@@ -22,7 +23,7 @@ from mxr.operator.registry import canonical, get, register, registry
 from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
 
 __all__ = [
-    "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr", "Op", "P",
+    "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr", "Op", "P", "Parameter",
     "ParamError", "Prepared", "Run", "Shape", "ShapeError", "affordable", "axis_of", "canonical", "element_type",
     "get", "input_names", "known", "match_inputs", "op", "possible_inputs", "r_order", "register", "registry", "same_shape", "shape_text", "size", "suggest",
     "to_text", "unify",

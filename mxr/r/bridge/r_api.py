@@ -154,3 +154,8 @@ def utf8(x):
     if encoding == _BYTES:                   # for R an error, which would jump over Python's frames
         raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
     return _translate(x)
+
+
+def native_symbol(callback):
+    """A C function pointer as R's `.Call` takes it."""
+    return external(address(callback), symbol("native symbol"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
-from mxr.operator import REQUIRED, Dtype, Floats, MxError, Op, P, Shape, canonical, same_shape
+from mxr.operator import REQUIRED, Dtype, Floats, MxError, Op, Parameter, Shape, canonical, same_shape
 from mxr.r.generate import rd
 
 PACKAGE = Path(__file__).resolve().parents[3] / "R"
@@ -77,7 +77,7 @@ def inputs_of(op: Op) -> list[str]:
     return found[0] + found[1]
 
 
-def _any_value(p: P):
+def _any_value(p: Parameter):
     if p.default is not REQUIRED:
         return p.default
     if p.one_of:
@@ -130,7 +130,7 @@ def in_r(value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def parameter_text(p: P) -> str:
+def parameter_text(p: Parameter) -> str:
     kind = p.type_text.replace(" or None", " or NULL")
     bounds = " and ".join(f"at {word} {b:g}" for word, b in (("least", p.low), ("most", p.high)) if b is not None)
     default = "required" if p.required else f"default {in_r(p.default)}"
@@ -191,7 +191,7 @@ def example(op: Op) -> str:
     return shown
 
 
-def _example_value(name: str, p: P) -> str:
+def _example_value(name: str, p: Parameter) -> str:
     fitting = {"kernel": "c(3, 3)", "num_filter": "4", "num_hidden": "4", "input_dim": "10", "output_dim": "4", "shape": "c(2, 3)"}
     return fitting.get(name) or in_r(_any_value(p))
 
