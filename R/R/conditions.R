@@ -38,7 +38,9 @@ python_function <- function(f) {
   force(f)
   function(...) {
     value <- f(...)
-    if (inherits(value, "mxr.failure")) raise_failure(value) else value[[1]]
+    if (inherits(value, "mxr.failure")) raise_failure(value)
+    if (!is.list(value)) raise_error("the Python function failed, and could not say how")
+    value[[1]]
   }
 }
 

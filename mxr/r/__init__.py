@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
     from mxr.r import host
     host.load_libr()
     host.import_rpy2()
-    import mxr.r.bridge.errors as errors        # needs R's library in this process
+    import mxr.r.bridge.errors as errors  # needs R's library in this process
     if name in _OF_LAYOUT:
         import mxr.r.layout as layout
         return getattr(layout, name)

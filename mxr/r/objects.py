@@ -18,7 +18,7 @@ from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
-from mxr.r.bridge import convert, door, errors
+from mxr.r.bridge import convert, errors, failures
 
 _functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
 
@@ -59,7 +59,7 @@ def function(f: Callable, to_python: Callable | None = None, to_r: Callable | No
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 openrlib.rlib.R_interrupts_pending = 1
-            return kept(door.failure(error, of_user=True))
+            return kept(failures.report(error, of_user=True))
     closure = rinterface.rternalize(call)
     _functions.append(closure)
     return rinterface.evalr("mxnet:::python_function")(closure)

@@ -7,7 +7,7 @@ from mxr.graph.node import Node
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
 from mxr.testing import current
-from mxr.testing.arrays import PYTHON, Side, R
+from mxr.testing.arrays import PYTHON, R, Side
 from mxr.testing.graphs import automatic, describe, parameters
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from mxr.operator import MxError, shape_text
 from mxr.r.bridge import r_api
 from mxr.r.bridge.r_api import NIL, R, address, ffi
+from mxr.runtime import costs
 
 _DIM, _NAMES, _CLASS, _LEVELS = map(r_api.symbol, ("dim", "names", "class", "levels"))
 _NA_INT = -2 ** 31
@@ -88,7 +89,7 @@ _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rc
 _WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": "executor"}
 _class_vectors: dict[type, object] = {}
 _finalizer = None              # R's closure that queues a pointer which R no longer needs
-_made_bytes, _gc_at = 0, 1 << 29
+_made_bytes, _gc_at = 0, costs.COLLECT_BYTES
 
 
 def take_freed(x) -> None:
@@ -122,7 +123,7 @@ def _handle(value):
     if _made_bytes > _gc_at:
         _made_bytes = 0
         r_api.collect()
-        _gc_at = max(1 << 29, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
+        _gc_at = max(costs.COLLECT_BYTES, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
     pointer = _protect(r_api.external(_next))
     r_api.set_attribute(pointer, _CLASS, vector)
     if _finalizer is not None:
@@ -320,22 +321,6 @@ def _refused(x) -> str:
 
 # ------------------------------------------------------------------------------------------------------- Python to R
 
-_LARGE = 1 << 20
-
-
-def _numbers(n: int, kind: int):
-    """A vector of n doubles or logicals. A large one is allocated under R's own guard: out of memory must be an error, not
-    a jump over Python's frames."""
-    if n < _LARGE:
-        return r_api.allocate(kind, n)
-    count = _protect(r_api.scalar_real(n))
-    vector = r_api.evaluate("numeric" if kind == R.REALSXP else "logical", count)
-    _unprotect(1)
-    if vector is None:
-        raise MxError(f"R has no memory for {n} numbers")
-    return vector
-
-
 def _strings(values):
     vector = _protect(r_api.allocate(R.STRSXP, len(values)))
     for i, text in enumerate(values):
@@ -348,7 +333,7 @@ def _array(a: np.ndarray):
     if a.dtype.kind in "OSUMmVc":
         raise TypeError(f"an array of {a.dtype} cannot be given to R")
     logical = a.dtype == np.bool_
-    vector = _protect(_numbers(a.size, R.LGLSXP if logical else R.REALSXP))
+    vector = _protect(r_api.allocate(R.LGLSXP if logical else R.REALSXP, a.size))
     if a.size:
         pointer, dtype = (r_api.logicals(vector), _INT32) if logical else (r_api.doubles(vector), _FLOAT64)
         np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a

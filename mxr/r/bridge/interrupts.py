@@ -30,6 +30,7 @@ _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
 _SIGINT = int(signal.SIGINT)
+_IGNORED = int(signal.SIG_IGN)
 _AGAIN = 0.005                           # seconds after which a Ctrl-C that cannot be raised is tried again
 
 _python_handler: int | None = None       # the C function that Python installs
@@ -41,6 +42,7 @@ _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
 _turn = False                            # whether it is Python's
 _only_python_hears = False               # whether R has no handler: a Python program has started it
 _door: list[dict] = []                   # the namespace of the door's module: frames of it are where R's turn ends
+_rest: list[dict] = []                   # the namespace of the code that R calls while it waits
 _whole: list[dict] = []                  # namespaces of modules whose code must not be broken off
 depth = 0                                # how many doors stand open
 in_verb = False                          # whether a verb runs
@@ -61,7 +63,7 @@ def _on_interrupt(number, frame):
             threading.Thread(target=_knock, daemon=True).start()
     elif _turn:                          # too early or too late to raise: R takes it as soon as the door is shut
         _waiting = True
-    elif _at_the_door(frame):            # R has heard of it too, unless it has no handler of its own
+    elif _at_the_border(frame):          # R has heard of it too, unless it has no handler of its own
         if _only_python_hears:
             openrlib.rlib.R_interrupts_pending = 1
     elif callable(_previous):            # Python works, but not for R: whoever was here first decides
@@ -71,6 +73,11 @@ def _on_interrupt(number, frame):
 def protect(door: dict, *whole: dict) -> None:
     """Tell by their `globals()` which module is the door, and which run to the end once they have begun."""
     _door[:], _whole[:] = [door], whole
+
+
+def rests(namespace: dict) -> None:
+    """The same of the module whose code runs while R waits: a Ctrl-C there is R's."""
+    _rest[:] = [namespace]
 
 
 def _in(frame, namespaces: list[dict]) -> bool:
@@ -86,9 +93,9 @@ def _unbroken(frame) -> bool:
     return False
 
 
-def _at_the_door(frame) -> bool:
+def _at_the_border(frame) -> bool:
     while frame is not None:
-        if _in(frame, _door):
+        if _in(frame, _door) or _in(frame, _rest):
             return True
         frame = frame.f_back
     return False
@@ -129,7 +136,7 @@ def enter() -> None:
     _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
-        if outside != _python_handler:
+        if outside not in (_python_handler, _IGNORED):       # ignored, as under nohup: so it stays while Python works
             _r_handler = outside
             _setsig(_SIGINT, _python_handler)
     depth += 1
