@@ -67,7 +67,7 @@ def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value 
             if gs[0] is not None:
                 by_name.setdefault(n.name, []).append(gs[0])
             continue
-        if n.op.zero_gradient or (not n.op.loss and all(g is None for g in gs)):
+        if n.op.zero_gradient or (not (n.op.loss or n.op.ignores_head(n.p)) and all(g is None for g in gs)):
             continue
         for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
             if g is not None and needs[id(m)]:

@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 
+import numpy as np
+
 from mxr.engine.ndarray import NDArray, array, call, numbers
 from mxr.graph.symbol import Symbol, create
 from mxr.operator import REQUIRED, MxError, Op, ParamError, get, suggest
@@ -22,7 +24,7 @@ def symbol_function(name: str) -> Callable[..., Symbol]:
         inputs = {k: v for k, v in kw.items() if isinstance(v, Symbol)}
         attrs = {k: v for k, v in kw.items() if k not in inputs}
         _check_parameters(op, inputs, where)
-        others = [] if op.variadic else _others(op, attrs)
+        others = [] if op.variadic or op.open else _others(op, attrs)
         possible = _inputs(op, attrs, others, where)[1] if others else ()
         for key in others:
             if _plain(key) in possible:
@@ -57,6 +59,8 @@ def _plain(key: str) -> str:
 
 def _others(op: Op, kw: dict) -> list[str]:
     """The keywords that are no parameters: inputs, hidden attributes, mistakes."""
+    if op.open:
+        return [k for k, v in kw.items() if isinstance(v, (NDArray, np.ndarray))]
     return [k for k in kw if _plain(k) not in op.params and not k.startswith("__")]
 
 
@@ -69,7 +73,7 @@ def _check_parameters(op: Op, given: dict, where: str) -> None:
 def _inputs(op: Op, attrs: dict, others: Iterable[str], where: str) -> tuple[tuple[str, ...], set[str]]:
     """The names of the inputs with these parameters, and those with others too (a bias that `no_bias` takes away)."""
     try:
-        p = op.parse({k: v for k, v in attrs.items() if _plain(k) in op.params}, where)
+        p = op.parse({k: v for k, v in attrs.items() if op.takes(_plain(k))}, where)
     except ParamError:
         for key in others:
             if suggest(_plain(key), op.params):             # the one that is missing, misspelt

@@ -8,6 +8,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
     conv,
     create,
     ctc,
+    custom,
     elemwise,
     index,
     index_nd,
@@ -35,7 +36,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
 )
 
 FAMILIES = (
-    broadcast, columns, conv, create, ctc, elemwise, index, index_nd, join, lamb_update, linalg,
+    broadcast, columns, conv, create, ctc, custom, elemwise, index, index_nd, join, lamb_update, linalg,
     linalg_diag, loss, matrix, multi_update, nn, norm, order, pdf, pool, random, reduce, rnn,
     scalar, sequence, shape, slice, spatial, update,
 )
