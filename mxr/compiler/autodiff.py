@@ -36,7 +36,7 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
         else:
-            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name)
+            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name, n.op.open)
         for k, o in zip(keys, outs):
             if o.shape != shapes[k]:
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
@@ -114,7 +114,8 @@ def _node_gradient(n: Node, gs, values, wanted) -> list:
         return op.prepare_gradient(p, run, *parts, igs)
 
     reads = [v for part in (gs, keep_ins, keep_outs) for v in part if v is not None]
-    results = kernel(bind, reads, [ins[i].shape for i in slots], [ins[i].dtype for i in slots], False, f"{op.name} gradient")
+    results = kernel(bind, reads, [ins[i].shape for i in slots], [ins[i].dtype for i in slots], False, f"{op.name} gradient",
+                     op.open)
     out: list = [None] * len(ins)
     for i, r in zip(slots, results):
         out[i] = r

@@ -106,19 +106,22 @@ class Custom:
         found = _called(p, "infer_type", p.prop.infer_type, given)
         return [np.dtype(t) for t in _three(p, "infer_type", found, (n, len(p.results), len(p.states)))[1]]
 
-    def compute(p, run, ins, outs):
+    def prepare(p, run, ins, outs):
         n = len(p.arguments)
         user = _state(p, run, ins)
-        _called(p, "forward", user.forward, run.train, ["write"] * len(outs), [_readable(x) for x in ins[:n]], [NDArray(y) for y in outs],
-                [NDArray(x) for x in ins[n:]])
+        given = (["write"] * len(outs), [_readable(x) for x in ins[:n]], [NDArray(y) for y in outs], [NDArray(x) for x in ins[n:]])
+        return lambda: _called(p, "forward", user.forward, run.train, *given)
 
-    def gradient(p, run, gs, ins, outs, igs):
+    def prepare_gradient(p, run, gs, ins, outs, igs):
         n = len(p.arguments)
         user = _state(p, run, ins)
         heads = [] if p.ignores_head else [NDArray(np.zeros_like(y)) if g is None else _readable(g) for g, y in zip(gs, outs)]
-        reqs = ["null" if g is None else "write" for g in igs]
         grads = [np.zeros_like(x) if g is None else g for g, x in zip(igs, ins[:n])]
-        for g in grads:
-            g[...] = 0                                  # what the user leaves alone has no gradient
-        _called(p, "backward", user.backward, reqs, heads, [_readable(x) for x in ins[:n]], [_readable(y) for y in outs],
-                [NDArray(g) for g in grads], [NDArray(x) for x in ins[n:]])
+        given = (["null" if g is None else "write" for g in igs], heads, [_readable(x) for x in ins[:n]], [_readable(y) for y in outs],
+                 [NDArray(g) for g in grads], [NDArray(x) for x in ins[n:]])
+
+        def call():
+            for g in grads:
+                g[...] = 0                              # what the user leaves alone has no gradient
+            _called(p, "backward", user.backward, *given)
+        return call

@@ -256,8 +256,14 @@ def _names_of(x):
     return None if names == NIL else [_text(r_api.string(names, i)) or "" for i in range(R.Rf_xlength(x))]
 
 
+readers: dict = {}             # class of an R list -> what makes its Python value (mxr.r.bridge.functions)
+
+
 def _list(x):
-    if "data.frame" in _class_of(x):
+    kinds = _class_of(x) if x.attrib != NIL else ()
+    if kinds and kinds[0] in readers:
+        return readers[kinds[0]](x)
+    if "data.frame" in kinds:
         raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
@@ -435,3 +441,7 @@ def to_r(value):
         if isinstance(value, kind):
             return _OUT[kind](value)
     return _handle(value)
+
+
+# what mxr.r.bridge.functions builds on
+protect, class_of, names_of, vector, DIM, NAMES, LARGE = _protect, _class_of, _names_of, _array_without_dim, _DIM, _NAMES, _LARGE
