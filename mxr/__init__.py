@@ -12,5 +12,6 @@ from mxr.graph.symbol import Symbol
 from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
 
 symbol, ndarray = sym, nd         # the names that they have in MXNet as well
-__version__ = "0.1.0"
-__all__ = ["sym", "symbol", "nd", "ndarray", "operator", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError", "NotImplementedInMxr"]
+__version__ = "0.2.0"
+__all__ = ["sym", "symbol", "nd", "ndarray", "operator", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError",
+           "NotImplementedInMxr"]
