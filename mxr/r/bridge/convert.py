@@ -452,4 +452,4 @@ def to_r(value):
 
 
 # what mxr.r.bridge.functions builds on
-protect, vector, DIM, NAMES, LARGE = _protect, _array_without_dim, _DIM, _NAMES, _LARGE
+protect, DIM, NAMES = _protect, _DIM, _NAMES

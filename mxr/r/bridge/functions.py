@@ -13,6 +13,7 @@ from mxr.engine.ndarray import NDArray
 from mxr.operator import MxError, ShapeError, shape_text
 from mxr.r.bridge import convert, interrupts, r_api
 from mxr.r.bridge.r_api import NIL, R, ffi
+from mxr.runtime import costs
 
 _released: list = []               # calls that Python needs no more; R is told at the next call (a function may die anywhere)
 
@@ -97,7 +98,7 @@ def r_arrays(arrays: list[np.ndarray], names: RNames):
     result = convert.protect(r_api.allocate(R.VECSXP, len(arrays)))
     for i, x in enumerate(arrays):
         n = x.size
-        if n < convert.LARGE:
+        if n < costs.GUARDED_NUMBERS:
             vector = r_api.allocate(R.REALSXP, n)
             R.SET_VECTOR_ELT(result, i, vector)
             if n:
@@ -105,7 +106,7 @@ def r_arrays(arrays: list[np.ndarray], names: RNames):
             if x.ndim > 1:
                 r_api.set_attribute(vector, convert.DIM, _dim(x.shape))
         else:
-            R.SET_VECTOR_ELT(result, i, convert.to_r(x) if x.ndim > 1 else convert.vector(x))
+            R.SET_VECTOR_ELT(result, i, convert.to_r(x) if x.ndim > 1 else convert.plain_vector(x))
     r_api.set_attribute(result, convert.NAMES, names.vector)
     convert.unwind(convert.protection() - 1)
     return result
