@@ -16,7 +16,7 @@ from mxr.r.bridge.protection import protect, unprotect
 from mxr.r.bridge.r_api import NIL, R, address, ffi
 from mxr.r.bridge.texts import CLASS, NAMES, class_of, names_of, strings, text
 
-_DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
+DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
 
 
 class RList:
@@ -74,7 +74,7 @@ def forget_views() -> None:
 
 
 def _shaped(x, array):
-    dim = R.Rf_getAttrib(x, _DIM)
+    dim = R.Rf_getAttrib(x, DIM)
     if dim == NIL:
         return array
     return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
@@ -92,7 +92,7 @@ def _check_plain(x):
 
 
 def _is_scalar(x, n):
-    return n == 1 and R.Rf_getAttrib(x, _DIM) == NIL
+    return n == 1 and R.Rf_getAttrib(x, DIM) == NIL
 
 
 _FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.uint8)
@@ -137,8 +137,14 @@ def _character(x):
     return [text(r_api.string(x, i)) for i in range(n)]
 
 
+readers: dict = {}             # class of an R list -> what makes its Python value (mxr.r.bridge.functions)
+
+
 def _list(x):
-    if "data.frame" in class_of(x):
+    kinds = class_of(x) if x.attrib != NIL else ()
+    if kinds and kinds[0] in readers:
+        return readers[kinds[0]](x)
+    if "data.frame" in kinds:
         raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
@@ -218,7 +224,7 @@ def _set_dim(vector, shape) -> None:
     """A long vector stays one; longer dimensions of matrices R does not have."""
     if max(shape) < 2 ** 31:
         dim = protect(_integers(reversed(shape)))
-        r_api.set_attribute(vector, _DIM, dim)
+        r_api.set_attribute(vector, DIM, dim)
         unprotect(1)
     elif len(shape) > 1:
         raise MxError(f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice")
@@ -265,7 +271,7 @@ def _sequence(values):
 def plain_vector(a: np.ndarray):
     """An R vector without dim."""
     vector = protect(_array(a))
-    r_api.set_attribute(vector, _DIM, NIL)
+    r_api.set_attribute(vector, DIM, NIL)
     unprotect(1)
     return vector
 
