@@ -9,8 +9,10 @@ import struct
 
 import numpy as np
 
+from mxr.engine.ndarray import NDArray
+from mxr.graph.symbol import Symbol
 from mxr.operator import MxError, shape_text
-from mxr.r.bridge import r_api
+from mxr.r.bridge import r_api, saved
 from mxr.r.bridge.r_api import NIL, R, address, ffi
 
 _DIM, _NAMES, _CLASS, _LEVELS = map(r_api.symbol, ("dim", "names", "class", "levels"))
@@ -79,7 +81,8 @@ def shape_from_r(value) -> tuple[int, ...] | None:
 
 # ------------------------------------------------------------------------------------------------------- handles
 # A Python object in R is an external pointer whose address is a number. R never follows the address; a pointer that
-# was saved and loaded again in another session has address 0, so it cannot be mistaken for a living one.
+# was saved and loaded again in another session has address 0, so it cannot be mistaken for a living one; saved.py says how
+# the object is made anew.
 
 _objects: dict[int, object] = {}
 _next = 1
@@ -124,20 +127,34 @@ def _handle(value):
         _gc_at = max(1 << 29, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
     pointer = _protect(r_api.external(_next))
     r_api.set_attribute(pointer, _CLASS, vector)
+    _enter(pointer, value)
+    _unprotect(1)
+    return pointer
+
+
+def _enter(pointer, value) -> None:
+    """Put the object of a handle, whose address is `_next`, into the table."""
+    global _next
     if _finalizer is not None:
         r_api.finalize(pointer, _finalizer)
-    _unprotect(1)
     _objects[_next] = value
     _next += 1
-    return pointer
+    if isinstance(value, (Symbol, NDArray)):
+        saved.attach(pointer, _objects)
 
 
 def _from_handle(x):
     value = _objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
-        what = _WORDS.get((_class_of(x) or [""])[0], "object")
-        raise MxError(f"this {what} belongs to another R session; save models and arrays with "
-                      "mx.model.save, mx.symbol.save and mx.nd.save, or as R objects by mx.serialize, not with save or saveRDS as they are")
+        value = saved.restored(x)
+        if value is None:
+            what = _WORDS.get((_class_of(x) or [""])[0], "object")
+            raise MxError(f"this {what} belongs to another R session, and cannot be saved; symbols, NDArrays and models can: "
+                          "bind the symbol again" if what == "executor" else
+                          f"this {what} belongs to another R session, and was saved by an mxr that could not save it with saveRDS: "
+                          "make it again, and save it again")
+        saved.adopt(x, _next)
+        _enter(x, value)
     return value
 
 
@@ -165,6 +182,7 @@ def forget_views() -> None:
     """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at the door)."""
     while _dead:
         R.R_ReleaseObject(_dead.pop())
+    saved.forget()
 
 
 def _shaped(x, array):
