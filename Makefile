@@ -36,6 +36,13 @@ check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, i
 	@scripts/install-r-packages knitr rmarkdown
 	scripts/check-r build/check
 
+wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R package's source file, in build/dist
+	@scripts/install-r-packages knitr rmarkdown
+	scripts/build-packages
+
+lowest: .cache/system ## the engine's tests with the lowest NumPy, SciPy and threadpoolctl that are declared, in .cache/lowest
+	scripts/test-lowest $(PYTHON)
+
 clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (Debian's r-cran-caret)
 	@scripts/install-r-packages caret
 	Rscript tests/clients/caret.R </dev/null
@@ -57,7 +64,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test reference bench stress docs check clients lint gen doctor clean
+.PHONY: help demo test reference bench stress docs check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
@@ -67,8 +74,7 @@ clean: ## remove what make has made (not the system packages)
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
 	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null
-	@$(VENV)/python -c "from mxr.r import host; print(*host.rpy2_for(host.r_version()), sep='\n')" > .cache/rpy2.txt
-	@$(VENV)/python -m pip install -qq -r .cache/rpy2.txt </dev/null
+	@$(VENV)/mxr install-rpy2
 	@touch $@
 
 .rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
-from mxr.operator import REQUIRED, Dtype, Floats, Op, P, Shape, canonical, same_shape
+from mxr.operator import REQUIRED, Dtype, Floats, MxError, Op, P, Shape, canonical, same_shape
 from mxr.r.generate import rd
 
 PACKAGE = Path(__file__).resolve().parents[3] / "R"
@@ -303,6 +303,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mxr gen", description="Write the R wrappers, help pages and NAMESPACE from the operators.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something is stale")
     args = parser.parse_args(argv)
+    if not (PACKAGE / "DESCRIPTION").exists():
+        raise MxError(f"writes the sources of a checkout, and this mxr is installed in {PACKAGE.parent}")
     if args.check:
         changed = stale()
         print("\n".join(f"stale: R/{k}" for k in changed) or "R/ is up to date", file=sys.stderr)

@@ -7,7 +7,7 @@ from mxr.graph import symbol as core
 from mxr.graph.infer_shapes import all_shapes
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError, get, known, registry
-from mxr.r.bridge.convert import Dims, RList
+from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
 
@@ -37,8 +37,7 @@ def create(op_name: str, arguments):
             name = value
         else:
             rest.append((key, value))
-    positional, named, params = split(op, RList([v for _, v in rest], [k for k, _ in rest]), where,
-                                      lambda v: isinstance(v, Symbol))
+    positional, named, params = split(op, rest, where, lambda v: isinstance(v, Symbol))
     return core.create(op_name, positional, named, params, name, where)
 
 
