@@ -10,7 +10,7 @@ import ctypes
 import numpy as np
 
 from mxr.operator import MxError, shape_text
-from mxr.r.bridge import handles, r_api
+from mxr.r.bridge import handles, r_api, saved
 from mxr.r.bridge.missing import NA, NA_INTEGER, is_na, without_na
 from mxr.r.bridge.protection import protect, unprotect
 from mxr.r.bridge.r_api import NIL, R, address, ffi
@@ -71,6 +71,7 @@ def forget_views() -> None:
     """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at the door)."""
     while _dead:
         R.R_ReleaseObject(_dead.pop())
+    saved.forget()
 
 
 def _shaped(x, array):
