@@ -125,7 +125,7 @@ def compare(group: Workers, settings: dict[str, object]) -> None:
         values = [table.get(name, "nothing") for table in tables]
         if len({v for v in values if v is not None}) > 1:
             texts = [shape_text(v) if isinstance(v, tuple) else str(v) for v in values]
-            raise MxError(f"the workers' trainings differ, and cannot be summed: {name} is "
+            raise group.failure(f"the workers' trainings differ, and cannot be summed: {name} is "
                           + ", ".join(f"{text} on worker {rank}" for rank, text in enumerate(texts)))
     if any(list(table) != list(tables[0]) for table in tables):
-        raise MxError("the workers' networks have the same parameters in different orders, and cannot be summed")
+        raise group.failure("the workers' networks have the same parameters in different orders, and cannot be summed")

@@ -23,7 +23,8 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ _SPINS = 200            # looks at a request before the processor is offered to 
 _LOOK = 0.02            # seconds between looks at the notes
 _SLEEPY = 0.05          # seconds of waiting after which the processor is left alone between looks
 _NAP = 5e-5             # seconds it is left alone for
+_PATIENCE = 0.2         # seconds from the launcher's word to the last look at who has died: it may end this process a second later
 _TELL = 1.0             # seconds of waiting after which the others are told what is waited for
 _LINGER = 2.0           # seconds that a failing worker leaves the others to say what they have to say
 _NOTE = 1               # MPI's tag of notes
@@ -56,8 +58,16 @@ class Workers:
     def first(self, arrays: Sequence[np.ndarray], what: str) -> None:
         """Give the arrays the values that they have on worker 0, in place."""
 
-    def sum_all(self, arrays: Sequence[np.ndarray], what: str = "a step") -> None:
+    def sum_all(self, arrays: Sequence[np.ndarray], what: str = "a training step") -> None:
         """Give each array the sum over all workers, in place. All workers must have arrays of these sizes: see `gather`."""
+
+    def guard(self) -> AbstractContextManager:
+        """While it is open, a launcher that ends this process is heard of by an error, in the next thing that workers do together."""
+        return nullcontext()
+
+    def failure(self, message: str) -> MxError:
+        """An error that all workers raise at the same point, so that none needs to hear of it from another."""
+        return MxError(message)
 
     def leave(self, status: int, reason: str = "") -> None:
         """Take part no longer, at the end of this process. `status` other than 0 tells the others that it has failed."""
@@ -79,7 +89,8 @@ class MpiWorkers(Workers):
         self._gone: dict[int, tuple[int, str]] = {}     # workers that have ended: their steps, and why if they have failed
         self._waiting: dict[int, tuple[int, str]] = {}  # workers that wait: for which step, and what
         self._broken = ""
-        self._origin = True                             # whether a failure began here
+        self._known = False                             # whether the others know of this worker's failure
+        self._terminated = False                        # whether the launcher wants this process to end
         self.left = False
         self._near: dict[int, int] = {}                 # workers of this machine, by their processes
         self._where: list = []
@@ -105,19 +116,19 @@ class MpiWorkers(Workers):
         found = [pickle.loads(whole[a:a + n].tobytes()) for a, n in zip(starts.tolist(), sizes.tolist())]
         for rank, (theirs, _) in enumerate(found):
             if theirs != what:
-                raise MxError(_out_of_step(self.name(rank), theirs, what))
+                raise self.failure(_out_of_step(self.name(rank), theirs, what))
         return [v for _, v in found]
 
     def first(self, arrays, what):
         kinds = self.gather([(a.shape, str(a.dtype)) for a in arrays], what)
         for rank, kind in enumerate(kinds):
             if kind != kinds[0]:
-                raise MxError(f"{what}: the arrays of worker {rank} have other shapes or types than those of worker 0")
+                raise self.failure(f"{what}: the arrays of worker {rank} have other shapes or types than those of worker 0")
         self._begin(what)
         self._wait([self._values.Ibcast(a, 0) for a in arrays])
         self._step += 1
 
-    def sum_all(self, arrays, what="a step"):
+    def sum_all(self, arrays, what="a training step"):
         self._begin(what)
         self._wait([self._sums.Iallreduce(self._mpi.IN_PLACE, a) for a in arrays])
         self._step += 1
@@ -133,19 +144,33 @@ class MpiWorkers(Workers):
     def _wait(self, requests: list) -> None:
         if all([r.Test() for r in requests]):
             return
-        main = threading.current_thread() is threading.main_thread()
-        before = _signal.signal(signal.SIGTERM, self._on_terminate) if main else None
         try:
-            self._poll(requests)
+            with self.guard():
+                self._poll(requests)
         except BaseException as error:
             self._sent += requests                      # MPI still works on their arrays
             self._broken = self._broken or ("it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
             if not isinstance(error, (MxError, KeyboardInterrupt)):
                 raise MxError(f"MPI: {error}") from error
             raise
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = _signal.signal(signal.SIGTERM, self._on_terminate)
+        try:
+            yield
         finally:
-            if main:
-                _signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+            _signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+    def _on_terminate(self, number, frame) -> None:
+        self._terminated = True
+
+    def failure(self, message):
+        self._known = True
+        return MxError(message)
 
     def _poll(self, requests: list) -> None:
         test: Callable[[list], bool] = self._mpi.Request.Testall
@@ -170,15 +195,21 @@ class MpiWorkers(Workers):
         self._read()
         for rank, (step, reason) in self._gone.items():
             if step <= self._step:                      # it has not been through this step, and never will
-                self._origin = self._origin and not reason
-                raise MxError(f"worker {rank} has stopped: {reason}" if reason else
-                              f"worker {rank} has ended its script, and this worker waits for it: {self._what}")
+                if reason:
+                    raise self.failure(f"worker {rank} has stopped: {reason}")
+                raise MxError(f"worker {rank} has ended its script, but this worker waits for it in {self._what}")
         for rank, (step, what) in self._waiting.items():
             if step == self._step and what != self._what:
-                raise MxError(_out_of_step(f"worker {rank}", what, self._what))
+                raise self.failure(_out_of_step(f"worker {rank}", what, self._what))
         dead = self._dead()
         if dead is not None:
-            self._lost(dead)
+            host, _, pid = self._where[dead]
+            raise self.failure(f"worker {dead} (process {pid} on {host}) has died, and this worker cannot go on without it")
+        if self._terminated:
+            self._terminated = False                    # the next look is the last
+            time.sleep(_PATIENCE)
+            self._look()
+            raise self.failure("the launcher ends all workers: one on another machine has failed, or the whole run was cancelled")
 
     def _read(self) -> None:
         while self._notes.Iprobe(self._mpi.ANY_SOURCE, _NOTE):
@@ -192,20 +223,6 @@ class MpiWorkers(Workers):
     def _dead(self) -> int | None:
         """A worker of this machine whose process is gone, and which has not said so."""
         return next((r for r, pid in self._near.items() if r not in self._gone and not _lives(pid)), None)
-
-    def _lost(self, rank: int) -> None:
-        self._origin = False
-        host, _, pid = self._where[rank]
-        raise MxError(f"worker {rank} (process {pid} on {host}) has died, and this worker cannot go on without it")
-
-    def _on_terminate(self, number, frame) -> None:
-        """SIGTERM in a wait: the launcher ends all workers, as a rule because one of them has died."""
-        until = time.monotonic() + 0.3
-        while time.monotonic() < until:
-            self._look()
-            time.sleep(0.02)
-        self._origin = False
-        raise MxError("the launcher ends all workers: one of another machine has failed, or the whole run was cancelled")
 
     # ---------------------------------------------------------------- the end
     def _end_of_python(self) -> None:
@@ -223,8 +240,8 @@ class MpiWorkers(Workers):
             self._tell("ends", "")
             self._mpi.Finalize()                        # waits until all have come this far
             return
-        reason = reason or self._broken or f"exit status {status}"
-        if self._origin:
+        reason = reason or self._broken or f"its script was interrupted, or ended, with exit status {status}"
+        if not self._known:
             # not by sys.stderr, which may be R's, and R is gone by now
             os.write(2, f"worker {self.rank} of {self.size} has failed: {reason}\n".encode("utf-8", "replace"))
         self._tell("ends", reason)

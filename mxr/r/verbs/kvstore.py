@@ -11,10 +11,10 @@ from mxr.engine.distributed import add_up, compare
 from mxr.engine.ndarray import NDArray
 from mxr.engine.optimizer import Rule
 from mxr.engine.workers import Workers
-from mxr.operator import MxError, ShapeError, shape_text
+from mxr.operator import ShapeError, shape_text
 from mxr.r.bridge.convert import RList
 from mxr.r.bridge.registry import verb
-from mxr.r.verbs.values import array, pairs
+from mxr.r.verbs.values import array, number_text, pairs
 
 
 @verb("kv.workers")
@@ -85,7 +85,8 @@ def _plain(settings) -> dict[str, object]:
             kind = getattr(value, "op", value)
             plain[name] = f"{getattr(kind, 'name', type(kind).__name__)} ({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
         else:
-            plain[name] = value if isinstance(value, (int, float, str)) and value == value else None
+            known = isinstance(value, (int, float, str)) and value == value
+            plain[name] = (value if isinstance(value, str) else number_text(value)) if known else None
     return plain
 
 
@@ -98,7 +99,7 @@ def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
     for rank, (theirs, _) in enumerate(found):
         different = [k for (k, _), a, b in zip(items, found[0][0], theirs) if a != b]
         if different:
-            raise MxError(f"after round {iteration} the workers' parameters are not the same any more: worker {rank} and worker 0 have different "
+            raise group.failure(f"after round {iteration} the workers' parameters are not the same any more: worker {rank} and worker 0 have different "
                           f"{', '.join(different[:6])}; whatever changes parameters (an optimizer or a callback of your own) must do it on "
                           "every worker in the same way")
     return any(end for _, end in found)
@@ -110,7 +111,7 @@ def metric_total(group: Workers, state, what: str):
     numbers = np.atleast_1d(np.asarray(state, np.float64)) if isinstance(state, (int, float, np.ndarray)) else None
     found = group.gather(numbers, what)
     if any(n is None or n.shape != found[0].shape for n in found):
-        raise MxError("sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, equally many")
+        raise group.failure("sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, equally many")
     return np.sum(found, axis=0)
 
 
@@ -138,7 +139,10 @@ def leaving(reason: str):
         group.leave(0)
         return
 
+    # in one line, without the trace of calls behind it; an error that a script has caught may be older than what ends it
+    text = " ".join(reason.partition("\nCalls: ")[0].split())
+
     def leave(status, _):
-        group.leave(status, reason.strip() if status else "")
+        group.leave(status, text if status == 1 else f"exit status {status}" + (f"; its last error: {text}" if text else ""))
     _kept.append(_AtExit(leave))
     libc.on_exit(_kept[0], None)

@@ -63,11 +63,12 @@ def _whole(executors: list[Executor], sums: GradientSum, finish) -> bool:
     before = [a.copy() for a in aux]
     finished = []
     try:
-        for ex in executors:
-            ex.forward_backward()
-        if sums.step(executors) < sums.group.size:
-            _restore(aux, before)
-            return False
+        with sums.group.guard():
+            for ex in executors:
+                ex.forward_backward()
+            if sums.step(executors) < sums.group.size:
+                _restore(aux, before)
+                return False
         _finish(finish, finished)
         return True
     except BaseException:
