@@ -18,6 +18,7 @@ demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain
 	Rscript demo/boston.R </dev/null
 
 test: .rlib/mxnet/python ## every Python and R test
+	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
 	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
 
 test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
@@ -29,9 +30,21 @@ reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itsel
 bench: .rlib/mxnet/python ## how fast it is
 	$(VENV)/python -m tests.bench
 
+docs: .rlib/mxnet/python ## the documentation as a site, in build/site
+	@scripts/install-r-packages MASS e1071 knitr nlme nnet quantreg survival
+	@$(VENV)/python -m pip install -qq --editable '.[docs]' </dev/null
+	$(VENV)/python -m docs.tools.site build/site </dev/null
+
 check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, in build/check
 	@scripts/install-r-packages knitr rmarkdown
 	scripts/check-r build/check
+
+wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R package's source file, in build/dist
+	@scripts/install-r-packages knitr rmarkdown
+	scripts/build-packages
+
+lowest: .cache/system ## the engine's tests with the lowest NumPy, SciPy and threadpoolctl that are declared, in .cache/lowest
+	scripts/test-lowest $(PYTHON)
 
 clients: .rlib/mxnet/python ## other people's R packages that use mxnet: caret (Debian's r-cran-caret)
 	@scripts/install-r-packages caret
@@ -54,7 +67,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test test-mpi reference bench stress check clients lint gen doctor clean
+.PHONY: help demo test test-mpi reference bench stress docs check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
@@ -69,8 +82,7 @@ clean: ## remove what make has made (not the system packages)
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
 	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null
-	@$(VENV)/python -c "from mxr.r import host; print(*host.rpy2_for(host.r_version()), sep='\n')" > .cache/rpy2.txt
-	@$(VENV)/python -m pip install -qq -r .cache/rpy2.txt </dev/null
+	@$(VENV)/mxr install-rpy2
 	@touch $@
 
 .rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled

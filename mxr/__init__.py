@@ -11,5 +11,5 @@ from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["sym", "nd", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError", "NotImplementedInMxr"]

@@ -1,43 +1,49 @@
-"""The command line: mxr run | doctor | install-r | gen."""
+"""The command line: mxr run | check | doctor | install-r | uninstall-r | install-rpy2 | gen."""
 from __future__ import annotations
 
+import importlib
 import sys
 
 HELP = """\
 mxr: runs R scripts written for Apache MXNet
 
-  mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (also: mxr run -e 'R code')
+  mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (mxr run --help: more)
+  mxr check SCRIPT.R [--json]    read a script or an Rmd, without running it: what works here, what differs, what is missing
   mxr doctor                     what is installed, whether it fits together, and what to do where it does not
-  mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python
-  mxr gen [--check]              write (or check) what is generated from the operator declarations
+  mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python, and the rpy2 that fits R
+  mxr uninstall-r [--lib DIR]    remove it
+  mxr install-rpy2               install the rpy2 that fits the R at hand
+  mxr gen [--check]              in a checkout: write (or check) what is generated from the operator declarations
+  mxr --version
 """
+
+# The function of each command, which takes the arguments after it and returns the exit status.
+COMMANDS = {
+    "run": "mxr.r.host.embed:run", "check": "mxr.r.host.check:check", "doctor": "mxr.r.host.doctor:main", "install-r": "mxr.r.host.install:install",
+    "uninstall-r": "mxr.r.host.install:uninstall", "install-rpy2": "mxr.r.host.install:install_rpy2", "gen": "mxr.r.generate.wrappers:main",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     command, rest = (argv[0], argv[1:]) if argv else ("help", [])
     from mxr.operator import MxError
-    try:
-        if command == "run" and rest:
-            from mxr.r.host import run
-            return run(rest)
-        if command == "doctor":
-            from mxr.r.host.doctor import doctor
-            return doctor()
-        if command == "install-r":
-            from mxr.r.host.install import install
-            return install(rest)
-        if command == "gen":
-            from mxr.r.generate.wrappers import main as gen
-            return gen(rest)
-    except MxError as error:
-        print(f"mxr {command}: {error}", file=sys.stderr)
-        return 1
     if command in ("help", "-h", "--help"):
         print(HELP, end="")
         return 0
-    print(f"mxr: {'run needs a script' if command == 'run' else f'there is no command {command!r}'}\n\n{HELP}", end="", file=sys.stderr)
-    return 2
+    if command in ("version", "--version", "-V"):
+        from mxr import __version__
+        print(f"mxr {__version__}")
+        return 0
+    if command not in COMMANDS:
+        print(f"mxr: there is no command {command!r}\n\n{HELP}", end="", file=sys.stderr)
+        return 2
+    module, _, name = COMMANDS[command].partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)(rest)
+    except MxError as error:
+        print(f"mxr {command}: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
     } else if (nbatch %% frequency == 0 && !is.null(env$metric)) {
       speed <- frequency * batch.size / as.double(difftime(Sys.time(), env$tic, units = "secs"))
       result <- env$metric$get(env$train.metric)
-      if (verbose && is_leader(env)) message("Batch [", nbatch, "] Speed: ", speed, " samples/sec Train-", result$name, "=", result$value)
+      if (verbose && is_leader(env))
+        message("Batch [", nbatch, "] Speed: ", speed, " samples/sec Train-", result$name, "=", result$value)
       env$tic <- Sys.time()
     }
     TRUE

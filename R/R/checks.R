@@ -137,7 +137,10 @@ check_schedule <- function(step, factor_val) {
   if (factor_val > 1) stop_user("Factor must be no more than 1 to make lr reduce")
 }
 
-check_symbol <- function(x) if (!is.mx.symbol(x)) stop_user("a symbol is needed, not ", class(x)[[1]])
+check_symbol <- function(x) {
+  if (!is.mx.symbol(x) && !inherits(x, "mxr.graph.symbol.Symbol"))      # the second: by reticulate, unconverted
+    stop_user("a symbol is needed, not ", class(x)[[1]])
+}
 
 required_field <- function(x, name) {
   if (is.null(x)) stop_user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")

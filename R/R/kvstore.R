@@ -89,7 +89,8 @@ check_kvstore_type <- function(type) {
 
 #' @export
 print.Rcpp_MXKVStore <- function(x, ...) {
-  cat("<key-value store ", x$type, if (x$num.workers > 1) c(", worker ", x$rank, " of ", x$num.workers), ">\n", sep = "")
+  worker <- if (x$num.workers > 1) c(", worker ", x$rank, " of ", x$num.workers)
+  cat("<key-value store ", x$type, worker, ">\n", sep = "")
   invisible(x)
 }
 

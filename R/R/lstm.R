@@ -97,6 +97,28 @@ each_batch <- function(iter, f) {
   values
 }
 
+# A function that prints the mean loss of a time step; `state` is c(sum of the losses, number of time steps).
+loss_reporter <- function(kvstore, verbose) {
+  function(..., state, prefix = metric_prefix(kvstore)) {
+    if (!verbose || is.null(prefix)) return(invisible())
+    mean <- state[[1]] / state[[2]]
+    message(prefix, ..., "NLL=", mean, ", Perp=", exp(mean))
+  }
+}
+
+# A function that updates the parameters by the sum of the gradients since the last update, over all workers. FALSE, and
+# no update, if another worker has no batch any more.
+early_update <- function(exec, optimizer, kvstore, sums, ctx) {
+  updater <- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx)
+  zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
+  function() {
+    all <- call_python("model.sum_gradients", list(exec), sums) == worker_count(kvstore)
+    if (all) mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+    mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
+    all
+  }
+}
+
 # Callbacks get the frame of this function as `env`.
 early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
                         batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
@@ -116,16 +138,10 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
   start <- begin_together(kvstore, trained, batch.size, train.data, seq_len(num.round), optimizer)
   mx.exec.update.arg.arrays(exec, start, match.name = TRUE)
   sums <- call_python("model.sums", workers_of(kvstore))
-  updater <- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx)
+  update <- early_update(exec, optimizer, kvstore, sums, ctx)
+  report_loss <- loss_reporter(kvstore, verbose)
   nll <- function(data, is.train) batch_nll(exec, data$value(), is.train) / batch.size
   frame <- environment()
-  # `state` is c(sum of the losses, number of time steps)
-  report_loss <- function(..., state, prefix = metric_prefix(kvstore)) {
-    if (!verbose || is.null(prefix)) return(invisible())
-    mean <- state[[1]] / state[[2]]
-    message(prefix, ..., "NLL=", mean, ", Perp=", exp(mean))
-  }
-  zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
   log.period <- max(1000 %/% seq.len, 1)
   updates <- 0
   for (iteration in seq_len(num.round)) {
@@ -137,12 +153,7 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
       train.nll <- train.nll + nll(train.data, TRUE)
       mx.exec.backward(exec)
       updates <- updates + 1
-      if (updates %% update.period == 0) {               # with the sum of the gradients since the last update
-        alone <- call_python("model.sum_gradients", list(exec), sums) < worker_count(kvstore)
-        if (!alone)
-          mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
-        mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
-      }
+      if (updates %% update.period == 0) alone <- !update()
       nbatch <- nbatch + seq.len
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
       if (updates %% log.period == 0)

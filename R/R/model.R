@@ -218,21 +218,32 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
-  frame$train.metric <- frame$eval.metric <- frame$model <- NULL
+  frame$train.metric <- frame$eval.metric <- frame$model <- history <- NULL
   for (iteration in seq(frame$begin.round, frame$end.round)) {
     frame$iteration <- iteration
     frame$nbatch <- 0
-    run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
-    if (!is.null(frame$eval.data)) run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
-    frame$model <- extract()
+    trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
+    evaluated <- if (!is.null(frame$eval.data))
+      run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
+    history <- add_round(history, iteration, trained, evaluated)
+    frame$model <- structure(extract(), history = history)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
     if (ends_together(frame, frame$model$arg.params, ends)) break
   }
   frame$model
 }
 
-# One pass over an iterator. The metric's state goes to the variable `result` of the frame. The pass ends early where
-# `run` gives FALSE: another worker has no batch any more.
+# The metric's values of all rounds so far, for plot(model). `result` and `validation` are what the metric gave, NULL
+# without evaluation data.
+add_round <- function(history, round, result, validation) {
+  if (is.null(result)) return(NULL)
+  number <- function(result) if (!is.null(result)) c(suppressWarnings(as.numeric(unlist(result$value))), NA)[[1]]
+  list(metric = result$name, round = c(history$round, round), train = c(history$train, number(result)),
+       validation = c(history$validation, number(validation)))
+}
+
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it is
+# the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch any more.
 run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
                         end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
@@ -246,9 +257,11 @@ run_batches <- function(frame, iter, run, score, result, label, after_batch = fu
     }
   }
   end(took.part = alone)
-  if (is.null(frame$metric)) return(invisible())
+  if (is.null(frame$metric)) return(NULL)
   frame[[result]] <- metric_together(frame, frame[[result]], result)
-  if (frame$verbose) report_metric(frame$iteration, label, frame$metric$get(frame[[result]]), frame$kvstore)
+  value <- frame$metric$get(frame[[result]])
+  if (frame$verbose) report_metric(frame$iteration, label, value, frame$kvstore)
+  value
 }
 
 report_start <- function(ndevice, kvstore, verbose) {

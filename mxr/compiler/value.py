@@ -15,10 +15,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from mxr.runtime import costs
 
 _serial = itertools.count()
 
@@ -36,7 +40,7 @@ def select(condition, a, b, out):
 
 def limit(x, low, high, out):
     """np.clip with numbers for bounds, in one pass over memory where that pays."""
-    if out.size < 2048:
+    if out.size < costs.CLIP_ELEMENTS:
         np.maximum(x, low, out=out)
         np.minimum(out, high, out=out)
     else:
@@ -55,11 +59,11 @@ class Call:
 
 class Value(NDArrayOperatorsMixin):
     """One array of the computation: its shape, type, and how it comes about."""
-    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "tape", "_dummy")
+    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "_dummy")
 
-    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None, tape=None):
+    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None):
         self.kind, self.shape, self.dtype = kind, tuple(shape), np.dtype(dtype)
-        self.fn, self.args, self.arg, self.tape = fn, args, arg, tape
+        self.fn, self.args, self.arg = fn, args, arg
         self.serial = next(_serial)
         self._dummy = None
 
@@ -157,27 +161,31 @@ class Value(NDArrayOperatorsMixin):
 
 # --------------------------------------------------------------------------------------------- making values
 
-_tape: dict | None = None
+class _Current(threading.local):
+    """The tape of this thread: threads that bind at the same time know nothing of each other's values."""
+    tape: dict | None = None
+
+
+_current = _Current()
 
 
 class tape:
-    """`with tape():` values made inside are merged when equal."""
+    """`with tape():` values that this thread makes inside are merged when equal."""
 
     def __enter__(self):
-        global _tape
-        self.former, _tape = _tape, {}
+        self.former, _current.tape = _current.tape, {}
 
     def __exit__(self, *exc):
-        global _tape
-        _tape = self.former
+        _current.tape = self.former
 
 
 def _make(key, build: Callable[[], Value]) -> Value:
-    if _tape is None:
+    made = _current.tape
+    if made is None:
         return build()
-    value = _tape.get(key)
+    value = made.get(key)
     if value is None:
-        _tape[key] = value = build()
+        made[key] = value = build()
     return value
 
 
@@ -263,41 +271,87 @@ def _result_type(ufunc, types) -> np.dtype:
     return _result_types[key]
 
 
-def _simplify(ufunc, args, shape, dtype):
-    """Multiplying by one, adding nothing, small powers, signs that cancel: the cheaper form with the same bits, or None."""
-    def whole(x):
-        return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+# ------------------------------------------------------------------------------------------- simpler forms
+# A rule gets a function's operands, and `same`, which says of an operand whether it is a Value of the result's shape and type.
+# It returns a cheaper form with the same bits, or None. A rule must not change a bit: x + 0 is no x where x is -0.
 
-    def minus(x):
-        return whole(x) and x.kind == "map" and x.fn is np.negative and dtype.kind == "f"
-    a, b = (*args, None)[:2] if len(args) < 3 else (None, None)
-    if ufunc in (np.multiply, np.divide):       # signs move outwards, until they meet another or a sum
-        if minus(a):
-            return -ufunc(a.args[0], b)
-        if minus(b):
-            return -ufunc(a, b.args[0])
-    elif ufunc in (np.add, np.subtract) and minus(b):
+Rule = Callable[[np.ufunc, Any, Any, Callable[[Any], bool]], "Value | None"]
+
+
+def _is_minus(x: Any, same: Callable[[Any], bool]) -> bool:
+    """Whether `x` is the negative of a floating point value. (The negative of the lowest integer is itself.)"""
+    return same(x) and x.kind == "map" and x.fn is np.negative and x.dtype.kind == "f"
+
+
+def _sign_outwards(ufunc, a, b, same):
+    """(-a) b = -(a b), and so for a (-b) and for quotients."""
+    if _is_minus(a, same):
+        return -ufunc(a.args[0], b)
+    return -ufunc(a, b.args[0]) if _is_minus(b, same) else None
+
+
+def _subtract_instead(ufunc, a, b, same):
+    """a + (-b) = a - b; a - (-b) = a + b; (-a) + b = b - a."""
+    if _is_minus(b, same):
         return (np.subtract if ufunc is np.add else np.add)(a, b.args[0])
-    elif ufunc is np.add and minus(a):
-        return np.subtract(b, a.args[0])
-    if ufunc is np.multiply:
-        if whole(a) and not isinstance(b, Value):
-            return a if b == 1 else -a if b == -1 else None
-        if whole(b) and not isinstance(a, Value):
-            return b if a == 1 else -b if a == -1 else None
-    elif ufunc is np.divide or ufunc is np.power:
-        if whole(a) and not isinstance(b, Value):
-            if b == 1:
-                return a
-            if ufunc is np.power and b == 2:
-                return np.square(a)
-    elif ufunc is np.add or ufunc is np.subtract:
-        if whole(a) and not isinstance(b, Value) and b == 0 and ufunc is np.subtract:
-            return a
-    elif ufunc is np.negative and a.kind == "map" and a.fn is np.negative:
-        return a.args[0]
-    elif ufunc is np.positive:
-        return a
+    return np.subtract(b, a.args[0]) if ufunc is np.add and _is_minus(a, same) else None
+
+
+def _times_one(ufunc, a, b, same):
+    """a 1 = a; a (-1) = -a; and so with the number first."""
+    value, number = (a, b) if same(a) else (b, a)
+    if not same(value) or isinstance(number, Value):
+        return None
+    return value if number == 1 else -value if number == -1 else None
+
+
+def _by_one(ufunc, a, b, same):
+    """a / 1 = a; a to the power of 1 = a."""
+    return a if same(a) and not isinstance(b, Value) and b == 1 else None
+
+
+def _square(ufunc, a, b, same):
+    """a to the power of 2 = a a."""
+    return np.square(a) if same(a) and not isinstance(b, Value) and b == 2 else None
+
+
+def _minus_nothing(ufunc, a, b, same):
+    """a - 0 = a."""
+    return a if same(a) and not isinstance(b, Value) and b == 0 else None
+
+
+def _minus_minus(ufunc, a, b, same):
+    """-(-a) = a."""
+    return a.args[0] if a.kind == "map" and a.fn is np.negative else None
+
+
+def _itself(ufunc, a, b, same):
+    """+a = a."""
+    return a
+
+
+# The first rule that has an answer counts. Signs come first: a sign that has moved out of a product is met by the rules of the
+# function around it, and what is left of the product is simplified again.
+_RULES: dict[np.ufunc, tuple[Rule, ...]] = {
+    np.multiply: (_sign_outwards, _times_one),
+    np.divide: (_sign_outwards, _by_one),
+    np.add: (_subtract_instead,),
+    np.subtract: (_subtract_instead, _minus_nothing),
+    np.power: (_by_one, _square),
+    np.negative: (_minus_minus,),
+    np.positive: (_itself,),
+}
+
+
+def _simplify(ufunc, args, shape, dtype) -> Value | None:
+    """The cheaper form of a function's value that has the same bits, or None."""
+    def same(x: Any) -> bool:
+        return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+    a, b = (*args, None)[:2]
+    for rule in _RULES.get(ufunc, ()):
+        simple = rule(ufunc, a, b, same)
+        if simple is not None:
+            return simple
     return None
 
 

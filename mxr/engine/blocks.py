@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mxr.runtime import memory
+from mxr.runtime import costs, memory
 
 
 @dataclass
@@ -27,7 +27,7 @@ def side_by_side(shapes: dict, types: dict) -> tuple[list[Block], dict, dict]:
     blocks, weights, grads = [], {}, {}
     for dtype in dict.fromkeys(types[k] for k in shapes):
         names = [k for k in shapes if types[k] == dtype]
-        step = max(1, memory.LINE // dtype.itemsize)        # every array begins at a line
+        step = max(1, costs.CACHE_LINE // dtype.itemsize)        # every array begins at a line
         sizes = [math.prod(shapes[k]) for k in names]
         starts = np.cumsum([0, *(-(-size // step) * step for size in sizes)]).tolist()
         room = memory.zeros((starts[-1] + step,), dtype)

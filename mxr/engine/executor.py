@@ -5,14 +5,14 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
-from mxr.compiler.autodiff import trace_backward, trace_forward
-from mxr.compiler.program import Program, operands
+from mxr.compiler.autodiff import KernelStep, trace_backward, trace_forward
+from mxr.compiler.program import Program, reached
 from mxr.compiler.value import Value, const, leaf, tape
 from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
 from mxr.graph.infer_types import all_types
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, Run, ShapeError, affordable, shape_text
+from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text
 from mxr.runtime import memory, threads
 
 _nothing = nullcontext()
@@ -121,14 +121,12 @@ class Executor:
 
     def _whose(self, step) -> str:
         """The operator that made a step, and the types of its inputs, for a message."""
+        if not isinstance(step, KernelStep):
+            return "an operator"
+        n = step.node
         types = all_types(self.symbol, {k: v.dtype for k, v in (self.args | self.aux).items()})
-        call = getattr(step, "make", step)              # what a prepared kernel is made with
-        parameters = next(iter(getattr(call, "args", ())), None)
-        for n in self.symbol.nodes():
-            if n.op and n.p is parameters:
-                names = (*n.op.inputs(n.p), *n.op.aux(n.p))
-                return f"{n.op.name} {n.name} ({', '.join(f'{k} {types[id(m), i]}' for k, (m, i) in zip(names, n.inputs))})"
-        return "an operator"
+        given = ", ".join(f"{k} {types[id(m), i]}" for k, (m, i) in zip(input_names(n.op, n.p), n.inputs))
+        return f"{n.op.name} {n.name} ({given})"
 
     # ---------------------------------------------------------------- making the programs
     @property
@@ -204,7 +202,7 @@ class Executor:
 
     @enough_memory()
     def _compile(self, program: Program, targets: list) -> list:
-        """The steps of a program; further roots go wherever."""
+        """The steps of a program; roots without a target get memory of their own."""
         self._uses_blas |= program.uses_blas
         targets = targets + [None] * (len(program.roots) - len(targets))
         return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
@@ -215,11 +213,4 @@ class Executor:
 
 def _heads_read(roots: list[Value]) -> set[int]:
     """The numbers of the outputs whose head gradients `roots` are computed from."""
-    seen: dict[int, Value] = {}
-    stack = list(roots)
-    while stack:
-        v = stack.pop()
-        if id(v) not in seen:
-            seen[id(v)] = v
-            stack += operands(v)
-    return {v.arg[1] for v in seen.values() if v.kind == "leaf" and v.arg[0] == "head"}
+    return {v.arg[1] for v in reached(roots).values() if v.kind == "leaf" and v.arg[0] == "head"}

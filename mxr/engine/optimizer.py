@@ -13,9 +13,8 @@ from mxr.engine.blocks import Block, side_by_side
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.operator import MxError, Op, Run, get
+from mxr.runtime import costs
 from mxr.runtime.threads import unbroken
-
-_PIECE = 1 << 16        # elements whose temporaries fit the cache
 
 
 class Rule:
@@ -55,9 +54,9 @@ class GraphRule(Rule):
 
     def update(self, lr, weight, grad, states, out):
         arrays = [out, weight, grad, *states]
-        if out.size > _PIECE and all(a.flags.c_contiguous for a in arrays):
+        if out.size > costs.RULE_BLOCK and all(a.flags.c_contiguous for a in arrays):
             arrays = [a.reshape(-1) for a in arrays]
-            pieces = [slice(a, a + _PIECE) for a in range(0, out.size, _PIECE)]
+            pieces = [slice(a, a + costs.RULE_BLOCK) for a in range(0, out.size, costs.RULE_BLOCK)]
         else:
             pieces = [...]
         for piece in pieces:

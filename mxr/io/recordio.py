@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")
@@ -158,7 +159,7 @@ class Reader:
         at += -at % 4
         self._seek(at)
         overlap = b""
-        while block := self._file.read(1 << 20):
+        while block := self._file.read(costs.READ_BLOCK):
             block = overlap + block
             for i in _magics(block):
                 if i + 8 <= len(block) and block[i + 7] >> 5 in (0, 1):

@@ -2,6 +2,7 @@
 
 The one place from which the author of an operator imports (docs/adding-an-operator.md). May import: runtime.
 """
+from mxr.operator.arguments import input_names, match_inputs, possible_inputs
 from mxr.operator.declaration import op
 from mxr.operator.errors import MxError, NotImplementedInMxr, ParamError, ShapeError, suggest
 from mxr.operator.kernel import Prepared, Run
@@ -23,6 +24,6 @@ from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape,
 __all__ = [
     "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr", "Op", "P",
     "ParamError", "Prepared", "Run", "Shape", "ShapeError", "affordable", "axis_of", "canonical", "element_type",
-    "get", "known", "op", "r_order", "register", "registry", "same_shape", "shape_text", "size", "suggest",
+    "get", "input_names", "known", "match_inputs", "op", "possible_inputs", "r_order", "register", "registry", "same_shape", "shape_text", "size", "suggest",
     "to_text", "unify",
 ]

@@ -75,8 +75,10 @@ def _a(text: str) -> str:
 
 def _int(value) -> int:
     if isinstance(value, str):
-        value = value.strip().removesuffix("L")      # a long integer of Python 2
-        return int(_TRUE & {value} and 1 or _FALSE & {value} and 0 if value in _TRUE | _FALSE else value)
+        text = value.strip().removesuffix("L")      # a long integer of Python 2
+        if text in _TRUE:
+            return 1
+        return 0 if text in _FALSE else int(text)
     if isinstance(value, (float, np.floating)) and not float(value).is_integer():
         raise ValueError
     return int(value)

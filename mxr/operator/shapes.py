@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextvars import ContextVar
 
 from mxr.operator.errors import MxError, ShapeError
 
@@ -41,13 +42,8 @@ def same_shape(p, ins, outs):
 
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
 _LARGEST = 2**60                # what NumPy lets the other dimensions of an empty array be
-_r_order = False     # set by mxr.r: messages show shapes as R's dim() does
-
-
-def r_order(on: bool = True) -> None:
-    """Render shapes in messages in R's order (reversed) from now on."""
-    global _r_order
-    _r_order = on
+# Whether R is the reader of what happens now: the door sets it around everything that R asks for, in this thread only.
+r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
 def shape_text(shape) -> str:
@@ -55,7 +51,7 @@ def shape_text(shape) -> str:
     if shape is None:
         return "?"
     parts = [str(n) if n else "?" for n in shape]
-    if _r_order:
+    if r_order.get():
         return parts[0] if len(parts) == 1 else f"c({', '.join(reversed(parts))})"
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 

@@ -6,10 +6,7 @@ from math import prod
 import numpy as np
 
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
-from mxr.runtime import threads
-
-_BLOCK = 1 << 18        # elements of the channels worked on at a time: what fits the cache, and outweighs the calls
-_LONG = 32              # positions of a channel that are summed by a dot product
+from mxr.runtime import costs, threads
 
 # --------------------------------------------------------------------------------------------- over the batch
 
@@ -22,12 +19,12 @@ def _outer_inner(a: np.ndarray, axis: int) -> np.ndarray:
 
 def _channel_blocks(x: np.ndarray, work) -> None:
     """`work(slice of channels)`, spread over the threads; channels do not depend on each other."""
-    step = max(1, _BLOCK // max(1, x.shape[0] * x.shape[2]))
+    step = max(1, costs.NORM_BLOCK // max(1, x.shape[0] * x.shape[2]))
 
     def task(a, b):
         for c in range(a, b, step):
             work(slice(c, min(c + step, b)))
-    threads.map_blocks(task, x.shape[1], blocks=threads.workers() if x.size > _BLOCK // 2 else 1)
+    threads.map_blocks(task, x.shape[1], blocks=threads.workers() if x.size > costs.NORM_BLOCK // 2 else 1)
 
 
 def _batch_shape(p, ins, outs):
@@ -62,7 +59,7 @@ def _scale(p, gamma):
 
 def _sums(a, b, dtype) -> np.ndarray:
     """The sums of a * b over samples and positions, for each channel. Dot products do it in one pass where rows are long."""
-    if a.dtype == b.dtype == dtype and a.shape[2] >= _LONG:
+    if a.dtype == b.dtype == dtype and a.shape[2] >= costs.DOT_POSITIONS:
         return np.vecdot(a, b).sum(axis=0)
     return (a * b).sum(axis=(0, 2), dtype=dtype)
 

@@ -5,8 +5,9 @@ import math
 
 import numpy as np
 
+from mxr.runtime import costs
+
 _RANGE = 2 ** 32 - 1
-_AHEAD = 1024                    # draws fetched at a time
 
 
 class Engine:
@@ -24,7 +25,7 @@ class Engine:
     def draw(self) -> int:
         """The next 32 bits."""
         if not self._ahead:
-            self._ahead = self._source.random_raw(_AHEAD)[::-1].tolist()
+            self._ahead = self._source.random_raw(costs.READER_DRAWS)[::-1].tolist()
         return self._ahead.pop()
 
     def integer(self, low: int, high: int) -> int:

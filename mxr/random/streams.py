@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 from threading import RLock
 
 import numpy as np
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 STREAMS, RUN = 1024, 64     # MXNet's constants: how many streams, and the fewest values worth a run of their own
-_BLOCK = 1 << 16            # values worked on at a time: what fits the cache
 _MAGIC = 127                # MXNet multiplies every seed by this
 
 
@@ -77,9 +78,21 @@ def seed(s: int) -> None:
     """Restart every source of random numbers from `s`, an integer (of which 32 bits count)."""
     global _source
     try:
-        _source = _Source(int(s))
+        fresh = _Source(int(s))
     except (TypeError, ValueError, OverflowError):
         raise MxError(f"seed: takes an integer, not {s!r}") from None
+    with lock:                      # not in the middle of another thread's fill
+        _source = fresh
+
+
+def _after_fork() -> None:
+    """In the child nobody holds the lock: a thread that did so when the process was forked is not there."""
+    global lock
+    lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def engine() -> _Twister:
@@ -148,7 +161,7 @@ def _fill(out: np.ndarray, block) -> None:
     with lock:
         count, step = runs(out.size)
         streams = first(count)
-        group = max(1, _BLOCK // step)
+        group = max(1, costs.RANDOM_BLOCK // step)
         for a in range(0, count, group):
             block(streams[a:a + group], step, out[a * step:(a + group) * step])
 

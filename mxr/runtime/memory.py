@@ -8,24 +8,24 @@ import math
 
 import numpy as np
 
-LINE = 64       # bytes
+from mxr.runtime.costs import CACHE_LINE
 
 
 def empty(shape: tuple, dtype) -> np.ndarray:
     """An array like `np.empty`'s that begins at a line."""
     dtype = np.dtype(dtype)
-    return _from_line(np.empty(math.prod(shape) * dtype.itemsize + LINE, np.uint8), shape, dtype)
+    return _from_line(np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE, np.uint8), shape, dtype)
 
 
 def zeros(shape: tuple, dtype) -> np.ndarray:
     """An array like `np.zeros`'s that begins at a line."""
     dtype = np.dtype(dtype)
-    return _from_line(np.zeros(math.prod(shape) * dtype.itemsize + LINE, np.uint8), shape, dtype)
+    return _from_line(np.zeros(math.prod(shape) * dtype.itemsize + CACHE_LINE, np.uint8), shape, dtype)
 
 
 def _from_line(raw: np.ndarray, shape, dtype) -> np.ndarray:
-    start = -raw.__array_interface__["data"][0] % LINE
-    return raw[start:start + raw.size - LINE].view(dtype).reshape(shape)
+    start = -raw.__array_interface__["data"][0] % CACHE_LINE
+    return raw[start:start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
 
 
 class Buffers:

@@ -16,10 +16,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-_WAKE = 5_000_000       # floating point operations that a thread does until another one has woken up and begun: 25 microseconds
-_PANEL = 16             # rows or columns that BLAS computes at a time
-_FEW = 64               # rows that OpenBLAS multiplies by a large transposed matrix faster the other way round: in half the time for 16
-
+from mxr.runtime import costs
 
 UNBROKEN: set = set()       # code that a Ctrl-C does not break off
 
@@ -57,23 +54,13 @@ class single_blas:
     more than it gains on small matrices, and very much on a busy machine.
     """
 
-    former: list = []
-
     @unbroken
     def __enter__(self):
-        self.former = []
-        for blas in _started().blas:
-            n = blas.get_num_threads()
-            if n != 1:                          # else someone around us holds it
-                self.former.append((blas, n))
-                blas.set_num_threads(1)
+        _blas.hold()
 
     @unbroken
     def __exit__(self, *exc):
-        while self.former:
-            blas, n = self.former[-1]
-            blas.set_num_threads(n)
-            self.former.pop()
+        _blas.release()
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
@@ -125,8 +112,9 @@ class Once:
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
-    n, step, work = out.shape[axis], 1 if out.ndim > 2 else _PANEL, 2 * out.size * a.shape[-1]
-    parts = cuts(n, workers(), _WAKE * n / work + step, step) if work >= 2 * _WAKE else []
+    n, step, work = out.shape[axis], 1 if out.ndim > 2 else costs.BLAS_PANEL, 2 * out.size * a.shape[-1]
+    wake = costs.WAKE_NS / costs.FLOP_NS
+    parts = cuts(n, workers(), wake * n / work + step, step) if work >= 2 * wake else []
     if len(parts) < 2:
         return _whole(a, b, out)
     tasks = []
@@ -145,7 +133,8 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]
 def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     if not (a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous):
         return partial(np.matmul, a, b, out)
-    if not (len(a) <= min(_FEW, out.shape[1] // 2) and out.size * a.shape[1] > 1_000_000 and b.T.flags.c_contiguous):
+    few = len(a) <= min(costs.TURNED_PRODUCT_ROWS, out.shape[1] // 2)
+    if not (few and out.size * a.shape[1] > costs.BLAS_SMALL_PRODUCT and b.T.flags.c_contiguous):
         return partial(np.dot, a, b, out)       # has less overhead
     turned = np.empty(out.shape[::-1], out.dtype)
 
@@ -172,6 +161,46 @@ def _wanted() -> int:
 
 class _Inside(threading.local):
     active = False
+
+
+class _Blas:
+    """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the process. The first
+    one sets them to one, the last one puts them back."""
+
+    def __init__(self):
+        self._lock, self._holders, self._former = threading.Lock(), 0, []
+
+    def hold(self) -> None:
+        libraries = _started().blas
+        with self._lock:
+            self._holders += 1
+            for blas in libraries:
+                n = blas.get_num_threads()
+                if n != 1:              # the first time, and for a library that has been loaded since
+                    self._former.append((blas, n))
+                    _set_threads(blas, 1)
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders = max(0, self._holders - 1)       # nothing was held where a fork came in between
+            if not self._holders:
+                self._put_back()
+
+    def _put_back(self) -> None:
+        while self._former:
+            blas, n = self._former[-1]
+            _set_threads(blas, n)
+            self._former.pop()
+
+    def after_fork(self) -> None:
+        """In the child: the threads that held it are not there."""
+        self._lock, self._holders = threading.Lock(), 0
+        self._put_back()
+
+
+def _set_threads(blas, n: int) -> None:
+    """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and ignores all others."""
+    getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n)
 
 
 class _Job:
@@ -255,23 +284,30 @@ class _Pool:
 
 def _started() -> _Pool:
     global _pool
-    if _pool is None:
-        _pool = _Pool(_count)
-    elif not _pool.with_scipy and _SCIPY_BLAS in sys.modules:
-        _pool.find_blas()
-    return _pool
+    pool = _pool
+    if pool is None or (not pool.with_scipy and _SCIPY_BLAS in sys.modules):
+        with _making:
+            if _pool is None:
+                _pool = _Pool(_count)
+            elif not _pool.with_scipy:
+                _pool.find_blas()
+            pool = _pool
+    return pool
 
 
 def _after_fork() -> None:
     """Threads do not survive a fork: the child starts its own pool when it needs one."""
-    global _pool, _turn
-    _pool, _turn = None, threading.Lock()
+    global _pool, _turn, _making
+    _pool, _turn, _making = None, threading.Lock(), threading.Lock()
+    _blas.after_fork()
 
 
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _wanted()
 _pool: _Pool | None = None
-_turn = threading.Lock()
+_turn = threading.Lock()          # one `run` at a time has the pool
+_making = threading.Lock()        # one thread makes the pool
+_blas = _Blas()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
-from mxr.compiler import regions
 from mxr.compiler.program import Program
 from mxr.compiler.value import Value, const, leaf, scatter_slice, tape
 from mxr.operator import Run
+from mxr.runtime import costs
 from mxr.runtime.memory import Buffers
 
 rng = np.random.default_rng(0)
@@ -130,7 +130,8 @@ def test_memory_is_shared_between_values_that_do_not_meet():
 
 @pytest.mark.parametrize("shape", [(3, 5, 7, 2), (300, 400), (70000,), (5, 1, 40000), (2, 3, 50000)])
 def test_blocks_and_strides_give_the_same(shape, monkeypatch):
-    monkeypatch.setattr(regions, "WAKE_WORK", 500)
+    monkeypatch.setattr(costs, "WAKE_NS", 50)
+    monkeypatch.setattr(costs, "LOCK_NS", 0)
     wide = rng.standard_normal((*shape[:-1], shape[-1] * 3)).astype("f4")
     row = rng.standard_normal((*(1,) * (len(shape) - 1), shape[-1])).astype("f4")
 

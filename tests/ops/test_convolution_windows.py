@@ -7,8 +7,8 @@ import pytest
 
 import mxr
 from mxr.operator import Run, get
-from mxr.ops.kernels import pooling, steps, windows
-from mxr.runtime import threads
+from mxr.ops.kernels import steps
+from mxr.runtime import costs, threads
 
 
 def positions(out, kernel, stride, dilate, pad, size):
@@ -47,12 +47,12 @@ def check(ex, out, gx, gw, g) -> None:
 def cut(request, monkeypatch):
     """How the work is cut."""
     if request.param in ("by workers", "in blocks"):
-        monkeypatch.setattr(steps, "_WAKE", 1)
+        monkeypatch.setattr(costs, "WAKE_NS", 1)
     if request.param == "sample by sample":
-        monkeypatch.setattr(windows, "_BLOCK", 1)
+        monkeypatch.setattr(costs, "COLUMNS_BLOCK", 1)
     if request.param == "in blocks":
-        monkeypatch.setattr(windows, "_BLOCK", 3000)
-        monkeypatch.setattr(pooling, "_BLOCK", 100)
+        monkeypatch.setattr(costs, "COLUMNS_BLOCK", 3000)
+        monkeypatch.setattr(costs, "POOL_BLOCK", 100)
 
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups

@@ -13,10 +13,7 @@ import numpy as np
 
 from mxr.ops.kernels.steps import Lane, Steps
 from mxr.ops.kernels.windows import Windows
-
-_BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
-FORWARD, BACK = 0.25, 0.6       # nanoseconds that an input element takes
-_FEW = 8                # kernel offsets up to which gradients are shared out one offset after the other
+from mxr.runtime import costs
 
 
 def _pick(axis: int, at: slice) -> tuple:
@@ -26,7 +23,7 @@ def _pick(axis: int, at: slice) -> tuple:
 def blocks(steps: Steps, x: np.ndarray, nanoseconds: float) -> Iterator[tuple[Lane, slice]]:
     """(lane, range of images) for blocks of images; `nanoseconds` is what an element takes, roughly."""
     elements = max(1, prod(x.shape[1:]))
-    most = max(1, _BLOCK // elements)
+    most = max(1, costs.POOL_BLOCK // elements)
     for lane, start, stop in steps.ranges(len(x), elements * nanoseconds):
         for at in range(start, stop, most):
             yield lane, slice(at, min(at + most, stop))
@@ -104,7 +101,7 @@ def largest(lane: Lane, w: Windows, x, y) -> None:
 def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
     """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the window holds only NaN)."""
     apart = all(s >= k for s, k in zip(w.stride, w.kernel))
-    if apart and prod(w.kernel) <= _FEW:
+    if apart and prod(w.kernel) <= costs.POOL_SHARED_OFFSETS:
         _share(lane, w, x, y, g, gx)
         return
     order, missed = _first_hit(lane, w, x, y)

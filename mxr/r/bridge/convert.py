@@ -5,6 +5,7 @@ In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C
 """
 from __future__ import annotations
 
+import ctypes
 import struct
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from mxr.operator import MxError, shape_text
 from mxr.r.bridge import r_api
 from mxr.r.bridge.r_api import NIL, R, address, ffi
+from mxr.runtime import costs
 
 _DIM, _NAMES, _CLASS, _LEVELS = map(r_api.symbol, ("dim", "names", "class", "levels"))
 _NA_INT = -2 ** 31
@@ -87,7 +89,7 @@ _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rc
 _WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": "executor"}
 _class_vectors: dict[type, object] = {}
 _finalizer = None              # R's closure that queues a pointer which R no longer needs
-_made_bytes, _gc_at = 0, 1 << 29
+_made_bytes, _gc_at = 0, costs.COLLECT_BYTES
 
 
 def take_freed(x) -> None:
@@ -121,7 +123,7 @@ def _handle(value):
     if _made_bytes > _gc_at:
         _made_bytes = 0
         r_api.collect()
-        _gc_at = max(1 << 29, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
+        _gc_at = max(costs.COLLECT_BYTES, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
     pointer = _protect(r_api.external(_next))
     r_api.set_attribute(pointer, _CLASS, vector)
     if _finalizer is not None:
@@ -135,7 +137,7 @@ def _handle(value):
 def _from_handle(x):
     value = _objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
-        what = _WORDS.get((_class_of(x) or [""])[0], "object")
+        what = _WORDS.get((class_of(x) or [""])[0], "object")
         raise MxError(f"this {what} belongs to another R session; save models and arrays with "
                       "mx.model.save, mx.symbol.save and mx.nd.save, or as R objects by mx.serialize, not with save or saveRDS as they are")
     return value
@@ -174,13 +176,13 @@ def _shaped(x, array):
     return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
 
 
-def _class_of(x) -> list[str]:
+def class_of(x) -> list[str]:
     value = R.Rf_getAttrib(x, _CLASS)
     return [] if value == NIL else [_text(r_api.string(value, i)) for i in range(R.Rf_xlength(value))]
 
 
 def _check_double(x):
-    if "integer64" in _class_of(x):              # R keeps their bits in doubles
+    if "integer64" in class_of(x):              # R keeps their bits in doubles
         raise MxError("numbers of class integer64 cannot be used here: give as.numeric(x)")
 
 
@@ -251,13 +253,13 @@ def _character(x):
     return [_text(r_api.string(x, i)) for i in range(n)]
 
 
-def _names_of(x):
+def names_of(x):
     names = R.Rf_getAttrib(x, _NAMES)
     return None if names == NIL else [_text(r_api.string(names, i)) or "" for i in range(R.Rf_xlength(x))]
 
 
 def _list(x):
-    if "data.frame" in _class_of(x):
+    if "data.frame" in class_of(x):
         raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
@@ -268,7 +270,7 @@ def _list(x):
 def elements(x, unnamed: str = ""):
     """(values, names or None) of an R list. An error says which one it is about: its name, or `unnamed` and its
     number."""
-    names, values = _names_of(x), []
+    names, values = names_of(x), []
     try:
         for i in range(R.Rf_xlength(x)):
             values.append(to_python(R.VECTOR_ELT(x, i)))
@@ -282,6 +284,23 @@ def elements(x, unnamed: str = ""):
 _IN = {R.NILSXP: lambda x: None, R.REALSXP: _double, R.INTSXP: _integer, R.LGLSXP: _logical, R.STRSXP: _character,
        R.VECSXP: _list, R.EXTPTRSXP: _from_handle, R.RAWSXP: _raw,
        R.SYMSXP: lambda x: _text(R.PRINTNAME(x))}
+_PY_OBJECT, _PYOBJ = map(r_api.symbol, ("py_object", "pyobj"))
+
+
+def _of_reticulate(x):
+    """A Python object as reticulate holds it: an environment with a pointer, or a function that has such an environment as an
+    attribute. MxError where it is none."""
+    place = R.Rf_getAttrib(x, _PY_OBJECT) if x.sxpinfo.type == R.CLOSXP else x
+    if place.sxpinfo.type != R.ENVSXP or "python.builtin.object" not in class_of(x):
+        raise MxError(_refused(x))
+    pointer = r_api.variable(place, _PYOBJ)
+    number = address(R.R_ExternalPtrAddr(pointer)) if pointer.sxpinfo.type == R.EXTPTRSXP else 0
+    if not number:
+        raise MxError("this Python object belongs to another R session: make it anew")
+    return ctypes.cast(number, ctypes.py_object).value
+
+
+_IN |= {R.ENVSXP: _of_reticulate, R.CLOSXP: _of_reticulate}
 _OTHER = {R.CLOSXP: "a function", R.ENVSXP: "an environment", R.CPLXSXP: "a complex vector", R.S4SXP: "an S4 object",
           R.LANGSXP: "a call", R.BUILTINSXP: "a function", R.SPECIALSXP: "a function"}
 
@@ -291,28 +310,16 @@ def to_python(x):
     kind = x.sxpinfo.type
     convert = _IN.get(kind)
     if convert is None:
-        raise MxError(f"{_OTHER.get(kind, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
-                      "text, or an MXNet object")
+        raise MxError(_refused(x))
     return convert(x)
 
 
+def _refused(x) -> str:
+    return (f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
+            "text, or an MXNet object")
+
+
 # ------------------------------------------------------------------------------------------------------- Python to R
-
-_LARGE = 1 << 20
-
-
-def _numbers(n: int, kind: int):
-    """A vector of n doubles or logicals. A large one is allocated under R's own guard: out of memory must be an error, not
-    a jump over Python's frames."""
-    if n < _LARGE:
-        return r_api.allocate(kind, n)
-    count = _protect(r_api.scalar_real(n))
-    vector = r_api.evaluate("numeric" if kind == R.REALSXP else "logical", count)
-    _unprotect(1)
-    if vector is None:
-        raise MxError(f"R has no memory for {n} numbers")
-    return vector
-
 
 def _strings(values):
     vector = _protect(r_api.allocate(R.STRSXP, len(values)))
@@ -326,7 +333,7 @@ def _array(a: np.ndarray):
     if a.dtype.kind in "OSUMmVc":
         raise TypeError(f"an array of {a.dtype} cannot be given to R")
     logical = a.dtype == np.bool_
-    vector = _protect(_numbers(a.size, R.LGLSXP if logical else R.REALSXP))
+    vector = _protect(r_api.allocate(R.LGLSXP if logical else R.REALSXP, a.size))
     if a.size:
         pointer, dtype = (r_api.logicals(vector), _INT32) if logical else (r_api.doubles(vector), _FLOAT64)
         np.frombuffer(ffi.buffer(pointer, a.size * dtype.itemsize), dtype).reshape(a.shape)[...] = a
@@ -349,7 +356,7 @@ def _set_dim(vector, shape) -> None:
 def _dims(values):
     """Dimensions of an NDArray; those of long ones are doubles, as R's own length() of them."""
     values = list(values)
-    return _integers(values) if max(values, default=0) < 2 ** 31 else _array_without_dim(np.array(values, np.float64))
+    return _integers(values) if max(values, default=0) < 2 ** 31 else plain_vector(np.array(values, np.float64))
 
 
 def _integers(values):
@@ -376,15 +383,16 @@ def _sequence(values):
     if str in kinds and kinds <= {str, type(None)}:
         return _strings(values)
     if kinds == {bool}:
-        return _array_without_dim(np.array(values, bool))
+        return plain_vector(np.array(values, bool))
     if kinds == {int} and all(abs(v) < 2 ** 31 for v in values):
         return _integers(values)
     if kinds and kinds <= {int, float}:
-        return _array_without_dim(np.array(values, np.float64))
+        return plain_vector(np.array(values, np.float64))
     return _plain_list(values)
 
 
-def _array_without_dim(a):
+def plain_vector(a: np.ndarray):
+    """An R vector without dim."""
     vector = _protect(_array(a))
     r_api.set_attribute(vector, _DIM, NIL)
     _unprotect(1)

@@ -30,6 +30,7 @@ _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
 _SIGINT = int(signal.SIGINT)
+_IGNORED = int(signal.SIG_IGN)
 _AGAIN = 0.005                           # seconds after which a Ctrl-C that cannot be raised is tried again
 
 _python_handler: int | None = None       # the C function that Python installs
@@ -39,7 +40,9 @@ _waiting = False                         # a Ctrl-C has come and was not raised 
 _knocks = 0                              # how many of the calls of `_on_interrupt` to come are `_knock`'s
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
 _turn = False                            # whether it is Python's
+_only_python_hears = False               # whether R has no handler: a Python program has started it
 _door: list[dict] = []                   # the namespace of the door's module: frames of it are where R's turn ends
+_rest: list[dict] = []                   # the namespace of the code that R calls while it waits
 _whole: list[dict] = []                  # namespaces of modules whose code must not be broken off
 depth = 0                                # how many doors stand open
 in_verb = False                          # whether a verb runs
@@ -60,13 +63,21 @@ def _on_interrupt(number, frame):
             threading.Thread(target=_knock, daemon=True).start()
     elif _turn:                          # too early or too late to raise: R takes it as soon as the door is shut
         _waiting = True
-    elif not _at_the_door(frame) and callable(_previous):     # Python works, but not for R: whoever was here first decides
+    elif _at_the_border(frame):          # R has heard of it too, unless it has no handler of its own
+        if _only_python_hears:
+            openrlib.rlib.R_interrupts_pending = 1
+    elif callable(_previous):            # Python works, but not for R: whoever was here first decides
         _previous(number, frame)
 
 
 def protect(door: dict, *whole: dict) -> None:
     """Tell by their `globals()` which module is the door, and which run to the end once they have begun."""
     _door[:], _whole[:] = [door], whole
+
+
+def rests(namespace: dict) -> None:
+    """The same of the module whose code runs while R waits: a Ctrl-C there is R's."""
+    _rest[:] = [namespace]
 
 
 def _in(frame, namespaces: list[dict]) -> bool:
@@ -82,9 +93,9 @@ def _unbroken(frame) -> bool:
     return False
 
 
-def _at_the_door(frame) -> bool:
+def _at_the_border(frame) -> bool:
     while frame is not None:
-        if _in(frame, _door):
+        if _in(frame, _door) or _in(frame, _rest):
             return True
         frame = frame.f_back
     return False
@@ -103,7 +114,7 @@ def _knock() -> None:
 
 def prepare() -> None:
     """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C stays R's."""
-    global _python_handler, _previous
+    global _python_handler, _previous, _only_python_hears
     assert _door, "interrupts.protect was not called"
     if threading.current_thread() is not threading.main_thread():
         return
@@ -111,6 +122,7 @@ def prepare() -> None:
     previous = signal.signal(_SIGINT, _on_interrupt)
     _previous = previous if previous is not None else _previous
     _python_handler = _getsig(_SIGINT)
+    _only_python_hears = outside == _python_handler
     _setsig(_SIGINT, outside)
 
 
@@ -124,7 +136,7 @@ def enter() -> None:
     _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
-        if outside != _python_handler:
+        if outside not in (_python_handler, _IGNORED):       # ignored, as under nohup: so it stays while Python works
             _r_handler = outside
             _setsig(_SIGINT, _python_handler)
     depth += 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
-from mxr.operator import REQUIRED, Dtype, Floats, Op, P, Shape, canonical, same_shape
+from mxr.operator import REQUIRED, Dtype, Floats, MxError, Op, P, Shape, canonical, same_shape
 from mxr.r.generate import rd
 
 PACKAGE = Path(__file__).resolve().parents[3] / "R"
@@ -217,8 +217,43 @@ def page(op: Op) -> tuple[str, str]:
     value = "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). " \
             "`mx.nd` functions: an NDArray, or a list of them."
     text = rd.document(functions[0], functions, page_title(paragraphs[0]), paragraphs, usages,
-                       arguments_text(op, bool(symbols), bool(arrays)), value, example(op))
+                       arguments_text(op, bool(symbols), bool(arrays)), value, example(op), see=relatives(op), concepts=concepts(op))
     return f"{functions[0]}.Rd", text
+
+
+# what people look for who do not know an operator's name, by family
+CONCEPTS = {
+    "broadcast": ["arithmetic with broadcasting"], "columns": ["convolution"], "conv": ["convolution", "layer"], "create": ["make arrays"],
+    "ctc": ["loss", "loss function", "sequence"], "elemwise": ["element-wise function", "arithmetic"], "index": ["indexing", "select elements"],
+    "index_nd": ["indexing"], "join": ["combine or split arrays"], "lamb_update": ["optimizer update"], "linalg": ["linear algebra"],
+    "linalg_diag": ["linear algebra"], "loss": ["loss", "loss function", "output layer"], "matrix": ["matrix product", "linear algebra"],
+    "multi_update": ["optimizer update"], "nn": ["layer", "activation function"], "norm": ["normalization", "layer"],
+    "order": ["sorting"], "pdf": ["probability density", "log likelihood"], "pool": ["pooling", "layer"],
+    "random": ["random numbers", "distribution"], "reduce": ["reduction", "sum, mean, maximum over axes"],
+    "rnn": ["recurrent network", "LSTM", "GRU", "layer"], "scalar": ["arithmetic"], "sequence": ["sequence"],
+    "shape": ["reshape", "dimensions"], "slice": ["indexing", "subset"], "spatial": ["image", "layer"], "update": ["optimizer update"]}
+# losses outside the family of that name
+MORE_CONCEPTS = {"smooth_l1": ["loss", "loss function", "Huber"], "log_softmax": ["cross-entropy loss"], "pick": ["cross-entropy loss"]}
+
+
+def concepts(op: Op) -> list[str]:
+    return [*CONCEPTS[op.family], *MORE_CONCEPTS.get(op.name, [])]
+
+
+def relatives(op: Op) -> str:
+    """The pages to look at next: for losses MakeLoss and the cookbook, for others some neighbours of the family."""
+    pages = [f"mx.symbol.{exported(o)[0]}" for o in canonical() if o.family == op.family and exported(o)]
+    own = f"mx.symbol.{exported(op)[0]}"
+    at = pages.index(own)
+    near = [*pages[at + 1:at + 5], *pages[max(0, at - 2):at]]
+    if "loss" in concepts(op):
+        near = list(dict.fromkeys(n for n in ["mx.symbol.MakeLoss", *near] if n != own))
+        return f"{_links(near)}; `demo(package = \"mxnet\")` lists recipes of losses."
+    return _links(near) + "." if near else ""
+
+
+def _links(pages: list[str]) -> str:
+    return ", ".join(f"[{page}()]" for page in pages)
 
 
 # ---------------------------------------------------------------------------------------------- all files
@@ -268,6 +303,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mxr gen", description="Write the R wrappers, help pages and NAMESPACE from the operators.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something is stale")
     args = parser.parse_args(argv)
+    if not (PACKAGE / "DESCRIPTION").exists():
+        raise MxError(f"writes the sources of a checkout, and this mxr is installed in {PACKAGE.parent}")
     if args.check:
         changed = stale()
         print("\n".join(f"stale: R/{k}" for k in changed) or "R/ is up to date", file=sys.stderr)

@@ -15,10 +15,11 @@ from mxr.r.host.installation import (
     r_home,
     r_version,
     rpy2_for,
+    rpy2_misfit,
     rpy2_remedy,
 )
 
 __all__ = [
     "CHECKOUT", "LOCAL_LIBRARY", "RNotFound", "import_rpy2", "join", "library_environment", "load_libr", "r_home",
-    "r_version", "rpy2_for", "rpy2_remedy", "run", "start",
+    "r_version", "rpy2_for", "rpy2_misfit", "rpy2_remedy", "run", "start",
 ]

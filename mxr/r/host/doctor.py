@@ -1,6 +1,7 @@
 """`mxr doctor`: what is installed, whether the parts fit together, and what to do where they do not."""
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -14,14 +15,19 @@ import mxr
 from mxr import __version__
 from mxr.operator import MxError
 from mxr.r.host import installation as host
+from mxr.r.host.stamp import remark
 from mxr.runtime import threads
 
+# A line for each of: reticulate's version; the package's version, place and stamp; the libraries; the Python that would be taken, and why.
 PROBE = """
 of <- function(p) tryCatch(as.character(packageVersion(p)), error = function(e) "")
 where <- system.file(package = "mxnet")
-record <- file.path(where, "python")
-cat(of("reticulate"), of("mxnet"), where, if (nzchar(where) && file.exists(record)) readLines(record, 1) else "",
-    paste(.libPaths(), collapse = " "), R.version$major, sep = "\\n")
+stamp <- file.path(where, "stamp")
+found <- if (nzchar(where)) tryCatch(mxnet::mx.python(), error = function(e) list(problem = conditionMessage(e)))
+cat("== probe", of("reticulate"), of("mxnet"), where,
+    if (nzchar(where) && file.exists(stamp)) paste(readLines(stamp), collapse = ";") else "",
+    paste(.libPaths(), collapse = " "), if (is.null(found$problem)) found$python else "",
+    gsub("\n", " ", paste(c(found$why, found$problem), collapse = "")), sep = "\n")
 """
 DOOR = 'cat("door:", mxnet:::call_python("bridge.version"))'
 
@@ -72,6 +78,12 @@ def libpython() -> Path | None:
 def ask_r(code: str, **environment) -> subprocess.CompletedProcess:
     return subprocess.run([host.r_home() / "bin" / "Rscript", "-e", code], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           env={**os.environ, **host.library_environment(), **environment}, timeout=120)
+
+
+def main(arguments: list[str]) -> int:
+    """The command `mxr doctor`."""
+    argparse.ArgumentParser("mxr doctor", description="Say what is installed, whether it fits together, and what to do.").parse_args(arguments)
+    return doctor()
 
 
 def doctor() -> int:
@@ -145,47 +157,63 @@ def check_r(report: Report) -> tuple[int, ...] | None:
 
 
 def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
-    found = version_of("rpy2-rinterface") or version_of("rpy2")
-    if found is None:
-        report.bad("rpy2", "missing", host.rpy2_remedy())
+    misfit = host.rpy2_misfit(r)
+    if misfit:
+        report.bad("rpy2", misfit, host.rpy2_remedy())
         return False
-    needs_r45 = numbers(found) >= (3, 6, 6)
-    if needs_r45 != (r >= (4, 5)):
-        report.bad("rpy2", f"rpy2-rinterface {found} is for R {'4.5 and newer' if needs_r45 else 'before 4.5'}", host.rpy2_remedy())
-        return False
-    code = "from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; print(o.cffi_mode.name)"
+    code = ("from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; "
+            "print(o.cffi_mode.name)")
     done = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    found = version_of("rpy2-rinterface")
     if done.returncode:
-        report.bad("rpy2", f"{found}: {last_line(done.stderr).removeprefix('mxr.operator.errors.MxError: ')}", host.rpy2_remedy() + " --force-reinstall --no-cache-dir")
+        report.bad("rpy2", f"{found}: {last_line(done.stderr).removeprefix('mxr.operator.errors.MxError: ')}", host.rpy2_remedy(again=True))
         return False
     report.good("rpy2", f"rpy2-rinterface {found}, {done.stdout.strip()} mode")
     return True
 
 
 def check_packages(report: Report) -> bool:
+    """What R says of its packages. Whether mxnet is there."""
     done = ask_r(PROBE)
-    if done.returncode:
+    lines = done.stdout.partition("== probe\n")[2].splitlines()
+    if done.returncode or len(lines) < 7:
         report.bad("Rscript", last_line(done.stderr), "make `Rscript -e 1` work first")
         return False
-    reticulate, package, where, python, libraries, *_ = done.stdout.splitlines()
+    reticulate, package, where, stamp, libraries, python, why = lines[:7]
     report.good("R libraries", libraries)
-    if reticulate:
-        report.good("reticulate", reticulate)
-    else:
-        report.bad("reticulate", "missing: Rscript cannot start Python (`mxr run script.R` can)",
-                   'install.packages("reticulate") in R (Debian, Ubuntu: apt-get install r-cran-reticulate)')
+    check_reticulate(report, reticulate)
     again = f"{sys.executable} -m mxr install-r"
     if not package:
         report.bad("mxnet", "the R package is not installed where R looks for it", again)
         return False
-    if package != __version__:
-        report.bad("mxnet", f"the R package in {where} is {package}, mxr is {__version__}", again)
+    if differs := remark(package, stamp.split(";")):
+        report.bad("mxnet", f"{differs.partition(': run')[0]} (it is in {where})", again)
+    else:
+        report.good("mxnet", f"{package} in {where}")
+    if not python:
+        report.bad("for R", why, f"{again} (records this Python)")
     elif python != sys.executable:
-        report.bad("mxnet", f"the R package in {where} was installed for {python or 'no Python'}, this is {sys.executable}",
+        report.bad("for R", f"R would take the Python {python}, because of {why}; this is {sys.executable}",
                    f"{again} (or run the doctor by that Python, or set MXR_PYTHON={sys.executable})")
     else:
-        report.good("mxnet", f"{package} in {where}, for this Python")
-    return bool(reticulate)
+        report.good("for R", f"R takes this Python, because of {why}")
+    return True
+
+
+def check_reticulate(report: Report, version: str) -> None:
+    """mxnet does not need it; scripts that use it may, and it must get along with this Python and this NumPy."""
+    if not version:
+        report.good("reticulate", "not installed, and not needed")
+        return
+    newer = 'a newer reticulate: install.packages("reticulate") in R'
+    if numbers(version) < (1, 33) and sys.version_info >= (3, 12):
+        report.slow("reticulate", f"{version} cannot work with Python 3.12 and newer (it imports `imp`); mxnet alone can",
+                    f"for scripts that use reticulate themselves: {newer}, or Python 3.11; others run as they are, also by `mxr run`")
+    elif numbers(version) < (1, 38) and numbers(np.__version__) >= (2,):
+        report.slow("reticulate", f"{version} does not know NumPy 2: it leaves arrays unconverted in scripts that use it themselves; "
+                    "mxnet does not go through it", f"{newer}, or there `reticulate::py_eval(\"x.tolist()\")`")
+    else:
+        report.good("reticulate", version)
 
 
 def check_doors(report: Report) -> None:

@@ -23,21 +23,29 @@ def start() -> None:
         warnings.simplefilter("ignore")
         from rpy2 import rinterface
         rinterface.initr()
-    attach.join()
+    attach.join(held=False, ends=False)
     from mxr.r import objects  # needs rpy2.robjects, which needs the R that runs now
     objects.prepare()
 
 
+RUN_HELP = """\
+usage: mxr run [options of R] script.R [arguments]
+       mxr run [options of R] -e 'R code' [-e 'more'] [arguments]
+       mxr run [options of R]
+
+Runs a script as Rscript would, in an R inside this Python. `-` for the script is standard input. Options of R's stand before the script,
+as for Rscript: --vanilla reads no user's files, --no-environ, --no-init-file ... With neither script nor -e: R's prompt, mxnet attached.
+"""
+
+
 def run(arguments: list[str]) -> int:
-    """Run `script.R [args]` (or `-e code`) in an R inside this process, as Rscript would. Does not return: R ends the process."""
-    front, rest = list(_RSCRIPT), list(arguments)
-    while rest and rest[0] == "-e" and len(rest) > 1:
-        front += ["-e", rest[1].replace(" ", "~+~")]
-        rest = rest[2:]
-    if "-e" not in front:
-        if Path(rest[0]).is_dir() or not (rest[0] == "-" or Path(rest[0]).exists()):
-            raise MxError(f"cannot open {rest[0]}: {'it is a folder' if Path(rest[0]).is_dir() else 'no such file'}")
-        front.append(f"--file={rest.pop(0)}".replace(" ", "~+~"))      # as R's front end does, for R to undo
+    """Run `script.R [args]` (or `-e code`) in an R inside this process, as Rscript would; with neither, R's prompt with the package
+    attached. Does not return: R ends the process."""
+    if arguments and arguments[0] in ("--help", "-h"):
+        print(RUN_HELP, end="")
+        return 0
+    front, rest = _front_end(list(arguments))
+    prompt = "-e" not in front and not any(word.startswith("--file=") for word in front)
     home, library = r_home(), load_libr()
     import_rpy2()                                # may fail: before R has made its temporary folder
     os.environ.update(library_environment())
@@ -47,14 +55,46 @@ def run(arguments: list[str]) -> int:
     argv = (ctypes.c_char_p * (len(words) + 1))(*map(os.fsencode, words), None)
     library.Rf_initialize_R(len(words), argv)
     library.setup_Rmainloop()
-    attach.join()
+    attach.join(held=True, ends=True)
     if sys.stdout:                               # none where the caller closed it
         sys.stdout.flush()
+    if prompt:
+        _attach_package()
     library.run_Rmainloop()
     return 0
 
 
 _RSCRIPT = ("--no-echo", "--no-restore")     # what Rscript passes
+_PROMPT = ("--quiet", "--no-save", "--no-restore")
+
+
+def _front_end(rest: list[str]) -> tuple[list[str], list[str]]:
+    """The words for R before its `--args`, and those after. Spaces are written as R's own front end does, for R to undo."""
+    options = []
+    while rest and rest[0].startswith("--"):
+        options.append(rest.pop(0))
+    code = []
+    while rest and rest[0] == "-e" and len(rest) > 1:
+        code += ["-e", rest[1].replace(" ", "~+~")]
+        rest = rest[2:]
+    if code:
+        return [*_RSCRIPT, *options, *code], rest
+    if not rest:
+        return [*_PROMPT, *options], rest
+    script = rest.pop(0)
+    if script.startswith("-") and script != "-":
+        raise MxError("-e needs R code after it" if script == "-e" else f"there is no option {script}")
+    if Path(script).is_dir() or not (script == "-" or Path(script).exists()):
+        raise MxError(f"cannot open {script}: {'it is a folder' if Path(script).is_dir() else 'no such file'}")
+    return [*_RSCRIPT, *options, f"--file={script}".replace(" ", "~+~")], rest
+
+
+def _attach_package() -> None:
+    """library(mxnet), at the prompt."""
+    from mxr.r.bridge import r_api
+    from mxr.r.bridge.convert import to_r
+    if r_api.evaluate("library", to_r("mxnet")) is None:
+        print(f"mxr run: the R package is not where R looks: `{sys.executable} -m mxr install-r` installs it", file=sys.stderr)
 
 
 def _front_end_environment(home: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is installed: R, the rpy2 that fits it, the libraries of this checkout."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -8,12 +9,19 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from mxr.operator import MxError
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 LOCAL_LIBRARY = CHECKOUT / ".rlib"          # made by `make`
+
+
+def package_source() -> Path | None:
+    """The sources of the R package: the checkout's, or those that a wheel has beside the Python modules."""
+    places = (CHECKOUT / "R", Path(__file__).resolve().parents[1] / "package")
+    return next((p for p in places if (p / "DESCRIPTION").exists()), None)
 
 
 class RNotFound(MxError):
@@ -48,9 +56,24 @@ def rpy2_for(version: tuple[int, ...]) -> list[str]:
     return ["rpy2==3.6.4", "rpy2-rinterface==3.6.5"]
 
 
-def rpy2_remedy() -> str:
-    """The command that installs it."""
-    return f"{sys.executable} -m pip install {' '.join(repr(p) for p in rpy2_for(r_version()))}"
+def rpy2_misfit(version: tuple[int, ...]) -> str:
+    """Why the rpy2 of this Python does not fit an R; nothing if it does."""
+    found = {}
+    for distribution in ("rpy2", "rpy2-rinterface"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[distribution] = metadata.version(distribution)
+    if "rpy2" not in found:
+        return "rpy2 is missing"
+    rinterface = found.get("rpy2-rinterface", found["rpy2"])
+    needs_r45 = tuple(int(part) for part in rinterface.split(".") if part.isdigit()) >= (3, 6, 6)
+    if needs_r45 != (version >= (4, 5)):
+        return f"rpy2-rinterface {rinterface} is for R {'4.5 and newer' if needs_r45 else 'before 4.5'}"
+    return ""
+
+
+def rpy2_remedy(again: bool = False) -> str:
+    """The command that installs it; `again`: even where its version is right."""
+    return f"{sys.executable} -m mxr install-rpy2{' --again' if again else ''}"
 
 
 def library_environment() -> dict[str, str]:
@@ -90,6 +113,6 @@ def import_rpy2() -> None:
     try:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:
-        raise MxError(f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy()}`") from None
+        raise MxError(f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy(again=True)}`") from None
     finally:
         log.setLevel(level)

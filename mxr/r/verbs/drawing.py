@@ -10,6 +10,7 @@ from mxr.graph.symbol import Symbol
 from mxr.operator import known
 from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
+from mxr.r.verbs.layout import place
 from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import pairs, shapes
 
@@ -151,6 +152,27 @@ def _size_text(shape) -> str:
     return "x".join(str(d or "?") for d in reversed(shape))
 
 
+def _color(n: Node) -> str:
+    if n.op is None:
+        return "#8dd3c7"
+    return "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")
+
+
+@verb("symbol.picture")
+def picture(symbol: Symbol, given):
+    """A drawing for R's graphics: boxes with their lines of text, colors and places, and edges with the points on their way and the
+    shape (R order) that passes along, "" where it is not known."""
+    nodes, inputs, size = _parts(symbol, given)
+    boxes = [n for n in symbol.nodes() if n.op is not None or id(n) in inputs]
+    number = {id(n): i for i, n in enumerate(boxes)}
+    edges = [(number[id(m)], number[id(n)], size(m, k)) for n in nodes for m, k in n.inputs if id(m) in number]
+    places, paths = place(len(boxes), [(a, b) for a, b, _ in edges])
+    return {"text": ["\n".join(filter(None, (n.name, ) if n.op is None else (n.op.name, n.name, _details(n)))) for n in boxes],
+            "input": [n.op is None for n in boxes], "color": [_color(n) for n in boxes],
+            "x": [x for x, _ in places], "y": [y for _, y in places], "shape": [shape for *_, shape in edges],
+            "paths": [{"x": [x for x, _ in path], "y": [y for _, y in path]} for path in paths]}
+
+
 @verb("symbol.dot")
 def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
     """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
@@ -161,9 +183,8 @@ def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
     for n in nodes:
-        color = "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")
         label = "\\n".join(filter(None, (n.op.name, n.name, _details(n))))
-        lines.append(f'  {_quoted(n.name)} [shape = box, fillcolor = "{color}", label = {_quoted(label)}];')
+        lines.append(f'  {_quoted(n.name)} [shape = box, fillcolor = "{_color(n)}", label = {_quoted(label)}];')
     for n in nodes:
         for m, k in n.inputs:
             if id(m) in drawn:

@@ -125,22 +125,31 @@ def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
     return result
 
 
-def split(op: Op, arguments, where: str, is_input) -> tuple[list, dict, dict]:
-    """An operator's R arguments as (inputs by position, inputs by name, parameters as text). `is_input` tells inputs by their value."""
+def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tuple[list, dict, dict]:
+    """The (name, value) pairs of an operator's R call as (inputs by position, inputs by name, parameters as text).
+
+    `is_input` tells inputs by their value. A list of inputs stands for its elements.
+    """
     positional, named, params = [], {}, {}
-    for key, value in pairs(arguments):
+    for key, value in given:
         param = op.params.get(key.replace(".", "_"))
-        if isinstance(value, (RList, dict)) and (not key or param is None) and pairs(value) and all(is_input(v) for _, v in pairs(value)):
-            positional += [v for _, v in pairs(value)]          # a list of inputs
+        if param is None and _all_inputs(value, is_input):
+            positional += [v for _, v in pairs(value)]
         elif not key:
             if not is_input(value):
                 raise MxError(f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
                               "as in key = value")
             positional.append(value)
-        elif param is None and is_input(value):
-            named[key] = value
         elif key in params or key in named:
             raise MxError(f"{where}: {key} is given twice")
+        elif param is None and is_input(value):
+            named[key] = value
         else:
             params[key] = parameter_text(key, value, param, where)
     return positional, named, params
+
+
+def _all_inputs(value, is_input) -> bool:
+    """Whether this is an R list of inputs."""
+    elements = pairs(value) if isinstance(value, (RList, dict)) else []
+    return bool(elements) and all(is_input(v) for _, v in elements)

@@ -1,0 +1,77 @@
+# An environment of Python's with mxr in it, made from R.
+
+#' Make a Python environment with mxr
+#'
+#' Makes a virtual environment, installs the Python package mxr and the rpy2 that fits this R in it, and records it as the Python to use
+#' (see [mx.python()]). Takes effect in sessions that have not started Python yet.
+#'
+#' @param envname The folder of the environment: a path, or a name in the folder of R's data for this package. One that is there is made anew.
+#' @param source What pip installs as mxr: a wheel, a checkout's folder, or `git+https://...`. Default: the wheel that this package carries, or
+#'   the repository that it was installed from.
+#' @param python The Python to make it from: 3.11 or newer, with a shared library. Default: the first such on the path.
+#' @return The path of the environment's Python, invisibly.
+#' @examples
+#' \dontrun{mx.install.python()}
+#' @export
+mx.install.python <- function(envname = "python", source = mxr_source(), python = base_python()) {
+  if (is.null(source))
+    stop_bridge("mx.install.python: this package does not know where its Python part is: say source = (a wheel, the folder of a checkout, or ",
+                "git+https://...)")
+  folder <- if (grepl("/", envname, fixed = TRUE)) path.expand(envname) else file.path(tools::R_user_dir("mxnet", "data"), envname)
+  message("making ", folder, " with ", python)
+  dir.create(dirname(folder), recursive = TRUE, showWarnings = FALSE)
+  run_program(python, c("-m", "venv", "--clear", folder))
+  made <- file.path(folder, "bin", "python")
+  what <- c(if (file.exists(path.expand(source))) normalizePath(source) else source, rpy2_for())
+  message("installing ", paste(what, collapse = ", "))
+  run_program(made, c("-m", "pip", "install", "--quiet", "--disable-pip-version-check", what))
+  record_python(made)
+  if (!is.null(running_python())) message("this session has its Python already: start a new one to use it")
+  invisible(made)
+}
+
+run_program <- function(program, arguments) {
+  said <- suppressWarnings(system2(program, shQuote(arguments), stdout = TRUE, stderr = TRUE))
+  if (!is.null(attr(said, "status")))
+    stop_bridge("`", paste(basename(program), paste(arguments, collapse = " ")), "` failed:\n", paste(utils::tail(said, 15), collapse = "\n"))
+}
+
+# In this package where it can be written to, as `mxr install-r` does; else in the user's settings.
+record_python <- function(python) {
+  here <- system.file(package = "mxnet")
+  record <- if (file.access(here, 2) == 0) file.path(here, "python") else own_record()
+  dir.create(dirname(record), recursive = TRUE, showWarnings = FALSE)
+  writeLines(python, record)
+  if (!identical(recorded_python(), python))
+    message("this package's installation names another Python (", recorded_python(), "): set MXR_PYTHON=", python)
+  else
+    message("recorded ", python, " in ", record)
+}
+
+# What pip takes for mxr, or NULL: the wheel in this package, or the repository that it came from.
+mxr_source <- function() {
+  wheel <- list.files(system.file("wheel", package = "mxnet"), "\\.whl$", full.names = TRUE)
+  if (length(wheel)) return(paste0("mxr @ file://", wheel[[1]]))
+  from <- utils::packageDescription("mxnet")
+  if (identical(from$RemoteType, "github"))
+    return(paste0("mxr @ git+https://github.com/", from$RemoteUsername, "/", from$RemoteRepo, "@", from$RemoteSha))
+  if (identical(from$RemoteType, "git") || identical(from$RemoteType, "git2r") || identical(from$RemoteType, "xgit"))
+    return(paste0("mxr @ git+", from$RemoteUrl, if (!is.null(from$RemoteSha)) paste0("@", from$RemoteSha)))
+  NULL
+}
+
+# The rpy2 that fits this R, as mxr.r.host.rpy2_for has it.
+rpy2_for <- function(version = getRversion()) {
+  if (version >= "4.5") c("rpy2>=3.6.4", "rpy2-rinterface>=3.6.7") else c("rpy2==3.6.4", "rpy2-rinterface==3.6.5")
+}
+
+# The first Python on the path that R can start.
+base_python <- function() {
+  for (python in Sys.which(c("python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"))) {
+    if (!nzchar(python)) next
+    about <- ask_python(python)
+    if (is.null(about$problem) && package_version(about$version) >= "3.11" && nzchar(about$library)) return(python)
+  }
+  stop_bridge("mx.install.python: no Python of 3.11 or newer with a shared library is on the path: install one ",
+              "(Debian, Ubuntu: apt-get install python3-venv libpython3-dev), or say python = ")
+}

@@ -1,0 +1,41 @@
+"""Puts the R package into what setuptools builds; everything else is in pyproject.toml."""
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE / "R"
+BUILT = HERE / "build" / "r" / "mxnet"       # by `make wheel`: the same with its vignettes
+VIGNETTES = ("inst/doc", "build")
+
+
+def add_vignettes(package: Path) -> None:
+    """The vignettes that `make wheel` has built, into a copy of the R package's sources."""
+    for name in VIGNETTES:
+        if (BUILT / name).is_dir():
+            shutil.copytree(BUILT / name, package / name, dirs_exist_ok=True)
+
+
+class BuildWithR(build_py):
+    """A wheel has the R package's sources at mxr/r/package, for `mxr install-r`. In place, the checkout's own are used."""
+
+    def run(self):
+        library = Path(self.build_lib, "mxr")
+        if not self.editable_mode:
+            shutil.rmtree(library, ignore_errors=True)           # files of an earlier build that are gone since
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree(SOURCE, library / "r" / "package")
+            add_vignettes(library / "r" / "package")
+
+
+class SdistWithR(sdist):
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        add_vignettes(Path(base_dir, "R"))
+
+
+setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR})
