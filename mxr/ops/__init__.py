@@ -12,6 +12,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
     create,
     ctc,
     custom,
+    deformable,
     detection,
     elemwise,
     index,
@@ -42,7 +43,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
 )
 
 FAMILIES = (
-    attention, boxes, broadcast, columns, contrib, conv, create, ctc, custom, detection, elemwise, index,
-    index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix, multi_update, nn, norm, order, pdf,
-    pool, random, reduce, resample, rnn, roi, scalar, sequence, shape, slice, spatial, update,
+    attention, boxes, broadcast, columns, contrib, conv, create, ctc, custom, deformable, detection,
+    elemwise, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix, multi_update, nn, norm,
+    order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape, slice, spatial, update,
 )

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.operator import REQUIRED, MxError, P, Shape, axis_of, op, unify
+import mxr.ops.join  # noqa: F401  (declares Concat)
+from mxr.operator import REQUIRED, MxError, P, Shape, axis_of, op, registry, unify
+
+_CONCAT = registry["Concat"]
 
 
 @op("_contrib_quadratic")
@@ -153,7 +156,7 @@ class AllClose:
 
     def infer_shape(p, ins, outs):
         s = unify(*ins)
-        return [s, s], [(1,)]
+        return [s, s], [()]
 
     def compute(p, run, ins, outs):
         outs[0][...] = np.allclose(*ins, rtol=p.rtol, atol=p.atol, equal_nan=p.equal_nan)
@@ -165,22 +168,7 @@ class RnnParamConcat:
     num_args: int = P(REQUIRED, "how many arrays", low=1)
     dim: int = P(1, "the axis")
 
-    def infer_shape(p, ins, outs):
-        if any(s is None for s in ins):
-            return ins, outs
-        axis = axis_of(p.dim, len(ins[0]), "dim")
-        rest = unify(*((*s[:axis], 0, *s[axis + 1:]) for s in ins))
-        return ins, [(*rest[:axis], sum(s[axis] for s in ins), *rest[axis + 1:])]
-
-    def forward(p, *arrays):
-        return np.concatenate(arrays, axis=axis_of(p.dim, arrays[0].ndim, "dim"))
-
-    def backward(p, g, ins, outs):
-        axis, start, parts = axis_of(p.dim, ins[0].ndim, "dim"), 0, []
-        for x in ins:
-            parts.append(g[(slice(None),) * axis + (slice(start, start + x.shape[axis]),)])
-            start += x.shape[axis]
-        return tuple(parts)
+    infer_shape, forward, backward = _CONCAT.infer_shape, _CONCAT.forward, _CONCAT.backward
 
 
 @op("_contrib_hawkesll", keeps=("ins",))
@@ -192,7 +180,7 @@ class HawkesLl:
     gradient goes to `lda`, `alpha` and `beta`.
     """
     inputs = ("lda", "alpha", "beta", "state", "lags", "marks", "valid_length", "max_time")
-    outputs = ("output0", "output1")
+    outputs = ("output", "out_state")
     own_types = ("marks",)
 
     def infer_shape(p, ins, outs):

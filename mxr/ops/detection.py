@@ -1,6 +1,9 @@
 """Detecting objects: anchors over a feature map, what a network learns at them, and boxes from what it says (SSD, Faster R-CNN)."""
 from __future__ import annotations
 
+import copy
+import inspect
+
 import numpy as np
 
 from mxr.operator import Floats, MxError, P, ShapeError, op, shape_text, unify
@@ -179,3 +182,125 @@ class MultiBoxDetection:
                 gone = suppressed(rows[:keep, 2:].astype(out.dtype), None if p.force_suppress else rows[:keep, 0], p.nms_threshold, True)
                 rows[:keep][gone, 0] = -1
             out[b, :len(rows)] = rows
+
+
+# --------------------------------------------------------------------------------------------- two stages: proposals (Faster R-CNN)
+
+class _Proposals:
+    """Parameters and shapes that both operators share."""
+    rpn_pre_nms_top_n: int = P(6000, "how many boxes of the highest scores take part in suppression")
+    rpn_post_nms_top_n: int = P(300, "how many boxes are proposed for each image")
+    threshold: float = P(0.7, "the overlap from which a box is dropped")
+    rpn_min_size: int = P(16, "boxes with a shorter side, in pixels of the original image, are dropped")
+    scales: Floats = P((4.0, 8.0, 16.0, 32.0), "sizes of the anchors, times `feature_stride`")
+    ratios: Floats = P((0.5, 1.0, 2.0), "their ratios of height to width")
+    feature_stride: int = P(16, "pixels of the image for each one of the feature map")
+    output_score: bool = P(False, "return the scores as well")
+    iou_loss: bool = P(False, "`bbox_pred` are moves of the corners, not offsets")
+
+
+def _declare(name: str, doc: str, many: bool):
+    def infer_shape(p, ins, outs):
+        prob, pred, info = ins
+        k = len(p.scales) * len(p.ratios)
+        prob = unify(prob, (0, 2 * k, 0, 0))
+        pred = unify(pred, (prob[0], 4 * k, *prob[2:]))
+        prob = unify(prob, (pred[0], 2 * k, *pred[2:]))
+        if prob[0] > 1 and not many:
+            raise ShapeError(f"takes one image at a time, not {prob[0]}; _contrib_MultiProposal takes several")
+        n = (prob[0] if many else 1) * p.rpn_post_nms_top_n
+        return [prob, pred, unify(info, (prob[0], 3))], [(n, 5), (n, 1)]
+
+    def compute(p, run, ins, outs):
+        prob, pred, info = ins
+        n = p.rpn_post_nms_top_n
+        for b in range(len(prob)):
+            boxes, scores = _proposed(p, prob[b], pred[b], info[b], many)
+            rows = slice(b * n, (b + 1) * n)
+            outs[0][rows, 0], outs[0][rows, 1:], outs[1][rows, 0] = b, boxes, scores
+
+    kinds = inspect.get_annotations(_Proposals, eval_str=True)
+    parameters = {k: copy.copy(vars(_Proposals)[k]) for k in kinds}
+    op(name, zero_gradient=True)(type(name, (), {
+        "__doc__": doc, "__module__": __name__, "__annotations__": kinds, **parameters, "inputs": ("cls_prob", "bbox_pred", "im_info"),
+        "outputs": lambda p: ("output", "score") if p.output_score else ("output",),
+        "hidden": lambda p: () if p.output_score else ("score",), "infer_shape": infer_shape, "compute": compute}))
+
+
+def _base_anchors(p) -> np.ndarray:
+    """The anchors of the first pixel, ratios before scales, with whole sizes."""
+    size = p.feature_stride
+    middle, area_of = (size - 1) / 2, size * size
+    anchors = []
+    for ratio in p.ratios:
+        w = np.floor(np.sqrt(np.floor(np.float32(area_of) / np.float32(ratio))) + 0.5)
+        h = np.floor(w * np.float32(ratio) + 0.5)
+        for scale in p.scales:
+            half = np.array([w * scale - 1, h * scale - 1]) / 2
+            anchors.append([*(middle - half), *(middle + half)])
+    return np.array(anchors, np.float32)
+
+
+def _proposed(p, prob, pred, info, many: bool):
+    """The boxes and scores that are proposed for one image."""
+    f = np.float32
+    k, h, w = len(p.scales) * len(p.ratios), *prob.shape[1:]
+    y, x = np.mgrid[:h, :w].astype(f) * f(p.feature_stride)
+    shift = np.stack([x, y, x, y], axis=-1)[:, :, None]
+    anchors = (_base_anchors(p) + shift).astype(f)                              # (h, w, k, 4)
+    moves = pred.reshape(k, 4, h, w).transpose(2, 3, 0, 1)
+    scores = prob[k:].transpose(1, 2, 0).copy()
+    if p.iou_loss:
+        boxes = anchors + moves
+    else:
+        size = anchors[..., 2:] - anchors[..., :2] + f(1)
+        middle = anchors[..., :2] + f(0.5) * (size - f(1))
+        centre = moves[..., :2] * size + middle
+        half = f(0.5) * (np.exp(moves[..., 2:]) * size - f(1))
+        boxes = np.concatenate([centre - half, centre + half], axis=-1)
+    limit = np.array([info[1] - 1, info[0] - 1] * 2, f)
+    boxes = np.maximum(np.minimum(boxes, limit), 0)
+    real_h, real_w = int(info[0] / f(p.feature_stride)), int(info[1] / f(p.feature_stride))
+    if real_h > h or real_w > w:
+        raise MxError(f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} with the feature_stride "
+                      f"{p.feature_stride} has")
+    scores[real_h:] = -1
+    scores[:, real_w:] = -1
+    boxes, scores = boxes.reshape(-1, 4), scores.reshape(-1)
+    least = f(p.rpn_min_size) * info[2]
+    small = (boxes[:, 2] - boxes[:, 0] + 1 < least) | (boxes[:, 3] - boxes[:, 1] + 1 < least)
+    boxes[small] += np.array([-1, -1, 1, 1], f) * least / 2
+    scores[small] = -1
+    before = len(scores) if p.rpn_pre_nms_top_n <= 0 else min(p.rpn_pre_nms_top_n, len(scores))
+    order = np.argsort(-scores, kind="stable")[:before]
+    boxes, scores = boxes[order], scores[order]
+    kept = _kept(boxes, f(p.threshold), min(p.rpn_post_nms_top_n, before))
+    if not len(kept):
+        return np.zeros((p.rpn_post_nms_top_n, 4), f), np.zeros(p.rpn_post_nms_top_n, f)
+    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]                    # too few: from the first again
+    return boxes[kept], scores[kept]
+
+
+def _kept(boxes, threshold, most: int) -> np.ndarray:
+    """Boxes, best first, that overlap no better one by more than the threshold; their sides count a pixel more than their difference."""
+    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    gone, kept = np.zeros(len(boxes), bool), []
+    for i in range(len(boxes)):
+        if len(kept) == most:
+            break
+        if not gone[i]:
+            kept.append(i)
+            both = np.maximum(np.minimum(boxes[i, 2:], boxes[i + 1:, 2:]) - np.maximum(boxes[i, :2], boxes[i + 1:, :2]) + 1, 0).prod(axis=1)
+            gone[i + 1:] |= both / (areas[i] + areas[i + 1:] - both) > threshold
+    return np.array(kept, int)
+
+
+_DOC = """Boxes that may hold an object, from the scores and offsets that a region proposal network gives its anchors.
+
+`cls_prob` (samples, 2 * anchors, rows, columns) has the anchors' probabilities of background, then those of objects; `bbox_pred` their
+offsets; `im_info` a row for each image: height, width, and scale. Boxes are cut off at the image, those of the highest scores are
+taken, and of those that overlap the best one stays. Too few are filled up from the first again.
+
+Returns rows of the sample's index and left, top, right, bottom"""
+_declare("_contrib_Proposal", _DOC + "; for one image.", False)
+_declare("_contrib_MultiProposal", _DOC + ", `rpn_post_nms_top_n` rows for each image.", True)

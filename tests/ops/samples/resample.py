@@ -10,6 +10,6 @@ SAMPLES = {
         S({"mode": "to_odd_down"}, (1, 2, 5, 4)),
         F("4 axes", {"height": 3, "width": 3}, (2, 3, 4)), F("height must be at least 1", {"height": 0}, (1, 2, 3, 4))],
     "_contrib_AdaptiveAvgPooling2D": [
-        S({}, (2, 3, 4, 5)), S({"output_size": (3,)}, (2, 3, 7, 5)), S({"output_size": (2, 4)}, (1, 2, 5, 6)), S({"output_size": (5, 6)}, (1, 2, 3, 4)),
+        S({}, (2, 3, 4, 5)), S({"output_size": (3,)}, (2, 3, 7, 5)), S({"output_size": (2, 4)}, (1, 2, 5, 6)), S({"output_size": (5, 6)}, (1, 2, 3, 4)), S({"output_size": (1, 2)}, (2, 1, 6, 6)),
         F("4 axes", {}, (2, 3, 4)), F("positive numbers", {"output_size": (0, 1)}, (1, 2, 3, 4))],
 }
