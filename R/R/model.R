@@ -242,8 +242,8 @@ add_round <- function(history, round, result, validation) {
        validation = c(history$validation, number(validation)))
 }
 
-# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it is
-# the value, NULL without a metric.
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it
+# is the value, NULL without a metric.
 run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
   iter$reset()
@@ -421,9 +421,9 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells which of
-#' the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and NDArrays as they are
-#' too; what `mx.serialize` gives can be read without this package.
+#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells
+#' which of the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and
+#' NDArrays as they are too; what `mx.serialize` gives can be read without this package.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.
