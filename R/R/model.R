@@ -441,9 +441,9 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells which of
-#' the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and NDArrays as they are
-#' too; what `mx.serialize` gives can be read without this package.
+#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells
+#' which of the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and
+#' NDArrays as they are too; what `mx.serialize` gives can be read without this package.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.

@@ -1,16 +1,16 @@
 #' MXNet's R package, running again
 #'
-#' R scripts written for Apache MXNet, unmodified, with MXNet's own numbers. The functions are those of MXNet's R package,
-#' versions 0.7 to 1.9; the work is done by mxr, a package of Python, on the processor.
+#' R scripts written for Apache MXNet, unmodified, with MXNet's own numbers. The functions are those of MXNet's R
+#' package, versions 0.7 to 1.9; the work is done by mxr, a package of Python, on the processor.
 #'
 #' To begin: [mx.symbol.MakeLoss()] makes any expression of symbols a loss, [mx.model.FeedForward.create()] trains, and
-#' `predict` predicts ([predict.MXFeedForwardModel()]). `vignette("custom-losses", package = "mxnet")` goes from an expression to
-#' a trained model; `demo(package = "mxnet")` lists 31 losses, each with data and R's own model beside it, such as
-#' `demo("focal-loss", package = "mxnet")`.
+#' `predict` predicts ([predict.MXFeedForwardModel()]). `vignette("custom-losses", package = "mxnet")` goes from an
+#' expression to a trained model; `demo(package = "mxnet")` lists 31 losses, each with data and R's own model beside
+#' it, such as `demo("focal-loss", package = "mxnet")`.
 #'
-#' Networks: [mx.symbol.Variable()], [mx.symbol.FullyConnected()], [mx.symbol.Convolution()] and some three hundred more;
-#' `help.search("layer", package = "mxnet")` finds those of a kind, as do "loss", "activation function", "recurrent network",
-#' "random numbers". `summary` and `plot` show a network, [graph.viz()] as MXNet did.
+#' Networks: [mx.symbol.Variable()], [mx.symbol.FullyConnected()], [mx.symbol.Convolution()] and some three hundred
+#' more; `help.search("layer", package = "mxnet")` finds those of a kind, as do "loss", "activation function",
+#' "recurrent network", "random numbers". `summary` and `plot` show a network, [graph.viz()] as MXNet did.
 #'
 #' Arrays: [mx.nd.array()] and `as.array`; R's arithmetic works on them. Dimensions are R's, the samples last.
 #'
@@ -19,7 +19,8 @@
 #' [mx.callback.log.train.metric()], [mx.callback.plot()], [mx.callback.early.stop()].
 #'
 #' An old script: [mx.check.script()] reads it and tells what works, what differs and what is missing;
-#' `vignette("old-scripts", package = "mxnet")` tells more. Models keep by [mx.model.save()] in MXNet's files, and by `saveRDS`.
+#' `vignette("old-scripts", package = "mxnet")` tells more. Models keep by [mx.model.save()] in MXNet's files, and by
+#' `saveRDS`.
 #'
 #' Options: `options(MXR_PYTHON = )`, the Python to use, else the one that the package was installed for;
 #' `options(mxnet.progress = FALSE)` for no line of progress in interactive sessions. Where something does not work,

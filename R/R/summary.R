@@ -119,7 +119,8 @@ str.Rcpp_MXSymbol <- function(object, ...) {
 #' @exportS3Method utils::str
 str.MXNDArray <- function(object, ...) {
   first <- utils::head(as.vector(as.array(object)), 5)
-  cat("<NDArray> ", paste(shape_of(object), collapse = " x "), ": ", paste(format(first, digits = 4, trim = TRUE), collapse = " "),
+  cat("<NDArray> ", paste(shape_of(object), collapse = " x "), ": ", paste(format(first, digits = 4, trim = TRUE),
+                                                                           collapse = " "),
       if (prod(shape_of(object)) > 5) " ...", "\n", sep = "")
 }
 
@@ -134,7 +135,8 @@ print.mx.metric.logger <- function(x, ...) {
   for (part in c("train", "eval")) {
     values <- x[[part]]
     if (length(values))
-      cat("\n  ", part, ": ", paste(format(unique(c(utils::head(values, 3), utils::tail(values, 1))), digits = 4, trim = TRUE),
+      cat("\n  ", part, ": ", paste(format(unique(c(utils::head(values, 3), utils::tail(values, 1))), digits = 4,
+                                           trim = TRUE),
                                  collapse = " "), sep = "")
   }
   cat("\n")
@@ -144,8 +146,10 @@ print.mx.metric.logger <- function(x, ...) {
 #' @export
 summary.mx.metric.logger <- function(object, ...) {
   parts <- Filter(length, list(train = object$train, eval = object$eval))
-  if (!length(parts)) return(data.frame(entries = integer(), first = numeric(), best = numeric(), last = numeric()))
-  row <- function(v) data.frame(entries = length(v), first = v[[1]], least = min(v), most = max(v), last = v[[length(v)]])
+  if (!length(parts)) return(cat("an empty logger\n"))
+  row <- function(v) {
+    data.frame(entries = length(v), first = v[[1]], least = min(v), most = max(v), last = v[[length(v)]])
+  }
   do.call(rbind, lapply(parts, row))
 }
 
@@ -157,7 +161,8 @@ print.mx.metric <- function(x, ...) {
 
 #' @export
 print.mx.optimizer <- function(x, ...) {
-  cat("<optimizer ", attr(x, "kind"), "> learning rate ", environment(x$update)$lr, if (attr(x, "scheduled")) ", on a schedule", "\n",
+  cat("<optimizer ", attr(x, "kind"), "> learning rate ", environment(x$update)$lr, if (attr(x,
+      "scheduled")) ", on a schedule", "\n",
       sep = "")
   invisible(x)
 }

@@ -16,7 +16,7 @@ LIST_NAMED_ARGS = {"add_n", "khatri_rao"}               # MXNet calls their list
 
 def list_of(op: Op) -> str | None:
     """The name of an operator's inputs where these are a list of any length."""
-    if op.variadic:
+    if op.variadic or op.open:
         return "args" if op.name in LIST_NAMED_ARGS else "data"
     p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
     return "data" if any(n.endswith("_0") for n in op.inputs(p)) else None
@@ -78,4 +78,6 @@ def signature(op: Op, of_input: Any, result: Any, **more: Any) -> inspect.Signat
             found.append(inspect.Parameter(k, by_name, default=default, annotation=annotation(p)))
     known = {p.name for p in found}
     found += [inspect.Parameter(k, by_name, default=None, annotation=kind | None) for k, kind in more.items() if k not in known]
+    if op.open:
+        found.append(inspect.Parameter("parameters", inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(found, return_annotation=result)

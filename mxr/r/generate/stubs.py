@@ -68,6 +68,8 @@ def _single(op: Op) -> bool:
     tries = [{}, *({n: v} for n, p in op.params.items() if p.type is bool for v in (True, False))]
     if any(p.type in (int, Shape) and n in ("num_outputs", "indices", "num_weights") for n, p in op.params.items()):
         return False
+    if op.open:
+        return False
     return all(len(op.outputs(SimpleNamespace(**{n: any_value(p) for n, p in op.params.items()} | change))) == 1 for change in tries)
 
 
@@ -78,6 +80,7 @@ def _function(name: str, op: Op, of_input: str, result: str, more: tuple[str, ..
     found += [f"{k}: {_type(p)}{_default(p)}" for k, p in op.params.items() if k not in known and not (listed and k == op.variadic)]
     names = {re.split(r"[:*]", text)[0] for text in found}
     found += [text for text in more if text.split(":")[0] not in names]
+    found += ["**parameters: Any"] if op.open else []
     one_line = f"def {name}({', '.join(found)}) -> {result}: ..."
     return one_line + "\n" if len(one_line) <= 110 else f"def {name}(\n" + "".join(f"    {text},\n" for text in found) + f") -> {result}: ...\n"
 
