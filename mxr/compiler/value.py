@@ -49,10 +49,10 @@ def limit(x, low, high, out):
 
 class Call:
     """One execution of a kernel: `fn(run, inputs, outputs)`; its outputs are Values that refer back to it."""
-    __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label")
+    __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label", "foreign")
 
-    def __init__(self, fn: Callable, ins, shapes, dtypes, random=False, label=""):
-        self.fn, self.ins, self.random, self.label = fn, ins, random, label
+    def __init__(self, fn: Callable, ins, shapes, dtypes, random=False, label="", foreign=False):
+        self.fn, self.ins, self.random, self.label, self.foreign = fn, ins, random, label, foreign
         self.shapes, self.dtypes = shapes, dtypes
         self.outs = [Value("kernel", s, d, arg=(self, i)) for i, (s, d) in enumerate(zip(shapes, dtypes))]
 
@@ -207,9 +207,9 @@ def const(number, shape, dtype=np.float32) -> Value:
     return _make(("const", repr(number), tuple(shape), np.dtype(dtype)), lambda: Value("const", shape, dtype, arg=number))
 
 
-def kernel(fn, ins, shapes, dtypes, random=False, label="") -> list[Value]:
-    """A kernel call; its outputs."""
-    return Call(fn, list(ins), shapes, dtypes, random, label).outs
+def kernel(fn, ins, shapes, dtypes, random=False, label="", foreign=False) -> list[Value]:
+    """A kernel call; its outputs. `foreign`: the code is a user's, and what it does with threads is its own affair."""
+    return Call(fn, list(ins), shapes, dtypes, random, label, foreign).outs
 
 
 def lift(x, shape=None) -> Value:
