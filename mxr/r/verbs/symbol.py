@@ -169,3 +169,10 @@ def debug(symbol: Symbol):
         if n.attrs:
             lines += ["Attrs:"] + [f"\t{k}={v}" for k, v in n.attrs.items()]
     return "\n".join(lines) + "\n"
+
+
+@verb("symbol.ends_in")
+def ends_in(symbol: Symbol) -> str | None:
+    """The operator of the first output."""
+    node = symbol.heads[0][0]
+    return node.op.name if node.op else None
