@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from mxr.graph.node import INIT_ATTRS, Graph, Node
 from mxr.io.files import read_bytes
@@ -97,7 +98,7 @@ def parse(text: str | bytes) -> list[tuple[Node, int]]:
     return heads
 
 
-def _entry(entry, nodes: list[Node], where: str) -> tuple[Node, int]:
+def _entry(entry: Any, nodes: list[Node], where: str) -> tuple[Node, int]:
     if not (isinstance(entry, list) and len(entry) in (2, 3) and all(isinstance(v, int) and not isinstance(v, bool) for v in entry)):
         raise MxError(f"{where} of the symbol JSON has an entry {str(entry)[:60]} that is not [node, output, version]")
     node, index = entry[0], entry[1]
@@ -108,10 +109,11 @@ def _entry(entry, nodes: list[Node], where: str) -> tuple[Node, int]:
     return nodes[node], index
 
 
-def _node(row, nodes: list[Node], late: list) -> Node:
+def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
     if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
         raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
-    name, attrs = row["name"], {}
+    name: str = row["name"]
+    attrs: dict[str, str] = {}
     for key in ("param", "attr", "attrs"):          # `param` and `attr`: before 1.0
         part = row.get(key) or {}
         if not isinstance(part, dict):
@@ -123,7 +125,7 @@ def _node(row, nodes: list[Node], late: list) -> Node:
                 attrs[f"__{key}__"] = attrs.pop(key)
         return Node(None, name, attrs)
     op = get(row["op"])
-    params = {}
+    params: dict[str, Any] = {}
     for key, value in list(attrs.items()):
         if key in op.params:
             params[key] = value

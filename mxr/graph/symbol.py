@@ -1,7 +1,7 @@
 """Symbols: immutable graphs of operator calls, composed, named and inspected the way MXNet does."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -46,7 +46,7 @@ class Symbol(Graph):
     def __len__(self) -> int:
         return len(self.heads)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Symbol]:
         return (Symbol([h]) for h in self.heads)
 
     def __getitem__(self, key: int | str) -> Symbol:
@@ -62,13 +62,13 @@ class Symbol(Graph):
             raise MxError(f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range")
         return Symbol([self.heads[key]])
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return load_json, (self.tojson(),)
 
-    def __copy__(self):
+    def __copy__(self) -> Symbol:
         return Symbol(self.heads)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Symbol {', '.join(self.list_outputs()[:6])}{', ...' if len(self.heads) > 6 else ''}>"
 
     # ---------------------------------------------------------------- attributes
@@ -102,11 +102,11 @@ class Symbol(Graph):
             result.heads[0][0].name = name
         return result
 
-    def infer_shape(self, /, **shapes):
+    def infer_shape(self, /, **shapes: Any) -> tuple[dict[str, tuple[int, ...]], ...] | None:
         """(argument, output, auxiliary shapes) as dicts in order, or None when the given shapes do not suffice."""
         return infer_shapes(self, shapes)
 
-    def infer_type(self, /, **dtypes):
+    def infer_type(self, /, **dtypes: Any) -> tuple[dict[str, np.dtype], ...]:
         """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
         (`__dtype__`), else the one that follows from the types of what it meets, else float32."""
         return infer_types(self, dtypes)
@@ -120,27 +120,27 @@ class Symbol(Graph):
         write_atomically(path, self.tojson().encode())
 
     # ---------------------------------------------------------------- arithmetic
-    def __add__(self, o): return binary("_plus", "_plus_scalar", "_plus_scalar", self, o)
-    def __radd__(self, o): return binary("_plus", "_plus_scalar", "_plus_scalar", o, self)
-    def __sub__(self, o): return binary("_minus", "_minus_scalar", "_rminus_scalar", self, o)
-    def __rsub__(self, o): return binary("_minus", "_minus_scalar", "_rminus_scalar", o, self)
-    def __mul__(self, o): return binary("_mul", "_mul_scalar", "_mul_scalar", self, o)
-    def __rmul__(self, o): return binary("_mul", "_mul_scalar", "_mul_scalar", o, self)
-    def __truediv__(self, o): return binary("_div", "_div_scalar", "_rdiv_scalar", self, o)
-    def __rtruediv__(self, o): return binary("_div", "_div_scalar", "_rdiv_scalar", o, self)
-    def __mod__(self, o): return binary("_mod", "_mod_scalar", "_rmod_scalar", self, o)
-    def __rmod__(self, o): return binary("_mod", "_mod_scalar", "_rmod_scalar", o, self)
-    def __pow__(self, o): return binary("_power", "_power_scalar", "_rpower_scalar", self, o)
-    def __rpow__(self, o): return binary("_power", "_power_scalar", "_rpower_scalar", o, self)
-    def __neg__(self): return create("_mul_scalar", [self], {}, {"scalar": -1.0})
-    def __abs__(self): return create("abs", [self], {}, {})
-    def __gt__(self, o): return binary("_greater", "_greater_scalar", "_lesser_scalar", self, o)
-    def __ge__(self, o): return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
-    def __lt__(self, o): return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
-    def __le__(self, o): return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
+    def __add__(self, o: Any) -> Symbol: return binary("_plus", "_plus_scalar", "_plus_scalar", self, o)
+    def __radd__(self, o: Any) -> Symbol: return binary("_plus", "_plus_scalar", "_plus_scalar", o, self)
+    def __sub__(self, o: Any) -> Symbol: return binary("_minus", "_minus_scalar", "_rminus_scalar", self, o)
+    def __rsub__(self, o: Any) -> Symbol: return binary("_minus", "_minus_scalar", "_rminus_scalar", o, self)
+    def __mul__(self, o: Any) -> Symbol: return binary("_mul", "_mul_scalar", "_mul_scalar", self, o)
+    def __rmul__(self, o: Any) -> Symbol: return binary("_mul", "_mul_scalar", "_mul_scalar", o, self)
+    def __truediv__(self, o: Any) -> Symbol: return binary("_div", "_div_scalar", "_rdiv_scalar", self, o)
+    def __rtruediv__(self, o: Any) -> Symbol: return binary("_div", "_div_scalar", "_rdiv_scalar", o, self)
+    def __mod__(self, o: Any) -> Symbol: return binary("_mod", "_mod_scalar", "_rmod_scalar", self, o)
+    def __rmod__(self, o: Any) -> Symbol: return binary("_mod", "_mod_scalar", "_rmod_scalar", o, self)
+    def __pow__(self, o: Any) -> Symbol: return binary("_power", "_power_scalar", "_rpower_scalar", self, o)
+    def __rpow__(self, o: Any) -> Symbol: return binary("_power", "_power_scalar", "_rpower_scalar", o, self)
+    def __neg__(self) -> Symbol: return create("_mul_scalar", [self], {}, {"scalar": -1.0})
+    def __abs__(self) -> Symbol: return create("abs", [self], {}, {})
+    def __gt__(self, o: Any) -> Symbol: return binary("_greater", "_greater_scalar", "_lesser_scalar", self, o)
+    def __ge__(self, o: Any) -> Symbol: return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
+    def __lt__(self, o: Any) -> Symbol: return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
+    def __le__(self, o: Any) -> Symbol: return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
 
 
-def binary(op: str, right: str, left: str, a, b) -> Symbol:
+def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
     """`a op b` where one of them may be a number: `right` is the scalar form with the number on the right, `left` on the left."""
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return create(op, [a, b], {}, {})
@@ -151,7 +151,7 @@ def binary(op: str, right: str, left: str, a, b) -> Symbol:
     return create(form, [symbol], {}, {"scalar": number if isinstance(number, int) else float(number)})
 
 
-def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
+def variable(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol:
     """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as MXNet does; those of `attr`
     under the names that they have there."""
     if not isinstance(name, str):
@@ -169,12 +169,10 @@ def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
 
 def group(*symbols: Symbol | Iterable[Symbol]) -> Symbol:
     """All outputs of all symbols (a list of them, or one after the other), as one symbol."""
-    if len(symbols) == 1 and isinstance(symbols[0], Iterable):
-        symbols = symbols[0]
-    symbols = list(symbols)
-    if not symbols or not all(isinstance(s, Symbol) for s in symbols):
+    given: list[Any] = list(symbols[0] if len(symbols) == 1 and isinstance(symbols[0], Iterable) else symbols)
+    if not given or not all(isinstance(s, Symbol) for s in given):
         raise MxError("Group: give one or more symbols")
-    return Symbol(h for s in symbols for h in s.heads)
+    return Symbol(h for s in given for h in s.heads)
 
 
 def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: dict, name: str | None = None,

@@ -7,7 +7,7 @@ help pages, tests) follows from that record. See docs/adding-an-operator.md.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,24 @@ from mxr.operator.record import Op
 from mxr.operator.registry import register
 from mxr.operator.shapes import same_shape
 
+Names = tuple[str, ...]
 
-def _const(value) -> Callable[[Any], tuple[str, ...]]:
+
+def _const(value: Callable[[Any], Names] | Iterable[str]) -> Callable[[Any], Names]:
     """A class attribute that is a tuple, or a function of the parameters, as a function of the parameters."""
     if callable(value):
         return value
-    return lambda p, _v=tuple(value): _v
+    names = tuple(value)
+    return lambda p: names
 
 
-def _default_dtype(p, ins):
+def _default_dtype(p: Any, ins: list[np.dtype | None]) -> list[np.dtype]:
     known = next((d for d in ins if d is not None), np.dtype(np.float32))
     return [known]
 
 
-def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, variadic=None,
-       keeps=("ins", "outs"), mutates=()) -> Callable[[type], Op]:
+def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_gradient: bool = False, variadic: str | None = None,
+       keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"), mutates: Iterable[int] = ()) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
