@@ -124,6 +124,7 @@ class Executor:
         if not isinstance(step, KernelStep):
             return "an operator"
         n = step.node
+        assert n.op is not None
         types = all_types(self.symbol, {k: v.dtype for k, v in (self.args | self.aux).items()})
         given = ", ".join(f"{k} {types[id(m), i]}" for k, (m, i) in zip(input_names(n.op, n.p), n.inputs))
         return f"{n.op.name} {n.name} ({given})"

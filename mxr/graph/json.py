@@ -109,16 +109,22 @@ def _entry(entry: Any, nodes: list[Node], where: str) -> tuple[Node, int]:
     return nodes[node], index
 
 
-def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
-    if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
-        raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
-    name: str = row["name"]
+def _attributes(row: dict[str, Any], name: str) -> dict[str, str]:
+    """A node's attributes, parameters among them, wherever its version of MXNet wrote them."""
     attrs: dict[str, str] = {}
     for key in ("param", "attr", "attrs"):          # `param` and `attr`: before 1.0
         part = row.get(key) or {}
         if not isinstance(part, dict):
             raise MxError(f"node {name}: {key} must be an object")
         attrs |= {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in part.items()}
+    return attrs
+
+
+def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
+    if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
+        raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
+    name: str = row["name"]
+    attrs = _attributes(row, name)
     if row["op"] == "null":
         for key in _HIDDEN:
             if key in attrs:

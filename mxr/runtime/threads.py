@@ -6,6 +6,7 @@ runs single-threaded inside a task.
 """
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -27,7 +28,7 @@ UNBROKEN: set[CodeType] = set()       # code that a Ctrl-C does not break off
 def unbroken(function: Function) -> Function:
     """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is the user:
     mxr.r.bridge.interrupts)."""
-    UNBROKEN.add(function.__code__)     # type: ignore[attr-defined]
+    UNBROKEN.add(function.__code__)
     return function
 
 
@@ -83,7 +84,7 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
     """
     ahead = min(ahead, n)
     edges = [0, *(min(n, step * round((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
-    return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
+    return [(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
 def in_turn(code: list[tuple]) -> Callable[[], None]:

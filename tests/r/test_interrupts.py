@@ -98,7 +98,7 @@ ROUNDS_MOST = 10      # on a machine that is busy with other things, the first t
 
 def enough(took: list[float]) -> bool:
     """Whether a work has been interrupted often enough: twice, and once at once if the machine can."""
-    return len(took) >= 2 and min(took) < AT_ONCE or len(took) >= ROUNDS_MOST
+    return (len(took) >= 2 and min(took) < AT_ONCE) or len(took) >= ROUNDS_MOST
 
 
 def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float], str]:
