@@ -42,7 +42,7 @@ class Block:
     @property
     def usage(self) -> str:
         if self.formals is None:
-            return "" if not self.name or self.value == "NULL" else self.name
+            return "" if self.value in ("", "NULL") else self.name
         head = f"\\method{{{self.method[0]}}}{{{self.method[1]}}}" if self.method else self.name
         return fold(f"{head}({' '.join(self.formals.split())})")
 
@@ -139,7 +139,7 @@ def render(page: Page) -> str:
     arguments = [a for b in page.blocks for a in b.all("param")]
     parsed = [(names, text) for names, _, text in (re.sub(r"\s*,\s*", ", ", re.sub(r"\s+", " ", a)).partition(" ") if "," not in a.split()[0]
                                                     else re.sub(r"\s+", " ", a).partition(" ") for a in arguments)]
-    data = [b for b in page.blocks if b.formals is None and b.value != "NULL" and b.name]
+    data = [b for b in page.blocks if b.formals is None and b.value not in ("", "NULL")]
     return document(
         page.name, sorted({b.name for b in page.blocks if b.name} | {page.name} | {a for b in page.blocks for t in b.all("aliases") for a in t.split()}),
         title, paragraphs, [b.usage for b in page.blocks if b.usage], parsed,
