@@ -9,7 +9,7 @@ import gc
 import traceback
 
 from mxr.operator import MxError
-from mxr.r.bridge import convert, errors, r_api
+from mxr.r.bridge import convert, errors, protection, r_api
 from mxr.r.bridge.r_api import NIL
 from mxr.r.bridge.registry import verb
 
@@ -35,14 +35,14 @@ def prepare():
 
 def report(error: BaseException, of_user: bool = False):
     """An exception as a value for R; `of_user`: of a Python function that the user gave to R. Never raises."""
-    depth = convert.protection()
+    depth = protection.depth()
     if isinstance(error, MemoryError):
         _make_room(error)
     for attempt in (lambda: _whole(error, of_user), lambda: _short(error)):
         try:
             return attempt()
         except BaseException:               # out of memory, a Ctrl-C of Python's own, an exception that nobody thought of
-            convert.unwind(depth)
+            protection.unwind(depth)
     return _last_resort
 
 

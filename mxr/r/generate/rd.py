@@ -40,6 +40,11 @@ class Block:
         return None
 
     @property
+    def is_data(self) -> bool:
+        """Whether the definition is an object, neither a function nor NULL."""
+        return bool(self.name) and self.formals is None and self.value not in ("", "NULL")
+
+    @property
     def usage(self) -> str:
         if self.formals is None:
             return "" if self.value in ("", "NULL") else self.name
@@ -133,18 +138,34 @@ def exports(b: Block) -> list[str]:
 
 
 def render(page: Page) -> str:
+    """The Rd text of a page: title and paragraphs from its main block, usages and arguments from all of its blocks."""
     main = next((b for b in page.blocks if b.has("text")), page.blocks[0])
     title, _, rest = "\n".join(main.all("text")).partition("\n")
-    paragraphs = [p for p in re.split(r"\n\s*\n", rest.strip()) if p]
-    arguments = [a for b in page.blocks for a in b.all("param")]
-    parsed = [(names, text) for names, _, text in (re.sub(r"\s*,\s*", ", ", re.sub(r"\s+", " ", a)).partition(" ") if "," not in a.split()[0]
-                                                    else re.sub(r"\s+", " ", a).partition(" ") for a in arguments)]
-    data = [b for b in page.blocks if b.formals is None and b.value not in ("", "NULL")]
+    data = [b for b in page.blocks if b.is_data]
     return document(
-        page.name, sorted({b.name for b in page.blocks if b.name} | {page.name} | {a for b in page.blocks for t in b.all("aliases") for a in t.split()}),
-        title, paragraphs, [b.usage for b in page.blocks if b.usage], parsed,
-        "\n\n".join(main.all("return")), "\n".join(main.all("examples")), "\n".join(main.all("format")),
-        datasets=bool(data) and len(data) == len(page.blocks), see="\n\n".join(main.all("seealso")), concepts=main.all("concept"))
+        page.name, _aliases(page), title,
+        paragraphs=[p for p in re.split(r"\n\s*\n", rest.strip()) if p],
+        usages=[b.usage for b in page.blocks if b.usage],
+        arguments=[_argument(text) for b in page.blocks for text in b.all("param")],
+        value="\n\n".join(main.all("return")),
+        examples="\n".join(main.all("examples")),
+        form="\n".join(main.all("format")),
+        datasets=bool(data) and len(data) == len(page.blocks),
+        see="\n\n".join(main.all("seealso")),
+        concepts=main.all("concept"))
+
+
+def _aliases(page: Page) -> list[str]:
+    """The names that lead to a page: its own, what it defines, and what `@aliases` adds."""
+    defined = {b.name for b in page.blocks if b.name}
+    added = {alias for b in page.blocks for line in b.all("aliases") for alias in line.split()}
+    return sorted({page.name} | defined | added)
+
+
+def _argument(text: str) -> tuple[str, str]:
+    """A `@param` text as (names, what they are): the names are the first word, with commas between them but no spaces."""
+    names, _, what = " ".join(text.split()).partition(" ")
+    return names, what
 
 
 def document(name, aliases, title, paragraphs, usages, arguments, value, examples, form="", datasets=False, see="",
@@ -176,7 +197,8 @@ def document(name, aliases, title, paragraphs, usages, arguments, value, example
 
 
 def escape(text: str, code: bool = False) -> str:
-    text = text if code and "\\" not in text else text.replace("\\", "\\\\") if code else text
+    """A text as Rd; of code, backslashes too, but for the tag of examples that are not run."""
+    text = text.replace("\\", "\\\\").replace("\\\\dontrun{", "\\dontrun{") if code else text
     return text.replace("%", "\\%")
 
 
