@@ -120,9 +120,16 @@ def _attributes(row: dict[str, Any], name: str) -> dict[str, str]:
     return attrs
 
 
-def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
+def _checked(row: Any) -> dict[str, Any]:
     if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
         raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
+    if not isinstance(row.get("inputs", []), list):
+        raise MxError(f"node {row['name']}: inputs must be a list")
+    return row
+
+
+def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
+    row = _checked(row)
     name: str = row["name"]
     attrs = _attributes(row, name)
     if row["op"] == "null":
@@ -137,16 +144,15 @@ def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node
             params[key] = value
         elif key in _HIDDEN:
             attrs[f"__{key}__"] = attrs.pop(key)
+        elif op.takes(key):
+            params[key] = value
         elif not key.startswith("__"):
             suffix = next((h for h in _HIDDEN if key.endswith("_" + h)), None)
             if suffix:                              # weight_lr_mult: belongs to the variable
                 late.append((f"{name}_{key[:-len(suffix) - 1]}", suffix, attrs.pop(key)))
             elif "." not in key and row.get("attrs") is not None and key not in (row.get("attr") or {}):
                 raise MxError(f"node {name}: {op.name} has no parameter {key}" + suggest(key, op.params))
-    entries = row.get("inputs", [])
-    if not isinstance(entries, list):
-        raise MxError(f"node {name}: inputs must be a list")
-    inputs = [_entry(e, nodes, f"node {name}") for e in entries]
+    inputs = [_entry(e, nodes, f"node {name}") for e in row.get("inputs", [])]
     if op.variadic and op.variadic in op.params and op.variadic not in params:
         params[op.variadic] = len(inputs)
     p = op.parse(params, f"node {name}")

@@ -34,7 +34,8 @@ def _default_dtype(p: Any, ins: list[np.dtype | None]) -> list[np.dtype]:
 
 
 def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_gradient: bool = False, variadic: str | None = None,
-       keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"), mutates: Iterable[int] = ()) -> Callable[[type], Op]:
+       keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"), mutates: Iterable[int] = (),
+       open: bool = False) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
@@ -43,7 +44,8 @@ def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_
     `own_types` (names of inputs that may have another type than the rest, "*" for all; or a function of the rest's type that gives them);
     and either `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have `prepare`/`prepare_gradient`
     instead, of the same arguments: they compute nothing yet, but return a call that does.
-    `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them.
+    `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them. `open`: parameters of any name, as text
+    in `p.others`. `complete(p, where)`, if there is one, adds to parsed parameters what follows from them.
     """
     def declare(cls: type) -> Op:
         d = cls.__dict__
@@ -70,6 +72,7 @@ def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_
             infer_shape=d.get("infer_shape", same_shape), infer_type=d.get("infer_type", _default_dtype),
             forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
             prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
-            keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1])
+            keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1],
+            open=open, complete=d.get("complete"))
         return register(record)
     return declare

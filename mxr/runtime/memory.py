@@ -5,6 +5,9 @@ Vector instructions then find their 64 bytes in one line instead of two: up to a
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +31,18 @@ def _from_line(raw: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.n
     start = -raw.__array_interface__["data"][0] % CACHE_LINE
     array: np.ndarray = raw[start:start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
     return array
+
+
+def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """`make` with a memory: equal arguments give one array for as long as somebody has it, and nothing is kept for nobody."""
+    made: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+
+    def find(*key: Any) -> np.ndarray:
+        array = made.get(key)
+        if array is None:
+            made[key] = array = make(*key)
+        return array
+    return find
 
 
 class Buffers:

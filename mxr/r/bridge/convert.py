@@ -10,13 +10,13 @@ import ctypes
 import numpy as np
 
 from mxr.operator import MxError, shape_text
-from mxr.r.bridge import handles, r_api
+from mxr.r.bridge import handles, r_api, saved
 from mxr.r.bridge.missing import NA, NA_INTEGER, is_na, without_na
 from mxr.r.bridge.protection import protect, unprotect
 from mxr.r.bridge.r_api import NIL, R, address, ffi
 from mxr.r.bridge.texts import CLASS, NAMES, class_of, names_of, strings, text
 
-_DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
+DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
 
 
 class RList:
@@ -71,10 +71,11 @@ def forget_views() -> None:
     """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at the door)."""
     while _dead:
         R.R_ReleaseObject(_dead.pop())
+    saved.forget()
 
 
 def _shaped(x, array):
-    dim = R.Rf_getAttrib(x, _DIM)
+    dim = R.Rf_getAttrib(x, DIM)
     if dim == NIL:
         return array
     return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
@@ -92,7 +93,7 @@ def _check_plain(x):
 
 
 def _is_scalar(x, n):
-    return n == 1 and R.Rf_getAttrib(x, _DIM) == NIL
+    return n == 1 and R.Rf_getAttrib(x, DIM) == NIL
 
 
 _FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.uint8)
@@ -137,8 +138,14 @@ def _character(x):
     return [text(r_api.string(x, i)) for i in range(n)]
 
 
+readers: dict = {}             # class of an R list -> what makes its Python value (mxr.r.bridge.functions)
+
+
 def _list(x):
-    if "data.frame" in class_of(x):
+    kinds = class_of(x) if x.attrib != NIL else ()
+    if kinds and kinds[0] in readers:
+        return readers[kinds[0]](x)
+    if "data.frame" in kinds:
         raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
@@ -218,7 +225,7 @@ def _set_dim(vector, shape) -> None:
     """A long vector stays one; longer dimensions of matrices R does not have."""
     if max(shape) < 2 ** 31:
         dim = protect(_integers(reversed(shape)))
-        r_api.set_attribute(vector, _DIM, dim)
+        r_api.set_attribute(vector, DIM, dim)
         unprotect(1)
     elif len(shape) > 1:
         raise MxError(f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice")
@@ -265,7 +272,7 @@ def _sequence(values):
 def plain_vector(a: np.ndarray):
     """An R vector without dim."""
     vector = protect(_array(a))
-    r_api.set_attribute(vector, _DIM, NIL)
+    r_api.set_attribute(vector, DIM, NIL)
     unprotect(1)
     return vector
 

@@ -1,15 +1,17 @@
 """Handles: Python objects that R holds.
 
 A handle is an external pointer whose address is a number. R never follows the address; a pointer that was saved and loaded again in
-another session has address 0, so it cannot be mistaken for a living one. R does not see how large the arrays behind handles are, so its
+another session has address 0, so it cannot be mistaken for a living one; `saved` says how its object is made anew. R does not see how large the arrays behind handles are, so its
 collector is called when they pile up.
 """
 from __future__ import annotations
 
 from typing import Any
 
+from mxr.engine.ndarray import NDArray
+from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
-from mxr.r.bridge import r_api
+from mxr.r.bridge import r_api, saved
 from mxr.r.bridge.protection import protect, unprotect
 from mxr.r.bridge.r_api import NIL, R, address
 from mxr.r.bridge.texts import CLASS, class_of, strings
@@ -55,7 +57,7 @@ def _class_vector(kind: type) -> Any:
 
 def handle(value: Any) -> Any:
     """A new external pointer for `value`; R's collector is called when the arrays behind such pointers pile up."""
-    global _next, _made_bytes, _gc_at
+    global _made_bytes, _gc_at
     vector = _class_vector(type(value))
     _made_bytes += getattr(value, "nbytes", 0)
     if _made_bytes > _gc_at:
@@ -64,19 +66,33 @@ def handle(value: Any) -> Any:
         _gc_at = max(costs.COLLECT_BYTES, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
     pointer = protect(r_api.external(_next))
     r_api.set_attribute(pointer, CLASS, vector)
-    if _finalizer is not None:
-        r_api.finalize(pointer, _finalizer)
+    _enter(pointer, value)
     unprotect(1)
-    _objects[_next] = value
-    _next += 1
     return pointer
 
 
+def _enter(pointer: Any, value: Any) -> None:
+    """Put the object of a handle, whose address is `_next`, into the table."""
+    global _next
+    if _finalizer is not None:
+        r_api.finalize(pointer, _finalizer)
+    _objects[_next] = value
+    _next += 1
+    if isinstance(value, (Symbol, NDArray)):
+        saved.attach(pointer, _objects)
+
+
 def held(x: Any) -> Any:
-    """The object behind a handle. MxError for a handle of another session."""
+    """The object behind a handle, made anew where the handle was saved. MxError for one of another session that cannot be."""
     value = _objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
-        what = _WORDS.get((class_of(x) or [""])[0], "object")
-        raise MxError(f"this {what} belongs to another R session; save models and arrays with "
-                      "mx.model.save, mx.symbol.save and mx.nd.save, or as R objects by mx.serialize, not with save or saveRDS as they are")
+        value = saved.restored(x)
+        if value is None:
+            what = _WORDS.get((class_of(x) or [""])[0], "object")
+            raise MxError(f"this {what} belongs to another R session, and cannot be saved; symbols, NDArrays and models can: "
+                          "bind the symbol again" if what == "executor" else
+                          f"this {what} belongs to another R session, and was saved by an mxr that could not save it with saveRDS: "
+                          "make it again, and save it again")
+        saved.adopt(x, _next)
+        _enter(x, value)
     return value

@@ -17,6 +17,8 @@ from mxr.runtime import costs
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
+if not hasattr(_library, "Rf_allocVector"):
+    raise MxError("R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first")
 _SEXP, _int, _long, _double, _text, _nothing = ctypes.c_void_p, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_double, ctypes.c_char_p, None
 
 
@@ -47,6 +49,7 @@ _freeze = _function("MARK_NOT_MUTABLE", _nothing, _SEXP)
 _string = _function("STRING_ELT", _SEXP, _SEXP, _long)
 _install = _function("Rf_install", _SEXP, _text)
 _lang2 = _function("Rf_lang2", _SEXP, _SEXP, _SEXP)
+_cons = _function("Rf_lcons", _SEXP, _SEXP, _SEXP)
 _eval = _function("R_tryEval", _SEXP, _SEXP, _SEXP, ctypes.POINTER(_int))
 collect = _function("R_gc", _nothing)
 
@@ -133,6 +136,26 @@ def evaluate(function: str, argument, name: str | None = None):
     failed = _int(0)
     value = _eval(address(call), address(R.R_BaseEnv), ctypes.byref(failed))
     R.Rf_unprotect(1)
+    return None if failed.value else ffi.cast(_SEXP_C, value)
+
+
+def call_of(function, slots: int):
+    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again and again. Kept until released."""
+    call = NIL
+    for _ in range(slots):
+        R.Rf_protect(call)
+        call = ffi.cast(_SEXP_C, _cons(address(NIL), address(call)))
+        R.Rf_unprotect(1)
+    R.Rf_protect(call)
+    call = ffi.cast(_SEXP_C, _cons(address(function), address(call)))
+    R.Rf_unprotect(1)
+    return preserve(call)
+
+
+def evaluate_call(call):
+    """The value of a call, unprotected, or None where R jumped out of it."""
+    failed = _int(0)
+    value = _eval(address(call), address(R.R_GlobalEnv), ctypes.byref(failed))
     return None if failed.value else ffi.cast(_SEXP_C, value)
 
 
