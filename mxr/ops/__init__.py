@@ -15,6 +15,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
     deformable,
     detection,
     elemwise,
+    image,
     index,
     index_nd,
     join,
@@ -44,6 +45,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
 
 FAMILIES = (
     attention, boxes, broadcast, columns, contrib, conv, create, ctc, custom, deformable, detection,
-    elemwise, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix, multi_update, nn, norm,
-    order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape, slice, spatial, update,
+    elemwise, image, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix, multi_update,
+    nn, norm, order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape, slice, spatial,
+    update,
 )
