@@ -31,7 +31,7 @@ def _default_dtype(p, ins):
 
 
 def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, variadic=None,
-       keeps=("ins", "outs"), mutates=(), open=False) -> Callable[[type], Op]:
+       keeps=("ins", "outs"), mutates=(), open=False, subgraphs=0) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
@@ -69,6 +69,6 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
             forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
             prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
             keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1],
-            open=open, complete=d.get("complete"))
+            open=open, subgraphs=subgraphs, complete=d.get("complete"))
         return register(record)
     return declare
