@@ -1,15 +1,16 @@
 """The Python functions that follow from an operator's declaration, for symbols and for arrays."""
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from mxr.engine.ndarray import NDArray, array, call, numbers
 from mxr.graph.symbol import Symbol, create
-from mxr.operator import REQUIRED, MxError, Op, ParamError, get, match_inputs, possible_inputs, suggest
+from mxr.operator import MxError, Op, ParamError, get, match_inputs, possible_inputs, suggest
+from mxr.operator.signature import signature
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:
@@ -94,12 +95,10 @@ def _matched(op: Op, args: list, attrs: dict, named: dict, where: str) -> list:
 
 def _dress(function, name: str, op: Op, result: type):
     function.__name__ = function.__qualname__ = name
-    params = [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
-    params += [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if v.default is REQUIRED else v.default)
-               for k, v in op.params.items()]
-    params.append(inspect.Parameter("name" if result is Symbol else "out", inspect.Parameter.KEYWORD_ONLY, default=None))
-    seen: dict = {p.name: p for p in params}
-    function.__signature__ = inspect.Signature(list(seen.values()))
+    if result is Symbol:
+        function.__signature__ = signature(op, Symbol, Symbol, name=str, attr=dict[str, str])
+    else:
+        function.__signature__ = signature(op, NDArray, Any, out=NDArray | list[NDArray])
     lines = [op.doc, ""] if op.doc else []
     if op.params:
         lines.append("Parameters")

@@ -14,6 +14,7 @@ from mxr.operator.parameters import (
     Dtype,
     Floats,
     P,
+    Parameter,
     Shape,
     element_type,
     to_text,
@@ -23,7 +24,8 @@ from mxr.operator.registry import canonical, get, registry
 from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
 
 __all__ = [
-    "CustomOp", "CustomOpProp", "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr", "Op", "P",
+    "CustomOp", "CustomOpProp", "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr",
+    "Op", "P", "Parameter",
     "ParamError", "Prepared", "Run", "Shape", "ShapeError", "affordable", "axis_of", "canonical", "element_type",
     "get", "get_all_registered_operators", "input_names", "known", "match_inputs", "op", "possible_inputs", "r_order", "register", "registry",
     "same_shape", "shape_text", "size", "suggest",

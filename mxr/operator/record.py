@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxr.operator.errors import ParamError, suggest
-from mxr.operator.parameters import COUNTS, MOST, P, to_text
+from mxr.operator.parameters import COUNTS, MOST, Parameter, to_text
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Op:
     """Everything known about one operator. Made by `op`, never by hand."""
     name: str
     doc: str
-    params: dict[str, P]
+    params: dict[str, Parameter]
     inputs: Callable[[Any], tuple[str, ...]]       # names of the array inputs, given the parsed parameters
     aux: Callable[[Any], tuple[str, ...]]          # names of the trailing inputs that are auxiliary states
     outputs: Callable[[Any], tuple[str, ...]]      # suffixes of the visible outputs: ("output",) or ("output0", ...)

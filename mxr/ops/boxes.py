@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.operator import REQUIRED, P, ShapeError, op, shape_text, size, unify
+from mxr.operator import REQUIRED, P, ShapeError, op, shape_text, unify
 
 
 def corners(boxes: np.ndarray, form: str) -> np.ndarray:

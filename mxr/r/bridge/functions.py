@@ -11,8 +11,9 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray
 from mxr.operator import MxError, ShapeError, shape_text
-from mxr.r.bridge import convert, interrupts, r_api
+from mxr.r.bridge import convert, interrupts, protection, r_api
 from mxr.r.bridge.r_api import NIL, R, ffi
+from mxr.r.bridge.texts import NAMES, class_of
 from mxr.runtime import costs
 
 _released: list = []               # calls that Python needs no more; R is told at the next call (a function may die anywhere)
@@ -34,7 +35,7 @@ class RFunction:
 
     def __call__(self, values: list[Callable], take: Callable = convert.to_python):
         """`values` are functions that make the arguments: values of Python, or of R, unprotected."""
-        depth, first = convert.protection(), R.CDR(self._call)
+        depth, first = protection.depth(), R.CDR(self._call)
         try:
             cell = first
             for make in values:
@@ -45,8 +46,8 @@ class RFunction:
                 result = r_api.evaluate_call(self._call)
             if result is None:
                 raise MxError("R broke the function off")
-            convert.protect(result)
-            if result.sxpinfo.type == R.VECSXP and result.attrib != NIL and convert.class_of(result)[:1] == ["mxr.failure"]:
+            protection.protect(result)
+            if result.sxpinfo.type == R.VECSXP and result.attrib != NIL and class_of(result)[:1] == ["mxr.failure"]:
                 _fail(convert.to_python(result))
             return take(result)
         finally:
@@ -54,7 +55,7 @@ class RFunction:
             for _ in values:
                 R.SETCAR(cell, NIL)                 # R's collector may have it
                 cell = R.CDR(cell)
-            convert.unwind(depth)
+            protection.unwind(depth)
 
 
 def _fail(failure: dict):
@@ -95,7 +96,7 @@ def _dim(shape: tuple):
 
 def r_arrays(arrays: list[np.ndarray], names: RNames):
     """A named R list of arrays, unprotected: with `dim`, those of one dimension without."""
-    result = convert.protect(r_api.allocate(R.VECSXP, len(arrays)))
+    result = protection.protect(r_api.allocate(R.VECSXP, len(arrays)))
     for i, x in enumerate(arrays):
         n = x.size
         if n < costs.GUARDED_NUMBERS:
@@ -107,8 +108,8 @@ def r_arrays(arrays: list[np.ndarray], names: RNames):
                 r_api.set_attribute(vector, convert.DIM, _dim(x.shape))
         else:
             R.SET_VECTOR_ELT(result, i, convert.to_r(x) if x.ndim > 1 else convert.plain_vector(x))
-    r_api.set_attribute(result, convert.NAMES, names.vector)
-    convert.unwind(convert.protection() - 1)
+    r_api.set_attribute(result, NAMES, names.vector)
+    protection.unwind(protection.depth() - 1)
     return result
 
 

@@ -17,6 +17,8 @@ from mxr.runtime import costs
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
+if not hasattr(_library, "Rf_allocVector"):
+    raise MxError("R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first")
 _SEXP, _int, _long, _double, _text, _nothing = ctypes.c_void_p, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_double, ctypes.c_char_p, None
 
 
@@ -175,3 +177,8 @@ def utf8(x):
     if encoding == _BYTES:                   # for R an error, which would jump over Python's frames
         raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
     return _translate(x)
+
+
+def native_symbol(callback):
+    """A C function pointer as R's `.Call` takes it."""
+    return external(address(callback), symbol("native symbol"))

@@ -7,8 +7,9 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
-from mxr.operator import Floats, MxError, Op, P, ShapeError, shape_text, to_text
-from mxr.r.bridge.convert import NA, RList, shape_from_r
+from mxr.operator import Floats, MxError, Op, Parameter, ShapeError, shape_text, to_text
+from mxr.r.bridge.convert import RList, shape_from_r
+from mxr.r.bridge.missing import NA
 
 
 def pairs(arguments) -> list[tuple[str, object]]:
@@ -47,7 +48,7 @@ def number_text(value) -> str:
     return str(value) if isinstance(value, (int, np.integer)) else format(float(value), "g")
 
 
-def parameter_text(key: str, value, param: P | None, where: str) -> str:
+def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
     """The text of one operator parameter.
 
     A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a tuple in

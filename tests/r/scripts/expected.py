@@ -402,7 +402,7 @@ def ssd(g: Given) -> None:
         losses.append(loc.sum())
         used = np.argwhere(truth >= 0)
         cross.append(-np.mean([np.log(prob[b, int(truth[b, a]), a]) for b, a in used]))
-    descended(g, 20, 0.002, look)
+    descended(g, 20, 0.01, look)
     g.put("losses", losses)
     g.put("losses.cross", cross)
     g.put("first.target", seen[0][2])

@@ -67,7 +67,7 @@ net <- mx.symbol.Group(c(prob, loc_loss, mx.symbol.BlockGrad(target[[3]]), mx.sy
 # ---- training
 shapes <- list(data = c(side, side, 3, 2), label = dim(batches[[1]]$label))
 weights <- do.call(fill, c(list(net), shapes, list(conv4_3_scale = c(1, 1, widths[4], 1))))
-weights$conv4_3_scale <- array(20, c(1, 1, widths[4], 1))
+weights$conv4_3_scale <- array(2, c(1, 1, widths[4], 1))
 losses <- cross <- first <- NULL
 look <- function(out, batch) {
   if (is.null(first)) first <<- out
@@ -77,7 +77,7 @@ look <- function(out, batch) {
   cross <<- c(cross, -mean(log(out[[1]][cbind(used[, 1], truth[used] + 1, used[, 2])])))
 }
 given(net = net, weights = weights, batches = batches)
-trained <- descend(net, weights, batches, 20, 0.002, look, data = shapes$data, label = shapes$label, conv4_3_scale = c(1, 1, widths[4], 1))
+trained <- descend(net, weights, batches, 20, 0.01, look, data = shapes$data, label = shapes$label, conv4_3_scale = c(1, 1, widths[4], 1))
 agree("losses", losses)
 agree("losses.cross", cross)
 agree("first.target", first[[3]])
