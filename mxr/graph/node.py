@@ -7,7 +7,9 @@ from typing import Any
 from mxr.operator import Op, input_names
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
-INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
+INIT_ATTRS = {("_contrib_BatchNormWithReLU", "moving_mean"): '["zero", {}]', ("_contrib_BatchNormWithReLU", "moving_var"): '["one", {}]',
+               ("_contrib_SyncBatchNorm", "moving_mean"): '["zero", {}]', ("_contrib_SyncBatchNorm", "moving_var"): '["one", {}]',
+               ("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
                ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
                ("BatchNorm_v1", "moving_mean"): '["zero", {}]', ("BatchNorm_v1", "moving_var"): '["one", {}]',
                ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',

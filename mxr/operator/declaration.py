@@ -35,7 +35,7 @@ def _default_dtype(p: Any, ins: list[np.dtype | None]) -> list[np.dtype]:
 
 def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_gradient: bool = False, variadic: str | None = None,
        keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"), mutates: Iterable[int] = (),
-       open: bool = False) -> Callable[[type], Op]:
+       open: bool = False, subgraphs: int = 0) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
@@ -73,6 +73,6 @@ def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_
             forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
             prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
             keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1],
-            open=open, complete=d.get("complete"))
+            open=open, subgraphs=subgraphs, complete=d.get("complete"))
         return register(record)
     return declare

@@ -40,6 +40,7 @@ class Op:
     mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""                               # the module it is declared in
     open: bool = False                             # takes parameters of any name (`Custom`): as text, in `p.others`
+    subgraphs: int = 0                             # how many graphs a node holds inside, in `p.subgraphs` (control flow)
     complete: Callable | None = None               # (p, where): what follows from the parameters, put into `p` once
 
     @property
