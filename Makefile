@@ -12,14 +12,17 @@ export R_LIBS := $(CURDIR)/.rlib$(if $(R_LIBS),:$(R_LIBS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain Rscript
 	Rscript demo/boston.R </dev/null
 
 test: .rlib/mxnet/python ## every Python and R test
 	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
-	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench </dev/null
+	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
+
+test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
+	$(VENV)/python -m pytest tests/mpi </dev/null
 
 reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itself (installs it into .reference)
 	$(VENV)/python -m tests.reference </dev/null
@@ -64,11 +67,16 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test reference bench stress docs check clients wheel lowest lint gen doctor clean
+.PHONY: help demo test test-mpi reference bench stress docs check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
 	@mkdir -p $(@D) && touch $@
+
+.cache/mpi: .venv/ready
+	@command -v mpirun >/dev/null || scripts/apt-install openmpi-bin
+	@$(VENV)/python -m pip install -qq --editable '.[mpi]' </dev/null
+	@touch $@
 
 .venv/ready: pyproject.toml .cache/system
 	@echo "making .venv"

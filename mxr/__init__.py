@@ -7,17 +7,16 @@
 from typing import NoReturn
 
 import mxr.engine.bind  # noqa: F401  (gives Symbol its `bind` and `simple_bind`)
-from mxr import nd, optimizer, random, sym
-from mxr import nd as ndarray
-from mxr import sym as symbol
+from mxr import nd, operator, optimizer, random, sym
 from mxr.engine.device import Context, cpu, current_context, gpu, num_gpus
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
 
+symbol, ndarray = sym, nd         # the names that they have in MXNet as well
 __version__ = "0.2.0"
-__all__ = ["sym", "symbol", "nd", "ndarray", "random", "optimizer", "Executor", "NDArray", "Symbol", "Context", "cpu", "gpu", "num_gpus",
+__all__ = ["sym", "symbol", "nd", "ndarray", "operator", "random", "optimizer", "Executor", "NDArray", "Symbol", "Context", "cpu", "gpu", "num_gpus",
            "current_context", "MxError", "ParamError", "ShapeError", "NotImplementedInMxr"]
 
 _ELSEWHERE = {          # what MXNet's Python package has and this one has not, and what serves instead

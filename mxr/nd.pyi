@@ -145,6 +145,12 @@ def Crop(
     center_crop: bool = False,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def Custom(
+    *data: NDArray | ArrayLike | Sequence[NDArray | ArrayLike],
+    op_type: str,
+    out: NDArray | list[NDArray] | None = None,
+    **parameters: Any,
+) -> Any: ...
 def Deconvolution(
     data: NDArray | ArrayLike | None = None,
     weight: NDArray | ArrayLike | None = None,
@@ -770,6 +776,24 @@ def _arange(
     dtype: DTypeLike = 'float32',
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _contrib_AdaptiveAvgPooling2D(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    output_size: int | Sequence[int] = (),
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_BilinearResize2D(
+    data: NDArray | ArrayLike | None = None,
+    like: NDArray | ArrayLike | None = None,
+    *,
+    height: int = 1,
+    width: int = 1,
+    scale_height: float | None = None,
+    scale_width: float | None = None,
+    mode: Literal['size', 'odd_scale', 'like', 'to_even_down', 'to_even_up', 'to_odd_down', 'to_odd_up'] = 'size',
+    align_corners: bool = True,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
 def _contrib_CTCLoss(
     data: NDArray | ArrayLike | None = None,
     label: NDArray | ArrayLike | None = None,
@@ -781,6 +805,229 @@ def _contrib_CTCLoss(
     blank_label: Literal['first', 'last'] = 'first',
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _contrib_DeformableConvolution(
+    data: NDArray | ArrayLike | None = None,
+    offset: NDArray | ArrayLike | None = None,
+    weight: NDArray | ArrayLike | None = None,
+    bias: NDArray | ArrayLike | None = None,
+    *,
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int] = (),
+    dilate: int | Sequence[int] = (),
+    pad: int | Sequence[int] = (),
+    num_filter: int,
+    num_group: int = 1,
+    num_deformable_group: int = 1,
+    workspace: int = 1024,
+    no_bias: bool = False,
+    layout: Literal['NCW', 'NCHW', 'NCDHW'] | None = None,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_ModulatedDeformableConvolution(
+    data: NDArray | ArrayLike | None = None,
+    offset: NDArray | ArrayLike | None = None,
+    mask: NDArray | ArrayLike | None = None,
+    weight: NDArray | ArrayLike | None = None,
+    bias: NDArray | ArrayLike | None = None,
+    *,
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int] = (),
+    dilate: int | Sequence[int] = (),
+    pad: int | Sequence[int] = (),
+    num_filter: int,
+    num_group: int = 1,
+    num_deformable_group: int = 1,
+    workspace: int = 1024,
+    no_bias: bool = False,
+    im2col_step: int = 64,
+    layout: Literal['NCW', 'NCHW', 'NCDHW'] | None = None,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_MultiBoxDetection(
+    cls_prob: NDArray | ArrayLike | None = None,
+    loc_pred: NDArray | ArrayLike | None = None,
+    anchor: NDArray | ArrayLike | None = None,
+    *,
+    clip: bool = True,
+    threshold: float = 0.01,
+    background_id: int = 0,
+    nms_threshold: float = 0.5,
+    force_suppress: bool = False,
+    variances: float | Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+    nms_topk: int = -1,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_MultiBoxPrior(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    sizes: float | Sequence[float] = (1.0,),
+    ratios: float | Sequence[float] = (1.0,),
+    clip: bool = False,
+    steps: float | Sequence[float] = (-1.0, -1.0),
+    offsets: float | Sequence[float] = (0.5, 0.5),
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_MultiBoxTarget(
+    anchor: NDArray | ArrayLike | None = None,
+    label: NDArray | ArrayLike | None = None,
+    cls_pred: NDArray | ArrayLike | None = None,
+    *,
+    overlap_threshold: float = 0.5,
+    ignore_label: float = -1.0,
+    negative_mining_ratio: float = -1.0,
+    negative_mining_thresh: float = 0.5,
+    minimum_negative_samples: int = 0,
+    variances: float | Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
+def _contrib_MultiProposal(
+    cls_prob: NDArray | ArrayLike | None = None,
+    bbox_pred: NDArray | ArrayLike | None = None,
+    im_info: NDArray | ArrayLike | None = None,
+    *,
+    rpn_pre_nms_top_n: int = 6000,
+    rpn_post_nms_top_n: int = 300,
+    threshold: float = 0.7,
+    rpn_min_size: int = 16,
+    scales: float | Sequence[float] = (4.0, 8.0, 16.0, 32.0),
+    ratios: float | Sequence[float] = (0.5, 1.0, 2.0),
+    feature_stride: int = 16,
+    output_score: bool = False,
+    iou_loss: bool = False,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
+def _contrib_PSROIPooling(
+    data: NDArray | ArrayLike | None = None,
+    rois: NDArray | ArrayLike | None = None,
+    *,
+    spatial_scale: float,
+    output_dim: int,
+    pooled_size: int,
+    group_size: int = 0,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_Proposal(
+    cls_prob: NDArray | ArrayLike | None = None,
+    bbox_pred: NDArray | ArrayLike | None = None,
+    im_info: NDArray | ArrayLike | None = None,
+    *,
+    rpn_pre_nms_top_n: int = 6000,
+    rpn_post_nms_top_n: int = 300,
+    threshold: float = 0.7,
+    rpn_min_size: int = 16,
+    scales: float | Sequence[float] = (4.0, 8.0, 16.0, 32.0),
+    ratios: float | Sequence[float] = (0.5, 1.0, 2.0),
+    feature_stride: int = 16,
+    output_score: bool = False,
+    iou_loss: bool = False,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
+def _contrib_ROIAlign(
+    data: NDArray | ArrayLike | None = None,
+    rois: NDArray | ArrayLike | None = None,
+    *,
+    pooled_size: int | Sequence[int],
+    spatial_scale: float,
+    sample_ratio: int = -1,
+    position_sensitive: bool = False,
+    aligned: bool = False,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_RROIAlign(
+    data: NDArray | ArrayLike | None = None,
+    rois: NDArray | ArrayLike | None = None,
+    *,
+    pooled_size: int | Sequence[int],
+    spatial_scale: float,
+    sampling_ratio: int = -1,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_allclose(
+    a: NDArray | ArrayLike | None = None,
+    b: NDArray | ArrayLike | None = None,
+    *,
+    rtol: float = 1e-05,
+    atol: float = 1e-08,
+    equal_nan: bool = True,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_arange_like(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    start: float = 0.0,
+    step: float = 1.0,
+    repeat: int = 1,
+    ctx: str = '',
+    axis: int | None = None,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_bipartite_matching(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    is_ascend: bool = False,
+    threshold: float,
+    topk: int = -1,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
+def _contrib_box_decode(
+    data: NDArray | ArrayLike | None = None,
+    anchors: NDArray | ArrayLike | None = None,
+    *,
+    std0: float = 1.0,
+    std1: float = 1.0,
+    std2: float = 1.0,
+    std3: float = 1.0,
+    clip: float = -1.0,
+    format: Literal['center', 'corner'] = 'center',
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_box_encode(
+    samples: NDArray | ArrayLike | None = None,
+    matches: NDArray | ArrayLike | None = None,
+    anchors: NDArray | ArrayLike | None = None,
+    refs: NDArray | ArrayLike | None = None,
+    means: NDArray | ArrayLike | None = None,
+    stds: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
+def _contrib_box_iou(
+    lhs: NDArray | ArrayLike | None = None,
+    rhs: NDArray | ArrayLike | None = None,
+    *,
+    format: Literal['center', 'corner'] = 'corner',
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_box_nms(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    overlap_thresh: float = 0.5,
+    valid_thresh: float = 0.0,
+    topk: int = -1,
+    coord_start: int = 2,
+    score_index: int = 1,
+    id_index: int = -1,
+    background_id: int = -1,
+    force_suppress: bool = False,
+    in_format: Literal['center', 'corner'] = 'corner',
+    out_format: Literal['center', 'corner'] = 'corner',
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_box_non_maximum_suppression(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    overlap_thresh: float = 0.5,
+    valid_thresh: float = 0.0,
+    topk: int = -1,
+    coord_start: int = 2,
+    score_index: int = 1,
+    id_index: int = -1,
+    background_id: int = -1,
+    force_suppress: bool = False,
+    in_format: Literal['center', 'corner'] = 'corner',
+    out_format: Literal['center', 'corner'] = 'corner',
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
 def _contrib_ctc_loss(
     data: NDArray | ArrayLike | None = None,
     label: NDArray | ArrayLike | None = None,
@@ -790,6 +1037,88 @@ def _contrib_ctc_loss(
     use_data_lengths: bool = False,
     use_label_lengths: bool = False,
     blank_label: Literal['first', 'last'] = 'first',
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_div_sqrt_dim(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_gradientmultiplier(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    scalar: float = 1.0,
+    is_int: bool = True,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_hawkesll(
+    lda: NDArray | ArrayLike | None = None,
+    alpha: NDArray | ArrayLike | None = None,
+    beta: NDArray | ArrayLike | None = None,
+    state: NDArray | ArrayLike | None = None,
+    lags: NDArray | ArrayLike | None = None,
+    marks: NDArray | ArrayLike | None = None,
+    valid_length: NDArray | ArrayLike | None = None,
+    max_time: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
+def _contrib_index_array(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    axes: int | Sequence[int] | None = None,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_index_copy(
+    old_tensor: NDArray | ArrayLike | None = None,
+    index_vector: NDArray | ArrayLike | None = None,
+    new_tensor: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_interleaved_matmul_encdec_qk(
+    queries: NDArray | ArrayLike | None = None,
+    keys_values: NDArray | ArrayLike | None = None,
+    *,
+    heads: int,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_interleaved_matmul_encdec_valatt(
+    keys_values: NDArray | ArrayLike | None = None,
+    attention: NDArray | ArrayLike | None = None,
+    *,
+    heads: int,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_interleaved_matmul_selfatt_qk(
+    queries_keys_values: NDArray | ArrayLike | None = None,
+    *,
+    heads: int,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_interleaved_matmul_selfatt_valatt(
+    queries_keys_values: NDArray | ArrayLike | None = None,
+    attention: NDArray | ArrayLike | None = None,
+    *,
+    heads: int,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_quadratic(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    a: float = 0.0,
+    b: float = 0.0,
+    c: float = 0.0,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_round_ste(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _contrib_sign_ste(
+    data: NDArray | ArrayLike | None = None,
+    *,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
 def _copy(
@@ -856,6 +1185,12 @@ def _full(
     ctx: str = '',
     dtype: DTypeLike = 'float32',
     value: float,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _grad_add(
+    lhs: NDArray | ArrayLike | None = None,
+    rhs: NDArray | ArrayLike | None = None,
+    *,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
 def _greater(
@@ -1503,6 +1838,11 @@ def _rmod_scalar(
     *,
     scalar: float = 1.0,
     is_int: bool = True,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _rnn_param_concat(
+    *data: NDArray | ArrayLike | Sequence[NDArray | ArrayLike],
+    dim: int = 1,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
 def _rpower_scalar(

@@ -151,6 +151,13 @@ def Crop(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def Custom(
+    *data: Symbol | Sequence[Symbol],
+    op_type: str,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+    **parameters: Any,
+) -> Symbol: ...
 def Deconvolution(
     data: Symbol | None = None,
     weight: Symbol | None = None,
@@ -854,6 +861,26 @@ def _arange(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def _contrib_AdaptiveAvgPooling2D(
+    data: Symbol | None = None,
+    *,
+    output_size: int | Sequence[int] = (),
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_BilinearResize2D(
+    data: Symbol | None = None,
+    like: Symbol | None = None,
+    *,
+    height: int = 1,
+    width: int = 1,
+    scale_height: float | None = None,
+    scale_width: float | None = None,
+    mode: Literal['size', 'odd_scale', 'like', 'to_even_down', 'to_even_up', 'to_odd_down', 'to_odd_up'] = 'size',
+    align_corners: bool = True,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
 def _contrib_CTCLoss(
     data: Symbol | None = None,
     label: Symbol | None = None,
@@ -866,6 +893,247 @@ def _contrib_CTCLoss(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def _contrib_DeformableConvolution(
+    data: Symbol | None = None,
+    offset: Symbol | None = None,
+    weight: Symbol | None = None,
+    bias: Symbol | None = None,
+    *,
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int] = (),
+    dilate: int | Sequence[int] = (),
+    pad: int | Sequence[int] = (),
+    num_filter: int,
+    num_group: int = 1,
+    num_deformable_group: int = 1,
+    workspace: int = 1024,
+    no_bias: bool = False,
+    layout: Literal['NCW', 'NCHW', 'NCDHW'] | None = None,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_ModulatedDeformableConvolution(
+    data: Symbol | None = None,
+    offset: Symbol | None = None,
+    mask: Symbol | None = None,
+    weight: Symbol | None = None,
+    bias: Symbol | None = None,
+    *,
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int] = (),
+    dilate: int | Sequence[int] = (),
+    pad: int | Sequence[int] = (),
+    num_filter: int,
+    num_group: int = 1,
+    num_deformable_group: int = 1,
+    workspace: int = 1024,
+    no_bias: bool = False,
+    im2col_step: int = 64,
+    layout: Literal['NCW', 'NCHW', 'NCDHW'] | None = None,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_MultiBoxDetection(
+    cls_prob: Symbol | None = None,
+    loc_pred: Symbol | None = None,
+    anchor: Symbol | None = None,
+    *,
+    clip: bool = True,
+    threshold: float = 0.01,
+    background_id: int = 0,
+    nms_threshold: float = 0.5,
+    force_suppress: bool = False,
+    variances: float | Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+    nms_topk: int = -1,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_MultiBoxPrior(
+    data: Symbol | None = None,
+    *,
+    sizes: float | Sequence[float] = (1.0,),
+    ratios: float | Sequence[float] = (1.0,),
+    clip: bool = False,
+    steps: float | Sequence[float] = (-1.0, -1.0),
+    offsets: float | Sequence[float] = (0.5, 0.5),
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_MultiBoxTarget(
+    anchor: Symbol | None = None,
+    label: Symbol | None = None,
+    cls_pred: Symbol | None = None,
+    *,
+    overlap_threshold: float = 0.5,
+    ignore_label: float = -1.0,
+    negative_mining_ratio: float = -1.0,
+    negative_mining_thresh: float = 0.5,
+    minimum_negative_samples: int = 0,
+    variances: float | Sequence[float] = (0.1, 0.1, 0.2, 0.2),
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_MultiProposal(
+    cls_prob: Symbol | None = None,
+    bbox_pred: Symbol | None = None,
+    im_info: Symbol | None = None,
+    *,
+    rpn_pre_nms_top_n: int = 6000,
+    rpn_post_nms_top_n: int = 300,
+    threshold: float = 0.7,
+    rpn_min_size: int = 16,
+    scales: float | Sequence[float] = (4.0, 8.0, 16.0, 32.0),
+    ratios: float | Sequence[float] = (0.5, 1.0, 2.0),
+    feature_stride: int = 16,
+    output_score: bool = False,
+    iou_loss: bool = False,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_PSROIPooling(
+    data: Symbol | None = None,
+    rois: Symbol | None = None,
+    *,
+    spatial_scale: float,
+    output_dim: int,
+    pooled_size: int,
+    group_size: int = 0,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_Proposal(
+    cls_prob: Symbol | None = None,
+    bbox_pred: Symbol | None = None,
+    im_info: Symbol | None = None,
+    *,
+    rpn_pre_nms_top_n: int = 6000,
+    rpn_post_nms_top_n: int = 300,
+    threshold: float = 0.7,
+    rpn_min_size: int = 16,
+    scales: float | Sequence[float] = (4.0, 8.0, 16.0, 32.0),
+    ratios: float | Sequence[float] = (0.5, 1.0, 2.0),
+    feature_stride: int = 16,
+    output_score: bool = False,
+    iou_loss: bool = False,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_ROIAlign(
+    data: Symbol | None = None,
+    rois: Symbol | None = None,
+    *,
+    pooled_size: int | Sequence[int],
+    spatial_scale: float,
+    sample_ratio: int = -1,
+    position_sensitive: bool = False,
+    aligned: bool = False,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_RROIAlign(
+    data: Symbol | None = None,
+    rois: Symbol | None = None,
+    *,
+    pooled_size: int | Sequence[int],
+    spatial_scale: float,
+    sampling_ratio: int = -1,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_allclose(
+    a: Symbol | None = None,
+    b: Symbol | None = None,
+    *,
+    rtol: float = 1e-05,
+    atol: float = 1e-08,
+    equal_nan: bool = True,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_arange_like(
+    data: Symbol | None = None,
+    *,
+    start: float = 0.0,
+    step: float = 1.0,
+    repeat: int = 1,
+    ctx: str = '',
+    axis: int | None = None,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_bipartite_matching(
+    data: Symbol | None = None,
+    *,
+    is_ascend: bool = False,
+    threshold: float,
+    topk: int = -1,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_box_decode(
+    data: Symbol | None = None,
+    anchors: Symbol | None = None,
+    *,
+    std0: float = 1.0,
+    std1: float = 1.0,
+    std2: float = 1.0,
+    std3: float = 1.0,
+    clip: float = -1.0,
+    format: Literal['center', 'corner'] = 'center',
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_box_encode(
+    samples: Symbol | None = None,
+    matches: Symbol | None = None,
+    anchors: Symbol | None = None,
+    refs: Symbol | None = None,
+    means: Symbol | None = None,
+    stds: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_box_iou(
+    lhs: Symbol | None = None,
+    rhs: Symbol | None = None,
+    *,
+    format: Literal['center', 'corner'] = 'corner',
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_box_nms(
+    data: Symbol | None = None,
+    *,
+    overlap_thresh: float = 0.5,
+    valid_thresh: float = 0.0,
+    topk: int = -1,
+    coord_start: int = 2,
+    score_index: int = 1,
+    id_index: int = -1,
+    background_id: int = -1,
+    force_suppress: bool = False,
+    in_format: Literal['center', 'corner'] = 'corner',
+    out_format: Literal['center', 'corner'] = 'corner',
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_box_non_maximum_suppression(
+    data: Symbol | None = None,
+    *,
+    overlap_thresh: float = 0.5,
+    valid_thresh: float = 0.0,
+    topk: int = -1,
+    coord_start: int = 2,
+    score_index: int = 1,
+    id_index: int = -1,
+    background_id: int = -1,
+    force_suppress: bool = False,
+    in_format: Literal['center', 'corner'] = 'corner',
+    out_format: Literal['center', 'corner'] = 'corner',
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
 def _contrib_ctc_loss(
     data: Symbol | None = None,
     label: Symbol | None = None,
@@ -875,6 +1143,100 @@ def _contrib_ctc_loss(
     use_data_lengths: bool = False,
     use_label_lengths: bool = False,
     blank_label: Literal['first', 'last'] = 'first',
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_div_sqrt_dim(
+    data: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_gradientmultiplier(
+    data: Symbol | None = None,
+    *,
+    scalar: float = 1.0,
+    is_int: bool = True,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_hawkesll(
+    lda: Symbol | None = None,
+    alpha: Symbol | None = None,
+    beta: Symbol | None = None,
+    state: Symbol | None = None,
+    lags: Symbol | None = None,
+    marks: Symbol | None = None,
+    valid_length: Symbol | None = None,
+    max_time: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_index_array(
+    data: Symbol | None = None,
+    *,
+    axes: int | Sequence[int] | None = None,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_index_copy(
+    old_tensor: Symbol | None = None,
+    index_vector: Symbol | None = None,
+    new_tensor: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_interleaved_matmul_encdec_qk(
+    queries: Symbol | None = None,
+    keys_values: Symbol | None = None,
+    *,
+    heads: int,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_interleaved_matmul_encdec_valatt(
+    keys_values: Symbol | None = None,
+    attention: Symbol | None = None,
+    *,
+    heads: int,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_interleaved_matmul_selfatt_qk(
+    queries_keys_values: Symbol | None = None,
+    *,
+    heads: int,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_interleaved_matmul_selfatt_valatt(
+    queries_keys_values: Symbol | None = None,
+    attention: Symbol | None = None,
+    *,
+    heads: int,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_quadratic(
+    data: Symbol | None = None,
+    *,
+    a: float = 0.0,
+    b: float = 0.0,
+    c: float = 0.0,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_round_ste(
+    data: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_sign_ste(
+    data: Symbol | None = None,
+    *,
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
@@ -950,6 +1312,13 @@ def _full(
     ctx: str = '',
     dtype: DTypeLike = 'float32',
     value: float,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _grad_add(
+    lhs: Symbol | None = None,
+    rhs: Symbol | None = None,
+    *,
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
@@ -1684,6 +2053,12 @@ def _rmod_scalar(
     *,
     scalar: float = 1.0,
     is_int: bool = True,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _rnn_param_concat(
+    *data: Symbol | Sequence[Symbol],
+    dim: int = 1,
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...

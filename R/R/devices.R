@@ -12,8 +12,9 @@ device_slices <- function(shapes, ndevice) {
 
 # Two functions of a batch: `train` makes a step, `evaluate` only computes the outputs. On one device with a built-in
 # optimizer a step is one call of Python. Otherwise the batch is cut, the gradients are summed over the devices, and
-# each device's updater applies the sum.
-device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer) {
+# each device's updater applies the sum. `sums` sums the gradients up, over the devices and over all workers; `train`
+# gives FALSE, and makes no step, if another worker has no batch any more.
+device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer, sums) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
   batch <- function(dlist) {
@@ -27,7 +28,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
       train = function(dlist) {
-        call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active))
+        call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums)
       },
       evaluate = function(dlist) call_python("model.evaluate", execs[[1]], batch(dlist))))
   }
@@ -36,7 +37,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   list(
     train = function(dlist) {
       feed(dlist)
-      train_devices(execs, updaters, optimizer)
+      train_devices(execs, updaters, optimizer, sums)
     },
     evaluate = function(dlist) {
       feed(dlist)
@@ -59,13 +60,13 @@ feed_devices <- function(execs, parts) {
 }
 
 # One step with the parts that feed_devices() has set. Each device has its own updater, which applies the summed
-# gradients.
-train_devices <- function(execs, updaters, optimizer) {
+# gradients. FALSE, and no step, if another worker has no batch any more.
+train_devices <- function(execs, updaters, optimizer, sums) {
   whole <- if (is_built_in(optimizer)) suspendInterrupts else identity
-  call_python("model.both_ways", unname(execs))
-  if (length(execs) > 1) call_python("model.sum_gradients", unname(execs))
+  if (!call_python("model.gradients", unname(execs), sums)) return(FALSE)
   whole(for (i in seq_along(execs)) {
     exec <- execs[[i]]
     mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
   })
+  TRUE
 }

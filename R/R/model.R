@@ -166,11 +166,12 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
                            optimizer, train.data, eval.data, metric, epoch.end.callback, batch.end.callback, kvstore,
                            fixed.param, verbose, metric_cpu) {
   ndevice <- length(ctx)
-  if (verbose) message("Start training with ", ndevice, " devices")
+  report_start(ndevice, kvstore, verbose)
   arg_names <- arguments(symbol)
   output.names <- names(output.shape)
   inputs <- c(names(input.shape), output.names)
   slices <- device_slices(c(input.shape, output.shape), ndevice)
+  frame <- environment()
   train.execs <- lapply(seq_len(ndevice), function(i) {
     exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
                                            fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
@@ -178,13 +179,14 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
     exec
   })
-  run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
+  sums <- call_python("model.sums", workers_of(kvstore))
+  run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer, sums)
   labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[tail(output.names, 1)]])
   preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
   shown <- for_metric(metric)
   dlist <- NULL
   run_epochs(
-    environment(),
+    frame,
     train = function(iter) {
       dlist <<- iter$value()
       run$train(dlist)
@@ -199,7 +201,8 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
                                state = state)
       state
     },
-    extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param))
+    extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param),
+    end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
 }
 
 # The loop over epochs and batches, for training on arrays and on buckets.
@@ -208,23 +211,28 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
 # the names that scripts know: iteration, nbatch, train.metric, eval.metric, model.
 #
 # `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
-# and `extract()` gives the model.
-run_epochs <- function(frame, train, evaluate, score, extract) {
+# `extract()` gives the model, and `end(took.part)` ends a round together with the other workers (see end_of_batches).
+run_epochs <- function(frame, train, evaluate, score, extract, end) {
   count_batch <- function() {
     frame$nbatch <- frame$nbatch + 1
+    if (!is.null(line)) show_training(line, frame, batches)
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
-  frame$train.metric <- frame$eval.metric <- frame$model <- history <- NULL
+  frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
+  frame$progress.line <- line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
   for (iteration in seq(frame$begin.round, frame$end.round)) {
     frame$iteration <- iteration
     frame$nbatch <- 0
-    trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch)
+    trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
+    batches <- frame$nbatch
     evaluated <- if (!is.null(frame$eval.data))
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
     history <- add_round(history, iteration, trained, evaluated)
     frame$model <- structure(extract(), history = history)
-    if (ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)) break
+    ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
+    if (ends_together(frame, frame$model$arg.params, ends)) break
   }
   frame$model
 }
@@ -239,23 +247,39 @@ add_round <- function(history, round, result, validation) {
 }
 
 # One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it is
-# the value, NULL without a metric.
-run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL) {
+# the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch any more.
+run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
+                        end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
   iter$reset()
-  while (next_batch(iter)) {
-    run(iter)
-    if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
-    after_batch()
+  alone <- FALSE
+  while (!alone && next_batch(iter)) {
+    alone <- isFALSE(run(iter))
+    if (!alone) {
+      if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
+      after_batch()
+    }
   }
+  end(took.part = alone)
   if (is.null(frame$metric)) return(NULL)
+  frame[[result]] <- metric_together(frame, frame[[result]], result)
   value <- frame$metric$get(frame[[result]])
-  if (frame$verbose) report_metric(frame$iteration, label, value)
+  if (frame$verbose) {
+    if (!is.null(frame$progress.line)) frame$progress.line$clear()
+    report_metric(frame$iteration, label, value, frame$kvstore)
+  }
   value
 }
 
-report_metric <- function(iteration, what, result) {
-  message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+report_start <- function(ndevice, kvstore, verbose) {
+  workers <- worker_count(kvstore)
+  if (!verbose || workers > 1 && kvstore$rank > 0) return(invisible())
+  message("Start training with ", ndevice, " devices", if (workers > 1) c(" on each of ", workers, " workers"))
+}
+
+report_metric <- function(iteration, what, result, kvstore = NULL) {
+  prefix <- metric_prefix(kvstore)
+  if (!is.null(prefix)) message(prefix, "[", iteration, "] ", what, "-", result$name, "=", result$value)
 }
 
 # Calls the callback for the end of an epoch, if there is one, and tells whether training ends there. Scripts have
@@ -278,7 +302,8 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of
 #' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
-#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is
+#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`), and by the number of workers
+#' where there are several (see [distributed.training]). For a loss of your own that is
 #' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
@@ -296,7 +321,8 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
 #'   tell.
-#' @param kvstore how several devices share parameters; it has no effect on the results.
+#' @param kvstore a type of [mx.kv.create()], or a store. `"dist_sync"` trains together with other processes, see
+#'   [distributed.training]; the other types have no effect on the results.
 #' @param verbose whether to print by `message()`.
 #' @param arg.params,aux.params initial parameters, named lists.
 #' @param input.names names of the data in the network and in the iterator's values; `"data"` by default.
@@ -345,15 +371,16 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   if (!is.null(aux.params)) params$aux.params <- aux.params
   if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
   batch.size <- tail(input.shape[[1]], 1)
+  ctx <- device_list(ctx)
+  kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
   if (is.character(optimizer)) {
     if ("rescale.grad" %in% ...names())
       stop_user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
                 "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
-    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
+    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / (batch.size * worker_count(kvstore)), ...)
   }
   if (!is.null(eval.data)) eval.data <- evaluation_iter(eval.data, batch.size, array.layout)
-  ctx <- device_list(ctx)
-  kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
+  params$arg.params <- begin_together(kvstore, params$arg.params, batch.size, X, seq(begin.round, num.round), optimizer)
   mx.model.train(symbol, ctx, input.shape, output.shape, params$arg.params, params$aux.params, begin.round, num.round,
                  optimizer = optimizer, train.data = X, eval.data = eval.data, metric = eval.metric,
                  epoch.end.callback = epoch.end.callback, batch.end.callback = batch.end.callback, kvstore = kvstore,
@@ -414,8 +441,9 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it
-#' back. `is.serialized` tells which of the two a model is.
+#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells
+#' which of the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and
+#' NDArrays as they are too; what `mx.serialize` gives can be read without this package.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.

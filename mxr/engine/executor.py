@@ -174,7 +174,7 @@ class Executor:
         for given in (True, False):
             gs: list[Value | None] = []
             for i, ((n, _), v) in enumerate(zip(self.symbol.heads, heads)):
-                if n.op is not None and n.op.loss and not getattr(n.p, "out_grad", False):
+                if n.op is not None and n.op.ignores_head(n.p):
                     gs.append(None)
                 elif given:
                     gs.append(leaf(("head", i), v.shape, v.dtype))

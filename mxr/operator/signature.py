@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
-from mxr.operator.parameters import REQUIRED, Dtype, Floats, P, Shape
+from mxr.operator.parameters import REQUIRED, Dtype, Floats, Parameter, Shape
 from mxr.operator.record import Op
 
 LIST_NAMED_ARGS = {"add_n", "khatri_rao"}               # MXNet calls their list of inputs args, and takes no num_args beside it
@@ -16,7 +16,7 @@ LIST_NAMED_ARGS = {"add_n", "khatri_rao"}               # MXNet calls their list
 
 def list_of(op: Op) -> str | None:
     """The name of an operator's inputs where these are a list of any length."""
-    if op.variadic:
+    if op.variadic or op.open:
         return "args" if op.name in LIST_NAMED_ARGS else "data"
     p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
     return "data" if any(n.endswith("_0") for n in op.inputs(p)) else None
@@ -43,7 +43,7 @@ def inputs_of(op: Op) -> list[str]:
     return found[0] + found[1]
 
 
-def any_value(p: P) -> Any:
+def any_value(p: Parameter) -> Any:
     """Some value that a parameter can have: its default, where it has one."""
     if p.default is not REQUIRED:
         return p.default
@@ -56,7 +56,7 @@ _KINDS: dict[type, Any] = {float: float, int: int, bool: bool, str: str, Shape: 
                            Dtype: npt.DTypeLike}
 
 
-def annotation(p: P) -> Any:
+def annotation(p: Parameter) -> Any:
     """The type of a parameter, for Python."""
     kind = Literal[tuple(p.one_of)] if p.one_of else _KINDS[p.type]
     return kind | None if p.none else kind
@@ -78,4 +78,6 @@ def signature(op: Op, of_input: Any, result: Any, **more: Any) -> inspect.Signat
             found.append(inspect.Parameter(k, by_name, default=default, annotation=annotation(p)))
     known = {p.name for p in found}
     found += [inspect.Parameter(k, by_name, default=None, annotation=kind | None) for k, kind in more.items() if k not in known]
+    if op.open:
+        found.append(inspect.Parameter("parameters", inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(found, return_annotation=result)

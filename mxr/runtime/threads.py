@@ -29,7 +29,8 @@ def unbroken(function):
 
 
 def workers() -> int:
-    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller."""
+    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller. Processes that a
+    launcher such as mpirun has started on this machine share its CPUs."""
     return _count
 
 
@@ -154,9 +155,17 @@ def cpus() -> int:
         return os.cpu_count() or 1
 
 
+# How many processes a launcher has started on this machine: Open MPI, MPICH and Intel MPI, MVAPICH.
+_NEIGHBOURS = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
+
+
 def _wanted() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, min(cpus(), int(asked))) if asked.isdigit() else cpus()
+    if asked.isdigit():
+        return max(1, min(cpus(), int(asked)))
+    if cpus() < (os.cpu_count() or 1):      # the launcher has divided the CPUs already
+        return cpus()
+    return max(1, cpus() // max([int(n) for n in map(os.environ.get, _NEIGHBOURS) if n and n.isdigit()], default=1))
 
 
 class _Inside(threading.local):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
-from mxr.operator import REQUIRED, Dtype, Floats, MxError, Op, P, Shape, canonical, same_shape
+from mxr.operator import MxError, Op, Parameter, canonical, same_shape
 from mxr.operator.signature import LIST_NAMED_ARGS, any_value, inputs_of, list_of
 from mxr.r.generate import rd, stubs
 
@@ -37,7 +37,8 @@ def names_of(op: Op) -> list[str]:
 
 
 def exported(op: Op) -> list[str]:
-    return [n for n in names_of(op) if not n.startswith("_")]
+    """The names under which R exports it; what a user's own operator is called by is written by hand (R/R/custom.operator.R)."""
+    return [] if op.open else [n for n in names_of(op) if not n.startswith("_")]
 
 
 def dotted(name: str) -> str:
@@ -94,7 +95,7 @@ def in_r(value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def parameter_text(p: P) -> str:
+def parameter_text(p: Parameter) -> str:
     kind = p.type_text.replace(" or None", " or NULL")
     bounds = " and ".join(f"at {word} {b:g}" for word, b in (("least", p.low), ("most", p.high)) if b is not None)
     default = "required" if p.required else f"default {in_r(p.default)}"
@@ -155,7 +156,7 @@ def example(op: Op) -> str:
     return shown
 
 
-def _example_value(name: str, p: P) -> str:
+def _example_value(name: str, p: Parameter) -> str:
     fitting = {"kernel": "c(3, 3)", "num_filter": "4", "num_hidden": "4", "input_dim": "10", "output_dim": "4", "shape": "c(2, 3)"}
     return fitting.get(name) or in_r(any_value(p))
 
@@ -227,7 +228,7 @@ def files() -> dict[str, str]:
     ops = canonical()
     symbols = [symbol_function(o, n) for o in ops for n in exported(o) if n not in SYMBOL_BY_HAND]
     vargs = [varg_function(n) for o in ops for n in names_of(o) if n not in VARG_BY_HAND]
-    arrays = [ndarray_function(o, n) for o in ops for n in names_of(o) if n not in NDARRAY_BY_HAND]
+    arrays = [ndarray_function(o, n) for o in ops if not o.open for n in names_of(o) if n not in NDARRAY_BY_HAND]
     out = {"R/ops-symbol-generated.R": HEADER + "\n".join(["", *sorted(symbols), "", *sorted(vargs), ""]),
            "R/ops-ndarray-generated.R": HEADER + "\n".join(["", *sorted(arrays), ""])}
     by_hand, namespace = rd.pages(PACKAGE / "R")
