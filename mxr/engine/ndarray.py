@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,10 @@ class NDArray:
     def __repr__(self):
         return f"{self.data!r}\n<NDArray {'x'.join(map(str, self.shape)) or '()'} {self.dtype}>"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: the values, in a table where there are two axes, and the shape."""
+        return html_of(self.data)
+
     def __bool__(self):
         if self.size > 1:
             raise MxError(f"an array of shape {shape_text(self.shape)} is neither true nor false; compare its asnumpy(), with .any() or .all()")
@@ -177,6 +182,19 @@ class NDArray:
         """`a op= b`: in place, so that an executor's own array stays its own."""
         self[:] = result
         return self
+
+
+_ROWS, _COLUMNS = 12, 12        # of a table in a notebook; what is left out is dots
+
+
+def html_of(a: np.ndarray) -> str:
+    caption = f"NDArray {'x'.join(map(str, a.shape)) or '()'} {a.dtype}"
+    if a.ndim != 2 or not a.size:
+        return f"<pre>{escape(str(a))}</pre><small>{caption}</small>"
+    rows = [[f"{v:.6g}" for v in row[:_COLUMNS]] + ["..."] * (a.shape[1] > _COLUMNS) for row in a[:_ROWS].tolist()]
+    rows += [["..."] * len(rows[0])] * (a.shape[0] > _ROWS)
+    cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{cells}</table><small>{caption}</small>"
 
 
 class Arrays(dict):

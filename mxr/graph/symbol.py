@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mxr.graph import json
+from mxr.graph import drawing, json
 from mxr.graph.compose import call, substituted
 from mxr.graph.infer_shapes import infer_shapes
 from mxr.graph.infer_types import infer_types
@@ -109,6 +109,10 @@ class Symbol(Graph):
         outputs, arguments = self.list_outputs(), self.list_arguments()
         shown = ", ".join(outputs[:6]) + ", ..." * (len(outputs) > 6)
         return f"<Symbol {shown}>" if outputs == arguments else f"<Symbol {shown} of {', '.join(arguments[:8])}{', ...' * (len(arguments) > 8)}>"
+
+    def _repr_svg_(self) -> str | None:
+        """What notebooks show: the network drawn; None (the text instead) where it is too large."""
+        return drawing.svg(self)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Operators as methods: `x.sum(axis=0)`, `x.reshape(shape=(2, 3))`. Numbers by position are the operator's parameters in order."""

@@ -114,6 +114,22 @@ def test_symbols():
         x.sumn
 
 
+def test_notebooks_show_pictures():
+    import xml.etree.ElementTree as tree
+    picture = tree.fromstring(loss._repr_svg_())
+    words = [t.text for t in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"FullyConnected", "fc", "square", "MakeLoss", "l", "x"} <= set(words) and "fc_weight" not in words
+    from mxr.graph import drawing
+    assert "2x3" in drawing.svg(loss, {"x": (2, 3)})                     # Python's order
+    deep = x
+    for _ in range(401):
+        deep = deep + 1
+    assert deep._repr_svg_() is None and tree.fromstring(mx.sym.Variable("<&>")._repr_svg_()) is not None
+    table = mx.nd.array(np.arange(400).reshape(20, 20))._repr_html_()
+    assert table.count("<tr>") == 13 and "<td>21</td>" in table and table.count("...") > 12 and "NDArray 20x20 float32" in table
+    assert "NDArray 3 float32" in mx.nd.ones((3,))._repr_html_()
+
+
 @pytest.mark.parametrize("name", ["gluon", "autograd", "mod", "model", "init"])
 def test_what_is_not_here_says_what_serves(name):
     with pytest.raises(AttributeError, match=f"mxr has no {name} .*; instead: "):
@@ -142,7 +158,7 @@ def test_stubs_are_up_to_date_and_say_what_the_signatures_say():
         functions = {f.name: f.args for f in ast.parse((ROOT / "mxr" / name).read_text()).body if isinstance(f, ast.FunctionDef)}
         assert len(functions) > 400
         for function, args in functions.items():
-            written = [a.arg for a in (*args.args, *[a for a in [args.vararg] if a], *args.kwonlyargs)]
+            written = [a.arg for a in (*args.args, *[a for a in [args.vararg] if a], *args.kwonlyargs, *[a for a in [args.kwarg] if a])]
             if function not in stubs.BY_HAND:
                 assert written == list(inspect.signature(getattr(place, function)).parameters), function
 
