@@ -111,7 +111,7 @@ def test_symbols():
     assert fc(x=mx.sym.exp(mx.sym.Variable("z"))).list_arguments() == ["z", "fc_weight", "fc_bias"]
     assert x.reshape(shape=(2, 3), name="r").name == "r" and x.sum(0).attrs == {"axis": "0"} and x.dot(x).list_arguments() == ["x"]
     with pytest.raises(AttributeError, match='a Symbol has no sumn; did you mean "sum"'):
-        x.sumn
+        x.sumn  # noqa: B018
 
 
 def test_notebooks_show_pictures():
