@@ -227,7 +227,8 @@ class Executor:
         """The steps of a program; roots without a target get memory of their own."""
         self._uses_blas |= program.uses_blas
         targets = targets + [None] * (len(program.roots) - len(targets))
-        return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
+        with np.errstate(all="ignore"):         # a number beyond its type is infinite
+            return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
 
     def _variable(self, key) -> np.ndarray:
         return self._arrays[key]

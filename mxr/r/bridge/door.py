@@ -48,12 +48,17 @@ def _call(request):
         positional = [a for a, n in zip(positional, names[1:]) if not n]
     interrupts.in_verb = True            # from here on a Ctrl-C breaks off
     try:
-        return function(*positional, **named)
+        result = function(*positional, **named)
     except (AttributeError, TypeError):
         _check_kinds(function, positional, named)
         raise
     finally:
         interrupts.in_verb = False
+    try:
+        return convert.to_r(result)
+    except TypeError:               # an attribute of something else than was meant
+        _check_kinds(function, positional, named)
+        raise
 
 
 def _check_kinds(function: Callable, positional: list, named: dict) -> None:
@@ -79,7 +84,7 @@ def _door(request, freed):
         failures.keep_reserve()
         if freed != NIL:
             handles.take_freed(freed)
-        value = convert.to_r(_call(request))
+        value = _call(request)
         interrupts.leave(depth)
         return value
     except BaseException as error:
