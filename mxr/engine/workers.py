@@ -70,6 +70,9 @@ class Workers:
         """An error that all workers raise at the same point, so that none needs to hear of it from another."""
         return MxError(message)
 
+    def leave_later(self) -> None:
+        """Python's exit functions are not the end of this process: its owner will call `leave`, and with the exit status."""
+
     def leave(self, status: int, reason: str = "") -> None:
         """Take part no longer, at the end of this process. `status` other than 0 tells the others that it has failed."""
 
@@ -266,6 +269,9 @@ class MpiWorkers(Workers):
         """Where Python owns this process. (Where R owns it, Python is never told of the end: mxr.r.verbs.kvstore.)"""
         failed = getattr(sys, "last_value", None)
         self.leave(1 if failed is not None else 0, f"{type(failed).__name__}: {failed}" if failed is not None else "")
+
+    def leave_later(self):
+        atexit.unregister(self._end_of_python)
 
     def leave(self, status, reason=""):
         if self.left:
