@@ -40,6 +40,14 @@ def pytest_runtest_setup(item):
         skip_without_r(item.config)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    session = getattr(item, "funcargs", {}).get("r")
+    if call.when == "call" and session is not None:
+        from mxr.testing.plugin import tell
+        tell(item, session)
+
+
 @pytest.fixture
 def r(request):
     """R inside this process, with an environment for this test: `r.run("code")`, `r["x"]`, `r["x"] = array`, `r.source(path)`,

@@ -5,11 +5,13 @@
     ex = loss.simple_bind(x=(3,)); ex.args["x"][:] = [1, 2, 3]; ex.forward(is_train=True); ex.backward()
 """
 import mxr.engine.bind  # noqa: F401  (gives Symbol its `bind` and `simple_bind`)
-from mxr import nd, random, sym
+from mxr import nd, operator, random, sym
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
 
+symbol, ndarray = sym, nd         # the names that they have in MXNet as well
 __version__ = "0.2.0"
-__all__ = ["sym", "nd", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError", "NotImplementedInMxr"]
+__all__ = ["sym", "symbol", "nd", "ndarray", "operator", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError",
+           "NotImplementedInMxr"]

@@ -12,7 +12,8 @@
 #' logger <- mx.metric.logger$new()
 #' logger$train
 #' @export
-mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numeric", eval = "numeric"))
+mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numeric", eval = "numeric"), methods = list(
+  show = function() print.mx.metric.logger(.self)))
 
 #' Log the metric while training
 #'

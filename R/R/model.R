@@ -215,14 +215,18 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
 run_epochs <- function(frame, train, evaluate, score, extract, end) {
   count_batch <- function() {
     frame$nbatch <- frame$nbatch + 1
+    if (!is.null(line)) show_training(line, frame, batches)
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
-  frame$train.metric <- frame$eval.metric <- frame$model <- history <- NULL
+  frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
+  frame$progress.line <- line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
   for (iteration in seq(frame$begin.round, frame$end.round)) {
     frame$iteration <- iteration
     frame$nbatch <- 0
     trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
+    batches <- frame$nbatch
     evaluated <- if (!is.null(frame$eval.data))
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
     history <- add_round(history, iteration, trained, evaluated)
@@ -260,7 +264,10 @@ run_batches <- function(frame, iter, run, score, result, label, after_batch = fu
   if (is.null(frame$metric)) return(NULL)
   frame[[result]] <- metric_together(frame, frame[[result]], result)
   value <- frame$metric$get(frame[[result]])
-  if (frame$verbose) report_metric(frame$iteration, label, value, frame$kvstore)
+  if (frame$verbose) {
+    if (!is.null(frame$progress.line)) frame$progress.line$clear()
+    report_metric(frame$iteration, label, value, frame$kvstore)
+  }
   value
 }
 
@@ -434,8 +441,9 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it
-#' back. `is.serialized` tells which of the two a model is.
+#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells
+#' which of the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and
+#' NDArrays as they are too; what `mx.serialize` gives can be read without this package.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.

@@ -39,8 +39,8 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
       return(list(state = grad, weight = call_python("opt.update", grad, rate(index), exec_w, weight)))
     call_python("opt.update", exec_w, rate(index), weight, grad)
   }
-  structure(list(create_exec = create_exec, update = update, create.state = create.state),
-            rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
+  structure(list(create_exec = create_exec, update = update, create.state = create.state), class = "mx.optimizer",
+            kind = kind, rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
 }
 
 # The rates for the parameters `indices`: one number when they are all the same.

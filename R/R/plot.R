@@ -4,15 +4,15 @@
 #'
 #' Computes a loss of one number, and its gradient, at many points: what a training sees of it. `plot` draws both.
 #'
-#' @param loss a function of one symbol that gives the loss as a symbol, or a list of such functions under their names. The symbol
-#'   it gets has one element; all elements of what it gives are added up.
+#' @param loss a function of one symbol that gives the loss as a symbol, or a list of such functions under their names.
+#'   The symbol it gets has one element; all elements of what it gives are added up.
 #' @param from,to the first and the last point.
 #' @param n how many points.
 #' @param x for `plot`, what `mx.loss.curve` gave.
 #' @param xlab the words under the picture.
 #' @param ... arguments of `matplot`, such as `lwd`.
-#' @return A data frame of class `mx.loss.curve` with the columns `loss` (the name), `at`, `value` and `gradient`. `plot` gives it
-#'   back, invisibly.
+#' @return A data frame of class `mx.loss.curve` with the columns `loss` (the name), `at`, `value` and `gradient`.
+#'   `plot` gives it back, invisibly.
 #' @examples
 #' huber <- function(error) mx.symbol.smooth_l1(error, scalar = 1)
 #' curve <- mx.loss.curve(list(huber = huber, squared = mx.symbol.square), from = -3, to = 3, n = 7)
@@ -54,10 +54,7 @@ plot.mx.loss.curve <- function(x, xlab = "prediction", ...) {
   on.exit(graphics::par(old))
   for (what in c("value", "gradient")) {
     lines <- matrix(x[[what]], ncol = length(names))
-    draw <- function(type = "l", lty = 1, lwd = 2, col = colors, main = what, bty = "l", ...)
-      graphics::matplot(x$at[x$loss == names[[1]]], lines, type = type, lty = lty, lwd = lwd, col = col, main = main, bty = bty,
-                        xlab = xlab, ylab = "", ...)
-    draw(...)
+    draw_lines(x$at[x$loss == names[[1]]], lines, list(col = colors, main = what, xlab = xlab), ...)
     graphics::abline(h = 0, col = "gray60", lty = 3)
     if (what == "value" && any(nzchar(names)))
       graphics::legend("top", legend = names, col = colors, lwd = 2, bty = "n", cex = 0.85)
@@ -67,18 +64,17 @@ plot.mx.loss.curve <- function(x, xlab = "prediction", ...) {
 
 #' Learning curves
 #'
-#' The metric after every round of a training, on the training data and on the evaluation data where there were some. A model
-#' remembers them where it was trained with a metric (`eval.metric`); the learning rate of a later training does not change
-#' them. A logger holds what [mx.callback.log.train.metric()] wrote.
+#' The metric after every round of a training, on the training data and on the evaluation data where there were some. A
+#' model remembers them where it was trained with a metric (`eval.metric`); the learning rate of a later training does
+#' not change them. A logger holds what [mx.callback.log.train.metric()] wrote.
 #'
-#' `mx.callback.plot` is a callback for the end of epochs that draws the curve again as it grows. It draws where a graphics
-#' device is open or can be opened on a screen; a script that runs by `Rscript` without a device goes on without a picture. In
-#' knitted documents give the chunk `fig.keep = "last"`.
+#' `mx.callback.plot` is a callback for the end of epochs that draws the curve again as it grows. It draws where a
+#' graphics device is open or can be opened on a screen; a script that runs by `Rscript` without a device goes on
+#' without a picture. In knitted documents give the chunk `fig.keep = "last"`.
 #'
 #' @param x a model, or a record made by `mx.metric.logger$new()`.
-#' @param log `"y"` for a logarithmic axis.
-#' @param xlab,ylab,main the words at the axes and above.
-#' @param ... arguments of `matplot`, such as `ylim`.
+#' @param ylab the word at the upright axis; that of a model's curve is the name of its metric.
+#' @param ... `log = "y"` for a logarithmic axis, `xlab`, `ylab`, `main`, and other arguments of `matplot`, such as `ylim`.
 #' @param period draw after every so many rounds.
 #' @return `plot` gives a data frame of the columns `round`, `train` and, where there are evaluation data, `validation`,
 #'   invisibly. `mx.callback.plot` gives a callback.
@@ -107,11 +103,13 @@ plot.MXFeedForwardModel <- function(x, ...) {
 #' @rdname plot.MXFeedForwardModel
 #' @export
 plot.mx.metric.logger <- function(x, ylab = "metric", ...) {
-  if (!length(x$train)) stop_user("the logger is empty: pass it to mx.callback.log.train.metric() in a training with a metric")
+  if (!length(x$train))
+    stop_user("the logger is empty: pass it to mx.callback.log.train.metric() in a training with a metric")
   count <- length(x$train)
   # in the first round there is nothing to log of the evaluation data at the end of batches: they have fewer entries
   validation <- if (length(x$eval)) tail(c(rep(NA, count), x$eval), count)
-  plot_history(list(metric = ylab, round = seq_len(count), train = x$train, validation = validation), xlab = "entry", ...)
+  plot_history(list(metric = ylab, round = seq_len(count), train = x$train, validation = validation), xlab = "entry",
+               ...)
 }
 
 #' @rdname plot.MXFeedForwardModel
@@ -137,14 +135,19 @@ plot_history <- function(history, log = "", xlab = "round", ylab = history$metri
   colors <- picture_colors(length(curves))
   old <- graphics::par(mar = c(4, 4, if (nzchar(main)) 2.2 else 0.8, 0.8), mgp = c(2.4, 0.7, 0), las = 1)
   on.exit(graphics::par(old))
-  draw <- function(type = if (nrow(history) > 1) "l" else "p", lty = 1, lwd = 2, pch = 19, col = colors, bty = "l", ...)
-    graphics::matplot(history$round, as.matrix(history[curves]), type = type, lty = lty, lwd = lwd, pch = pch, col = col,
-                      bty = bty, log = log, xlab = xlab, ylab = ylab, main = main, ...)
-  draw(...)
+  draw_lines(history$round, as.matrix(history[curves]), list(
+    type = if (nrow(history) > 1) "l" else "p", col = colors, log = log, xlab = xlab, ylab = ylab, main = main), ...)
   if (length(curves) > 1)
-    graphics::legend("topright", legend = c(train = "training", validation = "evaluation")[curves], col = colors, lwd = 2,
+    graphics::legend("topright", legend = c(train = "training", validation = "evaluation")[curves], col = colors,
+                     lwd = 2,
                      bty = "n")
   invisible(history)
+}
+
+# matplot in the style of this file, but for what `settings` and `...` say otherwise.
+draw_lines <- function(x, y, settings, ...) {
+  style <- list(type = "l", lty = 1, lwd = 2, pch = 19, bty = "l", ylab = "")
+  do.call(graphics::matplot, c(list(x, y), utils::modifyList(utils::modifyList(style, settings), list(...))))
 }
 
 # Colors that people tell apart whatever they see of colors (Okabe and Ito 2008), on white and on black.

@@ -44,6 +44,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   model$symbol <- wanted_output(model$symbol, output)
   X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
+  total <- if (is.array(X)) ceiling(tail(dim(X), 1) / array.batch.size) else NA      # batches
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!next_batch(X)) stop_user("the iterator has no batch")
@@ -54,9 +55,14 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   call_python("exec.load", exec, params, or_else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
   X$reset()
+  line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
+  batches <- 0
   while (next_batch(X)) {
     results <- call_python("model.predict", exec, X$value()[inputs])
     for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
+    batches <- batches + 1
+    if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)
   }
   X$reset()
   results <- lapply(packers, function(p) p$get())

@@ -4,10 +4,11 @@
 #'
 #' A graph of the operators and of the shapes that pass between them.
 #'
-#' `graph.viz` gives a widget of the package DiagrammeR where that is installed, as in MXNet. Else its result shows itself: in
-#' an HTML document as the picture that Graphviz (the command `dot`) makes; on a graphics device that is open, such as
-#' `png()` or the page of a PDF or Word document, drawn by R; in an interactive session as either of the two; and in a script
-#' without a device as a tree of text, when it is printed. `plot` always draws, and needs nothing else.
+#' `graph.viz` gives a widget of the package DiagrammeR where that is installed, as in MXNet. Else its result shows
+#' itself: in an HTML document as the picture that Graphviz (the command `dot`) makes; on a graphics device that is
+#' open, such as `png()` or the page of a PDF or Word document, drawn by R; in an interactive session as either of the
+#' two; and in a script without a device as a tree of text, when it is printed. `plot` always draws, and needs nothing
+#' else.
 #'
 #' @param symbol a symbol, or its JSON text.
 #' @param shape NULL, the shape of `data`, or a named list of shapes.
@@ -19,8 +20,8 @@
 #' @param x a symbol, or what `graph.viz` gave.
 #' @param main a title.
 #' @param ... for a symbol, `shape` and `direction`.
-#' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language), `tree` (as
-#'   text) and `picture` (what R draws). `plot` gives it invisibly.
+#' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language),
+#'   `tree` (as text) and `picture` (what R draws). `plot` gives it invisibly.
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
 #' net <- mx.symbol.SoftmaxOutput(mx.symbol.relu(net, name = "relu1"), name = "softmax")
@@ -128,7 +129,8 @@ draw_edges <- function(turns, at, shapes, size, flat) {
     graphics::lines(x, y, col = "gray50")
     graphics::arrows(x[[n - 1]], y[[n - 1]], x[[n]], y[[n]], length = 0.07, col = "gray50")
     if (nzchar(shapes[[i]]))
-      graphics::text(mean(x[1:2]), mean(y[1:2]), shapes[[i]], cex = 0.85 * size$cex, pos = if (flat) 3 else 4, offset = 0.2,
+      graphics::text(mean(x[1:2]), mean(y[1:2]), shapes[[i]], cex = 0.85 * size$cex, pos = if (flat) 3 else 4,
+                     offset = 0.2,
                      col = "gray40")
   }
 }

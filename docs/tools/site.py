@@ -27,6 +27,12 @@ def gather(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(ROOT / "docs", target, ignore=shutil.ignore_patterns("tools", "*.py", "__pycache__", "numbers.json"))
     shutil.copy(ROOT / "docs" / "conf.py", target)
+    start = target / "index.md"
+    text = start.read_text()
+    # pages that the front page does not place
+    more = sorted(p.stem for p in target.glob("*.md") if p != start and not re.search(rf"^{re.escape(p.stem)}$", text, re.M))
+    if more:
+        start.write_text(text + "\n```{toctree}\n:hidden:\n:caption: More\n\n" + "\n".join(more) + "\n```\n")
     subprocess.run(["Rscript", str(ROOT / "docs" / "tools" / "site.R"), str(ROOT / "R"), str(target)], check=True,
                    stdin=subprocess.DEVNULL)
     (target / "r" / "index.md").write_text(r_index(target / "r"))

@@ -38,7 +38,7 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
         else:
-            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name)
+            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name, n.op.open)
         for k, o in zip(keys, outs):
             if o.shape != shapes[k]:
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
@@ -80,7 +80,7 @@ def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value 
             if gs[0] is not None:
                 by_name.setdefault(n.name, []).append(gs[0])
             continue
-        if n.op.zero_gradient or (not n.op.loss and all(g is None for g in gs)):
+        if n.op.zero_gradient or (not (n.op.loss or n.op.ignores_head(n.p)) and all(g is None for g in gs)):
             continue
         for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
             if g is not None and needs[id(m)]:
@@ -139,7 +139,7 @@ def _kernel_gradient(n: Node, gs: list[Value | None], ins: list[Value], outs: li
         return _step(n, op.prepare_gradient(p, run, *parts, targets))
 
     results = kernel(bind, [v for part in reads for v in part if v is not None], [ins[i].shape for i in slots],
-                     [ins[i].dtype for i in slots], False, f"{op.name} gradient")
+                     [ins[i].dtype for i in slots], False, f"{op.name} gradient", op.open)
     gradients: list = [None] * len(ins)
     for i, r in zip(slots, results):
         gradients[i] = r

@@ -152,7 +152,7 @@ class Program:
     @property
     def uses_blas(self) -> bool:
         """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's limits), or is a kernel."""
-        return any(v.kind == "kernel" or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= costs.BLAS_THREADS_VECTOR)
+        return any((v.kind == "kernel" and not v.arg[0].foreign) or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= costs.BLAS_THREADS_VECTOR)
                    or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= costs.BLAS_THREADS_PRODUCT) for v in self.values)
 
     def _groups(self) -> list[list[Value]]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -174,7 +175,7 @@ def _select_by_bits(condition, a, b, out, mask) -> list:
             (np.bitwise_xor, (bits, b, bits))]
 
 
-_filled_blocks: dict = {}
+_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()     # as long as a program has them
 
 
 def _filled(number, dtype, shape) -> np.ndarray:

@@ -29,6 +29,7 @@ def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     reqs = _requests(reqs, arg_names)
     given = {k: v.shape for k, v in (args | aux).items()}
     shapes = all_shapes(symbol, given)
+    _check_determined(symbol, shapes)
     types = all_types(symbol, {k: v.dtype for k, v in (args | aux).items()})
     for k in arg_names:
         g = grads.get(k)
@@ -67,6 +68,14 @@ def simple_bind(symbol: Symbol, /, reqs="write", type_dict=None, **given) -> Exe
     args = {n.name: NDArray(weights[n.name] if n.name in weights else fresh(n)) for n in arg_nodes}
     grads = {k: NDArray(grads[k]) if k in grads else None for k in args}
     return Executor(symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks)
+
+
+def _check_determined(symbol: Symbol, shapes) -> None:
+    """ShapeError where an operator's shape follows neither from its inputs nor from its parameters."""
+    for n in symbol.nodes():
+        if any(shapes[id(n), i] is None for i in range(n.n_outputs)):
+            raise ShapeError(f"bind: the shape of {n.name} ({n.op.name if n.op else 'a variable'}) does not follow from the arrays"
+                             + ("; give its parameter shape" if n.op and "shape" in n.op.params else ""))
 
 
 def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:

@@ -152,7 +152,7 @@ class Executor:
         for given in (True, False):
             gs: list[Value | None] = []
             for i, ((n, _), v) in enumerate(zip(self.symbol.heads, heads)):
-                if n.op is not None and n.op.loss and not getattr(n.p, "out_grad", False):
+                if n.op is not None and n.op.ignores_head(n.p):
                     gs.append(None)
                 elif given:
                     gs.append(leaf(("head", i), v.shape, v.dtype))
@@ -205,7 +205,8 @@ class Executor:
         """The steps of a program; roots without a target get memory of their own."""
         self._uses_blas |= program.uses_blas
         targets = targets + [None] * (len(program.roots) - len(targets))
-        return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
+        with np.errstate(all="ignore"):         # a number beyond its type is infinite
+            return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
 
     def _variable(self, key) -> np.ndarray:
         return self._arrays[key]

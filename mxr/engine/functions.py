@@ -1,13 +1,16 @@
 """The Python functions that follow from an operator's declaration, for symbols and for arrays."""
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 
 from mxr.engine.ndarray import NDArray, array, call, numbers
 from mxr.graph.symbol import Symbol, create
-from mxr.operator import REQUIRED, MxError, Op, ParamError, get, match_inputs, possible_inputs, suggest
+from mxr.operator import MxError, Op, ParamError, get, match_inputs, possible_inputs, suggest
+from mxr.operator.signature import signature
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:
@@ -22,7 +25,7 @@ def symbol_function(name: str) -> Callable[..., Symbol]:
         inputs = {k: v for k, v in kw.items() if isinstance(v, Symbol)}
         attrs = {k: v for k, v in kw.items() if k not in inputs}
         _check_parameters(op, inputs, where)
-        others = [] if op.variadic else _others(op, attrs)
+        others = [] if op.variadic or op.open else _others(op, attrs)
         possible = possible_inputs(op, _parsed(op, attrs, others, where)) if others else ()
         for key in others:
             if _plain(key) in possible:
@@ -57,6 +60,8 @@ def _plain(key: str) -> str:
 
 def _others(op: Op, kw: dict) -> list[str]:
     """The keywords that are no parameters: inputs, hidden attributes, mistakes."""
+    if op.open:
+        return [k for k, v in kw.items() if isinstance(v, (NDArray, np.ndarray))]
     return [k for k in kw if _plain(k) not in op.params and not k.startswith("__")]
 
 
@@ -69,7 +74,7 @@ def _check_parameters(op: Op, given: dict, where: str) -> None:
 def _parsed(op: Op, attrs: dict, others: Iterable[str], where: str) -> SimpleNamespace:
     """The parameters; where one is missing because its name is misspelt among `others`, MxError says that."""
     try:
-        return op.parse({k: v for k, v in attrs.items() if _plain(k) in op.params}, where)
+        return op.parse({k: v for k, v in attrs.items() if op.takes(_plain(k))}, where)
     except ParamError:
         for key in others:
             if suggest(_plain(key), op.params):
@@ -90,12 +95,10 @@ def _matched(op: Op, args: list, attrs: dict, named: dict, where: str) -> list:
 
 def _dress(function, name: str, op: Op, result: type):
     function.__name__ = function.__qualname__ = name
-    params = [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
-    params += [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if v.default is REQUIRED else v.default)
-               for k, v in op.params.items()]
-    params.append(inspect.Parameter("name" if result is Symbol else "out", inspect.Parameter.KEYWORD_ONLY, default=None))
-    seen: dict = {p.name: p for p in params}
-    function.__signature__ = inspect.Signature(list(seen.values()))
+    if result is Symbol:
+        function.__signature__ = signature(op, Symbol, Symbol, name=str, attr=dict[str, str])
+    else:
+        function.__signature__ = signature(op, NDArray, Any, out=NDArray | list[NDArray])
     lines = [op.doc, ""] if op.doc else []
     if op.params:
         lines.append("Parameters")

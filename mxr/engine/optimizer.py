@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -130,6 +131,19 @@ class State:
         return NDArray(new)
 
 
+def _rate(lr, active: list) -> float | dict[Any, float]:
+    """One learning rate for all parameters, or one by parameter where they differ."""
+    if type(lr) is float:
+        return lr
+    try:
+        rates = [float(r) for r in (lr if np.ndim(lr) else [lr] * len(active))]
+    except (TypeError, ValueError):
+        raise MxError(f"the learning rate must be a number, or a list of one for every parameter with a gradient, not {lr!r:.60}") from None
+    if len(rates) != len(active):
+        raise MxError(f"there are {len(rates)} learning rates for {len(active)} parameters with a gradient")
+    return rates[0] if len(set(rates)) == 1 else dict(zip(active, rates))
+
+
 class Updater:
     """A rule for all parameters of a network; their states are made when they first have a gradient.
 
@@ -170,9 +184,7 @@ class Updater:
         layout = [(block.names, block.parts) for block in blocks]
         if layout != self._layout:
             self._arrange(blocks, layout)
-        rate = lr
-        if not isinstance(lr, float):
-            rate = lr[0] if len(set(lr)) == 1 else dict(zip(active, lr))
+        rate = _rate(lr, active)
         with np.errstate(all="ignore"):
             for block, states in zip(blocks, self._states):
                 if isinstance(rate, float):

@@ -1,6 +1,7 @@
 """Composing: a node from an operator and its inputs, automatic names, and graphs with variables replaced."""
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -73,6 +74,6 @@ def substituted(graph: Graph, by_name: Mapping[str, Entry]) -> list[Entry]:
             else:
                 copies[id(node)] = node
             continue
-        copies[id(node)] = Node(node.op, node.name, dict(node.attrs), node.p,
+        copies[id(node)] = Node(node.op, node.name, dict(node.attrs), copy.copy(node.p),
                                 [swap.get(id(n)) or (copies[id(n)], i) for n, i in node.inputs])
     return [swap.get(id(n)) or (copies[id(n)], i) for n, i in graph.heads]

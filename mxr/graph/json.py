@@ -129,6 +129,8 @@ def _node(row, nodes: list[Node], late: list) -> Node:
             params[key] = value
         elif key in _HIDDEN:
             attrs[f"__{key}__"] = attrs.pop(key)
+        elif op.takes(key):
+            params[key] = value
         elif not key.startswith("__"):
             suffix = next((h for h in _HIDDEN if key.endswith("_" + h)), None)
             if suffix:                              # weight_lr_mult: belongs to the variable

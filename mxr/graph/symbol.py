@@ -98,9 +98,11 @@ class Symbol(Graph):
             if key not in known:
                 raise MxError(f"compose: the symbol has no input {key}" + (suggest(key, known) or f"; it has {', '.join(sorted(known))}"))
         result = Symbol(substituted(self, {key: value.heads[0] for key, value in inputs.items()}))
-        if name and result._single("name").op is not None:
-            result.heads[0][0].name = name
-        return result
+        node = result._single("name") if name else None
+        if node is None or node.op is None:
+            return result
+        named = Node(node.op, name, dict(node.attrs), node.p, node.inputs)      # a node of its own: the head may be a symbol that was given
+        return Symbol((named, i) for _, i in result.heads)
 
     def infer_shape(self, /, **shapes):
         """(argument, output, auxiliary shapes) as dicts in order, or None when the given shapes do not suffice."""

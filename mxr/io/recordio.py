@@ -54,13 +54,10 @@ def unpack(record: bytes, where: str = "the record") -> tuple[Header, bytes]:
 
 
 class Writer:
-    """Writes records one after the other into a file object; `tell()` is where the next one will begin."""
+    """Writes records one after the other into a file object."""
 
     def __init__(self, file):
-        self._file, self._at = file, 0
-
-    def tell(self) -> int:
-        return self._at
+        self._file = file
 
     def write(self, record: bytes) -> None:
         """Append one record of less than 2^29 bytes."""
@@ -77,7 +74,6 @@ class Writer:
     def _put(self, *pieces: bytes) -> None:
         for piece in pieces:
             self._file.write(piece)
-            self._at += len(piece)
 
 
 def _magics(record: bytes) -> list[int]:

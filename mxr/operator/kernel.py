@@ -15,14 +15,21 @@ class Run:
 
     `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the executor
     reuses the memory for every step, so asking costs nothing after the first time. Two arrays that are needed at the
-    same time take different slots. `moved` counts how often a slot got new memory, because it was too small.
+    same time take different slots. `moved` counts how often a slot got new memory, because it was too small. `own(key, make)` is what
+    an operator keeps from call to call, made once: forward and gradient of one node see the same.
     """
-    __slots__ = ("train", "moved", "_slots")
+    __slots__ = ("train", "moved", "_slots", "_own")
 
     def __init__(self, train: bool = False):
         self.train = train
         self.moved = 0
         self._slots: dict[Hashable, np.ndarray] = {}
+        self._own: dict[Hashable, object] = {}
+
+    def own(self, key: Hashable, make: Callable[[], object]):
+        if key not in self._own:
+            self._own[key] = make()
+        return self._own[key]
 
     def workspace(self, shape, dtype=np.float32, slot: Hashable = 0) -> np.ndarray:
         dtype = np.dtype(dtype)

@@ -3,11 +3,17 @@
 May import: everything below the engine (for their own NumPy code: `mxr.operator`, and `mxr.compiler.value` for tracing).
 """
 from mxr.ops import (  # the list: a family that is not here does not exist
+    attention,
+    boxes,
     broadcast,
     columns,
+    contrib,
     conv,
     create,
     ctc,
+    custom,
+    deformable,
+    detection,
     elemwise,
     index,
     index_nd,
@@ -25,7 +31,9 @@ from mxr.ops import (  # the list: a family that is not here does not exist
     pool,
     random,
     reduce,
+    resample,
     rnn,
+    roi,
     scalar,
     sequence,
     shape,
@@ -35,7 +43,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
 )
 
 FAMILIES = (
-    broadcast, columns, conv, create, ctc, elemwise, index, index_nd, join, lamb_update, linalg,
-    linalg_diag, loss, matrix, multi_update, nn, norm, order, pdf, pool, random, reduce, rnn,
-    scalar, sequence, shape, slice, spatial, update,
+    attention, boxes, broadcast, columns, contrib, conv, create, ctc, custom, deformable, detection,
+    elemwise, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix, multi_update, nn, norm,
+    order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape, slice, spatial, update,
 )

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
+from mxr.ops.shared.pointwise import float_type
 from mxr.runtime import costs, threads
 
 # --------------------------------------------------------------------------------------------- over the batch
@@ -254,6 +255,7 @@ class LayerNorm:
     output_mean_var: bool = P(False, "return mean and standard deviation as well")
 
     outputs, hidden = _std_outputs, _std_hidden
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data, gamma = unify(ins[0], outs[0]), unify(ins[1], ins[2])
@@ -297,6 +299,7 @@ class GroupNorm:
     output_mean_var: bool = P(False, "return mean and standard deviation as well")
 
     outputs, hidden = _std_outputs, _std_hidden
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data = unify(ins[0], outs[0])
@@ -337,6 +340,7 @@ class InstanceNorm:
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
 
     hidden = ("mean", "std")
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data, gamma = unify(ins[0], outs[0]), unify(ins[1], ins[2])
@@ -374,6 +378,7 @@ class L2Normalization:
     mode: str = P("instance", "what forms a vector", one_of=("channel", "instance", "spatial"))
 
     hidden = ("norm",)
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data, norm = unify(ins[0], outs[0]), outs[1]

@@ -19,7 +19,7 @@ from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
 from mxr.r import objects
-from mxr.r.bridge import convert
+from mxr.r.bridge import convert, texts
 
 _INTEGERS = (-2 ** 31 + 1, 2 ** 31 - 1)
 _NUMBERS = (openrlib.rlib.REALSXP, openrlib.rlib.INTSXP, openrlib.rlib.LGLSXP, openrlib.rlib.RAWSXP)
@@ -113,7 +113,7 @@ def to_python(x: Any, call: Callable[..., Any] | None = None) -> Any:
     if sexp is None:
         return x
     cdata, kind = sexp._cdata, sexp._cdata.sxpinfo.type
-    if kind in _NUMBERS and "factor" not in convert.class_of(cdata):
+    if kind in _NUMBERS and "factor" not in texts.class_of(cdata):
         value = convert.to_python(cdata)
         return np.array(value) if isinstance(value, np.ndarray) else value
     if kind in (openrlib.rlib.NILSXP, openrlib.rlib.STRSXP, openrlib.rlib.EXTPTRSXP):
@@ -122,7 +122,7 @@ def to_python(x: Any, call: Callable[..., Any] | None = None) -> Any:
         except MxError:
             return x            # another package's pointer
     if kind == openrlib.rlib.VECSXP:
-        names = convert.names_of(cdata)
+        names = texts.names_of(cdata)
         values = [to_python(low._cdata_to_rinterface(openrlib.rlib.VECTOR_ELT(cdata, i)), call)
                   for i in range(openrlib.rlib.Rf_xlength(cdata))]
         return dict(zip(names, values)) if names and "" not in names and len(set(names)) == len(names) else values

@@ -1,4 +1,7 @@
-"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from draws to values."""
+"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from draws to values.
+
+NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as they are.
+"""
 from __future__ import annotations
 
 import math
@@ -14,18 +17,17 @@ class Engine:
     """A seeded `std::mt19937`; every method consumes the draws that the C++ distribution of that name consumes."""
 
     def __init__(self, seed: int):
-        self._source = np.random.MT19937()
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
         """Start anew."""
-        self._source._legacy_seeding(seed & 0xFFFFFFFF)
+        self._source = np.random.RandomState(seed & 0xFFFFFFFF)     # seeds its mt19937 as C++ does
         self._ahead: list[int] = []
 
     def draw(self) -> int:
         """The next 32 bits."""
         if not self._ahead:
-            self._ahead = self._source.random_raw(costs.READER_DRAWS)[::-1].tolist()
+            self._ahead = self._source.randint(0, 2 ** 32, costs.READER_DRAWS, np.uint32)[::-1].tolist()
         return self._ahead.pop()
 
     def integer(self, low: int, high: int) -> int:

@@ -9,7 +9,10 @@ class _Lazy:
         self._name = name
 
     def __getattr__(self, attribute: str):
-        value = getattr(import_module(self._name), attribute)
+        try:
+            value = getattr(import_module(self._name), attribute)
+        except ImportError as e:                # a private part that another SciPy does not have
+            raise AttributeError(f"{self._name} has no {attribute}: {e}") from e
         setattr(self, attribute, value)
         return value
 

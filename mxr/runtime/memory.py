@@ -5,6 +5,8 @@ Vector instructions then find their 64 bytes in one line instead of two: up to a
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 
 import numpy as np
 
@@ -26,6 +28,18 @@ def zeros(shape: tuple, dtype) -> np.ndarray:
 def _from_line(raw: np.ndarray, shape, dtype) -> np.ndarray:
     start = -raw.__array_interface__["data"][0] % CACHE_LINE
     return raw[start:start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
+
+
+def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """`make` with a memory: equal arguments give one array for as long as somebody has it, and nothing is kept for nobody."""
+    made: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+
+    def find(*key) -> np.ndarray:
+        array = made.get(key)
+        if array is None:
+            made[key] = array = make(*key)
+        return array
+    return find
 
 
 class Buffers:

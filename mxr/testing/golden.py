@@ -19,6 +19,7 @@ from mxr.engine.ndarray import NDArray
 from mxr.operator import MxError
 
 OBSERVE_R = Path(__file__).with_name("observe.R")
+_NUMBER = (int, float, np.generic)
 RTOL, ATOL = 1e-4, 1e-5         # what a float32 computation in another order of additions keeps
 
 
@@ -47,7 +48,7 @@ def observations(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         nested = value if isinstance(value, Mapping) else None
-        if isinstance(value, (list, tuple)) and not all(isinstance(v, (str, int, float, bool, np.generic)) for v in value):
+        if isinstance(value, (list, tuple)) and not any(all(isinstance(v, kind) for v in value) for kind in (str, _NUMBER)):
             nested = {str(i + 1): v for i, v in enumerate(value)}
         found |= {name: observation(value)} if nested is None else observations({f"{name}${k}": v for k, v in nested.items()})
     return found

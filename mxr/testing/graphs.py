@@ -49,16 +49,16 @@ def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
 
 def parameters(node: Node) -> dict[str, object]:
     """The parameters of a node that are not their defaults, and what is attached to it (`__key__`)."""
-    if node.op is None:
-        return dict(node.attrs)
-    hidden = {k: v for k, v in node.attrs.items() if k.startswith("__")}
+    hidden: dict[str, object] = {k: v for k, v in node.attrs.items() if k.startswith("__")}
+    if node.op is None:         # what MXNet copies of an operator onto the variables of its inputs says nothing of them
+        return hidden
     return {k: getattr(node.p, k) for k, p in node.op.params.items() if p.default != getattr(node.p, k) and k != node.op.variadic} | hidden
 
 
 def describe(node: Node, side: Side) -> str:
     """A node as a call: `power0 = _power_scalar(x, scalar = 2)`."""
     if node.op is None:
-        return f"the variable {node.name}"
+        return f"the variable {node.name}{''.join(f', {k} = {v}' for k, v in parameters(node).items())}"
 
     def shown(name: str, value: object) -> str:
         if side.in_r and node.op is not None and name in node.op.params and node.op.params[name].type is Shape and isinstance(value, tuple):

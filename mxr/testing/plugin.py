@@ -54,9 +54,14 @@ def r(request: pytest.FixtureRequest) -> Iterator[sessions.Session]:
     finally:
         current.end(session)
         restore()
+
+
+def tell(item: pytest.Item, session: object) -> None:
+    """Add what R said to the report of a test."""
+    if isinstance(session, sessions.Session):
         for name, text in (("R messages", session.said.messages), ("R warnings", session.said.warnings)):
             if text:
-                request.node.add_report_section("call", name, "\n".join(text) + "\n")
+                item.add_report_section("call", name, "\n".join(text) + "\n")
 
 
 def _prepare(session: sessions.Session, mark: pytest.Mark, folder: Path) -> None:

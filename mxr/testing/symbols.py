@@ -68,11 +68,12 @@ def _node_difference(m: Node, n: Node, i: int, j: int, given: dict[str, str]) ->
         return f"{len(m.inputs)} and {len(n.inputs)} inputs"
     if m.op is None:
         made = next((f"{given[owner]}{m.name[len(owner):]}" for owner in given if m.name.startswith(owner + "_")), m.name)
-        return "" if n.name in (made, m.name) and m.name not in given else "different variables"
+        if n.name not in (made, m.name):
+            return "different variables"
     p, q = parameters(m), parameters(n)
     wrong = [k for k in {**p, **q} if p.get(k) != q.get(k)]
     if wrong:
         return f"{', '.join(wrong)} differ{'s' * (len(wrong) == 1)}"
-    if m.name != n.name and not (automatic(m) and automatic(n)):
+    if m.op is not None and m.name != n.name and not (automatic(m) and automatic(n)):
         return "different names"
     return ""

@@ -118,6 +118,15 @@ CHECKS = {
     "no memory at all": r"""
         for (i in 1:3) { said <- failed("test.exhaust", 0); stopifnot(grepl("not enough memory", said)) }
         stopifnot(sum(as.array(mx.nd.ones(10))) == 10)""",
+    "methods of ours on what is not ours": r"""
+        space <- asNamespace("mxnet")
+        said <- character()
+        for (f in ls(space, pattern = "\\.(MXNDArray|Rcpp_MXSymbol|Rcpp_MXExecutor)$"))
+          for (x in list(array(1:4), "x", NULL, mean, structure(list(), class = "MXNDArray"))) {
+            e <- tryCatch({ capture.output(get(f, space)(x)); NULL }, error = identity)
+            if (!is.null(e) && grepl("defect", conditionMessage(e))) said <- c(said, paste(f, conditionMessage(e)))
+          }
+        if (length(said)) stop(paste(said, collapse = "; "))""",
     "a file with a zero character": r"""
         for (text in c('{"nodes":[{"op":"foo\\u0000bar","name":"x","inputs":[]}],"heads":[[0,0,0]]}',
                        '{"nodes":[{"op":"foo\\ud800","name":"x","inputs":[]}],"heads":[[0,0,0]]}')) {

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mxr.operator import REQUIRED, MxError, P, ParamError, suggest
+from mxr.operator import REQUIRED, MxError, P, ParamError, Parameter, suggest
 from mxr.runtime import costs
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
@@ -47,13 +47,13 @@ class Reader:
 
     @classmethod
     @cache
-    def parameters(cls) -> dict[str, P]:
+    def parameters(cls) -> dict[str, Parameter]:
         """Parameters by name, those of the class itself first."""
-        found: dict[str, P] = {}
+        found: dict[str, Parameter] = {}
         for c in cls.__mro__:
             for key, kind in inspect.get_annotations(c, eval_str=True).items():
                 param = c.__dict__.get(key)
-                if isinstance(param, P) and key not in found:
+                if isinstance(param, Parameter) and key not in found:
                     param.name, param.type = key, kind
                     found[key] = param
         return found

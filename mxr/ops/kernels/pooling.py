@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from mxr.ops.kernels.steps import Lane, Steps
 from mxr.ops.kernels.windows import Windows
 from mxr.runtime import costs
+from mxr.runtime.memory import shared
 
 
 def _pick(axis: int, at: slice) -> tuple:
@@ -80,7 +80,7 @@ def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
         g = y
 
 
-@lru_cache(256)
+@shared
 def sizes(w: Windows, margins: bool) -> np.ndarray:
     """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do. In
     MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with three."""
@@ -105,7 +105,7 @@ def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
         _share(lane, w, x, y, g, gx)
         return
     order, missed = _first_hit(lane, w, x, y)
-    starts, steps = _places(w, len(y), y.shape[-1])
+    starts, steps = _starts(w, len(y), y.shape[-1]), _steps(w, y.shape[-1])
     at = lane.scratch(3, y.shape, np.intp)
     lane.step(np.take, steps, order, 0, at, "clip")
     lane.step(np.add, at, starts, at)
@@ -169,14 +169,24 @@ def _deliver(gx, at, g, missed, apart: bool) -> None:
         np.add.at(gx, at.reshape(-1), g.reshape(-1))
 
 
-@lru_cache(8)
-def _places(w: Windows, images: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(where the first input of every window is in memory, how far from there the input at every kernel offset is)."""
-    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # from one position to the next
+def _rows(w: Windows, channels: int) -> np.ndarray:
+    """How far it is in memory from one position to the next along each axis."""
+    return np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels
+
+
+def _steps(w: Windows, channels: int) -> np.ndarray:
+    """How far in memory from the first input of a window the input at every kernel offset is."""
+    return np.append(np.stack(list(np.ndindex(*w.kernel))) @ _rows(w, channels), 0)
+
+
+@shared
+def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
+    """Where the first input of every window is in memory."""
+    rows = _rows(w, channels)
     starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(channels)
     for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
         starts = starts + ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in w.out[axis:]))
-    return starts, np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
+    return starts
 
 
 def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:

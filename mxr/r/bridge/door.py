@@ -17,7 +17,16 @@ from collections.abc import Callable
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
-from mxr.r.bridge import convert, failures, interrupts, output, r_api, share  # noqa: F401  (share registers verbs)
+from mxr.r.bridge import (  # noqa: F401  (share registers verbs)
+    convert,
+    failures,
+    handles,
+    interrupts,
+    output,
+    protection,
+    r_api,
+    share,
+)
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
@@ -39,12 +48,17 @@ def _call(request):
         positional = [a for a, n in zip(positional, names[1:]) if not n]
     interrupts.in_verb = True            # from here on a Ctrl-C breaks off
     try:
-        return function(*positional, **named)
+        result = function(*positional, **named)
     except (AttributeError, TypeError):
         _check_kinds(function, positional, named)
         raise
     finally:
         interrupts.in_verb = False
+    try:
+        return convert.to_r(result)
+    except TypeError:               # an attribute of something else than was meant
+        _check_kinds(function, positional, named)
+        raise
 
 
 def _check_kinds(function: Callable, positional: list, named: dict) -> None:
@@ -62,19 +76,19 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
 def _door(request, freed):
     """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
     call, the R function that makes such chains."""
-    protected, depth, reader = convert.protection(), interrupts.depth, r_order.set(True)
+    protected, depth, reader = protection.depth(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
         convert.forget_views()
         output.check()
         failures.keep_reserve()
         if freed != NIL:
-            convert.take_freed(freed)
-        value = convert.to_r(_call(request))
+            handles.take_freed(freed)
+        value = _call(request)
         interrupts.leave(depth)
         return value
     except BaseException as error:
-        convert.unwind(protected)
+        protection.unwind(protected)
         value = failures.report(error)
         interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
         return value
@@ -88,13 +102,13 @@ def connect() -> None:
         return
     warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
     _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare()))     # error: should the door itself fail
-    r_api.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")
+    r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
 
 @verb("bridge.live")
 def live() -> int:
     """How many Python objects R holds."""
-    return len(convert._objects)
+    return handles.count()
 
 
 @verb("bridge.version")

@@ -9,7 +9,7 @@ import gc
 import traceback
 
 from mxr.operator import MxError
-from mxr.r.bridge import convert, errors, r_api
+from mxr.r.bridge import convert, errors, protection, r_api
 from mxr.r.bridge.r_api import NIL
 from mxr.r.bridge.registry import verb
 
@@ -35,14 +35,14 @@ def prepare():
 
 def report(error: BaseException, of_user: bool = False):
     """An exception as a value for R; `of_user`: of a Python function that the user gave to R. Never raises."""
-    depth = convert.protection()
+    depth = protection.depth()
     if isinstance(error, MemoryError):
         _make_room(error)
     for attempt in (lambda: _whole(error, of_user), lambda: _short(error)):
         try:
             return attempt()
         except BaseException:               # out of memory, a Ctrl-C of Python's own, an exception that nobody thought of
-            convert.unwind(depth)
+            protection.unwind(depth)
     return _last_resort
 
 
@@ -107,8 +107,15 @@ def _words(error: BaseException) -> str:
 
 def plain(text: str) -> str:
     """A text that R can hold and print: not longer than a message, without zero characters and halves of characters."""
-    shown = text[:_LONGEST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")[:_LONGEST]
-    return shown if len(text) <= len(shown) else f"{shown} ... (the whole has {len(text)} characters)"
+    start = text[:_LONGEST]
+    try:
+        data = start.encode("utf-8", "surrogateescape")     # bytes of a file name that Python could not decode
+    except UnicodeEncodeError:
+        data = start.encode("utf-8", "backslashreplace")
+    shown = data.decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    if max(len(text), len(shown)) <= _LONGEST:
+        return shown
+    return f"{shown[:_LONGEST]} ... (the whole has {len(text)} characters)"
 
 
 def _remember(error: BaseException) -> None:

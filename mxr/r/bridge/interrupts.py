@@ -156,3 +156,21 @@ def leave(before: int, interrupted: bool = False) -> None:
             _waiting = False
             openrlib.rlib.R_interrupts_pending = 1
         _turn = False
+
+
+class turn_of_r:
+    """`with turn_of_r():` around R code that a verb calls: a Ctrl-C is R's meanwhile, as outside the door."""
+    __slots__ = ("before",)
+
+    def __enter__(self):
+        global in_verb
+        self.before, in_verb = depth, False
+        leave(0)
+
+    def __exit__(self, *exc):
+        global depth, in_verb
+        try:
+            enter()
+        finally:
+            depth = self.before
+            in_verb = True

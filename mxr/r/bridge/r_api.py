@@ -17,6 +17,8 @@ from mxr.runtime import costs
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
+if not hasattr(_library, "Rf_allocVector"):
+    raise MxError("R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first")
 _SEXP, _int, _long, _double, _text, _nothing = ctypes.c_void_p, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_double, ctypes.c_char_p, None
 
 
@@ -47,6 +49,7 @@ _freeze = _function("MARK_NOT_MUTABLE", _nothing, _SEXP)
 _string = _function("STRING_ELT", _SEXP, _SEXP, _long)
 _install = _function("Rf_install", _SEXP, _text)
 _lang2 = _function("Rf_lang2", _SEXP, _SEXP, _SEXP)
+_cons = _function("Rf_lcons", _SEXP, _SEXP, _SEXP)
 _eval = _function("R_tryEval", _SEXP, _SEXP, _SEXP, ctypes.POINTER(_int))
 collect = _function("R_gc", _nothing)
 
@@ -136,6 +139,26 @@ def evaluate(function: str, argument, name: str | None = None):
     return None if failed.value else ffi.cast(_SEXP_C, value)
 
 
+def call_of(function, slots: int):
+    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again and again. Kept until released."""
+    call = NIL
+    for _ in range(slots):
+        R.Rf_protect(call)
+        call = ffi.cast(_SEXP_C, _cons(address(NIL), address(call)))
+        R.Rf_unprotect(1)
+    R.Rf_protect(call)
+    call = ffi.cast(_SEXP_C, _cons(address(function), address(call)))
+    R.Rf_unprotect(1)
+    return preserve(call)
+
+
+def evaluate_call(call):
+    """The value of a call, unprotected, or None where R jumped out of it."""
+    failed = _int(0)
+    value = _eval(address(call), address(R.R_GlobalEnv), ctypes.byref(failed))
+    return None if failed.value else ffi.cast(_SEXP_C, value)
+
+
 doubles = _pointer("double *", _function("REAL", _SEXP, _SEXP))
 integers = _pointer("int *", _function("INTEGER", _SEXP, _SEXP))
 logicals = _pointer("int *", _function("LOGICAL", _SEXP, _SEXP))
@@ -154,3 +177,8 @@ def utf8(x):
     if encoding == _BYTES:                   # for R an error, which would jump over Python's frames
         raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
     return _translate(x)
+
+
+def native_symbol(callback):
+    """A C function pointer as R's `.Call` takes it."""
+    return external(address(callback), symbol("native symbol"))

@@ -7,8 +7,9 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
-from mxr.operator import Floats, MxError, Op, P, ShapeError, shape_text
-from mxr.r.bridge.convert import NA, RList, shape_from_r
+from mxr.operator import Floats, MxError, Op, Parameter, ShapeError, shape_text, to_text
+from mxr.r.bridge.convert import RList, shape_from_r
+from mxr.r.bridge.missing import NA
 
 
 def pairs(arguments) -> list[tuple[str, object]]:
@@ -47,7 +48,7 @@ def number_text(value) -> str:
     return str(value) if isinstance(value, (int, np.integer)) else format(float(value), "g")
 
 
-def parameter_text(key: str, value, param: P | None, where: str) -> str:
+def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
     """The text of one operator parameter.
 
     A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a tuple in
@@ -76,6 +77,21 @@ def parameter_text(key: str, value, param: P | None, where: str) -> str:
         raise MxError(f"{where}: {key} must be whole numbers")
     items = [number_text(v) if fractions else str(int(v)) for v in flat[::-1]]
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+
+def own_text(key: str, value, where: str) -> str:
+    """The text of a parameter of a user's own operator: numbers with all their digits, vectors in R's order."""
+    if value is NA or not isinstance(value, (str, bool, int, float, np.ndarray)):
+        raise MxError(f"{where}: the parameter {key} must be text, numbers or logicals, not {'NA' if value is NA else _kind(value)}")
+    if isinstance(value, np.ndarray):
+        return to_text(tuple(own_number(v) for v in value.ravel()))
+    return value if isinstance(value, str) else to_text(own_number(value))
+
+
+def own_number(value):
+    """A number without a decimal point where it is whole."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2 ** 53 else value
 
 
 def array(value, what: str = "the array") -> NDArray:
@@ -145,7 +161,7 @@ def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tupl
         elif param is None and is_input(value):
             named[key] = value
         else:
-            params[key] = parameter_text(key, value, param, where)
+            params[key] = parameter_text(key, value, param, where) if param or not op.open else own_text(key, value, where)
     return positional, named, params
 
 
