@@ -1,7 +1,7 @@
 """Writes docs/operators.md and docs/coverage.md: `python -m docs.tools.operators`; with `--check` it only says whether they are up to date.
 
 What is declared comes from the registry, what MXNet has from tests/data/operators.json, what was compared from the last
-`python -m tests.reference record`. 
+`python -m tests.reference record`.
 """
 from __future__ import annotations
 

@@ -217,6 +217,7 @@ def test_an_interactive_session(tmp_path):
     with Terminal() as r:
         r.expect("> $")
         r.run(f"source('{tmp_path}/prelude.R')")
+        r.run("options(mxnet.progress = FALSE)")
         r.type("\x03")                                            # at the prompt
         r.expect("> $")
         assert "[1] 3" in r.run("1 + 2")
