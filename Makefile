@@ -19,7 +19,7 @@ demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain
 
 test: .rlib/mxnet/python ## every Python and R test
 	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
-	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
+	$(VENV)/python -m pytest tests -n auto --dist loadfile --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
 
 test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
 	$(VENV)/python -m pytest tests/mpi </dev/null
@@ -55,6 +55,7 @@ stress: .venv/ready ## the long runs: damaged files, faults, memory; under an ho
 
 lint: .rlib/mxnet/python ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
+	$(VENV)/mypy
 	$(VENV)/python -m mxr gen --check
 	scripts/lint-r
 

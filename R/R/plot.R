@@ -73,9 +73,8 @@ plot.mx.loss.curve <- function(x, xlab = "prediction", ...) {
 #' without a picture. In knitted documents give the chunk `fig.keep = "last"`.
 #'
 #' @param x a model, or a record made by `mx.metric.logger$new()`.
-#' @param log `"y"` for a logarithmic axis.
-#' @param xlab,ylab,main the words at the axes and above.
-#' @param ... arguments of `matplot`, such as `ylim`.
+#' @param ylab the word at the upright axis; that of a model's curve is the name of its metric.
+#' @param ... `log = "y"` for a logarithmic axis, `xlab`, `ylab`, `main`, and other arguments of `matplot`, such as `ylim`.
 #' @param period draw after every so many rounds.
 #' @return `plot` gives a data frame of the columns `round`, `train` and, where there are evaluation data, `validation`,
 #'   invisibly. `mx.callback.plot` gives a callback.

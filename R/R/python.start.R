@@ -63,7 +63,7 @@ initialize_python <- function(python) {
   locale <- Sys.getlocale("LC_CTYPE")
   on.exit({
     Sys.setlocale("LC_CTYPE", locale)          # Python sets it to what the environment says
-    restore_environment(before)
+    for (name in names(before)) restore_variable(name, before[[name]])
   })
   # as the program python does for a locale that has no characters
   if (locale %in% c("C", "POSIX") && is.na(before[["PYTHONUTF8"]])) Sys.setenv(PYTHONUTF8 = "1")
@@ -75,8 +75,11 @@ initialize_python <- function(python) {
   call_c("Py_Initialize")
 }
 
-restore_environment <- function(before) {
-  for (name in names(before)) if (is.na(before[[name]])) Sys.unsetenv(name) else do.call(Sys.setenv, as.list(before[name]))
+# In the environment, and in Python's copy of it.
+restore_variable <- function(name, value) {
+  if (is.na(value)) Sys.unsetenv(name) else do.call(Sys.setenv, structure(list(value), names = name))
+  run_python(if (is.na(value)) sprintf("import os; os.environ.pop('%s', None)", name)
+             else sprintf("import os; os.environ['%s'] = %s", name, encodeString(value, quote = '"')))
 }
 
 python_has <- function(name) is.loaded(name, PACKAGE = .bridge$library[["name"]])

@@ -12,7 +12,7 @@ import numpy as np
 from mxr.engine.executor import Executor
 from mxr.engine.workers import Workers
 from mxr.operator import MxError, shape_text
-from mxr.runtime import memory
+from mxr.runtime import costs, memory
 
 
 def add_up(targets: Sequence[np.ndarray], others: Sequence[Sequence[np.ndarray]]) -> None:
@@ -33,7 +33,7 @@ class Wire:
         size = sum(p.size for p in parts)
         self.in_place = room is not None
         if room is None:
-            room = memory.zeros((size + memory.LINE // parts[0].dtype.itemsize,), parts[0].dtype)
+            room = memory.zeros((size + costs.CACHE_LINE // parts[0].dtype.itemsize,), parts[0].dtype)
         self.whole, self.mark = room, room[size:size + 1]
         self._slots = [] if self.in_place else np.split(room[:size], np.cumsum([p.size for p in parts])[:-1])
 

@@ -5,12 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 
 import pytest
 
 import mxr
-from mxr.r.host import doctor, install
+from mxr.r.host import doctor
 from mxr.r.host import installation as host
 from tests.r.hosts import environment, run_code
 
@@ -55,66 +54,16 @@ def other_rpy2(tmp_path):
     return make
 
 
-# --------------------------------------------------------------------------------------------------- R looks for Python
-
-def test_no_python_is_known(library, tmp_path):
-    done = run_code("Rscript", FIRST_CALL, R_LIBS=str(library), MXR_PYTHON="")
-    says(done, "Error in mx.symbol.Variable(", "no Python was recorded", "mxr install-r", "MXR_PYTHON")
-
-
-def test_the_recorded_python_is_gone(library):
-    (library / "mxnet" / "python").write_text("/gone/bin/python\n")
-    says(run_code("Rscript", FIRST_CALL, R_LIBS=str(library), MXR_PYTHON=""), "/gone/bin/python", "is gone", "mxr install-r")
-
-
-def test_mxr_python_does_not_exist():
-    says(run_code("Rscript", FIRST_CALL, MXR_PYTHON="/no/python"), "MXR_PYTHON is /no/python, which does not exist")
-
-
-def test_the_venv_of_a_checkout_is_found(library, tmp_path):
-    below = tmp_path / "checkout" / "scripts"
-    below.mkdir(parents=True)
-    (tmp_path / "checkout" / ".venv" / "bin").mkdir(parents=True)
-    (tmp_path / "checkout" / ".venv" / "bin" / "python").write_text("")
-    done = run_code("Rscript", "cat(mxnet:::find_python())", R_LIBS=str(library), MXR_PYTHON="", cwd=below)
-    assert done.stdout == str(tmp_path / "checkout" / ".venv" / "bin" / "python"), done
-
-
-def test_the_option_wins_over_the_variable():
-    done = run_code("Rscript", "options(MXR_PYTHON = '/optional/python')\n" + FIRST_CALL)
-    says(done, "/optional/python, which does not exist")
-
-
-def test_a_python_without_mxr(tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True)
-    python = str(tmp_path / "other" / "bin" / "python")
-    says(run_code("Rscript", FIRST_CALL, MXR_PYTHON=python, PYTHONPATH=""), python, "has no package mxr", "MXR_PYTHON")
-    running = f"reticulate::use_python('{python}', required = TRUE); reticulate::py_run_string('1')\n"
-    says(run_code("Rscript", running + FIRST_CALL, PYTHONPATH=""), python, "which this session has started already", "has no package mxr")
-
-
-def test_no_reticulate():
-    hide = ("ns <- asNamespace('mxnet'); f <- ns$embed_python; environment(f) <- list2env(list(requireNamespace = function(...) FALSE), parent = ns)\n"
-            "unlockBinding('embed_python', ns); assign('embed_python', f, ns)\n")
-    says(run_code("Rscript", "library(mxnet)\n" + hide + FIRST_CALL), 'install.packages("reticulate")', "mxr run script.R")
-
-
-def test_the_session_stays_usable_after_a_failed_start():
-    code = ("library(mxnet); good <- Sys.getenv('MXR_PYTHON'); Sys.setenv(MXR_PYTHON = '/no/python')\n"
-            "stopifnot(inherits(try(mx.nd.array(1:3), silent = TRUE), 'try-error')); Sys.setenv(MXR_PYTHON = good)\n"
-            "stopifnot(as.array(mx.nd.array(1:3)) == 1:3)")
-    done = run_code("Rscript", code)
-    assert done.returncode == 0, done.stderr
-
+# ---------------------------------------------------------------------------------------------------- R and Python
 
 @pytest.mark.parametrize("kind, words", [("newer", "does not fit this R"), ("none", "has no rpy2")])
 def test_wrong_rpy2(kind, words, other_rpy2):
     path = other_rpy2(kind)
-    install_it = " ".join(repr(p) for p in host.rpy2_for(host.r_version()))
+    install_it = f"{sys.executable} -m mxr install-rpy2"
     says(run_code("Rscript", FIRST_CALL, PYTHONPATH=path), words, install_it)
     says(run_mxr("run", "-e", "1", PYTHONPATH=path), words, install_it)
     done = run_mxr("doctor", PYTHONPATH=path)
-    assert done.returncode == 1 and words in done.stdout and f"-> {sys.executable} -m pip install {install_it}" in done.stdout, done.stdout
+    assert done.returncode == 1 and words in done.stdout and f"-> {install_it}" in done.stdout, done.stdout
 
 
 def test_versions_that_differ_are_noticed(library):
@@ -142,7 +91,9 @@ def test_a_wrong_r_home():
 
 def test_no_script():
     says(run_mxr("run", "nothing.R"), "cannot open nothing.R: no such file")
-    assert run_mxr("run").returncode == 2 and run_mxr("rum").returncode == 2 and "mxr run SCRIPT.R" in run_mxr("--help").stdout
+    says(run_mxr("run", "-e"), "-e needs R code")
+    says(run_mxr("run", "-x"), "there is no option -x")
+    assert run_mxr("rum").returncode == 2 and "mxr run SCRIPT.R" in run_mxr("--help").stdout
 
 
 # -------------------------------------------------------------------------------------------------- doctor and install-r
@@ -150,28 +101,33 @@ def test_no_script():
 def test_everything_fits_here():
     done = run_mxr("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    for what in ("R ", "rpy2", "libpython", "NumPy", "reticulate", "mxnet", "Rscript", "mxr run"):
+    for what in ("R ", "rpy2", "libpython", "NumPy", "mxnet", "for R", "Rscript", "mxr run"):
         assert f"  ok  {what}" in done.stdout, done.stdout
     assert done.stdout.endswith("everything fits together\n")
 
 
 def test_the_doctor_names_a_package_installed_for_another_python(library, monkeypatch, capsys):
-    (library / "mxnet" / "python").write_text("/other/bin/python\n")
     monkeypatch.setattr(host, "library_environment", lambda: {"R_LIBS": str(library)})
+    for variable in ("MXR_PYTHON", "RETICULATE_PYTHON", "CONDA_PREFIX"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(library)
+    other = library / "other"
+    other.mkdir()
+    (other / "python").symlink_to(sys.executable)
+    (library / "mxnet" / "python").write_text(f"{other}/python\n")
     report = doctor.Report()
     doctor.check_packages(report)
-    assert not report.healthy and "was installed for /other/bin/python" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert not report.healthy and f"R would take the Python {other}/python, because of the record" in said, said
 
 
 @pytest.mark.parametrize("r, rpy2, healthy", [((4, 2, 2), "3.6.5", True), ((4, 2, 2), "3.6.7", False), ((4, 5, 0), "3.6.5", False), ((4, 4, 3), "3.5.17", True)])
 def test_which_rpy2_fits_which_r(r, rpy2, healthy, monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "version_of", lambda distribution: rpy2)
-    monkeypatch.setattr(host, "r_version", lambda: r)
-    report = doctor.Report()
-    doctor.check_rpy2(report, r)
-    assert report.healthy is healthy
-    if not healthy:
-        assert " ".join(map(repr, host.rpy2_for(r))) in capsys.readouterr().out
+    monkeypatch.setattr(host.metadata, "version", lambda distribution: rpy2)
+    assert bool(host.rpy2_misfit(r)) is not healthy
+    lowest = host.rpy2_for(r)[1].replace(">=", "==").partition("==")[2]
+    monkeypatch.setattr(host.metadata, "version", lambda distribution: lowest)
+    assert not host.rpy2_misfit(r)
 
 
 def test_an_old_r_is_refused(monkeypatch, capsys):
@@ -188,9 +144,11 @@ def test_install_r_records_this_python(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_pins_of_the_project_are_those_of_the_doctor():
-    with open(install.CHECKOUT / "pyproject.toml", "rb") as file:
-        assert tomllib.load(file)["project"]["optional-dependencies"]["r"] == host.rpy2_for((4, 2, 2))
+def test_r_and_python_know_the_same_rpy2():
+    versions = [(4, 2, 2), (4, 4, 3), (4, 5, 0), (5, 0, 1)]
+    code = "\n".join(f"cat(mxnet:::rpy2_for(numeric_version('{'.'.join(map(str, v))}')), '\\n')" for v in versions)
+    done = run_code("Rscript", "library(mxnet)\n" + code)
+    assert [line.split() for line in done.stdout.splitlines()] == [host.rpy2_for(v) for v in versions], done
 
 
 # Every mismatch that the doctor knows, as if it were so: what is faked, what the report says, which remedy it names.
@@ -200,8 +158,8 @@ class Done:
         self.stdout, self.returncode, self.stderr = stdout, returncode, stderr
 
 
-def packages(reticulate="1.28", mxnet=None, where="/lib/mxnet", python=sys.executable):
-    return Done("\n".join([reticulate, mxr.__version__ if mxnet is None else mxnet, where, python, "/lib", "4"]))
+def packages(reticulate="1.41", mxnet=None, where="/lib/mxnet", python=sys.executable, stamp="", why="the record of the installation"):
+    return Done("\n".join(["a profile's words", "== probe", reticulate, mxr.__version__ if mxnet is None else mxnet, where, stamp, "/lib", python, why]))
 
 
 def fitting(monkeypatch):
@@ -210,7 +168,7 @@ def fitting(monkeypatch):
     monkeypatch.setattr(host, "r_version", lambda: (4, 2, 2))
     monkeypatch.setattr(host, "load_libr", lambda: None)
     monkeypatch.setattr(doctor, "libpython", lambda: "/usr/lib/libpython.so")
-    monkeypatch.setattr(doctor, "version_of", lambda d: "3.6.5")
+    monkeypatch.setattr(host.metadata, "version", lambda d: "3.6.5")
     good = Done(f"door: {mxr.__version__}")
     monkeypatch.setattr(doctor, "ask_r", lambda code, **e: packages() if code == doctor.PROBE else good)
     monkeypatch.setattr(doctor.subprocess, "run", lambda *a, **k: good if "-e" in a[0] else Done("API"))
@@ -229,16 +187,16 @@ MISMATCHES = {
     "a libR that does not load": ((host, "load_libr", raises(OSError("libR.so: wrong ELF class"))), "wrong ELF class", "r-base-core"),
     "an old R": ((host, "r_version", lambda: (4, 1, 3)), "4.1.3", "install R 4.2 or newer"),
     "no libpython": ((doctor, "libpython", lambda: None), "no shared library", "apt-get install libpython"),
-    "no rpy2": ((doctor, "version_of", lambda d: None), "missing", "rpy2-rinterface==3.6.5"),
-    "an rpy2 for a newer R": ((doctor, "version_of", lambda d: "3.6.7"), "for R 4.5 and newer", "rpy2-rinterface==3.6.5"),
-    "an rpy2 for an older R": ((host, "r_version", lambda: (4, 5, 1)), "for R before 4.5", "rpy2-rinterface>=3.6.7"),
-    "an rpy2 that does not load": ((doctor.subprocess, "run", lambda *a, **k: Done(returncode=1, stderr="x\nmxr.operator.errors.MxError: no _rinterface")), "no _rinterface", "--force-reinstall"),
+    "no rpy2": ((host.metadata, "version", raises(host.metadata.PackageNotFoundError())), "missing", "mxr install-rpy2"),
+    "an rpy2 for a newer R": ((host.metadata, "version", lambda d: "3.6.7"), "for R 4.5 and newer", "mxr install-rpy2"),
+    "an rpy2 for an older R": ((host, "r_version", lambda: (4, 5, 1)), "for R before 4.5", "mxr install-rpy2"),
+    "an rpy2 that does not load": ((doctor.subprocess, "run", lambda *a, **k: Done(returncode=1, stderr="x\nmxr.operator.errors.MxError: no _rinterface")), "no _rinterface", "mxr install-rpy2 --again"),
     "an Rscript that does not run": ((doctor, "ask_r", lambda code, **e: Done(returncode=1, stderr="Fatal error")), "Fatal error", "make `Rscript -e 1` work"),
-    "no reticulate": ((doctor, "ask_r", lambda code, **e: packages(reticulate="")), "missing: Rscript cannot start Python", 'install.packages("reticulate")'),
     "no R package": ((doctor, "ask_r", lambda code, **e: packages(mxnet="", where="")), "not installed where R looks", AGAIN),
-    "an R package of another version": ((doctor, "ask_r", lambda code, **e: packages(mxnet="0.0.1")), "is 0.0.1, mxr is", AGAIN),
-    "an R package for another Python": ((doctor, "ask_r", lambda code, **e: packages(python="/other/python")), "was installed for /other/python", "MXR_PYTHON="),
-    "an R package for no Python": ((doctor, "ask_r", lambda code, **e: packages(python="")), "was installed for no Python", AGAIN),
+    "an R package of another version": ((doctor, "ask_r", lambda code, **e: packages(mxnet="0.0.1")), "is 0.0.1, mxr in Python is", AGAIN),
+    "an R package for another Python": ((doctor, "ask_r", lambda code, **e: packages(python="/other/python", why="VIRTUAL_ENV")), "R would take the Python /other/python, because of VIRTUAL_ENV", "MXR_PYTHON="),
+    "an R package for no Python": ((doctor, "ask_r", lambda code, **e: packages(python="", why="no Python was recorded")), "no Python was recorded", AGAIN),
+    "an edited R package": ((doctor, "ask_r", lambda code, **e: packages(stamp="0123 R/model.R;4567 NAMESPACE")), "from other files than those of this mxr", AGAIN),
     "a door that stays shut": ((doctor, "ask_r", lambda code, **e: packages() if code == doctor.PROBE else Done(stderr="segfault", returncode=139)), "does not reach mxr: segfault", "this is a defect"),
 }
 
@@ -294,3 +252,18 @@ def test_fewer_threads_than_processors(monkeypatch, capsys):
     doctor.check_speed(report)
     said = capsys.readouterr().out
     assert report.healthy and "OMP_NUM_THREADS=1 has mxr use 1 of 4 processors" in said and "-> unset OMP_NUM_THREADS" in said, said
+
+
+@pytest.mark.parametrize("reticulate, python, numpy, says_, remedy", [
+    ("1.28", (3, 12, 1), "2.4.6", "cannot work with Python 3.12 and newer", "or Python 3.11"),
+    ("1.32", (3, 13, 0), "1.26", "cannot work with Python 3.12 and newer", "mxr run"),
+    ("1.28", (3, 11, 7), "2.4.6", "does not know NumPy 2", "install.packages"),
+    ("1.41", (3, 13, 0), "2.5.5", "", ""), ("", (3, 13, 0), "2.5.5", "not needed", "")])
+def test_reticulate_against_python_and_numpy(reticulate, python, numpy, says_, remedy, monkeypatch, capsys):
+    fitting(monkeypatch)
+    monkeypatch.setattr(doctor.sys, "version_info", python)
+    monkeypatch.setattr(doctor.np, "__version__", numpy)
+    report = doctor.Report()
+    doctor.check_reticulate(report, reticulate)
+    said = capsys.readouterr().out
+    assert report.healthy and says_ in said and remedy in said and ("  --  " in said) == bool(remedy), said

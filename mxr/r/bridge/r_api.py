@@ -17,6 +17,8 @@ from mxr.runtime import costs
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
+if not hasattr(_library, "Rf_allocVector"):
+    raise MxError("R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first")
 _SEXP, _int, _long, _double, _text, _nothing = ctypes.c_void_p, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_double, ctypes.c_char_p, None
 
 

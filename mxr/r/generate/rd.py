@@ -42,18 +42,20 @@ class Block:
     @property
     def is_data(self) -> bool:
         """Whether the definition is an object, neither a function nor NULL."""
-        return bool(self.name) and self.formals is None and self.value != "NULL"
+        return bool(self.name) and self.formals is None and self.value not in ("", "NULL")
 
     @property
     def usage(self) -> str:
         if self.formals is None:
-            return "" if not self.name or self.value == "NULL" else self.name
+            return "" if self.value in ("", "NULL") else self.name
         head = f"\\method{{{self.method[0]}}}{{{self.method[1]}}}" if self.method else self.name
         return fold(f"{head}({' '.join(self.formals.split())})")
 
 
 @dataclass
 class Page:
+    """One help page: the comment blocks that are written into it."""
+
     name: str
     blocks: list[Block] = field(default_factory=list)
 
@@ -197,7 +199,8 @@ def document(name, aliases, title, paragraphs, usages, arguments, value, example
 
 
 def escape(text: str, code: bool = False) -> str:
-    text = text if code and "\\" not in text else text.replace("\\", "\\\\") if code else text
+    """A text as Rd; of code, backslashes too, but for the tag of examples that are not run."""
+    text = text.replace("\\", "\\\\").replace("\\\\dontrun{", "\\dontrun{") if code else text
     return text.replace("%", "\\%")
 
 
