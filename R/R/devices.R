@@ -52,7 +52,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
 
 # The value of `step`, which takes a batch; its error for a batch that is smaller or larger than the first.
 of_one_size <- function(step, dlist, size) {
-  tryCatch(step, mxnet_error = function(e) {
+  tryCatch(step, mxnet_shape_error = function(e) {
     samples <- vapply(dlist, function(x) tail(shape_of(x), 1), 0)
     if (length(unique(samples)) == 1 && samples[[1]] != size)
       stop_user("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size, ": all batches of a training ",
