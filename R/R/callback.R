@@ -75,7 +75,7 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' Save the model while training
 #'
 #' As a callback at the end of epochs it writes `prefix-symbol.json` and `prefix-0001.params`, `prefix-0002.params`, and
-#' so on. Of several workers ([distributed.training]) only the first writes them.
+#' so on. Of several workers ([distributed.training()]) only the first writes them.
 #'
 #' @param prefix path and beginning of the file names.
 #' @param period number of epochs between files.
