@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 # How many workers a launcher has started: Open MPI, MPICH and Intel MPI, MVAPICH, Slurm's srun.
 _COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
@@ -40,7 +41,6 @@ _SLEEPY = 0.05          # seconds of waiting after which the processor is left a
 _NAP = 5e-5             # seconds it is left alone for
 _PATIENCE = 0.2         # seconds from the launcher's word to the last look at who has died: it may end this process a second later
 _TELL = 1.0             # seconds of waiting after which the others are told what is waited for
-_PIECE = 32 << 10       # bytes that two workers send each other at a time over a network (below Open MPI's limit of 64 KB for TCP)
 _LINGER = 2.0           # seconds that a failing worker leaves the others to say what they have to say
 _NOTE, _SUM = 1, 2      # MPI's tags: of notes; of the first array of a sum
 
@@ -154,7 +154,7 @@ class MpiWorkers(Workers):
         other = 1 - self.rank
         spares = [self._spare(i, a) for i, a in enumerate(arrays)]
         # over a network in pieces that Open MPI sends at once: of longer ones, both directions may wait for each other
-        size = max(a.nbytes for a in arrays) if other in self._near else _PIECE
+        size = max(a.nbytes for a in arrays) if other in self._near else costs.MPI_PIECE
 
         def pieces(array):
             flat = array.reshape(-1)

@@ -82,6 +82,9 @@ BLAS_THREADS_PRODUCT: Annotated[int, About(
 BLAS_THREADS_VECTOR: Annotated[int, About(
     "elements", "from which OpenBLAS would start threads of its own for a product with a vector",
     fixed="OpenBLAS's own limit")] = 9000
+MPI_PIECE: Annotated[int, About(
+    "bytes", "what two workers send each other at a time over a network",
+    fixed="half of Open MPI's limit for messages by TCP that it sends at once; of longer ones, both directions may wait for each other")] = 32 << 10
 TURNED_PRODUCT_ROWS: Annotated[int, About(
     "rows", "up to which a product with a large transposed matrix is asked for the other way round")] = 64
 
