@@ -181,24 +181,27 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   })
   sums <- call_python("model.sums", workers_of(kvstore))
   run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer, sums)
-  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[tail(output.names, 1)]])
-  preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
+  trained <- list(labels = lapply(train.execs, label_of, output.names),
+                  preds = lapply(train.execs, function(e) e$ref.outputs[[1]]))
+  evaluate <- evaluator(symbol, ctx, run, train.execs, slices, c(input.shape, output.shape), output.names)
+  compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
   run_epochs(
     frame,
     train = function(iter) {
       dlist <<- iter$value()
+      compared <<- trained
       run$train(dlist)
     },
     evaluate = function(iter) {
       dlist <<- iter$value()
-      run$evaluate(dlist)
+      compared <<- evaluate(dlist, frame$iteration, padding(iter))
     },
     score = function(state) {
-      for (i in seq_len(ndevice))
-        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]),
-                               state = state)
+      for (i in seq_along(compared$preds))
+        state <- metric$update(label = shown(or_else(compared$labels[[i]], dlist$label)),
+                               pred = shown(compared$preds[[i]]), state = state)
       state
     },
     extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param),
@@ -352,7 +355,9 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_symbol(symbol)
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
+  check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+  given.y <- if (!is_iterator(X)) y
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
@@ -364,8 +369,10 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
       stop_user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
     output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
   } else {
+    batch <- with_label(batch, output.names)
     output.shape <- pick(output.names)
   }
+  check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
   params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
@@ -387,6 +394,42 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
+# A batch whose only label goes by the name that the network has for it.
+with_label <- function(batch, output.names) {
+  if (length(output.names) == 1 && is.null(batch[[output.names]])) {
+    label <- which(endsWith(names(batch), "label"))
+    if (length(label) == 1) names(batch)[label] <- output.names
+  }
+  batch
+}
+
+# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned, like
+# a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the shapes of what
+# the batches bring; `initial` the names of what has values.
+check_read <- function(symbol, given, initial, fields, y) {
+  infer <- function(more) {
+    shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
+    tryCatch(call_python("symbol.infer_shape", symbol, shapes)$arg.shapes, error = function(e) NULL)
+  }
+  now <- infer(0)
+  larger <- infer(1)
+  if (is.null(now) || is.null(larger)) return()
+  others <- setdiff(names(now), c(names(given), initial))
+  others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
+  unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
+  if (length(unread) == 1 && !any(endsWith(names(given), "label")))
+    stop_user("the network's variable ", unread, " has the shape of a batch and no values, so it is probably the label, ",
+              "but its name does not end in \"label\", so ", if (is.null(y)) "no field of the batches" else "y",
+              if (is.null(y)) " reaches it" else " does not reach it", ": give output.names = \"", unread, "\"")
+  if (length(unread))
+    stop_user("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no values; as ",
+              "parameters they would be learned. Give the names of data in input.names and of labels in output.names, ",
+              "with an iterator that has fields of these names (here are ", paste(fields, collapse = ", "), ")")
+  if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
+        !any(endsWith(names(given), "label")))
+    warning("the network has no label, so y is not used", call. = FALSE)
+}
+
 # Evaluation data as an iterator, in batches of the training data's size.
 evaluation_iter <- function(eval.data, batch.size, array.layout) {
   if (is_iterator(eval.data)) return(check_iterator(eval.data))
@@ -394,10 +437,6 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
     stop_user("eval.data must be an iterator or list(data = , label = )")
   data <- as_colmajor(eval.data$data, array.layout,
                       function() mx.model.select.layout.train(eval.data$data, eval.data$label))
-  samples <- tail(shape_of(data), 1)
-  if (samples < batch.size)
-    stop_user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
-              "): give more, or smaller batches by array.batch.size = ", samples)
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
 

@@ -20,7 +20,7 @@
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
 #' @param allow.extra.params has no effect.
-#' @param ... not used.
+#' @param ... nothing: another argument is an error.
 #' @param output name of an inner result (`"fc2_output"`, or `"fc2"` for short), or a symbol; several names, or a group,
 #'   give several results.
 #' @return An array with the samples in its last dimension: for a classifier, classes by samples. For several outputs, a
@@ -36,6 +36,9 @@
 #' @export
 predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {
+  if (...length())
+    check_dots(or_else(...names(), ""), c("output", "model"), "predict() has X, ctx, array.batch.size, array.layout and output",
+               also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))

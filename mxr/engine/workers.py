@@ -154,7 +154,7 @@ class MpiWorkers(Workers):
         other = 1 - self.rank
         spares = [self._spare(i, a) for i, a in enumerate(arrays)]
         # over a network in pieces that Open MPI sends at once: of longer ones, both directions may wait for each other
-        size = max(a.nbytes for a in arrays) if other in self._near else costs.MPI_PIECE
+        size = max(a.nbytes for a in arrays) if other in self._near else costs.WORKER_PIECE
 
         def pieces(array):
             flat = array.reshape(-1)
@@ -182,7 +182,7 @@ class MpiWorkers(Workers):
 
     # ---------------------------------------------------------------- waiting
     def _wait(self, requests: list) -> None:
-        if all([r.Test() for r in requests]):
+        if all([r.Test() for r in requests]):     # noqa: C419  (every request is to be tested)
             return
         try:
             with self.guard():

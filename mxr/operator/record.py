@@ -36,10 +36,11 @@ class Op:
     random: bool = False                           # draws from the random stream
     zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
     keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
-    own_types: Callable[[np.dtype], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
+    own_types: Callable[[np.dtype | None], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
     mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""                               # the module it is declared in
     open: bool = False                             # takes parameters of any name (`Custom`): as text, in `p.others`
+    subgraphs: int = 0                             # how many graphs a node holds inside, in `p.subgraphs` (control flow)
     complete: Callable | None = None               # (p, where): what follows from the parameters, put into `p` once
 
     @property

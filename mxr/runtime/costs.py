@@ -82,9 +82,6 @@ BLAS_THREADS_PRODUCT: Annotated[int, About(
 BLAS_THREADS_VECTOR: Annotated[int, About(
     "elements", "from which OpenBLAS would start threads of its own for a product with a vector",
     fixed="OpenBLAS's own limit")] = 9000
-MPI_PIECE: Annotated[int, About(
-    "bytes", "what two workers send each other at a time over a network",
-    fixed="half of Open MPI's limit for messages by TCP that it sends at once; of longer ones, both directions may wait for each other")] = 32 << 10
 TURNED_PRODUCT_ROWS: Annotated[int, About(
     "rows", "up to which a product with a large transposed matrix is asked for the other way round")] = 64
 
@@ -170,6 +167,9 @@ TEXT_BLOCK: Annotated[int, About("bytes", "of a text file that are read at a tim
 GUARDED_NUMBERS: Annotated[int, About(
     "numbers", "from which an R vector is allocated under R's own guard, so that a lack of memory is an error",
     fixed="the guard costs an R call; a smaller vector fits wherever R runs at all")] = 1 << 20
+WORKER_PIECE: Annotated[int, About(
+    "bytes", "that two workers send each other at a time over a network",
+    fixed="below the 64 KB from which Open MPI waits for the receiver over TCP")] = 32 << 10
 COLLECT_BYTES: Annotated[int, About(
     "bytes", "of new arrays behind R's handles after which R's collector is called: R does not see their size",
     fixed="a choice: memory that may pile up")] = 1 << 29

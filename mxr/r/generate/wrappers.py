@@ -8,6 +8,7 @@ Needs neither R nor rpy2.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from os.path import normpath
 from pathlib import Path
@@ -62,6 +63,19 @@ def nd_formals(op: Op) -> list[str]:
     if first:
         return inputs[:first] + params + inputs[first:]
     return inputs + params
+
+
+def contrib(op: Op) -> list[str]:
+    """The names under which users look for an operator of MXNet's contrib: mx.symbol.contrib.X, mx.nd.contrib.X."""
+    return [n for n in names_of(op) if n.startswith("_contrib_")]
+
+
+def contrib_functions(op: Op, name: str) -> list[str]:
+    """The functions of such an operator; mx.symbol.internal._contrib_X is the first of them."""
+    symbol = symbol_function(op, name).split(" <- ", 1)[1]
+    array = ndarray_function(op, name).split(" <- ", 1)[1]
+    plain = name.removeprefix("_contrib_")
+    return [f"mx.symbol.contrib.{plain} <- {symbol}", f"mx.symbol.internal.{name} <- {symbol}", f"mx.nd.contrib.{plain} <- {array}"]
 
 
 def symbol_function(op: Op, name: str) -> str:
@@ -138,7 +152,7 @@ def example(op: Op) -> str:
     name = names[0]
     p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
     required = [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required and n != op.variadic]
-    if op.variadic:
+    if op.variadic or op.open:
         symbols = ['mx.symbol.Variable("a")', 'mx.symbol.Variable("b")']
         required.insert(0, f"{dotted(op.variadic)} = 2") if op.variadic in op.params else None
     else:
@@ -176,6 +190,7 @@ def page(op: Op) -> tuple[str, str]:
     symbols = [n for n in names if n not in SYMBOL_BY_HAND]
     arrays = [n for n in names if n not in NDARRAY_BY_HAND]
     functions = [f"mx.symbol.{n}" for n in symbols] + [f"mx.nd.{dotted(n)}" for n in arrays]
+    functions += [f.split(" <- ")[0] for n in contrib(op) for f in contrib_functions(op, n)]
     usages = [rd.fold(symbol_function(op, n).split(" symbol_operator")[0].replace(" <- function", "")) for n in symbols]
     usages += [rd.fold(ndarray_function(op, n).split(" nd_operator")[0].replace(" <- function", "")) for n in arrays]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
@@ -221,6 +236,21 @@ def _links(pages: list[str]) -> str:
     return ", ".join(f"[{page}()]" for page in pages)
 
 
+def contrib_page(op: Op) -> tuple[str, str]:
+    """(file name, Rd text) of the help page of an operator of contrib."""
+    calls = [f for n in contrib(op) for f in contrib_functions(op, n)]
+    functions = [f.split(" <- ")[0] for f in calls]
+    usages = [rd.fold(re.split(r" (?:symbol|nd)_operator\(", f)[0].replace(" <- function", "")) for f in calls]
+    paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
+    p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
+    given = [f'mx.symbol.Variable("{n}")' for n in op.inputs(p)]
+    given += [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required]
+    shown = rd.fold(f'x <- {functions[0]}({", ".join([*given, chr(110) + "ame = " + chr(34) + "x" + chr(34)])})') + "\narguments(x)"
+    value = "A symbol; `mx.nd.contrib` functions: an NDArray, or a list of them."
+    text = rd.document(functions[0], functions, page_title(paragraphs[0]), paragraphs, usages, arguments_text(op, True, True), value, shown)
+    return f"{functions[0]}.Rd", text
+
+
 # ---------------------------------------------------------------------------------------------- all files
 
 def files() -> dict[str, str]:
@@ -229,14 +259,15 @@ def files() -> dict[str, str]:
     symbols = [symbol_function(o, n) for o in ops for n in exported(o) if n not in SYMBOL_BY_HAND]
     vargs = [varg_function(n) for o in ops for n in names_of(o) if n not in VARG_BY_HAND]
     arrays = [ndarray_function(o, n) for o in ops if not o.open for n in names_of(o) if n not in NDARRAY_BY_HAND]
-    out = {"R/ops-symbol-generated.R": HEADER + "\n".join(["", *sorted(symbols), "", *sorted(vargs), ""]),
+    more = [f for o in ops for n in contrib(o) for f in contrib_functions(o, n)]
+    out = {"R/ops-contrib-generated.R": HEADER + "\n".join(["", *sorted(more), ""]), "R/ops-symbol-generated.R": HEADER + "\n".join(["", *sorted(symbols), "", *sorted(vargs), ""]),
            "R/ops-ndarray-generated.R": HEADER + "\n".join(["", *sorted(arrays), ""])}
     by_hand, namespace = rd.pages(PACKAGE / "R")
-    pages = dict(page(o) for o in ops if exported(o))
+    pages = dict([page(o) for o in ops if exported(o)] + [contrib_page(o) for o in ops if contrib(o) and not exported(o)])
     twice = set(by_hand) & set(pages)
     pages = {k: v for k, v in pages.items() if k not in twice}
     out |= {f"man/{k}": v for k, v in (by_hand | pages).items()}
-    namespace += [f"export({f.split(' <-')[0]})" for f in symbols + arrays if not f.startswith("mx.nd.internal.")]
+    namespace += [f"export({f.split(' <-')[0]})" for f in symbols + arrays + more if not f.startswith("mx.nd.internal.")]
     out["NAMESPACE"] = HEADER.replace(" from the operator declarations in mxr/ops", "") + "\n".join(
         sorted(NAMESPACE_HEAD) + sorted(set(namespace))) + "\n"
     return out | {f"../mxr/{name}": text for name, text in stubs.files().items()}
