@@ -35,6 +35,14 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 }
 
 check_data <- function(X) {
+  if (is_of_matrix_package(X)) stop_user("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
+  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA)))
+    for (name in c("iter.next", "value", "reset"))
+      if (!has_function(X, name))
+        stop_user("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the functions ",
+                  "iter.next(), value() and reset(), and this one has no ", name, "()")
+  if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
+    stop_user("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
   if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
     stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
 }
@@ -52,7 +60,13 @@ check_optimizer <- function(optimizer) {
 }
 
 # Whether `x` is used as an iterator: a list of closures may be one too.
-is_iterator <- function(x) is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next)
+is_iterator <- function(x) {
+  is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next) ||
+    (is.environment(x) || isS4(x)) && !is.mx.ndarray(x) && !is.mx.symbol(x) && has_function(x, "iter.next")
+}
+
+# Whether `x` is a matrix of the package Matrix, whose numbers only that package can read.
+is_of_matrix_package <- function(x) isS4(x) && methods::is(x, "Matrix")
 
 check_iterator <- function(iter) {
   for (name in c("iter.next", "value", "reset"))
@@ -107,11 +121,14 @@ as_dims <- function(shape, what) {
 
 # A plain array of numbers or logicals. For anything else the error names the remedy. `what` names the argument.
 as_numbers <- function(x, what) {
+  if (is.data.frame(x) && length(x) == 1)
+    stop_user(what, " is a data frame (data.frame) of one column; pass the column itself, as x[[1]]")
   if (is.data.frame(x))
     stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",
               "are numbers")
   if (is.factor(x))
     stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+  if (is_of_matrix_package(x)) stop_user(what, " is a ", class(x)[[1]], " of the package Matrix; pass as.matrix() of it")
   if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
   if (!is.numeric(x) && !is.logical(x))
     stop_user(what, " must be numbers (an array, matrix or vector), not ",

@@ -25,12 +25,14 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
     check_batch(dlist, inputs)
   }
   active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
+  size <- slices[[ndevice]]$end
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
       batch = batch,
       train = function(dlist) {
-        call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums)
+        of_one_size(call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums),
+                    dlist, size)
       },
       evaluate = function(dlist) call_python("model.evaluate", execs[[1]], batch(dlist))))
   }
@@ -39,13 +41,24 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   list(
     batch = batch,
     train = function(dlist) {
-      feed(dlist)
+      of_one_size(feed(dlist), dlist, size)
       train_devices(execs, updaters, optimizer, sums)
     },
     evaluate = function(dlist) {
       feed(dlist)
       for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
     })
+}
+
+# The value of `step`, which takes a batch; its error for a batch that is smaller or larger than the first.
+of_one_size <- function(step, dlist, size) {
+  tryCatch(step, mxnet_error = function(e) {
+    samples <- vapply(dlist, function(x) tail(shape_of(x), 1), 0)
+    if (length(unique(samples)) == 1 && samples[[1]] != size)
+      stop_user("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size, ": all batches of a training ",
+                "have one size; fill the last one up (with samples of the first, say), or leave it out")
+    stop(e)
+  })
 }
 
 device_updaters <- function(execs, optimizer) {

@@ -31,7 +31,11 @@ mx.model.select.layout.train <- function(X, y) {
   size <- dim(X)
   labels <- dim(as.array(y))
   if (length(size) != 2) return("colmajor")
-  choose_layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
+  samples <- labels[[length(labels)]]
+  rows <- size[[1]] == samples
+  columns <- size[[2]] == samples
+  if (!rows && !columns) rows <- size[[1]] == labels[[1]]
+  choose_layout(rows, columns,
                 paste0("X is ", paste(size, collapse = " x "), ", y ", paste(labels, collapse = " x ")))
 }
 
@@ -63,6 +67,17 @@ choose_layout <- function(rowmajor, colmajor, sizes) {
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout
+}
+
+# Stops where the given layout of a matrix contradicts the number of labels, and the other one would not.
+check_layout <- function(X, y, array.layout) {
+  layout <- tolower(array.layout[[1]])
+  if (layout == "auto" || length(dim(X)) != 2 || !is.atomic(y) || is.null(y)) return()
+  samples <- tail(shape_of(y), 1)
+  given <- if (layout == "rowmajor") 1 else 2
+  if (dim(X)[[given]] != samples && dim(X)[[3 - given]] == samples)
+    stop_user("X is ", paste(dim(X), collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
+              c("columns", "rows")[[given]], " of X: give array.layout = \"", c("colmajor", "rowmajor")[[given]], "\"")
 }
 
 # A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
@@ -356,6 +371,7 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
   check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
+  check_layout(X, y, array.layout)
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   given.y <- if (!is_iterator(X)) y
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
@@ -372,10 +388,13 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
     batch <- with_label(batch, output.names)
     output.shape <- pick(output.names)
   }
+  check_rounds(begin.round, num.round)
+  check_classes(symbol, if (is.atomic(given.y)) given.y, c(input.shape, output.shape))
   check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
   params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
+  if (!allow.extra.params) check_extra(symbol, arg.params)
   if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
   batch.size <- tail(input.shape[[1]], 1)
   ctx <- device_list(ctx)
@@ -392,6 +411,41 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  optimizer = optimizer, train.data = X, eval.data = eval.data, metric = eval.metric,
                  epoch.end.callback = epoch.end.callback, batch.end.callback = batch.end.callback, kvstore = kvstore,
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
+}
+
+# Stops for parameters that the network does not have: those of another last layer, say.
+check_extra <- function(symbol, arg.params) {
+  extra <- setdiff(names(arg.params), arguments(symbol))
+  if (length(extra))
+    stop_user("arg.params has ", paste(extra, collapse = ", "), ", which the network has not: allow.extra.params = TRUE ",
+              "leaves out what is too much")
+}
+
+# Rounds as R counts them: both ends count, and seq() would count backwards.
+check_rounds <- function(begin.round, num.round) {
+  begin <- as.numeric(begin.round)
+  end <- as.numeric(num.round)
+  if (begin > end)
+    warn_once("rounds", "begin.round = ", begin, " and num.round = ", end, " train ", begin - end + 1, " rounds, counted ",
+              "backwards, as in MXNet: num.round is the number of the last round, not how many follow")
+}
+
+# Warns, once in a session, of classes that are counted from 1: MXNet's are counted from 0.
+check_classes <- function(symbol, labels, shapes) {
+  if (is.null(labels) || !length(labels) || anyNA(labels)) return()
+  outs <- tryCatch(call_python("symbol.infer_shape", symbol, shapes)$out.shapes, error = function(e) NULL)
+  if (is.null(outs) || !identical(call_python("symbol.ends_in", symbol), "SoftmaxOutput")) return()
+  classes <- outs[[1]][[1]]
+  if (min(labels) >= 1 && max(labels) == classes)
+    warn_once("classes", "the labels are 1 to ", classes, ", but the classes of SoftmaxOutput with ", classes,
+              " outputs are 0 to ", classes - 1, ": class ", classes, " is never learned; give y - 1")
+}
+
+# A warning that is given once in a session.
+warn_once <- function(key, ...) {
+  if (key %in% .MXNetEnv$warned) return()
+  .MXNetEnv$warned <- c(.MXNetEnv$warned, key)
+  warning(..., call. = FALSE)
 }
 
 # A batch whose only label goes by the name that the network has for it.

@@ -51,9 +51,13 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!next_batch(X)) stop_user("the iterator has no batch")
+  size <- tail(shape_of(X$value()[[1]]), 1)
   inputs <- wanted_inputs(model, X$value(), labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
   exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape_of)))
+  lacking <- setdiff(model$symbol$auxiliary.states, names(model$aux.params))
+  if (length(lacking))
+    warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "), " in aux.params; zeros take their place")
   params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
   call_python("exec.load", exec, params, or_else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
@@ -62,7 +66,8 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   on.exit(if (!is.null(line)) line$clear())
   batches <- 0
   while (next_batch(X)) {
-    results <- call_python("model.predict", exec, X$value()[inputs])
+    batch <- X$value()
+    results <- of_one_size(call_python("model.predict", exec, batch[inputs]), batch, size)
     for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
     batches <- batches + 1
     if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)

@@ -7,7 +7,7 @@ from operator import index
 from typing import Any
 
 from mxr.graph.node import Graph, Node
-from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, shape_text, suggest, unify
+from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, r_order, shape_text, suggest, unify
 from mxr.operator.shapes import Dims
 
 TYPE_NAMES = {str(number): name for name, number in TYPE_NUMBERS.items()}
@@ -159,10 +159,21 @@ def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bo
                 shape = unify(*(shapes[id(v), 0] for v in same))
                 shapes.update(((id(v), 0), shape) for v in same)
     except ShapeError as e:
-        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_shared(n, variables)}") from None
+        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_column(n, ins)}{_shared(n, variables)}") from None
     except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError) as e:     # a rule that does not check enough
         raise ShapeError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})") from e
     return changed
+
+
+def _column(n: Node, shapes: list[Dims | None]) -> str:
+    """What to do where a column, the output of a layer of one unit, meets a vector, its labels."""
+    if len(shapes) != 2:
+        return ""
+    for (m, _), column, vector in zip(n.inputs, shapes, shapes[::-1]):
+        if column is not None and vector is not None and len(column) == 2 and column[1] == 1 and len(vector) == 1:
+            remedy = f"mx.symbol.Reshape({m.name}, shape = 0)" if r_order.get() else f"Reshape({m.name}, shape=(0,))"
+            return f": make a vector of the column by {remedy}, or give the vector (the labels?) as a column, of shape {shape_text((vector[0], 1))}"
+    return ""
 
 
 def _inputs(n: Node, shapes: list[Dims | None]) -> str:

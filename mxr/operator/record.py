@@ -59,12 +59,26 @@ class Op:
         """Whether it has a parameter of that name."""
         return name in self.params or (self.open and not name.startswith("__"))
 
+    def has_input(self, name: str) -> bool:
+        """Whether an input or auxiliary state has that name, whatever the parameters."""
+        defaults = {k: 1 if v.required else v.default for k, v in self.params.items()}
+        for p in (defaults, {k: not v if isinstance(v, bool) else v for k, v in defaults.items()}):     # no_bias, for example
+            try:
+                if name in (*self.inputs(SimpleNamespace(**p)), *self.aux(SimpleNamespace(**p))):
+                    return True
+            except (TypeError, ValueError, AttributeError, LookupError):        # parameters that have no such default
+                continue
+        return False
+
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
         """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
         given: dict[str, Any] = {}
         for key, value in attrs.items():
             name = key.replace(".", "_")
             if not self.takes(name):
+                if self.has_input(name):
+                    raise ParamError(f"{where or self.name}: {key} is an input and takes a symbol; "
+                                     "its values go into arg.params, or to bind, under the symbol's name")
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
                 raise ParamError(f"{where or self.name}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
                     ", ".join(self.params) or "no parameters")))

@@ -160,3 +160,10 @@ def load_json(text: str):
 def debug(symbol: Symbol):
     """One line per node: operator, name, inputs, attributes."""
     return core.debug_text(symbol, output_names(symbol))
+
+
+@verb("symbol.ends_in")
+def ends_in(symbol: Symbol) -> str | None:
+    """The operator of the first output."""
+    node = symbol.heads[0][0]
+    return node.op.name if node.op else None
