@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import mxr
-from mxr.r.host.installation import CHECKOUT, r_home
+from mxr.r.host.installation import CHECKOUT, LOCAL_LIBRARY, r_home
 
 SCRIPT = CHECKOUT / "tests" / "r" / "scripts" / "huber.R"
 OURS = {"PYTHONPATH", "R_LIBS", "MXR_PYTHON", "VIRTUAL_ENV", "RETICULATE_PYTHON", "CONDA_PREFIX"}
@@ -96,7 +96,7 @@ def test_a_script_the_doctor_and_the_end(installed, tmp_path):
 def test_news_and_citation(installed, tmp_path):
     library = tmp_path / "library"
     run(installed / "bin" / "mxr", "install-r", "--lib", library, cwd=tmp_path)
-    code = ("options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == as.character(packageVersion('mxnet')), nrow(n) > 3)\n"
+    code = ("options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == as.character(packageVersion('mxnet')), nrow(n) >= 2)\n"
             "print(citation('mxnet')); cat(toBibtex(citation('mxnet')))")
     done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, R_LIBS=str(library))
     assert "Apache MXNet" in done.stdout and done.stderr == "", done
@@ -110,7 +110,7 @@ def test_r_first(built, tmp_path):
         archive.extractall(tmp_path, filter="data")
     source = tmp_path / f"mxr-{mxr.__version__}"
     run(r_home() / "bin" / "R", "CMD", "INSTALL", "--no-test-load", f"--library={library}", source / "R", cwd=tmp_path)
-    assert (library / "mxnet" / "stamp").exists() and not (source / "R" / "inst" / "stamp").exists()
+    assert (library / "mxnet" / "stamp").exists()
     python = environment(tmp_path / "env")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", built[0], cwd=tmp_path)
     code = "library(mxnet); cat(sum(as.array(mx.nd.ones(3))), mx.python()$python)"
@@ -133,7 +133,7 @@ def test_the_tests_of_the_source_distribution_run(built, tmp_path):
         archive.extractall(tmp_path, filter="data")
     source = tmp_path / f"mxr-{mxr.__version__}"
     done = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/graph", "tests/test_architecture.py", "tests/r/test_package.py",
-               "-k", "not testthat", cwd=source, PYTHONPATH=str(source))
+               "-k", "not testthat", cwd=source, PYTHONPATH=str(source), R_LIBS=str(LOCAL_LIBRARY))
     assert re.search(r"\d+ passed", done.stdout), done.stdout
 
 
