@@ -12,19 +12,28 @@ export R_LIBS := $(CURDIR)/.rlib$(if $(R_LIBS),:$(R_LIBS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain Rscript
 	Rscript demo/boston.R </dev/null
 
 test: .rlib/mxnet/python ## every Python and R test
-	$(VENV)/python -m pytest tests --ignore=tests/reference --ignore=tests/bench </dev/null
+	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
+	$(VENV)/python -m pytest tests -n auto --dist loadfile --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
+
+test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
+	$(VENV)/python -m pytest tests/mpi </dev/null
 
 reference: .rlib/mxnet/python ## every operator against Apache MXNet 1.9.1 itself (installs it into .reference)
 	$(VENV)/python -m tests.reference </dev/null
 
 bench: .rlib/mxnet/python ## how fast it is
 	$(VENV)/python -m tests.bench
+
+docs: .rlib/mxnet/python ## the documentation as a site, in build/site
+	@scripts/install-r-packages MASS e1071 knitr nlme nnet quantreg survival
+	@$(VENV)/python -m pip install -qq --editable '.[docs]' </dev/null
+	$(VENV)/python -m docs.tools.site build/site </dev/null
 
 check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, in build/check
 	@scripts/install-r-packages knitr rmarkdown
@@ -46,6 +55,7 @@ stress: .venv/ready ## the long runs: damaged files, faults, memory; under an ho
 
 lint: .rlib/mxnet/python ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
+	$(VENV)/mypy
 	$(VENV)/python -m mxr gen --check
 	scripts/lint-r
 
@@ -58,11 +68,16 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test reference bench stress check clients wheel lowest lint gen doctor clean
+.PHONY: help demo test test-mpi reference bench stress docs check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
 	@mkdir -p $(@D) && touch $@
+
+.cache/mpi: .venv/ready
+	@command -v mpirun >/dev/null || scripts/apt-install openmpi-bin
+	@$(VENV)/python -m pip install -qq --editable '.[mpi]' </dev/null
+	@touch $@
 
 .venv/ready: pyproject.toml .cache/system
 	@echo "making .venv"

@@ -28,7 +28,7 @@ class BuildWithR(build_py):
             shutil.rmtree(library, ignore_errors=True)           # files of an earlier build that are gone since
         super().run()
         if not self.editable_mode:
-            shutil.copytree(SOURCE, library / "r" / "package")
+            shutil.copytree(SOURCE, library / "r" / "package", ignore=shutil.ignore_patterns("stamp", "Rplots.pdf"))
             add_vignettes(library / "r" / "package")
 
 

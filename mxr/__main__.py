@@ -1,4 +1,4 @@
-"""The command line: mxr run | doctor | install-r | uninstall-r | install-rpy2 | gen."""
+"""The command line: mxr run | check | doctor | install-r | uninstall-r | install-rpy2 | gen."""
 from __future__ import annotations
 
 import importlib
@@ -8,6 +8,7 @@ HELP = """\
 mxr: runs R scripts written for Apache MXNet
 
   mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (mxr run --help: more)
+  mxr check SCRIPT.R [--json]    read a script or an Rmd, without running it: what works here, what differs, what is missing
   mxr doctor                     what is installed, whether it fits together, and what to do where it does not
   mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python, and the rpy2 that fits R
   mxr uninstall-r [--lib DIR]    remove it
@@ -18,7 +19,7 @@ mxr: runs R scripts written for Apache MXNet
 
 # The function of each command, which takes the arguments after it and returns the exit status.
 COMMANDS = {
-    "run": "mxr.r.host.embed:run", "doctor": "mxr.r.host.doctor:main", "install-r": "mxr.r.host.install:install",
+    "run": "mxr.r.host.embed:run", "check": "mxr.r.host.check:check", "doctor": "mxr.r.host.doctor:main", "install-r": "mxr.r.host.install:install",
     "uninstall-r": "mxr.r.host.install:uninstall", "install-rpy2": "mxr.r.host.install:install_rpy2", "gen": "mxr.r.generate.wrappers:main",
 }
 
@@ -39,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     module, _, name = COMMANDS[command].partition(":")
     try:
-        return getattr(importlib.import_module(module), name)(rest)
+        code: int = getattr(importlib.import_module(module), name)(rest)
+        return code
     except MxError as error:
         print(f"mxr {command}: {error}", file=sys.stderr)
         return 1

@@ -9,8 +9,9 @@
 # A handle is an external pointer of class "Rcpp_MXSymbol", "MXNDArray", "Rcpp_MXExecutor", or "MXHandle" for all other
 # objects. Its S3 methods stand in symbol.R, ndarray.R, executor.R and arithmetic.R. Python makes the handles, at any
 # depth of a list, and gives each a finalizer. The finalizer puts the handle into a queue; the next call of Python takes
-# the queue along. A handle is never copied, and may be given further attributes. One that was loaded from a file is
-# dead, and using it is an error that says so.
+# the queue along. A handle is never copied, and may be given further attributes. R saves a symbol or an array with what
+# it stands for (mxr/r/bridge/saved.py), and its first use in another session makes it anew; an executor belongs to its
+# session, and using it in another is an error that says so.
 #
 # It is an external pointer, not an environment, for two reasons. Python reads its address by one C call, where the
 # content of an environment takes ten. And a restored pointer has the address 0, so it cannot be taken for an object of
@@ -57,7 +58,3 @@ queue_dead <- function(handle) {
 }
 
 stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""))
-
-# Python's side and its tests call these two functions by these names.
-mx.call <- call_python
-mx.python.function <- function(f) python_function(f)

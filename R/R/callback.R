@@ -12,7 +12,8 @@
 #' logger <- mx.metric.logger$new()
 #' logger$train
 #' @export
-mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numeric", eval = "numeric"))
+mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numeric", eval = "numeric"), methods = list(
+  show = function() print.mx.metric.logger(.self)))
 
 #' Log the metric while training
 #'
@@ -32,7 +33,7 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     entry <- function(state, label) {
       result <- env$metric$get(state)
-      if (nbatch != 0 && verbose) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
+      if (nbatch != 0 && verbose && is_leader(env)) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
       result$value
     }
     train <- entry(env$train.metric, "Train")
@@ -63,7 +64,8 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
     } else if (nbatch %% frequency == 0 && !is.null(env$metric)) {
       speed <- frequency * batch.size / as.double(difftime(Sys.time(), env$tic, units = "secs"))
       result <- env$metric$get(env$train.metric)
-      if (verbose) message("Batch [", nbatch, "] Speed: ", speed, " samples/sec Train-", result$name, "=", result$value)
+      if (verbose && is_leader(env))
+        message("Batch [", nbatch, "] Speed: ", speed, " samples/sec Train-", result$name, "=", result$value)
       env$tic <- Sys.time()
     }
     TRUE
@@ -73,7 +75,7 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' Save the model while training
 #'
 #' As a callback at the end of epochs it writes `prefix-symbol.json` and `prefix-0001.params`, `prefix-0002.params`, and
-#' so on.
+#' so on. Of several workers ([distributed.training]) only the first writes them.
 #'
 #' @param prefix path and beginning of the file names.
 #' @param period number of epochs between files.
@@ -83,7 +85,7 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' @export
 mx.callback.save.checkpoint <- function(prefix, period = 1) {
   function(iteration, nbatch, env, verbose = TRUE) {
-    if (iteration %% period == 0) {
+    if (iteration %% period == 0 && is_leader(env)) {
       mx.model.save(env$model, prefix, iteration)
       if (verbose) message(sprintf("Model checkpoint saved to %s-%04d.params\n", prefix, iteration))
     }

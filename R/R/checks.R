@@ -137,7 +137,10 @@ check_schedule <- function(step, factor_val) {
   if (factor_val > 1) stop_user("Factor must be no more than 1 to make lr reduce")
 }
 
-check_symbol <- function(x) if (!is.mx.symbol(x)) stop_user("a symbol is needed, not ", class(x)[[1]])
+check_symbol <- function(x) {
+  if (!is.mx.symbol(x) && !inherits(x, "mxr.graph.symbol.Symbol"))      # the second: by reticulate, unconverted
+    stop_user("a symbol is needed, not ", class(x)[[1]])
+}
 
 required_field <- function(x, name) {
   if (is.null(x)) stop_user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
@@ -146,3 +149,33 @@ required_field <- function(x, name) {
 
 # The dimensions of an array or NDArray, the length of a vector.
 shape_of <- function(x) or_else(dim(x), length(x))
+
+# Names that users of other versions, languages and packages give, and what is meant.
+other_names <- c(lr = "learning.rate", eta = "learning.rate", epochs = "num.round", num.epoch = "num.round",
+                 nrounds = "num.round", metric = "eval.metric", layout = "array.layout",
+                 batch.size = "array.batch.size", weight.decay = "wd", scheduler = "lr_scheduler", label = "y",
+                 data = "X")
+
+# What `name` is probably meant to be among `known`, or NULL.
+nearest_name <- function(name, known) {
+  plain <- function(x) tolower(gsub("[._]", "", x))
+  meant <- known[plain(known) == plain(name)]
+  if (!length(meant)) meant <- intersect(other_names[plain(names(other_names)) == plain(name)], known)
+  if (!length(meant)) {
+    distance <- drop(utils::adist(plain(name), plain(known)))
+    meant <- known[distance == min(distance, Inf) & distance <= max(1, nchar(name) %/% 4)]
+  }
+  if (length(meant)) meant[[1]]
+}
+
+# Names in `...` must be among `taken`; R would ignore the others, or speak of a function that the user has not called.
+# `also` are further arguments that a suggestion may name.
+check_dots <- function(names, taken, what, also = NULL) {
+  names <- names[nzchar(names)]
+  short <- pmatch(names, taken, duplicates.ok = TRUE)        # R completes names; but lr is not short for lr_scheduler
+  for (name in names[is.na(short) | names %in% setdiff(names(other_names), taken)]) {
+    meant <- nearest_name(name, c(taken, also))
+    stop_user("unknown argument ", name, if (!is.null(meant)) paste0('; did you mean "', meant, '"?'),
+              if (is.null(meant)) paste0("; ", what))
+  }
+}

@@ -6,13 +6,31 @@ raise_failure <- function(failure) {
   message <- failure$message
   if (failure$kind == "defect")
     message <- paste0("a defect in mxr, not in your script: ", message, "\n  mxr.last.error() shows where it happened")
-  raise_error(message, class = failure$class)
+  raise_error(message, class = failure$class, kinds = as.character(failure$conditions), number = failure$number)
 }
 
-# Raises an error that shows the call in the user's code.
-raise_error <- function(message, class = NULL) {
-  stop(structure(class = c("mxnet_error", "error", "condition"),
-                 list(message = message, call = user_call(), class = class)))
+# Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error", such as
+# "mxnet_shape_error"; `number` is Python's number of the exception.
+raise_error <- function(message, class = NULL, kinds = character(), number = 0) {
+  condition <- structure(class = c(kinds, "mxnet_error", "error", "condition"),
+                         list(message = message, call = user_call(), class = class, number = number))
+  .bridge$raised <- condition
+  stop(condition)
+}
+
+# The last error that this package raised, for a Python program that has started R (mxr/r/objects.py).
+last_condition <- function() {
+  condition <- .bridge$raised
+  .bridge$raised <- NULL
+  if (!is.null(condition)) condition_fields(condition)
+}
+
+# What Python is told of a condition. The call is "" where it is none of the user's.
+condition_fields <- function(condition) {
+  call <- conditionCall(condition)
+  ours <- is.null(call) || identical(call, body(evaluate_expression)) || is.call(call) && identical(call[[1]], quote(parse))
+  list(conditionMessage(condition), if (ours) "" else shown_call(call), class(condition),
+       as.double(if (is.null(condition$number)) 0 else condition$number))
 }
 
 # An R function around a user's Python function (mxr/r/objects.py). `f` returns a list with the value, or a failure.
@@ -20,7 +38,9 @@ python_function <- function(f) {
   force(f)
   function(...) {
     value <- f(...)
-    if (inherits(value, "mxr.failure")) raise_failure(value) else value[[1]]
+    if (inherits(value, "mxr.failure")) raise_failure(value)
+    if (!is.list(value)) raise_error("the Python function failed, and could not say how")
+    value[[1]]
   }
 }
 
@@ -53,6 +73,7 @@ outermost_frame <- function(ours) {
   found <- NULL
   for (frame in rev(seq_len(sys.nframe() - 1))) {
     f <- sys.function(frame)
+    if (identical(f, evaluate_expression)) break
     home <- if (is.primitive(f)) baseenv() else topenv(environment(f))
     if (identical(home, ours)) {
       found <- frame

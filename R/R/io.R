@@ -71,7 +71,7 @@ batch_iterator <- function(source, class, keep = FALSE) {
   }
   self$num.pad <- function() if (!keep) call_python("io.pad", source) else if (at == n.batches) pad else 0L
   self$finalize <- function() invisible()               # iterators that wrap this one call it at their end
-  structure(self, class = class)
+  structure(self, class = class, n.batches = if (keep) n.batches)
 }
 
 #' @export

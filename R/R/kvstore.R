@@ -8,8 +8,16 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 #' arrays per device and stores the sums, or, after `$set.optimizer(optimizer)`, updates the stored arrays by them as
 #' gradients; `$pull(keys, lists)` copies the stored arrays into the given ones.
 #'
-#' @param type `"local"`, `"local_update_cpu"`, `"local_allreduce_cpu"` or the same with `device`.
-#' @return A store, with the fields `type` and `update.on.kvstore`.
+#' A store whose type begins with `dist` spans all workers: the processes that `mpirun` or `srun` has started, such as
+#' `mpirun -n 4 mxr run train.R`. There `$push` adds up over the workers too, and `$init` takes the arrays of worker 0.
+#' See [distributed.training].
+#'
+#' @param type `"local"`, `"local_update_cpu"`, `"local_allreduce_cpu"` or the same with `device`; `"dist_sync"`, or
+#'   `"dist_device_sync"`, which is the same here.
+#' @param sum.metrics for `dist` types: whether training reports metrics over all workers' batches. Otherwise every
+#'   worker reports its own.
+#' @return A store, with the fields `type`, `update.on.kvstore`, `rank` (of this worker, from 0) and `num.workers`, and
+#'   the function `$barrier()`, which waits until all workers have called it.
 #' @examples
 #' kv <- mx.kv.create()
 #' kv$init(1L, list(mx.nd.ones(2)))
@@ -18,8 +26,9 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 #' kv$pull(1L, list(list(out)))
 #' out
 #' @export
-mx.kv.create <- function(type = "local") {
-  if (startsWith(type, "dist")) stop_user("mx.kv.create: training over several machines is not part of this package")
+mx.kv.create <- function(type = "local", sum.metrics = FALSE) {
+  check_kvstore_type(type)
+  workers <- if (startsWith(tolower(type), "dist")) connect_workers() else list(group = NULL, rank = 0L, size = 1L)
   store <- list()
   updates <- list()
   optimizer <- NULL
@@ -29,21 +38,25 @@ mx.kv.create <- function(type = "local") {
   self <- new.env(parent = emptyenv())
   self$type <- type
   self$update.on.kvstore <- !startsWith(type, "local_allreduce")
+  self$rank <- workers$rank
+  self$num.workers <- workers$size
+  self$workers <- workers$group
+  self$sum.metrics <- isTRUE(sum.metrics)
   self$init <- function(keys, weights) {
     check(keys, list(weights))
-    store[as.character(keys)] <<- lapply(weights, mx.nd.array)
+    store[as.character(keys)] <<- call_python("kv.first", workers$group, as.list(keys), unname(weights))
     invisible()
   }
   self$push <- function(keys, lists, priority = NULL) {
     check(keys, lists)
+    totals <- call_python("kv.sum", workers$group, as.list(keys), unname(lapply(lists, unname)))
     for (i in seq_along(keys)) {
       key <- as.character(keys[[i]])
-      total <- Reduce(`+`, lapply(lists, `[[`, i))
       if (is.null(optimizer)) {
-        store[[key]] <<- mx.nd.array(total)
+        store[[key]] <<- totals[[i]]
       } else {
         if (is.null(updates[[key]])) updates[[key]] <<- own_update(optimizer, keys[[i]], store[[key]], mx.ctx.default())
-        store[[key]] <<- mx.nd.array(updates[[key]](store[[key]], total))
+        store[[key]] <<- mx.nd.array(updates[[key]](store[[key]], totals[[i]]))
       }
     }
     invisible()
@@ -55,22 +68,37 @@ mx.kv.create <- function(type = "local") {
   }
   self$set.optimizer <- function(opt) {
     check_optimizer(opt)
+    if (self$num.workers > 1) call_python("kv.same", workers$group, optimizer_settings(opt))
     optimizer <<- opt
   }
-  for (name in c("init", "push", "pull", "set.optimizer")) self[[name]] <- by_position(self[[name]])
+  self$barrier <- function() {
+    if (self$num.workers > 1) call_python("kv.barrier", workers$group)
+    invisible()
+  }
+  for (name in c("init", "push", "pull", "set.optimizer", "barrier")) self[[name]] <- by_position(self[[name]])
   structure(self, class = "Rcpp_MXKVStore")
+}
+
+check_kvstore_type <- function(type) {
+  if (!is.character(type) || length(type) != 1 || is.na(type))
+    stop_user("mx.kv.create: type must be one text, such as \"local\" or \"dist_sync\", not ", kind_of(type))
+  if (grepl("^dist.*async", tolower(type)))
+    stop_user("mx.kv.create: \"", type, "\", where workers do not wait for each other, is not part of this package; ",
+              "\"dist_sync\" is, where all workers take every step together")
 }
 
 #' @export
 print.Rcpp_MXKVStore <- function(x, ...) {
-  cat("<key-value store ", x$type, ">\n", sep = "")
+  worker <- if (x$num.workers > 1) c(", worker ", x$rank, " of ", x$num.workers)
+  cat("<key-value store ", x$type, worker, ">\n", sep = "")
   invisible(x)
 }
 
-# The store for training on `ndevice` devices; NULL for one device.
+# The store for training on `ndevice` devices; NULL for one device of one worker.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)
   if (!is.character(kvstore)) stop_user("kvstore must be the name of a type or a store from mx.kv.create")
+  if (startsWith(tolower(kvstore[[1]]), "dist")) return(mx.kv.create(kvstore[[1]]))
   if (ndevice == 1) return(NULL)
   if (kvstore == "local") {
     kvstore <- if (max(lengths(arg.params)) < 2^24) "local_update_cpu" else "local_allreduce_cpu"

@@ -97,11 +97,33 @@ each_batch <- function(iter, f) {
   values
 }
 
+# A function that prints the mean loss of a time step; `state` is c(sum of the losses, number of time steps).
+loss_reporter <- function(kvstore, verbose) {
+  function(..., state, prefix = metric_prefix(kvstore)) {
+    if (!verbose || is.null(prefix)) return(invisible())
+    mean <- state[[1]] / state[[2]]
+    message(prefix, ..., "NLL=", mean, ", Perp=", exp(mean))
+  }
+}
+
+# A function that updates the parameters by the sum of the gradients since the last update, over all workers. FALSE, and
+# no update, if another worker has no batch any more.
+early_update <- function(exec, optimizer, kvstore, sums, ctx) {
+  updater <- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx)
+  zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
+  function() {
+    all <- call_python("model.sum_gradients", list(exec), sums) == worker_count(kvstore)
+    if (all) mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+    mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
+    all
+  }
+}
+
 # Callbacks get the frame of this function as `env`.
 early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
                         batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
                         epoch.end.callback = NULL, batch.end.callback = NULL, model = NULL, arg.params = NULL,
-                        verbose = TRUE, ...) {
+                        verbose = TRUE, kvstore = "local", ...) {
   check_training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
   train.data <- early_data(train.data, batch.size, TRUE)
   eval.data <- if (!is.null(eval.data)) early_data(eval.data, batch.size, FALSE)
@@ -110,40 +132,44 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
   m <- early_model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
   exec <- m$rnn.exec
   model <- as_model(symbol, exec$ref.arg.arrays, exec$ref.aux.arrays)
-  updater <- mx.opt.get.updater(mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...),
-                                exec$ref.arg.arrays, ctx = ctx)
+  trained <- exec$ref.arg.arrays[!vapply(exec$ref.grad.arrays, is.null, NA)]
+  kvstore <- mx.model.create.kvstore(kvstore, trained, 1)
+  optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / (batch.size * worker_count(kvstore)), ...)
+  start <- begin_together(kvstore, trained, batch.size, train.data, seq_len(num.round), optimizer)
+  mx.exec.update.arg.arrays(exec, start, match.name = TRUE)
+  sums <- call_python("model.sums", workers_of(kvstore))
+  update <- early_update(exec, optimizer, kvstore, sums, ctx)
+  report_loss <- loss_reporter(kvstore, verbose)
   nll <- function(data, is.train) batch_nll(exec, data$value(), is.train) / batch.size
-  report_loss <- function(..., total) {
-    if (verbose) message(..., "NLL=", total / nbatch, ", Perp=", exp(total / nbatch))
-  }
-  zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
+  frame <- environment()
   log.period <- max(1000 %/% seq.len, 1)
   updates <- 0
   for (iteration in seq_len(num.round)) {
     nbatch <- train.nll <- 0                             # nbatch counts time steps
     tic <- proc.time()[["elapsed"]]
+    alone <- FALSE                                       # whether another worker has no batch any more
     train.data$reset()
-    while (next_batch(train.data)) {
+    while (!alone && next_batch(train.data)) {
       train.nll <- train.nll + nll(train.data, TRUE)
       mx.exec.backward(exec)
       updates <- updates + 1
-      if (updates %% update.period == 0) {               # with the sum of the gradients since the last update
-        mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
-        mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
-      }
+      if (updates %% update.period == 0) alone <- !update()
       nbatch <- nbatch + seq.len
       if (!is.null(batch.end.callback)) batch.end.callback(iteration, nbatch, environment())
-      if (updates %% log.period == 0) report_loss("Epoch [", updates, "] Train: ", total = train.nll)
+      if (updates %% log.period == 0)
+        report_loss("Epoch [", updates, "] Train: ", state = c(train.nll, nbatch), prefix = own_prefix(kvstore))
     }
+    end_of_batches(frame, list(exec), sums, alone, nbatch %/% seq.len - alone)
     report_loss("Iter [", iteration, "] Train: Time: ", round(proc.time()[["elapsed"]] - tic, 3), " sec, ",
-                total = train.nll)
+                state = metric_together(frame, c(train.nll, nbatch), "train.nll"))
     if (!is.null(eval.data)) {
       losses <- each_batch(eval.data, function(iter) nll(iter, FALSE))
       val.nll <- sum(losses)
       nbatch <- length(losses) * seq.len
-      report_loss("Iter [", iteration, "] Val: ", total = val.nll)
+      report_loss("Iter [", iteration, "] Val: ", state = metric_together(frame, c(val.nll, nbatch), "val.nll"))
     }
-    if (ends_training(epoch.end.callback, iteration, environment(), verbose)) break
+    ends <- ends_training(epoch.end.callback, iteration, frame, verbose)
+    if (ends_together(frame, trained, ends)) break
   }
   as_model(symbol, exec$arg.arrays, exec$aux.arrays)
 }
@@ -185,7 +211,8 @@ early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num
 #' @param arg.params parameters: to start from, or to infer with.
 #' @param input.data the next items: one number per sequence.
 #' @param new.seq whether a new sequence starts: the states are zeros again.
-#' @param ... settings of the optimizer, such as `learning.rate`; for `mx.gru` and `mx.rnn` also callbacks.
+#' @param ... settings of the optimizer, such as `learning.rate`; `kvstore`, as for [mx.model.FeedForward.create()]; for
+#'   `mx.gru` and `mx.rnn` also callbacks.
 #' @return A model; a list with the executor `rnn.exec`; `list(prob = , model = )` with the probabilities of the labels,
 #'   an NDArray.
 #' @examples

@@ -166,11 +166,12 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
                            optimizer, train.data, eval.data, metric, epoch.end.callback, batch.end.callback, kvstore,
                            fixed.param, verbose, metric_cpu) {
   ndevice <- length(ctx)
-  if (verbose) message("Start training with ", ndevice, " devices")
+  report_start(ndevice, kvstore, verbose)
   arg_names <- arguments(symbol)
   output.names <- names(output.shape)
   inputs <- c(names(input.shape), output.names)
   slices <- device_slices(c(input.shape, output.shape), ndevice)
+  frame <- environment()
   train.execs <- lapply(seq_len(ndevice), function(i) {
     exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
                                            fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
@@ -178,28 +179,33 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
     exec
   })
-  run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer)
-  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[tail(output.names, 1)]])
-  preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
+  sums <- call_python("model.sums", workers_of(kvstore))
+  run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer, sums)
+  trained <- list(labels = lapply(train.execs, label_of, output.names),
+                  preds = lapply(train.execs, function(e) e$ref.outputs[[1]]))
+  evaluate <- evaluator(symbol, ctx, run, train.execs, slices, c(input.shape, output.shape), output.names)
+  compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
   run_epochs(
-    environment(),
+    frame,
     train = function(iter) {
       dlist <<- iter$value()
+      compared <<- trained
       run$train(dlist)
     },
     evaluate = function(iter) {
       dlist <<- iter$value()
-      run$evaluate(dlist)
+      compared <<- evaluate(dlist, frame$iteration, padding(iter))
     },
     score = function(state) {
-      for (i in seq_len(ndevice))
-        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]),
-                               state = state)
+      for (i in seq_along(compared$preds))
+        state <- metric$update(label = shown(or_else(compared$labels[[i]], dlist$label)),
+                               pred = shown(compared$preds[[i]]), state = state)
       state
     },
-    extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param))
+    extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param),
+    end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
 }
 
 # The loop over epochs and batches, for training on arrays and on buckets.
@@ -208,40 +214,75 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
 # the names that scripts know: iteration, nbatch, train.metric, eval.metric, model.
 #
 # `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
-# and `extract()` gives the model.
-run_epochs <- function(frame, train, evaluate, score, extract) {
+# `extract()` gives the model, and `end(took.part)` ends a round together with the other workers (see end_of_batches).
+run_epochs <- function(frame, train, evaluate, score, extract, end) {
   count_batch <- function() {
     frame$nbatch <- frame$nbatch + 1
+    if (!is.null(line)) show_training(line, frame, batches)
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
-  frame$train.metric <- frame$eval.metric <- frame$model <- NULL
+  frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
+  frame$progress.line <- line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
   for (iteration in seq(frame$begin.round, frame$end.round)) {
     frame$iteration <- iteration
     frame$nbatch <- 0
-    run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch)
-    if (!is.null(frame$eval.data)) run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
-    frame$model <- extract()
-    if (ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)) break
+    trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
+    batches <- frame$nbatch
+    evaluated <- if (!is.null(frame$eval.data))
+      run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
+    history <- add_round(history, iteration, trained, evaluated)
+    frame$model <- structure(extract(), history = history)
+    ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
+    if (ends_together(frame, frame$model$arg.params, ends)) break
   }
   frame$model
 }
 
-# One pass over an iterator. The metric's state goes to the variable `result` of the frame.
-run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL) {
-  if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
-  iter$reset()
-  while (next_batch(iter)) {
-    run(iter)
-    if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
-    after_batch()
-  }
-  if (!is.null(frame$metric) && frame$verbose)
-    report_metric(frame$iteration, label, frame$metric$get(frame[[result]]))
+# The metric's values of all rounds so far, for plot(model). `result` and `validation` are what the metric gave, NULL
+# without evaluation data.
+add_round <- function(history, round, result, validation) {
+  if (is.null(result)) return(NULL)
+  number <- function(result) if (!is.null(result)) c(suppressWarnings(as.numeric(unlist(result$value))), NA)[[1]]
+  list(metric = result$name, round = c(history$round, round), train = c(history$train, number(result)),
+       validation = c(history$validation, number(validation)))
 }
 
-report_metric <- function(iteration, what, result) {
-  message("[", iteration, "] ", what, "-", result$name, "=", result$value)
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it is
+# the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch any more.
+run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
+                        end = function(took.part) NULL) {
+  if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
+  iter$reset()
+  alone <- FALSE
+  while (!alone && next_batch(iter)) {
+    alone <- isFALSE(run(iter))
+    if (!alone) {
+      if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
+      after_batch()
+    }
+  }
+  end(took.part = alone)
+  if (is.null(frame$metric)) return(NULL)
+  frame[[result]] <- metric_together(frame, frame[[result]], result)
+  value <- frame$metric$get(frame[[result]])
+  if (frame$verbose) {
+    if (!is.null(frame$progress.line)) frame$progress.line$clear()
+    report_metric(frame$iteration, label, value, frame$kvstore)
+  }
+  value
+}
+
+report_start <- function(ndevice, kvstore, verbose) {
+  workers <- worker_count(kvstore)
+  if (!verbose || workers > 1 && kvstore$rank > 0) return(invisible())
+  message("Start training with ", ndevice, " devices", if (workers > 1) c(" on each of ", workers, " workers"))
+}
+
+report_metric <- function(iteration, what, result, kvstore = NULL) {
+  prefix <- metric_prefix(kvstore)
+  if (!is.null(prefix)) message(prefix, "[", iteration, "] ", what, "-", result$name, "=", result$value)
 }
 
 # Calls the callback for the end of an epoch, if there is one, and tells whether training ends there. Scripts have
@@ -264,7 +305,8 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of
 #' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
-#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`). For a loss of your own that is
+#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`), and by the number of workers
+#' where there are several (see [distributed.training]). For a loss of your own that is
 #' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
@@ -282,7 +324,8 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
 #'   tell.
-#' @param kvstore how several devices share parameters; it has no effect on the results.
+#' @param kvstore a type of [mx.kv.create()], or a store. `"dist_sync"` trains together with other processes, see
+#'   [distributed.training]; the other types have no effect on the results.
 #' @param verbose whether to print by `message()`.
 #' @param arg.params,aux.params initial parameters, named lists.
 #' @param input.names names of the data in the network and in the iterator's values; `"data"` by default.
@@ -312,7 +355,9 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_symbol(symbol)
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
+  check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+  given.y <- if (!is_iterator(X)) y
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
@@ -324,26 +369,65 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
       stop_user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
     output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
   } else {
+    batch <- with_label(batch, output.names)
     output.shape <- pick(output.names)
   }
+  check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
   params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
   if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
   batch.size <- tail(input.shape[[1]], 1)
+  ctx <- device_list(ctx)
+  kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
   if (is.character(optimizer)) {
     if ("rescale.grad" %in% ...names())
       stop_user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
                 "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
-    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / batch.size, ...)
+    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / (batch.size * worker_count(kvstore)), ...)
   }
   if (!is.null(eval.data)) eval.data <- evaluation_iter(eval.data, batch.size, array.layout)
-  ctx <- device_list(ctx)
-  kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
+  params$arg.params <- begin_together(kvstore, params$arg.params, batch.size, X, seq(begin.round, num.round), optimizer)
   mx.model.train(symbol, ctx, input.shape, output.shape, params$arg.params, params$aux.params, begin.round, num.round,
                  optimizer = optimizer, train.data = X, eval.data = eval.data, metric = eval.metric,
                  epoch.end.callback = epoch.end.callback, batch.end.callback = batch.end.callback, kvstore = kvstore,
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
+}
+
+# A batch whose only label goes by the name that the network has for it.
+with_label <- function(batch, output.names) {
+  if (length(output.names) == 1 && is.null(batch[[output.names]])) {
+    label <- which(endsWith(names(batch), "label"))
+    if (length(label) == 1) names(batch)[label] <- output.names
+  }
+  batch
+}
+
+# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned, like
+# a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the shapes of what
+# the batches bring; `initial` the names of what has values.
+check_read <- function(symbol, given, initial, fields, y) {
+  infer <- function(more) {
+    shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
+    tryCatch(call_python("symbol.infer_shape", symbol, shapes)$arg.shapes, error = function(e) NULL)
+  }
+  now <- infer(0)
+  larger <- infer(1)
+  if (is.null(now) || is.null(larger)) return()
+  others <- setdiff(names(now), c(names(given), initial))
+  others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
+  unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
+  if (length(unread) == 1 && !any(endsWith(names(given), "label")))
+    stop_user("the network's variable ", unread, " has the shape of a batch and no values, so it is probably the label, ",
+              "but its name does not end in \"label\", so ", if (is.null(y)) "no field of the batches" else "y",
+              if (is.null(y)) " reaches it" else " does not reach it", ": give output.names = \"", unread, "\"")
+  if (length(unread))
+    stop_user("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no values; as ",
+              "parameters they would be learned. Give the names of data in input.names and of labels in output.names, ",
+              "with an iterator that has fields of these names (here are ", paste(fields, collapse = ", "), ")")
+  if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
+        !any(endsWith(names(given), "label")))
+    warning("the network has no label, so y is not used", call. = FALSE)
 }
 
 # Evaluation data as an iterator, in batches of the training data's size.
@@ -353,10 +437,6 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
     stop_user("eval.data must be an iterator or list(data = , label = )")
   data <- as_colmajor(eval.data$data, array.layout,
                       function() mx.model.select.layout.train(eval.data$data, eval.data$label))
-  samples <- tail(shape_of(data), 1)
-  if (samples < batch.size)
-    stop_user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
-              "): give more, or smaller batches by array.batch.size = ", samples)
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
 
@@ -400,8 +480,9 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 
 #' Models as plain R objects
 #'
-#' `mx.serialize` turns a model into lists of R arrays and text, for `save` and `saveRDS`; `mx.unserialize` turns it
-#' back. `is.serialized` tells which of the two a model is.
+#' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells
+#' which of the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and
+#' NDArrays as they are too; what `mx.serialize` gives can be read without this package.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.

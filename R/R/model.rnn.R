@@ -11,7 +11,7 @@ bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' [mx.model.FeedForward.create()].
 #'
 #' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided
-#' by the batch size.
+#' by the batch size, and by the number of workers where there are several (see [distributed.training]).
 #'
 #' @param symbol a symbol, or a list of symbols by the names of the buckets.
 #' @param train.data,eval.data iterators, such as [mx.io.bucket.iter()].
@@ -23,7 +23,8 @@ bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' @param optimizer name of an optimizer, or one made by [mx.opt.create()].
 #' @param ctx device or list of devices.
 #' @param batch.end.callback,epoch.end.callback callbacks, as for [mx.model.FeedForward.create()].
-#' @param kvstore,metric_cpu,gc_freq have no effect.
+#' @param kvstore as for [mx.model.FeedForward.create()].
+#' @param metric_cpu,gc_freq have no effect.
 #' @param verbose whether to print by `message()`.
 #' @return A model.
 #' @examples
@@ -45,32 +46,37 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
   input.shape <- lapply(batch[input.names], dim)
   shapes <- parameter_shapes(sym_ini, input.shape)
   drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
+  trained <- setdiff(names(drawn), fixed.params)
+  # without the zeros of the initial states, whose shape is the batch's
+  kept <- setdiff(c(names(drawn), names(arg.params)), trained)
+  drawn[names(arg.params)] <- arg.params
+  kvstore <- mx.model.create.kvstore(kvstore, drawn, length(ctx), verbose = verbose)
+  batch.size <- tail(input.shape[[1]], 1)
+  if (is.character(optimizer))
+    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / (batch.size * worker_count(kvstore)))
+  drawn <- begin_together(kvstore, drawn, batch.size, train.data, seq(begin.round, num.round), optimizer)
   starts <- lapply(device_slices(input.shape, length(ctx)), function(slice) {
     shapes <- call_python("symbol.infer_shape", sym_ini, slice$shape)$arg.shapes
     start <- lapply(shapes[setdiff(names(shapes), input.names)], mx.nd.zeros)
     start[names(drawn)] <- drawn
-    start[names(arg.params)] <- arg.params
     start
   })
   aux <- mx.init.create(initializer, shapes$aux.shapes, skip.unknown = FALSE)
   aux[names(aux.params)] <- aux.params
-  trained <- setdiff(names(drawn), fixed.params)
-  # without the zeros of the initial states, whose shape is the batch's
-  kept <- setdiff(c(names(drawn), names(arg.params)), trained)
-  if (is.character(optimizer))
-    optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / tail(input.shape[[1]], 1))
   mx.model.train.buckets(symbol, ctx, train.data, eval.data, input.names, starts, aux, trained, kept,
                          begin.round, num.round, optimizer, metric, epoch.end.callback, batch.end.callback,
-                         verbose)
+                         kvstore, verbose)
 }
 
 # The training loop over buckets. Each bucket has executors of its own, one for each device, which start with that
 # device's `arg.params`. When the bucket changes, the parameters are copied from the executors of the last bucket.
 mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params,
                                    trained, kept, begin.round, end.round, optimizer, metric, epoch.end.callback,
-                                   batch.end.callback, verbose) {
+                                   batch.end.callback, kvstore, verbose) {
   ndevice <- length(ctx)
-  if (verbose) message("Start training with ", ndevice, " devices")
+  report_start(ndevice, kvstore, verbose)
+  sums <- call_python("model.sums", workers_of(kvstore))
+  frame <- environment()
   execs <- list()
   train.execs <- updaters <- NULL
   bind <- function(chosen, part, start) {
@@ -100,10 +106,10 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
   label.name <- input.names[[length(input.names)]]
   shown <- for_metric(metric)
   run_epochs(
-    environment(),
+    frame,
     train = function(iter) {
       use(iter)
-      train_devices(train.execs, updaters, optimizer)
+      train_devices(train.execs, updaters, optimizer, sums)
     },
     evaluate = function(iter) {
       use(iter)
@@ -115,7 +121,8 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
                                state = state)
       state
     },
-    extract = function() mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept))
+    extract = function() mx.model.extract.model(bucket_symbol(symbol, train.data), train.execs, keep = kept),
+    end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
 }
 
 # The names that scripts of 2016 and 2017 reach by `mxnet:::`.

@@ -20,7 +20,7 @@
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
 #' @param allow.extra.params has no effect.
-#' @param ... not used.
+#' @param ... nothing: another argument is an error.
 #' @param output name of an inner result (`"fc2_output"`, or `"fc2"` for short), or a symbol; several names, or a group,
 #'   give several results.
 #' @return An array with the samples in its last dimension: for a classifier, classes by samples. For several outputs, a
@@ -36,6 +36,9 @@
 #' @export
 predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {
+  if (...length())
+    check_dots(or_else(...names(), ""), c("output", "model"), "predict() has X, ctx, array.batch.size, array.layout and output",
+               also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
@@ -44,6 +47,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   model$symbol <- wanted_output(model$symbol, output)
   X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
+  total <- if (is.array(X)) ceiling(tail(dim(X), 1) / array.batch.size) else NA      # batches
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!next_batch(X)) stop_user("the iterator has no batch")
@@ -54,9 +58,14 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   call_python("exec.load", exec, params, or_else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
   X$reset()
+  line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
+  batches <- 0
   while (next_batch(X)) {
     results <- call_python("model.predict", exec, X$value()[inputs])
     for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
+    batches <- batches + 1
+    if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)
   }
   X$reset()
   results <- lapply(packers, function(p) p$get())

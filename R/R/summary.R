@@ -107,3 +107,74 @@ print.Rcpp_MXExecutor <- function(x, ...) {
   rows(x$ref.outputs)
   invisible(x)
 }
+
+# What str() shows: one line, with the shape that print() tells in more.
+
+#' @exportS3Method utils::str
+str.Rcpp_MXSymbol <- function(object, ...) {
+  cat("<symbol> outputs:", utils::head(outputs(object), 4), if (length(outputs(object)) > 4) "...", "| arguments:",
+      utils::head(arguments(object), 6), if (length(arguments(object)) > 6) "...", "\n")
+}
+
+#' @exportS3Method utils::str
+str.MXNDArray <- function(object, ...) {
+  first <- utils::head(as.vector(as.array(object)), 5)
+  cat("<NDArray> ", paste(shape_of(object), collapse = " x "), ": ", paste(format(first, digits = 4, trim = TRUE),
+                                                                           collapse = " "),
+      if (prod(shape_of(object)) > 5) " ...", "\n", sep = "")
+}
+
+#' @exportS3Method utils::str
+str.Rcpp_MXExecutor <- function(object, ...) {
+  cat("<executor> of", length(object$ref.arg.arrays), "arguments and", length(object$ref.outputs), "outputs\n")
+}
+
+#' @export
+print.mx.metric.logger <- function(x, ...) {
+  cat("<logger>", length(x$train), "entries of training,", length(x$eval), "of evaluation")
+  for (part in c("train", "eval")) {
+    values <- x[[part]]
+    if (length(values))
+      cat("\n  ", part, ": ", paste(format(unique(c(utils::head(values, 3), utils::tail(values, 1))), digits = 4,
+                                           trim = TRUE),
+                                 collapse = " "), sep = "")
+  }
+  cat("\n")
+  invisible(x)
+}
+
+#' @export
+summary.mx.metric.logger <- function(object, ...) {
+  parts <- Filter(length, list(train = object$train, eval = object$eval))
+  if (!length(parts)) return(cat("an empty logger\n"))
+  row <- function(v) {
+    data.frame(entries = length(v), first = v[[1]], least = min(v), most = max(v), last = v[[length(v)]])
+  }
+  do.call(rbind, lapply(parts, row))
+}
+
+#' @export
+print.mx.metric <- function(x, ...) {
+  cat("<metric> for eval.metric; by hand: init(), update(label, pred, state), get(state)\n")
+  invisible(x)
+}
+
+#' @export
+print.mx.optimizer <- function(x, ...) {
+  cat("<optimizer ", attr(x, "kind"), "> learning rate ", environment(x$update)$lr, if (attr(x,
+      "scheduled")) ", on a schedule", "\n",
+      sep = "")
+  invisible(x)
+}
+
+#' @export
+summary.Rcpp_MXArrayDataIter <- function(object, ...) print(object)
+
+#' @export
+summary.Rcpp_MXNativeDataIter <- function(object, ...) print(object)
+
+#' @exportS3Method utils::str
+str.Rcpp_MXArrayDataIter <- function(object, ...) print(object)
+
+#' @exportS3Method utils::str
+str.Rcpp_MXNativeDataIter <- function(object, ...) print(object)

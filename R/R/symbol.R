@@ -293,26 +293,3 @@ print.Rcpp_MXSymbol <- function(x, ...) {
 
 #' @export
 format.Rcpp_MXSymbol <- function(x, ...) paste0("<symbol ", paste(outputs(x), collapse = ", "), ">")
-
-# ---------------------------------------------------------------- operators of one's own
-
-#' Operators of one's own
-#'
-#' MXNet could call operators that were written in Python; from R they could not be written. These functions raise an
-#' error: write the expression in symbols instead, and end it in [mx.symbol.MakeLoss()] if it is a loss.
-#'
-#' @param ... not used.
-#' @param data,op_type,out not used.
-#' @return Nothing; always an error.
-#' @export
-mx.symbol.Custom <- function(...) {
-  stop_user("mx.symbol.Custom: operators written in Python are not part of this package; write the expression in ",
-            "symbols")
-}
-
-#' @rdname mx.symbol.Custom
-#' @export
-mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL) {
-  stop_user("mx.nd.Custom: operators written in Python are not part of this package; compute with R's functions on ",
-            "as.array(nd)")
-}

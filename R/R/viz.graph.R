@@ -1,8 +1,14 @@
+# Drawings of networks.
+
 #' Draw a network
 #'
-#' A graph of the operators and of the shapes that pass between them. With the package DiagrammeR it is a widget, as in
-#' MXNet; else, with Graphviz (the command `dot`), a picture; else a tree of text. In an R session and in a knitted
-#' document the result of a bare call is shown; in a script that runs by `Rscript` it is returned invisibly: `print` it.
+#' A graph of the operators and of the shapes that pass between them.
+#'
+#' `graph.viz` gives a widget of the package DiagrammeR where that is installed, as in MXNet. Else its result shows
+#' itself: in an HTML document as the picture that Graphviz (the command `dot`) makes; on a graphics device that is
+#' open, such as `png()` or the page of a PDF or Word document, drawn by R; in an interactive session as either of the
+#' two; and in a script without a device as a tree of text, when it is printed. `plot` always draws, and needs nothing
+#' else.
 #'
 #' @param symbol a symbol, or its JSON text.
 #' @param shape NULL, the shape of `data`, or a named list of shapes.
@@ -11,45 +17,122 @@
 #' @param graph.width.px,graph.height.px size of the drawing.
 #' @param model,graph.title,graph.title.font.name,graph.title.font.size the network, and a title above it, as versions
 #'   before 0.10 called them; the font has no effect.
-#' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language) and
-#'   `tree` (as text).
+#' @param x a symbol, or what `graph.viz` gave.
+#' @param main a title.
+#' @param ... for a symbol, `shape` and `direction`.
+#' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language),
+#'   `tree` (as text) and `picture` (what R draws). `plot` gives it invisibly.
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
-#' cat(graph.viz(mx.symbol.relu(net, name = "relu1"), shape = c(3, 10))$tree)
+#' net <- mx.symbol.SoftmaxOutput(mx.symbol.relu(net, name = "relu1"), name = "softmax")
+#' cat(graph.viz(net, shape = c(3, 10))$tree)
+#' plot(net, shape = c(3, 10))
+#' @concept network picture
+#' @concept draw model
+#' @seealso [summary.Rcpp_MXSymbol()] for a table of layers.
 #' @export
 graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", graph.width.px = NULL,
                       graph.height.px = NULL, graph.title = NULL, graph.title.font.name = NULL,
                       graph.title.font.size = NULL, model = symbol) {
-  symbol <- model
+  graph <- network_graph(model, shape, direction, graph.title)
+  knitting <- isTRUE(getOption("knitr.in.progress"))
+  if (nzchar(system.file(package = "DiagrammeR"))) {
+    graph <- getExportedValue("DiagrammeR", "grViz")(graph$dot, width = graph.width.px, height = graph.height.px)
+  } else {
+    graph[c("width", "height")] <- list(graph.width.px, graph.height.px)
+    # a script draws at once where it has opened a device, as print does in a session
+    if (!interactive() && !knitting && grDevices::dev.cur() > 1) plot(graph)
+  }
+  if (interactive() || knitting) graph else invisible(graph)
+}
+
+network_graph <- function(symbol, shape, direction, title) {
   if (is.character(symbol)) symbol <- mx.symbol.load.json(symbol)
   check_symbol(symbol)
   if (is.numeric(shape)) shape <- list(data = shape)
   shape <- as.list(shape)
-  dot <- call_python("symbol.dot", symbol, shape, direction, graph.title)
-  graph <- if (nzchar(system.file(package = "DiagrammeR"))) {
-    getExportedValue("DiagrammeR", "grViz")(dot, width = graph.width.px, height = graph.height.px)
-  } else {
-    structure(list(dot = dot, tree = call_python("symbol.tree", symbol, shape), width = graph.width.px,
-                   height = graph.height.px),
-              class = "mx.graph")
-  }
-  if (interactive() || isTRUE(getOption("knitr.in.progress"))) graph else invisible(graph)
+  structure(list(dot = call_python("symbol.dot", symbol, shape, direction, title), title = title,
+                 tree = call_python("symbol.tree", symbol, shape), direction = direction,
+                 picture = call_python("symbol.picture", symbol, shape)), class = "mx.graph")
 }
 
 #' @export
 print.mx.graph <- function(x, ...) {
   picture <- if (interactive()) draw_graph(x)
-  if (is.null(picture)) cat(x$tree, "\n", sep = "") else getOption("viewer", utils::browseURL)(picture)
+  if (!is.null(picture)) getOption("viewer", utils::browseURL)(picture)
+  else if (interactive()) plot(x)
+  else cat(x$tree, "\n", sep = "")
   invisible(x)
 }
 
-# What a knitted document shows: the picture, or the tree of text.
+# What a knitted document shows: in HTML Graphviz's picture, elsewhere, or without Graphviz, R's own.
 #' @exportS3Method knitr::knit_print
 knit_print.mx.graph <- function(x, ...) {
-  picture <- draw_graph(x)
-  knitr::asis_output(if (is.null(picture)) paste0("\n```\n", x$tree, "\n```\n")
-                     else paste(c("", sub("(?s)^.*?(?=<svg)", "", paste(readLines(picture), collapse = "\n"),
-                                          perl = TRUE), ""), collapse = "\n"))
+  picture <- if (knitr::is_html_output()) draw_graph(x)
+  if (is.null(picture)) {
+    plot(x)
+    return(invisible(x))
+  }
+  svg <- sub("(?s)^.*?(?=<svg)", "", paste(readLines(picture), collapse = "\n"), perl = TRUE)
+  knitr::asis_output(paste("", svg, "", sep = "\n"))
+}
+
+#' @rdname graph.viz
+#' @export
+plot.Rcpp_MXSymbol <- function(x, shape = NULL, direction = "TD", main = NULL, ...) {
+  plot(network_graph(x, shape, direction, main), ...)
+}
+
+#' @rdname graph.viz
+#' @export
+plot.mx.graph <- function(x, main = x$title, ...) {
+  flat <- identical(x$direction, "LR")
+  boxes <- x$picture
+  # across and along the direction of the graph, on the page
+  page <- function(across, along) if (flat) list(x = along, y = -across) else list(x = across, y = -along)
+  at <- page(unlist(boxes$x), unlist(boxes$y))
+  turns <- lapply(boxes$paths, function(p) page(unlist(p$x), unlist(p$y)))
+  every <- function(axis) c(at[[axis]], unlist(lapply(turns, `[[`, axis)))
+  old <- graphics::par(mar = c(0.5, 0.5, if (is.null(main)) 0.5 else 2, 0.5))
+  on.exit(graphics::par(old))
+  graphics::plot.new()
+  graphics::plot.window(range(every("x")) + c(-0.55, 0.55), range(every("y")) + c(-0.5, 0.5))
+  if (!is.null(main)) graphics::title(main)
+  text <- unlist(boxes$text)
+  size <- box_size(text, room = if (flat) c(0.7, 0.8) else c(0.92, 0.62))
+  draw_edges(turns, at, unlist(boxes$shape), size, flat)
+  graphics::rect(at$x - size$width / 2, at$y - size$height / 2, at$x + size$width / 2, at$y + size$height / 2,
+                 col = unlist(boxes$color), border = "gray50", lwd = ifelse(unlist(boxes$input), 2, 1))
+  graphics::text(at$x, at$y, text, cex = size$cex, col = "black")
+  invisible(x)
+}
+
+# The size of boxes for texts, and that of the letters, so that all boxes find room: `room` is across and down.
+box_size <- function(text, room) {
+  wide <- graphics::strwidth(text)
+  high <- graphics::strheight(text)
+  cex <- min(1, room[[1]] / max(wide * 1.15), room[[2]] / max(high * 1.5))
+  line <- graphics::strheight("M", cex = cex)
+  list(cex = cex, width = rep(max(wide) * cex * 1.15, length(text)), height = high * cex + 1.2 * line)
+}
+
+# Lines from box to box with a head, and the shapes that pass along them.
+draw_edges <- function(turns, at, shapes, size, flat) {
+  for (i in seq_along(turns)) {
+    x <- turns[[i]]$x
+    y <- turns[[i]]$y
+    n <- length(x)
+    # from the border of the first box to that of the last one
+    ends <- vapply(c(1, n), function(k) which(at$x == x[[k]] & at$y == y[[k]])[[1]], 1L)
+    if (flat) x[c(1, n)] <- x[c(1, n)] + c(1, -1) * size$width[ends] / 2
+    else y[c(1, n)] <- y[c(1, n)] + c(-1, 1) * size$height[ends] / 2
+    graphics::lines(x, y, col = "gray50")
+    graphics::arrows(x[[n - 1]], y[[n - 1]], x[[n]], y[[n]], length = 0.07, col = "gray50")
+    if (nzchar(shapes[[i]]))
+      graphics::text(mean(x[1:2]), mean(y[1:2]), shapes[[i]], cex = 0.85 * size$cex, pos = if (flat) 3 else 4,
+                     offset = 0.2,
+                     col = "gray40")
+  }
 }
 
 # The path of an SVG picture that Graphviz draws, or NULL.

@@ -1,7 +1,9 @@
 """From a symbol to the values it computes, and from those to the values of its gradients: operators' own code on symbolic arrays."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -14,11 +16,15 @@ Entry = tuple[int, int]         # (id(node), output index)
 
 @contextmanager
 def _of(n: Node):
-    """What an operator's code stumbles over is said with its name."""
+    """Errors of an operator's own code as MxErrors that name the operator."""
     try:
         yield
     except (ValueError, TypeError, ArithmeticError, LookupError) as e:
-        raise MxError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e}") from e
+        raise MxError(f"{_called(n)}: its parameters do not fit its inputs: {e}") from e
+
+
+def _called(n: Node) -> str:
+    return f"{n.op.name if n.op else 'variable'} {n.name}"
 
 
 def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
@@ -30,13 +36,13 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
             continue
         ins = [values[id(m), i] for m, i in n.inputs]
         keys = [(id(n), i) for i in range(n.n_outputs)]
-        if n.op.is_expression:
+        if n.op.forward is not None:
             with _of(n):
                 outs = n.op.forward(n.p, *ins)
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
         else:
-            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name)
+            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name, n.op.open)
         for k, o in zip(keys, outs):
             if o.shape != shapes[k]:
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
@@ -44,8 +50,21 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
     return values
 
 
+class KernelStep(partial):
+    """A kernel's prepared call, and the node of the graph that it works for."""
+    node: Node
+
+
+def _step(n: Node, call: Callable[[], None]) -> KernelStep:
+    step = KernelStep(call)
+    step.node = n
+    return step
+
+
 def _bind_compute(n: Node):
-    return lambda run, ins, outs: n.op.prepare(n.p, run, ins, outs)
+    prepare = n.op.prepare if n.op else None
+    assert prepare is not None
+    return lambda run, ins, outs: _step(n, prepare(n.p, run, ins, outs))
 
 
 def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
@@ -67,7 +86,7 @@ def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value 
             if gs[0] is not None:
                 by_name.setdefault(n.name, []).append(gs[0])
             continue
-        if n.op.zero_gradient or (not n.op.loss and all(g is None for g in gs)):
+        if n.op.zero_gradient or (not (n.op.loss or n.op.ignores_head(n.p)) and all(g is None for g in gs)):
             continue
         for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
             if g is not None and needs[id(m)]:
@@ -78,47 +97,63 @@ def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value 
                         raise AssertionError(f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}")
                     g = const(g.arg, like.shape, like.dtype)
                 grads.setdefault((id(m), i), []).append(g.astype(like.dtype))
-    return {name: _total(parts) for name, parts in by_name.items()}
+    return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
 
 
-def _node_gradient(n: Node, gs, values, wanted) -> list:
-    op, p = n.op, n.p
+def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], wanted: list[bool]) -> list:
+    """The gradient of every input of a node, None where there is none, from those of its visible outputs."""
     ins = [values[id(m), i] for m, i in n.inputs]
     outs = [values[id(n), i] for i in range(n.n_outputs)]
-    n_in = len(ins) - n.n_aux
+    op = n.op
+    assert op is not None
     if op.backward:
-        if op.loss and all(g is None for g in gs):
-            g = None
-        elif len(gs) == 1:
-            g = gs[0]
-        else:
-            g = tuple(const(0.0, values[id(n), i].shape) if g is None else g for i, g in enumerate(gs))
         with _of(n):
-            result = op.backward(p, None if op.loss and len(gs) == 1 and not getattr(p, "out_grad", False) else g, tuple(ins), tuple(outs))
+            result = op.backward(n.p, _head_gradient(n, gs, outs), tuple(ins), tuple(outs))
         result = list(result) if isinstance(result, (tuple, list)) else [result]
         return result + [None] * (len(ins) - len(result))
     if op.gradient is None:
         raise MxError(f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
                       'or bind its inputs with grad.req = "null"')
-    keeps = op.keeps(p)
-    keep_ins = ins if "ins" in keeps else [None] * len(ins)
-    keep_outs = outs if "outs" in keeps else outs[:n.n_visible] and [None] * n.n_visible + outs[n.n_visible:]
+    return _kernel_gradient(n, gs, ins, outs, wanted)
+
+
+def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
+    """What an operator's `backward` gets of the gradients of its outputs: the one there is, or a tuple of several, zeros where
+    nothing comes from above. None for a loss, which ignores it, unless it is asked by `out_grad` to multiply with it."""
+    nothing = all(g is None for g in gs)
+    if n.op is not None and n.op.loss and (nothing or (len(gs) == 1 and not getattr(n.p, "out_grad", False))):
+        return None
+    if len(gs) == 1:
+        return gs[0]
+    return tuple(const(0.0, out.shape) if g is None else g for g, out in zip(gs, outs))
+
+
+def _kernel_gradient(n: Node, gs: list[Value | None], ins: list[Value], outs: list[Value], wanted: list[bool]) -> list:
+    """The outputs of one kernel call: a gradient for every input that is wanted and no auxiliary state."""
+    op, p = n.op, n.p
+    assert op is not None and op.prepare_gradient is not None
+    prepare_gradient = op.prepare_gradient
+    keeps = op.keeps(p)                 # the gradient always reads hidden outputs, and of the others what it declares
+    kept_ins = ins if "ins" in keeps else [None] * len(ins)
+    kept_outs = outs if "outs" in keeps else [None] * n.n_visible + outs[n.n_visible:]
+    reads = (gs, kept_ins, kept_outs)
+    n_in = len(ins) - n.n_aux
     slots = [i for i in range(n_in) if wanted[i]]
 
     def bind(run, arrays, results):
-        it = iter(arrays)
-        parts = [[None if v is None else next(it) for v in part] for part in (gs, keep_ins, keep_outs)]
-        igs = [None] * n_in
+        each = iter(arrays)
+        parts = [[None if v is None else next(each) for v in part] for part in reads]
+        targets = [None] * n_in
         for i, r in zip(slots, results):
-            igs[i] = r
-        return op.prepare_gradient(p, run, *parts, igs)
+            targets[i] = r
+        return _step(n, prepare_gradient(p, run, *parts, targets))
 
-    reads = [v for part in (gs, keep_ins, keep_outs) for v in part if v is not None]
-    results = kernel(bind, reads, [ins[i].shape for i in slots], [ins[i].dtype for i in slots], False, f"{op.name} gradient")
-    out: list = [None] * len(ins)
+    results = kernel(bind, [v for part in reads for v in part if v is not None], [ins[i].shape for i in slots],
+                     [ins[i].dtype for i in slots], False, f"{op.name} gradient", op.open)
+    gradients: list = [None] * len(ins)
     for i, r in zip(slots, results):
-        out[i] = r
-    return out
+        gradients[i] = r
+    return gradients
 
 
 def _total(parts: list[Value]) -> Value | None:

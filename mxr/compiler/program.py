@@ -15,11 +15,8 @@ import numpy as np
 from mxr.compiler import reductions, regions
 from mxr.compiler.value import Call, Value, _thaw, apply_view
 from mxr.operator import Run
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 from mxr.runtime.memory import Buffers, empty
-
-_DEAR = 10                      # cheap functions that cost as much as storing a large value and reading it again
-_SMALL = 1 << 15                # elements of a value that stays in the cache, so that storing it costs nothing
 
 
 def base(v: Value) -> Value:
@@ -32,6 +29,19 @@ def base(v: Value) -> Value:
 def operands(v: Value) -> list[Value]:
     """The values that `v` is computed from."""
     return v.arg[0].ins if v.kind == "kernel" else [a for a in v.args if isinstance(a, Value)]
+
+
+def reached(roots: list[Value], ends: Callable[[Value], bool] = lambda v: False) -> dict[int, Value]:
+    """By id: every value that `roots` are computed from, themselves included, but not what those are computed from at which it `ends`."""
+    found: dict[int, Value] = {}
+    stack = list(roots)
+    while stack:
+        v = stack.pop()
+        if id(v) not in found:
+            found[id(v)] = v
+            if not ends(v):
+                stack += operands(v)
+    return found
 
 
 def _reshaped(v: Value) -> Value:
@@ -109,43 +119,41 @@ class Program:
         return any(a is not v or not _fuses(a, u) or self._stage[id(u)] != self._stage[id(v)] for a, u in self._users.get(id(v), ()))
 
     def keep_for(self, roots: list[Value]) -> None:
-        """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and those of element-wise values
-        that cost more to compute again than to store: small ones, and dear ones. The rest it computes again."""
+        """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and element-wise values that
+        cost more to compute again than to store. The rest it computes again."""
         computed = {id(v) for v in self.values}
-        read: set[int] = set()
-        needed: dict[int, Value] = {}
-        stack = [(r, id(r) in computed) for r in roots]
-        while stack:
-            v, crosses = stack.pop()
-            if crosses:
-                read.add(id(v))
-            if id(v) not in needed:
-                needed[id(v)] = v
-                stack += [(a, id(a) in computed and id(v) not in computed) for a in operands(v)]
+        needed = reached(roots)
+        read = {id(r) for r in roots}
+        read |= {id(a) for v in needed.values() if id(v) not in computed for a in operands(v)}
+        expensive = self._expensive(needed, read)
+
+        def is_kept(v: Value) -> bool:
+            return id(v) in computed and (id(v) in expensive or self.in_memory(v))
+        self.kept |= {key: v for key, v in reached(roots, is_kept).items() if is_kept(v)}
+
+    def _expensive(self, needed: dict[int, Value], read: set[int]) -> set[int]:
+        """The ids of element-wise values without memory that are better stored than computed again, of those that are `read` by
+        another program: small ones, which stay in the cache, and those that are made by an expensive function or by many cheap ones.
+        A value that is made from stored ones costs only what is left to compute."""
         cost: dict[int, int] = {}
-        dear: set[int] = set()
+        expensive: set[int] = set()
         for v in self.values:
-            if id(v) in needed and v.kind in ("map", "view") and not self.in_memory(v):
-                c = sum(cost.get(id(a), 0) for a in operands(v)) + (v.kind == "map" and (1 if v.fn in regions.CHEAP else _DEAR))
-                if v.kind == "map" and c >= (1 if v.size <= _SMALL else _DEAR) and id(v) in read:
-                    dear.add(id(v))
-                else:
-                    cost[id(v)] = c
-        stack, seen = list(roots), set()
-        while stack:
-            v = stack.pop()
-            if id(v) not in seen:
-                seen.add(id(v))
-                if id(v) in computed and (id(v) in dear or self.in_memory(v)):
-                    self.kept[id(v)] = v
-                else:
-                    stack += operands(v)
+            if id(v) not in needed or v.kind not in ("map", "view") or self.in_memory(v):
+                continue
+            c = sum(cost.get(id(a), 0) for a in operands(v))
+            if v.kind == "map":
+                c += 1 if v.fn in regions.CHEAP else costs.STORE_OPERATIONS
+                if id(v) in read and c >= (1 if v.size <= costs.CACHED_ELEMENTS else costs.STORE_OPERATIONS):
+                    expensive.add(id(v))
+                    continue
+            cost[id(v)] = c
+        return expensive
 
     @property
     def uses_blas(self) -> bool:
         """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's limits), or is a kernel."""
-        return any(v.kind == "kernel" or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= 9000)
-                   or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= 250_000) for v in self.values)
+        return any((v.kind == "kernel" and not v.arg[0].foreign) or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= costs.BLAS_THREADS_VECTOR)
+                   or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= costs.BLAS_THREADS_PRODUCT) for v in self.values)
 
     def _groups(self) -> list[list[Value]]:
         """The steps in order: a fused region, the outputs of one kernel call, or a single value."""
@@ -160,7 +168,7 @@ class Program:
     def compile(self, arrays: dict[int, np.ndarray], variables: Callable[[tuple], np.ndarray], buffers: Buffers, run: Run,
                 targets: list[np.ndarray | None]) -> list[Callable[[], None]]:
         """The steps as functions without arguments. `arrays` holds the memory of stored values by id and receives that of kept
-        ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: wherever)."""
+        ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: memory of their own)."""
         groups = self._groups()
         placed = dict(arrays)
         late = []                                   # roots that are copied to their target at the end

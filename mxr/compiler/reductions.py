@@ -6,9 +6,7 @@ from functools import partial
 
 import numpy as np
 
-_DOT_SUM = 1 << 15      # elements up to which a sum is a product with ones: that has less overhead than NumPy's reduction
-_SHORT = 32             # elements of rows that are not reduced one by one
-_TURNED = 1 << 15       # elements turned at a time: they stay in the cache
+from mxr.runtime import costs
 
 
 def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
@@ -17,13 +15,13 @@ def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -
     if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
         n, flat = x.size // out.size, out.reshape(-1)
         leading, trailing = axes[-1] == len(axes) - 1, axes[0] == x.ndim - len(axes)
-        if ufunc is np.add and trailing and n <= _DOT_SUM:
+        if ufunc is np.add and trailing and n <= costs.DOT_SUM_ELEMENTS:
             return [partial(np.dot, x.reshape(-1, n), np.ones(n, dtype), flat)]
         if ufunc is np.add and leading and not trailing:
             return _sum_columns(x.reshape(n, -1), flat)
-        if trailing and n <= _SHORT < len(flat):
+        if trailing and n <= costs.SHORT_ROW < len(flat):
             return _reduce_short(ufunc, x.reshape(-1, n), flat)
-    if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < 1024 or dtype.kind != "f":
+    if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < costs.LONG_COLUMN or dtype.kind != "f":
         return [partial(ufunc.reduce, x, axes, dtype, out, True)]
     height = int(rows ** 0.5)
     whole = rows // height * height
@@ -38,7 +36,7 @@ def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -
 def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
     """Products with ones: a fraction of the time of NumPy's reduction. Long columns go by parts, for the sake of the last digits."""
     rows = len(x)
-    if x.size <= _DOT_SUM:
+    if x.size <= costs.DOT_SUM_ELEMENTS:
         return [partial(np.dot, np.ones(rows, x.dtype), x, out)]
     height = int(rows ** 0.5)
     count, rest = divmod(rows, height)
@@ -51,9 +49,9 @@ def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
 
 def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
     """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short row after the other."""
-    height = min(len(x), _TURNED // x.shape[1])
+    height = min(len(x), costs.TURNED_BLOCK // x.shape[1])
     turned = np.empty((x.shape[1], height), x.dtype)
-    steps = []
+    steps: list[Callable[[], None]] = []
     for a in range(0, len(x), height):
         rows = x[a:a + height]
         columns = turned[:, :len(rows)]

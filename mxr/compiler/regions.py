@@ -2,21 +2,17 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 
 import numpy as np
 
 from mxr.compiler.value import Value, cast, limit, select
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 
-BLOCK = 96 * 1024           # elements of a block: most float32 temporaries stay in a core's L2 cache, and threads seldom contend for
-                            # Python's lock, which each call takes twice (with a third of it two threads are 20 % slower)
-WAKE_WORK = 250_000         # element operations that one thread does until another one has woken up and begun
-CALL_WORK = 100_000         # such operations in a call from which threads do not wait for Python's lock longer than they compute
 CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
          np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
          np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
-_DEAR = 4                   # element operations that another function takes
 
 _KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
 
@@ -34,9 +30,9 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
             if isinstance(a, Value) and id(a) not in inside and id(a) not in outer:
                 outer[id(a)] = resolve(a)
     n = math.prod(shape)
-    work = n * sum(1 if v.fn in CHEAP else _DEAR for v in values)
-    lanes = threads.workers() if work >= max(2 * WAKE_WORK, CALL_WORK * len(values)) else 1
-    if n <= BLOCK and lanes == 1:
+    time = n * costs.OPERATION_NS * sum(1 if v.fn in CHEAP else costs.EXPENSIVE_OPERATIONS for v in values)
+    lanes = threads.workers() if time >= max(2 * costs.WAKE_NS, costs.LOCK_NS * len(values)) else 1
+    if n <= costs.REGION_BLOCK and lanes == 1:
         outer = {k: np.broadcast_to(a, shape) if a.size > 1 else a for k, a in outer.items()}
         return threads.in_turn(_instructions(values, shape, inside, outer, store))
     flat = all(_flat(a, shape) for a in (*outer.values(), *store.values()))
@@ -47,7 +43,7 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
     axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))      # the first long one: each thread streams through memory of its own
     tasks = []
-    for a, b in threads.cuts(shape[axis], lanes, WAKE_WORK * shape[axis] / work):
+    for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
         temporaries: dict = {}
         code = []
         for key in _blocks((*shape[:axis], b - a, *shape[axis + 1:])):
@@ -66,14 +62,14 @@ def _flat(a: np.ndarray, shape) -> bool:
 
 
 def _blocks(shape):
-    """Index tuples that cut `shape` into pieces of at most about BLOCK elements, equal where they can be, in memory order."""
+    """Index tuples that cut `shape` into pieces of at most about REGION_BLOCK elements, equal where they can be, in memory order."""
     inner = math.prod(shape[1:])
-    if inner > BLOCK and len(shape) > 1:
+    if inner > costs.REGION_BLOCK and len(shape) > 1:
         for i in range(shape[0]):
             for rest in _blocks(shape[1:]):
                 yield (slice(i, i + 1), *rest)
         return
-    rows = max(1, BLOCK // max(inner, 1))
+    rows = max(1, costs.REGION_BLOCK // max(inner, 1))
     rows = math.ceil(shape[0] / math.ceil(shape[0] / rows))
     for i in range(0, shape[0], rows):
         yield (slice(i, min(i + rows, shape[0])), *(slice(0, m) for m in shape[1:]))
@@ -86,7 +82,7 @@ def split_strided(fn, *arrays: np.ndarray) -> list:
     """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
     that axis innermost, a few elements at a time. A copy takes the whole axis as one wide element where it can."""
     shape = arrays[0].shape
-    if len(shape) > 1 and 1 < shape[-1] <= 16 and math.prod(shape[:-1]) > 4 * shape[-1] and any(not a.flags.c_contiguous for a in arrays):
+    if len(shape) > 1 and 1 < shape[-1] <= costs.SHORT_AXIS and math.prod(shape[:-1]) > 4 * shape[-1] and any(not a.flags.c_contiguous for a in arrays):
         wide = _WIDE.get(shape[-1] * arrays[0].itemsize)
         if fn is np.copyto and wide and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays):
             views = tuple(a.view(wide)[..., 0] for a in arrays)
@@ -99,14 +95,15 @@ def split_strided(fn, *arrays: np.ndarray) -> list:
 def _worth_gathering(a: np.ndarray) -> bool:
     """Whether a strided operand has runs so short that a contiguous copy is faster to compute with."""
     repeats = any(stride == 0 and n > 1 for n, stride in zip(a.shape, a.strides))
-    if a.ndim < 2 or a.size < (4096 if repeats else 512) or a.flags.c_contiguous:
+    least = costs.GATHER_REPEATED_ELEMENTS if repeats else costs.GATHER_ELEMENTS
+    if a.ndim < 2 or a.size < least or a.flags.c_contiguous:
         return False
     run, step = 1, a.strides[-1]
     for n, stride in zip(reversed(a.shape), reversed(a.strides)):
         if n > 1 and stride != step * run:
             break
         run *= n
-    return run < 64
+    return run < costs.GATHER_RUN
 
 
 def _instructions(values, shape, inside, outer, store, temporaries=None) -> list:
@@ -161,7 +158,7 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
             code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
             continue
         # select writes its output, and the mask, before it has read all inputs
-        if v.dtype.itemsize == 4 and out.size >= 512:
+        if v.dtype.itemsize == 4 and out.size >= costs.SELECT_BITS_ELEMENTS:
             mask = take(np.dtype(np.int32))
             code += _select_by_bits(*args, out, mask)
             free.setdefault(mask.dtype, []).append(mask)
@@ -178,7 +175,7 @@ def _select_by_bits(condition, a, b, out, mask) -> list:
             (np.bitwise_xor, (bits, b, bits))]
 
 
-_filled_blocks: dict = {}
+_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()     # as long as a program has them
 
 
 def _filled(number, dtype, shape) -> np.ndarray:

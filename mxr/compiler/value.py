@@ -15,10 +15,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from mxr.runtime import costs
 
 _serial = itertools.count()
 
@@ -36,7 +40,7 @@ def select(condition, a, b, out):
 
 def limit(x, low, high, out):
     """np.clip with numbers for bounds, in one pass over memory where that pays."""
-    if out.size < 2048:
+    if out.size < costs.CLIP_ELEMENTS:
         np.maximum(x, low, out=out)
         np.minimum(out, high, out=out)
     else:
@@ -45,23 +49,23 @@ def limit(x, low, high, out):
 
 class Call:
     """One execution of a kernel: `fn(run, inputs, outputs)`; its outputs are Values that refer back to it."""
-    __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label")
+    __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label", "foreign")
 
-    def __init__(self, fn: Callable, ins, shapes, dtypes, random=False, label=""):
-        self.fn, self.ins, self.random, self.label = fn, ins, random, label
+    def __init__(self, fn: Callable, ins, shapes, dtypes, random=False, label="", foreign=False):
+        self.fn, self.ins, self.random, self.label, self.foreign = fn, ins, random, label, foreign
         self.shapes, self.dtypes = shapes, dtypes
         self.outs = [Value("kernel", s, d, arg=(self, i)) for i, (s, d) in enumerate(zip(shapes, dtypes))]
 
 
 class Value(NDArrayOperatorsMixin):
     """One array of the computation: its shape, type, and how it comes about."""
-    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "tape", "_dummy")
+    __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "_dummy")
 
-    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None, tape=None):
+    def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None):
         self.kind, self.shape, self.dtype = kind, tuple(shape), np.dtype(dtype)
-        self.fn, self.args, self.arg, self.tape = fn, args, arg, tape
+        self.fn, self.args, self.arg = fn, args, arg
         self.serial = next(_serial)
-        self._dummy = None
+        self._dummy: np.ndarray | None = None
 
     __hash__ = object.__hash__
 
@@ -92,12 +96,9 @@ class Value(NDArrayOperatorsMixin):
             dtype = kw.pop("dtype", None)
             if kw:
                 raise TypeError(f"a traced operator called {ufunc.__name__} with {', '.join(kw)}")
-            if ufunc is np.matmul:
-                return _matmul(*inputs)
-            result = elementwise(ufunc, *inputs)
-            if dtype is not None:
-                result = tuple(r.astype(dtype) for r in result) if isinstance(result, tuple) else result.astype(dtype)
-            return result
+            if dtype is not None:           # computed in that type, not converted to it afterwards
+                inputs = _in_loop_types(ufunc, inputs, np.dtype(dtype))
+            return _matmul(*inputs) if ufunc is np.matmul else elementwise(ufunc, *inputs)
         if method == "reduce":
             return _reduce(ufunc, *inputs, **kw)
         raise TypeError(f"a traced operator called {ufunc.__name__}.{method}, which has no traced form")
@@ -109,7 +110,8 @@ class Value(NDArrayOperatorsMixin):
         return impl(*args, **kw)
 
     # ---------------------------------------------------------------- ndarray's methods
-    def astype(self, dtype, **_):
+    def astype(self, dtype, **kw):
+        _only(kw, "astype", order="KACF", casting=("unsafe",), subok=(True, False), copy=(True, False))
         dtype = np.dtype(dtype)
         if dtype == self.dtype:
             return self
@@ -117,7 +119,8 @@ class Value(NDArrayOperatorsMixin):
             return const(number_as(self.arg, dtype), self.shape, dtype)
         return _map(cast, (self,), self.shape, dtype, extra=dtype.str)
 
-    def reshape(self, *shape, **_):
+    def reshape(self, *shape, **kw):
+        _only(kw, "reshape", order=("C",), copy=(None,))
         shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)) else shape
         shape = list(shape)
         if -1 in shape:
@@ -144,40 +147,44 @@ class Value(NDArrayOperatorsMixin):
     def squeeze(self, axis=None):
         return _squeeze(self, axis)
 
-    def ravel(self):
-        return self.reshape(-1)
+    def ravel(self, order="C"):
+        return self.reshape(-1, order=order)
 
-    def sum(self, axis=None, dtype=None, out=None, keepdims=False): return _reduce(np.add, self, axis=axis, keepdims=keepdims)
-    def prod(self, axis=None, dtype=None, out=None, keepdims=False): return _reduce(np.multiply, self, axis=axis, keepdims=keepdims)
-    def max(self, axis=None, out=None, keepdims=False): return _reduce(np.maximum, self, axis=axis, keepdims=keepdims)
-    def min(self, axis=None, out=None, keepdims=False): return _reduce(np.minimum, self, axis=axis, keepdims=keepdims)
-    def mean(self, axis=None, dtype=None, out=None, keepdims=False): return _mean(self, axis, keepdims=keepdims)
+    def sum(self, axis=None, dtype=None, **kw): return _reduce(np.add, self, axis, dtype=dtype, **kw)
+    def prod(self, axis=None, dtype=None, **kw): return _reduce(np.multiply, self, axis, dtype=dtype, **kw)
+    def max(self, axis=None, **kw): return _reduce(np.maximum, self, axis, **kw)
+    def min(self, axis=None, **kw): return _reduce(np.minimum, self, axis, **kw)
+    def mean(self, axis=None, dtype=None, **kw): return _mean(self, axis, dtype, **kw)
     def clip(self, low=None, high=None): return _clip(self, low, high)
 
 
 # --------------------------------------------------------------------------------------------- making values
 
-_tape: dict | None = None
+class _Current(threading.local):
+    """The tape of this thread: threads that bind at the same time know nothing of each other's values."""
+    tape: dict | None = None
+
+
+_current = _Current()
 
 
 class tape:
-    """`with tape():` values made inside are merged when equal."""
+    """`with tape():` values that this thread makes inside are merged when equal."""
 
     def __enter__(self):
-        global _tape
-        self.former, _tape = _tape, {}
+        self.former, _current.tape = _current.tape, {}
 
     def __exit__(self, *exc):
-        global _tape
-        _tape = self.former
+        _current.tape = self.former
 
 
 def _make(key, build: Callable[[], Value]) -> Value:
-    if _tape is None:
+    made = _current.tape
+    if made is None:
         return build()
-    value = _tape.get(key)
+    value = made.get(key)
     if value is None:
-        _tape[key] = value = build()
+        made[key] = value = build()
     return value
 
 
@@ -200,9 +207,9 @@ def const(number, shape, dtype=np.float32) -> Value:
     return _make(("const", repr(number), tuple(shape), np.dtype(dtype)), lambda: Value("const", shape, dtype, arg=number))
 
 
-def kernel(fn, ins, shapes, dtypes, random=False, label="") -> list[Value]:
-    """A kernel call; its outputs."""
-    return Call(fn, list(ins), shapes, dtypes, random, label).outs
+def kernel(fn, ins, shapes, dtypes, random=False, label="", foreign=False) -> list[Value]:
+    """A kernel call; its outputs. `foreign`: the code is a user's, and what it does with threads is its own affair."""
+    return Call(fn, list(ins), shapes, dtypes, random, label, foreign).outs
 
 
 def lift(x, shape=None) -> Value:
@@ -263,41 +270,87 @@ def _result_type(ufunc, types) -> np.dtype:
     return _result_types[key]
 
 
-def _simplify(ufunc, args, shape, dtype):
-    """Multiplying by one, adding nothing, small powers, signs that cancel: the cheaper form with the same bits, or None."""
-    def whole(x):
-        return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+# ------------------------------------------------------------------------------------------- simpler forms
+# A rule gets a function's operands, and `same`, which says of an operand whether it is a Value of the result's shape and type.
+# It returns a cheaper form with the same bits, or None. A rule must not change a bit: x + 0 is no x where x is -0.
 
-    def minus(x):
-        return whole(x) and x.kind == "map" and x.fn is np.negative and dtype.kind == "f"
-    a, b = (*args, None)[:2] if len(args) < 3 else (None, None)
-    if ufunc in (np.multiply, np.divide):       # signs move outwards, until they meet another or a sum
-        if minus(a):
-            return -ufunc(a.args[0], b)
-        if minus(b):
-            return -ufunc(a, b.args[0])
-    elif ufunc in (np.add, np.subtract) and minus(b):
+Rule = Callable[[np.ufunc, Any, Any, Callable[[Any], bool]], "Value | None"]
+
+
+def _is_minus(x: Any, same: Callable[[Any], bool]) -> bool:
+    """Whether `x` is the negative of a floating point value. (The negative of the lowest integer is itself.)"""
+    return same(x) and x.kind == "map" and x.fn is np.negative and x.dtype.kind == "f"
+
+
+def _sign_outwards(ufunc, a, b, same):
+    """(-a) b = -(a b), and so for a (-b) and for quotients."""
+    if _is_minus(a, same):
+        return -ufunc(a.args[0], b)
+    return -ufunc(a, b.args[0]) if _is_minus(b, same) else None
+
+
+def _subtract_instead(ufunc, a, b, same):
+    """a + (-b) = a - b; a - (-b) = a + b; (-a) + b = b - a."""
+    if _is_minus(b, same):
         return (np.subtract if ufunc is np.add else np.add)(a, b.args[0])
-    elif ufunc is np.add and minus(a):
-        return np.subtract(b, a.args[0])
-    if ufunc is np.multiply:
-        if whole(a) and not isinstance(b, Value):
-            return a if b == 1 else -a if b == -1 else None
-        if whole(b) and not isinstance(a, Value):
-            return b if a == 1 else -b if a == -1 else None
-    elif ufunc is np.divide or ufunc is np.power:
-        if whole(a) and not isinstance(b, Value):
-            if b == 1:
-                return a
-            if ufunc is np.power and b == 2:
-                return np.square(a)
-    elif ufunc is np.add or ufunc is np.subtract:
-        if whole(a) and not isinstance(b, Value) and b == 0 and ufunc is np.subtract:
-            return a
-    elif ufunc is np.negative and a.kind == "map" and a.fn is np.negative:
-        return a.args[0]
-    elif ufunc is np.positive:
-        return a
+    return np.subtract(b, a.args[0]) if ufunc is np.add and _is_minus(a, same) else None
+
+
+def _times_one(ufunc, a, b, same):
+    """a 1 = a; a (-1) = -a; and so with the number first."""
+    value, number = (a, b) if same(a) else (b, a)
+    if not same(value) or isinstance(number, Value):
+        return None
+    return value if number == 1 else -value if number == -1 else None
+
+
+def _by_one(ufunc, a, b, same):
+    """a / 1 = a; a to the power of 1 = a."""
+    return a if same(a) and not isinstance(b, Value) and b == 1 else None
+
+
+def _square(ufunc, a, b, same):
+    """a to the power of 2 = a a."""
+    return np.square(a) if same(a) and not isinstance(b, Value) and b == 2 else None
+
+
+def _minus_nothing(ufunc, a, b, same):
+    """a - 0 = a."""
+    return a if same(a) and not isinstance(b, Value) and b == 0 else None
+
+
+def _minus_minus(ufunc, a, b, same):
+    """-(-a) = a."""
+    return a.args[0] if a.kind == "map" and a.fn is np.negative else None
+
+
+def _itself(ufunc, a, b, same):
+    """+a = a."""
+    return a
+
+
+# The first rule that has an answer counts. Signs come first: a sign that has moved out of a product is met by the rules of the
+# function around it, and what is left of the product is simplified again.
+_RULES: dict[np.ufunc, tuple[Rule, ...]] = {
+    np.multiply: (_sign_outwards, _times_one),
+    np.divide: (_sign_outwards, _by_one),
+    np.add: (_subtract_instead,),
+    np.subtract: (_subtract_instead, _minus_nothing),
+    np.power: (_by_one, _square),
+    np.negative: (_minus_minus,),
+    np.positive: (_itself,),
+}
+
+
+def _simplify(ufunc, args, shape, dtype) -> Value | None:
+    """The cheaper form of a function's value that has the same bits, or None."""
+    def same(x: Any) -> bool:
+        return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+    a, b = (*args, None)[:2]
+    for rule in _RULES.get(ufunc, ()):
+        simple = rule(ufunc, a, b, same)
+        if simple is not None:
+            return simple
     return None
 
 
@@ -307,29 +360,57 @@ def _axes(axis, ndim):
     return tuple(sorted({int(a) % ndim for a in (axis if isinstance(axis, (tuple, list)) else (axis,))}))
 
 
-def _reduce(ufunc, x, axis=0, keepdims=False, dtype=None, out=None, **kw):
-    if kw or out is not None:
-        raise TypeError(f"a traced operator reduced with {', '.join(kw) or 'out'}")
-    if dtype is not None:
-        x = x.astype(dtype)
-    axes = _axes(axis, x.ndim)
+def _only(given: dict, what: str, **harmless) -> None:
+    """TypeError for a keyword that would be ignored: one that is not `harmless`, or with a value that is not."""
+    for key, value in given.items():
+        if not any(value is v or value == v for v in harmless.get(key, ())):
+            raise TypeError(f"a traced operator called {what} with {key} = {value!r}, which has no traced form; write it as a kernel")
+
+
+def _in_loop_types(ufunc, inputs, dtype: np.dtype) -> list:
+    """The inputs in the types that the ufunc's loop with a result of `dtype` has, numbers as they are."""
+    inputs = [lift(x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs]
+    types = tuple(x.dtype if isinstance(x, Value) else _WEAK.get(type(x), float) for x in inputs)
+    loop = ufunc.resolve_dtypes((*types, None), signature=(*[None] * len(types), dtype), casting="same_kind")
+    return [x.astype(t) if isinstance(x, Value) else np.asarray(x).astype(t) for x, t in zip(inputs, loop)]
+
+
+def _reduced_type(ufunc, dtype: np.dtype) -> np.dtype:
+    """The type of a reduction's result: NumPy adds up and multiplies whole numbers in the widest type of their kind."""
+    if ufunc in (np.add, np.multiply) and dtype.kind in "biu":
+        return np.dtype(np.uint64 if dtype.kind == "u" else np.int64)
+    return dtype
+
+
+def _reduce(ufunc, x, axis=0, dtype=None, out=None, keepdims=False, initial=None, **kw):
+    _only(kw, f"{ufunc.__name__}.reduce")
+    _only({"out": out}, f"{ufunc.__name__}.reduce", out=(None,))
+    result = _reduced_type(ufunc, x.dtype) if dtype is None else np.dtype(dtype)
+    value = _reduced(ufunc, x if dtype is None else x.astype(result), _axes(axis, x.ndim), bool(keepdims), result)
+    return value if initial is None else elementwise(ufunc, value, initial).astype(result)
+
+
+def _reduced(ufunc, x, axes, keepdims: bool, result: np.dtype) -> Value:
     kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in axes)
     count = math.prod(x.shape[i] for i in axes)
     if not axes or count == 1:
-        return x.reshape(shape)
+        return x.reshape(shape).astype(result)
     if x.kind == "const" and ufunc in (np.add, np.maximum, np.minimum):
-        return const(x.arg * count if ufunc is np.add else x.arg, shape, x.dtype)
-    result = x.dtype
-    if x.dtype == bool and ufunc is np.add:
-        result = np.dtype(np.int64)
-    value = _make(("reduce", ufunc, id(x), axes), lambda: Value("reduce", kept, result, fn=ufunc, args=(x,), arg=axes))
+        return const(number_as(x.arg * count if ufunc is np.add else x.arg, result), shape, result)
+    value = _make(("reduce", ufunc, id(x), axes, result), lambda: Value("reduce", kept, result, fn=ufunc, args=(x,), arg=axes))
     return value if keepdims else value.reshape(shape)
 
 
-def _mean(x, axis=None, dtype=None, out=None, keepdims=False):
+def _mean(x, axis=None, dtype=None, out=None, keepdims=False, **kw):
+    """As NumPy's: of whole numbers in double precision; of half precision by way of single."""
+    _only({"out": out, **kw}, "mean", out=(None,))
     axes = _axes(axis, x.ndim)
-    return _reduce(np.add, x, axis=axes, keepdims=keepdims) / float(math.prod(x.shape[i] for i in axes))
+    if dtype is None:
+        dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    within = np.float32 if dtype == np.float16 and x.dtype == np.float16 else dtype
+    total = _reduce(np.add, x, axes, within, keepdims=keepdims)
+    return (total / math.prod(x.shape[i] for i in axes)).astype(dtype)
 
 
 def _matmul(a, b):
@@ -411,7 +492,7 @@ def copy(x: Value) -> Value:
 
 def _freeze(key) -> tuple:
     """An index as something hashable; only basic indexing can be traced."""
-    out = []
+    out: list[Any] = []
     for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, slice):
             out.append(("s", *(None if v is None else int(v) for v in (k.start, k.stop, k.step))))
@@ -452,8 +533,9 @@ def _moveaxis(x, source, destination):
     return x.transpose(order)
 
 
-def _concatenate(values, axis=0, **_):
-    values = [lift(v) for v in values]
+def _concatenate(values, axis=0, out=None, dtype=None, casting="same_kind"):
+    _only({"out": out, "casting": casting}, "concatenate", out=(None,), casting=("same_kind",))
+    values = [lift(v) if dtype is None else lift(v).astype(dtype) for v in values]
     axis = axis % values[0].ndim
     if len(values) == 1:
         return values[0]
@@ -464,8 +546,8 @@ def _concatenate(values, axis=0, **_):
     return _make(key, lambda: Value("concat", shape, dtype, args=tuple(values), arg=axis))
 
 
-def _stack(values, axis=0, **_):
-    return _concatenate([_expand_dims(lift(v), axis) for v in values], axis % (lift(values[0]).ndim + 1))
+def _stack(values, axis=0, **kw):
+    return _concatenate([_expand_dims(lift(v), axis) for v in values], axis % (lift(values[0]).ndim + 1), **kw)
 
 
 def _where(condition, a, b):
@@ -480,7 +562,13 @@ def _where(condition, a, b):
     return _map(select, args, np.broadcast_shapes(*shapes), dtype)
 
 
-def _clip(x, low=None, high=None, **_):
+def _clip(x, low=None, high=None, out=None, **kw):
+    bounds = {"min": low, "max": high}
+    for key in ("min", "max", "a_min", "a_max"):
+        if key in kw:
+            bounds[key[-3:]] = kw.pop(key)
+    _only({"out": out, **kw}, "clip", out=(None,))
+    low, high = bounds.values()
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and x.kind != "const":
         return _map(limit, (x, float(low), float(high)), x.shape, x.dtype)
     if low is not None:
@@ -513,32 +601,52 @@ def _scatter(gs, keys, base, shape) -> Value:
                  lambda: Value("scatter", shape, gs[0].dtype, args=args, arg=(keys, base is not None)))
 
 
+def _full_like(x, number, dtype=None, **kw):
+    _only(kw, "full_like", order="KACF", subok=(True, False), shape=(None,))
+    return const(number, x.shape, dtype or x.dtype)
+
+
+def _broadcast_to(x, shape, subok=False):
+    return _view(x, "broadcast", tuple(int(n) for n in np.atleast_1d(shape)))
+
+
+def _copied(x, **kw):
+    _only(kw, "copy", order="KACF", subok=(True, False))
+    return copy(x)
+
+
+def _flip(x, axis=None):
+    axes = _axes(axis, x.ndim)
+    return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))]
+
+
+# Nothing here takes a keyword that it ignores.
 _FUNCTIONS = {
-    np.sum: lambda x, axis=None, dtype=None, out=None, keepdims=False, **_: x.sum(axis=axis, keepdims=keepdims),
-    np.prod: lambda x, axis=None, dtype=None, out=None, keepdims=False, **_: x.prod(axis=axis, keepdims=keepdims),
-    np.max: lambda x, axis=None, out=None, keepdims=False, **_: x.max(axis=axis, keepdims=keepdims),
-    np.min: lambda x, axis=None, out=None, keepdims=False, **_: x.min(axis=axis, keepdims=keepdims),
-    np.amax: lambda x, axis=None, out=None, keepdims=False, **_: x.max(axis=axis, keepdims=keepdims),
-    np.amin: lambda x, axis=None, out=None, keepdims=False, **_: x.min(axis=axis, keepdims=keepdims),
-    np.mean: lambda x, axis=None, dtype=None, out=None, keepdims=False, **_: _mean(x, axis, keepdims=keepdims),
-    np.reshape: lambda x, shape=None, **_: x.reshape(shape),
-    np.ravel: lambda x, **_: x.reshape(-1),
+    np.sum: Value.sum,
+    np.prod: Value.prod,
+    np.max: Value.max,
+    np.min: Value.min,
+    np.amax: Value.max,
+    np.amin: Value.min,
+    np.mean: Value.mean,
+    np.reshape: lambda x, shape, **kw: x.reshape(shape, **kw),
+    np.ravel: Value.ravel,
     np.transpose: lambda x, axes=None: x.transpose(*(() if axes is None else (axes,))),
     np.swapaxes: lambda x, a, b: x.swapaxes(a, b),
     np.moveaxis: _moveaxis,
     np.expand_dims: _expand_dims,
     np.squeeze: _squeeze,
-    np.flip: lambda x, axis=None: x[tuple(slice(None, None, -1) if i in _axes(axis, x.ndim) else slice(None) for i in range(x.ndim))],
-    np.broadcast_to: lambda x, shape, **_: _view(x, "broadcast", tuple(int(n) for n in shape)),
+    np.flip: _flip,
+    np.broadcast_to: _broadcast_to,
     np.concatenate: _concatenate,
     np.stack: _stack,
     np.where: _where,
     np.clip: _clip,
-    np.zeros_like: lambda x, dtype=None, **_: const(0.0, x.shape, dtype or x.dtype),
-    np.ones_like: lambda x, dtype=None, **_: const(1.0, x.shape, dtype or x.dtype),
-    np.full_like: lambda x, v, dtype=None, **_: const(v, x.shape, dtype or x.dtype),
+    np.zeros_like: lambda x, dtype=None, **kw: _full_like(x, 0.0, dtype, **kw),
+    np.ones_like: lambda x, dtype=None, **kw: _full_like(x, 1.0, dtype, **kw),
+    np.full_like: _full_like,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x, axis=None: x.size if axis is None else x.shape[axis],
-    np.copy: lambda x, **_: copy(x),
+    np.copy: _copied,
 }

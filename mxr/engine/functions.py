@@ -1,13 +1,16 @@
 """The Python functions that follow from an operator's declaration, for symbols and for arrays."""
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 
 from mxr.engine.ndarray import NDArray, array, call, numbers
 from mxr.graph.symbol import Symbol, create
-from mxr.operator import REQUIRED, MxError, Op, ParamError, get, suggest
+from mxr.operator import MxError, Op, ParamError, get, match_inputs, possible_inputs, suggest
+from mxr.operator.signature import signature
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:
@@ -22,8 +25,8 @@ def symbol_function(name: str) -> Callable[..., Symbol]:
         inputs = {k: v for k, v in kw.items() if isinstance(v, Symbol)}
         attrs = {k: v for k, v in kw.items() if k not in inputs}
         _check_parameters(op, inputs, where)
-        others = [] if op.variadic else _others(op, attrs)
-        possible = _inputs(op, attrs, others, where)[1] if others else ()
+        others = [] if op.variadic or op.open else _others(op, attrs)
+        possible = possible_inputs(op, _parsed(op, attrs, others, where)) if others else ()
         for key in others:
             if _plain(key) in possible:
                 value = attrs.pop(key)
@@ -44,7 +47,7 @@ def array_function(name: str) -> Callable[..., NDArray]:
         attrs = {k: v for k, v in kw.items() if k not in others}
         _check_parameters(op, {k: v for k, v in attrs.items() if isinstance(v, (NDArray, Symbol))}, where)
         if others:
-            args += _by_name(op, len(args), attrs, {k: kw[k] for k in others}, where)
+            args = _matched(op, args, attrs, {k: kw[k] for k in others}, where)
         args = [a if isinstance(a, NDArray) else array(numbers(a, f"{where}: an input")) for a in args]
         results = call(name, args, attrs, out, where)
         return results[0] if len(results) == 1 else results
@@ -57,6 +60,8 @@ def _plain(key: str) -> str:
 
 def _others(op: Op, kw: dict) -> list[str]:
     """The keywords that are no parameters: inputs, hidden attributes, mistakes."""
+    if op.open:
+        return [k for k, v in kw.items() if isinstance(v, (NDArray, np.ndarray))]
     return [k for k in kw if _plain(k) not in op.params and not k.startswith("__")]
 
 
@@ -66,47 +71,34 @@ def _check_parameters(op: Op, given: dict, where: str) -> None:
             raise MxError(f"{where}: {key} is a parameter and takes a value, not a {type(value).__name__}")
 
 
-def _inputs(op: Op, attrs: dict, others: Iterable[str], where: str) -> tuple[tuple[str, ...], set[str]]:
-    """The names of the inputs with these parameters, and those with others too (a bias that `no_bias` takes away)."""
+def _parsed(op: Op, attrs: dict, others: Iterable[str], where: str) -> SimpleNamespace:
+    """The parameters; where one is missing because its name is misspelt among `others`, MxError says that."""
     try:
-        p = op.parse({k: v for k, v in attrs.items() if _plain(k) in op.params}, where)
+        return op.parse({k: v for k, v in attrs.items() if op.takes(_plain(k))}, where)
     except ParamError:
         for key in others:
-            if suggest(_plain(key), op.params):             # the one that is missing, misspelt
+            if suggest(_plain(key), op.params):
                 op.plain_names({key: None}, where)
         raise
-    reversed_flags = SimpleNamespace(**{k: not v if isinstance(v, bool) else v for k, v in vars(p).items()})
-    names, more = ((*op.inputs(q), *op.aux(q)) for q in (p, reversed_flags))
-    return names, {*names, *more}
 
 
-def _by_name(op: Op, n: int, attrs: dict, named: dict, where: str) -> list:
-    """The inputs after the first `n`, from keywords."""
-    order, possible = _inputs(op, attrs, named, where)
-    given = {}
+def _matched(op: Op, args: list, attrs: dict, named: dict, where: str) -> list:
+    """The inputs in the operator's order, from those by position and from keywords."""
+    p = _parsed(op, attrs, named, where)
+    possible = possible_inputs(op, p)
     for key, value in named.items():
         if _plain(key) not in possible:
-            op.plain_names({key: value}, where)             # raises
-        if value is not None:
-            given[_plain(key)] = value
-    for key in given:
-        if key not in order[n:]:
-            raise MxError(f"{where}: {key} is given both by position and by name" if key in order else
-                          f"{where}: takes no {key} with these parameters; it takes {', '.join(order)}")
-    for key in order[n:]:
-        if key not in given:
-            raise MxError(f"{where}: the input {key} is missing; it takes {', '.join(order)}")
-    return [given[key] for key in order[n:]]
+            op.plain_names({key: value}, where)             # raises: neither an input nor a parameter
+    given = {k: v for k, v in named.items() if v is not None}
+    return list(match_inputs(op, p, args, given, where, complete=True).values())
 
 
 def _dress(function, name: str, op: Op, result: type):
     function.__name__ = function.__qualname__ = name
-    params = [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
-    params += [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if v.default is REQUIRED else v.default)
-               for k, v in op.params.items()]
-    params.append(inspect.Parameter("name" if result is Symbol else "out", inspect.Parameter.KEYWORD_ONLY, default=None))
-    seen: dict = {p.name: p for p in params}
-    function.__signature__ = inspect.Signature(list(seen.values()))
+    if result is Symbol:
+        function.__signature__ = signature(op, Symbol, Symbol, name=str, attr=dict[str, str])
+    else:
+        function.__signature__ = signature(op, NDArray, Any, out=NDArray | list[NDArray])
     lines = [op.doc, ""] if op.doc else []
     if op.params:
         lines.append("Parameters")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,14 @@ from mxr.engine.blocks import Block, side_by_side
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.operator import MxError, Op, Run, get
+from mxr.runtime import costs
 from mxr.runtime.threads import unbroken
-
-_PIECE = 1 << 16        # elements whose temporaries fit the cache
 
 
 class Rule:
     """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or their texts."""
+
+    n_states: int               # arrays of state for each weight
 
     def __init__(self, settings: dict):
         self.settings = settings
@@ -55,9 +57,9 @@ class GraphRule(Rule):
 
     def update(self, lr, weight, grad, states, out):
         arrays = [out, weight, grad, *states]
-        if out.size > _PIECE and all(a.flags.c_contiguous for a in arrays):
+        if out.size > costs.RULE_BLOCK and all(a.flags.c_contiguous for a in arrays):
             arrays = [a.reshape(-1) for a in arrays]
-            pieces = [slice(a, a + _PIECE) for a in range(0, out.size, _PIECE)]
+            pieces = [slice(a, a + costs.RULE_BLOCK) for a in range(0, out.size, costs.RULE_BLOCK)]
         else:
             pieces = [...]
         for piece in pieces:
@@ -69,6 +71,8 @@ class GraphRule(Rule):
 
 
 class AdaGrad(GraphRule):
+    """The step is divided by the root of the sum of all squared gradients."""
+
     n_states = 1
 
     def new_weight(self, lr, w, g, history):
@@ -77,6 +81,8 @@ class AdaGrad(GraphRule):
 
 
 class AdaDelta(GraphRule):
+    """The step is scaled by the ratio of the root mean squares of past steps and past gradients; there is no learning rate."""
+
     n_states = 2
 
     def new_weight(self, lr, w, g, acc_g, acc_delta):
@@ -88,6 +94,8 @@ class AdaDelta(GraphRule):
 
 
 class Nesterov(GraphRule):
+    """Momentum, with the gradient taken where it leads."""
+
     @property
     def n_states(self):
         return int(self.s.momentum != 0)
@@ -131,6 +139,19 @@ class State:
         return NDArray(new)
 
 
+def _rate(lr, active: list) -> float | dict[Any, float]:
+    """One learning rate for all parameters, or one by parameter where they differ."""
+    if type(lr) is float:
+        return lr
+    try:
+        rates = [float(r) for r in (lr if np.ndim(lr) else [lr] * len(active))]
+    except (TypeError, ValueError):
+        raise MxError(f"the learning rate must be a number, or a list of one for every parameter with a gradient, not {lr!r:.60}") from None
+    if len(rates) != len(active):
+        raise MxError(f"there are {len(rates)} learning rates for {len(active)} parameters with a gradient")
+    return rates[0] if len(set(rates)) == 1 else dict(zip(active, rates))
+
+
 class Updater:
     """A rule for all parameters of a network; their states are made when they first have a gradient.
 
@@ -171,9 +192,7 @@ class Updater:
         layout = [(block.names, block.parts) for block in blocks]
         if layout != self._layout:
             self._arrange(blocks, layout)
-        rate = lr
-        if not isinstance(lr, float):
-            rate = lr[0] if len(set(lr)) == 1 else dict(zip(active, lr))
+        rate = _rate(lr, active)
         with np.errstate(all="ignore"):
             for block, states in zip(blocks, self._states):
                 if isinstance(rate, float):

@@ -1,22 +1,25 @@
 """Composing: a node from an operator and its inputs, automatic names, and graphs with variables replaced."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from mxr.graph.node import INIT_ATTRS, Entry, Graph, Node
-from mxr.operator import MxError, Op, get, suggest, to_text
+from mxr.operator import MxError, Op, get, input_names, match_inputs, to_text
 
 
 class Names:
-    """Automatic names: one counter per operator, for the whole session."""
+    """Automatic names: one counter per operator, for the whole session and all of its threads."""
 
-    def __init__(self):
-        self._count: dict[str, int] = {}
+    def __init__(self) -> None:
+        self._counters: dict[str, Iterator[int]] = {}
 
     def next(self, hint: str) -> str:
-        n = self._count.get(hint, 0)
-        self._count[hint] = n + 1
-        return f"{hint}{n}"
+        counter = self._counters.get(hint)
+        if counter is None:
+            counter = self._counters.setdefault(hint, itertools.count())
+        return f"{hint}{next(counter)}"         # `next` and `setdefault` are one step each: no two threads get one number
 
 
 names = Names()
@@ -29,18 +32,18 @@ def call(op_name: str, args: Sequence[Graph], inputs: Mapping[str, Graph], attrs
     hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
     attrs = op.plain_names({k: v for k, v in attrs.items() if k not in hidden}, where)
     _check_inputs(op, [*args, *inputs.values()], where)
-    heads = [h for s in args for h in s.heads]
-    by_name = {k.replace(".", "_"): s.heads[0] for k, s in inputs.items()}
+    positional = [h for s in args for h in s.heads]
+    named = {k: s.heads[0] for k, s in inputs.items()}
     if op.variadic:                 # names of inputs only order them
-        heads += [h for s in inputs.values() for h in s.heads]
-        by_name = {}
-        attrs.setdefault(op.variadic, len(heads))
+        positional += [h for s in inputs.values() for h in s.heads]
+        named = {}
+        attrs.setdefault(op.variadic, len(positional))
     p = op.parse(attrs, where)
-    wanted = (*op.inputs(p), *op.aux(p))
-    _check_counts(op, p, wanted, heads, by_name, where)
+    given = match_inputs(op, p, positional, named, where)
     name = name or names.next(op_name.lower())
     text = {k: v if isinstance(v, str) else to_text(v) for k, v in (attrs | hidden).items()}
-    entries = [*heads, *(by_name.get(key) or (_variable(name, key, text), 0) for key in wanted[len(heads):])]
+    wanted = input_names(op, p)
+    entries = [given.get(key) or (_variable(name, key, text), 0) for key in wanted]
     for key, (node, _) in zip(wanted, entries, strict=True):
         if (op.name, key) in INIT_ATTRS and node.op is None:
             node.attrs.setdefault("__init__", INIT_ATTRS[op.name, key])
@@ -60,20 +63,6 @@ def _check_inputs(op: Op, given: list[Graph], where: str) -> None:
             raise MxError(f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); pick one")
 
 
-def _check_counts(op: Op, p, wanted: tuple[str, ...], heads: list[Entry], by_name: Mapping[str, Entry], where: str) -> None:
-    """MxError where the inputs by position and by name are not those that the operator takes."""
-    numbered = op.variadic in op.params and wanted and wanted[-1][-1].isdigit()    # not UpSampling's data and weight
-    if numbered and heads and len(heads) != len(wanted):
-        raise MxError(f"{where}: {op.variadic} is {getattr(p, op.variadic)} but {len(heads)} symbols are given")
-    if len(heads) > len(wanted):
-        raise MxError(f"{where}: takes {len(wanted)} input{'s' * (len(wanted) != 1)} ({', '.join(wanted)}), not {len(heads)}")
-    for key in by_name:
-        if key in wanted[:len(heads)]:
-            raise MxError(f"{where}: {key} is given both by position and by name")
-        if key not in wanted:
-            raise MxError(f"{where}: has no input {key}" + (suggest(key, wanted) or f"; it has {', '.join(wanted)}"))
-
-
 def substituted(graph: Graph, by_name: Mapping[str, Entry]) -> list[Entry]:
     """The heads of a copy in which variables are replaced, by name. Other variables stay the same nodes."""
     swap: dict[int, Entry] = {}
@@ -85,6 +74,6 @@ def substituted(graph: Graph, by_name: Mapping[str, Entry]) -> list[Entry]:
             else:
                 copies[id(node)] = node
             continue
-        copies[id(node)] = Node(node.op, node.name, dict(node.attrs), node.p,
+        copies[id(node)] = Node(node.op, node.name, dict(node.attrs), copy.copy(node.p),
                                 [swap.get(id(n)) or (copies[id(n)], i) for n, i in node.inputs])
     return [swap.get(id(n)) or (copies[id(n)], i) for n, i in graph.heads]

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 _HEADER = struct.Struct("<IfQQ")
@@ -53,13 +54,10 @@ def unpack(record: bytes, where: str = "the record") -> tuple[Header, bytes]:
 
 
 class Writer:
-    """Writes records one after the other into a file object; `tell()` is where the next one will begin."""
+    """Writes records one after the other into a file object."""
 
     def __init__(self, file):
-        self._file, self._at = file, 0
-
-    def tell(self) -> int:
-        return self._at
+        self._file = file
 
     def write(self, record: bytes) -> None:
         """Append one record of less than 2^29 bytes."""
@@ -76,7 +74,6 @@ class Writer:
     def _put(self, *pieces: bytes) -> None:
         for piece in pieces:
             self._file.write(piece)
-            self._at += len(piece)
 
 
 def _magics(record: bytes) -> list[int]:
@@ -158,7 +155,7 @@ class Reader:
         at += -at % 4
         self._seek(at)
         overlap = b""
-        while block := self._file.read(1 << 20):
+        while block := self._file.read(costs.READ_BLOCK):
             block = overlap + block
             for i in _magics(block):
                 if i + 8 <= len(block) and block[i + 7] >> 5 in (0, 1):

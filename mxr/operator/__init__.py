@@ -1,7 +1,9 @@
-"""What an operator is: errors, parameters, shapes, kernels, the declaration and the registry of all operators.
+"""What an operator is: errors, parameters, shapes, kernels, the declaration and the registry of all operators; operators of users.
 
 The one place from which the author of an operator imports (docs/adding-an-operator.md). May import: runtime.
 """
+from mxr.operator.arguments import input_names, match_inputs, possible_inputs
+from mxr.operator.custom import CustomOp, CustomOpProp, get_all_registered_operators, register
 from mxr.operator.declaration import op
 from mxr.operator.errors import MxError, NotImplementedInMxr, ParamError, ShapeError, suggest
 from mxr.operator.kernel import Prepared, Run
@@ -12,17 +14,20 @@ from mxr.operator.parameters import (
     Dtype,
     Floats,
     P,
+    Parameter,
     Shape,
     element_type,
     to_text,
 )
 from mxr.operator.record import Op
-from mxr.operator.registry import canonical, get, register, registry
+from mxr.operator.registry import canonical, get, registry
 from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
 
 __all__ = [
-    "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr", "Op", "P",
+    "CustomOp", "CustomOpProp", "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr",
+    "Op", "P", "Parameter",
     "ParamError", "Prepared", "Run", "Shape", "ShapeError", "affordable", "axis_of", "canonical", "element_type",
-    "get", "known", "op", "r_order", "register", "registry", "same_shape", "shape_text", "size", "suggest",
+    "get", "get_all_registered_operators", "input_names", "known", "match_inputs", "op", "possible_inputs", "r_order", "register", "registry",
+    "same_shape", "shape_text", "size", "suggest",
     "to_text", "unify",
 ]

@@ -2,35 +2,64 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mxr.operator.errors import ParamError, suggest
 
-Shape = type("Shape", (tuple,), {"__doc__": "A tuple of integers; in R a vector of the reversed order."})
-Floats = type("Floats", (tuple,), {"__doc__": "A tuple of numbers."})
-Dtype = type("Dtype", (str,), {"__doc__": "The name of an element type, such as 'float32'."})
-REQUIRED = type("Required", (), {"__repr__": lambda self: "required"})()
+
+class Shape(tuple[int, ...]):
+    """A tuple of integers; in R a vector of the reversed order."""
+
+
+class Floats(tuple[float, ...]):
+    """A tuple of numbers."""
+
+
+class Dtype(str):
+    """The name of an element type, such as 'float32'."""
+
+
+class _Required:
+    """The default of a parameter that must be given."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
 TYPE_NUMBERS = {"float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8": 5, "int64": 6, "bool": 7}    # MXNet's, in files
 COUNTS, MOST = {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"}, 1 << 16     # of inputs or outputs, each with a name
 _TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
 
 
-class P:
+def P(default: Any = REQUIRED, doc: str = "", *, one_of: Sequence[str] | None = None, low: float | None = None,
+      high: float | None = None, none: bool = False, ignored: bool = False) -> Any:
     """One parameter: `name: type = P(default, "what it does", one_of=, low=, high=, none=)`.
 
     `none` says that the value may be None (implied by a default of None). `low`/`high` are inclusive bounds.
     `ignored` marks parameters that MXNet needs on a GPU only: they are accepted, written to the JSON, and do nothing.
+    For type checkers it is a value of whatever type the declaration says; in fact it is a `Parameter`.
     """
+    return Parameter(default, doc, one_of, low, high, none or default is None, ignored)
 
-    def __init__(self, default: Any = REQUIRED, doc: str = "", *, one_of=None, low=None, high=None, none=False,
-                 ignored=False):
-        self.default, self.doc, self.one_of = default, doc, one_of
-        self.low, self.high, self.none, self.ignored = low, high, none or default is None, ignored
-        self.name, self.type = "", str
+
+@dataclass
+class Parameter:
+    """One declared parameter of an operator or a reader: see `P`. The class around it gives `name` and `type`."""
+    default: Any
+    doc: str
+    one_of: Sequence[str] | None
+    low: float | None
+    high: float | None
+    none: bool
+    ignored: bool
+    name: str = ""
+    type: type = str
 
     @property
     def required(self) -> bool:
@@ -64,7 +93,7 @@ class P:
         return parsed
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 100 else text[:97] + "..."
 
@@ -73,16 +102,18 @@ def _a(text: str) -> str:
     return text if text.startswith(("one of", "text")) else ("an " if text[0] in "aeiou" else "a ") + text
 
 
-def _int(value) -> int:
+def _int(value: Any) -> int:
     if isinstance(value, str):
-        value = value.strip().removesuffix("L")      # a long integer of Python 2
-        return int(_TRUE & {value} and 1 or _FALSE & {value} and 0 if value in _TRUE | _FALSE else value)
+        text = value.strip().removesuffix("L")      # a long integer of Python 2
+        if text in _TRUE:
+            return 1
+        return 0 if text in _FALSE else int(text)
     if isinstance(value, (float, np.floating)) and not float(value).is_integer():
         raise ValueError
     return int(value)
 
 
-def _bool(value) -> bool:
+def _bool(value: Any) -> bool:
     if isinstance(value, str):
         if value.strip() in _TRUE:
             return True
@@ -92,7 +123,7 @@ def _bool(value) -> bool:
     return bool(_int(value))
 
 
-def _float(value) -> float:
+def _float(value: Any) -> float:
     if isinstance(value, str):
         return float({"True": "1", "False": "0", "TRUE": "1", "FALSE": "0"}.get(value.strip(), value))
     if isinstance(value, (tuple, list)):
@@ -100,7 +131,7 @@ def _float(value) -> float:
     return float(value)
 
 
-def _sequence(value, number: Callable) -> tuple:
+def _sequence(value: Any, number: Callable[[Any], Any]) -> tuple[Any, ...]:
     if isinstance(value, str):
         text = value.strip()
         # MXNet writes tuples as (1, 2), [1,2] and, for one element, (1,) or 1; long integers may carry an L
@@ -110,25 +141,25 @@ def _sequence(value, number: Callable) -> tuple:
     return tuple(None if v is None else number(v) for v in value)
 
 
-def _dtype(value) -> str:
+def _dtype(value: Any) -> str:
     name = value if isinstance(value, str) else np.dtype(value).name
     if name not in DTYPES:
         raise ValueError(name)
     return name
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
-_PARSERS: dict[type, Callable] = {
+_PARSERS: dict[type, Callable[[Any], Any]] = {
     float: _float, int: _int, bool: _bool, str: _text, Dtype: _dtype,
     Shape: lambda v: _sequence(v, _int), Floats: lambda v: _sequence(v, _float)}
 
 
-def element_type(value, where: str) -> np.dtype:
+def element_type(value: Any, where: str) -> np.dtype[Any]:
     """An element type that MXNet has, from its name or anything else that NumPy takes for one."""
     try:
         return np.dtype(_dtype(value))
@@ -142,6 +173,6 @@ def to_text(value: Any) -> str:
         return str(value)
     if isinstance(value, (tuple, list)):
         return "(" + ", ".join(map(to_text, value)) + ("," if len(value) == 1 else "") + ")"
-    if isinstance(value, type) or isinstance(value, np.dtype):
+    if isinstance(value, (type, np.dtype)):
         return np.dtype(value).name
     return str(value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxr.operator.errors import ParamError, suggest
-from mxr.operator.parameters import COUNTS, MOST, P
+from mxr.operator.parameters import COUNTS, MOST, Parameter, to_text
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Op:
     """Everything known about one operator. Made by `op`, never by hand."""
     name: str
     doc: str
-    params: dict[str, P]
+    params: dict[str, Parameter]
     inputs: Callable[[Any], tuple[str, ...]]       # names of the array inputs, given the parsed parameters
     aux: Callable[[Any], tuple[str, ...]]          # names of the trailing inputs that are auxiliary states
     outputs: Callable[[Any], tuple[str, ...]]      # suffixes of the visible outputs: ("output",) or ("output0", ...)
@@ -36,9 +36,12 @@ class Op:
     random: bool = False                           # draws from the random stream
     zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
     keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
-    own_types: Callable[[np.dtype], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
+    own_types: Callable[[np.dtype | None], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
     mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""                               # the module it is declared in
+    open: bool = False                             # takes parameters of any name (`Custom`): as text, in `p.others`
+    subgraphs: int = 0                             # how many graphs a node holds inside, in `p.subgraphs` (control flow)
+    complete: Callable | None = None               # (p, where): what follows from the parameters, put into `p` once
 
     @property
     def differentiable(self) -> bool:
@@ -48,12 +51,20 @@ class Op:
     def is_expression(self) -> bool:
         return self.forward is not None
 
+    def ignores_head(self, p: Any) -> bool:
+        """Whether the gradient ignores the one from above: a loss, or a user's operator that says so."""
+        return (self.loss and not getattr(p, "out_grad", False)) or getattr(p, "ignores_head", False)
+
+    def takes(self, name: str) -> bool:
+        """Whether it has a parameter of that name."""
+        return name in self.params or (self.open and not name.startswith("__"))
+
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
         """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
         given: dict[str, Any] = {}
         for key, value in attrs.items():
             name = key.replace(".", "_")
-            if name not in self.params:
+            if not self.takes(name):
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
                 raise ParamError(f"{where or self.name}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
                     ", ".join(self.params) or "no parameters")))
@@ -74,7 +85,11 @@ class Op:
                 raise ParamError(f"{where}: {name} is required ({param.type_text})")
             else:
                 setattr(p, name, param.default)
-        for name in COUNTS.intersection(given):
+        for name in COUNTS.intersection(self.params).intersection(given):
             if (getattr(p, name) or 0) > MOST:
                 raise ParamError(f"{where}: {name} is {getattr(p, name)}; at most {MOST} are possible")
+        if self.open:
+            p.others = {name: value if isinstance(value, str) else to_text(value) for name, value in given.items() if name not in self.params}
+        if self.complete:
+            self.complete(p, where)
         return p

@@ -40,11 +40,15 @@ def add_rows(out, rows, values):
         add_rows(wide, rows, values.astype(np.float32))
         out[...] = wide
         return
+    loop = getattr(sparsetools, "csc_matvecs", None)
+    if loop is None:
+        np.add.at(out, rows.ravel(), values)
+        return
     values = np.ascontiguousarray(values, out.dtype)
     count = len(values)
-    # a sparse matrix with one 1 per column, times the values: the one compiled loop of SciPy that does just this
-    sparsetools.csc_matvecs(out.shape[0], count, out.shape[1], np.arange(count + 1), rows.ravel(),
-                             np.ones(count, out.dtype), values.ravel(), out.reshape(-1))
+    # A sparse matrix with one 1 per column, times the values, added to `out`. SciPy's public `csc_array @ values` makes a new array of
+    # the size of `out` first: it takes 5 to 25 times as long for a batch of words, and np.add.at 10 to 40 times.
+    loop(out.shape[0], count, out.shape[1], np.arange(count + 1), rows.ravel(), np.ones(count, out.dtype), values.ravel(), out.reshape(-1))
 
 
 @op("Embedding", keeps=("ins",))

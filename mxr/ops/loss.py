@@ -8,9 +8,7 @@ import numpy as np
 from mxr.compiler import reductions
 from mxr.operator import P, ShapeError, known, op, shape_text, size, unify
 from mxr.ops.kernels.steps import Lane, Steps
-
-_BLOCK = 1 << 17        # elements worked on at a time: they stay in the cache, and threads with longer calls wait less for each other
-_SOFTMAX = 0.9          # nanoseconds an element
+from mxr.runtime import costs
 
 
 def _fits(partial, shape) -> bool:
@@ -172,10 +170,10 @@ def _classes_second(p, shape):
 
 def _blocks(steps: Steps, shape: tuple) -> Iterator[tuple[Lane, tuple]]:
     """(lane, index) of blocks that hold all classes: of some samples, or of some positions where a sample is larger than a block."""
-    axis = 2 if size(shape[1:]) > _BLOCK and len(shape) > 2 and shape[2] > shape[0] else 0
+    axis = 2 if size(shape[1:]) > costs.SOFTMAX_BLOCK and len(shape) > 2 and shape[2] > shape[0] else 0
     each = max(1, size(shape[:axis]) * size(shape[axis + 1:]))
-    step = max(1, _BLOCK // each)
-    for lane, start, stop in steps.ranges(shape[axis], each * _SOFTMAX):
+    step = max(1, costs.SOFTMAX_BLOCK // each)
+    for lane, start, stop in steps.ranges(shape[axis], each * costs.SOFTMAX_NS):
         for a in range(start, stop, step):
             yield lane, (*[slice(None)] * axis, slice(a, min(a + step, stop)))
 

@@ -6,10 +6,8 @@ from math import prod
 import numpy as np
 
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
-from mxr.runtime import threads
-
-_BLOCK = 1 << 18        # elements of the channels worked on at a time: what fits the cache, and outweighs the calls
-_LONG = 32              # positions of a channel that are summed by a dot product
+from mxr.ops.shared.pointwise import float_type
+from mxr.runtime import costs, threads
 
 # --------------------------------------------------------------------------------------------- over the batch
 
@@ -22,12 +20,12 @@ def _outer_inner(a: np.ndarray, axis: int) -> np.ndarray:
 
 def _channel_blocks(x: np.ndarray, work) -> None:
     """`work(slice of channels)`, spread over the threads; channels do not depend on each other."""
-    step = max(1, _BLOCK // max(1, x.shape[0] * x.shape[2]))
+    step = max(1, costs.NORM_BLOCK // max(1, x.shape[0] * x.shape[2]))
 
     def task(a, b):
         for c in range(a, b, step):
             work(slice(c, min(c + step, b)))
-    threads.map_blocks(task, x.shape[1], blocks=threads.workers() if x.size > _BLOCK // 2 else 1)
+    threads.map_blocks(task, x.shape[1], blocks=threads.workers() if x.size > costs.NORM_BLOCK // 2 else 1)
 
 
 def _batch_shape(p, ins, outs):
@@ -62,7 +60,7 @@ def _scale(p, gamma):
 
 def _sums(a, b, dtype) -> np.ndarray:
     """The sums of a * b over samples and positions, for each channel. Dot products do it in one pass where rows are long."""
-    if a.dtype == b.dtype == dtype and a.shape[2] >= _LONG:
+    if a.dtype == b.dtype == dtype and a.shape[2] >= costs.DOT_POSITIONS:
         return np.vecdot(a, b).sum(axis=0)
     return (a * b).sum(axis=(0, 2), dtype=dtype)
 
@@ -179,6 +177,64 @@ class BatchNorm:
         _batch_gradient(p, run, gs, ins, outs, igs, p.axis, inverse=True)
 
 
+@op("_contrib_BatchNormWithReLU", keeps=_keeps)
+class BatchNormWithReLU:
+    """`BatchNorm`, and negative results set to 0."""
+    eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
+    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
+    fix_gamma: bool = P(True, "hold gamma at 1")
+    use_global_stats: bool = P(False, "use the moving statistics in training too")
+    output_mean_var: bool = P(False, "return mean and inverse standard deviation as well")
+    axis: int = P(1, "C-order axis of the channels; negative counts from the last")
+    cudnn_off: bool = P(False, "GPU only", ignored=True)
+    min_calib_range: float = P(None, "quantization only", ignored=True)
+    max_calib_range: float = P(None, "quantization only", ignored=True)
+
+    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
+    outputs, hidden = _mean_var_outputs, lambda p: (*_mean_var_hidden(p), "mask")
+    own_types = _own_types
+
+    def infer_shape(p, ins, outs):
+        ins, outs = _batch_shape(p, ins, outs[:-1])
+        return ins, [*outs, outs[0]]
+
+    def infer_type(p, ins):
+        types = list(_batch_type(p, ins))
+        return [*types, *types[-1:] * (3 - len(types)), np.dtype(np.uint8)]
+
+    def compute(p, run, ins, outs):
+        _batch_forward(p, run, ins, outs[:3], p.axis, inverse=True)
+        np.greater(outs[0], 0, out=outs[3].view(bool))
+        np.maximum(outs[0], 0, out=outs[0])
+
+    def gradient(p, run, gs, ins, outs, igs):
+        g = np.zeros_like(ins[0]) if gs[0] is None else gs[0] * outs[3]
+        _batch_gradient(p, run, [g, *gs[1:]], ins, outs[:3], igs, p.axis, inverse=True)
+
+
+@op("_contrib_SyncBatchNorm", keeps=_keeps)
+class SyncBatchNorm:
+    """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over those of the batch."""
+    eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
+    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
+    fix_gamma: bool = P(True, "hold gamma at 1")
+    use_global_stats: bool = P(False, "use the moving statistics in training too")
+    output_mean_var: bool = P(False, "return mean and standard deviation as well")
+    ndev: int = P(1, "number of devices", ignored=True)
+    key: str = P(REQUIRED, "which layers share their statistics", ignored=True)
+
+    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
+    outputs, hidden = _mean_var_outputs, _mean_var_hidden
+    infer_shape, infer_type = _batch_shape, _batch_type
+    own_types = _own_types
+
+    def compute(p, run, ins, outs):
+        _batch_forward(p, run, ins, outs, 1, inverse=False)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
+
+
 @op("BatchNorm_v1", keeps=_keeps)
 class BatchNormV1:
     """Batch normalization as in MXNet's first releases: `gamma * (x - mean) / sqrt(var + eps) + beta`, channels on C-order axis 1.
@@ -257,6 +313,7 @@ class LayerNorm:
     output_mean_var: bool = P(False, "return mean and standard deviation as well")
 
     outputs, hidden = _std_outputs, _std_hidden
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data, gamma = unify(ins[0], outs[0]), unify(ins[1], ins[2])
@@ -300,6 +357,7 @@ class GroupNorm:
     output_mean_var: bool = P(False, "return mean and standard deviation as well")
 
     outputs, hidden = _std_outputs, _std_hidden
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data = unify(ins[0], outs[0])
@@ -340,6 +398,7 @@ class InstanceNorm:
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
 
     hidden = ("mean", "std")
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data, gamma = unify(ins[0], outs[0]), unify(ins[1], ins[2])
@@ -377,6 +436,7 @@ class L2Normalization:
     mode: str = P("instance", "what forms a vector", one_of=("channel", "instance", "spatial"))
 
     hidden = ("norm",)
+    infer_type = float_type
 
     def infer_shape(p, ins, outs):
         data, norm = unify(ins[0], outs[0]), outs[1]

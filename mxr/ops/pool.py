@@ -10,6 +10,7 @@ from mxr.ops.conv import per_axis
 from mxr.ops.kernels import pooling, windows
 from mxr.ops.kernels.steps import Lane, Steps
 from mxr.ops.kernels.windows import Windows
+from mxr.runtime import costs
 
 # --------------------------------------------------------------------------------------------- where the windows lie
 
@@ -112,7 +113,7 @@ class Pooling:
     def prepare(p, run, ins, outs):
         w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
         x, y = _flat(p, steps.solid(ins[0])), _flat(p, steps.target(outs[0]))
-        for lane, at in pooling.blocks(steps, x, pooling.FORWARD):
+        for lane, at in pooling.blocks(steps, x, costs.POOL_NS):
             if p.pool_type == "max":
                 pooling.largest(lane, w, x[at], y[at])
             else:
@@ -125,7 +126,7 @@ class Pooling:
         w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
         x, y, g = (_flat(p, steps.solid(a)) for a in (ins[0], outs[0], gs[0]))
         gx = _flat(p, steps.target(igs[0]))
-        for lane, at in pooling.blocks(steps, x, pooling.BACK):
+        for lane, at in pooling.blocks(steps, x, costs.POOL_GRADIENT_NS):
             if p.pool_type == "max":
                 pooling.largest_back(lane, w, x[at], y[at], g[at], gx[at])
                 continue
@@ -188,7 +189,7 @@ class PoolingV1:
         inner, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)
         w = _padded(inner)
         x, y = _flat(p, steps.solid(ins[0])), _flat(p, steps.target(outs[0]))
-        for lane, at in pooling.blocks(steps, x, pooling.FORWARD):
+        for lane, at in pooling.blocks(steps, x, costs.POOL_NS):
             padded = _with_margin(lane, inner, x[at])
             if p.pool_type == "max":
                 pooling.largest(lane, w, padded, y[at])
@@ -204,7 +205,7 @@ class PoolingV1:
         x, y, g = (_flat(p, steps.solid(a)) for a in (ins[0], outs[0], gs[0]))
         gx = _flat(p, steps.target(igs[0]))
         scale = g.dtype.type(1 / prod(w.kernel) if p.pool_type == "avg" else 1)
-        for lane, at in pooling.blocks(steps, x, pooling.BACK):
+        for lane, at in pooling.blocks(steps, x, costs.POOL_GRADIENT_NS):
             padded = _with_margin(lane, inner, x[at])
             total = lane.scratch(0, (len(gx[at]), *w.size, 1), g.dtype)
             shares, hits = lane.scratch(1, g[at].shape, g.dtype), lane.scratch(2, g[at].shape, bool)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mxr.compiler.value import number_as
 from mxr.operator import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_text, unify
 from mxr.ops.shared.pointwise import declare, like, sign
 
@@ -66,20 +67,32 @@ def _reduction(name: str, text: str, f: Callable, gradient: Callable, *aliases: 
 
 
 def _total(x, axes):
-    return x.sum(axis=axes, keepdims=True)
+    """The sum in the array's own type, as MXNet adds up: whole numbers wrap around."""
+    return x.sum(axis=axes, keepdims=True, dtype=x.dtype)
+
+
+def _mean(x, axes):
+    """The sum over the number of elements. Of whole numbers in MXNet's way: that number is one of their type too, and the quotient
+    is cut."""
+    total, n = _total(x, axes), _count(x.shape, axes)
+    if x.dtype.kind not in "iu":
+        return total / n
+    n = number_as(n, x.dtype) or n              # MXNet divides by zero where it becomes 0
+    quotient = total // n
+    return quotient + ((quotient < 0) & (quotient * n != total)).astype(x.dtype)
 
 
 def _nanprod(x, axes):
-    return np.where(np.isnan(x), 1, x).prod(axis=axes, keepdims=True)
+    return np.where(np.isnan(x), 1, x).prod(axis=axes, keepdims=True, dtype=x.dtype)
 
 
 _reduction("sum", "The sum of the elements.", _total, lambda g, x, y, axes: g, "sum_axis")
-_reduction("mean", "The mean of the elements.", lambda x, axes: _total(x, axes) / _count(x.shape, axes),
+_reduction("mean", "The mean of the elements.", _mean,
            lambda g, x, y, axes: g / _count(x.shape, axes))
 _reduction("nansum", "The sum of the elements that are not NaN; those get no gradient.",
            lambda x, axes: _total(np.where(np.isnan(x), 0, x), axes), lambda g, x, y, axes: g * (x == x).astype(g.dtype))
 _reduction("prod", "The product of the elements. The gradient is `product / element`, which is NaN for an element that is 0.",
-           lambda x, axes: x.prod(axis=axes, keepdims=True), lambda g, x, y, axes: g * (y / x))
+           lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype), lambda g, x, y, axes: g * (y / x))
 _reduction("nanprod", "The product of the elements that are not NaN; those get no gradient. Otherwise as `prod`.", _nanprod,
            lambda g, x, y, axes: np.where(np.isnan(x), 0, g * (y / x)))
 _reduction("max", "The largest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
@@ -147,9 +160,9 @@ class Moments:
 
     def forward(p, data):
         axes = _axes(p.axes, data.ndim)
-        n, shape = _count(data.shape, axes), _reduced(data.shape, axes, p.keepdims)
-        mean = like(_total(data, axes) / n, data)
-        variance = like(_total(np.square(data - mean), axes) / n, data)
+        shape = _reduced(data.shape, axes, p.keepdims)
+        mean = like(_mean(data, axes), data)
+        variance = like(_mean(np.square(data - mean), axes), data)
         return mean.reshape(shape), variance.reshape(shape)
 
     def backward(p, g, ins, outs):

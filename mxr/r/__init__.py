@@ -1,4 +1,47 @@
-"""R: the only code that knows R and imports rpy2. `import mxr` never touches it.
+"""R: the only code that knows R and imports rpy2. `import mxr` never touches it, `import mxr.r` starts nothing.
 
-May import: everything below. Inside: bridge, then verbs, then host; generate needs no R.
+For users: `session()` (R in this Python), `array` and `numpy` (arrays to R and back, MXNet's way), `to_r` and `to_python`,
+`python` (the object behind R's handle), `RError` and its kinds. May import: everything below. Inside: bridge, then verbs, then
+objects and layout, then host, then sessions; generate needs no R.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mxr.r.bridge.errors import (
+        MxRError,
+        RError,
+        RNotImplementedInMxr,
+        RParamError,
+        RPythonError,
+        RShapeError,
+    )
+    from mxr.r.layout import array, numpy, to_python, to_r
+    from mxr.r.objects import python
+    from mxr.r.sessions import RUnavailable, Session, session
+
+__all__ = ["MxRError", "RError", "RNotImplementedInMxr", "RParamError", "RPythonError", "RShapeError", "RUnavailable", "Session",
+           "array", "numpy", "python", "session", "to_python", "to_r"]
+
+_OF_SESSION = ("RUnavailable", "Session", "session")
+_OF_LAYOUT = ("array", "numpy", "to_python", "to_r")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'mxr.r' has no attribute {name!r}")
+    if name in _OF_SESSION:
+        import mxr.r.sessions as sessions
+        return getattr(sessions, name)
+    from mxr.r import host
+    host.load_libr()
+    host.import_rpy2()
+    import mxr.r.bridge.errors as errors  # needs R's library in this process
+    if name in _OF_LAYOUT:
+        import mxr.r.layout as layout
+        return getattr(layout, name)
+    if name == "python":
+        import mxr.r.objects as objects
+        return objects.python
+    return getattr(errors, name)

@@ -6,8 +6,10 @@
 """
 from __future__ import annotations
 
+import ctypes
 import types
 from collections.abc import Callable
+from typing import TypeVar
 
 from rpy2 import rinterface, robjects
 from rpy2.rinterface_lib import conversion as low
@@ -18,9 +20,16 @@ from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
-from mxr.r.bridge import convert, door
+from mxr.r.bridge import convert, errors, failures
 
-_functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
+T = TypeVar("T")
+
+
+def immortal(x: T) -> T:
+    """`x`, which Python never takes away: R may call a Python function after Python has dropped its wrapper, which ends the process, and
+    what is dropped while Python ends finds rpy2 gone already."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(x))
+    return x
 
 
 def python(handle):
@@ -33,10 +42,10 @@ def python(handle):
 
 def to_r(value: Symbol | NDArray | Executor):
     """The R object of a Python object of mxr's."""
-    return _kept(convert.to_r(value))
+    return kept(convert.to_r(value))
 
 
-def _kept(x):
+def kept(x) -> rinterface.sexp.Sexp:
     """A fresh R object as rpy2 holds it."""
     openrlib.rlib.Rf_protect(x)
     try:
@@ -45,22 +54,23 @@ def _kept(x):
         openrlib.rlib.Rf_unprotect(1)
 
 
-def function(f: Callable):
-    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through rpy2's conversion rules; a dot in
-    the name of an argument is an underscore. What `f` raises is an R error, a Ctrl-C an interrupt. `f` is kept until Python ends."""
+def function(f: Callable, to_python: Callable | None = None, to_r: Callable | None = None):
+    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through rpy2's conversion rules, or
+    through `to_python` and `to_r`; a dot in the name of an argument is an underscore. What `f` raises is an R error, a Ctrl-C an
+    interrupt. `f` is kept until Python ends."""
     def call(*args, **named):
         try:
             rules = conversion.get_conversion()
             rules = default_converter if rules is conversion.missingconverter else rules
-            value = f(*map(rules.rpy2py, args), **{k.replace(".", "_"): rules.rpy2py(v) for k, v in named.items()})
-            return rinterface.ListSexpVector([_in_r(value, rules)])
+            into = to_python or rules.rpy2py
+            value = f(*map(into, args), **{k.replace(".", "_"): into(v) for k, v in named.items()})
+            return rinterface.ListSexpVector([to_r(value) if to_r else _in_r(value, rules)])
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 openrlib.rlib.R_interrupts_pending = 1
-            return _kept(door.failure(error, of_user=True))
-    closure = rinterface.rternalize(call)
-    _functions.append(closure)
-    return rinterface.evalr("mxnet:::mx.python.function")(closure)
+            return kept(failures.report(error, of_user=True))
+    closure = immortal(rinterface.rternalize(call))
+    return rinterface.evalr("mxnet:::python_function")(closure)
 
 
 _VECTORS = {bool: rinterface.BoolSexpVector, int: rinterface.IntSexpVector, float: rinterface.FloatSexpVector, str: rinterface.StrSexpVector}
@@ -72,8 +82,34 @@ def _in_r(value, rules):
     return _VECTORS[type(value)]([value]) if type(value) in _VECTORS else rules.py2rpy(value)
 
 
+_LAST_CONDITION = "function() if ('mxnet' %in% loadedNamespaces()) asNamespace('mxnet')$last_condition()"
+_asking = False
+
+
+def last_condition() -> tuple[str, str, list[str], int] | None:
+    """What R knows of the last error that mxr raised: message, call, classes, and the number of the exception."""
+    global _asking
+    if _asking:                 # the question itself fails: another version of the R package
+        return None
+    _asking = True
+    try:
+        found = rinterface.evalr(_LAST_CONDITION)()
+        return None if found is rinterface.NULL else condition(found)
+    except errors.RRuntimeError:
+        return None
+    finally:
+        _asking = False
+
+
+def condition(fields) -> tuple[str, str, list[str], int]:
+    """The same of what R's `condition_fields` gives."""
+    message, call, classes, number = fields
+    return message[0], call[0], list(classes), int(number[0])
+
+
 def prepare() -> None:
-    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active."""
+    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active, and raise mxr's errors as such."""
+    errors.type_errors(last_condition)
     converters = [default_converter, conversion.get_conversion()]
     try:
         from rpy2.robjects import numpy2ri

@@ -1,30 +1,33 @@
-"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from draws to values."""
+"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from draws to values.
+
+NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as they are.
+"""
 from __future__ import annotations
 
 import math
 
 import numpy as np
 
+from mxr.runtime import costs
+
 _RANGE = 2 ** 32 - 1
-_AHEAD = 1024                    # draws fetched at a time
 
 
 class Engine:
     """A seeded `std::mt19937`; every method consumes the draws that the C++ distribution of that name consumes."""
 
     def __init__(self, seed: int):
-        self._source = np.random.MT19937()
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
         """Start anew."""
-        self._source._legacy_seeding(seed & 0xFFFFFFFF)
+        self._source = np.random.RandomState(seed & 0xFFFFFFFF)     # seeds its mt19937 as C++ does
         self._ahead: list[int] = []
 
     def draw(self) -> int:
         """The next 32 bits."""
         if not self._ahead:
-            self._ahead = self._source.random_raw(_AHEAD)[::-1].tolist()
+            self._ahead = self._source.randint(0, 2 ** 32, costs.READER_DRAWS, np.uint32)[::-1].tolist()
         return self._ahead.pop()
 
     def integer(self, low: int, high: int) -> int:
@@ -37,9 +40,9 @@ class Engine:
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> np.float32:
         """A single-precision number in [low, high)."""
-        low, high = np.float32(low), np.float32(high)
+        bottom, top = np.float32(low), np.float32(high)
         x = np.float32(self.draw()) * np.float32(2.0 ** -32)
-        return min(x, np.nextafter(np.float32(1), np.float32(0))) * (high - low) + low
+        return min(x, np.nextafter(np.float32(1), np.float32(0))) * (top - bottom) + bottom
 
     def coin(self) -> bool:
         """True half of the time."""

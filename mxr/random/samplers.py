@@ -3,7 +3,7 @@
 How many draws a value takes depends on the draws, so a run of values cannot be cut up; but all runs can go side by side: value t of
 every run at once. Every formula is in the precision in which MXNet's code computes it, so that the numbers are its own.
 
-What is refused is asked for, not what is accepted: NaN is accepted, so that a parameter out of its range gives NaN and not an endless loop.
+Tests are written as rejections, so that NaN is accepted: a parameter out of its range gives NaN, and loops end.
 """
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import functools
 import numpy as np
 
 from mxr.random import streams
+from mxr.runtime import costs
 from mxr.runtime.lazy_scipy import special
-
-_AHEAD = 512        # draws per run that are looked at together
 
 
 class _Lanes:
@@ -25,13 +24,13 @@ class _Lanes:
     def __init__(self, sources, dtype):
         self._sources, self.dtype = sources, np.dtype(dtype)
         self._each = 1 if self.dtype == np.float32 else 2
-        self._ahead = np.empty((len(sources), _AHEAD), np.uint32)
+        self._ahead = np.empty((len(sources), costs.SAMPLER_DRAWS), np.uint32)
         self._at = np.zeros(len(sources), np.intp)
         self._look()
 
     def _look(self):
         for row, source in zip(self._ahead, self._sources):
-            row[...] = source.peek(_AHEAD)
+            row[...] = source.peek(costs.SAMPLER_DRAWS)
 
     def close(self):
         """Consume what was drawn."""
@@ -42,7 +41,7 @@ class _Lanes:
     def uniform(self, who):
         """One uniform number in [0, 1) for each of these lanes."""
         at = self._at[who]
-        if len(at) and at.max() + self._each > _AHEAD:
+        if len(at) and at.max() + self._each > costs.SAMPLER_DRAWS:
             self.close()
             self._look()
             at = self._at[who]
@@ -148,9 +147,10 @@ def _log_factorial(x):
     if not most <= 100_000:
         return _log_gamma(x + 1.0)
     most = int(most)
-    if most >= len(_factorials):
-        _factorials = _log_gamma(np.arange(1, 2 * most + 2))
-    return _factorials[x.astype(np.intp)]
+    known = _factorials             # another thread may replace it by a shorter one
+    if most >= len(known):
+        _factorials = known = _log_gamma(np.arange(1, 2 * most + 2))
+    return known[x.astype(np.intp)]
 
 
 def _poisson_many(lanes, who, mean):

@@ -6,6 +6,7 @@ runs single-threaded inside a task.
 """
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -13,18 +14,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
+from types import CodeType
+from typing import Any, TypeVar
 
 import numpy as np
 
-_WAKE = 5_000_000       # floating point operations that a thread does until another one has woken up and begun: 25 microseconds
-_PANEL = 16             # rows or columns that BLAS computes at a time
-_FEW = 64               # rows that OpenBLAS multiplies by a large transposed matrix faster the other way round: in half the time for 16
+from mxr.runtime import costs
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+UNBROKEN: set[CodeType] = set()       # code that a Ctrl-C does not break off
 
 
-UNBROKEN: set = set()       # code that a Ctrl-C does not break off
-
-
-def unbroken(function):
+def unbroken(function: Function) -> Function:
     """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is the user:
     mxr.r.bridge.interrupts)."""
     UNBROKEN.add(function.__code__)
@@ -32,7 +33,8 @@ def unbroken(function):
 
 
 def workers() -> int:
-    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller."""
+    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller. Processes that a
+    launcher such as mpirun has started on this machine share its CPUs."""
     return _count
 
 
@@ -57,23 +59,13 @@ class single_blas:
     more than it gains on small matrices, and very much on a busy machine.
     """
 
-    former: list = []
+    @unbroken
+    def __enter__(self) -> None:
+        _blas.hold()
 
     @unbroken
-    def __enter__(self):
-        self.former = []
-        for blas in _started().blas:
-            n = blas.get_num_threads()
-            if n != 1:                          # else someone around us holds it
-                self.former.append((blas, n))
-                blas.set_num_threads(1)
-
-    @unbroken
-    def __exit__(self, *exc):
-        while self.former:
-            blas, n = self.former[-1]
-            blas.set_num_threads(n)
-            self.former.pop()
+    def __exit__(self, *exc: object) -> None:
+        _blas.release()
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
@@ -82,7 +74,7 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
     if count == 1:
         run([lambda: fn(0, n)])
         return
-    run([lambda a=a, b=b: fn(a, b) for a, b in cuts(n, count)])
+    run([partial(fn, a, b) for a, b in cuts(n, count)])
 
 
 def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int, int]]:
@@ -93,12 +85,12 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
     """
     ahead = min(ahead, n)
     edges = [0, *(min(n, step * round((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
-    return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
+    return [(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
 def in_turn(code: list[tuple]) -> Callable[[], None]:
     """The task of `(function, arguments)` pairs, called one after the other."""
-    def task():
+    def task() -> None:
         for fn, args in code:
             fn(*args)
     return task
@@ -125,8 +117,9 @@ class Once:
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
-    n, step, work = out.shape[axis], 1 if out.ndim > 2 else _PANEL, 2 * out.size * a.shape[-1]
-    parts = cuts(n, workers(), _WAKE * n / work + step, step) if work >= 2 * _WAKE else []
+    n, step, work = out.shape[axis], 1 if out.ndim > 2 else costs.BLAS_PANEL, 2 * out.size * a.shape[-1]
+    wake = costs.WAKE_NS / costs.FLOP_NS
+    parts = cuts(n, workers(), wake * n / work + step, step) if work >= 2 * wake else []
     if len(parts) < 2:
         return _whole(a, b, out)
     tasks = []
@@ -145,11 +138,12 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]
 def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     if not (a.ndim == b.ndim == 2 and a.dtype == b.dtype == out.dtype and out.flags.c_contiguous):
         return partial(np.matmul, a, b, out)
-    if not (len(a) <= min(_FEW, out.shape[1] // 2) and out.size * a.shape[1] > 1_000_000 and b.T.flags.c_contiguous):
+    few = len(a) <= min(costs.TURNED_PRODUCT_ROWS, out.shape[1] // 2)
+    if not (few and out.size * a.shape[1] > costs.BLAS_SMALL_PRODUCT and b.T.flags.c_contiguous):
         return partial(np.dot, a, b, out)       # has less overhead
     turned = np.empty(out.shape[::-1], out.dtype)
 
-    def call():
+    def call() -> None:
         np.dot(b.T, a.T, turned)
         np.copyto(out, turned.T)
     return call
@@ -165,19 +159,68 @@ def cpus() -> int:
         return os.cpu_count() or 1
 
 
+# How many processes a launcher has started on this machine: Open MPI, MPICH and Intel MPI, MVAPICH.
+_NEIGHBOURS = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
+
+
 def _wanted() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, min(cpus(), int(asked))) if asked.isdigit() else cpus()
+    if asked.isdigit():
+        return max(1, min(cpus(), int(asked)))
+    if cpus() < (os.cpu_count() or 1):      # the launcher has divided the CPUs already
+        return cpus()
+    return max(1, cpus() // max([int(n) for n in map(os.environ.get, _NEIGHBOURS) if n and n.isdigit()], default=1))
 
 
 class _Inside(threading.local):
     active = False
 
 
+class _Blas:
+    """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the process. The first
+    one sets them to one, the last one puts them back."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders = threading.Lock(), 0
+        self._former: list[tuple[Any, int]] = []
+
+    def hold(self) -> None:
+        libraries = _started().blas
+        with self._lock:
+            self._holders += 1
+            for blas in libraries:
+                n = blas.get_num_threads()
+                if n != 1:              # the first time, and for a library that has been loaded since
+                    self._former.append((blas, n))
+                    _set_threads(blas, 1)
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders = max(0, self._holders - 1)       # nothing was held where a fork came in between
+            if not self._holders:
+                self._put_back()
+
+    def _put_back(self) -> None:
+        while self._former:
+            blas, n = self._former[-1]
+            _set_threads(blas, n)
+            self._former.pop()
+
+    def after_fork(self) -> None:
+        """In the child: the threads that held it are not there."""
+        self._lock, self._holders = threading.Lock(), 0
+        self._put_back()
+
+
+def _set_threads(blas: Any, n: int) -> None:
+    """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and ignores all others."""
+    getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n)
+
+
 class _Job:
     """The tasks of one `run` that nobody has taken yet, and what went wrong in the others."""
 
-    def __init__(self, tasks):
+    def __init__(self, tasks: Sequence[Callable[[], object]]):
         self.todo = deque(enumerate(tasks))
         self.errors: list[tuple[int, BaseException]] = []
 
@@ -226,7 +269,7 @@ class _Pool:
         self.blas = [lib for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"]
         self.with_scipy = _SCIPY_BLAS in sys.modules
 
-    def run(self, tasks) -> None:
+    def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         job = _Job(tasks)
         try:
             for helper in self.helpers[:len(tasks) - 1]:
@@ -255,23 +298,30 @@ class _Pool:
 
 def _started() -> _Pool:
     global _pool
-    if _pool is None:
-        _pool = _Pool(_count)
-    elif not _pool.with_scipy and _SCIPY_BLAS in sys.modules:
-        _pool.find_blas()
-    return _pool
+    pool = _pool
+    if pool is None or (not pool.with_scipy and _SCIPY_BLAS in sys.modules):
+        with _making:
+            if _pool is None:
+                _pool = _Pool(_count)
+            elif not _pool.with_scipy:
+                _pool.find_blas()
+            pool = _pool
+    return pool
 
 
 def _after_fork() -> None:
     """Threads do not survive a fork: the child starts its own pool when it needs one."""
-    global _pool, _turn
-    _pool, _turn = None, threading.Lock()
+    global _pool, _turn, _making
+    _pool, _turn, _making = None, threading.Lock(), threading.Lock()
+    _blas.after_fork()
 
 
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _wanted()
 _pool: _Pool | None = None
-_turn = threading.Lock()
+_turn = threading.Lock()          # one `run` at a time has the pool
+_making = threading.Lock()        # one thread makes the pool
+_blas = _Blas()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

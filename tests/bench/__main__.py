@@ -19,7 +19,7 @@ import numpy as np
 
 from tests.reference import oracle
 
-from . import rhosts, workloads
+from . import costs, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "MKLDNN_", "DNNL_", "ONEDNN_", "OMP_", "GOMP_", "KMP_", "MXNET_")    # settings that slow an engine down, or hurry it
@@ -132,9 +132,13 @@ def main() -> int:
     parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
+    parser.add_argument("--costs", metavar="NAME", nargs="?", const="", help="measure only the tuning numbers whose name contains this")
     args = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(TUNING)]:
         del os.environ[name]
+    if args.costs is not None:
+        table("Tuning numbers (mxr/runtime/costs.py)", costs.HEAD, costs.rows(args.costs))
+        return 0
     oracle.install()
     if args.only is not None:
         made = (make() for make in (*workloads.MAIN, *workloads.APART, *workloads.SCALING))
@@ -149,6 +153,7 @@ def main() -> int:
                    (threads_row(make(), args.seconds / 2) for make in workloads.THREADS))
     lines += table("Memory over 10 000 steps", ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
                    (growth_row(make()) for make in workloads.GROWTH))
+    lines += table("Tuning numbers (`mxr/runtime/costs.py`)", costs.HEAD, costs.rows())
     document(lines, load, time.time() - started)
     return 0
 

@@ -146,12 +146,12 @@ def residual(batch=32) -> Workload:
     return Workload(f"residual blocks, 32 x 32, batch {batch}", net, {"data": (batch, 3, 32, 32)}, 1.0, draw={"softmax_label": ("ints", 10)})
 
 
-def lstm() -> Workload:
+def lstm(batch=32) -> Workload:
     x = sym.Variable("data")
     net = sym.RNN(x, state_size=64, num_layers=2, mode="lstm", name="rnn")
     net = sym.FullyConnected(sym.Reshape(net, shape=(-1, 64)), num_hidden=20, name="fc")
     net = sym.SoftmaxOutput(net, name="softmax")
-    return Workload("LSTM, 2 layers, 64 hidden, 32 steps, batch 32", net, {"data": (32, 32, 64)}, 1.0,
+    return Workload(f"LSTM, 2 layers, 64 hidden, 32 steps, batch {batch}", net, {"data": (32, batch, 64)}, 1.0,
                     draw={"softmax_label": ("ints", 20)})
 
 

@@ -1,11 +1,14 @@
 """Symbolic arrays: what NumPy code leaves behind when it runs on them, and how that is executed."""
+import inspect
+
 import numpy as np
 import pytest
 
-from mxr.compiler import regions
+from mxr.compiler import value
 from mxr.compiler.program import Program
 from mxr.compiler.value import Value, const, leaf, scatter_slice, tape
 from mxr.operator import Run
+from mxr.runtime import costs
 from mxr.runtime.memory import Buffers
 
 rng = np.random.default_rng(0)
@@ -130,7 +133,8 @@ def test_memory_is_shared_between_values_that_do_not_meet():
 
 @pytest.mark.parametrize("shape", [(3, 5, 7, 2), (300, 400), (70000,), (5, 1, 40000), (2, 3, 50000)])
 def test_blocks_and_strides_give_the_same(shape, monkeypatch):
-    monkeypatch.setattr(regions, "WAKE_WORK", 500)
+    monkeypatch.setattr(costs, "WAKE_NS", 50)
+    monkeypatch.setattr(costs, "LOCK_NS", 0)
     wide = rng.standard_normal((*shape[:-1], shape[-1] * 3)).astype("f4")
     row = rng.standard_normal((*(1,) * (len(shape) - 1), shape[-1])).astype("f4")
 
@@ -175,3 +179,56 @@ def test_a_result_may_lie_where_an_operand_is(n):
     for step in Program([root]).compile({}, lambda key: (x, g)[key[1]], Buffers(), Run(), [g]):
         step()
     np.testing.assert_allclose(g, expected, rtol=1e-5, atol=1e-6)
+
+
+X = np.array([[1.5, -2.25, 3], [0.5, 4, -100]], np.float32)
+VALUES = {"dtype": [np.float64, np.int32, np.float16], "initial": [2.0, -3], "where": [X > 0, np.array([True, False, True])], "keepdims": [True, False],
+          "out": [None, np.empty(3, np.float32)], "order": ["C", "F", "A", "K"], "casting": ["unsafe", "safe"], "subok": [True, False], "copy": [True, None],
+          "axis": [0, 1, -1, (0, 1)], "min": [-1.0], "max": [2.0], "a_min": [0], "shape": [(6,), (2, 3)], "axes": [(1, 0), (0, 1)]}
+BASE = {np.expand_dims: {"axis": 0}, np.broadcast_to: {"shape": (2, 2, 3)}, np.moveaxis: {"source": 0, "destination": 1}, np.full_like: {"fill_value": 2.5},
+        np.swapaxes: {"axis1": 0, "axis2": 1}, np.reshape: {"shape": (3, 2)}}
+
+
+def keyword_cases():
+    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:          # these give no arrays
+        for key in inspect.signature(function).parameters:
+            for v in VALUES.get(key, []):
+                yield function, (lambda x, f=function, k=key, v=v: f([x, x] if f in (np.concatenate, np.stack) else x, **{**BASE.get(f, {}), k: v})), f"{key}={v!r}"
+    for ufunc in (np.add, np.multiply, np.divide, np.maximum, np.exp, np.floor, np.greater, np.matmul):
+        for key, v in [("dtype", np.float64), ("dtype", np.float16), ("dtype", bool), ("out", np.empty((2, 3), np.float32)), ("casting", "unsafe"), ("axis", 0)]:
+            def call(x, u=ufunc, k=key, v=v):
+                return u(*[x.T if i and u is np.matmul else x for i in range(u.nin)], **{k: v})
+            yield ufunc, call, f"{key}={v!r}"
+    for method in ("sum", "prod", "max", "min", "mean", "astype", "reshape", "ravel", "clip", "squeeze"):
+        first = {"astype": (np.float64,), "reshape": (3, 2), "clip": (-1, 2)}.get(method, ())
+        for key in ("dtype", "initial", "where", "keepdims", "out", "order", "casting", "copy", "axis"):
+            for v in VALUES[key]:
+                yield method, (lambda x, m=method, a=first, k=key, v=v: getattr(x, m)(*a, **{k: v})), f"{key}={v!r}"
+
+
+def test_no_keyword_is_dropped_while_tracing():
+    """Every keyword of every function that can be traced: what NumPy gives, or an error."""
+    worked, wrong = 0, []
+    for function, call, text in keyword_cases():
+        for x in (X, np.maximum(X, 0).astype(np.uint8), X.astype(np.int8), X.astype(np.float16)):
+            try:
+                with np.errstate(all="ignore"):
+                    want = np.array(call(x.copy()))
+            except (TypeError, ValueError, OverflowError):
+                continue                    # not NumPy's either
+            try:
+                got = execute(call, x)[0][0]
+            except (TypeError, ValueError, OverflowError):
+                continue
+            worked += 1
+            if got.dtype != want.dtype or not np.allclose(got, want, 1e-3, equal_nan=True):
+                wrong.append(f"{getattr(function, '__name__', function)} {text} of {x.dtype}: {got.dtype} {got.tolist()}, not {want.dtype} {want.tolist()}")
+    assert not wrong, "\n".join(wrong)
+    assert worked > 250
+
+
+@pytest.mark.parametrize("call", [lambda v: np.mean(v, where=X > 0), lambda v: np.add(v, 1, where=X > 0), lambda v: np.sum(v, where=X > 0), lambda v: np.reshape(v, (3, 2), order="F"),
+                                  lambda v: np.max(v, out=np.empty(())), lambda v: np.concatenate([v, v], casting="unsafe"), lambda v: v.ravel(order="F")])
+def test_what_cannot_be_traced_is_refused(call):
+    with pytest.raises(TypeError, match="a traced operator called"):
+        execute(call, X)

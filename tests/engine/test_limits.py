@@ -3,12 +3,14 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
 
 import mxr
 from mxr import MxError, ShapeError
+from mxr.engine import optimizer
 from tests.stress import faults
 
 sym = mxr.sym
@@ -244,3 +246,35 @@ def test_interrupts():
 def test_shape_errors_are_sentences():
     with pytest.raises(ShapeError, match="fc.*num_hidden|num_hidden|shape"):
         sym.FullyConnected(sym.Variable("x"), num_hidden=2, name="fc").infer_shape(x=(2, 3), fc_weight=(5, 5))
+
+
+@pytest.mark.parametrize("make", [lambda x: x * 1e6 + 1e9, lambda x: sym._maximum_scalar(x, scalar=1e10), lambda x: sym._full(shape=(3,), value=1e6, dtype="float16")])
+def test_constants_beyond_a_type_are_infinite_without_a_warning(make):
+    symbol = make(sym.Variable("x"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = symbol.bind({k: np.ones(3, np.float16) for k in symbol.list_arguments()}, {k: np.ones(3, np.float16) for k in symbol.list_arguments()})
+        assert np.isinf(run.forward()[0].asnumpy()).all()
+        if symbol.list_arguments():
+            run.backward()
+
+
+def test_a_shape_that_nothing_determines_is_an_error():
+    with pytest.raises(mxr.ShapeError, match=r"bind: the shape of _zeros0 \(_zeros\).*give its parameter shape"):
+        sym._zeros(name="_zeros0").bind({})
+
+
+@pytest.mark.parametrize("lr", [1, np.float32(1), np.float64(1), np.array(1.0), [1], (np.int64(1),), np.array([1.0])])
+def test_any_number_is_a_learning_rate(lr):
+    ex = (sym.Variable("x") * 2).simple_bind("write", x=(2,))
+    ex.forward_backward()
+    optimizer.Updater(optimizer.rule("sgd", {})).train(lr, ex)
+    np.testing.assert_array_equal(ex.args["x"].asnumpy(), [-2, -2])
+
+
+@pytest.mark.parametrize("lr", ["fast", None, [1.0, 2.0], {}, [None]])
+def test_no_number_is_no_learning_rate(lr):
+    ex = (sym.Variable("x") * 2).simple_bind("write", x=(2,))
+    ex.forward_backward()
+    with pytest.raises(mxr.MxError, match="learning rate"):
+        optimizer.Updater(optimizer.rule("sgd", {})).train(lr, ex)

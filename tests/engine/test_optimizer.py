@@ -5,7 +5,7 @@ import pytest
 from mxr import sym
 from mxr.engine.optimizer import State, Updater, rule
 from mxr.operator import MxError, Run, get
-from mxr.runtime.memory import LINE
+from mxr.runtime.costs import CACHE_LINE
 
 RULES = {"sgd": {}, "sgd with momentum": {"momentum": 0.9}, "nag": {"momentum": 0.5}, "adam": {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-6},
          "rmsprop": {"gamma1": 0.9, "epsilon": 1e-4}, "rmspropalex": {"gamma1": 0.9, "gamma2": 0.8, "epsilon": 1e-4},
@@ -57,7 +57,7 @@ def test_a_bound_network_is_one_block_and_its_arrays_begin_at_cache_lines():
         assert np.shares_memory(block.grad[part], ex.grads[name].data)
     assert not np.shares_memory(block.weight, ex.args["c"].data)
     for array in (*ex.args.values(), *(g for g in ex.grads.values() if g is not None), *ex.outputs.values()):
-        assert array.data.ctypes.data % LINE == 0
+        assert array.data.ctypes.data % CACHE_LINE == 0
 
 
 def test_arrays_that_were_given_are_trained_where_they_are():

@@ -231,3 +231,15 @@ def test_long_integers_of_old_files():
     x = sym.slice_axis(sym.Variable("x"), axis="1L", begin=0, end="2L")
     assert x.infer_shape(x=(2, 3))[1] == {x.list_outputs()[0]: (2, 2)}
     assert sym.load_json(x.tojson()).tojson() == x.tojson()
+
+
+def test_composing_leaves_what_is_given_as_it_was():
+    x, square = mxr.sym.Variable("x"), mxr.sym.square(mxr.sym.Variable("data"), name="sq")
+    group = mxr.sym.split(x, num_outputs=2, name="parts")
+    for outer, inputs in [(mxr.sym.Variable("v"), {"v": square}), (square, {"data": x}), (square, {}), (group, {"x": square}),
+                          (mxr.sym.exp(mxr.sym.Variable("v"), name="e"), {"v": square})]:
+        given = [outer, *inputs.values()]
+        before = [(s.tojson(), s.list_outputs()) for s in given]
+        composed = outer.compose("renamed", **inputs)
+        assert [(s.tojson(), s.list_outputs()) for s in given] == before
+        assert all(name.startswith("renamed_") for name in composed.list_outputs()) and len(composed) == len(outer)

@@ -7,8 +7,8 @@ import pytest
 
 import mxr
 from mxr.operator import Run, get
-from mxr.ops.kernels import pooling, steps, windows
-from mxr.runtime import threads
+from mxr.ops.kernels import steps
+from mxr.runtime import costs, threads
 
 
 def positions(out, kernel, stride, dilate, pad, size):
@@ -47,12 +47,12 @@ def check(ex, out, gx, gw, g) -> None:
 def cut(request, monkeypatch):
     """How the work is cut."""
     if request.param in ("by workers", "in blocks"):
-        monkeypatch.setattr(steps, "_WAKE", 1)
+        monkeypatch.setattr(costs, "WAKE_NS", 1)
     if request.param == "sample by sample":
-        monkeypatch.setattr(windows, "_BLOCK", 1)
+        monkeypatch.setattr(costs, "COLUMNS_BLOCK", 1)
     if request.param == "in blocks":
-        monkeypatch.setattr(windows, "_BLOCK", 3000)
-        monkeypatch.setattr(pooling, "_BLOCK", 100)
+        monkeypatch.setattr(costs, "COLUMNS_BLOCK", 3000)
+        monkeypatch.setattr(costs, "POOL_BLOCK", 100)
 
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
@@ -173,7 +173,7 @@ def test_arrays_need_not_be_contiguous(name, params, shapes):
     ins = [rng.standard_normal(s).astype(np.float32) for s in shapes]
     g = rng.standard_normal(outs[0].shape).astype(np.float32)
     igs = [np.empty_like(x) for x in ins]
-    apart = lambda a: np.stack([a, a], axis=-1)[..., 0]     # noqa: E731
+    apart = lambda a: np.stack([a, a], axis=-1)[..., 0]
     strided = [[apart(a) for a in arrays] for arrays in (ins, outs, igs)]
     op.compute(p, Run(), ins, outs)
     op.gradient(p, Run(), [g], ins, outs, igs)

@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 
 from mxr import sym
-from mxr.ops import loss
+from mxr.runtime import costs
 
 
 @pytest.mark.parametrize("shape, multi", [((7, 5), False), ((40, 3), False), ((3, 50), False), ((2, 5, 9), True), ((1, 4, 3, 7), True),
                                           ((3, 2, 5), False), ((6, 4), True)])
 @pytest.mark.parametrize("block", [1, 12, 1 << 17])
 def test_softmax_does_not_depend_on_its_blocks(shape, multi, block, monkeypatch):
-    monkeypatch.setattr(loss, "_BLOCK", block)
-    monkeypatch.setattr(loss, "_SOFTMAX", 1e9)      # as if it took long enough for every worker
+    monkeypatch.setattr(costs, "SOFTMAX_BLOCK", block)
+    monkeypatch.setattr(costs, "SOFTMAX_NS", 1e9)      # as if it took long enough for every worker
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
     ex = sym.SoftmaxOutput(sym.Variable("x"), sym.Variable("y"), multi_output=multi).simple_bind("write", x=shape)
     ex.args["x"][:] = x

@@ -4,7 +4,7 @@ import pytest
 
 from mxr import sym
 from mxr.ops.kernels import recurrent
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 
 MODES = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 
@@ -48,13 +48,17 @@ def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("limits", [{"_BLOCK": 1}, {"_BLOCK": 4 * 5 * 3 * 4}, {"_LARGE": 0}, {"_SAMPLES": 1}, {"_SAMPLES": 1, "_LARGE": 0}, {"_LARGE_STEP": 0}, {"_SAMPLES": 1, "_BESIDE": 0, "_FEW": 0}, {"_FEW": 0, "_ROWS": 2},
-                                    {"_APART": 0, "_HEIGHT": 1, "_FEW": 0, "_ROWS": 2}])
+@pytest.mark.parametrize("limits", [
+    {"SEQUENCE_BLOCK": 1}, {"SEQUENCE_BLOCK": 4 * 5 * 3 * 4}, {"SEQUENCE_SHARED_FLOPS": 0}, {"STEPWISE_SAMPLES": 1},
+    {"STEPWISE_SAMPLES": 1, "SEQUENCE_SHARED_FLOPS": 0}, {"STEP_SHARED_FLOPS": 0},
+    {"STEPWISE_SAMPLES": 1, "SEQUENCE_BESIDE_FLOPS": 0, "CELL_SHARED_VALUES": 0},
+    {"CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2},
+    {"STEP_SAMPLES_FLOPS": 0, "WORKER_SAMPLES": 1, "CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2}])
 def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
     """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
     whole = results(*bound(mode, bidirectional=True))
     for name, value in limits.items():
-        monkeypatch.setattr(recurrent, name, value)
+        monkeypatch.setattr(costs, name, value)
     for a, b in zip(whole, results(*bound(mode, bidirectional=True))):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
@@ -66,8 +70,8 @@ def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, 
         ex.args["rnn_sequence_length"][:] = [6, 2, 4]
         return results(ex, heads)
     whole = run()
-    monkeypatch.setattr(recurrent, "_APART", 0)
-    monkeypatch.setattr(recurrent, "_HEIGHT", 1)
+    monkeypatch.setattr(costs, "STEP_SAMPLES_FLOPS", 0)
+    monkeypatch.setattr(costs, "WORKER_SAMPLES", 1)
     monkeypatch.setattr(threads, "workers", lambda: 2)
     for a, b in zip(whole, run(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -90,12 +94,12 @@ def test_shut_gates_keep_the_cells():
 def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
     """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by one."""
     t, n, size = 32, 16, 64
-    monkeypatch.setattr(recurrent, "_BLOCK", t // 2 * n * size * recurrent.GATES[mode])
+    monkeypatch.setattr(costs, "SEQUENCE_BLOCK", t // 2 * n * size * recurrent.GATES[mode])
     ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind("null", data=(t, n, 400))
     fill(ex, 3)
     found = []
     for few in (t * n * size * 4, *[0] * 100):
-        monkeypatch.setattr(recurrent, "_FEW", few)
+        monkeypatch.setattr(costs, "CELL_SHARED_VALUES", few)
         ex.forward()
         found.append(ex.output_list[0].asnumpy().tobytes())
     assert len(set(found)) == 1

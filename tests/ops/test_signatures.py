@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mxr.operator import Dtype, Floats, P, Shape, registry
+from mxr.operator import Dtype, Floats, Parameter, Shape, registry
 from tests.known import settle
 from tests.ops.collect import cases
 
@@ -43,7 +43,7 @@ def parameters(op, theirs) -> dict[str, str]:
     return found
 
 
-def parameter(mine: P, text: str) -> str:
+def parameter(mine: Parameter, text: str) -> str:
     """How a parameter differs from MXNet's description of it, such as `int, optional, default='1'`."""
     choices = re.match(r"\{(.*?)\}", text)
     kind = text[choices.end():].split(",")[0] if choices else text.split(",")[0]
@@ -69,7 +69,7 @@ def parameter(mine: P, text: str) -> str:
     return "; ".join(wrong) + f"; in MXNet: {text}" if wrong else ""
 
 
-def same(mine: P, default: str) -> bool:
+def same(mine: Parameter, default: str) -> bool:
     if default == "None" and mine.none:
         return mine.default is None
     if mine.type in (Shape, Floats):

@@ -143,9 +143,19 @@ CHECKS = {
         for (i in 1:50) reticulate::py_eval("[1, 2]", convert = FALSE)           # dropped at once
         for (i in 1:4) call("test.box", 2^30)                                     # Python has R collect
     """,
-    "a handle from another session is refused": """
-        file <- tempfile(); saveRDS(mx.nd.array(1:3), file); a <- readRDS(file)
-        stopifnot(grepl("belongs to another R session", tryCatch(dim(a), error = conditionMessage)))
+    "a handle that was saved is made anew, as it was when it was saved": """
+        file <- tempfile(); a <- mx.nd.array(1:3); saveRDS(a, file); b <- readRDS(file)
+        stopifnot(identical(as.array(b), as.array(a)), identical(as.array(b + b), as.array(a * 2)))
+        live <- call("bridge.live"); again <- unserialize(serialize(b, NULL)); rm(b)
+        stopifnot(identical(as.array(again), as.array(a)), identical(dim(readRDS(file)), 3L))
+        s <- mx.symbol.exp(mx.symbol.Variable("x"), name = "e"); t <- unserialize(serialize(s, NULL, ascii = TRUE))
+        stopifnot(identical(s$as.json(), t$as.json()), identical(outputs(t), "e_output"))
+    """,
+    "executors and damaged objects are refused": """
+        ex <- mx.simple.bind(mx.symbol.Variable("x"), ctx = mx.cpu(), x = 2); e <- unserialize(serialize(ex, NULL))
+        stopifnot(grepl("this executor belongs to another R session", tryCatch(e$outputs, error = conditionMessage)))
+        bytes <- serialize(mx.nd.array(1:3), NULL); at <- grepRaw("mxr 1 A", bytes); bytes[at + 20] <- as.raw(0)
+        stopifnot(grepl("damaged", tryCatch(as.array(unserialize(bytes)), error = conditionMessage)))
     """,
     "errors are conditions and the session goes on": """
         e <- tryCatch(call("test.fail", "user"), error = identity)

@@ -22,7 +22,7 @@ def tell_another_thread():
 def tell():
     tell_another_thread()
     return 'told'
-r_api.evaluate('options', convert.native_symbol(r_api.ffi.cast('void *', ctypes.cast(interrupt, ctypes.c_void_p).value)), name='test.interrupt')
+r_api.evaluate('options', r_api.native_symbol(r_api.ffi.cast('void *', ctypes.cast(interrupt, ctypes.c_void_p).value)), name='test.interrupt')
 ")
 """
 

@@ -196,7 +196,7 @@ CHECKS = {
         ex <- mx.simple.bind(s, mx.cpu(), "write", data = c(2, 2))
         mx.exec.update.arg.arrays(ex, list(data = a, f_weight = a, f_bias = c(1, 1)), match.name = TRUE); mx.exec.forward(ex)
         e <- tryCatch(a + mx.nd.ones(7), error = conditionMessage)
-        back <- call("bridge.same", list(a = 1, b = list("x", TRUE, c("p", NA)), c = array(1:8, c(2, 2, 2)), 1:3))
+        back <- call("test.same", list(a = 1, b = list("x", TRUE, c("p", NA)), c = array(1:8, c(2, 2, 2)), 1:3))
         out <- as.array(ex$ref.outputs[[1]]); names <- names(ex$ref.arg.arrays)
         gctorture2(0)
         stopifnot(identical(b, matrix(c(2, 5, 10, 17), 2)), identical(out, t(matrix(c(1, 2, 3, 4), 2)) %*% matrix(c(1, 2, 3, 4), 2) + 1),
@@ -207,7 +207,7 @@ CHECKS = {
 # What takes minutes, for tests/stress.
 LONG = {
     "long vectors": """
-        r <- raw(2^31 + 10); stopifnot(call("bridge.size", r) == 2^31 + 10); rm(r); invisible(gc())
+        r <- raw(2^31 + 10); stopifnot(call("test.size", r) == 2^31 + 10); rm(r); invisible(gc())
         a <- mx.nd.zeros(2^31 + 10); stopifnot(length(a) == 2^31 + 10, dim(a) == 2^31 + 10); b <- mx.nd.slice(a, 2^31, 2^31 + 5); stopifnot(length(b) == 5)
     """,
     "100 000 symbols": 'g <- growth(1e5, mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 3) + 1); cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")',
@@ -227,9 +227,9 @@ LONG = {
 VERBS = """
 reticulate::py_run_string("
 from mxr.r.bridge.registry import verb
-@verb('bridge.size')
+@verb('test.size')
 def size(x): return float(x.size)
-@verb('bridge.same')
+@verb('test.same')
 def same(x): return x
 ")
 """

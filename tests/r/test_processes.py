@@ -37,8 +37,11 @@ def test_forked_children_compute(host):
 CLUSTER = NET + """
 cl <- parallel::makeCluster(2); invisible(parallel::clusterEvalQ(cl, suppressMessages(library(mxnet))))
 stopifnot(identical(parallel::parSapply(cl, 1:4, function(i) sum(as.array(mx.nd.ones(3) * i))), c(3, 6, 9, 12)))
-e <- tryCatch(parallel::clusterCall(cl, function(a) sum(as.array(a)), mx.nd.ones(3)), error = conditionMessage)
-stopifnot(grepl("this NDArray belongs to another R session", e))
+there <- parallel::clusterCall(cl, function(a) list(sum(as.array(a)), a * 2), mx.nd.ones(3))
+stopifnot(identical(there[[1]][[1]], 3), identical(c(as.array(there[[2]][[2]])), c(2, 2, 2)))
+ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(2, 3))
+e <- tryCatch(parallel::clusterCall(cl, function(e) e$outputs, ex), error = conditionMessage)
+stopifnot(grepl("this executor belongs to another R session", e))
 parallel::stopCluster(cl); cat("all right")
 """
 

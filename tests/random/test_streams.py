@@ -125,3 +125,14 @@ def test_parameters_out_of_range_end(name, params):
 def test_parameters_of_two_types_are_refused():
     with pytest.raises(MxError, match="float16, float32.*Cast"):
         mxr.nd.sample_normal(mxr.NDArray(np.ones(2, np.float16)), mxr.NDArray(np.ones(2, np.float32)))
+
+
+def test_states_that_go_through_numpys_public_property_give_the_same(monkeypatch):
+    """The way that is taken where the generator's memory is laid out otherwise."""
+    random.seed(5)
+    fast = [random.uniform(300), random.normal(300), random.engine().take(7)]
+    assert random._machine.direct
+    monkeypatch.setattr(random._machine, "direct", False)
+    random.seed(5)
+    for a, b in zip(fast, [random.uniform(300), random.normal(300), random.engine().take(7)], strict=True):
+        assert (a == b).all()

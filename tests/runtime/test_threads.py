@@ -127,3 +127,23 @@ def test_convolutions_are_the_same_bits_every_time():
         run.backward([np.ones((13, 5, 6, 6), np.float32)])
         results.append(b"".join(a.data.tobytes() for a in (*run.outputs.values(), *run.grads.values())))
     assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("variables, want", [({}, 8), ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4"}, 2), ({"MPI_LOCALNRANKS": "16"}, 1),
+                                             ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4", "OMP_NUM_THREADS": "3"}, 3)])
+def test_processes_of_a_launcher_share_the_cpus(variables, want, monkeypatch):
+    for name in (*threads._NEIGHBOURS, "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(threads, "cpus", lambda: 8)
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 8)
+    assert threads._wanted() == want
+
+
+def test_a_launcher_has_divided_the_cpus_itself(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "2")
+    monkeypatch.setattr(threads, "cpus", lambda: 4)
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 8)
+    assert threads._wanted() == 4

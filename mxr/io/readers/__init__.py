@@ -16,7 +16,7 @@ from mxr.io.readers.image_record import (
 )
 from mxr.io.readers.libsvm import LibSVM
 from mxr.io.readers.mnist import MNIST
-from mxr.operator import MxError, P, suggest
+from mxr.operator import MxError, Parameter, suggest
 
 READERS: dict[str, type[Reader]] = {cls.name: cls for cls in (
     CSV, LibSVM, MNIST, ImageRecord, ImageRecordUInt8, ImageRecordInt8, ImageRecordV1, ImageRecordUInt8V1,
@@ -35,7 +35,7 @@ def create(name: str, given: dict) -> Reader:
     return cls({k: v for k, v in given.items() if k in known or k not in _ELSEWHERE})
 
 
-def parameters(name: str) -> dict[str, P]:
+def parameters(name: str) -> dict[str, Parameter]:
     """The parameters of a reader."""
     return _class(name).parameters()
 

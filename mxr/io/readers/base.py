@@ -19,7 +19,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mxr.operator import REQUIRED, MxError, P, ParamError, suggest
+from mxr.operator import REQUIRED, MxError, P, ParamError, Parameter, suggest
+from mxr.runtime import costs
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
 NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
@@ -46,13 +47,13 @@ class Reader:
 
     @classmethod
     @cache
-    def parameters(cls) -> dict[str, P]:
+    def parameters(cls) -> dict[str, Parameter]:
         """Parameters by name, those of the class itself first."""
-        found: dict[str, P] = {}
+        found: dict[str, Parameter] = {}
         for c in cls.__mro__:
             for key, kind in inspect.get_annotations(c, eval_str=True).items():
                 param = c.__dict__.get(key)
-                if isinstance(param, P) and key not in found:
+                if isinstance(param, Parameter) and key not in found:
                     param.name, param.type = key, kind
                     found[key] = param
         return found
@@ -171,11 +172,11 @@ def files(path: str, error) -> list[str]:
     return found
 
 
-def blocks(path: str, size: int = 1 << 22) -> Iterator[tuple[int, list[bytes]]]:
-    """The lines of a text file in blocks of about `size` bytes, each with the number of its first line."""
+def blocks(path: str) -> Iterator[tuple[int, list[bytes]]]:
+    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes, each with the number of its first line."""
     line, rest = 1, b""
     with open(path, "rb") as file:
-        while data := file.read(size):
+        while data := file.read(costs.TEXT_BLOCK):
             if line == 1 and not rest:
                 data = data.removeprefix(b"\xef\xbb\xbf")
             lines = (rest + data).splitlines(keepends=True)

@@ -12,8 +12,8 @@ import numpy as np
 from mxr.io.readers.base import Reader, Table
 from mxr.operator import P
 from mxr.random.cpp_engine import Engine
+from mxr.runtime import costs
 
-_BLOCK = 1 << 20
 _ALWAYS, _MOST = 1 << 24, 256     # bytes that a compressed file may always hold; how many times its own size it may hold
 
 
@@ -81,7 +81,7 @@ class MNIST(Reader):
     def _bytes(self, file, size: int, path: str) -> bytes:
         """`size` bytes, taken block by block: a compressed file's announcement may be false."""
         pieces, left = [], size
-        while left and (piece := file.read(min(left, _BLOCK))):
+        while left and (piece := file.read(min(left, costs.READ_BLOCK))):
             pieces.append(piece)
             left -= len(piece)
         if left:

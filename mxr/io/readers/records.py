@@ -69,7 +69,7 @@ class Order:
         while begin < self._end and begin + 8 <= limit:
             offsets.append(begin)
             begin = self._file.next(begin)
-        if begin >= self._end and begin < limit or len(offsets) < 2:
+        if (begin >= self._end and begin < limit) or len(offsets) < 2:
             self._at, self._pending = begin, begin < self._end
         else:
             self._at = offsets.pop()

@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from mxr.ops.kernels.steps import Lane, Steps
 from mxr.ops.kernels.windows import Windows
-
-_BLOCK = 1 << 18        # input elements worked on at a time: what fits the cache, and outweighs the calls
-FORWARD, BACK = 0.25, 0.6       # nanoseconds that an input element takes
-_FEW = 8                # kernel offsets up to which gradients are shared out one offset after the other
+from mxr.runtime import costs
+from mxr.runtime.memory import shared
 
 
 def _pick(axis: int, at: slice) -> tuple:
@@ -26,7 +23,7 @@ def _pick(axis: int, at: slice) -> tuple:
 def blocks(steps: Steps, x: np.ndarray, nanoseconds: float) -> Iterator[tuple[Lane, slice]]:
     """(lane, range of images) for blocks of images; `nanoseconds` is what an element takes, roughly."""
     elements = max(1, prod(x.shape[1:]))
-    most = max(1, _BLOCK // elements)
+    most = max(1, costs.POOL_BLOCK // elements)
     for lane, start, stop in steps.ranges(len(x), elements * nanoseconds):
         for at in range(start, stop, most):
             yield lane, slice(at, min(at + most, stop))
@@ -83,7 +80,7 @@ def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
         g = y
 
 
-@lru_cache(256)
+@shared
 def sizes(w: Windows, margins: bool) -> np.ndarray:
     """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do. In
     MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with three."""
@@ -104,11 +101,11 @@ def largest(lane: Lane, w: Windows, x, y) -> None:
 def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
     """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the window holds only NaN)."""
     apart = all(s >= k for s, k in zip(w.stride, w.kernel))
-    if apart and prod(w.kernel) <= _FEW:
+    if apart and prod(w.kernel) <= costs.POOL_SHARED_OFFSETS:
         _share(lane, w, x, y, g, gx)
         return
     order, missed = _first_hit(lane, w, x, y)
-    starts, steps = _places(w, len(y), y.shape[-1])
+    starts, steps = _starts(w, len(y), y.shape[-1]), _steps(w, y.shape[-1])
     at = lane.scratch(3, y.shape, np.intp)
     lane.step(np.take, steps, order, 0, at, "clip")
     lane.step(np.add, at, starts, at)
@@ -172,14 +169,24 @@ def _deliver(gx, at, g, missed, apart: bool) -> None:
         np.add.at(gx, at.reshape(-1), g.reshape(-1))
 
 
-@lru_cache(8)
-def _places(w: Windows, images: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(where the first input of every window is in memory, how far from there the input at every kernel offset is)."""
-    rows = np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels      # from one position to the next
+def _rows(w: Windows, channels: int) -> np.ndarray:
+    """How far it is in memory from one position to the next along each axis."""
+    return np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels
+
+
+def _steps(w: Windows, channels: int) -> np.ndarray:
+    """How far in memory from the first input of a window the input at every kernel offset is."""
+    return np.append(np.stack(list(np.ndindex(*w.kernel))) @ _rows(w, channels), 0)
+
+
+@shared
+def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
+    """Where the first input of every window is in memory."""
+    rows = _rows(w, channels)
     starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(channels)
     for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
         starts = starts + ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in w.out[axis:]))
-    return starts, np.append(np.stack(list(np.ndindex(*w.kernel))) @ rows, 0)
+    return starts
 
 
 def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:

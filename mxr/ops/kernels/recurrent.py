@@ -10,28 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 
 from mxr.operator import Run
 from mxr.ops.kernels import recurrent_steps
-from mxr.runtime import threads
+from mxr.ops.kernels.recurrent_steps import GruStep, LstmStep, PlainStep
+from mxr.runtime import costs, threads
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
 # has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
 _ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
-_LARGE = 100_000_000    # floating point operations of a product for the whole sequence from which all workers share it
-_BESIDE = 20_000_000    # of such a product from which most of it is made beside the first steps
-_LARGE_STEP = 40_000_000    # of a step's product, likewise: less would not pay for handing it over in every step
-_APART = 12_000_000     # of a step's product from which workers go through all steps with samples of their own
-_HEIGHT = 16            # samples that each of them has at least
-_SMALL = 1_000_000      # multiplications up to which OpenBLAS takes a product as it is, so that many small ones cost no more than a large one
-_SAMPLES = 32           # from which many small ones even save time, as their results are where they are wanted
-_FEW = 1 << 15          # values of all gates below which a cell's work is not divided
-_ROWS = 150             # of a weight's gradient from which it is made in parts
-_TALL = 256             # rows of a product that is made block by block, so that the weights are not read too often
-_BLOCK = 1 << 16        # values worked on at a time where order does not matter: what fits the cache, and outweighs the calls
 
 
 @dataclass
@@ -75,32 +66,29 @@ class Memory:
         """Samples for each worker, and the memory of these: several where a step is so large that waiting for Python's lock costs less
         than that gains."""
         _, gates, n, size = self.gates.shape
-        large = 2 * n * gates * size * self.h.shape[2] >= _APART
-        count = max(1, min(threads.workers(), n // _HEIGHT)) if large else 1
+        large = 2 * n * gates * size * self.h.shape[2] >= costs.STEP_SAMPLES_FLOPS
+        count = max(1, min(threads.workers(), n // costs.WORKER_SAMPLES)) if large else 1
         samples = [slice(*cut) for cut in threads.cuts(n, count)]
         return [(s, Memory(self.rows[:, :, s], self.h[:, s], self.inner[:, s], self.mode, self.reverse)) for s in samples]
 
     @cached_property
-    def views(self) -> list[tuple]:
-        """What the steps work on, in the order of computing: the state before and after, the gates together and each, those with a sigmoid
-        together. Then of an lstm `inner`, i and f, what these are multiplied by (g and the cells before), and the cells after; of a gru
-        the first of its rows, and those that begin as sums with a part from the state. That is a list, as making these views takes as
-        long as some of the arithmetic."""
-        views = [[old, h, a, *a, a[:-1]] for old, h, a in zip(*self.states(self.h), self.steps(self.gates))]
+    def views(self) -> list[PlainStep] | list[LstmStep] | list[GruStep]:
+        """What each step works on, in the order of computing."""
+        before, after = self.states(self.h)
         if self.mode == "lstm":
-            for view, inner, row, c in zip(views, self.steps(self.inner), self.states(self.rows)[0], self.states(self.c)[1]):
-                view += inner, row[:2], row[3:], c
-        elif self.mode == "gru":
-            for view, row in zip(views, self.steps(self.rows)):
-                view += row[0], row[:-1]
-        return views
+            gates = zip(self.steps(self.gates), self.states(self.rows)[0], self.states(self.c)[1], self.steps(self.inner))
+            return [LstmStep(old, h, a, a[:-1], a[0], a[1], a[2], a[3], row[:2], row[3:], row[4], c, tanh)
+                    for old, h, (a, row, c, tanh) in zip(before, after, gates)]
+        if self.mode == "gru":
+            return [GruStep(old, h, row[1], row[2], row[3], row[1:-1], row[0], row[:-1]) for old, h, row in zip(before, after, self.steps(self.rows))]
+        return [PlainStep(old, h, a[0]) for old, h, a in zip(before, after, self.steps(self.gates))]
 
 
 @dataclass
 class Cell:
     """A cell at work. `weights`: of the input (G * size, inputs), of the state (G * size, passed), of the projection (passed, size),
     and the biases of input and state. `live` (t, n, 1) is False after the end of a sequence, where the state stays as it is."""
-    p: object
+    p: Any
     run: Run
     weights: list
     memory: Memory
@@ -133,7 +121,7 @@ class Cell:
         if mode == "gru":
             candidate = slice(-self.p.state_size, None)
             bias[candidate], m.rows[:, 0] = bx[candidate], bh[candidate]
-        by_step = len(h0) >= _SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= _SMALL
+        by_step = len(h0) >= costs.STEPWISE_SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= costs.BLAS_SMALL_PRODUCT
         wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C", turn=mode == "gru"), self._by_gate(bias)
         m.states(m.h)[0][0] = h0
         if mode == "lstm":
@@ -181,16 +169,16 @@ class Cell:
                 sums = sums.swapaxes(0, 1)
             np.add(sums, bias, part)
 
-        block = max(1, _BLOCK // m.gates[0].size, 0 if by_step else _TALL // n)
+        block = max(1, costs.SEQUENCE_BLOCK // m.gates[0].size, 0 if by_step else costs.SEQUENCE_BLOCK_ROWS // n)
 
         def make_blocks(start, stop):
             for i in range(start, stop, block):
                 make(slice(i, min(i + block, stop)), start)
 
-        if work >= _LARGE:
+        if work >= costs.SEQUENCE_SHARED_FLOPS:
             all_blocks = partial(threads.map_blocks, make_blocks, t) if t > 1 else partial(make, slice(0, t))
             return [(slice(0, t), threads.Once(all_blocks))], []
-        ahead = _BESIDE <= work and t >= 4
+        ahead = work >= costs.SEQUENCE_BESIDE_FLOPS and t >= 4
         edges = [0, t // 4, t] if ahead else [*range(0, t, block), t]
         sums = [(at, threads.Once(partial(make, at, ahead and at.start))) for at in map(slice, edges, edges[1:])]
         return sums, [made for _, made in sums[1:]] if ahead else []
@@ -226,7 +214,7 @@ class Cell:
                 loops.append(partial(recurrent_steps.backward_gru, cell, up, d, step, back, at_sums, at_inputs[1][:, at]))
             else:
                 loops.append(partial(recurrent_steps.backward_plain, cell, up, d, step, back, at_sums))
-        if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= _LARGE_STEP:     # its product is for all workers
+        if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= costs.STEP_SHARED_FLOPS:     # its product is for all workers
             loops.pop()()
         together([*loops, *beside], at_state.size)
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
@@ -242,12 +230,13 @@ class Cell:
 
     def input_gradient(self, at_inputs) -> np.ndarray:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
-        wx, total = self.weights[0], None
+        wx, products = self.weights[0], []
         for a, rows in _side_by_side(at_inputs):
-            out = np.empty((len(a), wx.shape[1]), a.dtype)
-            threads.product(a, wx[rows], out)()
-            total = out if total is None else np.add(total, out, total)
-        return total
+            products.append(np.empty((len(a), wx.shape[1]), a.dtype))
+            threads.product(a, wx[rows], products[-1])()
+        for more in products[1:]:
+            np.add(products[0], more, products[0])
+        return products[0]
 
 
 def _bias_gradients(at_state, at_inputs, grads) -> None:
@@ -267,14 +256,14 @@ def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
 
 def _in_parts(a, values, out) -> list[Callable]:
     """Calls that make the product of the transpose of `a` and the values, in parts of `out` that can be made at once."""
-    parts = max(1, min(threads.workers(), len(out) // _ROWS))
+    parts = max(1, min(threads.workers(), len(out) // costs.WEIGHT_PART_ROWS))
     # np.dot would copy a part of a transposed matrix first
     return [partial(np.matmul, a.T[i:j], values, out[i:j]) for i, j in threads.cuts(len(out), parts)]
 
 
 def together(calls: list[Callable], values: int) -> None:
     """Make calls that work on so many values: at once, unless that takes longer than they do."""
-    if len(calls) > 1 and values > _FEW:
+    if len(calls) > 1 and values > costs.CELL_SHARED_VALUES:
         threads.run(calls)
     else:
         for call in calls:
@@ -283,7 +272,7 @@ def together(calls: list[Callable], values: int) -> None:
 
 def _product(a, b, out) -> None:
     """a b into `out`; where it is not very large, in this thread's cache, as the steps come next."""
-    if 2 * out.size * a.shape[-1] < _LARGE:
+    if 2 * out.size * a.shape[-1] < costs.SEQUENCE_SHARED_FLOPS:
         np.matmul(a, b, out)
     else:
         threads.product(a, b, out)()
@@ -293,7 +282,7 @@ def _step(weights, out) -> Callable:
     """The product of its argument and the weights into `out`; all workers share it where it is large."""
     if weights.ndim == 3 and len(weights) == 1:
         weights, out = weights[0], out[0]
-    if 2 * out.size * weights.shape[-2] < _LARGE_STEP:
+    if 2 * out.size * weights.shape[-2] < costs.STEP_SHARED_FLOPS:
         multiply = np.dot if out.ndim == 2 else np.matmul       # np.dot has less overhead
         return lambda a: multiply(a, weights, out)
     return lambda a: threads.product(a, weights, out)()

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from mxr.operator import Run
-from mxr.runtime import threads
-
-_WAKE = 25_000          # nanoseconds until another worker has woken up and begun
+from mxr.runtime import costs, threads
 
 
 class Steps:
@@ -28,8 +26,10 @@ class Steps:
 
     def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[Lane, int, int]]:
         """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n takes, roughly."""
-        count = max(1, min(len(self.lanes), int(n * nanoseconds / (2 * _WAKE))))       # beside each other, short calls take longer
-        ahead = 0 if self.lanes[-1].code else 2 * _WAKE / nanoseconds       # who has work already will be awake; else, see threads.cuts
+        count = max(1, min(len(self.lanes), int(n * nanoseconds / (2 * costs.WAKE_NS))))
+        # A lane that already has work is awake. Else the first piece is longer (see threads.cuts), by twice the time of waking up, as
+        # short calls take longer beside each other.
+        ahead = 0 if self.lanes[-1].code else 2 * costs.WAKE_NS / nanoseconds
         yield from ((lane, *part) for lane, part in zip(self.lanes, threads.cuts(n, count, ahead)))
 
     def own(self, shape, dtype) -> np.ndarray:

@@ -29,9 +29,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from mxr.ops.kernels.steps import Lane, Steps
-
-_BLOCK = 1 << 19        # elements of a block's columns: two megabytes
-_PANEL = 16             # elements of a row that BLAS computes at a time
+from mxr.runtime import costs
 
 
 @dataclass(frozen=True)
@@ -119,17 +117,17 @@ class _Block:
 def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
     """The blocks of n samples, for so many products.
 
-    An element of the columns costs about 0.15 nanoseconds, and 0.011 more for each filter; a run of a copy as much as it takes to
-    transpose ten elements. With more filters than positions, the products of single samples would be larger than what they are made of.
+    With more filters than positions, the products of single samples would be larger than what they are made of.
     """
     w, length = cut.w, prod(cut.w.out)
     columns = cut.channels * prod(w.kernel) * length
-    most = max(1, _BLOCK // (prod(cut.grid) * (cut.channels * prod(cut.inner) + cut.filters * prod(cut.outer))))
-    for lane, first, last in steps.ranges(n, products * columns * (0.15 + 0.011 * cut.filters / w.groups)):
+    most = max(1, costs.COLUMNS_BLOCK // (prod(cut.grid) * (cut.channels * prod(cut.inner) + cut.filters * prod(cut.outer))))
+    time = products * columns * (costs.COLUMN_NS + costs.COLUMN_FILTER_NS * cut.filters / w.groups)
+    for lane, first, last in steps.ranges(n, time):
         count = -(-(last - first) // most)
         size, larger = divmod(last - first, count)
         transposed = cut.channels * prod(w.size) + cut.filters * length
-        side = size > 1 and (cut.filters > length * w.groups or 10 * _saved_runs(w, cut.channels, size) > transposed)
+        side = size > 1 and (cut.filters > length * w.groups or costs.COPY_RUN_ELEMENTS * _saved_runs(w, cut.channels, size) > transposed)
         for i in range(count):
             stop = first + size + (i < larger)
             yield _Block(lane, first, stop, side, i in (0, larger))
@@ -184,7 +182,7 @@ def bias_gradient(steps: Steps, g, gb) -> None:
     """The gradient of the bias: sums of g (n, F, *out) over samples and positions. Products with ones are the fastest sums."""
     rows = steps.solid(g).reshape(len(g) * len(gb), -1)
     sums, ones = steps.own((len(g), len(gb)), g.dtype), np.ones(max(len(g), rows.shape[1]), g.dtype)
-    for lane, a, b in steps.ranges(len(rows), rows.shape[1] * 0.05):
+    for lane, a, b in steps.ranges(len(rows), rows.shape[1] * costs.SUM_NS):
         lane.step(np.matmul, rows[a:b], ones[:rows.shape[1]], sums.reshape(-1)[a:b])
     steps.last.append((np.matmul, (ones[:len(g)], sums, gb)))
 
@@ -197,7 +195,7 @@ class _Cut:
         self.w, self.channels, self.filters = w, channels, filters
         lead = len(w.kernel) - 1
         self.outers = lead if all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
-        if back and prod(w.kernel[:lead]) == 1 and all(s == 1 for s in w.stride) and prod(w.size) < 1.3 * prod(w.out):
+        if back and prod(w.kernel[:lead]) == 1 and all(s == 1 for s in w.stride) and prod(w.size) < costs.GRID_EXCESS * prod(w.out):
             self.outers = lead + 1
         self.direct = w.plain or self.outers > lead     # whether the columns are the input itself
         self.outer, self.inner = w.kernel[:self.outers], w.kernel[self.outers:]
@@ -211,7 +209,7 @@ class _Cut:
         channels, filters = self.channels // w.groups, self.filters // w.groups
         larger = prod(w.size[:lead]) / prod(w.out[:lead])
         whole, all_outers = channels * prod(w.kernel), filters * prod(w.kernel[:lead])
-        return larger * (channels * w.kernel[-1] + all_outers) + (larger - 1) * whole * filters / 30 <= whole + filters
+        return larger * (channels * w.kernel[-1] + all_outers) + (larger - 1) * whole * filters / costs.COLUMN_MULTIPLICATIONS <= whole + filters
 
     def matrix(self, steps: Steps, weight) -> np.ndarray:
         """The weight (F, C/G, *kernel) as (G, F/G * outer kernel, C/G * inner kernel)."""
@@ -360,7 +358,7 @@ class _WeightGradient:
     def __init__(self, steps: Steps, cut: _Cut, gw, positions: int):
         self.steps, self.cut, self.gw = steps, cut, gw
         rows, others = cut.channels * prod(cut.inner), cut.filters * prod(cut.outer)
-        self.flipped = positions > 1000 and (rows > others or rows // cut.w.groups % _PANEL > 0)
+        self.flipped = positions > costs.FLIPPED_POSITIONS and (rows > others or rows // cut.w.groups % costs.BLAS_PANEL > 0)
         self.sums: dict[Lane, np.ndarray] = {}
 
     def add(self, block: _Block, columns, slopes) -> None:

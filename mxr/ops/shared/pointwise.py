@@ -32,13 +32,22 @@ def same_type(p, ins):
     return [types.pop() if types else np.dtype(np.float32)]
 
 
+def float_type(p, ins):
+    """Type rule of operators that are for floating-point numbers."""
+    types = [d for d in ins if d is not None] or [np.dtype(np.float32)]
+    for kind in types:
+        if kind.kind != "f":
+            raise MxError(f"takes arrays of floating-point numbers, not of {kind}; Cast them to float32")
+    return types[:1]
+
+
 def sum_to(g, shape):
     """The gradient of an array of `shape` that was broadcast to the shape of `g`: `g` summed over the broadcast axes."""
     if g.shape == shape:
         return g
     extra = g.ndim - len(shape)
     axes = tuple(i for i, n in enumerate(g.shape) if n != 1 and (i < extra or shape[i - extra] == 1))
-    return (g.sum(axis=axes, keepdims=True) if axes else g).reshape(shape)
+    return (g.sum(axis=axes, keepdims=True, dtype=g.dtype) if axes else g).reshape(shape)
 
 
 def sign(x):
@@ -110,6 +119,8 @@ def _hypot_gradient(g, a, b, y):
 
 
 class Pair(NamedTuple):
+    """A function of two arrays, element by element."""
+
     f: Callable                    # (a, b) -> y, or a condition
     gradient: Callable | None      # (g, a, b, y) -> (for a, for b); None: zero
     text: str                      # what it is, to continue a sentence

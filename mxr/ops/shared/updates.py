@@ -13,10 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from mxr.operator import REQUIRED, Floats, P, Shape, op
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 
-_BLOCK = 1 << 17        # elements worked on at a time: fewer calls, and large weights still pass through the cache once
-_WAKE = 1 << 16         # elements that one thread steps until another one has woken up and begun
 MOST = 60              # weights that one multi_* call can update
 
 _PARAMS = {
@@ -77,17 +75,18 @@ def _rounded(names, values) -> SimpleNamespace:
 def apply(run, rule, c, w, g, states, out) -> None:
     """Run the rule block by block, spread over the threads if there is enough to do."""
     arrays = (w, g, *states, out)
-    if w.size <= _BLOCK or not all(a.flags.c_contiguous for a in arrays):
+    if w.size <= costs.UPDATE_BLOCK or not all(a.flags.c_contiguous for a in arrays):
         s, t = run.workspace((2, *w.shape), w.dtype)
         rule(c, *arrays[:-1], out=out, s=s, t=t)
         return
     arrays = [a.reshape(-1) for a in arrays]
-    parts = threads.cuts(w.size, threads.workers() if w.size >= 2 * _WAKE else 1, _WAKE)
-    scratch = run.workspace((len(parts), 2, min(_BLOCK, w.size)), w.dtype)
+    wake = round(costs.WAKE_NS / costs.UPDATE_NS)
+    parts = threads.cuts(w.size, threads.workers() if w.size >= 2 * wake else 1, wake)
+    scratch = run.workspace((len(parts), 2, min(costs.UPDATE_BLOCK, w.size)), w.dtype)
 
     def part(k, start, stop):
-        for a in range(start, stop, _BLOCK):
-            b = min(a + _BLOCK, stop)
+        for a in range(start, stop, costs.UPDATE_BLOCK):
+            b = min(a + costs.UPDATE_BLOCK, stop)
             *ins, o = (x[a:b] for x in arrays)
             rule(c, *ins, out=o, s=scratch[k, 0, :b - a], t=scratch[k, 1, :b - a])
 

@@ -1,6 +1,6 @@
 """The one door between R and Python.
 
-R's `mx.call(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
+R's `call_python(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
 returns goes back as R values. Nothing is ever raised through the door: errors and interrupts come back as a list of
 class "mxr.failure", which R turns into conditions (R/R/conditions.R).
 
@@ -12,37 +12,26 @@ The door is a C function pointer that R calls by `.Call`: 10 microseconds a cros
 """
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Callable
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
-from mxr.r.bridge import convert, interrupts, output, r_api
+from mxr.r.bridge import (  # noqa: F401  (share registers verbs)
+    convert,
+    failures,
+    handles,
+    interrupts,
+    output,
+    protection,
+    r_api,
+    share,
+)
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
-_last_error: traceback.TracebackException | None = None
 interrupts.protect(globals(), vars(convert))
 _doors: list = []              # a function pointer that Python drops while R still holds it ends the process
-
-
-def failure(error: BaseException, of_user: bool = False):
-    """An exception as a value for R; `of_user`: of a Python function that the user gave to R."""
-    global _last_error
-    if isinstance(error, KeyboardInterrupt):
-        return convert.classed({"kind": "interrupt", "message": "interrupted"}, "mxr.failure")
-    _last_error = traceback.TracebackException.from_exception(error, lookup_lines=False)
-    if isinstance(error, MxError):
-        kind, message = "error", str(error)
-    elif isinstance(error, OSError) and error.filename is not None:
-        kind, message = "error", f"{error.strerror or type(error).__name__}: {error.filename}"
-    elif isinstance(error, MemoryError):
-        kind, message = "error", f"not enough memory: {error}"
-    else:
-        kind = "error" if of_user else "defect"
-        message = f"{type(error).__name__}: {error}".strip()
-    return convert.classed({"kind": kind, "message": message, "class": type(error).__name__}, "mxr.failure")
 
 
 def _call(request):
@@ -59,12 +48,17 @@ def _call(request):
         positional = [a for a, n in zip(positional, names[1:]) if not n]
     interrupts.in_verb = True            # from here on a Ctrl-C breaks off
     try:
-        return function(*positional, **named)
+        result = function(*positional, **named)
     except (AttributeError, TypeError):
         _check_kinds(function, positional, named)
         raise
     finally:
         interrupts.in_verb = False
+    try:
+        return convert.to_r(result)
+    except TypeError:               # an attribute of something else than was meant
+        _check_kinds(function, positional, named)
+        raise
 
 
 def _check_kinds(function: Callable, positional: list, named: dict) -> None:
@@ -82,42 +76,39 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
 def _door(request, freed):
     """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
     call, the R function that makes such chains."""
-    protected, depth = convert.protection(), interrupts.depth
+    protected, depth, reader = protection.depth(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
         convert.forget_views()
         output.check()
+        failures.keep_reserve()
         if freed != NIL:
-            convert.take_freed(freed)
-        value = convert.to_r(_call(request))
+            handles.take_freed(freed)
+        value = _call(request)
         interrupts.leave(depth)
         return value
     except BaseException as error:
-        convert.unwind(protected)
-        value = failure(error)
+        protection.unwind(protected)
+        value = failures.report(error)
         interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
         return value
+    finally:
+        r_order.reset(reader)
 
 
 def connect() -> None:
     """Hand the door to R, as option `mxr.door`, R must be running, and the verbs registered (mxr.r.host.attach)."""
     if _doors:
         return
-    r_order(True)
     warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
-    _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=NIL))
-    r_api.evaluate("options", convert.native_symbol(_doors[-1]), name="mxr.door")
-
-
-@verb("bridge.last.traceback")
-def last_traceback():
-    return "".join(_last_error.format()) if _last_error else ""
+    _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare()))     # error: should the door itself fail
+    r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
 
 @verb("bridge.live")
 def live() -> int:
     """How many Python objects R holds."""
-    return len(convert._objects)
+    return handles.count()
 
 
 @verb("bridge.version")

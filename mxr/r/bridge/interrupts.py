@@ -40,6 +40,7 @@ _waiting = False                         # a Ctrl-C has come and was not raised 
 _knocks = 0                              # how many of the calls of `_on_interrupt` to come are `_knock`'s
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
 _turn = False                            # whether it is Python's
+_only_python_hears = False               # whether R has no handler: a Python program has started it
 _door: list[dict] = []                   # the namespace of the door's module: frames of it are where R's turn ends
 _rest: list[dict] = []                   # the namespace of the code that R calls while it waits
 _whole: list[dict] = []                  # namespaces of modules whose code must not be broken off
@@ -62,7 +63,10 @@ def _on_interrupt(number, frame):
             threading.Thread(target=_knock, daemon=True).start()
     elif _turn:                          # too early or too late to raise: R takes it as soon as the door is shut
         _waiting = True
-    elif not _at_the_border(frame) and callable(_previous):     # Python works, but not for R: whoever was here first decides
+    elif _at_the_border(frame):          # R has heard of it too, unless it has no handler of its own
+        if _only_python_hears:
+            openrlib.rlib.R_interrupts_pending = 1
+    elif callable(_previous):            # Python works, but not for R: whoever was here first decides
         _previous(number, frame)
 
 
@@ -110,7 +114,7 @@ def _knock() -> None:
 
 def prepare() -> None:
     """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C stays R's."""
-    global _python_handler, _previous
+    global _python_handler, _previous, _only_python_hears
     assert _door, "interrupts.protect was not called"
     if threading.current_thread() is not threading.main_thread():
         return
@@ -118,6 +122,7 @@ def prepare() -> None:
     previous = signal.signal(_SIGINT, _on_interrupt)
     _previous = previous if previous is not None else _previous
     _python_handler = _getsig(_SIGINT)
+    _only_python_hears = outside == _python_handler
     _setsig(_SIGINT, outside)
 
 
@@ -151,3 +156,21 @@ def leave(before: int, interrupted: bool = False) -> None:
             _waiting = False
             openrlib.rlib.R_interrupts_pending = 1
         _turn = False
+
+
+class turn_of_r:
+    """`with turn_of_r():` around R code that a verb calls: a Ctrl-C is R's meanwhile, as outside the door."""
+    __slots__ = ("before",)
+
+    def __enter__(self):
+        global in_verb
+        self.before, in_verb = depth, False
+        leave(0)
+
+    def __exit__(self, *exc):
+        global depth, in_verb
+        try:
+            enter()
+        finally:
+            depth = self.before
+            in_verb = True

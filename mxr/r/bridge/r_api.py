@@ -12,6 +12,7 @@ import locale
 from rpy2.rinterface_lib import openrlib
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
@@ -44,24 +45,44 @@ _external = _function("R_MakeExternalPtr", _SEXP, _SEXP, _SEXP, _SEXP)
 _set_attribute = _function("Rf_setAttrib", _SEXP, _SEXP, _SEXP, _SEXP)
 _finalize = _function("R_RegisterFinalizer", _nothing, _SEXP, _SEXP)
 _preserve = _function("R_PreserveObject", _nothing, _SEXP)
+_freeze = _function("MARK_NOT_MUTABLE", _nothing, _SEXP)
 _string = _function("STRING_ELT", _SEXP, _SEXP, _long)
 _install = _function("Rf_install", _SEXP, _text)
 _lang2 = _function("Rf_lang2", _SEXP, _SEXP, _SEXP)
+_cons = _function("Rf_lcons", _SEXP, _SEXP, _SEXP)
 _eval = _function("R_tryEval", _SEXP, _SEXP, _SEXP, ctypes.POINTER(_int))
 collect = _function("R_gc", _nothing)
+
+_find_variable = _function("Rf_findVarInFrame", _SEXP, _SEXP, _SEXP)
 
 _SEXP_C = ffi.typeof("SEXP")
 
 
+_MAKERS = {R.REALSXP: "numeric", R.LGLSXP: "logical", R.INTSXP: "integer", R.STRSXP: "character", R.RAWSXP: "raw"}
+
+
 def allocate(kind: int, n: int):
-    return ffi.cast(_SEXP_C, _allocate(kind, n))
+    """A vector of n elements. A large one is allocated under R's own guard: out of memory must be an error, not a jump over Python's frames."""
+    if n < costs.GUARDED_NUMBERS or kind not in _MAKERS:
+        return ffi.cast(_SEXP_C, _allocate(kind, n))
+    count = R.Rf_protect(scalar_real(n))
+    vector = evaluate(_MAKERS[kind], count)
+    R.Rf_unprotect(1)
+    if vector is None:
+        raise MxError(f"R has no memory for {n} elements")
+    return vector
 
 
 def char(text: str):
     """A CHARSXP."""
-    data = text.encode("utf-8", "surrogateescape")
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise MxError(f"R cannot hold the text {text[:60]!r}: it has a half of a character (a lone surrogate)") from None
     if b"\0" in data:               # for R an error, which would jump over Python's frames
         raise MxError(f"R cannot hold the text {text[:60]!r}: it has a zero character")
+    if len(data) >= 2 ** 31:
+        raise MxError(f"R cannot hold a text of {len(data)} bytes: its texts end at 2^31 - 1")
     return ffi.cast(_SEXP_C, _mkchar(data, len(data), 1))
 
 
@@ -83,6 +104,11 @@ def finalize(x, closure) -> None:
     _finalize(address(x), address(closure))
 
 
+def freeze(x) -> None:
+    """Whoever changes the R object x from now on gets a copy of it."""
+    _freeze(address(x))
+
+
 def preserve(x):
     _preserve(address(x))
     return x
@@ -97,6 +123,11 @@ def string(x, i: int):
     return ffi.cast(_SEXP_C, _string(address(x), i))
 
 
+def variable(environment, name):
+    """The value of a variable of an environment itself; `R_UnboundValue` where there is none."""
+    return ffi.cast(_SEXP_C, _find_variable(address(environment), address(name)))
+
+
 def evaluate(function: str, argument, name: str | None = None):
     """`function(name = argument)` in R, or None if that is an error."""
     call = R.Rf_protect(ffi.cast(_SEXP_C, _lang2(address(symbol(function)), address(argument))))
@@ -105,6 +136,26 @@ def evaluate(function: str, argument, name: str | None = None):
     failed = _int(0)
     value = _eval(address(call), address(R.R_BaseEnv), ctypes.byref(failed))
     R.Rf_unprotect(1)
+    return None if failed.value else ffi.cast(_SEXP_C, value)
+
+
+def call_of(function, slots: int):
+    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again and again. Kept until released."""
+    call = NIL
+    for _ in range(slots):
+        R.Rf_protect(call)
+        call = ffi.cast(_SEXP_C, _cons(address(NIL), address(call)))
+        R.Rf_unprotect(1)
+    R.Rf_protect(call)
+    call = ffi.cast(_SEXP_C, _cons(address(function), address(call)))
+    R.Rf_unprotect(1)
+    return preserve(call)
+
+
+def evaluate_call(call):
+    """The value of a call, unprotected, or None where R jumped out of it."""
+    failed = _int(0)
+    value = _eval(address(call), address(R.R_GlobalEnv), ctypes.byref(failed))
     return None if failed.value else ffi.cast(_SEXP_C, value)
 
 
@@ -126,3 +177,8 @@ def utf8(x):
     if encoding == _BYTES:                   # for R an error, which would jump over Python's frames
         raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
     return _translate(x)
+
+
+def native_symbol(callback):
+    """A C function pointer as R's `.Call` takes it."""
+    return external(address(callback), symbol("native symbol"))

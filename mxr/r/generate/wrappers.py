@@ -1,6 +1,6 @@
-"""The R side of the operators, from their declarations: wrappers, help pages, NAMESPACE.
+"""The R side of the operators, from their declarations: wrappers, help pages, NAMESPACE; and Python's type stubs.
 
-    python -m mxr gen            write R/R/ops-*-generated.R, R/man/*.Rd, R/NAMESPACE
+    python -m mxr gen            write R/R/ops-*-generated.R, R/man/*.Rd, R/NAMESPACE, mxr/sym.pyi, mxr/nd.pyi
     python -m mxr gen --check    say what is stale, and exit 1 if anything is
 
 Needs neither R nor rpy2.
@@ -8,13 +8,16 @@ Needs neither R nor rpy2.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from os.path import normpath
 from pathlib import Path
 from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
-from mxr.operator import REQUIRED, Dtype, Floats, MxError, Op, P, Shape, canonical, same_shape
-from mxr.r.generate import rd
+from mxr.operator import MxError, Op, Parameter, canonical, same_shape
+from mxr.operator.signature import LIST_NAMED_ARGS, any_value, inputs_of, list_of
+from mxr.r.generate import rd, stubs
 
 PACKAGE = Path(__file__).resolve().parents[3] / "R"
 EXAMPLES = Path(__file__).parent / "examples"
@@ -24,7 +27,6 @@ NAMESPACE_HEAD = ["import(methods)", "importFrom(stats,predict)", "importFrom(st
 SYMBOL_BY_HAND = {"concat", "Concat", "min"}            # R/R/symbol.R
 NDARRAY_BY_HAND = {"slice"}                             # R/R/ndarray.R: MXNet's R package has another function of that name
 VARG_BY_HAND = {"concat", "Concat"}
-LIST_NAMED_ARGS = {"add_n", "khatri_rao"}               # MXNet calls their list of inputs args, and takes no num_args beside it
 AUX_LAST = {"BatchNorm_v1", "IdentityAttachKLSparseReg"}    # MXNet lists the auxiliary states of its newer operators only
 
 
@@ -36,7 +38,8 @@ def names_of(op: Op) -> list[str]:
 
 
 def exported(op: Op) -> list[str]:
-    return [n for n in names_of(op) if not n.startswith("_")]
+    """The names under which R exports it; what a user's own operator is called by is written by hand (R/R/custom.operator.R)."""
+    return [] if op.open else [n for n in names_of(op) if not n.startswith("_")]
 
 
 def dotted(name: str) -> str:
@@ -48,55 +51,31 @@ def formal(name: str) -> str:
     return f"`{name}`" if name in ("repeat", "function", "next", "break", "in", "if", "else", "for", "while") else name
 
 
-def list_of(op: Op) -> str | None:
-    """The R name of an operator's inputs where these are a list of any length."""
-    if op.variadic:
-        return "args" if op.name in LIST_NAMED_ARGS else "data"
-    p = SimpleNamespace(**{n: _any_value(q) for n, q in op.params.items()})
-    return "data" if any(n.endswith("_0") for n in op.inputs(p)) else None
-
-
-def inputs_of(op: Op) -> list[str]:
-    """Every input that some setting of the parameters asks for, auxiliary states last."""
-    if name := list_of(op):
-        return [name]
-    tries: list[dict] = [{}, {n: True for n, q in op.params.items() if q.type is bool}]
-    for name, param in op.params.items():
-        if param.one_of:
-            tries += [{name: v} for v in param.one_of]
-        elif param.type is bool:
-            tries += [{name: True}, {name: False}]
-    found: list[list[str]] = [[], []]
-    for change in tries:
-        p = SimpleNamespace(**{n: _any_value(q) for n, q in op.params.items()} | change)
-        for known, given in zip(found, (op.inputs(p), op.aux(p))):
-            for i, name in enumerate(given):
-                if name not in known:
-                    after = known.index(given[i - 1]) + 1 if i else 0
-                    known.insert(after, name)
-    return found[0] + found[1]
-
-
-def _any_value(p: P):
-    if p.default is not REQUIRED:
-        return p.default
-    if p.one_of:
-        return p.one_of[0]
-    return {float: 1.0, int: 1, bool: False, str: "", Shape: (1, 1), Floats: (1.0,), Dtype: "float32"}[p.type]
-
-
 def nd_formals(op: Op) -> list[str]:
     """Inputs and parameters in MXNet's order, which interleaves them for distributions with several parameters."""
     inputs, params = inputs_of(op), list(op.params)
     if op.name in LIST_NAMED_ARGS:
         return inputs
     if op.name in AUX_LAST:
-        n_aux = len(op.aux(SimpleNamespace(**{n: _any_value(q) for n, q in op.params.items()})))
+        n_aux = len(op.aux(SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})))
         return inputs[:-n_aux] + params + inputs[-n_aux:]
     first = {"sample": 1, "random_pdf": 2}.get(next((k for k in ("sample", "random_pdf") if exported(op) and exported(op)[0].startswith(k + "_")), ""))
     if first:
         return inputs[:first] + params + inputs[first:]
     return inputs + params
+
+
+def contrib(op: Op) -> list[str]:
+    """The names under which users look for an operator of MXNet's contrib: mx.symbol.contrib.X, mx.nd.contrib.X."""
+    return [n for n in names_of(op) if n.startswith("_contrib_")]
+
+
+def contrib_functions(op: Op, name: str) -> list[str]:
+    """The functions of such an operator; mx.symbol.internal._contrib_X is the first of them."""
+    symbol = symbol_function(op, name).split(" <- ", 1)[1]
+    array = ndarray_function(op, name).split(" <- ", 1)[1]
+    plain = name.removeprefix("_contrib_")
+    return [f"mx.symbol.contrib.{plain} <- {symbol}", f"mx.symbol.internal.{name} <- {symbol}", f"mx.nd.contrib.{plain} <- {array}"]
 
 
 def symbol_function(op: Op, name: str) -> str:
@@ -130,7 +109,7 @@ def in_r(value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def parameter_text(p: P) -> str:
+def parameter_text(p: Parameter) -> str:
     kind = p.type_text.replace(" or None", " or NULL")
     bounds = " and ".join(f"at {word} {b:g}" for word, b in (("least", p.low), ("most", p.high)) if b is not None)
     default = "required" if p.required else f"default {in_r(p.default)}"
@@ -171,9 +150,9 @@ def example(op: Op) -> str:
         if (path := EXAMPLES / f"{name}.R").exists():
             return path.read_text().rstrip("\n")
     name = names[0]
-    p = SimpleNamespace(**{n: _any_value(q) for n, q in op.params.items()})
+    p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
     required = [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required and n != op.variadic]
-    if op.variadic:
+    if op.variadic or op.open:
         symbols = ['mx.symbol.Variable("a")', 'mx.symbol.Variable("b")']
         required.insert(0, f"{dotted(op.variadic)} = 2") if op.variadic in op.params else None
     else:
@@ -191,9 +170,9 @@ def example(op: Op) -> str:
     return shown
 
 
-def _example_value(name: str, p: P) -> str:
+def _example_value(name: str, p: Parameter) -> str:
     fitting = {"kernel": "c(3, 3)", "num_filter": "4", "num_hidden": "4", "input_dim": "10", "output_dim": "4", "shape": "c(2, 3)"}
-    return fitting.get(name) or in_r(_any_value(p))
+    return fitting.get(name) or in_r(any_value(p))
 
 
 def page_title(paragraph: str) -> str:
@@ -211,13 +190,64 @@ def page(op: Op) -> tuple[str, str]:
     symbols = [n for n in names if n not in SYMBOL_BY_HAND]
     arrays = [n for n in names if n not in NDARRAY_BY_HAND]
     functions = [f"mx.symbol.{n}" for n in symbols] + [f"mx.nd.{dotted(n)}" for n in arrays]
+    functions += [f.split(" <- ")[0] for n in contrib(op) for f in contrib_functions(op, n)]
     usages = [rd.fold(symbol_function(op, n).split(" symbol_operator")[0].replace(" <- function", "")) for n in symbols]
     usages += [rd.fold(ndarray_function(op, n).split(" nd_operator")[0].replace(" <- function", "")) for n in arrays]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
     value = "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). " \
             "`mx.nd` functions: an NDArray, or a list of them."
     text = rd.document(functions[0], functions, page_title(paragraphs[0]), paragraphs, usages,
-                       arguments_text(op, bool(symbols), bool(arrays)), value, example(op))
+                       arguments_text(op, bool(symbols), bool(arrays)), value, example(op), see=relatives(op), concepts=concepts(op))
+    return f"{functions[0]}.Rd", text
+
+
+# what people look for who do not know an operator's name, by family
+CONCEPTS = {
+    "broadcast": ["arithmetic with broadcasting"], "columns": ["convolution"], "conv": ["convolution", "layer"], "create": ["make arrays"],
+    "ctc": ["loss", "loss function", "sequence"], "elemwise": ["element-wise function", "arithmetic"], "index": ["indexing", "select elements"],
+    "index_nd": ["indexing"], "join": ["combine or split arrays"], "lamb_update": ["optimizer update"], "linalg": ["linear algebra"],
+    "linalg_diag": ["linear algebra"], "loss": ["loss", "loss function", "output layer"], "matrix": ["matrix product", "linear algebra"],
+    "multi_update": ["optimizer update"], "nn": ["layer", "activation function"], "norm": ["normalization", "layer"],
+    "order": ["sorting"], "pdf": ["probability density", "log likelihood"], "pool": ["pooling", "layer"],
+    "random": ["random numbers", "distribution"], "reduce": ["reduction", "sum, mean, maximum over axes"],
+    "rnn": ["recurrent network", "LSTM", "GRU", "layer"], "scalar": ["arithmetic"], "sequence": ["sequence"],
+    "shape": ["reshape", "dimensions"], "slice": ["indexing", "subset"], "spatial": ["image", "layer"], "update": ["optimizer update"]}
+# losses outside the family of that name
+MORE_CONCEPTS = {"smooth_l1": ["loss", "loss function", "Huber"], "log_softmax": ["cross-entropy loss"], "pick": ["cross-entropy loss"]}
+
+
+def concepts(op: Op) -> list[str]:
+    return [*CONCEPTS[op.family], *MORE_CONCEPTS.get(op.name, [])]
+
+
+def relatives(op: Op) -> str:
+    """The pages to look at next: for losses MakeLoss and the cookbook, for others some neighbours of the family."""
+    pages = [f"mx.symbol.{exported(o)[0]}" for o in canonical() if o.family == op.family and exported(o)]
+    own = f"mx.symbol.{exported(op)[0]}"
+    at = pages.index(own)
+    near = [*pages[at + 1:at + 5], *pages[max(0, at - 2):at]]
+    if "loss" in concepts(op):
+        near = list(dict.fromkeys(n for n in ["mx.symbol.MakeLoss", *near] if n != own))
+        return f"{_links(near)}; `demo(package = \"mxnet\")` lists recipes of losses."
+    return _links(near) + "." if near else ""
+
+
+def _links(pages: list[str]) -> str:
+    return ", ".join(f"[{page}()]" for page in pages)
+
+
+def contrib_page(op: Op) -> tuple[str, str]:
+    """(file name, Rd text) of the help page of an operator of contrib."""
+    calls = [f for n in contrib(op) for f in contrib_functions(op, n)]
+    functions = [f.split(" <- ")[0] for f in calls]
+    usages = [rd.fold(re.split(r" (?:symbol|nd)_operator\(", f)[0].replace(" <- function", "")) for f in calls]
+    paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
+    p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
+    given = [f'mx.symbol.Variable("{n}")' for n in op.inputs(p)]
+    given += [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required]
+    shown = rd.fold(f'x <- {functions[0]}({", ".join([*given, chr(110) + "ame = " + chr(34) + "x" + chr(34)])})') + "\narguments(x)"
+    value = "A symbol; `mx.nd.contrib` functions: an NDArray, or a list of them."
+    text = rd.document(functions[0], functions, page_title(paragraphs[0]), paragraphs, usages, arguments_text(op, True, True), value, shown)
     return f"{functions[0]}.Rd", text
 
 
@@ -228,22 +258,23 @@ def files() -> dict[str, str]:
     ops = canonical()
     symbols = [symbol_function(o, n) for o in ops for n in exported(o) if n not in SYMBOL_BY_HAND]
     vargs = [varg_function(n) for o in ops for n in names_of(o) if n not in VARG_BY_HAND]
-    arrays = [ndarray_function(o, n) for o in ops for n in names_of(o) if n not in NDARRAY_BY_HAND]
-    out = {"R/ops-symbol-generated.R": HEADER + "\n".join(["", *sorted(symbols), "", *sorted(vargs), ""]),
+    arrays = [ndarray_function(o, n) for o in ops if not o.open for n in names_of(o) if n not in NDARRAY_BY_HAND]
+    more = [f for o in ops for n in contrib(o) for f in contrib_functions(o, n)]
+    out = {"R/ops-contrib-generated.R": HEADER + "\n".join(["", *sorted(more), ""]), "R/ops-symbol-generated.R": HEADER + "\n".join(["", *sorted(symbols), "", *sorted(vargs), ""]),
            "R/ops-ndarray-generated.R": HEADER + "\n".join(["", *sorted(arrays), ""])}
     by_hand, namespace = rd.pages(PACKAGE / "R")
-    pages = dict(page(o) for o in ops if exported(o))
+    pages = dict([page(o) for o in ops if exported(o)] + [contrib_page(o) for o in ops if contrib(o) and not exported(o)])
     twice = set(by_hand) & set(pages)
     pages = {k: v for k, v in pages.items() if k not in twice}
     out |= {f"man/{k}": v for k, v in (by_hand | pages).items()}
-    namespace += [f"export({f.split(' <-')[0]})" for f in symbols + arrays if not f.startswith("mx.nd.internal.")]
+    namespace += [f"export({f.split(' <-')[0]})" for f in symbols + arrays + more if not f.startswith("mx.nd.internal.")]
     out["NAMESPACE"] = HEADER.replace(" from the operator declarations in mxr/ops", "") + "\n".join(
         sorted(NAMESPACE_HEAD) + sorted(set(namespace))) + "\n"
-    return out
+    return out | {f"../mxr/{name}": text for name, text in stubs.files().items()}
 
 
 def stale() -> list[str]:
-    """Paths inside R/ that are missing, different, or no longer generated."""
+    """Paths from R/ that are missing, different, or no longer generated."""
     wanted = files()
     old = [k for k, text in wanted.items() if not (PACKAGE / k).exists() or (PACKAGE / k).read_text() != text]
     gone = [f"man/{f.name}" for f in (PACKAGE / "man").glob("*.Rd")
@@ -272,7 +303,7 @@ def main(argv: list[str] | None = None) -> int:
         raise MxError(f"writes the sources of a checkout, and this mxr is installed in {PACKAGE.parent}")
     if args.check:
         changed = stale()
-        print("\n".join(f"stale: R/{k}" for k in changed) or "R/ is up to date", file=sys.stderr)
+        print("\n".join(f"stale: {normpath(f'R/{k}')}" for k in changed) or "R/ and the type stubs are up to date", file=sys.stderr)
         return 1 if changed else 0
     changed = write()
     print(f"{len(changed)} files changed", file=sys.stderr)

@@ -29,7 +29,7 @@ cat("== probe", of("reticulate"), of("mxnet"), where,
     paste(.libPaths(), collapse = " "), if (is.null(found$problem)) found$python else "",
     gsub("\n", " ", paste(c(found$why, found$problem), collapse = "")), sep = "\n")
 """
-DOOR = 'cat("door:", mxnet:::mx.call("bridge.version"))'
+DOOR = 'cat("door:", mxnet:::call_python("bridge.version"))'
 
 
 KIND = "import numpy, threadpoolctl; print(*{p.get('architecture') for p in threadpoolctl.threadpool_info() if p['internal_api'] == 'openblas'})"

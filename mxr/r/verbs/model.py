@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mxr.engine.distributed import GradientSum
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.engine.optimizer import Updater
+from mxr.engine.workers import Workers
 from mxr.operator import MxError, suggest
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.optimizer import rate
@@ -23,28 +25,52 @@ def _feed(ex: Executor, batch) -> None:
 
 
 @verb("model.step")
-def step(ex: Executor, batch, updater: Updater, lr):
-    """One training step on a batch: forward, backward, update. All of it happens, or none: what an interrupt leaves are the
-    parameters and auxiliary states of the step before."""
+def step(ex: Executor, batch, updater: Updater, lr, sums: GradientSum) -> bool:
+    """One training step on a batch: forward, backward, the sum over all workers, update. All of it happens, or none: what an interrupt
+    leaves are the parameters and auxiliary states of the step before. False if another worker has no batch any more."""
     _feed(ex, batch)
-    _whole([ex], lambda: updater.train(rate(lr), ex))
+    return _whole([ex], sums, lambda: updater.train(rate(lr), ex))
 
 
-@verb("model.both_ways")
-def both_ways(executors):
-    """Forward and backward of every executor; auxiliary states stay as they were if that is broken off."""
-    _whole([ex for _, ex in pairs(executors)], lambda: None)
+@verb("model.gradients")
+def gradients(executors, sums: GradientSum) -> bool:
+    """Forward and backward of every executor, and the sum of the gradients over all of them and over all workers, which every executor
+    gets. Auxiliary states stay as they were if that is broken off. False if another worker has no batch any more."""
+    return _whole([ex for _, ex in pairs(executors)], sums, lambda: None)
 
 
-def _whole(executors: list[Executor], finish) -> None:
-    """Forward, backward, and `finish`, or the auxiliary states of before."""
+@verb("model.sums")
+def sums(group: Workers | None):
+    """What sums up gradients; `group` is None where this process trains alone."""
+    return GradientSum(group or Workers())
+
+
+@verb("model.sum_gradients")
+def sum_gradients(executors, sums: GradientSum) -> int:
+    """The sum of the gradients that there are; the number of workers that had some."""
+    return sums.step([ex for _, ex in pairs(executors)])
+
+
+@verb("model.no_batch")
+def no_batch(executors, sums: GradientSum) -> int:
+    """The part of a worker without a batch in the others' step, if they make one: how many do."""
+    return sums.step([ex for _, ex in pairs(executors)], batch=False)
+
+
+def _whole(executors: list[Executor], sums: GradientSum, finish) -> bool:
+    """Forward, backward, sum, and `finish`, or the auxiliary states of before."""
     aux = [a.data for ex in executors for a in ex.aux.values()]
     before = [a.copy() for a in aux]
     finished = []
     try:
-        for ex in executors:
-            ex.forward_backward()
+        with sums.group.guard():
+            for ex in executors:
+                ex.forward_backward()
+            if sums.step(executors) < sums.group.size:
+                _restore(aux, before)
+                return False
         _finish(finish, finished)
+        return True
     except BaseException:
         if not finished:
             _restore(aux, before)
@@ -74,17 +100,6 @@ def predict(ex: Executor, batch):
     """The outputs for a batch."""
     evaluate(ex, batch)
     return [o.copy() for o in ex.output_list]
-
-
-@verb("model.sum_gradients")
-def sum_gradients(executors):
-    """Give every executor the sum of all executors' gradients."""
-    executors = [ex for _, ex in pairs(executors)]
-    for name, grad in executors[0].grads.items():
-        if grad is not None:
-            total = np.sum([ex.grads[name].data for ex in executors], axis=0)
-            for ex in executors:
-                ex.grads[name].data[...] = total
 
 
 @verb("model.params")

@@ -6,8 +6,8 @@ import numpy as np
 from mxr.engine.ndarray import NDArray, call
 from mxr.io import params as files
 from mxr.nd import full as filled
-from mxr.operator import MxError, ShapeError, get, shape_text, suggest
-from mxr.r.bridge.convert import Dims, RList
+from mxr.operator import MxError, ShapeError, get, match_inputs, shape_text
+from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs import values
 from mxr.r.verbs.values import array, file_name, number_text, pairs
@@ -116,8 +116,8 @@ def binary(generic: str, a, b):
     return call(left, [b], {"scalar": number_text(a)})[0]
 
 
-def _is_array(value) -> bool:
-    return isinstance(value, (NDArray, np.ndarray))
+def _is_input(value) -> bool:
+    return isinstance(value, (NDArray, np.ndarray, int, float))
 
 
 @verb("nd.invoke")
@@ -125,40 +125,17 @@ def invoke(op_name: str, arguments, out):
     """Call an operator on the arguments of an R call; numbers and R arrays are taken where an input is expected."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
-    given = [(k.replace(".", "_"), v) for k, v in pairs(arguments)]
-    params, inputs, extra = {}, {}, []
-    for key, value in given:
-        param = op.params.get(key)
-        if key == "ctx" and not isinstance(value, str):
-            continue                                                    # a device
-        if param is not None and not isinstance(value, NDArray):
-            params[key] = values.parameter_text(key, value, param, where)
-        elif isinstance(value, list) or value is None or isinstance(value, str):
-            raise MxError(f"{where}: {key or 'an input'} must be an array" if param is None and not isinstance(value, str) else
-                          f"{where}: unknown parameter {key}" + (suggest(key, op.params) or f"; it has {', '.join(op.params)}"))
-        elif op.variadic or not key or isinstance(value, (RList, dict)):
-            extra += [array(v, f"{where}: an input") for _, v in pairs(value)] if not _is_array(value) else [array(value)]
-        else:
-            inputs[key] = array(value, f"{where}: {key}")
-    if op.variadic and op.variadic in op.params:
-        params.setdefault(op.variadic, str(len(extra)))
-    p = op.parse(params, where)
-    names = (*op.inputs(p), *op.aux(p))
-    for key in inputs:
-        if key not in names:
-            raise MxError(f"{where}: unknown argument {key}" + (suggest(key, [*names, *op.params]) or
-                          f"; it takes {', '.join([*names, *op.params])}"))
-    rest = iter(extra)
-    ordered = []
-    for name in names:
-        value = inputs[name] if name in inputs else next(rest, None)
-        if value is None:
-            raise MxError(f"{where}: the input {name} is missing")
-        ordered.append(value)
-    if next(rest, None) is not None:
-        raise MxError(f"{where}: takes {len(names)} inputs ({', '.join(names)})")
+    given = [(k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)]       # a device has no effect
+    if op.variadic:                             # names of inputs do not count
+        given = [("" if _is_input(v) and k.replace(".", "_") not in op.params else k, v) for k, v in given]
+    positional, named, params = values.split(op, given, where, _is_input)
+    positional = [array(v, f"{where}: an input") for v in positional]
+    named = {k: array(v, f"{where}: {k}") for k, v in named.items()}
+    if op.variadic in op.params:
+        params.setdefault(op.variadic, str(len(positional)))
+    inputs = match_inputs(op, op.parse(params, where), positional, named, where, fill_gaps=True, complete=True)
     outs = None if out is None else [array(v) for _, v in pairs(out)]
-    results = call(op_name, ordered, params, outs, where)
+    results = call(op_name, list(inputs.values()), params, outs, where)
     return results[0] if len(results) == 1 else list(results)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from mxr.graph import symbol as core
 from mxr.graph.infer_shapes import all_shapes
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, get, known
-from mxr.r.bridge.convert import Dims, RList
+from mxr.operator import MxError, get, known, registry
+from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
 
@@ -37,9 +37,14 @@ def create(op_name: str, arguments):
             name = value
         else:
             rest.append((key, value))
-    positional, named, params = split(op, RList([v for _, v in rest], [k for k, _ in rest]), where,
-                                      lambda v: isinstance(v, Symbol))
+    positional, named, params = split(op, rest, where, lambda v: isinstance(v, Symbol))
     return core.create(op_name, positional, named, params, name, where)
+
+
+@verb("operators.ignored")
+def ignored():
+    """By operator name, the parameters that are accepted and do nothing, such as those for a GPU."""
+    return {name: found for name, op in registry.items() if (found := [k for k, p in op.params.items() if p.ignored])}
 
 
 @verb("symbol.variable")
@@ -154,13 +159,4 @@ def load_json(text: str):
 @verb("symbol.debug")
 def debug(symbol: Symbol):
     """One line per node: operator, name, inputs, attributes."""
-    lines = ["Symbol Outputs:"] + [f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names(symbol), symbol.heads))]
-    for n in symbol.nodes():
-        if n.op is None:
-            lines.append(f"Variable:{n.name}")
-            continue
-        lines += ["-" * 20, f"Op:{n.op.name}, Name={n.name}", "Inputs:"]
-        lines += [f"\targ[{i}]={m.name}({k})" for i, (m, k) in enumerate(n.inputs)]
-        if n.attrs:
-            lines += ["Attrs:"] + [f"\t{k}={v}" for k, v in n.attrs.items()]
-    return "\n".join(lines) + "\n"
+    return core.debug_text(symbol, output_names(symbol))

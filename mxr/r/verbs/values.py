@@ -7,8 +7,9 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
-from mxr.operator import Floats, MxError, Op, P, ShapeError, shape_text
-from mxr.r.bridge.convert import NA, RList, shape_from_r
+from mxr.operator import Floats, MxError, Op, Parameter, ShapeError, shape_text, to_text
+from mxr.r.bridge.convert import RList, shape_from_r
+from mxr.r.bridge.missing import NA
 
 
 def pairs(arguments) -> list[tuple[str, object]]:
@@ -47,7 +48,7 @@ def number_text(value) -> str:
     return str(value) if isinstance(value, (int, np.integer)) else format(float(value), "g")
 
 
-def parameter_text(key: str, value, param: P | None, where: str) -> str:
+def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
     """The text of one operator parameter.
 
     A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a tuple in
@@ -78,11 +79,26 @@ def parameter_text(key: str, value, param: P | None, where: str) -> str:
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
+def own_text(key: str, value, where: str) -> str:
+    """The text of a parameter of a user's own operator: numbers with all their digits, vectors in R's order."""
+    if value is NA or not isinstance(value, (str, bool, int, float, np.ndarray)):
+        raise MxError(f"{where}: the parameter {key} must be text, numbers or logicals, not {'NA' if value is NA else _kind(value)}")
+    if isinstance(value, np.ndarray):
+        return to_text(tuple(own_number(v) for v in value.ravel()))
+    return value if isinstance(value, str) else to_text(own_number(value))
+
+
+def own_number(value):
+    """A number without a decimal point where it is whole."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2 ** 53 else value
+
+
 def array(value, what: str = "the array") -> NDArray:
     """An NDArray as it is; numbers from R in single precision."""
     if isinstance(value, NDArray):
         return value
-    if isinstance(value, np.ndarray) or isinstance(value, (int, float)):
+    if isinstance(value, (np.ndarray, int, float)):
         return NDArray(np.array(value, np.float32, ndmin=1, order="C"))
     raise MxError(f"{what} must be an NDArray or an array of numbers, not {_kind(value)}")
 
@@ -125,22 +141,31 @@ def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
     return result
 
 
-def split(op: Op, arguments, where: str, is_input) -> tuple[list, dict, dict]:
-    """An operator's R arguments as (inputs by position, inputs by name, parameters as text). `is_input` tells inputs by their value."""
+def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tuple[list, dict, dict]:
+    """The (name, value) pairs of an operator's R call as (inputs by position, inputs by name, parameters as text).
+
+    `is_input` tells inputs by their value. A list of inputs stands for its elements.
+    """
     positional, named, params = [], {}, {}
-    for key, value in pairs(arguments):
+    for key, value in given:
         param = op.params.get(key.replace(".", "_"))
-        if isinstance(value, (RList, dict)) and (not key or param is None) and pairs(value) and all(is_input(v) for _, v in pairs(value)):
-            positional += [v for _, v in pairs(value)]          # a list of inputs
+        if param is None and _all_inputs(value, is_input):
+            positional += [v for _, v in pairs(value)]
         elif not key:
             if not is_input(value):
                 raise MxError(f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
                               "as in key = value")
             positional.append(value)
-        elif param is None and is_input(value):
-            named[key] = value
         elif key in params or key in named:
             raise MxError(f"{where}: {key} is given twice")
+        elif param is None and is_input(value):
+            named[key] = value
         else:
-            params[key] = parameter_text(key, value, param, where)
+            params[key] = parameter_text(key, value, param, where) if param or not op.open else own_text(key, value, where)
     return positional, named, params
+
+
+def _all_inputs(value, is_input) -> bool:
+    """Whether this is an R list of inputs."""
+    elements = pairs(value) if isinstance(value, (RList, dict)) else []
+    return bool(elements) and all(is_input(v) for _, v in elements)

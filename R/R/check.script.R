@@ -1,0 +1,278 @@
+# Reading a script without running it: what of it works here, what does not, and what it needs.
+
+#' Check a script before it runs
+#'
+#' Reads an R script or an R Markdown file, without running it, and tells line by line which of the functions of mxnet
+#' that it calls are here, with which arguments; what has another name now, has no effect or behaves differently; and
+#' which data files and packages will be missing. `mxr check old.R` does the same from the command line.
+#'
+#' What a script makes as it runs is not seen: names put together by `paste`, functions called by `do.call` through a
+#' variable, sizes of data. So no time can be foretold; the rounds of training that are written as numbers are listed.
+#'
+#' @param file path of the script.
+#' @param json whether to print the result as JSON, for other programs.
+#' @param x what `mx.check.script` gave.
+#' @param all whether to print every line with a call, not only those to look at.
+#' @param ... not used.
+#' @return A data frame of class `mx.script.check`: `line`, `kind` (one of `"missing"`, `"differs"`, `"renamed"`,
+#'   `"ignored"`, `"note"`, `"supported"`), `what` (a function, argument, file or package), `message`, and `link`, a
+#'   page of the documentation. Its attribute `status` is 0 where nothing is missing, else 1.
+#' @examples
+#' file <- tempfile(fileext = ".R")
+#' writeLines(c("library(mxnet)", "data <- mx.symbol.Variable('data')",
+#'              "net <- mx.symbol.FullyConected(data, num_hidden = 2)", "ctx <- mx.gpu()"), file)
+#' mx.check.script(file)
+#' @concept old scripts
+#' @concept porting
+#' @concept migration
+#' @seealso `vignette("old-scripts", package = "mxnet")`
+#' @export
+mx.check.script <- function(file, json = FALSE) {
+  file <- check_path(file, "file")
+  if (!file.exists(file) || dir.exists(file)) stop_user("there is no file ", file)
+  lines <- script_code(readLines(file, warn = FALSE), grepl("\\.r?md$|\\.qmd$", file, ignore.case = TRUE))
+  parsed <- tryCatch(parse(text = lines, keep.source = TRUE), error = function(e) e)
+  if (inherits(parsed, "error"))
+    stop_user(basename(file), " is not R code that can be read: ", sub("^<text>:", "line ", conditionMessage(parsed)))
+  tokens <- utils::getParseData(parsed)
+  if (is.null(tokens)) tokens <- data.frame(line1 = integer(), token = character(), text = character(),
+                                            parent = integer(), id = integer())
+  found <- rbind(check_functions(tokens), check_packages(tokens), check_files(tokens, dirname(file)),
+                 check_habits(tokens))
+  found <- unique(found[order(found$line, match(found$kind, script_kinds)), ])
+  rownames(found) <- NULL
+  result <- structure(found, class = c("mx.script.check", "data.frame"), file = file,
+                      status = as.integer(any(found$kind == "missing")))
+  if (json) cat(script_json(result), "\n", sep = "")
+  if (json) invisible(result) else result
+}
+
+script_kinds <- c("missing", "differs", "renamed", "ignored", "note", "supported")
+
+#' @rdname mx.check.script
+#' @export
+print.mx.script.check <- function(x, all = FALSE, ...) {
+  count <- table(factor(x$kind, script_kinds))
+  cat(basename(attr(x, "file")), ": ", count[["supported"]], " calls of mxnet are supported",
+      if (count[["missing"]]) paste0("; ", count[["missing"]], " things are missing"), "\n", sep = "")
+  shown <- if (all) x else x[x$kind != "supported", ]
+  for (i in seq_len(nrow(shown)))
+    cat(sprintf("%5d  %-9s  %s: %s%s\n", shown$line[[i]], shown$kind[[i]], shown$what[[i]], shown$message[[i]],
+                if (nzchar(shown$link[[i]])) paste0(" (", shown$link[[i]], ")") else ""))
+  invisible(x)
+}
+
+finding <- function(line, kind, what, message, link = "") {
+  data.frame(line = line, kind = rep_len(kind, length(line)), what = rep_len(what, length(line)),
+             message = rep_len(message, length(line)), link = rep_len(link, length(line)))
+}
+
+# The lines of a script; of R Markdown the code of R chunks, in their places.
+script_code <- function(lines, markdown) {
+  if (!markdown) return(lines)
+  opens <- grepl("^[[:space:]>]*```+[[:space:]]*\\{[rR][ ,}]", lines)
+  closes <- grepl("^[[:space:]>]*```+[[:space:]]*$", lines)
+  inside <- FALSE
+  for (i in seq_along(lines)) {
+    if (inside && closes[[i]]) inside <- FALSE
+    code <- inside
+    if (!inside && opens[[i]]) inside <- TRUE
+    if (!code) lines[[i]] <- ""
+  }
+  lines
+}
+
+# ---------------------------------------------------------------- functions
+
+# What differs, has another name or is not here, by function: kind, message, page of the documentation.
+script_functions <- list(
+  mx.gpu = c("differs", "there is no GPU here: it is computed on the processor, with the same numbers",
+             "differences#what-is-not-here"),
+  mx.symbol.Custom = c("missing", "operators written by users are not here; an expression of symbols may do",
+                       "differences#what-is-not-here"),
+  mx.symbol.Concat = c("renamed", "mx.symbol.concat; the old name works, with a warning", ""),
+  FactorScheduler = c("renamed", "mx.lr_scheduler.FactorScheduler; the old name works", ""),
+  mx.infer.buckets = c("renamed", "mx.infer.rnn; the old name works", ""),
+  mx.lr_scheduler.FactorScheduler = c("differs",
+                                      "the learning rate really changes; from MXNet 1.3 on it was only announced",
+                                      "differences#what-mxnet-announces-and-does-not-do-and-mxr-does"),
+  mx.lr_scheduler.MultiFactorScheduler = c("differs",
+                                           "the learning rate really changes; from MXNet 1.3 on it was only announced",
+                                           "differences#what-mxnet-announces-and-does-not-do-and-mxr-does"),
+  mx.io.ImageRecordIter = c("differs", "random crops are MXNet's where it decodes with one thread",
+                            "differences#iterators-over-files"),
+  mx.io.LibSVMIter = c("differs", "gives dense arrays", "differences#iterators-over-files"),
+  mx.io.CSVIter = c("differs", "a reset in the middle of a pass begins anew", "differences#iterators-over-files"))
+# Arguments without effect, by function; those of operators are told by their declarations.
+script_ignored <- list(
+  mx.model.FeedForward.create = c("kvstore", "metric_cpu"), mx.model.buckets = c("kvstore", "metric_cpu", "gc_freq"),
+  predict = "allow.extra.params", mx.nd.array = "ctx", mx.nd.zeros = "ctx", mx.nd.ones = "ctx",
+  graph.viz = "graph.title.font.name")
+
+check_functions <- function(tokens) {
+  space <- asNamespace("mxnet")
+  own <- script_definitions(tokens)
+  names <- tokens[tokens$token %in% c("SYMBOL_FUNCTION_CALL", "SYMBOL"), ]
+  after_dollar <- c(FALSE, head_of(tokens$text[tokens$terminal], -1) %in% c("$", "@"))
+  members <- tokens$id[tokens$terminal][after_dollar]
+  ours <- startsWith(names$text, "mx.") | names$text %in% c("graph.viz", "im2rec", "FactorScheduler", "rnn.graph",
+                                                            "rnn.graph.unroll")
+  names <- names[ours & !names$id %in% members & !names$text %in% own, ]
+  uses <- lapply(seq_len(nrow(names)), function(i) check_function_use(names[i, ], tokens, space))
+  do.call(rbind, c(list(finding(integer(), "", "", "")), uses))
+}
+
+head_of <- function(x, n) utils::head(x, n)
+
+# Names that the script itself gives a value to.
+script_definitions <- function(tokens) {
+  arrows <- tokens[tokens$token %in% c("LEFT_ASSIGN", "EQ_ASSIGN"), ]
+  unlist(lapply(seq_len(nrow(arrows)), function(i) {
+    left <- tokens[tokens$parent == arrows$parent[[i]] & tokens$line1 <= arrows$line1[[i]], ]
+    left <- left[left$id < arrows$id[[i]] | left$col1 < arrows$col1[[i]], ]
+    tokens$text[tokens$parent %in% left$id & tokens$token == "SYMBOL"]
+  }))
+}
+
+check_function_use <- function(token, tokens, space) {
+  name <- token$text
+  if (!exists(name, space, inherits = FALSE)) {
+    near <- agrep(name, getNamespaceExports("mxnet"), max.distance = 2, value = TRUE)
+    near <- near[order(utils::adist(name, near))]
+    return(finding(token$line1, "missing", name, paste0("there is no such function",
+                                                        if (length(near)) paste0("; is it ", near[[1]], "?"))))
+  }
+  special <- script_functions[[name]]
+  first <- if (is.null(special)) finding(token$line1, "supported", name, "") else
+    finding(token$line1, special[[1]], name, special[[2]], if (nzchar(special[[3]])) paste0("docs/", sub("#", ".md#",
+        special[[3]])) else "")
+  value <- get(name, space)
+  if (token$token != "SYMBOL_FUNCTION_CALL" || !is.function(value)) return(first)
+  call <- tokens$parent[tokens$id == token$parent]
+  given <- tokens[tokens$parent == call & tokens$token %in% c("SYMBOL_SUB", "STR_CONST"), ]
+  given <- given[given$token == "SYMBOL_SUB" | given$id %in% named_by_text(tokens, call), ]
+  rbind(first, check_arguments(name, value, given))
+}
+
+# Texts that are names of arguments: "a" = 1.
+named_by_text <- function(tokens, call) {
+  inner <- tokens[tokens$parent == call, ]
+  at <- which(inner$token == "EQ_SUB")
+  inner$id[at[at > 1] - 1]
+}
+
+check_arguments <- function(name, value, given) {
+  plain <- function(x) gsub("_", ".", x, fixed = TRUE)
+  formals <- setdiff(names(formals(value)), "...")
+  operator <- grepl("^mx\\.(symbol|nd)\\.", name) && grepl("(symbol|nd)_operator", deparse1(body(value)))
+  open <- "..." %in% names(formals(value)) && !operator
+  without_effect <- c(script_ignored[[name]], if (operator) ignored_parameters(name))
+  rows <- lapply(seq_len(nrow(given)), function(i) {
+    argument <- gsub("[\"'`]", "", given$text[[i]])
+    full <- formals[plain(formals) == plain(argument)]
+    if (!length(full)) full <- formals[startsWith(plain(formals), plain(argument))]
+    if (plain(argument) %in% plain(without_effect))
+      return(finding(given$line1[[i]], "ignored", paste0(name, "(", argument, ")"), "has no effect here"))
+    if (!length(full) && !open)
+      return(finding(given$line1[[i]], "missing", paste0(name, "(", argument, ")"),
+                     paste0("there is no such argument; there are ", paste(formals, collapse = ", "))))
+    NULL
+  })
+  do.call(rbind, rows)
+}
+
+# The parameters of an operator that are accepted and do nothing, such as those for a GPU.
+ignored_parameters <- function(name) {
+  if (is.null(.MXNetEnv$ignored)) .MXNetEnv$ignored <- call_python("operators.ignored")
+  unlist(.MXNetEnv$ignored[[sub("^mx\\.(symbol|nd)\\.", "", name)]])
+}
+
+# ---------------------------------------------------------------- packages, files, habits
+
+check_packages <- function(tokens) {
+  spaces <- tokens[tokens$token == "SYMBOL_PACKAGE", c("line1", "text")]
+  calls <- tokens[tokens$token == "SYMBOL_FUNCTION_CALL" & tokens$text %in% c("library", "require",
+      "requireNamespace"), ]
+  attached <- lapply(seq_len(nrow(calls)), function(i) {
+    call <- tokens$parent[tokens$id == calls$parent[[i]]]
+    arguments <- tokens[tokens$parent %in% tokens$id[tokens$parent == call] & tokens$token %in% c("SYMBOL",
+        "STR_CONST"), ]
+    data.frame(line1 = calls$line1[[i]], text = gsub("[\"']", "", arguments$text[1]))
+  })
+  used <- rbind(spaces, do.call(rbind, attached))
+  used <- used[!is.na(used$text) & !duplicated(used$text), ]
+  lacking <- !vapply(used$text, function(p) nzchar(system.file(package = p)), NA)
+  installs <- tokens[tokens$token == "SYMBOL_FUNCTION_CALL" & tokens$text %in% c("install.packages", "drat::addRepo",
+      "install_github"), ]
+  rbind(finding(used$line1[lacking], "missing", paste("package", used$text[lacking]), "is not installed"),
+        finding(installs$line1, "note", installs$text, "take out lines that install MXNet: this package has its place",
+                "docs/vignettes/old-scripts"))
+}
+
+script_readers <- c("read.csv", "read.table", "read.delim", "readRDS", "load", "source", "readLines", "scan", "fread",
+                    "read_csv",
+                    "load.image", "readImage", "mx.nd.load", "mx.symbol.load", "mx.io.CSVIter", "mx.io.MNISTIter",
+                    "mx.io.LibSVMIter",
+                    "mx.io.ImageRecordIter", "file")
+
+check_files <- function(tokens, folder) {
+  texts <- tokens[tokens$token == "STR_CONST", ]
+  inner <- gsub("^[\"']|[\"']$", "", texts$text)
+  reader <- vapply(seq_len(nrow(texts)), function(i) calling(tokens, texts$parent[[i]]), "")
+  is_file <- reader %in% script_readers & nzchar(inner) & !grepl("^https?:|^ftp:|\n", inner) & grepl("[./\\\\]", inner)
+  at <- function(path) file.exists(path) || file.exists(file.path(folder, path))
+  lacking <- is_file & !vapply(inner, at, NA)
+  models <- reader == "mx.model.load" & nzchar(inner) & !vapply(paste0(inner, "-symbol.json"), at, NA)
+  web <- grepl("^(https?|ftp)://", inner) & reader %in% c(script_readers, "download.file", "url")
+  rbind(finding(texts$line1[lacking], "missing", paste("file", inner[lacking]),
+                "is not there, seen from the script's folder"),
+        finding(texts$line1[models], "missing", paste0("file ", inner[models], "-symbol.json"),
+                "is not there, seen from the script's folder"),
+        finding(texts$line1[web], "note", inner[web], "is fetched from the network"))
+}
+
+# The name of the function whose argument stands at `id`; "" where it is none.
+calling <- function(tokens, id) {
+  call <- tokens$parent[tokens$id == id]
+  head <- tokens$id[tokens$parent %in% call]
+  name <- tokens$text[tokens$parent %in% head & tokens$token == "SYMBOL_FUNCTION_CALL"]
+  if (length(name)) name[[1]] else ""
+}
+
+check_habits <- function(tokens) {
+  calls <- tokens[tokens$token == "SYMBOL_FUNCTION_CALL", ]
+  whole <- function(token) tokens$text[tokens$id == tokens$parent[tokens$id == token$parent]]
+  texts <- vapply(seq_len(nrow(calls)), function(i) or_else(c(whole(calls[i, ]), "")[1], ""), "")
+  factors <- calls$text %in% c("read.csv", "read.table", "data.frame") & !grepl("stringsAsFactors", texts)
+  compares <- tokens[tokens$token == "EQ", ]
+  of_class <- vapply(compares$parent, function(id) compares_class(tokens, id), NA)
+  subs <- tokens[tokens$token == "SYMBOL_SUB" & tokens$text == "num.round", ]
+  rounds <- vapply(seq_len(nrow(subs)), function(i) {
+    inner <- tokens[tokens$parent == subs$parent[[i]], ]
+    value <- inner$id[which(inner$id == subs$id[[i]]) + 2]
+    c(tokens$text[tokens$parent %in% value & tokens$token == "NUM_CONST"], "")[[1]]
+  }, "")
+  rbind(finding(calls$line1[factors], "note", calls$text[factors],
+                "since R 4.0 texts are no factors: stringsAsFactors = TRUE gives what the script was written for",
+                "docs/vignettes/old-scripts"),
+        finding(compares$line1[of_class], "note", "class(x) ==",
+                "a matrix has two classes since R 4.0: use inherits()", "docs/vignettes/old-scripts"),
+        finding(subs$line1[nzchar(rounds)], "note", "num.round",
+                paste(rounds[nzchar(rounds)], "rounds of training; docs/performance.md has times")))
+}
+
+# Whether one side of the comparison `id` is a call of class().
+compares_class <- function(tokens, id) {
+  sides <- tokens$id[tokens$parent == id]
+  parts <- c(sides, tokens$id[tokens$parent %in% sides])
+  any(tokens$parent %in% parts & tokens$token == "SYMBOL_FUNCTION_CALL" & tokens$text == "class")
+}
+
+script_json <- function(x) {
+  quoted <- function(text) paste0("\"", gsub("\n", "\\\\n", gsub("([\"\\\\])", "\\\\\\1", text)), "\"")
+  rows <- sprintf("{\"line\": %d, \"kind\": %s, \"what\": %s, \"message\": %s, \"link\": %s}", as.integer(x$line),
+                  quoted(x$kind),
+                  quoted(x$what), quoted(x$message), quoted(x$link))
+  paste0("{\"file\": ", quoted(attr(x, "file")), ", \"status\": ", attr(x, "status"), ", \"findings\": [\n  ",
+         paste(rows, collapse = ",\n  "), "\n]}")
+}

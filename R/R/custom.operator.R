@@ -1,0 +1,285 @@
+# Operators written in R: mx.operator.register, mx.symbol.Custom and mx.nd.Custom, and the short form mx.symbol.fun.
+# Python calls the functions back through `callable_by_python` (mxr/r/bridge/functions.py).
+
+.custom <- new.env(parent = emptyenv())
+.custom$checked <- character()                    # functions of mx.symbol.fun whose gradient has been compared
+
+#' Operators written in R
+#'
+#' Registers an operator under a name, for [mx.symbol.Custom()] and [mx.nd.Custom()]. Each function is called with those
+#' of the arguments below that it has (all of them, if it has `...`). Arrays are R arrays with R's dimensions, those of one
+#' dimension plain vectors; lists of arrays are named. What the functions return is checked: a wrong number of arrays, wrong
+#' dimensions, text and NA are errors (NaN is not). Values are rounded to single precision.
+#'
+#' `forward(inputs, outputs, is.train, req, aux, params, state)` returns the output, or a list of outputs. `outputs` are
+#' arrays of zeros of the right dimensions. Elements named as auxiliary states become their new values when training.
+#'
+#' `backward(output.grads, inputs, outputs, req, aux, params, state)` returns the gradient of the first input, or a list of
+#' gradients in the order of `arguments` or by their names; NULL, or nothing, is no gradient. `output.grads` are the gradients
+#' from above.
+#'
+#' `infer.shape(shapes, params)` takes the dimensions of the inputs (NULL where they are not known yet) and returns those of
+#' the output, or `list(outputs = , inputs = , aux = )` with a list of dimensions each. Without it, all are equal.
+#'
+#' `params` is a list of the parameters that mx.symbol.Custom was given; numbers and logicals are such. `state` is an
+#' environment that one operator of one executor keeps from call to call.
+#'
+#' An error of a function stops the call that ran it; the executor stays usable. `mxr.last.error()` shows the calls that led
+#' to it. Models are saved with the parameters, but without the functions: register the operator before loading.
+#'
+#' @param name the name, as `op.type` of mx.symbol.Custom.
+#' @param forward,backward,infer.shape functions, see above.
+#' @param arguments,outputs,aux names of the inputs, of the outputs and of the auxiliary states.
+#' @param need.top.grad whether the gradient depends on the gradient from above; FALSE for losses.
+#' @param arrays "R" for R arrays, "NDArray" for NDArrays.
+#' @return The name, invisibly.
+#' @examples
+#' mx.operator.register("twice",
+#'   forward = function(inputs) 2 * inputs$data,
+#'   backward = function(output.grads) 2 * output.grads[[1]])
+#' as.array(mx.nd.Custom(mx.nd.array(1:3), op.type = "twice"))
+#' @export
+mx.operator.register <- function(name, forward, backward = NULL, infer.shape = NULL, arguments = "data",
+                                 outputs = "output", aux = character(), need.top.grad = TRUE,
+                                 arrays = c("R", "NDArray")) {
+  if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name))
+    stop_user("mx.operator.register: name must be one text")
+  what <- paste0("mx.operator.register: ", name, ": ")
+  if (!is.function(forward)) stop_user(what, "forward must be a function, not ", kind_of(forward))
+  for (other in c("backward", "infer.shape"))
+    if (!is.null(get(other)) && !is.function(get(other))) stop_user(what, other, " must be a function or NULL")
+  for (texts in c("arguments", "outputs", "aux"))
+    if (!is.character(get(texts)) || anyNA(get(texts))) stop_user(what, texts, " must be texts")
+  if (anyDuplicated(c(arguments, aux)) || anyDuplicated(outputs) || !length(arguments) || !length(outputs))
+    stop_user(what, "arguments and aux, and outputs, must be one or more different names")
+  arrays <- match.arg(arrays)
+  positions <- list(forward = c("inputs", "outputs", "is.train", "req", "aux"),
+                    backward = c("output.grads", "inputs", "outputs", "req", "aux"))
+  wanted <- list(forward = operator_formals(forward, positions$forward, what, "forward"),
+                 backward = operator_formals(backward, positions$backward, what, "backward"))
+  positions <- Map(intersect, positions, wanted)
+  define <- function(texts) {
+    params <- lapply(texts, read_parameter)
+    state <- new.env(parent = globalenv())
+    more <- list(params = params, state = state)
+    functions <- list(forward = operator_function(forward, wanted$forward, more, positions$forward, "forward"))
+    if (!is.null(backward)) functions$backward <- operator_function(
+      backward, wanted$backward, more, positions$backward, "backward")
+    if (!is.null(infer.shape)) {
+      takes_params <- any(c("params", "...") %in% names(formals(infer.shape)))
+      functions$infer.shape <- callable_by_python(
+        function(shapes) if (takes_params) infer.shape(shapes, params = params) else infer.shape(shapes), "infer.shape", 1L)
+    }
+    functions
+  }
+  described <- list(arguments = arguments, outputs = outputs, aux = aux, need.top.grad = isTRUE(as.logical(need.top.grad)),
+                    arrays = arrays, has.infer.shape = !is.null(infer.shape),
+                    forward.formals = positions$forward, backward.formals = positions$backward)
+  call_python("operator.register", name, described, callable_by_python(define, "the definition", 1L))
+  invisible(name)
+}
+
+#' Call an operator written in R
+#'
+#' `op.type` is the name that [mx.operator.register()] was given. In `mx.symbol.Custom` symbols are inputs, by position or by
+#' name; everything else is a parameter of the operator. In `mx.nd.Custom`, unnamed arguments and NDArrays are inputs.
+#'
+#' @param ... inputs, `op.type`, parameters and `name`.
+#' @param data the first input.
+#' @param op_type the operator's name; `op.type` is the same.
+#' @param out an NDArray to write the result into.
+#' @return A symbol; an NDArray or a list of them.
+#' @examples
+#' mx.operator.register("scaled",
+#'   forward = function(inputs, params) params$by * inputs$data,
+#'   backward = function(output.grads, params) params$by * output.grads[[1]])
+#' x <- mx.symbol.Variable("x")
+#' y <- mx.symbol.Custom(x, op.type = "scaled", by = 2.5, name = "y")
+#' arguments(y)
+#' @export
+mx.symbol.Custom <- function(...) call_python("symbol.create", "Custom", mx.util.filter.null(list(...)))
+
+#' @rdname mx.symbol.Custom
+#' @export
+mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
+  more <- list(...)
+  if (is.null(op_type)) op_type <- more$op.type
+  if (!is.character(op_type) || length(op_type) != 1) stop_user("mx.nd.Custom: op.type must be one text, the operator's name")
+  more$op.type <- NULL
+  given <- names(more)
+  is_input <- vapply(more, is.mx.ndarray, NA)
+  is_input <- is_input | if (is.null(given)) TRUE else !nzchar(given)
+  first <- if (is.null(data)) list() else if (is.list(data)) data else list(data)
+  call_python("operator.invoke", op_type, c(unname(first), unname(more[is_input])), more[!is_input], out)
+}
+
+#' An element-wise function of one's own
+#'
+#' Makes an operator of an R function of arrays of equal dimensions: an activation, or a loss to be put into
+#' [mx.symbol.MakeLoss()]. `gradient` has the same arguments and returns the derivative with respect to the first one, or a
+#' list of derivatives (NULL for none). Without it, R's [stats::deriv()] finds it, where `f` is one expression of functions that
+#' it knows; the derivatives with respect to all inputs are then there.
+#'
+#' The derivative is compared with differences of `f` at random points, once for every function, before anything is
+#' bound; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
+#'
+#' The operator's `op.type` is made from the text of `f` and `gradient`, so a saved model runs in any session in which the same
+#' functions have been given to mx.symbol.fun.
+#'
+#' @param ... symbols, and parameters of `f` by name.
+#' @param f function of as many arrays as there are symbols, and of the parameters.
+#' @param gradient its derivative, see above.
+#' @param check whether to compare the derivative with differences.
+#' @param name name of the symbol.
+#' @return A symbol.
+#' @examples
+#' x <- mx.symbol.Variable("x")
+#' rbf <- mx.symbol.fun(x, f = function(x) exp(-x^2), name = "rbf")
+#' wing <- mx.symbol.fun(rbf, mx.symbol.Variable("label"), w = 5,
+#'   f = function(x, y, w) ifelse(abs(x - y) < w, w * log(1 + abs(x - y) / 2), abs(x - y) - w + w * log(1 + w / 2)),
+#'   gradient = function(x, y, w) sign(x - y) * ifelse(abs(x - y) < w, w / (2 + abs(x - y)), 1))
+#' arguments(wing)
+#' @export
+mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
+  given <- list(...)
+  inputs <- vapply(given, is.mx.symbol, NA)
+  if (missing(f) || !is.function(f)) stop_user("mx.symbol.fun: f must be a function of arrays")
+  if (!any(inputs)) stop_user("mx.symbol.fun: give one or more symbols, the inputs of f")
+  params <- given[!inputs]
+  if (length(params) && (is.null(names(params)) || !all(nzchar(names(params)))))
+    stop_user("mx.symbol.fun: parameters of f go by name")
+  arguments <- setdiff(names(formals(f)), names(params))
+  if (length(arguments) < sum(inputs)) stop_user("mx.symbol.fun: ", sum(inputs), " symbols for f, which takes ",
+                                                 length(arguments), " (", paste(arguments, collapse = ", "), ")")
+  arguments <- arguments[seq_len(sum(inputs))]
+  slope <- if (is.null(gradient)) derivative_of(f, arguments) else gradient
+  if (!is.function(slope)) stop_user("mx.symbol.fun: gradient must be a function of the same arguments as f")
+  type <- paste0("fun_", text_hash(c(deparse(f), deparse(gradient), arguments)))
+  id <- paste(c(type, names(params), vapply(params, deparse1, "")), collapse = " ")
+  if (check && !id %in% .custom$checked) {
+    check_derivative(f, slope, arguments, params)
+    .custom$checked <- c(.custom$checked, id)
+  }
+  mx.operator.register(type, arguments = arguments,
+    forward = function(inputs, params) do.call(f, c(inputs, params)),
+    backward = function(output.grads, inputs, params) {
+      slopes <- do.call(slope, c(inputs, params))
+      if (!is.list(slopes)) slopes <- list(slopes)
+      lapply(slopes, function(s) if (!is.null(s)) s * output.grads[[1]])
+    })
+  do.call(mx.symbol.Custom, c(unname(given[inputs]), params, list(op.type = type, name = name)))
+}
+
+# ---------------------------------------------------------------- derivatives
+
+# The derivatives of `f` with respect to `arguments`, a function that returns a list of arrays.
+derivative_of <- function(f, arguments) {
+  expression <- body(f)
+  while (is.call(expression) && identical(expression[[1]], quote(`{`)) && length(expression) == 2) expression <- expression[[2]]
+  derivatives <- tryCatch(lapply(arguments, function(a) stats::D(expression, a)), error = function(e)
+    stop_user("mx.symbol.fun: R cannot derive f (", conditionMessage(e), "); give gradient = function(",
+              paste(names(formals(f)), collapse = ", "), ") ..., its derivative"))
+  slope <- f
+  body(slope) <- as.call(c(quote(list), lapply(derivatives, function(d) call("+", d, call("*", 0, as.name(arguments[[1]]))))))
+  slope
+}
+
+# Stops where `slope` is not the derivative of `f`: compared with differences at random points, kinks apart.
+check_derivative <- function(f, slope, arguments, params) {
+  seed <- if (exists(".Random.seed", globalenv())) get(".Random.seed", globalenv())
+  on.exit(if (is.null(seed)) suppressWarnings(rm(".Random.seed", envir = globalenv())) else assign(".Random.seed", seed, globalenv()))
+  set.seed(1)
+  for (draw in list(function() stats::rnorm(40, 0, 2), function() stats::runif(40, 0.1, 0.9))) {
+    at <- lapply(arguments, function(a) draw())
+    values <- suppressWarnings(do.call(f, c(at, params)))
+    if (!is.numeric(values) || length(values) != 40)
+      stop_user("mx.symbol.fun: f must be element-wise: for vectors of 40 numbers it gave ", kind_of(values))
+    said <- suppressWarnings(do.call(slope, c(at, params)))
+    if (!is.list(said)) said <- list(said)
+    for (i in seq_along(said)) if (!is.null(said[[i]])) {
+      h <- 1e-5
+      near <- function(step) { moved <- at; moved[[i]] <- moved[[i]] + step; suppressWarnings(do.call(f, c(moved, params))) }
+      differences <- (near(h) - near(-h)) / (2 * h)
+      wrong <- abs(differences - said[[i]]) > 1e-4 * (1 + abs(differences))
+      if (mean(wrong, na.rm = TRUE) > 0.1 && any(!is.na(wrong))) {
+        k <- which(wrong)[[1]]
+        stop_user("mx.symbol.fun: the derivative with respect to ", arguments[[i]], " is not that of f: at ",
+                  paste(arguments, "=", vapply(at, function(a) format(a[[k]], digits = 4), ""), collapse = ", "), " it is ",
+                  format(rep_len(said[[i]], 40)[[k]], digits = 4), ", differences of f give ", format(differences[[k]], digits = 4),
+                  "; check = FALSE if that is meant")
+      }
+    }
+  }
+}
+
+# A short name for texts.
+text_hash <- function(texts) {
+  hash <- 0
+  other <- 0
+  for (code in utf8ToInt(paste(texts, collapse = "\n"))) {
+    hash <- (hash * 31 + code) %% 4294967291
+    other <- (other * 131 + code) %% 4294967279
+  }
+  sprintf("%08x%08x", to_unsigned(hash), to_unsigned(other))
+}
+
+# A number below 2^32 as the integer of the same bits, for %x.
+to_unsigned <- function(x) as.integer(if (x >= 2^31) x - 2^32 else x)
+
+# ---------------------------------------------------------------- functions that Python calls
+
+# The arguments, of those it may be given, that a user's function has.
+operator_formals <- function(f, possible, what, which) {
+  possible <- c(possible, "params", "state")
+  has <- if (is.function(f)) names(formals(args(f)))
+  if ("..." %in% has) return(possible)
+  if (length(unknown <- setdiff(has, possible)))
+    stop_user(what, which, " has the argument ", unknown[[1]], "; it can have ", paste(possible, collapse = ", "))
+  intersect(possible, has)
+}
+
+# `f` as Python calls it: with the arguments that it has by position; those of `more` are known already.
+operator_function <- function(f, wanted, more, positions, what) {
+  arguments <- lapply(wanted, function(name) if (name %in% names(more)) more[[name]] else as.name(name))
+  names(arguments) <- wanted
+  g <- function() NULL
+  formals(g) <- stats::setNames(rep(alist(x = ), length(positions)), positions)
+  body(g) <- as.call(c(f, arguments))
+  callable_by_python(g, what, length(positions))
+}
+
+# An R function for Python (mxr/r/bridge/functions.py), which calls it with so many arguments. Nothing jumps out of it: an
+# error or a Ctrl-C is returned, as a value of class "mxr.failure". callCC costs a third of tryCatch.
+callable_by_python <- function(f, what, slots) {
+  force(f)
+  failed <- function(k) function(e) k(structure(class = "mxr.failure", list(
+    kind = "error", message = failure_text(e), calls = failure_calls(sys.calls()))))
+  broken <- function(k) function(e) k(structure(class = "mxr.failure", list(kind = "interrupt", message = "", calls = "")))
+  guarded <- function(...) callCC(function(k) withCallingHandlers(f(...), error = failed(k), interrupt = broken(k)))
+  structure(list(guarded, slots), class = "mxr.function")
+}
+
+# An error's message, and the call that it happened in.
+failure_text <- function(e) {
+  call <- conditionCall(e)
+  where <- if (is.call(call)) paste0(" (in ", substr(deparse(shorten_call(call))[[1]], 1, 60), ")")
+  paste0(conditionMessage(e), where)
+}
+
+# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`.
+failure_calls <- function(calls) {
+  heads <- vapply(calls, function(call) is.call(call) && identical(call[[1]], quote(withCallingHandlers)), NA)
+  first <- if (any(heads)) max(which(heads)) + 1 else 1
+  calls <- calls[seq(first, length.out = max(0, length(calls) - first - 1))]
+  lines <- vapply(calls, function(call) substr(paste(deparse(if (is.call(call)) shorten_call(call) else call)[[1]]), 1, 100), "")
+  if (length(lines)) lines else ""
+}
+
+# What a text of a parameter stands for.
+read_parameter <- function(text) {
+  if (text %in% c("True", "TRUE")) return(TRUE)
+  if (text %in% c("False", "FALSE")) return(FALSE)
+  parts <- if (grepl("^[[(].*[])]$", text)) strsplit(gsub("^[[(]|,? *[])]$", "", text), ", *")[[1]] else text
+  numbers <- suppressWarnings(as.numeric(parts))
+  if (anyNA(numbers)) text else numbers
+}

@@ -1,0 +1,55 @@
+# One line that tells how far a training or a prediction is, at the prompt only. Logs (Rscript, knitr, jobs) stay as
+# MXNet's.
+
+# Whether somebody watches: a session with a screen, whose messages go there.
+progress_wanted <- function() {
+  conditions <- c(interactive(), isTRUE(getOption("mxnet.progress", TRUE)), !isTRUE(getOption("knitr.in.progress")),
+                  sink.number() == 0, sink.number("message") == 2)
+  all(conditions) && (isatty(stderr()) || identical(Sys.getenv("RSTUDIO"), "1"))
+}
+
+# An object of two functions: show(text, share), which draws the line at most five times a second, and clear(). `share`
+# is what is done of the whole, NA where that is not known. NULL where nobody watches.
+progress_line <- function() {
+  if (!progress_wanted()) return(NULL)
+  now <- function() proc.time()[["elapsed"]]
+  start <- drawn <- now()
+  width <- 0
+  write <- function(text) {
+    text <- substr(text, 1, getOption("width") - 1)
+    cat("\r", formatC(text, width = -width), "\r", text, sep = "", file = stderr())
+    width <<- nchar(text)
+  }
+  list(
+    show = function(text, share = NA) {
+      if (now() - drawn < 0.2) return(invisible())
+      drawn <<- now()
+      left <- if (!is.na(share) && share > 0) (now() - start) * (1 - share) / share
+      write(paste0(text(), if (!is.null(left)) paste0(", ", duration(left), " left")))
+    },
+    clear = function() {
+      if (width > 0) write("")
+    })
+}
+
+# Seconds as "12 s", "3 min 20 s" or "2 h 5 min".
+duration <- function(seconds) {
+  s <- ceiling(seconds)
+  if (s < 60) return(paste(s, "s"))
+  if (s < 3600) return(paste(s %/% 60, "min", s %% 60, "s"))
+  paste(s %/% 3600, "h", s %% 3600 %/% 60, "min")
+}
+
+# The progress of a training, after a batch: rounds, batches, the time left, and the metric so far. Batches in a round
+# are known from the second round on.
+show_training <- function(line, frame, batches) {
+  done <- frame$iteration - frame$begin.round
+  rounds <- frame$end.round - frame$begin.round + 1
+  part <- if (is.null(batches)) 0 else min(1, frame$nbatch / batches)
+  line$show(function() {
+    value <- if (!is.null(frame$metric)) frame$metric$get(frame$train.metric)
+    paste0("round ", frame$iteration, " of ", frame$end.round, ", batch ", frame$nbatch,
+           if (!is.null(batches)) paste(" of", batches),
+           if (!is.null(value)) paste0(", ", value$name, " ", format(as.numeric(value$value)[1], digits = 4)))
+  }, share = (done + part) / rounds)
+}

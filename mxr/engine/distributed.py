@@ -1,0 +1,131 @@
+"""Training over several devices of this process, and over several workers: one sum of the gradients a step.
+
+The gradients of a network lie side by side (engine/blocks.py), so that their sum over the devices is one addition for each device, and their
+sum over the workers one Allreduce, in place. Gradients that lie apart are packed together first.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mxr.engine.executor import Executor
+from mxr.engine.workers import Workers
+from mxr.operator import MxError, shape_text
+from mxr.runtime import costs, memory
+
+
+def add_up(targets: Sequence[np.ndarray], others: Sequence[Sequence[np.ndarray]]) -> None:
+    """Add the arrays of the other devices to those of the first, in place, in the order of the devices."""
+    for arrays in others:
+        for target, array in zip(targets, arrays):
+            np.add(target, array, out=target)
+
+
+class Wire:
+    """Gradients of one element type as one array, with a few numbers behind them that are summed along.
+
+    `whole` is what is sent, `mark` the first of the numbers behind: 1 from every worker that has a batch.
+    """
+
+    def __init__(self, parts: list[np.ndarray], room: np.ndarray | None):
+        self.parts = parts
+        size = sum(p.size for p in parts)
+        self.in_place = room is not None
+        if room is None:
+            room = memory.zeros((size + costs.CACHE_LINE // parts[0].dtype.itemsize,), parts[0].dtype)
+        self.whole, self.mark = room, room[size:size + 1]
+        self._slots = [] if self.in_place else np.split(room[:size], np.cumsum([p.size for p in parts])[:-1])
+
+    def pack(self) -> None:
+        for slot, part in zip(self._slots, self.parts):
+            slot.reshape(part.shape)[...] = part
+
+    def unpack(self) -> None:
+        for slot, part in zip(self._slots, self.parts):
+            part[...] = slot.reshape(part.shape)
+
+
+class GradientSum:
+    """The sum of the gradients of networks that share their parameters, over devices and workers.
+
+    All workers must have the same parameters; which network of several (buckets) a worker uses in a step may differ.
+    """
+
+    def __init__(self, group: Workers):
+        self.group = group
+        self._names: list[str] = []
+        self._wires: dict[int, tuple[Executor, list[Wire]]] = {}
+
+    def over_devices(self, executors: list[Executor]) -> None:
+        """Every executor gets the sum of all executors' gradients."""
+        first, *others = [[b.grad for b in ex.blocks] for ex in executors]
+        add_up(first, others)
+        self._hand_out(executors)
+
+    def step(self, executors: list[Executor], batch: bool = True) -> int:
+        """Every executor of every worker gets the sum of all gradients. The value is the number of workers that have a batch: if these are not
+        all, the gradients are of no use. With `batch` False this worker has none any more: it takes part in the sum with zeros, and
+        keeps its gradients."""
+        first, *others = executors
+        if batch:
+            add_up([b.grad for b in first.blocks], [[b.grad for b in ex.blocks] for ex in others])
+        if self.group.size == 1:
+            self._hand_out(executors)
+            return int(batch)
+        wires = self._wires_of(first)
+        kept = [w.whole.copy() for w in wires] if not batch else []
+        for wire in wires:
+            if batch:
+                wire.pack()
+            else:
+                wire.whole[...] = 0
+            wire.mark[...] = batch
+        self.group.sum_all([w.whole for w in wires])
+        count = int(wires[0].mark[0])
+        if count == self.group.size:
+            for wire in wires:
+                wire.unpack()
+            self._hand_out(executors)
+        for wire, old in zip(wires, kept):
+            wire.whole[...] = old
+        return count
+
+    @staticmethod
+    def _hand_out(executors: list[Executor]) -> None:
+        for ex in executors[1:]:
+            for source, target in zip(executors[0].blocks, ex.blocks):
+                target.grad[...] = source.grad
+
+    def _wires_of(self, ex: Executor) -> list[Wire]:
+        if id(ex) not in self._wires:
+            grads = {k: ex.grads[k].data for k in sorted(k for k, g in ex.grads.items() if g is not None)}
+            if not grads:
+                raise MxError("no parameter has a gradient, so there is nothing to sum over the workers")
+            if self._names and self._names != list(grads):
+                odd = sorted(set(self._names) ^ set(grads))
+                raise MxError("with several workers the networks of all buckets must train the same parameters; these are not in all: "
+                              + ", ".join(odd))
+            self._names = list(grads)
+            if len(ex.blocks) == 1 and ex.blocks[0].room is not None:
+                wires = [Wire([ex.blocks[0].grad], ex.blocks[0].room)]
+            else:
+                types = dict.fromkeys(g.dtype for g in grads.values())
+                wires = [Wire([g for g in grads.values() if g.dtype == t], None) for t in types]
+            self._wires[id(ex)] = ex, wires
+        return self._wires[id(ex)][1]
+
+
+def compare(group: Workers, settings: dict[str, object]) -> None:
+    """MxError where the workers' settings differ: it names the first that does, and what each worker has. None means unknown, and differs
+    from nothing. Shapes are tuples."""
+    found = group.gather(list(settings.items()), "the start of a training")
+    tables = [dict(items) for items in found]
+    for name in dict.fromkeys(k for table in tables for k in table):
+        values = [table.get(name, "nothing") for table in tables]
+        if len({v for v in values if v is not None}) > 1:
+            texts = [shape_text(v) if isinstance(v, tuple) else str(v) for v in values]
+            raise group.failure(f"the workers' trainings differ, and cannot be summed: {name} is "
+                          + ", ".join(f"{text} on worker {rank}" for rank, text in enumerate(texts)))
+    if any(list(table) != list(tables[0]) for table in tables):
+        raise group.failure("the workers' networks have the same parameters in different orders, and cannot be summed")

@@ -1,0 +1,22 @@
+"""The R of the test that runs, for asserts that are given R code as text."""
+from __future__ import annotations
+
+from mxr.r.sessions import Session
+from mxr.r.sessions import session as new_session
+
+_of_test: list[Session] = []
+
+
+def session() -> Session:
+    """The test's own (fixture `r`), or one that is kept for all code outside of tests."""
+    if not _of_test:
+        _of_test.append(new_session())
+    return _of_test[-1]
+
+
+def begin(of_test: Session) -> None:
+    _of_test.append(of_test)
+
+
+def end(of_test: Session) -> None:
+    _of_test.remove(of_test)

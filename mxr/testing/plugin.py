@@ -1,0 +1,106 @@
+"""What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the names."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxr.operator import MxError
+from mxr.r import sessions
+from mxr.testing import current
+from mxr.testing import golden as files
+from mxr.testing.scripts import RScript
+
+_KEEP = "function() { before <- options(); folder <- getwd(); function() { options(before); setwd(folder); NULL } }"
+
+
+def skip_without_r(config: pytest.Config) -> None:
+    """Skip the test where R cannot be used; fail it under --r-required."""
+    why = sessions.unavailable()
+    if why:
+        _no_r(config, why)
+
+
+def _no_r(config: pytest.Config, why: str) -> None:
+    if config.getoption("r_required"):
+        pytest.fail(f"R is required (--r-required), and cannot be used: {why}", pytrace=False)
+    pytest.skip(f"R cannot be used here: {why}")
+
+
+def libraries(config: pytest.Config) -> tuple[str, ...]:
+    return tuple(os.path.abspath(folder) for folder in config.getoption("r_library") or ())
+
+
+def session_of(config: pytest.Config) -> sessions.Session:
+    skip_without_r(config)
+    try:
+        return sessions.session(libraries(config))
+    except sessions.RUnavailable as error:
+        _no_r(config, str(error))
+        raise
+
+
+def r(request: pytest.FixtureRequest) -> Iterator[sessions.Session]:
+    session = session_of(request.config)
+    restore = session.run(_KEEP)()
+    current.begin(session)
+    try:
+        for mark in reversed(list(request.node.iter_markers("r"))):
+            _prepare(session, mark, request.path.parent)
+        yield session
+    finally:
+        current.end(session)
+        restore()
+
+
+def tell(item: pytest.Item, session: object) -> None:
+    """Add what R said to the report of a test."""
+    if isinstance(session, sessions.Session):
+        for name, text in (("R messages", session.said.messages), ("R warnings", session.said.warnings)):
+            if text:
+                item.add_report_section("call", name, "\n".join(text) + "\n")
+
+
+def _prepare(session: sessions.Session, mark: pytest.Mark, folder: Path) -> None:
+    """`@pytest.mark.r("code", ..., source="file.R", package="name")`."""
+    unknown = set(mark.kwargs) - {"source", "package"}
+    if unknown:
+        raise MxError(f"@pytest.mark.r takes R code, source= and package=, not {', '.join(sorted(unknown))}")
+    package = mark.kwargs.get("package")
+    if package:
+        if not session.run(f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, character.only = TRUE)))"):
+            pytest.skip(f"R has no package {package}")
+    if "source" in mark.kwargs:
+        session.source(folder / mark.kwargs["source"])
+    for code in mark.args:
+        session.run(code)
+
+
+def rscript(request: pytest.FixtureRequest) -> RScript:
+    skip_without_r(request.config)
+    return RScript(request.path.parent, libraries(request.config))
+
+
+class Golden:
+    """`golden("file.jsonl", loss=..., grad=...)`: these are the numbers in the file (its path from the test's folder); under
+    `pytest --r-record` they are written there instead. Observations of `rscript.observe` are given as `golden("file.jsonl", ran)`."""
+
+    def __init__(self, folder: Path, recording: bool):
+        self.folder, self.recording = folder, recording
+
+    def __call__(self, path: str | os.PathLike, values: Any = None, /, rtol: float = files.RTOL, atol: float = files.ATOL, **named: Any) -> None:
+        __tracebackhide__ = True
+        file = self.folder / path
+        found = dict(values.observed) if hasattr(values, "observed") else files.observations(values or {})
+        found |= files.observations(named)
+        if self.recording:
+            files.write(file, found)
+            return
+        files.check(file, found, rtol, atol)
+
+
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(request.path.parent, bool(request.config.getoption("r_record")))

@@ -1,0 +1,70 @@
+"""pytest loads this in every run once mxr is installed, so it imports nothing of mxr before something of it is used. See docs/testing.md."""
+from __future__ import annotations
+
+import fnmatch
+import os
+
+import pytest
+
+MARK = 'r("R code", source="file.R", package="name"): a test that needs R (skipped without); the fixture `r` runs the code, the file'
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("mxr", "R and Python in one test (mxr)")
+    group.addoption("--r-home", metavar="DIR", help="the R to use: its home folder, as `R RHOME` prints it")
+    group.addoption("--r-library", metavar="DIR", action="append", help="a library of R packages that comes before R's own (repeatable)")
+    group.addoption("--r-required", action="store_true", help="tests that need R fail, instead of being skipped, where there is none")
+    group.addoption("--r-record", action="store_true", help="write golden files instead of comparing with them")
+    parser.addini("r_files", "testthat files to collect, as patterns of file names: test-*.R", type="args", default=[])
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", MARK)
+    if config.getoption("r_home"):
+        os.environ["R_HOME"] = os.path.abspath(config.getoption("r_home"))
+
+
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix.lower() != ".r":
+        return None
+    patterns = parent.config.getini("r_files")
+    if any(fnmatch.fnmatch(file_path.name, p) for p in patterns) or parent.session.isinitpath(file_path):
+        from mxr.testing.testthat import TestthatFile
+        return TestthatFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("r"):
+        from mxr.testing.plugin import skip_without_r
+        skip_without_r(item.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    session = getattr(item, "funcargs", {}).get("r")
+    if call.when == "call" and session is not None:
+        from mxr.testing.plugin import tell
+        tell(item, session)
+
+
+@pytest.fixture
+def r(request):
+    """R inside this process, with an environment for this test: `r.run("code")`, `r["x"]`, `r["x"] = array`, `r.source(path)`,
+    `with r.capture() as said:`."""
+    from mxr.testing import plugin
+    yield from plugin.r(request)
+
+
+@pytest.fixture
+def rscript(request):
+    """`rscript("script.R")` or `rscript(code)`: a process of plain Rscript; `.status`, `.stdout`, `.stderr`, `.check()`."""
+    from mxr.testing import plugin
+    return plugin.rscript(request)
+
+
+@pytest.fixture
+def golden(request):
+    """`golden("file.jsonl", loss=array)`: the numbers are those of the file; `pytest --r-record` writes it."""
+    from mxr.testing import plugin
+    return plugin.golden(request)

@@ -1,0 +1,55 @@
+"""`mxr check` and mx.check.script: the scripts of the suite, in every style of the census, are found to be what they are: runnable."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.r.hosts import HERE, environment, run_code, succeeds
+
+SCRIPTS = [*sorted((HERE / "usage").glob("b*.R")), *sorted((HERE / "scripts").glob("[a-z]*.R")),
+           *sorted((HERE / "probes").glob("[a-z]*.R")), *sorted((HERE.parents[1] / "R" / "vignettes").glob("*.Rmd"))]
+# what a page shows on purpose as a mistake
+MEANT = {("old-scripts.Rmd", "mx.symbol.FullyConnected(num.hiden)")}
+
+
+def mxr_check(*arguments, cwd=None) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "mxr", "check", *map(str, arguments)], env=environment(), cwd=cwd,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def findings():
+    """What is found in each script, as its JSON says it."""
+    code = "library(mxnet)\nfor (file in commandArgs(TRUE)) mx.check.script(file, json = TRUE)\n"
+    text = succeeds(run_code("Rscript", code, *map(str, SCRIPTS)))
+    decoder, at, found = json.JSONDecoder(), 0, {}
+    for path in SCRIPTS:
+        value, at = decoder.raw_decode(text, at)
+        found[path.name] = value
+        at += 1
+    return found
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)
+def test_scripts_that_run_lack_nothing(path, findings):
+    found = findings[path.name]
+    missing = [(path.name, f["what"]) for f in found["findings"] if f["kind"] == "missing"]
+    assert set(missing) <= MEANT
+    assert sum(f["kind"] == "supported" for f in found["findings"]) > 2
+    assert found["status"] == bool(missing)
+
+
+def test_the_command_and_its_exit_status(tmp_path):
+    (tmp_path / "good.R").write_text("x <- mx.symbol.Variable('x')\n")
+    (tmp_path / "bad.R").write_text("x <- mx.symbol.Nothing('x')\n")
+    (tmp_path / "broken.R").write_text("x <- (\n")
+    good, bad, broken = (mxr_check(name, cwd=tmp_path) for name in ("good.R", "bad.R", "broken.R"))
+    assert (good.returncode, bad.returncode, broken.returncode) == (0, 1, 2), broken.stderr
+    assert "1 calls of mxnet are supported" in good.stdout and "there is no such function" in bad.stdout
+    assert "is not R code that can be read: line 2" in broken.stderr and not broken.stdout
+    as_json = mxr_check("--json", "bad.R", cwd=tmp_path)
+    assert as_json.returncode == 1 and json.loads(as_json.stdout)["findings"][0]["kind"] == "missing"
+    assert mxr_check("nowhere.R", cwd=tmp_path).returncode == 2
