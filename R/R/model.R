@@ -321,7 +321,7 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
 #' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`), and by the number of workers
-#' where there are several (see [distributed.training]). For a loss of your own that is
+#' where there are several (see [distributed.training()]). For a loss of your own that is
 #' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
@@ -340,7 +340,7 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
 #'   tell.
 #' @param kvstore a type of [mx.kv.create()], or a store. `"dist_sync"` trains together with other processes, see
-#'   [distributed.training]; the other types have no effect on the results.
+#'   [distributed.training()]; the other types have no effect on the results.
 #' @param verbose whether to print by `message()`.
 #' @param arg.params,aux.params initial parameters, named lists.
 #' @param input.names names of the data in the network and in the iterator's values; `"data"` by default.

@@ -105,7 +105,7 @@ def run(count: int, *words: str, launcher: list[str] | None = None, **variables:
 
 def steps(rounds: int = 5) -> None:
     """Alternating runs; the median of each, and the median of the ratios."""
-    print("| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum | two workers : two threads |")
+    print("| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum, with waiting | two threads : two workers |")
     print("|---|---|---|---|---|---|---|")
     for name, batch, runs in (("mlp", 200, 300), ("lenet", 200, 12), ("lstm", 64, 30)):
         found: dict[str, list] = {"one": [], "two": [], "workers": []}
