@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -196,6 +198,16 @@ def test_ctrl_c_while_r_works(r, code):
         timer.cancel()
         signal.signal(signal.SIGINT, former)
     assert r.run("sum(as.array(mx.nd.ones(3)))") == 3
+
+
+@pytest.mark.parametrize("name", ["convert", "handles", "missing", "protection", "saved", "texts"])
+def test_no_conversion_is_broken_off(ro, name):
+    """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count wrong."""
+    from mxr.r.bridge import interrupts
+    module = importlib.import_module(f"mxr.r.bridge.{name}")
+    inside = types.FunctionType((lambda frame: frame()).__code__, vars(module))
+    assert interrupts._unbroken(inside(sys._getframe))
+    assert not interrupts._unbroken(sys._getframe())
 
 
 def test_from_another_thread(r, ro):
