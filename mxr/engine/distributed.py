@@ -57,12 +57,6 @@ class GradientSum:
         self._names: list[str] = []
         self._wires: dict[int, tuple[Executor, list[Wire]]] = {}
 
-    def over_devices(self, executors: list[Executor]) -> None:
-        """Every executor gets the sum of all executors' gradients."""
-        first, *others = [[b.grad for b in ex.blocks] for ex in executors]
-        add_up(first, others)
-        self._hand_out(executors)
-
     def step(self, executors: list[Executor], batch: bool = True) -> int:
         """Every executor of every worker gets the sum of all gradients. The value is the number of workers that have a batch: if these are not
         all, the gradients are of no use. With `batch` False this worker has none any more: it takes part in the sum with zeros, and

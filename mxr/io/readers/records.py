@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -171,6 +170,7 @@ class ImageReader(Batched):
         if self._threads == 1:
             return [self._decoded(r) for r in records]
         if self._process != os.getpid():        # the first time; and threads do not survive a fork
+            from concurrent.futures import ThreadPoolExecutor  # takes longer to import than all readers
             self._pool, self._process = ThreadPoolExecutor(self._threads, "mxr-images"), os.getpid()
         return list(self._pool.map(self._decoded, records))
 
