@@ -1,4 +1,5 @@
 """Puts the R package into what setuptools builds; everything else is in pyproject.toml."""
+
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "R"
-BUILT = HERE / "build" / "r" / "mxnet"       # by `make wheel`: the same with its vignettes
+BUILT = HERE / "build" / "r" / "mxnet"  # by `make wheel`: the same with its vignettes
 VIGNETTES = ("inst/doc", "build")
 
 
@@ -25,10 +26,12 @@ class BuildWithR(build_py):
     def run(self):
         library = Path(self.build_lib, "mxr")
         if not self.editable_mode:
-            shutil.rmtree(library, ignore_errors=True)           # files of an earlier build that are gone since
+            shutil.rmtree(library, ignore_errors=True)  # files of an earlier build that are gone since
         super().run()
         if not self.editable_mode:
-            shutil.copytree(SOURCE, library / "r" / "package", ignore=shutil.ignore_patterns("stamp", "Rplots.pdf"))
+            shutil.copytree(
+                SOURCE, library / "r" / "package", ignore=shutil.ignore_patterns("stamp", "Rplots.pdf")
+            )
             add_vignettes(library / "r" / "package")
 
 

@@ -1,4 +1,5 @@
 """Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks over threads."""
+
 from __future__ import annotations
 
 import math
@@ -10,14 +11,45 @@ import numpy as np
 from mxr.compiler.value import Value, cast, limit, select
 from mxr.runtime import costs, threads
 
-CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
-         np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
-         np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
+CHEAP = {
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.negative,
+    np.maximum,
+    np.minimum,
+    np.square,
+    np.sqrt,
+    np.absolute,
+    np.sign,
+    np.greater,
+    np.greater_equal,
+    np.less,
+    np.less_equal,
+    np.equal,
+    np.not_equal,
+    np.logical_and,
+    np.logical_or,
+    np.logical_not,
+    np.floor,
+    np.ceil,
+    np.trunc,
+    np.rint,
+    cast,
+    select,
+    limit,
+}
 
-_KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
+_KEYWORD_OUT = {
+    np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
+    np.minimum: lambda a, b, out: np.minimum(a, b, out=out),
+}
 
 
-def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]):
+def program(
+    values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]
+):
     """A zero-argument function that computes the region `values` (in order) and fills `store`.
 
     `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that receives it,
@@ -41,13 +73,15 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
-    axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))      # the first long one: each thread streams through memory of its own
+    axis = max(
+        range(len(shape)), key=lambda i: min(shape[i], 64)
+    )  # the first long one: each thread streams through memory of its own
     tasks = []
     for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
         temporaries: dict = {}
         code = []
-        for key in _blocks((*shape[:axis], b - a, *shape[axis + 1:])):
-            key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1:])
+        for key in _blocks((*shape[:axis], b - a, *shape[axis + 1 :])):
+            key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1 :])
             full = {k: x[key] if x.ndim else x for k, x in outer.items()}
             part = {k: x[key] for k, x in store.items()}
             code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)
@@ -75,16 +109,25 @@ def _blocks(shape):
         yield (slice(i, min(i + rows, shape[0])), *(slice(0, m) for m in shape[1:]))
 
 
-_WIDE = {8: np.int64, 16: np.complex128}        # types of which one element holds a short last axis
+_WIDE = {8: np.int64, 16: np.complex128}  # types of which one element holds a short last axis
 
 
 def split_strided(fn, *arrays: np.ndarray) -> list:
     """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
     that axis innermost, a few elements at a time. A copy takes the whole axis as one wide element where it can."""
     shape = arrays[0].shape
-    if len(shape) > 1 and 1 < shape[-1] <= costs.SHORT_AXIS and math.prod(shape[:-1]) > 4 * shape[-1] and any(not a.flags.c_contiguous for a in arrays):
+    if (
+        len(shape) > 1
+        and 1 < shape[-1] <= costs.SHORT_AXIS
+        and math.prod(shape[:-1]) > 4 * shape[-1]
+        and any(not a.flags.c_contiguous for a in arrays)
+    ):
         wide = _WIDE.get(shape[-1] * arrays[0].itemsize)
-        if fn is np.copyto and wide and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays):
+        if (
+            fn is np.copyto
+            and wide
+            and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays)
+        ):
             views = tuple(a.view(wide)[..., 0] for a in arrays)
             if all(v.flags.aligned for v in views):
                 return [(fn, views)]
@@ -127,7 +170,7 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
         buffer = temporaries.get((dtype, index))
         if buffer is None or buffer.size < math.prod(shape):
             temporaries[dtype, index] = buffer = np.empty(math.prod(shape), dtype)
-        return buffer[:math.prod(shape)].reshape(shape)
+        return buffer[: math.prod(shape)].reshape(shape)
 
     def give_back(ended):
         for key, a in ended.items():
@@ -138,7 +181,13 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
         args = []
         types = _loop_types(v)
         for a in v.args:
-            if isinstance(a, Value) and id(a) in outer and id(a) not in gathered and outer[id(a)].shape == shape and _worth_gathering(outer[id(a)]):
+            if (
+                isinstance(a, Value)
+                and id(a) in outer
+                and id(a) not in gathered
+                and outer[id(a)].shape == shape
+                and _worth_gathering(outer[id(a)])
+            ):
                 where[id(a)] = take(a.dtype)
                 code += split_strided(np.copyto, where[id(a)], outer[id(a)])
                 gathered.add(id(a))
@@ -149,7 +198,11 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
                 args.append(where[id(a)])
             else:
                 args.append(outer[id(a)])
-        released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i}
+        released = {
+            id(a): a
+            for a in v.args
+            if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i
+        }
         if v.fn is not select:
             give_back(released)
         out = store[id(v)] if id(v) in store else take(v.dtype)
@@ -171,11 +224,16 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
 def _select_by_bits(condition, a, b, out, mask) -> list:
     """`np.where` as `((a ^ b) & mask) ^ b` on the bits: several times faster than a branch per element."""
     a, b, bits = (x.view(np.int32) for x in (a, b, out))
-    return [(np.copyto, (mask, condition)), (np.negative, (mask, mask)), (np.bitwise_xor, (a, b, bits)), (np.bitwise_and, (bits, mask, bits)),
-            (np.bitwise_xor, (bits, b, bits))]
+    return [
+        (np.copyto, (mask, condition)),
+        (np.negative, (mask, mask)),
+        (np.bitwise_xor, (a, b, bits)),
+        (np.bitwise_and, (bits, mask, bits)),
+        (np.bitwise_xor, (bits, b, bits)),
+    ]
 
 
-_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()     # as long as a program has them
+_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # as long as a program has them
 
 
 def _filled(number, dtype, shape) -> np.ndarray:
@@ -192,5 +250,7 @@ def _loop_types(v: Value):
     """The type in which each operand enters the ufunc's loop (numbers are converted once, here)."""
     if not isinstance(v.fn, np.ufunc):
         return [np.bool_ if i == 0 and v.fn is select else v.dtype for i in range(len(v.args))]
-    types = tuple(a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args)
+    types = tuple(
+        a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args
+    )
     return v.fn.resolve_dtypes((*types, None))[:-1]

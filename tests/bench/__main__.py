@@ -2,6 +2,7 @@
 
 Ratios are MXNet's time over ours, pair by pair (median, least, greatest); higher is better.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,7 +23,18 @@ from tests.reference import oracle
 from . import costs, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
-TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "MKLDNN_", "DNNL_", "ONEDNN_", "OMP_", "GOMP_", "KMP_", "MXNET_")    # settings that slow an engine down, or hurry it
+TUNING = (
+    "OPENBLAS_",
+    "GOTO_",
+    "MKL_",
+    "MKLDNN_",
+    "DNNL_",
+    "ONEDNN_",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MXNET_",
+)  # settings that slow an engine down, or hurry it
 
 
 class Engine:
@@ -30,9 +42,14 @@ class Engine:
 
     def __init__(self, name: str, npz: str, env=None):
         python = oracle.python() if name == "mxnet" else sys.executable
-        self.process = subprocess.Popen([python, str(Path(__file__).with_name("worker.py")), name], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})})
+        self.process = subprocess.Popen(
+            [python, str(Path(__file__).with_name("worker.py")), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        )
         self.ask(load=npz)
 
     def ask(self, **command) -> dict:
@@ -53,8 +70,14 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
     path = os.path.join(folder, "work.npz")
     aux = set(w.symbol.list_auxiliary_states())
     wanted = w.wanted or [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
-    np.savez(path, symbol=w.symbol.tojson(), wanted=np.array(wanted), update=w.train, apart=w.apart,
-             **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()})
+    np.savez(
+        path,
+        symbol=w.symbol.tojson(),
+        wanted=np.array(wanted),
+        update=w.train,
+        apart=w.apart,
+        **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()},
+    )
     return {name: Engine(name, path, env) for name in names}
 
 
@@ -79,18 +102,31 @@ def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict
         for e in both.values():
             e.close()
     ratios = [b / a for a, b in zip(times["mxr"], times["mxnet"])]
-    return {"name": w.name, "target": w.target, **{name: statistics.median(t) for name, t in times.items()}, "bound": bound,
-            "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "peak": peak}
+    return {
+        "name": w.name,
+        "target": w.target,
+        **{name: statistics.median(t) for name, t in times.items()},
+        "bound": bound,
+        "ratio": statistics.median(ratios),
+        "low": min(ratios),
+        "high": max(ratios),
+        "peak": peak,
+    }
 
 
-HEAD = ("| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |", "|---|---|---|---|---|---|---|---|")
+HEAD = (
+    "| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |",
+    "|---|---|---|---|---|---|---|---|",
+)
 
 
 def row(r: dict) -> str:
     mxr, mxnet = r["peak"]["mxr"], r["peak"]["mxnet"]
-    return (f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
-            f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
-            f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |")
+    return (
+        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
+        f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
+        f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |"
+    )
 
 
 def _time(s: float) -> str:
@@ -132,7 +168,13 @@ def main() -> int:
     parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
-    parser.add_argument("--costs", metavar="NAME", nargs="?", const="", help="measure only the tuning numbers whose name contains this")
+    parser.add_argument(
+        "--costs",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="measure only the tuning numbers whose name contains this",
+    )
     args = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(TUNING)]:
         del os.environ[name]
@@ -142,25 +184,49 @@ def main() -> int:
     oracle.install()
     if args.only is not None:
         made = (make() for make in (*workloads.MAIN, *workloads.APART, *workloads.SCALING))
-        table("Selected", HEAD, (row(measure(w, args.seconds, args.pairs)) for w in made if args.only in w.name))
+        table(
+            "Selected", HEAD, (row(measure(w, args.seconds, args.pairs)) for w in made if args.only in w.name)
+        )
         return 0
     started, load = time.time(), os.getloadavg()[0]
-    lines = table("Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN))
-    lines += table("Forward and backward by two calls", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART))
-    lines += table("From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows())
-    lines += table("By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING))
-    lines += table("By threads (`OMP_NUM_THREADS`)", ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
-                   (threads_row(make(), args.seconds / 2) for make in workloads.THREADS))
-    lines += table("Memory over 10 000 steps", ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
-                   (growth_row(make()) for make in workloads.GROWTH))
+    lines = table(
+        "Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN)
+    )
+    lines += table(
+        "Forward and backward by two calls",
+        HEAD,
+        (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART),
+    )
+    lines += table(
+        "From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows()
+    )
+    lines += table(
+        "By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING)
+    )
+    lines += table(
+        "By threads (`OMP_NUM_THREADS`)",
+        ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
+        (threads_row(make(), args.seconds / 2) for make in workloads.THREADS),
+    )
+    lines += table(
+        "Memory over 10 000 steps",
+        ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
+        (growth_row(make()) for make in workloads.GROWTH),
+    )
     lines += table("Tuning numbers (`mxr/runtime/costs.py`)", costs.HEAD, costs.rows())
     document(lines, load, time.time() - started)
     return 0
 
 
 def document(lines: list[str], load: float, seconds: float) -> None:
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-    (ROOT / "docs" / "performance.md").write_text("\n".join([f"""<!-- generated by `make bench`; do not edit -->
+    cpu = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    (ROOT / "docs" / "performance.md").write_text(
+        "\n".join(
+            [
+                f"""<!-- generated by `make bench`; do not edit -->
 # Performance
 
 {cpu}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__}; MXNet 1.9.1 with its default threads.
@@ -174,7 +240,12 @@ than one `multi_sgd_mom_update` of all. Runs alternate; the ratio is MXNet's tim
 over ours (higher is better): the median of the pairs, with the least and the greatest. The bound is what cannot be avoided: a bare
 copy of the arrays that are read and written, or the matrix products of the layers alone, both on all threads. Memory is the peak
 during steps above what the process had after importing the engine, arguments and gradients included.
-""", *lines, Path(__file__).with_name("notes.md").read_text()]))
+""",
+                *lines,
+                Path(__file__).with_name("notes.md").read_text(),
+            ]
+        )
+    )
 
 
 if __name__ == "__main__":
