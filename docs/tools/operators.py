@@ -1,7 +1,8 @@
-"""Writes docs/operators.md and docs/coverage.md: `python -m docs.tools.operators`; with `--check` it only says whether they are up to date.
+"""Writes docs/operators.md and docs/coverage.md: `python -m docs.tools.operators`; with `--check` it only
+says whether they are up to date.
 
-What is declared comes from the registry, what MXNet has from tests/data/operators.json, what was compared from the last
-`python -m tests.reference record`.
+What is declared comes from the registry, what MXNet has from tests/data/operators.json, what was compared
+from the last `python -m tests.reference record`.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ def coverage() -> str:
 
 
 def exports() -> list[str]:
-    """The functions that MXNet's R package exported, and those its users reach by `:::`: which are here, and where."""
+    """The functions that MXNet's R package exported, and those its users reach by `:::`: which are here, and
+    where."""
     exported = set(re.findall(r"^export\(\"?([^\")]+)\"?\)", (ROOT / "R" / "NAMESPACE").read_text(), re.M))
     source = {path.name: path.read_text() for path in sorted((ROOT / "R" / "R").glob("*.R"))}
     defined = {

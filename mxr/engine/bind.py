@@ -21,7 +21,8 @@ _THEIRS = {"args_grad": "grads", "grad_req": "reqs", "aux_states": "aux"}  # MXN
 
 
 def _arguments(names: tuple[str, ...], positional: tuple, named: dict, where: str) -> dict:
-    """The arguments of a binding: by position, behind a device as in MXNet's Python, or by mxr's or MXNet's names."""
+    """The arguments of a binding: by position, behind a device as in MXNet's Python, or by mxr's or MXNet's
+    names."""
     if positional and isinstance(positional[0], Context):
         positional = positional[1:]
     checked(named.pop("ctx", None), where)
@@ -39,9 +40,10 @@ def _arguments(names: tuple[str, ...], positional: tuple, named: dict, where: st
 def bind(symbol: Symbol, /, *positional, **named) -> Executor:
     """An executor on existing arrays, which it shares: `bind(args, grads=None, reqs="write", aux=None)`.
 
-    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may miss or be None).
-    `reqs`: one of "null", "write", "add" for all, or a dict or list. As in MXNet's Python a device may come first (or as `ctx=`), and
-    `args_grad`, `grad_req`, `aux_states` are other names of the last three.
+    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may
+    miss or be None). `reqs`: one of "null", "write", "add" for all, or a dict or list. As in MXNet's Python a
+    device may come first (or as `ctx=`), and `args_grad`, `grad_req`, `aux_states` are other names of the
+    last three.
     """
     given = _arguments(("args", "grads", "reqs", "aux"), positional, named, "bind")
     if "args" not in given:
@@ -85,9 +87,11 @@ def _bound(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor
 
 
 def simple_bind(symbol: Symbol, /, *positional, **named) -> Executor:
-    """`simple_bind(reqs="write", type_dict=None, **shapes)`: an executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types
-    that their variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows from them. As in MXNet's Python a device may come first
-    (or as `ctx=`), and `grad_req` is another name of `reqs`."""
+    """`simple_bind(reqs="write", type_dict=None, **shapes)`: an executor on fresh zero arrays: shapes
+    inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types that their
+    variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows
+    from them. As in MXNet's Python a device may come first (or as `ctx=`), and `grad_req` is another name of
+    `reqs`."""
     return _simply_bound(symbol, _arguments(("reqs", "type_dict"), positional, named, "simple_bind"), named)
 
 

@@ -29,8 +29,8 @@ _SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride
 def parts(
     symbol: Graph, given: dict[str, Any]
 ) -> tuple[list[Node], dict[int, Node], Callable[[Node, int], str]]:
-    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""). Parameters are not drawn,
-    but what stands on the right of an operator is, such as the label in a loss."""
+    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or "").
+    Parameters are not drawn, but what stands on the right of an operator is, such as the label in a loss."""
     sizes = all_shapes(symbol, given) if given else {}
     nodes = [n for n in symbol.nodes() if n.op is not None]
     drawn = [
@@ -74,8 +74,8 @@ _ACROSS, _DOWN, _WIDTH, _LINE = (
 
 
 def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
-    """The network as an SVG picture: inputs as ovals, operators as boxes, the shapes that follow from `shapes` on the edges. None where it
-    is too large to be read."""
+    """The network as an SVG picture: inputs as ovals, operators as boxes, the shapes that follow from
+    `shapes` on the edges. None where it is too large to be read."""
     nodes, inputs, size = parts(symbol, given_shapes(shapes or {}))
     if len(nodes) > _MOST:
         return None

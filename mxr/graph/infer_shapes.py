@@ -27,7 +27,8 @@ def infer_shapes(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Dim
 
 
 def given_shapes(given: Mapping[str, Any]) -> dict[str, Dims | None]:
-    """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is all of ()."""
+    """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is
+    all of ()."""
     shapes: dict[str, Dims | None] = {}
     for name, shape in given.items():
         try:
@@ -86,7 +87,8 @@ def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
 
 
 def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
-    """Variables of one name are one array (scripts make `label` twice), so they must not contradict each other."""
+    """Variables of one name are one array (scripts make `label` twice), so they must not contradict each
+    other."""
     if all(len(same) == 1 for same in variables.values()):
         return
     owner = {id(m): n for n in nodes for m, _ in n.aux_entries}
@@ -131,7 +133,8 @@ def check_given(given: Iterable[str], variables: Mapping[str, Any]) -> None:
 
 
 def _declared_shape(n: Node) -> Dims | None:
-    """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is unknown, and so is all of ()."""
+    """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is
+    unknown, and so is all of ()."""
     text = n.attrs.get("__shape__", "None")
     try:
         dims = ast.literal_eval(text.strip().replace("L", ""))  # L: a long integer of Python 2

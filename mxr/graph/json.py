@@ -88,7 +88,8 @@ def _object(attrs: dict[str, str], indent: int) -> str:
 
 
 def read(path: str) -> list[tuple[Node, int]]:
-    """The heads of the symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
+    """The heads of the symbol in a JSON file; MxError naming the file when it is missing, cut or no
+    symbol."""
     data = read_bytes(path, "symbol file")
     try:
         return parse(data.decode("utf-8"))

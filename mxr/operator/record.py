@@ -115,7 +115,8 @@ class Op:
         return given
 
     def parse(self, attrs: dict[str, Any], where: str | None = None) -> SimpleNamespace:
-        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a suggestion."""
+        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a
+        suggestion."""
         where = where or self.name
         p = SimpleNamespace()
         given = self.plain_names(attrs, where)

@@ -54,7 +54,8 @@ BEGINNINGS = {
 
 
 def why_not(name: str) -> str | None:
-    """Why mxr has no operator of that name although MXNet has, as the end of a sentence; None where nothing is known of it."""
+    """Why mxr has no operator of that name although MXNet has, as the end of a sentence; None where nothing
+    is known of it."""
     if name in EXACT:
         return EXACT[name]
     return next((why for start, why in BEGINNINGS.items() if name.startswith(start)), None)

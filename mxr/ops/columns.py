@@ -79,8 +79,9 @@ def _padded(run, shape, pad, dtype):
 class Im2col:
     """Every window of the images as a column: what a convolution multiplies its weights with.
 
-    Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows): row
-    `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with zeros.
+    Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows):
+    row `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with
+    zeros.
     """
 
     kernel: Shape = P(REQUIRED, "The size of a window, per spatial axis.")

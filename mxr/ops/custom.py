@@ -1,4 +1,5 @@
-"""Operators written by users: `Custom` calls what `mxr.operator.register`, or R's `mx.operator.register`, has been given."""
+"""Operators written by users: `Custom` calls what `mxr.operator.register`, or R's `mx.operator.register`, has
+been given."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from mxr.operator.custom import custom_prop
 
 
 def _called(p, what: str, function: Callable, *args):
-    """What a user's function returns. What it raises is an MxError that says which function it was, with its own as the cause."""
+    """What a user's function returns. What it raises is an MxError that says which function it was, with its
+    own as the cause."""
     try:
         return function(*args)
     except MxError as e:
@@ -78,10 +80,11 @@ def _readable(x: np.ndarray) -> NDArray:
 
 @op("Custom", open=True)
 class Custom:
-    """An operator that the user wrote: `op_type` is the name under which it was registered; all other parameters are its own.
+    """An operator that the user wrote: `op_type` is the name under which it was registered; all other
+    parameters are its own.
 
-    In R, `mx.operator.register(name, forward = , backward = )` registers one; in Python, `@mxr.operator.register(name)` over a
-    `CustomOpProp`. Its inputs, outputs and shapes are what it says.
+    In R, `mx.operator.register(name, forward = , backward = )` registers one; in Python,
+    `@mxr.operator.register(name)` over a `CustomOpProp`. Its inputs, outputs and shapes are what it says.
     """
 
     op_type: str = P(REQUIRED, "the name under which the operator was registered")

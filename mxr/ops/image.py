@@ -1,4 +1,5 @@
-"""Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips, colours, tensors."""
+"""Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips,
+colours, tensors."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def _same(p, ins, outs):
 
 @op("_image_to_tensor")
 class ToTensor:
-    """Images of numbers from 0 to 255 (rows, columns, channels) as single precision from 0 to 1, channels first in C order."""
+    """Images of numbers from 0 to 255 (rows, columns, channels) as single precision from 0 to 1, channels
+    first in C order."""
 
     infer_type = lambda p, ins: [np.dtype(np.float32)]
 
@@ -111,7 +113,8 @@ def _part(p):
 
 @op("_image_resize")
 class Resize:
-    """Images of another size: `size` is columns and rows, or one number for both, or with `keep_ratio` for the shorter side."""
+    """Images of another size: `size` is columns and rows, or one number for both, or with `keep_ratio` for
+    the shorter side."""
 
     size: Shape = P((), "columns and rows of the result (in R: rows, columns), or one number")
     keep_ratio: bool = P(False, "one number is the length of the shorter side")
@@ -241,7 +244,8 @@ def _lit(data, alpha):
 
 @op("_image_adjust_lighting", zero_gradient=True)
 class AdjustLighting:
-    """Moves an image's colours along the principal components of those of ImageNet, by `alpha` standard deviations each."""
+    """Moves an image's colours along the principal components of those of ImageNet, by `alpha` standard
+    deviations each."""
 
     alpha: Floats = P(REQUIRED, "three factors, of the three components")
     infer_shape = _same
@@ -296,7 +300,8 @@ _declare_random("hue", "Turns an image's colours around the circle of hues by a 
 
 @op("_image_random_color_jitter", random=True, zero_gradient=True)
 class RandomColorJitter:
-    """Random brightness, contrast, saturation and hue in random order; each factor lies within the given distance of 1 (of 0 for the hue)."""
+    """Random brightness, contrast, saturation and hue in random order; each factor lies within the given
+    distance of 1 (of 0 for the hue)."""
 
     brightness: float = P(REQUIRED, "the largest change of the brightness", low=0)
     contrast: float = P(REQUIRED, "the largest change of the contrast", low=0)

@@ -1,4 +1,5 @@
-"""Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile, repeat, pad."""
+"""Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile,
+repeat, pad."""
 
 import numpy as np
 
@@ -117,9 +118,11 @@ def _unwrap(parts):
 
 @op("_split_v2")
 class SplitV2:
-    """The data cut along one axis, before the positions given or into `sections` parts whose sizes differ by at most one.
+    """The data cut along one axis, before the positions given or into `sections` parts whose sizes differ by
+    at most one.
 
-    `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the end of the axis.
+    `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the
+    end of the axis.
     """
 
     indices: Shape = P(REQUIRED, "Where each part begins; not used when `sections` is given.")
@@ -178,7 +181,7 @@ def _cuts(p, n):
     return list(zip(begins, [*begins[1:], n]))
 
 
-# ------------------------------------------------------------------------------------------- more of one array
+# ------------------------------------------------------------------------------------------ more of one array
 
 
 @op("tile")
@@ -218,7 +221,8 @@ def _aligned(p, shape):
 
 @op("repeat")
 class Repeat:
-    """Every element repeated `repeats` times in a row along `axis`; without `axis`, of the data as one long vector."""
+    """Every element repeated `repeats` times in a row along `axis`; without `axis`, of the data as one long
+    vector."""
 
     repeats: int = P(REQUIRED, "How often.", low=1)
     axis: int = P(
@@ -260,11 +264,13 @@ def _around(p, shape):
 
 @op("Pad", "pad")
 class Pad:
-    """A border around the images of a batch: 4-dimensional data (n, c, h, w) or 5-dimensional (n, c, d, h, w).
+    """A border around the images of a batch: 4-dimensional data (n, c, h, w) or 5-dimensional
+    (n, c, d, h, w).
 
-    `pad_width` holds two numbers per axis, before and after; the four of the first two axes must be 0. `"constant"` fills
-    with `constant_value`, `"edge"` repeats the outermost elements, `"reflect"` mirrors the data without repeating them.
-    In R, where axes are reversed, `pad_width` is reversed too: the widths of the first dimension come first.
+    `pad_width` holds two numbers per axis, before and after; the four of the first two axes must be 0.
+    `"constant"` fills with `constant_value`, `"edge"` repeats the outermost elements, `"reflect"` mirrors the
+    data without repeating them. In R, where axes are reversed, `pad_width` is reversed too: the widths of the
+    first dimension come first.
     """
 
     mode: str = P(REQUIRED, "What the border holds.", one_of=("constant", "edge", "reflect"))
@@ -332,9 +338,11 @@ def _border(p, x, axis, width, front):
 
 @op("Crop", variadic="num_args")
 class Crop:
-    """A window of the images of a batch (n, c, h, w): of height and width `h_w`, or as large as a second input's images.
+    """A window of the images of a batch (n, c, h, w): of height and width `h_w`, or as large as a second
+    input's images.
 
-    The window begins at `offset` (row, column), or lies in the middle. The gradient of the second input is zero.
+    The window begins at `offset` (row, column), or lies in the middle. The gradient of the second input is
+    zero.
     """
 
     num_args: int = P(REQUIRED, "The number of inputs, 1 or 2; filled in from the call.", low=1, high=2)

@@ -14,8 +14,9 @@ def adamw(c, w, g, mean, var, out, s, t):
     """One step of AdamW: Adam with the weight decay kept out of the states.
 
     With `g = clip(rescale_grad * grad)` the states become `mean = beta1 * mean + (1 - beta1) * g` and
-    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)`.
-    `rescale_grad` is an array of one element; if it is 0 or not finite nothing changes.
+    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `weight - eta * (lr * mean / (sqrt(var) +
+    epsilon) + wd * weight)`. `rescale_grad` is an array of one element; if it is 0 or not finite nothing
+    changes.
     """
     scaled(c, g, s)
     adam_states(c, s, mean, var, t)
@@ -71,8 +72,8 @@ def lamb_direction(c, w, g, mean, var, out, s, t):
     """The first half of a step of LAMB: the direction of the step.
 
     With `g = clip(rescale_grad * grad)` the states become `mean = beta1 * mean + (1 - beta1) * g` and
-    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `mean / (sqrt(var) + epsilon) + wd * weight`, with `bias_correction`
-    after dividing `mean` by `1 - beta1^t` and `var` by `1 - beta2^t`.
+    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `mean / (sqrt(var) + epsilon) + wd * weight`,
+    with `bias_correction` after dividing `mean` by `1 - beta1^t` and `var` by `1 - beta2^t`.
     """
     scaled(c, g, s)
     correct = (1 - c.beta1**c.t, 1 - c.beta2**c.t) if c.bias_correction else ()
@@ -131,8 +132,8 @@ def _lamb_phase2_shape(p, ins, outs):
 def _declare_lamb_phase2(name: str, mixed: bool):
     """The second half of a step of LAMB. Returns `weight - lr * r1 / r2 * g`.
 
-    `g` is what the first half gave, `r1` the norm of the weight (limited to the bounds) and `r2` the norm of `g`, both arrays of one
-    element; where either is 0 the factor `r1 / r2` is left out.
+    `g` is what the first half gave, `r1` the norm of the weight (limited to the bounds) and `r2` the norm of
+    `g`, both arrays of one element; where either is 0 the factor `r1 / r2` is left out.
     """
 
     def compute(p, run, ins, outs):

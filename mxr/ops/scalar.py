@@ -1,4 +1,5 @@
-"""Arrays with a number: `data + 2`, `2 - data`, `data > 0`. R's operators on symbols and NDArrays end here."""
+"""Arrays with a number: `data + 2`, `2 - data`, `data > 0`. R's operators on symbols and NDArrays end
+here."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def _operands(p, data):
 
 
 def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradient: Callable | None = None):
-    """Declare a row: `f(x, s)`, its gradient `(g, x, s, y)`, and the text that continues "Element by element, "."""
+    """Declare a row: `f(x, s)`, its gradient `(g, x, s, y)`, and the text that continues "Element by element,
+    "."""
 
     def forward(p, data):
         x, s = _operands(p, data)
@@ -55,7 +57,7 @@ def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradien
     )
 
 
-# ------------------------------------------------------------------------------------- functions of x and a number
+# -------------------------------------------------------------------------------- functions of x and a number
 
 
 def power(x, s):

@@ -41,7 +41,8 @@ def _lengths(ins, longest, shortest, where):
 class SequenceMask:
     """The data with everything after the end of each sequence replaced by `value`.
 
-    `out[t, b, ...] = data[t, b, ...] if t < sequence_length[b], else value`. The gradient is zero where values were replaced.
+    `out[t, b, ...] = data[t, b, ...] if t < sequence_length[b], else value`. The gradient is zero where
+    values were replaced.
     """
 
     use_sequence_length: bool = P(False, _LENGTH)
@@ -105,7 +106,8 @@ def _last(p, ins):
 
 @op("SequenceReverse", keeps=("ins",))
 class SequenceReverse:
-    """Every sequence backwards: `out[t, b, ...] = data[sequence_length[b] - 1 - t, b, ...]`; what comes after its end stays."""
+    """Every sequence backwards: `out[t, b, ...] = data[sequence_length[b] - 1 - t, b, ...]`; what comes after
+    its end stays."""
 
     use_sequence_length: bool = P(False, _LENGTH)
     axis: int = P(0, "The axis of time; only 0, for data (time, batch, ...) in C order.")

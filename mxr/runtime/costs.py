@@ -1,7 +1,7 @@
 """Every tuning number of the project: its unit, what it decides, and how it is measured.
 
-A number's name says its unit where the number alone would not. Times of work are in nanoseconds on one core, so that every
-decision about sharing work compares a time with `WAKE_NS`.
+A number's name says its unit where the number alone would not. Times of work are in nanoseconds on one core,
+so that every decision about sharing work compares a time with `WAKE_NS`.
 
     python -m tests.bench --costs            this machine's own values beside these
     python -m tests.bench --costs WAKE_NS    of one number
@@ -18,7 +18,8 @@ from typing import Annotated, get_type_hints
 
 @dataclass(frozen=True)
 class About:
-    """What is to be known of a number. `fixed` says where it comes from if no measurement of ours gives it."""
+    """What is to be known of a number. `fixed` says where it comes from if no measurement of ours gives
+    it."""
 
     unit: str
     decides: str
@@ -69,7 +70,7 @@ LOCK_NS: Annotated[
     ),
 ] = 10_000
 
-# ------------------------------------------------------------------------------------------- time of work, on one core
+# ---------------------------------------------------------------------------------- time of work, on one core
 
 FLOP_NS: Annotated[
     float, About("ns an operation", "a product's time: two operations for each multiplication")
@@ -100,7 +101,7 @@ COLUMN_FILTER_NS: Annotated[
     ),
 ] = 0.011
 
-# ------------------------------------------------------------------------------------------- the processor and its libraries
+# ---------------------------------------------------------------------------- the processor and its libraries
 
 CACHE_LINE: Annotated[int, About("bytes", "where arrays begin", fixed="the processor's cache lines")] = 64
 BLAS_PANEL: Annotated[
@@ -140,7 +141,7 @@ TURNED_PRODUCT_ROWS: Annotated[
     About("rows", "up to which a product with a large transposed matrix is asked for the other way round"),
 ] = 64
 
-# ------------------------------------------------------------------------------------------- regions of element-wise values
+# ----------------------------------------------------------------------------- regions of element-wise values
 
 REGION_BLOCK: Annotated[
     int,
@@ -306,7 +307,7 @@ SEQUENCE_BLOCK_ROWS: Annotated[
 ] = 256
 SEQUENCE_BLOCK: Annotated[int, About("values", "of all gates, in a block of that product")] = 1 << 16
 
-# ------------------------------------------------------------------------------------------- random numbers, files, R
+# ----------------------------------------------------------------------------------- random numbers, files, R
 
 RANDOM_BLOCK: Annotated[int, About("values", "that a random fill works on at a time")] = 1 << 16
 SAMPLER_DRAWS: Annotated[

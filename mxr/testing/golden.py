@@ -1,8 +1,9 @@
 """Golden files: numbers of a script, kept and compared, for those who port away from MXNet.
 
-One JSON line an observation: {"name", "kind" ("num", "lgl", "chr", "null"), "dim", "value"}. `dim` and the order of the values are R's:
-dimensions backwards from Python's, so the values are simply an array's in memory. Numbers are texts of nine digits. The same files
-are written by observe.R, in any R, with MXNet's own package or with ours.
+One JSON line an observation: {"name", "kind" ("num", "lgl", "chr", "null"), "dim", "value"}. `dim` and the
+order of the values are R's: dimensions backwards from Python's, so the values are simply an array's in
+memory. Numbers are texts of nine digits. The same files are written by observe.R, in any R, with MXNet's own
+package or with ours.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def compare(
     rtol: float = RTOL,
     atol: float = ATOL,
 ) -> list[str]:
-    """A line for each observation that differs: numbers by |a - b| <= atol + rtol * |golden|, all else exactly; also what is missing, and
-    what the golden file does not have."""
+    """A line for each observation that differs: numbers by |a - b| <= atol + rtol * |golden|, all else
+    exactly; also what is missing, and what the golden file does not have."""
     said = [
         f"{name}: {why}"
         for name, want in golden.items()
@@ -146,7 +147,8 @@ def assert_golden(
     atol: float = ATOL,
     **named: Any,
 ) -> None:
-    """These values are those of the golden file. The AssertionError has a line for each observation that differs."""
+    """These values are those of the golden file. The AssertionError has a line for each observation that
+    differs."""
     __tracebackhide__ = True
     check(path, observations({**(values or {}), **named}), rtol, atol)
 

@@ -1,4 +1,5 @@
-"""`assert_same_loss`: a loss written in R against one written in Python, outputs and gradients, and the node where they part."""
+"""`assert_same_loss`: a loss written in R against one written in Python, outputs and gradients, and the node
+where they part."""
 
 from __future__ import annotations
 
@@ -53,13 +54,13 @@ def assert_same_loss(
 ) -> None:
     """A loss written in R and one written in Python have the same outputs, and the same gradients.
 
-    `r_loss`: R code (text), evaluated in the test's environment, or a symbol that R made (`r["loss"]`); it runs through MXNet's R
-    functions. `python_loss`: a Symbol; it runs in Python. `inputs`: an array for each argument and auxiliary state, by name, shapes in
-    Python's order; float32 in both. `grads`: True for the gradients of all arguments, a list of names, or False. `seed`: of random
-    operators, such as Dropout.
+    `r_loss`: R code (text), evaluated in the test's environment, or a symbol that R made (`r["loss"]`); it
+    runs through MXNet's R functions. `python_loss`: a Symbol; it runs in Python. `inputs`: an array for each
+    argument and auxiliary state, by name, shapes in Python's order; float32 in both. `grads`: True for the
+    gradients of all arguments, a list of names, or False. `seed`: of random operators, such as Dropout.
 
-    AssertionError: which output or gradient differs, the first node of the graphs at which they part, and the values there side by
-    side, R's with R's indices (dimensions backwards, counted from 1).
+    AssertionError: which output or gradient differs, the first node of the graphs at which they part, and the
+    values there side by side, R's with R's indices (dimensions backwards, counted from 1).
     """
     __tracebackhide__ = True
     if isinstance(r_loss, str):

@@ -1,4 +1,5 @@
-"""What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the names."""
+"""What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the
+names."""
 
 from __future__ import annotations
 
@@ -88,8 +89,9 @@ def rscript(request: pytest.FixtureRequest) -> RScript:
 
 
 class Golden:
-    """`golden("file.jsonl", loss=..., grad=...)`: these are the numbers in the file (its path from the test's folder); under
-    `pytest --r-record` they are written there instead. Observations of `rscript.observe` are given as `golden("file.jsonl", ran)`."""
+    """`golden("file.jsonl", loss=..., grad=...)`: these are the numbers in the file (its path from the test's
+    folder); under `pytest --r-record` they are written there instead. Observations of `rscript.observe` are
+    given as `golden("file.jsonl", ran)`."""
 
     def __init__(self, folder: Path, recording: bool):
         self.folder, self.recording = folder, recording

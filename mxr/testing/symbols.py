@@ -13,10 +13,12 @@ from mxr.testing.graphs import automatic, describe, parameters
 
 
 def assert_same_symbol(actual: Any, expected: Any) -> None:
-    """Both are the same expression: the same operators with the same parameters on the same inputs, in the same order, with the same
-    outputs. Names that MXNet gives by itself (`minus0`, and `minus0_weight` of its inputs) do not count; names that somebody gave do.
+    """Both are the same expression: the same operators with the same parameters on the same inputs, in the
+    same order, with the same outputs. Names that MXNet gives by itself (`minus0`, and `minus0_weight` of its
+    inputs) do not count; names that somebody gave do.
 
-    Each is a Symbol, or R code (text) whose value is one. The AssertionError names the first node that differs.
+    Each is a Symbol, or R code (text) whose value is one. The AssertionError names the first node that
+    differs.
     """
     __tracebackhide__ = True
     (a, one), (b, other) = (_symbol(actual, "actual"), _symbol(expected, "expected"))

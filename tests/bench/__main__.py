@@ -1,4 +1,5 @@
-"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes docs/performance.md.
+"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes
+docs/performance.md.
 
 Ratios are MXNet's time over ours, pair by pair (median, least, greatest); higher is better.
 """
@@ -82,7 +83,8 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
 
 
 def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict:
-    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory, and the bound."""
+    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory,
+    and the bound."""
     with tempfile.TemporaryDirectory() as folder:
         both = engines(w, folder, env=env)
         counts = {}

@@ -1,4 +1,5 @@
-"""What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh R."""
+"""What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh
+R."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""What several workers gain, and what a step costs them on a network: `python -m tests.bench.workers [steps|sums|networks|paper]`.
+"""What several workers gain, and what a step costs them on a network:
+`python -m tests.bench.workers [steps|sums|networks|paper]`.
 
 steps     two workers of one thread each beside one process with two threads and one with one: the same network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
 paper     what the formula gives for 2 to 1024 workers
-networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root; needs iproute2)
+networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root;
+needs iproute2)
 
 docs/distributed.md explains the formula and has the numbers of one run.
 """
@@ -159,7 +161,8 @@ def sums() -> None:
 
 
 def ring(workers: int, nbytes: int, latency: float, bandwidth: float) -> float:
-    """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each. `bandwidth` in bytes a second."""
+    """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each.
+    `bandwidth` in bytes a second."""
     return 2 * (workers - 1) * (latency + nbytes / workers / bandwidth)
 
 
@@ -180,7 +183,8 @@ def _remove_hosts(count: int) -> None:
 
 @contextlib.contextmanager
 def hosts(count: int, rate: str):
-    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher of one worker on each."""
+    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher
+    of one worker on each."""
 
     def do(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True)
@@ -270,7 +274,8 @@ def networks() -> None:
                 )
 
 
-# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with RDMA.
+# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with
+# RDMA.
 LINKS = {"1 Gbit": (50e-6, 0.118e9), "10 Gbit": (20e-6, 1.18e9), "100 Gbit": (2e-6, 12e9)}
 # Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
 COSTS = {
@@ -281,7 +286,8 @@ COSTS = {
 
 
 def paper() -> None:
-    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of its own."""
+    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of
+    its own."""
     counts = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
     print("| network | link | " + " | ".join(map(str, counts)) + " |\n|---|---|" + "---|" * len(counts))
     for name, (numbers, compute) in COSTS.items():

@@ -1,4 +1,5 @@
-"""Damaged files, a short part of `make stress`: every loader gives an answer or a sentence, within limits of memory and time. And what that found."""
+"""Damaged files, a short part of `make stress`: every loader gives an answer or a sentence, within limits of
+memory and time. And what that found."""
 
 import gzip
 import io

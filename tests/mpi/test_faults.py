@@ -1,4 +1,5 @@
-"""What goes wrong on one worker ends all of them within seconds, with a sentence that names it, and leaves no process behind."""
+"""What goes wrong on one worker ends all of them within seconds, with a sentence that names it, and leaves no
+process behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without MXNet."""
+"""Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without
+MXNet."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay untouched."""
+"""The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay
+untouched."""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ def test_r_values_arrive_as_python_values(host):
         assert remedy in said
 
 
-# Each runs in a process with the others, in the order given; a failing `stopifnot` fails the test of that name.
+# Each runs in a process with the others, in the order given; a failing `stopifnot` fails the test of that
+# name.
 CHECKS = {
     "named arguments stay named": """
         stopifnot(call("test.repr", 1L, b = "x", 2L) == "(1, 2){'b': 'x'}")
@@ -225,7 +227,7 @@ def test_door(name, host, checked):
     assert checked(host)[name] == "ok"
 
 
-# ------------------------------------------------------------------------------------------------ as a user's R session
+# -------------------------------------------------------------------------------------- as a user's R session
 
 
 def test_both_hosts_are_rscript(tmp_path):
@@ -302,7 +304,7 @@ def test_r_starts_in_a_notebook_as_rpy2_does_it():
     assert "error:" in succeeds(done), done.stderr
 
 
-# -------------------------------------------------------------------------------------------------------------- Ctrl-C
+# ----------------------------------------------------------------------------------------------------- Ctrl-C
 
 INTERRUPTED = {
     "in Python": 'call("test.work", 1e6)',

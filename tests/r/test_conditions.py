@@ -1,5 +1,5 @@
-"""Errors both ways: what Python raises as R conditions with the user's call, what user's closures raise as their own, and what is left
-of a training that they end."""
+"""Errors both ways: what Python raises as R conditions with the user's call, what user's closures raise as
+their own, and what is left of a training that they end."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What is given away: the wheel and the source distribution install into an empty environment outside the checkout, and work there; so does the
-R package alone, which makes its own environment.
+"""What is given away: the wheel and the source distribution install into an empty environment outside the
+checkout, and work there; so does the R package alone, which makes its own environment.
 
 Nothing is downloaded: what mxr depends on comes from the environment that runs the tests.
 """
@@ -130,7 +130,8 @@ def test_news_and_citation(installed, tmp_path):
 
 
 def test_r_first(built, tmp_path):
-    """`R CMD INSTALL` of the sources, which know no Python: the activated environment, or the one that R makes."""
+    """`R CMD INSTALL` of the sources, which know no Python: the activated environment, or the one that R
+    makes."""
     library = tmp_path / "library"
     library.mkdir()
     with tarfile.open(built[1]) as archive:

@@ -1,4 +1,5 @@
-"""The edges of R's values: empty, huge, missing, misnamed, and who may change what; memory that comes back; R's collector at every turn."""
+"""The edges of R's values: empty, huge, missing, misnamed, and who may change what; memory that comes back;
+R's collector at every turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The R package: what is generated is up to date, exports are MXNet's, and its own tests pass under both hosts."""
+"""The R package: what is generated is up to date, exports are MXNet's, and its own tests pass under both
+hosts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing, two sessions at once; and output that goes
-where R's own goes."""
+"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing,
+two sessions at once; and output that goes where R's own goes."""
 
 from __future__ import annotations
 
@@ -212,7 +212,8 @@ def test_standard_output_is_closed(host, tmp_path):
     ("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")]
 )
 def test_nobody_reads_the_output(host, writes, ends, tmp_path):
-    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes on."""
+    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes
+    on."""
     script = tmp_path / "script.R"
     script.write_text(
         f'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), 1)\n'

@@ -1,4 +1,5 @@
-"""A Python program that starts R by rpy2: what it and R's package mxnet give each other, by rpy2's own functions and by mxr.r.session."""
+"""A Python program that starts R by rpy2: what it and R's package mxnet give each other, by rpy2's own
+functions and by mxr.r.session."""
 
 from __future__ import annotations
 
@@ -284,7 +285,8 @@ def test_ctrl_c_while_r_works(r, code):
 
 @pytest.mark.parametrize("name", ["convert", "handles", "missing", "protection", "saved", "texts"])
 def test_no_conversion_is_broken_off(ro, name):
-    """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count wrong."""
+    """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count
+    wrong."""
     from mxr.r.bridge import interrupts
 
     module = importlib.import_module(f"mxr.r.bridge.{name}")

@@ -112,7 +112,8 @@ def test_environments_that_lack_things(tmp_path):
 
 
 def test_declared_types_do_not_change_what_r_binds():
-    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written declares."""
+    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written
+    declares."""
     done = run_code(
         "Rscript",
         """

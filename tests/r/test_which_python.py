@@ -61,7 +61,7 @@ def which(library, cwd, **variables) -> tuple[str, str, str]:
     return python, why, said
 
 
-# ------------------------------------------------------------------------------------------------------------ the order
+# -------------------------------------------------------------------------------------------------- the order
 
 
 def test_the_order(library, tmp_path):
@@ -129,7 +129,7 @@ def test_after_the_first_call(host):
     assert said.startswith(f"{sys.executable}|") and "|TRUE\n" in said, said
 
 
-# ------------------------------------------------------------------------------------------------------ what cannot be
+# --------------------------------------------------------------------------------------------- what cannot be
 
 
 def test_no_python_is_known(library, tmp_path):
@@ -247,9 +247,10 @@ def test_the_session_stays_usable_after_a_failed_start():
     succeeds(run_code("Rscript", code))
 
 
-# ------------------------------------------------------------------------------------------- Python as R has started it
+# --------------------------------------------------------------------------------- Python as R has started it
 
-# For Python code that is not mxr's: what mxr's R code itself runs Python by, or reticulate where it is loaded.
+# For Python code that is not mxr's: what mxr's R code itself runs Python by, or reticulate where it is
+# loaded.
 RUN = "suppressMessages(library(mxnet)); invisible(mx.nd.ones(1)); run <- mxnet:::run_python\n"
 
 

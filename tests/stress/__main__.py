@@ -1,4 +1,5 @@
-"""The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r|silent] [--count 100000] [--write]`; `--write` puts them into docs/reliability.md."""
+"""The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r|silent] [--count 100000]
+[--write]`; `--write` puts them into docs/reliability.md."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ import time
 from tests.r import test_bridge, test_interrupts, test_limits_r, test_processes
 from tests.r.hosts import HOSTS, run_checks, run_code
 
-# Checks of the door that measure time, or count what R's collector has not done yet, mean nothing while it runs at every turn.
+# Checks of the door that measure time, or count what R's collector has not done yet, mean nothing while it
+# runs at every turn.
 NOT_TORTURED = ("a crossing costs", "four million", "R collects when", "handles are released")
 
 

@@ -1,4 +1,5 @@
-"""What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound, remedies of messages."""
+"""What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound,
+remedies of messages."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ REMEDIES = Path(__file__).parents[2] / "R" / "tests" / "testthat" / "test-remedi
 
 
 def threads(times: int) -> list[tuple[str, int, str]]:
-    """Networks of several sizes, bound and trained by four threads that take turns after every few instructions."""
+    """Networks of several sizes, bound and trained by four threads that take turns after every few
+    instructions."""
     alone = {n: several.trained(n) for n in (3, 4, 5, 6)}
 
     def work(n: int) -> None:

@@ -1,4 +1,5 @@
-"""examples/interop, the project that docs/testing.md shows: it passes outside the checkout, and a broken loss fails by the node's name."""
+"""examples/interop, the project that docs/testing.md shows: it passes outside the checkout, and a broken loss
+fails by the node's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What MXNet's default augmenter does to an image: resizing, turning, cropping, colours. Draws come in MXNet's order."""
+"""What MXNet's default augmenter does to an image: resizing, turning, cropping, colours. Draws come in
+MXNet's order."""
 
 from __future__ import annotations
 

@@ -158,7 +158,8 @@ class ImageRecordInt8(ImageRecord):
 
 
 class ImageRecordV1(_Images, Normalized):
-    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another engine."""
+    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another
+    engine."""
 
     name = "ImageRecordIter_v1"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))

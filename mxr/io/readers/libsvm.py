@@ -54,8 +54,8 @@ class _Rows(Table):
 
 
 class LibSVM(Batched):
-    """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives sparse arrays, mxr
-    the same values as dense ones."""
+    """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives
+    sparse arrays, mxr the same values as dense ones."""
 
     name = "LibSVMIter"
     data_libsvm: str = P(REQUIRED, "path of the file (or of a folder of such files)")

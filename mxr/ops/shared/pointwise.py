@@ -1,7 +1,8 @@
-"""What the element-wise families share: the two-argument functions with their derivatives, and how a row becomes an operator.
+"""What the element-wise families share: the two-argument functions with their derivatives, and how a row
+becomes an operator.
 
-`PAIRS` is used three times: for arrays of one shape (elemwise.py), for broadcast arrays (broadcast.py), and for the
-comparisons with a number (scalar.py).
+`PAIRS` is used three times: for arrays of one shape (elemwise.py), for broadcast arrays (broadcast.py), and
+for the comparisons with a number (scalar.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from mxr.operator import MxError, Op, op
 
 
 def declare(module: str, name: str, *aliases: str, doc: str, **attributes) -> Op:
-    """The operator of a table row: `@op` over a class with these attributes; without a `backward` its gradient is zero."""
+    """The operator of a table row: `@op` over a class with these attributes; without a `backward` its
+    gradient is zero."""
     cls = type(name, (), {"__doc__": doc, "__module__": module, **attributes})
     return op(name, *aliases, zero_gradient="backward" not in attributes)(cls)
 
@@ -45,7 +47,8 @@ def float_type(p, ins):
 
 
 def sum_to(g, shape):
-    """The gradient of an array of `shape` that was broadcast to the shape of `g`: `g` summed over the broadcast axes."""
+    """The gradient of an array of `shape` that was broadcast to the shape of `g`: `g` summed over the
+    broadcast axes."""
     if g.shape == shape:
         return g
     extra = g.ndim - len(shape)
@@ -82,7 +85,7 @@ def logical_xor(a, b):
     return (a != 0) != (b != 0)
 
 
-# ------------------------------------------------------------------- gradients: (g, a, b, y) -> (for a, for b)
+# ------------------------------------------------------------------ gradients: (g, a, b, y) -> (for a, for b)
 
 
 def _add_gradient(g, a, b, y):

@@ -1,8 +1,9 @@
 """R's C functions, as convert.py calls them.
 
-What only reads comes from rpy2's library (`R`). What may allocate is called here, with Python's lock held: R's collector
-can run at any allocation, and with it the finalizers of other packages. Those of reticulate touch Python objects and
-take the lock for granted, but rpy2's library gives it up around every call (the process would abort).
+What only reads comes from rpy2's library (`R`). What may allocate is called here, with Python's lock held:
+R's collector can run at any allocation, and with it the finalizers of other packages. Those of reticulate
+touch Python objects and take the lock for granted, but rpy2's library gives it up around every call (the
+process would abort).
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ _MAKERS = {
 
 
 def allocate(kind: int, n: int):
-    """A vector of n elements. A large one is allocated under R's own guard: out of memory must be an error, not a jump over Python's frames."""
+    """A vector of n elements. A large one is allocated under R's own guard: out of memory must be an error,
+    not a jump over Python's frames."""
     if n < costs.GUARDED_NUMBERS or kind not in _MAKERS:
         return ffi.cast(_SEXP_C, _allocate(kind, n))
     count = R.Rf_protect(scalar_real(n))
@@ -158,7 +160,8 @@ def evaluate(function: str, argument, name: str | None = None):
 
 
 def call_of(function, slots: int):
-    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again and again. Kept until released."""
+    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again
+    and again. Kept until released."""
     call = NIL
     for _ in range(slots):
         R.Rf_protect(call)

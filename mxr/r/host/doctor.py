@@ -19,7 +19,8 @@ from mxr.r.host import installation as host
 from mxr.r.host.stamp import remark
 from mxr.runtime import threads
 
-# A line for each of: reticulate's version; the package's version, place and stamp; the libraries; the Python that would be taken, and why.
+# A line for each of: reticulate's version; the package's version, place and stamp; the libraries; the Python
+# that would be taken, and why.
 PROBE = """
 of <- function(p) tryCatch(as.character(packageVersion(p)), error = function(e) "")
 where <- system.file(package = "mxnet")
@@ -241,7 +242,8 @@ def check_packages(report: Report) -> bool:
 
 
 def check_reticulate(report: Report, version: str) -> None:
-    """mxnet does not need it; scripts that use it may, and it must get along with this Python and this NumPy."""
+    """mxnet does not need it; scripts that use it may, and it must get along with this Python and this
+    NumPy."""
     if not version:
         report.good("reticulate", "not installed, and not needed")
         return

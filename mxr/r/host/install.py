@@ -1,5 +1,6 @@
-"""The commands that install: `mxr install-r` (the R package `mxnet` into an R library, with the path of this Python recorded in it),
-`mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits the R at hand)."""
+"""The commands that install: `mxr install-r` (the R package `mxnet` into an R library, with the path of this
+Python recorded in it), `mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits the R at
+hand)."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def ask_r(code: str) -> list[str]:
 
 
 def default_library() -> Path:
-    """The first library that R looks in and that can be written to: else R's own place for the user's packages."""
+    """The first library that R looks in and that can be written to: else R's own place for the user's
+    packages."""
     code = (
         "cat(.libPaths()[[1]], strsplit(Sys.getenv('R_LIBS_USER'), .Platform$path.sep)[[1]][1], sep = '\\n')"
     )
@@ -93,7 +95,8 @@ def install(arguments: list[str]) -> int:
 
 
 def uninstall(arguments: list[str]) -> int:
-    """The command `mxr uninstall-r`: the package goes from --lib, or from every library that R looks in and that can be written to."""
+    """The command `mxr uninstall-r`: the package goes from --lib, or from every library that R looks in and
+    that can be written to."""
     named = _library("uninstall-r", "Remove the R package mxnet.", arguments)
     libraries = [named.absolute()] if named else [Path(p) for p in ask_r("cat(.libPaths(), sep = '\\n')")]
     found = [library for library in libraries if (library / "mxnet" / "DESCRIPTION").exists()]
@@ -116,7 +119,8 @@ def uninstall(arguments: list[str]) -> int:
 
 
 def install_rpy2(arguments: list[str]) -> int:
-    """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is there."""
+    """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is
+    there."""
     parser = argparse.ArgumentParser(
         "mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python."
     )

@@ -109,7 +109,8 @@ def load_libr() -> ctypes.PyDLL:
 
 
 def import_rpy2() -> None:
-    """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here already)."""
+    """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here
+    already)."""
     try:
         import rpy2.situation as situation
     except ImportError:

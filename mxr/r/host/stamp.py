@@ -1,6 +1,8 @@
-"""Whether the R package that runs is the one that belongs to this mxr: its version, and what its R code was when it was installed.
+"""Whether the R package that runs is the one that belongs to this mxr: its version, and what its R code was
+when it was installed.
 
-Every installation of the R package notes the MD5 sum of its R files (R/configure); they are compared with the files beside this mxr."""
+Every installation of the R package notes the MD5 sum of its R files (R/configure); they are compared with the
+files beside this mxr."""
 
 from __future__ import annotations
 

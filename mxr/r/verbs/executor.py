@@ -32,8 +32,9 @@ def simple_bind(symbol: Symbol, request: str, fixed, given):
 
 @verb("exec.bind")
 def bind(symbol: Symbol, args, aux, requests):
-    """Bind to copies of the given arrays: by their names if all of the symbol's are among them, else by position. What is left over
-    is not used, as in MXNet (scripts bind with the auxiliary states of two networks)."""
+    """Bind to copies of the given arrays: by their names if all of the symbol's are among them, else by
+    position. What is left over is not used, as in MXNet (scripts bind with the auxiliary states of two
+    networks)."""
     arg_names = symbol.list_arguments()
     args = _copies(args, arg_names, "arg.arrays")
     aux = _copies(aux, symbol.list_auxiliary_states(), "aux.arrays")

@@ -28,7 +28,8 @@ def output_names(symbol: Symbol) -> list[str]:
 
 @verb("symbol.create")
 def create(op_name: str, arguments):
-    """Call an operator on the arguments of an R call: symbols are inputs, `name` the name, all else parameters."""
+    """Call an operator on the arguments of an R call: symbols are inputs, `name` the name, all else
+    parameters."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else f"mx.symbol.{op_name}"
     name = None
