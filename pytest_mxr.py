@@ -8,7 +8,10 @@ import os
 
 import pytest
 
-MARK = 'r("R code", source="file.R", package="name"): a test that needs R (skipped without); the fixture `r` runs the code, the file'
+MARK = (
+    'r("R code", source="file.R", package="name"): a test that needs R (skipped without); '
+    'the fixture `r` runs the code, the file'
+)
 
 
 def pytest_addoption(parser):

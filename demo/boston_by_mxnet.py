@@ -74,7 +74,8 @@ if __name__ == "__main__":
     houses = np.loadtxt(sys.argv[1])
     check = train_and_test(houses, mx.sym.square, rounds=5, batch=60, rate=0.01, momentum=0, scale=0.01)
     print(
-        f"# the R package's own answer to five rounds of plain sgd on squared errors is 0.91994361, this program's {check:.8f}"
+        "# the R package's own answer to five rounds of plain sgd on squared errors is 0.91994361, "
+        f"this program's {check:.8f}"
     )
     print(
         f"{train_and_test(houses, lambda r: mx.sym.sqrt(1 + mx.sym.square(r)) - 1, 50, 20, 0.05, 0.9, 0.5):.9f}"

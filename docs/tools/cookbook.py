@@ -80,7 +80,8 @@ def read(path: Path) -> Recipe:
         or fields["family"] not in FAMILIES
     ):
         raise ValueError(
-            f"{path.name}: a recipe has the fields family, use and tolerance, and the sections {', '.join(SECTIONS)}"
+            f"{path.name}: a recipe has the fields family, use and tolerance, "
+            f"and the sections {', '.join(SECTIONS)}"
         )
     r = {
         section: "\n\n".join(code_blocks(body, "r"))
@@ -173,7 +174,8 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
     ]
     for family in FAMILIES:
         rows = [
-            f"| [{r.title}]({r.name}.md) | {r.use} | `{numbers[r.name]['model'][0]}` | {max(differences(numbers[r.name])):.0e} |"
+            f"| [{r.title}]({r.name}.md) | {r.use} | `{numbers[r.name]['model'][0]}` | "
+            f"{max(differences(numbers[r.name])):.0e} |"
             for r in chosen
             if r.family == family
         ]
@@ -194,7 +196,8 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
         n = numbers[r.name]
         for what, ours, theirs, off in zip(n["what"], n["mxr"], n["R"], differences(n), strict=True):
             parts.append(
-                f"| [{r.title}]({r.name}.md) | {what.replace('|', '-')} | {ours:.5g} | {theirs:.5g} | `{n['model'][0]}` | {off:.0e} |"
+                f"| [{r.title}]({r.name}.md) | {what.replace('|', '-')} | {ours:.5g} | {theirs:.5g} | "
+                f"`{n['model'][0]}` | {off:.0e} |"
             )
     return "\n".join(parts) + "\n"
 

@@ -86,8 +86,8 @@ def r_index(folder: Path) -> str:
     first = [name for name in titles if name not in of_operators]
     parts = [
         "# R reference\n",
-        "The help pages of the R package, with what their examples print. In R, `?mx.symbol.MakeLoss` shows one, "
-        "`help.search(\"loss\")` finds some.\n",
+        "The help pages of the R package, with what their examples print. In R, "
+        "`?mx.symbol.MakeLoss` shows one, `help.search(\"loss\")` finds some.\n",
         "## Functions\n",
         *rows(first, titles),
     ]

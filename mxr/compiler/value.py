@@ -406,7 +406,8 @@ def _only(given: dict, what: str, **harmless) -> None:
     for key, value in given.items():
         if not any(value is v or value == v for v in harmless.get(key, ())):
             raise TypeError(
-                f"a traced operator called {what} with {key} = {value!r}, which has no traced form; write it as a kernel"
+                f"a traced operator called {what} with {key} = {value!r}, which has no traced form; "
+                "write it as a kernel"
             )
 
 
@@ -556,7 +557,8 @@ def _freeze(key) -> tuple:
             out.append(int(k))
         else:
             raise TypeError(
-                "a traced operator indexed with something other than slices and integers; write it as a kernel"
+                "a traced operator indexed with something other than slices and integers; "
+                "write it as a kernel"
             )
     return tuple(out)
 

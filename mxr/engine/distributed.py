@@ -102,8 +102,8 @@ class GradientSum:
             if self._names and self._names != list(grads):
                 odd = sorted(set(self._names) ^ set(grads))
                 raise MxError(
-                    "with several workers the networks of all buckets must train the same parameters; these are not in all: "
-                    + ", ".join(odd)
+                    "with several workers the networks of all buckets must train the same parameters; "
+                    "these are not in all: " + ", ".join(odd)
                 )
             self._names = list(grads)
             if len(ex.blocks) == 1 and ex.blocks[0].room is not None:

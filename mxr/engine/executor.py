@@ -78,7 +78,10 @@ class Executor:
         self._ran_forward = False
 
     def __repr__(self):
-        return f"<Executor of {', '.join(self.outputs)}: {', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
+        return (
+            f"<Executor of {', '.join(self.outputs)}: "
+            f"{', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
+        )
 
     def __reduce__(self):
         raise MxError(
@@ -157,7 +160,8 @@ class Executor:
                 head = self._arrays.get(("head", i))
                 if h is not None and h.shape != out.shape:
                     raise ShapeError(
-                        f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, the output {shape_text(out.shape)}"
+                        f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, "
+                        f"the output {shape_text(out.shape)}"
                     )
                 if head is not None:
                     head[...] = 1.0 if h is None else h.data if isinstance(h, NDArray) else h

@@ -14,7 +14,8 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
     names = (*op.inputs(p), *op.aux(p))
     if len(inputs) != len(names):
         raise MxError(
-            f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), not {len(inputs)}; parameters go by name"
+            f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), "
+            f"not {len(inputs)}; parameters go by name"
         )
     n_outputs = len(op.outputs(p)) + len(op.hidden(p))
     try:

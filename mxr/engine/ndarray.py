@@ -26,7 +26,8 @@ class NDArray:
     def __init__(self, data: np.ndarray):
         if not isinstance(data, np.ndarray):
             raise MxError(
-                f"NDArray: takes a numpy array, not {type(data).__name__}; mxr.nd.array makes one of numbers and lists"
+                f"NDArray: takes a numpy array, not {type(data).__name__}; "
+                "mxr.nd.array makes one of numbers and lists"
             )
         self.data = data
 
@@ -156,7 +157,8 @@ class NDArray:
     def __bool__(self):
         if self.size > 1:
             raise MxError(
-                f"an array of shape {shape_text(self.shape)} is neither true nor false; compare its asnumpy(), with .any() or .all()"
+                f"an array of shape {shape_text(self.shape)} is neither true nor false; "
+                "compare its asnumpy(), with .any() or .all()"
             )
         return bool(self.size and self.data.item())
 
@@ -316,7 +318,8 @@ def _operand(x, other) -> NDArray | float:
         given = numbers(x, "an operand")
         if given.dtype.kind == "f" and other.dtype.kind != "f":
             raise MxError(
-                f"an array of {other.dtype} and one of {given.dtype} do not go together; mxr.nd.Cast gives another type"
+                f"an array of {other.dtype} and one of {given.dtype} do not go together; "
+                "mxr.nd.Cast gives another type"
             )
         return array(given, other.dtype)
     if not hasattr(x, "__float__") or np.iscomplexobj(x):
@@ -375,7 +378,8 @@ def call(
     n = len(op.outputs(p))
     if out is not None and len(outs) != n:
         raise MxError(
-            f"{where or op_name}: out has {len(outs)} array{'s' * (len(outs) != 1)}, the operator {n} output{'s' * (n != 1)}"
+            f"{where or op_name}: out has {len(outs)} array{'s' * (len(outs) != 1)}, "
+            f"the operator {n} output{'s' * (n != 1)}"
         )
     results = invoke(op, [a.data for a in inputs], p, train, [o.shape for o in outs])[:n]
     if out is None:

@@ -154,7 +154,8 @@ def _rate(lr, active: list) -> float | dict[Any, float]:
         rates = [float(r) for r in (lr if np.ndim(lr) else [lr] * len(active))]
     except (TypeError, ValueError):
         raise MxError(
-            f"the learning rate must be a number, or a list of one for every parameter with a gradient, not {lr!r:.60}"
+            "the learning rate must be a number, or a list of one for every parameter with a gradient, "
+            f"not {lr!r:.60}"
         ) from None
     if len(rates) != len(active):
         raise MxError(f"there are {len(rates)} learning rates for {len(active)} parameters with a gradient")

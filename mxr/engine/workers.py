@@ -290,7 +290,8 @@ class MpiWorkers(Workers):
             time.sleep(_PATIENCE)
             self._look()
             raise self.failure(
-                "the launcher ends all workers: one on another machine has failed, or the whole run was cancelled"
+                "the launcher ends all workers: one on another machine has failed, "
+                "or the whole run was cancelled"
             )
 
     def _read(self) -> None:
@@ -400,13 +401,15 @@ def _connect() -> MpiWorkers:
         from mpi4py import MPI
     except ImportError as error:
         raise MxError(
-            f"{launched()} workers were started, and to connect them mpi4py is missing: pip install 'mxr[mpi]'"
+            f"{launched()} workers were started, and to connect them mpi4py is missing: "
+            "pip install 'mxr[mpi]'"
         ) from error
     except RuntimeError as error:  # no MPI library, or one that does not start
         raise MxError(f"MPI does not start: {error}; on Debian: apt-get install openmpi-bin") from error
     if MPI.COMM_WORLD.size != launched():
         raise MxError(
-            f"{launched()} workers were started, but MPI finds {MPI.COMM_WORLD.size}: the launcher and the MPI library do not "
-            "belong together (srun needs --mpi=pmix or --mpi=pmi2; mpirun must be that of the library that mpi4py loads)"
+            f"{launched()} workers were started, but MPI finds {MPI.COMM_WORLD.size}: "
+            "the launcher and the MPI library do not belong together (srun needs --mpi=pmix or --mpi=pmi2; "
+            "mpirun must be that of the library that mpi4py loads)"
         )
     return MpiWorkers(MPI)

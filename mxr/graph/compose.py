@@ -68,11 +68,13 @@ def _check_inputs(op: Op, given: list[Graph], where: str) -> None:
     for s in given:
         if not isinstance(s, Graph):
             raise MxError(
-                f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, as in key = value"
+                f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, "
+                "as in key = value"
             )
         if len(s.heads) != 1 and not op.variadic:
             raise MxError(
-                f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); pick one"
+                f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); "
+                "pick one"
             )
 
 

@@ -99,7 +99,8 @@ def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
         if text:
             (x, y), (u, v) = points[0], points[1]
             found.append(
-                f'<text x="{(x + u) / 2 + 4}" y="{(y + v) / 2}" fill="#555" font-size="10">{escape(text)}</text>'
+                f'<text x="{(x + u) / 2 + 4}" y="{(y + v) / 2}" fill="#555" '
+                f'font-size="10">{escape(text)}</text>'
             )
     width = height = 0.0
     for n, spot in zip(boxes, places, strict=True):
@@ -109,14 +110,15 @@ def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
         high = _LINE * len(lines) + 12
         round_ = high / 2 if n.op is None else 3
         found.append(
-            f'<rect x="{x - _WIDTH / 2}" y="{y - high / 2}" width="{_WIDTH}" height="{high}" rx="{round_}" fill="{color(n)}" stroke="#333"/>'
+            f'<rect x="{x - _WIDTH / 2}" y="{y - high / 2}" width="{_WIDTH}" height="{high}" rx="{round_}" '
+            f'fill="{color(n)}" stroke="#333"/>'
         )
         found += [
-            f'<text x="{x}" y="{y + (i - (len(lines) - 1) / 2) * _LINE + 4}" text-anchor="middle">{escape(line[:24])}</text>'
+            f'<text x="{x}" y="{y + (i - (len(lines) - 1) / 2) * _LINE + 4}" '
+            f'text-anchor="middle">{escape(line[:24])}</text>'
             for i, line in enumerate(lines)
         ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" font-family="sans-serif" font-size="12">'
-        + "".join(found)
-        + "</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+        'font-family="sans-serif" font-size="12">' + "".join(found) + "</svg>"
     )

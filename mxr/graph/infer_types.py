@@ -88,7 +88,8 @@ def check_types(symbol: Graph, types: Types) -> None:
             if len(set(joined.values())) > 1:
                 raise MxError(
                     f"{n.op.name} {n.name}: its inputs have different element types "
-                    f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast"
+                    f"({', '.join(f'{name} {t}' for name, t in joined.items())}); "
+                    "declare one type for their variables, or Cast"
                 )
 
 

@@ -108,7 +108,8 @@ class Symbol(Graph):
             )
         if not 0 <= key < len(self.heads):
             raise MxError(
-                f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range"
+                f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; "
+                f"index {key} is out of range"
             )
         return Symbol([self.heads[key]])
 
@@ -323,7 +324,8 @@ def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
     for key, value in attrs.items():
         if not isinstance(value, (str, bool, int, float, tuple, list, np.generic)):
             raise MxError(
-                f"Variable {name}: {key} must be text, a number or a sequence of numbers, not {type(value).__name__}"
+                f"Variable {name}: {key} must be text, a number or a sequence of numbers, "
+                f"not {type(value).__name__}"
             )
     return Symbol([(Node(None, name, {k: to_text(v) for k, v in attrs.items()}), 0)])
 

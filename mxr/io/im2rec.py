@@ -100,8 +100,8 @@ def _content(path: str, where: str) -> bytes:
             return file.read()
     except OSError as e:
         raise MxError(
-            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; root and the path in the list are put together as "
-            "they are, so root ends with /"
+            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; "
+            "root and the path in the list are put together as they are, so root ends with /"
         ) from None
 
 

@@ -101,7 +101,8 @@ def _read_array(r: _Reader) -> np.ndarray:
         storage = r.number("i")
         if storage in _SPARSE:
             raise _Damaged(
-                f"it holds a {_SPARSE[storage]} array; mxr reads dense arrays only (in MXNet, `tostype('default')` makes one)"
+                f"it holds a {_SPARSE[storage]} array; mxr reads dense arrays only (in MXNet, "
+                "`tostype('default')` makes one)"
             )
         if storage not in (0, -1):
             raise _Damaged(f"storage type {storage} is unknown")

@@ -116,13 +116,15 @@ def register(reg_name: str) -> Callable[[type], type]:
     name replaces the first."""
     if not isinstance(reg_name, str) or not reg_name:
         raise MxError(
-            f'register: give the name of the operator, as in @register("square"), not {type(reg_name).__name__}'
+            'register: give the name of the operator, as in @register("square"), '
+            f'not {type(reg_name).__name__}'
         )
 
     def registered(prop: type) -> type:
         if not (isinstance(prop, type) and issubclass(prop, CustomOpProp)):
             raise MxError(
-                f"register: {reg_name} must be a class derived from CustomOpProp, not {getattr(prop, '__name__', prop)}"
+                f"register: {reg_name} must be a class derived from CustomOpProp, "
+                f"not {getattr(prop, '__name__', prop)}"
             )
         _props[reg_name] = prop
         return prop
@@ -146,8 +148,8 @@ def custom_prop(op_type: str, parameters: dict[str, str], where: str) -> Any:
     make = _props.get(op_type)
     if make is None:
         raise MxError(
-            f'{where}: no operator "{op_type}" is registered in this session{suggest(op_type, _props)}; register it before, with '
-            f'mx.operator.register("{op_type}", ...)'
+            f'{where}: no operator "{op_type}" is registered in this session{suggest(op_type, _props)}; '
+            f'register it before, with mx.operator.register("{op_type}", ...)'
         )
     try:
         return make(**parameters)
@@ -155,5 +157,6 @@ def custom_prop(op_type: str, parameters: dict[str, str], where: str) -> Any:
         raise
     except Exception as e:
         raise MxError(
-            f'{where}: the operator "{op_type}" cannot be made with the parameters {parameters}: {type(e).__name__}: {e}'
+            f'{where}: the operator "{op_type}" cannot be made with the parameters {parameters}: '
+            f'{type(e).__name__}: {e}'
         ) from e

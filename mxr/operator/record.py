@@ -109,7 +109,8 @@ class Op:
                 )
             if name in given:
                 raise ParamError(
-                    f"{where or self.name}: {name} is given twice (dotted and underscored spellings are one parameter)"
+                    f"{where or self.name}: {name} is given twice (dotted and underscored spellings "
+                    "are one parameter)"
                 )
             given[name] = value
         return given

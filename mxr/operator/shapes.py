@@ -80,7 +80,8 @@ def affordable(shape: Dims, itemsize: int = 4) -> None:
         raise MxError(f"an array cannot have the shape {shape_text(shape)}")
     if nbytes > _MEMORY:
         raise MxError(
-            f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}"
+            f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; "
+            f"this machine has {_MEMORY / 2**30:.3g}"
         )
 
 

@@ -9,8 +9,8 @@ from mxr.operator import P, Shape, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import PAIRS, Pair, declare, like, same_type, sum_to
 
 _BROADCAST = (
-    "The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, is repeated to "
-    "fit the other array's. The gradients are summed over the repeated dimensions."
+    "The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, "
+    "is repeated to fit the other array's. The gradients are summed over the repeated dimensions."
 )
 
 

@@ -152,7 +152,8 @@ def _rows_of(index: np.ndarray, n: int) -> np.ndarray:
     at = index.astype(np.int64).ravel()
     if at.size and (at.min() < 0 or at.max() >= n):
         raise MxError(
-            f"index {at.min() if at.min() < 0 else at.max()} is out of range: there are {n} rows, counted from 0"
+            f"index {at.min() if at.min() < 0 else at.max()} is out of range: there are {n} rows, "
+            "counted from 0"
         )
     return at
 

@@ -17,7 +17,8 @@ def per_axis(p, name: str, default: int) -> tuple:
         return (default,) * nd
     if len(value) != nd:
         raise ParamError(
-            f"{name} {shape_text(value)} must have one value for each of the {nd} axes of kernel {shape_text(p.kernel)}"
+            f"{name} {shape_text(value)} must have one value for each of the {nd} axes of kernel "
+            f"{shape_text(p.kernel)}"
         )
     if any(v < (0 if default == 0 else 1) for v in value):
         raise ParamError(
@@ -75,8 +76,8 @@ def _conv_shape(p, ins, outs):
     for axis, (n, q, r) in enumerate(zip(data[2:], pad, reach)):
         if n and n + 2 * q < r:
             raise ShapeError(
-                f"the kernel reaches over {r} positions of spatial axis {axis} (C order), where the data has {n}"
-                + (f" and {2 * q} of padding" if q else "")
+                f"the kernel reaches over {r} positions of spatial axis {axis} (C order), "
+                f"where the data has {n}" + (f" and {2 * q} of padding" if q else "")
             )
     spatial = (n and (n + 2 * q - r) // s + 1 for n, q, r, s in zip(data[2:], pad, reach, stride))
     out = unify(outs[0], (data[0], p.num_filter, *spatial))
@@ -189,14 +190,16 @@ def _margins(p, spatial) -> tuple[tuple, tuple]:
         return pad, adj
     if len(target) != len(p.kernel):
         raise ParamError(
-            f"target_shape {shape_text(target)} must have one value for each axis of kernel {shape_text(p.kernel)}"
+            f"target_shape {shape_text(target)} must have one value for each axis of kernel "
+            f"{shape_text(p.kernel)}"
         )
     pads, adjs = [], []
     for n, s, d, k, t in zip(spatial, stride, dilate, p.kernel, target):
         extra = s * (n - 1) + d * (k - 1) + 1 - t if n else 0
         if extra < 0:
             raise ShapeError(
-                f"target_shape {shape_text(target)} is larger than the full output of data of size {shape_text(spatial)}"
+                f"target_shape {shape_text(target)} is larger than the full output of data of size "
+                f"{shape_text(spatial)}"
             )
         pads.append((extra + 1) // 2)
         adjs.append(extra % 2)

@@ -43,8 +43,8 @@ def _three(p, what: str, found, counts) -> list[list]:
     if len(parts) != 3 or [len(part) for part in parts] != list(counts):
         kind = ShapeError if what == "infer_shape" else MxError
         raise kind(
-            f"{what} of {p.op_type}: must return lists for {counts[0]} inputs, {counts[1]} outputs and {counts[2]} auxiliary "
-            f"states, not {str(found)[:200]}"
+            f"{what} of {p.op_type}: must return lists for {counts[0]} inputs, "
+            f"{counts[1]} outputs and {counts[2]} auxiliary states, not {str(found)[:200]}"
         )
     return [list(part) for part in parts]
 
@@ -123,7 +123,8 @@ class Custom:
         for name, given, said in zip((*p.arguments, *p.states), ins, inputs + states):
             if known(given) and known(said) and given != said:
                 raise ShapeError(
-                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says {shape_text(said)}"
+                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says "
+                    f"{shape_text(said)}"
                 )
         return [unify(a, b) for a, b in zip(ins, inputs + states)], [
             unify(a, b) for a, b in zip(outs, results)

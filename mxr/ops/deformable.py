@@ -35,7 +35,8 @@ def _shapes(p, ins, outs, modulated: bool):
     groups, points = p.num_deformable_group, p.kernel[0] * p.kernel[1]
     if data[1] % (p.num_group * groups) or p.num_filter % p.num_group:
         raise ShapeError(
-            f"the {data[1]} channels must be a multiple of num_group and num_deformable_group, num_filter one of num_group"
+            f"the {data[1]} channels must be a multiple of num_group and num_deformable_group, "
+            "num_filter one of num_group"
         )
     to = _out_size(p, data)
     if min(to) < 1:

@@ -302,8 +302,8 @@ def _proposed(p, prob, pred, info, many: bool):
     real_h, real_w = int(info[0] / f(p.feature_stride)), int(info[1] / f(p.feature_stride))
     if real_h > h or real_w > w:
         raise MxError(
-            f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} with the feature_stride "
-            f"{p.feature_stride} has"
+            f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} "
+            f"with the feature_stride {p.feature_stride} has"
         )
     scores[real_h:] = -1
     scores[:, real_w:] = -1

@@ -89,7 +89,8 @@ _unary("exp", "The exponential, e to the power of x.", np.exp, lambda g, x, y: g
 _unary("expm1", "`exp(x) - 1`, exact for small x.", np.expm1, lambda g, x, y: g * np.exp(x))
 _unary(
     "log",
-    "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).",
+    "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` "
+    "all the same).",
     np.log,
     lambda g, x, y: g / x,
 )
@@ -332,8 +333,8 @@ class Where:
             return [s, s, s], [s]
         if len(condition) != 1 or (condition[0] and s[0] and condition[0] != s[0]):
             raise ShapeError(
-                f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: it has their "
-                "shape, or is a vector along their first C-order dimension"
+                f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: "
+                "it has their shape, or is a vector along their first C-order dimension"
             )
         return [condition, s, s], [s]
 

@@ -14,7 +14,8 @@ from mxr.random import streams
 def _image(shape, where: str = "the data"):
     if shape is not None and len(shape) not in (3, 4):
         raise ShapeError(
-            f"{where} must have 3 axes (rows, columns, channels), or 4 with samples before them, not the shape {shape_text(shape)}"
+            f"{where} must have 3 axes (rows, columns, channels), or 4 with samples before them, "
+            f"not the shape {shape_text(shape)}"
         )
 
 
@@ -55,7 +56,8 @@ class Normalize:
         s = unify(ins[0], outs[0])
         if s is not None and (len(s) not in (3, 4) or s[-3] not in (0, 1, 3)):
             raise ShapeError(
-                f"the data must be tensors of 1 or 3 channels (channels, rows, columns), not of shape {shape_text(s)}"
+                "the data must be tensors of 1 or 3 channels (channels, rows, columns), "
+                f"not of shape {shape_text(s)}"
             )
         for name in ("mean", "std"):
             if s is not None and len(getattr(p, name)) < s[-3] and len(getattr(p, name)) != 1:
@@ -95,7 +97,8 @@ class Crop:
             return ins, outs
         if s[-3] < p.y + p.height or s[-2] < p.x + p.width:
             raise ShapeError(
-                f"the part of {p.width} x {p.height} from ({p.x}, {p.y}) does not lie within an image of {s[-2]} x {s[-3]}"
+                f"the part of {p.width} x {p.height} from ({p.x}, "
+                f"{p.y}) does not lie within an image of {s[-2]} x {s[-3]}"
             )
         return ins, [unify(outs[0], (*s[:-3], p.height, p.width, s[-1]))]
 

@@ -153,7 +153,8 @@ class SplitV2:
         lengths = [e - b for b, e in cuts]
         if cuts[0][0] or min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
             raise ShapeError(
-                f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts of sizes {lengths}"
+                f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts "
+                f"of sizes {lengths}"
             )
         parts = [() if p.squeeze_axis else (n,) for n in lengths]
         return [data], [(*data[:axis], *part, *data[axis + 1 :]) for part in parts]
@@ -356,7 +357,8 @@ class Crop:
             return ins, outs
         if len(data) != 4 or len(like) != 4:
             raise ShapeError(
-                f"the data must have 4 dimensions, not the shape {shape_text(data if len(data) != 4 else like)}"
+                "the data must have 4 dimensions, not the shape "
+                f"{shape_text(data if len(data) != 4 else like)}"
             )
         out = (*data[:2], *like[2:])
         if known(data) and known(out):
@@ -376,6 +378,7 @@ def _window(p, data, out):
     first = [n // 2 for n in space] if p.center_crop else list(p.offset)
     if len(first) != 2 or min(out) < 1 or any(not 0 <= f <= n for f, n in zip(first, space)):
         raise ShapeError(
-            f"a window of {out[2]} times {out[3]} at offset {tuple(first)} does not fit into {data[2]} times {data[3]}"
+            f"a window of {out[2]} times {out[3]} at offset {tuple(first)} does not fit into "
+            f"{data[2]} times {data[3]}"
         )
     return (slice(None), slice(None), *(slice(f, f + m) for f, m in zip(first, out[2:])))

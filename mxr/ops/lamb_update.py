@@ -87,8 +87,8 @@ def _declare_lamb_phase1(name: str, mixed: bool):
         apply(run, lamb_direction, constants(p), ins[4] if mixed else ins[0], ins[1], ins[2:4], outs[0])
 
     more = (
-        "\n\n`weight` and `grad` are of half precision; the weight is read from `weight32`, its copy in single precision."
-        * mixed
+        "\n\n`weight` and `grad` are of half precision; the weight is read from `weight32`, "
+        "its copy in single precision." * mixed
     )
     op(name, mutates=(2, 3))(
         declaration(
@@ -148,8 +148,8 @@ def _declare_lamb_phase2(name: str, mixed: bool):
             apply(run, lamb_step, c, w, ins[1], (), outs[0])
 
     more = (
-        "\n\nThe weight is read from `weight32`, its copy in single precision, which stays as it is; the result is rounded to half."
-        * mixed
+        "\n\nThe weight is read from `weight32`, its copy in single precision, which stays as it is; "
+        "the result is rounded to half." * mixed
     )
     op(name)(
         declaration(

@@ -142,7 +142,8 @@ def _triangular_shape(p, ins, outs):
             raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} must have equally many dimensions")
         if a[-1] and b[side] and a[-1] != b[side]:
             raise ShapeError(
-                f"A {shape_text(a)} does not fit B {shape_text(b)} on the {'right' if p.rightside else 'left'}"
+                f"A {shape_text(a)} does not fit B {shape_text(b)} on the "
+                f"{'right' if p.rightside else 'left'}"
             )
     if a is not None:
         b = unify(b, (*a[:-2], *((0, a[-1]) if p.rightside else (a[-1], 0))))

@@ -259,8 +259,8 @@ class SoftmaxOutput:
                     label = flat
                 elif not any(_fits(label, s) for s in (data, flat, without, one)):
                     raise ShapeError(
-                        f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, {shape_text(without)}, "
-                        f"{shape_text(one)}, {shape_text(data)}"
+                        f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, "
+                        f"{shape_text(without)}, {shape_text(one)}, {shape_text(data)}"
                     )
         return [data, label], [data]
 

@@ -175,7 +175,8 @@ for _mixed in (False, True):
         The inputs are the arrays of the first weight ({_arrays}), then those of the second, and so on. Returns the new weights;
         the states change in place.
         """,
-        "learning_rates beta1 beta2 epsilon=1e-6 wds rescale_grad lower_bound upper_bound clip_gradient bias_correction step_count",
+        "learning_rates beta1 beta2 epsilon=1e-6 wds rescale_grad lower_bound upper_bound clip_gradient "
+        "bias_correction step_count",
         "mean var",
         _lamb_update,
         mixed=_mixed,

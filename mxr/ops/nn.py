@@ -382,7 +382,8 @@ class SoftmaxActivation:
         data = unify(ins[0], outs[0])
         if data is not None and len(data) < (3 if p.mode == "channel" else 2):
             raise ShapeError(
-                f'mode "{p.mode}" needs data with at least {3 if p.mode == "channel" else 2} axes, not {shape_text(data)}'
+                f'mode "{p.mode}" needs data with at least {3 if p.mode == "channel" else 2} axes, '
+                f'not {shape_text(data)}'
             )
         return [data], [data]
 

@@ -394,7 +394,8 @@ class GroupNorm:
                 raise ShapeError(f"data must have at least 3 axes, not {len(data)}")
             if data[1] % p.num_groups:
                 raise ShapeError(
-                    f"the {data[1]} channels of the data cannot be split into num_groups = {p.num_groups} groups"
+                    f"the {data[1]} channels of the data cannot be split into num_groups "
+                    f"= {p.num_groups} groups"
                 )
             moments = (data[0], p.num_groups)
         return [data, gamma, gamma], [data, moments, moments]

@@ -28,7 +28,8 @@ def _pdf_shape(p, ins, outs):
     if sample is not None and params is not None:
         if len(params) > len(sample):
             raise ShapeError(
-                f"the parameters {shape_text(params)} have more dimensions than the sample {shape_text(sample)}"
+                f"the parameters {shape_text(params)} have more dimensions than the sample "
+                f"{shape_text(sample)}"
             )
         params = unify(params, sample[: len(params)])
         sample = unify(sample, (*params, *sample[len(params) :]))

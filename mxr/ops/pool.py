@@ -299,7 +299,8 @@ class UpSampling:
         for s in ins:
             if s[0] != data[0] or rows % s[2] or columns % s[3] or rows // s[2] != columns // s[3]:
                 raise ShapeError(
-                    f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, {shape_text(data)}"
+                    f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, "
+                    f"{shape_text(data)}"
                 )
         if p.multi_input_mode == "sum" and len({s[1] for s in ins}) > 1:
             raise ShapeError("inputs to be added must have equal numbers of channels")

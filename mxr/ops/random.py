@@ -99,15 +99,15 @@ _DISTRIBUTIONS = {
         "the Poisson distribution with mean `lam`", "poisson", ("lam", 1.0, "the mean", *_NOT_NEGATIVE)
     ),
     "negative_binomial": _Distribution(
-        "the negative binomial distribution: how many successes there are before the `k`-th failure, when a trial fails with "
-        "probability `p`",
+        "the negative binomial distribution: how many successes there are before the `k`-th failure, "
+        "when a trial fails with probability `p`",
         "negative_binomial",
         ("k", 1, "the number of failures", *_NOT_NEGATIVE),
         ("p", 1.0, "the probability of a failure", *_NOT_NEGATIVE),
     ),
     "generalized_negative_binomial": _Distribution(
-        "the negative binomial distribution with mean `mu` and dispersion `alpha`, whose variance is `mu + alpha * mu^2` (Poisson when "
-        "`alpha` is 0)",
+        "the negative binomial distribution with mean `mu` and dispersion `alpha`, "
+        "whose variance is `mu + alpha * mu^2` (Poisson when `alpha` is 0)",
         "generalized_negative_binomial",
         ("mu", 1.0, "the mean", *_NOT_NEGATIVE),
         ("alpha", 1.0, "the dispersion", *_NOT_NEGATIVE),

@@ -12,9 +12,9 @@ from mxr.operator import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_
 from mxr.ops.shared.pointwise import declare, like, sign
 
 _AXES = (
-    "With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the "
-    "end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes but the ones given; `keepdims = TRUE` leaves "
-    "the reduced dimensions in place with size 1."
+    "With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, "
+    "negative ones from the end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes "
+    "but the ones given; `keepdims = TRUE` leaves the reduced dimensions in place with size 1."
 )
 
 
@@ -111,7 +111,8 @@ _reduction(
 )
 _reduction(
     "prod",
-    "The product of the elements. The gradient is `product / element`, which is NaN for an element that is 0.",
+    "The product of the elements. The gradient is `product / element`, "
+    "which is NaN for an element that is 0.",
     lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype),
     lambda g, x, y, axes: g * (y / x),
 )

@@ -67,7 +67,8 @@ class ROIAlign:
         if p.position_sensitive:
             if channels % (size[0] * size[1]):
                 raise ShapeError(
-                    f"position_sensitive: the {channels} channels must be a multiple of the {size[0] * size[1]} bins"
+                    f"position_sensitive: the {channels} channels must be a multiple of the "
+                    f"{size[0] * size[1]} bins"
                 )
             channels //= size[0] * size[1]
         return [data, rois], [unify(outs[0], (rois[0], channels, *size))]

@@ -12,7 +12,10 @@ from mxr.operator import P
 from mxr.ops.shared.pointwise import PAIRS, declare, like, mod
 from mxr.ops.shared.pointwise import power as array_power
 
-_TYPES = "An integer array stays one, and the number is cut to an integer, unless `is_int` is false; then the result is float64."
+_TYPES = (
+    "An integer array stays one, and the number is cut to an integer, unless `is_int` is false; "
+    "then the result is float64."
+)
 
 
 def _scalar_type(p, ins):
@@ -128,15 +131,16 @@ _scalar(
 _scalar(
     "_mod_scalar",
     ("_ModScalar",),
-    "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. The gradient is 1",
+    "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. "
+    "The gradient is 1",
     _mod,
     lambda g, x, s, y: g,
 )
 _scalar(
     "_rmod_scalar",
     ("_RModScalar",),
-    "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. The gradient is "
-    "`-floor(scalar / data)`",
+    "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. "
+    "The gradient is `-floor(scalar / data)`",
     lambda x, s: mod(s, x),
     lambda g, x, s, y: -(g * np.floor(s / x)),
 )

@@ -4,7 +4,10 @@ import numpy as np
 
 from mxr.operator import MxError, P, ShapeError, op, shape_text, unify
 
-_LENGTH = "Whether the lengths are given as a second input, `sequence_length`; otherwise all sequences are taken whole."
+_LENGTH = (
+    "Whether the lengths are given as a second input, `sequence_length`; "
+    "otherwise all sequences are taken whole."
+)
 _AXIS = "The axis of time: 0 for data (time, batch, ...), 1 for (batch, time, ...), in C order."
 
 
@@ -32,7 +35,8 @@ def _lengths(ins, longest, shortest, where):
     if n.min() < shortest or n.max() > longest:
         bad = n.min() if n.min() < shortest else n.max()
         raise MxError(
-            f"{where}: sequence_length {bad} is not between {shortest} and {longest}, the number of time steps"
+            f"{where}: sequence_length {bad} is not between {shortest} and {longest}, "
+            "the number of time steps"
         )
     return n
 

@@ -112,7 +112,8 @@ class Reshape:
     reverse: bool = P(False, "Match `shape` with the dimensions of `data` from the last one on.")
     target_shape: Shape = P(
         (),
-        "The older form of `shape`: one dimension may be 0, it takes what is left over. Used when `shape` is empty.",
+        "The older form of `shape`: one dimension may be 0, it takes what is left over. "
+        "Used when `shape` is empty.",
     )
     keep_highest: bool = P(
         False, "With `target_shape`: keep the first dimension of `data`, whatever `target_shape` says of it."

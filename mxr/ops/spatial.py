@@ -367,7 +367,8 @@ class Correlation:
         d = _Displaced(p, data)
         if d.rows < 1 or d.columns < 1:
             raise ShapeError(
-                f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded by {p.pad_size}"
+                f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded "
+                f"by {p.pad_size}"
             )
         return [data, data], [unify(out, (data[0], len(d.shifts), d.rows, d.columns)), _UNUSED, _UNUSED]
 

@@ -72,7 +72,8 @@ def to_r(value: Any) -> Any:
     if callable(value):
         return objects.function(value, to_python, to_r)
     raise MxError(
-        f"a {type(value).__name__} cannot be given to R; numbers, texts, arrays, lists, dicts and functions can"
+        f"a {type(value).__name__} cannot be given to R; numbers, texts, arrays, lists, "
+        "dicts and functions can"
         + (": give its .to_numpy(), or a dict of its columns" if hasattr(value, "to_numpy") else "")
     )
 

@@ -39,7 +39,8 @@ def python(handle):
     sexp = getattr(handle, "__sexp__", None)
     if sexp is None or sexp._cdata.sxpinfo.type != openrlib.rlib.EXTPTRSXP:
         raise MxError(
-            f"python: takes a symbol, an NDArray or another object that R got from mxnet, not {type(handle).__name__}"
+            "python: takes a symbol, an NDArray or another object that R got from mxnet, "
+            f"not {type(handle).__name__}"
         )
     return convert.to_python(sexp._cdata)
 

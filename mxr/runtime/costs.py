@@ -57,16 +57,16 @@ WAKE_NS: Annotated[
     int,
     About(
         "ns",
-        "until another worker has woken up and begun; work that is worth less than twice that stays on the calling thread, "
-        "and the calling thread's piece is longer by that",
+        "until another worker has woken up and begun; work that is worth less than twice that stays on the "
+        "calling thread, and the calling thread's piece is longer by that",
     ),
 ] = 25_000
 LOCK_NS: Annotated[
     int,
     About(
         "ns of a call",
-        "from which threads wait for Python's lock for less time than they compute; regions of shorter calls stay "
-        "on one thread",
+        "from which threads wait for Python's lock for less time than they compute; "
+        "regions of shorter calls stay on one thread",
     ),
 ] = 10_000
 
@@ -147,8 +147,8 @@ REGION_BLOCK: Annotated[
     int,
     About(
         "elements",
-        "a region's block: most float32 temporaries stay in a core's second-level cache, and calls are long enough that "
-        "threads seldom wait for Python's lock",
+        "a region's block: most float32 temporaries stay in a core's second-level cache, "
+        "and calls are long enough that threads seldom wait for Python's lock",
     ),
 ] = 96 * 1024
 STORE_OPERATIONS: Annotated[
@@ -163,7 +163,8 @@ CACHED_ELEMENTS: Annotated[
     int,
     About(
         "elements",
-        "of a value that stays in the cache, so that the forward pass stores it for the backward pass at no cost",
+        "of a value that stays in the cache, so that the forward pass stores it for the backward pass "
+        "at no cost",
     ),
 ] = 1 << 15
 CLIP_ELEMENTS: Annotated[
@@ -235,23 +236,24 @@ COPY_RUN_ELEMENTS: Annotated[
     int,
     About(
         "elements",
-        "that can be transposed while a copy begins another contiguous run: whether a convolution's samples lie side by "
-        "side",
+        "that can be transposed while a copy begins another contiguous run: "
+        "whether a convolution's samples lie side by side",
     ),
 ] = 10
 COLUMN_MULTIPLICATIONS: Annotated[
     int,
     About(
         "multiplications",
-        "that take as long as laying out and packing an element of the columns: whether a convolution adds up "
-        "products over the outer kernel axes",
+        "that take as long as laying out and packing an element of the columns: "
+        "whether a convolution adds up products over the outer kernel axes",
     ),
 ] = 30
 GRID_EXCESS: Annotated[
     float,
     About(
         "ratio",
-        "of input positions to output positions up to which the input's gradient is added up over all kernel axes",
+        "of input positions to output positions up to which the input's gradient is added up over "
+        "all kernel axes",
     ),
 ] = 1.3
 FLIPPED_POSITIONS: Annotated[
@@ -291,7 +293,8 @@ STEPWISE_SAMPLES: Annotated[
     int,
     About(
         "samples",
-        "from which one product for each step is as fast as one for all, as its results are where they are wanted",
+        "from which one product for each step is as fast as one for all, "
+        "as its results are where they are wanted",
     ),
 ] = 32
 CELL_SHARED_VALUES: Annotated[int, About("values", "of all gates from which a cell's work is divided")] = (
@@ -302,7 +305,8 @@ SEQUENCE_BLOCK_ROWS: Annotated[
     int,
     About(
         "rows",
-        "of a block of the product for the whole sequence, at least: the weights are read once for each block",
+        "of a block of the product for the whole sequence, at least: "
+        "the weights are read once for each block",
     ),
 ] = 256
 SEQUENCE_BLOCK: Annotated[int, About("values", "of all gates, in a block of that product")] = 1 << 16

@@ -85,7 +85,8 @@ def difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, sides: tu
     ]
     width = max(len(one.name), *(len(left) for left, _ in rows))
     lines = [
-        f"{len(wrong)} of {a.size} numbers (rtol {rtol:g}, atol {atol:g}); the largest difference is {largest:.4g}",
+        f"{len(wrong)} of {a.size} numbers (rtol {rtol:g}, atol {atol:g}); "
+        f"the largest difference is {largest:.4g}",
         f"    {one.name:<{width}}   {other.name}",
     ]
     lines += [f"    {left:<{width}}   {right}" for left, right in rows]

@@ -37,7 +37,8 @@ def observation(value: Any) -> dict[str, Any]:
     a = value.data if isinstance(value, NDArray) else np.asarray(value)
     if a.dtype.kind not in "biuf":
         raise MxError(
-            f"an observation is numbers, logicals, texts or a list or dict of these, not {type(value).__name__}"
+            "an observation is numbers, logicals, texts or a list or dict of these, "
+            f"not {type(value).__name__}"
         )
     dim = list(reversed(a.shape)) or [1]
     if a.dtype == bool:
@@ -123,7 +124,8 @@ def _difference(want: dict[str, Any], got: dict[str, Any] | None, rtol: float, a
         return "" if got["value"] == want["value"] else f"{got['value']!r}, not {want['value']!r}"
     off = [i for i, (a, b) in enumerate(pairs) if not _close(a, b, rtol, atol)]
     return (
-        f"{len(off)} of {len(pairs)} numbers, the first at {off[0] + 1}: {pairs[off[0]][1]}, not {pairs[off[0]][0]}"
+        f"{len(off)} of {len(pairs)} numbers, the first at {off[0] + 1}: {pairs[off[0]][1]}, "
+        f"not {pairs[off[0]][0]}"
         if off
         else ""
     )

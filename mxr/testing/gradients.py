@@ -90,8 +90,8 @@ def gradient_difference(
         noise = 1e-15 * max(map(abs, at)) / step
         if not abs(given - numeric) <= atol + rtol * abs(numeric) + noise:
             return (
-                f"the gradient of {name} is not that of the loss: in a random direction the gradient gives {given:.8g}, "
-                f"the loss itself {numeric:.8g} (step {step:g}, rtol {rtol:g}, atol {atol:g})"
+                f"the gradient of {name} is not that of the loss: in a random direction the gradient gives "
+                f"{given:.8g}, the loss itself {numeric:.8g} (step {step:g}, rtol {rtol:g}, atol {atol:g})"
             )
     return ""
 
@@ -106,7 +106,8 @@ def _check(symbol: Symbol) -> None:
             )
         if n.op is not None and n.op.random:
             raise MxError(
-                f"assert_gradient: {n.op.name} {n.name} is random, so the loss is not one function of its inputs"
+                f"assert_gradient: {n.op.name} {n.name} is random, "
+                "so the loss is not one function of its inputs"
             )
 
 

@@ -181,7 +181,8 @@ def _where(
     pair = graphs.first(pairs, new) or graphs.first(pairs, differ)
     if pair is None:
         return [
-            "Run in Python, the two graphs agree: what R computed is something else. That is a defect of mxr's bridge to R."
+            "Run in Python, the two graphs agree: what R computed is something else. "
+            "That is a defect of mxr's bridge to R."
         ]
     (m, i), (n, j) = pair
     lines = [
@@ -249,6 +250,7 @@ def _where_back(
                 lines.append(f"  {remark}")
             return [
                 *lines,
-                f"  the gradient that it gives to {x[0].output_name(x[1])} (R), {y[0].output_name(y[1])} (Python): {text}",
+                f"  the gradient that it gives to {x[0].output_name(x[1])} (R), "
+                f"{y[0].output_name(y[1])} (Python): {text}",
             ]
     return []

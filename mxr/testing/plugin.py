@@ -16,7 +16,10 @@ from mxr.testing import current
 from mxr.testing import golden as files
 from mxr.testing.scripts import RScript
 
-_KEEP = "function() { before <- options(); folder <- getwd(); function() { options(before); setwd(folder); NULL } }"
+_KEEP = (
+    "function() { before <- options(); folder <- getwd(); function() { options(before); setwd(folder); "
+    "NULL } }"
+)
 
 
 def skip_without_r(config: pytest.Config) -> None:
@@ -74,7 +77,8 @@ def _prepare(session: sessions.Session, mark: pytest.Mark, folder: Path) -> None
     package = mark.kwargs.get("package")
     if package:
         if not session.run(
-            f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, character.only = TRUE)))"
+            f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, "
+            "character.only = TRUE)))"
         ):
             pytest.skip(f"R has no package {package}")
     if "source" in mark.kwargs:

@@ -33,7 +33,8 @@ class Ran:
         __tracebackhide__ = True
         if self.status:
             raise AssertionError(
-                f"the R script ended with status {self.status}\n---- stdout\n{self.stdout}\n---- stderr\n{self.stderr}"
+                f"the R script ended with status {self.status}\n---- stdout\n{self.stdout}\n---- "
+                f"stderr\n{self.stderr}"
             )
         return self.stdout
 

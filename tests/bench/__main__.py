@@ -125,7 +125,8 @@ HEAD = (
 def row(r: dict) -> str:
     mxr, mxnet = r["peak"]["mxr"], r["peak"]["mxnet"]
     return (
-        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
+        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** "
+        f"({r['low']:.2f}-{r['high']:.2f}) | "
         f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
         f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |"
     )

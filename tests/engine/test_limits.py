@@ -226,9 +226,9 @@ def test_disk_full():
 def test_working_directory_that_is_gone(tmp_path):
     """In a process of its own, which it would hinder otherwise."""
     code = (
-        "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n"
-        "for act in (lambda: mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: mxr.sym.load('y')):\n"
-        "    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n"
+        "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\nfor act in (lambda: "
+        "mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: "
+        "mxr.sym.load('y')):\n    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.splitlines() == [

@@ -296,9 +296,11 @@ def test_loading_the_package_does_not_start_python():
 
 def test_r_starts_in_a_notebook_as_rpy2_does_it():
     code = (
-        "from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
-        "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\n"
-        "try:\n    ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n    print('error:', e)\n"
+        "from mxr.r import host\nhost.start()\nimport rpy2.rinterface as "
+        "ri\nri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); "
+        "stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\ntry:\n    "
+        "ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n   "
+        " print('error:', e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
     assert "error:" in succeeds(done), done.stderr

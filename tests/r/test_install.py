@@ -122,8 +122,9 @@ def test_news_and_citation(installed, tmp_path):
     library = tmp_path / "library"
     run(installed / "bin" / "mxr", "install-r", "--lib", library, cwd=tmp_path)
     code = (
-        "options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == as.character(packageVersion('mxnet')), nrow(n) >= 2)\n"
-        "print(citation('mxnet')); cat(toBibtex(citation('mxnet')))"
+        "options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == "
+        "as.character(packageVersion('mxnet')), nrow(n) >= 2)\nprint(citation('mxnet')); "
+        "cat(toBibtex(citation('mxnet')))"
     )
     done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, R_LIBS=str(library))
     assert "Apache MXNet" in done.stdout and done.stderr == "", done

@@ -330,7 +330,10 @@ def test_in_ipython(r):
 
 
 def test_start_finds_the_checkouts_library():
-    code = "from mxr.r import host; host.start()\nimport rpy2.robjects as ro\nro.r('library(mxnet)')\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])"
+    code = (
+        "from mxr.r import host; host.start()\nimport rpy2.robjects as "
+        "ro\nro.r('library(mxnet)')\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])"
+    )
     variables = {k: v for k, v in os.environ.items() if k != "R_LIBS"} | {"LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -93,7 +93,8 @@ def must_fail(mxnet, family: str, op: str | None) -> list[str]:
         theirs, outs = mxnet.ask("fails", {}, op=case.op.name, params=case.params, shapes=case.sample.shapes)
         if "error" not in theirs and "unknown parameter" not in "".join(case.sample.says):
             found[case.id] = (
-                f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns {[x.shape for x in outs.values()]}"
+                f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns "
+                f"{[x.shape for x in outs.values()]}"
             )
     return settle("accepted", found, ran.__contains__)
 

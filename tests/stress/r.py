@@ -124,6 +124,7 @@ def lines(count: int, parts=(memory, interrupts, forks, torture)):
         for host in HOSTS:
             for what, times, result, good, since in part(host, count):
                 yield (
-                    f"| {what} | {host} | {times} | {result if good else 'FAILED: ' + result} | {time.perf_counter() - since:.0f} s |",
+                    f"| {what} | {host} | {times} | {result if good else 'FAILED: ' + result} | "
+                    f"{time.perf_counter() - since:.0f} s |",
                     not good,
                 )

@@ -77,7 +77,10 @@ def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
 def remedies(times: int) -> list[tuple[str, int, str]]:
     """Messages that name a remedy: the mistake is made, the remedy followed."""
     count = REMEDIES.read_text().count("  follows(")
-    code = f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", stop_on_failure = TRUE)\n'
+    code = (
+        f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", '
+        'stop_on_failure = TRUE)\n'
+    )
     succeeds(run_code("mxr run", code))
     return [("remedies of messages, followed to the letter", count, "all work")]
 

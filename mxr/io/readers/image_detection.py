@@ -80,7 +80,8 @@ def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
     top, right, bottom, ..."""
     if len(label) < 7:
         raise MxError(
-            f"a label of {len(label)} numbers is too short: header width, object width, and at least 5 numbers an object are expected"
+            f"a label of {len(label)} numbers is too short: header width, object width, "
+            "and at least 5 numbers an object are expected"
         )
     if not np.isfinite(label[:2]).all():
         raise MxError(

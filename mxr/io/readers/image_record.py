@@ -48,7 +48,8 @@ class Normalized:
             arrays = list(arrays.values()) if isinstance(arrays, dict) else arrays
             if len(arrays) != 1 or arrays[0].shape != tuple(self.data_shape):
                 raise self.error(
-                    f"{self.mean_img} is not a mean image of data.shape {' x '.join(map(str, self.data_shape[::-1]))}"
+                    f"{self.mean_img} is not a mean image of data.shape "
+                    f"{' x '.join(map(str, self.data_shape[::-1]))}"
                 )
             self.mean_image = arrays[0].astype(np.float32)
             return

@@ -86,7 +86,8 @@ class LibSVM(Batched):
         label = self._table(self.label_libsvm, math.prod(self.label_shape), "label.shape")
         if len(label.labels) < len(data.labels):
             raise self.error(
-                f"{self.data_libsvm} has {len(data.labels)} lines, {self.label_libsvm} only {len(label.labels)}"
+                f"{self.data_libsvm} has {len(data.labels)} lines, "
+                f"{self.label_libsvm} only {len(label.labels)}"
             )
         return _Rows(data, label)
 
@@ -113,7 +114,8 @@ class LibSVM(Batched):
                 raise self.error(f"{where} is not a label and index:value pairs") from None
             if index and not 0 <= min(index) <= max(index) < width:
                 raise self.error(
-                    f"{where} has index {max(index) if max(index) >= width else min(index)}; {what} is {width}, and indices begin with 0"
+                    f"{where} has index {max(index) if max(index) >= width else min(index)}; "
+                    f"{what} is {width}, and indices begin with 0"
                 )
             table.add(label, index, values)
         return table.seal()

@@ -84,11 +84,13 @@ class MNIST(Reader):
                 size = math.prod(shape)
                 if packed and size > max(_ALWAYS, _MOST * os.path.getsize(path)):
                     raise self.error(
-                        f"{path} announces {size} bytes, more than a compressed file of {os.path.getsize(path)} bytes can hold"
+                        f"{path} announces {size} bytes, more than a compressed file of "
+                        f"{os.path.getsize(path)} bytes can hold"
                     )
                 if not packed and os.path.getsize(path) - len(head) < size:
                     raise self.error(
-                        f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow"
+                        f"{path} is cut off: it announces {size} bytes, "
+                        f"{os.path.getsize(path) - len(head)} follow"
                     )
                 return np.frombuffer(self._bytes(file, size, path), np.uint8).reshape(shape)
         except (

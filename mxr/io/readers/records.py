@@ -112,7 +112,8 @@ class Labels:
                     wanted = []
                 if not wanted or (width and len(wanted) < width):
                     raise MxError(
-                        f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a path, separated by tabs, are expected"
+                        f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a "
+                        "path, separated by tabs, are expected"
                     )
 
     def __getitem__(self, number: int) -> np.ndarray:

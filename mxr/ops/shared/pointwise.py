@@ -32,7 +32,8 @@ def same_type(p, ins):
     types = {d for d in ins if d is not None}
     if len(types) > 1:
         raise MxError(
-            f"the inputs have different element types ({', '.join(sorted(map(str, types)))}); Cast one of them"
+            f"the inputs have different element types ({', '.join(sorted(map(str, types)))}); "
+            "Cast one of them"
         )
     return [types.pop() if types else np.dtype(np.float32)]
 
@@ -140,32 +141,32 @@ PAIRS = {
     "div": Pair(
         np.divide,
         _div_gradient,
-        "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; quotients of integer arrays are cut to "
-        "integers",
+        "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; "
+        "quotients of integer arrays are cut to integers",
     ),
     "mod": Pair(
         mod,
         _mod_gradient,
-        "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The gradient is 1 for `lhs` "
-        "and `-floor(lhs / rhs)` for `rhs`",
+        "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. "
+        "The gradient is 1 for `lhs` and `-floor(lhs / rhs)` for `rhs`",
     ),
     "power": Pair(
         power,
         _power_gradient,
-        "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, and the gradient for `rhs`, "
-        "`lhs ^ rhs * log(lhs)`, is NaN for every negative base",
+        "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, "
+        "and the gradient for `rhs`, `lhs ^ rhs * log(lhs)`, is NaN for every negative base",
     ),
     "maximum": Pair(
         np.maximum,
         _maximum_gradient,
-        "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to `lhs` where they are "
-        "equal",
+        "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, "
+        "and to `lhs` where they are equal",
     ),
     "minimum": Pair(
         np.minimum,
         _minimum_gradient,
-        "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and to `lhs` where they are "
-        "equal",
+        "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, "
+        "and to `lhs` where they are equal",
     ),
     "hypot": Pair(
         np.hypot,

@@ -157,7 +157,8 @@ def _list(x):
         return readers[kinds[0]](x)
     if "data.frame" in kinds:
         raise MxError(
-            "a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers"
+            "a data.frame is not an array: give data.matrix(df), "
+            "or as.matrix(df) when all columns are numbers"
         )
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
@@ -230,8 +231,8 @@ def to_python(x):
 
 def _refused(x) -> str:
     return (
-        f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
-        "text, or an MXNet object"
+        f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, "
+        "a vector, an array, text, or an MXNet object"
     )
 
 
@@ -260,7 +261,8 @@ def _set_dim(vector, shape) -> None:
         unprotect(1)
     elif len(shape) > 1:
         raise MxError(
-            f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice"
+            f"an array of dimensions {shape_text(shape)} cannot be an R array, "
+            "whose dimensions end at 2^31 - 1; cut it by mx.nd.slice"
         )
 
 

@@ -79,7 +79,8 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
         kind = hints.get(name)
         if isinstance(kind, type) and kind.__module__.startswith("mxr.") and not isinstance(value, kind):
             raise MxError(
-                f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says"
+                f"{name} must be an object of MXNet's class {kind.__name__}, and is none, "
+                "whatever its class attribute says"
             ) from None
 
 

@@ -29,8 +29,8 @@ def prepare():
     if _last_resort == NIL:
         fields = {
             "kind": "error",
-            "message": "something failed, and there was not enough memory, or another hindrance, to say what; "
-            "mxr.last.error() may know more",
+            "message": "something failed, and there was not enough memory, or another hindrance, "
+            "to say what; mxr.last.error() may know more",
             "class": "MemoryError",
         }
         _last_resort = r_api.preserve(convert.classed(fields, _CLASS))

@@ -94,11 +94,11 @@ def held(x: Any) -> Any:
         if value is None:
             what = _WORDS.get((class_of(x) or [""])[0], "object")
             raise MxError(
-                f"this {what} belongs to another R session, and cannot be saved; symbols, NDArrays and models can: "
-                "bind the symbol again"
+                f"this {what} belongs to another R session, and cannot be saved; symbols, "
+                "NDArrays and models can: bind the symbol again"
                 if what == "executor"
-                else f"this {what} belongs to another R session, and was saved by an mxr that could not save it with saveRDS: "
-                "make it again, and save it again"
+                else f"this {what} belongs to another R session, and was saved by an mxr that could not save "
+                "it with saveRDS: make it again, and save it again"
             )
         saved.adopt(x, _next)
         _enter(x, value)

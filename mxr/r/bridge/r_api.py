@@ -21,7 +21,8 @@ NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
 if not hasattr(_library, "Rf_allocVector"):
     raise MxError(
-        "R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first"
+        "R does not run in this process yet, or has not been told of: call `from mxr.r import host; "
+        "host.start()` first"
     )
 _SEXP, _int, _long, _double, _text, _nothing = (
     ctypes.c_void_p,
@@ -199,7 +200,8 @@ def utf8(x):
         )  # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
     if encoding == _BYTES:  # for R an error, which would jump over Python's frames
         raise MxError(
-            'a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)'
+            'a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or '
+            '"latin1", or iconv(x)'
         )
     return _translate(x)
 

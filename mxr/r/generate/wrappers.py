@@ -222,7 +222,8 @@ def example(op: Op) -> str:
             else f"mx.nd.{dotted(name)}(mx.nd.array(1:3))"
         )
     call = rd.fold(
-        f"x <- mx.symbol.{name}({', '.join([*symbols, *required, chr(110) + 'ame = ' + chr(34) + 'x' + chr(34)])})"
+        "x <- "
+        f"mx.symbol.{name}({', '.join([*symbols, *required, chr(110) + 'ame = ' + chr(34) + 'x' + chr(34)])})"
     )
     shown = f"{call}\narguments(x)\noutputs(x)"
     if op.infer_shape is same_shape and inputs_of(op) == ["data"] and not required and not op.random:
@@ -268,8 +269,8 @@ def page(op: Op) -> tuple[str, str]:
     ]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
     value = (
-        "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). "
-        "`mx.nd` functions: an NDArray, or a list of them."
+        "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... "
+        "when there are several). `mx.nd` functions: an NDArray, or a list of them."
     )
     text = rd.document(
         functions[0],

@@ -64,7 +64,8 @@ def install(arguments: list[str]) -> int:
     source = package_source()
     if source is None:
         raise MxError(
-            "the sources of the R package are not beside this mxr: install mxr from its wheel, from its repository, or in place"
+            "the sources of the R package are not beside this mxr: install mxr from its wheel, "
+            "from its repository, or in place"
         )
     if rpy2_misfit(r_version()):
         install_rpy2([])
@@ -112,7 +113,8 @@ def uninstall(arguments: list[str]) -> int:
         )
         if done.returncode or (library / "mxnet").exists():
             raise MxError(
-                f"R could not remove the package from {library}: {(done.stdout.strip().splitlines() or ['no words'])[-1]}"
+                f"R could not remove the package from {library}: "
+                f"{(done.stdout.strip().splitlines() or ['no words'])[-1]}"
             )
         print(f"removed the R package mxnet from {library}")
     return 0
@@ -154,7 +156,8 @@ def install_rpy2(arguments: list[str]) -> int:
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise MxError(
-            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its words are above): `{rpy2_remedy()}`"
+            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its "
+            f"words are above): `{rpy2_remedy()}`"
         )
     print(f"installed rpy2-rinterface {_installed('rpy2-rinterface')}, which fits R {r}")
     return 0

@@ -33,7 +33,10 @@ def remark(version: str, stamp: list[str]) -> str:
     if not changed:
         return ""
     files = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-    return f"the R package mxnet was installed from other files than those of this mxr ({files}): run `mxr install-r`"
+    return (
+        f"the R package mxnet was installed from other files than those of this mxr ({files}): "
+        "run `mxr install-r`"
+    )
 
 
 def sums(package: Path) -> dict[str, str]:

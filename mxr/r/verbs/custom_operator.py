@@ -48,7 +48,8 @@ class RProp(CustomOpProp):
             if len(given) > 1:
                 named = ", ".join(f"{k} {shape_text(tuple(s))}" for k, s in zip(self._names[0], in_shape))
                 raise ShapeError(
-                    f"the operator {self.name}, registered without infer.shape, takes inputs of equal dimensions, not {named}"
+                    f"the operator {self.name}, registered without infer.shape, "
+                    f"takes inputs of equal dimensions, not {named}"
                 )
             first = next(iter(given), ())
             return tuple([first] * len(part) for part in self._names)
@@ -70,8 +71,8 @@ class RProp(CustomOpProp):
         for key, names in zip(("inputs", "outputs", "aux"), self._names):
             if len(parts.get(key, ())) != len(names):
                 raise ShapeError(
-                    f"infer.shape of {self.name} must return dimensions of {len(names)} {key} ({', '.join(names)}), as in "
-                    "list(outputs = list(c(2, 3)))"
+                    f"infer.shape of {self.name} must return dimensions of {len(names)} {key} "
+                    f"({', '.join(names)}), as in list(outputs = list(c(2, 3)))"
                 )
         return parts["inputs"], parts["outputs"], parts["aux"]
 
@@ -161,7 +162,8 @@ class ROperator(CustomOp):
         if kind != R.VECSXP:
             if len(arrays) > 1 and not gradients:
                 raise MxError(
-                    f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), not {KINDS.get(kind, 'one array')}"
+                    f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), "
+                    f"not {KINDS.get(kind, 'one array')}"
                 )
             items, given = [result], None
         else:

@@ -184,7 +184,8 @@ def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
     nodes, inputs, size = _parts(symbol, given)
     drawn = {id(n) for n in nodes} | set(inputs)
     lines = [
-        f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"
+        f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, "
+        "fontname = Helvetica];"
     ]
     if title is not None:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")

@@ -43,7 +43,8 @@ def total(group: Workers | None, keys, lists):
         for name, a, b in zip(names, devices[0], arrays):
             if a.shape != b.shape:
                 raise ShapeError(
-                    f"kv$push: the arrays of key {name} have the shapes {shape_text(a.shape)} and {shape_text(b.shape)}"
+                    f"kv$push: the arrays of key {name} have the shapes {shape_text(a.shape)} and "
+                    f"{shape_text(b.shape)}"
                 )
     first, *others = [[a.data for a in arrays] for arrays in devices]
     sums = [a.copy() for a in first]
@@ -94,7 +95,8 @@ def _plain(settings) -> dict[str, object]:
         if isinstance(value, Rule):
             kind = getattr(value, "op", value)
             plain[name] = (
-                f"{getattr(kind, 'name', type(kind).__name__)} ({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
+                f"{getattr(kind, 'name', type(kind).__name__)} "
+                f"({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
             )
         else:
             known = isinstance(value, (int, float, str)) and value == value
@@ -113,9 +115,9 @@ def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
         different = [k for (k, _), a, b in zip(items, found[0][0], theirs) if a != b]
         if different:
             raise group.failure(
-                f"after round {iteration} the workers' parameters are not the same any more: worker {rank} and worker 0 have different "
-                f"{', '.join(different[:6])}; whatever changes parameters (an optimizer or a callback of your own) must do it on "
-                "every worker in the same way"
+                f"after round {iteration} the workers' parameters are not the same any more: worker {rank} "
+                f"and worker 0 have different {', '.join(different[:6])}; whatever changes parameters (an "
+                "optimizer or a callback of your own) must do it on every worker in the same way"
             )
     return any(end for _, end in found)
 
@@ -129,7 +131,8 @@ def metric_total(group: Workers, state, what: str):
     found = group.gather(numbers, what)
     if any(n is None or n.shape != found[0].shape for n in found):
         raise group.failure(
-            "sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, equally many"
+            "sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, "
+            "equally many"
         )
     return np.sum(found, axis=0)
 

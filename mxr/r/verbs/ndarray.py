@@ -48,8 +48,8 @@ def slice_samples(nd, begin, end):
         raise MxError("mx.nd.slice: begin and end must be one number each")
     if not 0 <= begin <= end <= nd.shape[0]:
         raise MxError(
-            f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the {nd.shape[0]} "
-            "elements of the last dimension"
+            f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the "
+            f"{nd.shape[0]} elements of the last dimension"
         )
     return NDArray(nd.data[int(begin) : int(end)].copy())
 

@@ -88,7 +88,8 @@ def own_text(key: str, value, where: str) -> str:
     order."""
     if value is NA or not isinstance(value, (str, bool, int, float, np.ndarray)):
         raise MxError(
-            f"{where}: the parameter {key} must be text, numbers or logicals, not {'NA' if value is NA else _kind(value)}"
+            f"{where}: the parameter {key} must be text, numbers or logicals, "
+            f"not {'NA' if value is NA else _kind(value)}"
         )
     if isinstance(value, np.ndarray):
         return to_text(tuple(own_number(v) for v in value.ravel()))
@@ -170,8 +171,8 @@ def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tupl
         elif not key:
             if not is_input(value):
                 raise MxError(
-                    f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
-                    "as in key = value"
+                    f"{where}: only inputs go by position; a "
+                    f"{'text' if isinstance(value, str) else 'number'} goes by name, as in key = value"
                 )
             positional.append(value)
         elif key in params or key in named:

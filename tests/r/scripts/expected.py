@@ -498,7 +498,8 @@ def main(folder: Path, out: Path) -> None:
         script(given)
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in given.values.items())
         (out / f"{given.script}.json").write_text(
-            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": {{\n{lines}\n }}}}\n'
+            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": '
+            f'{{\n{lines}\n }}}}\n'
         )
         print(f"{given.script}: {len(given.values)} results")
 
