@@ -1,5 +1,5 @@
-"""What is given away: the wheel and the source distribution install into an empty environment outside the checkout, and work there; so does the
-R package alone, which makes its own environment.
+"""What is given away: the wheel and the source distribution install into an empty environment outside the
+checkout, and work there; so does the R package alone, which makes its own environment.
 
 Nothing is downloaded: what mxr depends on comes from the environment that runs the tests.
 """
@@ -136,8 +136,9 @@ def test_news_citation_and_vignettes(installed, tmp_path):
     library = tmp_path / "library"
     run(installed / "bin" / "mxr", "install-r", "--lib", library, cwd=tmp_path)
     code = (
-        "options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == as.character(packageVersion('mxnet')), nrow(n) >= 2)\n"
-        "print(citation('mxnet')); cat(toBibtex(citation('mxnet')))"
+        "options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == "
+        "as.character(packageVersion('mxnet')), nrow(n) >= 2)\nprint(citation('mxnet')); "
+        "cat(toBibtex(citation('mxnet')))"
     )
     done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, R_LIBS=str(library))
     assert "Apache MXNet" in done.stdout and done.stderr == "", done
@@ -145,7 +146,8 @@ def test_news_citation_and_vignettes(installed, tmp_path):
 
 
 def test_r_first(built, tmp_path):
-    """`R CMD INSTALL` of the sources, which know no Python: the activated environment, or the one that R makes."""
+    """`R CMD INSTALL` of the sources, which know no Python: the activated environment, or the one that R
+    makes."""
     library = tmp_path / "library"
     library.mkdir()
     with tarfile.open(built[1]) as archive:
