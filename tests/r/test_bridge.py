@@ -167,6 +167,8 @@ CHECKS = {
     "R collects when big arrays pile up": """
         before <- call("bridge.live"); for (i in 1:100) call("test.box", 2^27)    # 13 GB that R does not see
         stopifnot(call("bridge.live") < before + 20)
+        gc(); before <- call("bridge.live"); for (i in 1:16) mx.nd.zeros(2^25)    # 2 GB
+        stopifnot(call("bridge.live") < before + 8)
     """,
     "reticulate's finalizers run behind the door": """
         for (i in 1:50) reticulate::py_eval("[1, 2]", convert = FALSE)           # dropped at once
