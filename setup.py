@@ -1,4 +1,5 @@
 """The native core, and the R package within what setuptools builds; everything else is in pyproject.toml."""
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -39,7 +40,8 @@ class SdistWithR(sdist):
         add_vignettes(Path(base_dir, "R"))
 
 
-# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then.
+# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves it out, so that the wheel
+# is for every platform.
 NATIVE = Extension(
     "mxr.native._core",
     sources=[f"mxr/native/{name}.c" for name in ("core", "plain", "avx2", "avx512")],
@@ -50,5 +52,8 @@ NATIVE = Extension(
     optional=True,
 )
 
-setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR}, ext_modules=[NATIVE],
-      options={"bdist_wheel": {"py_limited_api": "cp311"}})
+with_native = {}
+if os.environ.get("MXR_BUILD_NATIVE") != "0":
+    with_native = {"ext_modules": [NATIVE], "options": {"bdist_wheel": {"py_limited_api": "cp311"}}}
+
+setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR}, **with_native)

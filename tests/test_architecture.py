@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("runtime", "operator", "random", "io", "graph", "compiler", "engine", "ops", "faces", "r", "testing", "command")
+FLOORS = ("runtime", "native", "operator", "random", "io", "graph", "compiler", "engine", "ops", "faces", "r", "testing", "command")
 FACES = {"mxr", "mxr.nd", "mxr.sym"}            # what users import: above the operators, below R
 R_FLOORS = ("bridge", "verbs", "objects", "generate", "host")
 

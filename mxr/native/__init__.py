@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 try:
-    from . import _core as core
+    from mxr.native import _core as core
 except ImportError:         # there was no compiler when mxr was installed
     core = None             # type: ignore[assignment]
 
