@@ -69,7 +69,7 @@ class Region:
         self.shape, self.count = shape, math.prod(shape)
         self._code: list[tuple[str, Slot | int, tuple[Slot, ...]]] = []
         self._arrays: dict[int, tuple[Slot, Slot]] = {}     # by id: the memory, and where it can be read
-        self._numbers: dict[float, Slot] = {}
+        self._numbers: dict[str | int, Slot] = {}
         self._sums: list[np.ndarray] = []
         self._row = 1
         self.nanoseconds = 0.0
@@ -87,10 +87,10 @@ class Region:
                 known = self._arrays[id(a)] = (memory, self._emit("load", Slot(a.dtype), memory))
         return known[1]
 
-    def number(self, x: float) -> Slot:
-        """A number, as float32."""
+    def number(self, x: float, shared: bool = True) -> Slot:
+        """A number, as float32. One that is not `shared` has a place of its own, for `set_numbers`: in the order of these calls."""
         key = float(np.float32(x))
-        return self._numbers.setdefault(repr(key), Slot(FLOAT, number=key))
+        return self._numbers.setdefault(repr(key) if shared else len(self._numbers), Slot(FLOAT, number=key))
 
     def _direct(self, a: np.ndarray) -> bool:
         return a.dtype == FLOAT and a.size == self.count and a.flags.c_contiguous and a.flags.aligned
@@ -391,11 +391,17 @@ class Prepared:
         self.native()
 
 
-def join(steps: Sequence[Callable[[], object]]) -> list[Callable[[], object]]:
+class Calls(list):
+    """Functions without arguments, to be called one after the other. `native`: NumPy computes in none of them."""
+    native = False
+
+
+def join(steps: Sequence[Callable[[], object]]) -> Calls:
     """The steps with those that the core runs one after the other as one call, which wakes other threads where that pays."""
-    joined: list[Callable[[], object]] = []
+    joined = Calls()
     for is_native, some in groupby(steps, key=lambda s: isinstance(s, Prepared)):
         joined += [_program(list(some))] if is_native else some     # type: ignore[arg-type]
+    joined.native = all(isinstance(s, Prepared) for s in steps)
     return joined
 
 

@@ -39,7 +39,8 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
     (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all shapes equal); optionally `infer_type(p, ins)`, and
     `own_types` (names of inputs that may have another type than the rest, "*" for all; or a function of the rest's type that gives them);
     and either `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have `prepare`/`prepare_gradient`
-    instead, of the same arguments: they compute nothing yet, but return a call that does.
+    instead, of the same arguments: they compute nothing yet, but return a call that does. Beside `prepare` there may be
+    `native(p, ins, outs)`: the same as one step of the native core, or None where the core has none for these arrays.
     `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them. `open`: parameters of any name, as text
     in `p.others`. `complete(p, where)`, if there is one, adds to parsed parameters what follows from them.
     """
@@ -60,7 +61,7 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
             inputs = tuple(inspect.signature(forward).parameters)[1:]
         else:
             inputs = ("data",)
-        compute, prepare = both_forms(d.get("compute"), d.get("prepare"))
+        compute, prepare = both_forms(d.get("compute"), d.get("prepare"), d.get("native"))
         gradient, prepare_gradient = both_forms(d.get("gradient"), d.get("prepare_gradient"))
         record = Op(
             name=name, doc=inspect.cleandoc(cls.__doc__ or ""), params=params, inputs=_const(inputs),

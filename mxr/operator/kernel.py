@@ -56,12 +56,13 @@ class Prepared:
         self.call()
 
 
-def both_forms(compute, prepare) -> tuple:
-    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared."""
+def both_forms(compute, prepare, native=None) -> tuple:
+    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared. `native` gives
+    that call as a step of the native core, or None where there is no such step for these arrays."""
     if not prepare:
         return compute, compute and partial(partial, compute)
 
     def at_once(*args):
         with threads.single_blas():     # as executors do around programs with kernels
             prepare(*args)()
-    return at_once, lambda p, run, *arrays: Prepared(run, partial(prepare, p, run, *arrays))
+    return at_once, lambda p, run, *arrays: (native and native(p, *arrays)) or Prepared(run, partial(prepare, p, run, *arrays))
