@@ -1,0 +1,1 @@
+"""The native core (mxr/native) by itself. `make sanitize` runs these tests on a core built with sanitizers."""
