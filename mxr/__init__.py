@@ -6,6 +6,7 @@
 """
 import mxr.engine.bind  # noqa: F401  (gives Symbol its `bind` and `simple_bind`)
 from mxr import nd, operator, random, sym
+from mxr.config import show_config
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
@@ -14,4 +15,4 @@ from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
 symbol, ndarray = sym, nd         # the names that they have in MXNet as well
 __version__ = "0.2.0"
 __all__ = ["sym", "symbol", "nd", "ndarray", "operator", "random", "Executor", "NDArray", "Symbol", "MxError", "ParamError", "ShapeError",
-           "NotImplementedInMxr"]
+           "NotImplementedInMxr", "show_config"]
