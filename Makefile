@@ -62,6 +62,7 @@ stress: .venv/ready ## the long runs: damaged files, faults, memory; under an ho
 
 lint: .rlib/mxnet/python ## style, and that the generated files are up to date
 	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
+	$(VENV)/mypy
 	$(VENV)/python -m mxr gen --check
 	scripts/lint-r
 

@@ -35,6 +35,8 @@ class BuildWithR(build_py):
 
 
 class SdistWithR(sdist):
+    """The source distribution's copy of the R package has its vignettes, where they were built."""
+
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
         add_vignettes(Path(base_dir, "R"))

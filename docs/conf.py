@@ -7,7 +7,7 @@ import mxr
 
 project = "mxr"
 author = "mxr contributors"
-copyright = "mxr contributors; Apache-2.0"      # noqa: A001 (Sphinx's name for it)
+copyright = "mxr contributors; Apache-2.0"
 version = release = mxr.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["dollarmath"]

@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     module, _, name = COMMANDS[command].partition(":")
     try:
-        return getattr(importlib.import_module(module), name)(rest)
+        code: int = getattr(importlib.import_module(module), name)(rest)
+        return code
     except MxError as error:
         print(f"mxr {command}: {error}", file=sys.stderr)
         return 1

@@ -6,25 +6,34 @@ from operator import index
 import numpy as np
 
 from mxr import ops  # noqa: F401  (declares the operators)
+from mxr.engine.device import Context, checked
 from mxr.engine.functions import array_function
-from mxr.engine.ndarray import NDArray, array, numbers
+from mxr.engine.ndarray import NDArray, numbers
+from mxr.engine.ndarray import array as _array
 from mxr.operator import MxError, affordable, element_type, registry, suggest
 
 __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
 
-def zeros(shape, dtype=np.float32) -> NDArray:
-    """An array of zeros; `shape` in C order."""
-    return full(shape, 0, dtype)
+def array(source, ctx=None, dtype=None) -> NDArray:
+    """A new NDArray with a copy of the values (an NDArray, a NumPy array, numbers in lists): of an NDArray's type, else of float32, where
+    `dtype` is not given. `ctx`: a device, as in MXNet's Python, or nothing; the type may stand in its place."""
+    return _array(source, _type(ctx, dtype, "array"))
 
 
-def ones(shape, dtype=np.float32) -> NDArray:
-    """An array of ones; `shape` in C order."""
-    return full(shape, 1, dtype)
+def zeros(shape, ctx=None, dtype=None) -> NDArray:
+    """An array of zeros; `shape` in C order; float32 unless another `dtype` is given (it may stand in the place of `ctx`, a device)."""
+    return full(shape, 0, ctx, dtype)
 
 
-def full(shape, value, dtype=np.float32) -> NDArray:
-    """An array of one number; `shape` in C order. MxError where it is not a shape, or too large for the machine."""
+def ones(shape, ctx=None, dtype=None) -> NDArray:
+    """An array of ones; as `zeros`."""
+    return full(shape, 1, ctx, dtype)
+
+
+def full(shape, value, ctx=None, dtype=None) -> NDArray:
+    """An array of one number; as `zeros`. MxError where `shape` is none, or too large for the machine."""
+    dtype = _type(ctx, dtype, "full")
     dtype = element_type(np.float32 if dtype is None else dtype, "dtype")
     value = numbers(value, "full: value")
     if value.ndim:
@@ -35,6 +44,15 @@ def full(shape, value, dtype=np.float32) -> NDArray:
         raise MxError(f"a shape is a sequence of integers, not {shape!r}") from None
     affordable(shape, dtype.itemsize)
     return NDArray(np.full(shape, value, dtype) if value else np.zeros(shape, dtype))
+
+
+def _type(ctx, dtype, where: str):
+    """The element type, where the device may have been left out."""
+    if ctx is None or isinstance(ctx, Context):
+        return dtype
+    if dtype is not None:
+        checked(ctx, where)
+    return ctx
 
 
 def load(path: str):

@@ -776,12 +776,38 @@ def _arange(
     dtype: DTypeLike = 'float32',
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _cond(
+    *data: NDArray | ArrayLike | Sequence[NDArray | ArrayLike],
+    num_outputs: int,
+    cond_input_locs: int | Sequence[int],
+    then_input_locs: int | Sequence[int],
+    else_input_locs: int | Sequence[int],
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
 def _contrib_AdaptiveAvgPooling2D(
     data: NDArray | ArrayLike | None = None,
     *,
     output_size: int | Sequence[int] = (),
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _contrib_BatchNormWithReLU(
+    data: NDArray | ArrayLike | None = None,
+    gamma: NDArray | ArrayLike | None = None,
+    beta: NDArray | ArrayLike | None = None,
+    moving_mean: NDArray | ArrayLike | None = None,
+    moving_var: NDArray | ArrayLike | None = None,
+    *,
+    eps: float = 0.0010000000474974513,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    axis: int = 1,
+    cudnn_off: bool = False,
+    min_calib_range: float | None = None,
+    max_calib_range: float | None = None,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
 def _contrib_BilinearResize2D(
     data: NDArray | ArrayLike | None = None,
     like: NDArray | ArrayLike | None = None,
@@ -942,6 +968,22 @@ def _contrib_RROIAlign(
     sampling_ratio: int = -1,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _contrib_SyncBatchNorm(
+    data: NDArray | ArrayLike | None = None,
+    gamma: NDArray | ArrayLike | None = None,
+    beta: NDArray | ArrayLike | None = None,
+    moving_mean: NDArray | ArrayLike | None = None,
+    moving_var: NDArray | ArrayLike | None = None,
+    *,
+    eps: float = 0.00100000005,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    ndev: int = 1,
+    key: str,
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
 def _contrib_allclose(
     a: NDArray | ArrayLike | None = None,
     b: NDArray | ArrayLike | None = None,
@@ -1179,6 +1221,15 @@ def _eye(
     dtype: DTypeLike = 'float32',
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _foreach(
+    *data: NDArray | ArrayLike | Sequence[NDArray | ArrayLike],
+    num_outputs: int,
+    num_out_data: int,
+    in_state_locs: int | Sequence[int],
+    in_data_locs: int | Sequence[int],
+    remain_locs: int | Sequence[int],
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
 def _full(
     *,
     shape: int | Sequence[int] | None = None,
@@ -1243,6 +1294,104 @@ def _hypot_scalar(
 def _identity_with_attr_like_rhs(
     lhs: NDArray | ArrayLike | None = None,
     rhs: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_adjust_lighting(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    alpha: float | Sequence[float],
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_crop(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_flip_left_right(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_flip_top_bottom(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_normalize(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    mean: float | Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+    std: float | Sequence[float] = (1.0, 1.0, 1.0, 1.0),
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_brightness(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_color_jitter(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    hue: float,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_contrast(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_flip_left_right(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_flip_top_bottom(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_hue(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_lighting(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    alpha_std: float = 0.05,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_random_saturation(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_resize(
+    data: NDArray | ArrayLike | None = None,
+    *,
+    size: int | Sequence[int] = (),
+    keep_ratio: bool = False,
+    interp: int = 1,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
+def _image_to_tensor(
+    data: NDArray | ArrayLike | None = None,
     *,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
@@ -2001,6 +2150,16 @@ def _unravel_index(
     shape: int | Sequence[int] | None = None,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _while_loop(
+    *data: NDArray | ArrayLike | Sequence[NDArray | ArrayLike],
+    num_outputs: int,
+    num_out_data: int,
+    max_iterations: int,
+    cond_input_locs: int | Sequence[int],
+    func_input_locs: int | Sequence[int],
+    func_var_locs: int | Sequence[int],
+    out: NDArray | list[NDArray] | None = None,
+) -> Any: ...
 def _zeros(
     *,
     shape: int | Sequence[int] = (),

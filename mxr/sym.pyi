@@ -5,12 +5,12 @@ from typing import Any, Literal
 from numpy.typing import DTypeLike
 
 from mxr.graph.symbol import Symbol as Symbol
-from mxr.graph.symbol import group as Group
 from mxr.graph.symbol import load as load
 from mxr.graph.symbol import load_json as load_json
-from mxr.graph.symbol import variable as Variable
 
-var = Variable
+def Variable(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol: ...
+def var(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol: ...
+def Group(*symbols: Symbol | Sequence[Symbol]) -> Symbol: ...
 
 def Activation(
     data: Symbol | None = None,
@@ -861,10 +861,38 @@ def _arange(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def _cond(
+    *data: Symbol | Sequence[Symbol],
+    num_outputs: int,
+    cond_input_locs: int | Sequence[int],
+    then_input_locs: int | Sequence[int],
+    else_input_locs: int | Sequence[int],
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
 def _contrib_AdaptiveAvgPooling2D(
     data: Symbol | None = None,
     *,
     output_size: int | Sequence[int] = (),
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_BatchNormWithReLU(
+    data: Symbol | None = None,
+    gamma: Symbol | None = None,
+    beta: Symbol | None = None,
+    moving_mean: Symbol | None = None,
+    moving_var: Symbol | None = None,
+    *,
+    eps: float = 0.0010000000474974513,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    axis: int = 1,
+    cudnn_off: bool = False,
+    min_calib_range: float | None = None,
+    max_calib_range: float | None = None,
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
@@ -1037,6 +1065,23 @@ def _contrib_RROIAlign(
     pooled_size: int | Sequence[int],
     spatial_scale: float,
     sampling_ratio: int = -1,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_SyncBatchNorm(
+    data: Symbol | None = None,
+    gamma: Symbol | None = None,
+    beta: Symbol | None = None,
+    moving_mean: Symbol | None = None,
+    moving_var: Symbol | None = None,
+    *,
+    eps: float = 0.00100000005,
+    momentum: float = 0.899999976,
+    fix_gamma: bool = True,
+    use_global_stats: bool = False,
+    output_mean_var: bool = False,
+    ndev: int = 1,
+    key: str,
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
@@ -1306,6 +1351,16 @@ def _eye(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def _foreach(
+    *data: Symbol | Sequence[Symbol],
+    num_outputs: int,
+    num_out_data: int,
+    in_state_locs: int | Sequence[int],
+    in_data_locs: int | Sequence[int],
+    remain_locs: int | Sequence[int],
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
 def _full(
     *,
     shape: int | Sequence[int] | None = None,
@@ -1379,6 +1434,119 @@ def _hypot_scalar(
 def _identity_with_attr_like_rhs(
     lhs: Symbol | None = None,
     rhs: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_adjust_lighting(
+    data: Symbol | None = None,
+    *,
+    alpha: float | Sequence[float],
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_crop(
+    data: Symbol | None = None,
+    *,
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_flip_left_right(
+    data: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_flip_top_bottom(
+    data: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_normalize(
+    data: Symbol | None = None,
+    *,
+    mean: float | Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+    std: float | Sequence[float] = (1.0, 1.0, 1.0, 1.0),
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_brightness(
+    data: Symbol | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_color_jitter(
+    data: Symbol | None = None,
+    *,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    hue: float,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_contrast(
+    data: Symbol | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_flip_left_right(
+    data: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_flip_top_bottom(
+    data: Symbol | None = None,
+    *,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_hue(
+    data: Symbol | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_lighting(
+    data: Symbol | None = None,
+    *,
+    alpha_std: float = 0.05,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_random_saturation(
+    data: Symbol | None = None,
+    *,
+    min_factor: float,
+    max_factor: float,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_resize(
+    data: Symbol | None = None,
+    *,
+    size: int | Sequence[int] = (),
+    keep_ratio: bool = False,
+    interp: int = 1,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _image_to_tensor(
+    data: Symbol | None = None,
     *,
     name: str | None = None,
     attr: dict[str, str] | None = None,
@@ -2236,6 +2404,17 @@ def _unravel_index(
     data: Symbol | None = None,
     *,
     shape: int | Sequence[int] | None = None,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _while_loop(
+    *data: Symbol | Sequence[Symbol],
+    num_outputs: int,
+    num_out_data: int,
+    max_iterations: int,
+    cond_input_locs: int | Sequence[int],
+    func_input_locs: int | Sequence[int],
+    func_var_locs: int | Sequence[int],
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...

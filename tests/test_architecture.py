@@ -42,7 +42,7 @@ def sources() -> dict[str, Path]:
 def floor(module: str) -> int:
     if module == "mxr.__main__":
         return FLOORS.index("command")
-    if module in FACES or module.count(".") == 1 and module.split(".")[1] not in FLOORS:
+    if module in FACES or (module.count(".") == 1 and module.split(".")[1] not in FLOORS):
         return FLOORS.index("faces")
     return FLOORS.index(module.split(".")[1])
 

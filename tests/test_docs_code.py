@@ -14,7 +14,7 @@ from tests.r.hosts import environment, run_code, succeeds
 
 ROOT = Path(__file__).parents[1]
 GENERATED = {"operators.md", "coverage.md", "performance.md"}
-PAGES = {str(p.relative_to(ROOT)): p.read_text() for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if p.name not in GENERATED}
+PAGES = {str(p.relative_to(ROOT)): p.read_text() for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "python").glob("*.md"))) if p.name not in GENERATED}
 
 
 def pages_with(language: str) -> list[str]:

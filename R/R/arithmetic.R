@@ -43,22 +43,34 @@ symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
 #' loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
 #' arguments(loss)
 #' @export
-Ops.Rcpp_MXSymbol <- function(e1, e2) {
-  if (missing(e2)) {
-    return(switch(.Generic, "+" = e1, "-" = call_python("symbol.create", "negative", list(e1)),
-                  "!" = call_python("symbol.create", "logical_not", list(e1))))
+Ops.Rcpp_MXSymbol <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
+
+unary <- function(generic, x) {
+  if (!is.mx.symbol(x)) {
+    return(switch(generic, "-" = call_python("nd.binary", "-", 0, x), "+" = call_python("nd.copy", x),
+                  "!" = call_python("nd.binary", "==", x, 0)))
   }
-  ops <- symbol_binary[[.Generic]]
+  switch(generic, "+" = x, "-" = call_python("symbol.create", "negative", list(x)),
+         "!" = call_python("symbol.create", "logical_not", list(x)))
+}
+
+# `e1` and `e2` are symbols, NDArrays and numbers.
+binary <- function(generic, e1, e2) {
+  if (!is.mx.symbol(e1) && !is.mx.symbol(e2)) return(call_python("nd.binary", generic, e1, e2))
+  ops <- symbol_binary[[generic]]
   if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
   if (is.mx.symbol(e1)) {
-    call_python("symbol.create", ops[[2]], list(e1, scalar = scalar_operand(e2, .Generic)))
+    call_python("symbol.create", ops[[2]], list(e1, scalar = scalar_operand(e2, generic)))
   } else {
-    call_python("symbol.create", ops[[3]], list(e2, scalar = scalar_operand(e1, .Generic)))
+    call_python("symbol.create", ops[[3]], list(e2, scalar = scalar_operand(e1, generic)))
   }
 }
 
 # The operand beside a symbol, as a number.
 scalar_operand <- function(x, operator) {
+  if (is.mx.ndarray(x))
+    stop_user("`", operator, "`: an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
+              "and give the array to mx.simple.bind's executor, or as a parameter, under that name")
   if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
     stop_user("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
               " of length ", length(x), "; make arrays variables and bind them")
@@ -102,12 +114,9 @@ mean.Rcpp_MXSymbol <- function(x, ...) call_python("symbol.create", "mean", list
 #' @export
 t.Rcpp_MXSymbol <- function(x) call_python("symbol.create", "transpose", list(x))
 
+# The same as for symbols: R calls a method for two objects of different classes only where both classes have the same.
 #' @export
-Ops.MXNDArray <- function(e1, e2) {
-  if (missing(e2)) return(switch(.Generic, "-" = call_python("nd.binary", "-", 0, e1), "+" = call_python("nd.copy", e1),
-                                 "!" = call_python("nd.binary", "==", e1, 0)))
-  call_python("nd.binary", .Generic, e1, e2)
-}
+Ops.MXNDArray <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
 
 #' @export
 Math.MXNDArray <- function(x, ...) {
@@ -127,3 +136,54 @@ mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
 
 #' @export
 t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))
+
+# What R's functions for vectors do to a symbol ends here, with the function that is meant.
+no_vector <- function(what, instead) {
+  stop_user(what, " needs numbers, and a symbol has none before it is bound; use ", instead)
+}
+
+#' @export
+`[.Rcpp_MXSymbol` <- function(x, ...) {
+  no_vector("s[...]", paste("mx.symbol.slice_axis(s, axis = , begin = , end = ) for a part, s[[i]] for output i,",
+                            "mx.symbol.broadcast_maximum or broadcast_minimum for pmax and pmin"))
+}
+
+#' @export
+`[<-.Rcpp_MXSymbol` <- function(x, ..., value) {
+  no_vector("s[...] <-", "mx.symbol.where(condition, x, y), or mx.symbol.concat of parts")
+}
+
+#' @export
+`[[<-.Rcpp_MXSymbol` <- function(x, i, value) no_vector("s[[i]] <-", "mx.symbol.Group of the outputs that you want")
+
+#' @export
+as.logical.Rcpp_MXSymbol <- function(x, ...) no_vector("ifelse()", "mx.symbol.where(condition, x, y)")
+
+#' @export
+as.double.Rcpp_MXSymbol <- function(x, ...) {
+  no_vector("as.numeric()", "mx.simple.bind() and mx.exec.forward(), and as.array() of an output")
+}
+
+#' @export
+as.vector.Rcpp_MXSymbol <- function(x, mode = "any") as.double.Rcpp_MXSymbol(x)
+
+#' @export
+is.na.Rcpp_MXSymbol <- function(x) {
+  no_vector("is.na(), which pmax() and pmin() call,",
+            "mx.symbol.broadcast_maximum and broadcast_minimum for these; x != x is 1 for NaN")
+}
+
+#' @export
+rev.Rcpp_MXSymbol <- function(x) no_vector("rev()", "mx.symbol.reverse(s, axis = 0)")
+
+#' @export
+sort.Rcpp_MXSymbol <- function(x, decreasing = FALSE, ...) no_vector("sort()", "mx.symbol.sort(s, axis = )")
+
+#' @export
+rep.Rcpp_MXSymbol <- function(x, ...) no_vector("rep()", "mx.symbol.repeat or mx.symbol.tile")
+
+#' @export
+median.Rcpp_MXSymbol <- function(x, na.rm = FALSE, ...) no_vector("median()", "mx.symbol.sort and mx.symbol.slice_axis")
+
+#' @export
+diff.Rcpp_MXSymbol <- function(x, ...) no_vector("diff()", "the difference of two mx.symbol.slice_axis")

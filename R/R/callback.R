@@ -31,17 +31,21 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
     stop_user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
   function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
-    entry <- function(state, label) {
-      result <- env$metric$get(state)
-      if (nbatch != 0 && verbose && is_leader(env)) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
-      result$value
-    }
-    train <- entry(env$train.metric, "Train")
+    says <- nbatch != 0 && verbose && is_leader(env)
+    train <- log_metric(env, "train.metric", nbatch, "Train", says)
     if (is.null(logger)) return(TRUE)
     logger$train <- c(logger$train, train)
-    if (!is.null(env$eval.metric)) logger$eval <- c(logger$eval, entry(env$eval.metric, "Validation"))
+    if (!is.null(env$eval.metric))
+      logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", says))
     TRUE
   }
+}
+
+# The value of a training's metric for the state in its variable `state`, printed if `says`.
+log_metric <- function(env, state, nbatch, label, says) {
+  result <- env$metric$get(env[[state]])
+  if (says) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
+  result$value
 }
 
 #' Log the speed of training
@@ -75,7 +79,7 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' Save the model while training
 #'
 #' As a callback at the end of epochs it writes `prefix-symbol.json` and `prefix-0001.params`, `prefix-0002.params`, and
-#' so on. Of several workers ([distributed.training]) only the first writes them.
+#' so on. Of several workers ([distributed.training()]) only the first writes them.
 #'
 #' @param prefix path and beginning of the file names.
 #' @param period number of epochs between files.

@@ -35,6 +35,14 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 }
 
 check_data <- function(X) {
+  if (is_of_matrix_package(X)) stop_user("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
+  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA)))
+    for (name in c("iter.next", "value", "reset"))
+      if (!has_function(X, name))
+        stop_user("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the functions ",
+                  "iter.next(), value() and reset(), and this one has no ", name, "()")
+  if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
+    stop_user("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
   if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
     stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
 }
@@ -52,7 +60,13 @@ check_optimizer <- function(optimizer) {
 }
 
 # Whether `x` is used as an iterator: a list of closures may be one too.
-is_iterator <- function(x) is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next)
+is_iterator <- function(x) {
+  is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next) ||
+    (is.environment(x) || isS4(x)) && !is.mx.ndarray(x) && !is.mx.symbol(x) && has_function(x, "iter.next")
+}
+
+# Whether `x` is a matrix of the package Matrix, whose numbers only that package can read.
+is_of_matrix_package <- function(x) isS4(x) && methods::is(x, "Matrix")
 
 check_iterator <- function(iter) {
   for (name in c("iter.next", "value", "reset"))
@@ -107,11 +121,14 @@ as_dims <- function(shape, what) {
 
 # A plain array of numbers or logicals. For anything else the error names the remedy. `what` names the argument.
 as_numbers <- function(x, what) {
+  if (is.data.frame(x) && length(x) == 1)
+    stop_user(what, " is a data frame (data.frame) of one column; pass the column itself, as x[[1]]")
   if (is.data.frame(x))
     stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",
               "are numbers")
   if (is.factor(x))
     stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+  if (is_of_matrix_package(x)) stop_user(what, " is a ", class(x)[[1]], " of the package Matrix; pass as.matrix() of it")
   if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
   if (!is.numeric(x) && !is.logical(x))
     stop_user(what, " must be numbers (an array, matrix or vector), not ",
@@ -149,3 +166,33 @@ required_field <- function(x, name) {
 
 # The dimensions of an array or NDArray, the length of a vector.
 shape_of <- function(x) or_else(dim(x), length(x))
+
+# Names that users of other versions, languages and packages give, and what is meant.
+other_names <- c(lr = "learning.rate", eta = "learning.rate", epochs = "num.round", num.epoch = "num.round",
+                 nrounds = "num.round", metric = "eval.metric", layout = "array.layout",
+                 batch.size = "array.batch.size", weight.decay = "wd", scheduler = "lr_scheduler", label = "y",
+                 data = "X")
+
+# What `name` is probably meant to be among `known`, or NULL.
+nearest_name <- function(name, known) {
+  plain <- function(x) tolower(gsub("[._]", "", x))
+  meant <- known[plain(known) == plain(name)]
+  if (!length(meant)) meant <- intersect(other_names[plain(names(other_names)) == plain(name)], known)
+  if (!length(meant)) {
+    distance <- drop(utils::adist(plain(name), plain(known)))
+    meant <- known[distance == min(distance, Inf) & distance <= max(1, nchar(name) %/% 4)]
+  }
+  if (length(meant)) meant[[1]]
+}
+
+# Names in `...` must be among `taken`; R would ignore the others, or speak of a function that the user has not called.
+# `also` are further arguments that a suggestion may name.
+check_dots <- function(names, taken, what, also = NULL) {
+  names <- names[nzchar(names)]
+  short <- pmatch(names, taken, duplicates.ok = TRUE)        # R completes names; but lr is not short for lr_scheduler
+  for (name in names[is.na(short) | names %in% setdiff(names(other_names), taken)]) {
+    meant <- nearest_name(name, c(taken, also))
+    stop_user("unknown argument ", name, if (!is.null(meant)) paste0('; did you mean "', meant, '"?'),
+              if (is.null(meant)) paste0("; ", what))
+  }
+}

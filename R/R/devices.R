@@ -21,28 +21,44 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
     check_batch(dlist, NULL)
     if (is.null(rename) && !length(output.names)) dlist <- dlist[names(dlist) %in% arg_names]
     if (!is.null(rename)) names(dlist)[endsWith(names(dlist), "label")] <- rename
+    if (is.null(rename)) dlist <- with_label(dlist, output.names)
     check_batch(dlist, inputs)
   }
   active <- which(!vapply(execs[[1]]$ref.grad.arrays, is.null, NA))
+  size <- slices[[ndevice]]$end
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
+      batch = batch,
       train = function(dlist) {
-        call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums)
+        of_one_size(call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums),
+                    dlist, size)
       },
       evaluate = function(dlist) call_python("model.evaluate", execs[[1]], batch(dlist))))
   }
   updaters <- device_updaters(execs, optimizer)
   feed <- function(dlist) feed_devices(execs, cut_batch(batch(dlist), slices))
   list(
+    batch = batch,
     train = function(dlist) {
-      feed(dlist)
+      of_one_size(feed(dlist), dlist, size)
       train_devices(execs, updaters, optimizer, sums)
     },
     evaluate = function(dlist) {
       feed(dlist)
       for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
     })
+}
+
+# The value of `step`, which takes a batch; its error for a batch that is smaller or larger than the first.
+of_one_size <- function(step, dlist, size) {
+  tryCatch(step, mxnet_shape_error = function(e) {
+    samples <- vapply(dlist, function(x) tail(shape_of(x), 1), 0)
+    if (length(unique(samples)) == 1 && samples[[1]] != size)
+      stop_user("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size, ": all batches of a training ",
+                "have one size; fill the last one up (with samples of the first, say), or leave it out")
+    stop(e)
+  })
 }
 
 device_updaters <- function(execs, optimizer) {
@@ -69,4 +85,59 @@ train_devices <- function(execs, updaters, optimizer, sums) {
     mx.exec.update.arg.arrays(exec, updaters[[i]](exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
   })
   TRUE
+}
+
+# The array of an executor that a metric compares with its output: the last label.
+label_of <- function(exec, output.names) {
+  if (length(output.names)) exec$ref.arg.arrays[[tail(output.names, 1)]]
+}
+
+# A function of an evaluation batch, the iteration and the number of samples that are padding. It gives the `labels` and
+# `preds` that a metric compares, device by device and without the padding. A batch of the training batches' size is
+# computed by their executors, through `runner`; one of another size by `other_sizes()`.
+evaluator <- function(symbol, ctx, runner, execs, slices, shapes, output.names) {
+  size <- tail(shapes[[1]], 1)
+  forward_other <- other_sizes(symbol, ctx[[1]], runner, execs[[1]], shapes)
+  function(dlist, iteration, pad) {
+    data <- dlist[[names(shapes)[[1]]]]
+    samples <- if (is.null(data)) size else tail(shape_of(data), 1)
+    if (samples == size) {
+      runner$evaluate(dlist)
+    } else {
+      execs <- list(forward_other(dlist, samples, iteration))
+      slices <- list(list(begin = 0, end = samples))
+    }
+    whole <- vapply(slices, function(s) s$end - s$begin, 0)
+    kept <- vapply(slices, function(s) max(0, min(s$end, samples - pad) - s$begin), 0)
+    parts <- function(of) lapply(which(kept > 0), function(i) {
+      x <- of(execs[[i]])
+      # other outputs, a loss that is one number for example, cannot be cut
+      if (is.null(x) || tail(shape_of(x), 1) != whole[[i]]) x else without_pad(x, whole[[i]] - kept[[i]])
+    })
+    list(labels = parts(function(e) label_of(e, output.names)), preds = parts(function(e) e$ref.outputs[[1]]))
+  }
+}
+
+# A function that computes a batch of another size, on one device: by an executor for that size, which gets the
+# parameters of the executor `trained` once in an iteration.
+other_sizes <- function(symbol, ctx, runner, trained, shapes) {
+  made <- list()
+  function(dlist, samples, iteration) {
+    key <- as.character(samples)
+    if (is.null(made[[key]])) {
+      shapes <- lapply(shapes, function(s) replace(s, length(s), samples))
+      exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx, grad.req = "null"), shapes))
+      made[[key]] <<- list(exec = exec, iteration = NULL)
+    }
+    exec <- made[[key]]$exec
+    if (!identical(made[[key]]$iteration, iteration)) {
+      parameters <- trained$ref.arg.arrays
+      mx.exec.update.arg.arrays(exec, parameters[setdiff(names(parameters), names(shapes))], match.name = TRUE)
+      mx.exec.update.aux.arrays(exec, trained$ref.aux.arrays, match.name = TRUE)
+      made[[key]]$iteration <<- iteration
+    }
+    feed_devices(list(exec), list(runner$batch(dlist)))
+    mx.exec.forward(exec, is.train = FALSE)
+    exec
+  }
 }

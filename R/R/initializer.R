@@ -81,6 +81,12 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
   check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
                                     "mx.init.Xavier()"))
+  if (length(formals(initializer)) && !any(c("name", "shape", "...") %in% names(formals(initializer)))) {
+    for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
+      if (identical(initializer, get(maker)))
+        stop_user("the initializer is the function ", maker, " itself: call it, as in ", maker,
+                  if (maker == "mx.init.Xavier") "()" else "(0.01)")
+  }
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)

@@ -100,11 +100,23 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
   n <- function(x) dim(x)[[length(dim(x))]]
   if (n(data) != n(label)) {
-    if (dim(data)[[1]] == dim(label)[[1]])
-      stop_user("mx.io.arrayiter: the last dimension of data and label must be the samples, and it is the first: ",
-           "pass t(data), or array.layout = \"rowmajor\"")
+    turned <- function(x, name) {
+      axes <- seq_along(dim(x))
+      if (length(axes) == 2) paste0("t(", name, ")")
+      else paste0("aperm(", name, ", c(", paste(c(axes[-1], 1), collapse = ", "), "))")
+    }
+    first <- dim(data)[[1]]
+    advice <- if (dim(label)[[1]] == n(data)) {
+      c(turned(label, "label"), if (length(label) == n(data)) "or as.vector(label)")
+    } else if (first == n(label)) {
+      turned(data, "data")
+    } else if (first == dim(label)[[1]]) {
+      c(turned(data, "data"), "and", turned(label, "label"))
+    }
     stop_user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
-              if (dim(label)[[1]] == n(data)) ": pass t(label), or as.vector(label) when there is one label a sample")
+              if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
+              if (first == n(label) && length(dim(data)) == 2) ", or array.layout = \"rowmajor\" to the training function",
+              if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
   }
   check_real(batch.size, "mx.io.arrayiter: batch.size")
   draws <- if (shuffle) mx.runif(n(data)) else NULL

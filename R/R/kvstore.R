@@ -10,7 +10,7 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 #'
 #' A store whose type begins with `dist` spans all workers: the processes that `mpirun` or `srun` has started, such as
 #' `mpirun -n 4 mxr run train.R`. There `$push` adds up over the workers too, and `$init` takes the arrays of worker 0.
-#' See [distributed.training].
+#' See [distributed.training()].
 #'
 #' @param type `"local"`, `"local_update_cpu"`, `"local_allreduce_cpu"` or the same with `device`; `"dist_sync"`, or
 #'   `"dist_device_sync"`, which is the same here.

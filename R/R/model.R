@@ -31,7 +31,11 @@ mx.model.select.layout.train <- function(X, y) {
   size <- dim(X)
   labels <- dim(as.array(y))
   if (length(size) != 2) return("colmajor")
-  choose_layout(size[[1]] == labels[[1]], size[[2]] == labels[[length(labels)]],
+  samples <- labels[[length(labels)]]
+  rows <- size[[1]] == samples
+  columns <- size[[2]] == samples
+  if (!rows && !columns) rows <- size[[1]] == labels[[1]]
+  choose_layout(rows, columns,
                 paste0("X is ", paste(size, collapse = " x "), ", y ", paste(labels, collapse = " x ")))
 }
 
@@ -63,6 +67,17 @@ choose_layout <- function(rowmajor, colmajor, sizes) {
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout
+}
+
+# Stops where the given layout of a matrix contradicts the number of labels, and the other one would not.
+check_layout <- function(X, y, array.layout) {
+  layout <- tolower(array.layout[[1]])
+  if (layout == "auto" || length(dim(X)) != 2 || !is.atomic(y) || is.null(y)) return()
+  samples <- tail(shape_of(y), 1)
+  given <- if (layout == "rowmajor") 1 else 2
+  if (dim(X)[[given]] != samples && dim(X)[[3 - given]] == samples)
+    stop_user("X is ", paste(dim(X), collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
+              c("columns", "rows")[[given]], " of X: give array.layout = \"", c("colmajor", "rowmajor")[[given]], "\"")
 }
 
 # A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
@@ -181,24 +196,27 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   })
   sums <- call_python("model.sums", workers_of(kvstore))
   run <- device_runner(train.execs, slices, inputs, output.names, arg_names, optimizer, sums)
-  labels <- lapply(train.execs, function(e) if (length(output.names)) e$ref.arg.arrays[[tail(output.names, 1)]])
-  preds <- lapply(train.execs, function(e) e$ref.outputs[[1]])
+  trained <- list(labels = lapply(train.execs, label_of, output.names),
+                  preds = lapply(train.execs, function(e) e$ref.outputs[[1]]))
+  evaluate <- evaluator(symbol, ctx, run, train.execs, slices, c(input.shape, output.shape), output.names)
+  compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
   run_epochs(
     frame,
     train = function(iter) {
       dlist <<- iter$value()
+      compared <<- trained
       run$train(dlist)
     },
     evaluate = function(iter) {
       dlist <<- iter$value()
-      run$evaluate(dlist)
+      compared <<- evaluate(dlist, frame$iteration, padding(iter))
     },
     score = function(state) {
-      for (i in seq_len(ndevice))
-        state <- metric$update(label = shown(or_else(labels[[i]], dlist$label)), pred = shown(preds[[i]]),
-                               state = state)
+      for (i in seq_along(compared$preds))
+        state <- metric$update(label = shown(or_else(compared$labels[[i]], dlist$label)),
+                               pred = shown(compared$preds[[i]]), state = state)
       state
     },
     extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param),
@@ -303,7 +321,7 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
 #' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`), and by the number of workers
-#' where there are several (see [distributed.training]). For a loss of your own that is
+#' where there are several (see [distributed.training()]). For a loss of your own that is
 #' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
@@ -322,7 +340,7 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
 #'   tell.
 #' @param kvstore a type of [mx.kv.create()], or a store. `"dist_sync"` trains together with other processes, see
-#'   [distributed.training]; the other types have no effect on the results.
+#'   [distributed.training()]; the other types have no effect on the results.
 #' @param verbose whether to print by `message()`.
 #' @param arg.params,aux.params initial parameters, named lists.
 #' @param input.names names of the data in the network and in the iterator's values; `"data"` by default.
@@ -352,7 +370,10 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_symbol(symbol)
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
+  check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
+  check_layout(X, y, array.layout)
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+  given.y <- if (!is_iterator(X)) y
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
@@ -364,11 +385,16 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
       stop_user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
     output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
   } else {
+    batch <- with_label(batch, output.names)
     output.shape <- pick(output.names)
   }
+  check_rounds(begin.round, num.round)
+  check_classes(symbol, if (is.atomic(given.y)) given.y, c(input.shape, output.shape))
+  check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
   params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
+  if (!allow.extra.params) check_extra(symbol, arg.params)
   if (allow.extra.params) params$arg.params <- params$arg.params[names(params$arg.params) %in% arguments(symbol)]
   batch.size <- tail(input.shape[[1]], 1)
   ctx <- device_list(ctx)
@@ -387,6 +413,77 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
+# Stops for parameters that the network does not have: those of another last layer, say.
+check_extra <- function(symbol, arg.params) {
+  extra <- setdiff(names(arg.params), arguments(symbol))
+  if (length(extra))
+    stop_user("arg.params has ", paste(extra, collapse = ", "), ", which the network has not: allow.extra.params = TRUE ",
+              "leaves out what is too much")
+}
+
+# Rounds as R counts them: both ends count, and seq() would count backwards.
+check_rounds <- function(begin.round, num.round) {
+  begin <- as.numeric(begin.round)
+  end <- as.numeric(num.round)
+  if (begin > end)
+    warn_once("rounds", "begin.round = ", begin, " and num.round = ", end, " train ", begin - end + 1, " rounds, counted ",
+              "backwards, as in MXNet: num.round is the number of the last round, not how many follow")
+}
+
+# Warns, once in a session, of classes that are counted from 1: MXNet's are counted from 0.
+check_classes <- function(symbol, labels, shapes) {
+  if (is.null(labels) || !length(labels) || anyNA(labels)) return()
+  outs <- tryCatch(call_python("symbol.infer_shape", symbol, shapes)$out.shapes, error = function(e) NULL)
+  if (is.null(outs) || !identical(call_python("symbol.ends_in", symbol), "SoftmaxOutput")) return()
+  classes <- outs[[1]][[1]]
+  if (min(labels) >= 1 && max(labels) == classes)
+    warn_once("classes", "the labels are 1 to ", classes, ", but the classes of SoftmaxOutput with ", classes,
+              " outputs are 0 to ", classes - 1, ": class ", classes, " is never learned; give y - 1")
+}
+
+# A warning that is given once in a session.
+warn_once <- function(key, ...) {
+  if (key %in% .MXNetEnv$warned) return()
+  .MXNetEnv$warned <- c(.MXNetEnv$warned, key)
+  warning(..., call. = FALSE)
+}
+
+# A batch whose only label goes by the name that the network has for it.
+with_label <- function(batch, output.names) {
+  if (length(output.names) == 1 && is.null(batch[[output.names]])) {
+    label <- which(endsWith(names(batch), "label"))
+    if (length(label) == 1) names(batch)[label] <- output.names
+  }
+  batch
+}
+
+# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned, like
+# a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the shapes of what
+# the batches bring; `initial` the names of what has values.
+check_read <- function(symbol, given, initial, fields, y) {
+  infer <- function(more) {
+    shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
+    tryCatch(call_python("symbol.infer_shape", symbol, shapes)$arg.shapes, error = function(e) NULL)
+  }
+  now <- infer(0)
+  larger <- infer(1)
+  if (is.null(now) || is.null(larger)) return()
+  others <- setdiff(names(now), c(names(given), initial))
+  others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
+  unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
+  if (length(unread) == 1 && !any(endsWith(names(given), "label")))
+    stop_user("the network's variable ", unread, " has the shape of a batch and no values, so it is probably the label, ",
+              "but its name does not end in \"label\", so ", if (is.null(y)) "no field of the batches" else "y",
+              if (is.null(y)) " reaches it" else " does not reach it", ": give output.names = \"", unread, "\"")
+  if (length(unread))
+    stop_user("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no values; as ",
+              "parameters they would be learned. Give the names of data in input.names and of labels in output.names, ",
+              "with an iterator that has fields of these names (here are ", paste(fields, collapse = ", "), ")")
+  if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
+        !any(endsWith(names(given), "label")))
+    warning("the network has no label, so y is not used", call. = FALSE)
+}
+
 # Evaluation data as an iterator, in batches of the training data's size.
 evaluation_iter <- function(eval.data, batch.size, array.layout) {
   if (is_iterator(eval.data)) return(check_iterator(eval.data))
@@ -394,10 +491,6 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
     stop_user("eval.data must be an iterator or list(data = , label = )")
   data <- as_colmajor(eval.data$data, array.layout,
                       function() mx.model.select.layout.train(eval.data$data, eval.data$label))
-  samples <- tail(shape_of(data), 1)
-  if (samples < batch.size)
-    stop_user("eval.data has ", samples, " samples, fewer than a batch of the training data (", batch.size,
-              "): give more, or smaller batches by array.batch.size = ", samples)
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
 }
 

@@ -11,7 +11,7 @@ bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' [mx.model.FeedForward.create()].
 #'
 #' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided
-#' by the batch size, and by the number of workers where there are several (see [distributed.training]).
+#' by the batch size, and by the number of workers where there are several (see [distributed.training()]).
 #'
 #' @param symbol a symbol, or a list of symbols by the names of the buckets.
 #' @param train.data,eval.data iterators, such as [mx.io.bucket.iter()].

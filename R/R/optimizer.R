@@ -117,10 +117,35 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #' optimizer <- mx.opt.create("adam", learning.rate = 0.01)
 #' @export
 mx.opt.create <- function(name, ...) {
-  switch(name, sgd = mx.opt.sgd(...), rmsprop = mx.opt.rmsprop(...), adam = mx.opt.adam(...),
-         adagrad = mx.opt.adagrad(...), adadelta = mx.opt.adadelta(...), nag = mx.opt.nag(...),
+  make <- optimizer_maker(name)
+  check_dots(or_else(...names(), ""), names(formals(make)), known_settings(name))
+  make(...)
+}
+
+optimizer_maker <- function(name) {
+  switch(name, sgd = mx.opt.sgd, rmsprop = mx.opt.rmsprop, adam = mx.opt.adam, adagrad = mx.opt.adagrad,
+         adadelta = mx.opt.adadelta, nag = mx.opt.nag,
          stop_user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
                    "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
+}
+
+known_settings <- function(name) {
+  paste0("the optimizer \"", name, "\" has ", paste(names(formals(optimizer_maker(name))), collapse = ", "))
+}
+
+# Further arguments of a training function are settings of the optimizer that is given by name. `frame` is the training
+# function's; its own arguments may be what is meant.
+check_settings <- function(names, optimizer, own) {
+  names <- names[nzchar(or_else(names, ""))]
+  if (!length(names)) return()
+  if (is.character(optimizer)) {
+    check_dots(names, names(formals(optimizer_maker(optimizer))), known_settings(optimizer), also = own)
+  } else {
+    everything <- unique(unlist(lapply(c("sgd", "rmsprop", "adam", "adadelta"), function(n) names(formals(optimizer_maker(n))))))
+    check_dots(names, everything, "the optimizer has its settings already", also = own)
+    warning(paste(names, collapse = ", "), " has no effect: the optimizer has its settings already; ",
+            "give them to mx.opt.create()", call. = FALSE)
+  }
 }
 
 #' An updater for a training loop of your own

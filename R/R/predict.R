@@ -20,7 +20,7 @@
 #' @param array.batch.size batch size for arrays.
 #' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
 #' @param allow.extra.params has no effect.
-#' @param ... not used.
+#' @param ... nothing: another argument is an error.
 #' @param output name of an inner result (`"fc2_output"`, or `"fc2"` for short), or a symbol; several names, or a group,
 #'   give several results.
 #' @return An array with the samples in its last dimension: for a classifier, classes by samples. For several outputs, a
@@ -36,6 +36,9 @@
 #' @export
 predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {
+  if (...length())
+    check_dots(or_else(...names(), ""), c("output", "model"), "predict() has X, ctx, array.batch.size, array.layout and output",
+               also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
@@ -48,9 +51,13 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!next_batch(X)) stop_user("the iterator has no batch")
+  size <- tail(shape_of(X$value()[[1]]), 1)
   inputs <- wanted_inputs(model, X$value(), labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
   exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape_of)))
+  lacking <- setdiff(model$symbol$auxiliary.states, names(model$aux.params))
+  if (length(lacking))
+    warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "), " in aux.params; zeros take their place")
   params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
   call_python("exec.load", exec, params, or_else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
@@ -59,7 +66,8 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   on.exit(if (!is.null(line)) line$clear())
   batches <- 0
   while (next_batch(X)) {
-    results <- call_python("model.predict", exec, X$value()[inputs])
+    batch <- X$value()
+    results <- of_one_size(call_python("model.predict", exec, batch[inputs]), batch, size)
     for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
     batches <- batches + 1
     if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)

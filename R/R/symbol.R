@@ -255,8 +255,8 @@ symbol_methods <- list(
   get.internals = function(x) function() internals(x),
   get.children = function(x) function() children(x),
   get.output = function(x) function(index) x[[index]],
-  infer.shape = function(x) function(kwargs) call_python("symbol.infer_shape", x, kwargs),
-  apply = function(x) function(kwargs) call_python("symbol.apply", x, kwargs),
+  infer.shape = function(x) function(kwargs = list()) call_python("symbol.infer_shape", x, kwargs),
+  apply = function(x) function(kwargs = list()) call_python("symbol.apply", x, kwargs),
   debug.str = function(x) function() call_python("symbol.debug", x))
 
 #' @export

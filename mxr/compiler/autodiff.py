@@ -21,7 +21,11 @@ def _of(n: Node):
     try:
         yield
     except (ValueError, TypeError, ArithmeticError, LookupError) as e:
-        raise MxError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e}") from e
+        raise MxError(f"{_called(n)}: its parameters do not fit its inputs: {e}") from e
+
+
+def _called(n: Node) -> str:
+    return f"{n.op.name if n.op else 'variable'} {n.name}"
 
 
 def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
@@ -33,7 +37,7 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
             continue
         ins = [values[id(m), i] for m, i in n.inputs]
         keys = [(id(n), i) for i in range(n.n_outputs)]
-        if n.op.is_expression:
+        if n.op.forward is not None:
             with _of(n):
                 outs = n.op.forward(n.p, *ins)
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
@@ -61,7 +65,9 @@ def _step(n: Node, call: Callable[[], None]) -> KernelStep | Prepared:
 
 
 def _bind_compute(n: Node):
-    return lambda run, ins, outs: _step(n, n.op.prepare(n.p, run, ins, outs))
+    prepare = n.op.prepare if n.op else None
+    assert prepare is not None
+    return lambda run, ins, outs: _step(n, prepare(n.p, run, ins, outs))
 
 
 def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
@@ -94,20 +100,22 @@ def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value 
                         raise AssertionError(f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}")
                     g = const(g.arg, like.shape, like.dtype)
                 grads.setdefault((id(m), i), []).append(g.astype(like.dtype))
-    return {name: _total(parts) for name, parts in by_name.items()}
+    return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
 
 
 def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], wanted: list[bool]) -> list:
     """The gradient of every input of a node, None where there is none, from those of its visible outputs."""
     ins = [values[id(m), i] for m, i in n.inputs]
     outs = [values[id(n), i] for i in range(n.n_outputs)]
-    if n.op.backward:
+    op = n.op
+    assert op is not None
+    if op.backward:
         with _of(n):
-            result = n.op.backward(n.p, _head_gradient(n, gs, outs), tuple(ins), tuple(outs))
+            result = op.backward(n.p, _head_gradient(n, gs, outs), tuple(ins), tuple(outs))
         result = list(result) if isinstance(result, (tuple, list)) else [result]
         return result + [None] * (len(ins) - len(result))
-    if n.op.gradient is None:
-        raise MxError(f"{n.op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
+    if op.gradient is None:
+        raise MxError(f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
                       'or bind its inputs with grad.req = "null"')
     return _kernel_gradient(n, gs, ins, outs, wanted)
 
@@ -116,7 +124,7 @@ def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
     """What an operator's `backward` gets of the gradients of its outputs: the one there is, or a tuple of several, zeros where
     nothing comes from above. None for a loss, which ignores it, unless it is asked by `out_grad` to multiply with it."""
     nothing = all(g is None for g in gs)
-    if n.op.loss and (nothing or (len(gs) == 1 and not getattr(n.p, "out_grad", False))):
+    if n.op is not None and n.op.loss and (nothing or (len(gs) == 1 and not getattr(n.p, "out_grad", False))):
         return None
     if len(gs) == 1:
         return gs[0]
@@ -126,6 +134,8 @@ def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
 def _kernel_gradient(n: Node, gs: list[Value | None], ins: list[Value], outs: list[Value], wanted: list[bool]) -> list:
     """The outputs of one kernel call: a gradient for every input that is wanted and no auxiliary state."""
     op, p = n.op, n.p
+    assert op is not None and op.prepare_gradient is not None
+    prepare_gradient = op.prepare_gradient
     keeps = op.keeps(p)                 # the gradient always reads hidden outputs, and of the others what it declares
     kept_ins = ins if "ins" in keeps else [None] * len(ins)
     kept_outs = outs if "outs" in keeps else [None] * n.n_visible + outs[n.n_visible:]
@@ -139,7 +149,7 @@ def _kernel_gradient(n: Node, gs: list[Value | None], ins: list[Value], outs: li
         targets = [None] * n_in
         for i, r in zip(slots, results):
             targets[i] = r
-        return _step(n, op.prepare_gradient(p, run, *parts, targets))
+        return _step(n, prepare_gradient(p, run, *parts, targets))
 
     results = kernel(bind, [v for part in reads for v in part if v is not None], [ins[i].shape for i in slots],
                      [ins[i].dtype for i in slots], False, f"{op.name} gradient", op.open)

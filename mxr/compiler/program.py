@@ -192,7 +192,7 @@ class Program:
     def compile(self, arrays: dict[int, np.ndarray], variables: Callable[[tuple], np.ndarray], buffers: Buffers, run: Run,
                 targets: list[np.ndarray | None]) -> list[Callable[[], None]]:
         """The steps as functions without arguments. `arrays` holds the memory of stored values by id and receives that of kept
-        ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: wherever)."""
+        ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: memory of their own)."""
         groups = self._groups()
         placed = dict(arrays)
         late = []                                   # roots that are copied to their target at the end

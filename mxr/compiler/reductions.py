@@ -55,7 +55,7 @@ def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], No
     """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short row after the other."""
     height = min(len(x), costs.TURNED_BLOCK // x.shape[1])
     turned = np.empty((x.shape[1], height), x.dtype)
-    steps = []
+    steps: list[Callable[[], None]] = []
     for a in range(0, len(x), height):
         rows = x[a:a + height]
         columns = turned[:, :len(rows)]

@@ -65,7 +65,7 @@ class Value(NDArrayOperatorsMixin):
         self.kind, self.shape, self.dtype = kind, tuple(shape), np.dtype(dtype)
         self.fn, self.args, self.arg = fn, args, arg
         self.serial = next(_serial)
-        self._dummy = None
+        self._dummy: np.ndarray | None = None
 
     __hash__ = object.__hash__
 
@@ -492,7 +492,7 @@ def copy(x: Value) -> Value:
 
 def _freeze(key) -> tuple:
     """An index as something hashable; only basic indexing can be traced."""
-    out = []
+    out: list[Any] = []
     for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, slice):
             out.append(("s", *(None if v is None else int(v) for v in (k.start, k.stop, k.step))))

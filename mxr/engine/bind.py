@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from mxr.engine.blocks import side_by_side
+from mxr.engine.device import Context, checked
 from mxr.engine.executor import Executor, check_affordable, enough_memory
 from mxr.engine.ndarray import NDArray, array, numbers
 from mxr.graph.infer_shapes import all_shapes, given_shapes
@@ -15,13 +16,42 @@ from mxr.runtime import memory
 REQS = ("null", "write", "add")
 
 
-@enough_memory()
-def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
-    """An executor on existing arrays, which it shares.
+_THEIRS = {"args_grad": "grads", "grad_req": "reqs", "aux_states": "aux"}      # MXNet's Python names
+
+
+def _arguments(names: tuple[str, ...], positional: tuple, named: dict, where: str) -> dict:
+    """The arguments of a binding: by position, behind a device as in MXNet's Python, or by mxr's or MXNet's names."""
+    if positional and isinstance(positional[0], Context):
+        positional = positional[1:]
+    checked(named.pop("ctx", None), where)
+    if len(positional) > len(names):
+        raise MxError(f"{where}: takes {', '.join(names)}, and a device before them")
+    given = dict(zip(names, positional))
+    for key in (*names, *_THEIRS):
+        if key in named:
+            if _THEIRS.get(key, key) in given:
+                raise MxError(f"{where}: {_THEIRS.get(key, key)} is given twice")
+            given[_THEIRS.get(key, key)] = named.pop(key)
+    return given
+
+
+def bind(symbol: Symbol, /, *positional, **named) -> Executor:
+    """An executor on existing arrays, which it shares: `bind(args, grads=None, reqs="write", aux=None)`.
 
     `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may miss or be None).
-    `reqs`: one of "null", "write", "add" for all, or a dict or list.
+    `reqs`: one of "null", "write", "add" for all, or a dict or list. As in MXNet's Python a device may come first (or as `ctx=`), and
+    `args_grad`, `grad_req`, `aux_states` are other names of the last three.
     """
+    given = _arguments(("args", "grads", "reqs", "aux"), positional, named, "bind")
+    if "args" not in given:
+        raise MxError("bind: args, the arrays of the arguments, is missing")
+    if named:
+        raise MxError(f"bind: there is no argument {', '.join(named)}; it has args, grads, reqs, aux")
+    return _bound(symbol, **given)
+
+
+@enough_memory()
+def _bound(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     arg_names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
     args = _by_name(args, arg_names, "args", required=True)
     aux = _by_name(aux or {}, aux_names, "aux", required=True)
@@ -41,11 +71,17 @@ def bind(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor:
     return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
 
 
+def simple_bind(symbol: Symbol, /, *positional, **named) -> Executor:
+    """`simple_bind(reqs="write", type_dict=None, **shapes)`: an executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types
+    that their variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows from them. As in MXNet's Python a device may come first
+    (or as `ctx=`), and `grad_req` is another name of `reqs`."""
+    return _simply_bound(symbol, _arguments(("reqs", "type_dict"), positional, named, "simple_bind"), named)
+
+
 @enough_memory()
-def simple_bind(symbol: Symbol, /, reqs="write", type_dict=None, **given) -> Executor:
-    """An executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types
-    that their variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows from them."""
-    given = given_shapes(given)
+def _simply_bound(symbol: Symbol, settings: dict, shapes_given: dict) -> Executor:
+    reqs, type_dict = settings.get("reqs", "write"), settings.get("type_dict")
+    given = given_shapes(shapes_given)
     shapes = all_shapes(symbol, given)
     arg_nodes, aux_nodes = symbol.arg_nodes(), symbol.aux_nodes()
     missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
@@ -124,5 +160,11 @@ def _requests(reqs, names: list[str]) -> dict[str, str]:
     return {k: reqs.get(k, "null") for k in names}
 
 
+def evaluate(symbol: Symbol, /, ctx=None, **arrays) -> list[NDArray]:
+    """The outputs of a symbol for these arrays, by name."""
+    return bind(symbol, arrays, reqs="null", ctx=ctx).forward()
+
+
 Symbol.bind = bind
 Symbol.simple_bind = simple_bind
+Symbol.eval = evaluate

@@ -12,7 +12,7 @@ import numpy as np
 from mxr.engine.executor import Executor
 from mxr.engine.workers import Workers
 from mxr.operator import MxError, shape_text
-from mxr.runtime import memory
+from mxr.runtime import costs, memory
 
 
 def add_up(targets: Sequence[np.ndarray], others: Sequence[Sequence[np.ndarray]]) -> None:
@@ -33,7 +33,7 @@ class Wire:
         size = sum(p.size for p in parts)
         self.in_place = room is not None
         if room is None:
-            room = memory.zeros((size + memory.LINE // parts[0].dtype.itemsize,), parts[0].dtype)
+            room = memory.zeros((size + costs.CACHE_LINE // parts[0].dtype.itemsize,), parts[0].dtype)
         self.whole, self.mark = room, room[size:size + 1]
         self._slots = [] if self.in_place else np.split(room[:size], np.cumsum([p.size for p in parts])[:-1])
 
@@ -56,12 +56,6 @@ class GradientSum:
         self.group = group
         self._names: list[str] = []
         self._wires: dict[int, tuple[Executor, list[Wire]]] = {}
-
-    def over_devices(self, executors: list[Executor]) -> None:
-        """Every executor gets the sum of all executors' gradients."""
-        first, *others = [[b.grad for b in ex.blocks] for ex in executors]
-        add_up(first, others)
-        self._hand_out(executors)
 
     def step(self, executors: list[Executor], batch: bool = True) -> int:
         """Every executor of every worker gets the sum of all gradients. The value is the number of workers that have a batch: if these are not

@@ -12,7 +12,7 @@ from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
 from mxr.graph.infer_types import all_types
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text
+from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, suggest
 from mxr.runtime import memory, threads
 
 _nothing = nullcontext()
@@ -67,9 +67,30 @@ class Executor:
     def __reduce__(self):
         raise MxError("an executor cannot be copied: bind its symbol again, and copy or save its arrays (args, aux)")
 
+    # ---------------------------------------------------------------- the names that MXNet's Python has for its arrays
+    arg_dict = property(lambda self: self.args, doc="`args`.")
+    grad_dict = property(lambda self: self.grads, doc="`grads`.")
+    aux_dict = property(lambda self: self.aux, doc="`aux`.")
+    output_dict = property(lambda self: self.outputs, doc="`outputs`.")
+    arg_arrays = property(lambda self: list(self.args.values()), doc="The arguments in the symbol's order.")
+    grad_arrays = property(lambda self: list(self.grads.values()), doc="Their gradients, None where there is none.")
+    aux_arrays = property(lambda self: list(self.aux.values()), doc="The auxiliary states in the symbol's order.")
+
+    def copy_params_from(self, arg_params, aux_params=None, allow_extra_params: bool = False) -> None:
+        """Write values into the arguments and auxiliary states of these names; unknown names are errors unless allowed."""
+        for given, mine, what in ((arg_params, self.args, "argument"), (aux_params or {}, self.aux, "auxiliary state")):
+            for name, value in given.items():
+                if name in mine:
+                    mine[name][:] = value
+                elif not allow_extra_params:
+                    raise MxError(f"copy_params_from: the executor has no {what} {name}" + suggest(str(name), mine))
+
     # ---------------------------------------------------------------- the calls
-    def forward(self, is_train: bool = False) -> list[NDArray]:
-        """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch normalization and the like."""
+    def forward(self, is_train: bool = False, **values) -> list[NDArray]:
+        """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch normalization and the like.
+        `values`: new values of arguments, by name."""
+        for name, value in values.items():
+            self.args[name][:] = value
         if self._forward_steps is None:
             self._compile_forward()
         return self._execute_forward(self._forward_steps, bool(is_train))
@@ -88,9 +109,10 @@ class Executor:
         self._ran_forward = True
         return self.output_list
 
-    def backward(self, heads: list[NDArray | np.ndarray | None] | None = None) -> None:
-        """Compute the gradients of the last forward pass. `heads`: one gradient per output; ones where not given.
+    def backward(self, heads: list[NDArray | np.ndarray | None] | None = None, *, out_grads=None) -> None:
+        """Compute the gradients of the last forward pass. `heads` (in MXNet `out_grads`): one gradient per output; ones where not given.
         Loss layers ignore theirs."""
+        heads = out_grads if heads is None else heads
         if not self._ran_forward:
             raise MxError("backward: run forward first")
         heads = [heads] if isinstance(heads, (NDArray, np.ndarray)) else heads
@@ -124,6 +146,7 @@ class Executor:
         if not isinstance(step, KernelStep):
             return "an operator"
         n = step.node
+        assert n.op is not None
         types = all_types(self.symbol, {k: v.dtype for k, v in (self.args | self.aux).items()})
         given = ", ".join(f"{k} {types[id(m), i]}" for k, (m, i) in zip(input_names(n.op, n.p), n.inputs))
         return f"{n.op.name} {n.name} ({given})"

@@ -29,16 +29,17 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
     try:
         return _computed(op, inputs, p, train, shapes, [np.dtype(types[min(i, len(types) - 1)]) for i in range(n_outputs)])
     except (TypeError, ValueError, ArithmeticError, LookupError) as e:
-        types = ", ".join(f"{n} {a.dtype}" for n, a in zip(names, inputs))
-        raise MxError(f"{op.name} does not take such arrays: {e} (inputs: {_given(names, inputs)}; {types})") from e
+        given = ", ".join(f"{n} {a.dtype}" for n, a in zip(names, inputs))
+        raise MxError(f"{op.name} does not take such arrays: {e} (inputs: {_given(names, inputs)}; {given})") from e
 
 
 def _computed(op: Op, inputs, p, train, shapes, types) -> list[np.ndarray]:
     with np.errstate(all="ignore"):
-        if op.is_expression:
+        if op.forward is not None:
             outs = op.forward(p, *inputs)
             outs = outs if isinstance(outs, (tuple, list)) else [outs]
             return [np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, t) for o, s, t in zip(outs, shapes, types)]
+        assert op.compute is not None
         outs = [np.empty(s, t) for s, t in zip(shapes, types)]
         op.compute(p, Run(train), list(inputs), outs)
     return outs

@@ -1,10 +1,16 @@
 """NDArray: an array in C order, float32 unless told otherwise."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
 import numpy as np
 
+from mxr.engine.device import Context, checked
 from mxr.engine.imperative import invoke
-from mxr.operator import MxError, element_type, get, shape_text, suggest
+from mxr.operator import MxError, element_type, get, registry, shape_text, suggest
+from mxr.operator.arguments import method
 
 
 class NDArray:
@@ -21,6 +27,51 @@ class NDArray:
     dtype = property(lambda self: self.data.dtype)
     size = property(lambda self: self.data.size)
     ndim = property(lambda self: self.data.ndim)
+
+    @property
+    def context(self) -> Context:
+        """The device: the processor."""
+        return Context()
+
+    ctx = context
+
+    @property
+    def T(self) -> NDArray:
+        """A copy with the axes in reverse order."""
+        return NDArray(np.ascontiguousarray(self.data.T))
+
+    def astype(self, dtype, copy: bool = True) -> NDArray:
+        """The values as another element type; without `copy` the array itself where it has that type."""
+        dtype = element_type(dtype, "astype: dtype")
+        return self if not copy and dtype == self.dtype else NDArray(self.data.astype(dtype))
+
+    def reshape(self, *shape, **parameters) -> NDArray:
+        """A copy of another shape, given as one sequence or as numbers; -1, 0, -2, -3, -4 as in the operator Reshape."""
+        if shape:
+            parameters["shape"] = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return call("Reshape", [self], parameters, where="NDArray.reshape")[0]
+
+    def as_in_context(self, context: Context) -> NDArray:
+        """The array itself: there is one device."""
+        checked(context, "as_in_context")
+        return self
+
+    def wait_to_read(self) -> None:
+        """Nothing: everything is computed at once."""
+
+    def tolist(self) -> list:
+        """The values as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are the operator's parameters in their order."""
+        if name.startswith("_") or name not in registry:
+            raise AttributeError(f"an NDArray has no {name}" + suggest(name, [*dir(NDArray), *registry]))
+
+        def run(arrays: list[NDArray], parameters: dict[str, Any]) -> NDArray | list[NDArray]:
+            results = call(name, arrays, parameters, where=f"NDArray.{name}")
+            return results[0] if len(results) == 1 else results
+        return method(get(name), self, run)
 
     def asnumpy(self) -> np.ndarray:
         """A copy as a NumPy array."""
@@ -85,6 +136,10 @@ class NDArray:
     def __repr__(self):
         return f"{self.data!r}\n<NDArray {'x'.join(map(str, self.shape)) or '()'} {self.dtype}>"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: the values, in a table where there are two axes, and the shape."""
+        return html_of(self.data)
+
     def __bool__(self):
         if self.size > 1:
             raise MxError(f"an array of shape {shape_text(self.shape)} is neither true nor false; compare its asnumpy(), with .any() or .all()")
@@ -129,10 +184,25 @@ class NDArray:
         return self
 
 
+_ROWS, _COLUMNS = 12, 12        # of a table in a notebook; what is left out is dots
+
+
+def html_of(a: np.ndarray) -> str:
+    caption = f"NDArray {'x'.join(map(str, a.shape)) or '()'} {a.dtype}"
+    if a.ndim != 2 or not a.size:
+        return f"<pre>{escape(str(a))}</pre><small>{caption}</small>"
+    rows = [[f"{v:.6g}" for v in row[:_COLUMNS]] + ["..."] * (a.shape[1] > _COLUMNS) for row in a[:_ROWS].tolist()]
+    rows += [["..."] * len(rows[0])] * (a.shape[0] > _ROWS)
+    cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{cells}</table><small>{caption}</small>"
+
+
 class Arrays(dict):
     """An executor's arrays by name: their values change, which arrays they are does not."""
 
     def __missing__(self, name):
+        if isinstance(name, int) and -len(self) <= name < len(self):        # `outputs[0]`, as in MXNet's Python
+            return list(self.values())[name]
         raise MxError(f"the executor has no array {name}" + (suggest(str(name), self) or f"; it has {', '.join(self)}"))
 
     def __setitem__(self, name, value):

@@ -22,6 +22,8 @@ from mxr.runtime.threads import unbroken
 class Rule:
     """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or their texts."""
 
+    n_states: int               # arrays of state for each weight
+
     def __init__(self, settings: dict):
         self.settings = settings
         self.s = SimpleNamespace(**{k: np.float32(v) for k, v in settings.items()})
@@ -78,6 +80,8 @@ class GraphRule(Rule):
 
 
 class AdaGrad(GraphRule):
+    """The step is divided by the root of the sum of all squared gradients."""
+
     n_states = 1
 
     def new_weight(self, lr, w, g, history):
@@ -86,6 +90,8 @@ class AdaGrad(GraphRule):
 
 
 class AdaDelta(GraphRule):
+    """The step is scaled by the ratio of the root mean squares of past steps and past gradients; there is no learning rate."""
+
     n_states = 2
 
     def new_weight(self, lr, w, g, acc_g, acc_delta):
@@ -97,6 +103,8 @@ class AdaDelta(GraphRule):
 
 
 class Nesterov(GraphRule):
+    """Momentum, with the gradient taken where it leads."""
+
     @property
     def n_states(self):
         return int(self.s.momentum != 0)

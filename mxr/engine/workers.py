@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from mxr.operator import MxError
+from mxr.runtime import costs
 
 # How many workers a launcher has started: Open MPI, MPICH and Intel MPI, MVAPICH, Slurm's srun.
 _COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
@@ -41,7 +42,7 @@ _NAP = 5e-5             # seconds it is left alone for
 _PATIENCE = 0.2         # seconds from the launcher's word to the last look at who has died: it may end this process a second later
 _TELL = 1.0             # seconds of waiting after which the others are told what is waited for
 _LINGER = 2.0           # seconds that a failing worker leaves the others to say what they have to say
-_NOTE = 1               # MPI's tag of notes
+_NOTE, _SUM = 1, 2      # MPI's tags: of notes; of the first array of a sum
 
 
 class Workers:
@@ -69,6 +70,9 @@ class Workers:
         """An error that all workers raise at the same point, so that none needs to hear of it from another."""
         return MxError(message)
 
+    def leave_later(self) -> None:
+        """Python's exit functions are not the end of this process: its owner will call `leave`, and with the exit status."""
+
     def leave(self, status: int, reason: str = "") -> None:
         """Take part no longer, at the end of this process. `status` other than 0 tells the others that it has failed."""
 
@@ -85,6 +89,7 @@ class MpiWorkers(Workers):
         self._step = 0                                  # how many common steps this worker has been through
         self._what = ""
         self._since = 0.0
+        self._spares: dict[int, np.ndarray] = {}
         self._sent: list = []                           # notes that MPI may not have delivered yet
         self._gone: dict[int, tuple[int, str]] = {}     # workers that have ended: their steps, and why if they have failed
         self._waiting: dict[int, tuple[int, str]] = {}  # workers that wait: for which step, and what
@@ -130,8 +135,43 @@ class MpiWorkers(Workers):
 
     def sum_all(self, arrays, what="a training step"):
         self._begin(what)
-        self._wait([self._sums.Iallreduce(self._mpi.IN_PLACE, a) for a in arrays])
+        if self.size == 2:
+            self._exchange(arrays)
+        elif len(self._near) == self.size - 1:
+            self._wait([self._sums.Iallreduce(self._mpi.IN_PLACE, a) for a in arrays])
+        else:
+            # Open MPI sums large arrays along a ring only where they are not summed in place; in place it is up and down a tree, which over
+            # a network takes three times as long for 4 workers
+            spares = [self._spare(i, a) for i, a in enumerate(arrays)]
+            self._wait([self._sums.Iallreduce(a, spare) for a, spare in zip(arrays, spares)])
+            for a, spare in zip(arrays, spares):
+                np.copyto(a, spare)
         self._step += 1
+
+    def _exchange(self, arrays: Sequence[np.ndarray]) -> None:
+        """The sum of two workers: each sends its own numbers while the other's arrive, in half the time of an Allreduce that goes to one worker and
+        back. Worker 0's come first in the sum on both, so that the bits are the same."""
+        other = 1 - self.rank
+        spares = [self._spare(i, a) for i, a in enumerate(arrays)]
+        # over a network in pieces that Open MPI sends at once: of longer ones, both directions may wait for each other
+        size = max(a.nbytes for a in arrays) if other in self._near else costs.WORKER_PIECE
+
+        def pieces(array):
+            flat = array.reshape(-1)
+            step = max(1, size // array.itemsize)
+            return [flat[at:at + step] for at in range(0, array.size, step)]
+        requests = [self._sums.Irecv(piece, other, _SUM + i) for i, spare in enumerate(spares) for piece in pieces(spare)]
+        self._wait(requests + [self._sums.Isend(piece, other, _SUM + i) for i, a in enumerate(arrays) for piece in pieces(a)])
+        for a, spare in zip(arrays, spares):
+            first, second = (a, spare) if self.rank == 0 else (spare, a)
+            np.add(first, second, out=a)
+
+    def _spare(self, i: int, array: np.ndarray) -> np.ndarray:
+        """Memory for what arrives, kept from step to step."""
+        found = self._spares.get(i)
+        if found is None or found.shape != array.shape or found.dtype != array.dtype:
+            found = self._spares[i] = np.empty_like(array)
+        return found
 
     def _begin(self, what: str) -> None:
         if self.left:
@@ -142,7 +182,7 @@ class MpiWorkers(Workers):
 
     # ---------------------------------------------------------------- waiting
     def _wait(self, requests: list) -> None:
-        if all([r.Test() for r in requests]):
+        if all([r.Test() for r in requests]):     # noqa: C419  (every request is to be tested)
             return
         try:
             with self.guard():
@@ -229,6 +269,9 @@ class MpiWorkers(Workers):
         """Where Python owns this process. (Where R owns it, Python is never told of the end: mxr.r.verbs.kvstore.)"""
         failed = getattr(sys, "last_value", None)
         self.leave(1 if failed is not None else 0, f"{type(failed).__name__}: {failed}" if failed is not None else "")
+
+    def leave_later(self):
+        atexit.unregister(self._end_of_python)
 
     def leave(self, status, reason=""):
         if self.left:

@@ -12,7 +12,7 @@ from mxr.operator import MxError, Op, get, input_names, match_inputs, to_text
 class Names:
     """Automatic names: one counter per operator, for the whole session and all of its threads."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._counters: dict[str, Iterator[int]] = {}
 
     def next(self, hint: str) -> str:

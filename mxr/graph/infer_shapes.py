@@ -2,24 +2,32 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator, Mapping
 from operator import index
+from typing import Any
 
 from mxr.graph.node import Graph, Node
-from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, shape_text, suggest, unify
+from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, r_order, shape_text, suggest, unify
+from mxr.operator.shapes import Dims
 
 TYPE_NAMES = {str(number): name for name, number in TYPE_NUMBERS.items()}
 
 
-def infer_shapes(symbol: Graph, given: dict[str, tuple]):
+Shapes = dict[tuple[int, int], Dims | None]        # by (id(node), output index)
+
+
+def infer_shapes(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Dims], ...] | None:
     """(argument, output, auxiliary shapes) as dicts, or None when `given` does not determine all of them."""
     shapes = all_shapes(symbol, given_shapes(given))
-    result = tuple({name: shapes[entry] for name, entry in part} for part in parts(symbol))
-    return result if all(known(s) for part in result for s in part.values()) else None
+    found = [{name: shapes[entry] for name, entry in part} for part in parts(symbol)]
+    if not all(known(s) for part in found for s in part.values()):
+        return None
+    return tuple({name: s for name, s in part.items() if known(s)} for part in found)
 
 
-def given_shapes(given: dict) -> dict[str, tuple | None]:
+def given_shapes(given: Mapping[str, Any]) -> dict[str, Dims | None]:
     """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is all of ()."""
-    shapes = {}
+    shapes: dict[str, Dims | None] = {}
     for name, shape in given.items():
         try:
             dims = [int(d) for d in shape if not isinstance(d, str)]
@@ -31,20 +39,21 @@ def given_shapes(given: dict) -> dict[str, tuple | None]:
     return shapes
 
 
-def parts(symbol: Graph):
+def parts(symbol: Graph) -> Iterator[list[tuple[str, tuple[int, int]]]]:
+    """Names and entries of the arguments, of the outputs, and of the auxiliary states."""
     yield [(n.name, (id(n), 0)) for n in symbol.arg_nodes()]
     yield [(n.output_name(i), (id(n), i)) for n, i in symbol.heads]
     yield [(n.name, (id(n), 0)) for n in symbol.aux_nodes()]
 
 
-def all_shapes(symbol: Graph, given: dict[str, tuple]) -> dict[tuple[int, int], tuple | None]:
+def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
     """Shape of every entry `(id(node), output index)`, hidden outputs included; None or 0 where unknown.
 
     Runs the operators' rules forwards and backwards over the graph until nothing changes.
     """
     nodes = symbol.nodes()
-    shapes: dict[tuple[int, int], tuple | None] = {}
-    variables = {}
+    shapes: Shapes = {}
+    variables: dict[str, list[Node]] = {}
     for n in nodes:
         for i in range(n.n_outputs):
             shapes[id(n), i] = None
@@ -81,10 +90,10 @@ def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
     for name, same in variables.items():
         states = [owner[id(n)] for n in same if id(n) in owner]
         if states and len(states) < len(same):
-            raise MxError(f"the name {name} stands for an argument and for an auxiliary state of {states[0].op.name} {states[0].name}; "
+            raise MxError(f"the name {name} stands for an argument and for an auxiliary state of {_called(states[0])}; "
                           "give one of the two variables another name")
-        shapes = [s for s in map(_declared_shape, same) if s]
-        shapes = [] if _agree(shapes) else list(dict.fromkeys(map(shape_text, shapes)))
+        declared = [s for s in map(_declared_shape, same) if s]
+        shapes = [] if _agree(declared) else list(dict.fromkeys(shape_text(s) for s in declared))
         types = sorted({TYPE_NAMES.get(t, t) for n in same if (t := n.attrs.get("__dtype__"))})
         for what, said in (("shapes", shapes), ("types", types)):
             if len(said) > 1:
@@ -92,7 +101,11 @@ def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
                                  "one array; give them different names")
 
 
-def _agree(shapes: list[tuple]) -> bool:
+def _called(n: Node) -> str:
+    return f"{n.op.name if n.op else 'variable'} {n.name}"
+
+
+def _agree(shapes: list[Dims]) -> bool:
     try:
         unify(*shapes)
         return True
@@ -100,14 +113,15 @@ def _agree(shapes: list[tuple]) -> bool:
         return False
 
 
-def check_given(given, variables) -> None:
+def check_given(given: Iterable[str], variables: Mapping[str, Any]) -> None:
+    """MxError where a name that is given is no variable's."""
     for name in given:
         if name not in variables:
             raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
                           f"; it has {', '.join(list(variables)[:20])}"))
 
 
-def _declared_shape(n: Node) -> tuple | None:
+def _declared_shape(n: Node) -> Dims | None:
     """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is unknown, and so is all of ()."""
     text = n.attrs.get("__shape__", "None")
     try:
@@ -118,11 +132,12 @@ def _declared_shape(n: Node) -> tuple | None:
         raise MxError(f"variable {n.name}: attribute __shape__ is {text[:100]!r}, which is no shape") from None
 
 
-def _complete(n: Node, shapes) -> bool:
+def _complete(n: Node, shapes: Shapes) -> bool:
     return all(known(shapes[id(m), i]) for m, i in n.inputs) and all(known(shapes[id(n), i]) for i in range(n.n_outputs))
 
 
-def _infer_node(n: Node, shapes, variables) -> bool:
+def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bool:
+    assert n.op is not None
     in_keys = [(id(m), i) for m, i in n.inputs]
     out_keys = [(id(n), i) for i in range(n.n_outputs)]
     ins, outs = [shapes[k] for k in in_keys], [shapes[k] for k in out_keys]
@@ -144,15 +159,25 @@ def _infer_node(n: Node, shapes, variables) -> bool:
                 shape = unify(*(shapes[id(v), 0] for v in same))
                 shapes.update(((id(v), 0), shape) for v in same)
     except ShapeError as e:
-        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_shared(n, variables)}") from None
+        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_column(n, ins)}{_shared(n, variables)}") from None
     except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError) as e:     # a rule that does not check enough
         raise ShapeError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})") from e
     return changed
 
 
-def _inputs(n: Node, shapes) -> str:
-    names = (*n.op.inputs(n.p), *n.op.aux(n.p))
-    return "inputs: " + (", ".join(f"{k} {shape_text(s)}" for k, s in zip(names, shapes) if s is not None) or "unknown")
+def _column(n: Node, shapes: list[Dims | None]) -> str:
+    """What to do where a column, the output of a layer of one unit, meets a vector, its labels."""
+    if len(shapes) != 2:
+        return ""
+    for (m, _), column, vector in zip(n.inputs, shapes, shapes[::-1]):
+        if column is not None and vector is not None and len(column) == 2 and column[1] == 1 and len(vector) == 1:
+            remedy = f"mx.symbol.Reshape({m.name}, shape = 0)" if r_order.get() else f"Reshape({m.name}, shape=(0,))"
+            return f": make a vector of the column by {remedy}, or give the vector (the labels?) as a column, of shape {shape_text((vector[0], 1))}"
+    return ""
+
+
+def _inputs(n: Node, shapes: list[Dims | None]) -> str:
+    return "inputs: " + (", ".join(f"{k} {shape_text(s)}" for k, s in zip(n.input_names, shapes) if s is not None) or "unknown")
 
 
 def _shared(n: Node, variables: dict[str, list[Node]]) -> str:

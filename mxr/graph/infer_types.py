@@ -1,14 +1,19 @@
 """Element types of every value in a graph, from the few that are given, in both directions."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from mxr.graph.infer_shapes import TYPE_NAMES, check_given, parts
 from mxr.graph.node import Graph, Node
 from mxr.operator import MxError, element_type
 
+Types = dict[tuple[int, int], np.dtype]        # by (id(node), output index)
 
-def infer_types(symbol: Graph, given: dict[str, str]):
+
+def infer_types(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, np.dtype], ...]:
     """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it, or follows."""
     types = all_types(symbol, variable_types(symbol, given))
     check_types(symbol, types)
@@ -20,7 +25,7 @@ def declared_types(symbol: Graph) -> dict[str, str]:
     return {n.name: t for n in symbol.nodes() if n.op is None and (t := _declared_type(n))}
 
 
-def variable_types(symbol: Graph, given: dict[str, str]) -> dict[str, np.dtype]:
+def variable_types(symbol: Graph, given: Mapping[str, Any]) -> dict[str, np.dtype]:
     """The types of variables, by name: as `given`, else as declared, else as follows: the inputs of most operators have one type, which is
     also the output's. Those of which nothing is known are left out."""
     nodes = symbol.nodes()
@@ -42,8 +47,9 @@ def variable_types(symbol: Graph, given: dict[str, str]) -> dict[str, np.dtype]:
 _PROBES = (np.dtype(np.float64), np.dtype(np.float32))
 
 
-def _spread(n: Node, types: dict[tuple[int, int], np.dtype]) -> None:
+def _spread(n: Node, types: Types) -> None:
     """Fill in what the types that are known of one node's inputs and outputs say of the others."""
+    assert n.op is not None
     of_probes = [list(n.op.infer_type(n.p, [t] * len(n.inputs))) for t in _PROBES]
     follow = []                             # the outputs that have the type of the inputs
     for i in range(n.n_outputs):
@@ -60,13 +66,14 @@ def _spread(n: Node, types: dict[tuple[int, int], np.dtype]) -> None:
 
 def _joined(n: Node, t: np.dtype | None) -> dict[str, tuple[int, int]]:
     """The inputs of a node that have one type, `t` perhaps, by name. Updates of optimizers mix precisions."""
+    assert n.op is not None
     own = n.op.own_types(t)
     if "*" in own or n.op.family.endswith("update"):
         return {}
-    return {name: (id(m), i) for name, (m, i) in zip((*n.op.inputs(n.p), *n.op.aux(n.p)), n.inputs) if name not in own}
+    return {name: (id(m), i) for name, (m, i) in zip(n.input_names, n.inputs) if name not in own}
 
 
-def check_types(symbol: Graph, types) -> None:
+def check_types(symbol: Graph, types: Types) -> None:
     """MxError where the inputs of an operator must have one type, and have not."""
     for n in symbol.nodes():
         if n.op is not None:
@@ -77,7 +84,7 @@ def check_types(symbol: Graph, types) -> None:
                               f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast")
 
 
-def all_types(symbol: Graph, given: dict[str, str]) -> dict[tuple[int, int], np.dtype]:
+def all_types(symbol: Graph, given: Mapping[str, Any]) -> dict[tuple[int, int], np.dtype]:
     """Element type of every entry; variables that are not given are float32, whatever they declare (so MXNet's R package binds them)."""
     types = {}
     for n in symbol.nodes():

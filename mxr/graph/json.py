@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from mxr.graph.node import INIT_ATTRS, Graph, Node
 from mxr.io.files import read_bytes
@@ -13,7 +14,13 @@ _HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 
 def dumps(symbol: Graph) -> str:
     """The symbol as JSON text."""
-    nodes = symbol.nodes()
+    return _text(symbol, 0, ['"attrs": {"mxnet_version": ["int", 10901]}'])
+
+
+def _text(graph: Graph, indent: int, more: list[str]) -> str:
+    """A graph as an object that stands `indent` columns to the right; `more` are further fields."""
+    pad = " " * indent
+    nodes = graph.nodes()
     number = {id(n): i for i, n in enumerate(nodes)}
     versions: dict[int, int] = {}       # how often an auxiliary state has been written so far
     rows, row_ptr = [], [0]
@@ -24,19 +31,25 @@ def dumps(symbol: Graph) -> str:
             if id(m) in written:
                 versions[id(m)] = versions.get(id(m), 0) + 1
             inputs.append(f"[{number[id(m)]}, {i}, {versions.get(id(m), 0)}]")
-        fields = [f'"op": {_quote(n.op.name if n.op else "null")}', f'"name": {_quote(n.name)}']
-        if n.attrs:
-            fields.append(f'"attrs": {_object(n.attrs, 6)}')
-        fields.append(f'"inputs": {_array(inputs, 6)}')
-        rows.append("    {\n" + ", \n".join("      " + f for f in fields) + "\n    }")
+        rows.append(f"{pad}    {{\n" + ", \n".join(f"{pad}      " + f for f in _fields(n, inputs, indent)) + f"\n{pad}    }}")
         row_ptr.append(row_ptr[-1] + n.n_outputs - n.n_own)
-    heads = [f"[{number[id(n)]}, {i}, {versions.get(id(n), 0)}]" for n, i in symbol.heads]
+    heads = [f"[{number[id(n)]}, {i}, {versions.get(id(n), 0)}]" for n, i in graph.heads]
     variables = [str(i) for i, n in enumerate(nodes) if n.op is None]
-    return ("{\n  \"nodes\": [\n" + ", \n".join(rows) + "\n  ], \n"
-            f'  "arg_nodes": {_array(variables, 2)}, \n'
-            f'  "node_row_ptr": {_array([str(r) for r in row_ptr], 2)}, \n'
-            f'  "heads": {_array(heads, 2)}, \n'
-            '  "attrs": {"mxnet_version": ["int", 10901]}\n}')
+    fields = ['"nodes": [\n' + ", \n".join(rows) + f"\n{pad}  ]", f'"arg_nodes": {_array(variables, indent + 2)}',
+              f'"node_row_ptr": {_array([str(r) for r in row_ptr], indent + 2)}', f'"heads": {_array(heads, indent + 2)}', *more]
+    return "{\n" + ", \n".join(f"{pad}  {f}" for f in fields) + f"\n{pad}}}"
+
+
+def _fields(n: Node, inputs: list[str], indent: int) -> list[str]:
+    """The fields of a node, at its place in a graph that stands `indent` columns to the right."""
+    fields = [f'"op": {_quote(n.op.name if n.op else "null")}', f'"name": {_quote(n.name)}']
+    if n.attrs:
+        fields.append(f'"attrs": {_object(n.attrs, indent + 6)}')
+    fields.append(f'"inputs": {_array(inputs, indent + 6)}')
+    if n.op and n.op.subgraphs:
+        pad = " " * (indent + 8)
+        fields.append('"subgraphs": [\n' + ", \n".join(pad + _text(g, indent + 8, []) for g in n.p.subgraphs) + "\n" + " " * (indent + 6) + "]")
+    return fields
 
 
 def _quote(text: str) -> str:
@@ -83,6 +96,11 @@ def parse(text: str | bytes) -> list[tuple[Node, int]]:
         json.dumps(graph, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError) as e:
         raise MxError(f"this is not symbol JSON: {'it has characters that are not text' if isinstance(e, ValueError) else 'too deeply nested'}") from None
+    return _heads(graph)
+
+
+def _heads(graph: dict) -> list[tuple[Node, int]]:
+    """The heads of a graph, from its nodes."""
     nodes: list[Node] = []
     late: list[tuple[str, str, str]] = []       # (node, input, ...) attributes such as weight_lr_mult, for variables
     for row in graph["nodes"]:
@@ -97,7 +115,7 @@ def parse(text: str | bytes) -> list[tuple[Node, int]]:
     return heads
 
 
-def _entry(entry, nodes: list[Node], where: str) -> tuple[Node, int]:
+def _entry(entry: Any, nodes: list[Node], where: str) -> tuple[Node, int]:
     if not (isinstance(entry, list) and len(entry) in (2, 3) and all(isinstance(v, int) and not isinstance(v, bool) for v in entry)):
         raise MxError(f"{where} of the symbol JSON has an entry {str(entry)[:60]} that is not [node, output, version]")
     node, index = entry[0], entry[1]
@@ -108,22 +126,45 @@ def _entry(entry, nodes: list[Node], where: str) -> tuple[Node, int]:
     return nodes[node], index
 
 
-def _node(row, nodes: list[Node], late: list) -> Node:
-    if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
-        raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
-    name, attrs = row["name"], {}
+def _subgraphs(row: dict[str, Any], count: int, where: str) -> list[Graph]:
+    """The graphs inside a node of control flow."""
+    graphs = row.get("subgraphs")
+    if not isinstance(graphs, list) or len(graphs) != count or not all(
+            isinstance(g, dict) and isinstance(g.get("nodes"), list) and isinstance(g.get("heads"), list) for g in graphs):
+        raise MxError(f"{where}: it needs {count} subgraphs with nodes and heads")
+    return [Graph(_heads(g)) for g in graphs]
+
+
+def _attributes(row: dict[str, Any], name: str) -> dict[str, str]:
+    """A node's attributes, parameters among them, wherever its version of MXNet wrote them."""
+    attrs: dict[str, str] = {}
     for key in ("param", "attr", "attrs"):          # `param` and `attr`: before 1.0
         part = row.get(key) or {}
         if not isinstance(part, dict):
             raise MxError(f"node {name}: {key} must be an object")
         attrs |= {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in part.items()}
+    return attrs
+
+
+def _checked(row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
+        raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
+    if not isinstance(row.get("inputs", []), list):
+        raise MxError(f"node {row['name']}: inputs must be a list")
+    return row
+
+
+def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
+    row = _checked(row)
+    name: str = row["name"]
+    attrs = _attributes(row, name)
     if row["op"] == "null":
         for key in _HIDDEN:
             if key in attrs:
                 attrs[f"__{key}__"] = attrs.pop(key)
         return Node(None, name, attrs)
     op = get(row["op"])
-    params = {}
+    params: dict[str, Any] = {}
     for key, value in list(attrs.items()):
         if key in op.params:
             params[key] = value
@@ -137,13 +178,12 @@ def _node(row, nodes: list[Node], late: list) -> Node:
                 late.append((f"{name}_{key[:-len(suffix) - 1]}", suffix, attrs.pop(key)))
             elif "." not in key and row.get("attrs") is not None and key not in (row.get("attr") or {}):
                 raise MxError(f"node {name}: {op.name} has no parameter {key}" + suggest(key, op.params))
-    entries = row.get("inputs", [])
-    if not isinstance(entries, list):
-        raise MxError(f"node {name}: inputs must be a list")
-    inputs = [_entry(e, nodes, f"node {name}") for e in entries]
+    inputs = [_entry(e, nodes, f"node {name}") for e in row.get("inputs", [])]
     if op.variadic and op.variadic in op.params and op.variadic not in params:
         params[op.variadic] = len(inputs)
     p = op.parse(params, f"node {name}")
+    if op.subgraphs:
+        p.subgraphs = _subgraphs(row, op.subgraphs, f"node {name}")
     wanted = (*op.inputs(p), *op.aux(p))
     for key in wanted[len(inputs):]:                # auxiliary states were not written before 0.9
         init = INIT_ATTRS.get((op.name, key))

@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from mxr.operator import Op
+from mxr.operator import Op, input_names
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
-INIT_ATTRS = {("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
+INIT_ATTRS = {("_contrib_BatchNormWithReLU", "moving_mean"): '["zero", {}]', ("_contrib_BatchNormWithReLU", "moving_var"): '["one", {}]',
+               ("_contrib_SyncBatchNorm", "moving_mean"): '["zero", {}]', ("_contrib_SyncBatchNorm", "moving_var"): '["one", {}]',
+               ("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
                ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
                ("BatchNorm_v1", "moving_mean"): '["zero", {}]', ("BatchNorm_v1", "moving_var"): '["one", {}]',
                ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',
@@ -21,8 +24,14 @@ class Node:
     """
     __slots__ = ("op", "name", "attrs", "p", "inputs", "__weakref__")
 
-    def __init__(self, op: Op | None, name: str, attrs: dict[str, str], p=None, inputs: Iterable = ()):
+    def __init__(self, op: Op | None, name: str, attrs: dict[str, str], p: Any = None,
+                 inputs: Iterable[tuple[Node, int]] = ()):
         self.op, self.name, self.attrs, self.p, self.inputs = op, name, attrs, p, list(inputs)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the inputs, auxiliary states last; none of a variable."""
+        return () if self.op is None else input_names(self.op, self.p)
 
     @property
     def n_visible(self) -> int:
@@ -53,7 +62,7 @@ class Node:
     def output_name(self, index: int) -> str:
         return self.name if self.op is None else f"{self.name}_{(*self.op.outputs(self.p), *self.op.hidden(self.p))[index]}"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'Variable'} {self.name}>"
 
 

@@ -1,18 +1,54 @@
 """Symbols: immutable graphs of operator calls, composed, named and inspected the way MXNet does."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mxr.graph import json
+from mxr.graph import drawing, json
 from mxr.graph.compose import call, substituted
 from mxr.graph.infer_shapes import infer_shapes
 from mxr.graph.infer_types import infer_types
 from mxr.graph.node import Graph, Node
 from mxr.io.files import write_atomically
-from mxr.operator import TYPE_NUMBERS, MxError, element_type, suggest, to_text
+from mxr.operator import TYPE_NUMBERS, MxError, element_type, get, registry, suggest, to_text
+from mxr.operator.arguments import method
+
+
+class ByName(list):
+    """Values in the symbol's order, as MXNet's Python gives them, that also have names: `shapes[0]`, `shapes["data"]`, `shapes.items()`."""
+
+    def __init__(self, values: Mapping[str, Any]):
+        super().__init__(values.values())
+        self._names = list(values)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            if key not in self._names:
+                raise KeyError(f"there is no {key}" + (suggest(key, self._names) or f"; there are {', '.join(self._names)}"))
+            return super().__getitem__(self._names.index(key))
+        return super().__getitem__(key)
+
+    def keys(self) -> list[str]:
+        return list(self._names)
+
+    def values(self) -> list:
+        return list(self)
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(zip(self._names, self))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._names else default
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self.items()) == other if isinstance(other, dict) else super().__eq__(other)
+
+    __hash__ = None         # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(dict(self.items()))
 
 
 class Symbol(Graph):
@@ -23,6 +59,7 @@ class Symbol(Graph):
     if TYPE_CHECKING:               # mxr.engine.bind sets them: the engine is a floor above
         bind: ClassVar[Callable[..., Any]]
         simple_bind: ClassVar[Callable[..., Any]]
+        eval: ClassVar[Callable[..., Any]]
 
     # ---------------------------------------------------------------- looking at it
     @property
@@ -46,7 +83,7 @@ class Symbol(Graph):
     def __len__(self) -> int:
         return len(self.heads)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Symbol]:
         return (Symbol([h]) for h in self.heads)
 
     def __getitem__(self, key: int | str) -> Symbol:
@@ -62,14 +99,31 @@ class Symbol(Graph):
             raise MxError(f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range")
         return Symbol([self.heads[key]])
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return load_json, (self.tojson(),)
 
-    def __copy__(self):
+    def __copy__(self) -> Symbol:
         return Symbol(self.heads)
 
-    def __repr__(self):
-        return f"<Symbol {', '.join(self.list_outputs()[:6])}{', ...' if len(self.heads) > 6 else ''}>"
+    def __repr__(self) -> str:
+        outputs, arguments = self.list_outputs(), self.list_arguments()
+        shown = ", ".join(outputs[:6]) + ", ..." * (len(outputs) > 6)
+        return f"<Symbol {shown}>" if outputs == arguments else f"<Symbol {shown} of {', '.join(arguments[:8])}{', ...' * (len(arguments) > 8)}>"
+
+    def _repr_svg_(self) -> str | None:
+        """What notebooks show: the network drawn; None (the text instead) where it is too large."""
+        return drawing.svg(self)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Operators as methods: `x.sum(axis=0)`, `x.reshape(shape=(2, 3))`. Numbers by position are the operator's parameters in order."""
+        if name.startswith("_") or name not in registry:
+            raise AttributeError(f"a Symbol has no {name}" + suggest(name, [*dir(Symbol), *registry]))
+
+        def run(inputs: list[Symbol], parameters: dict[str, Any]) -> Symbol:
+            named = {k: v for k, v in parameters.items() if isinstance(v, Symbol)}
+            rest = {k: v for k, v in parameters.items() if k not in named and k != "name"}
+            return create(name, inputs, named, rest, parameters.get("name"), f"Symbol.{name}")
+        return method(get(name), self, run)
 
     # ---------------------------------------------------------------- attributes
     @property
@@ -79,6 +133,18 @@ class Symbol(Graph):
 
     def set_attr(self, **attrs: str) -> None:
         self._single("attributes").attrs.update({k: to_text(v) for k, v in attrs.items()})
+
+    def attr(self, key: str) -> str | None:
+        """One attribute of the (single) node, None where it has not got it."""
+        return self._single("attributes").attrs.get(key)
+
+    def list_attr(self) -> dict[str, str]:
+        """`attrs`."""
+        return self.attrs
+
+    def attr_dict(self) -> dict[str, dict[str, str]]:
+        """The attributes of all nodes that have some, by the nodes' names."""
+        return {n.name: dict(n.attrs) for n in self.nodes() if n.attrs}
 
     def _single(self, what: str) -> Node:
         if len({id(n) for n, _ in self.heads}) != 1:
@@ -99,19 +165,28 @@ class Symbol(Graph):
                 raise MxError(f"compose: the symbol has no input {key}" + (suggest(key, known) or f"; it has {', '.join(sorted(known))}"))
         result = Symbol(substituted(self, {key: value.heads[0] for key, value in inputs.items()}))
         node = result._single("name") if name else None
-        if node is None or node.op is None:
+        if name is None or node is None or node.op is None:
             return result
         named = Node(node.op, name, dict(node.attrs), node.p, node.inputs)      # a node of its own: the head may be a symbol that was given
         return Symbol((named, i) for _, i in result.heads)
 
-    def infer_shape(self, /, **shapes):
-        """(argument, output, auxiliary shapes) as dicts in order, or None when the given shapes do not suffice."""
-        return infer_shapes(self, shapes)
+    def __call__(self, **inputs: Any) -> Symbol:
+        """`compose`, as MXNet's Python has it."""
+        return self.compose(**inputs)
 
-    def infer_type(self, /, **dtypes):
-        """(argument, output, auxiliary types) as dicts in order. A variable has the type that is given, else the one it declares
+    def infer_shape(self, /, **shapes: Any) -> Any:
+        """(argument, output, auxiliary shapes), each in order and by name (`ByName`), or None when the given shapes do not suffice."""
+        found = infer_shapes(self, shapes)
+        return found and tuple(map(ByName, found))
+
+    def infer_type(self, /, **dtypes: Any) -> tuple[ByName, ...]:
+        """(argument, output, auxiliary types), each in order and by name (`ByName`). A variable has the type that is given, else the one it declares
         (`__dtype__`), else the one that follows from the types of what it meets, else float32."""
-        return infer_types(self, dtypes)
+        return tuple(map(ByName, infer_types(self, dtypes)))
+
+    def debug_str(self) -> str:
+        """The graph in lines: operators, names, inputs, attributes."""
+        return debug_text(self, self.list_outputs())
 
     # ---------------------------------------------------------------- files, execution
     def tojson(self) -> str:
@@ -122,27 +197,27 @@ class Symbol(Graph):
         write_atomically(path, self.tojson().encode())
 
     # ---------------------------------------------------------------- arithmetic
-    def __add__(self, o): return binary("_plus", "_plus_scalar", "_plus_scalar", self, o)
-    def __radd__(self, o): return binary("_plus", "_plus_scalar", "_plus_scalar", o, self)
-    def __sub__(self, o): return binary("_minus", "_minus_scalar", "_rminus_scalar", self, o)
-    def __rsub__(self, o): return binary("_minus", "_minus_scalar", "_rminus_scalar", o, self)
-    def __mul__(self, o): return binary("_mul", "_mul_scalar", "_mul_scalar", self, o)
-    def __rmul__(self, o): return binary("_mul", "_mul_scalar", "_mul_scalar", o, self)
-    def __truediv__(self, o): return binary("_div", "_div_scalar", "_rdiv_scalar", self, o)
-    def __rtruediv__(self, o): return binary("_div", "_div_scalar", "_rdiv_scalar", o, self)
-    def __mod__(self, o): return binary("_mod", "_mod_scalar", "_rmod_scalar", self, o)
-    def __rmod__(self, o): return binary("_mod", "_mod_scalar", "_rmod_scalar", o, self)
-    def __pow__(self, o): return binary("_power", "_power_scalar", "_rpower_scalar", self, o)
-    def __rpow__(self, o): return binary("_power", "_power_scalar", "_rpower_scalar", o, self)
-    def __neg__(self): return create("_mul_scalar", [self], {}, {"scalar": -1.0})
-    def __abs__(self): return create("abs", [self], {}, {})
-    def __gt__(self, o): return binary("_greater", "_greater_scalar", "_lesser_scalar", self, o)
-    def __ge__(self, o): return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
-    def __lt__(self, o): return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
-    def __le__(self, o): return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
+    def __add__(self, o: Any) -> Symbol: return binary("_plus", "_PlusScalar", "_PlusScalar", self, o)
+    def __radd__(self, o: Any) -> Symbol: return binary("_plus", "_PlusScalar", "_PlusScalar", o, self)
+    def __sub__(self, o: Any) -> Symbol: return binary("_minus", "_MinusScalar", "_RMinusScalar", self, o)
+    def __rsub__(self, o: Any) -> Symbol: return binary("_minus", "_MinusScalar", "_RMinusScalar", o, self)
+    def __mul__(self, o: Any) -> Symbol: return binary("_mul", "_MulScalar", "_MulScalar", self, o)
+    def __rmul__(self, o: Any) -> Symbol: return binary("_mul", "_MulScalar", "_MulScalar", o, self)
+    def __truediv__(self, o: Any) -> Symbol: return binary("_div", "_DivScalar", "_RDivScalar", self, o)
+    def __rtruediv__(self, o: Any) -> Symbol: return binary("_div", "_DivScalar", "_RDivScalar", o, self)
+    def __mod__(self, o: Any) -> Symbol: return binary("_mod", "_ModScalar", "_RModScalar", self, o)
+    def __rmod__(self, o: Any) -> Symbol: return binary("_mod", "_ModScalar", "_RModScalar", o, self)
+    def __pow__(self, o: Any) -> Symbol: return binary("_power", "_PowerScalar", "_RPowerScalar", self, o)
+    def __rpow__(self, o: Any) -> Symbol: return binary("_power", "_PowerScalar", "_RPowerScalar", o, self)
+    def __neg__(self) -> Symbol: return create("_MulScalar", [self], {}, {"scalar": -1.0})
+    def __abs__(self) -> Symbol: return create("abs", [self], {}, {})
+    def __gt__(self, o: Any) -> Symbol: return binary("_greater", "_greater_scalar", "_lesser_scalar", self, o)
+    def __ge__(self, o: Any) -> Symbol: return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
+    def __lt__(self, o: Any) -> Symbol: return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
+    def __le__(self, o: Any) -> Symbol: return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
 
 
-def binary(op: str, right: str, left: str, a, b) -> Symbol:
+def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
     """`a op b` where one of them may be a number: `right` is the scalar form with the number on the right, `left` on the left."""
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return create(op, [a, b], {}, {})
@@ -151,6 +226,20 @@ def binary(op: str, right: str, left: str, a, b) -> Symbol:
         raise MxError(f"{op}: a symbol goes with symbols and single numbers, not {type(number).__name__}"
                       + ("; make it a Variable and bind the array to it" if hasattr(number, "shape") else ""))
     return create(form, [symbol], {}, {"scalar": number if isinstance(number, int) else float(number)})
+
+
+def debug_text(symbol: Graph, output_names: list[str]) -> str:
+    """A graph in lines, as MXNet's `debug_str` writes them."""
+    lines = ["Symbol Outputs:"] + [f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names, symbol.heads))]
+    for n in symbol.nodes():
+        if n.op is None:
+            lines.append(f"Variable:{n.name}")
+            continue
+        lines += ["-" * 20, f"Op:{n.op.name}, Name={n.name}", "Inputs:"]
+        lines += [f"\targ[{i}]={m.name}({k})" for i, (m, k) in enumerate(n.inputs)]
+        if n.attrs:
+            lines += ["Attrs:"] + [f"\t{k}={v}" for k, v in n.attrs.items()]
+    return "\n".join(lines) + "\n"
 
 
 def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
@@ -171,12 +260,10 @@ def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
 
 def group(*symbols: Symbol | Iterable[Symbol]) -> Symbol:
     """All outputs of all symbols (a list of them, or one after the other), as one symbol."""
-    if len(symbols) == 1 and isinstance(symbols[0], Iterable):
-        symbols = symbols[0]
-    symbols = list(symbols)
-    if not symbols or not all(isinstance(s, Symbol) for s in symbols):
+    given: list[Any] = list(symbols[0] if len(symbols) == 1 and isinstance(symbols[0], Iterable) else symbols)
+    if not given or not all(isinstance(s, Symbol) for s in given):
         raise MxError("Group: give one or more symbols")
-    return Symbol(h for s in symbols for h in s.heads)
+    return Symbol(h for s in given for h in s.heads)
 
 
 def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: dict, name: str | None = None,

@@ -1,11 +1,11 @@
 """Matching the arguments of a call to an operator's inputs: for symbols and arrays, called from Python and from R."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from mxr.operator.errors import MxError, suggest
+from mxr.operator.errors import MxError, ParamError, suggest
 from mxr.operator.record import Op
 
 T = TypeVar("T")
@@ -67,3 +67,21 @@ def _unknown(op: Op, p: Any, key: str, names: tuple[str, ...]) -> str:
     if key in possible_inputs(op, p):
         return f"takes no {key} with these parameters; it takes {', '.join(names)}"
     return f"has no input {key}" + (suggest(key, [*names, *op.params]) or f"; it has {', '.join([*names, *op.params])}")
+
+
+def method(op: Op, first: T, run: Callable[[list[T], dict[str, Any]], Any]) -> Callable[..., Any]:
+    """An operator as a method of its first input: further inputs (of its class) by position, parameters by name or, as MXNet's Python
+    takes them, by position in the operator's order. `run(inputs, parameters)` calls it."""
+    def called(*args: Any, **parameters: Any) -> Any:
+        inputs, given = [first], dict(parameters)
+        free = [k for k in op.params if k not in given]
+        for value in args:
+            if isinstance(value, type(first)):
+                inputs.append(value)
+            elif not free:
+                raise ParamError(f"{op.name}: too many arguments; its parameters are {', '.join(op.params) or 'none'}")
+            else:
+                given[free.pop(0)] = value
+        return run(inputs, given)
+    called.__name__, called.__doc__ = op.name, op.doc
+    return called

@@ -41,7 +41,7 @@ class CustomOp:
         """Compute the gradients `in_grad` from those of the outputs, `out_grad` (empty where `need_top_grad` is False)."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def assign(self, dst, req: str, src) -> None:
+    def assign(self, dst: Any, req: str, src: Any) -> None:
         """Put `src` into `dst` as `req` says."""
         if req in ("write", "inplace"):
             dst[:] = src
@@ -81,7 +81,7 @@ class CustomOpProp:
         """Which arrays the gradient reads, by their numbers. MXNet asks for it; here all are there."""
         return [*(out_grad if self.need_top_grad_ else ()), *in_data, *out_data]
 
-    def create_operator(self, ctx, shapes: list, dtypes: list) -> CustomOp:
+    def create_operator(self, ctx: Any, shapes: list, dtypes: list) -> CustomOp:
         """The operator for inputs of these shapes and types, on the device `ctx`."""
         return CustomOp()
 

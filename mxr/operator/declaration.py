@@ -7,7 +7,7 @@ help pages, tests) follows from that record. See docs/adding-an-operator.md.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,25 @@ from mxr.operator.record import Op
 from mxr.operator.registry import register
 from mxr.operator.shapes import same_shape
 
+Names = tuple[str, ...]
 
-def _const(value) -> Callable[[Any], tuple[str, ...]]:
+
+def _const(value: Callable[[Any], Names] | Iterable[str]) -> Callable[[Any], Names]:
     """A class attribute that is a tuple, or a function of the parameters, as a function of the parameters."""
     if callable(value):
         return value
-    return lambda p, _v=tuple(value): _v
+    names = tuple(value)
+    return lambda p: names
 
 
-def _default_dtype(p, ins):
+def _default_dtype(p: Any, ins: list[np.dtype | None]) -> list[np.dtype]:
     known = next((d for d in ins if d is not None), np.dtype(np.float32))
     return [known]
 
 
-def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, variadic=None,
-       keeps=("ins", "outs"), mutates=(), open=False) -> Callable[[type], Op]:
+def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_gradient: bool = False, variadic: str | None = None,
+       keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"), mutates: Iterable[int] = (),
+       open: bool = False, subgraphs: int = 0) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
@@ -70,6 +74,6 @@ def op(name: str, *aliases: str, loss=False, random=False, zero_gradient=False, 
             forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
             prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
             keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1],
-            open=open, complete=d.get("complete"))
+            open=open, subgraphs=subgraphs, complete=d.get("complete"))
         return register(record)
     return declare

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 
 class MxError(Exception):
@@ -20,7 +21,7 @@ class NotImplementedInMxr(MxError):
     """An operator or option of MXNet that mxr does not have (listed in docs/coverage.md)."""
 
 
-def suggest(word: str, words) -> str:
+def suggest(word: str, words: Iterable[str]) -> str:
     """`; did you mean "x"?` for the nearest of `words`, or nothing."""
     near = difflib.get_close_matches(word, list(words), 1, 0.6)
     return f'; did you mean "{near[0]}"?' if near else ""

@@ -1,10 +1,12 @@
 """Running a kernel operator: what it may ask of whoever runs it, and calls that are prepared once."""
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mxr.operator.shapes import size
 from mxr.runtime import memory, threads
@@ -26,19 +28,29 @@ class Run:
         self._slots: dict[Hashable, np.ndarray] = {}
         self._own: dict[Hashable, object] = {}
 
-    def own(self, key: Hashable, make: Callable[[], object]):
+    def own(self, key: Hashable, make: Callable[[], object]) -> Any:
+        """What `make` makes for that key, once for this run."""
         if key not in self._own:
             self._own[key] = make()
         return self._own[key]
 
-    def workspace(self, shape, dtype=np.float32, slot: Hashable = 0) -> np.ndarray:
+    def workspace(self, shape: Sequence[int], dtype: npt.DTypeLike = np.float32, slot: Hashable = 0) -> np.ndarray:
+        """Scratch memory: see above."""
         dtype = np.dtype(dtype)
         nbytes = size(shape) * dtype.itemsize
         buffer = self._slots.get(slot)
         if buffer is None or buffer.nbytes < nbytes:
             self._slots[slot] = buffer = memory.empty((nbytes,), np.uint8)
             self.moved += 1
-        return buffer[:nbytes].view(dtype).reshape(shape)
+        array: np.ndarray = buffer[:nbytes].view(dtype).reshape(shape)
+        return array
+
+
+Kernel = Callable[..., Any]       # of the parameters, a `Run` and arrays
+
+
+def _unprepared() -> None:
+    raise AssertionError("a kernel was called before it was prepared")
 
 
 class Prepared:
@@ -46,7 +58,8 @@ class Prepared:
     __slots__ = ("run", "make", "moved", "call")
 
     def __init__(self, run: Run, make: Callable[[], Callable[[], None]]):
-        self.run, self.make, self.moved, self.call = run, make, -1, None
+        self.run, self.make, self.moved = run, make, -1
+        self.call: Callable[[], None] = _unprepared
 
     def __call__(self) -> None:
         while self.moved != self.run.moved:     # twice where preparing itself moved some
@@ -56,13 +69,13 @@ class Prepared:
         self.call()
 
 
-def both_forms(compute, prepare, native=None) -> tuple:
+def both_forms(compute: Kernel | None, prepare: Kernel | None, native: Kernel | None = None) -> tuple[Kernel | None, Kernel | None]:
     """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared. `native` gives
     that call as a step of the native core, or None where there is no such step for these arrays."""
     if not prepare:
         return compute, compute and partial(partial, compute)
 
-    def at_once(*args):
+    def at_once(*args: Any) -> None:
         with threads.single_blas():     # as executors do around programs with kernels
             prepare(*args)()
     return at_once, lambda p, run, *arrays: (native and native(p, *arrays)) or Prepared(run, partial(prepare, p, run, *arrays))

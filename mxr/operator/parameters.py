@@ -173,6 +173,6 @@ def to_text(value: Any) -> str:
         return str(value)
     if isinstance(value, (tuple, list)):
         return "(" + ", ".join(map(to_text, value)) + ("," if len(value) == 1 else "") + ")"
-    if isinstance(value, type) or isinstance(value, np.dtype):
+    if isinstance(value, (type, np.dtype)):
         return np.dtype(value).name
     return str(value)

@@ -36,10 +36,11 @@ class Op:
     random: bool = False                           # draws from the random stream
     zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
     keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
-    own_types: Callable[[np.dtype], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
+    own_types: Callable[[np.dtype | None], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
     mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""                               # the module it is declared in
     open: bool = False                             # takes parameters of any name (`Custom`): as text, in `p.others`
+    subgraphs: int = 0                             # how many graphs a node holds inside, in `p.subgraphs` (control flow)
     complete: Callable | None = None               # (p, where): what follows from the parameters, put into `p` once
 
     @property
@@ -58,12 +59,26 @@ class Op:
         """Whether it has a parameter of that name."""
         return name in self.params or (self.open and not name.startswith("__"))
 
+    def has_input(self, name: str) -> bool:
+        """Whether an input or auxiliary state has that name, whatever the parameters."""
+        defaults = {k: 1 if v.required else v.default for k, v in self.params.items()}
+        for p in (defaults, {k: not v if isinstance(v, bool) else v for k, v in defaults.items()}):     # no_bias, for example
+            try:
+                if name in (*self.inputs(SimpleNamespace(**p)), *self.aux(SimpleNamespace(**p))):
+                    return True
+            except (TypeError, ValueError, AttributeError, LookupError):        # parameters that have no such default
+                continue
+        return False
+
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
         """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
         given: dict[str, Any] = {}
         for key, value in attrs.items():
             name = key.replace(".", "_")
             if not self.takes(name):
+                if self.has_input(name):
+                    raise ParamError(f"{where or self.name}: {key} is an input and takes a symbol; "
+                                     "its values go into arg.params, or to bind, under the symbol's name")
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
                 raise ParamError(f"{where or self.name}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
                     ", ".join(self.params) or "no parameters")))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from mxr.operator.errors import NotImplementedInMxr, suggest
 from mxr.operator.record import Op
+from mxr.operator.refused import why_not
 
 registry: dict[str, Op] = {}     # canonical names and aliases; an alias maps to the same record
 
@@ -12,6 +13,8 @@ def get(name: str) -> Op:
     try:
         return registry[name]
     except KeyError:
+        if why := why_not(name):
+            raise NotImplementedInMxr(f"the operator {name} is not in mxr: {why}") from None
         raise NotImplementedInMxr(f"there is no operator {name} in mxr" + suggest(name, registry)) from None
 
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from typing import Any, TypeGuard
 
 from mxr.operator.errors import MxError, ShapeError
 
+Dims = tuple[int, ...]           # in C order
 
-def known(shape) -> bool:
+
+def known(shape: Dims | None) -> TypeGuard[Dims]:
     """Whether the shape is complete."""
     return shape is not None and 0 not in shape
 
 
-def unify(*shapes):
+def unify(*shapes: Dims | None) -> Dims | None:
     """The one shape that all of `shapes` describe (unknown parts filled from each other), or None; ShapeError on conflict."""
-    result = None
+    result: Dims | None = None
     for s in shapes:
         if s is None:
             continue
@@ -34,7 +38,7 @@ def unify(*shapes):
     return result
 
 
-def same_shape(p, ins, outs):
+def same_shape(p: Any, ins: Sequence[Dims | None], outs: Sequence[Dims | None]) -> tuple[list[Dims | None], list[Dims | None]]:
     """Shape rule of element-wise operators: every input and output has one shape."""
     s = unify(*ins, *outs)
     return [s] * len(ins), [s] * len(outs)
@@ -46,7 +50,7 @@ _LARGEST = 2**60                # what NumPy lets the other dimensions of an emp
 r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
-def shape_text(shape) -> str:
+def shape_text(shape: Sequence[int] | None) -> str:
     """A shape for a message: `(2, 3)` in Python; `c(3, 2)` when R is the reader; `?` for what is unknown."""
     if shape is None:
         return "?"
@@ -56,11 +60,11 @@ def shape_text(shape) -> str:
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 
 
-def size(shape) -> int:
+def size(shape: Iterable[int]) -> int:
     return math.prod(shape)
 
 
-def affordable(shape, itemsize: int = 4) -> None:
+def affordable(shape: Dims, itemsize: int = 4) -> None:
     """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
     nbytes = size(shape) * itemsize
     if min(shape, default=0) < 0 or (not nbytes and max(shape) > _LARGEST):

@@ -8,6 +8,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
     broadcast,
     columns,
     contrib,
+    control,
     conv,
     create,
     ctc,
@@ -15,6 +16,7 @@ from mxr.ops import (  # the list: a family that is not here does not exist
     deformable,
     detection,
     elemwise,
+    image,
     index,
     index_nd,
     join,
@@ -43,7 +45,8 @@ from mxr.ops import (  # the list: a family that is not here does not exist
 )
 
 FAMILIES = (
-    attention, boxes, broadcast, columns, contrib, conv, create, ctc, custom, deformable, detection,
-    elemwise, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix, multi_update, nn, norm,
-    order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape, slice, spatial, update,
+    attention, boxes, broadcast, columns, contrib, control, conv, create, ctc, custom, deformable,
+    detection, elemwise, image, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix,
+    multi_update, nn, norm, order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape,
+    slice, spatial, update,
 )

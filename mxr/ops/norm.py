@@ -177,6 +177,64 @@ class BatchNorm:
         _batch_gradient(p, run, gs, ins, outs, igs, p.axis, inverse=True)
 
 
+@op("_contrib_BatchNormWithReLU", keeps=_keeps)
+class BatchNormWithReLU:
+    """`BatchNorm`, and negative results set to 0."""
+    eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
+    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
+    fix_gamma: bool = P(True, "hold gamma at 1")
+    use_global_stats: bool = P(False, "use the moving statistics in training too")
+    output_mean_var: bool = P(False, "return mean and inverse standard deviation as well")
+    axis: int = P(1, "C-order axis of the channels; negative counts from the last")
+    cudnn_off: bool = P(False, "GPU only", ignored=True)
+    min_calib_range: float = P(None, "quantization only", ignored=True)
+    max_calib_range: float = P(None, "quantization only", ignored=True)
+
+    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
+    outputs, hidden = _mean_var_outputs, lambda p: (*_mean_var_hidden(p), "mask")
+    own_types = _own_types
+
+    def infer_shape(p, ins, outs):
+        ins, outs = _batch_shape(p, ins, outs[:-1])
+        return ins, [*outs, outs[0]]
+
+    def infer_type(p, ins):
+        types = list(_batch_type(p, ins))
+        return [*types, *types[-1:] * (3 - len(types)), np.dtype(np.uint8)]
+
+    def compute(p, run, ins, outs):
+        _batch_forward(p, run, ins, outs[:3], p.axis, inverse=True)
+        np.greater(outs[0], 0, out=outs[3].view(bool))
+        np.maximum(outs[0], 0, out=outs[0])
+
+    def gradient(p, run, gs, ins, outs, igs):
+        g = np.zeros_like(ins[0]) if gs[0] is None else gs[0] * outs[3]
+        _batch_gradient(p, run, [g, *gs[1:]], ins, outs[:3], igs, p.axis, inverse=True)
+
+
+@op("_contrib_SyncBatchNorm", keeps=_keeps)
+class SyncBatchNorm:
+    """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over those of the batch."""
+    eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
+    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
+    fix_gamma: bool = P(True, "hold gamma at 1")
+    use_global_stats: bool = P(False, "use the moving statistics in training too")
+    output_mean_var: bool = P(False, "return mean and standard deviation as well")
+    ndev: int = P(1, "number of devices", ignored=True)
+    key: str = P(REQUIRED, "which layers share their statistics", ignored=True)
+
+    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
+    outputs, hidden = _mean_var_outputs, _mean_var_hidden
+    infer_shape, infer_type = _batch_shape, _batch_type
+    own_types = _own_types
+
+    def compute(p, run, ins, outs):
+        _batch_forward(p, run, ins, outs, 1, inverse=False)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
+
+
 @op("BatchNorm_v1", keeps=_keeps)
 class BatchNormV1:
     """Batch normalization as in MXNet's first releases: `gamma * (x - mean) / sqrt(var + eps) + beta`, channels on C-order axis 1.

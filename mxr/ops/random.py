@@ -209,7 +209,7 @@ class sample_multinomial:
     dtype: Dtype = P("int32", "the element type of the result", one_of=("float16", "float32", "float64", "int32", "uint8"))
 
     inputs = ("data",)
-    outputs = lambda p: ("output0", "output1") if p.get_prob else ("output",)  # noqa: E731
+    outputs = lambda p: ("output0", "output1") if p.get_prob else ("output",)
 
     def infer_shape(p, ins, outs):
         data = ins[0]

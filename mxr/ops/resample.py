@@ -16,7 +16,7 @@ def _between(rows, columns, data):
     return np.matmul(np.matmul(rows, data), np.ascontiguousarray(columns.T))
 
 
-def _bilinear(n: int, to: int, align: bool, dtype) -> np.ndarray:
+def bilinear(n: int, to: int, align: bool, dtype) -> np.ndarray:
     """The weights (to, n) of linear interpolation from n pixels to `to`. `align`: the first and the last pixels keep their places."""
     f = np.float32
     at = np.arange(to, dtype=f)
@@ -59,11 +59,11 @@ class BilinearResize2D:
 
     def forward(p, data, *like):
         to = like[0].shape[2:] if like else tuple(_size(p, n, axis) for axis, n in enumerate(data.shape[2:]))
-        return _between(*(_bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], to)), data)
+        return _between(*(bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], to)), data)
 
     def backward(p, g, ins, outs):
         data = ins[0]
-        rows, columns = (_bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], g.shape[2:]))
+        rows, columns = (bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], g.shape[2:]))
         back = _between(np.ascontiguousarray(rows.T), np.ascontiguousarray(columns.T), g)
         return (back, 0.0) if len(ins) > 1 else back
 

@@ -51,16 +51,7 @@ def reshaped(shape, codes, reverse=False):
             out.append(a * b)
         elif code == -4:
             whole, = take(1)
-            a, b = next(codes, None), next(codes, None)
-            if b is None or (a == -1 and b == -1):
-                raise ShapeError(f"{text}: -4 needs two numbers after it, one of which may be -1")
-            if a == -1:
-                a = whole // b
-            if b == -1:
-                b = whole // a if a else 0
-            if whole and a * b != whole:
-                raise ShapeError(f"{text}: {a} times {b} is not {whole}")
-            out += [a, b]
+            out += _two_of(whole, next(codes, None), next(codes, None), text)
         elif code < 0:
             raise ShapeError(f"{text}: {code} is no code")
         else:
@@ -70,6 +61,19 @@ def reshaped(shape, codes, reverse=False):
         rest = size(out)
         out[free] = size(shape) // rest if 0 not in shape and rest else 0
     return tuple(out[::-1] if reverse else out)
+
+
+def _two_of(whole: int, a: int | None, b: int | None, text: str) -> list[int]:
+    """A dimension as two, of which one may be -1: what the other leaves."""
+    if a is None or b is None or (a == -1 and b == -1):
+        raise ShapeError(f"{text}: -4 needs two numbers after it, one of which may be -1")
+    if a == -1:
+        a = whole // b
+    if b == -1:
+        b = whole // a if a else 0
+    if whole and a * b != whole:
+        raise ShapeError(f"{text}: {a} times {b} is not {whole}")
+    return [a, b]
 
 
 def _to_target(shape, target, keep_highest):

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mxr.r.bridge.errors import MxRError, RError, RNotImplementedInMxr, RParamError, RPythonError, RShapeError
+    from mxr.r.bridge.errors import (
+        MxRError,
+        RError,
+        RNotImplementedInMxr,
+        RParamError,
+        RPythonError,
+        RShapeError,
+    )
     from mxr.r.layout import array, numpy, to_python, to_r
     from mxr.r.objects import python
     from mxr.r.sessions import RUnavailable, Session, session

@@ -32,7 +32,7 @@ def array(values: Any) -> rinterface.sexp.SexpVector:
     if a.dtype.kind not in "biuf":
         raise MxError(f"r.array: an array of {a.dtype} cannot be given to R; numbers and logicals can")
     made = objects.kept(convert.to_r(a) if a.ndim > 1 else convert.plain_vector(a))
-    if a.dtype.kind in "iu" and (not a.size or _INTEGERS[0] <= a.min() and a.max() <= _INTEGERS[1]):
+    if a.dtype.kind in "iu" and (not a.size or (_INTEGERS[0] <= a.min() and a.max() <= _INTEGERS[1])):
         made = rinterface.evalr("function(x) { storage.mode(x) <- 'integer'; x }")(made)
     return made
 
@@ -77,7 +77,7 @@ def _sequence(values: list | tuple) -> Any:
     kinds = {type(v) for v in values}
     if kinds == {str}:
         return rinterface.StrSexpVector(values)
-    if kinds and kinds <= {bool} or kinds and kinds <= {int, float, np.float64, np.float32, np.int64}:
+    if (kinds and kinds <= {bool}) or (kinds and kinds <= {int, float, np.float64, np.float32, np.int64}):
         return array(np.array(values))
     return _r_list(values, None)
 

@@ -6,8 +6,10 @@
 """
 from __future__ import annotations
 
+import ctypes
 import types
 from collections.abc import Callable
+from typing import TypeVar
 
 from rpy2 import rinterface, robjects
 from rpy2.rinterface_lib import conversion as low
@@ -20,7 +22,14 @@ from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
 from mxr.r.bridge import convert, errors, failures
 
-_functions: list = []          # rpy2 forgets a Python function with its Python wrapper, though R may still call it: that ends the process
+T = TypeVar("T")
+
+
+def immortal(x: T) -> T:
+    """`x`, which Python never takes away: R may call a Python function after Python has dropped its wrapper, which ends the process, and
+    what is dropped while Python ends finds rpy2 gone already."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(x))
+    return x
 
 
 def python(handle):
@@ -60,8 +69,7 @@ def function(f: Callable, to_python: Callable | None = None, to_r: Callable | No
             if isinstance(error, KeyboardInterrupt):
                 openrlib.rlib.R_interrupts_pending = 1
             return kept(failures.report(error, of_user=True))
-    closure = rinterface.rternalize(call)
-    _functions.append(closure)
+    closure = immortal(rinterface.rternalize(call))
     return rinterface.evalr("mxnet:::python_function")(closure)
 
 

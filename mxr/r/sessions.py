@@ -157,7 +157,11 @@ class _Process:
         host.start()
         from rpy2 import rinterface
         from rpy2.rinterface_lib import callbacks
-        evalr = rinterface.evalr
+
+        from mxr.r.objects import immortal
+
+        def evalr(code: str) -> Any:
+            return immortal(rinterface.evalr(code))
         if not evalr("requireNamespace('mxnet', quietly = TRUE)")[0]:
             raise RUnavailable("R has no package mxnet: run `mxr install-r`, or name its library by R_LIBS")
         self._functions = {name: evalr(f"asNamespace('mxnet')${name}") for name in ("evaluate_for_python", "apply_for_python")}

@@ -40,9 +40,9 @@ class Engine:
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> np.float32:
         """A single-precision number in [low, high)."""
-        low, high = np.float32(low), np.float32(high)
+        bottom, top = np.float32(low), np.float32(high)
         x = np.float32(self.draw()) * np.float32(2.0 ** -32)
-        return min(x, np.nextafter(np.float32(1), np.float32(0))) * (high - low) + low
+        return min(x, np.nextafter(np.float32(1), np.float32(0))) * (top - bottom) + bottom
 
     def coin(self) -> bool:
         """True half of the time."""

@@ -3,7 +3,7 @@
 How many draws a value takes depends on the draws, so a run of values cannot be cut up; but all runs can go side by side: value t of
 every run at once. Every formula is in the precision in which MXNet's code computes it, so that the numbers are its own.
 
-What is refused is asked for, not what is accepted: NaN is accepted, so that a parameter out of its range gives NaN and not an endless loop.
+Tests are written as rejections, so that NaN is accepted: a parameter out of its range gives NaN, and loops end.
 """
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ class _Source:
     """Everything a seed decides."""
 
     def __init__(self, seed: int):
-        self._seed, self._streams, self._engine = seed * _MAGIC, [], None
+        self._seed = seed * _MAGIC
+        self._streams: list[_Twister] = []
+        self._engine: _Twister | None = None
 
     def streams(self, n: int) -> list[_Twister]:
         """The first n streams."""

@@ -167,6 +167,9 @@ TEXT_BLOCK: Annotated[int, About("bytes", "of a text file that are read at a tim
 GUARDED_NUMBERS: Annotated[int, About(
     "numbers", "from which an R vector is allocated under R's own guard, so that a lack of memory is an error",
     fixed="the guard costs an R call; a smaller vector fits wherever R runs at all")] = 1 << 20
+WORKER_PIECE: Annotated[int, About(
+    "bytes", "that two workers send each other at a time over a network",
+    fixed="below the 64 KB from which Open MPI waits for the receiver over TCP")] = 32 << 10
 COLLECT_BYTES: Annotated[int, About(
     "bytes", "of new arrays behind R's handles after which R's collector is called: R does not see their size",
     fixed="a choice: memory that may pile up")] = 1 << 29

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 
 class _Lazy:
     def __init__(self, name: str):
         self._name = name
 
-    def __getattr__(self, attribute: str):
+    def __getattr__(self, attribute: str) -> Any:
         try:
             value = getattr(import_module(self._name), attribute)
         except ImportError as e:                # a private part that another SciPy does not have

@@ -7,34 +7,37 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mxr.runtime.costs import CACHE_LINE
 
 
-def empty(shape: tuple, dtype) -> np.ndarray:
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
     """An array like `np.empty`'s that begins at a line."""
     dtype = np.dtype(dtype)
     return _from_line(np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE, np.uint8), shape, dtype)
 
 
-def zeros(shape: tuple, dtype) -> np.ndarray:
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
     """An array like `np.zeros`'s that begins at a line."""
     dtype = np.dtype(dtype)
     return _from_line(np.zeros(math.prod(shape) * dtype.itemsize + CACHE_LINE, np.uint8), shape, dtype)
 
 
-def _from_line(raw: np.ndarray, shape, dtype) -> np.ndarray:
+def _from_line(raw: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     start = -raw.__array_interface__["data"][0] % CACHE_LINE
-    return raw[start:start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
+    array: np.ndarray = raw[start:start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
+    return array
 
 
 def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """`make` with a memory: equal arguments give one array for as long as somebody has it, and nothing is kept for nobody."""
     made: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
-    def find(*key) -> np.ndarray:
+    def find(*key: Any) -> np.ndarray:
         array = made.get(key)
         if array is None:
             made[key] = array = make(*key)
@@ -45,7 +48,7 @@ def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 class Buffers:
     """Storage shared by the intermediate values of an executor's programs: buffers, lent by size and given back."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sizes: list[int] = []
         self._free: set[int] = set()
         self._buffers: list[np.ndarray | None] = []
@@ -68,6 +71,8 @@ class Buffers:
 
     def array(self, b: int, shape: tuple, dtype: np.dtype) -> np.ndarray:
         """An array in that buffer. Allocates it: take everything first."""
-        if self._buffers[b] is None:
-            self._buffers[b] = empty((self._sizes[b],), np.uint8)
-        return self._buffers[b][:math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+        buffer = self._buffers[b]
+        if buffer is None:
+            self._buffers[b] = buffer = empty((self._sizes[b],), np.uint8)
+        array: np.ndarray = buffer[:math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+        return array

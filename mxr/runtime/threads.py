@@ -6,6 +6,7 @@ runs single-threaded inside a task.
 """
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -13,15 +14,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
+from types import CodeType
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mxr.runtime import costs
 
-UNBROKEN: set = set()       # code that a Ctrl-C does not break off
+Function = TypeVar("Function", bound=Callable[..., Any])
+UNBROKEN: set[CodeType] = set()       # code that a Ctrl-C does not break off
 
 
-def unbroken(function):
+def unbroken(function: Function) -> Function:
     """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is the user:
     mxr.r.bridge.interrupts)."""
     UNBROKEN.add(function.__code__)
@@ -56,11 +60,11 @@ class single_blas:
     """
 
     @unbroken
-    def __enter__(self):
+    def __enter__(self) -> None:
         _blas.hold()
 
     @unbroken
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         _blas.release()
 
 
@@ -70,7 +74,7 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
     if count == 1:
         run([lambda: fn(0, n)])
         return
-    run([lambda a=a, b=b: fn(a, b) for a, b in cuts(n, count)])
+    run([partial(fn, a, b) for a, b in cuts(n, count)])
 
 
 def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int, int]]:
@@ -81,12 +85,12 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
     """
     ahead = min(ahead, n)
     edges = [0, *(min(n, step * round((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
-    return [(a, b) for a, b in zip(edges, edges[1:]) if a < b]
+    return [(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
 def in_turn(code: list[tuple]) -> Callable[[], None]:
     """The task of `(function, arguments)` pairs, called one after the other."""
-    def task():
+    def task() -> None:
         for fn, args in code:
             fn(*args)
     return task
@@ -139,7 +143,7 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
         return partial(np.dot, a, b, out)       # has less overhead
     turned = np.empty(out.shape[::-1], out.dtype)
 
-    def call():
+    def call() -> None:
         np.dot(b.T, a.T, turned)
         np.copyto(out, turned.T)
     return call
@@ -181,8 +185,9 @@ class _Blas:
     """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the process. The first
     one sets them to one, the last one puts them back."""
 
-    def __init__(self):
-        self._lock, self._holders, self._former = threading.Lock(), 0, []
+    def __init__(self) -> None:
+        self._lock, self._holders = threading.Lock(), 0
+        self._former: list[tuple[Any, int]] = []
 
     def hold(self) -> None:
         libraries = _started().blas
@@ -212,7 +217,7 @@ class _Blas:
         self._put_back()
 
 
-def _set_threads(blas, n: int) -> None:
+def _set_threads(blas: Any, n: int) -> None:
     """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and ignores all others."""
     getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n)
 
@@ -220,7 +225,7 @@ def _set_threads(blas, n: int) -> None:
 class _Job:
     """The tasks of one `run` that nobody has taken yet, and what went wrong in the others."""
 
-    def __init__(self, tasks):
+    def __init__(self, tasks: Sequence[Callable[[], object]]):
         self.todo = deque(enumerate(tasks))
         self.errors: list[tuple[int, BaseException]] = []
 
@@ -269,7 +274,7 @@ class _Pool:
         self.blas = [lib for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"]
         self.with_scipy = _SCIPY_BLAS in sys.modules
 
-    def run(self, tasks) -> None:
+    def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         job = _Job(tasks)
         try:
             for helper in self.helpers[:len(tasks) - 1]:

@@ -27,7 +27,7 @@ def observation(value: Any) -> dict[str, Any]:
     """One value as a golden file keeps it: a number, a logical, a text, lists of these, an array."""
     if value is None:
         return {"kind": "null", "dim": [0], "value": []}
-    if isinstance(value, str) or isinstance(value, (list, tuple)) and value and all(isinstance(v, str) for v in value):
+    if isinstance(value, str) or (isinstance(value, (list, tuple)) and value and all(isinstance(v, str) for v in value)):
         texts = [value] if isinstance(value, str) else list(value)
         return {"kind": "chr", "dim": [len(texts)], "value": texts}
     a = value.data if isinstance(value, NDArray) else np.asarray(value)
@@ -107,7 +107,7 @@ def _close(want: str, got: str, rtol: float, atol: float) -> bool:
     except ValueError:              # NA
         return want == got
     if not math.isfinite(a) or not math.isfinite(b):
-        return a == b or math.isnan(a) and math.isnan(b)
+        return a == b or (math.isnan(a) and math.isnan(b))
     return abs(a - b) <= atol + rtol * abs(a)
 
 

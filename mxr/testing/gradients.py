@@ -103,4 +103,5 @@ def _scale(node: Node, out: np.ndarray) -> float:
         return 1.0
     p = node.p
     by = {"null": 1, "batch": out.shape[0], "valid": max(1, int((out > p.valid_thresh).sum()))}[p.normalization]
-    return float(p.grad_scale) / by
+    scale: float = p.grad_scale / by
+    return scale

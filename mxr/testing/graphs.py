@@ -81,7 +81,8 @@ def bound(symbol: Symbol, inputs: Mapping[str, np.ndarray], wanted: tuple[str, .
     arrays = {k: NDArray(np.array(v, dtype, order="C")) for k, v in inputs.items()}
     args, aux = ({k: arrays[k] for k in names} for names in (symbol.list_arguments(), symbol.list_auxiliary_states()))
     grads = {k: NDArray(np.zeros(args[k].shape, dtype)) for k in wanted}
-    return symbol.bind(args, grads, {k: "write" if k in grads else "null" for k in args}, aux)
+    executor: Executor = symbol.bind(args, grads, {k: "write" if k in grads else "null" for k in args}, aux)
+    return executor
 
 
 def replaced(symbol: Symbol, swap: Mapping[Key, Entry]) -> Symbol:
@@ -105,7 +106,8 @@ def gradient_at(symbol: Symbol, entry: Entry, inputs: Mapping[str, np.ndarray], 
     run = bound(cut, {k: v for k, v in {**inputs, name: value}.items() if k in names}, (name,))
     run.forward(True)
     run.backward()
-    return run.grads[name].asnumpy()
+    gradient: np.ndarray = run.grads[name].asnumpy()
+    return gradient
 
 
 def users(symbol: Symbol, entry: Entry) -> list[Node]:

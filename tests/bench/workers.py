@@ -1,7 +1,8 @@
-"""What several workers gain, and what a step costs them on a network: `python -m tests.bench.workers [steps|sums|networks]`.
+"""What several workers gain, and what a step costs them on a network: `python -m tests.bench.workers [steps|sums|networks|paper]`.
 
 steps     two workers of one thread each beside one process with two threads and one with one: the same network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
+paper     what the formula gives for 2 to 1024 workers
 networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root; needs iproute2)
 
 docs/distributed.md explains the formula and has the numbers of one run.
@@ -23,6 +24,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
+QUEUE = "100ms"                                        # how long the queue of a link may become
 SIZES = (1, 1 << 10, 1 << 14, 1 << 17, 1 << 19)       # numbers of four bytes
 
 
@@ -103,7 +105,7 @@ def run(count: int, *words: str, launcher: list[str] | None = None, **variables:
 
 def steps(rounds: int = 5) -> None:
     """Alternating runs; the median of each, and the median of the ratios."""
-    print("| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum | two workers : two threads |")
+    print("| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum, with waiting | two threads : two workers |")
     print("|---|---|---|---|---|---|---|")
     for name, batch, runs in (("mlp", 200, 300), ("lenet", 200, 12), ("lstm", 64, 30)):
         found: dict[str, list] = {"one": [], "two": [], "workers": []}
@@ -138,16 +140,24 @@ def tree(workers: int, nbytes: int, latency: float, bandwidth: float) -> float:
     return 2 * math.ceil(math.log2(workers)) * (latency + nbytes / bandwidth)
 
 
+def _remove_hosts(count: int) -> None:
+    """The links by name: those of a deleted namespace would go only a moment later."""
+    for words in [*(["link", "del", f"mxrv{i}"] for i in range(count)), ["link", "del", "mxrsw"], *(["netns", "del", f"m{i}"] for i in range(count))]:
+        subprocess.run(["ip", *words], capture_output=True)
+
+
 @contextlib.contextmanager
-def hosts(count: int, rate: str, delay: str | None):
+def hosts(count: int, rate: str):
     """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher of one worker on each."""
     def do(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
+        burst = {"100mbit": "64kb", "1gbit": "640kb"}[rate]     # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
         agent = Path(folder, "agent.sh")
         agent.write_text('#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
                          'exec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n')
         agent.chmod(0o755)
+        _remove_hosts(count)                            # of a run that was killed
         try:
             do("ip", "link", "add", "mxrsw", "type", "bridge")
             do("ip", "link", "set", "mxrsw", "up")
@@ -158,26 +168,22 @@ def hosts(count: int, rate: str, delay: str | None):
                 do("ip", "-n", f"m{i}", "addr", "add", f"10.77.0.{i + 1}/24", "dev", "eth0")
                 do("ip", "-n", f"m{i}", "link", "set", "eth0", "up")
                 do("ip", "-n", f"m{i}", "link", "set", "lo", "up")
-                if delay:
-                    do("ip", "netns", "exec", f"m{i}", "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "netem", "delay", delay)
-                do("ip", "netns", "exec", f"m{i}", "tc", "qdisc", "add", "dev", "eth0", *(("parent", "1:1") if delay else ("root",)),
-                   "tbf", "rate", rate, "burst", "64kb", "latency", "100ms")
+                tc = ("ip", "netns", "exec", f"m{i}", "tc", "qdisc", "add", "dev", "eth0")
+                do(*tc, "root", "handle", "1:", "tbf", "rate", rate, "burst", burst, "latency", QUEUE)
             names = ",".join(f"m{i}" for i in range(count))
-            mpirun = ["mpirun", "--allow-run-as-root", "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp",
+            mpirun = ["mpirun", "--allow-run-as-root", "--bind-to", "none", "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp",
                       "--mca", "btl_tcp_if_include", "10.77.0.0/24", "--mca", "oob_tcp_if_include", "10.77.0.0/24", "-host", names,
                       "-x", "PYTHONPATH"]
             yield ["ip", "netns", "exec", "m0", "unshare", "--uts", "sh", "-c", f'hostname m0; exec {" ".join(mpirun)} "$@"', "sh"]
         finally:
-            for i in range(count):
-                subprocess.run(["ip", "netns", "del", f"m{i}"], capture_output=True)
-            subprocess.run(["ip", "link", "del", "mxrsw"], capture_output=True)
+            _remove_hosts(count)
 
 
 def networks() -> None:
     print("| link | workers | bytes | measured | ring | tree | measured : better of the two |\n|---|---|---|---|---|---|---|")
     for rate, bits in (("100mbit", 1e8), ("1gbit", 1e9)):
         for count in (2, 4):
-            with hosts(count, rate, None) as launcher:
+            with hosts(count, rate) as launcher:
                 small = run(count, "sum", "1", "60", launcher=launcher)["seconds"]
                 latency = small / (2 * math.ceil(math.log2(count)))
                 for size in SIZES[1:]:
@@ -188,9 +194,25 @@ def networks() -> None:
                 print(f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a message) | | |", flush=True)
 
 
+# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with RDMA.
+LINKS = {"1 Gbit": (50e-6, 0.118e9), "10 Gbit": (20e-6, 1.18e9), "100 Gbit": (2e-6, 12e9)}
+# Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
+COSTS = {"MLP, batch 100": (109_386, 0.64e-3), "LeNet, batch 100": (431_080, 53e-3), "LSTM, batch 32": (67_860, 7.3e-3)}
+
+
+def paper() -> None:
+    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of its own."""
+    counts = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+    print("| network | link | " + " | ".join(map(str, counts)) + " |\n|---|---|" + "---|" * len(counts))
+    for name, (numbers, compute) in COSTS.items():
+        for link, (latency, bandwidth) in LINKS.items():
+            sums = [min(ring(n, 4 * numbers, latency, bandwidth), tree(n, 4 * numbers, latency, bandwidth)) for n in counts]
+            print(f"| {name} | {link} | " + " | ".join(f"{compute / (compute + s):.0%}" for s in sums) + " |")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["work"]:
         work(*sys.argv[2:])
     else:
-        for part in sys.argv[1:] or ("steps", "sums", "networks"):
-            {"steps": steps, "sums": sums, "networks": networks}[part]()
+        for part in sys.argv[1:] or ("steps", "sums", "networks", "paper"):
+            {"steps": steps, "sums": sums, "networks": networks, "paper": paper}[part]()

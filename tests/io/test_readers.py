@@ -219,3 +219,28 @@ def test_random_bytes_never_crash(tmp_path_factory, content, kind, begins_well):
             pass
     except MxError:
         pass
+
+
+# What MXNet reads as something else than what stands there, by the name of the text: refused, or read right.
+MISREAD = {"hex": "0x10 is read as 0", "trailing": "2x is read as 2", "1d": "1d2 is read as 1", "1f": "1f is read as 1",
+           "bigexp": "1e40 is read as 1e38, 1e-50 as 1e-38"}
+CSV_TEXTS = json.loads((FOLDER / "csv.json").read_text())       # texts, and what MXNet 1.9.1's CSVIter gives: rows, or an error (null)
+
+
+@pytest.mark.parametrize("name", CSV_TEXTS)
+def test_csv_as_tolerant_as_mxnet(name, tmp_path):
+    (tmp_path / "x.csv").write_text(CSV_TEXTS[name]["text"], newline="")
+    try:
+        reader = readers.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (3,), "batch_size": 1, "round_batch": False})
+        rows = []
+        while reader.next():
+            rows.append(np.asarray(reader.value["data"])[0].tolist())
+    except MxError:
+        rows = None
+    theirs = CSV_TEXTS[name]["mxnet"]
+    if name in MISREAD:
+        assert theirs is not None and json.dumps(rows) != json.dumps(theirs)
+    elif theirs is not None:
+        assert json.dumps(rows) == json.dumps(theirs)       # NaN is NaN
+    elif name != "only blank line":                         # a line of blanks, which is left out
+        assert rows is None

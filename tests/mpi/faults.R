@@ -41,5 +41,5 @@ model <- mx.model.FeedForward.create(
   net, X = it, num.round = if (case == "rounds" && odd) 3 else 4, learning.rate = if (case == "rate" && odd) 0.2 else 0.1, kvstore = kv,
   batch.end.callback = if (case == "logs") mx.callback.log.train.metric(5, logger) else fault,
   epoch.end.callback = if (case == "stop") stops else saves, eval.metric = mx.metric.rmse, verbose = case %in% c("sums", "logs"))
-cat(sprintf("done %d %.9g\n", kv$rank, sum(as.array(model$arg.params$fc1_weight))))
+cat(sprintf("done %d %.9g \n", kv$rank, sum(as.array(model$arg.params$fc1_weight))))
 if (case == "logs") cat("logged", kv$rank, length(logger$train), "\n")

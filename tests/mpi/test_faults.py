@@ -78,7 +78,7 @@ def test_logs_are_worker_0s_and_metrics_each_workers_own():
     run = workers(2, "faults.R", "logs")
     assert run.status == 0 and run.text.count("Batch [5] Train-rmse") == 4, run.text        # four rounds
     assert [len(re.findall(rf"worker {r}: \[\d\] Train-rmse=", run.text)) for r in (0, 1)] == [4, 4]
-    assert {"logged 0 8", "logged 1 8"} <= {line.strip() for line in run.text.splitlines()}
+    assert "logged 0 8" in run.text and "logged 1 8" in run.text          # lines of two workers may run together
 
 
 def test_metrics_over_all_workers():

@@ -128,7 +128,7 @@ def bind(symbol, values, wanted, request):
     names = [f"v{i}" for i in wanted]
     return symbol.bind({k: mxr.NDArray(v.copy()) for k, v in values.items() if k not in aux},
                        {k: mxr.NDArray(np.full_like(values[k], ADD_START)) for k in names},
-                       {k: request for k in names}, {k: mxr.NDArray(v.copy()) for k, v in values.items() if k in aux})
+                       dict.fromkeys(names, request), {k: mxr.NDArray(v.copy()) for k, v in values.items() if k in aux})
 
 
 def heads(run):

@@ -78,7 +78,7 @@ def test_at_once_and_bound(name):
     for case, inputs in samples(name):
         for kind in DTYPES:
             arrays = [converted(x, kind) for x in inputs]
-            (refused, outs), (no, others) = answer(lambda: eager(case, arrays)), answer(lambda: bound(case, arrays))      # noqa: B023
+            (refused, outs), (no, others) = answer(lambda: eager(case, arrays)), answer(lambda: bound(case, arrays))
             compared += 1
             if bool(refused) != bool(no):
                 wrong.append(f"{case.id} {kind}: only one of them fails: {refused or no}")

@@ -14,7 +14,7 @@ from tests.ops.sample import F, S
 OPERATORS = [op.name for op in canonical()]
 
 
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("name", [o.name for o in canonical() if not o.open and not o.subgraphs])     # those: tests/faces/test_custom.py, test_control.py
 def test_has_samples(name):
     op = registry[name]
     n = sum(isinstance(s, S) for s in sample_lists().get(name, []))

@@ -70,7 +70,7 @@ def test_both_passes_in_one_give_the_same_bits(sizes, data, request_, between):
 def bind(graph, request_):
     return graph.symbol.bind({k: mxr.NDArray(v.copy()) for k, v in graph.values.items()},
                              {k: mxr.NDArray(np.full_like(graph.values[k], ADD_START)) for k in graph.wanted},
-                             {k: request_ for k in graph.wanted})
+                             dict.fromkeys(graph.wanted, request_))
 
 
 def close(a, b):

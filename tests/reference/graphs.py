@@ -31,7 +31,7 @@ def difference(mxnet, graph: Graph) -> str | None:
     if "error" in meta:
         return f"MXNet: {meta['error']}"
     run = graph.symbol.bind({k: mxr.NDArray(v.copy()) for k, v in graph.values.items()},
-                            {k: mxr.NDArray(np.zeros_like(graph.values[k])) for k in graph.wanted}, {k: "write" for k in graph.wanted})
+                            {k: mxr.NDArray(np.zeros_like(graph.values[k])) for k in graph.wanted}, dict.fromkeys(graph.wanted, "write"))
     mine = {f"out_{i}": x.data.copy() for i, x in enumerate(run.forward(True))}
     if graph.wanted:
         run.backward([head_gradient(i, x.shape, x.dtype) for i, x in enumerate(run.output_list)])

@@ -37,7 +37,7 @@ def compare(section: str, what: str, variants: Iterable[Case], name: Callable[[C
 
 
 def _agree(close, case: Case, key: str, mine: dict, theirs: dict) -> bool:
-    if key not in mine or key not in theirs and not key.startswith("add"):
+    if key not in mine or (key not in theirs and not key.startswith("add")):
         return False
     wanted = expected(case, key, theirs)
     return wanted is not None and close(case, mine[key], wanted)

@@ -1,4 +1,4 @@
-"""The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r] [--count 100000] [--write]`; `--write` puts them into docs/reliability.md."""
+"""The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r|silent] [--count 100000] [--write]`; `--write` puts them into docs/reliability.md."""
 from __future__ import annotations
 
 import argparse
@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import faults, fuzz, r, soak
+from . import faults, fuzz, r, silent, soak
 from .targets import TARGETS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
@@ -43,7 +43,7 @@ def soaked(count: int):
             yield f"| {run.__name__} | {times} | FAILED: {e} |||", True
 
 
-PARTS = {"fuzz": fuzzed, "faults": faulty, "soak": soaked, "r": r.lines}
+PARTS = {"fuzz": fuzzed, "faults": faulty, "soak": soaked, "r": r.lines, "silent": silent.rows}
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from mxr.operator import REQUIRED, P, Shape, shape_text
 
 
 class CSV(Batched):
-    """Samples of a text file: a sample a line, commas between its numbers; labels from a second file."""
+    """Samples of a text file: a sample a line, commas between its numbers, perhaps at its end too; labels from a second file."""
     name = "CSVIter"
     data_csv: str = P(REQUIRED, "path of the file (or of a folder of such files)")
     data_shape: Shape = P(REQUIRED, "dimensions of one sample")
@@ -37,7 +37,7 @@ class CSV(Batched):
         return np.concatenate(parts).reshape(-1, *shape)
 
     def _numbers(self, file: str, first: int, lines: list[bytes], width: int, dtype, asked: str) -> np.ndarray:
-        full = [x for x in lines if x.strip()]
+        full = [x.rstrip(b",") or x for x in lines if x.strip()]       # lines may end in commas, as in MXNet
         if not full:
             return np.empty((0, width), dtype)
         if all(x.count(b",") == width - 1 for x in full):
@@ -50,7 +50,7 @@ class CSV(Batched):
                 pass
         for n, line in enumerate(lines, first):          # which one is it?
             if line.strip():
-                self._check(f"{file}, line {n}", line.split(b","), width, dtype, asked)
+                self._check(f"{file}, line {n}", (line.rstrip(b",") or line).split(b","), width, dtype, asked)
         raise self.error(f"{file} is not a table of numbers")
 
     def _check(self, where: str, fields: list[bytes], width: int, dtype, asked: str) -> None:

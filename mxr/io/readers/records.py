@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Order:
         while begin < self._end and begin + 8 <= limit:
             offsets.append(begin)
             begin = self._file.next(begin)
-        if begin >= self._end and begin < limit or len(offsets) < 2:
+        if (begin >= self._end and begin < limit) or len(offsets) < 2:
             self._at, self._pending = begin, begin < self._end
         else:
             self._at = offsets.pop()
@@ -171,6 +170,7 @@ class ImageReader(Batched):
         if self._threads == 1:
             return [self._decoded(r) for r in records]
         if self._process != os.getpid():        # the first time; and threads do not survive a fork
+            from concurrent.futures import ThreadPoolExecutor  # takes longer to import than all readers
             self._pool, self._process = ThreadPoolExecutor(self._threads, "mxr-images"), os.getpid()
         return list(self._pool.map(self._decoded, records))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 
@@ -76,10 +77,10 @@ class Memory:
         before, after = self.states(self.h)
         if self.mode == "lstm":
             gates = zip(self.steps(self.gates), self.states(self.rows)[0], self.states(self.c)[1], self.steps(self.inner))
-            return [LstmStep(old, h, a, a[:-1], *a, row[:2], row[3:], row[4], c, tanh)
+            return [LstmStep(old, h, a, a[:-1], a[0], a[1], a[2], a[3], row[:2], row[3:], row[4], c, tanh)
                     for old, h, (a, row, c, tanh) in zip(before, after, gates)]
         if self.mode == "gru":
-            return [GruStep(old, h, *row[1:], row[1:-1], row[0], row[:-1]) for old, h, row in zip(before, after, self.steps(self.rows))]
+            return [GruStep(old, h, row[1], row[2], row[3], row[1:-1], row[0], row[:-1]) for old, h, row in zip(before, after, self.steps(self.rows))]
         return [PlainStep(old, h, a[0]) for old, h, a in zip(before, after, self.steps(self.gates))]
 
 
@@ -87,7 +88,7 @@ class Memory:
 class Cell:
     """A cell at work. `weights`: of the input (G * size, inputs), of the state (G * size, passed), of the projection (passed, size),
     and the biases of input and state. `live` (t, n, 1) is False after the end of a sequence, where the state stays as it is."""
-    p: object
+    p: Any
     run: Run
     weights: list
     memory: Memory
@@ -177,7 +178,7 @@ class Cell:
         if work >= costs.SEQUENCE_SHARED_FLOPS:
             all_blocks = partial(threads.map_blocks, make_blocks, t) if t > 1 else partial(make, slice(0, t))
             return [(slice(0, t), threads.Once(all_blocks))], []
-        ahead = costs.SEQUENCE_BESIDE_FLOPS <= work and t >= 4
+        ahead = work >= costs.SEQUENCE_BESIDE_FLOPS and t >= 4
         edges = [0, t // 4, t] if ahead else [*range(0, t, block), t]
         sums = [(at, threads.Once(partial(make, at, ahead and at.start))) for at in map(slice, edges, edges[1:])]
         return sums, [made for _, made in sums[1:]] if ahead else []
@@ -229,12 +230,13 @@ class Cell:
 
     def input_gradient(self, at_inputs) -> np.ndarray:
         """The gradient at the input, (t * n, inputs), from what `backward` returned."""
-        wx, total = self.weights[0], None
+        wx, products = self.weights[0], []
         for a, rows in _side_by_side(at_inputs):
-            out = np.empty((len(a), wx.shape[1]), a.dtype)
-            threads.product(a, wx[rows], out)()
-            total = out if total is None else np.add(total, out, total)
-        return total
+            products.append(np.empty((len(a), wx.shape[1]), a.dtype))
+            threads.product(a, wx[rows], products[-1])()
+        for more in products[1:]:
+            np.add(products[0], more, products[0])
+        return products[0]
 
 
 def _bias_gradients(at_state, at_inputs, grads) -> None:

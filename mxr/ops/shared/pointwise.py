@@ -119,6 +119,8 @@ def _hypot_gradient(g, a, b, y):
 
 
 class Pair(NamedTuple):
+    """A function of two arrays, element by element."""
+
     f: Callable                    # (a, b) -> y, or a condition
     gradient: Callable | None      # (g, a, b, y) -> (for a, for b); None: zero
     text: str                      # what it is, to continue a sentence

@@ -22,15 +22,18 @@ from mxr.r.bridge import (  # noqa: F401  (share registers verbs)
     failures,
     handles,
     interrupts,
+    missing,
     output,
     protection,
     r_api,
+    saved,
     share,
+    texts,
 )
 from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
-interrupts.protect(globals(), vars(convert))
+interrupts.protect(globals(), *map(vars, (convert, handles, missing, protection, saved, texts)))
 _doors: list = []              # a function pointer that Python drops while R still holds it ends the process
 
 
@@ -97,7 +100,7 @@ def _door(request, freed):
 
 
 def connect() -> None:
-    """Hand the door to R, as option `mxr.door`, R must be running, and the verbs registered (mxr.r.host.attach)."""
+    """Hand the door to R, as option `mxr.door`. R must be running, and the verbs registered (mxr.r.host.attach)."""
     if _doors:
         return
     warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we

@@ -131,5 +131,12 @@ def _remember(error: BaseException) -> None:
 
 
 @verb("bridge.last.traceback")
-def last_traceback():
-    return plain("".join(_last_error.format())) if _last_error else ""
+def last_traceback() -> str:
+    """Python's traceback of the last error, for `mxr.last.error()`."""
+    if _last_error is None:
+        return ""
+    try:
+        return plain("".join(_last_error.format()))
+    except Exception as e:                  # of an exception with parts that are not what Python expects
+        where = "".join(_last_error.stack.format())
+        return plain(f"{where}an exception that cannot be shown ({type(e).__name__}: {_words(e)})")

@@ -45,7 +45,7 @@ class RFunction:
             with interrupts.turn_of_r():
                 result = r_api.evaluate_call(self._call)
             if result is None:
-                raise MxError("R broke the function off")
+                raise KeyboardInterrupt             # errors are caught in R; only a Ctrl-C just before or after that gets here
             protection.protect(result)
             if result.sxpinfo.type == R.VECSXP and result.attrib != NIL and class_of(result)[:1] == ["mxr.failure"]:
                 _fail(convert.to_python(result))

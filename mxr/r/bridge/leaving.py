@@ -20,9 +20,14 @@ def prepare() -> None:
         sys.stdout.reconfigure(line_buffering=True)
 
 
+def r_ends() -> bool:
+    """Whether the end of R is the end of this process."""
+    return os.getpid() == _pid
+
+
 @verb("host.leave")
 def leave() -> None:
-    if os.getpid() != _pid:
+    if not r_ends():
         return
     for last in (threading._shutdown, atexit._run_exitfuncs, _flush):    # waits for threads, as Python does
         try:

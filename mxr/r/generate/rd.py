@@ -54,6 +54,8 @@ class Block:
 
 @dataclass
 class Page:
+    """One help page: the comment blocks that are written into it."""
+
     name: str
     blocks: list[Block] = field(default_factory=list)
 

@@ -19,12 +19,12 @@ from typing import Any, Literal
 from numpy.typing import DTypeLike
 
 from mxr.graph.symbol import Symbol as Symbol
-from mxr.graph.symbol import group as Group
 from mxr.graph.symbol import load as load
 from mxr.graph.symbol import load_json as load_json
-from mxr.graph.symbol import variable as Variable
 
-var = Variable
+def Variable(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol: ...
+def var(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol: ...
+def Group(*symbols: Symbol | Sequence[Symbol]) -> Symbol: ...
 """
 
 _ND = """\

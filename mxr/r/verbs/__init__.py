@@ -2,6 +2,17 @@
 
 May import: bridge, and everything below r.
 """
-from mxr.r.verbs import custom_operator, drawing, executor, io, kvstore, metric, model, ndarray, optimizer, symbol
+from mxr.r.verbs import (
+    custom_operator,
+    drawing,
+    executor,
+    io,
+    kvstore,
+    metric,
+    model,
+    ndarray,
+    optimizer,
+    symbol,
+)
 
 VERBS = (custom_operator, drawing, executor, io, kvstore, metric, model, ndarray, optimizer, symbol)

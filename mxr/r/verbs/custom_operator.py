@@ -4,9 +4,17 @@ from __future__ import annotations
 import numpy as np
 
 from mxr.engine.ndarray import NDArray, call
-from mxr.operator import CustomOp, CustomOpProp, MxError, ShapeError, get, get_all_registered_operators, shape_text
+from mxr.operator import (
+    CustomOp,
+    CustomOpProp,
+    MxError,
+    ShapeError,
+    get,
+    get_all_registered_operators,
+    shape_text,
+)
 from mxr.operator.custom import register_maker
-from mxr.r.bridge import convert
+from mxr.r.bridge import texts
 from mxr.r.bridge.convert import Dims, RList, shape_from_r
 from mxr.r.bridge.functions import KINDS, RFunction, RNames, numbers_into, r_arrays
 from mxr.r.bridge.r_api import NIL, R
@@ -130,7 +138,7 @@ class ROperator(CustomOp):
             items, given = [result], None
         else:
             items = [R.VECTOR_ELT(result, i) for i in range(R.Rf_xlength(result))]
-            given = convert.names_of(result)
+            given = texts.names_of(result)
         places = dict(zip(names, arrays))
         if given is not None and any(given):
             by_name = dict(zip(given, items))

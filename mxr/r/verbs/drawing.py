@@ -4,13 +4,14 @@ from __future__ import annotations
 import math
 
 from mxr.engine.executor import Executor
+from mxr.graph.drawing import color, details, parts
 from mxr.graph.infer_shapes import all_shapes
+from mxr.graph.layout import place
 from mxr.graph.node import Node
 from mxr.graph.symbol import Symbol
 from mxr.operator import known
 from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
-from mxr.r.verbs.layout import place
 from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import pairs, shapes
 
@@ -122,40 +123,8 @@ def requests(ex: Executor):
 
 # ---------------------------------------------------------------------------------------------- drawings
 
-_COLORS = {"FullyConnected": "#fb8072", "Convolution": "#fb8072", "Deconvolution": "#fb8072", "Activation": "#ffffb3", "LeakyReLU": "#ffffb3",
-           "BatchNorm": "#bebada", "Pooling": "#80b1d3", "Flatten": "#fdb462", "Reshape": "#fdb462", "Concat": "#fdb462"}
-_SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride")
-
-
 def _parts(symbol: Symbol, given):
-    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""). Parameters are not drawn,
-    but what stands on the right of an operator is, such as the label in a loss."""
-    given = shapes(given, "graph.viz")
-    sizes = all_shapes(symbol, given) if given else {}
-    nodes = [n for n in symbol.nodes() if n.op is not None]
-    drawn = [m for n in nodes for at, (name, (m, _)) in enumerate(zip(n.op.inputs(n.p), n.inputs)) if at == 0 or name == "rhs"]
-    inputs = {id(m): m for m in [*drawn, *(n for n, _ in symbol.heads)] if m.op is None}
-
-    def size(n, k):
-        s = sizes.get((id(n), k))
-        return _size_text(s) if s else ""
-    return nodes, inputs, size
-
-
-def _details(n: Node) -> str:
-    values = (getattr(n.p, k) for k in _SHOWN if k in n.attrs)
-    return ", ".join(_size_text(v) if isinstance(v, tuple) else str(v) for v in values)
-
-
-def _size_text(shape) -> str:
-    """In R's order."""
-    return "x".join(str(d or "?") for d in reversed(shape))
-
-
-def _color(n: Node) -> str:
-    if n.op is None:
-        return "#8dd3c7"
-    return "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")
+    return parts(symbol, shapes(given, "graph.viz"))
 
 
 @verb("symbol.picture")
@@ -167,8 +136,8 @@ def picture(symbol: Symbol, given):
     number = {id(n): i for i, n in enumerate(boxes)}
     edges = [(number[id(m)], number[id(n)], size(m, k)) for n in nodes for m, k in n.inputs if id(m) in number]
     places, paths = place(len(boxes), [(a, b) for a, b, _ in edges])
-    return {"text": ["\n".join(filter(None, (n.name, ) if n.op is None else (n.op.name, n.name, _details(n)))) for n in boxes],
-            "input": [n.op is None for n in boxes], "color": [_color(n) for n in boxes],
+    return {"text": ["\n".join(filter(None, (n.name, ) if n.op is None else (n.op.name, n.name, details(n)))) for n in boxes],
+            "input": [n.op is None for n in boxes], "color": [color(n) for n in boxes],
             "x": [x for x, _ in places], "y": [y for _, y in places], "shape": [shape for *_, shape in edges],
             "paths": [{"x": [x for x, _ in path], "y": [y for _, y in path]} for path in paths]}
 
@@ -183,8 +152,8 @@ def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
     for n in nodes:
-        label = "\\n".join(filter(None, (n.op.name, n.name, _details(n))))
-        lines.append(f'  {_quoted(n.name)} [shape = box, fillcolor = "{_color(n)}", label = {_quoted(label)}];')
+        label = "\\n".join(filter(None, (n.op.name, n.name, details(n))))
+        lines.append(f'  {_quoted(n.name)} [shape = box, fillcolor = "{color(n)}", label = {_quoted(label)}];')
     for n in nodes:
         for m, k in n.inputs:
             if id(m) in drawn:
@@ -207,7 +176,7 @@ def tree(symbol: Symbol, given) -> str:
     stack = [(n, k, "", "", "") for n, k in reversed(symbol.heads)]
     while stack:
         n, k, lead, corner, below = stack.pop()
-        text = n.name if n.op is None else f"{n.name}: {n.op.name}" + (f" ({d})" if (d := _details(n)) else "")
+        text = n.name if n.op is None else f"{n.name}: {n.op.name}" + (f" ({d})" if (d := details(n)) else "")
         children = [(m, i) for m, i in n.inputs if id(m) in drawn]
         again = bool(children) and id(n) in shown
         lines.append(f"{lead}{corner}{text}" + (f"  [{s}]" if (s := size(n, k)) else "") + ("  (see above)" if again else ""))

@@ -12,6 +12,7 @@ from mxr.engine.ndarray import NDArray
 from mxr.engine.optimizer import Rule
 from mxr.engine.workers import Workers
 from mxr.operator import ShapeError, shape_text
+from mxr.r.bridge import leaving as r_exits
 from mxr.r.bridge.convert import RList
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, number_text, pairs
@@ -21,6 +22,8 @@ from mxr.r.verbs.values import array, number_text, pairs
 def workers():
     """The workers of this run, this one's rank, and how many there are."""
     group = processes.workers()
+    if r_exits.r_ends():
+        group.leave_later()
     return {"group": group, "rank": group.rank, "size": group.size}
 
 
@@ -132,7 +135,7 @@ def leaving(reason: str):
     """R is about to end the process; `reason` is the text of its last error, if there was one. Only the C library tells the exit status, and so
     whether it was that error that ended the script."""
     group = processes.workers()
-    if group.size == 1 or group.left or _kept:
+    if group.size == 1 or not r_exits.r_ends() or _kept:
         return
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "on_exit"):                    # not glibc

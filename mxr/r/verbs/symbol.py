@@ -159,13 +159,11 @@ def load_json(text: str):
 @verb("symbol.debug")
 def debug(symbol: Symbol):
     """One line per node: operator, name, inputs, attributes."""
-    lines = ["Symbol Outputs:"] + [f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names(symbol), symbol.heads))]
-    for n in symbol.nodes():
-        if n.op is None:
-            lines.append(f"Variable:{n.name}")
-            continue
-        lines += ["-" * 20, f"Op:{n.op.name}, Name={n.name}", "Inputs:"]
-        lines += [f"\targ[{i}]={m.name}({k})" for i, (m, k) in enumerate(n.inputs)]
-        if n.attrs:
-            lines += ["Attrs:"] + [f"\t{k}={v}" for k, v in n.attrs.items()]
-    return "\n".join(lines) + "\n"
+    return core.debug_text(symbol, output_names(symbol))
+
+
+@verb("symbol.ends_in")
+def ends_in(symbol: Symbol) -> str | None:
+    """The operator of the first output."""
+    node = symbol.heads[0][0]
+    return node.op.name if node.op else None

@@ -98,7 +98,7 @@ def array(value, what: str = "the array") -> NDArray:
     """An NDArray as it is; numbers from R in single precision."""
     if isinstance(value, NDArray):
         return value
-    if isinstance(value, np.ndarray) or isinstance(value, (int, float)):
+    if isinstance(value, (np.ndarray, int, float)):
         return NDArray(np.array(value, np.float32, ndmin=1, order="C"))
     raise MxError(f"{what} must be an NDArray or an array of numbers, not {_kind(value)}")
 

@@ -5,6 +5,8 @@ def _batch(params, data, channels=3, **more):
     return S(params, data, draw(channels, low=0.5, high=2), (channels,), (channels,), draw(channels, low=0.5, high=2), **more)
 
 
+_ONEDNN = {"reference": "onednn", "rtol": 1e-4, "atol": 1e-5, "why": "MXNet has it in oneDNN only"}
+
 SAMPLES = {
     "BatchNorm": [
         _batch({}, (4, 3, 5, 6)),
@@ -81,4 +83,19 @@ SAMPLES = {
         F("4 axes", {"nsize": 3}, (2, 5, 3)),
         F("nsize is required", {}, (2, 5, 3, 4)),
     ],
+    "_contrib_BatchNormWithReLU": [
+        S({"fix_gamma": False}, (4, 3, 2, 5), draw(3, low=0.5, high=1.5), (3,), (3,), draw(3, low=0.5, high=2.0), numeric=False, **_ONEDNN),
+        S({}, (6, 4, 1, 2), draw(4, low=0.5, high=1.5), (4,), (4,), draw(4, low=0.5, high=2.0), numeric=False, **_ONEDNN),
+        S({"use_global_stats": True, "fix_gamma": False}, (4, 3, 5, 1), draw(3, low=0.5, high=1.5), (3,), (3,), draw(3, low=0.5, high=2.0), numeric=False, **_ONEDNN),
+        S({"fix_gamma": False}, (4, 3, 2, 2), draw(3, low=0.5, high=1.5), (3,), (3,), draw(3, low=0.5, high=2.0), train=False, **_ONEDNN),
+        S({"fix_gamma": False, "momentum": 0.5, "eps": 0.01}, (3, 2, 4, 3), draw(2, low=0.5, high=1.5), (2,), (2,), draw(2, low=0.5, high=2.0), numeric=False, **_ONEDNN),
+        F("differ", {}, (4, 3), (4,))],
+    "_contrib_SyncBatchNorm": [
+        S({"key": "a", "fix_gamma": False}, (4, 3, 2, 5), draw(3, low=0.5, high=1.5), (3,), (3,), draw(3, low=0.5, high=2.0), numeric=False,
+          rtol=1e-4, atol=1e-5, why="a sum that nearly vanishes"),
+        S({"key": "b"}, (6, 4), draw(4, low=0.5, high=1.5), (4,), (4,), draw(4, low=0.5, high=2.0), numeric=False),
+        S({"key": "c", "use_global_stats": True, "fix_gamma": False}, (4, 3, 5), draw(3, low=0.5, high=1.5), (3,), (3,), draw(3, low=0.5, high=2.0), numeric=False),
+        S({"key": "d", "fix_gamma": False}, (4, 3, 2), draw(3, low=0.5, high=1.5), (3,), (3,), draw(3, low=0.5, high=2.0), train=False),
+        S({"key": "e", "fix_gamma": False, "momentum": 0.5, "eps": 0.01}, (3, 2, 4), draw(2, low=0.5, high=1.5), (2,), (2,), draw(2, low=0.5, high=2.0), numeric=False),
+        F("key is required", {}, (4, 3))],
 }

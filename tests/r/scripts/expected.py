@@ -376,7 +376,61 @@ def detection(g: Given) -> None:
     g.put("pred", net.predict(g.symbol("pred"), data=batches[0]["data"]))
 
 
-SCRIPTS = (cox, huber, focal, quantile, weighted, contrastive, multitask, gan, autoencoder, detection)
+def descended(g: Given, steps: int, rate: float, look) -> Net:
+    """`descend` of _steps.R: plain gradient descent from the weights that the script saved."""
+    batches, weights = g.batches(), g.group("weights")
+    net = Net(g.symbol("net"), **{k: v.shape for k, v in {**batches[0], **weights}.items()})
+    net.ex.copy_params_from(weights)
+    for step in range(steps):
+        batch = batches[step % len(batches)]
+        net.feed(batch)
+        outputs = net.forward()
+        net.ex.backward()
+        look(outputs, batch)
+        for name in weights:
+            net.args[name][:] = net.args[name] - six(rate) * net.grads[name]
+    g.put("end", {k: net.args[k] for k in weights})
+    return net
+
+
+def ssd(g: Given) -> None:
+    losses, cross, seen = [], [], []
+
+    def look(outputs, _):
+        prob, loc, truth, _ = outputs
+        seen.append(outputs)
+        losses.append(loc.sum())
+        used = np.argwhere(truth >= 0)
+        cross.append(-np.mean([np.log(prob[b, int(truth[b, a]), a]) for b, a in used]))
+    descended(g, 20, 0.01, look)
+    g.put("losses", losses)
+    g.put("losses.cross", cross)
+    g.put("first.target", seen[0][2])
+    g.put("first.found", seen[0][3])
+    g.put("found", seen[-1][3])
+
+
+def faster_rcnn(g: Given) -> None:
+    losses, seen = [], []
+
+    def look(outputs, _):
+        seen.append(outputs)
+        losses.append(outputs[1].sum())
+    descended(g, 20, 0.02, look)
+    g.put("losses", losses)
+    for i, name in enumerate(("prob", "box", "rois")):
+        g.put(f"first.{name}", seen[0][i])
+        g.put(f"last.{name}", seen[-1][i])
+
+
+def unet(g: Given) -> None:
+    losses = []
+    net = descended(g, 20, 0.1, lambda outputs, _: losses.append(outputs[0].mean()))
+    g.put("losses", losses)
+    g.put("mask", net.forward(train=False)[1])
+
+
+SCRIPTS = (cox, huber, focal, quantile, weighted, contrastive, multitask, gan, autoencoder, detection, ssd, faster_rcnn, unet)
 
 
 def main(folder: Path, out: Path) -> None:

@@ -1,0 +1,117 @@
+# No input is silently ignored: labels that nobody reads, evaluation batches of any size, arguments in dots.
+mx.set.seed(1)
+x <- matrix(rnorm(300), 3)
+y <- colSums(x)
+fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+lro <- mx.symbol.LinearRegressionOutput(fc, name = "lro")
+train <- function(symbol, X = x, y = NULL, ..., optimizer = mx.opt.create("sgd", learning.rate = 0.05)) {
+  mx.model.FeedForward.create(symbol, X = X, y = y, num.round = 15, array.batch.size = 20, verbose = FALSE,
+                              array.layout = "colmajor", optimizer = optimizer, ...)
+}
+flat <- mx.symbol.Reshape(fc, shape = 0)
+target <- mx.symbol.Variable("target")
+
+test_that("a label that nothing brings is an error, whatever the loss, and output.names brings it", {
+  losses <- list(mx.symbol.MakeLoss(mx.symbol.mean(mx.symbol.square(flat - target))),
+                 mx.symbol.MakeLoss(mx.symbol.sum(mx.symbol.abs(flat - target)) / 20),
+                 mx.symbol.LinearRegressionOutput(fc, target, name = "out"),
+                 mx.symbol.MAERegressionOutput(fc, target, name = "out"),
+                 mx.symbol.MakeLoss(mx.symbol.smooth_l1(flat - target)))
+  devices <- list(list(mx.cpu()), list(mx.cpu(0), mx.cpu(1)))
+  for (loss in losses) for (ctx in devices) for (data in list(x, mx.io.arrayiter(x, y, batch.size = 20))) {
+    given <- if (is.array(data)) y
+    expect_error(train(loss, data, given, ctx = ctx), 'target has the shape of a batch.*output.names = "target"')
+    model <- train(loss, data, given, ctx = ctx, output.names = "target", optimizer = "adam", learning.rate = 0.1)
+    expect_false("target" %in% names(model$arg.params))
+    expect_gt(cor(drop(predict(model, x, array.layout = "colmajor", output = "fc_output")), y), 0.9)
+  }
+})
+
+test_that("several unread variables are all named; what has values is no label", {
+  two <- mx.symbol.MakeLoss(mx.symbol.square(flat - target) * mx.symbol.Variable("importance"))
+  expect_error(train(two, x, y), "target, importance .*input.names.*data, label")
+  expect_error(train(two, x, y, output.names = "target"), "importance")
+  plain <- mx.symbol.MakeLoss(mx.symbol.square(flat))
+  expect_warning(train(plain, x, y), "the network has no label, so y is not used")
+  expect_silent(train(plain, x, rep(0, 100)))
+  kept <- list(target = mx.nd.zeros(20), fc_weight = mx.nd.ones(c(3, 1)), fc_bias = mx.nd.zeros(1))
+  expect_silent(train(mx.symbol.MakeLoss(mx.symbol.square(flat - target)), x, rep(0, 100), arg.params = kept,
+                      fixed.param = "target"))
+})
+
+test_that("evaluation scores every sample once, whatever its batch size, and no padding", {
+  norm <- mx.symbol.LinearRegressionOutput(mx.symbol.BatchNorm(fc, name = "bn"), name = "lro")
+  for (symbol in list(lro, norm)) for (ctx in list(list(mx.cpu()), list(mx.cpu(0), mx.cpu(1)))) for (size in c(1, 7, 20, 33, 50, 64)) {
+    seen <- pred.seen <- NULL
+    metric <- mx.metric.custom("seen", function(label, pred) {
+      seen <<- c(seen, label)
+      pred.seen <<- c(pred.seen, pred)
+      0
+    })
+    mine <- NULL
+    train(symbol, mx.io.arrayiter(x[, 51:90], y[51:90], batch.size = 20), ctx = ctx, eval.metric = metric,
+          eval.data = mx.io.arrayiter(x[, 1:50], y[1:50], batch.size = size),
+          epoch.end.callback = function(iteration, nbatch, env, verbose) {
+            expect_equal(as.numeric(tail(seen, 50)), y[1:50], tolerance = 1e-6)
+            mine <<- predict(env$model, x[, 1:50], array.layout = "colmajor")
+            # each device has moving averages of its own; a model has their mean
+            if (length(ctx) == 1 || !length(env$model$aux.params)) expect_equal(tail(pred.seen, 50), as.numeric(mine), tolerance = 1e-4)
+            seen <<- pred.seen <<- NULL
+            iteration < 2
+          })
+    expect_length(mine, 50)
+  }
+  few <- train(lro, x[, 1:40], y[1:40], eval.data = list(data = x[, 41:45], label = y[41:45]), eval.metric = mx.metric.mae)
+  expect_true(all(is.finite(attr(few, "history")$validation)))
+})
+
+test_that("no exported function swallows an argument", {
+  model <- train(lro, x, y)
+  meant <- function(call, name) expect_error(eval(call), paste0('did you mean "', name, '"'), fixed = TRUE)
+  meant(quote(predict(model, x, outputs = "fc_output")), "output")
+  meant(quote(predict(model, x, layout = "colmajor")), "array.layout")
+  meant(quote(predict(model, x, batch.size = 2)), "array.batch.size")
+  for (pair in list(c("num.rounds", "num.round"), c("eval_metric", "eval.metric"), c("learning_rate", "learning.rate"),
+                    c("clip.gradient", "clip_gradient"), c("lr.scheduler", "lr_scheduler"), c("lr", "learning.rate"),
+                    c("epochs", "num.round"), c("batch.size", "array.batch.size"), c("learning.rat", "learning.rate"))) {
+    call <- as.call(c(quote(mx.model.FeedForward.create), list(lro, X = x, y = y, verbose = FALSE), structure(list(1), names = pair[[1]])))
+    if (pair[[1]] == "learning.rat") next                # R completes it
+    error <- tryCatch(eval(call), error = identity)
+    expect_match(conditionMessage(error), paste0('did you mean "', pair[[2]], '"'), fixed = TRUE)
+    expect_equal(deparse(conditionCall(error)[[1]]), "mx.model.FeedForward.create")
+  }
+  expect_warning(train(lro, x, y, learning.rate = 0.1), "learning.rate has no effect")
+  # a call of every exported function with dots, to which an unknown argument is added
+  calls <- list(
+    mx.apply = quote(mx.apply(lro)),
+    mx.model.FeedForward.create = quote(mx.model.FeedForward.create(lro, X = x, y = y)),
+    mx.mlp = quote(mx.mlp(x, y, out_node = 1, out_activation = "rmse", array.layout = "colmajor")),
+    mx.opt.create = quote(mx.opt.create("sgd")), mx.simple.bind = quote(mx.simple.bind(lro, mx.cpu(), data = c(3, 2))),
+    predict = quote(predict(model, x)),
+    mx.symbol.infer.shape = quote(mx.symbol.infer.shape(lro, data = c(3, 2))),
+    rnn.graph = quote(rnn.graph(1, 4, 3, 3, 2)), rnn.graph.unroll = quote(rnn.graph.unroll(1, 4, 3, 3, 2)),
+    rnn.unroll = quote(rnn.unroll(1, 4, 3, 3, 2)),
+    mx.lstm = quote(mx.lstm(list(data = x, label = x), NULL, 1, 3, 2, 2, 2, 10, 4)),
+    mx.gru = quote(mx.gru(list(data = x, label = x), NULL, 1, 3, 2, 2, 2, 10, 4)),
+    mx.rnn = quote(mx.rnn(list(data = x, label = x), NULL, 1, 3, 2, 2, 2, 10, 4)))
+  exported <- getNamespaceExports("mxnet")
+  for (name in grep("^mx\\.io\\..*Iter", exported, value = TRUE))
+    if ("..." %in% names(formals(get(name)))) calls[[name]] <- as.call(list(as.name(name)))
+  classes <- c("Rcpp_MXArrayDataIter", "Rcpp_MXDataIter", "Rcpp_MXNativeDataIter", "mx.metric.logger")
+  # gradients of outputs under any name; graphical parameters, which graphics checks when it draws
+  open <- c("mx.exec.backward", "mx.callback.plot")
+  operators <- grep("^mx\\.(nd|symbol|varg)\\.", exported, value = TRUE)
+  with.dots <- Filter(function(n) is.function(get(n)) && "..." %in% names(formals(get(n))), exported)
+  expect_setequal(setdiff(with.dots, c(classes, open, operators)), setdiff(names(calls), c("predict", "mx.symbol.infer.shape")))
+  for (name in names(calls)) {
+    call <- as.call(c(as.list(calls[[name]]), list(no.such.argument = 1)))
+    error <- tryCatch(suppressMessages(suppressWarnings({ eval(call); NULL })), error = conditionMessage)
+    expect_match(paste(name, error), "no.such.argument")
+  }
+  # operators: MXNet takes inputs of add_n and its like under any name
+  any.name <- c("mx.nd.ElementWiseSum", "mx.nd.add.n", "mx.nd.stack", "mx.nd.multi.all.finite")
+  for (name in setdiff(with.dots[with.dots %in% operators], any.name)) {
+    error <- tryCatch(suppressWarnings({ do.call(name, list(no.such.argument = 1)); NULL }), error = conditionMessage)
+    expect_true(is.character(error), info = name)
+  }
+})
