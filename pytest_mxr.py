@@ -1,4 +1,5 @@
 """pytest loads this in every run once mxr is installed, so it imports nothing of mxr before something of it is used. See docs/testing.md."""
+
 from __future__ import annotations
 
 import fnmatch
@@ -12,10 +13,23 @@ MARK = 'r("R code", source="file.R", package="name"): a test that needs R (skipp
 def pytest_addoption(parser):
     group = parser.getgroup("mxr", "R and Python in one test (mxr)")
     group.addoption("--r-home", metavar="DIR", help="the R to use: its home folder, as `R RHOME` prints it")
-    group.addoption("--r-library", metavar="DIR", action="append", help="a library of R packages that comes before R's own (repeatable)")
-    group.addoption("--r-required", action="store_true", help="tests that need R fail, instead of being skipped, where there is none")
-    group.addoption("--r-record", action="store_true", help="write golden files instead of comparing with them")
-    parser.addini("r_files", "testthat files to collect, as patterns of file names: test-*.R", type="args", default=[])
+    group.addoption(
+        "--r-library",
+        metavar="DIR",
+        action="append",
+        help="a library of R packages that comes before R's own (repeatable)",
+    )
+    group.addoption(
+        "--r-required",
+        action="store_true",
+        help="tests that need R fail, instead of being skipped, where there is none",
+    )
+    group.addoption(
+        "--r-record", action="store_true", help="write golden files instead of comparing with them"
+    )
+    parser.addini(
+        "r_files", "testthat files to collect, as patterns of file names: test-*.R", type="args", default=[]
+    )
 
 
 def pytest_configure(config):
@@ -30,6 +44,7 @@ def pytest_collect_file(file_path, parent):
     patterns = parent.config.getini("r_files")
     if any(fnmatch.fnmatch(file_path.name, p) for p in patterns) or parent.session.isinitpath(file_path):
         from mxr.testing.testthat import TestthatFile
+
         return TestthatFile.from_parent(parent, path=file_path)
     return None
 
@@ -37,6 +52,7 @@ def pytest_collect_file(file_path, parent):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("r"):
         from mxr.testing.plugin import skip_without_r
+
         skip_without_r(item.config)
 
 
@@ -45,6 +61,7 @@ def pytest_runtest_makereport(item, call):
     session = getattr(item, "funcargs", {}).get("r")
     if call.when == "call" and session is not None:
         from mxr.testing.plugin import tell
+
         tell(item, session)
 
 
@@ -53,6 +70,7 @@ def r(request):
     """R inside this process, with an environment for this test: `r.run("code")`, `r["x"]`, `r["x"] = array`, `r.source(path)`,
     `with r.capture() as said:`."""
     from mxr.testing import plugin
+
     yield from plugin.r(request)
 
 
@@ -60,6 +78,7 @@ def r(request):
 def rscript(request):
     """`rscript("script.R")` or `rscript(code)`: a process of plain Rscript; `.status`, `.stdout`, `.stderr`, `.check()`."""
     from mxr.testing import plugin
+
     return plugin.rscript(request)
 
 
@@ -67,4 +86,5 @@ def rscript(request):
 def golden(request):
     """`golden("file.jsonl", loss=array)`: the numbers are those of the file; `pytest --r-record` writes it."""
     from mxr.testing import plugin
+
     return plugin.golden(request)

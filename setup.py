@@ -1,4 +1,5 @@
 """The native core, and the R package within what setuptools builds; everything else is in pyproject.toml."""
+
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "R"
-BUILT = HERE / "build" / "r" / "mxnet"       # by `make wheel`: the same with its vignettes
+BUILT = HERE / "build" / "r" / "mxnet"  # by `make wheel`: the same with its vignettes
 VIGNETTES = ("inst/doc", "build")
 
 
@@ -27,10 +28,12 @@ class BuildWithR(build_py):
     def run(self):
         library = Path(self.build_lib, "mxr")
         if not self.editable_mode:
-            shutil.rmtree(library, ignore_errors=True)           # files of an earlier build that are gone since
+            shutil.rmtree(library, ignore_errors=True)  # files of an earlier build that are gone since
         super().run()
         if not self.editable_mode:
-            shutil.copytree(SOURCE, library / "r" / "package", ignore=shutil.ignore_patterns("stamp", "Rplots.pdf"))
+            shutil.copytree(
+                SOURCE, library / "r" / "package", ignore=shutil.ignore_patterns("stamp", "Rplots.pdf")
+            )
             add_vignettes(library / "r" / "package")
 
 
@@ -48,8 +51,16 @@ NATIVE = Extension(
     "mxr.native._core",
     sources=[f"mxr/native/{name}.c" for name in ("core", "plain", "avx2", "avx512")],
     depends=["mxr/native/core.h", "mxr/native/vectors.h"],
-    extra_compile_args=[] if sys.platform == "win32" else [
-        "-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"],
+    extra_compile_args=[]
+    if sys.platform == "win32"
+    else [
+        "-std=gnu11",
+        "-O3",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-ffp-contract=fast",
+        "-fvisibility=hidden",
+    ],
     py_limited_api=True,
     optional=True,
 )

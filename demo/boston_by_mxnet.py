@@ -7,6 +7,7 @@
 The R package draws its random numbers in this order: n uniforms for the shuffle of the rows (Fisher-Yates from the end),
 then the initial weights (biases are zero). What the last batch of an epoch lacks is left from the batch before it.
 """
+
 import sys
 
 import mxnet as mx
@@ -50,7 +51,15 @@ def train_and_test(table, custom, rounds, batch, rate, momentum, scale):
             for name in weights:
                 weight, gradient = executor.arg_dict[name], executor.grad_dict[name]
                 if momentum:
-                    mx.nd.sgd_mom_update(weight, gradient, states[name], lr=rate, momentum=momentum, rescale_grad=1 / batch, out=weight)
+                    mx.nd.sgd_mom_update(
+                        weight,
+                        gradient,
+                        states[name],
+                        lr=rate,
+                        momentum=momentum,
+                        rescale_grad=1 / batch,
+                        out=weight,
+                    )
                 else:
                     mx.nd.sgd_update(weight, gradient, lr=rate, rescale_grad=1 / batch, out=weight)
     arguments = {name: executor.arg_dict[name] for name in weights} | {"data": mx.nd.array(test[:, :13])}
@@ -61,5 +70,9 @@ def train_and_test(table, custom, rounds, batch, rate, momentum, scale):
 if __name__ == "__main__":
     houses = np.loadtxt(sys.argv[1])
     check = train_and_test(houses, mx.sym.square, rounds=5, batch=60, rate=0.01, momentum=0, scale=0.01)
-    print(f"# the R package's own answer to five rounds of plain sgd on squared errors is 0.91994361, this program's {check:.8f}")
-    print(f"{train_and_test(houses, lambda r: mx.sym.sqrt(1 + mx.sym.square(r)) - 1, 50, 20, 0.05, 0.9, 0.5):.9f}")
+    print(
+        f"# the R package's own answer to five rounds of plain sgd on squared errors is 0.91994361, this program's {check:.8f}"
+    )
+    print(
+        f"{train_and_test(houses, lambda r: mx.sym.sqrt(1 + mx.sym.square(r)) - 1, 50, 20, 0.05, 0.9, 0.5):.9f}"
+    )

@@ -1,4 +1,5 @@
 """How Sphinx makes the site; `make docs` gathers its pages first (docs/tools/site.py)."""
+
 from __future__ import annotations
 
 import latex2mathml.converter
@@ -25,16 +26,20 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", ".*")]        # types in signatures, of which not every one has a page
+nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures, of which not every one has a page
 
 
 def formula(translator, node, display: str) -> None:
     """A formula as MathML, which browsers draw by themselves: nothing is loaded."""
     from docutils.nodes import SkipNode
+
     translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
     raise SkipNode
 
 
 def setup(app) -> None:
-    app.add_html_math_renderer("mathml", (lambda self, node: formula(self, node, "inline"), None),
-                               (lambda self, node: formula(self, node, "block"), None))
+    app.add_html_math_renderer(
+        "mathml",
+        (lambda self, node: formula(self, node, "inline"), None),
+        (lambda self, node: formula(self, node, "block"), None),
+    )

@@ -1,4 +1,5 @@
 """The command line: mxr run | check | doctor | install-r | uninstall-r | install-rpy2 | gen."""
+
 from __future__ import annotations
 
 import importlib
@@ -19,8 +20,13 @@ mxr: runs R scripts written for Apache MXNet
 
 # The function of each command, which takes the arguments after it and returns the exit status.
 COMMANDS = {
-    "run": "mxr.r.host.embed:run", "check": "mxr.r.host.check:check", "doctor": "mxr.r.host.doctor:main", "install-r": "mxr.r.host.install:install",
-    "uninstall-r": "mxr.r.host.install:uninstall", "install-rpy2": "mxr.r.host.install:install_rpy2", "gen": "mxr.r.generate.wrappers:main",
+    "run": "mxr.r.host.embed:run",
+    "check": "mxr.r.host.check:check",
+    "doctor": "mxr.r.host.doctor:main",
+    "install-r": "mxr.r.host.install:install",
+    "uninstall-r": "mxr.r.host.install:uninstall",
+    "install-rpy2": "mxr.r.host.install:install_rpy2",
+    "gen": "mxr.r.generate.wrappers:main",
 }
 
 
@@ -28,11 +34,13 @@ def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     command, rest = (argv[0], argv[1:]) if argv else ("help", [])
     from mxr.operator import MxError
+
     if command in ("help", "-h", "--help"):
         print(HELP, end="")
         return 0
     if command in ("version", "--version", "-V"):
         from mxr import __version__
+
         print(f"mxr {__version__}")
         return 0
     if command not in COMMANDS:

@@ -1,4 +1,5 @@
 """What this installation computes with, for people and for reports of faults."""
+
 from __future__ import annotations
 
 import platform
@@ -27,6 +28,9 @@ def show_config() -> None:
 
 def blas() -> str:
     """The BLAS libraries of this process, with their versions."""
-    found = [f"{p['internal_api']} {p.get('version')} ({p['num_threads']} threads)" for p in threadpoolctl.threadpool_info()
-             if p["user_api"] == "blas"]
+    found = [
+        f"{p['internal_api']} {p.get('version')} ({p['num_threads']} threads)"
+        for p in threadpoolctl.threadpool_info()
+        if p["user_api"] == "blas"
+    ]
     return ", ".join(found) or "unknown"

@@ -26,6 +26,7 @@
 docs/adding-an-operator.md says what a declaration holds. Operators in the style of MXNet's Python, with arrays instead of traced
 values, are `mxr.operator.CustomOp`.
 """
+
 from mxr.compiler.value import scatter_slice
 from mxr.operator import (
     REQUIRED,
@@ -46,6 +47,20 @@ from mxr.operator import (
 )
 
 __all__ = [
-    "REQUIRED", "Dtype", "Floats", "MxError", "P", "ParamError", "Shape", "ShapeError", "axis_of", "known", "op",
-    "same_shape", "scatter_slice", "shape_text", "size", "unify",
+    "REQUIRED",
+    "Dtype",
+    "Floats",
+    "MxError",
+    "P",
+    "ParamError",
+    "Shape",
+    "ShapeError",
+    "axis_of",
+    "known",
+    "op",
+    "same_shape",
+    "scatter_slice",
+    "shape_text",
+    "size",
+    "unify",
 ]

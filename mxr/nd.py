@@ -1,4 +1,5 @@
 """`mxr.nd.*`: one function per operator on NDArrays, and what makes them: `array`, `zeros`, `ones`, `load`, `save`."""
+
 from __future__ import annotations
 
 from operator import index
@@ -58,6 +59,7 @@ def _type(ctx, dtype, where: str):
 def load(path: str):
     """Arrays from a file in MXNet's format: a dict if they are named, else a list."""
     from mxr.io import params
+
     loaded = params.load(path)
     if isinstance(loaded, dict):
         return {k: NDArray(v) for k, v in loaded.items()}
@@ -67,14 +69,20 @@ def load(path: str):
 def save(path: str, arrays) -> None:
     """Write arrays (a dict, a list or one) to a file in MXNet's format."""
     from mxr.io import params
+
     if isinstance(arrays, (NDArray, np.ndarray)):
         arrays = [arrays]
     if not hasattr(arrays, "__iter__") or isinstance(arrays, str):
-        raise MxError(f"save: arrays must be an NDArray, a list or a dict of them, not {type(arrays).__name__}")
+        raise MxError(
+            f"save: arrays must be an NDArray, a list or a dict of them, not {type(arrays).__name__}"
+        )
     named = isinstance(arrays, dict)
     if named and not all(isinstance(k, str) for k in arrays):
         raise MxError("save: the names of the arrays must be text")
-    data = [a.data if isinstance(a, NDArray) else numbers(a, "save: every array") for a in (arrays.values() if named else arrays)]
+    data = [
+        a.data if isinstance(a, NDArray) else numbers(a, "save: every array")
+        for a in (arrays.values() if named else arrays)
+    ]
     params.save(path, dict(zip(arrays, data)) if named else data)
 
 

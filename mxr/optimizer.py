@@ -7,6 +7,7 @@
 Rules and defaults are those of MXNet's Python package; where its R package differs (no bias correction in adam, other defaults), R scripts
 get those of the R package. Every optimizer multiplies gradients by `rescale_grad`, then cuts them to [-clip_gradient, clip_gradient].
 """
+
 from __future__ import annotations
 
 import math
@@ -20,7 +21,18 @@ from mxr.engine.ndarray import NDArray
 from mxr.engine.optimizer import GraphRule, Rule, Updater, rule
 from mxr.operator import MxError, ParamError, suggest
 
-__all__ = ["SGD", "NAG", "Adam", "RMSProp", "AdaGrad", "AdaDelta", "Optimizer", "create", "get_updater", "register"]
+__all__ = [
+    "SGD",
+    "NAG",
+    "Adam",
+    "RMSProp",
+    "AdaGrad",
+    "AdaDelta",
+    "Optimizer",
+    "create",
+    "get_updater",
+    "register",
+]
 
 
 class Optimizer:
@@ -29,21 +41,51 @@ class Optimizer:
     `learning_rate`: a number (0.01, unless the class says otherwise); `lr_scheduler`: a function of the number of updates so far that gives
     the rate instead; `wd`: weight decay; `rescale_grad`, `clip_gradient` (None: no limit): see the module. Further settings: the class.
     """
-    settings: ClassVar[Mapping[str, Any]] = {}           # the rule's own, and their defaults
+
+    settings: ClassVar[Mapping[str, Any]] = {}  # the rule's own, and their defaults
     rate: ClassVar[float] = 0.01
 
-    def __init__(self, learning_rate: float | None = None, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float | None = None,
-                 lr_scheduler: Callable[[int], float] | None = None, **settings: Any):
+    def __init__(
+        self,
+        learning_rate: float | None = None,
+        wd: float = 0.0,
+        rescale_grad: float = 1.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Callable[[int], float] | None = None,
+        **settings: Any,
+    ):
         where = f"optimizer.{type(self).__name__}"
         for name in settings:
             if name not in self.settings:
-                known = [*self.settings, "learning_rate", "wd", "rescale_grad", "clip_gradient", "lr_scheduler"]
-                raise ParamError(f"{where}: there is no setting {name}" + (suggest(name, known) or f"; it has {', '.join(known)}"))
+                known = [
+                    *self.settings,
+                    "learning_rate",
+                    "wd",
+                    "rescale_grad",
+                    "clip_gradient",
+                    "lr_scheduler",
+                ]
+                raise ParamError(
+                    f"{where}: there is no setting {name}"
+                    + (suggest(name, known) or f"; it has {', '.join(known)}")
+                )
         self.lr = self.rate if learning_rate is None else learning_rate
-        self.lr_scheduler, self.wd, self.rescale_grad, self.clip_gradient = lr_scheduler, wd, rescale_grad, clip_gradient
+        self.lr_scheduler, self.wd, self.rescale_grad, self.clip_gradient = (
+            lr_scheduler,
+            wd,
+            rescale_grad,
+            clip_gradient,
+        )
         self.own = {**self.settings, **settings}
-        for name, value in {"learning_rate": self.lr, "wd": wd, "rescale_grad": rescale_grad, **self.own}.items():
-            if value is not None and (not isinstance(value, (int, float, np.number)) or not math.isfinite(value)):
+        for name, value in {
+            "learning_rate": self.lr,
+            "wd": wd,
+            "rescale_grad": rescale_grad,
+            **self.own,
+        }.items():
+            if value is not None and (
+                not isinstance(value, (int, float, np.number)) or not math.isfinite(value)
+            ):
                 raise ParamError(f"{where}: {name} must be a number, not {value!r}")
         self._counts: dict[Any, int] = {}
         self._made: Rule | None = None
@@ -52,7 +94,9 @@ class Optimizer:
     @property
     def learning_rate(self) -> float:
         """The rate of the next update."""
-        return float(self.lr_scheduler(max(self._counts.values(), default=0)) if self.lr_scheduler else self.lr)
+        return float(
+            self.lr_scheduler(max(self._counts.values(), default=0)) if self.lr_scheduler else self.lr
+        )
 
     def set_learning_rate(self, lr: float) -> None:
         if self.lr_scheduler:
@@ -61,7 +105,11 @@ class Optimizer:
 
     def _rule(self) -> Rule:
         if self._made is None:
-            common = {"wd": self.wd, "rescale_grad": self.rescale_grad, "clip_gradient": -1.0 if self.clip_gradient is None else self.clip_gradient}
+            common = {
+                "wd": self.wd,
+                "rescale_grad": self.rescale_grad,
+                "clip_gradient": -1.0 if self.clip_gradient is None else self.clip_gradient,
+            }
             self._made = self._make({**common, **{k: v for k, v in self.own.items() if v is not None}})
         return self._made
 
@@ -83,9 +131,13 @@ class Optimizer:
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: list[NDArray]) -> None:
         """Change `weight` and `state` in place. `index`: any name of the parameter."""
         if weight.shape != grad.shape:
-            raise MxError(f"optimizer: the weight {index} has shape {weight.shape}, its gradient {grad.shape}")
+            raise MxError(
+                f"optimizer: the weight {index} has shape {weight.shape}, its gradient {grad.shape}"
+            )
         with np.errstate(all="ignore"):
-            self._rule().update(self._next_rate(index), weight.data, grad.data, [s.data for s in state], weight.data)
+            self._rule().update(
+                self._next_rate(index), weight.data, grad.data, [s.data for s in state], weight.data
+            )
 
     def step(self, executor: Executor) -> None:
         """Update all arguments of an executor that have a gradient, from the gradients that are there."""
@@ -95,11 +147,13 @@ class Optimizer:
 
 class SGD(Optimizer):
     """Stochastic gradient descent. `momentum` (0)."""
+
     settings = {"momentum": 0.0}
 
 
 class _NagInPlace(GraphRule):
     """MXNet's nag_mom_update, called in place as its optimizer calls it: the weight decay in the state is that of the new weight."""
+
     n_states = 1
 
     def new_weight(self, lr: np.float32, w: np.ndarray, g: np.ndarray, momentum: np.ndarray) -> np.ndarray:
@@ -112,6 +166,7 @@ class _NagInPlace(GraphRule):
 
 class NAG(Optimizer):
     """Nesterov's accelerated gradient. `momentum` (0)."""
+
     settings = {"momentum": 0.0}
 
     def _make(self, settings: dict[str, Any]) -> Rule:
@@ -120,6 +175,7 @@ class NAG(Optimizer):
 
 class Adam(Optimizer):
     """Adam, with correction of the bias of the first steps. `learning_rate` 0.001, `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8)."""
+
     settings = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
     rate = 0.001
 
@@ -130,6 +186,7 @@ class Adam(Optimizer):
 class RMSProp(Optimizer):
     """RMSProp; with `centered=True` Graves' form. `learning_rate` 0.001, `gamma1` (0.9), `gamma2` (0.9), `epsilon` (1e-8), `centered` (False),
     `clip_weights` (None: no limit of the weights)."""
+
     settings = {"gamma1": 0.9, "gamma2": 0.9, "epsilon": 1e-8, "centered": False, "clip_weights": None}
     rate = 0.001
 
@@ -142,18 +199,24 @@ class RMSProp(Optimizer):
 
 class AdaGrad(Optimizer):
     """AdaGrad. `eps` (1e-7)."""
+
     settings = {"eps": 1e-7}
 
     def _make(self, settings: dict[str, Any]) -> Rule:
-        return rule("adagrad", {**{k: v for k, v in settings.items() if k != "eps"}, "epsilon": settings["eps"]})
+        return rule(
+            "adagrad", {**{k: v for k, v in settings.items() if k != "eps"}, "epsilon": settings["eps"]}
+        )
 
 
 class AdaDelta(Optimizer):
     """AdaDelta, which has no learning rate. `rho` (0.9), `epsilon` (1e-5)."""
+
     settings = {"rho": 0.9, "epsilon": 1e-5}
 
 
-_BY_NAME: dict[str, type[Optimizer]] = {c.__name__.lower(): c for c in (SGD, NAG, Adam, RMSProp, AdaGrad, AdaDelta)}
+_BY_NAME: dict[str, type[Optimizer]] = {
+    c.__name__.lower(): c for c in (SGD, NAG, Adam, RMSProp, AdaGrad, AdaDelta)
+}
 
 
 def register(kind: type[Optimizer]) -> type[Optimizer]:
@@ -168,7 +231,10 @@ def create(name: str | Optimizer, learning_rate: float | None = None, **settings
         return name
     kind = _BY_NAME.get(str(name).lower())
     if kind is None:
-        raise MxError(f"optimizer.create: there is no optimizer {name}" + (suggest(str(name), _BY_NAME) or f"; there are {', '.join(_BY_NAME)}"))
+        raise MxError(
+            f"optimizer.create: there is no optimizer {name}"
+            + (suggest(str(name), _BY_NAME) or f"; there are {', '.join(_BY_NAME)}")
+        )
     return kind(learning_rate, **settings)
 
 
@@ -180,4 +246,5 @@ def get_updater(optimizer: Optimizer) -> Callable[[Any, NDArray, NDArray], None]
         if index not in states:
             states[index] = optimizer.create_state(index, weight)
         optimizer.update(index, weight, grad, states[index])
+
     return update

@@ -1,4 +1,5 @@
 """What holds for every test."""
+
 import signal
 
 # `nohup make test &` starts with SIGINT ignored, and programs that tests start would inherit that: a Ctrl-C to them would do nothing.

@@ -1,8 +1,9 @@
 """The list of known differences, tests/known.toml: each has its reason, and one that has gone must be struck off.
 
-    [section]
-    "id" = "reason"
+[section]
+"id" = "reason"
 """
+
 from __future__ import annotations
 
 import functools
@@ -27,6 +28,9 @@ def settle(section: str, found: dict[str, str], ran=lambda id: True) -> list[str
     """Complaints: what is found and not listed, and what is listed, was run, and is not found any more."""
     known = listed(section)
     news = [f"{id}: {text}" for id, text in found.items() if id not in known]
-    gone = [f"{id}: is listed in tests/known.toml [{section}] but there is no difference any more: strike it off"
-            for id in known if ran(id) and id not in found]
+    gone = [
+        f"{id}: is listed in tests/known.toml [{section}] but there is no difference any more: strike it off"
+        for id in known
+        if ran(id) and id not in found
+    ]
     return news + gone

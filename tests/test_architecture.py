@@ -2,6 +2,7 @@
 
 Imports inside functions, and those for type checkers only, count as well.
 """
+
 from __future__ import annotations
 
 import ast
@@ -12,8 +13,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("runtime", "native", "operator", "random", "io", "graph", "compiler", "engine", "ops", "faces", "r", "testing", "command")
-FACES = {"mxr", "mxr.nd", "mxr.sym"}            # what users import: above the operators, below R
+FLOORS = (
+    "runtime",
+    "native",
+    "operator",
+    "random",
+    "io",
+    "graph",
+    "compiler",
+    "engine",
+    "ops",
+    "faces",
+    "r",
+    "testing",
+    "command",
+)
+FACES = {"mxr", "mxr.nd", "mxr.sym"}  # what users import: above the operators, below R
 R_FLOORS = ("bridge", "verbs", "objects", "generate", "host")
 
 
@@ -49,17 +64,26 @@ def floor(module: str) -> int:
 
 def arrows() -> dict[str, set[str]]:
     files = sources()
-    return {name: imports(name, path.read_text(), set(files), path.name == "__init__.py") for name, path in files.items()}
+    return {
+        name: imports(name, path.read_text(), set(files), path.name == "__init__.py")
+        for name, path in files.items()
+    }
 
 
 def wrong(found: dict[str, set[str]]) -> list[str]:
     """Arrows that go up: between the floors, and between the folders of r."""
+
     def room(module: str) -> int:
         part = module.split(".")[2] if module.count(".") > 1 else ""
         return R_FLOORS.index(part) if part in R_FLOORS else len(R_FLOORS)
+
     up = [f"{a} imports {b}" for a, others in found.items() for b in sorted(others) if floor(b) > floor(a)]
-    inside = [f"{a} imports {b}" for a, others in found.items() for b in sorted(others)
-              if a.startswith("mxr.r.") and b.startswith("mxr.r.") and room(b) > room(a)]
+    inside = [
+        f"{a} imports {b}"
+        for a, others in found.items()
+        for b in sorted(others)
+        if a.startswith("mxr.r.") and b.startswith("mxr.r.") and room(b) > room(a)
+    ]
     return up + inside
 
 
@@ -81,13 +105,16 @@ def test_no_circles():
     assert circle(arrows()) == []
 
 
-@pytest.mark.parametrize(("module", "line"), [
-    ("mxr.graph.node", "from mxr.engine import bind"),
-    ("mxr.operator.shapes", "def f():\n    import mxr.graph.symbol"),
-    ("mxr.io.readers.base", "def f():\n    from mxr.ops import conv"),
-    ("mxr.r.bridge.door", "import mxr.r.verbs"),
-    ("mxr.engine.executor", "if TYPE_CHECKING:\n    from mxr.r.bridge import convert"),
-])
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("mxr.graph.node", "from mxr.engine import bind"),
+        ("mxr.operator.shapes", "def f():\n    import mxr.graph.symbol"),
+        ("mxr.io.readers.base", "def f():\n    from mxr.ops import conv"),
+        ("mxr.r.bridge.door", "import mxr.r.verbs"),
+        ("mxr.engine.executor", "if TYPE_CHECKING:\n    from mxr.r.bridge import convert"),
+    ],
+)
 def test_an_import_the_wrong_way_is_found(module, line):
     files = sources()
     found = arrows()
@@ -95,9 +122,14 @@ def test_an_import_the_wrong_way_is_found(module, line):
     assert any(w.startswith(f"{module} imports") for w in wrong(found))
 
 
-@pytest.mark.parametrize(("module", "line"), [
-    ("mxr.graph.node", "from mxr.graph import symbol"), ("mxr.io.readers.base", "def f():\n    from mxr.io.readers import csv"),
-    ("mxr.compiler.value", "from mxr.compiler.program import Program")])
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("mxr.graph.node", "from mxr.graph import symbol"),
+        ("mxr.io.readers.base", "def f():\n    from mxr.io.readers import csv"),
+        ("mxr.compiler.value", "from mxr.compiler.program import Program"),
+    ],
+)
 def test_a_circle_is_found(module, line):
     found = arrows()
     assert circle(found) == []
@@ -118,7 +150,9 @@ def test_the_map_names_every_file():
     missing = []
     for path in sources().values():
         inside = path.relative_to(ROOT / "mxr")
-        room, name = (inside.parts[0], "/".join(inside.parts[1:])) if len(inside.parts) > 1 else ("", inside.name)
+        room, name = (
+            (inside.parts[0], "/".join(inside.parts[1:])) if len(inside.parts) > 1 else ("", inside.name)
+        )
         if inside.name != "__init__.py" and f"`{name}`" not in sections.get(room, ""):
             missing.append(str(inside))
     assert missing == []

@@ -1,4 +1,5 @@
 """The cookbook of losses: each recipe trains in R, reaches the numbers of R's own model, and is the same network in Python."""
+
 from __future__ import annotations
 
 import json
@@ -40,7 +41,9 @@ class Kitchen:
 
 @pytest.fixture(scope="module")
 def kitchen(request, tmp_path_factory):
-    names = [item.callspec.params["name"] for item in request.session.items if item.name.startswith("test_recipe[")]
+    names = [
+        item.callspec.params["name"] for item in request.session.items if item.name.startswith("test_recipe[")
+    ]
     return Kitchen(names, tmp_path_factory.mktemp("cookbook"))
 
 
@@ -52,7 +55,9 @@ def test_recipe(kitchen, name):
     assert not far, f"further from {numbers['model'][0]} than {recipe.tolerance}: {far} in {numbers}"
     assert (KEPT[name]["what"], KEPT[name]["model"]) == (numbers["what"], numbers["model"])
     shown = cookbook.differences({"mxr": numbers["mxr"], "R": KEPT[name]["mxr"]})
-    assert max(shown) <= recipe.tolerance, "the page's numbers are old: run `python -m docs.tools.cookbook run`"
+    assert max(shown) <= recipe.tolerance, (
+        "the page's numbers are old: run `python -m docs.tools.cookbook run`"
+    )
     same_network(recipe, kitchen.folder)
 
 
@@ -60,7 +65,10 @@ def same_network(recipe, folder):
     """The page's Python code makes the network that R trained: equal arguments, outputs and gradients on R's arrays."""
     space: dict = {}
     exec(compile(recipe.python, f"{recipe.name}.md", "exec"), space)
-    saved = {tuple(k.split(":")): v.asnumpy() for k, v in mxr.nd.load(str(folder / f"{recipe.name}.params")).items()}
+    saved = {
+        tuple(k.split(":")): v.asnumpy()
+        for k, v in mxr.nd.load(str(folder / f"{recipe.name}.params")).items()
+    }
     # beside what was learned: there the gradients are not zero
     arrays = {name: v if kind == "input" else 1.1 * v + 0.05 for (kind, name), v in saved.items()}
     learned = sorted(name for kind, name in saved if kind == "param")
@@ -73,7 +81,10 @@ def same_network(recipe, folder):
             executor.args[k][:] = v
         executor.forward(is_train=True)
         executor.backward()
-        results.append([o.asnumpy().reshape(-1) for o in executor.output_list] + [executor.grads[k].asnumpy() for k in learned])
+        results.append(
+            [o.asnumpy().reshape(-1) for o in executor.output_list]
+            + [executor.grads[k].asnumpy() for k in learned]
+        )
     assert len(results[1]) > len(theirs.list_outputs())
     for ours, rs in zip(*results, strict=True):
         assert np.abs(rs).max() > 1e-4
@@ -92,7 +103,11 @@ def test_generated_files_are_up_to_date():
 def test_a_page_without_a_section_is_refused(tmp_path):
     page = tmp_path / "x.md"
     text = (cookbook.PAGES / "huber.md").read_text()
-    for broken in (text.replace("## In Python", "## Python"), text.replace("family: Numbers\n", ""), text.replace("**When.**", "When")):
+    for broken in (
+        text.replace("## In Python", "## Python"),
+        text.replace("family: Numbers\n", ""),
+        text.replace("**When.**", "When"),
+    ):
         page.write_text(broken)
         with pytest.raises(ValueError, match=r"x\.md: a recipe has"):
             cookbook.read(page)
@@ -103,6 +118,11 @@ def test_a_difference_is_relative_to_large_numbers():
 
 
 def test_a_demo_runs_by_its_name():
-    said = succeeds(run_code("Rscript", 'demo("focal-loss", package = "mxnet", ask = FALSE)\n'
-                                        'cat(nrow(demo(package = "mxnet")$results), "demos\\n")'))
+    said = succeeds(
+        run_code(
+            "Rscript",
+            'demo("focal-loss", package = "mxnet", ask = FALSE)\n'
+            'cat(nrow(demo(package = "mxnet")$results), "demos\\n")',
+        )
+    )
     assert "mean loss" in said and f"{len(RECIPES)} demos" in said

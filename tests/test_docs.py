@@ -1,4 +1,5 @@
 """docs/operators.md and docs/coverage.md follow from the registry and the last comparison."""
+
 import re
 
 import pytest
@@ -11,7 +12,9 @@ from tests.known import listed, sections
 
 @pytest.mark.parametrize("path", sorted(docs.pages()), ids=lambda p: p.name)
 def test_up_to_date(path):
-    assert path.exists() and path.read_text() == docs.pages()[path], f"docs/{path.name} is out of date: run `python -m docs.tools.operators`"
+    assert path.exists() and path.read_text() == docs.pages()[path], (
+        f"docs/{path.name} is out of date: run `python -m docs.tools.operators`"
+    )
 
 
 def test_marked_as_generated():
@@ -23,7 +26,10 @@ def test_every_operator_of_mxnet_is_here_or_says_why():
     assert silent == []
     both = [n for n in EXACT if n in registry]
     assert both == []
-    with pytest.raises(NotImplementedInMxr, match="the operator _contrib_quantize_v2 is not in mxr: it belongs to quantized networks"):
+    with pytest.raises(
+        NotImplementedInMxr,
+        match="the operator _contrib_quantize_v2 is not in mxr: it belongs to quantized networks",
+    ):
         get("_contrib_quantize_v2")
 
 

@@ -1,5 +1,6 @@
 """Whether every link and every picture of a site leads somewhere, and nothing is loaded from elsewhere:
 `python -m docs.tools.links build/site`."""
+
 from __future__ import annotations
 
 import sys
@@ -7,7 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("source", "src"), ("iframe", "src"), ("object", "data")}
+LOADED = {
+    ("script", "src"),
+    ("img", "src"),
+    ("link", "href"),
+    ("source", "src"),
+    ("iframe", "src"),
+    ("object", "data"),
+}
 
 
 class Page(HTMLParser):

@@ -3,6 +3,7 @@
 Pages come from docs/, from the R package (vignettes and help pages, whose code is run for it) and from the recipes of the cookbook
 (which are run too). They are gathered in build/docs, where Sphinx reads them. Any warning of Sphinx and any link to nowhere fails.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,16 +26,25 @@ GATHERED = ROOT / "build" / "docs"
 def gather(target: Path) -> None:
     """All pages of the site as Markdown."""
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", target, ignore=shutil.ignore_patterns("tools", "*.py", "__pycache__", "numbers.json"))
+    shutil.copytree(
+        ROOT / "docs", target, ignore=shutil.ignore_patterns("tools", "*.py", "__pycache__", "numbers.json")
+    )
     shutil.copy(ROOT / "docs" / "conf.py", target)
     start = target / "index.md"
     text = start.read_text()
     # pages that the front page does not place
-    more = sorted(p.stem for p in target.glob("*.md") if p != start and not re.search(rf"^{re.escape(p.stem)}$", text, re.M))
+    more = sorted(
+        p.stem
+        for p in target.glob("*.md")
+        if p != start and not re.search(rf"^{re.escape(p.stem)}$", text, re.M)
+    )
     if more:
         start.write_text(text + "\n```{toctree}\n:hidden:\n:caption: More\n\n" + "\n".join(more) + "\n```\n")
-    subprocess.run(["Rscript", str(ROOT / "docs" / "tools" / "site.R"), str(ROOT / "R"), str(target)], check=True,
-                   stdin=subprocess.DEVNULL)
+    subprocess.run(
+        ["Rscript", str(ROOT / "docs" / "tools" / "site.R"), str(ROOT / "R"), str(target)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
     (target / "r" / "index.md").write_text(r_index(target / "r"))
     with tempfile.TemporaryDirectory() as folder:
         numbers = dict(cookbook.run(cookbook.recipes(), Path(folder), ["Rscript"]))
@@ -50,8 +60,10 @@ def gather(target: Path) -> None:
 def illustrated(text: str, recipe: cookbook.Recipe, numbers: cookbook.Numbers) -> str:
     """A recipe's page with its picture and its numbers."""
     picture = f"\n![Value and gradient: {recipe.title}]({recipe.name}.svg)\n\n## It learns"
-    rows = [f"| {what.replace('|', '-')} | {ours:.5g} | {theirs:.5g} |"
-            for what, ours, theirs in zip(numbers["what"], numbers["mxr"], numbers["R"], strict=True)]
+    rows = [
+        f"| {what.replace('|', '-')} | {ours:.5g} | {theirs:.5g} |"
+        for what, ours, theirs in zip(numbers["what"], numbers["mxr"], numbers["R"], strict=True)
+    ]
     demo = f'\nIn R, this page is `demo("{recipe.name}", package = "mxnet")`.\n'
     table = ["", f"| | mxr | {numbers['model'][0]} |", "|---|---|---|", *rows, "", demo]
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
@@ -60,7 +72,9 @@ def illustrated(text: str, recipe: cookbook.Recipe, numbers: cookbook.Numbers) -
 
 def r_index(folder: Path) -> str:
     """The list of R's help pages: the package's own functions, then the operators by family."""
-    titles = {path.stem: re.search(r"^# (.+)$", path.read_text(), re.M)[1] for path in sorted(folder.glob("*.md"))}     # type: ignore[index]
+    titles = {
+        path.stem: re.search(r"^# (.+)$", path.read_text(), re.M)[1] for path in sorted(folder.glob("*.md"))
+    }  # type: ignore[index]
     families: dict[str, list[str]] = {}
     for op in canonical():
         page = next((f"mx.symbol.{n}" for n in names_of(op) if f"mx.symbol.{n}" in titles), None)
@@ -68,8 +82,13 @@ def r_index(folder: Path) -> str:
             families.setdefault(op.family, []).append(page)
     of_operators = {page for pages in families.values() for page in pages}
     first = [name for name in titles if name not in of_operators]
-    parts = ["# R reference\n", "The help pages of the R package, with what their examples print. In R, `?mx.symbol.MakeLoss` shows one, "
-             "`help.search(\"loss\")` finds some.\n", "## Functions\n", *rows(first, titles)]
+    parts = [
+        "# R reference\n",
+        "The help pages of the R package, with what their examples print. In R, `?mx.symbol.MakeLoss` shows one, "
+        "`help.search(\"loss\")` finds some.\n",
+        "## Functions\n",
+        *rows(first, titles),
+    ]
     for family, pages in sorted(families.items()):
         parts += [f"\n## Operators: {family.replace('_', ' ')}\n", *rows(sorted(set(pages)), titles)]
     return "\n".join(parts) + "\n"
@@ -83,8 +102,25 @@ def main(arguments: list[str]) -> int:
     target = Path(arguments[0] if arguments else ROOT / "build" / "site")
     gather(GATHERED)
     shutil.rmtree(target, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-j", "2", "-d", str(ROOT / "build" / "doctrees"),
-                    "-b", "html", str(GATHERED), str(target)], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-q",
+            "-W",
+            "--keep-going",
+            "-j",
+            "2",
+            "-d",
+            str(ROOT / "build" / "doctrees"),
+            "-b",
+            "html",
+            str(GATHERED),
+            str(target),
+        ],
+        check=True,
+    )
     failed = links.main([str(target)])
     print(json.dumps({"site": str(target), "pages": len(list(target.rglob("*.html")))}))
     return failed

@@ -1,4 +1,5 @@
 """From a symbol to the values it computes, and from those to the values of its gradients: operators' own code on symbolic arrays."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
 from mxr.operator import MxError
 
-Entry = tuple[int, int]         # (id(node), output index)
+Entry = tuple[int, int]  # (id(node), output index)
 
 
 @contextmanager
@@ -28,7 +29,9 @@ def _called(n: Node) -> str:
     return f"{n.op.name if n.op else 'variable'} {n.name}"
 
 
-def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]) -> dict[Entry, Value]:
+def trace_forward(
+    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]
+) -> dict[Entry, Value]:
     """The value of every entry of the graph, hidden outputs included."""
     values: dict[Entry, Value] = {}
     for n in symbol.nodes():
@@ -43,7 +46,15 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
         else:
-            outs = kernel(_bind_compute(n), ins, [shapes[k] for k in keys], [types[k] for k in keys], n.op.random, n.op.name, n.op.open)
+            outs = kernel(
+                _bind_compute(n),
+                ins,
+                [shapes[k] for k in keys],
+                [types[k] for k in keys],
+                n.op.random,
+                n.op.name,
+                n.op.open,
+            )
         for k, o in zip(keys, outs):
             if o.shape != shapes[k]:
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
@@ -53,11 +64,12 @@ def trace_forward(symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, 
 
 class KernelStep(partial):
     """A kernel's prepared call, and the node of the graph that it works for."""
+
     node: Node
 
 
 def _step(n: Node, call: Callable[[], None]) -> KernelStep | Prepared:
-    if isinstance(call, Prepared):      # for the native core, which cannot fail
+    if isinstance(call, Prepared):  # for the native core, which cannot fail
         return call
     step = KernelStep(call)
     step.node = n
@@ -70,7 +82,9 @@ def _bind_compute(n: Node):
     return lambda run, ins, outs: _step(n, prepare(n.p, run, ins, outs))
 
 
-def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]) -> dict[str, Value]:
+def trace_backward(
+    symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]
+) -> dict[str, Value]:
     """The gradient of every wanted argument, given the gradients of the outputs (None: zero). Arguments without one are left out."""
     grads: dict[Entry, list[Value]] = {}
     for (n, i), g in zip(symbol.heads, heads):
@@ -97,7 +111,9 @@ def trace_backward(symbol: Graph, values: dict[Entry, Value], heads: list[Value 
                 g = lift(g, like.shape)
                 if g.shape != like.shape:
                     if g.kind != "const":
-                        raise AssertionError(f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}")
+                        raise AssertionError(
+                            f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}"
+                        )
                     g = const(g.arg, like.shape, like.dtype)
                 grads.setdefault((id(m), i), []).append(g.astype(like.dtype))
     return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
@@ -115,8 +131,10 @@ def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], 
         result = list(result) if isinstance(result, (tuple, list)) else [result]
         return result + [None] * (len(ins) - len(result))
     if op.gradient is None:
-        raise MxError(f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
-                      'or bind its inputs with grad.req = "null"')
+        raise MxError(
+            f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
+            'or bind its inputs with grad.req = "null"'
+        )
     return _kernel_gradient(n, gs, ins, outs, wanted)
 
 
@@ -131,14 +149,16 @@ def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
     return tuple(const(0.0, out.shape) if g is None else g for g, out in zip(gs, outs))
 
 
-def _kernel_gradient(n: Node, gs: list[Value | None], ins: list[Value], outs: list[Value], wanted: list[bool]) -> list:
+def _kernel_gradient(
+    n: Node, gs: list[Value | None], ins: list[Value], outs: list[Value], wanted: list[bool]
+) -> list:
     """The outputs of one kernel call: a gradient for every input that is wanted and no auxiliary state."""
     op, p = n.op, n.p
     assert op is not None and op.prepare_gradient is not None
     prepare_gradient = op.prepare_gradient
-    keeps = op.keeps(p)                 # the gradient always reads hidden outputs, and of the others what it declares
+    keeps = op.keeps(p)  # the gradient always reads hidden outputs, and of the others what it declares
     kept_ins = ins if "ins" in keeps else [None] * len(ins)
-    kept_outs = outs if "outs" in keeps else [None] * n.n_visible + outs[n.n_visible:]
+    kept_outs = outs if "outs" in keeps else [None] * n.n_visible + outs[n.n_visible :]
     reads = (gs, kept_ins, kept_outs)
     n_in = len(ins) - n.n_aux
     slots = [i for i in range(n_in) if wanted[i]]
@@ -151,8 +171,15 @@ def _kernel_gradient(n: Node, gs: list[Value | None], ins: list[Value], outs: li
             targets[i] = r
         return _step(n, prepare_gradient(p, run, *parts, targets))
 
-    results = kernel(bind, [v for part in reads for v in part if v is not None], [ins[i].shape for i in slots],
-                     [ins[i].dtype for i in slots], False, f"{op.name} gradient", op.open)
+    results = kernel(
+        bind,
+        [v for part in reads for v in part if v is not None],
+        [ins[i].shape for i in slots],
+        [ins[i].dtype for i in slots],
+        False,
+        f"{op.name} gradient",
+        op.open,
+    )
     gradients: list = [None] * len(ins)
     for i, r in zip(slots, results):
         gradients[i] = r

@@ -1,4 +1,5 @@
 """Regions of element-wise values as steps of the native core (mxr/native); mxr/compiler/regions.py makes NumPy calls of the others."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -12,8 +13,13 @@ from mxr.native.steps import FLOAT, Prepared, Region, Slot, instruction
 _BOOL = np.dtype(bool)
 
 
-def region(values: Sequence[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray],
-           sums: Sequence[tuple[Value, np.ndarray]] = ()) -> Prepared | None:
+def region(
+    values: Sequence[Value],
+    shape: tuple,
+    resolve: Callable[[Value], np.ndarray],
+    store: dict[int, np.ndarray],
+    sums: Sequence[tuple[Value, np.ndarray]] = (),
+) -> Prepared | None:
     """As `regions.program`, but a native step, or None where the core has not all that the values need. `sums` are values that add up
     values of the region over the last axes, and where they go."""
     if not native.active():
@@ -49,7 +55,9 @@ def supported(v: Value) -> bool:
 
 def loop_types(v: Value) -> tuple:
     """The types in which operands enter a ufunc's loop."""
-    types = tuple(a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args)
+    types = tuple(
+        a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args
+    )
     return v.fn.resolve_dtypes((*types, None))[:-1]
 
 
@@ -124,14 +132,28 @@ class _Lowering:
                 users[id(a)] = users.get(id(a), 0) + 1
 
         def alone(v, fn) -> bool:
-            return isinstance(v, Value) and v.fn is fn and id(v) in self._inside and id(v) not in self._store and users[id(v)] == 1 \
+            return (
+                isinstance(v, Value)
+                and v.fn is fn
+                and id(v) in self._inside
+                and id(v) not in self._store
+                and users[id(v)] == 1
                 and v.dtype == FLOAT
+            )
+
         found = {}
         for v in values:
-            if v.fn is not np.divide or v.dtype != FLOAT or not _is_one(v.args[0]) or not alone(v.args[1], np.add):
+            if (
+                v.fn is not np.divide
+                or v.dtype != FLOAT
+                or not _is_one(v.args[0])
+                or not alone(v.args[1], np.add)
+            ):
                 continue
             total = v.args[1]
-            exponential = total.args[1] if _is_one(total.args[0]) else total.args[0] if _is_one(total.args[1]) else None
+            exponential = (
+                total.args[1] if _is_one(total.args[0]) else total.args[0] if _is_one(total.args[1]) else None
+            )
             if alone(exponential, np.exp) and alone(exponential.args[0], np.negative):
                 found[id(v)] = exponential.args[0].args[0]
                 self.skipped |= {id(total), id(exponential), id(exponential.args[0])}

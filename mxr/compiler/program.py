@@ -5,6 +5,7 @@
 2. A value gets memory only if something outside its region reads it. Memory is shared between values that do not live at the
    same time. What the backward pass needs of the forward pass is kept if it was in memory anyway, and computed again if not.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -60,7 +61,7 @@ class Program:
         self.roots = roots
         self._stored = stored
         self._root_bases = {id(base(r)) for r in roots}
-        self.kept: dict[int, Value] = {}        # values that must outlive the program
+        self.kept: dict[int, Value] = {}  # values that must outlive the program
         self.values = self._needed()
         self._users = self._find_users()
         self._stage = self._find_stages()
@@ -96,7 +97,7 @@ class Program:
         """When each value is computed. Element-wise values of one shape share a stage wherever they can."""
         stage: dict[int, int] = {}
         random = 0
-        for v in self.values:               # as early as possible
+        for v in self.values:  # as early as possible
             s = 1
             for a in operands(v):
                 if not self._exists(base(a)):
@@ -104,13 +105,15 @@ class Program:
             if v.kind == "kernel":
                 call = v.arg[0]
                 s = max([s, *(stage[id(o)] for o in call.outs if id(o) in stage)])
-                if call.random and v.arg[1] == 0:       # draws happen in graph order
+                if call.random and v.arg[1] == 0:  # draws happen in graph order
                     random = s = max(s, random + 1)
             stage[id(v)] = s
-        for v in reversed(self.values):     # element-wise values as late as possible: beside their first user
+        for v in reversed(self.values):  # element-wise values as late as possible: beside their first user
             users = self._users.get(id(v))
             if v.kind == "map" and users and id(v) not in self._root_bases:
-                stage[id(v)] = max(stage[id(v)], min(stage[id(u)] - (a is not v or not _fuses(a, u)) for a, u in users))
+                stage[id(v)] = max(
+                    stage[id(v)], min(stage[id(u)] - (a is not v or not _fuses(a, u)) for a, u in users)
+                )
         return stage
 
     def in_memory(self, v: Value) -> bool:
@@ -119,18 +122,27 @@ class Program:
             return False
         if v.kind != "map" or id(v) in self.kept or id(v) in self._root_bases:
             return True
-        return any(a is not v or (id(u) not in self._sums and not (_fuses(a, u) and self._stage[id(u)] == self._stage[id(v)]))
-                   for a, u in self._users.get(id(v), ()))
+        return any(
+            a is not v
+            or (id(u) not in self._sums and not (_fuses(a, u) and self._stage[id(u)] == self._stage[id(v)]))
+            for a, u in self._users.get(id(v), ())
+        )
 
     def _find_sums(self) -> set[int]:
         """Ids of the sums that the regions of their operands make."""
         if not native.active():
             return set()
-        refused = {self._region(v) for v in self.values if v.kind == "map" and not native_regions.supported(v)}
+        refused = {
+            self._region(v) for v in self.values if v.kind == "map" and not native_regions.supported(v)
+        }
         computed = {id(v) for v in self.values}
         found: dict = {}
         for v in self.values:
-            if native_regions.sums_rows(v) and id(v.args[0]) in computed and self._region(v.args[0]) not in refused:
+            if (
+                native_regions.sums_rows(v)
+                and id(v.args[0]) in computed
+                and self._region(v.args[0]) not in refused
+            ):
                 same = found.setdefault(self._region(v.args[0]), [])
                 if len(same) < native.core.MOST_SUMS and (not same or v.size == same[0].size):
                     same.append(v)
@@ -151,6 +163,7 @@ class Program:
 
         def is_kept(v: Value) -> bool:
             return id(v) in computed and (id(v) in expensive or self.in_memory(v))
+
         self.kept |= {key: v for key, v in reached(roots, is_kept).items() if is_kept(v)}
 
     def _expensive(self, needed: dict[int, Value], read: set[int]) -> set[int]:
@@ -174,8 +187,15 @@ class Program:
     @property
     def uses_blas(self) -> bool:
         """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's limits), or is a kernel."""
-        return any((v.kind == "kernel" and not v.arg[0].foreign) or (v.kind in ("matmul", "reduce") and max(a.size for a in operands(v)) >= costs.BLAS_THREADS_VECTOR)
-                   or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= costs.BLAS_THREADS_PRODUCT) for v in self.values)
+        return any(
+            (v.kind == "kernel" and not v.arg[0].foreign)
+            or (
+                v.kind in ("matmul", "reduce")
+                and max(a.size for a in operands(v)) >= costs.BLAS_THREADS_VECTOR
+            )
+            or (v.kind == "matmul" and v.size * v.args[0].shape[-1] >= costs.BLAS_THREADS_PRODUCT)
+            for v in self.values
+        )
 
     def _groups(self) -> list[list[Value]]:
         """The steps in order: a fused region, the outputs of one kernel call, or a single value."""
@@ -189,20 +209,26 @@ class Program:
         return sorted(groups.values(), key=lambda g: (self._stage[id(g[0])], g[0].kind == "map", g[0].serial))
 
     # ---------------------------------------------------------------- code
-    def compile(self, arrays: dict[int, np.ndarray], variables: Callable[[tuple], np.ndarray], buffers: Buffers, run: Run,
-                targets: list[np.ndarray | None]) -> list[Callable[[], None]]:
+    def compile(
+        self,
+        arrays: dict[int, np.ndarray],
+        variables: Callable[[tuple], np.ndarray],
+        buffers: Buffers,
+        run: Run,
+        targets: list[np.ndarray | None],
+    ) -> list[Callable[[], None]]:
         """The steps as functions without arguments. `arrays` holds the memory of stored values by id and receives that of kept
         ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: memory of their own)."""
         groups = self._groups()
         placed = dict(arrays)
-        late = []                                   # roots that are copied to their target at the end
+        late = []  # roots that are copied to their target at the end
         computed = {id(v) for g in groups for v in g}
         for root, target in zip(self.roots, targets):
             origin = _reshaped(root)
             if target is None or np.may_share_memory(target, placed.get(id(origin), ())):
                 continue
             if id(origin) in computed and id(origin) not in placed:
-                placed[id(origin)] = target.reshape(origin.shape)       # computed right where it is wanted
+                placed[id(origin)] = target.reshape(origin.shape)  # computed right where it is wanted
             else:
                 late.append((root, target))
         self._place(groups, placed, buffers, {id(base(root)) for root, _ in late})
@@ -222,17 +248,30 @@ class Program:
             first = group[0]
             if first.kind == "map":
                 maps, sums = ([v for v in group if (v.kind == "map") == wanted] for wanted in (True, False))
-                steps += regions.calls(maps, first.shape, resolve, {id(v): placed[id(v)] for v in maps if id(v) in placed},
-                                       [(v, placed[id(v)]) for v in sums])
+                steps += regions.calls(
+                    maps,
+                    first.shape,
+                    resolve,
+                    {id(v): placed[id(v)] for v in maps if id(v) in placed},
+                    [(v, placed[id(v)]) for v in sums],
+                )
             elif first.kind == "kernel":
                 call: Call = first.arg[0]
                 steps.append(call.fn(run, [resolve(a) for a in call.ins], [placed[id(o)] for o in call.outs]))
             else:
                 steps += _single(first, [resolve(a) for a in first.args], placed[id(first)])
-        return native_steps.join(steps + [native_steps.call(np.copyto, (target, resolve(root))) or partial(np.copyto, target, resolve(root))
-                                      for root, target in late])
+        return native_steps.join(
+            steps
+            + [
+                native_steps.call(np.copyto, (target, resolve(root)))
+                or partial(np.copyto, target, resolve(root))
+                for root, target in late
+            ]
+        )
 
-    def _place(self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]) -> None:
+    def _place(
+        self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
+    ) -> None:
         """Give every value that needs it memory; buffers go back after the last step that reads them, of those that are `held` at the end."""
         position = {id(v): i for i, g in enumerate(groups) for v in g}
         ends: list[list[int]] = [[] for _ in groups]
@@ -280,11 +319,19 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
         steps = [] if tiled else [_copy(out, ins[0] if has_base else np.zeros((), v.dtype))]
         for key, g in zip(keys, ins[has_base:]):
             part = out[_thaw(key)]
-            whole = native_steps.call(np.copyto, (part, g)) if tiled else native_steps.call(np.add, (part, g, part))
+            whole = (
+                native_steps.call(np.copyto, (part, g))
+                if tiled
+                else native_steps.call(np.add, (part, g, part))
+            )
             if whole is not None:
                 steps.append(whole)
                 continue
-            calls = regions.split_strided(np.copyto, part, g) if tiled else regions.split_strided(np.add, part, g, part)
+            calls = (
+                regions.split_strided(np.copyto, part, g)
+                if tiled
+                else regions.split_strided(np.add, part, g, part)
+            )
             steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)
@@ -306,14 +353,18 @@ def _tiles(keys, shape) -> bool:
     for key in keys:
         if len(key) > len(shape) or any(not isinstance(k, tuple) or k[3] not in (None, 1) for k in key):
             return False
-        partial_axes = [(axis, s.indices(n)[:2]) for axis, (s, n) in enumerate(zip(_thaw(key), shape)) if s.indices(n) != (0, n, 1)]
+        partial_axes = [
+            (axis, s.indices(n)[:2])
+            for axis, (s, n) in enumerate(zip(_thaw(key), shape))
+            if s.indices(n) != (0, n, 1)
+        ]
         if len(partial_axes) != 1:
             return False
         axis, span = partial_axes[0]
         cuts.setdefault(axis, []).append(span)
     if len(cuts) != 1:
         return False
-    (axis, spans), = cuts.items()
+    ((axis, spans),) = cuts.items()
     edge = 0
     for start, stop in sorted(spans):
         if start != edge or stop <= start:

@@ -1,4 +1,5 @@
 """Reductions as prepared calls: the way of adding up, or of finding the largest, that is fastest and precise for the shape."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -25,13 +26,28 @@ def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -
             return _sum_columns(x.reshape(n, -1), flat)
         if trailing and n <= costs.SHORT_ROW < len(flat):
             return _reduce_short(ufunc, x.reshape(-1, n), flat)
-    if ufunc is not np.add or axes[0] != 0 or len(axes) == x.ndim or rows < costs.LONG_COLUMN or dtype.kind != "f":
+    if (
+        ufunc is not np.add
+        or axes[0] != 0
+        or len(axes) == x.ndim
+        or rows < costs.LONG_COLUMN
+        or dtype.kind != "f"
+    ):
         return [partial(ufunc.reduce, x, axes, dtype, out, True)]
-    height = int(rows ** 0.5)
+    height = int(rows**0.5)
     whole = rows // height * height
     parts = np.empty((rows // height + (whole < rows), 1, *out.shape[1:]), dtype)
     inner = tuple(a + 1 for a in axes)
-    steps = [partial(ufunc.reduce, x[:whole].reshape(rows // height, height, *x.shape[1:]), inner, dtype, parts[:rows // height], True)]
+    steps = [
+        partial(
+            ufunc.reduce,
+            x[:whole].reshape(rows // height, height, *x.shape[1:]),
+            inner,
+            dtype,
+            parts[: rows // height],
+            True,
+        )
+    ]
     if whole < rows:
         steps.append(partial(ufunc.reduce, x[whole:], axes, dtype, parts[-1], True))
     return steps + [partial(ufunc.reduce, parts, 0, dtype, out, False)]
@@ -42,10 +58,17 @@ def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
     rows = len(x)
     if x.size <= costs.DOT_SUM_ELEMENTS:
         return [partial(np.dot, np.ones(rows, x.dtype), x, out)]
-    height = int(rows ** 0.5)
+    height = int(rows**0.5)
     count, rest = divmod(rows, height)
     parts = np.empty((count + (rest > 0), 1, x.shape[1]), x.dtype)
-    steps = [partial(np.matmul, np.ones((1, height), x.dtype), x[:rows - rest].reshape(count, height, -1), parts[:count])]
+    steps = [
+        partial(
+            np.matmul,
+            np.ones((1, height), x.dtype),
+            x[: rows - rest].reshape(count, height, -1),
+            parts[:count],
+        )
+    ]
     if rest:
         steps.append(partial(np.dot, np.ones(rest, x.dtype), x[-rest:], parts[-1, 0]))
     return [*steps, partial(np.dot, np.ones(len(parts), x.dtype), parts[:, 0], out)]
@@ -57,7 +80,10 @@ def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], No
     turned = np.empty((x.shape[1], height), x.dtype)
     steps: list[Callable[[], None]] = []
     for a in range(0, len(x), height):
-        rows = x[a:a + height]
-        columns = turned[:, :len(rows)]
-        steps += [partial(np.copyto, columns, rows.T), partial(ufunc.reduce, columns, 0, None, out[a:a + height])]
+        rows = x[a : a + height]
+        columns = turned[:, : len(rows)]
+        steps += [
+            partial(np.copyto, columns, rows.T),
+            partial(ufunc.reduce, columns, 0, None, out[a : a + height]),
+        ]
     return steps

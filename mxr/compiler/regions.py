@@ -1,4 +1,5 @@
 """Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks over threads."""
+
 from __future__ import annotations
 
 import math
@@ -11,15 +12,49 @@ from mxr.compiler import native_regions, reductions
 from mxr.compiler.value import Value, cast, limit, select
 from mxr.runtime import costs, threads
 
-CHEAP = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt, np.absolute, np.sign,
-         np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
-         np.floor, np.ceil, np.trunc, np.rint, cast, select, limit}
+CHEAP = {
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.negative,
+    np.maximum,
+    np.minimum,
+    np.square,
+    np.sqrt,
+    np.absolute,
+    np.sign,
+    np.greater,
+    np.greater_equal,
+    np.less,
+    np.less_equal,
+    np.equal,
+    np.not_equal,
+    np.logical_and,
+    np.logical_or,
+    np.logical_not,
+    np.floor,
+    np.ceil,
+    np.trunc,
+    np.rint,
+    cast,
+    select,
+    limit,
+}
 
-_KEYWORD_OUT = {np.maximum: lambda a, b, out: np.maximum(a, b, out=out), np.minimum: lambda a, b, out: np.minimum(a, b, out=out)}
+_KEYWORD_OUT = {
+    np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
+    np.minimum: lambda a, b, out: np.minimum(a, b, out=out),
+}
 
 
-def calls(values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray],
-          sums: list[tuple[Value, np.ndarray]]) -> list[Callable[[], object]]:
+def calls(
+    values: list[Value],
+    shape: tuple,
+    resolve: Callable[[Value], np.ndarray],
+    store: dict[int, np.ndarray],
+    sums: list[tuple[Value, np.ndarray]],
+) -> list[Callable[[], object]]:
     """Functions without arguments that compute the region `values` (in order), fill `store`, and make `sums`.
 
     `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that receives it, for the
@@ -28,14 +63,18 @@ def calls(values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarr
     step = native_regions.region(values, shape, resolve, store, sums)
     if step is not None:
         return [step]
-    store = store | {id(v.args[0]): np.empty(shape, v.args[0].dtype) for v, _ in sums if id(v.args[0]) not in store}
+    store = store | {
+        id(v.args[0]): np.empty(shape, v.args[0].dtype) for v, _ in sums if id(v.args[0]) not in store
+    }
     steps = [program(values, shape, resolve, store)] if values else []
     for v, out in sums:
         steps += reductions.calls(v.fn, store[id(v.args[0])], v.arg, v.dtype, out)
     return steps
 
 
-def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]):
+def program(
+    values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]
+):
     """As `calls`, by NumPy, in one function."""
     inside = {id(v) for v in values}
     outer: dict[int, np.ndarray] = {}
@@ -55,13 +94,15 @@ def program(values: list[Value], shape: tuple, resolve: Callable[[Value], np.nda
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
-    axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))      # the first long one: each thread streams through memory of its own
+    axis = max(
+        range(len(shape)), key=lambda i: min(shape[i], 64)
+    )  # the first long one: each thread streams through memory of its own
     tasks = []
     for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
         temporaries: dict = {}
         code = []
-        for key in _blocks((*shape[:axis], b - a, *shape[axis + 1:])):
-            key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1:])
+        for key in _blocks((*shape[:axis], b - a, *shape[axis + 1 :])):
+            key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1 :])
             full = {k: x[key] if x.ndim else x for k, x in outer.items()}
             part = {k: x[key] for k, x in store.items()}
             code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)
@@ -89,16 +130,25 @@ def _blocks(shape):
         yield (slice(i, min(i + rows, shape[0])), *(slice(0, m) for m in shape[1:]))
 
 
-_WIDE = {8: np.int64, 16: np.complex128}        # types of which one element holds a short last axis
+_WIDE = {8: np.int64, 16: np.complex128}  # types of which one element holds a short last axis
 
 
 def split_strided(fn, *arrays: np.ndarray) -> list:
     """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
     that axis innermost, a few elements at a time. A copy takes the whole axis as one wide element where it can."""
     shape = arrays[0].shape
-    if len(shape) > 1 and 1 < shape[-1] <= costs.SHORT_AXIS and math.prod(shape[:-1]) > 4 * shape[-1] and any(not a.flags.c_contiguous for a in arrays):
+    if (
+        len(shape) > 1
+        and 1 < shape[-1] <= costs.SHORT_AXIS
+        and math.prod(shape[:-1]) > 4 * shape[-1]
+        and any(not a.flags.c_contiguous for a in arrays)
+    ):
         wide = _WIDE.get(shape[-1] * arrays[0].itemsize)
-        if fn is np.copyto and wide and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays):
+        if (
+            fn is np.copyto
+            and wide
+            and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays)
+        ):
             views = tuple(a.view(wide)[..., 0] for a in arrays)
             if all(v.flags.aligned for v in views):
                 return [(fn, views)]
@@ -141,7 +191,7 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
         buffer = temporaries.get((dtype, index))
         if buffer is None or buffer.size < math.prod(shape):
             temporaries[dtype, index] = buffer = np.empty(math.prod(shape), dtype)
-        return buffer[:math.prod(shape)].reshape(shape)
+        return buffer[: math.prod(shape)].reshape(shape)
 
     def give_back(ended):
         for key, a in ended.items():
@@ -152,7 +202,13 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
         args = []
         types = _loop_types(v)
         for a in v.args:
-            if isinstance(a, Value) and id(a) in outer and id(a) not in gathered and outer[id(a)].shape == shape and _worth_gathering(outer[id(a)]):
+            if (
+                isinstance(a, Value)
+                and id(a) in outer
+                and id(a) not in gathered
+                and outer[id(a)].shape == shape
+                and _worth_gathering(outer[id(a)])
+            ):
                 where[id(a)] = take(a.dtype)
                 code += split_strided(np.copyto, where[id(a)], outer[id(a)])
                 gathered.add(id(a))
@@ -163,7 +219,11 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
                 args.append(where[id(a)])
             else:
                 args.append(outer[id(a)])
-        released = {id(a): a for a in v.args if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i}
+        released = {
+            id(a): a
+            for a in v.args
+            if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i
+        }
         if v.fn is not select:
             give_back(released)
         out = store[id(v)] if id(v) in store else take(v.dtype)
@@ -185,11 +245,16 @@ def _instructions(values, shape, inside, outer, store, temporaries=None) -> list
 def _select_by_bits(condition, a, b, out, mask) -> list:
     """`np.where` as `((a ^ b) & mask) ^ b` on the bits: several times faster than a branch per element."""
     a, b, bits = (x.view(np.int32) for x in (a, b, out))
-    return [(np.copyto, (mask, condition)), (np.negative, (mask, mask)), (np.bitwise_xor, (a, b, bits)), (np.bitwise_and, (bits, mask, bits)),
-            (np.bitwise_xor, (bits, b, bits))]
+    return [
+        (np.copyto, (mask, condition)),
+        (np.negative, (mask, mask)),
+        (np.bitwise_xor, (a, b, bits)),
+        (np.bitwise_and, (bits, mask, bits)),
+        (np.bitwise_xor, (bits, b, bits)),
+    ]
 
 
-_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()     # as long as a program has them
+_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # as long as a program has them
 
 
 def _filled(number, dtype, shape) -> np.ndarray:

@@ -11,6 +11,7 @@ nodes, each with a fixed way of being executed (mxr/compiler/program.py):
     scatter zeros with one slice filled          copy    the value in memory of its own
     kernel  one output of a kernel operator's compute or gradient (`Call`)
 """
+
 from __future__ import annotations
 
 import itertools
@@ -49,6 +50,7 @@ def limit(x, low, high, out):
 
 class Call:
     """One execution of a kernel: `fn(run, inputs, outputs)`; its outputs are Values that refer back to it."""
+
     __slots__ = ("fn", "ins", "shapes", "dtypes", "outs", "random", "label", "foreign")
 
     def __init__(self, fn: Callable, ins, shapes, dtypes, random=False, label="", foreign=False):
@@ -59,6 +61,7 @@ class Call:
 
 class Value(NDArrayOperatorsMixin):
     """One array of the computation: its shape, type, and how it comes about."""
+
     __slots__ = ("kind", "shape", "dtype", "fn", "args", "arg", "serial", "_dummy")
 
     def __init__(self, kind: str, shape, dtype, fn=None, args=(), arg=None):
@@ -69,7 +72,7 @@ class Value(NDArrayOperatorsMixin):
 
     __hash__ = object.__hash__
 
-    def __eq__(self, other):        # the mixin's == is element-wise, through the ufunc
+    def __eq__(self, other):  # the mixin's == is element-wise, through the ufunc
         return np.equal(self, other)
 
     ndim = property(lambda self: len(self.shape))
@@ -96,7 +99,7 @@ class Value(NDArrayOperatorsMixin):
             dtype = kw.pop("dtype", None)
             if kw:
                 raise TypeError(f"a traced operator called {ufunc.__name__} with {', '.join(kw)}")
-            if dtype is not None:           # computed in that type, not converted to it afterwards
+            if dtype is not None:  # computed in that type, not converted to it afterwards
                 inputs = _in_loop_types(ufunc, inputs, np.dtype(dtype))
             return _matmul(*inputs) if ufunc is np.matmul else elementwise(ufunc, *inputs)
         if method == "reduce":
@@ -106,7 +109,9 @@ class Value(NDArrayOperatorsMixin):
     def __array_function__(self, func, types, args, kw):
         impl = _FUNCTIONS.get(func)
         if impl is None:
-            raise TypeError(f"a traced operator called {func.__name__}, which has no traced form; write it as a kernel")
+            raise TypeError(
+                f"a traced operator called {func.__name__}, which has no traced form; write it as a kernel"
+            )
         return impl(*args, **kw)
 
     # ---------------------------------------------------------------- ndarray's methods
@@ -150,18 +155,31 @@ class Value(NDArrayOperatorsMixin):
     def ravel(self, order="C"):
         return self.reshape(-1, order=order)
 
-    def sum(self, axis=None, dtype=None, **kw): return _reduce(np.add, self, axis, dtype=dtype, **kw)
-    def prod(self, axis=None, dtype=None, **kw): return _reduce(np.multiply, self, axis, dtype=dtype, **kw)
-    def max(self, axis=None, **kw): return _reduce(np.maximum, self, axis, **kw)
-    def min(self, axis=None, **kw): return _reduce(np.minimum, self, axis, **kw)
-    def mean(self, axis=None, dtype=None, **kw): return _mean(self, axis, dtype, **kw)
-    def clip(self, low=None, high=None): return _clip(self, low, high)
+    def sum(self, axis=None, dtype=None, **kw):
+        return _reduce(np.add, self, axis, dtype=dtype, **kw)
+
+    def prod(self, axis=None, dtype=None, **kw):
+        return _reduce(np.multiply, self, axis, dtype=dtype, **kw)
+
+    def max(self, axis=None, **kw):
+        return _reduce(np.maximum, self, axis, **kw)
+
+    def min(self, axis=None, **kw):
+        return _reduce(np.minimum, self, axis, **kw)
+
+    def mean(self, axis=None, dtype=None, **kw):
+        return _mean(self, axis, dtype, **kw)
+
+    def clip(self, low=None, high=None):
+        return _clip(self, low, high)
 
 
 # --------------------------------------------------------------------------------------------- making values
 
+
 class _Current(threading.local):
     """The tape of this thread: threads that bind at the same time know nothing of each other's values."""
+
     tape: dict | None = None
 
 
@@ -204,7 +222,10 @@ def number_as(number, dtype):
 
 def const(number, shape, dtype=np.float32) -> Value:
     """A whole array of one number."""
-    return _make(("const", repr(number), tuple(shape), np.dtype(dtype)), lambda: Value("const", shape, dtype, arg=number))
+    return _make(
+        ("const", repr(number), tuple(shape), np.dtype(dtype)),
+        lambda: Value("const", shape, dtype, arg=number),
+    )
 
 
 def kernel(fn, ins, shapes, dtypes, random=False, label="", foreign=False) -> list[Value]:
@@ -235,7 +256,9 @@ _WEAK = {bool: bool, int: int, float: float}
 def elementwise(ufunc, *inputs):
     """`ufunc` of values, arrays and numbers, as a Value (or a tuple of them never: ufuncs with two outputs are not traced)."""
     if ufunc.nout != 1:
-        raise TypeError(f"a traced operator called {ufunc.__name__}, which has several outputs; write it as a kernel")
+        raise TypeError(
+            f"a traced operator called {ufunc.__name__}, which has several outputs; write it as a kernel"
+        )
     args, types, shapes = [], [], []
     for x in inputs:
         if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.ndim == 0):
@@ -254,8 +277,16 @@ def elementwise(ufunc, *inputs):
     numbers = [a.arg if isinstance(a, Value) and a.kind == "const" else a for a in args]
     if not any(isinstance(a, Value) for a in numbers):
         with np.errstate(all="ignore"):
-            return const(ufunc(*(np.asarray(n, t if isinstance(t, np.dtype) else None) for n, t in zip(numbers, types)),
-                               dtype=None).astype(dtype).item(), shape, dtype)
+            return const(
+                ufunc(
+                    *(np.asarray(n, t if isinstance(t, np.dtype) else None) for n, t in zip(numbers, types)),
+                    dtype=None,
+                )
+                .astype(dtype)
+                .item(),
+                shape,
+                dtype,
+            )
     simple = _simplify(ufunc, numbers, shape, dtype)
     return simple if simple is not None else _map(ufunc, tuple(numbers), shape, dtype)
 
@@ -344,8 +375,10 @@ _RULES: dict[np.ufunc, tuple[Rule, ...]] = {
 
 def _simplify(ufunc, args, shape, dtype) -> Value | None:
     """The cheaper form of a function's value that has the same bits, or None."""
+
     def same(x: Any) -> bool:
         return isinstance(x, Value) and x.shape == shape and x.dtype == dtype
+
     a, b = (*args, None)[:2]
     for rule in _RULES.get(ufunc, ()):
         simple = rule(ufunc, a, b, same)
@@ -364,7 +397,9 @@ def _only(given: dict, what: str, **harmless) -> None:
     """TypeError for a keyword that would be ignored: one that is not `harmless`, or with a value that is not."""
     for key, value in given.items():
         if not any(value is v or value == v for v in harmless.get(key, ())):
-            raise TypeError(f"a traced operator called {what} with {key} = {value!r}, which has no traced form; write it as a kernel")
+            raise TypeError(
+                f"a traced operator called {what} with {key} = {value!r}, which has no traced form; write it as a kernel"
+            )
 
 
 def _in_loop_types(ufunc, inputs, dtype: np.dtype) -> list:
@@ -386,7 +421,9 @@ def _reduce(ufunc, x, axis=0, dtype=None, out=None, keepdims=False, initial=None
     _only(kw, f"{ufunc.__name__}.reduce")
     _only({"out": out}, f"{ufunc.__name__}.reduce", out=(None,))
     result = _reduced_type(ufunc, x.dtype) if dtype is None else np.dtype(dtype)
-    value = _reduced(ufunc, x if dtype is None else x.astype(result), _axes(axis, x.ndim), bool(keepdims), result)
+    value = _reduced(
+        ufunc, x if dtype is None else x.astype(result), _axes(axis, x.ndim), bool(keepdims), result
+    )
     return value if initial is None else elementwise(ufunc, value, initial).astype(result)
 
 
@@ -398,7 +435,10 @@ def _reduced(ufunc, x, axes, keepdims: bool, result: np.dtype) -> Value:
         return x.reshape(shape).astype(result)
     if x.kind == "const" and ufunc in (np.add, np.maximum, np.minimum):
         return const(number_as(x.arg * count if ufunc is np.add else x.arg, result), shape, result)
-    value = _make(("reduce", ufunc, id(x), axes, result), lambda: Value("reduce", kept, result, fn=ufunc, args=(x,), arg=axes))
+    value = _make(
+        ("reduce", ufunc, id(x), axes, result),
+        lambda: Value("reduce", kept, result, fn=ufunc, args=(x,), arg=axes),
+    )
     return value if keepdims else value.reshape(shape)
 
 
@@ -415,7 +455,7 @@ def _mean(x, axis=None, dtype=None, out=None, keepdims=False, **kw):
 
 def _matmul(a, b):
     a, b = lift(a), lift(b)
-    if a.ndim == 1 or b.ndim == 1:      # the ufunc treats vectors specially; as matrices they are plain
+    if a.ndim == 1 or b.ndim == 1:  # the ufunc treats vectors specially; as matrices they are plain
         left = a.reshape(1, -1) if a.ndim == 1 else a
         right = b.reshape(-1, 1) if b.ndim == 1 else b
         out = _matmul(left, right)
@@ -467,7 +507,7 @@ def _view(x: Value, fn: str, arg) -> Value:
     except ValueError:
         if fn != "reshape":
             raise
-        x = copy(x)         # a reshape that NumPy cannot do without copying
+        x = copy(x)  # a reshape that NumPy cannot do without copying
         d = apply_view(_dummy(x), fn, arg)
     if d.shape == x.shape and d.strides == _dummy(x).strides and (fn != "slice" or d.size == x.size):
         if fn != "slice" or _starts_at_zero(arg):
@@ -476,13 +516,18 @@ def _view(x: Value, fn: str, arg) -> Value:
         return const(x.arg, d.shape, x.dtype)
     if x.kind == "view" and fn == x.fn == "reshape":
         return _view(x.args[0], fn, arg)
-    value = _make(("view", fn, id(x), arg), lambda: Value("view", d.shape, x.dtype, fn=fn, args=(x,), arg=arg))
+    value = _make(
+        ("view", fn, id(x), arg), lambda: Value("view", d.shape, x.dtype, fn=fn, args=(x,), arg=arg)
+    )
     value._dummy = d
     return value
 
 
 def _starts_at_zero(frozen) -> bool:
-    return all(k is Ellipsis or k is None or (isinstance(k, tuple) and k[1] in (None, 0) and k[3] in (None, 1)) for k in frozen)
+    return all(
+        k is Ellipsis or k is None or (isinstance(k, tuple) and k[1] in (None, 0) and k[3] in (None, 1))
+        for k in frozen
+    )
 
 
 def copy(x: Value) -> Value:
@@ -501,7 +546,9 @@ def _freeze(key) -> tuple:
         elif isinstance(k, (int, np.integer)):
             out.append(int(k))
         else:
-            raise TypeError("a traced operator indexed with something other than slices and integers; write it as a kernel")
+            raise TypeError(
+                "a traced operator indexed with something other than slices and integers; write it as a kernel"
+            )
     return tuple(out)
 
 
@@ -510,6 +557,7 @@ def _thaw(frozen) -> tuple:
 
 
 # --------------------------------------------------------------------------------------------- functions
+
 
 def _squeeze(x, axis=None):
     axes = {i for i, n in enumerate(x.shape) if n == 1} if axis is None else set(_axes(axis, x.ndim))
@@ -547,7 +595,9 @@ def _concatenate(values, axis=0, out=None, dtype=None, casting="same_kind"):
 
 
 def _stack(values, axis=0, **kw):
-    return _concatenate([_expand_dims(lift(v), axis) for v in values], axis % (lift(values[0]).ndim + 1), **kw)
+    return _concatenate(
+        [_expand_dims(lift(v), axis) for v in values], axis % (lift(values[0]).ndim + 1), **kw
+    )
 
 
 def _where(condition, a, b):
@@ -556,9 +606,15 @@ def _where(condition, a, b):
         condition = condition != 0
     shapes = [v.shape for v in (condition, a, b) if isinstance(v, Value)]
     types = [v.dtype if isinstance(v, Value) else _WEAK.get(type(v), float) for v in (a, b)]
-    dtype = _result_type(np.add, tuple(types)) if any(isinstance(t, np.dtype) for t in types) else np.dtype(np.float32)
-    args = tuple(v.arg if isinstance(v, Value) and v.kind == "const" else lift(v) if isinstance(v, np.ndarray) else v
-                 for v in (condition, a, b))
+    dtype = (
+        _result_type(np.add, tuple(types))
+        if any(isinstance(t, np.dtype) for t in types)
+        else np.dtype(np.float32)
+    )
+    args = tuple(
+        v.arg if isinstance(v, Value) and v.kind == "const" else lift(v) if isinstance(v, np.ndarray) else v
+        for v in (condition, a, b)
+    )
     return _map(select, args, np.broadcast_shapes(*shapes), dtype)
 
 
@@ -587,7 +643,7 @@ def scatter_slice(g, shape, key):
 
 def scatter(slices: list[Value], base: Value | None) -> Value:
     """The sum of several traced `scatter_slice`s of one shape, and of `base`, in one array."""
-    parts = [(g, k) for s in slices for g, k in zip(s.args[s.arg[1]:], s.arg[0])]
+    parts = [(g, k) for s in slices for g, k in zip(s.args[s.arg[1] :], s.arg[0])]
     bases = [s.args[0] for s in slices if s.arg[1]] + ([base] if base is not None else [])
     total = bases[0] if bases else None
     for b in bases[1:]:
@@ -597,8 +653,10 @@ def scatter(slices: list[Value], base: Value | None) -> Value:
 
 def _scatter(gs, keys, base, shape) -> Value:
     args = gs if base is None else (base, *gs)
-    return _make(("scatter", tuple(id(a) for a in args), tuple(shape), keys, base is None),
-                 lambda: Value("scatter", shape, gs[0].dtype, args=args, arg=(keys, base is not None)))
+    return _make(
+        ("scatter", tuple(id(a) for a in args), tuple(shape), keys, base is None),
+        lambda: Value("scatter", shape, gs[0].dtype, args=args, arg=(keys, base is not None)),
+    )
 
 
 def _full_like(x, number, dtype=None, **kw):

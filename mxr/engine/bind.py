@@ -1,4 +1,5 @@
 """Binding: an executor from a symbol and arrays, or shapes. Gives `Symbol` its `bind` and `simple_bind`."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -16,7 +17,7 @@ from mxr.runtime import memory
 REQS = ("null", "write", "add")
 
 
-_THEIRS = {"args_grad": "grads", "grad_req": "reqs", "aux_states": "aux"}      # MXNet's Python names
+_THEIRS = {"args_grad": "grads", "grad_req": "reqs", "aux_states": "aux"}  # MXNet's Python names
 
 
 def _arguments(names: tuple[str, ...], positional: tuple, named: dict, where: str) -> dict:
@@ -64,11 +65,23 @@ def _bound(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor
     for k in arg_names:
         g = grads.get(k)
         if reqs[k] != "null" and g is not None and g.shape != args[k].shape:
-            raise ShapeError(f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}")
+            raise ShapeError(
+                f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}"
+            )
         if reqs[k] != "null" and g is not None and (g.dtype != args[k].dtype or not g.data.flags.writeable):
-            raise MxError(f"bind: the gradient of {k} must be a writable array of {args[k].dtype}, the argument's type" + (
-                f", not of {g.dtype}" if g.dtype != args[k].dtype else ""))
-    return Executor(symbol, args, {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names}, reqs, aux, shapes, types)
+            raise MxError(
+                f"bind: the gradient of {k} must be a writable array of {args[k].dtype}, the argument's type"
+                + (f", not of {g.dtype}" if g.dtype != args[k].dtype else "")
+            )
+    return Executor(
+        symbol,
+        args,
+        {k: grads.get(k) if reqs[k] != "null" else None for k in arg_names},
+        reqs,
+        aux,
+        shapes,
+        types,
+    )
 
 
 def simple_bind(symbol: Symbol, /, *positional, **named) -> Executor:
@@ -86,11 +99,17 @@ def _simply_bound(symbol: Symbol, settings: dict, shapes_given: dict) -> Executo
     arg_nodes, aux_nodes = symbol.arg_nodes(), symbol.aux_nodes()
     missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
     if missing:
-        raise ShapeError(f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
-                         f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name")
+        raise ShapeError(
+            f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
+            f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name"
+        )
     if not isinstance(type_dict, (dict, type(None))):
-        raise MxError(f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}")
-    types = all_types(symbol, declared_types(symbol) if type_dict is None else variable_types(symbol, type_dict))
+        raise MxError(
+            f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}"
+        )
+    types = all_types(
+        symbol, declared_types(symbol) if type_dict is None else variable_types(symbol, type_dict)
+    )
     if type_dict is not None or any(types[id(n), 0] != np.float32 for n in arg_nodes):
         check_types(symbol, types)
     check_affordable(shapes, types)
@@ -101,25 +120,34 @@ def _simply_bound(symbol: Symbol, settings: dict, shapes_given: dict) -> Executo
 
     def fresh(n):
         return memory.zeros(shapes[id(n), 0], types[id(n), 0])
+
     args = {n.name: NDArray(weights[n.name] if n.name in weights else fresh(n)) for n in arg_nodes}
     grads = {k: NDArray(grads[k]) if k in grads else None for k in args}
-    return Executor(symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks)
+    return Executor(
+        symbol, args, grads, reqs, {n.name: NDArray(fresh(n)) for n in aux_nodes}, shapes, types, blocks
+    )
 
 
 def _check_determined(symbol: Symbol, shapes) -> None:
     """ShapeError where an operator's shape follows neither from its inputs nor from its parameters."""
     for n in symbol.nodes():
         if any(shapes[id(n), i] is None for i in range(n.n_outputs)):
-            raise ShapeError(f"bind: the shape of {n.name} ({n.op.name if n.op else 'a variable'}) does not follow from the arrays"
-                             + ("; give its parameter shape" if n.op and "shape" in n.op.params else ""))
+            raise ShapeError(
+                f"bind: the shape of {n.name} ({n.op.name if n.op else 'a variable'}) does not follow from the arrays"
+                + ("; give its parameter shape" if n.op and "shape" in n.op.params else "")
+            )
 
 
 def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, NDArray]:
     if not isinstance(arrays, dict):
         if not isinstance(arrays, (list, tuple)):
-            raise MxError(f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, not {type(arrays).__name__}")
+            raise MxError(
+                f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, not {type(arrays).__name__}"
+            )
         if len(arrays) != len(names):
-            raise MxError(f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}")
+            raise MxError(
+                f"bind: {what} has {len(arrays)} arrays; the symbol needs {len(names)}: {', '.join(names)}"
+            )
         arrays = dict(zip(names, arrays))
     known_names = set(names)
     for k in arrays:
@@ -138,7 +166,9 @@ def _shared(a, what: str) -> NDArray:
         return array(numbers(a, what))
     a = a if isinstance(a, NDArray) else NDArray(a)
     if not a.dtype.isnative or element_type(a.dtype, what) != a.dtype:
-        raise MxError(f"{what}: numbers of {a.dtype} in the machine's other byte order; give .astype('{a.dtype.name}')")
+        raise MxError(
+            f"{what}: numbers of {a.dtype} in the machine's other byte order; give .astype('{a.dtype.name}')"
+        )
     return a
 
 
@@ -147,9 +177,13 @@ def _requests(reqs, names: list[str]) -> dict[str, str]:
         reqs = dict.fromkeys(names, reqs)
     elif not isinstance(reqs, dict):
         if not isinstance(reqs, (list, tuple)):
-            raise MxError(f"bind: reqs must be null, write or add, or a dict or list of these, not {type(reqs).__name__}")
+            raise MxError(
+                f"bind: reqs must be null, write or add, or a dict or list of these, not {type(reqs).__name__}"
+            )
         if len(reqs) != len(names):
-            raise MxError(f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}")
+            raise MxError(
+                f"bind: {len(reqs)} gradient requests for {len(names)} arguments: {', '.join(names)}"
+            )
         reqs = dict(zip(names, reqs))
     known_names = set(names)
     for k, v in reqs.items():

@@ -1,4 +1,5 @@
 """Devices, as MXNet's Python programs name them. Everything is computed on the processor."""
+
 from __future__ import annotations
 
 import warnings
@@ -10,12 +11,15 @@ from mxr.operator import MxError
 @dataclass(frozen=True)
 class Context:
     """A device: `device_type` "cpu", and its number, which has no effect. Functions take it as `ctx=` and compute as ever."""
+
     device_type: str = "cpu"
     device_id: int = 0
 
     def __post_init__(self) -> None:
         if self.device_type not in ("cpu", "cpu_pinned", "cpu_shared"):
-            raise MxError(f"Context: there is no device {self.device_type!r} here; mxr.cpu() is what computes")
+            raise MxError(
+                f"Context: there is no device {self.device_type!r} here; mxr.cpu() is what computes"
+            )
 
     def __repr__(self) -> str:
         return f"{self.device_type}({self.device_id})"

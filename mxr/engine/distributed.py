@@ -3,6 +3,7 @@
 The gradients of a network lie side by side (engine/blocks.py), so that their sum over the devices is one addition for each device, and their
 sum over the workers one Allreduce, in place. Gradients that lie apart are packed together first.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class Wire:
         self.in_place = room is not None
         if room is None:
             room = memory.zeros((size + costs.CACHE_LINE // parts[0].dtype.itemsize,), parts[0].dtype)
-        self.whole, self.mark = room, room[size:size + 1]
+        self.whole, self.mark = room, room[size : size + 1]
         self._slots = [] if self.in_place else np.split(room[:size], np.cumsum([p.size for p in parts])[:-1])
 
     def pack(self) -> None:
@@ -98,8 +99,10 @@ class GradientSum:
                 raise MxError("no parameter has a gradient, so there is nothing to sum over the workers")
             if self._names and self._names != list(grads):
                 odd = sorted(set(self._names) ^ set(grads))
-                raise MxError("with several workers the networks of all buckets must train the same parameters; these are not in all: "
-                              + ", ".join(odd))
+                raise MxError(
+                    "with several workers the networks of all buckets must train the same parameters; these are not in all: "
+                    + ", ".join(odd)
+                )
             self._names = list(grads)
             if len(ex.blocks) == 1 and ex.blocks[0].room is not None:
                 wires = [Wire([ex.blocks[0].grad], ex.blocks[0].room)]
@@ -119,7 +122,11 @@ def compare(group: Workers, settings: dict[str, object]) -> None:
         values = [table.get(name, "nothing") for table in tables]
         if len({v for v in values if v is not None}) > 1:
             texts = [shape_text(v) if isinstance(v, tuple) else str(v) for v in values]
-            raise group.failure(f"the workers' trainings differ, and cannot be summed: {name} is "
-                          + ", ".join(f"{text} on worker {rank}" for rank, text in enumerate(texts)))
+            raise group.failure(
+                f"the workers' trainings differ, and cannot be summed: {name} is "
+                + ", ".join(f"{text} on worker {rank}" for rank, text in enumerate(texts))
+            )
     if any(list(table) != list(tables[0]) for table in tables):
-        raise group.failure("the workers' networks have the same parameters in different orders, and cannot be summed")
+        raise group.failure(
+            "the workers' networks have the same parameters in different orders, and cannot be summed"
+        )

@@ -1,4 +1,5 @@
 """Executors: a symbol bound to arrays, run forward and backward."""
+
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
@@ -42,11 +43,24 @@ class Executor:
     the arguments with a gradient, as an optimizer takes them.
     """
 
-    def __init__(self, symbol: Symbol, args: dict[str, NDArray], grads: dict[str, NDArray | None], reqs: dict[str, str],
-                 aux: dict[str, NDArray], shapes, types, blocks: list[Block] | None = None):
+    def __init__(
+        self,
+        symbol: Symbol,
+        args: dict[str, NDArray],
+        grads: dict[str, NDArray | None],
+        reqs: dict[str, str],
+        aux: dict[str, NDArray],
+        shapes,
+        types,
+        blocks: list[Block] | None = None,
+    ):
         self.symbol, self.reqs = symbol, reqs
         self.args, self.grads, self.aux = map(Arrays, (args, grads, aux))
-        self.blocks = [Block([k], args[k].data, g.data, [...]) for k, g in grads.items() if g is not None] if blocks is None else blocks
+        self.blocks = (
+            [Block([k], args[k].data, g.data, [...]) for k, g in grads.items() if g is not None]
+            if blocks is None
+            else blocks
+        )
         self._shapes, self._types = shapes, types
         check_affordable(shapes, types)
         self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
@@ -65,7 +79,9 @@ class Executor:
         return f"<Executor of {', '.join(self.outputs)}: {', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
 
     def __reduce__(self):
-        raise MxError("an executor cannot be copied: bind its symbol again, and copy or save its arrays (args, aux)")
+        raise MxError(
+            "an executor cannot be copied: bind its symbol again, and copy or save its arrays (args, aux)"
+        )
 
     # ---------------------------------------------------------------- the names that MXNet's Python has for its arrays
     arg_dict = property(lambda self: self.args, doc="`args`.")
@@ -73,17 +89,26 @@ class Executor:
     aux_dict = property(lambda self: self.aux, doc="`aux`.")
     output_dict = property(lambda self: self.outputs, doc="`outputs`.")
     arg_arrays = property(lambda self: list(self.args.values()), doc="The arguments in the symbol's order.")
-    grad_arrays = property(lambda self: list(self.grads.values()), doc="Their gradients, None where there is none.")
-    aux_arrays = property(lambda self: list(self.aux.values()), doc="The auxiliary states in the symbol's order.")
+    grad_arrays = property(
+        lambda self: list(self.grads.values()), doc="Their gradients, None where there is none."
+    )
+    aux_arrays = property(
+        lambda self: list(self.aux.values()), doc="The auxiliary states in the symbol's order."
+    )
 
     def copy_params_from(self, arg_params, aux_params=None, allow_extra_params: bool = False) -> None:
         """Write values into the arguments and auxiliary states of these names; unknown names are errors unless allowed."""
-        for given, mine, what in ((arg_params, self.args, "argument"), (aux_params or {}, self.aux, "auxiliary state")):
+        for given, mine, what in (
+            (arg_params, self.args, "argument"),
+            (aux_params or {}, self.aux, "auxiliary state"),
+        ):
             for name, value in given.items():
                 if name in mine:
                     mine[name][:] = value
                 elif not allow_extra_params:
-                    raise MxError(f"copy_params_from: the executor has no {what} {name}" + suggest(str(name), mine))
+                    raise MxError(
+                        f"copy_params_from: the executor has no {what} {name}" + suggest(str(name), mine)
+                    )
 
     # ---------------------------------------------------------------- the calls
     def forward(self, is_train: bool = False, **values) -> list[NDArray]:
@@ -118,14 +143,19 @@ class Executor:
         heads = [heads] if isinstance(heads, (NDArray, np.ndarray)) else heads
         given = heads is not None and any(h is not None for h in heads)
         if given:
-            heads = [h if h is None or isinstance(h, NDArray) else numbers(h, "backward: a head gradient") for h in heads]
+            heads = [
+                h if h is None or isinstance(h, NDArray) else numbers(h, "backward: a head gradient")
+                for h in heads
+            ]
         if given and len(heads) != len(self.output_list):
             raise MxError(f"backward: {len(heads)} head gradients for {len(self.output_list)} outputs")
         if given:
             for i, (h, out) in enumerate(zip(heads, self.output_list)):
                 head = self._arrays.get(("head", i))
                 if h is not None and h.shape != out.shape:
-                    raise ShapeError(f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, the output {shape_text(out.shape)}")
+                    raise ShapeError(
+                        f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, the output {shape_text(out.shape)}"
+                    )
                 if head is not None:
                     head[...] = 1.0 if h is None else h.data if isinstance(h, NDArray) else h
         given = given and bool(self._heads_used)
@@ -134,7 +164,10 @@ class Executor:
         self._execute(self._backward_steps[given])
 
     def _execute(self, steps) -> None:
-        with _nothing if steps.native else np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
+        with (
+            _nothing if steps.native else np.errstate(all="ignore"),
+            threads.single_blas() if self._uses_blas else _nothing,
+        ):
             try:
                 for step in steps:
                     step()
@@ -162,7 +195,9 @@ class Executor:
         with tape():
             values = trace_forward(self.symbol, self._shapes, self._types)
             heads = [values[id(n), i] for n, i in self.symbol.heads]
-            effects = [values[id(n), 0] for n in self.symbol.nodes() if n.op and (n.op.random or n.aux_entries)]
+            effects = [
+                values[id(n), 0] for n in self.symbol.nodes() if n.op and (n.op.random or n.aux_entries)
+            ]
             self._program = program = Program(heads + effects)
             self._gradients: dict[bool, list[tuple[Value, str]]] = {}
             self._heads_used: set[int] = set()
@@ -211,15 +246,17 @@ class Executor:
         roots, targets = self._gradient_roots(False)
         first = self._program.roots
         program = Program(first + roots)
-        program.kept = self._program.kept       # for another `backward`
+        program.kept = self._program.kept  # for another `backward`
         outputs = [o.data for o in self.output_list]
         self._both_steps = self._compile(program, outputs + [None] * (len(first) - len(outputs)) + targets)
 
     def _gradient_roots(self, given: bool) -> tuple[list[Value], list[np.ndarray]]:
         """What the backward pass computes, and where it goes."""
         if not self.wanted:
-            raise MxError('backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
-                          "and fixed ones, never get one)")
+            raise MxError(
+                'backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
+                "and fixed ones, never get one)"
+            )
         roots = self._gradients[given]
         return [r for r, _ in roots], [self.grads[name].data for _, name in roots]
 
@@ -228,7 +265,7 @@ class Executor:
         """The steps of a program; roots without a target get memory of their own."""
         self._uses_blas |= program.uses_blas
         targets = targets + [None] * (len(program.roots) - len(targets))
-        with np.errstate(all="ignore"):         # a number beyond its type is infinite
+        with np.errstate(all="ignore"):  # a number beyond its type is infinite
             return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
 
     def _variable(self, key) -> np.ndarray:

@@ -1,4 +1,5 @@
 """The Python functions that follow from an operator's declaration, for symbols and for arrays."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -30,9 +31,10 @@ def symbol_function(name: str) -> Callable[..., Symbol]:
         for key in others:
             if _plain(key) in possible:
                 value = attrs.pop(key)
-                if value is not None:       # None: not given
+                if value is not None:  # None: not given
                     raise MxError(f"{where}: {key} must be a symbol, not {type(value).__name__}")
         return create(_name, args, inputs, {**attrs, **(attr or {})}, name, where)
+
     _name = name
     return _dress(function, name, op, Symbol)
 
@@ -42,7 +44,11 @@ def array_function(name: str) -> Callable[..., NDArray]:
     op, where = get(name), f"mxr.nd.{name}"
 
     def function(*args, out=None, **kw):
-        args = [a for x in args for a in (x if isinstance(x, (list, tuple)) and any(isinstance(v, NDArray) for v in x) else (x,))]
+        args = [
+            a
+            for x in args
+            for a in (x if isinstance(x, (list, tuple)) and any(isinstance(v, NDArray) for v in x) else (x,))
+        ]
         others = _others(op, kw)
         attrs = {k: v for k, v in kw.items() if k not in others}
         _check_parameters(op, {k: v for k, v in attrs.items() if isinstance(v, (NDArray, Symbol))}, where)
@@ -51,6 +57,7 @@ def array_function(name: str) -> Callable[..., NDArray]:
         args = [a if isinstance(a, NDArray) else array(numbers(a, f"{where}: an input")) for a in args]
         results = call(name, args, attrs, out, where)
         return results[0] if len(results) == 1 else results
+
     return _dress(function, name, op, NDArray)
 
 
@@ -88,7 +95,7 @@ def _matched(op: Op, args: list, attrs: dict, named: dict, where: str) -> list:
     possible = possible_inputs(op, p)
     for key, value in named.items():
         if _plain(key) not in possible:
-            op.plain_names({key: value}, where)             # raises: neither an input nor a parameter
+            op.plain_names({key: value}, where)  # raises: neither an input nor a parameter
     given = {k: v for k, v in named.items() if v is not None}
     return list(match_inputs(op, p, args, given, where, complete=True).values())
 
@@ -102,6 +109,9 @@ def _dress(function, name: str, op: Op, result: type):
     lines = [op.doc, ""] if op.doc else []
     if op.params:
         lines.append("Parameters")
-        lines += [f"    {k} ({v.type_text}{', required' if v.required else f', default {v.default!r}'}): {v.doc}" for k, v in op.params.items()]
+        lines += [
+            f"    {k} ({v.type_text}{', required' if v.required else f', default {v.default!r}'}): {v.doc}"
+            for k, v in op.params.items()
+        ]
     function.__doc__ = "\n".join(lines)
     return function

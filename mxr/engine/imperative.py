@@ -1,4 +1,5 @@
 """Calling one operator on arrays, at once: what `mxr.nd.*` and R's `mx.nd.*` do."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,15 +12,21 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
     `out_shapes`: shapes of the first outputs where the caller knows them; some operators take theirs from there."""
     names = (*op.inputs(p), *op.aux(p))
     if len(inputs) != len(names):
-        raise MxError(f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), not {len(inputs)}; parameters go by name")
+        raise MxError(
+            f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), not {len(inputs)}; parameters go by name"
+        )
     n_outputs = len(op.outputs(p)) + len(op.hidden(p))
     try:
-        ins, shapes = op.infer_shape(p, [a.shape for a in inputs], [*out_shapes, *[None] * n_outputs][:n_outputs])
+        ins, shapes = op.infer_shape(
+            p, [a.shape for a in inputs], [*out_shapes, *[None] * n_outputs][:n_outputs]
+        )
     except ShapeError as e:
         raise ShapeError(f"{op.name}: {e} (inputs: {_given(names, inputs)})") from None
     for name, a, shape in zip(names, inputs, ins):
         if shape is not None and tuple(shape) != a.shape:
-            raise ShapeError(f"{op.name}: {name} has shape {shape_text(a.shape)} where {shape_text(shape)} is needed")
+            raise ShapeError(
+                f"{op.name}: {name} has shape {shape_text(a.shape)} where {shape_text(shape)} is needed"
+            )
     for shape in shapes:
         if known(shape):
             affordable(shape)
@@ -27,10 +34,14 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
         raise ShapeError(f"{op.name}: the output's shape does not follow from {_given(names, inputs)}")
     types = list(op.infer_type(p, [a.dtype for a in inputs]))
     try:
-        return _computed(op, inputs, p, train, shapes, [np.dtype(types[min(i, len(types) - 1)]) for i in range(n_outputs)])
+        return _computed(
+            op, inputs, p, train, shapes, [np.dtype(types[min(i, len(types) - 1)]) for i in range(n_outputs)]
+        )
     except (TypeError, ValueError, ArithmeticError, LookupError) as e:
         given = ", ".join(f"{n} {a.dtype}" for n, a in zip(names, inputs))
-        raise MxError(f"{op.name} does not take such arrays: {e} (inputs: {_given(names, inputs)}; {given})") from e
+        raise MxError(
+            f"{op.name} does not take such arrays: {e} (inputs: {_given(names, inputs)}; {given})"
+        ) from e
 
 
 def _computed(op: Op, inputs, p, train, shapes, types) -> list[np.ndarray]:
@@ -38,7 +49,10 @@ def _computed(op: Op, inputs, p, train, shapes, types) -> list[np.ndarray]:
         if op.forward is not None:
             outs = op.forward(p, *inputs)
             outs = outs if isinstance(outs, (tuple, list)) else [outs]
-            return [np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, t) for o, s, t in zip(outs, shapes, types)]
+            return [
+                np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, t)
+                for o, s, t in zip(outs, shapes, types)
+            ]
         assert op.compute is not None
         outs = [np.empty(s, t) for s, t in zip(shapes, types)]
         op.compute(p, Run(train), list(inputs), outs)

@@ -1,4 +1,5 @@
 """NDArray: an array in C order, float32 unless told otherwise."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,12 +16,17 @@ from mxr.operator.arguments import method
 
 class NDArray:
     """A dense array. `data` is its memory, which executors write to in place; it is never replaced by another."""
+
     __slots__ = ("data", "__weakref__")
-    __array_priority__ = 1000.0         # `number op array` and `numpy array op array` are ours to compute, not NumPy's
+    __array_priority__ = (
+        1000.0  # `number op array` and `numpy array op array` are ours to compute, not NumPy's
+    )
 
     def __init__(self, data: np.ndarray):
         if not isinstance(data, np.ndarray):
-            raise MxError(f"NDArray: takes a numpy array, not {type(data).__name__}; mxr.nd.array makes one of numbers and lists")
+            raise MxError(
+                f"NDArray: takes a numpy array, not {type(data).__name__}; mxr.nd.array makes one of numbers and lists"
+            )
         self.data = data
 
     shape = property(lambda self: self.data.shape)
@@ -71,6 +77,7 @@ class NDArray:
         def run(arrays: list[NDArray], parameters: dict[str, Any]) -> NDArray | list[NDArray]:
             results = call(name, arrays, parameters, where=f"NDArray.{name}")
             return results[0] if len(results) == 1 else results
+
         return method(get(name), self, run)
 
     def asnumpy(self) -> np.ndarray:
@@ -110,8 +117,11 @@ class NDArray:
         try:
             self.data[_plain(key)] = source
         except ValueError:
-            raise MxError(f"cannot put shape {shape_text(source.shape)} into shape {shape_text(place.shape)}" if self.data.flags.writeable else
-                          "cannot write into this array: its memory is read-only") from None
+            raise MxError(
+                f"cannot put shape {shape_text(source.shape)} into shape {shape_text(place.shape)}"
+                if self.data.flags.writeable
+                else "cannot write into this array: its memory is read-only"
+            ) from None
 
     def __getitem__(self, key) -> NDArray:
         return NDArray(self._at(key).copy())
@@ -142,7 +152,9 @@ class NDArray:
 
     def __bool__(self):
         if self.size > 1:
-            raise MxError(f"an array of shape {shape_text(self.shape)} is neither true nor false; compare its asnumpy(), with .any() or .all()")
+            raise MxError(
+                f"an array of shape {shape_text(self.shape)} is neither true nor false; compare its asnumpy(), with .any() or .all()"
+            )
         return bool(self.size and self.data.item())
 
     def __float__(self):
@@ -151,30 +163,77 @@ class NDArray:
     def __int__(self):
         return int(self.asscalar())
 
-    def __add__(self, o): return arithmetic("add", self, o)
-    def __radd__(self, o): return arithmetic("add", o, self)
-    def __iadd__(self, o): return self._become(self + o)
-    def __sub__(self, o): return arithmetic("sub", self, o)
-    def __rsub__(self, o): return arithmetic("sub", o, self)
-    def __isub__(self, o): return self._become(self - o)
-    def __mul__(self, o): return arithmetic("mul", self, o)
-    def __rmul__(self, o): return arithmetic("mul", o, self)
-    def __imul__(self, o): return self._become(self * o)
-    def __truediv__(self, o): return arithmetic("div", self, o)
-    def __rtruediv__(self, o): return arithmetic("div", o, self)
-    def __itruediv__(self, o): return self._become(self / o)
-    def __mod__(self, o): return arithmetic("mod", self, o)
-    def __rmod__(self, o): return arithmetic("mod", o, self)
-    def __pow__(self, o): return arithmetic("power", self, o)
-    def __rpow__(self, o): return arithmetic("power", o, self)
-    def __neg__(self): return arithmetic("mul", self, -1.0)
-    def __abs__(self): return call("abs", [self], {})[0]
-    def __eq__(self, o): return NotImplemented if o is None or isinstance(o, str) else arithmetic("equal", self, o)
-    def __ne__(self, o): return NotImplemented if o is None or isinstance(o, str) else arithmetic("not_equal", self, o)
-    def __gt__(self, o): return arithmetic("greater", self, o)
-    def __ge__(self, o): return arithmetic("greater_equal", self, o)
-    def __lt__(self, o): return arithmetic("lesser", self, o)
-    def __le__(self, o): return arithmetic("lesser_equal", self, o)
+    def __add__(self, o):
+        return arithmetic("add", self, o)
+
+    def __radd__(self, o):
+        return arithmetic("add", o, self)
+
+    def __iadd__(self, o):
+        return self._become(self + o)
+
+    def __sub__(self, o):
+        return arithmetic("sub", self, o)
+
+    def __rsub__(self, o):
+        return arithmetic("sub", o, self)
+
+    def __isub__(self, o):
+        return self._become(self - o)
+
+    def __mul__(self, o):
+        return arithmetic("mul", self, o)
+
+    def __rmul__(self, o):
+        return arithmetic("mul", o, self)
+
+    def __imul__(self, o):
+        return self._become(self * o)
+
+    def __truediv__(self, o):
+        return arithmetic("div", self, o)
+
+    def __rtruediv__(self, o):
+        return arithmetic("div", o, self)
+
+    def __itruediv__(self, o):
+        return self._become(self / o)
+
+    def __mod__(self, o):
+        return arithmetic("mod", self, o)
+
+    def __rmod__(self, o):
+        return arithmetic("mod", o, self)
+
+    def __pow__(self, o):
+        return arithmetic("power", self, o)
+
+    def __rpow__(self, o):
+        return arithmetic("power", o, self)
+
+    def __neg__(self):
+        return arithmetic("mul", self, -1.0)
+
+    def __abs__(self):
+        return call("abs", [self], {})[0]
+
+    def __eq__(self, o):
+        return NotImplemented if o is None or isinstance(o, str) else arithmetic("equal", self, o)
+
+    def __ne__(self, o):
+        return NotImplemented if o is None or isinstance(o, str) else arithmetic("not_equal", self, o)
+
+    def __gt__(self, o):
+        return arithmetic("greater", self, o)
+
+    def __ge__(self, o):
+        return arithmetic("greater_equal", self, o)
+
+    def __lt__(self, o):
+        return arithmetic("lesser", self, o)
+
+    def __le__(self, o):
+        return arithmetic("lesser_equal", self, o)
 
     __hash__ = object.__hash__
 
@@ -184,14 +243,16 @@ class NDArray:
         return self
 
 
-_ROWS, _COLUMNS = 12, 12        # of a table in a notebook; what is left out is dots
+_ROWS, _COLUMNS = 12, 12  # of a table in a notebook; what is left out is dots
 
 
 def html_of(a: np.ndarray) -> str:
     caption = f"NDArray {'x'.join(map(str, a.shape)) or '()'} {a.dtype}"
     if a.ndim != 2 or not a.size:
         return f"<pre>{escape(str(a))}</pre><small>{caption}</small>"
-    rows = [[f"{v:.6g}" for v in row[:_COLUMNS]] + ["..."] * (a.shape[1] > _COLUMNS) for row in a[:_ROWS].tolist()]
+    rows = [
+        [f"{v:.6g}" for v in row[:_COLUMNS]] + ["..."] * (a.shape[1] > _COLUMNS) for row in a[:_ROWS].tolist()
+    ]
     rows += [["..."] * len(rows[0])] * (a.shape[0] > _ROWS)
     cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table>{cells}</table><small>{caption}</small>"
@@ -201,12 +262,16 @@ class Arrays(dict):
     """An executor's arrays by name: their values change, which arrays they are does not."""
 
     def __missing__(self, name):
-        if isinstance(name, int) and -len(self) <= name < len(self):        # `outputs[0]`, as in MXNet's Python
+        if isinstance(name, int) and -len(self) <= name < len(self):  # `outputs[0]`, as in MXNet's Python
             return list(self.values())[name]
-        raise MxError(f"the executor has no array {name}" + (suggest(str(name), self) or f"; it has {', '.join(self)}"))
+        raise MxError(
+            f"the executor has no array {name}" + (suggest(str(name), self) or f"; it has {', '.join(self)}")
+        )
 
     def __setitem__(self, name, value):
-        raise MxError(f"an executor keeps its own arrays: write the values into {name} by [{name!r}][:] = values")
+        raise MxError(
+            f"an executor keeps its own arrays: write the values into {name} by [{name!r}][:] = values"
+        )
 
 
 def _plain(key):
@@ -216,9 +281,16 @@ def _plain(key):
     return tuple(map(_plain, key)) if isinstance(key, tuple) else key
 
 
-_MIRROR = {"greater": "_lesser_scalar", "greater_equal": "_lesser_equal_scalar", "lesser": "_greater_scalar",
-           "lesser_equal": "_greater_equal_scalar", "sub": "_rminus_scalar", "div": "_rdiv_scalar", "mod": "_rmod_scalar",
-           "power": "_rpower_scalar"}
+_MIRROR = {
+    "greater": "_lesser_scalar",
+    "greater_equal": "_lesser_equal_scalar",
+    "lesser": "_greater_scalar",
+    "lesser_equal": "_greater_equal_scalar",
+    "sub": "_rminus_scalar",
+    "div": "_rdiv_scalar",
+    "mod": "_rmod_scalar",
+    "power": "_rpower_scalar",
+}
 _SCALAR = {"add": "_plus_scalar", "sub": "_minus_scalar"}
 
 
@@ -239,10 +311,14 @@ def _operand(x, other) -> NDArray | float:
     if isinstance(x, (np.ndarray, list, tuple)) and np.ndim(x):
         given = numbers(x, "an operand")
         if given.dtype.kind == "f" and other.dtype.kind != "f":
-            raise MxError(f"an array of {other.dtype} and one of {given.dtype} do not go together; mxr.nd.Cast gives another type")
+            raise MxError(
+                f"an array of {other.dtype} and one of {given.dtype} do not go together; mxr.nd.Cast gives another type"
+            )
         return array(given, other.dtype)
     if not hasattr(x, "__float__") or np.iscomplexobj(x):
-        raise MxError(f"an NDArray goes with NDArrays, numpy arrays and single numbers, not {type(x).__name__}")
+        raise MxError(
+            f"an NDArray goes with NDArrays, numpy arrays and single numbers, not {type(x).__name__}"
+        )
     return float(x)
 
 
@@ -250,12 +326,14 @@ def numbers(source, what: str = "array: source") -> np.ndarray:
     """Numbers in any form that NumPy takes, as a NumPy array."""
     try:
         found = np.asarray(source)
-        if found.dtype.kind == "O" and found.ndim:      # a column of a data frame, integers beyond 64 bits
+        if found.dtype.kind == "O" and found.ndim:  # a column of a data frame, integers beyond 64 bits
             found = found.astype(np.float64)
     except (ValueError, TypeError, OverflowError):
         found = None
     if found is None or found.dtype.kind not in "biuf":
-        given = f"a numpy array of {source.dtype}" if isinstance(source, np.ndarray) else type(source).__name__
+        given = (
+            f"a numpy array of {source.dtype}" if isinstance(source, np.ndarray) else type(source).__name__
+        )
         more = ", ragged or with something else in it" if isinstance(source, (list, tuple)) else ""
         raise MxError(f"{what} must be numbers (a number, a list, a numpy array), not {given}{more}")
     return found
@@ -267,11 +345,19 @@ def array(source, dtype=None) -> NDArray:
         dtype = source.dtype if isinstance(source, NDArray) else np.float32
     elif dtype is not np.float32:
         dtype = element_type(dtype, "array: dtype")
-    return NDArray(np.array(source.data if isinstance(source, NDArray) else numbers(source), dtype, order="C"))
+    return NDArray(
+        np.array(source.data if isinstance(source, NDArray) else numbers(source), dtype, order="C")
+    )
 
 
-def call(op_name: str, inputs: list[NDArray], attrs: dict, out: NDArray | list[NDArray] | None = None,
-         where: str | None = None, train: bool = False) -> list[NDArray]:
+def call(
+    op_name: str,
+    inputs: list[NDArray],
+    attrs: dict,
+    out: NDArray | list[NDArray] | None = None,
+    where: str | None = None,
+    train: bool = False,
+) -> list[NDArray]:
     """The visible outputs of an operator on arrays, written into `out` where given."""
     op = get(op_name)
     attrs = op.plain_names(attrs, where)
@@ -283,12 +369,16 @@ def call(op_name: str, inputs: list[NDArray], attrs: dict, out: NDArray | list[N
         raise MxError(f"{where or op_name}: out must be an NDArray, or a list of one for every output")
     n = len(op.outputs(p))
     if out is not None and len(outs) != n:
-        raise MxError(f"{where or op_name}: out has {len(outs)} array{'s' * (len(outs) != 1)}, the operator {n} output{'s' * (n != 1)}")
+        raise MxError(
+            f"{where or op_name}: out has {len(outs)} array{'s' * (len(outs) != 1)}, the operator {n} output{'s' * (n != 1)}"
+        )
     results = invoke(op, [a.data for a in inputs], p, train, [o.shape for o in outs])[:n]
     if out is None:
         return [NDArray(r) for r in results]
     for o, r in zip(outs, results):
         if o.shape != r.shape:
-            raise MxError(f"{where or op_name}: out has shape {shape_text(o.shape)}, the result {shape_text(r.shape)}")
+            raise MxError(
+                f"{where or op_name}: out has shape {shape_text(o.shape)}, the result {shape_text(r.shape)}"
+            )
         o.data[...] = r
     return list(outs)

@@ -1,8 +1,9 @@
 """Optimizers: rules, their state for one parameter, and updaters that apply a rule to all parameters of a network.
 
-    updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01}))
-    executor.forward_backward(); updater.train(0.1, executor)
+updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01}))
+executor.forward_backward(); updater.train(0.1, executor)
 """
+
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from mxr.runtime.threads import unbroken
 class Rule:
     """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or their texts."""
 
-    n_states: int               # arrays of state for each weight
+    n_states: int  # arrays of state for each weight
 
     def __init__(self, settings: dict):
         self.settings = settings
@@ -95,7 +96,7 @@ class AdaDelta(GraphRule):
     n_states = 2
 
     def new_weight(self, lr, w, g, acc_g, acc_delta):
-        s, rest = self.s, np.float32(format(1 - float(self.settings["rho"]), "g"))     # so R writes it
+        s, rest = self.s, np.float32(format(1 - float(self.settings["rho"]), "g"))  # so R writes it
         acc_g[...] = acc_g * s.rho + (g * g) * rest
         delta = np.sqrt(acc_delta + s.epsilon) / np.sqrt(acc_g + s.epsilon) * g
         acc_delta[...] = acc_delta * s.rho + (delta * delta) * rest
@@ -141,7 +142,9 @@ class State:
     def update(self, lr: float, weight: np.ndarray, grad: np.ndarray) -> NDArray:
         """The new weight."""
         if weight.shape != self.shape or grad.shape != self.shape:
-            raise MxError("the optimizer's weight and gradient must have the shape that its state was made for")
+            raise MxError(
+                "the optimizer's weight and gradient must have the shape that its state was made for"
+            )
         new = np.empty(self.shape, np.float32)
         with np.errstate(all="ignore"):
             self.rule.update(lr, weight, grad, self.states, new)
@@ -155,7 +158,9 @@ def _rate(lr, active: list) -> float | dict[Any, float]:
     try:
         rates = [float(r) for r in (lr if np.ndim(lr) else [lr] * len(active))]
     except (TypeError, ValueError):
-        raise MxError(f"the learning rate must be a number, or a list of one for every parameter with a gradient, not {lr!r:.60}") from None
+        raise MxError(
+            f"the learning rate must be a number, or a list of one for every parameter with a gradient, not {lr!r:.60}"
+        ) from None
     if len(rates) != len(active):
         raise MxError(f"there are {len(rates)} learning rates for {len(active)} parameters with a gradient")
     return rates[0] if len(set(rates)) == 1 else dict(zip(active, rates))
@@ -169,9 +174,9 @@ class Updater:
 
     def __init__(self, rule: Rule):
         self.rule = rule
-        self._layout: list[tuple[list, list]] = []      # names and parts of each block
-        self._states: list[list[np.ndarray]] = []       # of each block
-        self._resting: dict = {}                        # states of parameters that have no gradient at present
+        self._layout: list[tuple[list, list]] = []  # names and parts of each block
+        self._states: list[list[np.ndarray]] = []  # of each block
+        self._resting: dict = {}  # states of parameters that have no gradient at present
         self._own: tuple[list[Block], dict, dict] = [], {}, {}
         self._shapes: dict[int, tuple] = {}
 
@@ -188,7 +193,9 @@ class Updater:
             if self._shapes.setdefault(i, weights[i].shape) != weights[i].shape:
                 raise MxError("the updater's weights must keep the shapes they had in its first call")
         if active != list(self._own[1]):
-            self._own = side_by_side({i: weights[i].shape for i in active}, {i: weights[i].dtype for i in active})
+            self._own = side_by_side(
+                {i: weights[i].shape for i in active}, {i: weights[i].dtype for i in active}
+            )
         blocks, own_weights, own_grads = self._own
         for i in active:
             np.copyto(own_weights[i], weights[i])
@@ -209,7 +216,9 @@ class Updater:
                 else:
                     for name, part in zip(block.names, block.parts):
                         weight = block.weight[part]
-                        self.rule.update(rate[name], weight, block.grad[part], [s[part] for s in states], weight)
+                        self.rule.update(
+                            rate[name], weight, block.grad[part], [s[part] for s in states], weight
+                        )
 
     def _arrange(self, blocks: list[Block], layout: list) -> None:
         """Make states for these blocks, with the values that there are."""

@@ -11,6 +11,7 @@ MPI moves the numbers (mpi4py, imported only where there are several workers). W
 * Workers of the same machine see when another process is gone. A launcher that ends all workers, because one has died, does it by
   SIGTERM, which becomes an error like the others while a worker waits.
 """
+
 from __future__ import annotations
 
 import _signal
@@ -35,14 +36,14 @@ from mxr.runtime import costs
 
 # How many workers a launcher has started: Open MPI, MPICH and Intel MPI, MVAPICH, Slurm's srun.
 _COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-_SPINS = 200            # looks at a request before the processor is offered to others
-_LOOK = 0.02            # seconds between looks at the notes
-_SLEEPY = 0.05          # seconds of waiting after which the processor is left alone between looks
-_NAP = 5e-5             # seconds it is left alone for
-_PATIENCE = 0.2         # seconds from the launcher's word to the last look at who has died: it may end this process a second later
-_TELL = 1.0             # seconds of waiting after which the others are told what is waited for
-_LINGER = 2.0           # seconds that a failing worker leaves the others to say what they have to say
-_NOTE, _SUM = 1, 2      # MPI's tags: of notes; of the first array of a sum
+_SPINS = 200  # looks at a request before the processor is offered to others
+_LOOK = 0.02  # seconds between looks at the notes
+_SLEEPY = 0.05  # seconds of waiting after which the processor is left alone between looks
+_NAP = 5e-5  # seconds it is left alone for
+_PATIENCE = 0.2  # seconds from the launcher's word to the last look at who has died: it may end this process a second later
+_TELL = 1.0  # seconds of waiting after which the others are told what is waited for
+_LINGER = 2.0  # seconds that a failing worker leaves the others to say what they have to say
+_NOTE, _SUM = 1, 2  # MPI's tags: of notes; of the first array of a sum
 
 
 class Workers:
@@ -50,7 +51,7 @@ class Workers:
 
     rank = 0
     size = 1
-    left = False            # whether it takes part no longer
+    left = False  # whether it takes part no longer
 
     def gather(self, value: Any, what: str) -> list:
         """The values of all workers, in the order of their ranks. `what` says what for: MxError where workers differ in that."""
@@ -86,22 +87,27 @@ class MpiWorkers(Workers):
         self._mpi = mpi
         # separate channels: what goes through one is never taken for what goes through another
         self._sums, self._values, self._notes = (world.Dup() for _ in range(3))
-        self._step = 0                                  # how many common steps this worker has been through
+        self._step = 0  # how many common steps this worker has been through
         self._what = ""
         self._since = 0.0
         self._spares: dict[int, np.ndarray] = {}
-        self._sent: list = []                           # notes that MPI may not have delivered yet
-        self._gone: dict[int, tuple[int, str]] = {}     # workers that have ended: their steps, and why if they have failed
+        self._sent: list = []  # notes that MPI may not have delivered yet
+        self._gone: dict[
+            int, tuple[int, str]
+        ] = {}  # workers that have ended: their steps, and why if they have failed
         self._waiting: dict[int, tuple[int, str]] = {}  # workers that wait: for which step, and what
         self._broken = ""
-        self._known = False                             # whether the others know of this worker's failure
-        self._terminated = False                        # whether the launcher wants this process to end
+        self._known = False  # whether the others know of this worker's failure
+        self._terminated = False  # whether the launcher wants this process to end
         self.left = False
-        self._near: dict[int, int] = {}                 # workers of this machine, by their processes
+        self._near: dict[int, int] = {}  # workers of this machine, by their processes
         self._where: list = []
         self._where = self.gather((socket.gethostname(), _processes(), os.getpid()), "the start")
-        self._near = {r: pid for r, (*place, pid) in enumerate(self._where)
-                      if r != self.rank and tuple(place) == tuple(self._where[self.rank][:2])}
+        self._near = {
+            r: pid
+            for r, (*place, pid) in enumerate(self._where)
+            if r != self.rank and tuple(place) == tuple(self._where[self.rank][:2])
+        }
         atexit.register(self._end_of_python)
 
     def name(self, rank: int) -> str:
@@ -111,14 +117,19 @@ class MpiWorkers(Workers):
     def gather(self, value, what):
         self._begin(what)
         mine = pickle.dumps((what, value))
-        head, heads = np.array([zlib.crc32(what.encode()), len(mine)], np.int64), np.empty((self.size, 2), np.int64)
+        head, heads = (
+            np.array([zlib.crc32(what.encode()), len(mine)], np.int64),
+            np.empty((self.size, 2), np.int64),
+        )
         self._wait([self._values.Iallgather(head, heads)])
         sizes = heads[:, 1]
         whole = np.empty(int(sizes.sum()), np.uint8)
         starts = np.cumsum(sizes) - sizes
-        self._wait([self._values.Iallgatherv(np.frombuffer(mine, np.uint8), [whole, sizes, starts, self._mpi.BYTE])])
+        self._wait(
+            [self._values.Iallgatherv(np.frombuffer(mine, np.uint8), [whole, sizes, starts, self._mpi.BYTE])]
+        )
         self._step += 1
-        found = [pickle.loads(whole[a:a + n].tobytes()) for a, n in zip(starts.tolist(), sizes.tolist())]
+        found = [pickle.loads(whole[a : a + n].tobytes()) for a, n in zip(starts.tolist(), sizes.tolist())]
         for rank, (theirs, _) in enumerate(found):
             if theirs != what:
                 raise self.failure(_out_of_step(self.name(rank), theirs, what))
@@ -128,7 +139,9 @@ class MpiWorkers(Workers):
         kinds = self.gather([(a.shape, str(a.dtype)) for a in arrays], what)
         for rank, kind in enumerate(kinds):
             if kind != kinds[0]:
-                raise self.failure(f"{what}: the arrays of worker {rank} have other shapes or types than those of worker 0")
+                raise self.failure(
+                    f"{what}: the arrays of worker {rank} have other shapes or types than those of worker 0"
+                )
         self._begin(what)
         self._wait([self._values.Ibcast(a, 0) for a in arrays])
         self._step += 1
@@ -159,9 +172,17 @@ class MpiWorkers(Workers):
         def pieces(array):
             flat = array.reshape(-1)
             step = max(1, size // array.itemsize)
-            return [flat[at:at + step] for at in range(0, array.size, step)]
-        requests = [self._sums.Irecv(piece, other, _SUM + i) for i, spare in enumerate(spares) for piece in pieces(spare)]
-        self._wait(requests + [self._sums.Isend(piece, other, _SUM + i) for i, a in enumerate(arrays) for piece in pieces(a)])
+            return [flat[at : at + step] for at in range(0, array.size, step)]
+
+        requests = [
+            self._sums.Irecv(piece, other, _SUM + i)
+            for i, spare in enumerate(spares)
+            for piece in pieces(spare)
+        ]
+        self._wait(
+            requests
+            + [self._sums.Isend(piece, other, _SUM + i) for i, a in enumerate(arrays) for piece in pieces(a)]
+        )
         for a, spare in zip(arrays, spares):
             first, second = (a, spare) if self.rank == 0 else (spare, a)
             np.add(first, second, out=a)
@@ -182,14 +203,16 @@ class MpiWorkers(Workers):
 
     # ---------------------------------------------------------------- waiting
     def _wait(self, requests: list) -> None:
-        if all([r.Test() for r in requests]):     # noqa: C419  (every request is to be tested)
+        if all([r.Test() for r in requests]):  # noqa: C419  (every request is to be tested)
             return
         try:
             with self.guard():
                 self._poll(requests)
         except BaseException as error:
-            self._sent += requests                      # MPI still works on their arrays
-            self._broken = self._broken or ("it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+            self._sent += requests  # MPI still works on their arrays
+            self._broken = self._broken or (
+                "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            )
             if not isinstance(error, (MxError, KeyboardInterrupt)):
                 raise MxError(f"MPI: {error}") from error
             raise
@@ -234,22 +257,28 @@ class MpiWorkers(Workers):
         """Read the notes. MxError if what this worker waits for cannot come any more."""
         self._read()
         for rank, (step, reason) in self._gone.items():
-            if step <= self._step:                      # it has not been through this step, and never will
+            if step <= self._step:  # it has not been through this step, and never will
                 if reason:
                     raise self.failure(f"worker {rank} has stopped: {reason}")
-                raise MxError(f"worker {rank} has ended its script, but this worker waits for it in {self._what}")
+                raise MxError(
+                    f"worker {rank} has ended its script, but this worker waits for it in {self._what}"
+                )
         for rank, (step, what) in self._waiting.items():
             if step == self._step and what != self._what:
                 raise self.failure(_out_of_step(f"worker {rank}", what, self._what))
         dead = self._dead()
         if dead is not None:
             host, _, pid = self._where[dead]
-            raise self.failure(f"worker {dead} (process {pid} on {host}) has died, and this worker cannot go on without it")
+            raise self.failure(
+                f"worker {dead} (process {pid} on {host}) has died, and this worker cannot go on without it"
+            )
         if self._terminated:
-            self._terminated = False                    # the next look is the last
+            self._terminated = False  # the next look is the last
             time.sleep(_PATIENCE)
             self._look()
-            raise self.failure("the launcher ends all workers: one on another machine has failed, or the whole run was cancelled")
+            raise self.failure(
+                "the launcher ends all workers: one on another machine has failed, or the whole run was cancelled"
+            )
 
     def _read(self) -> None:
         while self._notes.Iprobe(self._mpi.ANY_SOURCE, _NOTE):
@@ -268,7 +297,9 @@ class MpiWorkers(Workers):
     def _end_of_python(self) -> None:
         """Where Python owns this process. (Where R owns it, Python is never told of the end: mxr.r.verbs.kvstore.)"""
         failed = getattr(sys, "last_value", None)
-        self.leave(1 if failed is not None else 0, f"{type(failed).__name__}: {failed}" if failed is not None else "")
+        self.leave(
+            1 if failed is not None else 0, f"{type(failed).__name__}: {failed}" if failed is not None else ""
+        )
 
     def leave_later(self):
         atexit.unregister(self._end_of_python)
@@ -281,16 +312,20 @@ class MpiWorkers(Workers):
             return
         if status == 0 and not self._broken:
             self._tell("ends", "")
-            self._mpi.Finalize()                        # waits until all have come this far
+            self._mpi.Finalize()  # waits until all have come this far
             return
         reason = reason or self._broken or f"its script was interrupted, or ended, with exit status {status}"
         if not self._known:
             # not by sys.stderr, which may be R's, and R is gone by now
-            os.write(2, f"worker {self.rank} of {self.size} has failed: {reason}\n".encode("utf-8", "replace"))
+            os.write(
+                2, f"worker {self.rank} of {self.size} has failed: {reason}\n".encode("utf-8", "replace")
+            )
         self._tell("ends", reason)
         self._linger()
         if status == 0:
-            self._mpi.COMM_WORLD.Abort(1)               # MPI cannot end well any more, whatever the script made of the error
+            self._mpi.COMM_WORLD.Abort(
+                1
+            )  # MPI cannot end well any more, whatever the script made of the error
 
     def _linger(self) -> None:
         """Leave the others time to hear why, and to say so: launchers end all as soon as one has failed."""
@@ -311,7 +346,7 @@ def _lives(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    try:                                                # a process that nobody has asked after yet is dead too
+    try:  # a process that nobody has asked after yet is dead too
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (OSError, IndexError):
         return True
@@ -344,15 +379,20 @@ def workers() -> Workers:
 def _connect() -> MpiWorkers:
     try:
         import mpi4py
+
         fresh = "mpi4py.MPI" not in sys.modules
         if fresh:
             mpi4py.rc.thread_level, mpi4py.rc.finalize = "funneled", False
         from mpi4py import MPI
     except ImportError as error:
-        raise MxError(f"{launched()} workers were started, and to connect them mpi4py is missing: pip install 'mxr[mpi]'") from error
-    except RuntimeError as error:                       # no MPI library, or one that does not start
+        raise MxError(
+            f"{launched()} workers were started, and to connect them mpi4py is missing: pip install 'mxr[mpi]'"
+        ) from error
+    except RuntimeError as error:  # no MPI library, or one that does not start
         raise MxError(f"MPI does not start: {error}; on Debian: apt-get install openmpi-bin") from error
     if MPI.COMM_WORLD.size != launched():
-        raise MxError(f"{launched()} workers were started, but MPI finds {MPI.COMM_WORLD.size}: the launcher and the MPI library do not "
-                      "belong together (srun needs --mpi=pmix or --mpi=pmi2; mpirun must be that of the library that mpi4py loads)")
+        raise MxError(
+            f"{launched()} workers were started, but MPI finds {MPI.COMM_WORLD.size}: the launcher and the MPI library do not "
+            "belong together (srun needs --mpi=pmix or --mpi=pmi2; mpirun must be that of the library that mpi4py loads)"
+        )
     return MpiWorkers(MPI)

@@ -1,4 +1,5 @@
 """Composing: a node from an operator and its inputs, automatic names, and graphs with variables replaced."""
+
 from __future__ import annotations
 
 import copy
@@ -19,14 +20,20 @@ class Names:
         counter = self._counters.get(hint)
         if counter is None:
             counter = self._counters.setdefault(hint, itertools.count())
-        return f"{hint}{next(counter)}"         # `next` and `setdefault` are one step each: no two threads get one number
+        return f"{hint}{next(counter)}"  # `next` and `setdefault` are one step each: no two threads get one number
 
 
 names = Names()
 
 
-def call(op_name: str, args: Sequence[Graph], inputs: Mapping[str, Graph], attrs: dict, name: str | None,
-         where: str) -> Node:
+def call(
+    op_name: str,
+    args: Sequence[Graph],
+    inputs: Mapping[str, Graph],
+    attrs: dict,
+    name: str | None,
+    where: str,
+) -> Node:
     """The node that calls an operator on `args` by position and `inputs` by name; `attrs` as in `symbol.create`."""
     op = get(op_name)
     hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
@@ -34,7 +41,7 @@ def call(op_name: str, args: Sequence[Graph], inputs: Mapping[str, Graph], attrs
     _check_inputs(op, [*args, *inputs.values()], where)
     positional = [h for s in args for h in s.heads]
     named = {k: s.heads[0] for k, s in inputs.items()}
-    if op.variadic:                 # names of inputs only order them
+    if op.variadic:  # names of inputs only order them
         positional += [h for s in inputs.values() for h in s.heads]
         named = {}
         attrs.setdefault(op.variadic, len(positional))
@@ -58,9 +65,13 @@ def _variable(name: str, key: str, text: dict[str, str]) -> Node:
 def _check_inputs(op: Op, given: list[Graph], where: str) -> None:
     for s in given:
         if not isinstance(s, Graph):
-            raise MxError(f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, as in key = value")
+            raise MxError(
+                f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, as in key = value"
+            )
         if len(s.heads) != 1 and not op.variadic:
-            raise MxError(f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); pick one")
+            raise MxError(
+                f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); pick one"
+            )
 
 
 def substituted(graph: Graph, by_name: Mapping[str, Entry]) -> list[Entry]:
@@ -74,6 +85,11 @@ def substituted(graph: Graph, by_name: Mapping[str, Entry]) -> list[Entry]:
             else:
                 copies[id(node)] = node
             continue
-        copies[id(node)] = Node(node.op, node.name, dict(node.attrs), copy.copy(node.p),
-                                [swap.get(id(n)) or (copies[id(n)], i) for n, i in node.inputs])
+        copies[id(node)] = Node(
+            node.op,
+            node.name,
+            dict(node.attrs),
+            copy.copy(node.p),
+            [swap.get(id(n)) or (copies[id(n)], i) for n, i in node.inputs],
+        )
     return [swap.get(id(n)) or (copies[id(n)], i) for n, i in graph.heads]

@@ -1,4 +1,5 @@
 """Shapes of every value in a graph, from the few that are given, in both directions."""
+
 from __future__ import annotations
 
 import ast
@@ -13,7 +14,7 @@ from mxr.operator.shapes import Dims
 TYPE_NAMES = {str(number): name for name, number in TYPE_NUMBERS.items()}
 
 
-Shapes = dict[tuple[int, int], Dims | None]        # by (id(node), output index)
+Shapes = dict[tuple[int, int], Dims | None]  # by (id(node), output index)
 
 
 def infer_shapes(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Dims], ...] | None:
@@ -34,7 +35,9 @@ def given_shapes(given: Mapping[str, Any]) -> dict[str, Dims | None]:
             if len(dims) != len(shape) or any(d != whole for d, whole in zip(shape, dims)):
                 raise ValueError
         except (ValueError, TypeError, OverflowError):
-            raise MxError(f"the shape of {name} must be a sequence of whole numbers, not {type(shape).__name__} {str(shape)[:60]}") from None
+            raise MxError(
+                f"the shape of {name} must be a sequence of whole numbers, not {type(shape).__name__} {str(shape)[:60]}"
+            ) from None
         shapes[name] = tuple(max(d, 0) for d in dims) or None
     return shapes
 
@@ -65,7 +68,7 @@ def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
     for name, shape in given.items():
         for n in variables[name]:
             shapes[id(n), 0] = shape and tuple(int(d) for d in shape)
-    for same in variables.values():         # one name, several variables: one array
+    for same in variables.values():  # one name, several variables: one array
         if len(same) > 1:
             shape = unify(*(shapes[id(n), 0] for n in same))
             for n in same:
@@ -90,15 +93,19 @@ def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
     for name, same in variables.items():
         states = [owner[id(n)] for n in same if id(n) in owner]
         if states and len(states) < len(same):
-            raise MxError(f"the name {name} stands for an argument and for an auxiliary state of {_called(states[0])}; "
-                          "give one of the two variables another name")
+            raise MxError(
+                f"the name {name} stands for an argument and for an auxiliary state of {_called(states[0])}; "
+                "give one of the two variables another name"
+            )
         declared = [s for s in map(_declared_shape, same) if s]
         shapes = [] if _agree(declared) else list(dict.fromkeys(shape_text(s) for s in declared))
         types = sorted({TYPE_NAMES.get(t, t) for n in same if (t := n.attrs.get("__dtype__"))})
         for what, said in (("shapes", shapes), ("types", types)):
             if len(said) > 1:
-                raise ShapeError(f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, but variables of one name are "
-                                 "one array; give them different names")
+                raise ShapeError(
+                    f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, but variables of one name are "
+                    "one array; give them different names"
+                )
 
 
 def _called(n: Node) -> str:
@@ -117,23 +124,29 @@ def check_given(given: Iterable[str], variables: Mapping[str, Any]) -> None:
     """MxError where a name that is given is no variable's."""
     for name in given:
         if name not in variables:
-            raise MxError(f"there is no argument {name} in the symbol" + (suggest(name, variables) or
-                          f"; it has {', '.join(list(variables)[:20])}"))
+            raise MxError(
+                f"there is no argument {name} in the symbol"
+                + (suggest(name, variables) or f"; it has {', '.join(list(variables)[:20])}")
+            )
 
 
 def _declared_shape(n: Node) -> Dims | None:
     """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is unknown, and so is all of ()."""
     text = n.attrs.get("__shape__", "None")
     try:
-        dims = ast.literal_eval(text.strip().replace("L", ""))      # L: a long integer of Python 2
+        dims = ast.literal_eval(text.strip().replace("L", ""))  # L: a long integer of Python 2
         dims = dims if isinstance(dims, (tuple, list)) else () if dims is None else (dims,)
         return tuple(max(index(d), 0) for d in dims) or None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise MxError(f"variable {n.name}: attribute __shape__ is {text[:100]!r}, which is no shape") from None
+        raise MxError(
+            f"variable {n.name}: attribute __shape__ is {text[:100]!r}, which is no shape"
+        ) from None
 
 
 def _complete(n: Node, shapes: Shapes) -> bool:
-    return all(known(shapes[id(m), i]) for m, i in n.inputs) and all(known(shapes[id(n), i]) for i in range(n.n_outputs))
+    return all(known(shapes[id(m), i]) for m, i in n.inputs) and all(
+        known(shapes[id(n), i]) for i in range(n.n_outputs)
+    )
 
 
 def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bool:
@@ -144,8 +157,10 @@ def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bo
     try:
         new_ins, new_outs = n.op.infer_shape(n.p, list(ins), list(outs))
         if len(new_ins) != len(ins) or len(new_outs) != len(outs):
-            raise AssertionError(f"{n.op.name}: infer_shape returned {len(new_ins)} inputs and {len(new_outs)} outputs for "
-                                 f"{len(ins)} and {len(outs)}")
+            raise AssertionError(
+                f"{n.op.name}: infer_shape returned {len(new_ins)} inputs and {len(new_outs)} outputs for "
+                f"{len(ins)} and {len(outs)}"
+            )
         changed = False
         for keys, old, new in ((in_keys, ins, new_ins), (out_keys, outs, new_outs)):
             for key, before, after in zip(keys, old, new):
@@ -159,9 +174,20 @@ def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bo
                 shape = unify(*(shapes[id(v), 0] for v in same))
                 shapes.update(((id(v), 0), shape) for v in same)
     except ShapeError as e:
-        raise ShapeError(f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_column(n, ins)}{_shared(n, variables)}") from None
-    except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError) as e:     # a rule that does not check enough
-        raise ShapeError(f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})") from e
+        raise ShapeError(
+            f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_column(n, ins)}{_shared(n, variables)}"
+        ) from None
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+    ) as e:  # a rule that does not check enough
+        raise ShapeError(
+            f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})"
+        ) from e
     return changed
 
 
@@ -170,14 +196,26 @@ def _column(n: Node, shapes: list[Dims | None]) -> str:
     if len(shapes) != 2:
         return ""
     for (m, _), column, vector in zip(n.inputs, shapes, shapes[::-1]):
-        if column is not None and vector is not None and len(column) == 2 and column[1] == 1 and len(vector) == 1:
-            remedy = f"mx.symbol.Reshape({m.name}, shape = 0)" if r_order.get() else f"Reshape({m.name}, shape=(0,))"
+        if (
+            column is not None
+            and vector is not None
+            and len(column) == 2
+            and column[1] == 1
+            and len(vector) == 1
+        ):
+            remedy = (
+                f"mx.symbol.Reshape({m.name}, shape = 0)"
+                if r_order.get()
+                else f"Reshape({m.name}, shape=(0,))"
+            )
             return f": make a vector of the column by {remedy}, or give the vector (the labels?) as a column, of shape {shape_text((vector[0], 1))}"
     return ""
 
 
 def _inputs(n: Node, shapes: list[Dims | None]) -> str:
-    return "inputs: " + (", ".join(f"{k} {shape_text(s)}" for k, s in zip(n.input_names, shapes) if s is not None) or "unknown")
+    return "inputs: " + (
+        ", ".join(f"{k} {shape_text(s)}" for k, s in zip(n.input_names, shapes) if s is not None) or "unknown"
+    )
 
 
 def _shared(n: Node, variables: dict[str, list[Node]]) -> str:

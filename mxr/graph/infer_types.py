@@ -1,4 +1,5 @@
 """Element types of every value in a graph, from the few that are given, in both directions."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from mxr.graph.infer_shapes import TYPE_NAMES, check_given, parts
 from mxr.graph.node import Graph, Node
 from mxr.operator import MxError, element_type
 
-Types = dict[tuple[int, int], np.dtype]        # by (id(node), output index)
+Types = dict[tuple[int, int], np.dtype]  # by (id(node), output index)
 
 
 def infer_types(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, np.dtype], ...]:
@@ -31,8 +32,12 @@ def variable_types(symbol: Graph, given: Mapping[str, Any]) -> dict[str, np.dtyp
     nodes = symbol.nodes()
     variables = {n.name: n for n in nodes if n.op is None}
     check_given(given, variables)
-    known_types = declared_types(symbol) | {name: element_type(t, f"the type of {name}") for name, t in given.items()}
-    types = {(id(n), 0): np.dtype(known_types[n.name]) for n in nodes if n.op is None and n.name in known_types}
+    known_types = declared_types(symbol) | {
+        name: element_type(t, f"the type of {name}") for name, t in given.items()
+    }
+    types = {
+        (id(n), 0): np.dtype(known_types[n.name]) for n in nodes if n.op is None and n.name in known_types
+    }
     changed = len(known_types) < len(variables)
     while changed:
         before = len(types)
@@ -51,7 +56,7 @@ def _spread(n: Node, types: Types) -> None:
     """Fill in what the types that are known of one node's inputs and outputs say of the others."""
     assert n.op is not None
     of_probes = [list(n.op.infer_type(n.p, [t] * len(n.inputs))) for t in _PROBES]
-    follow = []                             # the outputs that have the type of the inputs
+    follow = []  # the outputs that have the type of the inputs
     for i in range(n.n_outputs):
         pair = tuple(np.dtype(outs[min(i, len(outs) - 1)]) for outs in of_probes)
         if pair == _PROBES:
@@ -80,8 +85,10 @@ def check_types(symbol: Graph, types: Types) -> None:
             t = next((types[k] for k in _joined(n, None).values()), None)
             joined = {name: types[k] for name, k in _joined(n, t).items()}
             if len(set(joined.values())) > 1:
-                raise MxError(f"{n.op.name} {n.name}: its inputs have different element types "
-                              f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast")
+                raise MxError(
+                    f"{n.op.name} {n.name}: its inputs have different element types "
+                    f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast"
+                )
 
 
 def all_types(symbol: Graph, given: Mapping[str, Any]) -> dict[tuple[int, int], np.dtype]:
@@ -104,6 +111,8 @@ def _declared_type(n: Node) -> str | None:
     """What a variable's attribute says of its element type: MXNet's number of it."""
     text = n.attrs.get("__dtype__", "-1").strip()
     if text != "-1" and text not in TYPE_NAMES:
-        raise MxError(f"variable {n.name}: attribute __dtype__ is {text[:100]!r}, which is no type; these are: "
-                      + ", ".join(f"{number} {name}" for number, name in TYPE_NAMES.items()))
+        raise MxError(
+            f"variable {n.name}: attribute __dtype__ is {text[:100]!r}, which is no type; these are: "
+            + ", ".join(f"{number} {name}" for number, name in TYPE_NAMES.items())
+        )
     return TYPE_NAMES.get(text)

@@ -1,4 +1,5 @@
 """Symbol JSON: written as MXNet 1.9 writes it, byte for byte; read from every version since 0.8."""
+
 from __future__ import annotations
 
 import json
@@ -22,7 +23,7 @@ def _text(graph: Graph, indent: int, more: list[str]) -> str:
     pad = " " * indent
     nodes = graph.nodes()
     number = {id(n): i for i, n in enumerate(nodes)}
-    versions: dict[int, int] = {}       # how often an auxiliary state has been written so far
+    versions: dict[int, int] = {}  # how often an auxiliary state has been written so far
     rows, row_ptr = [], [0]
     for n in nodes:
         inputs = []
@@ -31,12 +32,21 @@ def _text(graph: Graph, indent: int, more: list[str]) -> str:
             if id(m) in written:
                 versions[id(m)] = versions.get(id(m), 0) + 1
             inputs.append(f"[{number[id(m)]}, {i}, {versions.get(id(m), 0)}]")
-        rows.append(f"{pad}    {{\n" + ", \n".join(f"{pad}      " + f for f in _fields(n, inputs, indent)) + f"\n{pad}    }}")
+        rows.append(
+            f"{pad}    {{\n"
+            + ", \n".join(f"{pad}      " + f for f in _fields(n, inputs, indent))
+            + f"\n{pad}    }}"
+        )
         row_ptr.append(row_ptr[-1] + n.n_outputs - n.n_own)
     heads = [f"[{number[id(n)]}, {i}, {versions.get(id(n), 0)}]" for n, i in graph.heads]
     variables = [str(i) for i, n in enumerate(nodes) if n.op is None]
-    fields = ['"nodes": [\n' + ", \n".join(rows) + f"\n{pad}  ]", f'"arg_nodes": {_array(variables, indent + 2)}',
-              f'"node_row_ptr": {_array([str(r) for r in row_ptr], indent + 2)}', f'"heads": {_array(heads, indent + 2)}', *more]
+    fields = [
+        '"nodes": [\n' + ", \n".join(rows) + f"\n{pad}  ]",
+        f'"arg_nodes": {_array(variables, indent + 2)}',
+        f'"node_row_ptr": {_array([str(r) for r in row_ptr], indent + 2)}',
+        f'"heads": {_array(heads, indent + 2)}',
+        *more,
+    ]
     return "{\n" + ", \n".join(f"{pad}  {f}" for f in fields) + f"\n{pad}}}"
 
 
@@ -48,7 +58,13 @@ def _fields(n: Node, inputs: list[str], indent: int) -> list[str]:
     fields.append(f'"inputs": {_array(inputs, indent + 6)}')
     if n.op and n.op.subgraphs:
         pad = " " * (indent + 8)
-        fields.append('"subgraphs": [\n' + ", \n".join(pad + _text(g, indent + 8, []) for g in n.p.subgraphs) + "\n" + " " * (indent + 6) + "]")
+        fields.append(
+            '"subgraphs": [\n'
+            + ", \n".join(pad + _text(g, indent + 8, []) for g in n.p.subgraphs)
+            + "\n"
+            + " " * (indent + 6)
+            + "]"
+        )
     return fields
 
 
@@ -90,19 +106,27 @@ def parse(text: str | bytes) -> list[tuple[Node, int]]:
         graph = json.loads(text)
     except (ValueError, RecursionError) as e:
         raise MxError(f"this is not symbol JSON: {str(e)[:120] or 'too deeply nested'}") from None
-    if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list) or not isinstance(graph.get("heads"), list):
+    if (
+        not isinstance(graph, dict)
+        or not isinstance(graph.get("nodes"), list)
+        or not isinstance(graph.get("heads"), list)
+    ):
         raise MxError('this is not symbol JSON: it needs an object with "nodes" and "heads"')
     try:
         json.dumps(graph, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError) as e:
-        raise MxError(f"this is not symbol JSON: {'it has characters that are not text' if isinstance(e, ValueError) else 'too deeply nested'}") from None
+        raise MxError(
+            f"this is not symbol JSON: {'it has characters that are not text' if isinstance(e, ValueError) else 'too deeply nested'}"
+        ) from None
     return _heads(graph)
 
 
 def _heads(graph: dict) -> list[tuple[Node, int]]:
     """The heads of a graph, from its nodes."""
     nodes: list[Node] = []
-    late: list[tuple[str, str, str]] = []       # (node, input, ...) attributes such as weight_lr_mult, for variables
+    late: list[
+        tuple[str, str, str]
+    ] = []  # (node, input, ...) attributes such as weight_lr_mult, for variables
     for row in graph["nodes"]:
         nodes.append(_node(row, nodes, late))
     by_name = {n.name: n for n in nodes if n.op is None}
@@ -116,21 +140,35 @@ def _heads(graph: dict) -> list[tuple[Node, int]]:
 
 
 def _entry(entry: Any, nodes: list[Node], where: str) -> tuple[Node, int]:
-    if not (isinstance(entry, list) and len(entry) in (2, 3) and all(isinstance(v, int) and not isinstance(v, bool) for v in entry)):
-        raise MxError(f"{where} of the symbol JSON has an entry {str(entry)[:60]} that is not [node, output, version]")
+    if not (
+        isinstance(entry, list)
+        and len(entry) in (2, 3)
+        and all(isinstance(v, int) and not isinstance(v, bool) for v in entry)
+    ):
+        raise MxError(
+            f"{where} of the symbol JSON has an entry {str(entry)[:60]} that is not [node, output, version]"
+        )
     node, index = entry[0], entry[1]
     if not 0 <= node < len(nodes):
         raise MxError(f"{where} of the symbol JSON refers to node {node}, which does not come before it")
     if not 0 <= index < nodes[node].n_outputs:
-        raise MxError(f"{where} of the symbol JSON refers to output {index} of {nodes[node].name}, which has {nodes[node].n_outputs}")
+        raise MxError(
+            f"{where} of the symbol JSON refers to output {index} of {nodes[node].name}, which has {nodes[node].n_outputs}"
+        )
     return nodes[node], index
 
 
 def _subgraphs(row: dict[str, Any], count: int, where: str) -> list[Graph]:
     """The graphs inside a node of control flow."""
     graphs = row.get("subgraphs")
-    if not isinstance(graphs, list) or len(graphs) != count or not all(
-            isinstance(g, dict) and isinstance(g.get("nodes"), list) and isinstance(g.get("heads"), list) for g in graphs):
+    if (
+        not isinstance(graphs, list)
+        or len(graphs) != count
+        or not all(
+            isinstance(g, dict) and isinstance(g.get("nodes"), list) and isinstance(g.get("heads"), list)
+            for g in graphs
+        )
+    ):
         raise MxError(f"{where}: it needs {count} subgraphs with nodes and heads")
     return [Graph(_heads(g)) for g in graphs]
 
@@ -138,7 +176,7 @@ def _subgraphs(row: dict[str, Any], count: int, where: str) -> list[Graph]:
 def _attributes(row: dict[str, Any], name: str) -> dict[str, str]:
     """A node's attributes, parameters among them, wherever its version of MXNet wrote them."""
     attrs: dict[str, str] = {}
-    for key in ("param", "attr", "attrs"):          # `param` and `attr`: before 1.0
+    for key in ("param", "attr", "attrs"):  # `param` and `attr`: before 1.0
         part = row.get(key) or {}
         if not isinstance(part, dict):
             raise MxError(f"node {name}: {key} must be an object")
@@ -147,7 +185,11 @@ def _attributes(row: dict[str, Any], name: str) -> dict[str, str]:
 
 
 def _checked(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict) or not isinstance(row.get("op"), str) or not isinstance(row.get("name"), str):
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("op"), str)
+        or not isinstance(row.get("name"), str)
+    ):
         raise MxError(f"the symbol JSON has a node without op and name: {str(row)[:80]}")
     if not isinstance(row.get("inputs", []), list):
         raise MxError(f"node {row['name']}: inputs must be a list")
@@ -174,8 +216,8 @@ def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node
             params[key] = value
         elif not key.startswith("__"):
             suffix = next((h for h in _HIDDEN if key.endswith("_" + h)), None)
-            if suffix:                              # weight_lr_mult: belongs to the variable
-                late.append((f"{name}_{key[:-len(suffix) - 1]}", suffix, attrs.pop(key)))
+            if suffix:  # weight_lr_mult: belongs to the variable
+                late.append((f"{name}_{key[: -len(suffix) - 1]}", suffix, attrs.pop(key)))
             elif "." not in key and row.get("attrs") is not None and key not in (row.get("attr") or {}):
                 raise MxError(f"node {name}: {op.name} has no parameter {key}" + suggest(key, op.params))
     inputs = [_entry(e, nodes, f"node {name}") for e in row.get("inputs", [])]
@@ -185,7 +227,7 @@ def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node
     if op.subgraphs:
         p.subgraphs = _subgraphs(row, op.subgraphs, f"node {name}")
     wanted = (*op.inputs(p), *op.aux(p))
-    for key in wanted[len(inputs):]:                # auxiliary states were not written before 0.9
+    for key in wanted[len(inputs) :]:  # auxiliary states were not written before 0.9
         init = INIT_ATTRS.get((op.name, key))
         inputs.append((Node(None, f"{name}_{key}", {"__init__": init} if init else {}), 0))
     if len(inputs) != len(wanted):

@@ -1,4 +1,5 @@
 """Where the boxes of a network's drawing stand: layers of boxes, few crossings, edges around boxes (Sugiyama's method)."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ def ranks(count: int, edges: Iterable[Edge]) -> list[int]:
     for a, b in sorted(edges, key=lambda edge: edge[1]):
         layer[b] = max(layer[b], layer[a] + 1)
     starts = {a for a, _ in edges} - {b for _, b in edges}
-    for a in starts:                    # an input stands right above what reads it first
+    for a in starts:  # an input stands right above what reads it first
         layer[a] = min(layer[b] for x, b in edges if x == a) - 1
     return layer
 
@@ -42,14 +43,21 @@ def place(count: int, edges: list[Edge]) -> tuple[list[tuple[float, int]], list[
         down = sweep % 2 == 0
         for row in rows if down else rows[::-1]:
             _settle(row, across, above if down else below)
-    return [(across[box], layer[box]) for box in range(count)], [[(across[box], layer[box]) for box in path] for path in paths]
+    return [(across[box], layer[box]) for box in range(count)], [
+        [(across[box], layer[box]) for box in path] for path in paths
+    ]
 
 
 def _settle(row: list[int], across: dict[int, float], neighbours: dict[int, list[int]]) -> None:
     """Move the boxes of a row to the middle of their neighbours, in the order of these middles, one apart at least."""
-    wish = {box: sum(across[n] for n in neighbours[box]) / len(neighbours[box]) if neighbours[box] else across[box] for box in row}
+    wish = {
+        box: sum(across[n] for n in neighbours[box]) / len(neighbours[box])
+        if neighbours[box]
+        else across[box]
+        for box in row
+    }
     row.sort(key=lambda box: (wish[box], across[box]))
-    groups: list[list] = []                 # [the left end that is wished for, boxes]
+    groups: list[list] = []  # [the left end that is wished for, boxes]
     for box in row:
         groups.append([wish[box], [box]])
         while len(groups) > 1 and groups[-1][0] < groups[-2][0] + len(groups[-2][1]):

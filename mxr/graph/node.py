@@ -1,4 +1,5 @@
 """Nodes and graphs: the structure that inference, JSON, the compiler and symbols share."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -7,13 +8,20 @@ from typing import Any
 from mxr.operator import Op, input_names
 
 # what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
-INIT_ATTRS = {("_contrib_BatchNormWithReLU", "moving_mean"): '["zero", {}]', ("_contrib_BatchNormWithReLU", "moving_var"): '["one", {}]',
-               ("_contrib_SyncBatchNorm", "moving_mean"): '["zero", {}]', ("_contrib_SyncBatchNorm", "moving_var"): '["one", {}]',
-               ("BatchNorm", "moving_mean"): '["zero", {}]', ("BatchNorm", "moving_var"): '["one", {}]',
-               ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
-               ("BatchNorm_v1", "moving_mean"): '["zero", {}]', ("BatchNorm_v1", "moving_var"): '["one", {}]',
-               ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',
-               ("UpSampling", "weight"): '["bilinear", {}]', ("UpSampling", "arg1"): '["bilinear", {}]'}
+INIT_ATTRS = {
+    ("_contrib_BatchNormWithReLU", "moving_mean"): '["zero", {}]',
+    ("_contrib_BatchNormWithReLU", "moving_var"): '["one", {}]',
+    ("_contrib_SyncBatchNorm", "moving_mean"): '["zero", {}]',
+    ("_contrib_SyncBatchNorm", "moving_var"): '["one", {}]',
+    ("BatchNorm", "moving_mean"): '["zero", {}]',
+    ("BatchNorm", "moving_var"): '["one", {}]',
+    ("LeakyReLU", "gamma"): '["Constant", {"value": 0.25}]',
+    ("BatchNorm_v1", "moving_mean"): '["zero", {}]',
+    ("BatchNorm_v1", "moving_var"): '["one", {}]',
+    ("IdentityAttachKLSparseReg", "moving_avg"): '["zero", {}]',
+    ("UpSampling", "weight"): '["bilinear", {}]',
+    ("UpSampling", "arg1"): '["bilinear", {}]',
+}
 
 
 class Node:
@@ -22,10 +30,17 @@ class Node:
     `attrs` is what the user wrote, as text, for the JSON; `p` the parsed parameters. `inputs` are `(node, output index)`
     pairs, auxiliary states last. `entry_names` names every visible output.
     """
+
     __slots__ = ("op", "name", "attrs", "p", "inputs", "__weakref__")
 
-    def __init__(self, op: Op | None, name: str, attrs: dict[str, str], p: Any = None,
-                 inputs: Iterable[tuple[Node, int]] = ()):
+    def __init__(
+        self,
+        op: Op | None,
+        name: str,
+        attrs: dict[str, str],
+        p: Any = None,
+        inputs: Iterable[tuple[Node, int]] = (),
+    ):
         self.op, self.name, self.attrs, self.p, self.inputs = op, name, attrs, p, list(inputs)
 
     @property
@@ -60,17 +75,22 @@ class Node:
         return [self.inputs[i] for i in self.op.mutates if i < n] + self.inputs[n:]
 
     def output_name(self, index: int) -> str:
-        return self.name if self.op is None else f"{self.name}_{(*self.op.outputs(self.p), *self.op.hidden(self.p))[index]}"
+        return (
+            self.name
+            if self.op is None
+            else f"{self.name}_{(*self.op.outputs(self.p), *self.op.hidden(self.p))[index]}"
+        )
 
     def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'Variable'} {self.name}>"
 
 
-Entry = tuple[Node, int]              # one output of a node
+Entry = tuple[Node, int]  # one output of a node
 
 
 class Graph:
     """One or several outputs of nodes, `heads`, and everything that they are computed from."""
+
     __slots__ = ("heads", "_order", "__weakref__")
 
     def __init__(self, heads: Iterable[tuple[Node, int]]):
@@ -86,7 +106,7 @@ class Graph:
                     continue
                 seen.add(id(head))
                 stack = [(head, iter(head.inputs))]
-                while stack:            # iterative: graphs may be thousands of layers deep
+                while stack:  # iterative: graphs may be thousands of layers deep
                     node, inputs = stack[-1]
                     for child, _ in inputs:
                         if id(child) not in seen:

@@ -1,4 +1,5 @@
 """Symbols: immutable graphs of operator calls, composed, named and inspected the way MXNet does."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +27,10 @@ class ByName(list):
     def __getitem__(self, key):
         if isinstance(key, str):
             if key not in self._names:
-                raise KeyError(f"there is no {key}" + (suggest(key, self._names) or f"; there are {', '.join(self._names)}"))
+                raise KeyError(
+                    f"there is no {key}"
+                    + (suggest(key, self._names) or f"; there are {', '.join(self._names)}")
+                )
             return super().__getitem__(self._names.index(key))
         return super().__getitem__(key)
 
@@ -45,7 +49,7 @@ class ByName(list):
     def __eq__(self, other: object) -> bool:
         return dict(self.items()) == other if isinstance(other, dict) else super().__eq__(other)
 
-    __hash__ = None         # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
@@ -53,10 +57,11 @@ class ByName(list):
 
 class Symbol(Graph):
     """One or several outputs of a graph. Never changes, but for the attributes of its nodes (`set_attr`)."""
-    __slots__ = ()
-    __array_ufunc__ = None          # `number op symbol` is ours to compute, not NumPy's
 
-    if TYPE_CHECKING:               # mxr.engine.bind sets them: the engine is a floor above
+    __slots__ = ()
+    __array_ufunc__ = None  # `number op symbol` is ours to compute, not NumPy's
+
+    if TYPE_CHECKING:  # mxr.engine.bind sets them: the engine is a floor above
         bind: ClassVar[Callable[..., Any]]
         simple_bind: ClassVar[Callable[..., Any]]
         eval: ClassVar[Callable[..., Any]]
@@ -91,12 +96,19 @@ class Symbol(Graph):
             outputs = self.list_outputs()
             if outputs.count(key) != 1:
                 what = "no output" if key not in outputs else f"{outputs.count(key)} outputs"
-                raise MxError(f"the symbol has {what} named {key}" + (suggest(key, outputs) or f"; it has {', '.join(outputs[:10])}"))
+                raise MxError(
+                    f"the symbol has {what} named {key}"
+                    + (suggest(key, outputs) or f"; it has {', '.join(outputs[:10])}")
+                )
             return Symbol([self.heads[outputs.index(key)]])
         if not hasattr(key, "__index__"):
-            raise MxError(f"an output of a symbol is picked by its number or its name, not by {type(key).__name__}")
+            raise MxError(
+                f"an output of a symbol is picked by its number or its name, not by {type(key).__name__}"
+            )
         if not 0 <= key < len(self.heads):
-            raise MxError(f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range")
+            raise MxError(
+                f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range"
+            )
         return Symbol([self.heads[key]])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -108,7 +120,11 @@ class Symbol(Graph):
     def __repr__(self) -> str:
         outputs, arguments = self.list_outputs(), self.list_arguments()
         shown = ", ".join(outputs[:6]) + ", ..." * (len(outputs) > 6)
-        return f"<Symbol {shown}>" if outputs == arguments else f"<Symbol {shown} of {', '.join(arguments[:8])}{', ...' * (len(arguments) > 8)}>"
+        return (
+            f"<Symbol {shown}>"
+            if outputs == arguments
+            else f"<Symbol {shown} of {', '.join(arguments[:8])}{', ...' * (len(arguments) > 8)}>"
+        )
 
     def _repr_svg_(self) -> str | None:
         """What notebooks show: the network drawn; None (the text instead) where it is too large."""
@@ -123,6 +139,7 @@ class Symbol(Graph):
             named = {k: v for k, v in parameters.items() if isinstance(v, Symbol)}
             rest = {k: v for k, v in parameters.items() if k not in named and k != "name"}
             return create(name, inputs, named, rest, parameters.get("name"), f"Symbol.{name}")
+
         return method(get(name), self, run)
 
     # ---------------------------------------------------------------- attributes
@@ -162,12 +179,17 @@ class Symbol(Graph):
         known = {n.name for n in self.nodes() if n.op is None}
         for key in inputs:
             if key not in known:
-                raise MxError(f"compose: the symbol has no input {key}" + (suggest(key, known) or f"; it has {', '.join(sorted(known))}"))
+                raise MxError(
+                    f"compose: the symbol has no input {key}"
+                    + (suggest(key, known) or f"; it has {', '.join(sorted(known))}")
+                )
         result = Symbol(substituted(self, {key: value.heads[0] for key, value in inputs.items()}))
         node = result._single("name") if name else None
         if name is None or node is None or node.op is None:
             return result
-        named = Node(node.op, name, dict(node.attrs), node.p, node.inputs)      # a node of its own: the head may be a symbol that was given
+        named = Node(
+            node.op, name, dict(node.attrs), node.p, node.inputs
+        )  # a node of its own: the head may be a symbol that was given
         return Symbol((named, i) for _, i in result.heads)
 
     def __call__(self, **inputs: Any) -> Symbol:
@@ -197,24 +219,59 @@ class Symbol(Graph):
         write_atomically(path, self.tojson().encode())
 
     # ---------------------------------------------------------------- arithmetic
-    def __add__(self, o: Any) -> Symbol: return binary("_plus", "_PlusScalar", "_PlusScalar", self, o)
-    def __radd__(self, o: Any) -> Symbol: return binary("_plus", "_PlusScalar", "_PlusScalar", o, self)
-    def __sub__(self, o: Any) -> Symbol: return binary("_minus", "_MinusScalar", "_RMinusScalar", self, o)
-    def __rsub__(self, o: Any) -> Symbol: return binary("_minus", "_MinusScalar", "_RMinusScalar", o, self)
-    def __mul__(self, o: Any) -> Symbol: return binary("_mul", "_MulScalar", "_MulScalar", self, o)
-    def __rmul__(self, o: Any) -> Symbol: return binary("_mul", "_MulScalar", "_MulScalar", o, self)
-    def __truediv__(self, o: Any) -> Symbol: return binary("_div", "_DivScalar", "_RDivScalar", self, o)
-    def __rtruediv__(self, o: Any) -> Symbol: return binary("_div", "_DivScalar", "_RDivScalar", o, self)
-    def __mod__(self, o: Any) -> Symbol: return binary("_mod", "_ModScalar", "_RModScalar", self, o)
-    def __rmod__(self, o: Any) -> Symbol: return binary("_mod", "_ModScalar", "_RModScalar", o, self)
-    def __pow__(self, o: Any) -> Symbol: return binary("_power", "_PowerScalar", "_RPowerScalar", self, o)
-    def __rpow__(self, o: Any) -> Symbol: return binary("_power", "_PowerScalar", "_RPowerScalar", o, self)
-    def __neg__(self) -> Symbol: return create("_MulScalar", [self], {}, {"scalar": -1.0})
-    def __abs__(self) -> Symbol: return create("abs", [self], {}, {})
-    def __gt__(self, o: Any) -> Symbol: return binary("_greater", "_greater_scalar", "_lesser_scalar", self, o)
-    def __ge__(self, o: Any) -> Symbol: return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
-    def __lt__(self, o: Any) -> Symbol: return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
-    def __le__(self, o: Any) -> Symbol: return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
+    def __add__(self, o: Any) -> Symbol:
+        return binary("_plus", "_PlusScalar", "_PlusScalar", self, o)
+
+    def __radd__(self, o: Any) -> Symbol:
+        return binary("_plus", "_PlusScalar", "_PlusScalar", o, self)
+
+    def __sub__(self, o: Any) -> Symbol:
+        return binary("_minus", "_MinusScalar", "_RMinusScalar", self, o)
+
+    def __rsub__(self, o: Any) -> Symbol:
+        return binary("_minus", "_MinusScalar", "_RMinusScalar", o, self)
+
+    def __mul__(self, o: Any) -> Symbol:
+        return binary("_mul", "_MulScalar", "_MulScalar", self, o)
+
+    def __rmul__(self, o: Any) -> Symbol:
+        return binary("_mul", "_MulScalar", "_MulScalar", o, self)
+
+    def __truediv__(self, o: Any) -> Symbol:
+        return binary("_div", "_DivScalar", "_RDivScalar", self, o)
+
+    def __rtruediv__(self, o: Any) -> Symbol:
+        return binary("_div", "_DivScalar", "_RDivScalar", o, self)
+
+    def __mod__(self, o: Any) -> Symbol:
+        return binary("_mod", "_ModScalar", "_RModScalar", self, o)
+
+    def __rmod__(self, o: Any) -> Symbol:
+        return binary("_mod", "_ModScalar", "_RModScalar", o, self)
+
+    def __pow__(self, o: Any) -> Symbol:
+        return binary("_power", "_PowerScalar", "_RPowerScalar", self, o)
+
+    def __rpow__(self, o: Any) -> Symbol:
+        return binary("_power", "_PowerScalar", "_RPowerScalar", o, self)
+
+    def __neg__(self) -> Symbol:
+        return create("_MulScalar", [self], {}, {"scalar": -1.0})
+
+    def __abs__(self) -> Symbol:
+        return create("abs", [self], {}, {})
+
+    def __gt__(self, o: Any) -> Symbol:
+        return binary("_greater", "_greater_scalar", "_lesser_scalar", self, o)
+
+    def __ge__(self, o: Any) -> Symbol:
+        return binary("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar", self, o)
+
+    def __lt__(self, o: Any) -> Symbol:
+        return binary("_lesser", "_lesser_scalar", "_greater_scalar", self, o)
+
+    def __le__(self, o: Any) -> Symbol:
+        return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
 
 
 def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
@@ -222,15 +279,21 @@ def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return create(op, [a, b], {}, {})
     symbol, number, form = (a, b, right) if isinstance(a, Symbol) else (b, a, left)
-    if not isinstance(number, (int, float)) and not (hasattr(number, "__float__") and getattr(number, "shape", ()) == ()):
-        raise MxError(f"{op}: a symbol goes with symbols and single numbers, not {type(number).__name__}"
-                      + ("; make it a Variable and bind the array to it" if hasattr(number, "shape") else ""))
+    if not isinstance(number, (int, float)) and not (
+        hasattr(number, "__float__") and getattr(number, "shape", ()) == ()
+    ):
+        raise MxError(
+            f"{op}: a symbol goes with symbols and single numbers, not {type(number).__name__}"
+            + ("; make it a Variable and bind the array to it" if hasattr(number, "shape") else "")
+        )
     return create(form, [symbol], {}, {"scalar": number if isinstance(number, int) else float(number)})
 
 
 def debug_text(symbol: Graph, output_names: list[str]) -> str:
     """A graph in lines, as MXNet's `debug_str` writes them."""
-    lines = ["Symbol Outputs:"] + [f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names, symbol.heads))]
+    lines = ["Symbol Outputs:"] + [
+        f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names, symbol.heads))
+    ]
     for n in symbol.nodes():
         if n.op is None:
             lines.append(f"Variable:{n.name}")
@@ -254,7 +317,9 @@ def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
     attrs = {f"__{k.strip('_')}__": v for k, v in attrs.items()} | (attr or {})
     for key, value in attrs.items():
         if not isinstance(value, (str, bool, int, float, tuple, list, np.generic)):
-            raise MxError(f"Variable {name}: {key} must be text, a number or a sequence of numbers, not {type(value).__name__}")
+            raise MxError(
+                f"Variable {name}: {key} must be text, a number or a sequence of numbers, not {type(value).__name__}"
+            )
     return Symbol([(Node(None, name, {k: to_text(v) for k, v in attrs.items()}), 0)])
 
 
@@ -266,8 +331,14 @@ def group(*symbols: Symbol | Iterable[Symbol]) -> Symbol:
     return Symbol(h for s in given for h in s.heads)
 
 
-def create(op_name: str, args: list[Symbol], inputs: dict[str, Symbol], attrs: dict, name: str | None = None,
-           where: str | None = None) -> Symbol:
+def create(
+    op_name: str,
+    args: list[Symbol],
+    inputs: dict[str, Symbol],
+    attrs: dict,
+    name: str | None = None,
+    where: str | None = None,
+) -> Symbol:
     """Call an operator on symbols: `args` by position or `inputs` by name, `attrs` its parameters (values or text).
 
     Missing inputs become variables `<name>_<input>`; a missing name becomes `<op in lower case><counter>`. `where` is how

@@ -1,4 +1,5 @@
 """Writing a file so that a failure leaves the old one whole."""
+
 from __future__ import annotations
 
 import os
@@ -39,7 +40,9 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             return
         fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)[:40]}.")
     except FileNotFoundError:
-        raise MxError(f"cannot write {path}: there is no folder {folder} (it is looked for in {os.getcwd()})") from None
+        raise MxError(
+            f"cannot write {path}: there is no folder {folder} (it is looked for in {os.getcwd()})"
+        ) from None
     except OSError as e:
         raise MxError(f"cannot write {path}: {e.strerror}") from None
     try:

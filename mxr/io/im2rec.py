@@ -1,4 +1,5 @@
 """im2rec: images that a list names, packed into a RecordIO file."""
+
 from __future__ import annotations
 
 import os
@@ -15,9 +16,22 @@ from mxr.operator import MxError
 from mxr.random.cpp_engine import Engine
 
 
-def im2rec(image_lst: str, root: str, output_rec: str, label_width: int = 1, pack_label: int = 0, new_size: int = -1, nsplit: int = 1,
-           partid: int = 0, center_crop: int = 0, quality: int = 95, color_mode: int = 1, unchanged: int = 0,
-           inter_method: int = 1, encoding: str = ".jpg") -> int:
+def im2rec(
+    image_lst: str,
+    root: str,
+    output_rec: str,
+    label_width: int = 1,
+    pack_label: int = 0,
+    new_size: int = -1,
+    nsplit: int = 1,
+    partid: int = 0,
+    center_crop: int = 0,
+    quality: int = 95,
+    color_mode: int = 1,
+    unchanged: int = 0,
+    inter_method: int = 1,
+    encoding: str = ".jpg",
+) -> int:
     """Write the images of the list file (lines: id, `label_width` labels, path below `root`) to `output_rec` (with `.part000` and so on
     where `nsplit` parts are asked for); returns how many. `color_mode`: 1 colour, 0 grey, -1 as the file. MxError names the line."""
     if color_mode not in (-1, 0, 1):
@@ -27,7 +41,9 @@ def im2rec(image_lst: str, root: str, output_rec: str, label_width: int = 1, pac
     if pack_label and label_width <= 1:
         raise MxError("im2rec: pack_label is for several labels: set label_width to how many there are")
     if inter_method not in resize.METHODS:
-        raise MxError(f"im2rec: inter_method must be one of {', '.join(map(str, resize.METHODS))}, not {inter_method}")
+        raise MxError(
+            f"im2rec: inter_method must be one of {', '.join(map(str, resize.METHODS))}, not {inter_method}"
+        )
     if not 0 <= partid < nsplit:
         raise MxError(f"im2rec: partid is {partid}, of {nsplit} parts counted from 0")
     if encoding == ".png" and quality > 9:
@@ -39,13 +55,19 @@ def im2rec(image_lst: str, root: str, output_rec: str, label_width: int = 1, pac
     engine = Engine(int.from_bytes(os.urandom(4), "little")) if inter_method == resize.RANDOM else None
     with replacing(output_rec) as file:
         writer = recordio.Writer(file)
-        for where, number, labels, path in entries[size * partid:size * (partid + 1)]:
+        for where, number, labels, path in entries[size * partid : size * (partid + 1)]:
             content = _content(root + path, where)
             if not unchanged:
-                image = _shaped(_decoded(content, color_mode, f"im2rec: {where}: {path}"), new_size, center_crop, inter_method, engine)
+                image = _shaped(
+                    _decoded(content, color_mode, f"im2rec: {where}: {path}"),
+                    new_size,
+                    center_crop,
+                    inter_method,
+                    engine,
+                )
                 content = decode.encode(image, encoding, quality)
             writer.write(_head(number, labels, bool(pack_label)) + content)
-    return len(entries[size * partid:size * (partid + 1)])
+    return len(entries[size * partid : size * (partid + 1)])
 
 
 def _entries(path: str, width: int):
@@ -59,9 +81,15 @@ def _entries(path: str, width: int):
                 continue
             where = f"{path}, line {n}"
             try:
-                number, labels, name = int(fields[0]), [float(x) for x in fields[1:1 + width]], fields[1 + width].strip()
+                number, labels, name = (
+                    int(fields[0]),
+                    [float(x) for x in fields[1 : 1 + width]],
+                    fields[1 + width].strip(),
+                )
             except (ValueError, IndexError):
-                raise MxError(f"im2rec: {where}: an id, {width} label{'s' * (width != 1)} and a path are expected") from None
+                raise MxError(
+                    f"im2rec: {where}: an id, {width} label{'s' * (width != 1)} and a path are expected"
+                ) from None
             yield where, number, np.array(labels, "<f4"), name
 
 
@@ -70,8 +98,10 @@ def _content(path: str, where: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as e:
-        raise MxError(f"im2rec: {where}: cannot read {path}: {e.strerror or e}; root and the path in the list are put together as "
-                      "they are, so root ends with /") from None
+        raise MxError(
+            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; root and the path in the list are put together as "
+            "they are, so root ends with /"
+        ) from None
 
 
 def _decoded(content: bytes, color_mode: int, where: str) -> np.ndarray:
@@ -86,7 +116,7 @@ def _shaped(image: np.ndarray, new_size: int, center_crop: int, method: int, eng
     if center_crop:
         h, w = image.shape[:2]
         side = min(h, w)
-        image = image[(h - side) // 2:(h - side) // 2 + side, (w - side) // 2:(w - side) // 2 + side]
+        image = image[(h - side) // 2 : (h - side) // 2 + side, (w - side) // 2 : (w - side) // 2 + side]
     if min(image.shape[:2]) == new_size:
         return image
     return shorter_edge(image, new_size, method, engine)

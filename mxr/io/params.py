@@ -12,6 +12,7 @@ All integers little-endian:
 
 An array without dimensions ends after them: it holds nothing (in V3, it is a scalar, and -1 dimensions hold nothing).
 """
+
 from __future__ import annotations
 
 import math
@@ -75,7 +76,7 @@ class _Reader:
         self._need(math.prod(shape) * dtype.itemsize)
         try:
             out = np.empty(shape, dtype)
-        except ValueError:      # no elements, but a dimension beyond all bounds
+        except ValueError:  # no elements, but a dimension beyond all bounds
             raise _Damaged(f"an array in it has the shape {shape}") from None
         if out.size:
             self._file.readinto(memoryview(out).cast("B"))
@@ -96,7 +97,9 @@ def _read_array(r: _Reader) -> np.ndarray:
     if magic in (_V2, _V3):
         storage = r.number("i")
         if storage in _SPARSE:
-            raise _Damaged(f"it holds a {_SPARSE[storage]} array; mxr reads dense arrays only (in MXNet, `tostype('default')` makes one)")
+            raise _Damaged(
+                f"it holds a {_SPARSE[storage]} array; mxr reads dense arrays only (in MXNet, `tostype('default')` makes one)"
+            )
         if storage not in (0, -1):
             raise _Damaged(f"storage type {storage} is unknown")
         ndim = r.number("i")
@@ -107,7 +110,7 @@ def _read_array(r: _Reader) -> np.ndarray:
         shape = _read_shape(r, r.number("I"), "q") if magic == _V1 else _read_shape(r, magic, "I")
         if not shape:
             return np.empty(0, np.float32)
-    r.numbers("ii")     # the device it was on
+    r.numbers("ii")  # the device it was on
     code = r.number("i")
     if code not in _TYPES:
         raise _Damaged(f"element type {code} is unknown")
@@ -138,9 +141,13 @@ def _array_bytes(array) -> list:
     """An array's record, as pieces to write."""
     array = np.asarray(array)
     if array.dtype.name not in TYPE_NUMBERS:
-        raise MxError(f"an array of type {array.dtype} cannot be saved; MXNet's types are {', '.join(TYPE_NUMBERS)}")
+        raise MxError(
+            f"an array of type {array.dtype} cannot be saved; MXNet's types are {', '.join(TYPE_NUMBERS)}"
+        )
     array = np.atleast_1d(np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
-    head = struct.pack(f"<Iii{array.ndim}qiii", _V2, 0, array.ndim, *array.shape, 1, 0, TYPE_NUMBERS[array.dtype.name])
+    head = struct.pack(
+        f"<Iii{array.ndim}qiii", _V2, 0, array.ndim, *array.shape, 1, 0, TYPE_NUMBERS[array.dtype.name]
+    )
     return [head, array.reshape(-1).view(np.uint8).data]
 
 

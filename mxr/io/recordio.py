@@ -8,6 +8,7 @@
 
 All little-endian.
 """
+
 from __future__ import annotations
 
 import os
@@ -27,6 +28,7 @@ _LONGEST = 1 << 29
 
 class Header(NamedTuple):
     """What stands before an image: `label` is one number, or an array of several."""
+
     label: float | np.ndarray
     id: int
     id2: int = 0
@@ -101,7 +103,7 @@ class Reader:
             raise MxError(f"cannot read {self.path}: {e.strerror or e}") from None
 
     def _seek(self, at: int) -> None:
-        if self._process != os.getpid():        # forked processes would share one position
+        if self._process != os.getpid():  # forked processes would share one position
             self._open()
         self._file.seek(at)
 
@@ -191,7 +193,9 @@ def read_index(path) -> list[int]:
                 try:
                     offsets.append(int(fields[1]))
                 except (IndexError, ValueError):
-                    raise MxError(f"{path}, line {n}: an index file has a number and an offset a line") from None
+                    raise MxError(
+                        f"{path}, line {n}: an index file has a number and an offset a line"
+                    ) from None
     except (OSError, UnicodeDecodeError) as e:
         raise MxError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from None
     return sorted(offsets)

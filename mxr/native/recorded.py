@@ -6,6 +6,7 @@
 The code runs on stand-ins for the arrays, which note what it does. Its numbers may change from call to call (a learning rate does):
 it then runs on stand-ins again, which only take the new numbers.
 """
+
 from __future__ import annotations
 
 import math
@@ -40,13 +41,20 @@ class _Tape:
             if x.slot is None and self.region is not None:
                 raise _Refused("scratch is read before it is written")
             return x.slot
-        if type(x) not in (float, int, np.float32) or math.isnan(x):      # a double would make NumPy compute in double precision
+        if type(x) not in (float, int, np.float32) or math.isnan(
+            x
+        ):  # a double would make NumPy compute in double precision
             raise _Refused(f"an operand of type {type(x).__name__}")
         self.numbers.append(float(x))
         return self.region.number(x, shared=False) if self.region is not None else None
 
-    def note(self, what: Any, operands: Sequence[Any], make: Callable[[Region, list, np.ndarray | None], Slot | None],
-             target: _StandIn | None = None) -> _StandIn:
+    def note(
+        self,
+        what: Any,
+        operands: Sequence[Any],
+        make: Callable[[Region, list, np.ndarray | None], Slot | None],
+        target: _StandIn | None = None,
+    ) -> _StandIn:
         """One operation. `make` adds it to the region."""
         self.signature.append(what)
         slots = [self._slot(x) for x in operands]
@@ -68,27 +76,47 @@ class _StandIn(NDArrayOperatorsMixin):
             self.slot = tape.region.array(array)
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(None,), dtype=FLOAT, **kw):
-        if method != "__call__" or kw or dtype != FLOAT or ufunc.nout != 1 or not isinstance(out[0], _StandIn | None):
+        if (
+            method != "__call__"
+            or kw
+            or dtype != FLOAT
+            or ufunc.nout != 1
+            or not isinstance(out[0], _StandIn | None)
+        ):
             raise _Refused(f"{ufunc.__name__} {method}")
         dtype = ufunc.resolve_dtypes((*[FLOAT] * ufunc.nin, None))[-1]
         if dtype != FLOAT and out[0] is not None:
             raise _Refused(f"{ufunc.__name__} into float32")
-        return self.tape.note(ufunc, inputs, lambda region, slots, to: region.apply(ufunc, slots, [FLOAT] * len(slots), dtype, to), out[0])
+        return self.tape.note(
+            ufunc,
+            inputs,
+            lambda region, slots, to: region.apply(ufunc, slots, [FLOAT] * len(slots), dtype, to),
+            out[0],
+        )
 
     def __array_function__(self, function, types, args, kw):
         if function is np.clip and len(args) == 3 and set(kw) <= {"out"}:
-            return self.tape.note("limit", args, lambda region, slots, to: region.emit("limit", slots, FLOAT, to), kw.get("out"))
+            return self.tape.note(
+                "limit", args, lambda region, slots, to: region.emit("limit", slots, FLOAT, to), kw.get("out")
+            )
         if function is np.copyto and len(args) == 2 and set(kw) <= {"where"}:
             to, x = args
             if kw:
-                return self.tape.note("select", (kw["where"], x, to), lambda region, slots, to: region.emit("select", slots, FLOAT, to), to)
+                return self.tape.note(
+                    "select",
+                    (kw["where"], x, to),
+                    lambda region, slots, to: region.emit("select", slots, FLOAT, to),
+                    to,
+                )
             to[...] = x
             return None
         raise _Refused(function.__name__)
 
     def __setitem__(self, key, x):
-        if x is not self:           # `a *= 2` on an element of an object ends so
-            self.tape.note("copy", (x,), lambda region, slots, to: region.emit("copy", slots, FLOAT, to), self)
+        if x is not self:  # `a *= 2` on an element of an object ends so
+            self.tape.note(
+                "copy", (x,), lambda region, slots, to: region.emit("copy", slots, FLOAT, to), self
+            )
 
     def __bool__(self):
         raise _Refused("a condition on values")
@@ -125,8 +153,13 @@ class Code:
     def _play(self, constants: Any, region: Region | None) -> _Tape:
         tape = _Tape(region)
         known: dict[int, _StandIn] = {}
-        self._function(constants, *(_StandIn(tape, None) if isinstance(a, Scratch) else known.setdefault(id(a), _StandIn(tape, a))
-                                    for a in self._arrays))
+        self._function(
+            constants,
+            *(
+                _StandIn(tape, None) if isinstance(a, Scratch) else known.setdefault(id(a), _StandIn(tape, a))
+                for a in self._arrays
+            ),
+        )
         return tape
 
     def _make(self, constants: Any) -> None:
@@ -142,11 +175,11 @@ class Code:
         step = region.step()
         if step is not None:
             self._step, self._signature, self._constants = step, tape.signature, constants
-            self._call, = join([step])
+            (self._call,) = join([step])
 
     def _change(self, constants: Any) -> None:
         tape = self._play(constants, None)
-        if tape.signature != self._signature:       # a setting that was off is on now
+        if tape.signature != self._signature:  # a setting that was off is on now
             self._make(constants)
             return
         self._step.native.set_numbers(np.array(tape.numbers, np.float32))

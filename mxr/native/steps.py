@@ -3,6 +3,7 @@
 Everything here gives None where the core does not do it: other element types than float32 and bool, functions it does not have.
 The caller then prepares NumPy's calls.
 """
+
 from __future__ import annotations
 
 import math
@@ -17,28 +18,90 @@ import numpy as np
 from mxr.native import active, blas, core
 from mxr.runtime import costs, threads
 
-BLOCK = 2048            # elements of a block at most: with a few others it stays in the first-level cache
-FEWEST = 64             # elements of a block at least
-CHUNK = 10_000          # nanoseconds of work in one chunk that a thread takes
-SHARE = 60_000          # nanoseconds of work that can be shared from which waking another thread pays
-_CHEAP, _DEAR = 0.08, 0.7       # nanoseconds an element
-_FLOPS = 80             # floating point operations of a product in a nanosecond, on one thread
+BLOCK = 2048  # elements of a block at most: with a few others it stays in the first-level cache
+FEWEST = 64  # elements of a block at least
+CHUNK = 10_000  # nanoseconds of work in one chunk that a thread takes
+SHARE = 60_000  # nanoseconds of work that can be shared from which waking another thread pays
+_CHEAP, _DEAR = 0.08, 0.7  # nanoseconds an element
+_FLOPS = 80  # floating point operations of a product in a nanosecond, on one thread
 
-DEAR = {"exp", "expm1", "log", "log1p", "log2", "log10", "tanh", "sigmoid", "erf", "sin", "cos", "power", "hypot", "divide", "sqrt",
-        "reciprocal"}
+DEAR = {
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "sin",
+    "cos",
+    "power",
+    "hypot",
+    "divide",
+    "sqrt",
+    "reciprocal",
+}
 _ARITHMETIC: dict[Any, str] = {
-    np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.divide: "divide", np.maximum: "maximum", np.minimum: "minimum",
-    np.fmax: "fmax", np.fmin: "fmin", np.power: "power", np.hypot: "hypot", np.negative: "negative", np.positive: "copy",
-    np.absolute: "absolute", np.fabs: "absolute", np.square: "square", np.sqrt: "sqrt", np.reciprocal: "reciprocal", np.sign: "sign",
-    np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc", np.rint: "rint", np.exp: "exp", np.expm1: "expm1", np.log: "log",
-    np.log1p: "log1p", np.log2: "log2", np.log10: "log10", np.tanh: "tanh", np.sin: "sin", np.cos: "cos"}
+    np.add: "add",
+    np.subtract: "subtract",
+    np.multiply: "multiply",
+    np.divide: "divide",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
+    np.fmax: "fmax",
+    np.fmin: "fmin",
+    np.power: "power",
+    np.hypot: "hypot",
+    np.negative: "negative",
+    np.positive: "copy",
+    np.absolute: "absolute",
+    np.fabs: "absolute",
+    np.square: "square",
+    np.sqrt: "sqrt",
+    np.reciprocal: "reciprocal",
+    np.sign: "sign",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.trunc: "trunc",
+    np.rint: "rint",
+    np.exp: "exp",
+    np.expm1: "expm1",
+    np.log: "log",
+    np.log1p: "log1p",
+    np.log2: "log2",
+    np.log10: "log10",
+    np.tanh: "tanh",
+    np.sin: "sin",
+    np.cos: "cos",
+}
 _COMPARISONS: dict[Any, str] = {
-    np.greater: "greater", np.greater_equal: "greater_equal", np.less: "less", np.less_equal: "less_equal", np.equal: "equal",
-    np.not_equal: "not_equal", np.isnan: "isnan", np.isinf: "isinf", np.isfinite: "isfinite"}
+    np.greater: "greater",
+    np.greater_equal: "greater_equal",
+    np.less: "less",
+    np.less_equal: "less_equal",
+    np.equal: "equal",
+    np.not_equal: "not_equal",
+    np.isnan: "isnan",
+    np.isinf: "isinf",
+    np.isfinite: "isfinite",
+}
 _CONDITIONS: dict[Any, str] = {
-    np.logical_and: "both", np.logical_or: "either", np.logical_xor: "differ", np.logical_not: "not", np.bitwise_and: "both",
-    np.bitwise_or: "either", np.bitwise_xor: "differ", np.invert: "not", np.multiply: "both", np.add: "either", np.maximum: "either",
-    np.minimum: "both", np.not_equal: "differ"}
+    np.logical_and: "both",
+    np.logical_or: "either",
+    np.logical_xor: "differ",
+    np.logical_not: "not",
+    np.bitwise_and: "both",
+    np.bitwise_or: "either",
+    np.bitwise_xor: "differ",
+    np.invert: "not",
+    np.multiply: "both",
+    np.add: "either",
+    np.maximum: "either",
+    np.minimum: "both",
+    np.not_equal: "differ",
+}
 
 FLOAT, BOOL = np.dtype(np.float32), np.dtype(bool)
 
@@ -55,6 +118,7 @@ def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
 
 class Slot:
     """What an instruction reads or writes: a register, an array's memory, or a number. `dtype` float32 or bool."""
+
     __slots__ = ("array", "number", "dtype", "index")
 
     def __init__(self, dtype: np.dtype, array: np.ndarray | None = None, number: float | None = None):
@@ -68,7 +132,7 @@ class Region:
     def __init__(self, shape: tuple[int, ...]):
         self.shape, self.count = shape, math.prod(shape)
         self._code: list[tuple[str, Slot | int, tuple[Slot, ...]]] = []
-        self._arrays: dict[int, tuple[Slot, Slot]] = {}     # by id: the memory, and where it can be read
+        self._arrays: dict[int, tuple[Slot, Slot]] = {}  # by id: the memory, and where it can be read
         self._numbers: dict[str | int, Slot] = {}
         self._sums: list[np.ndarray] = []
         self._row = 1
@@ -107,7 +171,9 @@ class Region:
             return x
         return self._emit("fill", Slot(FLOAT), x)
 
-    def emit(self, op: str, operands: Sequence[Slot], dtype: np.dtype = FLOAT, out: np.ndarray | None = None) -> Slot:
+    def emit(
+        self, op: str, operands: Sequence[Slot], dtype: np.dtype = FLOAT, out: np.ndarray | None = None
+    ) -> Slot:
         """The result of an instruction; it goes to the memory of `out` where that is given."""
         operands = list(operands)
         if op in ("select", "limit"):
@@ -134,15 +200,29 @@ class Region:
     def as_condition(self, x: Slot) -> Slot:
         return self.emit("as_condition", [x], BOOL) if x.dtype != BOOL else x
 
-    def apply(self, fn: Any, operands: Sequence[Slot], types: Sequence[Any], dtype: np.dtype, out: np.ndarray | None = None) -> Slot | None:
+    def apply(
+        self,
+        fn: Any,
+        operands: Sequence[Slot],
+        types: Sequence[Any],
+        dtype: np.dtype,
+        out: np.ndarray | None = None,
+    ) -> Slot | None:
         """The result of a NumPy function whose loop takes `types` and gives `dtype`; None where there is no instruction for it."""
         op = instruction(fn, types, dtype)
         if op is None:
             return None
-        conditions = fn in _CONDITIONS and dtype == BOOL and fn not in _COMPARISONS or {np.dtype(t) for t in types} == {BOOL}
+        conditions = (
+            fn in _CONDITIONS
+            and dtype == BOOL
+            and fn not in _COMPARISONS
+            or {np.dtype(t) for t in types} == {BOOL}
+        )
         if conditions and any(x.number is not None for x in operands):
             return None
-        return self.emit(op, [self.as_condition(x) if conditions else self.as_number(x) for x in operands], dtype, out)
+        return self.emit(
+            op, [self.as_condition(x) if conditions else self.as_number(x) for x in operands], dtype, out
+        )
 
     def convert(self, x: Slot, dtype: np.dtype, out: np.ndarray | None = None) -> Slot | None:
         """`x` as another type, or copied."""
@@ -153,7 +233,12 @@ class Region:
 
     def sum(self, x: Slot, row: int, out: np.ndarray) -> bool:
         """Add up every `row` elements of `x` into the contiguous `out`. False where that cannot be in this region."""
-        if (self._sums and row != self._row) or len(self._sums) == core.MOST_SUMS or not out.flags.c_contiguous or x.number is not None:
+        if (
+            (self._sums and row != self._row)
+            or len(self._sums) == core.MOST_SUMS
+            or not out.flags.c_contiguous
+            or x.number is not None
+        ):
             return False
         self._row = row
         self._sums.append(out)
@@ -166,7 +251,9 @@ class Region:
         registers = self._allocate()
         memories = list(self._memories())
         layout = self._layout(memories)
-        block = min(_block(registers), -(-self.count // core.WIDTH) * core.WIDTH) if self.count else core.WIDTH
+        block = (
+            min(_block(registers), -(-self.count // core.WIDTH) * core.WIDTH) if self.count else core.WIDTH
+        )
         if layout is None or block < min(FEWEST, self.count):
             return None
         shape, operands = layout
@@ -175,16 +262,31 @@ class Region:
         numbers = list(self._numbers.values())
         for i, number in enumerate(numbers):
             number.index = registers + len(memories) + i
-        code = np.array([self._encoded(op, to, operands_, registers) for op, to, operands_ in self._code], np.int32).reshape(-1, 5)
+        code = np.array(
+            [self._encoded(op, to, operands_, registers) for op, to, operands_ in self._code], np.int32
+        ).reshape(-1, 5)
         chunk = self._chunk(block)
         constants = np.array([n.number for n in numbers], np.float32)
-        native = core.region(self.count, shape, operands, registers, code.tobytes(), constants.tobytes(), block, chunk, self._sums, self._row)
+        native = core.region(
+            self.count,
+            shape,
+            operands,
+            registers,
+            code.tobytes(),
+            constants.tobytes(),
+            block,
+            chunk,
+            self._sums,
+            self._row,
+        )
         return Prepared(native, self.nanoseconds, chunk < self.count)
 
-    def _encoded(self, op: str, to: Slot | int, operands: tuple[Slot, ...], registers: int) -> tuple[int, ...]:
+    def _encoded(
+        self, op: str, to: Slot | int, operands: tuple[Slot, ...], registers: int
+    ) -> tuple[int, ...]:
         a, b, c = (*(x.index for x in operands), 0, 0, 0)[:3]
         if op == "load":
-            a -= registers          # operands are numbered by themselves
+            a -= registers  # operands are numbered by themselves
         target = to if isinstance(to, int) else to.index - registers if op == "store" else to.index
         if len(operands) == 1:
             b = c = a
@@ -201,6 +303,7 @@ class Region:
             if x.array is None:
                 return x
             return found.setdefault(id(x.array), x)
+
         code = []
         for op, to, operands in self._code:
             if isinstance(to, Slot) and to.array is not None:
@@ -235,10 +338,20 @@ class Region:
     def _layout(self, memories: list[Slot]) -> tuple[tuple[int, ...], list] | None:
         """The axes that strided operands need, as few as possible, and the operands as the core takes them."""
         flat = [self._direct(m.array) for m in memories]
-        single = [m.array.size == 1 and m.dtype == FLOAT and id(m.array) not in self._written for m in memories]
+        single = [
+            m.array.size == 1 and m.dtype == FLOAT and id(m.array) not in self._written for m in memories
+        ]
         strided = [i for i in range(len(memories)) if not flat[i] and not single[i]]
-        views = {i: np.broadcast_to(memories[i].array, self.shape) if memories[i].array.shape != self.shape else memories[i].array
-                 for i in strided} if self._broadcasts(memories, strided) else None
+        views = (
+            {
+                i: np.broadcast_to(memories[i].array, self.shape)
+                if memories[i].array.shape != self.shape
+                else memories[i].array
+                for i in strided
+            }
+            if self._broadcasts(memories, strided)
+            else None
+        )
         if views is None:
             return None
         axes: list[tuple[int, list[int]]] = []
@@ -260,7 +373,9 @@ class Region:
             strides = [s[position] for _, s in axes] if i in views else []
             kind = 4 if flat[i] else 0 if single[i] else -1
             padded = (*strides, *[0] * (core.AXES - len(strides)), kind)
-            operands.append((memory.array, padded, memory.array.itemsize, int(id(memory.array) in self._written)))
+            operands.append(
+                (memory.array, padded, memory.array.itemsize, int(id(memory.array) in self._written))
+            )
         return shape, operands
 
     def _broadcasts(self, memories: list[Slot], strided: list[int]) -> bool:
@@ -294,9 +409,17 @@ def _erf() -> Any:
 
 # --------------------------------------------------------------------------------------------- other steps
 
+
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -> Prepared | None:
     """`out` = a b, or `out` += a b, for matrices or stacks of them (as np.matmul has it)."""
-    if not (active() and blas.found() and 2 <= out.ndim <= 3 and all(x.dtype == FLOAT for x in (a, b, out)) and out.size and a.shape[-1]):
+    if not (
+        active()
+        and blas.found()
+        and 2 <= out.ndim <= 3
+        and all(x.dtype == FLOAT for x in (a, b, out))
+        and out.size
+        and a.shape[-1]
+    ):
         return None
     (m, k), n = a.shape[-2:], b.shape[-1]
     layouts = [_matrix(x) for x in (a, b, out)]
@@ -308,8 +431,22 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
     axis = 2 if out.ndim == 3 else int(n > m)
     work = 2 * m * n * k * batch / _FLOPS
     cut_at = (m, n, batch)[axis]
-    edge = threads.cuts(cut_at, 2, 0, 1 if axis == 2 else costs.BLAS_PANEL)[0][1] if work >= 4 * CHUNK and threads.workers() > 1 else 0
-    step = core.product(a, b, out, (m, n, k, lda, ldb, ldc, batch, *jumps), turned_a, turned_b, float(add), axis, edge % cut_at)
+    edge = (
+        threads.cuts(cut_at, 2, 0, 1 if axis == 2 else costs.BLAS_PANEL)[0][1]
+        if work >= 4 * CHUNK and threads.workers() > 1
+        else 0
+    )
+    step = core.product(
+        a,
+        b,
+        out,
+        (m, n, k, lda, ldb, ldc, batch, *jumps),
+        turned_a,
+        turned_b,
+        float(add),
+        axis,
+        edge % cut_at,
+    )
     return Prepared(step, work, bool(edge % cut_at))
 
 
@@ -328,24 +465,46 @@ def _matrix(x: np.ndarray) -> tuple[int, bool] | None:
 
 def reduction(ufunc: Any, x: np.ndarray, axes: tuple[int, ...], out: np.ndarray) -> Prepared | None:
     """`ufunc.reduce` over neighbouring axes of a contiguous array."""
-    if not (active() and ufunc in (np.add, np.maximum) and x.dtype == out.dtype == FLOAT and x.size and axes
-            and x.flags.c_contiguous and out.flags.c_contiguous):
+    if not (
+        active()
+        and ufunc in (np.add, np.maximum)
+        and x.dtype == out.dtype == FLOAT
+        and x.size
+        and axes
+        and x.flags.c_contiguous
+        and out.flags.c_contiguous
+    ):
         return None
     counted = [a for a in axes if x.shape[a] > 1]
     first, last = (counted[0], counted[-1]) if counted else (axes[0], axes[0])
     if any(x.shape[a] > 1 and a not in axes for a in range(first, last)):
         return None
-    outer, rows, inner = math.prod(x.shape[:first]), math.prod(x.shape[first:last + 1]), math.prod(x.shape[last + 1:])
+    outer, rows, inner = (
+        math.prod(x.shape[:first]),
+        math.prod(x.shape[first : last + 1]),
+        math.prod(x.shape[last + 1 :]),
+    )
     each = 0.05 + (5 / rows if inner == 1 else 5 / min(inner, 512))
     nanoseconds = x.size * each
     unit = rows * each if inner == 1 and outer > 1 else each if inner == 1 else rows * each * min(inner, 512)
     chunk = max(1, round(CHUNK / unit)) if nanoseconds > 2 * CHUNK else x.size
-    return Prepared(core.reduction(x, out, outer, rows, inner, ufunc is np.maximum, chunk), nanoseconds, nanoseconds > 2 * CHUNK)
+    return Prepared(
+        core.reduction(x, out, outer, rows, inner, ufunc is np.maximum, chunk),
+        nanoseconds,
+        nanoseconds > 2 * CHUNK,
+    )
 
 
 def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
     """The softmax of the rows of a matrix; `out` may be `x`."""
-    if not (active() and x.ndim == 2 and x.dtype == out.dtype == FLOAT and x.size and x.flags.c_contiguous and out.flags.c_contiguous):
+    if not (
+        active()
+        and x.ndim == 2
+        and x.dtype == out.dtype == FLOAT
+        and x.size
+        and x.flags.c_contiguous
+        and out.flags.c_contiguous
+    ):
         return None
     each = x.shape[1] * 1.0 + 20
     nanoseconds = len(x) * each
@@ -380,8 +539,10 @@ def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
 
 # --------------------------------------------------------------------------------------------- running them
 
+
 class Prepared:
     """A step: calling it runs it. `nanoseconds` is what it takes, roughly; `shared` whether several threads can take parts."""
+
     __slots__ = ("native", "nanoseconds", "shared")
 
     def __init__(self, native: Any, nanoseconds: float, shared: bool):
@@ -393,6 +554,7 @@ class Prepared:
 
 class Calls(list):
     """Functions without arguments, to be called one after the other. `native`: NumPy computes in none of them."""
+
     native = False
 
 
@@ -400,7 +562,7 @@ def join(steps: Sequence[Callable[[], object]]) -> Calls:
     """The steps with those that the core runs one after the other as one call, which wakes other threads where that pays."""
     joined = Calls()
     for is_native, some in groupby(steps, key=lambda s: isinstance(s, Prepared)):
-        joined += [_program(list(some))] if is_native else some     # type: ignore[arg-type]
+        joined += [_program(list(some))] if is_native else some  # type: ignore[arg-type]
     joined.native = all(isinstance(s, Prepared) for s in steps)
     return joined
 

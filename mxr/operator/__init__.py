@@ -2,6 +2,7 @@
 
 The one place from which the author of an operator imports (docs/adding-an-operator.md). May import: runtime.
 """
+
 from mxr.operator.arguments import input_names, match_inputs, possible_inputs
 from mxr.operator.custom import CustomOp, CustomOpProp, get_all_registered_operators, register
 from mxr.operator.declaration import op
@@ -24,10 +25,41 @@ from mxr.operator.registry import canonical, get, registry
 from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
 
 __all__ = [
-    "CustomOp", "CustomOpProp", "DTYPES", "REQUIRED", "TYPE_NUMBERS", "Dtype", "Floats", "MxError", "NotImplementedInMxr",
-    "Op", "P", "Parameter",
-    "ParamError", "Prepared", "Run", "Shape", "ShapeError", "affordable", "axis_of", "canonical", "element_type",
-    "get", "get_all_registered_operators", "input_names", "known", "match_inputs", "op", "possible_inputs", "r_order", "register", "registry",
-    "same_shape", "shape_text", "size", "suggest",
-    "to_text", "unify",
+    "CustomOp",
+    "CustomOpProp",
+    "DTYPES",
+    "REQUIRED",
+    "TYPE_NUMBERS",
+    "Dtype",
+    "Floats",
+    "MxError",
+    "NotImplementedInMxr",
+    "Op",
+    "P",
+    "Parameter",
+    "ParamError",
+    "Prepared",
+    "Run",
+    "Shape",
+    "ShapeError",
+    "affordable",
+    "axis_of",
+    "canonical",
+    "element_type",
+    "get",
+    "get_all_registered_operators",
+    "input_names",
+    "known",
+    "match_inputs",
+    "op",
+    "possible_inputs",
+    "r_order",
+    "register",
+    "registry",
+    "same_shape",
+    "shape_text",
+    "size",
+    "suggest",
+    "to_text",
+    "unify",
 ]

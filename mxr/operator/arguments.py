@@ -1,4 +1,5 @@
 """Matching the arguments of a call to an operator's inputs: for symbols and arrays, called from Python and from R."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +23,16 @@ def possible_inputs(op: Op, p: Any) -> set[str]:
     return {*input_names(op, p), *input_names(op, reversed_flags)}
 
 
-def match_inputs(op: Op, p: Any, positional: Sequence[T], named: Mapping[str, T], where: str, *,
-                 fill_gaps: bool = False, complete: bool = False) -> dict[str, T]:
+def match_inputs(
+    op: Op,
+    p: Any,
+    positional: Sequence[T],
+    named: Mapping[str, T],
+    where: str,
+    *,
+    fill_gaps: bool = False,
+    complete: bool = False,
+) -> dict[str, T]:
     """The inputs that are given, by name, in the operator's order.
 
     Those by position come first; with `fill_gaps` they take the places that the named ones leave, as R matches arguments. Names
@@ -37,7 +46,7 @@ def match_inputs(op: Op, p: Any, positional: Sequence[T], named: Mapping[str, T]
     for key in plain:
         if key not in names:
             raise MxError(f"{where}: {_unknown(op, p, key, names)}")
-        if key in names[:len(positional)] and not fill_gaps:
+        if key in names[: len(positional)] and not fill_gaps:
             raise MxError(f"{where}: {key} is given both by position and by name")
     places = [key for key in names if key not in plain] if fill_gaps else names
     if len(positional) > len(places):
@@ -54,7 +63,9 @@ def _check_count(op: Op, p: Any, names: tuple[str, ...], count: int, where: str)
     """MxError where the parameter that counts the inputs contradicts them. (UpSampling counts data only, beside a weight.)"""
     numbered = op.variadic in op.params and names and names[-1][-1].isdigit()
     if numbered and count and count != len(names):
-        raise MxError(f"{where}: {op.variadic} is {getattr(p, str(op.variadic))} but {count} inputs are given")
+        raise MxError(
+            f"{where}: {op.variadic} is {getattr(p, str(op.variadic))} but {count} inputs are given"
+        )
     if count > len(names):
         raise MxError(f"{where}: {_takes(names)}, not {count}")
 
@@ -66,12 +77,15 @@ def _takes(names: tuple[str, ...]) -> str:
 def _unknown(op: Op, p: Any, key: str, names: tuple[str, ...]) -> str:
     if key in possible_inputs(op, p):
         return f"takes no {key} with these parameters; it takes {', '.join(names)}"
-    return f"has no input {key}" + (suggest(key, [*names, *op.params]) or f"; it has {', '.join([*names, *op.params])}")
+    return f"has no input {key}" + (
+        suggest(key, [*names, *op.params]) or f"; it has {', '.join([*names, *op.params])}"
+    )
 
 
 def method(op: Op, first: T, run: Callable[[list[T], dict[str, Any]], Any]) -> Callable[..., Any]:
     """An operator as a method of its first input: further inputs (of its class) by position, parameters by name or, as MXNet's Python
     takes them, by position in the operator's order. `run(inputs, parameters)` calls it."""
+
     def called(*args: Any, **parameters: Any) -> Any:
         inputs, given = [first], dict(parameters)
         free = [k for k in op.params if k not in given]
@@ -79,9 +93,12 @@ def method(op: Op, first: T, run: Callable[[list[T], dict[str, Any]], Any]) -> C
             if isinstance(value, type(first)):
                 inputs.append(value)
             elif not free:
-                raise ParamError(f"{op.name}: too many arguments; its parameters are {', '.join(op.params) or 'none'}")
+                raise ParamError(
+                    f"{op.name}: too many arguments; its parameters are {', '.join(op.params) or 'none'}"
+                )
             else:
                 given[free.pop(0)] = value
         return run(inputs, given)
+
     called.__name__, called.__doc__ = op.name, op.doc
     return called

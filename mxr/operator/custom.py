@@ -16,6 +16,7 @@
 
 The operator `Custom` itself is declared in mxr/ops/custom.py. An operator that is traced and fused is declared otherwise: mxr/extend.py.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -32,12 +33,21 @@ class CustomOp:
     Arrays are NDArrays in C order. `req` says what to do with each output: "write", "add" or "null"; `assign` does it.
     """
 
-    def forward(self, is_train: bool, req: Sequence[str], in_data: Sequence, out_data: Sequence, aux: Sequence) -> None:
+    def forward(
+        self, is_train: bool, req: Sequence[str], in_data: Sequence, out_data: Sequence, aux: Sequence
+    ) -> None:
         """Compute `out_data` from `in_data`. `aux` are auxiliary states, which may be changed in place in training mode."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def backward(self, req: Sequence[str], out_grad: Sequence, in_data: Sequence, out_data: Sequence, in_grad: Sequence,
-                 aux: Sequence) -> None:
+    def backward(
+        self,
+        req: Sequence[str],
+        out_grad: Sequence,
+        in_data: Sequence,
+        out_data: Sequence,
+        in_grad: Sequence,
+        aux: Sequence,
+    ) -> None:
         """Compute the gradients `in_grad` from those of the outputs, `out_grad` (empty where `need_top_grad` is False)."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
@@ -69,15 +79,23 @@ class CustomOpProp:
     def infer_shape(self, in_shape: list) -> tuple:
         """(shapes of inputs, of outputs[, of auxiliary states]) from those of the inputs, [] where one is unknown. Default: all equal
         the first."""
-        return (len(in_shape) * [in_shape[0]], len(self.list_outputs()) * [in_shape[0]],
-                len(self.list_auxiliary_states()) * [in_shape[0]])
+        return (
+            len(in_shape) * [in_shape[0]],
+            len(self.list_outputs()) * [in_shape[0]],
+            len(self.list_auxiliary_states()) * [in_shape[0]],
+        )
 
     def infer_type(self, in_type: list) -> tuple:
         """(types of inputs, of outputs[, of auxiliary states]) from those of the inputs. Default: all equal the first."""
-        return (len(in_type) * [in_type[0]], len(self.list_outputs()) * [in_type[0]],
-                len(self.list_auxiliary_states()) * [in_type[0]])
+        return (
+            len(in_type) * [in_type[0]],
+            len(self.list_outputs()) * [in_type[0]],
+            len(self.list_auxiliary_states()) * [in_type[0]],
+        )
 
-    def declare_backward_dependency(self, out_grad: Sequence[int], in_data: Sequence[int], out_data: Sequence[int]) -> list[int]:
+    def declare_backward_dependency(
+        self, out_grad: Sequence[int], in_data: Sequence[int], out_data: Sequence[int]
+    ) -> list[int]:
         """Which arrays the gradient reads, by their numbers. MXNet asks for it; here all are there."""
         return [*(out_grad if self.need_top_grad_ else ()), *in_data, *out_data]
 
@@ -89,13 +107,18 @@ class CustomOpProp:
 def register(reg_name: str) -> Callable[[type], type]:
     """`@register("name")` over a `CustomOpProp`: makes it `Custom(..., op_type="name")`. A second one of a name replaces the first."""
     if not isinstance(reg_name, str) or not reg_name:
-        raise MxError(f'register: give the name of the operator, as in @register("square"), not {type(reg_name).__name__}')
+        raise MxError(
+            f'register: give the name of the operator, as in @register("square"), not {type(reg_name).__name__}'
+        )
 
     def registered(prop: type) -> type:
         if not (isinstance(prop, type) and issubclass(prop, CustomOpProp)):
-            raise MxError(f"register: {reg_name} must be a class derived from CustomOpProp, not {getattr(prop, '__name__', prop)}")
+            raise MxError(
+                f"register: {reg_name} must be a class derived from CustomOpProp, not {getattr(prop, '__name__', prop)}"
+            )
         _props[reg_name] = prop
         return prop
+
     return registered
 
 
@@ -113,11 +136,15 @@ def custom_prop(op_type: str, parameters: dict[str, str], where: str) -> Any:
     """The prop of `Custom(op_type=...)` with these parameters. MxError where it is not registered, or does not take them."""
     make = _props.get(op_type)
     if make is None:
-        raise MxError(f'{where}: no operator "{op_type}" is registered in this session{suggest(op_type, _props)}; register it before, with '
-                      f'mx.operator.register("{op_type}", ...)')
+        raise MxError(
+            f'{where}: no operator "{op_type}" is registered in this session{suggest(op_type, _props)}; register it before, with '
+            f'mx.operator.register("{op_type}", ...)'
+        )
     try:
         return make(**parameters)
     except MxError:
         raise
     except Exception as e:
-        raise MxError(f'{where}: the operator "{op_type}" cannot be made with the parameters {parameters}: {type(e).__name__}: {e}') from e
+        raise MxError(
+            f'{where}: the operator "{op_type}" cannot be made with the parameters {parameters}: {type(e).__name__}: {e}'
+        ) from e

@@ -4,6 +4,7 @@ An operator is one class in `mxr/ops/`, decorated with `@op(name, ...)`. Nothing
 `op` reads its attributes and functions into an `Op` record, and everything else (symbols, shapes, plans, the R faces,
 help pages, tests) follows from that record. See docs/adding-an-operator.md.
 """
+
 from __future__ import annotations
 
 import inspect
@@ -33,9 +34,18 @@ def _default_dtype(p: Any, ins: list[np.dtype | None]) -> list[np.dtype]:
     return [known]
 
 
-def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_gradient: bool = False, variadic: str | None = None,
-       keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"), mutates: Iterable[int] = (),
-       open: bool = False, subgraphs: int = 0) -> Callable[[type], Op]:
+def op(
+    name: str,
+    *aliases: str,
+    loss: bool = False,
+    random: bool = False,
+    zero_gradient: bool = False,
+    variadic: str | None = None,
+    keeps: Callable[[Any], Names] | Iterable[str] = ("ins", "outs"),
+    mutates: Iterable[int] = (),
+    open: bool = False,
+    subgraphs: int = 0,
+) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
     The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
@@ -48,6 +58,7 @@ def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_
     `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them. `open`: parameters of any name, as text
     in `p.others`. `complete(p, where)`, if there is one, adds to parsed parameters what follows from them.
     """
+
     def declare(cls: type) -> Op:
         d = cls.__dict__
         params = {}
@@ -58,7 +69,9 @@ def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_
             params[key] = param
         forward = d.get("forward")
         if variadic:
-            inputs = d.get("inputs") or (lambda p, _v=variadic: tuple(f"arg{i}" for i in range(getattr(p, _v))))
+            inputs = d.get("inputs") or (
+                lambda p, _v=variadic: tuple(f"arg{i}" for i in range(getattr(p, _v)))
+            )
         elif "inputs" in d:
             inputs = d["inputs"]
         elif forward:
@@ -68,12 +81,34 @@ def op(name: str, *aliases: str, loss: bool = False, random: bool = False, zero_
         compute, prepare = both_forms(d.get("compute"), d.get("prepare"), d.get("native"))
         gradient, prepare_gradient = both_forms(d.get("gradient"), d.get("prepare_gradient"))
         record = Op(
-            name=name, doc=inspect.cleandoc(cls.__doc__ or ""), params=params, inputs=_const(inputs),
-            aux=_const(d.get("aux", ())), outputs=_const(d.get("outputs", ("output",))), hidden=_const(d.get("hidden", ())),
-            infer_shape=d.get("infer_shape", same_shape), infer_type=d.get("infer_type", _default_dtype),
-            forward=forward, backward=d.get("backward"), compute=compute, gradient=gradient, prepare=prepare,
-            prepare_gradient=prepare_gradient, aliases=aliases, variadic=variadic, loss=loss, random=random, zero_gradient=zero_gradient,
-            keeps=_const(keeps), own_types=_const(d.get("own_types", ())), mutates=tuple(mutates), family=cls.__module__.rsplit(".", 1)[-1],
-            open=open, subgraphs=subgraphs, complete=d.get("complete"))
+            name=name,
+            doc=inspect.cleandoc(cls.__doc__ or ""),
+            params=params,
+            inputs=_const(inputs),
+            aux=_const(d.get("aux", ())),
+            outputs=_const(d.get("outputs", ("output",))),
+            hidden=_const(d.get("hidden", ())),
+            infer_shape=d.get("infer_shape", same_shape),
+            infer_type=d.get("infer_type", _default_dtype),
+            forward=forward,
+            backward=d.get("backward"),
+            compute=compute,
+            gradient=gradient,
+            prepare=prepare,
+            prepare_gradient=prepare_gradient,
+            aliases=aliases,
+            variadic=variadic,
+            loss=loss,
+            random=random,
+            zero_gradient=zero_gradient,
+            keeps=_const(keeps),
+            own_types=_const(d.get("own_types", ())),
+            mutates=tuple(mutates),
+            family=cls.__module__.rsplit(".", 1)[-1],
+            open=open,
+            subgraphs=subgraphs,
+            complete=d.get("complete"),
+        )
         return register(record)
+
     return declare

@@ -1,4 +1,5 @@
 """The errors that a user can cause, and the suggestions in their messages."""
+
 from __future__ import annotations
 
 import difflib

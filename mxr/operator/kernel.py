@@ -1,4 +1,5 @@
 """Running a kernel operator: what it may ask of whoever runs it, and calls that are prepared once."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
@@ -20,6 +21,7 @@ class Run:
     same time take different slots. `moved` counts how often a slot got new memory, because it was too small. `own(key, make)` is what
     an operator keeps from call to call, made once: forward and gradient of one node see the same.
     """
+
     __slots__ = ("train", "moved", "_slots", "_own")
 
     def __init__(self, train: bool = False):
@@ -34,7 +36,9 @@ class Run:
             self._own[key] = make()
         return self._own[key]
 
-    def workspace(self, shape: Sequence[int], dtype: npt.DTypeLike = np.float32, slot: Hashable = 0) -> np.ndarray:
+    def workspace(
+        self, shape: Sequence[int], dtype: npt.DTypeLike = np.float32, slot: Hashable = 0
+    ) -> np.ndarray:
         """Scratch memory: see above."""
         dtype = np.dtype(dtype)
         nbytes = size(shape) * dtype.itemsize
@@ -46,7 +50,7 @@ class Run:
         return array
 
 
-Kernel = Callable[..., Any]       # of the parameters, a `Run` and arrays
+Kernel = Callable[..., Any]  # of the parameters, a `Run` and arrays
 
 
 def _unprepared() -> None:
@@ -55,6 +59,7 @@ def _unprepared() -> None:
 
 class Prepared:
     """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what the larger one needs."""
+
     __slots__ = ("run", "make", "moved", "call")
 
     def __init__(self, run: Run, make: Callable[[], Callable[[], None]]):
@@ -62,20 +67,28 @@ class Prepared:
         self.call: Callable[[], None] = _unprepared
 
     def __call__(self) -> None:
-        while self.moved != self.run.moved:     # twice where preparing itself moved some
+        while self.moved != self.run.moved:  # twice where preparing itself moved some
             moved = self.run.moved
             self.call = self.make()
             self.moved = moved
         self.call()
 
 
-def both_forms(compute: Kernel | None, prepare: Kernel | None, native: Kernel | None = None) -> tuple[Kernel | None, Kernel | None]:
+def both_forms(
+    compute: Kernel | None, prepare: Kernel | None, native: Kernel | None = None
+) -> tuple[Kernel | None, Kernel | None]:
     """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared. `native` gives
     that call as a step of the native core, or None where there is no such step for these arrays."""
     if not prepare:
         return compute, compute and partial(partial, compute)
 
     def at_once(*args: Any) -> None:
-        with threads.single_blas():     # as executors do around programs with kernels
+        with threads.single_blas():  # as executors do around programs with kernels
             prepare(*args)()
-    return at_once, lambda p, run, *arrays: (native and native(p, *arrays)) or Prepared(run, partial(prepare, p, run, *arrays))
+
+    return (
+        at_once,
+        lambda p, run, *arrays: (
+            (native and native(p, *arrays)) or Prepared(run, partial(prepare, p, run, *arrays))
+        ),
+    )

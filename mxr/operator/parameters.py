@@ -1,4 +1,5 @@
 """Parameters of operators and readers: their types, bounds and defaults, and how values and texts are parsed."""
+
 from __future__ import annotations
 
 import ast
@@ -32,13 +33,33 @@ class _Required:
 
 REQUIRED = _Required()
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
-TYPE_NUMBERS = {"float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8": 5, "int64": 6, "bool": 7}    # MXNet's, in files
-COUNTS, MOST = {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"}, 1 << 16     # of inputs or outputs, each with a name
+TYPE_NUMBERS = {
+    "float32": 0,
+    "float64": 1,
+    "float16": 2,
+    "uint8": 3,
+    "int32": 4,
+    "int8": 5,
+    "int64": 6,
+    "bool": 7,
+}  # MXNet's, in files
+COUNTS, MOST = (
+    {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"},
+    1 << 16,
+)  # of inputs or outputs, each with a name
 _TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
 
 
-def P(default: Any = REQUIRED, doc: str = "", *, one_of: Sequence[str] | None = None, low: float | None = None,
-      high: float | None = None, none: bool = False, ignored: bool = False) -> Any:
+def P(
+    default: Any = REQUIRED,
+    doc: str = "",
+    *,
+    one_of: Sequence[str] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    none: bool = False,
+    ignored: bool = False,
+) -> Any:
     """One parameter: `name: type = P(default, "what it does", one_of=, low=, high=, none=)`.
 
     `none` says that the value may be None (implied by a default of None). `low`/`high` are inclusive bounds.
@@ -51,6 +72,7 @@ def P(default: Any = REQUIRED, doc: str = "", *, one_of: Sequence[str] | None = 
 @dataclass
 class Parameter:
     """One declared parameter of an operator or a reader: see `P`. The class around it gives `name` and `type`."""
+
     default: Any
     doc: str
     one_of: Sequence[str] | None
@@ -70,8 +92,15 @@ class Parameter:
         """The type as help pages print it."""
         if self.one_of:
             return "one of " + ", ".join(f'"{v}"' for v in self.one_of)
-        text = {float: "number", int: "integer", bool: "logical", str: "text", Shape: "integer vector",
-                Floats: "numeric vector", Dtype: "element type"}[self.type]
+        text = {
+            float: "number",
+            int: "integer",
+            bool: "logical",
+            str: "text",
+            Shape: "integer vector",
+            Floats: "numeric vector",
+            Dtype: "element type",
+        }[self.type]
         return text + " or None" if self.none else text
 
     def parse(self, value: Any, where: str) -> Any:
@@ -83,12 +112,23 @@ class Parameter:
         try:
             parsed = _PARSERS[self.type](value)
         except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError):
-            raise ParamError(f"{where}: {self.name} must be {_a(self.type_text)}, not {_shown(value)}") from None
+            raise ParamError(
+                f"{where}: {self.name} must be {_a(self.type_text)}, not {_shown(value)}"
+            ) from None
         if self.one_of and parsed not in self.one_of:
-            raise ParamError(f"{where}: {self.name} must be {self.type_text}, not {_shown(value)}" + suggest(str(value), self.one_of))
+            raise ParamError(
+                f"{where}: {self.name} must be {self.type_text}, not {_shown(value)}"
+                + suggest(str(value), self.one_of)
+            )
         if isinstance(parsed, (int, float)) and not isinstance(parsed, bool):
-            if (self.low is not None and not parsed >= self.low) or (self.high is not None and not parsed <= self.high):
-                bounds = " and ".join(f"at {word} {b}" for word, b in (("least", self.low), ("most", self.high)) if b is not None)
+            if (self.low is not None and not parsed >= self.low) or (
+                self.high is not None and not parsed <= self.high
+            ):
+                bounds = " and ".join(
+                    f"at {word} {b}"
+                    for word, b in (("least", self.low), ("most", self.high))
+                    if b is not None
+                )
                 raise ParamError(f"{where}: {self.name} must be {bounds}, not {_shown(value)}")
         return parsed
 
@@ -104,7 +144,7 @@ def _a(text: str) -> str:
 
 def _int(value: Any) -> int:
     if isinstance(value, str):
-        text = value.strip().removesuffix("L")      # a long integer of Python 2
+        text = value.strip().removesuffix("L")  # a long integer of Python 2
         if text in _TRUE:
             return 1
         return 0 if text in _FALSE else int(text)
@@ -155,8 +195,14 @@ def _text(value: Any) -> str:
 
 
 _PARSERS: dict[type, Callable[[Any], Any]] = {
-    float: _float, int: _int, bool: _bool, str: _text, Dtype: _dtype,
-    Shape: lambda v: _sequence(v, _int), Floats: lambda v: _sequence(v, _float)}
+    float: _float,
+    int: _int,
+    bool: _bool,
+    str: _text,
+    Dtype: _dtype,
+    Shape: lambda v: _sequence(v, _int),
+    Floats: lambda v: _sequence(v, _float),
+}
 
 
 def element_type(value: Any, where: str) -> np.dtype[Any]:
@@ -164,7 +210,9 @@ def element_type(value: Any, where: str) -> np.dtype[Any]:
     try:
         return np.dtype(_dtype(value))
     except (ValueError, TypeError):
-        raise ParamError(f"{where}: {_shown(value)} is no element type; these are: {', '.join(DTYPES)}") from None
+        raise ParamError(
+            f"{where}: {_shown(value)} is no element type; these are: {', '.join(DTYPES)}"
+        ) from None
 
 
 def to_text(value: Any) -> str:

@@ -1,4 +1,5 @@
 """`Op`: everything known about one operator."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,33 +16,45 @@ from mxr.operator.parameters import COUNTS, MOST, Parameter, to_text
 @dataclass
 class Op:
     """Everything known about one operator. Made by `op`, never by hand."""
+
     name: str
     doc: str
     params: dict[str, Parameter]
-    inputs: Callable[[Any], tuple[str, ...]]       # names of the array inputs, given the parsed parameters
-    aux: Callable[[Any], tuple[str, ...]]          # names of the trailing inputs that are auxiliary states
-    outputs: Callable[[Any], tuple[str, ...]]      # suffixes of the visible outputs: ("output",) or ("output0", ...)
-    hidden: Callable[[Any], tuple[str, ...]]       # suffixes of outputs that only the gradient sees, after the visible ones
-    infer_shape: Callable                          # (p, ins, outs) -> (ins, outs), None or 0 where unknown
-    infer_type: Callable                          # (p, in dtypes) -> out dtypes
-    forward: Callable | None                       # expression operators: (p, *inputs) -> output or tuple
-    backward: Callable | None                      # (p, g, ins, outs) -> gradient or tuple
-    compute: Callable | None                       # kernel operators: (p, run, ins, outs) -> None
-    gradient: Callable | None                      # (p, run, gs, ins, outs, igs) -> None
-    prepare: Callable | None                       # takes what `compute` takes and returns a call that does the same, again and again
-    prepare_gradient: Callable | None              # the same for `gradient`
+    inputs: Callable[[Any], tuple[str, ...]]  # names of the array inputs, given the parsed parameters
+    aux: Callable[[Any], tuple[str, ...]]  # names of the trailing inputs that are auxiliary states
+    outputs: Callable[
+        [Any], tuple[str, ...]
+    ]  # suffixes of the visible outputs: ("output",) or ("output0", ...)
+    hidden: Callable[
+        [Any], tuple[str, ...]
+    ]  # suffixes of outputs that only the gradient sees, after the visible ones
+    infer_shape: Callable  # (p, ins, outs) -> (ins, outs), None or 0 where unknown
+    infer_type: Callable  # (p, in dtypes) -> out dtypes
+    forward: Callable | None  # expression operators: (p, *inputs) -> output or tuple
+    backward: Callable | None  # (p, g, ins, outs) -> gradient or tuple
+    compute: Callable | None  # kernel operators: (p, run, ins, outs) -> None
+    gradient: Callable | None  # (p, run, gs, ins, outs, igs) -> None
+    prepare: (
+        Callable | None
+    )  # takes what `compute` takes and returns a call that does the same, again and again
+    prepare_gradient: Callable | None  # the same for `gradient`
     aliases: tuple[str, ...] = ()
-    variadic: str | None = None                    # the parameter that counts the inputs
-    loss: bool = False                             # its gradient ignores head gradients
-    random: bool = False                           # draws from the random stream
-    zero_gradient: bool = False                    # differentiable in MXNet's sense, with gradient zero
-    keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")     # what a kernel operator's gradient reads
-    own_types: Callable[[np.dtype | None], tuple[str, ...]] = lambda t: ()     # inputs whose type does not follow the others', if that is t
-    mutates: tuple[int, ...] = ()                  # positions of non-auxiliary inputs written in place (update operators)
-    family: str = ""                               # the module it is declared in
-    open: bool = False                             # takes parameters of any name (`Custom`): as text, in `p.others`
-    subgraphs: int = 0                             # how many graphs a node holds inside, in `p.subgraphs` (control flow)
-    complete: Callable | None = None               # (p, where): what follows from the parameters, put into `p` once
+    variadic: str | None = None  # the parameter that counts the inputs
+    loss: bool = False  # its gradient ignores head gradients
+    random: bool = False  # draws from the random stream
+    zero_gradient: bool = False  # differentiable in MXNet's sense, with gradient zero
+    keeps: Callable[[Any], tuple[str, ...]] = lambda p: (
+        "ins",
+        "outs",
+    )  # what a kernel operator's gradient reads
+    own_types: Callable[[np.dtype | None], tuple[str, ...]] = (
+        lambda t: ()
+    )  # inputs whose type does not follow the others', if that is t
+    mutates: tuple[int, ...] = ()  # positions of non-auxiliary inputs written in place (update operators)
+    family: str = ""  # the module it is declared in
+    open: bool = False  # takes parameters of any name (`Custom`): as text, in `p.others`
+    subgraphs: int = 0  # how many graphs a node holds inside, in `p.subgraphs` (control flow)
+    complete: Callable | None = None  # (p, where): what follows from the parameters, put into `p` once
 
     @property
     def differentiable(self) -> bool:
@@ -62,11 +75,19 @@ class Op:
     def has_input(self, name: str) -> bool:
         """Whether an input or auxiliary state has that name, whatever the parameters."""
         defaults = {k: 1 if v.required else v.default for k, v in self.params.items()}
-        for p in (defaults, {k: not v if isinstance(v, bool) else v for k, v in defaults.items()}):     # no_bias, for example
+        for p in (
+            defaults,
+            {k: not v if isinstance(v, bool) else v for k, v in defaults.items()},
+        ):  # no_bias, for example
             try:
                 if name in (*self.inputs(SimpleNamespace(**p)), *self.aux(SimpleNamespace(**p))):
                     return True
-            except (TypeError, ValueError, AttributeError, LookupError):        # parameters that have no such default
+            except (
+                TypeError,
+                ValueError,
+                AttributeError,
+                LookupError,
+            ):  # parameters that have no such default
                 continue
         return False
 
@@ -77,13 +98,19 @@ class Op:
             name = key.replace(".", "_")
             if not self.takes(name):
                 if self.has_input(name):
-                    raise ParamError(f"{where or self.name}: {key} is an input and takes a symbol; "
-                                     "its values go into arg.params, or to bind, under the symbol's name")
+                    raise ParamError(
+                        f"{where or self.name}: {key} is an input and takes a symbol; "
+                        "its values go into arg.params, or to bind, under the symbol's name"
+                    )
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
-                raise ParamError(f"{where or self.name}: unknown parameter {key}" + (suggest(key, known) or "; it has " + (
-                    ", ".join(self.params) or "no parameters")))
+                raise ParamError(
+                    f"{where or self.name}: unknown parameter {key}"
+                    + (suggest(key, known) or "; it has " + (", ".join(self.params) or "no parameters"))
+                )
             if name in given:
-                raise ParamError(f"{where or self.name}: {name} is given twice (dotted and underscored spellings are one parameter)")
+                raise ParamError(
+                    f"{where or self.name}: {name} is given twice (dotted and underscored spellings are one parameter)"
+                )
             given[name] = value
         return given
 
@@ -103,7 +130,11 @@ class Op:
             if (getattr(p, name) or 0) > MOST:
                 raise ParamError(f"{where}: {name} is {getattr(p, name)}; at most {MOST} are possible")
         if self.open:
-            p.others = {name: value if isinstance(value, str) else to_text(value) for name, value in given.items() if name not in self.params}
+            p.others = {
+                name: value if isinstance(value, str) else to_text(value)
+                for name, value in given.items()
+                if name not in self.params
+            }
         if self.complete:
             self.complete(p, where)
         return p

@@ -1,11 +1,12 @@
 """The registry of operators: canonical names and aliases."""
+
 from __future__ import annotations
 
 from mxr.operator.errors import NotImplementedInMxr, suggest
 from mxr.operator.record import Op
 from mxr.operator.refused import why_not
 
-registry: dict[str, Op] = {}     # canonical names and aliases; an alias maps to the same record
+registry: dict[str, Op] = {}  # canonical names and aliases; an alias maps to the same record
 
 
 def get(name: str) -> Op:

@@ -2,6 +2,7 @@
 
 A shape is a tuple in C order, 0 for a dimension that is not known yet, or None when not even the rank is known.
 """
+
 from __future__ import annotations
 
 import math
@@ -13,7 +14,7 @@ from typing import Any, TypeGuard
 
 from mxr.operator.errors import MxError, ShapeError
 
-Dims = tuple[int, ...]           # in C order
+Dims = tuple[int, ...]  # in C order
 
 
 def known(shape: Dims | None) -> TypeGuard[Dims]:
@@ -31,21 +32,25 @@ def unify(*shapes: Dims | None) -> Dims | None:
             result = tuple(s)
             continue
         if len(s) != len(result):
-            raise ShapeError(f"shapes {shape_text(result)} and {shape_text(s)} have different numbers of dimensions")
+            raise ShapeError(
+                f"shapes {shape_text(result)} and {shape_text(s)} have different numbers of dimensions"
+            )
         if any(a and b and a != b for a, b in zip(result, s)):
             raise ShapeError(f"shapes {shape_text(result)} and {shape_text(s)} differ")
         result = tuple(a or b for a, b in zip(result, s))
     return result
 
 
-def same_shape(p: Any, ins: Sequence[Dims | None], outs: Sequence[Dims | None]) -> tuple[list[Dims | None], list[Dims | None]]:
+def same_shape(
+    p: Any, ins: Sequence[Dims | None], outs: Sequence[Dims | None]
+) -> tuple[list[Dims | None], list[Dims | None]]:
     """Shape rule of element-wise operators: every input and output has one shape."""
     s = unify(*ins, *outs)
     return [s] * len(ins), [s] * len(outs)
 
 
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
-_LARGEST = 2**60                # what NumPy lets the other dimensions of an empty array be
+_LARGEST = 2**60  # what NumPy lets the other dimensions of an empty array be
 # Whether R is the reader of what happens now: the door sets it around everything that R asks for, in this thread only.
 r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
@@ -70,7 +75,9 @@ def affordable(shape: Dims, itemsize: int = 4) -> None:
     if min(shape, default=0) < 0 or (not nbytes and max(shape) > _LARGEST):
         raise MxError(f"an array cannot have the shape {shape_text(shape)}")
     if nbytes > _MEMORY:
-        raise MxError(f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}")
+        raise MxError(
+            f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}"
+        )
 
 
 def axis_of(axis: int, ndim: int, where: str) -> int:

@@ -1,4 +1,5 @@
 """What an operator can be called with: every input that any setting of its parameters asks for; Python's signature of it."""
+
 from __future__ import annotations
 
 import inspect
@@ -11,7 +12,10 @@ import numpy.typing as npt
 from mxr.operator.parameters import REQUIRED, Dtype, Floats, Parameter, Shape
 from mxr.operator.record import Op
 
-LIST_NAMED_ARGS = {"add_n", "khatri_rao"}               # MXNet calls their list of inputs args, and takes no num_args beside it
+LIST_NAMED_ARGS = {
+    "add_n",
+    "khatri_rao",
+}  # MXNet calls their list of inputs args, and takes no num_args beside it
 
 
 def list_of(op: Op) -> str | None:
@@ -52,8 +56,15 @@ def any_value(p: Parameter) -> Any:
     return {float: 1.0, int: 1, bool: False, str: "", Shape: (1, 1), Floats: (1.0,), Dtype: "float32"}[p.type]
 
 
-_KINDS: dict[type, Any] = {float: float, int: int, bool: bool, str: str, Shape: int | Sequence[int], Floats: float | Sequence[float],
-                           Dtype: npt.DTypeLike}
+_KINDS: dict[type, Any] = {
+    float: float,
+    int: int,
+    bool: bool,
+    str: str,
+    Shape: int | Sequence[int],
+    Floats: float | Sequence[float],
+    Dtype: npt.DTypeLike,
+}
 
 
 def annotation(p: Parameter) -> Any:
@@ -70,14 +81,23 @@ def signature(op: Op, of_input: Any, result: Any, **more: Any) -> inspect.Signat
     if listed:
         found = [inspect.Parameter(listed, inspect.Parameter.VAR_POSITIONAL, annotation=of_input)]
     else:
-        found = [inspect.Parameter(k, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=of_input | None) for k in inputs_of(op)]
+        found = [
+            inspect.Parameter(
+                k, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=of_input | None
+            )
+            for k in inputs_of(op)
+        ]
     known = {p.name for p in found}
     for k, p in op.params.items():
         if k not in known and not (listed and k == op.variadic):
             default = inspect.Parameter.empty if p.default is REQUIRED else p.default
             found.append(inspect.Parameter(k, by_name, default=default, annotation=annotation(p)))
     known = {p.name for p in found}
-    found += [inspect.Parameter(k, by_name, default=None, annotation=kind | None) for k, kind in more.items() if k not in known]
+    found += [
+        inspect.Parameter(k, by_name, default=None, annotation=kind | None)
+        for k, kind in more.items()
+        if k not in known
+    ]
     if op.open:
         found.append(inspect.Parameter("parameters", inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(found, return_annotation=result)

@@ -2,6 +2,7 @@
 
 May import: everything below the engine (for their own NumPy code: `mxr.operator`, and `mxr.compiler.value` for tracing).
 """
+
 from mxr.ops import (  # the list: a family that is not here does not exist
     attention,
     boxes,
@@ -45,8 +46,43 @@ from mxr.ops import (  # the list: a family that is not here does not exist
 )
 
 FAMILIES = (
-    attention, boxes, broadcast, columns, contrib, control, conv, create, ctc, custom, deformable,
-    detection, elemwise, image, index, index_nd, join, lamb_update, linalg, linalg_diag, loss, matrix,
-    multi_update, nn, norm, order, pdf, pool, random, reduce, resample, rnn, roi, scalar, sequence, shape,
-    slice, spatial, update,
+    attention,
+    boxes,
+    broadcast,
+    columns,
+    contrib,
+    control,
+    conv,
+    create,
+    ctc,
+    custom,
+    deformable,
+    detection,
+    elemwise,
+    image,
+    index,
+    index_nd,
+    join,
+    lamb_update,
+    linalg,
+    linalg_diag,
+    loss,
+    matrix,
+    multi_update,
+    nn,
+    norm,
+    order,
+    pdf,
+    pool,
+    random,
+    reduce,
+    resample,
+    rnn,
+    roi,
+    scalar,
+    sequence,
+    shape,
+    slice,
+    spatial,
+    update,
 )

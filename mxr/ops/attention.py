@@ -1,4 +1,5 @@
 """Attention of transformers on interleaved projections, as GluonNLP's models use it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -26,7 +27,9 @@ def _heads(x, heads: int):
 
 def _check(name: str, shape, divisor: int) -> None:
     if len(shape) != 3:
-        raise ShapeError(f"{name} must have 3 axes (length, samples, projections), not the shape {shape_text(shape)}")
+        raise ShapeError(
+            f"{name} must have 3 axes (length, samples, projections), not the shape {shape_text(shape)}"
+        )
     if shape[2] % divisor:
         raise ShapeError(f"the projections of {name} ({shape[2]}) must be a multiple of {divisor}")
 
@@ -40,6 +43,7 @@ class SelfattQk:
 
     The data is (length, samples, heads * 3 * size) in C order; the result (samples * heads, length, length).
     """
+
     heads: int = P(REQUIRED, _HEADS, low=1)
 
     inputs = ("queries_keys_values",)
@@ -58,12 +62,15 @@ class SelfattQk:
     def backward(p, g, ins, outs):
         q, k, v = _parts(ins[0], p.heads, 3)
         scale = float(1 / np.sqrt(q.shape[2]))
-        return _joined([np.matmul(g, k) * scale, np.matmul(g.transpose(0, 2, 1), q) * scale, v * 0.0]).reshape(ins[0].shape)
+        return _joined(
+            [np.matmul(g, k) * scale, np.matmul(g.transpose(0, 2, 1), q) * scale, v * 0.0]
+        ).reshape(ins[0].shape)
 
 
 @op("_contrib_interleaved_matmul_selfatt_valatt")
 class SelfattValatt:
     """Values of self-attention weighted by `attention` (samples * heads, length, length), as (length, samples, heads * size)."""
+
     heads: int = P(REQUIRED, _HEADS, low=1)
 
     inputs = ("queries_keys_values", "attention")
@@ -94,6 +101,7 @@ class EncdecQk:
     `queries` is (length, samples, heads * size), `keys_values` (length of the other, samples, heads * 2 * size), in C order; the result
     (samples * heads, length, length of the other).
     """
+
     heads: int = P(REQUIRED, _HEADS, low=1)
 
     inputs = ("queries", "keys_values")
@@ -121,6 +129,7 @@ class EncdecQk:
 class EncdecValatt:
     """Values of the other sequence weighted by `attention` (samples * heads, length, length of the other), as (length, samples,
     heads * size)."""
+
     heads: int = P(REQUIRED, _HEADS, low=1)
 
     inputs = ("keys_values", "attention")

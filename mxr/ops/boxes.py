@@ -1,4 +1,5 @@
 """Boxes: overlaps, suppression of all but the best, matching, and offsets between boxes. Corners are (left, top, right, bottom)."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -41,7 +42,7 @@ def suppressed(boxes: np.ndarray, classes: np.ndarray | None, threshold: float, 
     for i in range(len(boxes) - 1):
         if not gone[i]:
             rest = slice(i + 1, None)
-            much = overlaps(boxes[i:i + 1], boxes[rest])[0]
+            much = overlaps(boxes[i : i + 1], boxes[rest])[0]
             hit = much >= threshold if at_least else much > threshold
             gone[rest] |= hit if classes is None else hit & (classes[rest] == classes[i])
     return gone
@@ -49,7 +50,9 @@ def suppressed(boxes: np.ndarray, classes: np.ndarray | None, threshold: float, 
 
 def _last_four(name: str, shape) -> None:
     if shape is not None and (not shape or shape[-1] not in (0, 4)):
-        raise ShapeError(f"{name} must have 4 numbers a box on its last axis, not the shape {shape_text(shape)}")
+        raise ShapeError(
+            f"{name} must have 4 numbers a box on its last axis, not the shape {shape_text(shape)}"
+        )
 
 
 _FORMAT = ("center", "corner")
@@ -62,6 +65,7 @@ class BoxIou:
     Boxes are the last C-order axis (in R: the first dimension) of 4 numbers: corners, or centre, width and height. The result has
     the other axes of `lhs`, then those of `rhs`.
     """
+
     format: str = P("corner", "what the numbers of a box are", one_of=_FORMAT)
 
     inputs = ("lhs", "rhs")
@@ -86,6 +90,7 @@ class BoxNms:
 
     Returns an array like the data: the boxes that stay, best first, then rows of -1. The gradient goes to the boxes that stayed.
     """
+
     overlap_thresh: float = P(0.5, "the overlap from which a box is dropped")
     valid_thresh: float = P(0.0, "boxes with this score or less are dropped")
     topk: int = P(-1, "only so many boxes of the highest scores take part; all if negative")
@@ -121,15 +126,17 @@ class BoxNms:
                 valid &= boxes[:, p.id_index].astype(int) != p.background_id
             order = np.flatnonzero(valid)
             order = order[np.argsort(-boxes[order, p.score_index], kind="stable")]
-            order = order if p.topk < 0 else order[:p.topk]
+            order = order if p.topk < 0 else order[: p.topk]
             classes = boxes[order, p.id_index] if p.id_index >= 0 and not p.force_suppress else None
             places = corners(boxes[order, at], p.in_format)
             order = order[~suppressed(places, classes, p.overlap_thresh, False)]
             kept = boxes[order].copy()
             if p.in_format != p.out_format:
-                kept[:, at] = corners(kept[:, at], "center") if p.out_format == "corner" else centres(kept[:, at])
-            out[b, :len(order)] = kept
-            record[b, :len(order)] = b * len(boxes) + order
+                kept[:, at] = (
+                    corners(kept[:, at], "center") if p.out_format == "corner" else centres(kept[:, at])
+                )
+            out[b, : len(order)] = kept
+            record[b, : len(order)] = b * len(boxes) + order
 
     def gradient(p, run, gs, ins, outs, igs):
         igs[0][...] = 0
@@ -145,6 +152,7 @@ class BipartiteMatching:
 
     Matrices are the last two C-order axes. Returns, for every row, its column or -1, and for every column, its row or -1.
     """
+
     is_ascend: bool = P(False, "low scores are the good ones")
     threshold: float = P(REQUIRED, "a pair needs a score above it (below, with `is_ascend`)")
     topk: int = P(-1, "stop when there is a pair more than so many; all if not positive")
@@ -182,6 +190,7 @@ class BoxEncode:
     For an anchor with `samples` above 0.5, `refs[matches]` is its box: `((x - x_anchor) / width_anchor - mean) / std`, the same for y, and
     `(log(width / width_anchor) - mean) / std`, the same for the height. Returns these, and 1 for them; both are 0 for other anchors.
     """
+
     inputs = ("samples", "matches", "anchors", "refs", "means", "stds")
     outputs = ("output0", "output1")
 
@@ -192,13 +201,18 @@ class BoxEncode:
         four = [unify(s, (4,)) for s in ins[4:]]
         if anchors is None:
             return [*ins[:4], *four], outs
-        return [unify(ins[0], anchors[:-1]), unify(ins[1], anchors[:-1]), anchors, ins[3], *four], [anchors, anchors]
+        return [unify(ins[0], anchors[:-1]), unify(ins[1], anchors[:-1]), anchors, ins[3], *four], [
+            anchors,
+            anchors,
+        ]
 
     def compute(p, run, ins, outs):
         samples, matches, anchors, refs, means, stds = ins
         where = np.arange(len(refs))[:, None]
         theirs, own = centres(refs[where, matches.astype(int)]), centres(anchors)
-        offsets = np.concatenate([(theirs[..., :2] - own[..., :2]) / own[..., 2:], np.log(theirs[..., 2:] / own[..., 2:])], axis=-1)
+        offsets = np.concatenate(
+            [(theirs[..., :2] - own[..., :2]) / own[..., 2:], np.log(theirs[..., 2:] / own[..., 2:])], axis=-1
+        )
         used = (samples > 0.5)[..., None]
         outs[0][...] = np.where(used, (offsets - means) / stds, 0)
         outs[1][...] = used
@@ -210,6 +224,7 @@ class BoxDecode:
 
     The centre is `offset * std * size of the anchor + centre of the anchor`, the size `exp(offset * std) * size of the anchor`.
     """
+
     std0: float = P(1.0, "factor of the offset of x")
     std1: float = P(1.0, "factor of the offset of y")
     std2: float = P(1.0, "factor of the offset of the width")

@@ -1,4 +1,5 @@
 """Arithmetic, comparison and logic of arrays whose shapes only have to be compatible, and broadcasting itself."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,8 +7,10 @@ import numpy as np
 from mxr.operator import P, Shape, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import PAIRS, Pair, declare, like, same_type, sum_to
 
-_BROADCAST = ("The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, is repeated to "
-              "fit the other array's. The gradients are summed over the repeated dimensions.")
+_BROADCAST = (
+    "The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, is repeated to "
+    "fit the other array's. The gradients are summed over the repeated dimensions."
+)
 
 
 def broadcast_shape(p, ins, outs):
@@ -19,8 +22,10 @@ def broadcast_shape(p, ins, outs):
     shape = []
     for a, b in zip((1,) * (ndim - len(lhs)) + tuple(lhs), (1,) * (ndim - len(rhs)) + tuple(rhs)):
         if a and b and a != b and 1 not in (a, b):
-            raise ShapeError(f"shapes {shape_text(lhs)} and {shape_text(rhs)} cannot be broadcast together: "
-                             f"{a} and {b} differ and neither is 1")
+            raise ShapeError(
+                f"shapes {shape_text(lhs)} and {shape_text(rhs)} cannot be broadcast together: "
+                f"{a} and {b} differ and neither is 1"
+            )
         shape.append(0 if not (a and b) else b if a == 1 else a)
     return ins, [unify(outs[0], tuple(shape))]
 
@@ -34,8 +39,16 @@ def _broadcast_pair(name: str, pair: Pair, *aliases: str):
         return sum_to(to_lhs, ins[0].shape), sum_to(to_rhs, ins[1].shape)
 
     gradient = {"backward": backward} if pair.gradient else {}
-    declare(__name__, "broadcast_" + name, *aliases, doc=f"Element by element, with broadcasting, {pair.text}.\n\n{_BROADCAST}",
-            forward=forward, infer_shape=broadcast_shape, infer_type=same_type, **gradient)
+    declare(
+        __name__,
+        "broadcast_" + name,
+        *aliases,
+        doc=f"Element by element, with broadcasting, {pair.text}.\n\n{_BROADCAST}",
+        forward=forward,
+        infer_shape=broadcast_shape,
+        infer_type=same_type,
+        **gradient,
+    )
 
 
 _ALIASES = {"add": ("broadcast_plus",), "sub": ("broadcast_minus",)}
@@ -57,8 +70,10 @@ def _one(shape, axis: int, where: str) -> int:
     """The axis, counted from 0, after checking that it can be repeated."""
     axis = axis_of(axis, len(shape), where)
     if shape[axis] not in (0, 1):
-        raise ShapeError(f"{where} {axis} (from 0, in C order) of shape {shape_text(shape)} has size {shape[axis]}; "
-                         "only dimensions of size 1 can be repeated")
+        raise ShapeError(
+            f"{where} {axis} (from 0, in C order) of shape {shape_text(shape)} has size {shape[axis]}; "
+            "only dimensions of size 1 can be repeated"
+        )
     return axis
 
 
@@ -69,6 +84,7 @@ class BroadcastTo:
     The array and `shape` have equally many dimensions; 0 in `shape` keeps a dimension as it is. The gradient is summed over the
     repeated dimensions.
     """
+
     shape: Shape = P((), "the wanted shape; 0 keeps the size of that dimension")
 
     def infer_shape(p, ins, outs):
@@ -86,7 +102,9 @@ class BroadcastTo:
 
 def _axis_shape(p, data):
     if len(p.axis) != len(p.size):
-        raise ShapeError(f"axis names {len(p.axis)} dimensions and size {len(p.size)}; give one size for each axis")
+        raise ShapeError(
+            f"axis names {len(p.axis)} dimensions and size {len(p.size)}; give one size for each axis"
+        )
     shape = list(data)
     for axis, n in zip(p.axis, p.size):
         shape[_one(shape, axis, "axis")] = n
@@ -100,6 +118,7 @@ class BroadcastAxis:
     Axes and sizes belong together pairwise; axes count from 0 in C order, so in R `axis = 0` is the last dimension. The gradient is
     summed over the repeated dimensions.
     """
+
     axis: Shape = P((), "the dimensions to repeat, counted from 0 in C order")
     size: Shape = P((), "the size that each of them gets")
 
@@ -134,6 +153,7 @@ class BroadcastLike:
     arrays may then have different numbers of dimensions. The gradient for `lhs` is summed over the repeated dimensions; `rhs` gets
     zero.
     """
+
     lhs_axes: Shape = P(None, "the dimensions of `lhs` to repeat")
     rhs_axes: Shape = P(None, "the dimensions of `rhs` whose sizes they get")
 

@@ -1,4 +1,5 @@
 """Sliding windows over images as columns of a matrix, and back: im2col, col2im."""
+
 from itertools import product
 
 from mxr.operator import REQUIRED, P, Shape, ShapeError, op, shape_text, size
@@ -13,12 +14,18 @@ def _geometry(p, image):
     n = len(p.kernel)
     stride, dilate, pad = p.stride or (1,) * n, p.dilate or (1,) * n, p.pad or (0,) * n
     if not 1 <= n <= 3 or not len(stride) == len(dilate) == len(pad) == len(image) == n:
-        raise ShapeError(f"kernel, stride, dilate and pad need one number per spatial axis, of which there are {len(image)} (1 to 3)")
+        raise ShapeError(
+            f"kernel, stride, dilate and pad need one number per spatial axis, of which there are {len(image)} (1 to 3)"
+        )
     if min(*p.kernel, *stride, *dilate) < 1 or min(pad) < 0:
         raise ShapeError("kernel, stride and dilate must be at least 1, pad at least 0")
-    windows = tuple((m + 2 * b - d * (k - 1) - 1) // s + 1 for m, b, d, k, s in zip(image, pad, dilate, p.kernel, stride))
+    windows = tuple(
+        (m + 2 * b - d * (k - 1) - 1) // s + 1 for m, b, d, k, s in zip(image, pad, dilate, p.kernel, stride)
+    )
     if min(windows) < 1:
-        raise ShapeError(f"a kernel of {shape_text(p.kernel)} does not fit into an image of {shape_text(image)}")
+        raise ShapeError(
+            f"a kernel of {shape_text(p.kernel)} does not fit into an image of {shape_text(image)}"
+        )
     return stride, dilate, pad, windows
 
 
@@ -26,7 +33,16 @@ def _walk(p, image):
     """(position in the kernel, what of the padded image it meets in all windows) for every position."""
     stride, dilate, _, windows = _geometry(p, image)
     for at in product(*map(range, p.kernel)):
-        yield at, (..., *(slice(a * d, a * d + (w - 1) * s + 1, s) for a, d, w, s in zip(at, dilate, windows, stride)))
+        yield (
+            at,
+            (
+                ...,
+                *(
+                    slice(a * d, a * d + (w - 1) * s + 1, s)
+                    for a, d, w, s in zip(at, dilate, windows, stride)
+                ),
+            ),
+        )
 
 
 def _columns(p, run, image, columns):
@@ -66,6 +82,7 @@ class Im2col:
     Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows): row
     `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with zeros.
     """
+
     kernel: Shape = P(REQUIRED, "The size of a window, per spatial axis.")
     stride: Shape = P((), _STRIDE)
     dilate: Shape = P((), _DILATE)
@@ -91,6 +108,7 @@ class Col2im:
 
     Of shape (n, c * product of kernel, number of windows) it makes (n, c, output_size...).
     """
+
     output_size: Shape = P(REQUIRED, "The size of the images, per spatial axis.")
     kernel: Shape = P(REQUIRED, "The size of a window, per spatial axis.")
     stride: Shape = P((), _STRIDE)
@@ -103,8 +121,10 @@ class Col2im:
             return ins, outs
         windows = size(_geometry(p, p.output_size)[3])
         if len(data) != 3 or data[1] % size(p.kernel) or data[2] != windows:
-            raise ShapeError(f"columns of shape {shape_text(data)} do not fit: a multiple of {size(p.kernel)} rows and {windows} columns "
-                             "are needed")
+            raise ShapeError(
+                f"columns of shape {shape_text(data)} do not fit: a multiple of {size(p.kernel)} rows and {windows} columns "
+                "are needed"
+            )
         return ins, [(data[0], data[1] // size(p.kernel), *p.output_size)]
 
     def compute(p, run, ins, outs):

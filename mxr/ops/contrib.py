@@ -1,4 +1,5 @@
 """Small operators that MXNet keeps under contrib: straight-through gradients, indices, comparisons, sums of gradients."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,6 +13,7 @@ _CONCAT = registry["Concat"]
 @op("_contrib_quadratic")
 class Quadratic:
     """`a * x^2 + b * x + c`, element by element."""
+
     a: float = P(0.0, "the factor of the square")
     b: float = P(0.0, "the factor")
     c: float = P(0.0, "the constant")
@@ -26,6 +28,7 @@ class Quadratic:
 @op("_contrib_gradientmultiplier")
 class GradientMultiplier:
     """The data as it is; its gradient is multiplied by `scalar` (a negative one reverses it)."""
+
     scalar: float = P(1.0, "the factor of the gradient")
     is_int: bool = P(True, "has no effect")
 
@@ -61,6 +64,7 @@ class SignSte:
 @op("_grad_add")
 class GradAdd:
     """The sum of two gradients, element by element; MXNet writes it into graphs of gradients."""
+
     inputs = ("lhs", "rhs")
 
     def forward(p, lhs, rhs):
@@ -73,6 +77,7 @@ class GradAdd:
 @op("_contrib_arange_like", zero_gradient=True)
 class ArangeLike:
     """`start`, `start + step`, ... in the shape of the data, or as long as its `axis`; each number `repeat` times."""
+
     start: float = P(0.0, "the first number")
     step: float = P(1.0, "the difference")
     repeat: int = P(1, "how often each number comes", low=1)
@@ -92,6 +97,7 @@ class ArangeLike:
 @op("_contrib_index_array", zero_gradient=True)
 class IndexArray:
     """The indices of every element of the data, as whole numbers along a further last C-order axis (in R: the first dimension)."""
+
     axes: Shape = P(None, "the axes whose indices are wanted; all by default")
 
     infer_type = lambda p, ins: [np.dtype(np.int64)]
@@ -113,6 +119,7 @@ class IndexArray:
 @op("_contrib_index_copy", keeps=("ins",))
 class IndexCopy:
     """`old_tensor` with the rows `index_vector` (along the first C-order axis) replaced by those of `new_tensor`."""
+
     inputs = ("old_tensor", "index_vector", "new_tensor")
     own_types = ("index_vector",)
 
@@ -140,13 +147,16 @@ class IndexCopy:
 def _rows_of(index: np.ndarray, n: int) -> np.ndarray:
     at = index.astype(np.int64).ravel()
     if at.size and (at.min() < 0 or at.max() >= n):
-        raise MxError(f"index {at.min() if at.min() < 0 else at.max()} is out of range: there are {n} rows, counted from 0")
+        raise MxError(
+            f"index {at.min() if at.min() < 0 else at.max()} is out of range: there are {n} rows, counted from 0"
+        )
     return at
 
 
 @op("_contrib_allclose", zero_gradient=True)
 class AllClose:
     """1 if all elements of two arrays are equal but for `atol + rtol * abs(b)`, else 0."""
+
     rtol: float = P(1e-5, "the relative difference that is allowed")
     atol: float = P(1e-8, "the absolute difference that is allowed")
     equal_nan: bool = P(True, "two NaN are equal")
@@ -165,6 +175,7 @@ class AllClose:
 @op("_rnn_param_concat", variadic="num_args")
 class RnnParamConcat:
     """Joins parameters of a recurrent layer along the axis `dim`, as `Concat` does."""
+
     num_args: int = P(REQUIRED, "how many arrays", low=1)
     dim: int = P(1, "the axis")
 
@@ -179,6 +190,7 @@ class HawkesLl:
     `lags` are the times since the event before, `marks` the events' marks, `valid_length` how many of them count, `max_time` the end. The
     gradient goes to `lda`, `alpha` and `beta`.
     """
+
     inputs = ("lda", "alpha", "beta", "state", "lags", "marks", "valid_length", "max_time")
     outputs = ("output", "out_state")
     own_types = ("marks",)
@@ -189,8 +201,19 @@ class HawkesLl:
         lags = unify(lags, marks)
         n = (lda and lda[0]) or (lags and lags[0]) or 0
         lda, k = unify(lda, (n, 0)), ((lda and lda[1]) or 0)
-        return ([lda, unify(alpha, (k,)), unify(beta, (k,)), lda, lags, lags, unify(valid, (n,)), unify(until, (n,))],
-                [unify(outs[0], (n,)), lda])
+        return (
+            [
+                lda,
+                unify(alpha, (k,)),
+                unify(beta, (k,)),
+                lda,
+                lags,
+                lags,
+                unify(valid, (n,)),
+                unify(until, (n,)),
+            ],
+            [unify(outs[0], (n,)), lda],
+        )
 
     def compute(p, run, ins, outs):
         lda, alpha, beta, state = (x.astype(np.float64) for x in ins[:4])
@@ -203,7 +226,9 @@ class HawkesLl:
             if g is not None:
                 g[...] = 0
         for b in range(len(lda)):
-            for ig, own, row in zip(igs[:3], _likelihood(lda[b], alpha, beta, state[b], ins, b)[2:], (b, ..., ...)):
+            for ig, own, row in zip(
+                igs[:3], _likelihood(lda[b], alpha, beta, state[b], ins, b)[2:], (b, ..., ...)
+            ):
                 if ig is not None and gs[0] is not None:
                     ig[row] += gs[0][b] * own
 
@@ -211,7 +236,11 @@ class HawkesLl:
 def _likelihood(lda, alpha, beta, state, ins, b: int):
     """(log likelihood, last state, gradients of lda, alpha, beta) of sequence b."""
     lags, marks, count, until = ins[4][b], ins[5][b], int(ins[6][b]), float(ins[7][b])
-    last, s, slope = np.zeros_like(lda), state.copy(), np.zeros_like(lda)      # slope: derivative of s with respect to beta
+    last, s, slope = (
+        np.zeros_like(lda),
+        state.copy(),
+        np.zeros_like(lda),
+    )  # slope: derivative of s with respect to beta
     t, total = 0.0, 0.0
     g_lda, g_alpha, g_beta = np.zeros_like(lda), np.zeros_like(lda), np.zeros_like(lda)
 
@@ -227,6 +256,7 @@ def _likelihood(lda, alpha, beta, state, ins, b: int):
         slope[k] = slope[k] * e - s[k] * d * e
         s[k] *= e
         last[k] = now
+
     for i in range(count):
         t += float(lags[i])
         k = int(marks[i])

@@ -1,4 +1,5 @@
 """Control flow of networks that MXNet's Python wrote: loops and branches, whose bodies are graphs inside the node."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -34,7 +35,9 @@ def _body(graph: Graph, arrays: list[np.ndarray]) -> Executor:
     aux = set(symbol.list_auxiliary_states())
     args = {k: v for k, v in values.items() if k not in aux}
     grads = {k: np.zeros_like(v) for k, v in args.items() if v.dtype.kind == "f"}
-    return bind(symbol, args, grads, {k: "write" if k in grads else "null" for k in args}, {k: values[k] for k in aux})
+    return bind(
+        symbol, args, grads, {k: "write" if k in grads else "null" for k in args}, {k: values[k] for k in aux}
+    )
 
 
 def _set(ex: Executor, graph: Graph, arrays: list[np.ndarray]) -> None:
@@ -88,6 +91,7 @@ class Foreach:
 
     Returns the outputs of all steps, stacked, then the last states.
     """
+
     num_args: int = P(REQUIRED, "the body and the inputs, counted", low=1)
     num_outputs: int = P(REQUIRED, "outputs and states, counted", low=1)
     num_out_data: int = P(REQUIRED, "how many of them are stacked", low=0)
@@ -105,36 +109,45 @@ class Foreach:
         for i, (at, s) in enumerate(zip(locs, ins)):
             inner[at] = s if i >= len(p.in_data_locs) or s is None else s[1:]
         found, results = _inferred(p.subgraphs[0], inner)
-        length = next((s[0] for s in ins[:len(p.in_data_locs)] if s), 0)
-        new = [unify(s, found[at] if i >= len(p.in_data_locs) else found[at] and (length, *found[at])) for i, (at, s) in enumerate(zip(locs, ins))]
+        length = next((s[0] for s in ins[: len(p.in_data_locs)] if s), 0)
+        new = [
+            unify(s, found[at] if i >= len(p.in_data_locs) else found[at] and (length, *found[at]))
+            for i, (at, s) in enumerate(zip(locs, ins))
+        ]
         return new, [r if r is None or i >= p.num_out_data else (length, *r) for i, r in enumerate(results)]
 
     def compute(p, run, ins, outs):
         steps, n = _steps(p, run), len(p.in_data_locs)
         steps.taken = 0
-        locs, states = (*p.in_data_locs, *p.in_state_locs, *p.remain_locs), list(ins[n:n + len(p.in_state_locs)])
-        rest = ins[n + len(states):]
+        locs, states = (
+            (*p.in_data_locs, *p.in_state_locs, *p.remain_locs),
+            list(ins[n : n + len(p.in_state_locs)]),
+        )
+        rest = ins[n + len(states) :]
         for t in range(len(ins[0]) if n else 0):
             values = [*(x[t] for x in ins[:n]), *states, *rest]
             results = steps.run(p.subgraphs[0], [values[locs.index(i)] for i in range(len(locs))], run.train)
-            for out, r in zip(outs, results[:p.num_out_data]):
+            for out, r in zip(outs, results[: p.num_out_data]):
                 out[t] = r
-            states = results[p.num_out_data:]
-        for out, s in zip(outs[p.num_out_data:], states):
+            states = results[p.num_out_data :]
+        for out, s in zip(outs[p.num_out_data :], states):
             out[...] = s
 
     def gradient(p, run, gs, ins, outs, igs):
         steps, n, m = _steps(p, run), len(p.in_data_locs), len(p.in_state_locs)
         heads, totals = _zeros(gs, outs), [np.zeros_like(x) for x in ins]
-        back = heads[p.num_out_data:]
+        back = heads[p.num_out_data :]
         for t in reversed(range(steps.taken)):
-            found = _back(steps.made[t], p.subgraphs[0], [*(g[t] for g in heads[:p.num_out_data]), *back])
+            found = _back(steps.made[t], p.subgraphs[0], [*(g[t] for g in heads[: p.num_out_data]), *back])
             for total, at in zip(totals[:n], p.in_data_locs):
                 total[t] = 0 if found[at] is None else found[at]
-            back = [np.zeros_like(b) if found[at] is None else found[at].copy() for b, at in zip(back, p.in_state_locs)]
-            for total, at in zip(totals[n + m:], p.remain_locs):
+            back = [
+                np.zeros_like(b) if found[at] is None else found[at].copy()
+                for b, at in zip(back, p.in_state_locs)
+            ]
+            for total, at in zip(totals[n + m :], p.remain_locs):
                 total += 0 if found[at] is None else found[at]
-        _fill(igs, [*totals[:n], *back, *totals[n + m:]])
+        _fill(igs, [*totals[:n], *back, *totals[n + m :]])
 
 
 @op("_while_loop", variadic="num_args", subgraphs=2)
@@ -143,6 +156,7 @@ class WhileLoop:
 
     Returns the outputs of all steps, stacked and filled up with zeros, then the last variables.
     """
+
     num_args: int = P(REQUIRED, "condition, body and inputs, counted", low=2)
     num_outputs: int = P(REQUIRED, "outputs and variables, counted", low=1)
     num_out_data: int = P(REQUIRED, "how many of them are stacked", low=0)
@@ -160,12 +174,16 @@ class WhileLoop:
         new = list(ins)
         for i, s in zip(p.func_input_locs, found):
             new[i] = unify(new[i], s)
-        return new, [r if r is None or i >= p.num_out_data else (p.max_iterations, *r) for i, r in enumerate(results)]
+        return new, [
+            r if r is None or i >= p.num_out_data else (p.max_iterations, *r) for i, r in enumerate(results)
+        ]
 
     def compute(p, run, ins, outs):
         steps, current, n = _steps(p, run), list(ins), p.num_out_data
         steps.taken = 0
-        condition = run.own((id(p), "condition"), lambda: _body(p.subgraphs[0], [ins[i] for i in p.cond_input_locs]))
+        condition = run.own(
+            (id(p), "condition"), lambda: _body(p.subgraphs[0], [ins[i] for i in p.cond_input_locs])
+        )
         for out in outs[:n]:
             out[...] = 0
         for t in range(p.max_iterations):
@@ -187,7 +205,10 @@ class WhileLoop:
         variables = set(p.func_var_locs)
         for t in reversed(range(steps.taken)):
             found = _back(steps.made[t], p.subgraphs[1], [*(g[t] for g in heads[:n]), *back])
-            back = [np.zeros_like(b) if found[at] is None else found[at].copy() for b, at in zip(back, p.func_var_locs)]
+            back = [
+                np.zeros_like(b) if found[at] is None else found[at].copy()
+                for b, at in zip(back, p.func_var_locs)
+            ]
             for at, i in enumerate(p.func_input_locs):
                 if at not in variables and found[at] is not None:
                     totals[i] += found[at]
@@ -205,6 +226,7 @@ def _holds(value: np.ndarray) -> bool:
 @op("_cond", variadic="num_args", subgraphs=3)
 class Cond:
     """Runs one of two bodies: the first where its condition holds, else the second. The gradient is that of the body that ran."""
+
     num_args: int = P(REQUIRED, "condition, bodies and inputs, counted", low=3)
     num_outputs: int = P(REQUIRED, "outputs of the bodies", low=1)
     cond_input_locs: Shape = P(REQUIRED, "which inputs the condition takes")
@@ -226,7 +248,9 @@ class Cond:
         return new, results
 
     def compute(p, run, ins, outs):
-        condition = run.own((id(p), "condition"), lambda: _body(p.subgraphs[0], [ins[i] for i in p.cond_input_locs]))
+        condition = run.own(
+            (id(p), "condition"), lambda: _body(p.subgraphs[0], [ins[i] for i in p.cond_input_locs])
+        )
         _set(condition, p.subgraphs[0], [ins[i] for i in p.cond_input_locs])
         holds = _holds(condition.forward(run.train)[0].data)
         taken = run.own((id(p), "taken"), dict)

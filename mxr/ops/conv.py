@@ -1,4 +1,5 @@
 """Convolution and its transpose, over one, two or three spatial axes."""
+
 from __future__ import annotations
 
 from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
@@ -15,9 +16,13 @@ def per_axis(p, name: str, default: int) -> tuple:
     if not value:
         return (default,) * nd
     if len(value) != nd:
-        raise ParamError(f"{name} {shape_text(value)} must have one value for each of the {nd} axes of kernel {shape_text(p.kernel)}")
+        raise ParamError(
+            f"{name} {shape_text(value)} must have one value for each of the {nd} axes of kernel {shape_text(p.kernel)}"
+        )
     if any(v < (0 if default == 0 else 1) for v in value):
-        raise ParamError(f"{name} {shape_text(value)} must not be {'negative' if default == 0 else 'less than 1'}")
+        raise ParamError(
+            f"{name} {shape_text(value)} must not be {'negative' if default == 0 else 'less than 1'}"
+        )
     return value
 
 
@@ -26,13 +31,19 @@ def _check(p, data) -> None:
     if nd not in (1, 2, 3) or min(p.kernel) < 1:
         raise ParamError(f"kernel {shape_text(p.kernel)} must have 1, 2 or 3 axes, each at least 1")
     if p.layout and not (p.layout.startswith("NC") and len(p.layout) == nd + 2):
-        raise ParamError(f'layout "{p.layout}" is not available for a kernel with {nd} axes on a CPU; leave it out')
+        raise ParamError(
+            f'layout "{p.layout}" is not available for a kernel with {nd} axes on a CPU; leave it out'
+        )
     if p.num_group < 1 or p.num_filter % p.num_group:
         raise ParamError(f"num_filter {p.num_filter} must be a multiple of num_group {p.num_group}")
     if data is not None and len(data) != nd + 2:
-        raise ShapeError(f"data must have {nd + 2} axes (samples, channels and {nd} of the kernel's), not {len(data)}")
+        raise ShapeError(
+            f"data must have {nd + 2} axes (samples, channels and {nd} of the kernel's), not {len(data)}"
+        )
     if data is not None and data[1] % p.num_group:
-        raise ShapeError(f"the {data[1]} channels of the data cannot be split into num_group = {p.num_group} groups")
+        raise ShapeError(
+            f"the {data[1]} channels of the data cannot be split into num_group = {p.num_group} groups"
+        )
 
 
 def _bias(p, ins):
@@ -41,9 +52,17 @@ def _bias(p, ins):
 
 # --------------------------------------------------------------------------------------------- convolution
 
+
 def _conv_windows(p, data, out) -> windows.Windows:
-    return windows.Windows(tuple(data[2:]), tuple(out[2:]), p.kernel, per_axis(p, "stride", 1), per_axis(p, "dilate", 1),
-                          per_axis(p, "pad", 0), p.num_group)
+    return windows.Windows(
+        tuple(data[2:]),
+        tuple(out[2:]),
+        p.kernel,
+        per_axis(p, "stride", 1),
+        per_axis(p, "dilate", 1),
+        per_axis(p, "pad", 0),
+        p.num_group,
+    )
 
 
 def _conv_shape(p, ins, outs):
@@ -55,11 +74,16 @@ def _conv_shape(p, ins, outs):
     data = data or (0,) * (nd + 2)
     for axis, (n, q, r) in enumerate(zip(data[2:], pad, reach)):
         if n and n + 2 * q < r:
-            raise ShapeError(f"the kernel reaches over {r} positions of spatial axis {axis} (C order), where the data has {n}"
-                             + (f" and {2 * q} of padding" if q else ""))
+            raise ShapeError(
+                f"the kernel reaches over {r} positions of spatial axis {axis} (C order), where the data has {n}"
+                + (f" and {2 * q} of padding" if q else "")
+            )
     spatial = (n and (n + 2 * q - r) // s + 1 for n, q, r, s in zip(data[2:], pad, reach, stride))
     out = unify(outs[0], (data[0], p.num_filter, *spatial))
-    back = (n or (o and s == 1 and o + r - 1 - 2 * q) or 0 for n, o, s, r, q in zip(data[2:], out[2:], stride, reach, pad))
+    back = (
+        n or (o and s == 1 and o + r - 1 - 2 * q) or 0
+        for n, o, s, r, q in zip(data[2:], out[2:], stride, reach, pad)
+    )
     data = (data[0] or out[0], data[1] or weight[1] * p.num_group, *back)
     weight = unify(weight, (p.num_filter, data[1] // p.num_group, *p.kernel))
     return [data, weight, *_bias(p, ins)], [out]
@@ -97,6 +121,7 @@ class Convolution:
     groups that are convolved separately. In R the first axis is the width: `kernel = c(5, 3)` is 5 wide and 3 high there too, because
     values and axes are reversed together.
     """
+
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
     stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
     dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
@@ -109,7 +134,12 @@ class Convolution:
     cudnn_off: bool = P(False, "GPU only", ignored=True)
     layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=_LAYOUTS)
 
-    inputs, infer_shape, prepare, prepare_gradient = _arguments, _conv_shape, _conv_prepare, _conv_prepare_gradient
+    inputs, infer_shape, prepare, prepare_gradient = (
+        _arguments,
+        _conv_shape,
+        _conv_prepare,
+        _conv_prepare_gradient,
+    )
 
 
 @op("Convolution_v1", keeps=("ins",))
@@ -121,6 +151,7 @@ class ConvolutionV1:
     Returns an array with `num_filter` channels and `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions
     along each spatial axis of n.
     """
+
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
     stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
     dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
@@ -131,12 +162,20 @@ class ConvolutionV1:
     no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
     cudnn_tune: str = P(None, "GPU only", one_of=_TUNE, ignored=True)
     cudnn_off: bool = P(False, "GPU only", ignored=True)
-    layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=("NCDHW", "NCHW", "NDHWC", "NHWC"))
+    layout: str = P(
+        None, "order of the axes; on a CPU the default one only", one_of=("NCDHW", "NCHW", "NDHWC", "NHWC")
+    )
 
-    inputs, infer_shape, prepare, prepare_gradient = _arguments, _conv_shape, _conv_prepare, _conv_prepare_gradient
+    inputs, infer_shape, prepare, prepare_gradient = (
+        _arguments,
+        _conv_shape,
+        _conv_prepare,
+        _conv_prepare_gradient,
+    )
 
 
 # --------------------------------------------------------------------------------------------- deconvolution
+
 
 def _margins(p, spatial) -> tuple[tuple, tuple]:
     """(pad, adj): as given, or whatever makes the output as large as `target_shape`."""
@@ -146,12 +185,16 @@ def _margins(p, spatial) -> tuple[tuple, tuple]:
     if not any(target):
         return pad, adj
     if len(target) != len(p.kernel):
-        raise ParamError(f"target_shape {shape_text(target)} must have one value for each axis of kernel {shape_text(p.kernel)}")
+        raise ParamError(
+            f"target_shape {shape_text(target)} must have one value for each axis of kernel {shape_text(p.kernel)}"
+        )
     pads, adjs = [], []
     for n, s, d, k, t in zip(spatial, stride, dilate, p.kernel, target):
         extra = s * (n - 1) + d * (k - 1) + 1 - t if n else 0
         if extra < 0:
-            raise ShapeError(f"target_shape {shape_text(target)} is larger than the full output of data of size {shape_text(spatial)}")
+            raise ShapeError(
+                f"target_shape {shape_text(target)} is larger than the full output of data of size {shape_text(spatial)}"
+            )
         pads.append((extra + 1) // 2)
         adjs.append(extra % 2)
     return tuple(pads), tuple(adjs)
@@ -168,6 +211,7 @@ class Deconvolution:
     `stride (n - 1) + dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` where that is given (`pad` and `adj`
     are then chosen, and the given ones not used). The weight has the shape (channels, num_filter / num_group, kernel) in C order.
     """
+
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
     stride: Shape = P((), "distance in the output of neighbours in the input, along each axis; 1 if left out")
     dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
@@ -195,9 +239,13 @@ class Deconvolution:
         pad, adj = _margins(p, data[2:])
         for s, a in zip(stride, adj):
             if a >= s:
-                raise ParamError(f"adj {shape_text(adj)} must be less than stride {shape_text(stride)} along every axis")
-        spatial = [n and s * (n - 1) + d * (k - 1) + 1 - 2 * q + a for n, s, d, k, q, a in
-                   zip(data[2:], stride, dilate, p.kernel, pad, adj)]
+                raise ParamError(
+                    f"adj {shape_text(adj)} must be less than stride {shape_text(stride)} along every axis"
+                )
+        spatial = [
+            n and s * (n - 1) + d * (k - 1) + 1 - 2 * q + a
+            for n, s, d, k, q, a in zip(data[2:], stride, dilate, p.kernel, pad, adj)
+        ]
         if any(n and o < 1 for n, o in zip(data[2:], spatial)):
             raise ShapeError(f"pad {shape_text(pad)} leaves nothing of the output")
         out = unify(outs[0], (data[0], p.num_filter, *spatial))
@@ -220,5 +268,12 @@ class Deconvolution:
 
 def _deconv_windows(p, data, out) -> windows.Windows:
     """The windows of the convolution that this is the transpose of: from the output's positions to the input's."""
-    return windows.Windows(tuple(out[2:]), tuple(data[2:]), p.kernel, per_axis(p, "stride", 1), per_axis(p, "dilate", 1),
-                          _margins(p, data[2:])[0], p.num_group)
+    return windows.Windows(
+        tuple(out[2:]),
+        tuple(data[2:]),
+        p.kernel,
+        per_axis(p, "stride", 1),
+        per_axis(p, "dilate", 1),
+        _margins(p, data[2:])[0],
+        p.num_group,
+    )

@@ -1,4 +1,5 @@
 """Arrays from nothing: zeros, ones, constants, sequences, the unit matrix."""
+
 import math
 
 import numpy as np
@@ -21,6 +22,7 @@ def _given_type(p, ins):
 @op("_zeros", zero_gradient=True)
 class Zeros:
     """An array of zeros. Where `shape` has a 0, or is empty, the dimension follows from how the array is used."""
+
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
     dtype: Dtype = P("float32", _DTYPE, one_of=DTYPES)
@@ -34,9 +36,15 @@ class Zeros:
 @op("_zeros_without_dtype", zero_gradient=True)
 class ZerosWithoutDtype:
     """An array of zeros, of single precision."""
+
     shape: Shape = P(None, "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
-    dtype: int = P(-1, "The number of the element type in MXNet; only -1, the default type, is known here.", low=-1, high=-1)
+    dtype: int = P(
+        -1,
+        "The number of the element type in MXNet; only -1, the default type, is known here.",
+        low=-1,
+        high=-1,
+    )
 
     inputs, infer_shape = (), _given_shape
 
@@ -47,6 +55,7 @@ class ZerosWithoutDtype:
 @op("_ones", zero_gradient=True)
 class Ones:
     """An array of ones. Where `shape` has a 0, or is empty, the dimension follows from how the array is used."""
+
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
     dtype: Dtype = P("float32", _DTYPE, one_of=DTYPES)
@@ -60,6 +69,7 @@ class Ones:
 @op("_full", zero_gradient=True)
 class Full:
     """An array filled with one number."""
+
     shape: Shape = P(None, "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
     dtype: Dtype = P("float32", _DTYPE, one_of=DTYPES)
@@ -74,6 +84,7 @@ class Full:
 @op("_set_value", zero_gradient=True)
 class SetValue:
     """An array filled with one number: `out` where it is given, otherwise an array of one element."""
+
     src: float = P(REQUIRED, "The number.")
 
     inputs = ()
@@ -92,6 +103,7 @@ class Arange:
     Without `stop` the sequence goes from 0 to before `start`; with `infer_range`, from `start` to wherever the array, whose
     size follows from how it is used, ends. In half precision `start` and `step` are cut to whole numbers, as in MXNet.
     """
+
     start: float = P(REQUIRED, "The first number; without `stop`, the end.")
     stop: float = P(None, "The end; it is not part of the sequence.")
     step: float = P(1.0, "The distance of neighbours; may be negative.")
@@ -112,7 +124,7 @@ class Arange:
 
     def compute(p, run, ins, outs):
         start, step, kind = _range(p)[0], p.step, outs[0].dtype.type
-        if kind is np.float16:      # MXNet cuts them to whole numbers, but not the length
+        if kind is np.float16:  # MXNet cuts them to whole numbers, but not the length
             start, step = int(start), int(step)
         steps = np.arange(outs[0].size) // p.repeat
         outs[0][...] = kind(start) + steps.astype(kind) * kind(step)
@@ -125,6 +137,7 @@ def _range(p):
 @op("_linspace", zero_gradient=True)
 class Linspace:
     """`num` evenly spaced numbers from `start` to `stop`."""
+
     start: float = P(REQUIRED, "The first number.")
     stop: float = P(REQUIRED, "The last number, or the one after it.")
     num: int = P(REQUIRED, "How many.", low=1)
@@ -145,6 +158,7 @@ class Linspace:
 @op("_eye", zero_gradient=True)
 class Eye:
     """A matrix with ones on a diagonal and zeros elsewhere: `out[i, i + k] = 1`."""
+
     N: int = P(REQUIRED, "The number of rows.", low=1)
     M: int = P(0, "The number of columns; 0: as many as rows.", low=0)
     k: int = P(0, "Which diagonal: 0 the main one, above it where positive, below it where negative.")

@@ -1,4 +1,5 @@
 """Connectionist temporal classification."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,7 +8,12 @@ from mxr.operator import MxError, P, ShapeError, op, shape_text, unify
 
 
 def _inputs(p):
-    return ("data", "label", *("data_lengths",) * p.use_data_lengths, *("label_lengths",) * p.use_label_lengths)
+    return (
+        "data",
+        "label",
+        *("data_lengths",) * p.use_data_lengths,
+        *("label_lengths",) * p.use_label_lengths,
+    )
 
 
 @op("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss", keeps=("outs",))
@@ -24,6 +30,7 @@ class CTCLoss:
     A sample with more labels than its steps can show (two equal labels in a row need a blank between them) counts as a loss of 0 without
     gradient, as in MXNet. Only `data` has a gradient.
     """
+
     use_data_lengths: bool = P(False, "take the number of steps of every sample from `data_lengths`")
     use_label_lengths: bool = P(False, "take the number of labels of every sample from `label_lengths`")
     blank_label: str = P("first", "which class is the blank", one_of=("first", "last"))
@@ -35,14 +42,22 @@ class CTCLoss:
 
     def infer_shape(p, ins, outs):
         data, label, *lengths = ins
-        for name, shape, ndim in (("data", data, 3), ("label", label, 2), *((n, s, 1) for n, s in zip(_inputs(p)[2:], lengths))):
+        for name, shape, ndim in (
+            ("data", data, 3),
+            ("label", label, 2),
+            *((n, s, 1) for n, s in zip(_inputs(p)[2:], lengths)),
+        ):
             if shape is not None and len(shape) != ndim:
-                raise ShapeError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, not the shape {shape_text(shape)}")
+                raise ShapeError(
+                    f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, not the shape {shape_text(shape)}"
+                )
         batch = unify(outs[0], *lengths, data and data[1:2], label and label[:1])
         if batch is not None:
             data, label = unify(data, (0, *batch, 0)), unify(label, (*batch, 0))
         if data and label and data[0] and label[1] > data[0]:
-            raise ShapeError(f"label {shape_text(label)} has more labels than data {shape_text(data)} has steps")
+            raise ShapeError(
+                f"label {shape_text(label)} has more labels than data {shape_text(data)} has steps"
+            )
         return [data, label, *[batch] * len(lengths)], [batch, unify(outs[1], data)]
 
     def infer_type(p, ins):
@@ -81,7 +96,10 @@ class _Trellis:
         else:
             ends = labels == (0 if p.blank_label == "first" else -1)
             self.labels = np.where(ends.any(axis=1), ends.argmax(axis=1), labels.shape[1])
-        for name, counts, most in (("data_lengths", self.steps, steps), ("label_lengths", self.labels, labels.shape[1])):
+        for name, counts, most in (
+            ("data_lengths", self.steps, steps),
+            ("label_lengths", self.labels, labels.shape[1]),
+        ):
             if ((counts < 0) | (counts > most)).any():
                 raise MxError(f"CTCLoss: {name} must lie between 0 and {most}")
         inside = np.arange(labels.shape[1]) < self.labels[:, None]
@@ -97,9 +115,11 @@ class _Trellis:
         self.states = np.full((batch, 2 * labels.shape[1] + 1), self.blank)
         self.states[:, 1::2] = labels
         self.count = 2 * self.labels + 1
-        self.jumps = np.zeros(self.states.shape, bool)        # states that may follow the last but one
+        self.jumps = np.zeros(self.states.shape, bool)  # states that may follow the last but one
         self.jumps[:, 3::2] = (labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] != self.blank)
-        self.emit = np.take_along_axis(self.log_p, np.broadcast_to(self.states, (steps, *self.states.shape)), axis=2)
+        self.emit = np.take_along_axis(
+            self.log_p, np.broadcast_to(self.states, (steps, *self.states.shape)), axis=2
+        )
         self.emit[:, np.arange(self.states.shape[1]) >= self.count[:, None]] = -np.inf
 
     def forward(self):
@@ -134,7 +154,9 @@ class _Trellis:
             beta[:, :-1] = np.logaddexp(beta[:, :-1], after[:, 1:])
             beta[:, :-2] = np.logaddexp(beta[:, :-2], np.where(jumps[:, :-2], after[:, 2:], -np.inf))
             beta = np.where((self.steps == t + 1)[:, None], final, beta)
-            share = np.exp(self.alpha[t] + beta - self.total[:, None])     # beta without this step's own probability
+            share = np.exp(
+                self.alpha[t] + beta - self.total[:, None]
+            )  # beta without this step's own probability
             np.subtract.at(out[t], (rows, self.states), np.nan_to_num(share, nan=0.0, posinf=0.0))
             beta = beta + self.emit[t]
         skipped = np.arange(len(out))[:, None] >= self.steps

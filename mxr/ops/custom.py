@@ -1,4 +1,5 @@
 """Operators written by users: `Custom` calls what `mxr.operator.register`, or R's `mx.operator.register`, has been given."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -39,8 +40,10 @@ def _three(p, what: str, found, counts) -> list[list]:
         parts.append([])
     if len(parts) != 3 or [len(part) for part in parts] != list(counts):
         kind = ShapeError if what == "infer_shape" else MxError
-        raise kind(f"{what} of {p.op_type}: must return lists for {counts[0]} inputs, {counts[1]} outputs and {counts[2]} auxiliary "
-                   f"states, not {str(found)[:200]}")
+        raise kind(
+            f"{what} of {p.op_type}: must return lists for {counts[0]} inputs, {counts[1]} outputs and {counts[2]} auxiliary "
+            f"states, not {str(found)[:200]}"
+        )
     return [list(part) for part in parts]
 
 
@@ -49,11 +52,20 @@ def _state(p, run, ins):
     n = len(p.arguments)
 
     def make():
-        user = _called(p, "create_operator", p.prop.create_operator, "cpu(0)", [list(x.shape) for x in ins[:n]],
-                       [x.dtype.type for x in ins[:n]])
+        user = _called(
+            p,
+            "create_operator",
+            p.prop.create_operator,
+            "cpu(0)",
+            [list(x.shape) for x in ins[:n]],
+            [x.dtype.type for x in ins[:n]],
+        )
         if not isinstance(user, CustomOp):
-            raise MxError(f"create_operator of {p.op_type}: must return a CustomOp, not {type(user).__name__}")
+            raise MxError(
+                f"create_operator of {p.op_type}: must return a CustomOp, not {type(user).__name__}"
+            )
         return user
+
     return run.own(id(p), make)
 
 
@@ -71,6 +83,7 @@ class Custom:
     In R, `mx.operator.register(name, forward = , backward = )` registers one; in Python, `@mxr.operator.register(name)` over a
     `CustomOpProp`. Its inputs, outputs and shapes are what it says.
     """
+
     op_type: str = P(REQUIRED, "the name under which the operator was registered")
 
     inputs = lambda p: p.arguments
@@ -80,7 +93,11 @@ class Custom:
 
     def complete(p, where):
         p.prop = custom_prop(p.op_type, p.others, where)
-        for field, what in (("arguments", "list_arguments"), ("results", "list_outputs"), ("states", "list_auxiliary_states")):
+        for field, what in (
+            ("arguments", "list_arguments"),
+            ("results", "list_outputs"),
+            ("states", "list_auxiliary_states"),
+        ):
             setattr(p, field, _names(p, what))
         p.ignores_head = not getattr(p.prop, "need_top_grad_", True)
 
@@ -90,14 +107,24 @@ class Custom:
             found = p.prop.infer_shape([_shape(s) for s in ins[:n]])
         except Exception as e:
             if not all(known(s) for s in ins[:n]):
-                return ins, outs                        # it may well say more once more is known
-            raise ShapeError(f"infer_shape of {p.op_type}: {type(e).__name__}: {e}" if not isinstance(e, MxError) else str(e)) from e
+                return ins, outs  # it may well say more once more is known
+            raise ShapeError(
+                f"infer_shape of {p.op_type}: {type(e).__name__}: {e}"
+                if not isinstance(e, MxError)
+                else str(e)
+            ) from e
         parts = _three(p, "infer_shape", found, (n, len(p.results), len(p.states)))
-        inputs, results, states = [[unify(tuple(int(d) for d in s) if len(s) else None) for s in part] for part in parts]
+        inputs, results, states = [
+            [unify(tuple(int(d) for d in s) if len(s) else None) for s in part] for part in parts
+        ]
         for name, given, said in zip((*p.arguments, *p.states), ins, inputs + states):
             if known(given) and known(said) and given != said:
-                raise ShapeError(f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says {shape_text(said)}")
-        return [unify(a, b) for a, b in zip(ins, inputs + states)], [unify(a, b) for a, b in zip(outs, results)]
+                raise ShapeError(
+                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says {shape_text(said)}"
+                )
+        return [unify(a, b) for a, b in zip(ins, inputs + states)], [
+            unify(a, b) for a, b in zip(outs, results)
+        ]
 
     def infer_type(p, ins):
         n = len(p.arguments)
@@ -109,19 +136,35 @@ class Custom:
     def prepare(p, run, ins, outs):
         n = len(p.arguments)
         user = _state(p, run, ins)
-        given = (["write"] * len(outs), [_readable(x) for x in ins[:n]], [NDArray(y) for y in outs], [NDArray(x) for x in ins[n:]])
+        given = (
+            ["write"] * len(outs),
+            [_readable(x) for x in ins[:n]],
+            [NDArray(y) for y in outs],
+            [NDArray(x) for x in ins[n:]],
+        )
         return lambda: _called(p, "forward", user.forward, run.train, *given)
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
         n = len(p.arguments)
         user = _state(p, run, ins)
-        heads = [] if p.ignores_head else [NDArray(np.zeros_like(y)) if g is None else _readable(g) for g, y in zip(gs, outs)]
+        heads = (
+            []
+            if p.ignores_head
+            else [NDArray(np.zeros_like(y)) if g is None else _readable(g) for g, y in zip(gs, outs)]
+        )
         grads = [np.zeros_like(x) if g is None else g for g, x in zip(igs, ins[:n])]
-        given = (["null" if g is None else "write" for g in igs], heads, [_readable(x) for x in ins[:n]], [_readable(y) for y in outs],
-                 [NDArray(g) for g in grads], [NDArray(x) for x in ins[n:]])
+        given = (
+            ["null" if g is None else "write" for g in igs],
+            heads,
+            [_readable(x) for x in ins[:n]],
+            [_readable(y) for y in outs],
+            [NDArray(g) for g in grads],
+            [NDArray(x) for x in ins[n:]],
+        )
 
         def call():
             for g in grads:
-                g[...] = 0                              # what the user leaves alone has no gradient
+                g[...] = 0  # what the user leaves alone has no gradient
             _called(p, "backward", user.backward, *given)
+
         return call

@@ -1,4 +1,5 @@
 """Convolutions whose windows are bent: each position of the kernel looks at a place that the network computes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,12 +9,18 @@ from mxr.operator import REQUIRED, P, Shape, ShapeError, op, shape_text, unify
 
 def _pairs(p):
     """(stride, dilate, pad) as pairs."""
-    return [(*value, *default)[:2] if value else default for value, default in ((p.stride, (1, 1)), (p.dilate, (1, 1)), (p.pad, (0, 0)))]
+    return [
+        (*value, *default)[:2] if value else default
+        for value, default in ((p.stride, (1, 1)), (p.dilate, (1, 1)), (p.pad, (0, 0)))
+    ]
 
 
 def _out_size(p, shape) -> tuple[int, int]:
     stride, dilate, pad = _pairs(p)
-    return tuple((n + 2 * q - d * (k - 1) - 1) // s + 1 for n, k, s, d, q in zip(shape[2:], p.kernel, stride, dilate, pad))
+    return tuple(
+        (n + 2 * q - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, q in zip(shape[2:], p.kernel, stride, dilate, pad)
+    )
 
 
 def _shapes(p, ins, outs, modulated: bool):
@@ -26,7 +33,9 @@ def _shapes(p, ins, outs, modulated: bool):
         raise ShapeError(f"data must have 4 axes, not the shape {shape_text(data)}")
     groups, points = p.num_deformable_group, p.kernel[0] * p.kernel[1]
     if data[1] % (p.num_group * groups) or p.num_filter % p.num_group:
-        raise ShapeError(f"the {data[1]} channels must be a multiple of num_group and num_deformable_group, num_filter one of num_group")
+        raise ShapeError(
+            f"the {data[1]} channels must be a multiple of num_group and num_deformable_group, num_filter one of num_group"
+        )
     to = _out_size(p, data)
     if min(to) < 1:
         raise ShapeError(f"the kernel {shape_text(p.kernel)} is larger than the data {shape_text(data)}")
@@ -50,13 +59,21 @@ class _Columns:
         oh, ow = _out_size(p, shape)
         f = offset.dtype.type
         moved = offset.reshape(self.groups, kh * kw, 2, oh * ow)
-        base_y = (np.arange(kh) * dilate[0])[:, None, None, None] + (np.arange(oh) * stride[0] - pad[0])[None, None, :, None]
-        base_x = (np.arange(kw) * dilate[1])[None, :, None, None] + (np.arange(ow) * stride[1] - pad[1])[None, None, None, :]
-        y, x = (np.broadcast_to(b, (kh, kw, oh, ow)).reshape(1, kh * kw, oh * ow).astype(f) + moved[:, :, i]
-                for i, b in enumerate((base_y, base_x)))
-        self.inside = (y > -1) & (x > -1) & (y < h) & (x < w) if modulated else (y >= 0) & (x >= 0) & (y < h) & (x < w)
+        base_y = (np.arange(kh) * dilate[0])[:, None, None, None] + (np.arange(oh) * stride[0] - pad[0])[
+            None, None, :, None
+        ]
+        base_x = (np.arange(kw) * dilate[1])[None, :, None, None] + (np.arange(ow) * stride[1] - pad[1])[
+            None, None, None, :
+        ]
+        y, x = (
+            np.broadcast_to(b, (kh, kw, oh, ow)).reshape(1, kh * kw, oh * ow).astype(f) + moved[:, :, i]
+            for i, b in enumerate((base_y, base_x))
+        )
+        self.inside = (
+            (y > -1) & (x > -1) & (y < h) & (x < w) if modulated else (y >= 0) & (x >= 0) & (y < h) & (x < w)
+        )
         top, left = np.floor(y), np.floor(x)
-        if not modulated:                                   # the last row and column reach beyond themselves
+        if not modulated:  # the last row and column reach beyond themselves
             top, left = np.minimum(top, h - 1), np.minimum(left, w - 1)
             y, x = np.where(top >= h - 1, top, y), np.where(left >= w - 1, left, x)
         self.dy, self.dx = y - top, x - left
@@ -76,7 +93,9 @@ class _Columns:
         """The four pixels around each place, as (corner weight signs, values (groups, channels of a group, points, outputs))."""
         flat = image.reshape(self.groups, self.channels // self.groups, -1)
         for at, there, a, b in self.corners:
-            values = np.take_along_axis(flat, at.reshape(self.groups, 1, -1), axis=2).reshape(self.groups, -1, *at.shape[1:])
+            values = np.take_along_axis(flat, at.reshape(self.groups, 1, -1), axis=2).reshape(
+                self.groups, -1, *at.shape[1:]
+            )
             yield np.where(there[:, None], values, 0), a, b
 
     def values(self, image):
@@ -91,7 +110,9 @@ class _Columns:
             part = np.where(there[:, None], g * self._weight(a, b)[:, None], 0)
             for i in range(self.groups):
                 for c in range(per):
-                    flat[i, c] += np.bincount(at[i].ravel(), part[i, c].ravel(), flat.shape[2]).astype(out.dtype)
+                    flat[i, c] += np.bincount(at[i].ravel(), part[i, c].ravel(), flat.shape[2]).astype(
+                        out.dtype
+                    )
 
     def place_gradient(self, image, g):
         """The gradient for the places, (groups, points, 2, outputs)."""
@@ -126,11 +147,15 @@ def _gradient(p, g, ins, igs, modulated: bool):
     for i in range(len(data)):
         bent = _Columns(p, data.shape, offset[i], modulated)
         head = g[i].reshape(p.num_group, p.num_filter // p.num_group, -1)
-        back = np.matmul(flat_weight.transpose(0, 2, 1), head).reshape(bent.groups, -1, weight.shape[2] * weight.shape[3], head.shape[-1])
+        back = np.matmul(flat_weight.transpose(0, 2, 1), head).reshape(
+            bent.groups, -1, weight.shape[2] * weight.shape[3], head.shape[-1]
+        )
         values = bent.values(data[i])
         if g_weight is not None:
             used = values * ins[2][i].reshape(values.shape[0], 1, *values.shape[2:]) if modulated else values
-            g_weight += np.matmul(head, used.reshape(p.num_group, -1, head.shape[-1]).transpose(0, 2, 1)).reshape(weight.shape)
+            g_weight += np.matmul(
+                head, used.reshape(p.num_group, -1, head.shape[-1]).transpose(0, 2, 1)
+            ).reshape(weight.shape)
         if modulated:
             if igs[2] is not None:
                 igs[2][i] = (back * values).sum(axis=1).reshape(igs[2].shape[1:])
@@ -153,6 +178,7 @@ class DeformableConvolution:
     `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x in pixels; between pixels
     the data is interpolated linearly, outside it is zero. The gradient goes to the data, the offsets, the weight and the bias.
     """
+
     kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
     stride: Shape = P((), "step of the windows; 1 by default")
     dilate: Shape = P((), "distance of the kernel's positions; 1 by default")
@@ -177,6 +203,7 @@ class DeformableConvolution:
 @op("_contrib_ModulatedDeformableConvolution", keeps=("ins",))
 class ModulatedDeformableConvolution:
     """`DeformableConvolution` whose samples are multiplied by `mask` (samples, deformable groups * kernel positions, rows, columns) too."""
+
     kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
     stride: Shape = P((), "step of the windows; 1 by default")
     dilate: Shape = P((), "distance of the kernel's positions; 1 by default")
@@ -189,7 +216,9 @@ class ModulatedDeformableConvolution:
     im2col_step: int = P(64, "has no effect", ignored=True)
     layout: str = P(None, "has no effect", one_of=_LAYOUT, ignored=True)
 
-    inputs = lambda p: ("data", "offset", "mask", "weight") if p.no_bias else ("data", "offset", "mask", "weight", "bias")
+    inputs = lambda p: (
+        ("data", "offset", "mask", "weight") if p.no_bias else ("data", "offset", "mask", "weight", "bias")
+    )
     infer_shape = lambda p, ins, outs: _shapes(p, ins, outs, True)
 
     def compute(p, run, ins, outs):

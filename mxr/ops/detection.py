@@ -1,4 +1,5 @@
 """Detecting objects: anchors over a feature map, what a network learns at them, and boxes from what it says (SSD, Faster R-CNN)."""
+
 from __future__ import annotations
 
 import copy
@@ -19,6 +20,7 @@ class MultiBoxPrior:
     Sizes and results are relative to the image: 0 is its left or upper edge, 1 the right or lower one. Only the height and the
     width of the data count. Returns an array (1, pixels * anchors, 4) in C order of left, top, right, bottom.
     """
+
     sizes: Floats = P((1.0,), "the sizes of anchors")
     ratios: Floats = P((1.0,), "their ratios of width to height")
     clip: bool = P(False, "cut anchors off at the edges of the image")
@@ -44,7 +46,9 @@ class MultiBoxPrior:
         y = (np.arange(h, dtype=f) + f(p.offsets[0])) * step_y
         x = (np.arange(w, dtype=f) + f(p.offsets[1])) * step_x
         shapes = [(s, p.ratios[0]) for s in p.sizes] + [(p.sizes[0], r) for r in p.ratios[1:]]
-        half = np.array([[f(s) * f(h) / f(w) * np.sqrt(f(r)) / 2, f(s) / np.sqrt(f(r)) / 2] for s, r in shapes], f)
+        half = np.array(
+            [[f(s) * f(h) / f(w) * np.sqrt(f(r)) / 2, f(s) / np.sqrt(f(r)) / 2] for s, r in shapes], f
+        )
         middle = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1)[:, :, None]
         boxes = np.concatenate([middle - half, middle + half], axis=-1)
         outs[0][...] = (np.clip(boxes, 0, 1) if p.clip else boxes).reshape(outs[0].shape)
@@ -68,6 +72,7 @@ class MultiBoxTarget:
     Returns offsets (samples, anchors * 4), a mask of which of them count, and classes (samples, anchors): 0 for background, the
     object's class plus 1, or `ignore_label`.
     """
+
     overlap_threshold: float = P(0.5, "the overlap from which an anchor takes an object")
     ignore_label: float = P(-1.0, "class of anchors that do not count")
     negative_mining_ratio: float = P(-1.0, "background anchors for each one with an object; all if negative")
@@ -91,7 +96,7 @@ class MultiBoxTarget:
         offsets[...], mask[...], classes[...] = 0, 0, p.ignore_label
         for b, (label, pred) in enumerate(zip(ins[1], ins[2])):
             none = np.flatnonzero(label[:, 0] == -1)
-            objects = label[:none[0]] if len(none) else label
+            objects = label[: none[0]] if len(none) else label
             if len(objects):
                 found, flags = _matched(p, overlaps(anchors, objects[:, 1:5]), pred)
                 classes[b, flags == 0] = 0
@@ -104,14 +109,16 @@ class MultiBoxTarget:
 
 def _offsets(anchors, boxes):
     own, theirs = centres(anchors), centres(boxes)
-    return np.concatenate([(theirs[:, :2] - own[:, :2]) / own[:, 2:], np.log(theirs[:, 2:] / own[:, 2:])], axis=1)
+    return np.concatenate(
+        [(theirs[:, :2] - own[:, :2]) / own[:, 2:], np.log(theirs[:, 2:] / own[:, 2:])], axis=1
+    )
 
 
 def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For every anchor, the object that it is matched with, and 1 with an object, 0 for background, -1 for neither."""
     flags, found, best = np.full(len(much), -1), much.argmax(axis=1), much.max(axis=1)
     left = much.copy()
-    for _ in range(much.shape[1]):              # every object gets its best anchor, the best pair first
+    for _ in range(much.shape[1]):  # every object gets its best anchor, the best pair first
         i, j = divmod(int(left.argmax()), left.shape[1])
         if not left[i, j] > 1e-6:
             break
@@ -127,8 +134,10 @@ def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndar
     if count > 0:
         able = np.flatnonzero((flags != 1) & (best < np.float32(p.negative_mining_thresh)))
         if len(able) < count:
-            raise MxError(f"{count} background anchors are wanted, but only {len(able)} overlap objects by less than "
-                          f"negative_mining_thresh ({p.negative_mining_thresh:g})")
+            raise MxError(
+                f"{count} background anchors are wanted, but only {len(able)} overlap objects by less than "
+                f"negative_mining_thresh ({p.negative_mining_thresh:g})"
+            )
         e = np.exp(pred[:, able] - pred[:, able].max(axis=0))
         flags[able[np.argsort(e[0] / e.sum(axis=0), kind="stable")[:count]]] = 0
     return found, flags
@@ -145,6 +154,7 @@ class MultiBoxDetection:
     Returns an array (samples, anchors, 6) in C order: class from 0 (-1: none), probability, left, top, right, bottom; the most
     probable first.
     """
+
     clip: bool = P(True, "cut boxes off at the edges of the image")
     threshold: float = P(0.01, "the least probability of an object")
     background_id: int = P(0, "class of the background; it is always 0")
@@ -174,20 +184,29 @@ class MultiBoxDetection:
             middle = said[:, :2] * own[at, 2:] + own[at, :2]
             half = np.exp(said[:, 2:]) * own[at, 2:] / 2
             boxes = np.concatenate([middle - half, middle + half], axis=1)
-            rows = np.concatenate([which[b, at, None], best[b, at, None], np.clip(boxes, 0, 1) if p.clip else boxes], axis=1)
+            rows = np.concatenate(
+                [which[b, at, None], best[b, at, None], np.clip(boxes, 0, 1) if p.clip else boxes], axis=1
+            )
             if 0 < p.nms_threshold <= 1 and len(rows):
                 keep = min(len(rows), p.nms_topk) if p.nms_topk > 0 else len(rows)
                 best_first = rows[np.argsort(-rows[:, 1], kind="stable")[:keep]]
-                rows[:keep], rows[keep:, 0] = best_first, -1          # the rest stands in its old order
-                gone = suppressed(rows[:keep, 2:].astype(out.dtype), None if p.force_suppress else rows[:keep, 0], p.nms_threshold, True)
+                rows[:keep], rows[keep:, 0] = best_first, -1  # the rest stands in its old order
+                gone = suppressed(
+                    rows[:keep, 2:].astype(out.dtype),
+                    None if p.force_suppress else rows[:keep, 0],
+                    p.nms_threshold,
+                    True,
+                )
                 rows[:keep][gone, 0] = -1
-            out[b, :len(rows)] = rows
+            out[b, : len(rows)] = rows
 
 
 # --------------------------------------------------------------------------------------------- two stages: proposals (Faster R-CNN)
 
+
 class _Proposals:
     """Parameters and shapes that both operators share."""
+
     rpn_pre_nms_top_n: int = P(6000, "how many boxes of the highest scores take part in suppression")
     rpn_post_nms_top_n: int = P(300, "how many boxes are proposed for each image")
     threshold: float = P(0.7, "the overlap from which a box is dropped")
@@ -207,7 +226,9 @@ def _declare(name: str, doc: str, many: bool):
         pred = unify(pred, (prob[0], 4 * k, *prob[2:]))
         prob = unify(prob, (pred[0], 2 * k, *pred[2:]))
         if prob[0] > 1 and not many:
-            raise ShapeError(f"takes one image at a time, not {prob[0]}; _contrib_MultiProposal takes several")
+            raise ShapeError(
+                f"takes one image at a time, not {prob[0]}; _contrib_MultiProposal takes several"
+            )
         n = (prob[0] if many else 1) * p.rpn_post_nms_top_n
         return [prob, pred, unify(info, (prob[0], 3))], [(n, 5), (n, 1)]
 
@@ -221,10 +242,23 @@ def _declare(name: str, doc: str, many: bool):
 
     kinds = inspect.get_annotations(_Proposals, eval_str=True)
     parameters = {k: copy.copy(vars(_Proposals)[k]) for k in kinds}
-    op(name, zero_gradient=True)(type(name, (), {
-        "__doc__": doc, "__module__": __name__, "__annotations__": kinds, **parameters, "inputs": ("cls_prob", "bbox_pred", "im_info"),
-        "outputs": lambda p: ("output", "score") if p.output_score else ("output",),
-        "hidden": lambda p: () if p.output_score else ("score",), "infer_shape": infer_shape, "compute": compute}))
+    op(name, zero_gradient=True)(
+        type(
+            name,
+            (),
+            {
+                "__doc__": doc,
+                "__module__": __name__,
+                "__annotations__": kinds,
+                **parameters,
+                "inputs": ("cls_prob", "bbox_pred", "im_info"),
+                "outputs": lambda p: ("output", "score") if p.output_score else ("output",),
+                "hidden": lambda p: () if p.output_score else ("score",),
+                "infer_shape": infer_shape,
+                "compute": compute,
+            },
+        )
+    )
 
 
 def _base_anchors(p) -> np.ndarray:
@@ -247,7 +281,7 @@ def _proposed(p, prob, pred, info, many: bool):
     k, h, w = len(p.scales) * len(p.ratios), *prob.shape[1:]
     y, x = np.mgrid[:h, :w].astype(f) * f(p.feature_stride)
     shift = np.stack([x, y, x, y], axis=-1)[:, :, None]
-    anchors = (_base_anchors(p) + shift).astype(f)                              # (h, w, k, 4)
+    anchors = (_base_anchors(p) + shift).astype(f)  # (h, w, k, 4)
     moves = pred.reshape(k, 4, h, w).transpose(2, 3, 0, 1)
     scores = prob[k:].transpose(1, 2, 0).copy()
     if p.iou_loss:
@@ -262,8 +296,10 @@ def _proposed(p, prob, pred, info, many: bool):
     boxes = np.maximum(np.minimum(boxes, limit), 0)
     real_h, real_w = int(info[0] / f(p.feature_stride)), int(info[1] / f(p.feature_stride))
     if real_h > h or real_w > w:
-        raise MxError(f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} with the feature_stride "
-                      f"{p.feature_stride} has")
+        raise MxError(
+            f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} with the feature_stride "
+            f"{p.feature_stride} has"
+        )
     scores[real_h:] = -1
     scores[:, real_w:] = -1
     boxes, scores = boxes.reshape(-1, 4), scores.reshape(-1)
@@ -277,7 +313,7 @@ def _proposed(p, prob, pred, info, many: bool):
     kept = _kept(boxes, f(p.threshold), min(p.rpn_post_nms_top_n, before))
     if not len(kept):
         return np.zeros((p.rpn_post_nms_top_n, 4), f), np.zeros(p.rpn_post_nms_top_n, f)
-    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]                    # too few: from the first again
+    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]  # too few: from the first again
     return boxes[kept], scores[kept]
 
 
@@ -290,8 +326,13 @@ def _kept(boxes, threshold, most: int) -> np.ndarray:
             break
         if not gone[i]:
             kept.append(i)
-            both = np.maximum(np.minimum(boxes[i, 2:], boxes[i + 1:, 2:]) - np.maximum(boxes[i, :2], boxes[i + 1:, :2]) + 1, 0).prod(axis=1)
-            gone[i + 1:] |= both / (areas[i] + areas[i + 1:] - both) > threshold
+            both = np.maximum(
+                np.minimum(boxes[i, 2:], boxes[i + 1 :, 2:])
+                - np.maximum(boxes[i, :2], boxes[i + 1 :, :2])
+                + 1,
+                0,
+            ).prod(axis=1)
+            gone[i + 1 :] |= both / (areas[i] + areas[i + 1 :] - both) > threshold
     return np.array(kept, int)
 
 

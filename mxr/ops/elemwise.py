@@ -1,4 +1,5 @@
 """Element-wise operators: unary mathematics, arithmetic of arrays of one shape, types, and identities."""
+
 from __future__ import annotations
 
 import math
@@ -15,6 +16,7 @@ from mxr.runtime.lazy_scipy import special
 
 def _unary(name: str, text: str, f: Callable, gradient: Callable | None = None):
     """Declare a row: its help text, `f(x)`, and its gradient `(g, x, y)` (None: zero)."""
+
     def forward(p, data):
         return like(f(data), data)
 
@@ -26,7 +28,11 @@ def _unary(name: str, text: str, f: Callable, gradient: Callable | None = None):
 
 def _round(x):
     """Half away from zero: cutting after adding the largest number below a half."""
-    return np.trunc(x + np.copysign(np.nextafter(x.dtype.type(0.5), x.dtype.type(0)), x)) if x.dtype.kind == "f" else x
+    return (
+        np.trunc(x + np.copysign(np.nextafter(x.dtype.type(0.5), x.dtype.type(0)), x))
+        if x.dtype.kind == "f"
+        else x
+    )
 
 
 def _rint(x):
@@ -54,53 +60,136 @@ def _psi(x):
 
 _unary("abs", "The absolute value, |x|. The gradient at 0 is 0.", np.abs, lambda g, x, y: g * sign(x))
 _unary("sign", "The sign: -1, 0 or 1 (0 for NaN). The gradient is 0.", sign)
-_unary("sqrt", "The square root. NaN for negative numbers; the gradient `0.5 / sqrt(x)` at 0 is infinite.", np.sqrt,
-       lambda g, x, y: g * (0.5 / y))
-_unary("rsqrt", "The reciprocal of the square root, `1 / sqrt(x)`.", lambda x: 1 / np.sqrt(x),
-       lambda g, x, y: g * (-0.5 * y / x))
-_unary("cbrt", "The cube root, of negative numbers too. The gradient at 0 is infinite.", np.cbrt, lambda g, x, y: g / (3 * y * y))
-_unary("rcbrt", "The reciprocal of the cube root.", lambda x: 1 / np.cbrt(x), lambda g, x, y: g * (y / (-3 * x)))
+_unary(
+    "sqrt",
+    "The square root. NaN for negative numbers; the gradient `0.5 / sqrt(x)` at 0 is infinite.",
+    np.sqrt,
+    lambda g, x, y: g * (0.5 / y),
+)
+_unary(
+    "rsqrt",
+    "The reciprocal of the square root, `1 / sqrt(x)`.",
+    lambda x: 1 / np.sqrt(x),
+    lambda g, x, y: g * (-0.5 * y / x),
+)
+_unary(
+    "cbrt",
+    "The cube root, of negative numbers too. The gradient at 0 is infinite.",
+    np.cbrt,
+    lambda g, x, y: g / (3 * y * y),
+)
+_unary(
+    "rcbrt", "The reciprocal of the cube root.", lambda x: 1 / np.cbrt(x), lambda g, x, y: g * (y / (-3 * x))
+)
 _unary("square", "The square, `x * x`.", np.square, lambda g, x, y: g * (2 * x))
 _unary("reciprocal", "The reciprocal, `1 / x`.", lambda x: 1 / x, lambda g, x, y: -(g * (y * y)))
 _unary("negative", "The negative, `-x`.", np.negative, lambda g, x, y: -g)
 _unary("exp", "The exponential, e to the power of x.", np.exp, lambda g, x, y: g * y)
 _unary("expm1", "`exp(x) - 1`, exact for small x.", np.expm1, lambda g, x, y: g * np.exp(x))
-_unary("log", "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).",
-       np.log, lambda g, x, y: g / x)
+_unary(
+    "log",
+    "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).",
+    np.log,
+    lambda g, x, y: g / x,
+)
 _unary("log2", "The logarithm to base 2.", np.log2, lambda g, x, y: g * (1 / math.log(2) / x))
 _unary("log10", "The logarithm to base 10.", np.log10, lambda g, x, y: g * (1 / math.log(10) / x))
 _unary("log1p", "`log(1 + x)`, exact for small x.", _log1p, lambda g, x, y: g / (1 + x))
 _unary("sin", "The sine, of radians.", np.sin, lambda g, x, y: g * np.cos(x))
 _unary("cos", "The cosine, of radians.", np.cos, lambda g, x, y: -(g * np.sin(x)))
 _unary("tan", "The tangent, of radians.", np.tan, lambda g, x, y: g * (y * y + 1))
-_unary("arcsin", "The inverse sine, in [-pi/2, pi/2]. NaN outside [-1, 1].", np.arcsin, lambda g, x, y: g / np.sqrt(1 - x * x))
-_unary("arccos", "The inverse cosine, in [0, pi]. NaN outside [-1, 1].", np.arccos, lambda g, x, y: -(g / np.sqrt(1 - x * x)))
+_unary(
+    "arcsin",
+    "The inverse sine, in [-pi/2, pi/2]. NaN outside [-1, 1].",
+    np.arcsin,
+    lambda g, x, y: g / np.sqrt(1 - x * x),
+)
+_unary(
+    "arccos",
+    "The inverse cosine, in [0, pi]. NaN outside [-1, 1].",
+    np.arccos,
+    lambda g, x, y: -(g / np.sqrt(1 - x * x)),
+)
 _unary("arctan", "The inverse tangent, in (-pi/2, pi/2).", np.arctan, lambda g, x, y: g / (x * x + 1))
 _unary("sinh", "The hyperbolic sine.", np.sinh, lambda g, x, y: g * np.cosh(x))
 _unary("cosh", "The hyperbolic cosine.", np.cosh, lambda g, x, y: g * np.sinh(x))
 _unary("tanh", "The hyperbolic tangent.", np.tanh, lambda g, x, y: g * (1 - y * y))
 _unary("arcsinh", "The inverse hyperbolic sine.", np.arcsinh, lambda g, x, y: g / np.sqrt(x * x + 1))
-_unary("arccosh", "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).",
-       np.arccosh, lambda g, x, y: g / np.sqrt(x * x - 1))
-_unary("arctanh", "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).",
-       np.arctanh, lambda g, x, y: g / (1 - x * x))
-_unary("degrees", "Radians as degrees, `180 x / pi`.", lambda x: x * (180 / math.pi), lambda g, x, y: g * (180 / math.pi))
-_unary("radians", "Degrees as radians, `pi x / 180`.", lambda x: x * (math.pi / 180), lambda g, x, y: g * (math.pi / 180))
-_unary("sigmoid", "The logistic function, `1 / (1 + exp(-x))`.", lambda x: 1 / (1 + np.exp(-x)),
-       lambda g, x, y: g * (y * (1 - y)))
-_unary("softsign", "`x / (1 + |x|)`.", lambda x: x / (1 + np.abs(x)), lambda g, x, y: g / np.square(1 + np.abs(x)))
-_unary("relu", "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.", lambda x: np.maximum(x, 0),
-       lambda g, x, y: g * np.sign(y))
-_unary("erf", "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.", lambda x: special.erf(x),
-       lambda g, x, y: g * (2 / math.sqrt(math.pi) * np.exp(-(x * x))))
-_unary("erfinv", "The inverse of the error function. Infinite at -1 and 1, NaN outside.", lambda x: special.erfinv(x),
-       lambda g, x, y: g * (0.5 * math.sqrt(math.pi) * np.exp(y * y)))
-_unary("gamma", "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.", lambda x: special.gamma(x),
-       lambda g, x, y: g * (y * _psi(x)))
-_unary("gammaln", "The logarithm of the absolute value of the gamma function.", _gammaln, lambda g, x, y: g * _psi(x))
-_unary("round", "Round to the nearest whole number, halves away from zero (R's `round` takes them to the even one). "
-       "The gradient is 0.", _round)
-_unary("rint", "Round to the nearest whole number, halves down (2.5 to 2, -2.5 to -3). The gradient is 0.", _rint)
+_unary(
+    "arccosh",
+    "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).",
+    np.arccosh,
+    lambda g, x, y: g / np.sqrt(x * x - 1),
+)
+_unary(
+    "arctanh",
+    "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).",
+    np.arctanh,
+    lambda g, x, y: g / (1 - x * x),
+)
+_unary(
+    "degrees",
+    "Radians as degrees, `180 x / pi`.",
+    lambda x: x * (180 / math.pi),
+    lambda g, x, y: g * (180 / math.pi),
+)
+_unary(
+    "radians",
+    "Degrees as radians, `pi x / 180`.",
+    lambda x: x * (math.pi / 180),
+    lambda g, x, y: g * (math.pi / 180),
+)
+_unary(
+    "sigmoid",
+    "The logistic function, `1 / (1 + exp(-x))`.",
+    lambda x: 1 / (1 + np.exp(-x)),
+    lambda g, x, y: g * (y * (1 - y)),
+)
+_unary(
+    "softsign",
+    "`x / (1 + |x|)`.",
+    lambda x: x / (1 + np.abs(x)),
+    lambda g, x, y: g / np.square(1 + np.abs(x)),
+)
+_unary(
+    "relu",
+    "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.",
+    lambda x: np.maximum(x, 0),
+    lambda g, x, y: g * np.sign(y),
+)
+_unary(
+    "erf",
+    "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.",
+    lambda x: special.erf(x),
+    lambda g, x, y: g * (2 / math.sqrt(math.pi) * np.exp(-(x * x))),
+)
+_unary(
+    "erfinv",
+    "The inverse of the error function. Infinite at -1 and 1, NaN outside.",
+    lambda x: special.erfinv(x),
+    lambda g, x, y: g * (0.5 * math.sqrt(math.pi) * np.exp(y * y)),
+)
+_unary(
+    "gamma",
+    "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.",
+    lambda x: special.gamma(x),
+    lambda g, x, y: g * (y * _psi(x)),
+)
+_unary(
+    "gammaln",
+    "The logarithm of the absolute value of the gamma function.",
+    _gammaln,
+    lambda g, x, y: g * _psi(x),
+)
+_unary(
+    "round",
+    "Round to the nearest whole number, halves away from zero (R's `round` takes them to the even one). "
+    "The gradient is 0.",
+    _round,
+)
+_unary(
+    "rint", "Round to the nearest whole number, halves down (2.5 to 2, -2.5 to -3). The gradient is 0.", _rint
+)
 _unary("ceil", "The smallest whole number that is not less. The gradient is 0.", np.ceil)
 _unary("floor", "The largest whole number that is not greater. The gradient is 0.", np.floor)
 _unary("trunc", "The whole number next to x on the side of zero. The gradient is 0.", np.trunc)
@@ -113,6 +202,7 @@ _unary("ones_like", "Ones in the shape and type of the input. The gradient is 0.
 @op("hard_sigmoid")
 class HardSigmoid:
     """The sigmoid as a ramp: `clip(alpha * x + beta, 0, 1)`. The gradient is `alpha` strictly inside the ramp, 0 elsewhere."""
+
     alpha: float = P(0.2, "slope of the ramp")
     beta: float = P(0.5, "value at 0")
 
@@ -130,19 +220,20 @@ class SmoothL1:
 
     s is `scalar`, cut to a whole number for integers. The gradient is `s^2 * x` inside, the sign of x outside.
     """
+
     scalar: float = P(1.0, "s: the bend is at `1 / s^2`")
 
     def forward(p, data):
         x, s = (data, p.scalar) if data.dtype.kind == "f" else (data.astype(np.float32), int(p.scalar))
         inner = _bend(s, x)
-        return inner * (x - 0.5 * inner) * s ** 2
+        return inner * (x - 0.5 * inner) * s**2
 
     def backward(p, g, ins, outs):
-        return g * (_bend(p.scalar, ins[0]) * p.scalar ** 2)
+        return g * (_bend(p.scalar, ins[0]) * p.scalar**2)
 
 
 def _bend(s, x):
-    return np.clip(x, -1 / s ** 2, 1 / s ** 2) if s else x
+    return np.clip(x, -1 / s**2, 1 / s**2) if s else x
 
 
 @op("clip")
@@ -151,11 +242,14 @@ class Clip:
 
     The gradient is 1 inside, the bounds included, and 0 outside.
     """
+
     a_min: float = P(REQUIRED, "the smallest value allowed")
     a_max: float = P(REQUIRED, "the largest value allowed")
 
     def forward(p, data):
-        x = data if data.dtype.kind == "f" else data.astype(np.float64)     # the bounds need not be numbers of the type
+        x = (
+            data if data.dtype.kind == "f" else data.astype(np.float64)
+        )  # the bounds need not be numbers of the type
         if p.a_min <= p.a_max:
             return like(np.clip(x, p.a_min, p.a_max), data)
         return like(np.where(x > p.a_max, p.a_max, np.where(x < p.a_min, p.a_min, x)), data)
@@ -166,6 +260,7 @@ class Clip:
 
 # ------------------------------------------------------------------------------------------------ arrays of one shape
 
+
 def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
     def forward(p, lhs, rhs):
         return like(pair.f(lhs, rhs), lhs)
@@ -173,13 +268,24 @@ def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
     def backward(p, g, ins, outs):
         return pair.gradient(g, *ins, outs[0])
 
-    declare(__name__, name, *aliases, forward=forward, infer_type=same_type, **({"backward": backward} if pair.gradient else {}),
-            doc=f"Element by element, {pair.text}.\n\n"
-                f"Both arrays have the same shape; for other shapes there is `broadcast_{broadcast}`.")
+    declare(
+        __name__,
+        name,
+        *aliases,
+        forward=forward,
+        infer_type=same_type,
+        **({"backward": backward} if pair.gradient else {}),
+        doc=f"Element by element, {pair.text}.\n\n"
+        f"Both arrays have the same shape; for other shapes there is `broadcast_{broadcast}`.",
+    )
 
 
-_NAMES = {"add": ("elemwise_add", "_add", "_plus", "_Plus"), "sub": ("elemwise_sub", "_sub", "_minus", "_Minus"),
-          "mul": ("elemwise_mul", "_mul", "_Mul"), "div": ("elemwise_div", "_div", "_Div")}
+_NAMES = {
+    "add": ("elemwise_add", "_add", "_plus", "_Plus"),
+    "sub": ("elemwise_sub", "_sub", "_minus", "_Minus"),
+    "mul": ("elemwise_mul", "_mul", "_Mul"),
+    "div": ("elemwise_div", "_div", "_Div"),
+}
 for _name, _row in PAIRS.items():
     _canonical, *_aliases = _NAMES.get(_name, ("_" + _name, "_" + _name.title()))
     _pair(_canonical, _row, _name, *_aliases)
@@ -189,6 +295,7 @@ _pair("_scatter_elemwise_div", PAIRS["div"], "div")
 @op("add_n", "ElementWiseSum", variadic="num_args")
 class AddN:
     """The sum of any number of arrays of one shape."""
+
     num_args: int = P(REQUIRED, "how many arrays", low=1)
     infer_type = same_type
 
@@ -206,6 +313,7 @@ class Where:
     `condition` has the shape of `x` and `y`, or is a vector that chooses along their first C-order dimension (R's last). The
     gradient goes to the element that was chosen; `condition` gets zero.
     """
+
     inputs = ("condition", "x", "y")
     own_types = ("condition",)
 
@@ -218,8 +326,10 @@ class Where:
             s = unify(s, condition)
             return [s, s, s], [s]
         if len(condition) != 1 or (condition[0] and s[0] and condition[0] != s[0]):
-            raise ShapeError(f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: it has their "
-                             "shape, or is a vector along their first C-order dimension")
+            raise ShapeError(
+                f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: it has their "
+                "shape, or is a vector along their first C-order dimension"
+            )
         return [condition, s, s], [s]
 
     def infer_type(p, ins):
@@ -230,7 +340,11 @@ class Where:
 
     def backward(p, g, ins, outs):
         chosen = _aligned(ins[0], ins[1]) != 0
-        return None, np.where(chosen, g, 0), np.where(chosen, 0, g)     # a choice: an infinite g must not become NaN
+        return (
+            None,
+            np.where(chosen, g, 0),
+            np.where(chosen, 0, g),
+        )  # a choice: an infinite g must not become NaN
 
 
 def _aligned(condition, x):
@@ -239,9 +353,11 @@ def _aligned(condition, x):
 
 # ------------------------------------------------------------------------------------------------ identities
 
+
 @op("_copy", "identity")
 class Copy:
     """The input, unchanged."""
+
     def forward(p, data):
         return data
 
@@ -252,6 +368,7 @@ class Copy:
 @op("BlockGrad", "stop_gradient", zero_gradient=True)
 class BlockGrad:
     """The input, unchanged; but no gradient flows back through it. For parts of a network that are computed with, not trained."""
+
     def forward(p, data):
         return data
 
@@ -259,6 +376,7 @@ class BlockGrad:
 @op("_identity_with_attr_like_rhs")
 class IdentityWithAttrLikeRhs:
     """`lhs`, unchanged, and declared to have the shape of `rhs`, whose values do not matter."""
+
     def forward(p, lhs, rhs):
         return lhs
 
@@ -269,6 +387,7 @@ class IdentityWithAttrLikeRhs:
 @op("cast_storage")
 class CastStorage:
     """The input, unchanged: arrays are always dense here, so "default" is the only storage type."""
+
     stype: str = P(REQUIRED, "the storage type", one_of=("default",))
 
     def forward(p, data):
@@ -280,9 +399,11 @@ class CastStorage:
 
 # ------------------------------------------------------------------------------------------------ types, shapes, checks
 
+
 @op("Cast", "cast")
 class Cast:
     """The same values in another element type; fractions are cut when it is an integer type. The gradient is cast back."""
+
     dtype: Dtype = P(REQUIRED, "the element type of the result")
 
     def infer_type(p, ins):
@@ -302,6 +423,7 @@ def _is_amp(dtype) -> bool:
 @op("amp_cast")
 class AmpCast:
     """Cast float16 and float32 arrays to `dtype`; leave all others as they are. The gradient is cast back."""
+
     dtype: Dtype = P(REQUIRED, "the element type that floating point arrays get")
 
     def infer_type(p, ins):
@@ -317,6 +439,7 @@ class AmpCast:
 @op("amp_multicast")
 class AmpMulticast:
     """Cast float16 and float32 arrays to one type: the widest among them, or float16 if there is one and `cast_narrow`."""
+
     num_outputs: int = P(REQUIRED, "how many arrays", low=1)
     cast_narrow: bool = P(False, "choose the narrowest type instead of the widest")
     own_types = ("*",)
@@ -354,6 +477,7 @@ def _int64(p, ins):
 @op("shape_array", zero_gradient=True, keeps=())
 class ShapeArray:
     """The dimensions of an array, in C order (the reverse of R's `dim`), as an int64 vector."""
+
     infer_type = _int64
 
     def infer_shape(p, ins, outs):
@@ -366,6 +490,7 @@ class ShapeArray:
 @op("size_array", zero_gradient=True, keeps=())
 class SizeArray:
     """The number of elements of an array, as an int64 vector of one element."""
+
     infer_type = _int64
 
     def infer_shape(p, ins, outs):
@@ -386,7 +511,10 @@ def _float32(p, ins):
 @op("all_finite", keeps=())
 class AllFinite:
     """1 if every element is a finite number, 0 if there is an infinity or NaN; a vector of one element, without gradient."""
-    init_output: bool = P(True, "start from 1; if false, the value that `out` already has is kept as a further condition")
+
+    init_output: bool = P(
+        True, "start from 1; if false, the value that `out` already has is kept as a further condition"
+    )
     infer_shape = _one_flag
     infer_type = _float32
 
@@ -397,8 +525,11 @@ class AllFinite:
 @op("multi_all_finite", variadic="num_arrays", keeps=())
 class MultiAllFinite:
     """1 if every element of all the arrays is a finite number, else 0; a vector of one element, without gradient."""
+
     num_arrays: int = P(1, "how many arrays", low=1)
-    init_output: bool = P(True, "start from 1; if false, the value that `out` already has is kept as a further condition")
+    init_output: bool = P(
+        True, "start from 1; if false, the value that `out` already has is kept as a further condition"
+    )
     infer_shape = _one_flag
     infer_type = _float32
     own_types = ("*",)

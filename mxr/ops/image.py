@@ -1,4 +1,5 @@
 """Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips, colours, tensors."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +12,9 @@ from mxr.random import streams
 
 def _image(shape, where: str = "the data"):
     if shape is not None and len(shape) not in (3, 4):
-        raise ShapeError(f"{where} must have 3 axes (rows, columns, channels), or 4 with samples before them, not the shape {shape_text(shape)}")
+        raise ShapeError(
+            f"{where} must have 3 axes (rows, columns, channels), or 4 with samples before them, not the shape {shape_text(shape)}"
+        )
 
 
 def _same(p, ins, outs):
@@ -23,6 +26,7 @@ def _same(p, ins, outs):
 @op("_image_to_tensor")
 class ToTensor:
     """Images of numbers from 0 to 255 (rows, columns, channels) as single precision from 0 to 1, channels first in C order."""
+
     infer_type = lambda p, ins: [np.dtype(np.float32)]
 
     def infer_shape(p, ins, outs):
@@ -41,13 +45,16 @@ class ToTensor:
 @op("_image_normalize")
 class Normalize:
     """`(data - mean) / std`, channel by channel, of tensors (channels, rows, columns), or several of them."""
+
     mean: Floats = P((0.0, 0.0, 0.0, 0.0), "the mean of every channel, or one for all")
     std: Floats = P((1.0, 1.0, 1.0, 1.0), "the standard deviation of every channel, or one for all")
 
     def infer_shape(p, ins, outs):
         s = unify(ins[0], outs[0])
         if s is not None and (len(s) not in (3, 4) or s[-3] not in (0, 1, 3)):
-            raise ShapeError(f"the data must be tensors of 1 or 3 channels (channels, rows, columns), not of shape {shape_text(s)}")
+            raise ShapeError(
+                f"the data must be tensors of 1 or 3 channels (channels, rows, columns), not of shape {shape_text(s)}"
+            )
         for name in ("mean", "std"):
             if s is not None and len(getattr(p, name)) < s[-3] and len(getattr(p, name)) != 1:
                 raise ShapeError(f"{name} has {len(getattr(p, name))} numbers for {s[-3]} channels")
@@ -64,12 +71,16 @@ class Normalize:
 def _each(p, data):
     """Mean and deviation of every channel, as (channels, 1, 1)."""
     n = data.shape[-3]
-    return [np.array((*v, *v[-1:] * n)[:n] if len(v) == 1 else v[:n], data.dtype).reshape(n, 1, 1) for v in (p.mean, p.std)]
+    return [
+        np.array((*v, *v[-1:] * n)[:n] if len(v) == 1 else v[:n], data.dtype).reshape(n, 1, 1)
+        for v in (p.mean, p.std)
+    ]
 
 
 @op("_image_crop")
 class Crop:
     """The part of an image of `width` and `height` that begins at column `x` and row `y`."""
+
     x: int = P(REQUIRED, "the first column, from 0", low=0)
     y: int = P(REQUIRED, "the first row, from 0", low=0)
     width: int = P(REQUIRED, "columns of the result", low=1)
@@ -81,7 +92,9 @@ class Crop:
         if s is None:
             return ins, outs
         if s[-3] < p.y + p.height or s[-2] < p.x + p.width:
-            raise ShapeError(f"the part of {p.width} x {p.height} from ({p.x}, {p.y}) does not lie within an image of {s[-2]} x {s[-3]}")
+            raise ShapeError(
+                f"the part of {p.width} x {p.height} from ({p.x}, {p.y}) does not lie within an image of {s[-2]} x {s[-3]}"
+            )
         return ins, [unify(outs[0], (*s[:-3], p.height, p.width, s[-1]))]
 
     def compute(p, run, ins, outs):
@@ -99,6 +112,7 @@ def _part(p):
 @op("_image_resize")
 class Resize:
     """Images of another size: `size` is columns and rows, or one number for both, or with `keep_ratio` for the shorter side."""
+
     size: Shape = P((), "columns and rows of the result (in R: rows, columns), or one number")
     keep_ratio: bool = P(False, "one number is the length of the shorter side")
     interp: int = P(1, "how pixels are interpolated: 0 nearest, 1 linear, 2 cubic, 3 area, 4 Lanczos")
@@ -114,10 +128,14 @@ class Resize:
             if image.dtype == np.uint8:
                 to[...] = sizes.resize(np.ascontiguousarray(image), *to.shape[:2], p.interp).reshape(to.shape)
             elif p.interp == 1:
-                rows, columns = (bilinear(n, m, False, np.float32) for n, m in zip(image.shape[:2], to.shape[:2]))
+                rows, columns = (
+                    bilinear(n, m, False, np.float32) for n, m in zip(image.shape[:2], to.shape[:2])
+                )
                 to[...] = np.einsum("ah,hwc,bw->abc", rows, image, columns)
             else:
-                raise ParamError(f"interp {p.interp} is for images of uint8; others are resized linearly (interp = 1)")
+                raise ParamError(
+                    f"interp {p.interp} is for images of uint8; others are resized linearly (interp = 1)"
+                )
 
 
 def _new_size(p, rows: int, columns: int) -> tuple[int, int]:
@@ -134,6 +152,7 @@ def _new_size(p, rows: int, columns: int) -> tuple[int, int]:
 @op("_image_flip_left_right")
 class FlipLeftRight:
     """Images seen in a mirror: columns in reversed order."""
+
     infer_shape = _same
 
     def forward(p, data):
@@ -146,6 +165,7 @@ class FlipLeftRight:
 @op("_image_flip_top_bottom")
 class FlipTopBottom:
     """Images upside down: rows in reversed order."""
+
     infer_shape = _same
 
     def forward(p, data):
@@ -170,7 +190,11 @@ def _drawn(low: float, high: float) -> np.float32:
 
 
 def _grey(data):
-    return (data[..., :3].astype(np.float32) * _GREY).sum(axis=-1, keepdims=True) if data.shape[-1] > 1 else data.astype(np.float32)
+    return (
+        (data[..., :3].astype(np.float32) * _GREY).sum(axis=-1, keepdims=True)
+        if data.shape[-1] > 1
+        else data.astype(np.float32)
+    )
 
 
 def _brighter(data, factor):
@@ -182,7 +206,11 @@ def _contrasted(data, factor):
 
 
 def _saturated(data, factor):
-    return data.astype(np.float32) * factor + (1 - factor) * _grey(data) if data.shape[-1] > 1 else data.astype(np.float32)
+    return (
+        data.astype(np.float32) * factor + (1 - factor) * _grey(data)
+        if data.shape[-1] > 1
+        else data.astype(np.float32)
+    )
 
 
 def _hued(data, factor):
@@ -197,17 +225,24 @@ def _hued(data, factor):
 
 
 _EIGENVALUES = np.array([55.46, 4.794, 1.148], np.float32)
-_EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32)
+_EIGENVECTORS = np.array(
+    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32
+)
 
 
 def _lit(data, alpha):
     """The colours moved along the principal components of ImageNet's, by `alpha` standard deviations each."""
-    return data.astype(np.float32) + (_EIGENVECTORS * np.asarray(alpha, np.float32) * _EIGENVALUES).sum(axis=1) if data.shape[-1] > 1 else data
+    return (
+        data.astype(np.float32) + (_EIGENVECTORS * np.asarray(alpha, np.float32) * _EIGENVALUES).sum(axis=1)
+        if data.shape[-1] > 1
+        else data
+    )
 
 
 @op("_image_adjust_lighting", zero_gradient=True)
 class AdjustLighting:
     """Moves an image's colours along the principal components of those of ImageNet, by `alpha` standard deviations each."""
+
     alpha: Floats = P(REQUIRED, "three factors, of the three components")
     infer_shape = _same
 
@@ -220,6 +255,7 @@ class AdjustLighting:
 @op("_image_random_lighting", random=True, zero_gradient=True)
 class RandomLighting:
     """`_image_adjust_lighting` by normal numbers with the standard deviation `alpha_std`."""
+
     alpha_std: float = P(0.05, "the standard deviation")
     infer_shape = _same
 
@@ -230,11 +266,26 @@ class RandomLighting:
 def _declare_random(name: str, doc: str, change) -> None:
     def compute(p, run, ins, outs):
         if p.max_factor < p.min_factor:
-            raise ParamError(f"max_factor ({p.max_factor:g}) must not be less than min_factor ({p.min_factor:g})")
+            raise ParamError(
+                f"max_factor ({p.max_factor:g}) must not be less than min_factor ({p.min_factor:g})"
+            )
         _put(outs[0], change(ins[0], _drawn(p.min_factor, p.max_factor)))
-    op(f"_image_random_{name}", random=True, zero_gradient=True)(type(name.title(), (), {
-        "__doc__": doc, "__module__": __name__, "__annotations__": {"min_factor": float, "max_factor": float}, "infer_shape": _same,
-        "compute": compute, "min_factor": P(REQUIRED, "the least factor"), "max_factor": P(REQUIRED, "the largest factor")}))
+
+    op(f"_image_random_{name}", random=True, zero_gradient=True)(
+        type(
+            name.title(),
+            (),
+            {
+                "__doc__": doc,
+                "__module__": __name__,
+                "__annotations__": {"min_factor": float, "max_factor": float},
+                "infer_shape": _same,
+                "compute": compute,
+                "min_factor": P(REQUIRED, "the least factor"),
+                "max_factor": P(REQUIRED, "the largest factor"),
+            },
+        )
+    )
 
 
 _declare_random("brightness", "Multiplies an image by a random factor.", _brighter)
@@ -246,6 +297,7 @@ _declare_random("hue", "Turns an image's colours around the circle of hues by a 
 @op("_image_random_color_jitter", random=True, zero_gradient=True)
 class RandomColorJitter:
     """Random brightness, contrast, saturation and hue in random order; each factor lies within the given distance of 1 (of 0 for the hue)."""
+
     brightness: float = P(REQUIRED, "the largest change of the brightness", low=0)
     contrast: float = P(REQUIRED, "the largest change of the contrast", low=0)
     saturation: float = P(REQUIRED, "the largest change of the saturation", low=0)
@@ -255,7 +307,12 @@ class RandomColorJitter:
     def compute(p, run, ins, outs):
         x = ins[0]
         for which in np.argsort(streams.uniform((4,)), kind="stable"):
-            change, most, middle = ((_brighter, p.brightness, 1), (_contrasted, p.contrast, 1), (_saturated, p.saturation, 1), (_hued, p.hue, 0))[which]
+            change, most, middle = (
+                (_brighter, p.brightness, 1),
+                (_contrasted, p.contrast, 1),
+                (_saturated, p.saturation, 1),
+                (_hued, p.hue, 0),
+            )[which]
             if most:
                 x = change(x, _drawn(middle - most, middle + most))
         _put(outs[0], x)
@@ -264,8 +321,20 @@ class RandomColorJitter:
 def _declare_flip(name: str, doc: str, axis: int) -> None:
     def compute(p, run, ins, outs):
         outs[0][...] = np.flip(ins[0], axis) if _drawn(0, 1) < 0.5 else ins[0]
-    op(f"_image_random_flip_{name}", random=True, zero_gradient=True)(type(name.title(), (), {
-        "__doc__": doc, "__module__": __name__, "__annotations__": {}, "infer_shape": _same, "compute": compute}))
+
+    op(f"_image_random_flip_{name}", random=True, zero_gradient=True)(
+        type(
+            name.title(),
+            (),
+            {
+                "__doc__": doc,
+                "__module__": __name__,
+                "__annotations__": {},
+                "infer_shape": _same,
+                "compute": compute,
+            },
+        )
+    )
 
 
 _declare_flip("left_right", "Mirrors an image, or leaves it, with equal probabilities.", -2)

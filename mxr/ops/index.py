@@ -1,4 +1,5 @@
 """Picking elements along one axis by index, and marking them: take, Embedding, pick, one_hot and their relatives."""
+
 import numpy as np
 
 from mxr.operator import (
@@ -48,7 +49,16 @@ def add_rows(out, rows, values):
     count = len(values)
     # A sparse matrix with one 1 per column, times the values, added to `out`. SciPy's public `csc_array @ values` makes a new array of
     # the size of `out` first: it takes 5 to 25 times as long for a batch of words, and np.add.at 10 to 40 times.
-    loop(out.shape[0], count, out.shape[1], np.arange(count + 1), rows.ravel(), np.ones(count, out.dtype), values.ravel(), out.reshape(-1))
+    loop(
+        out.shape[0],
+        count,
+        out.shape[1],
+        np.arange(count + 1),
+        rows.ravel(),
+        np.ones(count, out.dtype),
+        values.ravel(),
+        out.reshape(-1),
+    )
 
 
 @op("Embedding", keeps=("ins",))
@@ -59,7 +69,10 @@ class Embedding:
     are cut off, and what is below 0 or above input_dim - 1 is moved to the nearest of these. The gradient of `weight` sums
     over all places where a row was used; `data` has none.
     """
-    input_dim: int = P(REQUIRED, "The number of rows of `weight`: how many different indices there are.", low=1)
+
+    input_dim: int = P(
+        REQUIRED, "The number of rows of `weight`: how many different indices there are.", low=1
+    )
     output_dim: int = P(REQUIRED, "The length of a row.", low=1)
     dtype: Dtype = P("float32", "The element type of `weight`.", one_of=NUMBERS)
     sparse_grad: bool = P(False, "Kept for compatibility; gradients are dense here.", ignored=True)
@@ -97,6 +110,7 @@ class Take:
     `mode`: `"clip"` moved to the nearest element, `"wrap"` counted around (-1 is the last), `"raise"` an error.
     The gradient of `a` sums over all places where an element was used; that of `indices` is zero.
     """
+
     axis: int = P(0, "The axis along which to pick; negative counts from the last.")
     mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "raise", "wrap"))
 
@@ -108,7 +122,7 @@ class Take:
         if a is None or indices is None:
             return ins, outs
         axis = axis_of(p.axis, len(a), "axis")
-        return ins, [(*a[:axis], *indices, *a[axis + 1:])]
+        return ins, [(*a[:axis], *indices, *a[axis + 1 :])]
 
     def compute(p, run, ins, outs):
         a, indices = ins
@@ -122,7 +136,7 @@ class Take:
         if igs[0] is None:
             return
         axis = p.axis % a.ndim
-        n, before, after = a.shape[axis], size(a.shape[:axis]), size(a.shape[axis + 1:])
+        n, before, after = a.shape[axis], size(a.shape[:axis]), size(a.shape[axis + 1 :])
         rows = positions(indices, n, p.mode).ravel()
         if before > 1:
             rows = np.arange(before)[:, None] * n + rows
@@ -136,6 +150,7 @@ class BatchTake:
 
     `pick` does the same, has a gradient, and more options.
     """
+
     inputs = ("a", "indices")
     own_types = ("indices",)
 
@@ -159,6 +174,7 @@ class Pick:
     `index` has the shape of the data without the axis, or with size 1 there. Fractions are cut off. Indices that are out of
     range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The gradient of `index` is zero.
     """
+
     axis: int = P(-1, "The axis along which to pick; negative counts from the last.", none=True)
     keepdims: bool = P(False, "Keep the axis, with size 1.")
     mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "wrap"))
@@ -173,7 +189,7 @@ class Pick:
         if data is None:
             return ins, outs
         axis = axis_of(p.axis, len(data), "axis")
-        kept, less = (*data[:axis], 1, *data[axis + 1:]), (*data[:axis], *data[axis + 1:]) or (1,)
+        kept, less = (*data[:axis], 1, *data[axis + 1 :]), (*data[:axis], *data[axis + 1 :]) or (1,)
         index = unify(index, kept if index is not None and len(index) == len(data) else less)
         return [data, index], [kept if p.keepdims else less]
 
@@ -194,7 +210,9 @@ def _along(p, ins):
     """The index as whole numbers, with the axis, and the axis."""
     data, index = ins
     axis = p.axis % data.ndim
-    return positions(index, data.shape[axis], p.mode).reshape(*data.shape[:axis], 1, *data.shape[axis + 1:]), axis
+    return positions(index, data.shape[axis], p.mode).reshape(
+        *data.shape[:axis], 1, *data.shape[axis + 1 :]
+    ), axis
 
 
 @op("fill_element_0index", keeps=())
@@ -203,6 +221,7 @@ class FillElement:
 
     Where an index is out of range, the row stays as it is.
     """
+
     inputs = ("lhs", "mhs", "rhs")
     own_types = ("mhs", "rhs")
 
@@ -222,6 +241,7 @@ class FillElement:
 
 # ------------------------------------------------------------------------------------------ indicators
 
+
 @op("one_hot", zero_gradient=True)
 class OneHot:
     """Indices as indicator vectors: along a new last axis `on_value` at the index and `off_value` elsewhere.
@@ -229,6 +249,7 @@ class OneHot:
     `out[..., k] = on_value if indices[...] == k, else off_value`, k = 0, ..., depth - 1. Fractions are cut off; an index that
     is out of range gives a row of `off_value`. In R the new axis is the first dimension.
     """
+
     depth: int = P(REQUIRED, "The length of the new axis.", low=1)
     on_value: float = P(1.0, "The value at the index.")
     off_value: float = P(0.0, "The value everywhere else.")
@@ -262,6 +283,7 @@ class OnehotEncode:
 
     An index that is out of range gives a row of zeros. The values of `rhs` do not matter.
     """
+
     inputs = ("lhs", "rhs")
     own_types = ("lhs", "rhs")
 

@@ -1,4 +1,5 @@
 """Picking elements by indices for several axes at once, and putting them back: gather_nd, scatter_nd, flat positions."""
+
 import numpy as np
 
 from mxr.operator import REQUIRED, MxError, P, Shape, ShapeError, known, op, shape_text, size, unify
@@ -13,7 +14,9 @@ def _places(indices, shape, where, backwards=False):
             low, high = index.min(), index.max()
             if low < (-n if backwards else 0) or high > n - 1:
                 bad = high if high > n - 1 else low
-                raise MxError(f"{where}: index {bad:g} is out of range: axis {axis} has {n} elements, counted from 0")
+                raise MxError(
+                    f"{where}: index {bad:g} is out of range: axis {axis} has {n} elements, counted from 0"
+                )
         flat = flat * n + np.floor(index).astype(np.int64) % n
     return flat.ravel()
 
@@ -29,7 +32,7 @@ def _picked(data, indices):
         raise ShapeError(f"indices need at least 2 dimensions, not the shape {shape_text(indices)}")
     if indices[0] > len(data):
         raise ShapeError(f"indices for {indices[0]} axes do not fit data of shape {shape_text(data)}")
-    return (*indices[1:], *data[indices[0]:]) if indices[0] else None
+    return (*indices[1:], *data[indices[0] :]) if indices[0] else None
 
 
 @op("gather_nd", keeps=("ins",))
@@ -40,6 +43,7 @@ class GatherNd:
     `indices` (in R: its last dimension). Negative indices count from the end; others out of range are an error. The
     gradient of the data sums over equal indices; that of `indices` is zero.
     """
+
     inputs = ("data", "indices")
     own_types = ("indices",)
 
@@ -49,7 +53,13 @@ class GatherNd:
     def compute(p, run, ins, outs):
         data, indices = ins
         m = len(indices)
-        np.take(_rows(data, m), _places(indices, data.shape[:m], "gather_nd", True), axis=0, out=_rows(outs[0], indices.ndim - 1), mode="clip")
+        np.take(
+            _rows(data, m),
+            _places(indices, data.shape[:m], "gather_nd", True),
+            axis=0,
+            out=_rows(outs[0], indices.ndim - 1),
+            mode="clip",
+        )
 
     def gradient(p, run, gs, ins, outs, igs):
         data, indices = ins
@@ -58,7 +68,11 @@ class GatherNd:
         if igs[0] is not None:
             m = len(indices)
             igs[0].fill(0)
-            add_rows(_rows(igs[0], m), _places(indices, data.shape[:m], "gather_nd", True), _rows(gs[0], indices.ndim - 1))
+            add_rows(
+                _rows(igs[0], m),
+                _places(indices, data.shape[:m], "gather_nd", True),
+                _rows(gs[0], indices.ndim - 1),
+            )
 
 
 def _scattered(p, data, indices, out):
@@ -74,6 +88,7 @@ class ScatterNd:
     `out[indices[0, y...], ..., indices[m - 1, y...], x...] = data[y..., x...]`. Where indices are equal, the last one
     counts, and the gradient is that of all of them.
     """
+
     shape: Shape = P(REQUIRED, "The dimensions of the result.")
 
     inputs = ("data", "indices")
@@ -92,7 +107,13 @@ class ScatterNd:
         indices = ins[1]
         if igs[0] is not None:
             m = len(indices)
-            np.take(_rows(gs[0], m), _places(indices, p.shape[:m], "scatter_nd"), axis=0, out=_rows(igs[0], indices.ndim - 1), mode="clip")
+            np.take(
+                _rows(gs[0], m),
+                _places(indices, p.shape[:m], "scatter_nd"),
+                axis=0,
+                out=_rows(igs[0], indices.ndim - 1),
+                mode="clip",
+            )
         if igs[1] is not None:
             igs[1].fill(0)
 
@@ -100,6 +121,7 @@ class ScatterNd:
 @op("_scatter_set_nd", keeps=())
 class ScatterSetNd:
     """`lhs` with the values of `rhs` put at the places that `indices` name, as `scatter_nd` does with zeros."""
+
     shape: Shape = P(REQUIRED, "The dimensions of `lhs`.")
 
     inputs = ("lhs", "rhs", "indices")
@@ -124,6 +146,7 @@ class RavelMultiIndex:
     `out[j] = ((data[0, j] * shape[1] + data[1, j]) * shape[2] + ...)`. Column j of `data` (in R: row j) holds the indices of
     one element.
     """
+
     shape: Shape = P(None, "The dimensions of the array; the first may be -1.")
 
     def infer_shape(p, ins, outs):
@@ -142,6 +165,7 @@ class RavelMultiIndex:
 class UnravelIndex:
     """Positions in an array of shape `shape`, from one flat index in C order to one index per axis: column j of the result
     (in R: row j) holds the indices of element `data[j]`."""
+
     shape: Shape = P(None, "The dimensions of the array; the first may be -1.")
 
     def infer_shape(p, ins, outs):

@@ -1,4 +1,5 @@
 """Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile, repeat, pad."""
+
 import numpy as np
 
 from mxr.compiler.value import scatter_slice
@@ -12,12 +13,14 @@ def _at(axis, part):
 
 # ------------------------------------------------------------------------------------------- several into one
 
+
 @op("Concat", "concat", variadic="num_args")
 class Concat:
     """The inputs joined along the existing axis `dim`; all other dimensions must agree.
 
     `dim` counts in C order: the default 1 is, in R, the last dimension but one.
     """
+
     num_args: int = P(REQUIRED, "The number of inputs; filled in from the call.", low=1)
     dim: int = P(1, "The axis along which to join; negative counts from the last.")
 
@@ -26,10 +29,10 @@ class Concat:
         if some is None:
             return ins, outs
         axis = axis_of(p.dim, len(some), "dim")
-        rest = unify(*(s and (*s[:axis], 0, *s[axis + 1:]) for s in (*ins, *outs)))
+        rest = unify(*(s and (*s[:axis], 0, *s[axis + 1 :]) for s in (*ins, *outs)))
         ins = [unify(s, rest) for s in ins]
         lengths = [s[axis] for s in ins]
-        return ins, [unify(outs[0], (*rest[:axis], 0 if 0 in lengths else sum(lengths), *rest[axis + 1:]))]
+        return ins, [unify(outs[0], (*rest[:axis], 0 if 0 in lengths else sum(lengths), *rest[axis + 1 :]))]
 
     def forward(p, *data):
         return np.concatenate(data, p.dim)
@@ -45,6 +48,7 @@ class Concat:
 @op("stack", variadic="num_args")
 class Stack:
     """The inputs, all of one shape, joined along a new axis."""
+
     axis: int = P(0, "Where the new axis stands in the result; negative counts from the end.")
     num_args: int = P(REQUIRED, "The number of inputs; filled in from the call.", low=1)
 
@@ -52,7 +56,7 @@ class Stack:
         data, out = unify(*ins), outs[0]
         if out is not None:
             axis = axis_of(p.axis, len(out), "axis")
-            data = unify(data, (*out[:axis], *out[axis + 1:]))
+            data = unify(data, (*out[:axis], *out[axis + 1 :]))
         if data is not None:
             axis = axis_of(p.axis, len(data) + 1, "axis")
             out = (*data[:axis], p.num_args, *data[axis:])
@@ -68,12 +72,16 @@ class Stack:
 
 # ------------------------------------------------------------------------------------------- one into several
 
+
 @op("SliceChannel", "split")
 class SliceChannel:
     """The data cut along one axis into `num_outputs` parts of equal size."""
+
     num_outputs: int = P(REQUIRED, "The number of parts; it must divide the size of the axis.", low=1)
     axis: int = P(1, "The axis that is cut; negative counts from the last.")
-    squeeze_axis: bool = P(False, "Leave the axis out of the results; then the axis must have exactly `num_outputs` elements.")
+    squeeze_axis: bool = P(
+        False, "Leave the axis out of the results; then the axis must have exactly `num_outputs` elements."
+    )
 
     def outputs(p):
         return tuple(f"output{i}" for i in range(p.num_outputs))
@@ -87,9 +95,9 @@ class SliceChannel:
             what = f"exactly {n} elements to be squeezed" if p.squeeze_axis else f"{n} equal parts"
             raise ShapeError(f"axis {axis} of size {data[axis]} does not have {what}")
         part = () if p.squeeze_axis else (data[axis] // n,)
-        out = unify(*outs, (*data[:axis], *part, *data[axis + 1:]))
+        out = unify(*outs, (*data[:axis], *part, *data[axis + 1 :]))
         length = n if p.squeeze_axis else n * out[axis]
-        return [(*out[:axis], length, *out[axis + len(part):])], [out] * n
+        return [(*out[:axis], length, *out[axis + len(part) :])], [out] * n
 
     def forward(p, data):
         axis = p.axis % data.ndim
@@ -113,9 +121,12 @@ class SplitV2:
 
     `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the end of the axis.
     """
+
     indices: Shape = P(REQUIRED, "Where each part begins; not used when `sections` is given.")
     axis: int = P(1, "The axis that is cut; negative counts from the last.")
-    squeeze_axis: bool = P(False, "Leave the axis out of the results; then every part must have exactly one element.")
+    squeeze_axis: bool = P(
+        False, "Leave the axis out of the results; then every part must have exactly one element."
+    )
     sections: int = P(0, "The number of parts; 0: cut at `indices`.", low=0)
 
     def outputs(p):
@@ -127,21 +138,30 @@ class SplitV2:
         if data is None:
             return ins, outs
         axis = axis_of(p.axis, len(data), "axis")
-        if not p.squeeze_axis:      # the parts have all but the size along the axis in common
-            rest = unify((*data[:axis], 0, *data[axis + 1:]), *((*o[:axis], 0, *o[axis + 1:]) for o in outs if o is not None))
-            data = (*rest[:axis], data[axis], *rest[axis + 1:])
+        if not p.squeeze_axis:  # the parts have all but the size along the axis in common
+            rest = unify(
+                (*data[:axis], 0, *data[axis + 1 :]),
+                *((*o[:axis], 0, *o[axis + 1 :]) for o in outs if o is not None),
+            )
+            data = (*rest[:axis], data[axis], *rest[axis + 1 :])
         if not data[axis]:
             return [data], outs
         cuts = _cuts(p, data[axis])
         lengths = [e - b for b, e in cuts]
         if cuts[0][0] or min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
-            raise ShapeError(f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts of sizes {lengths}")
+            raise ShapeError(
+                f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts of sizes {lengths}"
+            )
         parts = [() if p.squeeze_axis else (n,) for n in lengths]
-        return [data], [(*data[:axis], *part, *data[axis + 1:]) for part in parts]
+        return [data], [(*data[:axis], *part, *data[axis + 1 :]) for part in parts]
 
     def forward(p, data):
         axis = p.axis % data.ndim
-        return _unwrap(tuple(data[_at(axis, b if p.squeeze_axis else slice(b, e))] for b, e in _cuts(p, data.shape[axis])))
+        return _unwrap(
+            tuple(
+                data[_at(axis, b if p.squeeze_axis else slice(b, e))] for b, e in _cuts(p, data.shape[axis])
+            )
+        )
 
     def backward(p, g, ins, outs):
         gs = g if isinstance(g, tuple) else (g,)
@@ -160,12 +180,14 @@ def _cuts(p, n):
 
 # ------------------------------------------------------------------------------------------- more of one array
 
+
 @op("tile")
 class Tile:
     """The whole array repeated: `reps[i]` times along axis i.
 
     Where `reps` is shorter than the shape, it is filled up with 1 in front; where it is longer, the shape is.
     """
+
     reps: Shape = P(REQUIRED, "How often along each axis.")
 
     def infer_shape(p, ins, outs):
@@ -178,7 +200,9 @@ class Tile:
 
     def forward(p, data):
         reps, shape = _aligned(p, data.shape)
-        wide = np.broadcast_to(data.reshape([m for n in shape for m in (1, n)]), [m for pair in zip(reps, shape) for m in pair])
+        wide = np.broadcast_to(
+            data.reshape([m for n in shape for m in (1, n)]), [m for pair in zip(reps, shape) for m in pair]
+        )
         return wide.reshape([r * n for r, n in zip(reps, shape)])
 
     def backward(p, g, ins, outs):
@@ -195,8 +219,11 @@ def _aligned(p, shape):
 @op("repeat")
 class Repeat:
     """Every element repeated `repeats` times in a row along `axis`; without `axis`, of the data as one long vector."""
+
     repeats: int = P(REQUIRED, "How often.", low=1)
-    axis: int = P(None, "The axis along which; negative counts from the last. None: the data are flattened first.")
+    axis: int = P(
+        None, "The axis along which; negative counts from the last. None: the data are flattened first."
+    )
 
     def infer_shape(p, ins, outs):
         data = ins[0]
@@ -205,7 +232,7 @@ class Repeat:
         if p.axis is None:
             return ins, [(size(data) * p.repeats,)]
         axis = axis_of(p.axis, len(data), "axis")
-        return ins, [(*data[:axis], data[axis] * p.repeats, *data[axis + 1:])]
+        return ins, [(*data[:axis], data[axis] * p.repeats, *data[axis + 1 :])]
 
     def forward(p, data):
         before, after, out = _around(p, data.shape)
@@ -221,10 +248,15 @@ def _around(p, shape):
     if p.axis is None:
         return size(shape), 1, (size(shape) * p.repeats,)
     axis = p.axis % len(shape)
-    return size(shape[:axis + 1]), size(shape[axis + 1:]), (*shape[:axis], shape[axis] * p.repeats, *shape[axis + 1:])
+    return (
+        size(shape[: axis + 1]),
+        size(shape[axis + 1 :]),
+        (*shape[:axis], shape[axis] * p.repeats, *shape[axis + 1 :]),
+    )
 
 
 # ------------------------------------------------------------------------------------------- borders
+
 
 @op("Pad", "pad")
 class Pad:
@@ -234,6 +266,7 @@ class Pad:
     with `constant_value`, `"edge"` repeats the outermost elements, `"reflect"` mirrors the data without repeating them.
     In R, where axes are reversed, `pad_width` is reversed too: the widths of the first dimension come first.
     """
+
     mode: str = P(REQUIRED, "What the border holds.", one_of=("constant", "edge", "reflect"))
     pad_width: Shape = P(REQUIRED, "The width of the border before and after each axis.")
     constant_value: float = P(0.0, "The value that `constant` fills in.")
@@ -245,32 +278,40 @@ class Pad:
         if len(data) not in (4, 5):
             raise ShapeError(f"the data must have 4 or 5 dimensions, not the shape {shape_text(data)}")
         if len(w) != 2 * len(data) or any(w[:4]) or min(w) < 0:
-            raise ShapeError(f"pad_width needs {2 * len(data)} numbers, the first four 0 and none negative, not {w}")
-        if p.mode == "reflect" and any(n and max(w[2 * i:2 * i + 2]) >= n for i, n in enumerate(data)):
+            raise ShapeError(
+                f"pad_width needs {2 * len(data)} numbers, the first four 0 and none negative, not {w}"
+            )
+        if p.mode == "reflect" and any(n and max(w[2 * i : 2 * i + 2]) >= n for i, n in enumerate(data)):
             raise ShapeError("a reflected border must be narrower than the data")
         return ins, [tuple(n and n + w[2 * i] + w[2 * i + 1] for i, n in enumerate(data))]
 
     def forward(p, data):
         for axis in range(2, data.ndim):
-            before, after = p.pad_width[2 * axis:2 * axis + 2]
+            before, after = p.pad_width[2 * axis : 2 * axis + 2]
             parts = [_border(p, data, axis, before, True), data, _border(p, data, axis, after, False)]
             data = np.concatenate([x for x in parts if x is not None], axis)
         return data
 
     def backward(p, g, ins, outs):
         for axis in reversed(range(2, g.ndim)):
-            before, after = p.pad_width[2 * axis:2 * axis + 2]
+            before, after = p.pad_width[2 * axis : 2 * axis + 2]
             n = ins[0].shape[axis]
             inner = g[_at(axis, slice(before, before + n))]
             shape = inner.shape
-            for border, width, front in ((g[_at(axis, slice(0, before))], before, True),
-                                         (g[_at(axis, slice(before + n, None))], after, False)):
+            for border, width, front in (
+                (g[_at(axis, slice(0, before))], before, True),
+                (g[_at(axis, slice(before + n, None))], after, False),
+            ):
                 if width and p.mode == "edge":
                     edge = slice(0, 1) if front else slice(n - 1, n)
-                    inner = inner + scatter_slice(border.sum(axis=axis, keepdims=True), shape, _at(axis, edge))
+                    inner = inner + scatter_slice(
+                        border.sum(axis=axis, keepdims=True), shape, _at(axis, edge)
+                    )
                 elif width and p.mode == "reflect":
                     source = slice(1, width + 1) if front else slice(n - 1 - width, n - 1)
-                    inner = inner + scatter_slice(border[_at(axis, slice(None, None, -1))], shape, _at(axis, source))
+                    inner = inner + scatter_slice(
+                        border[_at(axis, slice(None, None, -1))], shape, _at(axis, source)
+                    )
             g = inner
         return g
 
@@ -280,7 +321,7 @@ def _border(p, x, axis, width, front):
     if not width:
         return None
     n = x.shape[axis]
-    shape = (*x.shape[:axis], width, *x.shape[axis + 1:])
+    shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
     if p.mode == "constant":
         return np.full(shape, p.constant_value, x.dtype)
     if p.mode == "edge":
@@ -295,6 +336,7 @@ class Crop:
 
     The window begins at `offset` (row, column), or lies in the middle. The gradient of the second input is zero.
     """
+
     num_args: int = P(REQUIRED, "The number of inputs, 1 or 2; filled in from the call.", low=1, high=2)
     offset: Shape = P((0, 0), "The first row and column of the window.")
     h_w: Shape = P((0, 0), "Height and width of the window, with one input.")
@@ -305,7 +347,9 @@ class Crop:
         if data is None or like is None:
             return ins, outs
         if len(data) != 4 or len(like) != 4:
-            raise ShapeError(f"the data must have 4 dimensions, not the shape {shape_text(data if len(data) != 4 else like)}")
+            raise ShapeError(
+                f"the data must have 4 dimensions, not the shape {shape_text(data if len(data) != 4 else like)}"
+            )
         out = (*data[:2], *like[2:])
         if known(data) and known(out):
             _window(p, data, out)
@@ -323,5 +367,7 @@ def _window(p, data, out):
     space = [n - m for n, m in zip(data[2:], out[2:])]
     first = [n // 2 for n in space] if p.center_crop else list(p.offset)
     if len(first) != 2 or min(out) < 1 or any(not 0 <= f <= n for f, n in zip(first, space)):
-        raise ShapeError(f"a window of {out[2]} times {out[3]} at offset {tuple(first)} does not fit into {data[2]} times {data[3]}")
+        raise ShapeError(
+            f"a window of {out[2]} times {out[3]} at offset {tuple(first)} does not fit into {data[2]} times {data[3]}"
+        )
     return (slice(None), slice(None), *(slice(f, f + m) for f, m in zip(first, out[2:])))

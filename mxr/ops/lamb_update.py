@@ -1,4 +1,5 @@
 """Optimizer steps that keep the weight decay out of the states: AdamW and LAMB."""
+
 from __future__ import annotations
 
 import inspect
@@ -51,8 +52,15 @@ def _declare_adamw(name: str, mixed: bool):
     doc = inspect.cleandoc(adamw.__doc__) + (MIXED if mixed else "")
     op(name, mutates=range(2, len(inputs) - 1))(
         declaration(
-            __name__, name, doc, "lr beta1 beta2 epsilon wd eta clip_gradient", inputs=inputs, compute=compute,
-            infer_shape=_adamw_shape))
+            __name__,
+            name,
+            doc,
+            "lr beta1 beta2 epsilon wd eta clip_gradient",
+            inputs=inputs,
+            compute=compute,
+            infer_shape=_adamw_shape,
+        )
+    )
 
 
 _declare_adamw("_adamw_update", mixed=False)
@@ -67,7 +75,7 @@ def lamb_direction(c, w, g, mean, var, out, s, t):
     after dividing `mean` by `1 - beta1^t` and `var` by `1 - beta2^t`.
     """
     scaled(c, g, s)
-    correct = (1 - c.beta1 ** c.t, 1 - c.beta2 ** c.t) if c.bias_correction else ()
+    correct = (1 - c.beta1**c.t, 1 - c.beta2**c.t) if c.bias_correction else ()
     adam_states(c, s, mean, var, t, *correct)
     np.multiply(w, c.wd, out=t)
     np.add(s, t, out=out)
@@ -77,12 +85,21 @@ def _declare_lamb_phase1(name: str, mixed: bool):
     def compute(p, run, ins, outs):
         apply(run, lamb_direction, constants(p), ins[4] if mixed else ins[0], ins[1], ins[2:4], outs[0])
 
-    more = "\n\n`weight` and `grad` are of half precision; the weight is read from `weight32`, its copy in single precision." * mixed
-    op(name, mutates=(2, 3))(declaration(
-        __name__, name, inspect.cleandoc(lamb_direction.__doc__) + more,
-        "beta1 beta2 epsilon=1e-6 t bias_correction wd= rescale_grad clip_gradient",
-        inputs=("weight", "grad", "mean", "var", *(("weight32",) if mixed else ())), compute=compute,
-        **({"infer_type": lambda p, ins: [np.dtype(np.float32)]} if mixed else {})))
+    more = (
+        "\n\n`weight` and `grad` are of half precision; the weight is read from `weight32`, its copy in single precision."
+        * mixed
+    )
+    op(name, mutates=(2, 3))(
+        declaration(
+            __name__,
+            name,
+            inspect.cleandoc(lamb_direction.__doc__) + more,
+            "beta1 beta2 epsilon=1e-6 t bias_correction wd= rescale_grad clip_gradient",
+            inputs=("weight", "grad", "mean", "var", *(("weight32",) if mixed else ())),
+            compute=compute,
+            **({"infer_type": lambda p, ins: [np.dtype(np.float32)]} if mixed else {}),
+        )
+    )
 
 
 _declare_lamb_phase1("lamb_update_phase1", mixed=False)
@@ -117,6 +134,7 @@ def _declare_lamb_phase2(name: str, mixed: bool):
     `g` is what the first half gave, `r1` the norm of the weight (limited to the bounds) and `r2` the norm of `g`, both arrays of one
     element; where either is 0 the factor `r1 / r2` is left out.
     """
+
     def compute(p, run, ins, outs):
         c = constants(p)
         c.step = c.lr * trust(c, float(ins[2].flat[0]), float(ins[3].flat[0]))
@@ -128,10 +146,21 @@ def _declare_lamb_phase2(name: str, mixed: bool):
         else:
             apply(run, lamb_step, c, w, ins[1], (), outs[0])
 
-    more = "\n\nThe weight is read from `weight32`, its copy in single precision, which stays as it is; the result is rounded to half." * mixed
-    op(name)(declaration(
-        __name__, name, inspect.cleandoc(_declare_lamb_phase2.__doc__) + more, "lr lower_bound upper_bound",
-        inputs=("weight", "g", "r1", "r2", *(("weight32",) if mixed else ())), compute=compute, infer_shape=_lamb_phase2_shape))
+    more = (
+        "\n\nThe weight is read from `weight32`, its copy in single precision, which stays as it is; the result is rounded to half."
+        * mixed
+    )
+    op(name)(
+        declaration(
+            __name__,
+            name,
+            inspect.cleandoc(_declare_lamb_phase2.__doc__) + more,
+            "lr lower_bound upper_bound",
+            inputs=("weight", "g", "r1", "r2", *(("weight32",) if mixed else ())),
+            compute=compute,
+            infer_shape=_lamb_phase2_shape,
+        )
+    )
 
 
 _declare_lamb_phase2("lamb_update_phase2", mixed=False)

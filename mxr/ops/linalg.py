@@ -1,4 +1,5 @@
 """Linear algebra on matrices in the last two axes; further axes in front are batches."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,6 +21,7 @@ from mxr.runtime import lazy_scipy
 
 # --------------------------------------------------------------------------------------------- products
 
+
 def _rows_second_last(p, x):
     axis = axis_of(p.axis, x.ndim, "axis")
     return x if axis == x.ndim - 2 else x.swapaxes(axis, -2)
@@ -34,10 +36,14 @@ def _product_shape(p, ins, outs):
     axis = axis_of(p.axis, len(a), "axis")
     if axis == len(a) - 1:
         raise ShapeError("axis: the rows cannot be along the last axis, the columns are")
-    (rows, k), (k2, columns) = (s[::-1] if t else s for s, t in (((a[axis], a[-1]), p.transpose_a), ((b[axis], b[-1]), p.transpose_b)))
+    (rows, k), (k2, columns) = (
+        s[::-1] if t else s for s, t in (((a[axis], a[-1]), p.transpose_a), ((b[axis], b[-1]), p.transpose_b))
+    )
     if k and k2 and k != k2:
-        raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} cannot be multiplied: {k} columns and {k2} rows")
-    rest = unify(*((*s[:axis], *s[axis + 1:-1]) for s in (a, b)))
+        raise ShapeError(
+            f"A {shape_text(a)} and B {shape_text(b)} cannot be multiplied: {k} columns and {k2} rows"
+        )
+    rest = unify(*((*s[:axis], *s[axis + 1 : -1]) for s in (a, b)))
     out = unify((*rest[:axis], rows, *rest[axis:], columns), *outs, *ins[2:])
     return [a, b, *[out] * len(ins[2:])], [out]
 
@@ -52,7 +58,9 @@ def _product_gradients(p, g, a, b):
     g, a, b = (_rows_second_last(p, x) for x in (g * p.alpha, a, b))
     op_a, op_b = transposed(a) if p.transpose_a else a, transposed(b) if p.transpose_b else b
     ga, gb = np.matmul(g, transposed(op_b)), np.matmul(transposed(op_a), g)
-    return _rows_second_last(p, transposed(ga) if p.transpose_a else ga), _rows_second_last(p, transposed(gb) if p.transpose_b else gb)
+    return _rows_second_last(p, transposed(ga) if p.transpose_a else ga), _rows_second_last(
+        p, transposed(gb) if p.transpose_b else gb
+    )
 
 
 @op("_linalg_gemm", "linalg_gemm")
@@ -62,6 +70,7 @@ class linalg_gemm:
     All three have the same dimensions in front of the last two, one product for each. With `axis` the rows are along that C-order axis
     (columns are always along the last one), as if the axis were swapped with the last but one before and after.
     """
+
     transpose_a: bool = P(False, "use A transposed")
     transpose_b: bool = P(False, "use B transposed")
     alpha: float = P(1.0, "the factor of the product")
@@ -83,6 +92,7 @@ class linalg_gemm2:
     Both have the same dimensions in front of the last two, one product for each. With `axis` the rows are along that C-order axis (columns
     are always along the last one), as if the axis were swapped with the last but one before and after.
     """
+
     transpose_a: bool = P(False, "use A transposed")
     transpose_b: bool = P(False, "use B transposed")
     alpha: float = P(1.0, "the factor of the product")
@@ -99,6 +109,7 @@ class linalg_gemm2:
 @op("_linalg_syrk", "linalg_syrk")
 class linalg_syrk:
     """A matrix times its transpose: `alpha * A A'`, or `alpha * A' A` with `transpose`. The result is symmetric."""
+
     transpose: bool = P(False, "A' A instead of A A'")
     alpha: float = P(1.0, "the factor of the product")
 
@@ -119,6 +130,7 @@ class linalg_syrk:
 
 # --------------------------------------------------------------------------------------------- triangular matrices
 
+
 def _triangular_shape(p, ins, outs):
     a, b = square(ins[0]), unify(matrices(ins[1], "B"), *outs)
     side = -1 if p.rightside else -2
@@ -126,7 +138,9 @@ def _triangular_shape(p, ins, outs):
         if len(a) != len(b):
             raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} must have equally many dimensions")
         if a[-1] and b[side] and a[-1] != b[side]:
-            raise ShapeError(f"A {shape_text(a)} does not fit B {shape_text(b)} on the {'right' if p.rightside else 'left'}")
+            raise ShapeError(
+                f"A {shape_text(a)} does not fit B {shape_text(b)} on the {'right' if p.rightside else 'left'}"
+            )
     if a is not None:
         b = unify(b, (*a[:-2], *((0, a[-1]) if p.rightside else (a[-1], 0))))
     if b is not None:
@@ -140,6 +154,7 @@ class linalg_trmm:
 
     Of A only the lower triangle (the upper one without `lower`) is used, and only it gets a gradient.
     """
+
     transpose: bool = P(False, "use A transposed")
     rightside: bool = P(False, "A on the right of B")
     lower: bool = P(True, "A is lower triangular; otherwise upper")
@@ -156,7 +171,9 @@ class linalg_trmm:
         g = g * p.alpha
         ga = np.matmul(transposed(b), g) if p.rightside else np.matmul(g, transposed(b))
         back = a if p.transpose else transposed(a)
-        return keep_triangle(transposed(ga) if p.transpose else ga, p.lower), np.matmul(g, back) if p.rightside else np.matmul(back, g)
+        return keep_triangle(transposed(ga) if p.transpose else ga, p.lower), np.matmul(
+            g, back
+        ) if p.rightside else np.matmul(back, g)
 
 
 @op("_linalg_trsm", "linalg_trsm")
@@ -166,6 +183,7 @@ class linalg_trsm:
 
     Of A only the lower triangle (the upper one without `lower`) is used, and only it gets a gradient.
     """
+
     transpose: bool = P(False, "use A transposed")
     rightside: bool = P(False, "A on the right of X")
     lower: bool = P(True, "A is lower triangular; otherwise upper")
@@ -183,10 +201,13 @@ class linalg_trsm:
         solve_triangular(a, gs[0], gb, p.lower, not p.transpose, p.rightside, p.alpha)
         if igs[0] is not None:
             ga = np.matmul(transposed(x), gb) if p.rightside else np.matmul(gb, transposed(x))
-            igs[0][...] = keep_triangle((transposed(ga) if p.transpose else ga) * np.divide(-1.0, p.alpha, dtype=a.dtype), p.lower)
+            igs[0][...] = keep_triangle(
+                (transposed(ga) if p.transpose else ga) * np.divide(-1.0, p.alpha, dtype=a.dtype), p.lower
+            )
 
 
 # --------------------------------------------------------------------------------------------- Cholesky
+
 
 @op("_linalg_potrf", "linalg_potrf", keeps=("outs",))
 class linalg_potrf:
@@ -195,6 +216,7 @@ class linalg_potrf:
     Without `lower` it is the upper triangular B with `A = B' B`. Only that triangle of A is used; the gradient is symmetric.
     A matrix that is not positive definite is an error.
     """
+
     lower: bool = P(True, "return the lower triangular factor; otherwise the upper one")
 
     inputs = ("A",)
@@ -220,6 +242,7 @@ class linalg_potri:
 
     Only that triangle of A is used, and only it gets a gradient. Working with the factor (`linalg_trsm`) is faster and more exact.
     """
+
     lower: bool = P(True, "A is lower triangular; otherwise upper")
 
     inputs = ("A",)
@@ -229,7 +252,9 @@ class linalg_potri:
         inverse = run.workspace(ins[0].shape, ins[0].dtype)
         inverse[...] = np.eye(ins[0].shape[-1])
         solve_triangular(ins[0], inverse, inverse, p.lower)
-        np.matmul(*((transposed(inverse), inverse) if p.lower else (inverse, transposed(inverse))), out=outs[0])
+        np.matmul(
+            *((transposed(inverse), inverse) if p.lower else (inverse, transposed(inverse))), out=outs[0]
+        )
 
     def gradient(p, run, gs, ins, outs, igs):
         both = gs[0] + transposed(gs[0])
@@ -240,6 +265,7 @@ class linalg_potri:
 
 # --------------------------------------------------------------------------------------------- other factorisations
 
+
 @op("_linalg_gelqf", "linalg_gelqf", keeps=("outs",))
 class linalg_gelqf:
     """LQ factorisation of matrices with at least as many columns as rows (in C order): `A = L Q`, Q having orthonormal rows and L being
@@ -247,6 +273,7 @@ class linalg_gelqf:
 
     Returns Q, of the shape of A, and L. The matrices must have full rank for a gradient.
     """
+
     inputs = ("A",)
     outputs = ("output0", "output1")
 
@@ -283,6 +310,7 @@ class linalg_syevd:
     Returns U, whose rows are the eigenvectors (in each the element largest in size is positive), and L, the eigenvalues in ascending
     order. Only the lower triangle of A is used. The gradient is not defined where eigenvalues coincide.
     """
+
     inputs = ("A",)
     outputs = ("output0", "output1")
 
@@ -291,7 +319,9 @@ class linalg_syevd:
         return [a], [a, unify(outs[1], a and a[:-1])]
 
     def compute(p, run, ins, outs):
-        outs[1][...], v = checked(lambda: np.linalg.eigh(ins[0], UPLO="L"), "linalg_syevd", "the eigenvalues of A do not converge")
+        outs[1][...], v = checked(
+            lambda: np.linalg.eigh(ins[0], UPLO="L"), "linalg_syevd", "the eigenvalues of A do not converge"
+        )
         u = transposed(v)
         largest = np.take_along_axis(u, np.abs(u).argmax(axis=-1)[..., None], axis=-1)
         outs[0][...] = np.where(largest < 0, -u, u)
@@ -313,14 +343,18 @@ class linalg_syevd:
 
 # --------------------------------------------------------------------------------------------- inverse and determinants
 
+
 @op("_linalg_inverse", "linalg_inverse", keeps=("outs",))
 class linalg_inverse:
     """The inverse of square matrices. A singular one is an error."""
+
     inputs = ("A",)
     infer_shape = square_shape
 
     def compute(p, run, ins, outs):
-        outs[0][...] = checked(lambda: np.linalg.inv(ins[0]), "linalg_inverse", "A has no inverse, it is singular")
+        outs[0][...] = checked(
+            lambda: np.linalg.inv(ins[0]), "linalg_inverse", "A has no inverse, it is singular"
+        )
 
     def gradient(p, run, gs, ins, outs, igs):
         b = transposed(outs[0])
@@ -338,26 +372,31 @@ def _determinant_type(visible):
     def infer_type(p, ins):
         a = ins[0] or np.dtype(np.float32)
         return [*[a] * visible, a, np.dtype(np.int32)]
+
     return infer_type
 
 
 def _log_determinant(a, lu, pivot):
     """Factor; the sign of every determinant, and the logarithm of its absolute value."""
-    getrf, = lazy_scipy.linalg.get_lapack_funcs(("getrf",), (a,))
+    (getrf,) = lazy_scipy.linalg.get_lapack_funcs(("getrf",), (a,))
     n = a.shape[-1]
     for x, factors, rows in zip(a.reshape(-1, n, n), lu.reshape(-1, n, n), pivot.reshape(-1, n)):
         factors[...], rows[...], _ = getrf(x)
     diagonal = np.diagonal(lu, axis1=-2, axis2=-1)
     exchanges = (pivot != np.arange(n)).sum(axis=-1)
     with np.errstate(divide="ignore"):
-        return np.sign(diagonal).prod(axis=-1) * (1 - 2 * (exchanges % 2)), np.log(np.abs(diagonal)).sum(axis=-1)
+        return np.sign(diagonal).prod(axis=-1) * (1 - 2 * (exchanges % 2)), np.log(np.abs(diagonal)).sum(
+            axis=-1
+        )
 
 
 def _inverse_gradient(lu, pivot, factor, regular, out):
     """out = factor inv(a)', and 0 for singular matrices."""
-    getri, = lazy_scipy.linalg.get_lapack_funcs(("getri",), (lu,))
+    (getri,) = lazy_scipy.linalg.get_lapack_funcs(("getri",), (lu,))
     n = lu.shape[-1]
-    for factors, rows, f, good, x in zip(lu.reshape(-1, n, n), pivot.reshape(-1, n), factor.flat, regular.flat, out.reshape(-1, n, n)):
+    for factors, rows, f, good, x in zip(
+        lu.reshape(-1, n, n), pivot.reshape(-1, n), factor.flat, regular.flat, out.reshape(-1, n, n)
+    ):
         x[...] = getri(factors, rows)[0].T * f if good else 0
 
 
@@ -365,6 +404,7 @@ def _inverse_gradient(lu, pivot, factor, regular, out):
 class linalg_det:
     """The determinants of square matrices: one number per matrix, an array of one for a single matrix. Singular matrices get a gradient
     of zero."""
+
     inputs = ("A",)
     outputs = ("output0",)
     hidden = ("lu", "pivot")
@@ -388,6 +428,7 @@ class linalg_slogdet:
 
     A singular matrix has the sign 0 and the logarithm -Inf, and a gradient of zero. The sign has no gradient.
     """
+
     inputs = ("A",)
     outputs = ("output0", "output1")
     hidden = ("lu", "pivot")

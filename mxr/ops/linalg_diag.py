@@ -1,4 +1,5 @@
 """Diagonals and triangles of matrices in the last two axes, taken out and put back."""
+
 from __future__ import annotations
 
 import math
@@ -13,16 +14,19 @@ from mxr.ops.kernels.linalg import scalar_shape, square
 class linalg_sumlogdiag:
     """The sum of the logarithms of the diagonal elements of square matrices: one number per matrix, an array of one for a single
     matrix. For a Cholesky factor it is half the logarithm of the determinant."""
+
     def infer_shape(p, ins, outs):
         a = square(ins[0])
         return [a], [unify(outs[0], scalar_shape(a))]
 
     def forward(p, A):
         n = A.shape[-1]
-        return np.log(A.reshape(*A.shape[:-2], n * n)[..., ::n + 1]).sum(axis=-1).reshape(scalar_shape(A.shape))
+        return (
+            np.log(A.reshape(*A.shape[:-2], n * n)[..., :: n + 1]).sum(axis=-1).reshape(scalar_shape(A.shape))
+        )
 
     def backward(p, g, ins, outs):
-        a, = ins
+        (a,) = ins
         return np.where(np.eye(a.shape[-1], dtype=bool), g.reshape(*a.shape[:-2], 1, 1) / a, 0.0)
 
 
@@ -49,6 +53,7 @@ def _size_of_triangle(count):
 
 def _extract(places):
     """The functions of an operator that takes elements of square matrices."""
+
     def compute(p, run, ins, outs):
         n = ins[0].shape[-1]
         np.take(ins[0].reshape(*ins[0].shape[:-2], n * n), places(p, n), axis=-1, out=outs[0], mode="clip")
@@ -57,13 +62,16 @@ def _extract(places):
         n = igs[0].shape[-1]
         igs[0][...] = 0
         igs[0].reshape(*igs[0].shape[:-2], n * n)[..., places(p, n)] = gs[0]
+
     return compute, gradient
 
 
 def _make(places):
     """The functions of an operator that puts elements into square matrices of zeros."""
     take, put = _extract(places)
-    return lambda p, run, ins, outs: put(p, run, ins, None, None, outs), lambda p, run, gs, ins, outs, igs: take(p, run, gs, igs)
+    return lambda p, run, ins, outs: put(
+        p, run, ins, None, None, outs
+    ), lambda p, run, gs, ins, outs, igs: take(p, run, gs, igs)
 
 
 def _taken_shape(count):
@@ -75,6 +83,7 @@ def _taken_shape(count):
                 raise ShapeError(f"offset {p.offset} is outside of the matrices of shape {shape_text(a)}")
             out = unify(out, (*a[:-2], count(n)))
         return [a], [out]
+
     return infer_shape
 
 
@@ -85,6 +94,7 @@ def _made_shape(side):
             n = side(a[-1]) + abs(p.offset)
             out = unify(out, (*a[:-1], n, n))
         return [a], [out]
+
     return infer_shape
 
 
@@ -99,6 +109,7 @@ def _triangles(p, n):
 @op("_linalg_extractdiag", "linalg_extractdiag", keeps=())
 class linalg_extractdiag:
     """The diagonals of square matrices, as vectors along the last axis (in C order)."""
+
     offset: int = P(0, "which diagonal: above the main one if positive, below it if negative")
 
     inputs = ("A",)
@@ -109,6 +120,7 @@ class linalg_extractdiag:
 @op("_linalg_makediag", "linalg_makediag", keeps=())
 class linalg_makediag:
     """Square matrices of zeros with the vectors along the last axis (in C order) of A on a diagonal."""
+
     offset: int = P(0, "which diagonal: above the main one if positive, below it if negative")
 
     inputs = ("A",)
@@ -120,7 +132,10 @@ class linalg_makediag:
 class linalg_extracttrian:
     """The triangles of square matrices, as vectors along the last axis (in C order): row by row for a lower triangle, column by column
     for an upper one. The triangle begins at the diagonal `offset`; above the main one it is the upper triangle, below it the lower."""
-    offset: int = P(0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative")
+
+    offset: int = P(
+        0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative"
+    )
     lower: bool = P(True, "the lower triangle, or else the upper one, when `offset` is 0")
 
     inputs = ("A",)
@@ -132,7 +147,10 @@ class linalg_extracttrian:
 class linalg_maketrian:
     """Square matrices of zeros with the vectors along the last axis (in C order) of A in a triangle: the reverse of
     `linalg_extracttrian`. The vectors have 1, 3, 6, 10, ... elements."""
-    offset: int = P(0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative")
+
+    offset: int = P(
+        0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative"
+    )
     lower: bool = P(True, "the lower triangle, or else the upper one, when `offset` is 0")
 
     inputs = ("A",)

@@ -1,4 +1,5 @@
 """Loss layers: outputs that bring their own gradient, and ignore any that comes from above."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from mxr.runtime import costs
 def _fits(partial, shape) -> bool:
     """Whether a shape with unknown dimensions (0) can be this one."""
     return len(partial) == len(shape) and all(a in (0, b) for a, b in zip(partial, shape))
+
 
 # --------------------------------------------------------------------------------------------- any expression as a loss
 
@@ -37,16 +39,20 @@ class MakeLoss:
     given to it (any inner result can be named). From Python: `net.get_internals()["pred_output"]`. Or return both from one network:
     `mx.symbol.Group(list(mx.symbol.BlockGrad(pred), loss))`.
     """
+
     grad_scale: float = P(1.0, "the gradient of every element of the loss, before normalization")
     valid_thresh: float = P(0.0, 'elements greater than this count as valid when `normalization` is "valid"')
-    normalization: str = P("null", "what the gradient is divided by: nothing, the size of the batch, or the number of valid elements",
-                           one_of=("null", "batch", "valid"))
+    normalization: str = P(
+        "null",
+        "what the gradient is divided by: nothing, the size of the batch, or the number of valid elements",
+        one_of=("null", "batch", "valid"),
+    )
 
     def forward(p, data):
         return data
 
     def backward(p, g, ins, outs):
-        data, = ins
+        (data,) = ins
         match p.normalization:
             case "batch":
                 return p.grad_scale / max(1, size(data.shape[:-1]))
@@ -63,6 +69,7 @@ class make_loss:
 
     The output of a model that ends so is the loss, not a prediction: take the layer before it by `internals()` to predict.
     """
+
     outputs = ("loss",)
 
     def forward(p, data):
@@ -74,6 +81,7 @@ class make_loss:
 
 # --------------------------------------------------------------------------------------------- regression
 
+
 def _regression_shape(p, ins, outs):
     data = unify(ins[0], *outs)
     label = ins[1]
@@ -83,8 +91,10 @@ def _regression_shape(p, ins, outs):
         if label is None:
             label = data[:1] if data[1:] == (1,) else data
         elif known(data) and known(label) and (label[:1] != data[:1] or size(label) != size(data)):
-            raise ShapeError(f"label of shape {shape_text(label)} does not fit data of shape {shape_text(data)}: "
-                             "both need the same batch size and the same number of elements")
+            raise ShapeError(
+                f"label of shape {shape_text(label)} does not fit data of shape {shape_text(data)}: "
+                "both need the same batch size and the same number of elements"
+            )
     return [data, label], [data]
 
 
@@ -100,6 +110,7 @@ class LinearRegressionOutput:
     The gradient is `grad_scale * (data - label) / m`, where m is the number of values per sample; what comes from above is ignored.
     The label has the shape of the data, or any shape of equal size and batch; for data of one value per sample it is a vector.
     """
+
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
     infer_shape = _regression_shape
 
@@ -118,6 +129,7 @@ class MAERegressionOutput:
     The gradient is `grad_scale * sign(data - label) / m`, where m is the number of values per sample and the sign of zero is -1, as
     in MXNet; what comes from above is ignored. The label has the shape of the data, or any shape of equal size and batch; for data of one value per sample it is a vector.
     """
+
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
     infer_shape = _regression_shape
 
@@ -138,6 +150,7 @@ class LogisticRegressionOutput:
     The gradient is `grad_scale * (output - label) / m`, where m is the number of values per sample; what comes from above is ignored.
     The label has the shape of the data, or any shape of equal size and batch; for data of one value per sample it is a vector.
     """
+
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
     infer_shape = _regression_shape
 
@@ -150,6 +163,7 @@ class LogisticRegressionOutput:
 
 
 # --------------------------------------------------------------------------------------------- classification
+
 
 def _softmax(x):
     e = np.exp(x - x.max(axis=1, keepdims=True))
@@ -172,7 +186,7 @@ def _classes_second(p, shape):
 def _blocks(steps: Steps, shape: tuple) -> Iterator[tuple[Lane, tuple]]:
     """(lane, index) of blocks that hold all classes: of some samples, or of some positions where a sample is larger than a block."""
     axis = 2 if size(shape[1:]) > costs.SOFTMAX_BLOCK and len(shape) > 2 and shape[2] > shape[0] else 0
-    each = max(1, size(shape[:axis]) * size(shape[axis + 1:]))
+    each = max(1, size(shape[:axis]) * size(shape[axis + 1 :]))
     step = max(1, costs.SOFTMAX_BLOCK // each)
     for lane, start, stop in steps.ranges(shape[axis], each * costs.SOFTMAX_NS):
         for a in range(start, stop, step):
@@ -197,15 +211,23 @@ class SoftmaxOutput:
 
     `out_grad` multiplies the gradient by the output, as MXNet does (its page says: by the gradient from above).
     """
+
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
-    ignore_label: float = P(-1.0, "the label of samples that are left out, see `use_ignore` and `normalization`")
+    ignore_label: float = P(
+        -1.0, "the label of samples that are left out, see `use_ignore` and `normalization`"
+    )
     multi_output: bool = P(False, "classes along the second C-order axis, one label per further position")
     use_ignore: bool = P(False, "give samples labelled `ignore_label` a gradient of zero")
     preserve_shape: bool = P(False, "classes along the last C-order axis, one label per set of classes")
     normalization: str = P("null", "what the gradient is divided by", one_of=("null", "batch", "valid"))
     out_grad: bool = P(False, "multiply the gradient by the output")
-    smooth_alpha: float = P(0.0, "take this much of the label's probability and share it equally among the other classes; no effect "
-                                 "with `multi_output`", low=0, high=1)
+    smooth_alpha: float = P(
+        0.0,
+        "take this much of the label's probability and share it equally among the other classes; no effect "
+        "with `multi_output`",
+        low=0,
+        high=1,
+    )
 
     def infer_shape(p, ins, outs):
         data, label = unify(ins[0], *outs), ins[1]
@@ -219,8 +241,10 @@ class SoftmaxOutput:
                 if label is None:
                     label = flat
                 elif not any(_fits(label, s) for s in (data, flat, without, one)):
-                    raise ShapeError(f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, {shape_text(without)}, "
-                                     f"{shape_text(one)}, {shape_text(data)}")
+                    raise ShapeError(
+                        f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, {shape_text(without)}, "
+                        f"{shape_text(one)}, {shape_text(data)}"
+                    )
         return [data, label], [data]
 
     inputs = ("data", "label")
@@ -253,7 +277,7 @@ class SoftmaxOutput:
             grad = (out - label) * p.grad_scale
             return grad * out if p.out_grad else grad, None
         y = out.reshape(_classes_second(p, out.shape))
-        labels = label.reshape(-1)[:y.size // y.shape[1]].reshape(y.shape[0], 1, *y.shape[2:])
+        labels = label.reshape(-1)[: y.size // y.shape[1]].reshape(y.shape[0], 1, *y.shape[2:])
         hit = _is_class(y, labels).astype(y.dtype)
         if p.smooth_alpha and not p.multi_output:
             share = p.smooth_alpha / (y.shape[1] - 1) if y.shape[1] > 1 else 0.0
@@ -285,6 +309,7 @@ class SVMOutput:
     What comes from above is ignored. The last C-order axis (the first one in R) runs over the classes; the label has the shape of the
     data without it, and 0 is the first class.
     """
+
     margin: float = P(1.0, "scores are to lie at least this far on their side of zero")
     regularization_coefficient: float = P(1.0, "the gradient is multiplied by this")
     use_linear: bool = P(False, "the plain hinge loss instead of its square")
@@ -304,7 +329,9 @@ class SVMOutput:
         score = outs[0].reshape(-1, outs[0].shape[-1])
         side = 1 - 2 * _is_class(score, ins[1].reshape(-1, 1)).astype(score.dtype)
         wrong = p.margin + side * score
-        grad = side * (wrong > 0).astype(score.dtype) if p.use_linear else 2 * side * np.fmax(wrong, 0)    # no gradient for NaN
+        grad = (
+            side * (wrong > 0).astype(score.dtype) if p.use_linear else 2 * side * np.fmax(wrong, 0)
+        )  # no gradient for NaN
         return (grad * p.regularization_coefficient).reshape(outs[0].shape), None
 
 
@@ -316,11 +343,14 @@ class softmax_cross_entropy:
     first. Returns one number, `-sum(log(softmax(data)[label]))`, no probability counted as less than 1e-8. The gradient is
     the softmax minus 1 at the label's class, times what comes from above; the label has none.
     """
+
     def infer_shape(p, ins, outs):
         data, label = ins
         for name, shape, ndim in (("data", data, 2), ("label", label, 1)):
             if shape is not None and len(shape) != ndim:
-                raise ShapeError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, not the shape {shape_text(shape)}")
+                raise ShapeError(
+                    f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, not the shape {shape_text(shape)}"
+                )
         rows = unify(label, data and data[:1])
         if rows is not None:
             data, label = unify(data, (*rows, 0)), rows
@@ -338,6 +368,7 @@ class softmax_cross_entropy:
 
 # --------------------------------------------------------------------------------------------- a penalty on the way
 
+
 @op("IdentityAttachKLSparseReg", keeps=("ins",))
 class IdentityAttachKLSparseReg:
     """Returns `data` unchanged, and adds a penalty to the gradient that keeps each unit's mean activation near `sparseness_target`.
@@ -346,6 +377,7 @@ class IdentityAttachKLSparseReg:
     follows the mean of each column with the given momentum, one step per backward pass; the gradient is the one from above plus
     `penalty * ((1 - t) / (1 - moving_avg) - t / moving_avg)`, t being the target: the derivative of the Kullback-Leibler divergence.
     """
+
     sparseness_target: float = P(0.1, "the mean activation that is wanted", low=0, high=1)
     penalty: float = P(0.001, "the weight of the penalty")
     momentum: float = P(0.9, "how much of the moving average one step keeps", low=0, high=1)

@@ -1,4 +1,5 @@
 """Matrices: products (dot, batch_dot, khatri_rao) and diagonals."""
+
 import numpy as np
 
 from mxr.compiler.value import scatter_slice
@@ -7,7 +8,9 @@ from mxr.operator import REQUIRED, P, ShapeError, axis_of, op, size, unify
 
 def _refuse_sparse(p):
     if p.forward_stype not in (None, "default"):
-        raise ShapeError(f'forward_stype = "{p.forward_stype}" asks for a sparse result; mxr has dense arrays only')
+        raise ShapeError(
+            f'forward_stype = "{p.forward_stype}" asks for a sparse result; mxr has dense arrays only'
+        )
 
 
 _STYPES = ("csr", "default", "row_sparse")
@@ -22,6 +25,7 @@ class Dot:
     `transpose_b` the last axis of `rhs` instead of its first. In R, where dimensions are reversed, `dot(a, b)`
     of matrices is `b %*% a`.
     """
+
     transpose_a: bool = P(False, "Sum over the first axis of `lhs`.")
     transpose_b: bool = P(False, "Sum over the last axis of `rhs`.")
     forward_stype: str = P(None, "The storage of the result; only dense arrays exist here.", one_of=_STYPES)
@@ -40,7 +44,9 @@ class Dot:
 
     def forward(p, lhs, rhs):
         (_, left), (_, right) = _split(lhs.shape, not p.transpose_a), _split(rhs.shape, p.transpose_b)
-        return np.matmul(_flat(lhs, p.transpose_a, False), _flat(rhs, p.transpose_b, True)).reshape((*left, *right) or (1,))
+        return np.matmul(_flat(lhs, p.transpose_a, False), _flat(rhs, p.transpose_b, True)).reshape(
+            (*left, *right) or (1,)
+        )
 
     def backward(p, g, ins, outs):
         lhs, rhs = (_flat(x, t, r) for x, t, r in zip(ins, (p.transpose_a, p.transpose_b), (False, True)))
@@ -74,6 +80,7 @@ class BatchDot:
 
     All dimensions before the last two must agree. `transpose_a`, `transpose_b` transpose every matrix first.
     """
+
     transpose_a: bool = P(False, "Transpose the matrices of `lhs`.")
     transpose_b: bool = P(False, "Transpose the matrices of `rhs`.")
     forward_stype: str = P(None, "The storage of the result; only dense arrays exist here.", one_of=_STYPES)
@@ -91,7 +98,10 @@ class BatchDot:
         if k and k2 and k != k2:
             raise ShapeError(f"matrices with {k} columns cannot be multiplied with matrices of {k2} rows")
         k = k or k2
-        return [(*batch, *((k, m) if p.transpose_a else (m, k))), (*batch, *((n, k) if p.transpose_b else (k, n)))], [(*batch, m, n)]
+        return [
+            (*batch, *((k, m) if p.transpose_a else (m, k))),
+            (*batch, *((n, k) if p.transpose_b else (k, n))),
+        ], [(*batch, m, n)]
 
     def forward(p, lhs, rhs):
         return np.matmul(_turned(lhs, p.transpose_a), _turned(rhs, p.transpose_b))
@@ -114,6 +124,7 @@ class KhatriRao:
     Column k of the result is the Kronecker product of the columns k of all inputs; it has as many rows as the product of
     their numbers of rows. It has no gradient in MXNet.
     """
+
     num_args: int = P(REQUIRED, "The number of matrices; filled in from the call.", low=1)
 
     def infer_shape(p, ins, outs):
@@ -138,6 +149,7 @@ class Diag:
     `out[..., i] = data[..., i, ..., i + k, ...]` with i along `axis1` and i + k along `axis2` (i - k and i where k is
     negative); the diagonal becomes the last axis. A vector of length n gives a square matrix of size n + |k|, zero elsewhere.
     """
+
     k: int = P(0, "Which diagonal: 0 the main one, above it where positive, below it where negative.")
     axis1: int = P(0, "The axis of the rows.")
     axis2: int = P(1, "The axis of the columns.")
@@ -166,7 +178,9 @@ class Diag:
             return _take_diagonal(g, p.k)
         order = _diagonal_last(p, x.ndim)
         shape = tuple(x.shape[a] for a in order)
-        return _make_diagonal(g, shape[:-2], shape[-2:], p.k).transpose([order.index(a) for a in range(x.ndim)])
+        return _make_diagonal(g, shape[:-2], shape[-2:], p.k).transpose(
+            [order.index(a) for a in range(x.ndim)]
+        )
 
 
 def _diagonal_last(p, ndim):

@@ -1,4 +1,5 @@
 """Layers without windows: fully connected, activations, the softmax family, dropout."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -34,6 +35,7 @@ class FullyConnected:
     Returns an array of `num_hidden` values per sample. Weight and bias are made as arguments when they are not given, and their
     shapes follow from the data.
     """
+
     num_hidden: int = P(REQUIRED, "number of values computed per sample: the rows of the weight", low=1)
     no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
     flatten: bool = P(True, "treat everything but the first C-order axis of the data as one axis")
@@ -78,6 +80,7 @@ def _rows(p, data):
 
 # --------------------------------------------------------------------------------------------- activations
 
+
 @op("Activation")
 class Activation:
     """An activation function, applied to every element.
@@ -87,6 +90,7 @@ class Activation:
 
     Returns an array of the input's shape. The derivative of `relu` at zero is 0.
     """
+
     act_type: str = P(REQUIRED, "the function", one_of=("relu", "sigmoid", "softrelu", "softsign", "tanh"))
 
     def forward(p, data):
@@ -132,6 +136,7 @@ class LeakyReLU:
     Returns an array of the input's shape; `rrelu` has a second output with the slopes. The gradient of `selu` below zero is
     1.0507 (1.6733 + y) for the output y, as MXNet computes it.
     """
+
     act_type: str = P("leaky", "the function", one_of=("elu", "gelu", "leaky", "prelu", "rrelu", "selu"))
     slope: float = P(0.25, "slope below zero of `leaky`, scale of `elu`")
     lower_bound: float = P(0.125, "least random slope of `rrelu`")
@@ -156,7 +161,9 @@ class LeakyReLU:
             case "leaky":
                 return np.where(data > 0, data, data * p.slope)
             case "prelu":
-                return np.where(data > 0, data, data * gamma.reshape(_along_channels(gamma.shape, data.shape)))
+                return np.where(
+                    data > 0, data, data * gamma.reshape(_along_channels(gamma.shape, data.shape))
+                )
             case "rrelu":
                 slope = _random_slopes(p, data)
                 return np.where(data > 0, data, data * slope), slope
@@ -165,7 +172,7 @@ class LeakyReLU:
             case "selu":
                 return np.where(data > 0, data, np.expm1(data) * _SELU_ALPHA) * _SELU_LAMBDA
             case "gelu":
-                return 0.5 * data * (1 + special.erf(data * 0.5 ** 0.5))
+                return 0.5 * data * (1 + special.erf(data * 0.5**0.5))
 
     def backward(p, g, ins, outs):
         x, y = ins[0], outs[0]
@@ -184,7 +191,9 @@ class LeakyReLU:
             case "selu":
                 return g * np.where(y > 0, 1.0, _SELU_ALPHA + y) * _SELU_LAMBDA
             case "gelu":
-                return g * (0.5 * (1 + special.erf(x * 0.5 ** 0.5)) + x * np.exp(-0.5 * (x * x)) * (2 * np.pi) ** -0.5)
+                return g * (
+                    0.5 * (1 + special.erf(x * 0.5**0.5)) + x * np.exp(-0.5 * (x * x)) * (2 * np.pi) ** -0.5
+                )
 
 
 def _along_channels(gamma, data):
@@ -195,7 +204,9 @@ def _along_channels(gamma, data):
             shape[i] = gamma[left]
             left -= 1
     if left >= 0:
-        raise ShapeError(f"gamma {shape_text(gamma)} fits neither the channels nor the samples of data {shape_text(data)}")
+        raise ShapeError(
+            f"gamma {shape_text(gamma)} fits neither the channels nor the samples of data {shape_text(data)}"
+        )
     return tuple(shape)
 
 
@@ -208,11 +219,14 @@ def _random_slopes(p, data):
     def bind(run, ins, outs):
         def draw():
             outs[0][...] = streams.uniform(outs[0].shape, p.lower_bound, p.upper_bound) if run.train else mean
+
         return draw
+
     return kernel(bind, [], [data.shape], [data.dtype], random=True, label="rrelu slopes")[0]
 
 
 # --------------------------------------------------------------------------------------------- the softmax family
+
 
 def _softmax_type(p, ins):
     return [np.dtype(p.dtype)] if p.dtype else [ins[0] or np.dtype(np.float32)]
@@ -244,7 +258,7 @@ def _softmax_shape(p, ins, outs):
         if p.use_length:
             raise ParamError("use_length: only softmax takes lengths")
         return [data], [data]
-    length = ins[1] if data is None else unify(ins[1], data[:axis] + data[axis + 1:])
+    length = ins[1] if data is None else unify(ins[1], data[:axis] + data[axis + 1 :])
     return [data, length], [data]
 
 
@@ -264,9 +278,12 @@ class Softmax:
 
     Returns an array of the data's shape. This layer is not a loss: `SoftmaxOutput` is softmax with the cross-entropy gradient.
     """
+
     axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
     temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64"))
+    dtype: Dtype = P(
+        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
+    )
     use_length: bool = P(False, "take a second input with the number of valid elements", none=True)
 
     inputs = lambda p: ("data", "length") if p.use_length else ("data",)
@@ -294,9 +311,12 @@ class Softmin:
 
     Returns an array of the data's shape, whose largest values are where the data's are smallest.
     """
+
     axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
     temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64"))
+    dtype: Dtype = P(
+        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
+    )
     use_length: bool = P(False, "not available here; `softmax` has it", none=True)
 
     infer_shape, infer_type = _softmax_shape, _softmax_type
@@ -317,9 +337,12 @@ class LogSoftmax:
 
     Returns an array of the data's shape with values <= 0; `pick` takes the label's entry of it for a cross-entropy.
     """
+
     axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
     temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64"))
+    dtype: Dtype = P(
+        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
+    )
     use_length: bool = P(False, "not available here; `softmax` has it", none=True)
 
     infer_shape, infer_type = _softmax_shape, _softmax_type
@@ -345,12 +368,15 @@ class SoftmaxActivation:
     Returns an array of the data's shape. The gradient sums over C-order axis 1 in both modes, so with `instance` it is the true
     derivative for matrices only, as in MXNet.
     """
+
     mode: str = P("instance", "what sums to 1", one_of=("channel", "instance"))
 
     def infer_shape(p, ins, outs):
         data = unify(ins[0], outs[0])
         if data is not None and len(data) < (3 if p.mode == "channel" else 2):
-            raise ShapeError(f'mode "{p.mode}" needs data with at least {3 if p.mode == "channel" else 2} axes, not {shape_text(data)}')
+            raise ShapeError(
+                f'mode "{p.mode}" needs data with at least {3 if p.mode == "channel" else 2} axes, not {shape_text(data)}'
+            )
         return [data], [data]
 
     def forward(p, data):
@@ -367,6 +393,7 @@ class SoftmaxActivation:
 
 # --------------------------------------------------------------------------------------------- dropout
 
+
 def _drops(p, run) -> bool:
     return p.p > 0 and (run.train or p.mode == "always")
 
@@ -380,6 +407,7 @@ class Dropout:
 
     Returns an array of the data's shape. The gradient is zero where the output was dropped, and scaled like the output elsewhere.
     """
+
     p: float = P(0.5, "the fraction to drop", low=0, high=1)
     mode: str = P("training", "when to drop", one_of=("always", "training"))
     axes: Shape = P((), "C-order axes that share a draw")
@@ -400,11 +428,19 @@ class Dropout:
             outs[0][...] = ins[0]
             return
         mask = outs[1]
-        draws = mask if mask.dtype == np.float64 else run.workspace(mask.shape, np.float32 if mask.dtype == np.float32 else np.float64)
+        draws = (
+            mask
+            if mask.dtype == np.float64
+            else run.workspace(mask.shape, np.float32 if mask.dtype == np.float32 else np.float64)
+        )
         streams.uniform_into(draws)
         keep = np.float32(1) - np.float32(p.p)
-        kept = draws.astype(np.float32, copy=False) <= keep if not p.axes else draws.astype(np.float32, copy=False) < keep
-        with np.errstate(all="ignore"):     # p = 1 gives 0 * inf = NaN, as in MXNet
+        kept = (
+            draws.astype(np.float32, copy=False) <= keep
+            if not p.axes
+            else draws.astype(np.float32, copy=False) < keep
+        )
+        with np.errstate(all="ignore"):  # p = 1 gives 0 * inf = NaN, as in MXNet
             np.multiply(kept, np.float32(1) / keep, out=mask, casting="unsafe")
             np.multiply(ins[0], mask, out=outs[0])
 

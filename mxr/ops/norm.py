@@ -1,4 +1,5 @@
 """Normalization: over the batch, over groups of values of each sample, over neighbouring channels."""
+
 from __future__ import annotations
 
 from math import prod
@@ -15,7 +16,7 @@ from mxr.runtime import costs, threads
 def _outer_inner(a: np.ndarray, axis: int) -> np.ndarray:
     """The array as (everything before the channels, channels, everything after)."""
     axis %= a.ndim
-    return a.reshape(prod(a.shape[:axis]), a.shape[axis], prod(a.shape[axis + 1:]))
+    return a.reshape(prod(a.shape[:axis]), a.shape[axis], prod(a.shape[axis + 1 :]))
 
 
 def _channel_blocks(x: np.ndarray, work) -> None:
@@ -25,6 +26,7 @@ def _channel_blocks(x: np.ndarray, work) -> None:
     def task(a, b):
         for c in range(a, b, step):
             work(slice(c, min(c + step, b)))
+
     threads.map_blocks(task, x.shape[1], blocks=threads.workers() if x.size > costs.NORM_BLOCK // 2 else 1)
 
 
@@ -33,8 +35,8 @@ def _batch_shape(p, ins, outs):
     channels = unify(*ins[1:], *outs[1:])
     if data is not None:
         axis = axis_of(getattr(p, "axis", 1), len(data), "BatchNorm")
-        channels = unify(channels, data[axis:axis + 1])
-        data = (*data[:axis], channels[0], *data[axis + 1:])
+        channels = unify(channels, data[axis : axis + 1])
+        data = (*data[:axis], channels[0], *data[axis + 1 :])
     return [data] + [channels] * 4, [data] + [channels] * 2
 
 
@@ -54,7 +56,7 @@ def _own_statistics(p, run) -> bool:
 
 def _scale(p, gamma):
     if p.fix_gamma and gamma.flags.writeable:
-        gamma[...] = 1      # MXNet overwrites the argument, and saved models show it
+        gamma[...] = 1  # MXNet overwrites the argument, and saved models show it
     return np.ones_like(gamma) if p.fix_gamma else gamma
 
 
@@ -84,16 +86,23 @@ def _batch_forward(p, run, ins, outs, axis, inverse):
         out *= (gamma[c] / root)[:, None]
         out += beta[c][:, None]
         outs[1][c], outs[2][c] = mean, 1 / root if inverse else var
+
     with np.errstate(divide="ignore", invalid="ignore"):
         _channel_blocks(x, work)
 
 
 def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
     """Gradients, and the step of the moving statistics, which MXNet takes in the backward pass."""
-    x, g = _outer_inner(ins[0], axis), _outer_inner(gs[0] if gs[0] is not None else np.zeros_like(ins[0]), axis)
+    x, g = (
+        _outer_inner(ins[0], axis),
+        _outer_inner(gs[0] if gs[0] is not None else np.zeros_like(ins[0]), axis),
+    )
     gx = None if igs[0] is None else _outer_inner(igs[0], axis)
     gamma, kind = _scale(p, ins[1]), ins[1].dtype.type
-    count, own = kind(x.shape[0] * x.shape[2]), not p.use_global_stats    # a backward pass is always a training one
+    count, own = (
+        kind(x.shape[0] * x.shape[2]),
+        not p.use_global_stats,
+    )  # a backward pass is always a training one
     mean, var = (outs[1], outs[2]) if own else (ins[3], ins[4])
     if own and inverse:
         scale = outs[2]
@@ -106,7 +115,10 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
             moving *= momentum
             moving += batch * (1 - momentum)
 
-    ones, in_place = np.ones(x.shape[2], g.dtype), gx is not None and x.dtype == gamma.dtype    # else centered has the wider type
+    ones, in_place = (
+        np.ones(x.shape[2], g.dtype),
+        gx is not None and x.dtype == gamma.dtype,
+    )  # else centered has the wider type
 
     def work(c):
         part, head = x[:, c], g[:, c]
@@ -126,6 +138,7 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
             slope *= (scale[c] * gamma[c])[:, None]
         else:
             np.multiply(head, (scale[c] * gamma[c])[:, None], out=gx[:, c], casting="same_kind")
+
     with np.errstate(divide="ignore", invalid="ignore"):
         _channel_blocks(x, work)
 
@@ -155,6 +168,7 @@ class BatchNorm:
     Returns an array of the data's shape; with `output_mean_var` also the mean and `1 / sqrt(var + eps)` of each channel, through which
     no gradient flows.
     """
+
     eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
     fix_gamma: bool = P(True, "hold gamma at 1")
@@ -180,6 +194,7 @@ class BatchNorm:
 @op("_contrib_BatchNormWithReLU", keeps=_keeps)
 class BatchNormWithReLU:
     """`BatchNorm`, and negative results set to 0."""
+
     eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
     fix_gamma: bool = P(True, "hold gamma at 1")
@@ -215,6 +230,7 @@ class BatchNormWithReLU:
 @op("_contrib_SyncBatchNorm", keeps=_keeps)
 class SyncBatchNorm:
     """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over those of the batch."""
+
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
     fix_gamma: bool = P(True, "hold gamma at 1")
@@ -244,6 +260,7 @@ class BatchNormV1:
 
     Returns an array of the data's shape; with `output_mean_var` also the mean and the variance of each channel.
     """
+
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
     fix_gamma: bool = P(True, "hold gamma at 1")
@@ -268,6 +285,7 @@ class BatchNormV1:
 
 
 # --------------------------------------------------------------------------------------------- over groups of one sample's values
+
 
 def _normalize(x, axes, eps):
     """((x - mean) / std, mean, std) over the axes, which are kept."""
@@ -308,6 +326,7 @@ class LayerNorm:
     Returns an array of the data's shape; with `output_mean_var` also mean and `sqrt(var + eps)`, with size 1 along the axis, through
     which no gradient flows.
     """
+
     axis: int = P(-1, "the C-order axis to normalise; negative counts from the last (in R: the first)")
     eps: float = P(9.99999975e-06, "added to the variance, so that it is never zero")
     output_mean_var: bool = P(False, "return mean and standard deviation as well")
@@ -320,9 +339,9 @@ class LayerNorm:
         moments = unify(*outs[1:])
         if data is not None:
             axis = axis_of(p.axis, len(data), "LayerNorm")
-            gamma = unify(gamma, data[axis:axis + 1])
-            data = (*data[:axis], gamma[0], *data[axis + 1:])
-            moments = (*data[:axis], 1, *data[axis + 1:])
+            gamma = unify(gamma, data[axis : axis + 1])
+            data = (*data[:axis], gamma[0], *data[axis + 1 :])
+            moments = (*data[:axis], 1, *data[axis + 1 :])
         return [data, gamma, gamma], [data, moments, moments]
 
     def forward(p, data, gamma, beta):
@@ -352,6 +371,7 @@ class GroupNorm:
     Returns an array of the data's shape; with `output_mean_var` also mean and `sqrt(var + eps)` as (samples, groups) in C
     order, through which no gradient flows.
     """
+
     num_groups: int = P(1, "number of groups; the number of channels is a multiple", low=1)
     eps: float = P(9.99999975e-06, "added to the variance, so that it is never zero")
     output_mean_var: bool = P(False, "return mean and standard deviation as well")
@@ -367,7 +387,9 @@ class GroupNorm:
             if len(data) < 3:
                 raise ShapeError(f"data must have at least 3 axes, not {len(data)}")
             if data[1] % p.num_groups:
-                raise ShapeError(f"the {data[1]} channels of the data cannot be split into num_groups = {p.num_groups} groups")
+                raise ShapeError(
+                    f"the {data[1]} channels of the data cannot be split into num_groups = {p.num_groups} groups"
+                )
             moments = (data[0], p.num_groups)
         return [data, gamma, gamma], [data, moments, moments]
 
@@ -395,6 +417,7 @@ class InstanceNorm:
 
     Returns an array of the data's shape.
     """
+
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
 
     hidden = ("mean", "std")
@@ -432,6 +455,7 @@ class L2Normalization:
 
     Returns an array of the data's shape.
     """
+
     eps: float = P(1.00000001e-10, "added to the sum of squares, so that it is never zero")
     mode: str = P("instance", "what forms a vector", one_of=("channel", "instance", "spatial"))
 
@@ -462,6 +486,7 @@ def _vector_axes(p, ndim):
 
 # --------------------------------------------------------------------------------------------- over neighbouring channels
 
+
 @op("LRN")
 class LRN:
     """Local response normalization: `x / (knorm + alpha / nsize * s) ^ beta`.
@@ -471,6 +496,7 @@ class LRN:
 
     Returns an array of the data's shape.
     """
+
     alpha: float = P(9.99999975e-05, "weight of the squares")
     beta: float = P(0.75, "the power")
     knorm: float = P(2.0, "what is added to the weighted squares")
@@ -490,19 +516,19 @@ class LRN:
 
     def forward(p, data):
         norm = _neighbours(np.square(data), p.nsize) * (p.alpha / p.nsize) + p.knorm
-        return data * norm ** -p.beta, norm
+        return data * norm**-p.beta, norm
 
     def backward(p, g, ins, outs):
         x, norm = ins[0], outs[1]
         inner = _neighbours(g * x * norm ** (-p.beta - 1), p.nsize)
-        return g * norm ** -p.beta - inner * x * (2 * p.beta * p.alpha / p.nsize)
+        return g * norm**-p.beta - inner * x * (2 * p.beta * p.alpha / p.nsize)
 
 
 def _neighbours(x, count):
     """At every channel, the sum over the `count` channels around it."""
     margin = np.zeros((x.shape[0], count // 2, *x.shape[2:]), x.dtype)
     padded = np.concatenate([margin, x, margin], axis=1) if count > 1 else x
-    total = padded[:, :x.shape[1]]
+    total = padded[:, : x.shape[1]]
     for i in range(1, count):
-        total = total + padded[:, i:i + x.shape[1]]
+        total = total + padded[:, i : i + x.shape[1]]
     return total

@@ -1,4 +1,5 @@
 """Ordering and counting: topk, sort, argsort, cumsum, histogram."""
+
 import numpy as np
 
 from mxr.operator import (
@@ -64,6 +65,7 @@ def _scatter(ig, g, order, axis):
 
 # ------------------------------------------------------------------------------------------------ sorting
 
+
 @op("topk", keeps=("outs",))
 class TopK:
     """The `k` largest (or smallest) elements along an axis, largest (smallest) first.
@@ -72,6 +74,7 @@ class TopK:
     where they are, or `"both"`, values and indices, as two outputs. Among equal elements the one that comes first is
     taken first (MXNet leaves that open for long axes). Values have a gradient; indices and masks have gradient zero.
     """
+
     axis: int = P(-1, _AXIS, none=True)
     k: int = P(1, "How many; below 1: all of them.")
     ret_typ: str = P("indices", "What to return.", one_of=("both", "indices", "mask", "value"))
@@ -97,12 +100,16 @@ class TopK:
             _check_type(p.dtype, n)
         if p.ret_typ == "mask":
             return ins, [data]
-        return ins, [(k,) if axis is None else (*data[:axis], k, *data[axis + 1:])] * len(outs)
+        return ins, [(k,) if axis is None else (*data[:axis], k, *data[axis + 1 :])] * len(outs)
 
     def infer_type(p, ins):
         data = ins[0] or np.dtype(np.float32)
-        return {"indices": [np.dtype(p.dtype)], "both": [data, np.dtype(p.dtype)], "value": [data, np.dtype(np.int64)],
-                "mask": [data]}[p.ret_typ]
+        return {
+            "indices": [np.dtype(p.dtype)],
+            "both": [data, np.dtype(p.dtype)],
+            "value": [data, np.dtype(np.int64)],
+            "mask": [data],
+        }[p.ret_typ]
 
     def compute(p, run, ins, outs):
         x = _last(ins[0], p.axis)
@@ -126,6 +133,7 @@ class TopK:
 @op("sort", keeps=())
 class Sort:
     """The data sorted along an axis."""
+
     axis: int = P(-1, _AXIS, none=True)
     is_ascend: bool = P(True, "Smallest first; otherwise largest first.")
 
@@ -151,6 +159,7 @@ class Sort:
 @op("argsort", zero_gradient=True)
 class Argsort:
     """The positions, counted from 0, of the elements in sorted order along an axis; equal elements keep their order."""
+
     axis: int = P(-1, _AXIS, none=True)
     is_ascend: bool = P(True, "Smallest first; otherwise largest first.")
     dtype: Dtype = P("float32", "The element type of the positions.", one_of=INDEX_TYPES)
@@ -180,12 +189,17 @@ def _whole(p, shape):
 
 # ------------------------------------------------------------------------------------------------ sums and counts
 
+
 @op("_np_cumsum", "cumsum", keeps=())
 class Cumsum:
     """Running sums along an axis: `out[..., i, ...] = a[..., 0, ...] + ... + a[..., i, ...]`."""
+
     axis: int = P(None, _AXIS)
-    dtype: Dtype = P(None, "The element type of the result; None: that of the data.",
-                     one_of=("float16", "float32", "float64", "int32", "int64", "int8"))
+    dtype: Dtype = P(
+        None,
+        "The element type of the result; None: that of the data.",
+        one_of=("float16", "float32", "float64", "int32", "int64", "int8"),
+    )
 
     inputs = ("a",)
 
@@ -211,6 +225,7 @@ class Histogram:
     The bins are given as their increasing bounds `bins`, or as `bin_cnt` bins of equal width over `range`. A bin holds its
     lower bound; the last one its upper bound too. Elements outside all bins are not counted.
     """
+
     bin_cnt: int = P(None, "The number of bins of equal width.", low=1)
     range: Floats = P(None, "The lowest and the highest bound, with `bin_cnt`.")
 
@@ -220,7 +235,9 @@ class Histogram:
         return ("data", "bins") if p.bin_cnt is None else ("data",)
 
     def infer_shape(p, ins, outs):
-        if (p.bin_cnt is None) != (p.range is None) or (p.range is not None and (len(p.range) != 2 or p.range[0] > p.range[1])):
+        if (p.bin_cnt is None) != (p.range is None) or (
+            p.range is not None and (len(p.range) != 2 or p.range[0] > p.range[1])
+        ):
             raise ShapeError("give bins, or both bin_cnt and range, from low to high")
         if p.bin_cnt is not None:
             return ins, [(p.bin_cnt,), (p.bin_cnt + 1,)]

@@ -1,4 +1,5 @@
 """Densities of distributions: `random_pdf_*`, with gradients for the samples and the parameters."""
+
 from __future__ import annotations
 
 import inspect
@@ -25,15 +26,18 @@ def _pdf_shape(p, ins, outs):
     sample, params = unify(ins[0], *outs), unify(*ins[1:])
     if sample is not None and params is not None:
         if len(params) > len(sample):
-            raise ShapeError(f"the parameters {shape_text(params)} have more dimensions than the sample {shape_text(sample)}")
-        params = unify(params, sample[:len(params)])
-        sample = unify(sample, (*params, *sample[len(params):]))
+            raise ShapeError(
+                f"the parameters {shape_text(params)} have more dimensions than the sample {shape_text(sample)}"
+            )
+        params = unify(params, sample[: len(params)])
+        sample = unify(sample, (*params, *sample[len(params) :]))
     return [sample, *[params] * len(ins[1:])], [sample]
 
 
 def _declare(kind: str, params: tuple, text: str, log_density, gradients, density=None):
     """`log_density(x, *params)`; `gradients(x, *params)` of it, for the sample (None: zero) and every parameter. `density`, where it is
     not computed from its logarithm: then it has a value for negative parameters too."""
+
     def forward(p, *ins):
         x = ins[0]
         params = [_spread(v, x) for v in ins[1:]]
@@ -56,47 +60,94 @@ def _declare(kind: str, params: tuple, text: str, log_density, gradients, densit
         the samples at its place. Returns an array of the shape of `sample`. The gradient reaches the parameters, and the sample where the
         density depends on it smoothly.
         """
-    op(f"_random_pdf_{kind}", f"random_pdf_{kind}")(type(f"random_pdf_{kind}", (), {
-        "__doc__": inspect.cleandoc(doc), "__module__": __name__, "__annotations__": {"is_log": bool},
-        "is_log": P(False, "return the logarithm of the density"), "inputs": ("sample", *params), "infer_shape": _pdf_shape,
-        "forward": forward, "backward": backward}))
+    op(f"_random_pdf_{kind}", f"random_pdf_{kind}")(
+        type(
+            f"random_pdf_{kind}",
+            (),
+            {
+                "__doc__": inspect.cleandoc(doc),
+                "__module__": __name__,
+                "__annotations__": {"is_log": bool},
+                "is_log": P(False, "return the logarithm of the density"),
+                "inputs": ("sample", *params),
+                "infer_shape": _pdf_shape,
+                "forward": forward,
+                "backward": backward,
+            },
+        )
+    )
 
 
-_declare("uniform", ("low", "high"), "the uniform distribution from `low` to `high` (also returned outside of that range)",
-         lambda x, low, high: -np.log(high - low),
-         lambda x, low, high: (None, 1 / (high - low), 1 / (low - high)),
-         lambda x, low, high: 1 / (high - low))
+_declare(
+    "uniform",
+    ("low", "high"),
+    "the uniform distribution from `low` to `high` (also returned outside of that range)",
+    lambda x, low, high: -np.log(high - low),
+    lambda x, low, high: (None, 1 / (high - low), 1 / (low - high)),
+    lambda x, low, high: 1 / (high - low),
+)
 
-_declare("normal", ("mu", "sigma"), "the normal distribution with mean `mu` and standard deviation `sigma`",
-         lambda x, mu, sigma: -0.5 * np.square((x - mu) / sigma) - np.log(sigma * math.sqrt(2 * math.pi)),
-         lambda x, mu, sigma: ((mu - x) / np.square(sigma), (x - mu) / np.square(sigma),
-                               (np.square((x - mu) / sigma) - 1) / sigma),
-         lambda x, mu, sigma: np.exp(-0.5 * np.square((x - mu) / sigma)) / (sigma * math.sqrt(2 * math.pi)))
+_declare(
+    "normal",
+    ("mu", "sigma"),
+    "the normal distribution with mean `mu` and standard deviation `sigma`",
+    lambda x, mu, sigma: -0.5 * np.square((x - mu) / sigma) - np.log(sigma * math.sqrt(2 * math.pi)),
+    lambda x, mu, sigma: (
+        (mu - x) / np.square(sigma),
+        (x - mu) / np.square(sigma),
+        (np.square((x - mu) / sigma) - 1) / sigma,
+    ),
+    lambda x, mu, sigma: np.exp(-0.5 * np.square((x - mu) / sigma)) / (sigma * math.sqrt(2 * math.pi)),
+)
 
-_declare("gamma", ("alpha", "beta"), "the gamma distribution with shape `alpha` and rate `beta` (`random_gamma` takes the scale, 1 / rate)",
-         lambda x, a, b: a * np.log(b) + (a - 1) * np.log(x) - b * x - special.gammaln(a),
-         lambda x, a, b: ((a - 1) / x - b, np.log(b) + np.log(x) - special.psi(a), a / b - x))
+_declare(
+    "gamma",
+    ("alpha", "beta"),
+    "the gamma distribution with shape `alpha` and rate `beta` (`random_gamma` takes the scale, 1 / rate)",
+    lambda x, a, b: a * np.log(b) + (a - 1) * np.log(x) - b * x - special.gammaln(a),
+    lambda x, a, b: ((a - 1) / x - b, np.log(b) + np.log(x) - special.psi(a), a / b - x),
+)
 
-_declare("exponential", ("lam",), "the exponential distribution with rate `lam`",
-         lambda x, lam: np.log(lam) - lam * x,
-         lambda x, lam: (-lam, 1 / lam - x),
-         lambda x, lam: lam * np.exp(-lam * x))
+_declare(
+    "exponential",
+    ("lam",),
+    "the exponential distribution with rate `lam`",
+    lambda x, lam: np.log(lam) - lam * x,
+    lambda x, lam: (-lam, 1 / lam - x),
+    lambda x, lam: lam * np.exp(-lam * x),
+)
 
-_declare("poisson", ("lam",), "the Poisson distribution with mean `lam`",
-         lambda x, lam: x * np.log(lam) - special.gammaln(x + 1) - lam,
-         lambda x, lam: (None, x / lam - 1))
+_declare(
+    "poisson",
+    ("lam",),
+    "the Poisson distribution with mean `lam`",
+    lambda x, lam: x * np.log(lam) - special.gammaln(x + 1) - lam,
+    lambda x, lam: (None, x / lam - 1),
+)
 
 
 def _binomial(x, limit, prob):
-    return special.gammaln(x + limit) - special.gammaln(x + 1) - special.gammaln(limit) + limit * np.log(prob) + x * np.log(1 - prob)
+    return (
+        special.gammaln(x + limit)
+        - special.gammaln(x + 1)
+        - special.gammaln(limit)
+        + limit * np.log(prob)
+        + x * np.log(1 - prob)
+    )
 
 
 def _binomial_gradients(x, limit, prob):
     return None, special.psi(x + limit) - special.psi(limit) + np.log(prob), limit / prob - x / (1 - prob)
 
 
-_declare("negative_binomial", ("k", "p"), "the negative binomial distribution: how many successes there are before the `k`-th failure, "
-         "when a trial fails with probability `p`", _binomial, _binomial_gradients)
+_declare(
+    "negative_binomial",
+    ("k", "p"),
+    "the negative binomial distribution: how many successes there are before the `k`-th failure, "
+    "when a trial fails with probability `p`",
+    _binomial,
+    _binomial_gradients,
+)
 
 
 def _generalized(x, mu, alpha):
@@ -109,8 +160,13 @@ def _generalized_gradients(x, mu, alpha):
     return None, -g_prob * alpha / np.square(d), -g_limit / np.square(alpha) - g_prob * mu / np.square(d)
 
 
-_declare("generalized_negative_binomial", ("mu", "alpha"),
-         "the negative binomial distribution with mean `mu` and dispersion `alpha`", _generalized, _generalized_gradients)
+_declare(
+    "generalized_negative_binomial",
+    ("mu", "alpha"),
+    "the negative binomial distribution with mean `mu` and dispersion `alpha`",
+    _generalized,
+    _generalized_gradients,
+)
 
 
 @op("_random_pdf_dirichlet", "random_pdf_dirichlet")
@@ -120,6 +176,7 @@ class random_pdf_dirichlet:
     The vectors are along the last C-order axis of both (the first one in R). The other axes of `alpha` are the first C-order axes of
     `sample`: every vector of concentrations goes with the samples at its place. Returns one number per vector of `sample`.
     """
+
     is_log: bool = P(False, "return the logarithm of the density")
 
     inputs = ("sample", "alpha")
@@ -128,13 +185,17 @@ class random_pdf_dirichlet:
         sample, alpha = ins
         if sample is not None and alpha is not None:
             if len(alpha) > len(sample):
-                raise ShapeError(f"alpha {shape_text(alpha)} has more dimensions than the sample {shape_text(sample)}")
-            alpha = unify(alpha, (*sample[:len(alpha) - 1], sample[-1]))
+                raise ShapeError(
+                    f"alpha {shape_text(alpha)} has more dimensions than the sample {shape_text(sample)}"
+                )
+            alpha = unify(alpha, (*sample[: len(alpha) - 1], sample[-1]))
         return [sample, alpha], [unify(outs[0], sample and (sample[:-1] or (1,)))]
 
     def forward(p, sample, alpha):
-        a = _concentrations(alpha, sample).astype(np.float64)      # large terms cancel
-        log = ((a - 1) * np.log(sample)).sum(axis=-1) + (special.gammaln(a.sum(axis=-1)) - special.gammaln(a).sum(axis=-1))
+        a = _concentrations(alpha, sample).astype(np.float64)  # large terms cancel
+        log = ((a - 1) * np.log(sample)).sum(axis=-1) + (
+            special.gammaln(a.sum(axis=-1)) - special.gammaln(a).sum(axis=-1)
+        )
         return (log if p.is_log else np.exp(log)).astype(sample.dtype).reshape(sample.shape[:-1] or (1,))
 
     def backward(p, g, ins, outs):

@@ -1,4 +1,5 @@
 """Pooling windows, and enlarging by repetition or interpolation."""
+
 from __future__ import annotations
 
 from math import prod
@@ -14,17 +15,22 @@ from mxr.runtime import costs
 
 # --------------------------------------------------------------------------------------------- where the windows lie
 
+
 def _pooled(p, data):
     """The spatial output shape for data whose spatial shape is `data` (0: unknown)."""
     kernel, stride, pad = p.kernel, per_axis(p, "stride", 1), per_axis(p, "pad", 0)
     for n, k, q in zip(data, kernel, pad):
         if n and k > n + 2 * q:
-            raise ShapeError(f"kernel {shape_text(kernel)} is larger than data of size {shape_text(data)}"
-                             + (f" padded by {shape_text(pad)}" if any(pad) else ""))
+            raise ShapeError(
+                f"kernel {shape_text(kernel)} is larger than data of size {shape_text(data)}"
+                + (f" padded by {shape_text(pad)}" if any(pad) else "")
+            )
     if p.pooling_convention == "same":
         return tuple(-(-n // s) for n, s in zip(data, stride))
     up = p.pooling_convention == "full"
-    return tuple(n and (n + 2 * q - k + (s - 1 if up else 0)) // s + 1 for n, k, s, q in zip(data, kernel, stride, pad))
+    return tuple(
+        n and (n + 2 * q - k + (s - 1 if up else 0)) // s + 1 for n, k, s, q in zip(data, kernel, stride, pad)
+    )
 
 
 def _last(p) -> bool:
@@ -70,6 +76,7 @@ def _flat(p, a: np.ndarray) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------- the four kinds of pooling
 
+
 def _power_of(p) -> int:
     if p.pool_type != "lp":
         return 1
@@ -90,6 +97,7 @@ class Pooling:
     the floor under `pooling_convention = "full"`; "same" (one spatial axis only) gives `ceiling(n / stride)`. The gradient of
     `max` goes to the first of equal values in C order.
     """
+
     kernel: Shape = P((), "size of the windows along each spatial axis")
     pool_type: str = P("max", "how a window is reduced", one_of=("avg", "lp", "max", "sum"))
     global_pool: bool = P(False, "one window over everything")
@@ -98,8 +106,14 @@ class Pooling:
     stride: Shape = P((), "step from one window to the next along each axis; 1 if left out")
     pad: Shape = P((), "positions added at both ends of each axis; none if left out")
     p_value: int = P(None, "the power of `lp`: 1, 2 or 3")
-    count_include_pad: bool = P(None, "whether `avg` counts the padding as values of zero; it does if left out")
-    layout: str = P(None, "order of the axes, if the channels are last", one_of=("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"))
+    count_include_pad: bool = P(
+        None, "whether `avg` counts the padding as values of zero; it does if left out"
+    )
+    layout: str = P(
+        None,
+        "order of the axes, if the channels are last",
+        one_of=("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"),
+    )
 
     # counted in the JSON as in MXNet, where its kernels keep their positions
     hidden = lambda p: ("workspace",) if p.pool_type == "max" and p.kernel and not _last(p) else ()
@@ -140,6 +154,7 @@ class Pooling:
 
 # --------------------------------------------------------------------------------------------- the first releases' pooling
 
+
 def _padded(w: Windows) -> Windows:
     """The same windows over an image that includes its margins."""
     size = tuple(n + 2 * q for n, q in zip(w.size, w.pad))
@@ -171,6 +186,7 @@ class PoolingV1:
     Returns, along each spatial axis of n positions, `floor((n + 2 pad - kernel) / stride) + 1` positions (the ceiling instead of
     the floor under `pooling_convention = "full"`), or one with `global_pool`.
     """
+
     kernel: Shape = P((), "size of the windows along both axes")
     pool_type: str = P("max", "how a window is reduced", one_of=("avg", "max", "sum"))
     global_pool: bool = P(False, "one window over everything")
@@ -225,6 +241,7 @@ class PoolingV1:
 
 # --------------------------------------------------------------------------------------------- enlarging
 
+
 def _enlarging(p, data) -> Windows:
     """The windows of the deconvolution that interpolates."""
     k, s = 2 * p.scale - p.scale % 2, p.scale
@@ -248,6 +265,7 @@ class UpSampling:
 
     Returns images with `scale` times the rows and columns of the first input.
     """
+
     scale: int = P(REQUIRED, "how many times larger", low=1, high=1000)
     num_filter: int = P(0, "for `bilinear`: number of channels of the data")
     sample_type: str = P(REQUIRED, "how to enlarge", one_of=("bilinear", "nearest"))
@@ -255,7 +273,9 @@ class UpSampling:
     num_args: int = P(REQUIRED, "number of inputs", low=1)
     workspace: int = P(512, "GPU only: memory limit in megabytes", low=0, ignored=True)
 
-    inputs = lambda p: ("data", "weight") if p.sample_type == "bilinear" else tuple(f"arg{i}" for i in range(p.num_args))
+    inputs = lambda p: (
+        ("data", "weight") if p.sample_type == "bilinear" else tuple(f"arg{i}" for i in range(p.num_args))
+    )
 
     def infer_shape(p, ins, outs):
         for s in ins[:1] if p.sample_type == "bilinear" else ins:
@@ -267,14 +287,18 @@ class UpSampling:
         rows, columns = data[2] * p.scale, data[3] * p.scale
         if p.sample_type == "bilinear":
             if p.num_filter != data[1]:
-                raise ParamError(f"num_filter is {p.num_filter}, but must be the number of channels of the data, {data[1]}")
+                raise ParamError(
+                    f"num_filter is {p.num_filter}, but must be the number of channels of the data, {data[1]}"
+                )
             k = 2 * p.scale - p.scale % 2
             return [data, unify(ins[1], (data[1], 1, k, k))], [unify(outs[0], (*data[:2], rows, columns))]
         if any(s is None or 0 in s for s in ins):
             return ins, outs
         for s in ins:
             if s[0] != data[0] or rows % s[2] or columns % s[3] or rows // s[2] != columns // s[3]:
-                raise ShapeError(f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, {shape_text(data)}")
+                raise ShapeError(
+                    f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, {shape_text(data)}"
+                )
         if p.multi_input_mode == "sum" and len({s[1] for s in ins}) > 1:
             raise ShapeError("inputs to be added must have equal numbers of channels")
         channels = data[1] if p.multi_input_mode == "sum" else sum(s[1] for s in ins)
@@ -300,7 +324,9 @@ class UpSampling:
             return steps.call()
         for x, part, gx in zip(ins, _parts(p, ins, g), igs):
             if gx is not None:
-                steps.first.append((np.add.reduce, (_tiles(part, part.shape[2] // x.shape[2]), (3, 5), None, gx)))
+                steps.first.append(
+                    (np.add.reduce, (_tiles(part, part.shape[2] // x.shape[2]), (3, 5), None, gx))
+                )
         return steps.call()
 
 
@@ -308,5 +334,5 @@ def _parts(p, ins, large):
     """The part of the output that each input makes (all of it, when they are added)."""
     first = 0
     for x in ins:
-        yield large if p.multi_input_mode == "sum" else large[:, first:first + x.shape[1]]
+        yield large if p.multi_input_mode == "sum" else large[:, first : first + x.shape[1]]
         first += x.shape[1]

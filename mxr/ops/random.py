@@ -1,5 +1,6 @@
 """Random numbers: `random_*` (one distribution), `random_*_like` (the same, in the shape of an array), `sample_*` (one distribution for
 every element of arrays of parameters), and what draws from data. All from MXNet's own streams (mxr/random/streams.py)."""
+
 from __future__ import annotations
 
 import inspect
@@ -43,13 +44,15 @@ class _Distribution:
 
     def __init__(self, text, draw, *params, names=None):
         self.text, self.draw, self.params = text, draw, params
-        self.names = names or tuple(p[0] for p in params)      # what sample_* calls its inputs
+        self.names = names or tuple(p[0] for p in params)  # what sample_* calls its inputs
 
     def check(self, p):
         for name, _, _, least, allowed in self.params:
             value = getattr(p, name)
             if least is not None and not (value >= least if allowed else value > least):
-                raise ParamError(f"{name} must be {'at least' if allowed else 'greater than'} {least}, not {value!r}")
+                raise ParamError(
+                    f"{name} must be {'at least' if allowed else 'greater than'} {least}, not {value!r}"
+                )
         if "high" in self.names and p.high < p.low:
             raise ParamError(f"high ({p.high}) must not be less than low ({p.low})")
 
@@ -67,26 +70,46 @@ class _Distribution:
 _ANY, _POSITIVE, _NOT_NEGATIVE = (None, True), (0, False), (0, True)
 _DISTRIBUTIONS = {
     "uniform": _Distribution(
-        "the uniform distribution between `low` (included) and `high` (excluded)", _uniform,
-        ("low", 0.0, "the lower bound", *_ANY), ("high", 1.0, "the upper bound", *_ANY)),
+        "the uniform distribution between `low` (included) and `high` (excluded)",
+        _uniform,
+        ("low", 0.0, "the lower bound", *_ANY),
+        ("high", 1.0, "the upper bound", *_ANY),
+    ),
     "normal": _Distribution(
-        "the normal distribution with mean {0} and standard deviation {1}", _normal,
-        ("loc", 0.0, "the mean", *_ANY), ("scale", 1.0, "the standard deviation", *_POSITIVE), names=("mu", "sigma")),
+        "the normal distribution with mean {0} and standard deviation {1}",
+        _normal,
+        ("loc", 0.0, "the mean", *_ANY),
+        ("scale", 1.0, "the standard deviation", *_POSITIVE),
+        names=("mu", "sigma"),
+    ),
     "gamma": _Distribution(
-        "the gamma distribution with shape `alpha` and scale `beta`, whose mean is `alpha * beta`", "gamma",
-        ("alpha", 1.0, "the shape", *_POSITIVE), ("beta", 1.0, "the scale", *_POSITIVE)),
+        "the gamma distribution with shape `alpha` and scale `beta`, whose mean is `alpha * beta`",
+        "gamma",
+        ("alpha", 1.0, "the shape", *_POSITIVE),
+        ("beta", 1.0, "the scale", *_POSITIVE),
+    ),
     "exponential": _Distribution(
-        "the exponential distribution with rate `lam`, whose mean is `1 / lam`", _exponential, ("lam", 1.0, "the rate", *_POSITIVE)),
+        "the exponential distribution with rate `lam`, whose mean is `1 / lam`",
+        _exponential,
+        ("lam", 1.0, "the rate", *_POSITIVE),
+    ),
     "poisson": _Distribution(
-        "the Poisson distribution with mean `lam`", "poisson", ("lam", 1.0, "the mean", *_NOT_NEGATIVE)),
+        "the Poisson distribution with mean `lam`", "poisson", ("lam", 1.0, "the mean", *_NOT_NEGATIVE)
+    ),
     "negative_binomial": _Distribution(
         "the negative binomial distribution: how many successes there are before the `k`-th failure, when a trial fails with "
-        "probability `p`", "negative_binomial",
-        ("k", 1, "the number of failures", *_NOT_NEGATIVE), ("p", 1.0, "the probability of a failure", *_NOT_NEGATIVE)),
+        "probability `p`",
+        "negative_binomial",
+        ("k", 1, "the number of failures", *_NOT_NEGATIVE),
+        ("p", 1.0, "the probability of a failure", *_NOT_NEGATIVE),
+    ),
     "generalized_negative_binomial": _Distribution(
         "the negative binomial distribution with mean `mu` and dispersion `alpha`, whose variance is `mu + alpha * mu^2` (Poisson when "
-        "`alpha` is 0)", "generalized_negative_binomial",
-        ("mu", 1.0, "the mean", *_NOT_NEGATIVE), ("alpha", 1.0, "the dispersion", *_NOT_NEGATIVE)),
+        "`alpha` is 0)",
+        "generalized_negative_binomial",
+        ("mu", 1.0, "the mean", *_NOT_NEGATIVE),
+        ("alpha", 1.0, "the dispersion", *_NOT_NEGATIVE),
+    ),
 }
 
 
@@ -97,9 +120,17 @@ def _wanted(p, outs):
 
 def _class(name: str, doc: str, params: dict, **attributes) -> type:
     """The class of a declaration; `params` are name -> (type, P)."""
-    return type(name, (), {"__doc__": inspect.cleandoc(doc), "__module__": __name__,
-                           "__annotations__": {k: kind for k, (kind, _) in params.items()},
-                           **{k: param for k, (_, param) in params.items()}, **attributes})
+    return type(
+        name,
+        (),
+        {
+            "__doc__": inspect.cleandoc(doc),
+            "__module__": __name__,
+            "__annotations__": {k: kind for k, (kind, _) in params.items()},
+            **{k: param for k, (_, param) in params.items()},
+            **attributes,
+        },
+    )
 
 
 def _declare(kind: str, d: _Distribution):
@@ -122,7 +153,7 @@ def _declare(kind: str, d: _Distribution):
         if 0 in p.shape:
             raise ParamError(f"shape must not contain 0, as {shape_text(p.shape)} does")
         n = len(p.shape)
-        t = unify(*ins, outs[0][:-n or None] if outs[0] is not None and len(outs[0]) > n else None)
+        t = unify(*ins, outs[0][: -n or None] if outs[0] is not None and len(outs[0]) > n else None)
         return [t] * len(ins), [outs[0] if t is None else unify(outs[0], (*t, *p.shape))]
 
     def compute(p, run, ins, outs):
@@ -138,26 +169,59 @@ def _declare(kind: str, d: _Distribution):
 
     text = d.text.format(*(f"`{name}`" for name, *_ in d.params))
     old = (kind,) if kind in ("uniform", "normal") else ()
-    op(f"_random_{kind}", f"random_{kind}", *old, random=True)(_class(f"random_{kind}", f"""
+    op(f"_random_{kind}", f"random_{kind}", *old, random=True)(
+        _class(
+            f"random_{kind}",
+            f"""
         Random numbers from {text}.
 
         Returns an array of the given shape. The same seed (`mx.set.seed`, `mxr.random.seed`) gives the numbers that MXNet gives.
-        """, {**own(), "shape": (Shape, P(None, "the shape of the result")), "ctx": (str, P("", _CTX, ignored=True)),
-              "dtype": (Dtype, P(None, _DTYPE, one_of=_FLOATS))},
-        inputs=(), infer_shape=infer_random, infer_type=dtype, compute=compute))
-    op(f"_random_{kind}_like", random=True, zero_gradient=True)(_class(f"random_{kind}_like", f"""
+        """,
+            {
+                **own(),
+                "shape": (Shape, P(None, "the shape of the result")),
+                "ctx": (str, P("", _CTX, ignored=True)),
+                "dtype": (Dtype, P(None, _DTYPE, one_of=_FLOATS)),
+            },
+            inputs=(),
+            infer_shape=infer_random,
+            infer_type=dtype,
+            compute=compute,
+        )
+    )
+    op(f"_random_{kind}_like", random=True, zero_gradient=True)(
+        _class(
+            f"random_{kind}_like",
+            f"""
         Random numbers from {text}, in the shape and of the type of `data`, whose values do not matter.
-        """, own(), inputs=("data",), infer_shape=infer_like, compute=compute))
+        """,
+            own(),
+            inputs=("data",),
+            infer_shape=infer_like,
+            compute=compute,
+        )
+    )
     named = d.text.format(*(f"`{name}`" for name in d.names))
-    op(f"_sample_{kind}", f"sample_{kind}", random=True, zero_gradient=True)(_class(f"sample_{kind}", f"""
+    op(f"_sample_{kind}", f"sample_{kind}", random=True, zero_gradient=True)(
+        _class(
+            f"sample_{kind}",
+            f"""
         Random numbers from many distributions at once. For every element of {" and ".join(f"`{n}`" for n in d.names)}, an array of
         `shape` is drawn from {named}.
 
         Returns an array whose C-order shape is that of the parameters followed by `shape`; with no `shape`, one number for every
         element.
-        """, {"shape": (Shape, P((), "the shape that is drawn for every element")),
-              "dtype": (Dtype, P(None, _DTYPE, one_of=_FLOATS))},
-        inputs=d.names, infer_shape=infer_sample, infer_type=dtype, compute=compute_sample))
+        """,
+            {
+                "shape": (Shape, P((), "the shape that is drawn for every element")),
+                "dtype": (Dtype, P(None, _DTYPE, one_of=_FLOATS)),
+            },
+            inputs=d.names,
+            infer_shape=infer_sample,
+            infer_type=dtype,
+            compute=compute_sample,
+        )
+    )
 
 
 for _kind, _distribution in _DISTRIBUTIONS.items():
@@ -170,6 +234,7 @@ class random_randint:
 
     Returns an array of the given shape. The same seed gives the numbers that MXNet gives.
     """
+
     low: int = P(REQUIRED, "the smallest number")
     high: int = P(REQUIRED, "the number above the largest")
     shape: Shape = P(None, "the shape of the result")
@@ -189,11 +254,12 @@ class random_randint:
     def compute(p, run, ins, outs):
         draws = run.workspace(outs[0].shape, np.int64)
         streams.integers_into(draws)
-        np.fmod(draws, p.high - p.low, out=draws)       # the remainder of C, which keeps the sign
+        np.fmod(draws, p.high - p.low, out=draws)  # the remainder of C, which keeps the sign
         np.add(draws, p.low, out=outs[0], casting="unsafe")
 
 
 # --------------------------------------------------------------------------------------------- drawing from data
+
 
 @op("_sample_multinomial", "sample_multinomial", random=True)
 class sample_multinomial:
@@ -204,9 +270,12 @@ class sample_multinomial:
     second output, the logarithms of the probabilities of what was drawn: their gradient with respect to `data` is 1 over the probability, as
     policy gradients need it. The drawn numbers have no gradient.
     """
+
     shape: Shape = P((), "the shape that is drawn from every vector of probabilities")
     get_prob: bool = P(False, "also return the logarithms of the probabilities of what was drawn")
-    dtype: Dtype = P("int32", "the element type of the result", one_of=("float16", "float32", "float64", "int32", "uint8"))
+    dtype: Dtype = P(
+        "int32", "the element type of the result", one_of=("float16", "float32", "float64", "int32", "uint8")
+    )
 
     inputs = ("data",)
     outputs = lambda p: ("output0", "output1") if p.get_prob else ("output",)
@@ -252,10 +321,11 @@ class shuffle:
 
     Returns an array of the same shape. There is no gradient.
     """
+
     inputs = ("data",)
 
     def compute(p, run, ins, outs):
-        data, = ins
+        (data,) = ins
         n = len(data)
         order = list(range(n))
         places = range(1, n) if data.ndim == 1 else range(n - 1, 0, -1)
@@ -272,6 +342,7 @@ class sample_unique_zipfian:
     Returns an array of `shape`, rows of classes from 0 to `range_max - 1`, and a vector that says how many draws each row took
     (repetitions are drawn again). Both are of type int64.
     """
+
     range_max: int = P(REQUIRED, "the number of classes", low=1)
     shape: Shape = P(None, "the shape of the result: rows, and classes in each")
 

@@ -1,4 +1,5 @@
 """Reductions: sums, means, products, extremes, norms, and where the extremes are."""
+
 from __future__ import annotations
 
 import math
@@ -10,9 +11,11 @@ from mxr.compiler.value import number_as
 from mxr.operator import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_text, unify
 from mxr.ops.shared.pointwise import declare, like, sign
 
-_AXES = ("With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the "
-         "end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes but the ones given; `keepdims = TRUE` leaves "
-         "the reduced dimensions in place with size 1.")
+_AXES = (
+    "With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the "
+    "end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes but the ones given; `keepdims = TRUE` leaves "
+    "the reduced dimensions in place with size 1."
+)
 
 
 def _axes(axis, ndim: int, exclude: bool = False) -> tuple[int, ...]:
@@ -50,6 +53,7 @@ def _count(shape, axes) -> int:
 
 def _reduction(name: str, text: str, f: Callable, gradient: Callable, *aliases: str):
     """Declare a row: `f(x, axes)` keeping dimensions, and its gradient `(g, x, y, axes)`; g and y broadcast against x."""
+
     def forward(p, data):
         axes = _axes(p.axis, data.ndim, p.exclude)
         return like(f(data, axes), data).reshape(_reduced(data.shape, axes, p.keepdims))
@@ -57,13 +61,23 @@ def _reduction(name: str, text: str, f: Callable, gradient: Callable, *aliases: 
     def backward(p, g, ins, outs):
         x = ins[0]
         axes = _axes(p.axis, x.ndim, p.exclude)
-        return np.broadcast_to(gradient(_kept(g, x.shape, axes), x, _kept(outs[0], x.shape, axes), axes), x.shape)
+        return np.broadcast_to(
+            gradient(_kept(g, x.shape, axes), x, _kept(outs[0], x.shape, axes), axes), x.shape
+        )
 
-    declare(__name__, name, *aliases, doc=f"{text}\n\n{_AXES}", forward=forward, backward=backward, infer_shape=_reduce_shape,
-            __annotations__={"axis": Shape, "keepdims": bool, "exclude": bool},
-            axis=P(None, "the axis or axes to reduce, in C order; none: all"),
-            keepdims=P(False, "leave the reduced dimensions in place, with size 1"),
-            exclude=P(False, "reduce all axes but the given ones"))
+    declare(
+        __name__,
+        name,
+        *aliases,
+        doc=f"{text}\n\n{_AXES}",
+        forward=forward,
+        backward=backward,
+        infer_shape=_reduce_shape,
+        __annotations__={"axis": Shape, "keepdims": bool, "exclude": bool},
+        axis=P(None, "the axis or axes to reduce, in C order; none: all"),
+        keepdims=P(False, "leave the reduced dimensions in place, with size 1"),
+        exclude=P(False, "reduce all axes but the given ones"),
+    )
 
 
 def _total(x, axes):
@@ -77,7 +91,7 @@ def _mean(x, axes):
     total, n = _total(x, axes), _count(x.shape, axes)
     if x.dtype.kind not in "iu":
         return total / n
-    n = number_as(n, x.dtype) or n              # MXNet divides by zero where it becomes 0
+    n = number_as(n, x.dtype) or n  # MXNet divides by zero where it becomes 0
     quotient = total // n
     return quotient + ((quotient < 0) & (quotient * n != total)).astype(x.dtype)
 
@@ -87,20 +101,45 @@ def _nanprod(x, axes):
 
 
 _reduction("sum", "The sum of the elements.", _total, lambda g, x, y, axes: g, "sum_axis")
-_reduction("mean", "The mean of the elements.", _mean,
-           lambda g, x, y, axes: g / _count(x.shape, axes))
-_reduction("nansum", "The sum of the elements that are not NaN; those get no gradient.",
-           lambda x, axes: _total(np.where(np.isnan(x), 0, x), axes), lambda g, x, y, axes: g * (x == x).astype(g.dtype))
-_reduction("prod", "The product of the elements. The gradient is `product / element`, which is NaN for an element that is 0.",
-           lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype), lambda g, x, y, axes: g * (y / x))
-_reduction("nanprod", "The product of the elements that are not NaN; those get no gradient. Otherwise as `prod`.", _nanprod,
-           lambda g, x, y, axes: np.where(np.isnan(x), 0, g * (y / x)))
-_reduction("max", "The largest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
-           lambda x, axes: x.max(axis=axes, keepdims=True), lambda g, x, y, axes: g * (x == y).astype(g.dtype), "max_axis")
-_reduction("min", "The smallest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
-           lambda x, axes: x.min(axis=axes, keepdims=True), lambda g, x, y, axes: g * (x == y).astype(g.dtype), "min_axis")
-_reduction("_square_sum", "The sum of the squares of the elements.", lambda x, axes: _total(x * x, axes),
-           lambda g, x, y, axes: g * (2 * x))
+_reduction("mean", "The mean of the elements.", _mean, lambda g, x, y, axes: g / _count(x.shape, axes))
+_reduction(
+    "nansum",
+    "The sum of the elements that are not NaN; those get no gradient.",
+    lambda x, axes: _total(np.where(np.isnan(x), 0, x), axes),
+    lambda g, x, y, axes: g * (x == x).astype(g.dtype),
+)
+_reduction(
+    "prod",
+    "The product of the elements. The gradient is `product / element`, which is NaN for an element that is 0.",
+    lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype),
+    lambda g, x, y, axes: g * (y / x),
+)
+_reduction(
+    "nanprod",
+    "The product of the elements that are not NaN; those get no gradient. Otherwise as `prod`.",
+    _nanprod,
+    lambda g, x, y, axes: np.where(np.isnan(x), 0, g * (y / x)),
+)
+_reduction(
+    "max",
+    "The largest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
+    lambda x, axes: x.max(axis=axes, keepdims=True),
+    lambda g, x, y, axes: g * (x == y).astype(g.dtype),
+    "max_axis",
+)
+_reduction(
+    "min",
+    "The smallest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
+    lambda x, axes: x.min(axis=axes, keepdims=True),
+    lambda g, x, y, axes: g * (x == y).astype(g.dtype),
+    "min_axis",
+)
+_reduction(
+    "_square_sum",
+    "The sum of the squares of the elements.",
+    lambda x, axes: _total(x * x, axes),
+    lambda g, x, y, axes: g * (2 * x),
+)
 
 
 @op("norm")
@@ -110,6 +149,7 @@ class Norm:
     With no `axis` it is taken over the whole array, to a vector of one element; several axes are reduced together. Axes count
     from 0 in C order, negative ones from the end. The gradient is `x / norm` (NaN where the norm is 0), or the sign of x.
     """
+
     ord: int = P(2, "1: sum of absolute values; 2: Euclidean", low=1, high=2)
     axis: Shape = P(None, "the axis or axes to reduce, in C order; none: all")
     out_dtype: Dtype = P(None, "the element type of the result; default: that of the input")
@@ -127,7 +167,7 @@ class Norm:
         axes = _axes(p.axis, data.ndim)
         if p.ord == 1:
             y = _total(np.abs(data), axes)
-        else:      # squares of single precision numbers overflow; as doubles they cannot
+        else:  # squares of single precision numbers overflow; as doubles they cannot
             wide = data.astype(np.float64)
             y = np.sqrt(_total(wide * wide, axes))
         return y.astype(p.out_dtype or data.dtype).reshape(_reduced(data.shape, axes, p.keepdims))
@@ -146,13 +186,16 @@ class Moments:
     The variance is the mean of the squared deviations, `mean((x - mean)^2)`. Axes count from 0 in C order, negative ones from the
     end; they must be given (all of them for the moments of the whole array).
     """
+
     axes: Shape = P(None, "the axes to reduce, in C order")
     keepdims: bool = P(False, "leave the reduced dimensions in place, with size 1")
     outputs = ("output0", "output1")
 
     def infer_shape(p, ins, outs):
         if not p.axes:
-            raise ShapeError("axes is empty; name the axes to reduce, all of them for the moments of the whole array")
+            raise ShapeError(
+                "axes is empty; name the axes to reduce, all of them for the moments of the whole array"
+            )
         if ins[0] is None:
             return ins, outs
         shape = unify(*outs, _reduced(ins[0], _axes(p.axes, len(ins[0])), p.keepdims))
@@ -175,6 +218,7 @@ class Moments:
 
 # ------------------------------------------------------------------------------------------------ where the extremes are
 
+
 def _position_shape(p, ins, outs):
     data = ins[0]
     if not known(data):
@@ -191,6 +235,7 @@ def _position(f: Callable):
         x, out = ins[0], outs[0]
         axis = None if p.axis is None or x.ndim == 1 else p.axis
         out[...] = np.asarray(f(x, axis=axis)).reshape(out.shape)
+
     return compute
 
 
@@ -201,6 +246,7 @@ class ArgMax:
     With no `axis`, the position in the whole array read in C order. Of equal elements the first counts; NaN counts as the
     largest. The gradient is 0.
     """
+
     axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
     keepdims: bool = P(False, "leave the searched dimension in place, with size 1")
     infer_shape = _position_shape
@@ -214,6 +260,7 @@ class ArgMin:
     With no `axis`, the position in the whole array read in C order. Of equal elements the first counts; NaN counts as the
     smallest. The gradient is 0.
     """
+
     axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
     keepdims: bool = P(False, "leave the searched dimension in place, with size 1")
     infer_shape = _position_shape
@@ -226,6 +273,7 @@ class ArgMaxChannel:
 
     It has no gradient: a network that is trained through it cannot be bound.
     """
+
     def infer_shape(p, ins, outs):
         data = ins[0]
         if data is None:

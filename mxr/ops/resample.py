@@ -1,4 +1,5 @@
 """Images of another size: weighted sums along rows and along columns, one matrix for each."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,7 +9,9 @@ from mxr.operator import P, ParamError, Shape, ShapeError, op, shape_text, unify
 
 def _four(shape) -> None:
     if shape is not None and len(shape) != 4:
-        raise ShapeError(f"the data must have 4 axes (samples, channels, rows, columns), not the shape {shape_text(shape)}")
+        raise ShapeError(
+            f"the data must have 4 axes (samples, channels, rows, columns), not the shape {shape_text(shape)}"
+        )
 
 
 def _between(rows, columns, data):
@@ -39,11 +42,16 @@ class BilinearResize2D:
     The size is `height` and `width`; or that of `like`; or the image's times a scale, made odd or even by one pixel more or less. With
     `align_corners` corner pixels keep their places.
     """
+
     height: int = P(1, "rows of the result", low=1, high=10000)
     width: int = P(1, "columns of the result", low=1, high=10000)
     scale_height: float = P(None, "the factor of the rows")
     scale_width: float = P(None, "the factor of the columns")
-    mode: str = P("size", "how the size is given", one_of=("size", "odd_scale", "like", "to_even_down", "to_even_up", "to_odd_down", "to_odd_up"))
+    mode: str = P(
+        "size",
+        "how the size is given",
+        one_of=("size", "odd_scale", "like", "to_even_down", "to_even_up", "to_odd_down", "to_odd_up"),
+    )
     align_corners: bool = P(True, "corner pixels keep their places")
 
     inputs = lambda p: ("data", "like") if p.mode == "like" else ("data",)
@@ -59,11 +67,15 @@ class BilinearResize2D:
 
     def forward(p, data, *like):
         to = like[0].shape[2:] if like else tuple(_size(p, n, axis) for axis, n in enumerate(data.shape[2:]))
-        return _between(*(bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], to)), data)
+        return _between(
+            *(bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], to)), data
+        )
 
     def backward(p, g, ins, outs):
         data = ins[0]
-        rows, columns = (bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], g.shape[2:]))
+        rows, columns = (
+            bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], g.shape[2:])
+        )
         back = _between(np.ascontiguousarray(rows.T), np.ascontiguousarray(columns.T), g)
         return (back, 0.0) if len(ins) > 1 else back
 
@@ -87,7 +99,10 @@ def _size(p, n: int, axis: int) -> int:
 @op("_contrib_AdaptiveAvgPooling2D")
 class AdaptiveAvgPooling2D:
     """Averages over windows that divide each image into `output_size` rows and columns, whatever its size."""
-    output_size: Shape = P((), "rows and columns of the result (in R: columns, rows); one number for both, by default 1")
+
+    output_size: Shape = P(
+        (), "rows and columns of the result (in R: columns, rows); one number for both, by default 1"
+    )
 
     def infer_shape(p, ins, outs):
         _four(ins[0])

@@ -1,4 +1,5 @@
 """Recurrent layers: plain, LSTM and GRU, stacked and in both directions."""
+
 from __future__ import annotations
 
 from functools import partial
@@ -12,6 +13,7 @@ from mxr.ops.kernels.recurrent import GATES, Cell, Memory, together
 from mxr.random import streams
 
 # --------------------------------------------------------------------------------------------- the packed parameters
+
 
 def _widths(p) -> tuple[int, int, int]:
     """(directions, size of what a layer passes on, number of gates)."""
@@ -46,15 +48,16 @@ def _unpack(p, inputs: int, vector: np.ndarray):
 
     def take(shape):
         nonlocal at
-        part = vector[at:at + prod(shape)].reshape(shape)
+        part = vector[at : at + prod(shape)].reshape(shape)
         at += prod(shape)
         return part
+
     for n in _layer_inputs(p, inputs):
         for _ in range(directions):
             cells.append([take(s) for s in _cell_shapes(p, n)])
     for cell in cells:
         cell += [take((gates * p.state_size,)), take((gates * p.state_size,))]
-    return [cells[i:i + directions] for i in range(0, len(cells), directions)]
+    return [cells[i : i + directions] for i in range(0, len(cells), directions)]
 
 
 def _layout(p, t, n):
@@ -68,18 +71,25 @@ def _carve(p, t, n, reserve):
     """The reserve as ([[memory of a cell] per layer], [input of layer 1, 2 ...], [their masks])."""
     directions, at, arrays = _widths(p)[0], 0, []
     for shape in _layout(p, t, n):
-        arrays.append(reserve[at:at + prod(shape)].reshape(shape))
+        arrays.append(reserve[at : at + prod(shape)].reshape(shape))
         at += prod(shape)
-    cells = [Memory(*arrays[3 * i:3 * i + 3], p.mode, i % directions == 1) for i in range(directions * p.num_layers)]
-    rest = arrays[3 * len(cells):]
-    return [cells[i:i + directions] for i in range(0, len(cells), directions)], rest[::2], rest[1::2]
+    cells = [
+        Memory(*arrays[3 * i : 3 * i + 3], p.mode, i % directions == 1)
+        for i in range(directions * p.num_layers)
+    ]
+    rest = arrays[3 * len(cells) :]
+    return [cells[i : i + directions] for i in range(0, len(cells), directions)], rest[::2], rest[1::2]
 
 
 def _cells(p, run, ins, reserve):
     """([[cell] per layer], [input of layer 1, 2 ...], [their masks])"""
     t, n, values = ins[0].shape
     memory, between, masks = _carve(p, t, n, reserve)
-    return [[Cell(p, run, *cell) for cell in zip(*both)] for both in zip(_unpack(p, values, ins[1]), memory)], between, masks
+    return (
+        [[Cell(p, run, *cell) for cell in zip(*both)] for both in zip(_unpack(p, values, ins[1]), memory)],
+        between,
+        masks,
+    )
 
 
 def _inputs(p, layers, between, ins) -> list[np.ndarray]:
@@ -94,6 +104,7 @@ def _inputs(p, layers, between, ins) -> list[np.ndarray]:
 
 # --------------------------------------------------------------------------------------------- the operator
 
+
 def _check(p) -> None:
     if p.num_layers < 1 or p.state_size < 1:
         raise ParamError("num_layers and state_size must be at least 1")
@@ -101,7 +112,9 @@ def _check(p) -> None:
         raise ParamError('projection_size is for mode "lstm", and at least 1 and at most state_size')
     low, high = p.lstm_state_clip_min, p.lstm_state_clip_max
     if (low is None) != (high is None) or (low is not None and (p.mode != "lstm" or high < low)):
-        raise ParamError('lstm_state_clip_min and lstm_state_clip_max go together, in this order, and with mode "lstm"')
+        raise ParamError(
+            'lstm_state_clip_min and lstm_state_clip_max go together, in this order, and with mode "lstm"'
+        )
     if p.p >= 1:
         raise ParamError("p must be less than 1")
 
@@ -127,6 +140,7 @@ class RNN:
     The data is (steps, samples, values) in C order. Returns (steps, samples, state size times directions); with `state_outputs` also the
     last states (layers times directions, samples, state size) and, for an LSTM, the last cells.
     """
+
     state_size: int = P(REQUIRED, "number of values in the state of a layer")
     num_layers: int = P(REQUIRED, "number of stacked layers")
     bidirectional: bool = P(False, "run every layer in both directions")
@@ -139,9 +153,17 @@ class RNN:
     lstm_state_clip_nan: bool = P(False, "clip NaN in a cell too")
     use_sequence_length: bool = P(False, "take a further input with the number of steps of each sample")
 
-    inputs = lambda p: ("data", "parameters", "state", *(("state_cell",) if p.mode == "lstm" else ()),
-                        *(("sequence_length",) if p.use_sequence_length else ()))
-    outputs = lambda p: ("output", *(("state_output", *(("statecell_output",) if p.mode == "lstm" else ())) if p.state_outputs else ()))
+    inputs = lambda p: (
+        "data",
+        "parameters",
+        "state",
+        *(("state_cell",) if p.mode == "lstm" else ()),
+        *(("sequence_length",) if p.use_sequence_length else ()),
+    )
+    outputs = lambda p: (
+        "output",
+        *(("state_output", *(("statecell_output",) if p.mode == "lstm" else ())) if p.state_outputs else ()),
+    )
     hidden = ("_reserve",)
     infer_type = lambda p, ins: [ins[0] or np.dtype(np.float32)]
 
@@ -159,8 +181,12 @@ class RNN:
         shapes += [cell] if p.mode == "lstm" else []
         shapes += [(n,)] if p.use_sequence_length else []
         reserve = (sum(prod(s) for s in _layout(p, t, n)) if t and n else 0,)
-        last = [state, cell][:len(outs) - 2]
-        return [unify(a, b) for a, b in zip(ins, shapes)], [out, *(unify(a, b) for a, b in zip(outs[1:], last)), reserve]
+        last = [state, cell][: len(outs) - 2]
+        return [unify(a, b) for a, b in zip(ins, shapes)], [
+            out,
+            *(unify(a, b) for a, b in zip(outs[1:], last)),
+            reserve,
+        ]
 
     def prepare(p, run, ins, outs):
         return partial(_forward, p, run, ins, outs, *_cells(p, run, ins, outs[-1]))
@@ -179,7 +205,7 @@ def _forward(p, run, ins, outs, layers, between, masks):
             k = layer * directions + d
             cell.forward(x, states[k], initial[k])
             h = cell.memory.h
-            y[:, :, d * passed:(d + 1) * passed] = h[:-1] if d else h[1:]
+            y[:, :, d * passed : (d + 1) * passed] = h[:-1] if d else h[1:]
             if p.state_outputs:
                 outs[1][k] = h[0 if d else -1]
                 if p.mode == "lstm":
@@ -196,7 +222,7 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
     n = x.shape[1]
     heads = [*gs, None, None][:3]
     dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
-    later = []          # calls for the weights' gradients of one cell, made beside the steps of the next
+    later = []  # calls for the weights' gradients of one cell, made beside the steps of the next
     for layer in reversed(range(p.num_layers)):
         if layers[0][0].live is not None:
             dy = dy * layers[0][0].live
@@ -205,8 +231,14 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
             k = layer * directions + d
             dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
             dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
-            at_state, at_inputs = cell.backward(dy[:, :, d * passed:(d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later)
-            later = [] if igs[1] is None else cell.weight_gradients(_read(p, inputs, layer), at_state, at_inputs, grads[layer][d])
+            at_state, at_inputs = cell.backward(
+                dy[:, :, d * passed : (d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later
+            )
+            later = (
+                []
+                if igs[1] is None
+                else cell.weight_gradients(_read(p, inputs, layer), at_state, at_inputs, grads[layer][d])
+            )
             if layer or igs[0] is not None:
                 share = cell.input_gradient(at_inputs).reshape(inputs[layer].shape)
                 dx = share if dx is None else dx + share

@@ -1,4 +1,5 @@
 """Regions of interest: rectangles of an image's features, brought to one size by averages."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +12,11 @@ def _line(start, size: float, bins: int, grid: int, n: int) -> np.ndarray:
     of n pixels. Points outside have no weight."""
     f = np.float32
     step = f(size) / f(bins)
-    at = f(start) + np.arange(bins, dtype=f)[:, None] * step + (np.arange(grid, dtype=f) + f(0.5)) * step / f(grid)
+    at = (
+        f(start)
+        + np.arange(bins, dtype=f)[:, None] * step
+        + (np.arange(grid, dtype=f) + f(0.5)) * step / f(grid)
+    )
     inside = (at >= -1) & (at <= n)
     at = np.maximum(at, 0)
     first = np.minimum(at.astype(int), n - 1)
@@ -45,6 +50,7 @@ class ROIAlign:
     which are multiplied by `spatial_scale` and not rounded. It is cut into `pooled_size` bins, and each bin gives the mean of `sample_ratio` x
     `sample_ratio` points, each interpolated between four pixels. The gradient goes to the data.
     """
+
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
     spatial_scale: float = P(REQUIRED, "size of the data relative to the image that the regions refer to")
     sample_ratio: int = P(-1, "points of a bin along each axis; by default as many as it has pixels")
@@ -59,7 +65,9 @@ class ROIAlign:
         channels = data[1] if data else 0
         if p.position_sensitive:
             if channels % (size[0] * size[1]):
-                raise ShapeError(f"position_sensitive: the {channels} channels must be a multiple of the {size[0] * size[1]} bins")
+                raise ShapeError(
+                    f"position_sensitive: the {channels} channels must be a multiple of the {size[0] * size[1]} bins"
+                )
             channels //= size[0] * size[1]
         return [data, rois], [unify(outs[0], (rois[0], channels, *size))]
 
@@ -97,16 +105,27 @@ def _aligned(p, shape, rois):
             continue
         x1, y1, x2, y2 = roi[1:] * f(p.spatial_scale) - offset
         h, w = (y2 - y1, x2 - x1) if p.aligned else (max(y2 - y1, f(1)), max(x2 - x1, f(1)))
-        grids = [p.sample_ratio if p.sample_ratio > 0 else int(np.ceil(extent / f(bins))) for extent, bins in zip((h, w), size)]
+        grids = [
+            p.sample_ratio if p.sample_ratio > 0 else int(np.ceil(extent / f(bins)))
+            for extent, bins in zip((h, w), size)
+        ]
         if min(grids) > 0:
-            yield (r, int(roi[0]), _line(y1, h, size[0], grids[0], shape[2]), _line(x1, w, size[1], grids[1], shape[3]))
+            yield (
+                r,
+                int(roi[0]),
+                _line(y1, h, size[0], grids[0], shape[2]),
+                _line(x1, w, size[1], grids[1], shape[3]),
+            )
 
 
 @op("_contrib_RROIAlign", keeps=())
 class RROIAlign:
     """`ROIAlign` of turned rectangles: each row of `rois` is the index of a sample, centre x and y, width, height, and an angle in degrees."""
+
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
-    spatial_scale: float = P(REQUIRED, "size of the data relative to the image that the regions refer to", low=0, high=1)
+    spatial_scale: float = P(
+        REQUIRED, "size of the data relative to the image that the regions refer to", low=0, high=1
+    )
     sampling_ratio: int = P(-1, "points of a bin along each axis; by default as many as it has pixels")
 
     inputs = ("data", "rois")
@@ -141,8 +160,12 @@ def _interpolated(image, y, x, h: int, w: int):
     top, left = np.minimum(y.astype(int), h - 1), np.minimum(x.astype(int), w - 1)
     dy, dx = y - top, x - left
     below, right = np.minimum(top + 1, h - 1), np.minimum(left + 1, w - 1)
-    values = ((1 - dy) * (1 - dx) * image[:, top, left] + (1 - dy) * dx * image[:, top, right]
-              + dy * (1 - dx) * image[:, below, left] + dy * dx * image[:, below, right])
+    values = (
+        (1 - dy) * (1 - dx) * image[:, top, left]
+        + (1 - dy) * dx * image[:, top, right]
+        + dy * (1 - dx) * image[:, below, left]
+        + dy * dx * image[:, below, right]
+    )
     return np.where(inside, values, 0)
 
 
@@ -153,7 +176,10 @@ class PSROIPooling:
     Each row of `rois` is the index of a sample and the corners x1, y1, x2, y2, rounded, then multiplied by `spatial_scale`. Bin (i, j) of
     output channel c averages input channel `(c * group_size + i) * group_size + j`. The gradient goes to the data.
     """
-    spatial_scale: float = P(REQUIRED, "size of the data relative to the image that the regions refer to", low=0, high=1)
+
+    spatial_scale: float = P(
+        REQUIRED, "size of the data relative to the image that the regions refer to", low=0, high=1
+    )
     output_dim: int = P(REQUIRED, "channels of the output")
     pooled_size: int = P(REQUIRED, "rows and columns of the output")
     group_size: int = P(0, "rows and columns of groups of channels; as `pooled_size` if 0", low=0)
@@ -189,13 +215,28 @@ def _windows(p, shape, rois):
     scale = f(p.spatial_scale)
     for r, roi in enumerate(rois.astype(f)):
         rounded = np.trunc(roi[1:] + np.copysign(f(0.5), roi[1:]))
-        x1, y1, x2, y2 = rounded[0] * scale, rounded[1] * scale, (rounded[2] + 1) * scale, (rounded[3] + 1) * scale
-        bins = [_cut(y1, max(y2 - y1, f(0.1)), size, shape[2]), _cut(x1, max(x2 - x1, f(0.1)), size, shape[3])]
+        x1, y1, x2, y2 = (
+            rounded[0] * scale,
+            rounded[1] * scale,
+            (rounded[2] + 1) * scale,
+            (rounded[3] + 1) * scale,
+        )
+        bins = [
+            _cut(y1, max(y2 - y1, f(0.1)), size, shape[2]),
+            _cut(x1, max(x2 - x1, f(0.1)), size, shape[3]),
+        ]
         for i, rows in enumerate(bins[0]):
             for j, columns in enumerate(bins[1]):
                 if rows.stop > rows.start and columns.stop > columns.start:
                     first = min(i * group // size, group - 1) * group + min(j * group // size, group - 1)
-                    yield r, int(roi[0]), slice(first, first + p.output_dim * group * group, group * group), i, j, (rows, columns)
+                    yield (
+                        r,
+                        int(roi[0]),
+                        slice(first, first + p.output_dim * group * group, group * group),
+                        i,
+                        j,
+                        (rows, columns),
+                    )
 
 
 def _cut(start, extent, count: int, limit: int) -> list[slice]:

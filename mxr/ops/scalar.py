@@ -1,4 +1,5 @@
 """Arrays with a number: `data + 2`, `2 - data`, `data > 0`. R's operators on symbols and NDArrays end here."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,6 +32,7 @@ def _operands(p, data):
 
 def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradient: Callable | None = None):
     """Declare a row: `f(x, s)`, its gradient `(g, x, s, y)`, and the text that continues "Element by element, "."""
+
     def forward(p, data):
         x, s = _operands(p, data)
         return like(f(x, s), x)
@@ -39,13 +41,22 @@ def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradien
         x, s = _operands(p, ins[0])
         return gradient(g, x, s, outs[0])
 
-    declare(__name__, name, *aliases, doc=f"Element by element, {text}.\n\n{_TYPES}", forward=forward, infer_type=_scalar_type,
-            __annotations__={"scalar": float, "is_int": bool},
-            scalar=P(1.0, "the number"), is_int=P(True, "whether the number counts as an integer beside an integer array"),
-            **({"backward": backward} if gradient else {}))
+    declare(
+        __name__,
+        name,
+        *aliases,
+        doc=f"Element by element, {text}.\n\n{_TYPES}",
+        forward=forward,
+        infer_type=_scalar_type,
+        __annotations__={"scalar": float, "is_int": bool},
+        scalar=P(1.0, "the number"),
+        is_int=P(True, "whether the number counts as an integer beside an integer array"),
+        **({"backward": backward} if gradient else {}),
+    )
 
 
 # ------------------------------------------------------------------------------------- functions of x and a number
+
 
 def power(x, s):
     """`x ** s` by the cheapest way that gives the same values."""
@@ -60,7 +71,7 @@ def power(x, s):
     if x.dtype.kind == "f":
         if s == -1:
             return 1 / x
-        if s == 0.5:     # the power of -0 is +0, and that of -inf is +inf
+        if s == 0.5:  # the power of -0 is +0, and that of -inf is +inf
             return np.sqrt(x * (1 - 2 * (x == -np.inf).astype(x.dtype))) + 0.0
         if s == -0.5:
             return 1 / power(x, 0.5)
@@ -93,42 +104,112 @@ def _xor(x, s):
 
 
 _scalar("_plus_scalar", ("_PlusScalar",), "the sum, `data + scalar`", np.add, lambda g, x, s, y: g)
-_scalar("_minus_scalar", ("_MinusScalar",), "the difference, `data - scalar`", np.subtract, lambda g, x, s, y: g)
-_scalar("_rminus_scalar", ("_RMinusScalar",), "the reversed difference, `scalar - data`", lambda x, s: s - x,
-        lambda g, x, s, y: -g)
+_scalar(
+    "_minus_scalar", ("_MinusScalar",), "the difference, `data - scalar`", np.subtract, lambda g, x, s, y: g
+)
+_scalar(
+    "_rminus_scalar",
+    ("_RMinusScalar",),
+    "the reversed difference, `scalar - data`",
+    lambda x, s: s - x,
+    lambda g, x, s, y: -g,
+)
 _scalar("_mul_scalar", ("_MulScalar",), "the product, `data * scalar`", np.multiply, lambda g, x, s, y: g * s)
 _scalar("_div_scalar", ("_DivScalar",), "the quotient, `data / scalar`", np.divide, lambda g, x, s, y: g / s)
-_scalar("_rdiv_scalar", ("_RDivScalar",), "the reversed quotient, `scalar / data`", lambda x, s: s / x,
-        lambda g, x, s, y: -(g * y / x))
-_scalar("_mod_scalar", ("_ModScalar",),
-        "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. The gradient is 1", _mod,
-        lambda g, x, s, y: g)
-_scalar("_rmod_scalar", ("_RModScalar",),
-        "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. The gradient is "
-        "`-floor(scalar / data)`", lambda x, s: mod(s, x), lambda g, x, s, y: -(g * np.floor(s / x)))
-_scalar("_power_scalar", ("_PowerScalar",),
-        "the power, `data ^ scalar`. A negative base with a fractional exponent gives NaN. The gradient is "
-        "`scalar * data ^ (scalar - 1)`", power, lambda g, x, s, y: g * (s * power(x, s - 1)))
-_scalar("_rpower_scalar", ("_RPowerScalar",), "the exponential, `scalar ^ data`. The gradient is `scalar ^ data * log(scalar)`",
-        _rpower, lambda g, x, s, y: g * (y * _log(s)))
-_scalar("_maximum_scalar", ("_MaximumScalar",),
-        "the larger of `data` and the number (NaN stays NaN). The gradient is 1 where `data >= scalar`, else 0", np.maximum,
-        lambda g, x, s, y: g * (x >= s).astype(g.dtype))
-_scalar("_minimum_scalar", ("_MinimumScalar",),
-        "the smaller of `data` and the number (NaN stays NaN). The gradient is 1 where `data <= scalar`, else 0", np.minimum,
-        lambda g, x, s, y: g * (x <= s).astype(g.dtype))
-_scalar("_hypot_scalar", ("_HypotScalar",), "the hypotenuse, `sqrt(data^2 + scalar^2)`. The gradient is `data / hypot`", np.hypot,
-        lambda g, x, s, y: g * (x / y))
-_scalar("_logical_and_scalar", ("_LogicalAndScalar",), "1 where both `data` and the number are true (not zero), else 0", _and)
-_scalar("_logical_or_scalar", ("_LogicalOrScalar",), "1 where `data` or the number is true (not zero), else 0", _or)
-_scalar("_logical_xor_scalar", ("_LogicalXorScalar",), "1 where exactly one of `data` and the number is true (not zero), else 0",
-        _xor)
+_scalar(
+    "_rdiv_scalar",
+    ("_RDivScalar",),
+    "the reversed quotient, `scalar / data`",
+    lambda x, s: s / x,
+    lambda g, x, s, y: -(g * y / x),
+)
+_scalar(
+    "_mod_scalar",
+    ("_ModScalar",),
+    "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. The gradient is 1",
+    _mod,
+    lambda g, x, s, y: g,
+)
+_scalar(
+    "_rmod_scalar",
+    ("_RModScalar",),
+    "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. The gradient is "
+    "`-floor(scalar / data)`",
+    lambda x, s: mod(s, x),
+    lambda g, x, s, y: -(g * np.floor(s / x)),
+)
+_scalar(
+    "_power_scalar",
+    ("_PowerScalar",),
+    "the power, `data ^ scalar`. A negative base with a fractional exponent gives NaN. The gradient is "
+    "`scalar * data ^ (scalar - 1)`",
+    power,
+    lambda g, x, s, y: g * (s * power(x, s - 1)),
+)
+_scalar(
+    "_rpower_scalar",
+    ("_RPowerScalar",),
+    "the exponential, `scalar ^ data`. The gradient is `scalar ^ data * log(scalar)`",
+    _rpower,
+    lambda g, x, s, y: g * (y * _log(s)),
+)
+_scalar(
+    "_maximum_scalar",
+    ("_MaximumScalar",),
+    "the larger of `data` and the number (NaN stays NaN). The gradient is 1 where `data >= scalar`, else 0",
+    np.maximum,
+    lambda g, x, s, y: g * (x >= s).astype(g.dtype),
+)
+_scalar(
+    "_minimum_scalar",
+    ("_MinimumScalar",),
+    "the smaller of `data` and the number (NaN stays NaN). The gradient is 1 where `data <= scalar`, else 0",
+    np.minimum,
+    lambda g, x, s, y: g * (x <= s).astype(g.dtype),
+)
+_scalar(
+    "_hypot_scalar",
+    ("_HypotScalar",),
+    "the hypotenuse, `sqrt(data^2 + scalar^2)`. The gradient is `data / hypot`",
+    np.hypot,
+    lambda g, x, s, y: g * (x / y),
+)
+_scalar(
+    "_logical_and_scalar",
+    ("_LogicalAndScalar",),
+    "1 where both `data` and the number are true (not zero), else 0",
+    _and,
+)
+_scalar(
+    "_logical_or_scalar",
+    ("_LogicalOrScalar",),
+    "1 where `data` or the number is true (not zero), else 0",
+    _or,
+)
+_scalar(
+    "_logical_xor_scalar",
+    ("_LogicalXorScalar",),
+    "1 where exactly one of `data` and the number is true (not zero), else 0",
+    _xor,
+)
 for _name in ("equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal"):
-    _scalar(f"_{_name}_scalar", ("_" + _name.title().replace("_", "") + "Scalar",),
-            PAIRS[_name].text.replace("lhs", "data").replace("rhs", "scalar"), PAIRS[_name].f)
-_scalar("_scatter_plus_scalar", (),
-        "the sum, `data + scalar`. (Of a sparse array only the stored elements; arrays are dense here)", np.add,
-        lambda g, x, s, y: g)
-_scalar("_scatter_minus_scalar", (),
-        "the difference, `data - scalar`. (Of a sparse array only the stored elements; arrays are dense here)", np.subtract,
-        lambda g, x, s, y: g)
+    _scalar(
+        f"_{_name}_scalar",
+        ("_" + _name.title().replace("_", "") + "Scalar",),
+        PAIRS[_name].text.replace("lhs", "data").replace("rhs", "scalar"),
+        PAIRS[_name].f,
+    )
+_scalar(
+    "_scatter_plus_scalar",
+    (),
+    "the sum, `data + scalar`. (Of a sparse array only the stored elements; arrays are dense here)",
+    np.add,
+    lambda g, x, s, y: g,
+)
+_scalar(
+    "_scatter_minus_scalar",
+    (),
+    "the difference, `data - scalar`. (Of a sparse array only the stored elements; arrays are dense here)",
+    np.subtract,
+    lambda g, x, s, y: g,
+)

@@ -1,4 +1,5 @@
 """Batches of sequences of different lengths: masking, taking the last step, reversing."""
+
 import numpy as np
 
 from mxr.operator import MxError, P, ShapeError, op, shape_text, unify
@@ -19,7 +20,9 @@ def _check(p, ins, highest=1):
     if data is None:
         return ins
     if len(data) < 2:
-        raise ShapeError(f"the data need at least 2 dimensions, time and batch, not the shape {shape_text(data)}")
+        raise ShapeError(
+            f"the data need at least 2 dimensions, time and batch, not the shape {shape_text(data)}"
+        )
     return [data, *(unify(s, (data[1 - p.axis],)) for s in ins[1:])]
 
 
@@ -28,7 +31,9 @@ def _lengths(ins, longest, shortest, where):
     n = ins[1].astype(np.int64)
     if n.min() < shortest or n.max() > longest:
         bad = n.min() if n.min() < shortest else n.max()
-        raise MxError(f"{where}: sequence_length {bad} is not between {shortest} and {longest}, the number of time steps")
+        raise MxError(
+            f"{where}: sequence_length {bad} is not between {shortest} and {longest}, the number of time steps"
+        )
     return n
 
 
@@ -38,6 +43,7 @@ class SequenceMask:
 
     `out[t, b, ...] = data[t, b, ...] if t < sequence_length[b], else value`. The gradient is zero where values were replaced.
     """
+
     use_sequence_length: bool = P(False, _LENGTH)
     value: float = P(0.0, "What replaces the data after the end.")
     axis: int = P(0, _AXIS)
@@ -69,6 +75,7 @@ def _inside(p, data, lengths):
 @op("SequenceLast", keeps=("ins",))
 class SequenceLast:
     """The last step of every sequence: `out[b, ...] = data[sequence_length[b] - 1, b, ...]`."""
+
     use_sequence_length: bool = P(False, _LENGTH)
     axis: int = P(0, _AXIS)
 
@@ -99,6 +106,7 @@ def _last(p, ins):
 @op("SequenceReverse", keeps=("ins",))
 class SequenceReverse:
     """Every sequence backwards: `out[t, b, ...] = data[sequence_length[b] - 1 - t, b, ...]`; what comes after its end stays."""
+
     use_sequence_length: bool = P(False, _LENGTH)
     axis: int = P(0, "The axis of time; only 0, for data (time, batch, ...) in C order.")
 
@@ -114,7 +122,9 @@ class SequenceReverse:
 
     def gradient(p, run, gs, ins, outs, igs):
         if igs[0] is not None:
-            igs[0][...] = gs[0][_reversed(ins)]     # reversing twice changes nothing, so the gradient is reversed alike
+            igs[0][...] = gs[0][
+                _reversed(ins)
+            ]  # reversing twice changes nothing, so the gradient is reversed alike
         if igs[1:] and igs[1] is not None:
             igs[1].fill(0)
 

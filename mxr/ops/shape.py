@@ -1,4 +1,5 @@
 """Views: operators that look at the same values through another shape or order of axes, and slices."""
+
 import numpy as np
 
 from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
@@ -14,11 +15,14 @@ def solve(data, out):
         rest = size(n for n in data if n)
         data = tuple(n or size(out) // rest for n in data)
     if size(data) != size(out):
-        raise ShapeError(f"{size(data)} values of shape {shape_text(data)} cannot be given the shape {shape_text(out)}")
+        raise ShapeError(
+            f"{size(data)} values of shape {shape_text(data)} cannot be given the shape {shape_text(out)}"
+        )
     return data
 
 
 # ------------------------------------------------------------------------------------------------ reshaping
+
 
 def reshaped(shape, codes, reverse=False):
     """The shape that MXNet's reshape codes make of `shape` (0 in both: unknown in the shape, "copy" in the codes)."""
@@ -33,7 +37,7 @@ def reshaped(shape, codes, reverse=False):
         if at + n > len(shape):
             raise ShapeError(f"{text}: a code asks for more dimensions than there are")
         at += n
-        return shape[at - n:at]
+        return shape[at - n : at]
 
     codes = iter(codes)
     for code in codes:
@@ -50,7 +54,7 @@ def reshaped(shape, codes, reverse=False):
             a, b = take(2)
             out.append(a * b)
         elif code == -4:
-            whole, = take(1)
+            (whole,) = take(1)
             out += _two_of(whole, next(codes, None), next(codes, None), text)
         elif code < 0:
             raise ShapeError(f"{text}: {code} is no code")
@@ -100,10 +104,16 @@ class Reshape:
 
     Where the shape of `data` is not known completely, its one unknown dimension follows from the output.
     """
+
     shape: Shape = P((), "The new dimensions, or codes for them.")
     reverse: bool = P(False, "Match `shape` with the dimensions of `data` from the last one on.")
-    target_shape: Shape = P((), "The older form of `shape`: one dimension may be 0, it takes what is left over. Used when `shape` is empty.")
-    keep_highest: bool = P(False, "With `target_shape`: keep the first dimension of `data`, whatever `target_shape` says of it.")
+    target_shape: Shape = P(
+        (),
+        "The older form of `shape`: one dimension may be 0, it takes what is left over. Used when `shape` is empty.",
+    )
+    keep_highest: bool = P(
+        False, "With `target_shape`: keep the first dimension of `data`, whatever `target_shape` says of it."
+    )
 
     def infer_shape(p, ins, outs):
         data, out = ins[0], outs[0]
@@ -157,6 +167,7 @@ class ReshapeLike:
     With the ranges given, only the dimensions `lhs_begin`, ..., `lhs_end - 1` of `lhs` are replaced, by the dimensions
     `rhs_begin`, ..., `rhs_end - 1` of `rhs`. The values of `rhs` do not matter; its gradient is zero.
     """
+
     lhs_begin: int = P(None, "The first dimension of `lhs` that is replaced; None: the first.")
     lhs_end: int = P(None, "The first one that is kept again; None: all to the end are replaced.")
     rhs_begin: int = P(None, "The first dimension of `rhs` that is used; None: the first.")
@@ -194,6 +205,7 @@ def _liken(p, lhs, rhs):
 @op("expand_dims")
 class ExpandDims:
     """The data with a new axis of size 1 at position `axis`."""
+
     axis: int = P(REQUIRED, "Where the new axis stands in the result; negative counts from the end.")
 
     def infer_shape(p, ins, outs):
@@ -203,7 +215,7 @@ class ExpandDims:
             out = unify(out, (*data[:axis], 1, *data[axis:]))
         if out is not None:
             axis = axis_of(p.axis, len(out), "axis")
-            data = unify(data, (*out[:axis], *out[axis + 1:]))
+            data = unify(data, (*out[:axis], *out[axis + 1 :]))
         return [data], [out]
 
     def forward(p, data):
@@ -216,6 +228,7 @@ class ExpandDims:
 @op("squeeze")
 class Squeeze:
     """The data without its axes of size 1: all of them, or those that `axis` names. One axis always remains."""
+
     axis: Shape = P(None, "The axes to leave out; each must have size 1. None: all that have.")
 
     def infer_shape(p, ins, outs):
@@ -238,11 +251,14 @@ def _squeezed(p, shape):
             raise ShapeError(f"axis = {p.axis} names an axis twice")
         wide = [a for a in gone if shape[a] != 1]
         if wide:
-            raise ShapeError(f"axis {wide[0]} has size {shape[wide[0]]}; only axes of size 1 can be squeezed out")
+            raise ShapeError(
+                f"axis {wide[0]} has size {shape[wide[0]]}; only axes of size 1 can be squeezed out"
+            )
     return tuple(n for i, n in enumerate(shape) if i not in gone) or (1,)
 
 
 # --------------------------------------------------------------------------------------------- moving axes
+
 
 def _order(p, ndim):
     if not p.axes:
@@ -259,6 +275,7 @@ class Transpose:
 
     `out[i_a0, i_a1, ...] = data[i_0, i_1, ...]`: axis j of the result is axis `axes[j]` of the data.
     """
+
     axes: Shape = P((), "The axes of the data in their new order. Empty: reversed.")
 
     def infer_shape(p, ins, outs):
@@ -283,6 +300,7 @@ class Transpose:
 @op("SwapAxis", "swapaxes")
 class SwapAxis:
     """The data with two of its axes exchanged."""
+
     dim1: int = P(0, "One axis.")
     dim2: int = P(0, "The other.")
 
@@ -292,7 +310,9 @@ class SwapAxis:
         if s is None:
             return ins, outs
         axis_of(p.dim1, len(s), "dim1"), axis_of(p.dim2, len(s), "dim2")
-        return [data if out is None else unify(data, _swapped(p, out))], [out if data is None else unify(out, _swapped(p, data))]
+        return [data if out is None else unify(data, _swapped(p, out))], [
+            out if data is None else unify(out, _swapped(p, data))
+        ]
 
     def forward(p, data):
         return data.swapaxes(p.dim1, p.dim2)
@@ -310,6 +330,7 @@ def _swapped(p, shape):
 @op("reverse", "flip")
 class Reverse:
     """The data with the order of its elements reversed along each of the axes given."""
+
     axis: Shape = P(REQUIRED, "The axes to reverse.")
 
     def forward(p, data):
@@ -337,6 +358,7 @@ class DepthToSpace:
     Of shape (n, c, h, w) it makes (n, c / b^2, h * b, w * b), with b = `block_size`:
     `out[n, k, y * b + i, x * b + j] = data[n, (i * b + j) * c / b^2 + k, y, x]`. The inverse of `space_to_depth`.
     """
+
     block_size: int = P(REQUIRED, "The side of a block.", low=1)
 
     def infer_shape(p, ins, outs):
@@ -362,6 +384,7 @@ class SpaceToDepth:
     Of shape (n, c, h, w) it makes (n, c * b^2, h / b, w / b), with b = `block_size`:
     `out[n, (i * b + j) * c + k, y, x] = data[n, k, y * b + i, x * b + j]`. The inverse of `depth_to_space`.
     """
+
     block_size: int = P(REQUIRED, "The side of a block.", low=1)
 
     def infer_shape(p, ins, outs):
@@ -388,9 +411,17 @@ def _image(shape):
 
 def _to_space(x, b):
     n, c, h, w = x.shape
-    return x.reshape(n, b, b, c // (b * b), h, w).transpose(0, 3, 4, 1, 5, 2).reshape(n, c // (b * b), h * b, w * b)
+    return (
+        x.reshape(n, b, b, c // (b * b), h, w)
+        .transpose(0, 3, 4, 1, 5, 2)
+        .reshape(n, c // (b * b), h * b, w * b)
+    )
 
 
 def _to_depth(x, b):
     n, c, h, w = x.shape
-    return x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
+    return (
+        x.reshape(n, c, h // b, b, w // b, b)
+        .transpose(0, 3, 5, 1, 2, 4)
+        .reshape(n, c * b * b, h // b, w // b)
+    )

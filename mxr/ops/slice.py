@@ -1,4 +1,5 @@
 """Slices: parts of an array taken by position along its axes, and arrays with such a part replaced."""
+
 import numpy as np
 
 from mxr.compiler.value import scatter_slice
@@ -33,6 +34,7 @@ class Slice:
     Negative positions count from the end of the axis; None stands for its beginning or end. Axes after the last entry are
     taken whole. A negative step goes backwards. Positions beyond the end are cut to it, as in Python.
     """
+
     begin: Shape = P(REQUIRED, "The first element along each axis.")
     end: Shape = P(REQUIRED, "The element before which to stop along each axis.")
     step: Shape = P((), "The distance of the elements taken along each axis. Empty: 1.")
@@ -53,9 +55,12 @@ class SliceAxis:
 
     Negative positions count from the end of the axis; `end = "None"` goes to its end.
     """
+
     axis: int = P(REQUIRED, "The axis that is cut; negative counts from the last.")
     begin: int = P(REQUIRED, "The first element that is taken.")
-    end: int = P(REQUIRED, "The first element after `begin` that is not taken any more; None: take all.", none=True)
+    end: int = P(
+        REQUIRED, "The first element after `begin` that is not taken any more; None: take all.", none=True
+    )
 
     def infer_shape(p, ins, outs):
         data = ins[0]
@@ -66,8 +71,8 @@ class SliceAxis:
         if data[axis]:
             begin, end = _range(p, data[axis])
             n = end - begin
-        out = unify(outs[0], (*data[:axis], n, *data[axis + 1:]))
-        return [(*out[:axis], data[axis], *out[axis + 1:])], [out]
+        out = unify(outs[0], (*data[:axis], n, *data[axis + 1 :]))
+        return [(*out[:axis], data[axis], *out[axis + 1 :])], [out]
 
     def forward(p, data):
         return data[_along(p, data.shape)]
@@ -92,6 +97,7 @@ def _along(p, shape):
 @op("slice_like")
 class SliceLike:
     """The beginning of the data along some axes: as long as `shape_like` is there. The gradient of `shape_like` is zero."""
+
     axes: Shape = P((), "The axes to cut. Empty: all, and both inputs need the same number of dimensions.")
 
     own_types = ("shape_like",)
@@ -110,7 +116,9 @@ class SliceLike:
 
 def _like(p, data, like):
     if not p.axes and len(data) != len(like):
-        raise ShapeError(f"without axes, {shape_text(data)} and {shape_text(like)} need the same number of dimensions")
+        raise ShapeError(
+            f"without axes, {shape_text(data)} and {shape_text(like)} need the same number of dimensions"
+        )
     out = list(data)
     for a in p.axes or range(len(data)):
         a = axis_of(a, len(data), "axes")
@@ -123,6 +131,7 @@ def _like(p, data, like):
 
 # ------------------------------------------------------------------------------------------- replacing a part
 
+
 def _assigned(p, ins, outs):
     lhs = unify(ins[0], outs[0])
     if lhs is None:
@@ -134,6 +143,7 @@ def _assigned(p, ins, outs):
 @op("_slice_assign", "_crop_assign", keeps=())
 class SliceAssign:
     """`lhs` with the part that `slice` would take replaced by `rhs`."""
+
     begin: Shape = P(REQUIRED, "The first element along each axis.")
     end: Shape = P(REQUIRED, "The element before which to stop along each axis.")
     step: Shape = P((), "The distance of the elements along each axis. Empty: 1.")
@@ -149,6 +159,7 @@ class SliceAssign:
 @op("_slice_assign_scalar", "_crop_assign_scalar", keeps=())
 class SliceAssignScalar:
     """`data` with the part that `slice` would take replaced by a number."""
+
     scalar: float = P(0.0, "The number.")
     begin: Shape = P(REQUIRED, "The first element along each axis.")
     end: Shape = P(REQUIRED, "The element before which to stop along each axis.")

@@ -1,4 +1,5 @@
 """Operators that look at images from elsewhere: sampling at computed places, regions of interest, comparing displaced images."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -80,7 +81,7 @@ def _four(name, shape):
         raise ShapeError(f"{name} must have 4 axes, not {len(shape)}")
 
 
-_UNUSED = (1,)      # shape of hidden outputs that MXNet's kernels use and these do not: the JSON counts them
+_UNUSED = (1,)  # shape of hidden outputs that MXNet's kernels use and these do not: the JSON counts them
 
 
 @op("BilinearSampler", keeps=("ins",))
@@ -92,6 +93,7 @@ class BilinearSampler:
 
     Returns images with the data's channels and the grid's rows and columns. Gradients flow to the data and to the grid.
     """
+
     cudnn_off: bool = P(None, "GPU only", ignored=True)
 
     inputs, hidden = ("data", "grid"), ("tmp",)
@@ -129,6 +131,7 @@ class GridGenerator:
 
     Returns an array (samples, 2, rows, columns) in C order: x and y for every pixel.
     """
+
     transform_type: str = P(REQUIRED, "what the data is", one_of=("affine", "warp"))
     target_shape: Shape = P((0, 0), "rows and columns of the grid (in R: columns, rows); for `affine`")
 
@@ -143,7 +146,9 @@ class GridGenerator:
             return [data], [data, data[1:]] if data else outs
         h, w = _target(p)
         if data is not None and len(data) != 2:
-            raise ShapeError(f"data must have 2 axes (samples and the 6 numbers of a matrix), not {len(data)}")
+            raise ShapeError(
+                f"data must have 2 axes (samples and the 6 numbers of a matrix), not {len(data)}"
+            )
         n = (data and data[0]) or (out and out[0]) or 0
         return [unify(data, (n, 6))], [unify(out, (n, 2, h, w)), (3, h * w)]
 
@@ -158,7 +163,9 @@ class GridGenerator:
         data = ins[0]
         if p.transform_type == "affine":
             flat = g.reshape(data.shape[0] * 2, p.target_shape[0] * p.target_shape[1])
-            return np.matmul(flat, np.ascontiguousarray(_affine_grid(p.target_shape, data.dtype).T)).reshape(data.shape)
+            return np.matmul(flat, np.ascontiguousarray(_affine_grid(p.target_shape, data.dtype).T)).reshape(
+                data.shape
+            )
         return g / _positions(data)[1]
 
 
@@ -178,6 +185,7 @@ class SpatialTransformer:
 
     Returns images with the data's channels and `target_shape` rows and columns. Gradients flow to the data and to `loc`.
     """
+
     target_shape: Shape = P((0, 0), "rows and columns of the output (in R: columns, rows)")
     transform_type: str = P(REQUIRED, "the kind of map", one_of=("affine",))
     sampler_type: str = P(REQUIRED, "the kind of interpolation", one_of=("bilinear",))
@@ -214,6 +222,7 @@ def _transform(p, data, loc):
 
 # --------------------------------------------------------------------------------------------- regions of interest
 
+
 def _bins(start: int, end: int, count: int, limit: int):
     """The bounds of `count` equal bins over the positions start..end, cut off at 0 and `limit`."""
     step = np.float32(max(end - start + 1, 1)) / np.float32(count)
@@ -233,8 +242,11 @@ class ROIPooling:
     Returns an array (regions, channels, rows, columns) in C order. The gradient goes to the first largest value of each bin, and none
     to the regions.
     """
+
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
-    spatial_scale: float = P(REQUIRED, "size of the data relative to the image that the regions refer to", low=0, high=1)
+    spatial_scale: float = P(
+        REQUIRED, "size of the data relative to the image that the regions refer to", low=0, high=1
+    )
 
     inputs, hidden = ("data", "rois"), ("maxidx",)
     infer_type = lambda p, ins: [ins[0] or np.dtype(np.float32), np.dtype(np.int64)]
@@ -265,9 +277,11 @@ class ROIPooling:
                     values = data[image, :, top:bottom, left:right].reshape(c, -1)
                     at = np.where(np.isnan(values), least, values).argmax(axis=1)
                     found = np.take_along_axis(values, at[:, None], axis=1)[:, 0]
-                    above = found > least       # not where all are NaN
+                    above = found > least  # not where all are NaN
                     y[r, :, i, j] = np.where(above, found, least)
-                    where[r, :, i, j] = np.where(above, first + (top + at // (right - left)) * w + left + at % (right - left), -1)
+                    where[r, :, i, j] = np.where(
+                        above, first + (top + at // (right - left)) * w + left + at % (right - left), -1
+                    )
 
     def gradient(p, run, gs, ins, outs, igs):
         if igs[1] is not None:
@@ -279,6 +293,7 @@ class ROIPooling:
 
 
 # --------------------------------------------------------------------------------------------- comparing displaced images
+
 
 class _Displaced:
     """The slices that a correlation compares."""
@@ -308,7 +323,7 @@ class _Displaced:
 
     def cropped(self, g):
         q = self.p.pad_size
-        return g[..., q:g.shape[2] - q, q:g.shape[3] - q]
+        return g[..., q : g.shape[2] - q, q : g.shape[3] - q]
 
 
 @op("Correlation", keeps=("ins",))
@@ -321,6 +336,7 @@ class Correlation:
 
     Returns `(2 floor(max_displacement / stride2) + 1) ^ 2` channels, rows and columns as many as patches fit with every displacement.
     """
+
     kernel_size: int = P(1, "rows and columns of a patch; odd", low=1)
     max_displacement: int = P(1, "largest displacement, in pixels", low=0)
     stride1: int = P(1, "step from one patch to the next", low=1)
@@ -339,7 +355,9 @@ class Correlation:
             return [data, data], [out, _UNUSED, _UNUSED]
         d = _Displaced(p, data)
         if d.rows < 1 or d.columns < 1:
-            raise ShapeError(f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded by {p.pad_size}")
+            raise ShapeError(
+                f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded by {p.pad_size}"
+            )
         return [data, data], [unify(out, (data[0], len(d.shifts), d.rows, d.columns)), _UNUSED, _UNUSED]
 
     def compute(p, run, ins, outs):
@@ -349,15 +367,15 @@ class Correlation:
         for channel, one, two in d.pairs():
             a, b = first[one], second[two]
             outs[0][:, channel] += (a * b if p.is_multiply else np.abs(a - b)).sum(axis=1)
-        outs[0][...] /= p.kernel_size ** 2 * d.channels
+        outs[0][...] /= p.kernel_size**2 * d.channels
 
     def gradient(p, run, gs, ins, outs, igs):
         d = _Displaced(p, ins[0].shape)
         first, second = map(d.padded, ins)
         g1, g2 = np.zeros_like(first), np.zeros_like(second)
-        g = gs[0] / gs[0].dtype.type(p.kernel_size ** 2 * d.channels)
+        g = gs[0] / gs[0].dtype.type(p.kernel_size**2 * d.channels)
         for channel, one, two in d.pairs():
-            head, a, b = g[:, channel:channel + 1], first[one], second[two]
+            head, a, b = g[:, channel : channel + 1], first[one], second[two]
             if p.is_multiply:
                 g1[one] += head * b
                 g2[two] += head * a

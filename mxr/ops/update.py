@@ -1,4 +1,5 @@
 """Optimizer steps: each computes the new weight from the weight and its gradient, and changes its states in place."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,6 +7,7 @@ import numpy as np
 from mxr.ops.shared.updates import adam_states, decayed, follow, follow_square, scaled, sign, step
 
 # --------------------------------------------------------------------------------------------- gradient descent
+
 
 @step("sgd_update", "", "lr wd rescale_grad clip_gradient lazy_update", mixed="mp_sgd_update")
 def sgd(c, w, g, out, s, t):
@@ -19,7 +21,12 @@ def sgd(c, w, g, out, s, t):
     np.add(t, s, out=out)
 
 
-@step("sgd_mom_update", "mom", "lr momentum wd rescale_grad clip_gradient lazy_update", mixed="mp_sgd_mom_update")
+@step(
+    "sgd_mom_update",
+    "mom",
+    "lr momentum wd rescale_grad clip_gradient lazy_update",
+    mixed="mp_sgd_mom_update",
+)
 def sgd_mom(c, w, g, mom, out, s, t):
     """One step of gradient descent with momentum:
 
@@ -110,6 +117,7 @@ def _signum(c, w, g, mom, out, s, t):
 
 # --------------------------------------------------------------------------------------------- adaptive rates
 
+
 @step("adam_update", "mean var", "lr beta1 beta2 epsilon wd rescale_grad clip_gradient lazy_update")
 def _adam(c, w, g, mean, var, out, s, t):
     """One step of Adam, without the correction for the states' start at zero (optimizers put it into `lr`).
@@ -145,7 +153,9 @@ def _limited_sum(c, w, step, out):
         np.clip(out, -c.clip_weights, c.clip_weights, out=out)
 
 
-@step("rmspropalex_update", "n g delta", "lr gamma1 gamma2 epsilon wd rescale_grad clip_gradient clip_weights")
+@step(
+    "rmspropalex_update", "n g delta", "lr gamma1 gamma2 epsilon wd rescale_grad clip_gradient clip_weights"
+)
 def _rmspropalex(c, w, grad, n, g, delta, out, s, t):
     """One step of RMSProp in Graves' form.
 
@@ -187,7 +197,9 @@ def _ftrl(c, w, g, z, n, out, s, t):
     s += c.beta
     s /= c.lr
     s += c.wd
-    np.clip(z, -c.lamda1, c.lamda1, out=t)      # sign(z) * lamda1 where that matters, z itself where the result is 0
+    np.clip(
+        z, -c.lamda1, c.lamda1, out=t
+    )  # sign(z) * lamda1 where that matters, z itself where the result is 0
     t -= z
     np.divide(t, s, out=out)
 
@@ -203,10 +215,10 @@ def _ftml(c, w, g, d, v, z, out, s, t):
     decayed(c, w, g, s, t, "clip_grad")
     follow_square(v, s, c.beta2, t)
     follow(z, s, c.beta1, t)
-    np.divide(v, 1 - c.beta2 ** c.t, out=s)
+    np.divide(v, 1 - c.beta2**c.t, out=s)
     np.sqrt(s, out=s)
     s += c.epsilon
-    s *= np.divide(1 - c.beta1 ** c.t, c.lr)      # infinite where a schedule has come to zero
+    s *= np.divide(1 - c.beta1**c.t, c.lr)  # infinite where a schedule has come to zero
     d *= c.beta1
     np.subtract(s, d, out=t)
     t *= w

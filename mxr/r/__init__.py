@@ -4,6 +4,7 @@ For users: `session()` (R in this Python), `array` and `numpy` (arrays to R and 
 `python` (the object behind R's handle), `RError` and its kinds. May import: everything below. Inside: bridge, then verbs, then
 objects and layout, then host, then sessions; generate needs no R.
 """
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,22 @@ if TYPE_CHECKING:
     from mxr.r.objects import python
     from mxr.r.sessions import RUnavailable, Session, session
 
-__all__ = ["MxRError", "RError", "RNotImplementedInMxr", "RParamError", "RPythonError", "RShapeError", "RUnavailable", "Session",
-           "array", "numpy", "python", "session", "to_python", "to_r"]
+__all__ = [
+    "MxRError",
+    "RError",
+    "RNotImplementedInMxr",
+    "RParamError",
+    "RPythonError",
+    "RShapeError",
+    "RUnavailable",
+    "Session",
+    "array",
+    "numpy",
+    "python",
+    "session",
+    "to_python",
+    "to_r",
+]
 
 _OF_SESSION = ("RUnavailable", "Session", "session")
 _OF_LAYOUT = ("array", "numpy", "to_python", "to_r")
@@ -33,15 +48,20 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'mxr.r' has no attribute {name!r}")
     if name in _OF_SESSION:
         import mxr.r.sessions as sessions
+
         return getattr(sessions, name)
     from mxr.r import host
+
     host.load_libr()
     host.import_rpy2()
     import mxr.r.bridge.errors as errors  # needs R's library in this process
+
     if name in _OF_LAYOUT:
         import mxr.r.layout as layout
+
         return getattr(layout, name)
     if name == "python":
         import mxr.r.objects as objects
+
         return objects.python
     return getattr(errors, name)

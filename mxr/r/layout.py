@@ -4,6 +4,7 @@ An array keeps its memory, and its dimensions are read backwards: shape (2, 3) i
 has in Python the shape that x had there. (rpy2's numpy2ri and reticulate keep the indices instead: docs/testing.md has the table.)
 Needs a running R.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from mxr.operator import MxError
 from mxr.r import objects
 from mxr.r.bridge import convert, texts
 
-_INTEGERS = (-2 ** 31 + 1, 2 ** 31 - 1)
+_INTEGERS = (-(2**31) + 1, 2**31 - 1)
 _NUMBERS = (openrlib.rlib.REALSXP, openrlib.rlib.INTSXP, openrlib.rlib.LGLSXP, openrlib.rlib.RAWSXP)
 
 
@@ -69,8 +70,10 @@ def to_r(value: Any) -> Any:
         return value.function
     if callable(value):
         return objects.function(value, to_python, to_r)
-    raise MxError(f"a {type(value).__name__} cannot be given to R; numbers, texts, arrays, lists, dicts and functions can"
-                  + (": give its .to_numpy(), or a dict of its columns" if hasattr(value, "to_numpy") else ""))
+    raise MxError(
+        f"a {type(value).__name__} cannot be given to R; numbers, texts, arrays, lists, dicts and functions can"
+        + (": give its .to_numpy(), or a dict of its columns" if hasattr(value, "to_numpy") else "")
+    )
 
 
 def _sequence(values: list | tuple) -> Any:
@@ -120,12 +123,18 @@ def to_python(x: Any, call: Callable[..., Any] | None = None) -> Any:
         try:
             return convert.to_python(cdata)
         except MxError:
-            return x            # another package's pointer
+            return x  # another package's pointer
     if kind == openrlib.rlib.VECSXP:
         names = texts.names_of(cdata)
-        values = [to_python(low._cdata_to_rinterface(openrlib.rlib.VECTOR_ELT(cdata, i)), call)
-                  for i in range(openrlib.rlib.Rf_xlength(cdata))]
-        return dict(zip(names, values)) if names and "" not in names and len(set(names)) == len(names) else values
+        values = [
+            to_python(low._cdata_to_rinterface(openrlib.rlib.VECTOR_ELT(cdata, i)), call)
+            for i in range(openrlib.rlib.Rf_xlength(cdata))
+        ]
+        return (
+            dict(zip(names, values))
+            if names and "" not in names and len(set(names)) == len(names)
+            else values
+        )
     if kind in (openrlib.rlib.CLOSXP, openrlib.rlib.BUILTINSXP, openrlib.rlib.SPECIALSXP) and call:
         return RFunction(x, call)
     return x

@@ -1,9 +1,10 @@
 """What a Python program that has started R (`host.start`) and R give each other through rpy2: mxr's objects, and functions.
 
-    mx = importr("mxnet")
-    ex = python(mx.mx_simple_bind(mxr.sym.square(mxr.sym.Variable("x")), x=3))       # the Executor behind R's handle
-    metric = mx.mx_metric_custom("mae", lambda label, pred: np.abs(np.asarray(label) - np.asarray(pred)).mean())
+mx = importr("mxnet")
+ex = python(mx.mx_simple_bind(mxr.sym.square(mxr.sym.Variable("x")), x=3))       # the Executor behind R's handle
+metric = mx.mx_metric_custom("mae", lambda label, pred: np.abs(np.asarray(label) - np.asarray(pred)).mean())
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -36,7 +37,9 @@ def python(handle):
     """The Python object (Symbol, NDArray, Executor ...) behind an R object of the package mxnet."""
     sexp = getattr(handle, "__sexp__", None)
     if sexp is None or sexp._cdata.sxpinfo.type != openrlib.rlib.EXTPTRSXP:
-        raise MxError(f"python: takes a symbol, an NDArray or another object that R got from mxnet, not {type(handle).__name__}")
+        raise MxError(
+            f"python: takes a symbol, an NDArray or another object that R got from mxnet, not {type(handle).__name__}"
+        )
     return convert.to_python(sexp._cdata)
 
 
@@ -58,6 +61,7 @@ def function(f: Callable, to_python: Callable | None = None, to_r: Callable | No
     """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through rpy2's conversion rules, or
     through `to_python` and `to_r`; a dot in the name of an argument is an underscore. What `f` raises is an R error, a Ctrl-C an
     interrupt. `f` is kept until Python ends."""
+
     def call(*args, **named):
         try:
             rules = conversion.get_conversion()
@@ -69,11 +73,17 @@ def function(f: Callable, to_python: Callable | None = None, to_r: Callable | No
             if isinstance(error, KeyboardInterrupt):
                 openrlib.rlib.R_interrupts_pending = 1
             return kept(failures.report(error, of_user=True))
+
     closure = immortal(rinterface.rternalize(call))
     return rinterface.evalr("mxnet:::python_function")(closure)
 
 
-_VECTORS = {bool: rinterface.BoolSexpVector, int: rinterface.IntSexpVector, float: rinterface.FloatSexpVector, str: rinterface.StrSexpVector}
+_VECTORS = {
+    bool: rinterface.BoolSexpVector,
+    int: rinterface.IntSexpVector,
+    float: rinterface.FloatSexpVector,
+    str: rinterface.StrSexpVector,
+}
 
 
 def _in_r(value, rules):
@@ -89,7 +99,7 @@ _asking = False
 def last_condition() -> tuple[str, str, list[str], int] | None:
     """What R knows of the last error that mxr raised: message, call, classes, and the number of the exception."""
     global _asking
-    if _asking:                 # the question itself fails: another version of the R package
+    if _asking:  # the question itself fails: another version of the R package
         return None
     _asking = True
     try:
@@ -113,6 +123,7 @@ def prepare() -> None:
     converters = [default_converter, conversion.get_conversion()]
     try:
         from rpy2.robjects import numpy2ri
+
         converters.append(numpy2ri.converter)
     except ImportError:
         pass

@@ -8,6 +8,7 @@
 R is started by the first call. Threads may call it, and wait for each other: R does one thing at a time. (A thread of R's own would not
 do: while R sleeps, its handler of Ctrl-C jumps on the stack of the thread that gets the signal, and that is Python's main thread.)
 """
+
 from __future__ import annotations
 
 import os
@@ -32,6 +33,7 @@ class RUnavailable(MxError):
 @dataclass
 class Captured:
     """What R code printed and said: `output` as one text; `messages` (of message()) and `warnings` in order."""
+
     output: str = ""
     messages: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -49,7 +51,7 @@ class Session:
 
     def run(self, code: str) -> Any:
         """The value of R code, of its last expression. RError (with mxr's own classes: RParamError ...) if it fails."""
-        __tracebackhide__ = True        # pytest shows the line of the test
+        __tracebackhide__ = True  # pytest shows the line of the test
         return self._evaluated(code, None, False)
 
     def source(self, path: str | os.PathLike, chdir: bool = False) -> Any:
@@ -76,6 +78,7 @@ class Session:
         __tracebackhide__ = True
         from mxr.r import layout, objects
         from mxr.r.bridge import errors
+
         with self._heard():
             report = ask()
         how, value, calls, messages, warnings = report
@@ -108,21 +111,26 @@ class Session:
                 said.output += text
             if not self._captured:
                 print(text, end="")
+
         with self._process.printing_to(hear):
             yield
 
     def __getitem__(self, name: str) -> Any:
         def get() -> Any:
             from mxr.r import layout
+
             if not self._process.exists(name, self.environment):
                 raise KeyError(f"R has no variable {name}")
             return layout.to_python(self._process.get(name, self.environment), self._apply)
+
         return self._process.call(get)
 
     def __setitem__(self, name: str, value: Any) -> None:
         def put() -> None:
             from mxr.r import layout
+
             self._process.assign(name, layout.to_r(value), self.environment)
+
         self._process.call(put)
 
     def __contains__(self, name: object) -> bool:
@@ -145,6 +153,7 @@ class _Process:
         with self._lock:
             self._begin()
         from mxr.r.bridge import stack
+
         self._stack = stack.checked
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
@@ -162,16 +171,27 @@ class _Process:
 
         def evalr(code: str) -> Any:
             return immortal(rinterface.evalr(code))
+
         if not evalr("requireNamespace('mxnet', quietly = TRUE)")[0]:
             raise RUnavailable("R has no package mxnet: run `mxr install-r`, or name its library by R_LIBS")
-        self._functions = {name: evalr(f"asNamespace('mxnet')${name}") for name in ("evaluate_for_python", "apply_for_python")}
+        self._functions = {
+            name: evalr(f"asNamespace('mxnet')${name}")
+            for name in ("evaluate_for_python", "apply_for_python")
+        }
         if any(f is rinterface.NULL for f in self._functions.values()):
-            raise RUnavailable("R's package mxnet and this mxr do not fit together: run `mxr install-r` again")
+            raise RUnavailable(
+                "R's package mxnet and this mxr do not fit together: run `mxr install-r` again"
+            )
         evalr("suppressPackageStartupMessages(library(mxnet))")
         self._new = evalr("function() new.env(parent = globalenv())")
-        self.get, self._exists, self.assign = map(evalr, (
-            "function(name, envir) get(name, envir)", "function(name, envir) exists(name, envir)",
-            "function(name, value, envir) { assign(name, value, envir); NULL }"))
+        self.get, self._exists, self.assign = map(
+            evalr,
+            (
+                "function(name, envir) get(name, envir)",
+                "function(name, envir) exists(name, envir)",
+                "function(name, value, envir) { assign(name, value, envir); NULL }",
+            ),
+        )
         printed = callbacks.consolewrite_print
         callbacks.consolewrite_print = lambda text: (self._printing[-1] if self._printing else printed)(text)
 
@@ -183,12 +203,16 @@ class _Process:
 
     def evaluate(self, code: str | None, file: str | None, environment: Any, chdir: bool) -> Any:
         from mxr.r import layout
-        return self._functions["evaluate_for_python"](layout.to_r(code), layout.to_r(file), environment, chdir)
+
+        return self._functions["evaluate_for_python"](
+            layout.to_r(code), layout.to_r(file), environment, chdir
+        )
 
     def apply(self, function: Any, args: Sequence, named: dict) -> Any:
         from rpy2 import rinterface
 
         from mxr.r import layout
+
         values = rinterface.ListSexpVector([layout.to_r(v) for v in (*args, *named.values())])
         values.names = rinterface.StrSexpVector(["" for _ in args] + list(named))
         return self._functions["apply_for_python"](function, values)

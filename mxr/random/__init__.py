@@ -2,6 +2,7 @@
 
 May import: runtime, operator.
 """
+
 from mxr.random.streams import normal, seed, uniform
 
 __all__ = ["normal", "seed", "uniform"]

@@ -2,6 +2,7 @@
 
 NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as they are.
 """
+
 from __future__ import annotations
 
 import math
@@ -10,7 +11,7 @@ import numpy as np
 
 from mxr.runtime import costs
 
-_RANGE = 2 ** 32 - 1
+_RANGE = 2**32 - 1
 
 
 class Engine:
@@ -21,13 +22,13 @@ class Engine:
 
     def seed(self, seed: int) -> None:
         """Start anew."""
-        self._source = np.random.RandomState(seed & 0xFFFFFFFF)     # seeds its mt19937 as C++ does
+        self._source = np.random.RandomState(seed & 0xFFFFFFFF)  # seeds its mt19937 as C++ does
         self._ahead: list[int] = []
 
     def draw(self) -> int:
         """The next 32 bits."""
         if not self._ahead:
-            self._ahead = self._source.randint(0, 2 ** 32, costs.READER_DRAWS, np.uint32)[::-1].tolist()
+            self._ahead = self._source.randint(0, 2**32, costs.READER_DRAWS, np.uint32)[::-1].tolist()
         return self._ahead.pop()
 
     def integer(self, low: int, high: int) -> int:
@@ -41,13 +42,13 @@ class Engine:
     def uniform(self, low: float = 0.0, high: float = 1.0) -> np.float32:
         """A single-precision number in [low, high)."""
         bottom, top = np.float32(low), np.float32(high)
-        x = np.float32(self.draw()) * np.float32(2.0 ** -32)
+        x = np.float32(self.draw()) * np.float32(2.0**-32)
         return min(x, np.nextafter(np.float32(1), np.float32(0))) * (top - bottom) + bottom
 
     def coin(self) -> bool:
         """True half of the time."""
         x = self.draw()
-        return x + self.draw() * 2.0 ** 32 < 2.0 ** 63
+        return x + self.draw() * 2.0**32 < 2.0**63
 
     def normals(self, n: int, scale: float) -> list[np.float32]:
         """Normal numbers from one distribution object: the polar method, both of every pair."""

@@ -5,6 +5,7 @@ every run at once. Every formula is in the precision in which MXNet's code compu
 
 Tests are written as rejections, so that NaN is accepted: a parameter out of its range gives NaN, and loops end.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -87,7 +88,9 @@ def _gamma(lanes, who, a, b):
         todo = todo[left]
     small = np.flatnonzero(a < 1)
     if len(small):
-        out[small] *= lanes.uniform(who[small]).astype(np.float64) ** streams.as_c(np.divide, one, a[small]).astype(real)
+        out[small] *= lanes.uniform(who[small]).astype(np.float64) ** streams.as_c(
+            np.divide, one, a[small]
+        ).astype(real)
     return out
 
 
@@ -147,7 +150,7 @@ def _log_factorial(x):
     if not most <= 100_000:
         return _log_gamma(x + 1.0)
     most = int(most)
-    known = _factorials             # another thread may replace it by a shorter one
+    known = _factorials  # another thread may replace it by a shorter one
     if most >= len(known):
         _factorials = known = _log_gamma(np.arange(1, 2 * most + 2))
     return known[x.astype(np.intp)]
@@ -172,7 +175,9 @@ def _poisson_many(lanes, who, mean):
         value = np.floor(value)
         exponent = value * log_mean[todo] - _log_factorial(value.astype(np.float64)) - g[todo]
         wide_y = y.astype(np.float64)
-        threshold = (0.9 * (1.0 + wide_y * wide_y) * np.exp(exponent.astype(np.float64)).astype(single)).astype(single)
+        threshold = (
+            0.9 * (1.0 + wide_y * wide_y) * np.exp(exponent.astype(np.float64)).astype(single)
+        ).astype(single)
         ok = ~(lanes.uniform(who[todo]) > threshold)
         out[todo[ok]] = value[ok]
         todo = todo[~ok]
@@ -192,8 +197,12 @@ def _generalized_negative_binomial(lanes, who, mu, alpha):
     return _poisson(lanes, who, mean)
 
 
-_SAMPLERS = {"gamma": _gamma, "poisson": _poisson, "negative_binomial": _negative_binomial,
-             "generalized_negative_binomial": _generalized_negative_binomial}
+_SAMPLERS = {
+    "gamma": _gamma,
+    "poisson": _poisson,
+    "negative_binomial": _negative_binomial,
+    "generalized_negative_binomial": _generalized_negative_binomial,
+}
 
 
 def fill(out: np.ndarray, kind: str, *params: np.ndarray) -> None:

@@ -8,6 +8,7 @@ Two sources, both 32-bit Mersenne Twisters (mt19937), both reset by `seed(s)`:
 
 Nothing is seeded before it is used: until `seed` is called, both behave as after `seed(0)`.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -20,11 +21,11 @@ import numpy as np
 from mxr.operator import MxError
 from mxr.runtime import costs
 
-STREAMS, RUN = 1024, 64     # MXNet's constants: how many streams, and the fewest values worth a run of their own
-_MAGIC = 127                # MXNet multiplies every seed by this
+STREAMS, RUN = 1024, 64  # MXNet's constants: how many streams, and the fewest values worth a run of their own
+_MAGIC = 127  # MXNet multiplies every seed by this
 
 
-lock = RLock()                      # a fill is one piece, whichever thread asks for it
+lock = RLock()  # a fill is one piece, whichever thread asks for it
 
 
 class _Machine:
@@ -37,8 +38,12 @@ class _Machine:
 
     def __init__(self) -> None:
         self._generator = np.random.MT19937(0)
-        self._seeder = np.random.RandomState(self._generator)       # its way of seeding is that of C++ and of MXNet
-        self._memory = np.ctypeslib.as_array((ctypes.c_uint32 * 625).from_address(self._generator.ctypes.state_address))
+        self._seeder = np.random.RandomState(
+            self._generator
+        )  # its way of seeding is that of C++ and of MXNet
+        self._memory = np.ctypeslib.as_array(
+            (ctypes.c_uint32 * 625).from_address(self._generator.ctypes.state_address)
+        )
         self._seeder.seed(1)
         self.direct = np.array_equal(self._memory, self._public())
         self.draw = self._generator.random_raw
@@ -57,7 +62,10 @@ class _Machine:
         if self.direct:
             self._memory[...] = state
         else:
-            self._generator.state = {"bit_generator": "MT19937", "state": {"key": state[:624], "pos": int(state[624])}}
+            self._generator.state = {
+                "bit_generator": "MT19937",
+                "state": {"key": state[:624], "pos": int(state[624])},
+            }
 
     def leave(self) -> np.ndarray:
         """The present state, as memory of its own."""
@@ -69,6 +77,7 @@ _machine = _Machine()
 
 class _Twister:
     """One mt19937 sequence of 32-bit draws."""
+
     __slots__ = ("_state",)
 
     def __init__(self, seed: int):
@@ -120,7 +129,7 @@ def seed(s: int) -> None:
         fresh = _Source(int(s))
     except (TypeError, ValueError, OverflowError):
         raise MxError(f"seed: takes an integer, not {s!r}") from None
-    with lock:                      # not in the middle of another thread's fill
+    with lock:  # not in the middle of another thread's fill
         _source = fresh
 
 
@@ -146,17 +155,20 @@ def first(n: int) -> list[_Twister]:
 
 # ------------------------------------------------------------------------------------------- draws to numbers
 
+
 def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
     """Uniform numbers in [0, 1): a single-precision one from each draw, a double-precision one from two along the last axis."""
     if dtype == np.float32:
         x = draws.astype(np.float32)
-        x *= np.float32(2.0 ** -32)
+        x *= np.float32(2.0**-32)
     else:
         x = draws[..., 1::2].astype(np.float64)
-        x *= 2.0 ** 32
+        x *= 2.0**32
         x += draws[..., ::2]
-        x *= 2.0 ** -64
-    return np.minimum(x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x)     # a draw near 2^32 would round to 1
+        x *= 2.0**-64
+    return np.minimum(
+        x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x
+    )  # a draw near 2^32 would round to 1
 
 
 def _draws_each(dtype) -> int:
@@ -202,7 +214,7 @@ def _fill(out: np.ndarray, block) -> None:
         streams = first(count)
         group = max(1, costs.RANDOM_BLOCK // step)
         for a in range(0, count, group):
-            block(streams[a:a + group], step, out[a * step:(a + group) * step])
+            block(streams[a : a + group], step, out[a * step : (a + group) * step])
 
 
 def _draws(streams, step, n, each):
@@ -211,8 +223,8 @@ def _draws(streams, step, n, each):
     for row, stream in zip(draws[:-1], streams):
         row[...] = stream.take(step * each)
     rest = n - (len(streams) - 1) * step
-    draws[-1, :rest * each] = streams[-1].take(rest * each)
-    return draws.ravel()[:n * each]
+    draws[-1, : rest * each] = streams[-1].take(rest * each)
+    return draws.ravel()[: n * each]
 
 
 def _uniform_block(streams, step, out):
@@ -321,9 +333,9 @@ def below(bounds: np.ndarray) -> np.ndarray:
     with lock:
         while done < len(bounds):
             draws = engine().peek(len(bounds) - done)
-            refused = draws >= bounds[done:] * buckets[done:]       # so that every number is equally likely
+            refused = draws >= bounds[done:] * buckets[done:]  # so that every number is equally likely
             n = int(refused.argmax()) if refused.any() else len(draws)
-            out[done:done + n] = draws[:n] // buckets[done:done + n]
+            out[done : done + n] = draws[:n] // buckets[done : done + n]
             engine().skip(n + (n < len(draws)))
             done += n
     return out

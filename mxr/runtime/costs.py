@@ -8,6 +8,7 @@ decision about sharing work compares a time with `WAKE_NS`.
 
 No number here changes a result beyond the order of additions; they only decide how fast it comes.
 """
+
 from __future__ import annotations
 
 import sys
@@ -18,6 +19,7 @@ from typing import Annotated, get_type_hints
 @dataclass(frozen=True)
 class About:
     """What is to be known of a number. `fixed` says where it comes from if no measurement of ours gives it."""
+
     unit: str
     decides: str
     fixed: str = ""
@@ -26,6 +28,7 @@ class About:
 @dataclass(frozen=True)
 class Number:
     """A number with its name and value; `command` measures it, and is empty where nothing does."""
+
     name: str
     value: float
     about: About
@@ -40,136 +43,301 @@ def table() -> dict[str, Number]:
     """All numbers, by name, in the order of this file."""
     here = sys.modules[__name__]
     hints = get_type_hints(here, include_extras=True)
-    return {name: Number(name, getattr(here, name), hint.__metadata__[0])
-            for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+    return {
+        name: Number(name, getattr(here, name), hint.__metadata__[0])
+        for name, hint in hints.items()
+        if hasattr(hint, "__metadata__")
+    }
 
 
 # ------------------------------------------------------------------------------------------- threads
 
-WAKE_NS: Annotated[int, About(
-    "ns", "until another worker has woken up and begun; work that is worth less than twice that stays on the calling thread, "
-    "and the calling thread's piece is longer by that")] = 25_000
-LOCK_NS: Annotated[int, About(
-    "ns of a call", "from which threads wait for Python's lock for less time than they compute; regions of shorter calls stay "
-    "on one thread")] = 10_000
+WAKE_NS: Annotated[
+    int,
+    About(
+        "ns",
+        "until another worker has woken up and begun; work that is worth less than twice that stays on the calling thread, "
+        "and the calling thread's piece is longer by that",
+    ),
+] = 25_000
+LOCK_NS: Annotated[
+    int,
+    About(
+        "ns of a call",
+        "from which threads wait for Python's lock for less time than they compute; regions of shorter calls stay "
+        "on one thread",
+    ),
+] = 10_000
 
 # ------------------------------------------------------------------------------------------- time of work, on one core
 
-FLOP_NS: Annotated[float, About("ns an operation", "a product's time: two operations for each multiplication")] = 0.005
-OPERATION_NS: Annotated[float, About(
-    "ns an element", "a cheap element-wise function's time: adding, comparing")] = 0.1
-EXPENSIVE_OPERATIONS: Annotated[int, About(
-    "cheap operations", "an expensive function's time (exp, log, tanh), when a region's work is shared out")] = 4
+FLOP_NS: Annotated[
+    float, About("ns an operation", "a product's time: two operations for each multiplication")
+] = 0.005
+OPERATION_NS: Annotated[
+    float, About("ns an element", "a cheap element-wise function's time: adding, comparing")
+] = 0.1
+EXPENSIVE_OPERATIONS: Annotated[
+    int,
+    About(
+        "cheap operations",
+        "an expensive function's time (exp, log, tanh), when a region's work is shared out",
+    ),
+] = 4
 UPDATE_NS: Annotated[float, About("ns an element", "an optimizer step's time")] = 0.38
 POOL_NS: Annotated[float, About("ns an input element", "pooling's time, forward")] = 0.25
 POOL_GRADIENT_NS: Annotated[float, About("ns an input element", "pooling's time, backward")] = 0.6
 SOFTMAX_NS: Annotated[float, About("ns an element", "the time of a softmax and its gradient")] = 0.9
 SUM_NS: Annotated[float, About("ns an element", "a sum's time, as a product with ones")] = 0.05
-COLUMN_NS: Annotated[float, About("ns an element", "the time to lay out an element of a convolution's columns")] = 0.15
-COLUMN_FILTER_NS: Annotated[float, About(
-    "ns an element and filter", "the time to multiply an element of a convolution's columns with each filter")] = 0.011
+COLUMN_NS: Annotated[
+    float, About("ns an element", "the time to lay out an element of a convolution's columns")
+] = 0.15
+COLUMN_FILTER_NS: Annotated[
+    float,
+    About(
+        "ns an element and filter",
+        "the time to multiply an element of a convolution's columns with each filter",
+    ),
+] = 0.011
 
 # ------------------------------------------------------------------------------------------- the processor and its libraries
 
 CACHE_LINE: Annotated[int, About("bytes", "where arrays begin", fixed="the processor's cache lines")] = 64
-BLAS_PANEL: Annotated[int, About(
-    "rows or columns", "where products are cut: BLAS computes so many at a time", fixed="OpenBLAS's kernels for AVX2 and AVX-512")] = 16
-BLAS_SMALL_PRODUCT: Annotated[int, About(
-    "multiplications", "up to which OpenBLAS takes operands as they are, without packing them first",
-    fixed="OpenBLAS's limit for small matrices")] = 1_000_000
-BLAS_THREADS_PRODUCT: Annotated[int, About(
-    "multiplications", "from which OpenBLAS would start threads of its own for a product", fixed="OpenBLAS's own limit")] = 250_000
-BLAS_THREADS_VECTOR: Annotated[int, About(
-    "elements", "from which OpenBLAS would start threads of its own for a product with a vector",
-    fixed="OpenBLAS's own limit")] = 9000
-TURNED_PRODUCT_ROWS: Annotated[int, About(
-    "rows", "up to which a product with a large transposed matrix is asked for the other way round")] = 64
+BLAS_PANEL: Annotated[
+    int,
+    About(
+        "rows or columns",
+        "where products are cut: BLAS computes so many at a time",
+        fixed="OpenBLAS's kernels for AVX2 and AVX-512",
+    ),
+] = 16
+BLAS_SMALL_PRODUCT: Annotated[
+    int,
+    About(
+        "multiplications",
+        "up to which OpenBLAS takes operands as they are, without packing them first",
+        fixed="OpenBLAS's limit for small matrices",
+    ),
+] = 1_000_000
+BLAS_THREADS_PRODUCT: Annotated[
+    int,
+    About(
+        "multiplications",
+        "from which OpenBLAS would start threads of its own for a product",
+        fixed="OpenBLAS's own limit",
+    ),
+] = 250_000
+BLAS_THREADS_VECTOR: Annotated[
+    int,
+    About(
+        "elements",
+        "from which OpenBLAS would start threads of its own for a product with a vector",
+        fixed="OpenBLAS's own limit",
+    ),
+] = 9000
+TURNED_PRODUCT_ROWS: Annotated[
+    int,
+    About("rows", "up to which a product with a large transposed matrix is asked for the other way round"),
+] = 64
 
 # ------------------------------------------------------------------------------------------- regions of element-wise values
 
-REGION_BLOCK: Annotated[int, About(
-    "elements", "a region's block: most float32 temporaries stay in a core's second-level cache, and calls are long enough that "
-    "threads seldom wait for Python's lock")] = 96 * 1024
-STORE_OPERATIONS: Annotated[int, About(
-    "cheap operations", "that take as long as storing a large value and reading it again: the backward pass recomputes what "
-    "takes fewer")] = 10
-CACHED_ELEMENTS: Annotated[int, About(
-    "elements", "of a value that stays in the cache, so that the forward pass stores it for the backward pass at no cost")] = 1 << 15
-CLIP_ELEMENTS: Annotated[int, About("elements", "from which np.clip is faster than a maximum and a minimum")] = 2048
-SELECT_BITS_ELEMENTS: Annotated[int, About(
-    "elements", "from which np.where is made by operations on bits instead of a branch for each element")] = 512
-GATHER_ELEMENTS: Annotated[int, About(
-    "elements", "from which an operand with short contiguous runs is copied into contiguous memory first")] = 512
-GATHER_REPEATED_ELEMENTS: Annotated[int, About(
-    "elements", "the same for an operand that repeats elements, which NumPy reads faster")] = 4096
+REGION_BLOCK: Annotated[
+    int,
+    About(
+        "elements",
+        "a region's block: most float32 temporaries stay in a core's second-level cache, and calls are long enough that "
+        "threads seldom wait for Python's lock",
+    ),
+] = 96 * 1024
+STORE_OPERATIONS: Annotated[
+    int,
+    About(
+        "cheap operations",
+        "that take as long as storing a large value and reading it again: the backward pass recomputes what "
+        "takes fewer",
+    ),
+] = 10
+CACHED_ELEMENTS: Annotated[
+    int,
+    About(
+        "elements",
+        "of a value that stays in the cache, so that the forward pass stores it for the backward pass at no cost",
+    ),
+] = 1 << 15
+CLIP_ELEMENTS: Annotated[
+    int, About("elements", "from which np.clip is faster than a maximum and a minimum")
+] = 2048
+SELECT_BITS_ELEMENTS: Annotated[
+    int,
+    About(
+        "elements", "from which np.where is made by operations on bits instead of a branch for each element"
+    ),
+] = 512
+GATHER_ELEMENTS: Annotated[
+    int,
+    About(
+        "elements", "from which an operand with short contiguous runs is copied into contiguous memory first"
+    ),
+] = 512
+GATHER_REPEATED_ELEMENTS: Annotated[
+    int, About("elements", "the same for an operand that repeats elements, which NumPy reads faster")
+] = 4096
 GATHER_RUN: Annotated[int, About("elements", "contiguous runs of fewer are short")] = 64
-SHORT_AXIS: Annotated[int, About("elements", "a last axis of at most so many is worked on by one call for each index")] = 16
+SHORT_AXIS: Annotated[
+    int, About("elements", "a last axis of at most so many is worked on by one call for each index")
+] = 16
 
 # ------------------------------------------------------------------------------------------- reductions
 
-DOT_SUM_ELEMENTS: Annotated[int, About(
-    "elements", "up to which a sum is a product with ones, which has less overhead than NumPy's reduction")] = 1 << 15
-SHORT_ROW: Annotated[int, About("elements", "rows of at most so many are not reduced one by one, but turned first")] = 32
+DOT_SUM_ELEMENTS: Annotated[
+    int,
+    About(
+        "elements", "up to which a sum is a product with ones, which has less overhead than NumPy's reduction"
+    ),
+] = 1 << 15
+SHORT_ROW: Annotated[
+    int, About("elements", "rows of at most so many are not reduced one by one, but turned first")
+] = 32
 TURNED_BLOCK: Annotated[int, About("elements", "turned at a time, so that they stay in the cache")] = 1 << 15
-LONG_COLUMN: Annotated[int, About(
-    "rows", "from which a sum over the first axis goes by parts, which loses fewer digits",
-    fixed="NumPy adds rows one after the other: errors grow with their number")] = 1024
+LONG_COLUMN: Annotated[
+    int,
+    About(
+        "rows",
+        "from which a sum over the first axis goes by parts, which loses fewer digits",
+        fixed="NumPy adds rows one after the other: errors grow with their number",
+    ),
+] = 1024
 
 # ------------------------------------------------------------------------------------------- kernels
 
-NORM_BLOCK: Annotated[int, About("elements", "of the channels that a normalization works on at a time")] = 1 << 18
-DOT_POSITIONS: Annotated[int, About(
-    "positions", "from which a normalization sums a channel of a sample by a dot product")] = 32
+NORM_BLOCK: Annotated[int, About("elements", "of the channels that a normalization works on at a time")] = (
+    1 << 18
+)
+DOT_POSITIONS: Annotated[
+    int, About("positions", "from which a normalization sums a channel of a sample by a dot product")
+] = 32
 SOFTMAX_BLOCK: Annotated[int, About("elements", "that a softmax works on at a time")] = 1 << 17
 UPDATE_BLOCK: Annotated[int, About("elements", "that an update operator works on at a time")] = 1 << 17
-RULE_BLOCK: Annotated[int, About("elements", "that an optimizer written as a graph works on at a time")] = 1 << 16
+RULE_BLOCK: Annotated[int, About("elements", "that an optimizer written as a graph works on at a time")] = (
+    1 << 16
+)
 POOL_BLOCK: Annotated[int, About("input elements", "that pooling works on at a time")] = 1 << 18
-POOL_SHARED_OFFSETS: Annotated[int, About(
-    "kernel offsets", "up to which gradients of windows that do not meet are shared out offset by offset")] = 8
+POOL_SHARED_OFFSETS: Annotated[
+    int,
+    About(
+        "kernel offsets", "up to which gradients of windows that do not meet are shared out offset by offset"
+    ),
+] = 8
 COLUMNS_BLOCK: Annotated[int, About("elements", "a block of a convolution's columns and slopes")] = 1 << 19
-COPY_RUN_ELEMENTS: Annotated[int, About(
-    "elements", "that can be transposed while a copy begins another contiguous run: whether a convolution's samples lie side by "
-    "side")] = 10
-COLUMN_MULTIPLICATIONS: Annotated[int, About(
-    "multiplications", "that take as long as laying out and packing an element of the columns: whether a convolution adds up "
-    "products over the outer kernel axes")] = 30
-GRID_EXCESS: Annotated[float, About(
-    "ratio", "of input positions to output positions up to which the input's gradient is added up over all kernel axes")] = 1.3
-FLIPPED_POSITIONS: Annotated[int, About(
-    "positions", "from which a convolution's weight gradient may be made transposed, and turned in the end")] = 1000
+COPY_RUN_ELEMENTS: Annotated[
+    int,
+    About(
+        "elements",
+        "that can be transposed while a copy begins another contiguous run: whether a convolution's samples lie side by "
+        "side",
+    ),
+] = 10
+COLUMN_MULTIPLICATIONS: Annotated[
+    int,
+    About(
+        "multiplications",
+        "that take as long as laying out and packing an element of the columns: whether a convolution adds up "
+        "products over the outer kernel axes",
+    ),
+] = 30
+GRID_EXCESS: Annotated[
+    float,
+    About(
+        "ratio",
+        "of input positions to output positions up to which the input's gradient is added up over all kernel axes",
+    ),
+] = 1.3
+FLIPPED_POSITIONS: Annotated[
+    int,
+    About(
+        "positions",
+        "from which a convolution's weight gradient may be made transposed, and turned in the end",
+    ),
+] = 1000
 
 # ------------------------------------------------------------------------------------------- recurrent cells
 
-SEQUENCE_SHARED_FLOPS: Annotated[int, About(
-    "operations", "of a product for the whole sequence, from which all workers share it")] = 100_000_000
-SEQUENCE_BESIDE_FLOPS: Annotated[int, About(
-    "operations", "of a product for the whole sequence, from which most of it is made beside the first steps")] = 20_000_000
-STEP_SHARED_FLOPS: Annotated[int, About(
-    "operations", "of a step's product, from which all workers share it: it is handed over in every step")] = 40_000_000
-STEP_SAMPLES_FLOPS: Annotated[int, About(
-    "operations", "of a step's product, from which workers go through all steps with samples of their own")] = 12_000_000
+SEQUENCE_SHARED_FLOPS: Annotated[
+    int, About("operations", "of a product for the whole sequence, from which all workers share it")
+] = 100_000_000
+SEQUENCE_BESIDE_FLOPS: Annotated[
+    int,
+    About(
+        "operations",
+        "of a product for the whole sequence, from which most of it is made beside the first steps",
+    ),
+] = 20_000_000
+STEP_SHARED_FLOPS: Annotated[
+    int,
+    About(
+        "operations", "of a step's product, from which all workers share it: it is handed over in every step"
+    ),
+] = 40_000_000
+STEP_SAMPLES_FLOPS: Annotated[
+    int,
+    About(
+        "operations", "of a step's product, from which workers go through all steps with samples of their own"
+    ),
+] = 12_000_000
 WORKER_SAMPLES: Annotated[int, About("samples", "that each of these workers has at least")] = 16
-STEPWISE_SAMPLES: Annotated[int, About(
-    "samples", "from which one product for each step is as fast as one for all, as its results are where they are wanted")] = 32
-CELL_SHARED_VALUES: Annotated[int, About("values", "of all gates from which a cell's work is divided")] = 1 << 15
+STEPWISE_SAMPLES: Annotated[
+    int,
+    About(
+        "samples",
+        "from which one product for each step is as fast as one for all, as its results are where they are wanted",
+    ),
+] = 32
+CELL_SHARED_VALUES: Annotated[int, About("values", "of all gates from which a cell's work is divided")] = (
+    1 << 15
+)
 WEIGHT_PART_ROWS: Annotated[int, About("rows", "of each part of a weight's gradient")] = 150
-SEQUENCE_BLOCK_ROWS: Annotated[int, About(
-    "rows", "of a block of the product for the whole sequence, at least: the weights are read once for each block")] = 256
+SEQUENCE_BLOCK_ROWS: Annotated[
+    int,
+    About(
+        "rows",
+        "of a block of the product for the whole sequence, at least: the weights are read once for each block",
+    ),
+] = 256
 SEQUENCE_BLOCK: Annotated[int, About("values", "of all gates, in a block of that product")] = 1 << 16
 
 # ------------------------------------------------------------------------------------------- random numbers, files, R
 
 RANDOM_BLOCK: Annotated[int, About("values", "that a random fill works on at a time")] = 1 << 16
-SAMPLER_DRAWS: Annotated[int, About("draws", "of each stream that a sampler by rejection looks at together")] = 512
+SAMPLER_DRAWS: Annotated[
+    int, About("draws", "of each stream that a sampler by rejection looks at together")
+] = 512
 READER_DRAWS: Annotated[int, About("draws", "of the C++ engine that are fetched at a time")] = 1024
 READ_BLOCK: Annotated[int, About("bytes", "of a data file that are read at a time")] = 1 << 20
-TEXT_BLOCK: Annotated[int, About("bytes", "of a text file that are read at a time: its lines are parsed together")] = 1 << 22
-GUARDED_NUMBERS: Annotated[int, About(
-    "numbers", "from which an R vector is allocated under R's own guard, so that a lack of memory is an error",
-    fixed="the guard costs an R call; a smaller vector fits wherever R runs at all")] = 1 << 20
-WORKER_PIECE: Annotated[int, About(
-    "bytes", "that two workers send each other at a time over a network",
-    fixed="below the 64 KB from which Open MPI waits for the receiver over TCP")] = 32 << 10
-COLLECT_BYTES: Annotated[int, About(
-    "bytes", "of new arrays behind R's handles after which R's collector is called: R does not see their size",
-    fixed="a choice: memory that may pile up")] = 1 << 29
+TEXT_BLOCK: Annotated[
+    int, About("bytes", "of a text file that are read at a time: its lines are parsed together")
+] = 1 << 22
+GUARDED_NUMBERS: Annotated[
+    int,
+    About(
+        "numbers",
+        "from which an R vector is allocated under R's own guard, so that a lack of memory is an error",
+        fixed="the guard costs an R call; a smaller vector fits wherever R runs at all",
+    ),
+] = 1 << 20
+WORKER_PIECE: Annotated[
+    int,
+    About(
+        "bytes",
+        "that two workers send each other at a time over a network",
+        fixed="below the 64 KB from which Open MPI waits for the receiver over TCP",
+    ),
+] = 32 << 10
+COLLECT_BYTES: Annotated[
+    int,
+    About(
+        "bytes",
+        "of new arrays behind R's handles after which R's collector is called: R does not see their size",
+        fixed="a choice: memory that may pile up",
+    ),
+] = 1 << 29

@@ -2,6 +2,7 @@
 
 Vector instructions then find their 64 bytes in one line instead of two: up to a fifth less time for small products and sums.
 """
+
 from __future__ import annotations
 
 import math
@@ -29,7 +30,7 @@ def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
 
 def _from_line(raw: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     start = -raw.__array_interface__["data"][0] % CACHE_LINE
-    array: np.ndarray = raw[start:start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
+    array: np.ndarray = raw[start : start + raw.size - CACHE_LINE].view(dtype).reshape(shape)
     return array
 
 
@@ -42,6 +43,7 @@ def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         if array is None:
             made[key] = array = make(*key)
         return array
+
     return find
 
 
@@ -56,7 +58,7 @@ class Buffers:
     def take(self, nbytes: int) -> int:
         """The number of a buffer of at least that size: the free one that fits best, or the largest, grown, or a new one."""
         fits = [b for b in self._free if self._sizes[b] >= nbytes]
-        grows = [b for b in self._free if self._buffers[b] is None]     # what has been allocated cannot grow
+        grows = [b for b in self._free if self._buffers[b] is None]  # what has been allocated cannot grow
         if fits or grows:
             b = min(fits, key=self._sizes.__getitem__) if fits else max(grows, key=self._sizes.__getitem__)
             self._free.remove(b)
@@ -74,5 +76,5 @@ class Buffers:
         buffer = self._buffers[b]
         if buffer is None:
             self._buffers[b] = buffer = empty((self._sizes[b],), np.uint8)
-        array: np.ndarray = buffer[:math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+        array: np.ndarray = buffer[: math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
         return array

@@ -4,6 +4,7 @@
 depend on timing as long as tasks write to disjoint memory: which worker takes a task is not visible to it, and BLAS always
 runs single-threaded inside a task.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -22,7 +23,7 @@ import numpy as np
 from mxr.runtime import costs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-UNBROKEN: set[CodeType] = set()       # code that a Ctrl-C does not break off
+UNBROKEN: set[CodeType] = set()  # code that a Ctrl-C does not break off
 
 
 def unbroken(function: Function) -> Function:
@@ -90,9 +91,11 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
 
 def in_turn(code: list[tuple]) -> Callable[[], None]:
     """The task of `(function, arguments)` pairs, called one after the other."""
+
     def task() -> None:
         for fn, args in code:
             fn(*args)
+
     return task
 
 
@@ -140,12 +143,13 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
         return partial(np.matmul, a, b, out)
     few = len(a) <= min(costs.TURNED_PRODUCT_ROWS, out.shape[1] // 2)
     if not (few and out.size * a.shape[1] > costs.BLAS_SMALL_PRODUCT and b.T.flags.c_contiguous):
-        return partial(np.dot, a, b, out)       # has less overhead
+        return partial(np.dot, a, b, out)  # has less overhead
     turned = np.empty(out.shape[::-1], out.dtype)
 
     def call() -> None:
         np.dot(b.T, a.T, turned)
         np.copyto(out, turned.T)
+
     return call
 
 
@@ -156,11 +160,12 @@ def blas_libraries() -> list[str]:
 
 # --------------------------------------------------------------------------------------------- the pool
 
+
 def cpus() -> int:
     """The CPUs that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:      # not on macOS and Windows
+    except AttributeError:  # not on macOS and Windows
         return os.cpu_count() or 1
 
 
@@ -172,9 +177,11 @@ def _wanted() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if asked.isdigit():
         return max(1, min(cpus(), int(asked)))
-    if cpus() < (os.cpu_count() or 1):      # the launcher has divided the CPUs already
+    if cpus() < (os.cpu_count() or 1):  # the launcher has divided the CPUs already
         return cpus()
-    return max(1, cpus() // max([int(n) for n in map(os.environ.get, _NEIGHBOURS) if n and n.isdigit()], default=1))
+    return max(
+        1, cpus() // max([int(n) for n in map(os.environ.get, _NEIGHBOURS) if n and n.isdigit()], default=1)
+    )
 
 
 class _Inside(threading.local):
@@ -195,13 +202,13 @@ class _Blas:
             self._holders += 1
             for blas in libraries:
                 n = blas.get_num_threads()
-                if n != 1:              # the first time, and for a library that has been loaded since
+                if n != 1:  # the first time, and for a library that has been loaded since
                     self._former.append((blas, n))
                     _set_threads(blas, 1)
 
     def release(self) -> None:
         with self._lock:
-            self._holders = max(0, self._holders - 1)       # nothing was held where a fork came in between
+            self._holders = max(0, self._holders - 1)  # nothing was held where a fork came in between
             if not self._holders:
                 self._put_back()
 
@@ -255,12 +262,14 @@ class _Helper:
         threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True).start()
 
     def _loop(self) -> None:
-        np.seterr(all="ignore")     # a thread of its own has NumPy's settings of its own: the caller's do not hold here
+        np.seterr(
+            all="ignore"
+        )  # a thread of its own has NumPy's settings of its own: the caller's do not hold here
         while True:
             job = self.jobs.get()
             with self.busy:
                 job.work()
-            del job     # its closures hold arrays
+            del job  # its closures hold arrays
 
 
 class _Pool:
@@ -271,13 +280,16 @@ class _Pool:
     def find_blas(self) -> None:
         """The BLAS libraries of this process: NumPy's, and SciPy's own once its linear algebra is loaded."""
         import threadpoolctl
-        self.blas = [lib for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"]
+
+        self.blas = [
+            lib for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"
+        ]
         self.with_scipy = _SCIPY_BLAS in sys.modules
 
     def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         job = _Job(tasks)
         try:
-            for helper in self.helpers[:len(tasks) - 1]:
+            for helper in self.helpers[: len(tasks) - 1]:
                 helper.jobs.put(job)
             job.work()
         finally:
@@ -324,8 +336,8 @@ def _after_fork() -> None:
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _wanted()
 _pool: _Pool | None = None
-_turn = threading.Lock()          # one `run` at a time has the pool
-_making = threading.Lock()        # one thread makes the pool
+_turn = threading.Lock()  # one `run` at a time has the pool
+_making = threading.Lock()  # one thread makes the pool
 _blas = _Blas()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):

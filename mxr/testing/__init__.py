@@ -2,6 +2,7 @@
 
 May import: everything. Nothing is imported before it is used: pytest loads the plugin (pytest_mxr.py) in every run.
 """
+
 from __future__ import annotations
 
 from importlib import import_module
@@ -14,10 +15,24 @@ if TYPE_CHECKING:
     from mxr.testing.losses import assert_same_loss
     from mxr.testing.symbols import assert_same_symbol
 
-__all__ = ["assert_golden", "assert_gradient", "assert_same_array", "assert_same_loss", "assert_same_symbol", "compare",
-           "observations", "read", "record"]
+__all__ = [
+    "assert_golden",
+    "assert_gradient",
+    "assert_same_array",
+    "assert_same_loss",
+    "assert_same_symbol",
+    "compare",
+    "observations",
+    "read",
+    "record",
+]
 
-_PLACES = {"assert_same_array": "arrays", "assert_gradient": "gradients", "assert_same_loss": "losses", "assert_same_symbol": "symbols"}
+_PLACES = {
+    "assert_same_array": "arrays",
+    "assert_gradient": "gradients",
+    "assert_same_loss": "losses",
+    "assert_same_symbol": "symbols",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,5 @@
 """Comparing arrays, and showing where they differ: each side in its own language's order of dimensions."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray, numbers
 
-_SHOWN = 8          # differing numbers in a message
+_SHOWN = 8  # differing numbers in a message
 
 
 @dataclass(frozen=True)
 class Side:
     """One of the two that are compared: what it is called, and whether its reader is R (dimensions backwards, counted from 1)."""
+
     name: str
     in_r: bool = False
 
@@ -38,7 +40,9 @@ def assert_same_array(actual: Any, expected: Any, rtol: float = 1e-5, atol: floa
     AssertionError shows the numbers that differ side by side, R's with R's indices.
     """
     __tracebackhide__ = True
-    sides = tuple(Side(name, hasattr(x, "__sexp__")) for name, x in (("actual", actual), ("expected", expected)))
+    sides = tuple(
+        Side(name, hasattr(x, "__sexp__")) for name, x in (("actual", actual), ("expected", expected))
+    )
     text = difference(as_numpy(actual, "actual"), as_numpy(expected, "expected"), rtol, atol, sides)
     if text:
         raise AssertionError(f"the arrays differ: {text}")
@@ -49,6 +53,7 @@ def as_numpy(x: Any, what: str) -> np.ndarray:
         return x.data
     if hasattr(x, "__sexp__"):
         from mxr.r.layout import numpy
+
         return numpy(x)
     return numbers(x, f"assert_same_array: {what}")
 
@@ -62,7 +67,7 @@ def _same(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, sides: tuple[Side, ...]) -> str:
-    """"" or where two arrays differ, in a few lines."""
+    """ "" or where two arrays differ, in a few lines."""
     one, other = sides
     if a.shape != b.shape:
         return f"{one.name} has {one.shape(a.shape)}, {other.name} {other.shape(b.shape)}"
@@ -72,9 +77,14 @@ def difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, sides: tu
     a, b = np.atleast_1d(a), np.atleast_1d(b)
     with np.errstate(all="ignore"):
         largest = np.nanmax(np.abs(a.astype(np.float64) - b.astype(np.float64)), initial=0)
-    rows = [(f"{one.place(tuple(i))}  {a[tuple(i)]:.7g}", f"{other.place(tuple(i))}  {b[tuple(i)]:.7g}") for i in wrong[:_SHOWN]]
+    rows = [
+        (f"{one.place(tuple(i))}  {a[tuple(i)]:.7g}", f"{other.place(tuple(i))}  {b[tuple(i)]:.7g}")
+        for i in wrong[:_SHOWN]
+    ]
     width = max(len(one.name), *(len(left) for left, _ in rows))
-    lines = [f"{len(wrong)} of {a.size} numbers (rtol {rtol:g}, atol {atol:g}); the largest difference is {largest:.4g}",
-             f"    {one.name:<{width}}   {other.name}"]
+    lines = [
+        f"{len(wrong)} of {a.size} numbers (rtol {rtol:g}, atol {atol:g}); the largest difference is {largest:.4g}",
+        f"    {one.name:<{width}}   {other.name}",
+    ]
     lines += [f"    {left:<{width}}   {right}" for left, right in rows]
     return "\n".join(lines + [f"    ... and {len(wrong) - _SHOWN} more"] * (len(wrong) > _SHOWN))

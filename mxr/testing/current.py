@@ -1,4 +1,5 @@
 """The R of the test that runs, for asserts that are given R code as text."""
+
 from __future__ import annotations
 
 from mxr.r.sessions import Session

@@ -4,6 +4,7 @@ One JSON line an observation: {"name", "kind" ("num", "lgl", "chr", "null"), "di
 dimensions backwards from Python's, so the values are simply an array's in memory. Numbers are texts of nine digits. The same files
 are written by observe.R, in any R, with MXNet's own package or with ours.
 """
+
 from __future__ import annotations
 
 import json
@@ -20,19 +21,23 @@ from mxr.operator import MxError
 
 OBSERVE_R = Path(__file__).with_name("observe.R")
 _NUMBER = (int, float, np.generic)
-RTOL, ATOL = 1e-4, 1e-5         # what a float32 computation in another order of additions keeps
+RTOL, ATOL = 1e-4, 1e-5  # what a float32 computation in another order of additions keeps
 
 
 def observation(value: Any) -> dict[str, Any]:
     """One value as a golden file keeps it: a number, a logical, a text, lists of these, an array."""
     if value is None:
         return {"kind": "null", "dim": [0], "value": []}
-    if isinstance(value, str) or (isinstance(value, (list, tuple)) and value and all(isinstance(v, str) for v in value)):
+    if isinstance(value, str) or (
+        isinstance(value, (list, tuple)) and value and all(isinstance(v, str) for v in value)
+    ):
         texts = [value] if isinstance(value, str) else list(value)
         return {"kind": "chr", "dim": [len(texts)], "value": texts}
     a = value.data if isinstance(value, NDArray) else np.asarray(value)
     if a.dtype.kind not in "biuf":
-        raise MxError(f"an observation is numbers, logicals, texts or a list or dict of these, not {type(value).__name__}")
+        raise MxError(
+            f"an observation is numbers, logicals, texts or a list or dict of these, not {type(value).__name__}"
+        )
     dim = list(reversed(a.shape)) or [1]
     if a.dtype == bool:
         return {"kind": "lgl", "dim": dim, "value": ["true" if v else "false" for v in a.ravel()]}
@@ -48,9 +53,15 @@ def observations(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         nested = value if isinstance(value, Mapping) else None
-        if isinstance(value, (list, tuple)) and not any(all(isinstance(v, kind) for v in value) for kind in (str, _NUMBER)):
+        if isinstance(value, (list, tuple)) and not any(
+            all(isinstance(v, kind) for v in value) for kind in (str, _NUMBER)
+        ):
             nested = {str(i + 1): v for i, v in enumerate(value)}
-        found |= {name: observation(value)} if nested is None else observations({f"{name}${k}": v for k, v in nested.items()})
+        found |= (
+            {name: observation(value)}
+            if nested is None
+            else observations({f"{name}${k}": v for k, v in nested.items()})
+        )
     return found
 
 
@@ -63,7 +74,10 @@ def write(path: str | os.PathLike, found: Mapping[str, dict[str, Any]]) -> None:
     """Write a golden file of observations."""
     if not found:
         raise MxError("record: there is nothing to record")
-    lines = [json.dumps({"name": name, **o}, ensure_ascii=False, separators=(",", ":")) + "\n" for name, o in found.items()]
+    lines = [
+        json.dumps({"name": name, **o}, ensure_ascii=False, separators=(",", ":")) + "\n"
+        for name, o in found.items()
+    ]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("".join(lines), encoding="utf-8")
 
@@ -81,10 +95,19 @@ def read(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
     return found
 
 
-def compare(golden: Mapping[str, dict[str, Any]], actual: Mapping[str, dict[str, Any]], rtol: float = RTOL, atol: float = ATOL) -> list[str]:
+def compare(
+    golden: Mapping[str, dict[str, Any]],
+    actual: Mapping[str, dict[str, Any]],
+    rtol: float = RTOL,
+    atol: float = ATOL,
+) -> list[str]:
     """A line for each observation that differs: numbers by |a - b| <= atol + rtol * |golden|, all else exactly; also what is missing, and
     what the golden file does not have."""
-    said = [f"{name}: {why}" for name, want in golden.items() if (why := _difference(want, actual.get(name), rtol, atol))]
+    said = [
+        f"{name}: {why}"
+        for name, want in golden.items()
+        if (why := _difference(want, actual.get(name), rtol, atol))
+    ]
     return said + [f"{name}: not in the golden file" for name in actual if name not in golden]
 
 
@@ -98,31 +121,46 @@ def _difference(want: dict[str, Any], got: dict[str, Any] | None, rtol: float, a
     if want["kind"] != "num":
         return "" if got["value"] == want["value"] else f"{got['value']!r}, not {want['value']!r}"
     off = [i for i, (a, b) in enumerate(pairs) if not _close(a, b, rtol, atol)]
-    return f"{len(off)} of {len(pairs)} numbers, the first at {off[0] + 1}: {pairs[off[0]][1]}, not {pairs[off[0]][0]}" if off else ""
+    return (
+        f"{len(off)} of {len(pairs)} numbers, the first at {off[0] + 1}: {pairs[off[0]][1]}, not {pairs[off[0]][0]}"
+        if off
+        else ""
+    )
 
 
 def _close(want: str, got: str, rtol: float, atol: float) -> bool:
     try:
         a, b = float(want), float(got)
-    except ValueError:              # NA
+    except ValueError:  # NA
         return want == got
     if not math.isfinite(a) or not math.isfinite(b):
         return a == b or (math.isnan(a) and math.isnan(b))
     return abs(a - b) <= atol + rtol * abs(a)
 
 
-def assert_golden(path: str | os.PathLike, values: Mapping[str, Any] | None = None, /, rtol: float = RTOL, atol: float = ATOL,
-                  **named: Any) -> None:
+def assert_golden(
+    path: str | os.PathLike,
+    values: Mapping[str, Any] | None = None,
+    /,
+    rtol: float = RTOL,
+    atol: float = ATOL,
+    **named: Any,
+) -> None:
     """These values are those of the golden file. The AssertionError has a line for each observation that differs."""
     __tracebackhide__ = True
     check(path, observations({**(values or {}), **named}), rtol, atol)
 
 
-def check(path: str | os.PathLike, found: Mapping[str, dict[str, Any]], rtol: float = RTOL, atol: float = ATOL) -> None:
+def check(
+    path: str | os.PathLike, found: Mapping[str, dict[str, Any]], rtol: float = RTOL, atol: float = ATOL
+) -> None:
     """The same of observations."""
     __tracebackhide__ = True
     if not Path(path).exists():
         raise AssertionError(f"there is no golden file {path}: make it by record(), or by pytest --r-record")
     said = compare(read(path), found, rtol, atol)
     if said:
-        raise AssertionError(f"{len(said)} observations differ from {path} (rtol {rtol:g}, atol {atol:g}):\n  " + "\n  ".join(said))
+        raise AssertionError(
+            f"{len(said)} observations differ from {path} (rtol {rtol:g}, atol {atol:g}):\n  "
+            + "\n  ".join(said)
+        )

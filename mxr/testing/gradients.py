@@ -1,4 +1,5 @@
 """`assert_gradient`: a loss's gradient against differences of the loss itself, in one random direction."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,15 @@ from mxr.testing import current, graphs
 _LOSSES = ("MakeLoss", "make_loss")
 
 
-def assert_gradient(loss: str | Symbol, inputs: Mapping[str, Any], wrt: Sequence[str] | None = None, step: float = 1e-5,
-                    rtol: float = 1e-4, atol: float = 1e-7, seed: int = 0) -> None:
+def assert_gradient(
+    loss: str | Symbol,
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str] | None = None,
+    step: float = 1e-5,
+    rtol: float = 1e-4,
+    atol: float = 1e-7,
+    seed: int = 0,
+) -> None:
     """The gradient of a loss is the one of its value: (f(x + h d) - f(x - h d)) / 2h is the gradient times d, in one random direction d
     for each input, in double precision; f is the sum of all outputs, times what MakeLoss scales its gradient with.
 
@@ -29,8 +37,15 @@ def assert_gradient(loss: str | Symbol, inputs: Mapping[str, Any], wrt: Sequence
     __tracebackhide__ = True
     symbol = current.session().run(loss) if isinstance(loss, str) else loss
     if not isinstance(symbol, Symbol):
-        raise MxError(f"assert_gradient: loss must be a symbol, or R code that gives one, not {type(symbol).__name__}")
-    values = {k: np.array(v.data if isinstance(v, NDArray) else numbers(v, f"assert_gradient: {k}"), np.float64, ndmin=1) for k, v in inputs.items()}
+        raise MxError(
+            f"assert_gradient: loss must be a symbol, or R code that gives one, not {type(symbol).__name__}"
+        )
+    values = {
+        k: np.array(
+            v.data if isinstance(v, NDArray) else numbers(v, f"assert_gradient: {k}"), np.float64, ndmin=1
+        )
+        for k, v in inputs.items()
+    }
     names = symbol.list_arguments()
     missing = [n for n in names + symbol.list_auxiliary_states() if n not in values]
     if missing:
@@ -39,13 +54,22 @@ def assert_gradient(loss: str | Symbol, inputs: Mapping[str, Any], wrt: Sequence
     for name in wanted:
         if name not in names:
             raise MxError(f"assert_gradient: wrt has {name}, which is no argument" + suggest(name, names))
-    text = gradient_difference(symbol, {k: values[k] for k in names + symbol.list_auxiliary_states()}, wanted, step, rtol, atol, seed)
+    text = gradient_difference(
+        symbol, {k: values[k] for k in names + symbol.list_auxiliary_states()}, wanted, step, rtol, atol, seed
+    )
     if text:
         raise AssertionError(text)
 
 
-def gradient_difference(symbol: Symbol, values: dict[str, np.ndarray], wanted: list[str], step: float, rtol: float, atol: float,
-                        seed: int) -> str:
+def gradient_difference(
+    symbol: Symbol,
+    values: dict[str, np.ndarray],
+    wanted: list[str],
+    step: float,
+    rtol: float,
+    atol: float,
+    seed: int,
+) -> str:
     _check(symbol)
     run = graphs.bound(symbol, values, wanted, np.float64)
     run.forward(True)
@@ -55,13 +79,18 @@ def gradient_difference(symbol: Symbol, values: dict[str, np.ndarray], wanted: l
     rng = np.random.RandomState(seed)
     for name in wanted:
         direction = rng.standard_normal(values[name].shape)
-        at = [_objective(still, values | {name: values[name] + sign * step * direction}, symbol) for sign in (1, -1)]
+        at = [
+            _objective(still, values | {name: values[name] + sign * step * direction}, symbol)
+            for sign in (1, -1)
+        ]
         numeric = (at[0] - at[1]) / (2 * step)
         given = float((analytic[name] * direction).sum())
         noise = 1e-15 * max(map(abs, at)) / step
         if not abs(given - numeric) <= atol + rtol * abs(numeric) + noise:
-            return (f"the gradient of {name} is not that of the loss: in a random direction the gradient gives {given:.8g}, "
-                    f"the loss itself {numeric:.8g} (step {step:g}, rtol {rtol:g}, atol {atol:g})")
+            return (
+                f"the gradient of {name} is not that of the loss: in a random direction the gradient gives {given:.8g}, "
+                f"the loss itself {numeric:.8g} (step {step:g}, rtol {rtol:g}, atol {atol:g})"
+            )
     return ""
 
 
@@ -69,10 +98,14 @@ def _check(symbol: Symbol) -> None:
     heads = {id(n) for n, _ in symbol.heads}
     for n in symbol.nodes():
         if n.op is not None and n.op.loss and (n.op.name not in _LOSSES or id(n) not in heads):
-            raise MxError(f"assert_gradient: {n.op.name} {n.name} defines a gradient that is not that of its output"
-                          + ("; only a MakeLoss that is an output can be looked at" if n.op.name in _LOSSES else ""))
+            raise MxError(
+                f"assert_gradient: {n.op.name} {n.name} defines a gradient that is not that of its output"
+                + ("; only a MakeLoss that is an output can be looked at" if n.op.name in _LOSSES else "")
+            )
         if n.op is not None and n.op.random:
-            raise MxError(f"assert_gradient: {n.op.name} {n.name} is random, so the loss is not one function of its inputs")
+            raise MxError(
+                f"assert_gradient: {n.op.name} {n.name} is random, so the loss is not one function of its inputs"
+            )
 
 
 def _held_still(symbol: Symbol, values: dict[str, np.ndarray]) -> tuple[Symbol, dict[str, np.ndarray]]:
@@ -80,10 +113,18 @@ def _held_still(symbol: Symbol, values: dict[str, np.ndarray]) -> tuple[Symbol, 
     blocks = [n for n in symbol.nodes() if n.op is not None and n.op.name == "BlockGrad"]
     if not blocks:
         return symbol, values
-    outputs = graphs.bound(Symbol((n, 0) for n in blocks), {k: v for k, v in values.items()
-                                                            if k in _names(Symbol((n, 0) for n in blocks))}, (), np.float64).forward(True)
-    swap: dict[graphs.Key, Entry] = {(id(n), 0): (Node(None, f"held_still_{i}", {}), 0) for i, n in enumerate(blocks)}
-    return graphs.replaced(symbol, swap), values | {f"held_still_{i}": out.asnumpy() for i, out in enumerate(outputs)}
+    outputs = graphs.bound(
+        Symbol((n, 0) for n in blocks),
+        {k: v for k, v in values.items() if k in _names(Symbol((n, 0) for n in blocks))},
+        (),
+        np.float64,
+    ).forward(True)
+    swap: dict[graphs.Key, Entry] = {
+        (id(n), 0): (Node(None, f"held_still_{i}", {}), 0) for i, n in enumerate(blocks)
+    }
+    return graphs.replaced(symbol, swap), values | {
+        f"held_still_{i}": out.asnumpy() for i, out in enumerate(outputs)
+    }
 
 
 def _names(symbol: Symbol) -> list[str]:
@@ -93,7 +134,9 @@ def _names(symbol: Symbol) -> list[str]:
 def _objective(symbol: Symbol, values: dict[str, np.ndarray], original: Symbol) -> float:
     """The sum of the outputs, scaled as MakeLoss scales its gradient."""
     names = _names(symbol)
-    outputs = graphs.bound(symbol, {k: v for k, v in values.items() if k in names}, (), np.float64).forward(True)
+    outputs = graphs.bound(symbol, {k: v for k, v in values.items() if k in names}, (), np.float64).forward(
+        True
+    )
     return sum(_scale(n, out.data) * float(out.data.sum()) for (n, _), out in zip(original.heads, outputs))
 
 
@@ -102,6 +145,8 @@ def _scale(node: Node, out: np.ndarray) -> float:
     if node.op is None or node.op.name not in _LOSSES or "grad_scale" not in node.op.params:
         return 1.0
     p = node.p
-    by = {"null": 1, "batch": out.shape[0], "valid": max(1, int((out > p.valid_thresh).sum()))}[p.normalization]
+    by = {"null": 1, "batch": out.shape[0], "valid": max(1, int((out > p.valid_thresh).sum()))}[
+        p.normalization
+    ]
     scale: float = p.grad_scale / by
     return scale

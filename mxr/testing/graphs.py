@@ -1,4 +1,5 @@
 """Two graphs beside each other: which nodes correspond, what a node is in words, and graphs with a part cut out."""
+
 from __future__ import annotations
 
 import re
@@ -13,7 +14,7 @@ from mxr.graph.symbol import Symbol
 from mxr.operator import Shape
 from mxr.testing.arrays import Side
 
-Key = tuple[int, int]               # of an entry: the node's id, and the number of the output
+Key = tuple[int, int]  # of an entry: the node's id, and the number of the output
 
 
 def key(entry: Entry) -> Key:
@@ -24,7 +25,9 @@ def automatic(node: Node) -> bool:
     """Whether a node has the name that it gets where nobody gives one: the operator's and a number."""
     if node.op is None:
         return False
-    return any(re.fullmatch(re.escape(name.lower()) + r"\d+", node.name) for name in (node.op.name, *node.op.aliases))
+    return any(
+        re.fullmatch(re.escape(name.lower()) + r"\d+", node.name) for name in (node.op.name, *node.op.aliases)
+    )
 
 
 def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
@@ -50,9 +53,15 @@ def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
 def parameters(node: Node) -> dict[str, object]:
     """The parameters of a node that are not their defaults, and what is attached to it (`__key__`)."""
     hidden: dict[str, object] = {k: v for k, v in node.attrs.items() if k.startswith("__")}
-    if node.op is None:         # what MXNet copies of an operator onto the variables of its inputs says nothing of them
+    if (
+        node.op is None
+    ):  # what MXNet copies of an operator onto the variables of its inputs says nothing of them
         return hidden
-    return {k: getattr(node.p, k) for k, p in node.op.params.items() if p.default != getattr(node.p, k) and k != node.op.variadic} | hidden
+    return {
+        k: getattr(node.p, k)
+        for k, p in node.op.params.items()
+        if p.default != getattr(node.p, k) and k != node.op.variadic
+    } | hidden
 
 
 def describe(node: Node, side: Side) -> str:
@@ -61,9 +70,16 @@ def describe(node: Node, side: Side) -> str:
         return f"the variable {node.name}{''.join(f', {k} = {v}' for k, v in parameters(node).items())}"
 
     def shown(name: str, value: object) -> str:
-        if side.in_r and node.op is not None and name in node.op.params and node.op.params[name].type is Shape and isinstance(value, tuple):
+        if (
+            side.in_r
+            and node.op is not None
+            and name in node.op.params
+            and node.op.params[name].type is Shape
+            and isinstance(value, tuple)
+        ):
             return f"c({', '.join(map(str, reversed(value)))})"
         return repr(value) if not isinstance(value, str) else f'"{value}"'
+
     inputs = [m.output_name(i) for m, i in node.inputs]
     settings = [f"{k} = {shown(k, v)}" for k, v in parameters(node).items()]
     return f"{node.name} = {node.op.name}({', '.join(inputs + settings)})"
@@ -76,10 +92,17 @@ def values(symbol: Symbol, inputs: Mapping[str, np.ndarray]) -> dict[Key, np.nda
     return {key(entry): out.asnumpy() for entry, out in zip(inside.heads, outputs)}
 
 
-def bound(symbol: Symbol, inputs: Mapping[str, np.ndarray], wanted: tuple[str, ...] | list[str], dtype: type = np.float32) -> Executor:
+def bound(
+    symbol: Symbol,
+    inputs: Mapping[str, np.ndarray],
+    wanted: tuple[str, ...] | list[str],
+    dtype: type = np.float32,
+) -> Executor:
     """An executor on copies of the inputs, with gradients of those that are `wanted`."""
     arrays = {k: NDArray(np.array(v, dtype, order="C")) for k, v in inputs.items()}
-    args, aux = ({k: arrays[k] for k in names} for names in (symbol.list_arguments(), symbol.list_auxiliary_states()))
+    args, aux = (
+        {k: arrays[k] for k in names} for names in (symbol.list_arguments(), symbol.list_auxiliary_states())
+    )
     grads = {k: NDArray(np.zeros(args[k].shape, dtype)) for k in wanted}
     executor: Executor = symbol.bind(args, grads, {k: "write" if k in grads else "null" for k in args}, aux)
     return executor
@@ -91,12 +114,19 @@ def replaced(symbol: Symbol, swap: Mapping[Key, Entry]) -> Symbol:
 
     def entry(old: Entry) -> Entry:
         return swap.get(key(old)) or (copies[id(old[0])], old[1])
+
     for node in symbol.nodes():
-        copies[id(node)] = node if node.op is None else Node(node.op, node.name, dict(node.attrs), node.p, map(entry, node.inputs))
+        copies[id(node)] = (
+            node
+            if node.op is None
+            else Node(node.op, node.name, dict(node.attrs), node.p, map(entry, node.inputs))
+        )
     return Symbol(map(entry, symbol.heads))
 
 
-def gradient_at(symbol: Symbol, entry: Entry, inputs: Mapping[str, np.ndarray], value: np.ndarray) -> np.ndarray:
+def gradient_at(
+    symbol: Symbol, entry: Entry, inputs: Mapping[str, np.ndarray], value: np.ndarray
+) -> np.ndarray:
     """The gradient of the outputs by one value inside the graph: what comes back to it."""
     name = "gradient_here"
     cut = replaced(symbol, {key(entry): (Node(None, name, {}), 0)})
@@ -115,5 +145,7 @@ def users(symbol: Symbol, entry: Entry) -> list[Node]:
     return [n for n in symbol.nodes() if any(key(i) == key(entry) for i in n.inputs)]
 
 
-def first(pairs: list[tuple[Entry, Entry]], differ: Callable[[Entry, Entry], bool]) -> tuple[Entry, Entry] | None:
+def first(
+    pairs: list[tuple[Entry, Entry]], differ: Callable[[Entry, Entry], bool]
+) -> tuple[Entry, Entry] | None:
     return next((pair for pair in pairs if differ(*pair)), None)

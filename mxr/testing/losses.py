@@ -1,4 +1,5 @@
 """`assert_same_loss`: a loss written in R against one written in Python, outputs and gradients, and the node where they part."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from mxr.operator import MxError, suggest
 from mxr.testing import current, graphs
 from mxr.testing.arrays import PYTHON, R, Side, close, difference
 
-_MOST = 300             # nodes up to which gradients inside the graphs are looked at, one executor each
+_MOST = 300  # nodes up to which gradients inside the graphs are looked at, one executor each
 
 # Evaluated through MXNet's R functions: what a script would get.
 _IN_R = """
@@ -34,14 +35,22 @@ function(symbol, args, aux, requests, seed) {
 @dataclass
 class _Loss:
     """One of the two losses, and what came out."""
+
     symbol: Symbol
     side: Side
     outputs: list[np.ndarray]
     grads: dict[str, np.ndarray]
 
 
-def assert_same_loss(r_loss: str | Symbol, python_loss: Symbol, inputs: Mapping[str, Any], grads: bool | Sequence[str] = True,
-                     rtol: float = 1e-5, atol: float = 1e-6, seed: int = 0) -> None:
+def assert_same_loss(
+    r_loss: str | Symbol,
+    python_loss: Symbol,
+    inputs: Mapping[str, Any],
+    grads: bool | Sequence[str] = True,
+    rtol: float = 1e-5,
+    atol: float = 1e-6,
+    seed: int = 0,
+) -> None:
     """A loss written in R and one written in Python have the same outputs, and the same gradients.
 
     `r_loss`: R code (text), evaluated in the test's environment, or a symbol that R made (`r["loss"]`); it runs through MXNet's R
@@ -64,17 +73,28 @@ def assert_same_loss(r_loss: str | Symbol, python_loss: Symbol, inputs: Mapping[
         raise AssertionError(text)
 
 
-def loss_difference(r_loss: Symbol, python_loss: Symbol, inputs: Mapping[str, Any], grads: bool | Sequence[str], rtol: float, atol: float,
-                    seed: int) -> str:
-    """"" or where the two part."""
+def loss_difference(
+    r_loss: Symbol,
+    python_loss: Symbol,
+    inputs: Mapping[str, Any],
+    grads: bool | Sequence[str],
+    rtol: float,
+    atol: float,
+    seed: int,
+) -> str:
+    """ "" or where the two part."""
     names = [s.list_arguments() + s.list_auxiliary_states() for s in (r_loss, python_loss)]
     if set(names[0]) != set(names[1]):
-        return f"the losses have different arguments: R's {', '.join(names[0])}; Python's {', '.join(names[1])}"
+        return (
+            f"the losses have different arguments: R's {', '.join(names[0])}; Python's {', '.join(names[1])}"
+        )
     arrays = _checked(inputs, names[0])
     wanted = r_loss.list_arguments() if grads is True else list(grads or ())
     for name in wanted:
         if name not in names[0]:
-            raise MxError(f"assert_same_loss: grads has {name}, which is no argument" + suggest(name, names[0]))
+            raise MxError(
+                f"assert_same_loss: grads has {name}, which is no argument" + suggest(name, names[0])
+            )
     ours = _in_r(r_loss, arrays, wanted, seed)
     theirs = _in_python(python_loss, arrays, wanted, seed)
     return _outputs(ours, theirs, arrays, rtol, atol, seed) or _gradients(ours, theirs, arrays, rtol, atol)
@@ -83,20 +103,35 @@ def loss_difference(r_loss: Symbol, python_loss: Symbol, inputs: Mapping[str, An
 def _checked(inputs: Mapping[str, Any], names: list[str]) -> dict[str, np.ndarray]:
     for name in inputs:
         if name not in names:
-            raise MxError(f"assert_same_loss: inputs has {name}, which the losses do not have" + (suggest(name, names) or f"; they have {', '.join(names)}"))
+            raise MxError(
+                f"assert_same_loss: inputs has {name}, which the losses do not have"
+                + (suggest(name, names) or f"; they have {', '.join(names)}")
+            )
     missing = [n for n in names if n not in inputs]
     if missing:
         raise MxError(f"assert_same_loss: inputs lacks {', '.join(missing)}")
-    return {k: np.array(v.data if isinstance(v, NDArray) else numbers(v, f"assert_same_loss: {k}"), np.float32, ndmin=1) for k, v in inputs.items()}
+    return {
+        k: np.array(
+            v.data if isinstance(v, NDArray) else numbers(v, f"assert_same_loss: {k}"), np.float32, ndmin=1
+        )
+        for k, v in inputs.items()
+    }
 
 
 def _in_r(symbol: Symbol, arrays: dict[str, np.ndarray], wanted: list[str], seed: int) -> _Loss:
-    args, aux = ({k: arrays[k] for k in names} for names in (symbol.list_arguments(), symbol.list_auxiliary_states()))
+    args, aux = (
+        {k: arrays[k] for k in names} for names in (symbol.list_arguments(), symbol.list_auxiliary_states())
+    )
     requests = ["write" if k in wanted else "null" for k in args]
     found = current.session().run(_IN_R)(symbol, args, aux, requests, seed)
     shapes = symbol.infer_shape(**{k: v.shape for k, v in arrays.items()})
-    outputs = [np.reshape(o, s) for o, s in zip(found["outputs"], [] if shapes is None else shapes[1].values(), strict=True)]
-    return _Loss(symbol, R, outputs, {k: np.reshape(v, arrays[k].shape) for k, v in dict(found["grads"] or {}).items()})
+    outputs = [
+        np.reshape(o, s)
+        for o, s in zip(found["outputs"], [] if shapes is None else shapes[1].values(), strict=True)
+    ]
+    return _Loss(
+        symbol, R, outputs, {k: np.reshape(v, arrays[k].shape) for k, v in dict(found["grads"] or {}).items()}
+    )
 
 
 def _in_python(symbol: Symbol, arrays: dict[str, np.ndarray], wanted: list[str], seed: int) -> _Loss:
@@ -108,17 +143,26 @@ def _in_python(symbol: Symbol, arrays: dict[str, np.ndarray], wanted: list[str],
     return _Loss(symbol, PYTHON, outputs, {k: g.asnumpy() for k, g in run.grads.items() if g is not None})
 
 
-def _outputs(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int) -> str:
+def _outputs(
+    ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int
+) -> str:
     if len(ours.outputs) != len(theirs.outputs):
         return f"R's loss has {len(ours.outputs)} outputs, Python's {len(theirs.outputs)}"
     for name, a, b in zip(theirs.symbol.list_outputs(), ours.outputs, theirs.outputs):
         text = difference(a, b, rtol, atol, (R, PYTHON))
         if text:
-            return "\n".join([f"the losses differ in output {name}: {text}", *_where(ours, theirs, arrays, rtol, atol, seed)])
+            return "\n".join(
+                [
+                    f"the losses differ in output {name}: {text}",
+                    *_where(ours, theirs, arrays, rtol, atol, seed),
+                ]
+            )
     return ""
 
 
-def _where(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int) -> list[str]:
+def _where(
+    ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int
+) -> list[str]:
     """The first node whose value the other graph does not have."""
     found = []
     for loss in (ours, theirs):
@@ -131,13 +175,22 @@ def _where(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: floa
 
     def new(x: Entry, y: Entry) -> bool:
         return differ(x, y) and not any(close(a[graphs.key(x)], v, rtol, atol) for v in b.values())
+
     pairs = graphs.aligned(ours.symbol, theirs.symbol)
     pair = graphs.first(pairs, new) or graphs.first(pairs, differ)
     if pair is None:
-        return ["Run in Python, the two graphs agree: what R computed is something else. That is a defect of mxr's bridge to R."]
+        return [
+            "Run in Python, the two graphs agree: what R computed is something else. That is a defect of mxr's bridge to R."
+        ]
     (m, i), (n, j) = pair
-    lines = ["they part at this node:", f"  R       {graphs.describe(m, R)}", f"  Python  {graphs.describe(n, PYTHON)}"]
-    if remark := _remark(m, n, all(not differ(x, y) for x, y in zip(m.inputs, n.inputs)) and len(m.inputs) == len(n.inputs)):
+    lines = [
+        "they part at this node:",
+        f"  R       {graphs.describe(m, R)}",
+        f"  Python  {graphs.describe(n, PYTHON)}",
+    ]
+    if remark := _remark(
+        m, n, all(not differ(x, y) for x, y in zip(m.inputs, n.inputs)) and len(m.inputs) == len(n.inputs)
+    ):
         lines.append(f"  {remark}")
     return [*lines, "  its value: " + difference(a[id(m), i], b[id(n), j], rtol, atol, (R, PYTHON))]
 
@@ -148,7 +201,11 @@ def _remark(m: Node, n: Node, inputs_agree: bool) -> str:
         said.append("they are different operators")
     else:
         p, q = graphs.parameters(m), graphs.parameters(n)
-        said += [f"{k} is {p.get(k, 'the default')} in R, {q.get(k, 'the default')} in Python" for k in {**p, **q} if p.get(k) != q.get(k)]
+        said += [
+            f"{k} is {p.get(k, 'the default')} in R, {q.get(k, 'the default')} in Python"
+            for k in {**p, **q}
+            if p.get(k) != q.get(k)
+        ]
     return "; ".join(said)
 
 
@@ -156,11 +213,18 @@ def _gradients(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: 
     for name, a in ours.grads.items():
         text = difference(a, theirs.grads[name], rtol, atol, (R, PYTHON))
         if text:
-            return "\n".join([f"the losses agree, but the gradients of {name} differ: {text}", *_where_back(ours, theirs, arrays, rtol, atol)])
+            return "\n".join(
+                [
+                    f"the losses agree, but the gradients of {name} differ: {text}",
+                    *_where_back(ours, theirs, arrays, rtol, atol),
+                ]
+            )
     return ""
 
 
-def _where_back(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float) -> list[str]:
+def _where_back(
+    ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float
+) -> list[str]:
     """The node nearest to the outputs behind which the gradients differ."""
     pairs = graphs.aligned(ours.symbol, theirs.symbol)[::-1]
     heads = {graphs.key(h) for h in ours.symbol.heads}
@@ -175,8 +239,15 @@ def _where_back(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol:
         if text:
             above = (graphs.users(ours.symbol, x), graphs.users(theirs.symbol, y))
             lines = ["on the way back they part at this node:"]
-            lines += [f"  {side.name:<8}{graphs.describe(n, side)}" for side, nodes in zip((R, PYTHON), above) for n in nodes[:4]]
+            lines += [
+                f"  {side.name:<8}{graphs.describe(n, side)}"
+                for side, nodes in zip((R, PYTHON), above)
+                for n in nodes[:4]
+            ]
             if len(above[0]) == len(above[1]) == 1 and (remark := _remark(above[0][0], above[1][0], False)):
                 lines.append(f"  {remark}")
-            return [*lines, f"  the gradient that it gives to {x[0].output_name(x[1])} (R), {y[0].output_name(y[1])} (Python): {text}"]
+            return [
+                *lines,
+                f"  the gradient that it gives to {x[0].output_name(x[1])} (R), {y[0].output_name(y[1])} (Python): {text}",
+            ]
     return []

@@ -1,4 +1,5 @@
 """What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the names."""
+
 from __future__ import annotations
 
 import os
@@ -71,7 +72,9 @@ def _prepare(session: sessions.Session, mark: pytest.Mark, folder: Path) -> None
         raise MxError(f"@pytest.mark.r takes R code, source= and package=, not {', '.join(sorted(unknown))}")
     package = mark.kwargs.get("package")
     if package:
-        if not session.run(f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, character.only = TRUE)))"):
+        if not session.run(
+            f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, character.only = TRUE)))"
+        ):
             pytest.skip(f"R has no package {package}")
     if "source" in mark.kwargs:
         session.source(folder / mark.kwargs["source"])
@@ -91,7 +94,15 @@ class Golden:
     def __init__(self, folder: Path, recording: bool):
         self.folder, self.recording = folder, recording
 
-    def __call__(self, path: str | os.PathLike, values: Any = None, /, rtol: float = files.RTOL, atol: float = files.ATOL, **named: Any) -> None:
+    def __call__(
+        self,
+        path: str | os.PathLike,
+        values: Any = None,
+        /,
+        rtol: float = files.RTOL,
+        atol: float = files.ATOL,
+        **named: Any,
+    ) -> None:
         __tracebackhide__ = True
         file = self.folder / path
         found = dict(values.observed) if hasattr(values, "observed") else files.observations(values or {})

@@ -1,4 +1,5 @@
 """R scripts in a process of their own, by Rscript: what a user of the script gets."""
+
 from __future__ import annotations
 
 import os
@@ -20,6 +21,7 @@ _OBSERVED = 'source(Sys.getenv("MXR_OBSERVE_R")); source(commandArgs(TRUE)[[1]],
 @dataclass(frozen=True)
 class Ran:
     """How a script ended: `status` (0 when well), `stdout`, `stderr`, and what it `observed` (see `RScript.observe`)."""
+
     status: int
     stdout: str
     stderr: str
@@ -29,7 +31,9 @@ class Ran:
         """What it printed; AssertionError with all its words if it did not end well."""
         __tracebackhide__ = True
         if self.status:
-            raise AssertionError(f"the R script ended with status {self.status}\n---- stdout\n{self.stdout}\n---- stderr\n{self.stderr}")
+            raise AssertionError(
+                f"the R script ended with status {self.status}\n---- stdout\n{self.stdout}\n---- stderr\n{self.stderr}"
+            )
         return self.stdout
 
 
@@ -40,29 +44,61 @@ class RScript:
     def __init__(self, folder: Path, libraries: tuple[str, ...] = ()):
         self.folder, self.libraries = folder, libraries
 
-    def __call__(self, script: str | os.PathLike, *arguments: str, cwd: str | os.PathLike | None = None, timeout: float = 600,
-                 **variables: str) -> Ran:
+    def __call__(
+        self,
+        script: str | os.PathLike,
+        *arguments: str,
+        cwd: str | os.PathLike | None = None,
+        timeout: float = 600,
+        **variables: str,
+    ) -> Ran:
         """Run to the end; `variables` are added to the environment. subprocess.TimeoutExpired after `timeout` seconds."""
         return self._run(script, [], arguments, cwd, timeout, variables)
 
-    def observe(self, script: str | os.PathLike, *arguments: str, cwd: str | os.PathLike | None = None, timeout: float = 600,
-                **variables: str) -> Ran:
+    def observe(
+        self,
+        script: str | os.PathLike,
+        *arguments: str,
+        cwd: str | os.PathLike | None = None,
+        timeout: float = 600,
+        **variables: str,
+    ) -> Ran:
         """Run a script that says `observe("name", value)`; what it observed is in `observed`, as golden files have it. AssertionError if
         the script does not end well."""
         __tracebackhide__ = True
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "observed.jsonl")
-            done = self._run(script, ["-e", _OBSERVED], arguments, cwd, timeout,
-                             {**variables, "PROBE_OUT": str(out), "MXR_OBSERVE_R": str(golden.OBSERVE_R)})
+            done = self._run(
+                script,
+                ["-e", _OBSERVED],
+                arguments,
+                cwd,
+                timeout,
+                {**variables, "PROBE_OUT": str(out), "MXR_OBSERVE_R": str(golden.OBSERVE_R)},
+            )
             done.check()
             return Ran(done.status, done.stdout, done.stderr, golden.read(out) if out.exists() else {})
 
-    def _run(self, script: str | os.PathLike, before: list[str], arguments: tuple[str, ...], cwd: str | os.PathLike | None, timeout: float,
-             variables: Mapping[str, str]) -> Ran:
+    def _run(
+        self,
+        script: str | os.PathLike,
+        before: list[str],
+        arguments: tuple[str, ...],
+        cwd: str | os.PathLike | None,
+        timeout: float,
+        variables: Mapping[str, str],
+    ) -> Ran:
         with tempfile.TemporaryDirectory() as folder:
             file = self._file(script, Path(folder))
-            done = subprocess.run([host.r_home() / "bin" / "Rscript", *before, str(file), *arguments], cwd=cwd or self.folder, timeout=timeout,
-                                  env=self.environment(variables), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            done = subprocess.run(
+                [host.r_home() / "bin" / "Rscript", *before, str(file), *arguments],
+                cwd=cwd or self.folder,
+                timeout=timeout,
+                env=self.environment(variables),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def _file(self, script: str | os.PathLike, folder: Path) -> Path:

@@ -1,4 +1,5 @@
 """`assert_same_symbol`: whether two graphs are one expression."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -30,16 +31,18 @@ def _symbol(given: Any, name: str) -> tuple[Symbol, Side]:
     else:
         side = Side(name) if isinstance(given, Symbol) else PYTHON
     if not isinstance(given, Symbol):
-        raise MxError(f"assert_same_symbol: {name} must be a symbol, or R code that gives one, not {type(given).__name__}")
+        raise MxError(
+            f"assert_same_symbol: {name} must be a symbol, or R code that gives one, not {type(given).__name__}"
+        )
     return given, side
 
 
 def symbol_difference(a: Symbol, b: Symbol, one: Side, other: Side) -> str:
-    """"" or what differs, and where."""
+    """ "" or what differs, and where."""
     if len(a.heads) != len(b.heads):
         return f"{one.name} has {len(a.heads)} outputs ({', '.join(a.list_outputs()[:6])}), {other.name} {len(b.heads)}"
     twin: dict[int, Node] = {}
-    given: dict[str, str] = {}          # names that MXNet gave: the one's and the other's
+    given: dict[str, str] = {}  # names that MXNet gave: the one's and the other's
     stack = [(x, y) for x, y in reversed(list(zip(a.heads, b.heads)))]
     waiting: list[tuple[Node, Node]] = []
     while stack:
@@ -67,7 +70,10 @@ def _node_difference(m: Node, n: Node, i: int, j: int, given: dict[str, str]) ->
     if len(m.inputs) != len(n.inputs):
         return f"{len(m.inputs)} and {len(n.inputs)} inputs"
     if m.op is None:
-        made = next((f"{given[owner]}{m.name[len(owner):]}" for owner in given if m.name.startswith(owner + "_")), m.name)
+        made = next(
+            (f"{given[owner]}{m.name[len(owner) :]}" for owner in given if m.name.startswith(owner + "_")),
+            m.name,
+        )
         if n.name not in (made, m.name):
             return "different variables"
     p, q = parameters(m), parameters(n)

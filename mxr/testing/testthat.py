@@ -1,5 +1,6 @@
 """testthat files as pytest items: one for each `test_that("name", ...)`. A file runs as a whole, in one Rscript, when its first test is
 due; a test that only R knows of (its name is computed) is reported by the item `(others)` of its file."""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,10 @@ import pytest
 from mxr.testing import plugin
 from mxr.testing.scripts import Ran, RScript
 
-_NAME = re.compile(r"""^[ \t]*(?:testthat::)?test_that\(\s*(?:desc\s*=\s*)?(?P<quote>["'])(?P<name>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""", re.MULTILINE)
+_NAME = re.compile(
+    r"""^[ \t]*(?:testthat::)?test_that\(\s*(?:desc\s*=\s*)?(?P<quote>["'])(?P<name>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
+    re.MULTILINE,
+)
 OTHERS = "(others)"
 
 # Writes a JSON line for each test: its name, and for each expectation that is not a success the kind and the words.
@@ -40,6 +44,7 @@ writeLines(lines, arguments[[2]], useBytes = TRUE)
 
 class TestthatFile(pytest.File):
     """A file of R tests."""
+
     _results: list[dict[str, Any]] | None = None
     _ended: Ran | None = None
 
@@ -58,10 +63,16 @@ class TestthatFile(pytest.File):
             with tempfile.TemporaryDirectory() as folder:
                 out = Path(folder, "results.jsonl")
                 try:
-                    self._ended = RScript(self.path.parent, plugin.libraries(self.config))(_RUN, str(self.path), str(out), timeout=1800)
+                    self._ended = RScript(self.path.parent, plugin.libraries(self.config))(
+                        _RUN, str(self.path), str(out), timeout=1800
+                    )
                 except subprocess.TimeoutExpired as late:
                     self._ended = Ran(1, str(late.stdout or ""), f"{late}")
-                self._results = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
+                self._results = (
+                    [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+                    if out.exists()
+                    else []
+                )
         if not self._results and self._ended and self._ended.status:
             raise TestthatFailed(f"{self.path.name} did not run:\n{self._ended.stdout}{self._ended.stderr}")
         return self._results
@@ -73,12 +84,21 @@ class TestthatFailed(Exception):
 
 class TestthatItem(pytest.Item):
     """One `test_that`."""
+
     parent: TestthatFile
 
     def runtest(self) -> None:
         every = self.parent.results()
-        mine = [t for t in every if (t["name"] not in self.parent.names if self.name == OTHERS else t["name"] == self.name)]
-        bad = [(kind, f"{t['name']}: {text}" if self.name == OTHERS else text) for t in mine for kind, text in t["bad"]]
+        mine = [
+            t
+            for t in every
+            if (t["name"] not in self.parent.names if self.name == OTHERS else t["name"] == self.name)
+        ]
+        bad = [
+            (kind, f"{t['name']}: {text}" if self.name == OTHERS else text)
+            for t in mine
+            for kind, text in t["bad"]
+        ]
         failed = [text for kind, text in bad if kind in ("failure", "error")]
         if failed:
             raise TestthatFailed("\n".join(failed))
@@ -92,7 +112,11 @@ class TestthatItem(pytest.Item):
             raise TestthatFailed("testthat did not run this test: is it inside code that does not run?")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        return str(excinfo.value) if isinstance(excinfo.value, TestthatFailed) else super().repr_failure(excinfo, style)
+        return (
+            str(excinfo.value)
+            if isinstance(excinfo.value, TestthatFailed)
+            else super().repr_failure(excinfo, style)
+        )
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"test_that: {self.name}"

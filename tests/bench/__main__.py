@@ -2,6 +2,7 @@
 
 Ratios are MXNet's time over ours, pair by pair (median, least, greatest); higher is better.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,18 +24,37 @@ from tests.reference import oracle
 from . import costs, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
-TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "MKLDNN_", "DNNL_", "ONEDNN_", "OMP_", "GOMP_", "KMP_", "MXNET_")    # settings that slow an engine down, or hurry it
+TUNING = (
+    "OPENBLAS_",
+    "GOTO_",
+    "MKL_",
+    "MKLDNN_",
+    "DNNL_",
+    "ONEDNN_",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MXNET_",
+)  # settings that slow an engine down, or hurry it
 
 
 class Engine:
     """A worker process with one workload loaded."""
 
     def __init__(self, name: str, npz: str, env=None):
-        python = {"mxnet": oracle.python, "mxr": lambda: sys.executable, "jax": lambda: peers.install("jax")}.get(
-            name, lambda: peers.install("torch"))()
-        self.process = subprocess.Popen([python, str(Path(__file__).with_name("worker.py")), name], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})})
+        python = {
+            "mxnet": oracle.python,
+            "mxr": lambda: sys.executable,
+            "jax": lambda: peers.install("jax"),
+        }.get(name, lambda: peers.install("torch"))()
+        self.process = subprocess.Popen(
+            [python, str(Path(__file__).with_name("worker.py")), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        )
         self.ask(load=npz)
 
     def ask(self, **command) -> dict:
@@ -55,8 +75,15 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
     path = os.path.join(folder, "work.npz")
     aux = set(w.symbol.list_auxiliary_states())
     wanted = w.wanted or [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
-    np.savez(path, symbol=w.symbol.tojson(), wanted=np.array(wanted), update=w.train, apart=w.apart, peer=w.peer,
-             **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()})
+    np.savez(
+        path,
+        symbol=w.symbol.tojson(),
+        wanted=np.array(wanted),
+        update=w.train,
+        apart=w.apart,
+        peer=w.peer,
+        **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()},
+    )
     return {name: Engine(name, path, env) for name in names}
 
 
@@ -87,15 +114,25 @@ def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict
         for e in both.values():
             e.close()
     ratios = [b / a for a, b in zip(times["mxr"], times["mxnet"])]
-    return {"name": w.name, "target": w.target, **{name: statistics.median(t) for name, t in times.items()}, "bound": bound,
-            "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "peak": peak}
+    return {
+        "name": w.name,
+        "target": w.target,
+        **{name: statistics.median(t) for name, t in times.items()},
+        "bound": bound,
+        "ratio": statistics.median(ratios),
+        "low": min(ratios),
+        "high": max(ratios),
+        "peak": peak,
+    }
 
 
 PEERS = {"mxnet": "MXNet 1.9.1", "torch": "PyTorch", "compile": "torch.compile", "jax": "JAX (jit)"}
 PEER_HEAD = (f"| work | mxr | {' | '.join(PEERS.values())} |", "|---" * (2 + len(PEERS)) + "|")
 
 
-def peer_row(w: workloads.Workload, seconds: float, rounds: int, settings: dict[str, dict] | None = None) -> str:
+def peer_row(
+    w: workloads.Workload, seconds: float, rounds: int, settings: dict[str, dict] | None = None
+) -> str:
     """All engines side by side in one run: our time, and each peer's over ours, by rounds (median, least, greatest)."""
     with tempfile.TemporaryDirectory() as folder:
         running, failed = {}, set()
@@ -115,7 +152,9 @@ def peer_row(w: workloads.Workload, seconds: float, rounds: int, settings: dict[
             continue
         ratios = [b / a for a, b in zip(times["mxr"], times[name])]
         ratio = statistics.median(ratios)
-        cells.append(f"{'**' * (ratio < 1)}{ratio:.2f}{'**' * (ratio < 1)} ({min(ratios):.2f}-{max(ratios):.2f})")
+        cells.append(
+            f"{'**' * (ratio < 1)}{ratio:.2f}{'**' * (ratio < 1)} ({min(ratios):.2f}-{max(ratios):.2f})"
+        )
     return f"| {w.name} | {' | '.join(cells)} |"
 
 
@@ -125,21 +164,30 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
     for name, e in running.items():
         e.ask(results=os.path.join(folder, f"{name}.npz"))
         with np.load(os.path.join(folder, f"{name}.npz")) as z:
-            found[name] = {k: z[k] for k in z.files if k != "out" or w.peer != "mlp"}       # SoftmaxOutput returns probabilities
+            found[name] = {
+                k: z[k] for k in z.files if k != "out" or w.peer != "mlp"
+            }  # SoftmaxOutput returns probabilities
     for name, arrays in found.items():
         for k, ours in found["mxr"].items():
             scale = float(np.abs(ours).max())
-            np.testing.assert_allclose(arrays[k].reshape(ours.shape), ours, 1e-3, 1e-4 * scale, err_msg=f"{w.name}: {k} of {name}")
+            np.testing.assert_allclose(
+                arrays[k].reshape(ours.shape), ours, 1e-3, 1e-4 * scale, err_msg=f"{w.name}: {k} of {name}"
+            )
 
 
-HEAD = ("| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |", "|---|---|---|---|---|---|---|---|")
+HEAD = (
+    "| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |",
+    "|---|---|---|---|---|---|---|---|",
+)
 
 
 def row(r: dict) -> str:
     mxr, mxnet = r["peak"]["mxr"], r["peak"]["mxnet"]
-    return (f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
-            f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
-            f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |")
+    return (
+        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
+        f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
+        f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |"
+    )
 
 
 def _time(s: float) -> str:
@@ -179,10 +227,18 @@ def table(title: str, head, rows) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
-    parser.add_argument("--peers", action="store_true", help="measure only the table with PyTorch and JAX; writes nothing")
+    parser.add_argument(
+        "--peers", action="store_true", help="measure only the table with PyTorch and JAX; writes nothing"
+    )
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
-    parser.add_argument("--costs", metavar="NAME", nargs="?", const="", help="measure only the tuning numbers whose name contains this")
+    parser.add_argument(
+        "--costs",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="measure only the tuning numbers whose name contains this",
+    )
     args = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(TUNING)]:
         del os.environ[name]
@@ -192,22 +248,46 @@ def main() -> int:
     oracle.install()
     print(machine(), flush=True)
     if args.peers:
-        table("Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in nine(args.only or "")))
+        table(
+            "Beside PyTorch and JAX",
+            PEER_HEAD,
+            (peer_row(w, args.seconds, args.pairs) for w in nine(args.only or "")),
+        )
         return 0
     if args.only is not None:
         made = (make() for make in (*workloads.MAIN, *workloads.APART, *workloads.SCALING))
-        table("Selected", HEAD, (row(measure(w, args.seconds, args.pairs)) for w in made if args.only in w.name))
+        table(
+            "Selected", HEAD, (row(measure(w, args.seconds, args.pairs)) for w in made if args.only in w.name)
+        )
         return 0
     started, load = time.time(), os.getloadavg()[0]
-    lines = table("Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN))
-    lines += table("Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in nine()))
-    lines += table("Forward and backward by two calls", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART))
-    lines += table("From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows())
-    lines += table("By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING))
-    lines += table("By threads (`OMP_NUM_THREADS`)", ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
-                   (threads_row(make(), args.seconds / 2) for make in workloads.THREADS))
-    lines += table("Memory over 10 000 steps", ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
-                   (growth_row(make()) for make in workloads.GROWTH))
+    lines = table(
+        "Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN)
+    )
+    lines += table(
+        "Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in nine())
+    )
+    lines += table(
+        "Forward and backward by two calls",
+        HEAD,
+        (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART),
+    )
+    lines += table(
+        "From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows()
+    )
+    lines += table(
+        "By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING)
+    )
+    lines += table(
+        "By threads (`OMP_NUM_THREADS`)",
+        ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
+        (threads_row(make(), args.seconds / 2) for make in workloads.THREADS),
+    )
+    lines += table(
+        "Memory over 10 000 steps",
+        ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
+        (growth_row(make()) for make in workloads.GROWTH),
+    )
     lines += table("Tuning numbers (`mxr/runtime/costs.py`)", costs.HEAD, costs.rows())
     document(lines, load, time.time() - started)
     return 0
@@ -224,12 +304,17 @@ def machine() -> str:
         info = dict(line.rstrip("\n").replace("\t", "").split(":", 1) for line in f if ":" in line)
     cpu = info.get("model name", platform.processor()).strip()
     flags = info.get("flags", "").split()
-    has = [text for flag, text in (("avx2", "AVX2"), ("avx512f", "AVX-512")) if flag in flags] or ["neither AVX2 nor AVX-512"]
+    has = [text for flag, text in (("avx2", "AVX2"), ("avx512f", "AVX-512")) if flag in flags] or [
+        "neither AVX2 nor AVX-512"
+    ]
     return f"{cpu}, with {' and '.join(has)}; mxr: {native.description()}"
 
 
 def document(lines: list[str], load: float, seconds: float) -> None:
-    (ROOT / "docs" / "performance.md").write_text("\n".join([f"""<!-- generated by `make bench`; do not edit -->
+    (ROOT / "docs" / "performance.md").write_text(
+        "\n".join(
+            [
+                f"""<!-- generated by `make bench`; do not edit -->
 # Performance
 
 {machine()}. {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__}; MXNet 1.9.1 with its default threads.
@@ -247,7 +332,12 @@ during steps above what the process had after importing the engine, arguments an
 PyTorch {peers.PACKAGES["torch"][0].split("==")[1]} (eager, with its fused SGD; and the loss by torch.compile) and JAX (the whole step by one jit, buffers donated) run on the
 CPU in environments of their own; their losses are in `tests/bench/peers.py`. Before they are timed, all engines' first loss and gradients
 are compared. Numbers in that table are a peer's time over ours: above 1 we are ahead.
-""", *lines, Path(__file__).with_name("notes.md").read_text()]))
+""",
+                *lines,
+                Path(__file__).with_name("notes.md").read_text(),
+            ]
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A time is measured directly. A limit or a block's size is tried out: work that depends on it is prepared and timed with a
 quarter, half, the value itself, two and four times as much; shown is the fastest, and how much longer the work takes with ours.
 """
+
 from __future__ import annotations
 
 import gzip
@@ -45,6 +46,7 @@ def floats(*shape: int) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------- times, in nanoseconds
 
+
 def wake() -> float:
     """From a job's hand-over to another thread's first step, where the calling thread stays busy."""
     begun: list[int] = []
@@ -53,10 +55,11 @@ def wake() -> float:
         end = time.perf_counter_ns() + 300_000
         while time.perf_counter_ns() < end:
             np.add(a, a, a)
+
     a, times = np.zeros(4096, np.float32), []
     for _ in range(200):
         begun.clear()
-        time.sleep(0.001)                   # the other thread sleeps
+        time.sleep(0.001)  # the other thread sleeps
         start = time.perf_counter_ns()
         threads.run([busy, lambda: begun.append(time.perf_counter_ns())])
         times.append(begun[0] - start)
@@ -105,11 +108,15 @@ def _alone(work: Callable[[], Work], elements: float) -> float:
 
 def update() -> float:
     n = 1 << 20
-    return _alone(lambda: partial(State(rule("sgd", {"momentum": 0.9}), (n,)).update, 0.1, floats(n), floats(n)), n)
+    return _alone(
+        lambda: partial(State(rule("sgd", {"momentum": 0.9}), (n,)).update, 0.1, floats(n), floats(n)), n
+    )
 
 
 def pool(gradient: bool) -> float:
-    forward, backward = (_alone(lambda part=part: bound(max_pool(), part, data=POOLED), np.prod(POOLED)) for part in ("f", "b"))
+    forward, backward = (
+        _alone(lambda part=part: bound(max_pool(), part, data=POOLED), np.prod(POOLED)) for part in ("f", "b")
+    )
     return backward if gradient else forward
 
 
@@ -129,7 +136,9 @@ def columns(part: str) -> float:
     few, many = 8, 64
     times = []
     for filters in (few, many):
-        net = sym.Convolution(sym.Variable("data"), kernel=(5, 5), num_filter=filters, no_bias=True, name="conv")
+        net = sym.Convolution(
+            sym.Variable("data"), kernel=(5, 5), num_filter=filters, no_bias=True, name="conv"
+        )
         times.append(_alone(lambda net=net: bound(net, "f", data=(32, 16, 28, 28)), 32 * 16 * 25 * 24 * 24))
     each = (times[1] - times[0]) / (many - few)
     return each if part == "filter" else times[0] - few * each
@@ -146,14 +155,24 @@ def bound(net, part: str, **shapes) -> Work:
     for a in ex.args.values():
         a[:] = rng.random(a.shape) + 0.1
     ex.forward(True)
-    heads = None if net.list_outputs()[0].startswith(("softmax", "loss")) else [array(np.ones(o.shape)) for o in ex.output_list]
-    works = {"f": lambda: ex.forward(True), "b": lambda: ex.backward(heads), "fb": lambda: (ex.forward(True), ex.backward(heads))}
+    heads = (
+        None
+        if net.list_outputs()[0].startswith(("softmax", "loss"))
+        else [array(np.ones(o.shape)) for o in ex.output_list]
+    )
+    works = {
+        "f": lambda: ex.forward(True),
+        "b": lambda: ex.backward(heads),
+        "fb": lambda: (ex.forward(True), ex.backward(heads)),
+    }
     works[part]()
     return works[part]
 
 
 def max_pool(kernel: int = 2, stride: int = 2):
-    return sym.Pooling(sym.Variable("data"), kernel=(kernel, kernel), stride=(stride, stride), pool_type="max", name="pool")
+    return sym.Pooling(
+        sym.Variable("data"), kernel=(kernel, kernel), stride=(stride, stride), pool_type="max", name="pool"
+    )
 
 
 def loss(*shape: int) -> Callable[[], Work]:
@@ -181,11 +200,16 @@ def product(m: int, k: int, n: int, transposed: bool = False) -> Callable[[], Wo
         with threads.single_blas():
             prepared()
         return prepared
+
     return make
 
 
-def convolution(batch: int, channels: int, size: int, filters: int, kernel: int = 3, pad: int = 0) -> Callable[[], Work]:
-    net = sym.Convolution(sym.Variable("data"), kernel=(kernel, kernel), pad=(pad, pad), num_filter=filters, name="conv")
+def convolution(
+    batch: int, channels: int, size: int, filters: int, kernel: int = 3, pad: int = 0
+) -> Callable[[], Work]:
+    net = sym.Convolution(
+        sym.Variable("data"), kernel=(kernel, kernel), pad=(pad, pad), num_filter=filters, name="conv"
+    )
     return lambda: bound(net, "fb", data=(batch, channels, size, size))
 
 
@@ -196,7 +220,10 @@ def recurrent(steps: int, samples: int, size: int) -> Callable[[], Work]:
 
 def optimizer(kind: str) -> Callable[[], Work]:
     n = 1 << 20
-    settings = {"adagrad": {"epsilon": 1e-7, "wd": 0, "rescale_grad": 1, "clip_gradient": -1}, "sgd": {"momentum": 0.9}}[kind]
+    settings = {
+        "adagrad": {"epsilon": 1e-7, "wd": 0, "rescale_grad": 1, "clip_gradient": -1},
+        "sgd": {"momentum": 0.9},
+    }[kind]
     return lambda: partial(State(rule(kind, settings), (n,)).update, 0.1, floats(n), floats(n))
 
 
@@ -217,6 +244,7 @@ def reader_draws() -> Work:
 
 def file_work(kind: str) -> Callable[[], Work]:
     """Reading a file that lies in the system's cache."""
+
     def make() -> Work:
         folder = Path(tempfile.mkdtemp())
         if kind == "csv":
@@ -227,6 +255,7 @@ def file_work(kind: str) -> Callable[[], Work]:
             f.write(head + bytes(10_000 * 784))
         (folder / "labels").write_bytes(labels + bytes(10_000))
         return lambda: list(_batches("MNISTIter", image=folder / "images.gz", label=folder / "labels"))
+
     return make
 
 
@@ -237,9 +266,18 @@ def _batches(reader: str, **given) -> Iterator[bool]:
 
 
 TIMES: dict[str, Callable[[], float]] = {
-    "WAKE_NS": wake, "LOCK_NS": lock, "FLOP_NS": flop, "OPERATION_NS": operation, "EXPENSIVE_OPERATIONS": expensive,
-    "UPDATE_NS": update, "POOL_NS": partial(pool, False), "POOL_GRADIENT_NS": partial(pool, True), "SOFTMAX_NS": softmax,
-    "SUM_NS": sums, "COLUMN_NS": partial(columns, "rest"), "COLUMN_FILTER_NS": partial(columns, "filter"),
+    "WAKE_NS": wake,
+    "LOCK_NS": lock,
+    "FLOP_NS": flop,
+    "OPERATION_NS": operation,
+    "EXPENSIVE_OPERATIONS": expensive,
+    "UPDATE_NS": update,
+    "POOL_NS": partial(pool, False),
+    "POOL_GRADIENT_NS": partial(pool, True),
+    "SOFTMAX_NS": softmax,
+    "SUM_NS": sums,
+    "COLUMN_NS": partial(columns, "rest"),
+    "COLUMN_FILTER_NS": partial(columns, "filter"),
 }
 
 TRIALS: dict[str, Callable[[], Work]] = {
@@ -248,17 +286,28 @@ TRIALS: dict[str, Callable[[], Work]] = {
     "STORE_OPERATIONS": cheap_loss(1_000_000),
     "CACHED_ELEMENTS": cheap_loss(1 << 15),
     "CLIP_ELEMENTS": expression(lambda x: sym.clip(x, a_min=0.2, a_max=0.8), x=(2048,)),
-    "SELECT_BITS_ELEMENTS": expression(lambda c, a, b: sym.where(c > 0.5, a, b), c=(512,), a=(512,), b=(512,)),
+    "SELECT_BITS_ELEMENTS": expression(
+        lambda c, a, b: sym.where(c > 0.5, a, b), c=(512,), a=(512,), b=(512,)
+    ),
     "GATHER_ELEMENTS": expression(lambda x: sym.exp(sym.transpose(x)) * sym.transpose(x), x=(16, 32)),
-    "GATHER_REPEATED_ELEMENTS": expression(lambda x, r: sym.broadcast_mul(sym.broadcast_add(x, r), r), x=(64, 64), r=(64, 1)),
-    "GATHER_RUN": expression(lambda x: sym.slice_axis(x, axis=1, begin=0, end=64) * 2 + sym.slice_axis(x, axis=1, begin=64, end=128), x=(4096, 128)),
+    "GATHER_REPEATED_ELEMENTS": expression(
+        lambda x, r: sym.broadcast_mul(sym.broadcast_add(x, r), r), x=(64, 64), r=(64, 1)
+    ),
+    "GATHER_RUN": expression(
+        lambda x: (
+            sym.slice_axis(x, axis=1, begin=0, end=64) * 2 + sym.slice_axis(x, axis=1, begin=64, end=128)
+        ),
+        x=(4096, 128),
+    ),
     "SHORT_AXIS": expression(lambda x: sym.slice_axis(x, axis=1, begin=0, end=16) + 0, x=(4096, 30)),
     "DOT_SUM_ELEMENTS": expression(lambda x: sym.sum(x), x=(1 << 15,)),
     "SHORT_ROW": expression(lambda x: sym.max(x, axis=1), x=(4096, 32)),
     "TURNED_BLOCK": expression(lambda x: sym.max(x, axis=1), x=(100_000, 10)),
     "NORM_BLOCK": expression(lambda x: sym.BatchNorm(x, fix_gamma=False), "fb", x=(64, 32, 32, 32)),
     "DOT_POSITIONS": expression(lambda x: sym.BatchNorm(x, fix_gamma=False), "fb", x=(256, 64, 4, 8)),
-    "SOFTMAX_BLOCK": lambda: bound(sym.SoftmaxOutput(sym.Variable("data"), name="softmax"), "fb", data=(1000, 1000)),
+    "SOFTMAX_BLOCK": lambda: bound(
+        sym.SoftmaxOutput(sym.Variable("data"), name="softmax"), "fb", data=(1000, 1000)
+    ),
     "UPDATE_BLOCK": lambda: update_operator(),
     "RULE_BLOCK": optimizer("adagrad"),
     "POOL_BLOCK": lambda: bound(max_pool(), "fb", data=POOLED),
@@ -266,7 +315,11 @@ TRIALS: dict[str, Callable[[], Work]] = {
     "COLUMNS_BLOCK": convolution(64, 16, 32, 32),
     "COPY_RUN_ELEMENTS": convolution(64, 16, 12, 32),
     "COLUMN_MULTIPLICATIONS": convolution(32, 16, 16, 32, pad=1),
-    "GRID_EXCESS": lambda: bound(sym.Convolution(sym.Variable("data"), kernel=(1, 5), num_filter=32, name="conv"), "fb", data=(32, 16, 16, 20)),
+    "GRID_EXCESS": lambda: bound(
+        sym.Convolution(sym.Variable("data"), kernel=(1, 5), num_filter=32, name="conv"),
+        "fb",
+        data=(32, 16, 16, 20),
+    ),
     "FLIPPED_POSITIONS": convolution(10, 16, 12, 40),
     "SEQUENCE_SHARED_FLOPS": recurrent(32, 64, 128),
     "SEQUENCE_BESIDE_FLOPS": recurrent(32, 32, 48),
@@ -304,13 +357,23 @@ def tried(name: str, make: Callable[[], Work]) -> str:
         setattr(costs, name, ours)
     fastest = min(best, key=best.__getitem__)
     ratio = best[ours] / best[fastest]
-    return f"{shown(ours)} is as fast as any" if ratio < 1.03 else f"{shown(fastest)}: ours takes {ratio:.2f} times as long"
+    return (
+        f"{shown(ours)} is as fast as any"
+        if ratio < 1.03
+        else f"{shown(fastest)}: ours takes {ratio:.2f} times as long"
+    )
 
 
 def shown(value: float) -> str:
     if value != value:
         return "none that was tried"
-    return f"{value:.2g}" if value < 1 else f"{value:,.0f}".replace(",", " ") if value >= 10 or value == int(value) else f"{value:.1f}"
+    return (
+        f"{value:.2g}"
+        if value < 1
+        else f"{value:,.0f}".replace(",", " ")
+        if value >= 10 or value == int(value)
+        else f"{value:.1f}"
+    )
 
 
 HEAD = ("| number | ours | unit | on this machine | what it decides |", "|---|---|---|---|---|")
@@ -321,5 +384,7 @@ def rows(name: str = "") -> Iterator[str]:
     for n in costs.table().values():
         if name in n.name:
             with np.errstate(all="ignore"):
-                here = n.about.fixed or (shown(TIMES[n.name]()) if n.name in TIMES else tried(n.name, TRIALS[n.name]))
+                here = n.about.fixed or (
+                    shown(TIMES[n.name]()) if n.name in TIMES else tried(n.name, TRIALS[n.name])
+                )
             yield f"| {n.name} | {shown(n.value)} | {n.about.unit} | {here} | {n.about.decides} |"

@@ -3,6 +3,7 @@
 A loss is written once, on a few functions that both libraries have (`Torch`, `Jax`); its value is a vector or a number, and what is
 minimised is its sum, as MakeLoss has it. Runs in the peers' own Python: imports nothing of ours.
 """
+
 from __future__ import annotations
 
 import subprocess
@@ -19,16 +20,23 @@ LR, MOMENTUM, RESCALE = 1e-3, 0.9, 0.01
 def install(name: str) -> Path:
     """The interpreter of an environment with PyTorch or JAX, made here unless it is there."""
     python = HOME / name / "bin" / "python"
-    if python.exists() and subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode == 0:
+    if (
+        python.exists()
+        and subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode == 0
+    ):
         return python
     print(f"installing {' and '.join(PACKAGES[name])} into {HOME / name} ...", flush=True)
     venv.create(HOME / name, clear=True, with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES[name]], check=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES[name]],
+        check=True,
+    )
     subprocess.run([python, "-c", f"import {name}"], check=True)
     return python
 
 
 # --------------------------------------------------------------------------------------------- the losses; f has the functions
+
 
 def cross_entropy(f, p, x):
     return -(x["label"] * f.log(p["out"]) + (1 - x["label"]) * f.log(1 - p["out"]))
@@ -61,6 +69,7 @@ def cox(f, p, x):
 def contrastive(f, p, x):
     def twin(v):
         return f.linear(f.relu(f.linear(v, p["w1"], p["b1"])), p["w2"], p["b2"])
+
     apart = twin(x["left"]) - twin(x["right"])
     d = f.sqrt(f.sum(apart * apart, (1,)) + 1e-6)
     rest = f.relu(1 - d)
@@ -80,11 +89,13 @@ def vae(f, p, x):
 
 # --------------------------------------------------------------------------------------------- the libraries
 
+
 class Torch:
     """PyTorch, eager or (`compiled`) by torch.compile."""
 
     def __init__(self, compiled: bool = False):
         import torch
+
         self.torch, self.compiled = torch, compiled
         for name in ("exp", "log", "tanh", "sigmoid", "sqrt", "relu", "sum", "mean"):
             setattr(self, name, getattr(torch, name))
@@ -99,11 +110,16 @@ class Torch:
         self.x = {k: torch.tensor(v) for k, v in inputs.items()}
         if "softmax_label" in self.x:
             self.x["softmax_label"] = self.x["softmax_label"].long()
-        self.optimizer = torch.optim.SGD(self.p.values(), lr=LR * RESCALE, momentum=MOMENTUM, fused=True) if train else None
+        self.optimizer = (
+            torch.optim.SGD(self.p.values(), lr=LR * RESCALE, momentum=MOMENTUM, fused=True)
+            if train
+            else None
+        )
 
         def value(p, x):
             out = loss(self, p, x)
             return out, out.sum()
+
         self.value = torch.compile(value) if self.compiled else value
         self.first = None
 
@@ -113,7 +129,10 @@ class Torch:
         self.out, total = self.value(self.p, self.x)
         total.backward()
         if self.first is None:
-            self.first = self.out.detach().numpy().copy(), {k: v.grad.numpy().copy() for k, v in self.p.items()}
+            self.first = (
+                self.out.detach().numpy().copy(),
+                {k: v.grad.numpy().copy() for k, v in self.p.items()},
+            )
         if self.optimizer:
             self.optimizer.step()
 
@@ -127,6 +146,7 @@ class Jax:
     def __init__(self):
         import jax
         import jax.numpy as jnp
+
         self.jax = jax
         for name in ("exp", "log", "tanh", "sqrt", "sum", "mean"):
             setattr(self, name, getattr(jnp, name))
@@ -157,6 +177,7 @@ class Jax:
                 m = {k: MOMENTUM * m[k] - LR * RESCALE * grads[k] for k in m}
                 return out, {}, {k: p[k] + m[k] for k in p}, m
             return out, grads, None, None
+
         self.compiled = jax.jit(step, donate_argnums=(0, 1) if train else ())
         self.first = jax.jit(jax.grad(lambda p, x: value(p, x)[0]))(self.p, self.x)
 
@@ -168,6 +189,7 @@ class Jax:
 
     def results(self):
         import numpy as np
+
         return np.asarray(self.out), {k: np.asarray(v) for k, v in self.first.items()}
 
 
@@ -180,8 +202,12 @@ class Peer:
     def load(self, z):
         arrays = {k[4:]: z[k] for k in z.files if k.startswith("arg:")}
         wanted = {str(w) for w in z["wanted"]}
-        self.library.load(globals()[str(z["peer"])], {k: v for k, v in arrays.items() if k in wanted},
-                          {k: v for k, v in arrays.items() if k not in wanted}, bool(z["update"]))
+        self.library.load(
+            globals()[str(z["peer"])],
+            {k: v for k, v in arrays.items() if k in wanted},
+            {k: v for k, v in arrays.items() if k not in wanted},
+            bool(z["update"]),
+        )
 
     def step(self):
         self.library.step()

@@ -1,4 +1,5 @@
 """What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh R."""
+
 from __future__ import annotations
 
 import statistics
@@ -15,9 +16,14 @@ FIRST = 'library(mxnet)\nx <- mx.symbol.Variable("x")\n'
 
 def rows() -> Iterator[str]:
     """The rows of the table, as they are measured."""
-    boston = [float(hosts.succeeds(hosts.run_script("Rscript", Path(__file__).with_name("boston.R")))) for _ in range(3)]
-    yield (f"| custom-loss regression, 500 rounds of 7 batches: time per batch | {_spread(boston, 'ms')} | "
-           f"{_under(0.25, 'ms', boston)} | 0.41 ms |")
+    boston = [
+        float(hosts.succeeds(hosts.run_script("Rscript", Path(__file__).with_name("boston.R"))))
+        for _ in range(3)
+    ]
+    yield (
+        f"| custom-loss regression, 500 rounds of 7 batches: time per batch | {_spread(boston, 'ms')} | "
+        f"{_under(0.25, 'ms', boston)} | 0.41 ms |"
+    )
     fresh = [_seconds(FIRST) for _ in range(6)][1:]
     yield f"| fresh `Rscript`: `library(mxnet)` and the first symbol | {_spread(fresh, 's')} | {_under(1.2, 's', fresh)} | |"
     bare = [_seconds("NULL\n") for _ in range(5)]

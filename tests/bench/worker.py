@@ -1,13 +1,14 @@
 """One engine in a process of its own: `python worker.py mxnet|mxr|torch|compile|jax`. Reads commands as JSON lines, answers as JSON lines.
 
-    {"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update,
-                                                          whether forward and backward are two calls
-    {"run": n}               ->  {"seconds": ...}
-    {"results": file.npz}    ->  {"ok": true}             what the first step gave goes there: the loss, and the gradients
-    {"memory": true}         ->  {"peak": ..., "now": ...}  MB above what the process had after importing the engine
-    {"copies": n}            ->  {"seconds": ...}         two arrays of n floats copied to two others (mxr only)
-    {"products": [...]}      ->  {"seconds": ...}         matrix products alone: lists of batch, m, k, n (mxr only)
+{"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update,
+                                                      whether forward and backward are two calls
+{"run": n}               ->  {"seconds": ...}
+{"results": file.npz}    ->  {"ok": true}             what the first step gave goes there: the loss, and the gradients
+{"memory": true}         ->  {"peak": ..., "now": ...}  MB above what the process had after importing the engine
+{"copies": n}            ->  {"seconds": ...}         two arrays of n floats copied to two others (mxr only)
+{"products": [...]}      ->  {"seconds": ...}         matrix products alone: lists of batch, m, k, n (mxr only)
 """
+
 import json
 import sys
 import time
@@ -18,6 +19,7 @@ import numpy as np
 class Mxnet:
     def __init__(self):
         import mxnet as mx
+
         self.mx = mx
         mx.nd.zeros(1).asnumpy()
 
@@ -28,40 +30,58 @@ class Mxnet:
         aux = {k[4:]: mx.nd.array(z[k]) for k in z.files if k.startswith("aux:")}
         wanted = [str(w) for w in z["wanted"]]
         grads = {k: mx.nd.zeros(args[k].shape) for k in wanted}
-        self.ex = symbol.bind(mx.cpu(), args, args_grad=grads, grad_req={k: "write" if k in wanted else "null" for k in args}, aux_states=aux)
-        self.state = [(args[k], grads[k], mx.nd.zeros(args[k].shape)) for k in wanted] if bool(z["update"]) else []
+        self.ex = symbol.bind(
+            mx.cpu(),
+            args,
+            args_grad=grads,
+            grad_req={k: "write" if k in wanted else "null" for k in args},
+            aux_states=aux,
+        )
+        self.state = (
+            [(args[k], grads[k], mx.nd.zeros(args[k].shape)) for k in wanted] if bool(z["update"]) else []
+        )
 
     def results(self):
-        return self.ex.outputs[0].asnumpy(), {k: g.asnumpy() for k, g in self.ex.grad_dict.items() if g is not None}
+        return self.ex.outputs[0].asnumpy(), {
+            k: g.asnumpy() for k, g in self.ex.grad_dict.items() if g is not None
+        }
 
     def step(self):
         self.ex.forward(is_train=True)
         self.ex.backward()
         for w, g, m in self.state:
             self.mx.nd.sgd_mom_update(w, g, m, out=w, lr=1e-3, momentum=0.9, rescale_grad=0.01, wd=0.0)
-        self.mx.nd.waitall()        # a step ends when its results exist, as they do for a loop that looks at its loss
+        self.mx.nd.waitall()  # a step ends when its results exist, as they do for a loop that looks at its loss
 
 
 class Mxr:
     def __init__(self):
         import mxr
+
         self.mxr = mxr
 
     def load(self, z):
         """As the R package's training loop does it, but for `apart`."""
         from mxr.engine.optimizer import Updater, rule
+
         symbol = self.mxr.sym.load_json(str(z["symbol"]))
         arrays = {k[4:]: z[k] for k in z.files if k[:4] in ("arg:", "aux:")}
         wanted = [str(w) for w in z["wanted"]]
-        self.ex = symbol.simple_bind({k: "write" if k in wanted else "null" for k in symbol.list_arguments()},
-                                     **{k: arrays[k].shape for k in symbol.list_arguments()})
+        self.ex = symbol.simple_bind(
+            {k: "write" if k in wanted else "null" for k in symbol.list_arguments()},
+            **{k: arrays[k].shape for k in symbol.list_arguments()},
+        )
         for k, a in (self.ex.args | self.ex.aux).items():
             a[:] = arrays[k]
         self.apart = bool(z["apart"])
-        self.updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
+        self.updater = (
+            Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
+        )
 
     def results(self):
-        return self.ex.output_list[0].asnumpy(), {k: g.asnumpy() for k, g in self.ex.grads.items() if g is not None}
+        return self.ex.output_list[0].asnumpy(), {
+            k: g.asnumpy() for k, g in self.ex.grads.items() if g is not None
+        }
 
     def step(self):
         if self.apart:
@@ -76,16 +96,20 @@ class Mxr:
 def copies(n: int) -> float:
     """What reading and writing the arrays takes when nothing is computed, spread over the same threads."""
     from mxr.runtime import threads
+
     pairs = [(np.zeros(n, np.float32), np.ones(n, np.float32)) for _ in range(2)]
     lanes = threads.workers() if n >= 100_000 else 1
     edges = [n * i // lanes for i in range(lanes + 1)]
-    tasks = [lambda a=a, b=b: [np.copyto(out[a:b], x[a:b]) for out, x in pairs] for a, b in zip(edges, edges[1:])]
+    tasks = [
+        lambda a=a, b=b: [np.copyto(out[a:b], x[a:b]) for out, x in pairs] for a, b in zip(edges, edges[1:])
+    ]
     return least(lambda: threads.run(tasks) if lanes > 1 else tasks[0]())
 
 
 def products(shapes) -> float:
     """What the multiplications take alone, as the plan does them."""
     from mxr.runtime import threads
+
     rng = np.random.default_rng(0)
     calls = []
     for batch, m, k, n in shapes:
@@ -117,6 +141,7 @@ def main():
         engine = {"mxnet": Mxnet, "mxr": Mxr}[name]()
     else:
         import peers
+
         engine = peers.Peer(name)
     before = memory("VmRSS")
     for line in sys.stdin:
@@ -125,7 +150,7 @@ def main():
             with np.load(command["load"]) as z:
                 engine.load(z)
             with open("/proc/self/clear_refs", "w") as f:
-                f.write("5")                    # the peak counts from here
+                f.write("5")  # the peak counts from here
             with np.errstate(all="ignore"):
                 engine.step()
             answer = {"ok": True}

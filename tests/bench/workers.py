@@ -7,6 +7,7 @@ networks  the same between network namespaces whose links `tc ... tbf` limits, b
 
 docs/distributed.md explains the formula and has the numbers of one run.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -24,15 +25,17 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
-QUEUE = "100ms"                                        # how long the queue of a link may become
-SIZES = (1, 1 << 10, 1 << 14, 1 << 17, 1 << 19)       # numbers of four bytes
+QUEUE = "100ms"  # how long the queue of a link may become
+SIZES = (1, 1 << 10, 1 << 14, 1 << 17, 1 << 19)  # numbers of four bytes
 
 
 # ---------------------------------------------------------------- what a worker does
 
+
 def work(kind: str, *words: str) -> None:
     """Runs on every worker; worker 0 prints one line of JSON."""
     from mxr.engine.workers import workers
+
     group = workers()
     result = {"step": _step, "sum": _sum}[kind](group, *words)
     if group.rank == 0:
@@ -44,6 +47,7 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
     """Milliseconds of a step with `batch` samples on this worker, and of its sum over the workers."""
     from mxr.engine.distributed import GradientSum
     from mxr.engine.optimizer import Updater, rule
+
     ex = _executor(name, int(batch))
     updater, sums = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})), GradientSum(group)
     summed = [0.0]
@@ -55,6 +59,7 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
             sums.step([ex])
             summed[0] += time.perf_counter() - before
         updater.train(1e-3, ex)
+
     for _ in range(5):
         step()
     group.gather(None, "the start")
@@ -62,16 +67,23 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
     for _ in range(int(runs)):
         step()
     total = time.perf_counter() - before
-    return {"step": total / int(runs) * 1e3, "sum": summed[0] / int(runs) * 1e3, "numbers": sum(b.grad.size for b in ex.blocks)}
+    return {
+        "step": total / int(runs) * 1e3,
+        "sum": summed[0] / int(runs) * 1e3,
+        "numbers": sum(b.grad.size for b in ex.blocks),
+    }
 
 
 def _executor(name: str, batch: int):
     from tests.bench import workloads
+
     w = getattr(workloads, name)(batch)
     arrays = w.arrays()
     names = w.symbol.list_arguments()
     fixed = {*w.shapes, *w.draw, "rnn_state", "rnn_state_cell"}
-    ex = w.symbol.simple_bind({k: "null" if k in fixed else "write" for k in names}, **{k: arrays[k].shape for k in names})
+    ex = w.symbol.simple_bind(
+        {k: "null" if k in fixed else "write" for k in names}, **{k: arrays[k].shape for k in names}
+    )
     for k, a in ex.args.items():
         a[:] = arrays[k]
     return ex
@@ -93,10 +105,16 @@ def _sum(group, size: str, runs: str) -> dict:
 
 # ---------------------------------------------------------------- running them
 
+
 def run(count: int, *words: str, launcher: list[str] | None = None, **variables: str) -> dict:
     start = [] if count == 1 else [*(launcher or MPIRUN), "-n", str(count)]
-    done = subprocess.run([*start, sys.executable, "-m", "tests.bench.workers", "work", *words], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT), **variables})
+    done = subprocess.run(
+        [*start, sys.executable, "-m", "tests.bench.workers", "work", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+    )
     line = next((x for x in done.stdout.splitlines() if x.startswith("{")), None)
     if line is None:
         raise RuntimeError(done.stderr[-2000:])
@@ -105,7 +123,9 @@ def run(count: int, *words: str, launcher: list[str] | None = None, **variables:
 
 def steps(rounds: int = 5) -> None:
     """Alternating runs; the median of each, and the median of the ratios."""
-    print("| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum, with waiting | two threads : two workers |")
+    print(
+        "| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum, with waiting | two threads : two workers |"
+    )
     print("|---|---|---|---|---|---|---|")
     for name, batch, runs in (("mlp", 200, 300), ("lenet", 200, 12), ("lstm", 64, 30)):
         found: dict[str, list] = {"one": [], "two": [], "workers": []}
@@ -116,19 +136,27 @@ def steps(rounds: int = 5) -> None:
         one, two, several = ([r["step"] for r in found[k]] for k in found)
         ratios = sorted(a / b for a, b in zip(two, several))
         share = statistics.median(r["sum"] for r in found["workers"])
-        print(f"| {name} ({found['workers'][0]['numbers']:,} parameters) | {batch} | {statistics.median(one):.2f} ms | {statistics.median(two):.2f} ms "
-              f"| {statistics.median(several):.2f} ms | {share:.2f} ms | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |", flush=True)
+        print(
+            f"| {name} ({found['workers'][0]['numbers']:,} parameters) | {batch} | {statistics.median(one):.2f} ms | {statistics.median(two):.2f} ms "
+            f"| {statistics.median(several):.2f} ms | {share:.2f} ms | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |",
+            flush=True,
+        )
 
 
 def sums() -> None:
-    print("| bytes | 2 workers, shared memory | 2 workers, TCP on loopback | 4 workers, shared memory | 4 workers, TCP |\n|---|---|---|---|---|")
+    print(
+        "| bytes | 2 workers, shared memory | 2 workers, TCP on loopback | 4 workers, shared memory | 4 workers, TCP |\n|---|---|---|---|---|"
+    )
     tcp = [*MPIRUN, "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "lo"]
     for size in SIZES:
-        cells = [run(n, "sum", str(size), "30", launcher=how)["seconds"] for n in (2, 4) for how in (None, tcp)]
+        cells = [
+            run(n, "sum", str(size), "30", launcher=how)["seconds"] for n in (2, 4) for how in (None, tcp)
+        ]
         print(f"| {4 * size:,} | " + " | ".join(f"{s * 1e6:,.0f} us" for s in cells) + " |", flush=True)
 
 
 # ---------------------------------------------------------------- networks of namespaces
+
 
 def ring(workers: int, nbytes: int, latency: float, bandwidth: float) -> float:
     """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each. `bandwidth` in bytes a second."""
@@ -142,22 +170,32 @@ def tree(workers: int, nbytes: int, latency: float, bandwidth: float) -> float:
 
 def _remove_hosts(count: int) -> None:
     """The links by name: those of a deleted namespace would go only a moment later."""
-    for words in [*(["link", "del", f"mxrv{i}"] for i in range(count)), ["link", "del", "mxrsw"], *(["netns", "del", f"m{i}"] for i in range(count))]:
+    for words in [
+        *(["link", "del", f"mxrv{i}"] for i in range(count)),
+        ["link", "del", "mxrsw"],
+        *(["netns", "del", f"m{i}"] for i in range(count)),
+    ]:
         subprocess.run(["ip", *words], capture_output=True)
 
 
 @contextlib.contextmanager
 def hosts(count: int, rate: str):
     """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher of one worker on each."""
+
     def do(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True)
+
     with tempfile.TemporaryDirectory() as folder:
-        burst = {"100mbit": "64kb", "1gbit": "640kb"}[rate]     # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
+        burst = {"100mbit": "64kb", "1gbit": "640kb"}[
+            rate
+        ]  # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
         agent = Path(folder, "agent.sh")
-        agent.write_text('#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
-                         'exec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n')
+        agent.write_text(
+            '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
+            'exec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n'
+        )
         agent.chmod(0o755)
-        _remove_hosts(count)                            # of a run that was killed
+        _remove_hosts(count)  # of a run that was killed
         try:
             do("ip", "link", "add", "mxrsw", "type", "bridge")
             do("ip", "link", "set", "mxrsw", "up")
@@ -171,33 +209,75 @@ def hosts(count: int, rate: str):
                 tc = ("ip", "netns", "exec", f"m{i}", "tc", "qdisc", "add", "dev", "eth0")
                 do(*tc, "root", "handle", "1:", "tbf", "rate", rate, "burst", burst, "latency", QUEUE)
             names = ",".join(f"m{i}" for i in range(count))
-            mpirun = ["mpirun", "--allow-run-as-root", "--bind-to", "none", "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp",
-                      "--mca", "btl_tcp_if_include", "10.77.0.0/24", "--mca", "oob_tcp_if_include", "10.77.0.0/24", "-host", names,
-                      "-x", "PYTHONPATH"]
-            yield ["ip", "netns", "exec", "m0", "unshare", "--uts", "sh", "-c", f'hostname m0; exec {" ".join(mpirun)} "$@"', "sh"]
+            mpirun = [
+                "mpirun",
+                "--allow-run-as-root",
+                "--bind-to",
+                "none",
+                "--mca",
+                "plm_rsh_agent",
+                str(agent),
+                "--mca",
+                "btl",
+                "self,tcp",
+                "--mca",
+                "btl_tcp_if_include",
+                "10.77.0.0/24",
+                "--mca",
+                "oob_tcp_if_include",
+                "10.77.0.0/24",
+                "-host",
+                names,
+                "-x",
+                "PYTHONPATH",
+            ]
+            yield [
+                "ip",
+                "netns",
+                "exec",
+                "m0",
+                "unshare",
+                "--uts",
+                "sh",
+                "-c",
+                f'hostname m0; exec {" ".join(mpirun)} "$@"',
+                "sh",
+            ]
         finally:
             _remove_hosts(count)
 
 
 def networks() -> None:
-    print("| link | workers | bytes | measured | ring | tree | measured : better of the two |\n|---|---|---|---|---|---|---|")
+    print(
+        "| link | workers | bytes | measured | ring | tree | measured : better of the two |\n|---|---|---|---|---|---|---|"
+    )
     for rate, bits in (("100mbit", 1e8), ("1gbit", 1e9)):
         for count in (2, 4):
             with hosts(count, rate) as launcher:
                 small = run(count, "sum", "1", "60", launcher=launcher)["seconds"]
                 latency = small / (2 * math.ceil(math.log2(count)))
                 for size in SIZES[1:]:
-                    nbytes, bandwidth = 4 * size, bits / 8 * 1448 / 1514      # what of a frame is payload
+                    nbytes, bandwidth = 4 * size, bits / 8 * 1448 / 1514  # what of a frame is payload
                     took = run(count, "sum", str(size), "9", launcher=launcher)["seconds"]
                     a, b = ring(count, nbytes, latency, bandwidth), tree(count, nbytes, latency, bandwidth)
-                    print(f"| {rate} | {count} | {nbytes:,} | {took * 1e3:.2f} ms | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms | {took / min(a, b):.2f} |", flush=True)
-                print(f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a message) | | |", flush=True)
+                    print(
+                        f"| {rate} | {count} | {nbytes:,} | {took * 1e3:.2f} ms | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms | {took / min(a, b):.2f} |",
+                        flush=True,
+                    )
+                print(
+                    f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a message) | | |",
+                    flush=True,
+                )
 
 
 # Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with RDMA.
 LINKS = {"1 Gbit": (50e-6, 0.118e9), "10 Gbit": (20e-6, 1.18e9), "100 Gbit": (2e-6, 12e9)}
 # Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
-COSTS = {"MLP, batch 100": (109_386, 0.64e-3), "LeNet, batch 100": (431_080, 53e-3), "LSTM, batch 32": (67_860, 7.3e-3)}
+COSTS = {
+    "MLP, batch 100": (109_386, 0.64e-3),
+    "LeNet, batch 100": (431_080, 53e-3),
+    "LSTM, batch 32": (67_860, 7.3e-3),
+}
 
 
 def paper() -> None:
@@ -206,7 +286,10 @@ def paper() -> None:
     print("| network | link | " + " | ".join(map(str, counts)) + " |\n|---|---|" + "---|" * len(counts))
     for name, (numbers, compute) in COSTS.items():
         for link, (latency, bandwidth) in LINKS.items():
-            sums = [min(ring(n, 4 * numbers, latency, bandwidth), tree(n, 4 * numbers, latency, bandwidth)) for n in counts]
+            sums = [
+                min(ring(n, 4 * numbers, latency, bandwidth), tree(n, 4 * numbers, latency, bandwidth))
+                for n in counts
+            ]
             print(f"| {name} | {link} | " + " | ".join(f"{compute / (compute + s):.0%}" for s in sums) + " |")
 
 

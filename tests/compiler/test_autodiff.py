@@ -1,4 +1,5 @@
 """Values of a graph's gradients: which arguments get one, how contributions add up, and what a kernel is given."""
+
 import numpy as np
 import pytest
 
@@ -12,9 +13,13 @@ from mxr.graph.infer_types import all_types, variable_types
 def traced(symbol, wanted, **shapes):
     """The values of the outputs, and of the gradients of what is wanted, with ones as head gradients."""
     with tape():
-        values = trace_forward(symbol, all_shapes(symbol, shapes), all_types(symbol, variable_types(symbol, {})))
+        values = trace_forward(
+            symbol, all_shapes(symbol, shapes), all_types(symbol, variable_types(symbol, {}))
+        )
         heads = [values[id(n), i] for n, i in symbol.heads]
-        return heads, trace_backward(symbol, values, [const(1.0, h.shape, h.dtype) for h in heads], set(wanted))
+        return heads, trace_backward(
+            symbol, values, [const(1.0, h.shape, h.dtype) for h in heads], set(wanted)
+        )
 
 
 def test_only_what_is_wanted_and_reached_gets_a_gradient():
@@ -47,7 +52,9 @@ def test_a_loss_ignores_what_comes_from_above():
 
 def test_an_operator_without_gradient_is_named_with_a_remedy():
     a = sym.Variable("a")
-    with pytest.raises(MxError, match=r"batch_take pick has no gradient in MXNet; put BlockGrad .* around it"):
+    with pytest.raises(
+        MxError, match=r"batch_take pick has no gradient in MXNet; put BlockGrad .* around it"
+    ):
         traced(sym.batch_take(a, sym.Variable("i"), name="pick"), ["a"], a=(2, 3), i=(2,))
 
 

@@ -1,4 +1,5 @@
 """Programs: what is computed together, what gets memory, what the forward pass keeps for the backward pass."""
+
 import numpy as np
 
 from mxr.compiler.program import Program, reached
@@ -16,7 +17,9 @@ def var(name, *shape):
 
 def run(program, targets, stored=None, **arrays):
     with np.errstate(all="ignore"):
-        steps = program.compile({} if stored is None else stored, lambda key: arrays[key[1]], Buffers(), Run(), targets)
+        steps = program.compile(
+            {} if stored is None else stored, lambda key: arrays[key[1]], Buffers(), Run(), targets
+        )
         for step in steps:
             step()
     return steps
@@ -40,7 +43,7 @@ def test_what_only_its_own_region_reads_gets_no_memory():
     with tape():
         a = var("a", 5)
         inner = np.exp(a)
-        program = Program([inner + inner.sum()])       # two stages read it
+        program = Program([inner + inner.sum()])  # two stages read it
     assert program.in_memory(inner)
 
 
@@ -68,7 +71,7 @@ def kept(n, make):
 def test_expensive_values_are_kept_and_cheap_ones_computed_again():
     assert kept(LARGE, np.exp) == {"exp"}
     assert kept(LARGE, np.square) == set()
-    assert kept(costs.CACHED_ELEMENTS, np.square) == {"square"}     # small: storing costs nothing
+    assert kept(costs.CACHED_ELEMENTS, np.square) == {"square"}  # small: storing costs nothing
 
 
 def test_many_cheap_functions_are_worth_storing(monkeypatch):

@@ -1,4 +1,5 @@
 """Reductions as prepared calls: every way there is, against NumPy in double precision."""
+
 import numpy as np
 import pytest
 
@@ -8,9 +9,23 @@ from mxr.runtime import costs
 rng = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("shape, axes", [
-    ((7,), (0,)), ((5, 4), (1,)), ((5, 4), (0,)), ((3, 4, 5), (0, 1)), ((3, 4, 5), (1, 2)), ((3, 4, 5), (1,)), ((3, 4, 5), (0, 2)),
-    ((5000, 3), (0,)), ((2000, 30), (0,)), ((1500, 2, 3), (0, 2)), ((100, 20), (1,)), ((40_000,), (0,))])
+@pytest.mark.parametrize(
+    "shape, axes",
+    [
+        ((7,), (0,)),
+        ((5, 4), (1,)),
+        ((5, 4), (0,)),
+        ((3, 4, 5), (0, 1)),
+        ((3, 4, 5), (1, 2)),
+        ((3, 4, 5), (1,)),
+        ((3, 4, 5), (0, 2)),
+        ((5000, 3), (0,)),
+        ((2000, 30), (0,)),
+        ((1500, 2, 3), (0, 2)),
+        ((100, 20), (1,)),
+        ((40_000,), (0,)),
+    ],
+)
 @pytest.mark.parametrize("ufunc", [np.add, np.maximum, np.multiply])
 @pytest.mark.parametrize("layout", ["contiguous", "strided"])
 def test_every_way_is_numpys_result(shape, axes, ufunc, layout):
@@ -20,7 +35,11 @@ def test_every_way_is_numpys_result(shape, axes, ufunc, layout):
     out = np.empty(tuple(1 if i in axes else n for i, n in enumerate(shape)), np.float32)
     for call in reductions.calls(ufunc, x, axes, x.dtype, out):
         call()
-    np.testing.assert_allclose(out, ufunc.reduce(x.astype(np.float64), axes, keepdims=True), rtol=1e-4 if ufunc is np.multiply else 2e-6)
+    np.testing.assert_allclose(
+        out,
+        ufunc.reduce(x.astype(np.float64), axes, keepdims=True),
+        rtol=1e-4 if ufunc is np.multiply else 2e-6,
+    )
 
 
 def test_long_columns_lose_no_digits():
@@ -30,7 +49,7 @@ def test_long_columns_lose_no_digits():
         call()
     exact = x.astype(np.float64).sum(axis=0)
     ours, numpys = (float(np.abs(s.ravel() / exact - 1).max()) for s in (out, x.sum(axis=0)))
-    assert ours < 1e-5 < 1e-4 < numpys         # NumPy's own sum does, row after row
+    assert ours < 1e-5 < 1e-4 < numpys  # NumPy's own sum does, row after row
 
 
 @pytest.mark.parametrize("block", [32, 100, 1 << 15])

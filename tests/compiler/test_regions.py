@@ -1,4 +1,5 @@
 """Regions: element-wise values in blocks, their temporaries, and operands that are gathered or split first."""
+
 import numpy as np
 import pytest
 
@@ -57,7 +58,14 @@ def test_temporaries_are_used_again():
             values.append(v)
     temporaries = {}
     out = {id(v): np.empty(10, np.float32)}
-    regions._instructions(values, (10,), {id(x) for x in values}, {id(values[0].args[0]): np.ones(10, np.float32)}, out, temporaries)
+    regions._instructions(
+        values,
+        (10,),
+        {id(x) for x in values},
+        {id(values[0].args[0]): np.ones(10, np.float32)},
+        out,
+        temporaries,
+    )
     assert len(temporaries) == 1
 
 
@@ -70,7 +78,10 @@ def test_short_runs_are_gathered(runs, gathered):
 
 @pytest.mark.parametrize("last, calls", [(2, 1), (4, 1), (3, 3), (16, 16), (17, 1)])
 def test_a_short_last_axis_is_one_wide_element_or_one_call_for_each_index(last, calls):
-    source, target = np.arange(100 * 40, dtype=np.float32).reshape(100, 40)[:, 8:8 + last], np.zeros((100, last), np.float32)
+    source, target = (
+        np.arange(100 * 40, dtype=np.float32).reshape(100, 40)[:, 8 : 8 + last],
+        np.zeros((100, last), np.float32),
+    )
     found = regions.split_strided(np.copyto, target, source)
     assert len(found) == calls
     for fn, args in found:

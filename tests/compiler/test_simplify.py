@@ -1,4 +1,5 @@
 """The cheaper forms of traced functions: which ones are taken, and that they change no bit."""
+
 import numpy as np
 import pytest
 
@@ -14,16 +15,29 @@ def shown(v):
     return v.arg[1] if v.kind == "leaf" else f"{v.fn.__name__}({', '.join(map(shown, v.args))})"
 
 
-@pytest.mark.parametrize("make, simple", [
-    (lambda a, b: a * 1, "a"), (lambda a, b: a * -1, "negative(a)"), (lambda a, b: 1 * a, "a"),
-    (lambda a, b: -1.0 * a, "negative(a)"), (lambda a, b: a / 1, "a"), (lambda a, b: a ** 1, "a"),
-    (lambda a, b: a ** 2, "square(a)"), (lambda a, b: a - 0, "a"), (lambda a, b: a + 0, "add(a, 0)"),
-    (lambda a, b: np.negative(-a), "a"), (lambda a, b: +a, "a"),
-    (lambda a, b: (-a) * b, "negative(multiply(a, b))"), (lambda a, b: a / (-b), "negative(divide(a, b))"),
-    (lambda a, b: (-a) * (-b), "multiply(a, b)"), (lambda a, b: a + (-b), "subtract(a, b)"),
-    (lambda a, b: a - (-b), "add(a, b)"), (lambda a, b: (-a) + b, "subtract(b, a)"),
-    (lambda a, b: a - (-a) * b, "add(a, multiply(a, b))"),
-])
+@pytest.mark.parametrize(
+    "make, simple",
+    [
+        (lambda a, b: a * 1, "a"),
+        (lambda a, b: a * -1, "negative(a)"),
+        (lambda a, b: 1 * a, "a"),
+        (lambda a, b: -1.0 * a, "negative(a)"),
+        (lambda a, b: a / 1, "a"),
+        (lambda a, b: a**1, "a"),
+        (lambda a, b: a**2, "square(a)"),
+        (lambda a, b: a - 0, "a"),
+        (lambda a, b: a + 0, "add(a, 0)"),
+        (lambda a, b: np.negative(-a), "a"),
+        (lambda a, b: +a, "a"),
+        (lambda a, b: (-a) * b, "negative(multiply(a, b))"),
+        (lambda a, b: a / (-b), "negative(divide(a, b))"),
+        (lambda a, b: (-a) * (-b), "multiply(a, b)"),
+        (lambda a, b: a + (-b), "subtract(a, b)"),
+        (lambda a, b: a - (-b), "add(a, b)"),
+        (lambda a, b: (-a) + b, "subtract(b, a)"),
+        (lambda a, b: a - (-a) * b, "add(a, multiply(a, b))"),
+    ],
+)
 def test_the_form_and_its_bits(make, simple):
     with tape():
         a, b = leaf(("var", "a"), (7, 7)), leaf(("var", "b"), (7, 7))
@@ -31,9 +45,13 @@ def test_the_form_and_its_bits(make, simple):
     assert shown(found) == simple
     x, y = np.meshgrid(VALUES, VALUES)
     with np.errstate(all="ignore"):
-        names = {"a": x, "b": y, **{f: getattr(np, f) for f in ("negative", "multiply", "divide", "add", "subtract", "square")}}
+        names = {
+            "a": x,
+            "b": y,
+            **{f: getattr(np, f) for f in ("negative", "multiply", "divide", "add", "subtract", "square")},
+        }
         got, expected = eval(simple, names), make(x, y)
-    numbers = ~np.isnan(expected)                  # the sign of a NaN is no bit of a number
+    numbers = ~np.isnan(expected)  # the sign of a NaN is no bit of a number
     assert (np.isnan(got) == ~numbers).all() and got[numbers].tobytes() == expected[numbers].tobytes()
 
 

@@ -1,4 +1,5 @@
 """Symbolic arrays: what NumPy code leaves behind when it runs on them, and how that is executed."""
+
 import inspect
 
 import numpy as np
@@ -79,7 +80,10 @@ def test_reductions_of_short_rows(shape, reduce):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape, axes", [((5000, 12), 0), ((4097, 130), 0), ((70, 60, 31), (0, 1)), ((1500, 3, 20), 0), ((40_000, 1), 0)])
+@pytest.mark.parametrize(
+    "shape, axes",
+    [((5000, 12), 0), ((4097, 130), 0), ((70, 60, 31), (0, 1)), ((1500, 3, 20), 0), ((40_000, 1), 0)],
+)
 def test_sums_of_long_columns_keep_their_digits(shape, axes):
     x = (1 + rng.random(shape)).astype(np.float32)
     (got, of_a_view), _ = execute(lambda a: (a.sum(axis=axes), a[::-1].sum(axis=axes)), x)
@@ -100,18 +104,26 @@ def test_numbers_fold():
         x, ones = leaf(("var", 0), (3, 4)), const(1.0, (3, 4))
         assert ones * x is x and x / 1 is x and np.negative(-x) is x
         assert (ones * 2 + 3).arg == 5.0 and ones.sum(axis=1).arg == 4.0 and ones.sum(axis=1).shape == (3,)
-        assert (x ** 2) is np.square(x)
+        assert (x**2) is np.square(x)
 
 
 def test_looking_at_a_value_is_refused():
     x = leaf(("var", 0), (3,))
-    for look in (lambda: bool(x > 0), lambda: float(x), lambda: x[np.array([0, 1])], lambda: np.sort(x), lambda: np.modf(x)):
+    for look in (
+        lambda: bool(x > 0),
+        lambda: float(x),
+        lambda: x[np.array([0, 1])],
+        lambda: np.sort(x),
+        lambda: np.modf(x),
+    ):
         with pytest.raises(TypeError, match="traced operator|kernel"):
             look()
 
 
 def test_a_chain_is_one_step_without_intermediate_arrays():
-    _, program = execute(lambda x: np.exp(np.sqrt(np.abs(x) + 1)) * 2, rng.standard_normal((50, 50)).astype("f4"))
+    _, program = execute(
+        lambda x: np.exp(np.sqrt(np.abs(x) + 1)) * 2, rng.standard_normal((50, 50)).astype("f4")
+    )
     assert sum(program.in_memory(v) for v in program.values) == 1 and len(program._groups()) == 1
 
 
@@ -120,6 +132,7 @@ def test_memory_is_shared_between_values_that_do_not_meet():
         for _ in range(20):
             x = np.matmul(np.tanh(x), w)
         return x
+
     buffers = Buffers()
     x, w = rng.standard_normal((30, 30)).astype("f4"), np.eye(30, dtype="f4")
     with tape():
@@ -140,8 +153,9 @@ def test_blocks_and_strides_give_the_same(shape, monkeypatch):
 
     def expression(a, r):
         n = a.shape[-1] // 3
-        part = a[..., n:2 * n]
+        part = a[..., n : 2 * n]
         return np.where(part > 0, np.exp(-part), part * r) + a[..., ::3] * (part > r).astype(np.float32)
+
     got, _ = execute(expression, wide, row)
     np.testing.assert_allclose(got[0], expression(wide, row), rtol=1e-5, atol=1e-6)
 
@@ -163,6 +177,7 @@ def test_several_results_of_one_region(n):
         first = a * b + np.sqrt(np.abs(a - b))
         second = np.where(first > 0, a * 2.0, np.exp(b) * y)
         return first, second, (second - a) * (first + b) - x * y
+
     outs, _ = execute(several, x, y)
     for out, expected in zip(outs, several(x, y)):
         np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
@@ -182,28 +197,69 @@ def test_a_result_may_lie_where_an_operand_is(n):
 
 
 X = np.array([[1.5, -2.25, 3], [0.5, 4, -100]], np.float32)
-VALUES = {"dtype": [np.float64, np.int32, np.float16], "initial": [2.0, -3], "where": [X > 0, np.array([True, False, True])], "keepdims": [True, False],
-          "out": [None, np.empty(3, np.float32)], "order": ["C", "F", "A", "K"], "casting": ["unsafe", "safe"], "subok": [True, False], "copy": [True, None],
-          "axis": [0, 1, -1, (0, 1)], "min": [-1.0], "max": [2.0], "a_min": [0], "shape": [(6,), (2, 3)], "axes": [(1, 0), (0, 1)]}
-BASE = {np.expand_dims: {"axis": 0}, np.broadcast_to: {"shape": (2, 2, 3)}, np.moveaxis: {"source": 0, "destination": 1}, np.full_like: {"fill_value": 2.5},
-        np.swapaxes: {"axis1": 0, "axis2": 1}, np.reshape: {"shape": (3, 2)}}
+VALUES = {
+    "dtype": [np.float64, np.int32, np.float16],
+    "initial": [2.0, -3],
+    "where": [X > 0, np.array([True, False, True])],
+    "keepdims": [True, False],
+    "out": [None, np.empty(3, np.float32)],
+    "order": ["C", "F", "A", "K"],
+    "casting": ["unsafe", "safe"],
+    "subok": [True, False],
+    "copy": [True, None],
+    "axis": [0, 1, -1, (0, 1)],
+    "min": [-1.0],
+    "max": [2.0],
+    "a_min": [0],
+    "shape": [(6,), (2, 3)],
+    "axes": [(1, 0), (0, 1)],
+}
+BASE = {
+    np.expand_dims: {"axis": 0},
+    np.broadcast_to: {"shape": (2, 2, 3)},
+    np.moveaxis: {"source": 0, "destination": 1},
+    np.full_like: {"fill_value": 2.5},
+    np.swapaxes: {"axis1": 0, "axis2": 1},
+    np.reshape: {"shape": (3, 2)},
+}
 
 
 def keyword_cases():
-    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:          # these give no arrays
+    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:  # these give no arrays
         for key in inspect.signature(function).parameters:
             for v in VALUES.get(key, []):
-                yield function, (lambda x, f=function, k=key, v=v: f([x, x] if f in (np.concatenate, np.stack) else x, **{**BASE.get(f, {}), k: v})), f"{key}={v!r}"
+                yield (
+                    function,
+                    (
+                        lambda x, f=function, k=key, v=v: f(
+                            [x, x] if f in (np.concatenate, np.stack) else x, **{**BASE.get(f, {}), k: v}
+                        )
+                    ),
+                    f"{key}={v!r}",
+                )
     for ufunc in (np.add, np.multiply, np.divide, np.maximum, np.exp, np.floor, np.greater, np.matmul):
-        for key, v in [("dtype", np.float64), ("dtype", np.float16), ("dtype", bool), ("out", np.empty((2, 3), np.float32)), ("casting", "unsafe"), ("axis", 0)]:
+        for key, v in [
+            ("dtype", np.float64),
+            ("dtype", np.float16),
+            ("dtype", bool),
+            ("out", np.empty((2, 3), np.float32)),
+            ("casting", "unsafe"),
+            ("axis", 0),
+        ]:
+
             def call(x, u=ufunc, k=key, v=v):
                 return u(*[x.T if i and u is np.matmul else x for i in range(u.nin)], **{k: v})
+
             yield ufunc, call, f"{key}={v!r}"
     for method in ("sum", "prod", "max", "min", "mean", "astype", "reshape", "ravel", "clip", "squeeze"):
         first = {"astype": (np.float64,), "reshape": (3, 2), "clip": (-1, 2)}.get(method, ())
         for key in ("dtype", "initial", "where", "keepdims", "out", "order", "casting", "copy", "axis"):
             for v in VALUES[key]:
-                yield method, (lambda x, m=method, a=first, k=key, v=v: getattr(x, m)(*a, **{k: v})), f"{key}={v!r}"
+                yield (
+                    method,
+                    (lambda x, m=method, a=first, k=key, v=v: getattr(x, m)(*a, **{k: v})),
+                    f"{key}={v!r}",
+                )
 
 
 def test_no_keyword_is_dropped_while_tracing():
@@ -215,20 +271,32 @@ def test_no_keyword_is_dropped_while_tracing():
                 with np.errstate(all="ignore"):
                     want = np.array(call(x.copy()))
             except (TypeError, ValueError, OverflowError):
-                continue                    # not NumPy's either
+                continue  # not NumPy's either
             try:
                 got = execute(call, x)[0][0]
             except (TypeError, ValueError, OverflowError):
                 continue
             worked += 1
             if got.dtype != want.dtype or not np.allclose(got, want, 1e-3, equal_nan=True):
-                wrong.append(f"{getattr(function, '__name__', function)} {text} of {x.dtype}: {got.dtype} {got.tolist()}, not {want.dtype} {want.tolist()}")
+                wrong.append(
+                    f"{getattr(function, '__name__', function)} {text} of {x.dtype}: {got.dtype} {got.tolist()}, not {want.dtype} {want.tolist()}"
+                )
     assert not wrong, "\n".join(wrong)
     assert worked > 250
 
 
-@pytest.mark.parametrize("call", [lambda v: np.mean(v, where=X > 0), lambda v: np.add(v, 1, where=X > 0), lambda v: np.sum(v, where=X > 0), lambda v: np.reshape(v, (3, 2), order="F"),
-                                  lambda v: np.max(v, out=np.empty(())), lambda v: np.concatenate([v, v], casting="unsafe"), lambda v: v.ravel(order="F")])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: np.mean(v, where=X > 0),
+        lambda v: np.add(v, 1, where=X > 0),
+        lambda v: np.sum(v, where=X > 0),
+        lambda v: np.reshape(v, (3, 2), order="F"),
+        lambda v: np.max(v, out=np.empty(())),
+        lambda v: np.concatenate([v, v], casting="unsafe"),
+        lambda v: v.ravel(order="F"),
+    ],
+)
 def test_what_cannot_be_traced_is_refused(call):
     with pytest.raises(TypeError, match="a traced operator called"):
         execute(call, X)

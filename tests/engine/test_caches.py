@@ -1,4 +1,5 @@
 """No cache grows with use: what executors shared is gone with them."""
+
 import gc
 import tracemalloc
 
@@ -48,8 +49,12 @@ def test_binding_keeps_nothing(make):
 
 def test_equal_executors_share_a_block():
     from mxr.compiler import regions
-    runs = [sym._maximum_scalar(sym.Variable("x"), scalar=12345.0).simple_bind("null", x=(50, 50)) for _ in range(2)]
+
+    runs = [
+        sym._maximum_scalar(sym.Variable("x"), scalar=12345.0).simple_bind("null", x=(50, 50))
+        for _ in range(2)
+    ]
     for run in runs:
         assert run.forward()[0].asnumpy().max() == 12345
     mine = [block for (number, _), block in regions._filled_blocks.items() if number == "12345.0"]
-    assert len(mine) <= 1               # none where the native core computes it
+    assert len(mine) <= 1  # none where the native core computes it

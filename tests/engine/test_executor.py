@@ -1,4 +1,5 @@
 """Executors: gradients, requests, head gradients, sharing of memory."""
+
 import numpy as np
 import pytest
 
@@ -112,15 +113,23 @@ def test_slices_of_one_array_add_up():
 
 def test_large_arrays_are_blocked_and_threaded_to_the_same_numbers():
     x, b = sym.Variable("x"), sym.Variable("b")
-    loss = sym.MakeLoss(sym.broadcast_mul(sym.exp(0 - sym.square(x)), b) + sym.transpose(sym.sqrt(sym.abs(x)), axes=(1, 0)))
+    loss = sym.MakeLoss(
+        sym.broadcast_mul(sym.exp(0 - sym.square(x)), b) + sym.transpose(sym.sqrt(sym.abs(x)), axes=(1, 0))
+    )
     data, row = rng.normal(size=(700, 700)).astype("f4"), rng.normal(size=(1, 700)).astype("f4")
     ex = bound(loss, x=data, b=row)
     ex.forward(True)
     ex.backward()
-    np.testing.assert_allclose(ex.output_list[0].data, np.exp(-data**2) * row + np.sqrt(abs(data)).T, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(ex.grads["x"].data, -2 * data * np.exp(-data**2) * row + np.sign(data) * 0.5 / np.sqrt(abs(data)),
-                               rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(ex.grads["b"].data, np.exp(-data**2).sum(0, keepdims=True), rtol=1e-4)
+    np.testing.assert_allclose(
+        ex.output_list[0].data, np.exp(-(data**2)) * row + np.sqrt(abs(data)).T, rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        ex.grads["x"].data,
+        -2 * data * np.exp(-(data**2)) * row + np.sign(data) * 0.5 / np.sqrt(abs(data)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(ex.grads["b"].data, np.exp(-(data**2)).sum(0, keepdims=True), rtol=1e-4)
 
 
 def test_binding_errors_name_the_argument():
@@ -143,6 +152,7 @@ def test_binding_errors_name_the_argument():
 
 def test_repeated_steps_allocate_nothing():
     import tracemalloc
+
     x = sym.Variable("x")
     net = sym.MakeLoss(sym.square(sym.FullyConnected(x, num_hidden=8, name="fc")))
     ex = bound(net, x=rng.normal(size=(16, 4)))
@@ -160,13 +170,25 @@ def test_repeated_steps_allocate_nothing():
 
 
 def test_types_that_an_operator_does_not_take():
-    values = {"x": np.zeros((2, 3), np.int32), **{k: np.zeros(3, np.int32) for k in ("gamma", "beta", "mean", "var")}}
+    values = {
+        "x": np.zeros((2, 3), np.int32),
+        **{k: np.zeros(3, np.int32) for k in ("gamma", "beta", "mean", "var")},
+    }
     symbol = mxr.sym.BatchNorm(*map(mxr.sym.Variable, values), name="bn")
-    run = symbol.bind({k: mxr.NDArray(values[k]) for k in ("x", "gamma", "beta")}, aux={k: mxr.NDArray(values[k]) for k in ("mean", "var")})
-    with pytest.raises(mxr.MxError, match=r"BatchNorm bn \(data int32, gamma int32.* does not take such arrays"):
+    run = symbol.bind(
+        {k: mxr.NDArray(values[k]) for k in ("x", "gamma", "beta")},
+        aux={k: mxr.NDArray(values[k]) for k in ("mean", "var")},
+    )
+    with pytest.raises(
+        mxr.MxError, match=r"BatchNorm bn \(data int32, gamma int32.* does not take such arrays"
+    ):
         run.forward(True)
-    pooled = mxr.sym.Pooling(mxr.sym.Variable("x"), kernel=(2, 2), name="pool").simple_bind("null", x=(1, 1, 4, 4))
+    pooled = mxr.sym.Pooling(mxr.sym.Variable("x"), kernel=(2, 2), name="pool").simple_bind(
+        "null", x=(1, 1, 4, 4)
+    )
     pooled.forward()
-    assert pooled._whose(pooled._forward_steps[0]) == "Pooling pool (data float32)"         # a kernel that is prepared
+    assert (
+        pooled._whose(pooled._forward_steps[0]) == "Pooling pool (data float32)"
+    )  # a kernel that is prepared
     with pytest.raises(mxr.MxError, match=r"sgd_update does not take such arrays.*weight int32"):
         mxr.nd.sgd_update(mxr.NDArray(np.ones(3, np.int32)), mxr.NDArray(np.ones(3, np.int32)), lr=0.1)

@@ -1,4 +1,5 @@
 """Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a number, what does not fit in memory."""
+
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ DEEP, WIDE = 1000, 10_000
 
 # --------------------------------------------------------------------------------------------- deep graphs, wide calls
 
+
 def _deep(layers: int = DEEP):
     x = sym.Variable("data")
     for i in range(layers):
@@ -33,7 +35,9 @@ def test_a_thousand_layers():
     assert again.tojson() == symbol.tojson() and len(again.list_arguments()) == 2 * DEEP + 1
     composed = again.compose(data=sym.Variable("x") * 2)
     assert composed.list_arguments()[0] == "x"
-    assert composed.infer_shape(x=(3, 2))[1] == {"loss_loss": ()} or composed.infer_shape(x=(3, 2)) is not None
+    assert (
+        composed.infer_shape(x=(3, 2))[1] == {"loss_loss": ()} or composed.infer_shape(x=(3, 2)) is not None
+    )
     assert len(symbol.get_internals().list_outputs()) == 5 * DEEP + 3
     ex = symbol.simple_bind(data=(3, 2))
     ex.args["data"][:] = 1
@@ -54,7 +58,7 @@ def test_shapes_go_backwards_through_a_thousand_layers():
 
 @pytest.mark.parametrize("op", ["add_n", "Concat", "stack", "Group"])
 def test_ten_thousand_arguments(op):
-    use_arguments(op, 10)                                         # whatever is only done once
+    use_arguments(op, 10)  # whatever is only done once
     took = [min(use_arguments(op, wide) for _ in range(2)) for wide in (WIDE // 10, WIDE)]
     assert took[1] < 40 * took[0], f"time grows faster than the number of arguments: {took}"
 
@@ -78,7 +82,10 @@ def use_arguments(op, wide) -> float:
 
 # --------------------------------------------------------------------------------------------- names and paths
 
-@pytest.mark.parametrize("name", ["x" * 100_000, "größe", "日本語", "a b\tc\n", "\U0001f600", "naïve:\"quote\"\\"])
+
+@pytest.mark.parametrize(
+    "name", ["x" * 100_000, "größe", "日本語", "a b\tc\n", "\U0001f600", "naïve:\"quote\"\\"]
+)
 def test_any_name(name, tmp_path):
     symbol = sym.FullyConnected(sym.Variable(name), num_hidden=1, name=name + "_fc")
     path = tmp_path / "ünï 日本.json"
@@ -92,6 +99,7 @@ def test_any_name(name, tmp_path):
 
 
 # --------------------------------------------------------------------------------------------- sizes
+
 
 @pytest.mark.parametrize("shape", [(10**9, 10**9), (2**31, 2**31), (2**63, 1), (10**30,), (2**62, 2)])
 def test_what_does_not_fit_in_memory_is_said(shape):
@@ -110,14 +118,22 @@ def test_shapes_that_are_none(shape):
 
 def test_what_an_operator_asks_for_is_checked():
     x = sym.Variable("data")
-    for symbol in (sym.FullyConnected(x, num_hidden=10**12), sym.tile(x, reps=(10**7, 10**7)), sym.one_hot(x, depth=10**15),
-                   sym.repeat(x, repeats=10**12), sym._zeros(shape=(10**9, 10**9)), sym.broadcast_to(sym.reshape(x, shape=(1, 8)), shape=(10**15, 8))):
+    for symbol in (
+        sym.FullyConnected(x, num_hidden=10**12),
+        sym.tile(x, reps=(10**7, 10**7)),
+        sym.one_hot(x, depth=10**15),
+        sym.repeat(x, repeats=10**12),
+        sym._zeros(shape=(10**9, 10**9)),
+        sym.broadcast_to(sym.reshape(x, shape=(1, 8)), shape=(10**15, 8)),
+    ):
         with pytest.raises(MxError, match="memory"):
             symbol.simple_bind(**({"data": (4, 2)} if "data" in symbol.list_arguments() else {}))
     with pytest.raises(MxError):
         sym.SliceChannel(x, num_outputs=10**12)
     with pytest.raises(MxError):
-        sym.load_json(sym.Concat(x, x, name="c").tojson().replace('"num_args": "2"', '"num_args": "1000000000000"'))
+        sym.load_json(
+            sym.Concat(x, x, name="c").tojson().replace('"num_args": "2"', '"num_args": "1000000000000"')
+        )
 
 
 def test_more_elements_than_32_bits_count():
@@ -135,7 +151,20 @@ def test_a_parameter_beyond_the_integers():
             sym.sum(sym.Variable("x"), axis=value)
 
 
-@pytest.mark.parametrize("op", ["relu", "_plus_scalar", "Flatten", "sum", "softmax", "FullyConnected", "SoftmaxOutput", "dot", "MakeLoss"])
+@pytest.mark.parametrize(
+    "op",
+    [
+        "relu",
+        "_plus_scalar",
+        "Flatten",
+        "sum",
+        "softmax",
+        "FullyConnected",
+        "SoftmaxOutput",
+        "dot",
+        "MakeLoss",
+    ],
+)
 def test_arrays_without_elements(op):
     """What MXNet calls unknown is not there: a sentence, or an empty result, never garbage."""
     x = sym.Variable("data")
@@ -154,9 +183,13 @@ def test_single_precision_ends_at_2_to_the_24():
 
 # --------------------------------------------------------------------------------------------- values that are none
 
+
 def test_not_a_number_goes_through():
     x = np.array([[1, np.nan, 2], [np.inf, -np.inf, 0]], np.float32)
-    assert np.isnan(mxr.nd.relu(mxr.nd.array(x)).asnumpy()).tolist() == [[False, True, False], [False, False, False]]
+    assert np.isnan(mxr.nd.relu(mxr.nd.array(x)).asnumpy()).tolist() == [
+        [False, True, False],
+        [False, False, False],
+    ]
     assert np.isnan(mxr.nd.sum(mxr.nd.array(x)).asnumpy()).all()
     ex = sym.MakeLoss(sym.square(sym.Variable("x"))).simple_bind(x=(2, 3))
     ex.args["x"][:] = x
@@ -180,6 +213,7 @@ def test_wrong_classes_do_not_reach_other_memory():
 
 # --------------------------------------------------------------------------------------------- faults (many more in `make stress`)
 
+
 def test_killed_while_saving():
     faults.killed_while_saving(2)
 
@@ -190,12 +224,17 @@ def test_disk_full():
 
 def test_working_directory_that_is_gone(tmp_path):
     """In a process of its own, which it would hinder otherwise."""
-    code = ("import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n"
-            "for act in (lambda: mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: mxr.sym.load('y')):\n"
-            "    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n")
+    code = (
+        "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n"
+        "for act in (lambda: mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: mxr.sym.load('y')):\n"
+        "    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["cannot write y: the working directory does not exist any more", "cannot read y: No such file or directory",
-                                        "cannot read symbol file y: No such file or directory"], done
+    assert done.stdout.splitlines() == [
+        "cannot write y: the working directory does not exist any more",
+        "cannot read y: No such file or directory",
+        "cannot read symbol file y: No such file or directory",
+    ], done
 
 
 def test_folder_that_cannot_be_written(tmp_path):
@@ -207,7 +246,7 @@ def test_folder_that_cannot_be_written(tmp_path):
     folder.chmod(0o500)
     me = os.geteuid()
     try:
-        if me == 0:                              # root may write anywhere
+        if me == 0:  # root may write anywhere
             os.seteuid(65534)
         with pytest.raises(MxError, match="cannot write .*x.params"):
             mxr.nd.save(str(folder / "x.params"), {"a": mxr.nd.zeros((2,))})
@@ -222,7 +261,9 @@ def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
     (tmp_path / "real.params").chmod(0o640)
     (tmp_path / "link.params").symlink_to("real.params")
     mxr.nd.save(str(tmp_path / "link.params"), {"a": mxr.nd.ones((2,))})
-    assert (tmp_path / "link.params").is_symlink() and (tmp_path / "real.params").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "link.params").is_symlink() and (
+        tmp_path / "real.params"
+    ).stat().st_mode & 0o777 == 0o640
     assert mxr.nd.load(str(tmp_path / "real.params"))["a"].asnumpy().tolist() == [1, 1]
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -248,23 +289,37 @@ def test_shape_errors_are_sentences():
         sym.FullyConnected(sym.Variable("x"), num_hidden=2, name="fc").infer_shape(x=(2, 3), fc_weight=(5, 5))
 
 
-@pytest.mark.parametrize("make", [lambda x: x * 1e6 + 1e9, lambda x: sym._maximum_scalar(x, scalar=1e10), lambda x: sym._full(shape=(3,), value=1e6, dtype="float16")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x * 1e6 + 1e9,
+        lambda x: sym._maximum_scalar(x, scalar=1e10),
+        lambda x: sym._full(shape=(3,), value=1e6, dtype="float16"),
+    ],
+)
 def test_constants_beyond_a_type_are_infinite_without_a_warning(make):
     symbol = make(sym.Variable("x"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        run = symbol.bind({k: np.ones(3, np.float16) for k in symbol.list_arguments()}, {k: np.ones(3, np.float16) for k in symbol.list_arguments()})
+        run = symbol.bind(
+            {k: np.ones(3, np.float16) for k in symbol.list_arguments()},
+            {k: np.ones(3, np.float16) for k in symbol.list_arguments()},
+        )
         assert np.isinf(run.forward()[0].asnumpy()).all()
         if symbol.list_arguments():
             run.backward()
 
 
 def test_a_shape_that_nothing_determines_is_an_error():
-    with pytest.raises(mxr.ShapeError, match=r"bind: the shape of _zeros0 \(_zeros\).*give its parameter shape"):
+    with pytest.raises(
+        mxr.ShapeError, match=r"bind: the shape of _zeros0 \(_zeros\).*give its parameter shape"
+    ):
         sym._zeros(name="_zeros0").bind({})
 
 
-@pytest.mark.parametrize("lr", [1, np.float32(1), np.float64(1), np.array(1.0), [1], (np.int64(1),), np.array([1.0])])
+@pytest.mark.parametrize(
+    "lr", [1, np.float32(1), np.float64(1), np.array(1.0), [1], (np.int64(1),), np.array([1.0])]
+)
 def test_any_number_is_a_learning_rate(lr):
     ex = (sym.Variable("x") * 2).simple_bind("write", x=(2,))
     ex.forward_backward()

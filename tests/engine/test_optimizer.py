@@ -1,4 +1,5 @@
 """Updaters: all parameters in few calls, with the numbers of one call each."""
+
 import numpy as np
 import pytest
 
@@ -7,9 +8,16 @@ from mxr.engine.optimizer import State, Updater, rule
 from mxr.operator import MxError, Run, get
 from mxr.runtime.costs import CACHE_LINE
 
-RULES = {"sgd": {}, "sgd with momentum": {"momentum": 0.9}, "nag": {"momentum": 0.5}, "adam": {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-6},
-         "rmsprop": {"gamma1": 0.9, "epsilon": 1e-4}, "rmspropalex": {"gamma1": 0.9, "gamma2": 0.8, "epsilon": 1e-4},
-         "adagrad": {"epsilon": 1e-6}, "adadelta": {"rho": 0.9, "epsilon": 1e-5}}
+RULES = {
+    "sgd": {},
+    "sgd with momentum": {"momentum": 0.9},
+    "nag": {"momentum": 0.5},
+    "adam": {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-6},
+    "rmsprop": {"gamma1": 0.9, "epsilon": 1e-4},
+    "rmspropalex": {"gamma1": 0.9, "gamma2": 0.8, "epsilon": 1e-4},
+    "adagrad": {"epsilon": 1e-6},
+    "adadelta": {"rho": 0.9, "epsilon": 1e-5},
+}
 SHAPES = {"a": (3, 5), "b": (1,), "c": (2, 3, 4), "d": (17,)}
 
 
@@ -50,7 +58,7 @@ def test_training_gives_each_weight_what_it_gets_alone(name, rates):
 
 def test_a_bound_network_is_one_block_and_its_arrays_begin_at_cache_lines():
     ex = network({"a": "write", "b": "write", "c": "null", "d": "add"})
-    block, = ex.blocks
+    (block,) = ex.blocks
     assert block.names == ["a", "b", "d"]
     for name, part in zip(block.names, block.parts):
         assert np.shares_memory(block.weight[part], ex.args[name].data)
@@ -70,12 +78,18 @@ def test_arrays_that_were_given_are_trained_where_they_are():
 
 
 def test_a_parameter_that_gets_a_gradient_later_begins_then_and_the_others_go_on():
-    updater, plain = Updater(make("sgd with momentum")), {k: State(make("sgd with momentum"), s) for k, s in SHAPES.items()}
+    updater, plain = (
+        Updater(make("sgd with momentum")),
+        {k: State(make("sgd with momentum"), s) for k, s in SHAPES.items()},
+    )
     rng = np.random.default_rng(3)
     weights = [rng.standard_normal(s).astype(np.float32) for s in SHAPES.values()]
     expected = list(weights)
     for given in ([0, 2], [0, 1, 2], [1, 3], [0, 1, 2, 3]):
-        grads = [rng.standard_normal(s).astype(np.float32) if i in given else None for i, s in enumerate(SHAPES.values())]
+        grads = [
+            rng.standard_normal(s).astype(np.float32) if i in given else None
+            for i, s in enumerate(SHAPES.values())
+        ]
         before = [w.copy() for w in weights]
         new = updater.step(0.1, weights, grads)
         assert [i for i, a in enumerate(new) if a is not None] == given
@@ -107,7 +121,10 @@ def test_what_step_returned_stays_as_it_is():
 
 
 def test_element_types_have_blocks_of_their_own():
-    weights, grads = [np.ones(3, np.float64), np.ones(2, np.float32)], [np.full(3, 1 / 3), np.ones(2, np.float32)]
+    weights, grads = (
+        [np.ones(3, np.float64), np.ones(2, np.float32)],
+        [np.full(3, 1 / 3), np.ones(2, np.float32)],
+    )
     new = Updater(rule("sgd", {})).step(1.0, weights, grads)
     assert [a.dtype for a in new] == [np.float64, np.float32]
     assert new[0].asnumpy() == pytest.approx(2 / 3, rel=1e-12)

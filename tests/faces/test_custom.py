@@ -1,4 +1,5 @@
 """Operators that users write in Python: as MXNet's Python has them (`CustomOp`), and traced ones (`mxr.extend`)."""
+
 from __future__ import annotations
 
 import gc
@@ -106,13 +107,17 @@ def test_trains_as_the_built_in_operator(both):
             for name in ("fc_weight", "fc_bias"):
                 ex.args[name][:] = ex.args[name] - 0.1 * ex.grads[name]
     for name in ("fc_weight", "fc_bias"):
-        np.testing.assert_allclose(own.args[name].asnumpy(), built_in.args[name].asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            own.args[name].asnumpy(), built_in.args[name].asnumpy(), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_inside_a_graph_with_states_before_and_after():
     x = mx.sym.Variable("data")
     inner = mx.sym.Custom(mx.sym.square(x), op_type="test_scaled", factor=3, name="three")
-    loss = mx.sym.MakeLoss(mx.sym.sum(mx.sym.exp(mx.sym.Custom(inner, op_type="test_scaled", factor=0.5, name="half"))))
+    loss = mx.sym.MakeLoss(
+        mx.sym.sum(mx.sym.exp(mx.sym.Custom(inner, op_type="test_scaled", factor=0.5, name="half")))
+    )
     assert loss.list_auxiliary_states() == ["three_passes", "half_passes"]
     ex = loss.simple_bind(data=(3,), reqs="add")
     v = np.array([0.1, -0.4, 0.7], np.float32)
@@ -120,7 +125,7 @@ def test_inside_a_graph_with_states_before_and_after():
     for _ in range(2):
         ex.forward(True)
         ex.backward()
-    np.testing.assert_allclose(ex.grads["data"].asnumpy(), 2 * np.exp(1.5 * v ** 2) * 3 * v, rtol=1e-5)
+    np.testing.assert_allclose(ex.grads["data"].asnumpy(), 2 * np.exp(1.5 * v**2) * 3 * v, rtol=1e-5)
     ex.forward(False)
     assert ex.aux["three_passes"].asscalar() == 2 and ex.aux["half_passes"].asscalar() == 2
 
@@ -128,7 +133,9 @@ def test_inside_a_graph_with_states_before_and_after():
 def test_at_once():
     y = mx.nd.Custom(mx.nd.array([[1, 2]]), mx.nd.array([0]), op_type="test_scaled", factor=4)
     np.testing.assert_array_equal(y.asnumpy(), [[4, 8]])
-    assert mx.nd.Custom(data=mx.nd.ones((2, 2)), passes=mx.nd.zeros((1,)), op_type="test_scaled").asnumpy().tolist() == [[2, 2], [2, 2]]
+    assert mx.nd.Custom(
+        data=mx.nd.ones((2, 2)), passes=mx.nd.zeros((1,)), op_type="test_scaled"
+    ).asnumpy().tolist() == [[2, 2], [2, 2]]
 
 
 def test_json_keeps_the_parameters_and_says_what_is_missing():
@@ -138,7 +145,9 @@ def test_json_keeps_the_parameters_and_says_what_is_missing():
     again = mx.sym.load_json(text)
     assert again.tojson() == text and again.attrs == {"op_type": "test_softmax", "scale": "2.5"}
     np.testing.assert_array_equal(*(filled(s).forward()[0].asnumpy() for s in (symbol, again)))
-    with pytest.raises(MxError, match=r'node softmax: no operator "test_softmaxx" is registered.*did you mean "test_softmax"'):
+    with pytest.raises(
+        MxError, match=r'node softmax: no operator "test_softmaxx" is registered.*did you mean "test_softmax"'
+    ):
         mx.sym.load_json(text.replace("test_softmax", "test_softmaxx"))
 
 
@@ -172,7 +181,9 @@ class Wrong(mx.operator.CustomOpProp):
         return ["data", "data"] if self.what == "names" else ["data"]
 
     def infer_shape(self, in_shape):
-        return {"shape": ([in_shape[0]],), "other": ([(7, 7)], [in_shape[0]], [])}.get(self.what) or super().infer_shape(in_shape)
+        return {"shape": ([in_shape[0]],), "other": ([(7, 7)], [in_shape[0]], [])}.get(
+            self.what
+        ) or super().infer_shape(in_shape)
 
     def create_operator(self, ctx, shapes, dtypes):
         if self.what == "create":
@@ -183,26 +194,33 @@ class Wrong(mx.operator.CustomOpProp):
 mx.operator.register("test_wrong")(Wrong)
 
 
-@pytest.mark.parametrize("what, error, message", [
-    ("names", MxError, "list_arguments of test_wrong: must return different names"),
-    ("shape", ShapeError, "must return lists for 1 inputs, 1 outputs and 0 auxiliary states"),
-    ("other", ShapeError, r"data has the shape \(2,\), but infer_shape of test_wrong says \(7, 7\)"),
-    ("create", MxError, "create_operator of test_wrong: KeyError"),
-    ("kind", MxError, "create_operator of test_wrong: must return a CustomOp, not list"),
-    ("forward", MxError, "forward of test_wrong: NotImplementedError: CustomOp has no forward")])
+@pytest.mark.parametrize(
+    "what, error, message",
+    [
+        ("names", MxError, "list_arguments of test_wrong: must return different names"),
+        ("shape", ShapeError, "must return lists for 1 inputs, 1 outputs and 0 auxiliary states"),
+        ("other", ShapeError, r"data has the shape \(2,\), but infer_shape of test_wrong says \(7, 7\)"),
+        ("create", MxError, "create_operator of test_wrong: KeyError"),
+        ("kind", MxError, "create_operator of test_wrong: must return a CustomOp, not list"),
+        ("forward", MxError, "forward of test_wrong: NotImplementedError: CustomOp has no forward"),
+    ],
+)
 def test_mistakes(what, error, message):
     with pytest.raises(error, match=message):
-        mx.sym.Custom(mx.sym.Variable("data"), op_type="test_wrong", what=what).simple_bind(data=(2,)).forward()
+        mx.sym.Custom(mx.sym.Variable("data"), op_type="test_wrong", what=what).simple_bind(
+            data=(2,)
+        ).forward()
 
 
 def test_wrong_calls():
     x = mx.sym.Variable("data")
     for call, message in (
-            (lambda: mx.sym.Custom(x, op_type="test_softmax", w=3), "cannot be made with the parameters"),
-            (lambda: mx.sym.Custom(x), "op_type is required"),
-            (lambda: mx.operator.register(Wrong), "give the name"),
-            (lambda: mx.operator.register("x")(Softmax), "derived from CustomOpProp"),
-            (lambda: mx.sym.Custom(x, x, x, op_type="test_softmax"), "takes 2 inputs")):
+        (lambda: mx.sym.Custom(x, op_type="test_softmax", w=3), "cannot be made with the parameters"),
+        (lambda: mx.sym.Custom(x), "op_type is required"),
+        (lambda: mx.operator.register(Wrong), "give the name"),
+        (lambda: mx.operator.register("x")(Softmax), "derived from CustomOpProp"),
+        (lambda: mx.sym.Custom(x, x, x, op_type="test_softmax"), "takes 2 inputs"),
+    ):
         with pytest.raises(MxError, match=message):
             call()
 
@@ -216,6 +234,7 @@ def test_an_input_cannot_be_written_by_mistake():
     class WritesProp(mx.operator.CustomOpProp):
         def create_operator(self, ctx, shapes, dtypes):
             return Writes()
+
     with pytest.raises(MxError, match="forward of test_writes: .*read-only"):
         mx.nd.Custom(mx.nd.ones((2,)), op_type="test_writes")
 
@@ -226,6 +245,7 @@ def test_memory_does_not_grow():
     def steps(n):
         for _ in range(n):
             ex.forward_backward()
+
     steps(200)
     gc.collect()
     tracemalloc.start()
@@ -240,7 +260,9 @@ def test_memory_does_not_grow():
 
 def test_a_file_of_mxnet_runs_once_its_operator_is_registered(tmp_path):
     """In a process of its own, where nothing is registered before."""
-    (tmp_path / "net.json").write_text(net(lambda x: mx.sym.Custom(data=x, op_type="test_softmax", name="softmax")).tojson())
+    (tmp_path / "net.json").write_text(
+        net(lambda x: mx.sym.Custom(data=x, op_type="test_softmax", name="softmax")).tojson()
+    )
     code = f"""
 import mxr as mx
 try:
@@ -250,9 +272,17 @@ except mx.MxError as e:
 from tests.faces import test_custom
 print(mx.sym.load({str(tmp_path / 'net.json')!r}).simple_bind(data=(2, 4)).forward()[0].asnumpy().sum())
 """
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                             env={**os.environ, "PYTHONPATH": str(os.getcwd())}).stdout
-    assert 'node softmax: no operator "test_softmax" is registered in this session' in printed and "2.0" in printed
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(os.getcwd())},
+    ).stdout
+    assert (
+        'node softmax: no operator "test_softmax" is registered in this session' in printed
+        and "2.0" in printed
+    )
 
 
 def test_a_traced_operator_of_ones_own():
@@ -261,6 +291,7 @@ def test_a_traced_operator_of_ones_own():
     @op("test_wing")
     class Wing:
         """The wing loss."""
+
         w: float = P(10.0, "where it turns linear", low=0)
         epsilon: float = P(2.0, "the curvature", low=0)
 
@@ -275,6 +306,7 @@ def test_a_traced_operator_of_ones_own():
             x = ins[0] - ins[1]
             slope = np.where(abs(x) < p.w, p.w / (p.epsilon + abs(x)), 1.0) * np.sign(x)
             return g * slope, -g * slope
+
     try:
         loss = mx.sym.MakeLoss(mx.sym.test_wing(mx.sym.Variable("pred"), mx.sym.Variable("label"), w=3))
         ex = loss.simple_bind(pred=(5,), label=(5,))

@@ -1,4 +1,5 @@
 """mxr.optimizer: step for step the weights that MXNet's own Python optimizers gave (tests/reference/python_optimizers.py)."""
+
 from __future__ import annotations
 
 import json
@@ -25,7 +26,9 @@ def test_as_in_mxnet(case):
 @pytest.mark.parametrize("case", MXNET["cases"], ids=IDS)
 def test_a_whole_executor(case):
     x, w, b = map(mxr.sym.Variable, "xwb")
-    executor = mxr.sym.MakeLoss(mxr.sym.broadcast_mul(x, w) + b).simple_bind(x=(3, 2), w=(3, 2), b=(3, 2), reqs={"w": "write", "b": "write"})
+    executor = mxr.sym.MakeLoss(mxr.sym.broadcast_mul(x, w) + b).simple_bind(
+        x=(3, 2), w=(3, 2), b=(3, 2), reqs={"w": "write", "b": "write"}
+    )
     for name in "wb":
         executor.args[name][:] = MXNET["weight"]
     optimizer = mxr.optimizer.create(case["kind"], **case["settings"])
@@ -55,10 +58,19 @@ def test_rates():
     assert other.learning_rate == 0.5 and mxr.optimizer.create(other) is other
 
 
-@pytest.mark.parametrize(("call", "words"), [
-    (lambda: mxr.optimizer.create("adm"), 'no optimizer adm; did you mean "adam"'), (lambda: mxr.optimizer.SGD(moment=1), 'moment; did you mean "momentum"'),
-    (lambda: mxr.optimizer.Adam(beta1="a"), "beta1 must be a number, not 'a'"), (lambda: mxr.optimizer.SGD(float("nan")), "learning_rate must be a number"),
-    (lambda: mxr.optimizer.SGD().update(0, mxr.nd.ones(3), mxr.nd.ones(2), []), r"weight 0 has shape \(3,\), its gradient \(2,\)")])
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: mxr.optimizer.create("adm"), 'no optimizer adm; did you mean "adam"'),
+        (lambda: mxr.optimizer.SGD(moment=1), 'moment; did you mean "momentum"'),
+        (lambda: mxr.optimizer.Adam(beta1="a"), "beta1 must be a number, not 'a'"),
+        (lambda: mxr.optimizer.SGD(float("nan")), "learning_rate must be a number"),
+        (
+            lambda: mxr.optimizer.SGD().update(0, mxr.nd.ones(3), mxr.nd.ones(2), []),
+            r"weight 0 has shape \(3,\), its gradient \(2,\)",
+        ),
+    ],
+)
 def test_mistakes(call, words):
     with pytest.raises(mxr.MxError, match=words):
         call()

@@ -1,4 +1,5 @@
 """Python's own faces, as somebody uses them who writes Python: arrays among NumPy's, copies and pickles, and what mistakes say."""
+
 import copy
 import pickle
 
@@ -18,6 +19,7 @@ def six():
 
 
 # ------------------------------------------------------------------------------------------- arrays
+
 
 def test_arithmetic_with_numpy_on_either_side():
     a, row = six(), np.array([1.0, 2.0, 3.0])
@@ -53,7 +55,7 @@ def test_an_executors_arrays_are_not_replaced():
 def test_truth_and_numbers():
     assert not nd.array([0]) and nd.array([2]) and not nd.zeros((0,))
     assert int(nd.array([3])) == 3
-    assert six() != None and not six() == "text"      # noqa: E711
+    assert six() != None and not six() == "text"  # noqa: E711
     with pytest.raises(MxError, match="neither true nor false"):
         bool(six() == six())
 
@@ -96,18 +98,24 @@ def test_numpy_is_lent_the_memory_only_on_request():
 
 # ------------------------------------------------------------------------------------------- operators
 
+
 def test_array_functions_take_anything_by_name():
     data, weight = np.ones((2, 3)), [[1.0] * 3] * 4
     by_name = nd.FullyConnected(data=data, weight=weight, bias=np.zeros(4), num_hidden=4)
     np.testing.assert_array_equal(by_name.data, np.full((2, 4), 3))
-    np.testing.assert_array_equal(nd.FullyConnected(data, weight, bias=None, no_bias=True, num_hidden=4).data, by_name.data)
+    np.testing.assert_array_equal(
+        nd.FullyConnected(data, weight, bias=None, no_bias=True, num_hidden=4).data, by_name.data
+    )
 
 
 def test_numpy_numbers_go_with_symbols():
     ex = (np.float64(2) * x - np.float32(1)).simple_bind(x=(2,))
     ex.args["x"][:] = [1, 2]
     np.testing.assert_array_equal(ex.forward()[0].data, [1, 3])
-    assert sym.FullyConnected(x, bias=None, no_bias=True, num_hidden=1, name="f").list_arguments() == ["x", "f_weight"]
+    assert sym.FullyConnected(x, bias=None, no_bias=True, num_hidden=1, name="f").list_arguments() == [
+        "x",
+        "f_weight",
+    ]
     assert sym.Group(x, net).list_outputs() == ["x", "fc_output"]
 
 
@@ -118,58 +126,74 @@ def test_attributes_of_a_variable():
 
 # ------------------------------------------------------------------------------------------- mistakes
 
-@pytest.mark.parametrize("call, says", [
-    (lambda: nd.array("abc"), "source must be numbers .*, not str"),
-    (lambda: nd.array(None), "not NoneType"),
-    (lambda: nd.array([[1, 2], [3]]), "not list, ragged"),
-    (lambda: nd.array(np.array([1j])), "a numpy array of complex128"),
-    (lambda: nd.array(np.array(["2020-01-01"], "M8[D]")), "datetime64"),
-    (lambda: nd.array([1], dtype="uint16"), "dtype: 'uint16' is no element type"),
-    (lambda: nd.full((2,), [1, 2]), "value must be one number"),
-    (lambda: nd.full((2,), None), "value must be numbers"),
-    (lambda: mxr.NDArray([1, 2]), "mxr.nd.array makes one"),
-    (lambda: len(nd.array(3)), "no length"),
-    (lambda: six()[9], "no such part"),
-    (lambda: six().__setitem__(9, 1), "no such part"),
-    (lambda: six().__setitem__(0, None), "the value must be numbers"),
-    (lambda: six() + "3", "goes with NDArrays, numpy arrays and single numbers, not str"),
-    (lambda: six() + x, "not Symbol"),
-    (lambda: nd.array([1], dtype="int32") + np.array([0.5]), "int32 and one of float64"),
-    (lambda: six().copyto(3), "other must be an NDArray"),
-    (lambda: nd.FullyConnected(six(), bias=six(), num_hidden=1), "the input weight is missing"),
-    (lambda: nd.exp(six(), data=six()), "data is given both by position and by name"),
-    (lambda: nd.exp(None), "an input must be numbers"),
-    (lambda: nd.exp(six(), out=np.zeros((2, 3))), "out must be an NDArray"),
-    (lambda: nd.SliceChannel(six(), num_outputs=3, out=[six()]), "out has 1 array, the operator 3 outputs"),
-    (lambda: nd.Reshape(six(), shape=nd.array([3, 2])), "shape is a parameter"),
-    (lambda: nd.Dropout(six(), p=float("nan")), "p must be at least 0"),
-    (lambda: nd.save("/nowhere", 3), "arrays must be an NDArray"),
-    (lambda: nd.save("/nowhere", {1: six()}), "names of the arrays must be text"),
-    (lambda: nd.load(3), "path of a file of arrays must be text, not int"),
-    (lambda: sym.load(None), "path of a symbol file must be text"),
-    (lambda: net.save(3), "must be text, not int"),
-    (lambda: sym.load_json(None), "it is no text"),
-    (lambda: sym.FullyConnected(data=np.ones((2, 3)), num_hidden=3), "data must be a symbol, not ndarray"),
-    (lambda: sym.FullyConnected(x, num_hidden=x), "num_hidden is a parameter"),
-    (lambda: sym.relu(x, name=3), "name must be text"),
-    (lambda: sym.relu(x, attr=3), "attr must be a dict"),
-    (lambda: sym.Group(3), "one or more symbols"),
-    (lambda: sym.Variable("v", init=object()), "init__ must be text"),
-    (lambda: x + np.ones(3), "make it a Variable and bind the array"),
-    (lambda: np.ones(3) + x, "make it a Variable and bind the array"),
-    (lambda: net[0:1], "picked by its number or its name, not by slice"),
-    (lambda: net.compose(name=3), "name must be text"),
-    (lambda: net.infer_shape(x="ab"), "shape of x must be a sequence of whole numbers"),
-    (lambda: net.infer_shape(x=3), "shape of x must be a sequence of whole numbers"),
-    (lambda: net.infer_shape(x=(2.5, 3)), "shape of x must be a sequence of whole numbers"),
-    (lambda: net.simple_bind(x=None), "shape of x must be a sequence of whole numbers"),
-    (lambda: net.simple_bind(None, x=(2, 3)), "reqs must be null, write or add"),
-    (lambda: net.bind(None), "args must be a dict of arrays by name, or a list"),
-    (lambda: net.bind({"x": None, "fc_weight": np.ones((3, 3)), "fc_bias": np.ones(3)}), "args lacks x"),
-    (lambda: net.bind([np.ones((2, 3), ">f4"), np.ones((3, 3), "f4"), np.ones(3, "f4")]), "other byte order"),
-    (lambda: net.bind([six(), np.ones((3, 3), "f4"), np.ones(3, "f4")], {"x": np.zeros((2, 3))}), "writable array of float32, .*not of float64"),
-    (lambda: mxr.random.seed("a"), "takes an integer, not 'a'"),
-])
+
+@pytest.mark.parametrize(
+    "call, says",
+    [
+        (lambda: nd.array("abc"), "source must be numbers .*, not str"),
+        (lambda: nd.array(None), "not NoneType"),
+        (lambda: nd.array([[1, 2], [3]]), "not list, ragged"),
+        (lambda: nd.array(np.array([1j])), "a numpy array of complex128"),
+        (lambda: nd.array(np.array(["2020-01-01"], "M8[D]")), "datetime64"),
+        (lambda: nd.array([1], dtype="uint16"), "dtype: 'uint16' is no element type"),
+        (lambda: nd.full((2,), [1, 2]), "value must be one number"),
+        (lambda: nd.full((2,), None), "value must be numbers"),
+        (lambda: mxr.NDArray([1, 2]), "mxr.nd.array makes one"),
+        (lambda: len(nd.array(3)), "no length"),
+        (lambda: six()[9], "no such part"),
+        (lambda: six().__setitem__(9, 1), "no such part"),
+        (lambda: six().__setitem__(0, None), "the value must be numbers"),
+        (lambda: six() + "3", "goes with NDArrays, numpy arrays and single numbers, not str"),
+        (lambda: six() + x, "not Symbol"),
+        (lambda: nd.array([1], dtype="int32") + np.array([0.5]), "int32 and one of float64"),
+        (lambda: six().copyto(3), "other must be an NDArray"),
+        (lambda: nd.FullyConnected(six(), bias=six(), num_hidden=1), "the input weight is missing"),
+        (lambda: nd.exp(six(), data=six()), "data is given both by position and by name"),
+        (lambda: nd.exp(None), "an input must be numbers"),
+        (lambda: nd.exp(six(), out=np.zeros((2, 3))), "out must be an NDArray"),
+        (
+            lambda: nd.SliceChannel(six(), num_outputs=3, out=[six()]),
+            "out has 1 array, the operator 3 outputs",
+        ),
+        (lambda: nd.Reshape(six(), shape=nd.array([3, 2])), "shape is a parameter"),
+        (lambda: nd.Dropout(six(), p=float("nan")), "p must be at least 0"),
+        (lambda: nd.save("/nowhere", 3), "arrays must be an NDArray"),
+        (lambda: nd.save("/nowhere", {1: six()}), "names of the arrays must be text"),
+        (lambda: nd.load(3), "path of a file of arrays must be text, not int"),
+        (lambda: sym.load(None), "path of a symbol file must be text"),
+        (lambda: net.save(3), "must be text, not int"),
+        (lambda: sym.load_json(None), "it is no text"),
+        (
+            lambda: sym.FullyConnected(data=np.ones((2, 3)), num_hidden=3),
+            "data must be a symbol, not ndarray",
+        ),
+        (lambda: sym.FullyConnected(x, num_hidden=x), "num_hidden is a parameter"),
+        (lambda: sym.relu(x, name=3), "name must be text"),
+        (lambda: sym.relu(x, attr=3), "attr must be a dict"),
+        (lambda: sym.Group(3), "one or more symbols"),
+        (lambda: sym.Variable("v", init=object()), "init__ must be text"),
+        (lambda: x + np.ones(3), "make it a Variable and bind the array"),
+        (lambda: np.ones(3) + x, "make it a Variable and bind the array"),
+        (lambda: net[0:1], "picked by its number or its name, not by slice"),
+        (lambda: net.compose(name=3), "name must be text"),
+        (lambda: net.infer_shape(x="ab"), "shape of x must be a sequence of whole numbers"),
+        (lambda: net.infer_shape(x=3), "shape of x must be a sequence of whole numbers"),
+        (lambda: net.infer_shape(x=(2.5, 3)), "shape of x must be a sequence of whole numbers"),
+        (lambda: net.simple_bind(x=None), "shape of x must be a sequence of whole numbers"),
+        (lambda: net.simple_bind(None, x=(2, 3)), "reqs must be null, write or add"),
+        (lambda: net.bind(None), "args must be a dict of arrays by name, or a list"),
+        (lambda: net.bind({"x": None, "fc_weight": np.ones((3, 3)), "fc_bias": np.ones(3)}), "args lacks x"),
+        (
+            lambda: net.bind([np.ones((2, 3), ">f4"), np.ones((3, 3), "f4"), np.ones(3, "f4")]),
+            "other byte order",
+        ),
+        (
+            lambda: net.bind([six(), np.ones((3, 3), "f4"), np.ones(3, "f4")], {"x": np.zeros((2, 3))}),
+            "writable array of float32, .*not of float64",
+        ),
+        (lambda: mxr.random.seed("a"), "takes an integer, not 'a'"),
+    ],
+)
 def test_mistakes_are_one_sentence(call, says):
     with pytest.raises(MxError, match=says) as found:
         call()

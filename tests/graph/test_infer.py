@@ -1,4 +1,5 @@
 """Shapes and types of all values of a graph, from some, in both directions."""
+
 import numpy as np
 import pytest
 
@@ -36,8 +37,14 @@ def test_shapes_meet_through_many_layers():
     assert args == {"x": (7, 5), "y": (7, 5)} and list(outs.values()) == [(7, 5)]
 
 
-@pytest.mark.parametrize("given, message", [({"data": "ab"}, "sequence of whole numbers"), ({"data": (1.5, 2)}, "whole numbers"),
-                                            ({"data": 3}, "whole numbers")])
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"data": "ab"}, "sequence of whole numbers"),
+        ({"data": (1.5, 2)}, "whole numbers"),
+        ({"data": 3}, "whole numbers"),
+    ],
+)
 def test_what_is_no_shape(given, message):
     with pytest.raises(MxError, match=message):
         given_shapes(given)

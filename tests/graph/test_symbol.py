@@ -1,4 +1,5 @@
 """Symbols: composing, naming, inspecting, JSON."""
+
 import json
 
 import numpy as np
@@ -20,8 +21,16 @@ def test_arguments_outputs_internals():
     net = mlp()
     assert net.list_arguments() == ["data", "fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias"]
     assert net.list_outputs() == ["fc2_output"]
-    assert net.get_internals().list_outputs() == ["data", "fc1_weight", "fc1_bias", "fc1_output", "relu1_output", "fc2_weight",
-                                                  "fc2_bias", "fc2_output"]
+    assert net.get_internals().list_outputs() == [
+        "data",
+        "fc1_weight",
+        "fc1_bias",
+        "fc1_output",
+        "relu1_output",
+        "fc2_weight",
+        "fc2_bias",
+        "fc2_output",
+    ]
     assert net.get_children().list_outputs() == ["relu1_output", "fc2_weight", "fc2_bias"]
     assert sym.Variable("x").get_children() is None
     assert net.get_internals()["relu1_output"].list_arguments() == ["data", "fc1_weight", "fc1_bias"]
@@ -43,17 +52,20 @@ def test_dotted_and_underscored_are_one_parameter():
         sym.MakeLoss(x, **{"grad.scale": 2}, grad_scale=2)
 
 
-@pytest.mark.parametrize("call, says", [
-    (lambda x: sym.MakeLoss(x, grad_scal=1), "did you mean \"grad_scale\""),
-    (lambda x: sym.MakeLoss(x, normalization="batches"), "did you mean \"batch\""),
-    (lambda x: sym.MakeLoss(x, grad_scale="big"), "grad_scale must be a number"),
-    (lambda x: sym.FullyConnected(x), "num_hidden is required"),
-    (lambda x: sym.MakeLoss(3), "inputs must be symbols"),
-    (lambda x: sym.MakeLoss(x, x), "takes 1 input"),
-    (lambda x: sym.FullyConnected(data=x, wieght=x, num_hidden=1), "did you mean \"weight\""),
-    (lambda x: sym.SliceChannel(x, num_outputs=3)[9], "out of range"),
-    (lambda x: sym.load_json('{"nodes": ['), "not symbol JSON"),
-])
+@pytest.mark.parametrize(
+    "call, says",
+    [
+        (lambda x: sym.MakeLoss(x, grad_scal=1), "did you mean \"grad_scale\""),
+        (lambda x: sym.MakeLoss(x, normalization="batches"), "did you mean \"batch\""),
+        (lambda x: sym.MakeLoss(x, grad_scale="big"), "grad_scale must be a number"),
+        (lambda x: sym.FullyConnected(x), "num_hidden is required"),
+        (lambda x: sym.MakeLoss(3), "inputs must be symbols"),
+        (lambda x: sym.MakeLoss(x, x), "takes 1 input"),
+        (lambda x: sym.FullyConnected(data=x, wieght=x, num_hidden=1), "did you mean \"weight\""),
+        (lambda x: sym.SliceChannel(x, num_outputs=3)[9], "out of range"),
+        (lambda x: sym.load_json('{"nodes": ['), "not symbol JSON"),
+    ],
+)
 def test_bad_input_is_named(call, says):
     with pytest.raises(MxError, match=says):
         call(sym.Variable("x"))
@@ -74,17 +86,30 @@ def test_json_round_trip_and_shape_of_the_text():
     net = sym.MakeLoss(mlp(), grad_scale=2, name="loss")
     text = net.tojson()
     graph = json.loads(text)
-    assert graph["nodes"][1] == {"op": "null", "name": "fc1_weight", "attrs": {"num_hidden": "10"}, "inputs": []}
+    assert graph["nodes"][1] == {
+        "op": "null",
+        "name": "fc1_weight",
+        "attrs": {"num_hidden": "10"},
+        "inputs": [],
+    }
     assert graph["attrs"] == {"mxnet_version": ["int", 10901]}
     assert sym.load_json(text).tojson() == text
 
 
-@pytest.mark.parametrize("damage", [
-    lambda g: g["nodes"][3]["inputs"].append([99, 0, 0]), lambda g: g["nodes"][3]["inputs"].__setitem__(0, [3, 0, 0]),
-    lambda g: g["nodes"][0].pop("name"), lambda g: g.pop("heads"), lambda g: g["heads"].clear(),
-    lambda g: g["nodes"][3].__setitem__("op", "NoSuchOp"), lambda g: g["heads"].__setitem__(0, [0, 7, 0]),
-    lambda g: g["nodes"][3]["attrs"].__setitem__("num_hidden", "many"), lambda g: g["nodes"].__setitem__(0, 3),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda g: g["nodes"][3]["inputs"].append([99, 0, 0]),
+        lambda g: g["nodes"][3]["inputs"].__setitem__(0, [3, 0, 0]),
+        lambda g: g["nodes"][0].pop("name"),
+        lambda g: g.pop("heads"),
+        lambda g: g["heads"].clear(),
+        lambda g: g["nodes"][3].__setitem__("op", "NoSuchOp"),
+        lambda g: g["heads"].__setitem__(0, [0, 7, 0]),
+        lambda g: g["nodes"][3]["attrs"].__setitem__("num_hidden", "many"),
+        lambda g: g["nodes"].__setitem__(0, 3),
+    ],
+)
 def test_damaged_json_is_an_error(damage):
     graph = json.loads(mlp().tojson())
     damage(graph)
@@ -93,12 +118,23 @@ def test_damaged_json_is_an_error(damage):
 
 
 def test_old_json_gets_its_auxiliary_states():
-    old = {"nodes": [
-        {"op": "null", "param": {}, "name": "data", "inputs": [], "backward_source_id": -1},
-        {"op": "null", "param": {}, "name": "bn_gamma", "inputs": [], "backward_source_id": -1},
-        {"op": "null", "param": {}, "name": "bn_beta", "inputs": [], "backward_source_id": -1},
-        {"op": "BatchNorm", "param": {"eps": "0.001"}, "name": "bn", "inputs": [[0, 0], [1, 0], [2, 0]],
-         "attr": {"lr_mult": "0.1", "gamma_lr_mult": "3"}, "backward_source_id": -1}], "arg_nodes": [0, 1, 2], "heads": [[3, 0]]}
+    old = {
+        "nodes": [
+            {"op": "null", "param": {}, "name": "data", "inputs": [], "backward_source_id": -1},
+            {"op": "null", "param": {}, "name": "bn_gamma", "inputs": [], "backward_source_id": -1},
+            {"op": "null", "param": {}, "name": "bn_beta", "inputs": [], "backward_source_id": -1},
+            {
+                "op": "BatchNorm",
+                "param": {"eps": "0.001"},
+                "name": "bn",
+                "inputs": [[0, 0], [1, 0], [2, 0]],
+                "attr": {"lr_mult": "0.1", "gamma_lr_mult": "3"},
+                "backward_source_id": -1,
+            },
+        ],
+        "arg_nodes": [0, 1, 2],
+        "heads": [[3, 0]],
+    }
     s = sym.load_json(json.dumps(old))
     assert s.list_auxiliary_states() == ["bn_moving_mean", "bn_moving_var"]
     attrs = {n.name: n.attrs for n in s.nodes()}
@@ -108,7 +144,15 @@ def test_old_json_gets_its_auxiliary_states():
 def test_states_of_two_nodes_of_one_name_are_no_arguments():
     net = sym.BatchNorm(sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc1"), name="bn")
     net = sym.BatchNorm(sym.FullyConnected(net, num_hidden=3, name="fc2"), name="bn")
-    assert net.list_arguments() == ["data", "fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias", "bn_gamma", "bn_beta"]
+    assert net.list_arguments() == [
+        "data",
+        "fc1_weight",
+        "fc1_bias",
+        "fc2_weight",
+        "fc2_bias",
+        "bn_gamma",
+        "bn_beta",
+    ]
     assert net.list_auxiliary_states() == ["bn_moving_mean", "bn_moving_var"]
     ex = net.simple_bind(data=(4, 2))
     ex.forward(is_train=True)
@@ -135,15 +179,29 @@ def declaring(**attributes):
     return sym.load_json(json.dumps(graph))
 
 
-@pytest.mark.parametrize(("text", "shape"), [
-    ("(2, 3)", (2, 3)), (" [2,3]", (2, 3)), ("(2L, 3L)", (2, 3)), ("(2,)", (2,)), ("(2)", (2,)), ("2", (2,)),
-    ("(0, 3)", (0, 3)), ("(-1, 3)", (0, 3)), ("()", None), ("None", None)])
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("(2, 3)", (2, 3)),
+        (" [2,3]", (2, 3)),
+        ("(2L, 3L)", (2, 3)),
+        ("(2,)", (2,)),
+        ("(2)", (2,)),
+        ("2", (2,)),
+        ("(0, 3)", (0, 3)),
+        ("(-1, 3)", (0, 3)),
+        ("()", None),
+        ("None", None),
+    ],
+)
 def test_declared_shapes(text, shape):
     """As MXNet 1.9.1 reads them: 0 and None are unknown."""
     symbol = declaring(__shape__=text)
     assert list(infer_shapes.all_shapes(symbol, {}).values()) == [shape] * 2
-    assert symbol.infer_shape() == (None if shape is None or 0 in shape else ({"a": shape}, {"e_output": shape}, {}))
-    assert symbol.infer_shape(a=(5,))[0] == {"a": (5,)}         # what is given counts
+    assert symbol.infer_shape() == (
+        None if shape is None or 0 in shape else ({"a": shape}, {"e_output": shape}, {})
+    )
+    assert symbol.infer_shape(a=(5,))[0] == {"a": (5,)}  # what is given counts
 
 
 @pytest.mark.parametrize("text", ["(2, 3", "(2.5, 3)", "(2.0, 3)", "", "(2 3)", "(2, None)", "x"])
@@ -152,7 +210,17 @@ def test_shapes_that_cannot_be_read(text):
         declaring(__shape__=text).infer_shape()
 
 
-@pytest.mark.parametrize(("text", "dtype"), [("0", "float32"), ("1", "float64"), ("2", "float16"), ("4", "int32"), (" 6", "int64"), ("-1", "float32")])
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [
+        ("0", "float32"),
+        ("1", "float64"),
+        ("2", "float16"),
+        ("4", "int32"),
+        (" 6", "int64"),
+        ("-1", "float32"),
+    ],
+)
 def test_declared_types(text, dtype):
     """What is given counts, then what is declared. Executors follow the declaration, unless they are told types."""
     symbol = declaring(__dtype__=text)
@@ -172,13 +240,33 @@ def test_types_that_follow():
     fc = sym.FullyConnected(x, w, num_hidden=3, name="f")
     assert types(fc) == {"x": "float64", "w": "float64", "f_bias": "float64", "f_output": "float64"}
     assert set(types(sym.square(sym.square(x)) + w).values()) == {"float64"}
-    assert types(sym.Cast(sym.Variable("i", dtype="int32"), dtype="float64") + sym.Variable("y"))["y"] == "float64"
-    assert types(sym.Embedding(sym.Variable("i", dtype="int32"), input_dim=3, output_dim=2, name="e"))["e_weight"] == "float32"
-    assert types(sym.take(w, sym.Variable("i", dtype="int32"), name="t")) == {"w": "float64", "i": "int32", "t_output": "float64"}
+    assert (
+        types(sym.Cast(sym.Variable("i", dtype="int32"), dtype="float64") + sym.Variable("y"))["y"]
+        == "float64"
+    )
+    assert (
+        types(sym.Embedding(sym.Variable("i", dtype="int32"), input_dim=3, output_dim=2, name="e"))[
+            "e_weight"
+        ]
+        == "float32"
+    )
+    assert types(sym.take(w, sym.Variable("i", dtype="int32"), name="t")) == {
+        "w": "float64",
+        "i": "int32",
+        "t_output": "float64",
+    }
     half = types(sym.BatchNorm(sym.Variable("h", dtype="float16"), name="b"))
-    assert [half[k] for k in ("h", "b_gamma", "b_moving_var", "b_output")] == ["float16", "float32", "float32", "float16"]
+    assert [half[k] for k in ("h", "b_gamma", "b_moving_var", "b_output")] == [
+        "float16",
+        "float32",
+        "float32",
+        "float16",
+    ]
     assert set(types(sym.BatchNorm(w, name="b")).values()) == {"float64"}
-    with pytest.raises(MxError, match=r"FullyConnected f: its inputs have different element types \(data float32, weight float64"):
+    with pytest.raises(
+        MxError,
+        match=r"FullyConnected f: its inputs have different element types \(data float32, weight float64",
+    ):
         fc.infer_type(x="float32")
 
 
@@ -196,16 +284,25 @@ def test_types_of_executors():
         declared.simple_bind(x=(2, 3))
     with pytest.raises(MxError, match="type_dict must be a dict"):
         fc.simple_bind(type_dict="float64", x=(2, 3))
-    assert sym.Embedding(sym.Variable("i", dtype="int32"), input_dim=3, output_dim=2).simple_bind("null", i=(2,)).args["i"].dtype == np.int32
+    assert (
+        sym.Embedding(sym.Variable("i", dtype="int32"), input_dim=3, output_dim=2)
+        .simple_bind("null", i=(2,))
+        .args["i"]
+        .dtype
+        == np.int32
+    )
 
 
 def test_types_are_declared_by_number():
     x = sym.Variable("x", dtype="float16")
     assert x.attrs == {"__dtype__": "2"} and x.infer_type()[1] == {"x": "float16"}
     assert sym.Variable("x", dtype=np.int64).attrs == {"__dtype__": "6"}
-    for ask, says in [(lambda: declaring(__dtype__="float64").infer_type(), "attribute __dtype__ is 'float64'.*0 float32"),
-                      (lambda: sym.Variable("x", dtype="float"), "Variable x: 'float' is no element type.*float64"),
-                      (lambda: x.infer_type(x="float"), "type of x: 'float' is no element type"), (lambda: x.infer_type(y="float32"), "no argument y")]:
+    for ask, says in [
+        (lambda: declaring(__dtype__="float64").infer_type(), "attribute __dtype__ is 'float64'.*0 float32"),
+        (lambda: sym.Variable("x", dtype="float"), "Variable x: 'float' is no element type.*float64"),
+        (lambda: x.infer_type(x="float"), "type of x: 'float' is no element type"),
+        (lambda: x.infer_type(y="float32"), "no argument y"),
+    ]:
         with pytest.raises(MxError, match=says):
             ask()
 
@@ -236,10 +333,17 @@ def test_long_integers_of_old_files():
 def test_composing_leaves_what_is_given_as_it_was():
     x, square = mxr.sym.Variable("x"), mxr.sym.square(mxr.sym.Variable("data"), name="sq")
     group = mxr.sym.split(x, num_outputs=2, name="parts")
-    for outer, inputs in [(mxr.sym.Variable("v"), {"v": square}), (square, {"data": x}), (square, {}), (group, {"x": square}),
-                          (mxr.sym.exp(mxr.sym.Variable("v"), name="e"), {"v": square})]:
+    for outer, inputs in [
+        (mxr.sym.Variable("v"), {"v": square}),
+        (square, {"data": x}),
+        (square, {}),
+        (group, {"x": square}),
+        (mxr.sym.exp(mxr.sym.Variable("v"), name="e"), {"v": square}),
+    ]:
         given = [outer, *inputs.values()]
         before = [(s.tojson(), s.list_outputs()) for s in given]
         composed = outer.compose("renamed", **inputs)
         assert [(s.tojson(), s.list_outputs()) for s in given] == before
-        assert all(name.startswith("renamed_") for name in composed.list_outputs()) and len(composed) == len(outer)
+        assert all(name.startswith("renamed_") for name in composed.list_outputs()) and len(composed) == len(
+            outer
+        )

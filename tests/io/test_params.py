@@ -1,4 +1,5 @@
 """Files of arrays: written byte for byte as MXNet writes them, read in every format it wrote, and safe on garbage."""
+
 import struct
 from pathlib import Path
 
@@ -79,7 +80,11 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path):
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_garbage_never_crashes(data, tmp_path_factory):
-    whole = bytearray((DATA / data.draw(st.sampled_from(["named", "v0", "v1", "v3", "types"]))).with_suffix(".params").read_bytes())
+    whole = bytearray(
+        (DATA / data.draw(st.sampled_from(["named", "v0", "v1", "v3", "types"])))
+        .with_suffix(".params")
+        .read_bytes()
+    )
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     file = tmp_path_factory.getbasetemp() / "garbage.params"
@@ -113,8 +118,14 @@ def test_what_cannot_be_saved_leaves_the_old_file(tmp_path):
 
 def test_any_layout_is_written_in_order(tmp_path):
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    arrays = {"transposed": x.T, "sliced": x[:, ::2, 1:], "swapped": x.astype(">f4"), "scalar": np.float32(3), "none": x[:0],
-              "flags": x > 3}
+    arrays = {
+        "transposed": x.T,
+        "sliced": x[:, ::2, 1:],
+        "swapped": x.astype(">f4"),
+        "scalar": np.float32(3),
+        "none": x[:0],
+        "flags": x > 3,
+    }
     params.save(tmp_path / "w", arrays)
     back = params.load(tmp_path / "w")
     for name, array in arrays.items():

@@ -1,4 +1,5 @@
 """The readers of files against MXNet's own answers (tests/reference/iterators.py), and what they say of files that are not right."""
+
 import gzip
 import json
 import struct
@@ -50,13 +51,28 @@ def test_batches_are_mxnets(number, tmp_path):
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_change_nothing(threads):
-    args = {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 4, "rand_crop": True, "preprocess_threads": threads}
-    assert passes(readers.create("ImageRecordIter", args), "ar") == passes(readers.create("ImageRecordIter", args | {"preprocess_threads": 2}), "ar")
+    args = {
+        "path_imgrec": str(FOLDER / "images.rec"),
+        "data_shape": (3, 24, 24),
+        "batch_size": 4,
+        "rand_crop": True,
+        "preprocess_threads": threads,
+    }
+    assert passes(readers.create("ImageRecordIter", args), "ar") == passes(
+        readers.create("ImageRecordIter", args | {"preprocess_threads": 2}), "ar"
+    )
 
 
 def test_mean_image_is_mxnets_file(tmp_path):
-    readers.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 26), "batch_size": 3,
-                                         "mean_img": str(tmp_path / "mean.bin")})
+    readers.create(
+        "ImageRecordIter",
+        {
+            "path_imgrec": str(FOLDER / "images.rec"),
+            "data_shape": (3, 24, 26),
+            "batch_size": 3,
+            "mean_img": str(tmp_path / "mean.bin"),
+        },
+    )
     assert (tmp_path / "mean.bin").read_bytes() == (FOLDER / "mean.bin").read_bytes()
 
 
@@ -68,19 +84,39 @@ def test_packed_objects_are_those_of_the_list(tmp_path):
             header, image = recordio.unpack(record)
             writer.write(recordio.pack(recordio.Header(np.array(fields[1:-1], np.float32), header.id), image))
     args = {"data_shape": (3, 20, 20), "batch_size": 3, "shuffle": True}
-    assert (passes(readers.create("ImageDetRecordIter", args | {"path_imgrec": str(tmp_path / "packed.rec")}), "ara")
-            == passes(readers.create("ImageDetRecordIter", args | {"path_imgrec": str(FOLDER / "images.rec"), "path_imglist": str(FOLDER / "objects.lst")}), "ara"))
+    assert passes(
+        readers.create("ImageDetRecordIter", args | {"path_imgrec": str(tmp_path / "packed.rec")}), "ara"
+    ) == passes(
+        readers.create(
+            "ImageDetRecordIter",
+            args | {"path_imgrec": str(FOLDER / "images.rec"), "path_imglist": str(FOLDER / "objects.lst")},
+        ),
+        "ara",
+    )
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.one_of(st.floats(width=32), st.integers(-10 ** 30, 10 ** 30), st.decimals(allow_nan=False, allow_infinity=False, places=7).map(str)), min_size=1))
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(width=32),
+            st.integers(-(10**30), 10**30),
+            st.decimals(allow_nan=False, allow_infinity=False, places=7).map(str),
+        ),
+        min_size=1,
+    )
+)
 def test_numbers_are_what_python_reads(values):
     text = ",".join(map(str, values)).encode()
     with np.errstate(over="ignore"):
-        np.testing.assert_array_equal(numbers.parse(text).astype(np.float32), np.array([float(v) for v in values]).astype(np.float32))
+        np.testing.assert_array_equal(
+            numbers.parse(text).astype(np.float32), np.array([float(v) for v in values]).astype(np.float32)
+        )
 
 
-@pytest.mark.parametrize("text", [b"", b"1,,2", b"1,2-", b"--1", b"-", b"1.2.3", b".", b"1_0", b"1 2", b"1,x", b"0x10"])
+@pytest.mark.parametrize(
+    "text", [b"", b"1,,2", b"1,2-", b"--1", b"-", b"1.2.3", b".", b"1_0", b"1 2", b"1,x", b"0x10"]
+)
 def test_what_is_no_number(text):
     with pytest.raises(ValueError):
         numbers.parse(text)
@@ -88,7 +124,9 @@ def test_what_is_no_number(text):
 
 def test_blank_lines_and_line_ends(tmp_path):
     (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbf1,2\r\n\r\n 3 ,4e0\n\n\n-5,.6")
-    reader = readers.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (2,), "batch_size": 3})
+    reader = readers.create(
+        "CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (2,), "batch_size": 3}
+    )
     assert reader.next() and reader.value["data"].tolist() == [[1, 2], [3, 4], [-5, np.float32(0.6)]]
 
 
@@ -98,7 +136,9 @@ def test_compressed_mnist_files(tmp_path):
         paths[what] = str(tmp_path / f"{name}.gz")
         Path(paths[what]).write_bytes(gzip.compress((FOLDER / name).read_bytes()))
     plain = {"image": str(FOLDER / "images.ubyte"), "label": str(FOLDER / "labels.ubyte")}
-    assert passes(readers.create("MNISTIter", paths | {"batch_size": 3}), "a") == passes(readers.create("MNISTIter", plain | {"batch_size": 3}), "a")
+    assert passes(readers.create("MNISTIter", paths | {"batch_size": 3}), "a") == passes(
+        readers.create("MNISTIter", plain | {"batch_size": 3}), "a"
+    )
 
 
 def test_a_broken_off_batch_can_be_read_again(monkeypatch):
@@ -117,8 +157,16 @@ def test_a_batch_in_memory_not_the_file(tmp_path):
     with open(tmp_path / "noise.rec", "wb") as file:
         writer = recordio.Writer(file)
         for i in range(40):
-            writer.write(recordio.pack(recordio.Header(0.0, i), decode.encode(rng.integers(0, 256, (320, 320, 3), np.uint8), ".png", 0)))
-    reader = readers.create("ImageRecordIter", {"path_imgrec": str(tmp_path / "noise.rec"), "data_shape": (3, 16, 16), "batch_size": 2})
+            writer.write(
+                recordio.pack(
+                    recordio.Header(0.0, i),
+                    decode.encode(rng.integers(0, 256, (320, 320, 3), np.uint8), ".png", 0),
+                )
+            )
+    reader = readers.create(
+        "ImageRecordIter",
+        {"path_imgrec": str(tmp_path / "noise.rec"), "data_shape": (3, 16, 16), "batch_size": 2},
+    )
     tracemalloc.start()
     while reader.next():
         pass
@@ -127,8 +175,13 @@ def test_a_batch_in_memory_not_the_file(tmp_path):
     assert peak < (tmp_path / "noise.rec").stat().st_size / 4
 
 
-@pytest.mark.parametrize("kind, args", [("CSVIter", {"data_csv": str(FOLDER / "data.csv"), "data_shape": (3,)}),
-                                        ("LibSVMIter", {"data_libsvm": str(FOLDER / "data.svm"), "data_shape": (3,)})])
+@pytest.mark.parametrize(
+    "kind, args",
+    [
+        ("CSVIter", {"data_csv": str(FOLDER / "data.csv"), "data_shape": (3,)}),
+        ("LibSVMIter", {"data_libsvm": str(FOLDER / "data.svm"), "data_shape": (3,)}),
+    ],
+)
 def test_writing_into_a_batch_changes_nothing_else(kind, args):
     reader = readers.create(kind, args | {"batch_size": 2})
     want = passes(reader, "a")
@@ -144,26 +197,94 @@ def _idx(shape, data=b"", magic=8):
     return bytes([0, 0, magic, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + data
 
 
-FILES = [       # reader, parameters, the file, a part of the message
-    ("CSVIter", {"data_csv": "f", "data_shape": (3,), "batch_size": 1}, b"1,2,3\n1,2\n", "line 2 has 2 values"),
-    ("CSVIter", {"data_csv": "f", "data_shape": (3,), "batch_size": 1}, b"1,2,3\n\n1,x,3\n", "line 3: 'x' is not a number"),
-    ("CSVIter", {"data_csv": "f", "data_shape": (3,), "batch_size": 1}, b"1,2,3\n1,,3\n", "line 2: '' is not a number"),
+FILES = [  # reader, parameters, the file, a part of the message
+    (
+        "CSVIter",
+        {"data_csv": "f", "data_shape": (3,), "batch_size": 1},
+        b"1,2,3\n1,2\n",
+        "line 2 has 2 values",
+    ),
+    (
+        "CSVIter",
+        {"data_csv": "f", "data_shape": (3,), "batch_size": 1},
+        b"1,2,3\n\n1,x,3\n",
+        "line 3: 'x' is not a number",
+    ),
+    (
+        "CSVIter",
+        {"data_csv": "f", "data_shape": (3,), "batch_size": 1},
+        b"1,2,3\n1,,3\n",
+        "line 2: '' is not a number",
+    ),
     ("CSVIter", {"data_csv": "f", "data_shape": (2,), "batch_size": 1}, b"a,b\n1,2\n", "col.names = FALSE"),
-    ("CSVIter", {"data_csv": "f", "data_shape": (1,), "batch_size": 3}, b"1\n", "a batch of 3 cannot be filled"),
-    ("LibSVMIter", {"data_libsvm": "f", "data_shape": (3,), "batch_size": 1}, b"1 0:1\n2 5:1\n", "line 2 has index 5"),
-    ("LibSVMIter", {"data_libsvm": "f", "data_shape": (3,), "batch_size": 1}, b"1 0:1\n2 x:1\n", "line 2 is not a label"),
+    (
+        "CSVIter",
+        {"data_csv": "f", "data_shape": (1,), "batch_size": 3},
+        b"1\n",
+        "a batch of 3 cannot be filled",
+    ),
+    (
+        "LibSVMIter",
+        {"data_libsvm": "f", "data_shape": (3,), "batch_size": 1},
+        b"1 0:1\n2 5:1\n",
+        "line 2 has index 5",
+    ),
+    (
+        "LibSVMIter",
+        {"data_libsvm": "f", "data_shape": (3,), "batch_size": 1},
+        b"1 0:1\n2 x:1\n",
+        "line 2 is not a label",
+    ),
     ("MNISTIter", {"image": "f", "label": "f"}, b"\x89PNG", "is not a file in MNIST's format"),
-    ("MNISTIter", {"image": "f", "label": "f"}, _idx((2 ** 31, 2 ** 31, 2 ** 31)), "is cut off"),
-    ("MNISTIter", {"image": "f", "label": "f"}, gzip.compress(_idx((2 ** 31, 2 ** 31, 2 ** 31), b"abc"), mtime=0), "more than a compressed file of"),
-    ("MNISTIter", {"image": "f", "label": "f"}, gzip.compress(_idx((2, 2, 2), b"abc"), mtime=0), "is cut off"),
-    ("MNISTIter", {"image": "f", "label": "f"}, gzip.compress(_idx((2, 2, 2), b"abc"), mtime=0)[:-12], "cannot read"),
-    ("ImageRecordIter", {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1}, b"no records at all", "magic number"),
-    ("ImageRecordIter", {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1}, recordio.MAGIC + struct.pack("<I", 2 ** 28), "announces 268435456 bytes"),
-    ("ImageRecordIter", {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1}, recordio.MAGIC + struct.pack("<I", 4) + b"abcd", "too few for the header"),
-    ("ImageRecordIter", {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
-     recordio.MAGIC + struct.pack("<I", 28) + struct.pack("<IfQQ", 2 ** 30, 0, 1, 0) + b"abcd", "announces 1073741824 labels"),
-    ("ImageRecordIter", {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
-     recordio.MAGIC + struct.pack("<I", 28) + struct.pack("<IfQQ", 0, 0, 7, 0) + b"abcd", "(image 7) is not an image"),
+    ("MNISTIter", {"image": "f", "label": "f"}, _idx((2**31, 2**31, 2**31)), "is cut off"),
+    (
+        "MNISTIter",
+        {"image": "f", "label": "f"},
+        gzip.compress(_idx((2**31, 2**31, 2**31), b"abc"), mtime=0),
+        "more than a compressed file of",
+    ),
+    (
+        "MNISTIter",
+        {"image": "f", "label": "f"},
+        gzip.compress(_idx((2, 2, 2), b"abc"), mtime=0),
+        "is cut off",
+    ),
+    (
+        "MNISTIter",
+        {"image": "f", "label": "f"},
+        gzip.compress(_idx((2, 2, 2), b"abc"), mtime=0)[:-12],
+        "cannot read",
+    ),
+    (
+        "ImageRecordIter",
+        {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
+        b"no records at all",
+        "magic number",
+    ),
+    (
+        "ImageRecordIter",
+        {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
+        recordio.MAGIC + struct.pack("<I", 2**28),
+        "announces 268435456 bytes",
+    ),
+    (
+        "ImageRecordIter",
+        {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
+        recordio.MAGIC + struct.pack("<I", 4) + b"abcd",
+        "too few for the header",
+    ),
+    (
+        "ImageRecordIter",
+        {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
+        recordio.MAGIC + struct.pack("<I", 28) + struct.pack("<IfQQ", 2**30, 0, 1, 0) + b"abcd",
+        "announces 1073741824 labels",
+    ),
+    (
+        "ImageRecordIter",
+        {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1},
+        recordio.MAGIC + struct.pack("<I", 28) + struct.pack("<IfQQ", 0, 0, 7, 0) + b"abcd",
+        "(image 7) is not an image",
+    ),
     ("ImageRecordIter", {"path_imgrec": "f", "data_shape": (3, 8, 8), "batch_size": 1}, b"", "is empty"),
 ]
 
@@ -178,17 +299,49 @@ def test_files_that_are_not_right(kind, args, content, message, tmp_path):
     assert "the file" in str(e.value) or "cannot be filled" in message
 
 
-@pytest.mark.parametrize("kind, args, message", [
-    ("CSVIter", {"data_csv": "x", "data_shape": (3,), "batchsize": 3}, 'unknown parameter batchsize; did you mean "batch_size"'),
-    ("CSVIter", {"data_csv": "x", "data_shape": (3,)}, "batch_size is required"),
-    ("CSVIter", {"data_csv": "not there", "data_shape": (3,), "batch_size": 1}, "there is no file not there"),
-    ("ImageRecordIter", {"path_imgrec": "not there", "data_shape": (3, 8, 8), "batch_size": 1}, "not there"),
-    ("ImageRecordIter", {"path_imgrec": "x", "data_shape": (2, 8, 8), "batch_size": 1}, "1, 3 or 4 channels"),
-    ("ImageRecordIter", {"path_imgrec": "x", "data_shape": (3, 8, 8), "batch_size": 0}, "at least 1"),
-    ("ImageDetRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1}, "no packed label"),
-    ("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1, "label_width": 2}, "has 1 label, label.width is 2"),
-    ("NoIter", {}, "there is no reader NoIter"),
-])
+@pytest.mark.parametrize(
+    "kind, args, message",
+    [
+        (
+            "CSVIter",
+            {"data_csv": "x", "data_shape": (3,), "batchsize": 3},
+            'unknown parameter batchsize; did you mean "batch_size"',
+        ),
+        ("CSVIter", {"data_csv": "x", "data_shape": (3,)}, "batch_size is required"),
+        (
+            "CSVIter",
+            {"data_csv": "not there", "data_shape": (3,), "batch_size": 1},
+            "there is no file not there",
+        ),
+        (
+            "ImageRecordIter",
+            {"path_imgrec": "not there", "data_shape": (3, 8, 8), "batch_size": 1},
+            "not there",
+        ),
+        (
+            "ImageRecordIter",
+            {"path_imgrec": "x", "data_shape": (2, 8, 8), "batch_size": 1},
+            "1, 3 or 4 channels",
+        ),
+        ("ImageRecordIter", {"path_imgrec": "x", "data_shape": (3, 8, 8), "batch_size": 0}, "at least 1"),
+        (
+            "ImageDetRecordIter",
+            {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1},
+            "no packed label",
+        ),
+        (
+            "ImageRecordIter",
+            {
+                "path_imgrec": str(FOLDER / "images.rec"),
+                "data_shape": (3, 8, 8),
+                "batch_size": 1,
+                "label_width": 2,
+            },
+            "has 1 label, label.width is 2",
+        ),
+        ("NoIter", {}, "there is no reader NoIter"),
+    ],
+)
 def test_parameters_that_do_not_fit(kind, args, message):
     with pytest.raises(MxError) as e:
         readers.create(kind, args).next()
@@ -196,25 +349,43 @@ def test_parameters_that_do_not_fit(kind, args, message):
 
 
 def test_parameters_of_other_readers_are_ignored():
-    args = {"image": str(FOLDER / "images.ubyte"), "label": str(FOLDER / "labels.ubyte"), "batch_size": 3, "data_shape": (12,), "input_shape": (1, 4, 3),
-            "silent": 0, "round_batch": True}
+    args = {
+        "image": str(FOLDER / "images.ubyte"),
+        "label": str(FOLDER / "labels.ubyte"),
+        "batch_size": 3,
+        "data_shape": (12,),
+        "input_shape": (1, 4, 3),
+        "silent": 0,
+        "round_batch": True,
+    }
     assert readers.create("MNISTIter", args).next()
 
 
 def test_without_pillow(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(MxError, match=r"pip install 'mxr\[images\]'"):
-        readers.create("ImageRecordIter", {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1})
+        readers.create(
+            "ImageRecordIter",
+            {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 8, 8), "batch_size": 1},
+        )
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.binary(max_size=200), st.sampled_from(["CSVIter", "LibSVMIter", "MNISTIter", "ImageRecordIter", "ImageDetRecordIter"]), st.booleans())
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["CSVIter", "LibSVMIter", "MNISTIter", "ImageRecordIter", "ImageDetRecordIter"]),
+    st.booleans(),
+)
 def test_random_bytes_never_crash(tmp_path_factory, content, kind, begins_well):
     path = tmp_path_factory.mktemp("random") / "file"
-    path.write_bytes((recordio.MAGIC + b"\x20\0\0\0" if "Image" in kind else b"\0\0\x08\x03") * begins_well + content)
+    path.write_bytes(
+        (recordio.MAGIC + b"\x20\0\0\0" if "Image" in kind else b"\0\0\x08\x03") * begins_well + content
+    )
     paths = dict.fromkeys(("data_csv", "data_libsvm", "image", "label", "path_imgrec"), str(path))
     try:
-        reader = readers.create(kind, paths | {"data_shape": (3, 4, 4) if "Image" in kind else (3,), "batch_size": 1})
+        reader = readers.create(
+            kind, paths | {"data_shape": (3, 4, 4) if "Image" in kind else (3,), "batch_size": 1}
+        )
         while reader.next():
             pass
     except MxError:
@@ -222,16 +393,26 @@ def test_random_bytes_never_crash(tmp_path_factory, content, kind, begins_well):
 
 
 # What MXNet reads as something else than what stands there, by the name of the text: refused, or read right.
-MISREAD = {"hex": "0x10 is read as 0", "trailing": "2x is read as 2", "1d": "1d2 is read as 1", "1f": "1f is read as 1",
-           "bigexp": "1e40 is read as 1e38, 1e-50 as 1e-38"}
-CSV_TEXTS = json.loads((FOLDER / "csv.json").read_text())       # texts, and what MXNet 1.9.1's CSVIter gives: rows, or an error (null)
+MISREAD = {
+    "hex": "0x10 is read as 0",
+    "trailing": "2x is read as 2",
+    "1d": "1d2 is read as 1",
+    "1f": "1f is read as 1",
+    "bigexp": "1e40 is read as 1e38, 1e-50 as 1e-38",
+}
+CSV_TEXTS = json.loads(
+    (FOLDER / "csv.json").read_text()
+)  # texts, and what MXNet 1.9.1's CSVIter gives: rows, or an error (null)
 
 
 @pytest.mark.parametrize("name", CSV_TEXTS)
 def test_csv_as_tolerant_as_mxnet(name, tmp_path):
     (tmp_path / "x.csv").write_text(CSV_TEXTS[name]["text"], newline="")
     try:
-        reader = readers.create("CSVIter", {"data_csv": str(tmp_path / "x.csv"), "data_shape": (3,), "batch_size": 1, "round_batch": False})
+        reader = readers.create(
+            "CSVIter",
+            {"data_csv": str(tmp_path / "x.csv"), "data_shape": (3,), "batch_size": 1, "round_batch": False},
+        )
         rows = []
         while reader.next():
             rows.append(np.asarray(reader.value["data"])[0].tolist())
@@ -241,6 +422,6 @@ def test_csv_as_tolerant_as_mxnet(name, tmp_path):
     if name in MISREAD:
         assert theirs is not None and json.dumps(rows) != json.dumps(theirs)
     elif theirs is not None:
-        assert json.dumps(rows) == json.dumps(theirs)       # NaN is NaN
-    elif name != "only blank line":                         # a line of blanks, which is left out
+        assert json.dumps(rows) == json.dumps(theirs)  # NaN is NaN
+    elif name != "only blank line":  # a line of blanks, which is left out
         assert rows is None

@@ -1,4 +1,5 @@
 """RecordIO files: framing byte for byte as MXNet's, image headers, packing by im2rec, and OpenCV's pixels."""
+
 import io
 import struct
 
@@ -28,8 +29,17 @@ def written(records) -> bytes:
 def test_mxnets_files_read_and_write_back_byte_for_byte():
     # written by MXNet; its records hold the magic number itself at several places
     records = list(recordio.Reader(FOLDER / "magic.rec"))
-    assert records == [b"", b"a", b"abcd", MAGIC, MAGIC + MAGIC, b"abcd" + MAGIC + b"xyz", b"x" + MAGIC + b"yyy",
-                       MAGIC + b"abc" + MAGIC + MAGIC + b"q", b"abcdefg" + MAGIC]
+    assert records == [
+        b"",
+        b"a",
+        b"abcd",
+        MAGIC,
+        MAGIC + MAGIC,
+        b"abcd" + MAGIC + b"xyz",
+        b"x" + MAGIC + b"yyy",
+        MAGIC + b"abc" + MAGIC + MAGIC + b"q",
+        b"abcdefg" + MAGIC,
+    ]
     for name in ("magic.rec", "images.rec", "labels.rec"):
         assert written(recordio.Reader(FOLDER / name)) == (FOLDER / name).read_bytes()
 
@@ -81,20 +91,27 @@ def test_an_index_that_is_none(tmp_path, text):
 
 # ------------------------------------------------------------------------------------------------ im2rec
 
+
 @pytest.fixture
 def folder(tmp_path):
     rng = np.random.default_rng(0)
     lines = []
     for i, (h, w) in enumerate([(30, 40), (50, 32), (36, 36)]):
-        (tmp_path / f"pic {i}.png").write_bytes(decode.encode(rng.integers(0, 256, (h, w, 3), np.uint8), ".png", 3))
+        (tmp_path / f"pic {i}.png").write_bytes(
+            decode.encode(rng.integers(0, 256, (h, w, 3), np.uint8), ".png", 3)
+        )
         lines.append(f"{i + 10}\t{i}.5\t{i + 1}\tpic {i}.png\n")
     (tmp_path / "x.lst").write_text("".join(lines))
     return tmp_path
 
 
 def packed(folder, **how):
-    assert im2rec(str(folder / "x.lst"), f"{folder}/", str(folder / "x.rec"), **{"label_width": 2} | how) == how.get("expect", 3)
-    return [recordio.unpack(r) for r in recordio.Reader(folder / "x.rec")], list(recordio.Reader(folder / "x.rec"))
+    assert im2rec(
+        str(folder / "x.lst"), f"{folder}/", str(folder / "x.rec"), **{"label_width": 2} | how
+    ) == how.get("expect", 3)
+    return [recordio.unpack(r) for r in recordio.Reader(folder / "x.rec")], list(
+        recordio.Reader(folder / "x.rec")
+    )
 
 
 def test_im2rec_unchanged_keeps_the_files(folder):
@@ -102,18 +119,29 @@ def test_im2rec_unchanged_keeps_the_files(folder):
     assert [h for h, _ in images] == [recordio.Header(i + 0.5, i + 10) for i in range(3)]
     assert [c for _, c in images] == [(folder / f"pic {i}.png").read_bytes() for i in range(3)]
     _, raw = packed(folder, unchanged=1, pack_label=1)
-    assert raw[1][:32] == struct.pack("<IfQQff", 2, 1.5, 11, 0, 1.5, 2.0)      # MXNet writes the first label twice
+    assert raw[1][:32] == struct.pack(
+        "<IfQQff", 2, 1.5, 11, 0, 1.5, 2.0
+    )  # MXNet writes the first label twice
 
 
-@pytest.mark.parametrize("how, sizes", [({}, [(30, 40), (50, 32), (36, 36)]), ({"new_size": 20}, [(20, 26), (31, 20), (20, 20)]),
-                                        ({"new_size": 20, "center_crop": 1}, [(20, 20)] * 3)])
+@pytest.mark.parametrize(
+    "how, sizes",
+    [
+        ({}, [(30, 40), (50, 32), (36, 36)]),
+        ({"new_size": 20}, [(20, 26), (31, 20), (20, 20)]),
+        ({"new_size": 20, "center_crop": 1}, [(20, 20)] * 3),
+    ],
+)
 @pytest.mark.parametrize("encoding", [".jpg", ".png"])
 def test_im2rec_sizes(folder, how, sizes, encoding):
     images, _ = packed(folder, encoding=encoding, **how)
     decoded = [decode.decode(c, 3, "") for _, c in images]
     assert [d.shape[:2] for d in decoded] == sizes
     if encoding == ".png" and not how:
-        assert all((d == decode.decode((folder / f"pic {i}.png").read_bytes(), 3, "")).all() for i, d in enumerate(decoded))
+        assert all(
+            (d == decode.decode((folder / f"pic {i}.png").read_bytes(), 3, "")).all()
+            for i, d in enumerate(decoded)
+        )
 
 
 def test_im2rec_grey_and_as_it_is(folder):
@@ -123,19 +151,33 @@ def test_im2rec_grey_and_as_it_is(folder):
 
 def test_im2rec_in_parts(folder):
     for part, count in ((0, 2), (1, 1)):
-        assert im2rec(str(folder / "x.lst"), f"{folder}/", str(folder / "x.rec"), 2, nsplit=2, partid=part) == count
+        assert (
+            im2rec(str(folder / "x.lst"), f"{folder}/", str(folder / "x.rec"), 2, nsplit=2, partid=part)
+            == count
+        )
     assert len(list(recordio.Reader(folder / "x.rec.part001"))) == 1
 
 
 def test_im2rec_feeds_the_reader(folder):
     packed(folder, pack_label=1)
-    reader = readers.create("ImageRecordIter", {"path_imgrec": str(folder / "x.rec"), "data_shape": (3, 28, 28), "batch_size": 3, "label_width": 2})
+    reader = readers.create(
+        "ImageRecordIter",
+        {"path_imgrec": str(folder / "x.rec"), "data_shape": (3, 28, 28), "batch_size": 3, "label_width": 2},
+    )
     assert reader.next() and reader.value["label"].tolist() == [[0.5, 1], [1.5, 2], [2.5, 3]]
 
 
-@pytest.mark.parametrize("how, message", [
-    ({"encoding": ".gif"}, 'must be ".jpg" or ".png"'), ({"color_mode": 2}, "color_mode must be"), ({"label_width": 1, "pack_label": 1}, "pack_label is for"),
-    ({"label_width": 3}, "line 1: an id, 3 labels"), ({"partid": 1}, "of 1 parts"), ({"inter_method": 7}, "inter_method must be")])
+@pytest.mark.parametrize(
+    "how, message",
+    [
+        ({"encoding": ".gif"}, 'must be ".jpg" or ".png"'),
+        ({"color_mode": 2}, "color_mode must be"),
+        ({"label_width": 1, "pack_label": 1}, "pack_label is for"),
+        ({"label_width": 3}, "line 1: an id, 3 labels"),
+        ({"partid": 1}, "of 1 parts"),
+        ({"inter_method": 7}, "inter_method must be"),
+    ],
+)
 def test_im2rec_says_what_is_wrong(folder, how, message):
     with pytest.raises(MxError) as e:
         packed(folder, **how)
@@ -153,6 +195,7 @@ def test_im2rec_names_the_line_of_a_bad_image(folder):
 
 
 # ------------------------------------------------------------------------------------------------ pixels and draws
+
 
 def test_resizing_keeps_what_is_constant():
     image = np.full((9, 13, 3), 200, np.uint8)
@@ -178,7 +221,7 @@ def test_draws_are_the_librarys():
     engine = Engine(5489)
     for _ in range(9999):
         engine.draw()
-    assert engine.draw() == 4123659995          # the ten thousandth number of std::mt19937, from the C++ standard
+    assert engine.draw() == 4123659995  # the ten thousandth number of std::mt19937, from the C++ standard
     order = list(range(10))
     Engine(1).shuffle(order)
     assert order == [6, 9, 7, 2, 4, 1, 5, 3, 8, 0]

@@ -1,4 +1,5 @@
 """Starts workers by mpirun, and sees that none stays behind."""
+
 from __future__ import annotations
 
 import os
@@ -17,6 +18,7 @@ MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
 @dataclass
 class Run:
     """How a run of workers ended. `ends` is the clock at its end."""
+
     status: int
     text: str
     ends: float
@@ -31,12 +33,25 @@ class Run:
         return self.ends - int(found[1])
 
 
-def workers(count: int, script: str, *words: str, host: str = "mxr run", launcher: list[str] | None = None, timeout: float = 120,
-            **variables: str) -> Run:
+def workers(
+    count: int,
+    script: str,
+    *words: str,
+    host: str = "mxr run",
+    launcher: list[str] | None = None,
+    timeout: float = 120,
+    **variables: str,
+) -> Run:
     """Run a script of this folder on so many workers, to its end, whatever that is. None of its processes may be left."""
     start = [*(MPIRUN if launcher is None else launcher), *(["-n", str(count)] if launcher is None else [])]
-    process = subprocess.Popen([*start, *command(host), str(HERE / script), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, env=environment(**variables))
+    process = subprocess.Popen(
+        [*start, *command(host), str(HERE / script), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(**variables),
+    )
     try:
         text, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -44,7 +59,7 @@ def workers(count: int, script: str, *words: str, host: str = "mxr run", launche
         text, _ = process.communicate()
         raise AssertionError(f"{script} {words} did not end in {timeout} s:\n{text}") from None
     run = Run(process.returncode, text, time.time())
-    until = time.monotonic() + 2                        # mpirun may be gone a moment before its last worker is
+    until = time.monotonic() + 2  # mpirun may be gone a moment before its last worker is
     while (left := [pid for pid in run.pids().values() if alive(pid)]) and time.monotonic() < until:
         time.sleep(0.05)
     assert not left, f"processes {left} were left behind:\n{text}"

@@ -1,5 +1,6 @@
 """N workers with batches of b train as one process with batches of N * b, whatever the optimizer and the interface; and all workers hold the
 same bits."""
+
 from __future__ import annotations
 
 import re
@@ -12,7 +13,19 @@ from mxr.io import params
 from tests.mpi.launch import Run, workers
 from tests.r.hosts import HOSTS
 
-WAYS = ["sgd", "momentum", "adam", "custom", "fixed", "devices", "own_optimizer", "mlp", "buckets", "lstm", "loop"]
+WAYS = [
+    "sgd",
+    "momentum",
+    "adam",
+    "custom",
+    "fixed",
+    "devices",
+    "own_optimizer",
+    "mlp",
+    "buckets",
+    "lstm",
+    "loop",
+]
 
 
 def hashes(run: Run) -> dict[str, list[str]]:
@@ -34,6 +47,7 @@ def runs(tmp_path_factory):
             assert run.status == 0, run.text
             made[count] = run, {f.stem: params.load(str(f)) for f in folder.glob("*.params")}
         return made[count]
+
     return get
 
 
@@ -44,7 +58,9 @@ def test_workers_are_one_process_with_a_larger_batch(runs, count):
     for way in WAYS:
         assert list(alone[way]) == list(together[way])
         for name, want in alone[way].items():
-            np.testing.assert_allclose(together[way][name], want, rtol=2e-5, atol=2e-6, err_msg=f"{way}: {name}")
+            np.testing.assert_allclose(
+                together[way][name], want, rtol=2e-5, atol=2e-6, err_msg=f"{way}: {name}"
+            )
     for way, found in hashes(run).items():
         assert len(found) == count and len(set(found)) == 1, f"{way}: the workers' parameters differ: {found}"
 

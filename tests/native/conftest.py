@@ -3,7 +3,7 @@ import pytest
 from mxr import native
 
 if native.core is None:
-    collect_ignore_glob = ["test_*.py"]         # there was no compiler: NumPy computes
+    collect_ignore_glob = ["test_*.py"]  # there was no compiler: NumPy computes
 
 AVAILABLE = [name for name in native.VECTORS if native.core is not None and native.core.use(name)]
 

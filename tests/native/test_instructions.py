@@ -1,4 +1,5 @@
 """Every instruction against NumPy: special values, the whole range, alignments, strides, lengths, block borders."""
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,14 +9,86 @@ from scipy import special
 from mxr.native import steps
 from mxr.native.steps import BOOL, FLOAT, Region
 
-SPECIAL = np.array([0.0, -0.0, 1, -1, 0.5, -0.5, 2, -2, 3, -3, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1.1754942e-38, -1.1754942e-38,
-                    1.17549435e-38, 3.4028235e38, -3.4028235e38, 1e-7, -1e-7, 2e-8, 1.0000001, 0.99999994, 88.72283, 88.722839, 88.73,
-                    -87.33655, -103.97, -103.98, -17.4, 16777216, 16777217, 8388609, -8388607, 1e30, np.pi, np.pi / 2, 9.02, -9.1, 0.93,
-                    3.9, 4.1, 1e6, 1.1e6, -7e8, 2.5, -2.5], np.float32)
-EXACT = {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin, np.negative, np.positive, np.absolute, np.fabs,
-         np.square, np.sqrt, np.reciprocal, np.sign, np.floor, np.ceil, np.trunc, np.rint}
+SPECIAL = np.array(
+    [
+        0.0,
+        -0.0,
+        1,
+        -1,
+        0.5,
+        -0.5,
+        2,
+        -2,
+        3,
+        -3,
+        np.inf,
+        -np.inf,
+        np.nan,
+        1e-45,
+        -1e-45,
+        1.1754942e-38,
+        -1.1754942e-38,
+        1.17549435e-38,
+        3.4028235e38,
+        -3.4028235e38,
+        1e-7,
+        -1e-7,
+        2e-8,
+        1.0000001,
+        0.99999994,
+        88.72283,
+        88.722839,
+        88.73,
+        -87.33655,
+        -103.97,
+        -103.98,
+        -17.4,
+        16777216,
+        16777217,
+        8388609,
+        -8388607,
+        1e30,
+        np.pi,
+        np.pi / 2,
+        9.02,
+        -9.1,
+        0.93,
+        3.9,
+        4.1,
+        1e6,
+        1.1e6,
+        -7e8,
+        2.5,
+        -2.5,
+    ],
+    np.float32,
+)
+EXACT = {
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.maximum,
+    np.minimum,
+    np.fmax,
+    np.fmin,
+    np.negative,
+    np.positive,
+    np.absolute,
+    np.fabs,
+    np.square,
+    np.sqrt,
+    np.reciprocal,
+    np.sign,
+    np.floor,
+    np.ceil,
+    np.trunc,
+    np.rint,
+}
 FUNCTIONS = [*steps._ARITHMETIC, special.erf]
-SETTINGS = settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SETTINGS = settings(
+    max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 
 
 def result(fn, *arrays, dtype=FLOAT, block=None):
@@ -32,8 +105,10 @@ def range_of_floats(count=60_000):
     """Floats of every exponent and sign, many of the usual size, and the special ones."""
     rng = np.random.default_rng(7)
     patterns = rng.integers(0, 2**32, count, dtype=np.uint64).astype(np.uint32).view(np.float32)
-    patterns = np.where(np.isnan(patterns), np.float32(np.nan), patterns)       # no signalling ones
-    return np.concatenate([SPECIAL, patterns, rng.normal(0, 1, count), rng.uniform(-100, 100, count)]).astype(np.float32)
+    patterns = np.where(np.isnan(patterns), np.float32(np.nan), patterns)  # no signalling ones
+    return np.concatenate([SPECIAL, patterns, rng.normal(0, 1, count), rng.uniform(-100, 100, count)]).astype(
+        np.float32
+    )
 
 
 def in_ulp(mine, exact):
@@ -42,7 +117,9 @@ def in_ulp(mine, exact):
     with np.errstate(all="ignore"):
         rounded = exact.astype(np.float32)
         finite = np.isfinite(rounded)
-        distance = np.abs(mine.astype(np.float64) - exact)[finite] / np.spacing(np.abs(rounded[finite])).astype(np.float64)
+        distance = np.abs(mine.astype(np.float64) - exact)[finite] / np.spacing(
+            np.abs(rounded[finite])
+        ).astype(np.float64)
     same = (mine[~finite] == rounded[~finite]) | (np.isnan(mine[~finite]) & np.isnan(rounded[~finite]))
     return np.inf if not same.all() else distance.max(initial=0)
 
@@ -70,7 +147,10 @@ def test_functions_of_one_number(vectors, fn):
 def test_functions_of_two_numbers(vectors, fn):
     rng = np.random.default_rng(3)
     a, b = (x.ravel().copy() for x in np.meshgrid(SPECIAL, SPECIAL))
-    a, b = np.concatenate([a, np.exp(3 * rng.normal(size=20_000))]), np.concatenate([b, 5 * rng.normal(size=20_000)])
+    a, b = (
+        np.concatenate([a, np.exp(3 * rng.normal(size=20_000))]),
+        np.concatenate([b, 5 * rng.normal(size=20_000)]),
+    )
     a, b = a.astype(np.float32), b.astype(np.float32)
     mine = result(fn, a, b)
     with np.errstate(all="ignore"):
@@ -101,19 +181,36 @@ def test_sigmoid(vectors):
 @pytest.mark.parametrize("fn", steps._COMPARISONS, ids=lambda f: f.__name__)
 def test_comparisons(vectors, fn):
     a, b = (x.ravel().copy() for x in np.meshgrid(SPECIAL, SPECIAL))
-    arrays = (a, b)[:fn.nin]
+    arrays = (a, b)[: fn.nin]
     np.testing.assert_array_equal(result(fn, *arrays, dtype=BOOL), fn(*arrays))
 
 
-@pytest.mark.parametrize("fn", [np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.bitwise_and, np.bitwise_or, np.bitwise_xor,
-                                np.invert, np.multiply, np.add, np.maximum, np.minimum, np.not_equal], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "fn",
+    [
+        np.logical_and,
+        np.logical_or,
+        np.logical_xor,
+        np.logical_not,
+        np.bitwise_and,
+        np.bitwise_or,
+        np.bitwise_xor,
+        np.invert,
+        np.multiply,
+        np.add,
+        np.maximum,
+        np.minimum,
+        np.not_equal,
+    ],
+    ids=lambda f: f.__name__,
+)
 @pytest.mark.parametrize("dtype", [BOOL, FLOAT], ids=str)
 def test_conditions(vectors, fn, dtype):
     if dtype == FLOAT and not fn.__name__.startswith("logical"):
-        a = b = np.zeros(3, BOOL)           # such functions of conditions only
+        a = b = np.zeros(3, BOOL)  # such functions of conditions only
     else:
         a, b = (x.ravel().astype(dtype) for x in np.meshgrid(SPECIAL, SPECIAL))
-    arrays = (a, b)[:fn.nin]
+    arrays = (a, b)[: fn.nin]
     np.testing.assert_array_equal(result(fn, *arrays, dtype=BOOL), fn(*arrays))
 
 
@@ -123,9 +220,16 @@ def test_select_and_limit(vectors):
     out, limited, chosen = (np.empty_like(x) for _ in range(3))
     region = Region(x.shape)
     mine, other = region.array(x), region.array(y)
-    region.emit("select", [region.apply(np.greater, [mine, other], [FLOAT] * 2, BOOL), mine, other], FLOAT, out)
+    region.emit(
+        "select", [region.apply(np.greater, [mine, other], [FLOAT] * 2, BOOL), mine, other], FLOAT, out
+    )
     region.emit("limit", [mine, region.number(-1), region.number(2)], FLOAT, limited)
-    region.emit("select", [region.apply(np.isnan, [mine], [FLOAT], BOOL), region.number(7), region.number(8)], FLOAT, chosen)
+    region.emit(
+        "select",
+        [region.apply(np.isnan, [mine], [FLOAT], BOOL), region.number(7), region.number(8)],
+        FLOAT,
+        chosen,
+    )
     region.step()()
     np.testing.assert_array_equal(out, np.where(x > y, x, y))
     np.testing.assert_array_equal(limited, np.clip(x, -1, 2))
@@ -137,20 +241,23 @@ def test_lengths_and_alignments(vectors, fn):
     """Lengths 0 to 100 and around blocks; memory that begins anywhere. An element's bits do not depend on its place."""
     rng = np.random.default_rng(1)
     data = rng.uniform(0.1, 3, (2, 3 * steps.BLOCK + 40)).astype(np.float32)
-    whole = result(fn, *data[:fn.nin])
+    whole = result(fn, *data[: fn.nin])
     for n in (*range(101), steps.BLOCK - 1, steps.BLOCK, steps.BLOCK + 1, 3 * steps.BLOCK + 17):
         for start in (0, 1, 5):
-            part = data[:fn.nin, start:start + n]
-            np.testing.assert_array_equal(result(fn, *part), whole[start:start + n])
+            part = data[: fn.nin, start : start + n]
+            np.testing.assert_array_equal(result(fn, *part), whole[start : start + n])
 
 
 @st.composite
 def strided(draw, shape, dtype=np.float32):
     """An array that can be broadcast to `shape`: cut out of a larger one, turned, reversed, stretched, or with axes missing."""
     own = [1 if draw(st.integers(0, 4)) == 0 else n for n in shape]
-    own = own[draw(st.integers(0, len(own))) if draw(st.integers(0, 3)) == 0 else 0:]
+    own = own[draw(st.integers(0, len(own))) if draw(st.integers(0, 3)) == 0 else 0 :]
     order = draw(st.permutations(range(len(own))))
-    steps_, extra = [draw(st.sampled_from([1, 1, 2, -1])) for _ in own], [draw(st.integers(0, 2)) for _ in own]
+    steps_, extra = (
+        [draw(st.sampled_from([1, 1, 2, -1])) for _ in own],
+        [draw(st.integers(0, 2)) for _ in own],
+    )
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     large = rng.uniform(-2, 2, [own[i] * abs(steps_[i]) + extra[i] for i in order])
     large = (large > 0 if dtype == bool else large.astype(dtype)).transpose(np.argsort(order))
@@ -159,7 +266,8 @@ def strided(draw, shape, dtype=np.float32):
 
 
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple) | st.sampled_from(
-    [(3, 1000), (70, 31), (2, 2100), (700, 3), (1500, 2), (40, 50, 4)])
+    [(3, 1000), (70, 31), (2, 2100), (700, 3), (1500, 2), (40, 50, 4)]
+)
 
 
 @SETTINGS
@@ -167,7 +275,10 @@ SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple) | st.sam
 def test_strided_operands(data, shape):
     a, b = data.draw(strided(shape)), data.draw(strided(shape))
     condition = data.draw(strided(shape, bool))
-    outs = [np.full([2 * n for n in shape], 9, dtype)[tuple(slice(0, 2 * n, 2) for n in shape)] for dtype in (FLOAT, BOOL)]
+    outs = [
+        np.full([2 * n for n in shape], 9, dtype)[tuple(slice(0, 2 * n, 2) for n in shape)]
+        for dtype in (FLOAT, BOOL)
+    ]
     solid = np.empty(shape, np.float32)
     region = Region(shape)
     x, y, c = (region.array(v) for v in (a, b, condition))

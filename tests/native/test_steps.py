@@ -1,4 +1,5 @@
 """Products, reductions, softmax and sums against NumPy; shared by threads to the same bits; and which core runs."""
+
 import os
 import subprocess
 import sys
@@ -22,7 +23,9 @@ def test_blas_is_found():
     assert blas.found()
 
 
-@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (3, 4, 5), (1, 7, 3), (6, 1, 2), (100, 784, 128), (64, 20, 32), (300, 200, 150)])
+@pytest.mark.parametrize(
+    "m, k, n", [(1, 1, 1), (3, 4, 5), (1, 7, 3), (6, 1, 2), (100, 784, 128), (64, 20, 32), (300, 200, 150)]
+)
 @pytest.mark.parametrize("add", [False, True])
 def test_products(m, k, n, add):
     for a in (random(m, k), random(k, m).T, random(m, 2 * k)[:, :k]):
@@ -49,9 +52,24 @@ def test_products_that_blas_does_not_take():
     assert steps.product(np.empty((3, 0), np.float32), np.empty((0, 3), np.float32), out) is None
 
 
-@pytest.mark.parametrize("shape, axes", [((7,), (0,)), ((100,), (0,)), ((300_001,), (0,)), ((5, 9), (0,)), ((5, 9), (1,)), ((3, 5000), (1,)),
-                                         ((2000, 3), (0,)), ((2000, 700), (0,)), ((4, 30, 50), (1,)), ((4, 30, 50), (0, 1)),
-                                         ((4, 30, 50), (1, 2)), ((4, 1, 50), (0, 1, 2)), ((200, 4000), (1,))])
+@pytest.mark.parametrize(
+    "shape, axes",
+    [
+        ((7,), (0,)),
+        ((100,), (0,)),
+        ((300_001,), (0,)),
+        ((5, 9), (0,)),
+        ((5, 9), (1,)),
+        ((3, 5000), (1,)),
+        ((2000, 3), (0,)),
+        ((2000, 700), (0,)),
+        ((4, 30, 50), (1,)),
+        ((4, 30, 50), (0, 1)),
+        ((4, 30, 50), (1, 2)),
+        ((4, 1, 50), (0, 1, 2)),
+        ((200, 4000), (1,)),
+    ],
+)
 @pytest.mark.parametrize("ufunc", [np.add, np.maximum], ids=lambda f: f.__name__)
 def test_reductions(vectors, ufunc, shape, axes):
     x = random(*shape)
@@ -59,7 +77,9 @@ def test_reductions(vectors, ufunc, shape, axes):
     step = steps.reduction(ufunc, x, axes, out)
     step()
     exact = ufunc.reduce(x.astype(np.float64), axes, keepdims=True)
-    np.testing.assert_allclose(out, exact, 1e-6, 2e-8 * x.size / out.size if ufunc is np.add else 0)     # of what was added up
+    np.testing.assert_allclose(
+        out, exact, 1e-6, 2e-8 * x.size / out.size if ufunc is np.add else 0
+    )  # of what was added up
     x.reshape(-1)[x.size // 2] = np.nan
     step()
     np.testing.assert_array_equal(np.isnan(out), np.isnan(ufunc.reduce(x, axes, keepdims=True)))
@@ -72,7 +92,9 @@ def test_reductions_that_numpy_makes():
     assert steps.reduction(np.add, x.T, (0,), np.empty((1, 5, 4), np.float32)) is None
 
 
-@pytest.mark.parametrize("row, rows", [(1, 100), (3, 1000), (10, 50), (2048, 3), (5000, 7), (100_000, 1), (3001, 40)])
+@pytest.mark.parametrize(
+    "row, rows", [(1, 100), (3, 1000), (10, 50), (2048, 3), (5000, 7), (100_000, 1), (3001, 40)]
+)
 def test_sums_in_a_region(vectors, row, rows):
     x = random(rows, row)
     out, other, squares = (np.empty((rows, 1), np.float32) for _ in range(3))
@@ -100,11 +122,22 @@ def test_softmax(vectors, shape):
 def test_shared_steps_give_the_same_bits(vectors):
     """Whoever takes a chunk; and as often as it is run."""
     x, w = random(200_000), random(300, 400)
-    outs = [np.empty_like(x), np.empty((1,), np.float32), np.empty((300, 300), np.float32), np.empty((1, 400), np.float32), np.empty_like(w)]
+    outs = [
+        np.empty_like(x),
+        np.empty((1,), np.float32),
+        np.empty((300, 300), np.float32),
+        np.empty((1, 400), np.float32),
+        np.empty_like(w),
+    ]
     region = Region(x.shape)
     e = region.emit("exp", [region.array(x)], FLOAT, outs[0])
     region.sum(e, x.size, outs[1])
-    made = [region.step(), steps.product(w, w.T, outs[2]), steps.reduction(np.add, w, (0,), outs[3]), steps.softmax(w, outs[4])]
+    made = [
+        region.step(),
+        steps.product(w, w.T, outs[2]),
+        steps.reduction(np.add, w, (0,), outs[3]),
+        steps.softmax(w, outs[4]),
+    ]
     program = native.core.program([m.native for m in made])
     program.run()
     alone = [o.copy() for o in outs]
@@ -136,8 +169,15 @@ def test_numbers_can_change():
         step.native.set_numbers(np.array([3, 4], np.float32))
 
 
-OPTIMIZERS = {"sgd": {"momentum": 0.9, "wd": 0.01}, "adam": {"wd": 0.1, "clip_gradient": 0.5}, "rmsprop": {}, "rmspropalex": {}, "adagrad": {
-    "epsilon": 1e-8, "wd": 0.01}, "adadelta": {"rho": 0.9, "epsilon": 1e-5, "wd": 0.01}, "nag": {"momentum": 0.9, "wd": 0.01}}
+OPTIMIZERS = {
+    "sgd": {"momentum": 0.9, "wd": 0.01},
+    "adam": {"wd": 0.1, "clip_gradient": 0.5},
+    "rmsprop": {},
+    "rmspropalex": {},
+    "adagrad": {"epsilon": 1e-8, "wd": 0.01},
+    "adadelta": {"rho": 0.9, "epsilon": 1e-5, "wd": 0.01},
+    "nag": {"momentum": 0.9, "wd": 0.01},
+}
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
@@ -164,7 +204,9 @@ def test_optimizers_give_numpys_bits(kind, monkeypatch, vectors):
 
 def choose(value, expression="print(native.vectors)"):
     code = f"from mxr import native; {expression}"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "MXR_NATIVE": value})
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "MXR_NATIVE": value}
+    )
 
 
 def test_mxr_native():

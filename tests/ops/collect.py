@@ -1,4 +1,5 @@
 """All samples of all families, found by importing tests/ops/samples/*.py."""
+
 from __future__ import annotations
 
 import functools
@@ -16,6 +17,7 @@ from tests.ops.sample import F, S
 @dataclass(frozen=True)
 class Case:
     """One sample of one operator. `id` names it in reports and in the list of known failures."""
+
     op: Op
     sample: S | F
     id: str

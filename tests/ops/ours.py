@@ -3,6 +3,7 @@
 An answer is `(meta, arrays)`: `meta` has the symbol's JSON, names, inferred shapes and types; `arrays` has `out<i>`, `grad<i>` (by
 input), `add<i>` (the gradient array after two passes under "add"), `aux<i>`, or for operators that write their inputs `mut<i>`.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -40,12 +41,29 @@ def written(case: Case) -> list[int]:
 def question(case: Case) -> dict:
     """The question to the oracle about this sample."""
     if case.sample.reference in ("arrays", "in place"):
-        return {"ask": "arrays", "op": case.op.name, "params": question_params(case), "inputs": len(case.inputs), "train": bool(case.sample.train),
-                "seed": SEED, "outs": outs(case), "into": 0 if case.sample.reference == "in place" else None,
-                "grad": [f"v{i}" for i in wanted(case)] if case.op.differentiable else []}
-    return {"ask": "imperative" if at_once(case) else "sample", "op": case.op.name, "params": question_params(case),
-            "inputs": len(case.inputs), "variadic": bool(case.op.variadic), "train": bool(case.sample.train), "seed": SEED,
-            "grad": [f"v{i}" for i in wanted(case)], "mutates": written(case), "outs": outs(case) if at_once(case) else []}
+        return {
+            "ask": "arrays",
+            "op": case.op.name,
+            "params": question_params(case),
+            "inputs": len(case.inputs),
+            "train": bool(case.sample.train),
+            "seed": SEED,
+            "outs": outs(case),
+            "into": 0 if case.sample.reference == "in place" else None,
+            "grad": [f"v{i}" for i in wanted(case)] if case.op.differentiable else [],
+        }
+    return {
+        "ask": "imperative" if at_once(case) else "sample",
+        "op": case.op.name,
+        "params": question_params(case),
+        "inputs": len(case.inputs),
+        "variadic": bool(case.op.variadic),
+        "train": bool(case.sample.train),
+        "seed": SEED,
+        "grad": [f"v{i}" for i in wanted(case)],
+        "mutates": written(case),
+        "outs": outs(case) if at_once(case) else [],
+    }
 
 
 def outs(case: Case) -> list:
@@ -80,21 +98,29 @@ def against(case: Case, theirs: tuple[dict, dict]) -> tuple[dict[str, str], tupl
 
 def compose(case: Case, n: int | None = None) -> mxr.Symbol:
     n = len(case.inputs) if n is None else n
-    return getattr(mxr.sym, case.op.name)(*(mxr.sym.Variable(f"v{i}") for i in range(n)), name="op", **case.sample.params)
+    return getattr(mxr.sym, case.op.name)(
+        *(mxr.sym.Variable(f"v{i}") for i in range(n)), name="op", **case.sample.params
+    )
 
 
 def symbolic(case: Case) -> tuple[dict, dict]:
     values = {f"v{i}": x for i, x in enumerate(case.inputs)}
     symbol = compose(case)
-    meta = {"json": symbol.tojson(), "outputs": symbol.list_outputs(), "aux": symbol.list_auxiliary_states(),
-            "arguments": symbol.list_arguments()}
+    meta = {
+        "json": symbol.tojson(),
+        "outputs": symbol.list_outputs(),
+        "aux": symbol.list_auxiliary_states(),
+        "arguments": symbol.list_arguments(),
+    }
     if not case.op.variadic and len(values) > 1:
         meta["auto_json"] = compose(case, 1).tojson()
     shapes = {name: x.shape for name, x in values.items()}
     meta["shapes"] = [list(s) for s in symbol.infer_shape(**shapes)[1].values()]
     if values:
         meta["from_first"] = shapes_from_first(symbol, shapes)
-    meta["types"] = [t.name for t in symbol.infer_type(**{name: x.dtype for name, x in values.items()})[1].values()]
+    meta["types"] = [
+        t.name for t in symbol.infer_type(**{name: x.dtype for name, x in values.items()})[1].values()
+    ]
     names = wanted(case)
     if names and not case.op.differentiable:
         names, meta["no_gradient"] = [], "declared without a gradient"
@@ -126,9 +152,12 @@ def shapes_from_first(symbol, shapes) -> dict[str, list]:
 def bind(symbol, values, wanted, request):
     aux = symbol.list_auxiliary_states()
     names = [f"v{i}" for i in wanted]
-    return symbol.bind({k: mxr.NDArray(v.copy()) for k, v in values.items() if k not in aux},
-                       {k: mxr.NDArray(np.full_like(values[k], ADD_START)) for k in names},
-                       dict.fromkeys(names, request), {k: mxr.NDArray(v.copy()) for k, v in values.items() if k in aux})
+    return symbol.bind(
+        {k: mxr.NDArray(v.copy()) for k, v in values.items() if k not in aux},
+        {k: mxr.NDArray(np.full_like(values[k], ADD_START)) for k in names},
+        dict.fromkeys(names, request),
+        {k: mxr.NDArray(v.copy()) for k, v in values.items() if k in aux},
+    )
 
 
 def heads(run):
@@ -138,5 +167,12 @@ def heads(run):
 def imperative(case: Case, train: bool | None = None) -> tuple[dict, dict]:
     mxr.random.seed(SEED)
     inputs = [mxr.NDArray(x.copy()) for x in case.inputs]
-    outs = call(case.op.name, inputs, dict(case.sample.params), train=bool(case.sample.train if train is None else train))
-    return {}, {f"out{i}": x.data for i, x in enumerate(outs)} | {f"mut{i}": inputs[i].data for i in written(case)}
+    outs = call(
+        case.op.name,
+        inputs,
+        dict(case.sample.params),
+        train=bool(case.sample.train if train is None else train),
+    )
+    return {}, {f"out{i}": x.data for i, x in enumerate(outs)} | {
+        f"mut{i}": inputs[i].data for i in written(case)
+    }

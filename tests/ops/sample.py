@@ -3,6 +3,7 @@
 `tests/ops/samples/<family>.py` holds `SAMPLES = {"Operator": [S(...), F(...), ...]}`; the templates in tests/ops and the
 comparison with MXNet (tests/reference) run over all of them.
 """
+
 from __future__ import annotations
 
 import zlib
@@ -47,8 +48,18 @@ class S:
     `"in place"`: with arrays, and its first input as its output. Gradients are compared in training mode only.
     """
 
-    def __init__(self, params=None, *inputs, grad=True, train=True, numeric=True, rtol=1e-5, atol=1e-6, why="",
-                 reference: bool | str = True):
+    def __init__(
+        self,
+        params=None,
+        *inputs,
+        grad=True,
+        train=True,
+        numeric=True,
+        rtol=1e-5,
+        atol=1e-6,
+        why="",
+        reference: bool | str = True,
+    ):
         self.params, self.inputs = dict(params or {}), inputs
         self.grad, self.train, self.numeric, self.reference = grad, train, numeric, reference
         self.rtol, self.atol, self.why = rtol, atol, why
@@ -70,6 +81,7 @@ class S:
 @dataclass
 class F:
     """A must-fail sample: composing, shape inference or running raises an `MxError` whose message contains every text of `says`."""
+
     says: tuple
     params: dict = field(default_factory=dict)
     shapes: tuple = ()

@@ -1,4 +1,5 @@
 """Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without MXNet."""
+
 import pytest
 
 import mxr
@@ -24,7 +25,9 @@ def test_as_recorded(name):
             found[case.id], _ = ours.against(case, theirs)
     complaints = settled(name, found)
     if stale:
-        complaints.append(f"no answer of MXNet is recorded for {', '.join(stale)}: run `python -m tests.reference record`")
+        complaints.append(
+            f"no answer of MXNet is recorded for {', '.join(stale)}: run `python -m tests.reference record`"
+        )
     assert not complaints, "\n".join(complaints)
 
 
@@ -44,7 +47,9 @@ FAMILIES = sorted({op.family for op in canonical()})
 def test_no_stale_answers(family):
     current = {answers.key(case) for case in cases(family=family) if case.sample.reference}
     left = answers.load(family).keys() - current
-    assert not left, f"{len(left)} recorded answers belong to no sample: run `python -m tests.reference record --family {family}`"
+    assert not left, (
+        f"{len(left)} recorded answers belong to no sample: run `python -m tests.reference record --family {family}`"
+    )
 
 
 def test_no_stale_files():

@@ -1,4 +1,5 @@
 """The comparison notices what it is there to notice."""
+
 import dataclasses
 
 import numpy as np
@@ -28,7 +29,9 @@ def test_a_wrong_array_is_noticed(part):
     case, (meta, arrays) = tanh_case()
     mine = ours.answer(case)
     assert part in differences(case, mine, (meta, arrays | {part: arrays[part] * np.float32(1.0001)}))
-    assert part in differences(case, (mine[0], {k: x for k, x in mine[1].items() if k != part}), (meta, arrays))
+    assert part in differences(
+        case, (mine[0], {k: x for k, x in mine[1].items() if k != part}), (meta, arrays)
+    )
 
 
 def test_wrong_sums_under_add_are_noticed():

@@ -1,4 +1,5 @@
 """Loops and branches as MXNet's Python wrote them into JSON: outputs and gradients are MXNet 1.9.1's own (tests/data/control)."""
+
 from __future__ import annotations
 
 import json
@@ -28,7 +29,9 @@ def bound(case, **more):
 
 
 def heads(ex):
-    return [np.arange(o.size, dtype=np.float32).reshape(o.shape) / 7 - np.float32(0.3) for o in ex.output_list]
+    return [
+        np.arange(o.size, dtype=np.float32).reshape(o.shape) / 7 - np.float32(0.3) for o in ex.output_list
+    ]
 
 
 def test_outputs_and_gradients(case):
@@ -38,8 +41,10 @@ def test_outputs_and_gradients(case):
         ex.backward(heads(ex))
     steps = case["json"].count("_while_loop") and 3
     for o, theirs in zip(ex.output_list, case["out"]):
-        end = steps or None             # what a loop did not reach is not set in MXNet
-        np.testing.assert_allclose(o.asnumpy()[:end], np.asarray(theirs, np.float32)[:end], rtol=1e-5, atol=1e-6)
+        end = steps or None  # what a loop did not reach is not set in MXNet
+        np.testing.assert_allclose(
+            o.asnumpy()[:end], np.asarray(theirs, np.float32)[:end], rtol=1e-5, atol=1e-6
+        )
     for k, theirs in case["grad"].items():
         np.testing.assert_allclose(ex.grads[k].asnumpy(), theirs, rtol=1e-5, atol=1e-5)
 
@@ -68,7 +73,11 @@ def test_a_branch_is_chosen_anew_each_time():
 
 
 def test_damaged():
-    for old, new in (('"subgraphs"', '"graphs"'), ('"heads": [[6, 0, 0], [5, 0, 0]]', '"heads": []'), ('"heads": [[6, 0, 0], [5, 0, 0]]', '"heads": [[9, 0, 0]]')):
+    for old, new in (
+        ('"subgraphs"', '"graphs"'),
+        ('"heads": [[6, 0, 0], [5, 0, 0]]', '"heads": []'),
+        ('"heads": [[6, 0, 0], [5, 0, 0]]', '"heads": [[9, 0, 0]]'),
+    ):
         assert old in CASES["foreach"]["json"]
         with pytest.raises(MxError):
             mxr.sym.load_json(CASES["foreach"]["json"].replace(old, new))

@@ -1,5 +1,6 @@
 """Convolution and pooling against sums written out, in every way the work can be cut and laid out: samples apart and side by
 side, one worker and several, one block and many, contiguous arrays and others; and calls that are prepared once."""
+
 import itertools
 
 import numpy as np
@@ -28,7 +29,11 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
     for o, k, at in positions(g.shape[2:], weight.shape[2:], stride, dilate, pad, x.shape[2:]):
         for i in range(groups):
             c, f = slice(i * channels, (i + 1) * channels), slice(i * filters, (i + 1) * filters)
-            part, matrix, slope = x[(slice(None), c, *at)], weight[(f, slice(None), *k)], g[(slice(None), f, *o)]
+            part, matrix, slope = (
+                x[(slice(None), c, *at)],
+                weight[(f, slice(None), *k)],
+                g[(slice(None), f, *o)],
+            )
             out[(slice(None), f, *o)] += part @ matrix.T
             gx[(slice(None), c, *at)] += slope @ matrix
             gw[(f, slice(None), *k)] += slope.T @ part
@@ -57,28 +62,38 @@ def cut(request, monkeypatch):
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 CONVOLUTIONS = [
-    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),       # small images: side by side
+    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),  # small images: side by side
     (9, 4, (8, 7), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),
-    (9, 2, (9, 8), 40, (3, 3), (1, 1), (1, 1), (0, 0), 1),      # many filters: the gradients of columns are scattered
+    (
+        9,
+        2,
+        (9, 8),
+        40,
+        (3, 3),
+        (1, 1),
+        (1, 1),
+        (0, 0),
+        1,
+    ),  # many filters: the gradients of columns are scattered
     (7, 3, (6, 6), 4, (3, 3), (2, 2), (1, 1), (1, 1), 1),
-    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),     # few samples: one after the other
+    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),  # few samples: one after the other
     (3, 2, (15, 14), 4, (4, 3), (3, 2), (1, 1), (1, 2), 2),
     (5, 4, (9,), 6, (3,), (2,), (2,), (2,), 2),
     (5, 2, (5, 6, 4), 3, (3, 2, 3), (1, 2, 1), (1, 1, 1), (1, 0, 1), 1),
-    (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),       # the columns are the input
+    (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),  # the columns are the input
     (6, 4, (5, 5), 6, (1, 1), (2, 2), (1, 1), (0, 0), 1),
-    (6, 4, (2, 2), 6, (1, 1), (1, 1), (1, 1), (0, 0), 1),       # more filters than positions
+    (6, 4, (2, 2), 6, (1, 1), (1, 1), (1, 1), (0, 0), 1),  # more filters than positions
     (6, 4, (3, 3), 12, (3, 3), (1, 1), (1, 1), (1, 1), 1),
-    (2, 6, (24, 20), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),     # products are added up over the first axis
+    (2, 6, (24, 20), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),  # products are added up over the first axis
     (2, 6, (24, 20), 5, (3, 5), (1, 2), (2, 1), (3, 2), 1),
-    (9, 6, (5, 6), 6, (3, 3), (1, 1), (1, 1), (2, 2), 1),       # more outputs than inputs
+    (9, 6, (5, 6), 6, (3, 3), (1, 1), (1, 1), (2, 2), 1),  # more outputs than inputs
     (2, 6, (6, 7, 9), 6, (3, 2, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
-    (3, 5, (1, 30), 6, (1, 7), (1, 1), (1, 1), (0, 3), 1),      # kernels of one row
+    (3, 5, (1, 30), 6, (1, 7), (1, 1), (1, 1), (0, 3), 1),  # kernels of one row
     (3, 4, (3, 30), 6, (1, 5), (1, 1), (1, 2), (0, 4), 2),
-    (9, 5, (4,), 6, (7,), (1,), (1,), (3,), 1),                 # reaching beyond the row on both sides
-    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),       # windows that pave the input
-    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),      # that meet in spite of their stride
-    (3, 4, (9, 9), 4, (1, 1), (1, 1), (1, 1), (0, 0), 4),       # one number times another
+    (9, 5, (4,), 6, (7,), (1,), (1,), (3,), 1),  # reaching beyond the row on both sides
+    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),  # windows that pave the input
+    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # that meet in spite of their stride
+    (3, 4, (9, 9), 4, (1, 1), (1, 1), (1, 1), (0, 0), 4),  # one number times another
 ]
 
 
@@ -86,14 +101,22 @@ CONVOLUTIONS = [
 def test_convolution_is_what_its_formula_says(case, cut):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(3)
-    net = mxr.sym.Convolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=filters,
-                              num_group=groups, name="c")
+    net = mxr.sym.Convolution(
+        mxr.sym.Variable("data"),
+        kernel=kernel,
+        stride=stride,
+        dilate=dilate,
+        pad=pad,
+        num_filter=filters,
+        num_group=groups,
+        name="c",
+    )
     ex = net.simple_bind(data=(n, channels, *size))
     for a in ex.args.values():
         a.data[...] = rng.standard_normal(a.shape)
     g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
     x, weight, _ = (a.data for a in ex.args.values())
-    for _ in range(2):      # the second time, what was prepared the first time meets other values
+    for _ in range(2):  # the second time, what was prepared the first time meets other values
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
@@ -103,13 +126,13 @@ def test_convolution_is_what_its_formula_says(case, cut):
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 DECONVOLUTIONS = [
-    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),       # the windows pave the output
-    (5, 4, (6, 5), 3, (2, 2), (3, 3), (1, 1), (0, 0), 1),       # and leave gaps
+    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),  # the windows pave the output
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (1, 1), (0, 0), 1),  # and leave gaps
     (3, 3, (5, 4), 2, (4, 4), (2, 2), (1, 1), (1, 1), 1),
     (2, 6, (12, 14), 6, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     (3, 4, (1, 20), 5, (1, 5), (1, 1), (1, 1), (0, 2), 1),
     (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),
-    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),       # windows that meet in the gaps
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that meet in the gaps
 ]
 
 
@@ -117,8 +140,17 @@ DECONVOLUTIONS = [
 def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(7)
-    net = mxr.sym.Deconvolution(mxr.sym.Variable("data"), kernel=kernel, stride=stride, dilate=dilate, pad=pad, num_filter=filters,
-                                num_group=groups, no_bias=False, name="d")
+    net = mxr.sym.Deconvolution(
+        mxr.sym.Variable("data"),
+        kernel=kernel,
+        stride=stride,
+        dilate=dilate,
+        pad=pad,
+        num_filter=filters,
+        num_group=groups,
+        no_bias=False,
+        name="d",
+    )
     ex = net.simple_bind(data=(n, channels, *size))
     for a in ex.args.values():
         a.data[...] = rng.standard_normal(a.shape)
@@ -132,12 +164,23 @@ def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
         check(ex, out, gx, gw, g)
 
 
-@pytest.mark.parametrize("kernel, stride, pad", [((2, 2), (2, 2), (0, 0)), ((7, 2), (7, 2), (0, 0)), ((3, 2), (3, 2), (1, 0)),
-                                                 ((3, 3), (2, 2), (1, 1)), ((2, 1), (3, 2), (1, 0)), ((7, 6), (1, 1), (0, 0))])
+@pytest.mark.parametrize(
+    "kernel, stride, pad",
+    [
+        ((2, 2), (2, 2), (0, 0)),
+        ((7, 2), (7, 2), (0, 0)),
+        ((3, 2), (3, 2), (1, 0)),
+        ((3, 3), (2, 2), (1, 1)),
+        ((2, 1), (3, 2), (1, 0)),
+        ((7, 6), (1, 1), (0, 0)),
+    ],
+)
 def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, pad, cut):
-    x = np.random.default_rng(4).integers(0, 3, (5, 3, 7, 6)).astype(np.float32)       # with many equal values
+    x = np.random.default_rng(4).integers(0, 3, (5, 3, 7, 6)).astype(np.float32)  # with many equal values
     x[0, 0] = x[1, 0, 0, 0] = np.nan
-    ex = mxr.sym.Pooling(mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, pool_type="max").simple_bind(data=x.shape)
+    ex = mxr.sym.Pooling(
+        mxr.sym.Variable("data"), kernel=kernel, stride=stride, pad=pad, pool_type="max"
+    ).simple_bind(data=x.shape)
     ex.args["data"].data[...] = x
     ex.forward(True)
     out = ex.output_list[0].data
@@ -157,14 +200,27 @@ def test_the_gradient_of_max_pooling_goes_to_the_first_maximum(kernel, stride, p
     np.testing.assert_array_equal(ex.grads["data"].data, expected)
 
 
-@pytest.mark.parametrize("name, params, shapes", [
-    ("Convolution", {"kernel": (3, 3), "num_filter": 4, "pad": (1, 1)}, [(6, 3, 5, 5), (4, 3, 3, 3), (4,)]),
-    ("Convolution", {"kernel": (1, 1), "num_filter": 4}, [(6, 3, 5, 5), (4, 3, 1, 1), (4,)]),
-    ("Deconvolution", {"kernel": (3, 3), "num_filter": 4, "stride": (2, 2)}, [(6, 3, 5, 5), (3, 4, 3, 3)]),
-    ("Pooling", {"kernel": (2, 2), "stride": (2, 2)}, [(6, 3, 5, 5)]),
-    ("Pooling", {"kernel": (3, 2), "pool_type": "avg", "pad": (1, 1)}, [(6, 3, 5, 5)]),
-    ("Pooling_v1", {"kernel": (2, 2), "pad": (1, 1)}, [(6, 3, 5, 5)]),
-    ("UpSampling", {"scale": 2, "sample_type": "nearest", "num_args": 1}, [(6, 3, 5, 5)])], ids=str)
+@pytest.mark.parametrize(
+    "name, params, shapes",
+    [
+        (
+            "Convolution",
+            {"kernel": (3, 3), "num_filter": 4, "pad": (1, 1)},
+            [(6, 3, 5, 5), (4, 3, 3, 3), (4,)],
+        ),
+        ("Convolution", {"kernel": (1, 1), "num_filter": 4}, [(6, 3, 5, 5), (4, 3, 1, 1), (4,)]),
+        (
+            "Deconvolution",
+            {"kernel": (3, 3), "num_filter": 4, "stride": (2, 2)},
+            [(6, 3, 5, 5), (3, 4, 3, 3)],
+        ),
+        ("Pooling", {"kernel": (2, 2), "stride": (2, 2)}, [(6, 3, 5, 5)]),
+        ("Pooling", {"kernel": (3, 2), "pool_type": "avg", "pad": (1, 1)}, [(6, 3, 5, 5)]),
+        ("Pooling_v1", {"kernel": (2, 2), "pad": (1, 1)}, [(6, 3, 5, 5)]),
+        ("UpSampling", {"scale": 2, "sample_type": "nearest", "num_args": 1}, [(6, 3, 5, 5)]),
+    ],
+    ids=str,
+)
 def test_arrays_need_not_be_contiguous(name, params, shapes):
     op, rng = get(name), np.random.default_rng(6)
     p = op.parse(params)
@@ -187,8 +243,11 @@ def test_a_prepared_call_follows_its_scratch_memory():
     op, run = get("Convolution"), Run()
     rng = np.random.default_rng(7)
     calls, results = [], []
-    for n in (2, 40):       # the second needs more scratch memory than the first found
-        x, weight = rng.standard_normal((n, 3, 8, 8)).astype(np.float32), rng.standard_normal((4, 3, 3, 3)).astype(np.float32)
+    for n in (2, 40):  # the second needs more scratch memory than the first found
+        x, weight = (
+            rng.standard_normal((n, 3, 8, 8)).astype(np.float32),
+            rng.standard_normal((4, 3, 3, 3)).astype(np.float32),
+        )
         out, expected = np.empty((n, 4, 6, 6), np.float32), np.empty((n, 4, 6, 6), np.float32)
         p = op.parse({"kernel": (3, 3), "num_filter": 4, "no_bias": True})
         op.compute(p, Run(), [x, weight], [expected])
@@ -200,7 +259,7 @@ def test_a_prepared_call_follows_its_scratch_memory():
             call()
             np.testing.assert_array_equal(out, expected)
     small, large = calls
-    assert small.moved == large.moved == run.moved      # both use the same, larger memory by now
+    assert small.moved == large.moved == run.moved  # both use the same, larger memory by now
 
 
 def test_every_worker_gets_a_part_of_large_work():

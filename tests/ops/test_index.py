@@ -1,4 +1,5 @@
 """Rows that are added to a matrix by index."""
+
 import numpy as np
 import pytest
 
@@ -7,7 +8,9 @@ from mxr.ops.index import add_rows
 from mxr.runtime.lazy_scipy import _Lazy
 
 
-@pytest.mark.parametrize("module", ["scipy.sparse._sparsetools", "scipy.sparse._no_such_part", "scipy.sparse"])
+@pytest.mark.parametrize(
+    "module", ["scipy.sparse._sparsetools", "scipy.sparse._no_such_part", "scipy.sparse"]
+)
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
 def test_rows_add_up_with_and_without_scipys_loop(module, dtype, monkeypatch):
     monkeypatch.setattr(index, "sparsetools", _Lazy(module))

@@ -1,4 +1,5 @@
 """SoftmaxOutput in blocks and on several workers."""
+
 import numpy as np
 import pytest
 
@@ -6,14 +7,26 @@ from mxr import sym
 from mxr.runtime import costs
 
 
-@pytest.mark.parametrize("shape, multi", [((7, 5), False), ((40, 3), False), ((3, 50), False), ((2, 5, 9), True), ((1, 4, 3, 7), True),
-                                          ((3, 2, 5), False), ((6, 4), True)])
+@pytest.mark.parametrize(
+    "shape, multi",
+    [
+        ((7, 5), False),
+        ((40, 3), False),
+        ((3, 50), False),
+        ((2, 5, 9), True),
+        ((1, 4, 3, 7), True),
+        ((3, 2, 5), False),
+        ((6, 4), True),
+    ],
+)
 @pytest.mark.parametrize("block", [1, 12, 1 << 17])
 def test_softmax_does_not_depend_on_its_blocks(shape, multi, block, monkeypatch):
     monkeypatch.setattr(costs, "SOFTMAX_BLOCK", block)
-    monkeypatch.setattr(costs, "SOFTMAX_NS", 1e9)      # as if it took long enough for every worker
+    monkeypatch.setattr(costs, "SOFTMAX_NS", 1e9)  # as if it took long enough for every worker
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
-    ex = sym.SoftmaxOutput(sym.Variable("x"), sym.Variable("y"), multi_output=multi).simple_bind("write", x=shape)
+    ex = sym.SoftmaxOutput(sym.Variable("x"), sym.Variable("y"), multi_output=multi).simple_bind(
+        "write", x=shape
+    )
     ex.args["x"][:] = x
     ex.forward(True)
     ex.backward()
@@ -22,6 +35,8 @@ def test_softmax_does_not_depend_on_its_blocks(shape, multi, block, monkeypatch)
     wanted = (e / e.sum(axis=1, keepdims=True)).reshape(shape)
     np.testing.assert_allclose(ex.output_list[0].data, wanted, rtol=1e-5)
     labels = np.zeros_like(classes)
-    labels[:, 0] = 1                                # all labels are 0
+    labels[:, 0] = 1  # all labels are 0
     scale = np.prod(shape[2:]) if multi else 1
-    np.testing.assert_allclose(ex.grads["x"].data, (wanted - labels.reshape(shape)) / scale, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        ex.grads["x"].data, (wanted - labels.reshape(shape)) / scale, rtol=1e-4, atol=1e-6
+    )

@@ -1,4 +1,5 @@
 """One-direction numeric gradients: (f(x + h d) - f(x - h d)) / 2h against the gradient times d."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """Recurrent layers: what does not show in one small run (tests/ops/samples/rnn.py has those)."""
+
 import numpy as np
 import pytest
 
@@ -11,7 +12,9 @@ MODES = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 
 def bound(mode, t=6, n=3, inputs=4, **params):
     """An executor with drawn arguments, and drawn gradients at its outputs."""
-    net = sym.RNN(sym.Variable("data"), mode=mode, state_size=5, num_layers=2, state_outputs=True, name="rnn", **params)
+    net = sym.RNN(
+        sym.Variable("data"), mode=mode, state_size=5, num_layers=2, state_outputs=True, name="rnn", **params
+    )
     ex = net.simple_bind("write", data=(t, n, inputs))
     fill(ex, 0)
     return ex, [np.random.default_rng(1).standard_normal(o.shape, np.float32) for o in ex.output_list]
@@ -39,7 +42,7 @@ def same(left, right):
 def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
     used, heads = bound(mode, bidirectional=bidirectional)
     first = results(used, heads)
-    assert same(first, results(used, heads))            # a step leaves nothing behind
+    assert same(first, results(used, heads))  # a step leaves nothing behind
     fill(used, 2)
     fresh, _ = bound(mode, bidirectional=bidirectional)
     fill(fresh, 2)
@@ -48,12 +51,20 @@ def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("limits", [
-    {"SEQUENCE_BLOCK": 1}, {"SEQUENCE_BLOCK": 4 * 5 * 3 * 4}, {"SEQUENCE_SHARED_FLOPS": 0}, {"STEPWISE_SAMPLES": 1},
-    {"STEPWISE_SAMPLES": 1, "SEQUENCE_SHARED_FLOPS": 0}, {"STEP_SHARED_FLOPS": 0},
-    {"STEPWISE_SAMPLES": 1, "SEQUENCE_BESIDE_FLOPS": 0, "CELL_SHARED_VALUES": 0},
-    {"CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2},
-    {"STEP_SAMPLES_FLOPS": 0, "WORKER_SAMPLES": 1, "CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"SEQUENCE_BLOCK": 1},
+        {"SEQUENCE_BLOCK": 4 * 5 * 3 * 4},
+        {"SEQUENCE_SHARED_FLOPS": 0},
+        {"STEPWISE_SAMPLES": 1},
+        {"STEPWISE_SAMPLES": 1, "SEQUENCE_SHARED_FLOPS": 0},
+        {"STEP_SHARED_FLOPS": 0},
+        {"STEPWISE_SAMPLES": 1, "SEQUENCE_BESIDE_FLOPS": 0, "CELL_SHARED_VALUES": 0},
+        {"CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2},
+        {"STEP_SAMPLES_FLOPS": 0, "WORKER_SAMPLES": 1, "CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2},
+    ],
+)
 def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
     """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
     whole = results(*bound(mode, bidirectional=True))
@@ -69,6 +80,7 @@ def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, 
         ex, heads = bound(mode, bidirectional=True, use_sequence_length=True)
         ex.args["rnn_sequence_length"][:] = [6, 2, 4]
         return results(ex, heads)
+
     whole = run()
     monkeypatch.setattr(costs, "STEP_SAMPLES_FLOPS", 0)
     monkeypatch.setattr(costs, "WORKER_SAMPLES", 1)
@@ -81,12 +93,12 @@ def test_shut_gates_keep_the_cells():
     """Input gates at 0 and forget gates at 1 keep the cells to the last bit, and stop the gradient."""
     ex, heads = bound("lstm")
     parameters, gradient = ex.args["rnn_parameters"].data, ex.grads["rnn_parameters"].data
-    biases = parameters[-4 * 4 * 5:].reshape(4, 4, 5)       # of input and state in both layers, by gate
+    biases = parameters[-4 * 4 * 5 :].reshape(4, 4, 5)  # of input and state in both layers, by gate
     biases[:, 0], biases[:, 1] = -100, 100
     everything = results(ex, heads)
     assert np.array_equal(ex.output_list[2].data, ex.args["rnn_state_cell"].data)
     assert all(np.isfinite(a).all() for a in everything)
-    by_gate = gradient[:4 * 5 * 4].reshape(4, 5, 4)         # the first layer's weights of the input
+    by_gate = gradient[: 4 * 5 * 4].reshape(4, 5, 4)  # the first layer's weights of the input
     assert not by_gate[:3].any() and by_gate[3].any()
 
 
@@ -95,7 +107,9 @@ def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
     """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by one."""
     t, n, size = 32, 16, 64
     monkeypatch.setattr(costs, "SEQUENCE_BLOCK", t // 2 * n * size * recurrent.GATES[mode])
-    ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind("null", data=(t, n, 400))
+    ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind(
+        "null", data=(t, n, 400)
+    )
     fill(ex, 3)
     found = []
     for few in (t * n * size * 4, *[0] * 100):

@@ -1,4 +1,5 @@
 """Every operator has samples; every must-fail sample fails with its message."""
+
 from collections import Counter
 
 import numpy as np
@@ -14,7 +15,9 @@ from tests.ops.sample import F, S
 OPERATORS = [op.name for op in canonical()]
 
 
-@pytest.mark.parametrize("name", [o.name for o in canonical() if not o.open and not o.subgraphs])     # those: tests/faces/test_custom.py, test_control.py
+@pytest.mark.parametrize(
+    "name", [o.name for o in canonical() if not o.open and not o.subgraphs]
+)  # those: tests/faces/test_custom.py, test_control.py
 def test_has_samples(name):
     op = registry[name]
     n = sum(isinstance(s, S) for s in sample_lists().get(name, []))
@@ -30,7 +33,9 @@ def test_sample_lists_belong_to_operators():
     assert not strays and max(counts.values()) == 1, (strays, [k for k, v in counts.items() if v > 1])
 
 
-@pytest.mark.parametrize("name", [n for n in OPERATORS if any(isinstance(s, F) for s in sample_lists().get(n, []))])
+@pytest.mark.parametrize(
+    "name", [n for n in OPERATORS if any(isinstance(s, F) for s in sample_lists().get(n, []))]
+)
 def test_must_fail(name):
     for case in cases(F, op=name):
         with pytest.raises(mxr.MxError) as e:
@@ -45,7 +50,9 @@ def attempt(case):
     if ours.at_once(case):
         call(case.op.name, [mxr.NDArray(np.zeros(s, np.float32)) for s in shapes], dict(case.sample.params))
         return
-    symbol = getattr(mxr.sym, case.op.name)(*(mxr.sym.Variable(f"v{i}") for i in range(len(shapes))), name="op", **case.sample.params)
+    symbol = getattr(mxr.sym, case.op.name)(
+        *(mxr.sym.Variable(f"v{i}") for i in range(len(shapes))), name="op", **case.sample.params
+    )
     given = {f"v{i}": s for i, s in enumerate(shapes) if s is not None}
     symbol.infer_shape(**given)
     run = symbol.simple_bind("write", **given)

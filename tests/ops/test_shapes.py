@@ -1,4 +1,5 @@
 """What is inferred is what comes out; calling at once and binding give the same values."""
+
 import numpy as np
 import pytest
 
@@ -24,7 +25,9 @@ def test_inferred_is_real(name):
             with np.errstate(all="ignore"):
                 real = op.forward(p, *values)
             real = real if isinstance(real, (tuple, list)) else (real,)
-            assert [np.shape(x) for x in real if np.ndim(x)] == [tuple(s) for x, s in zip(real, outs) if np.ndim(x)], case.id
+            assert [np.shape(x) for x in real if np.ndim(x)] == [
+                tuple(s) for x, s in zip(real, outs) if np.ndim(x)
+            ], case.id
         mxr.random.seed(ours.SEED)
         real = invoke(op, [x.copy() for x in values], p, bool(case.sample.train))
         assert [x.shape for x in real] == [tuple(s) for s in outs], case.id
@@ -38,17 +41,24 @@ def test_at_once_is_bound(name):
             continue
         bound = ours.answer(case)[1]
         for key, x in ours.imperative(case)[1].items():
-            np.testing.assert_allclose(x.astype(np.float64), bound[key].astype(np.float64), 1e-6, 1e-7, err_msg=f"{case.id} {key}")
+            np.testing.assert_allclose(
+                x.astype(np.float64), bound[key].astype(np.float64), 1e-6, 1e-7, err_msg=f"{case.id} {key}"
+            )
             assert x.dtype == bound[key].dtype, case.id
 
 
 X = mxr.sym.Variable("x")
 
 
-@pytest.mark.parametrize("symbol, out, x", [
-    (mxr.sym.cumsum(X, axis=0), (2, 3), (2, 3)), (mxr.sym.tanh(X), (2, 3), (2, 3)),
-    (mxr.sym._split_v2(mxr.sym.Variable("x", shape=(0, 3)), indices=(0,), axis=1), (2, 3), (2, 3)),
-    (mxr.sym.transpose(X, axes=(1, 0)), (2, 3), (3, 2))])
+@pytest.mark.parametrize(
+    "symbol, out, x",
+    [
+        (mxr.sym.cumsum(X, axis=0), (2, 3), (2, 3)),
+        (mxr.sym.tanh(X), (2, 3), (2, 3)),
+        (mxr.sym._split_v2(mxr.sym.Variable("x", shape=(0, 3)), indices=(0,), axis=1), (2, 3), (2, 3)),
+        (mxr.sym.transpose(X, axes=(1, 0)), (2, 3), (3, 2)),
+    ],
+)
 def test_input_from_output(symbol, out, x):
     args, _, _ = (symbol + mxr.sym.Variable("out")).infer_shape(out=out)
     assert args["x"] == x
@@ -59,5 +69,7 @@ def test_size_of_anything():
 
 
 def test_partly_known_label():
-    args, outs, _ = mxr.sym.SoftmaxOutput(X, mxr.sym.Variable("y", shape=(0, 0)), multi_output=True).infer_shape(x=(6, 1, 1), y=(6, 1))
+    args, outs, _ = mxr.sym.SoftmaxOutput(
+        X, mxr.sym.Variable("y", shape=(0, 0)), multi_output=True
+    ).infer_shape(x=(6, 1, 1), y=(6, 1))
     assert args["y"] == (6, 1)

@@ -1,4 +1,5 @@
 """Every declaration has MXNet's own signature (tests/data/operators.json): inputs, parameters, order, types, defaults, choices, aliases."""
+
 import ast
 import json
 import re
@@ -11,9 +12,21 @@ from tests.known import settle
 from tests.ops.collect import cases
 
 MXNET = json.loads((Path(__file__).parents[1] / "data" / "operators.json").read_text())
-KINDS = {"float": float, "double": float, "real_t": float, "int": int, "long": int, "boolean": bool, "string": str,
-         "Shape(tuple)": Shape, "Shape": Shape, "tuple of <float>": Floats, "tuple of <double>": Floats,
-         "tuple of <long>": Shape, "tuple of <int>": Shape}
+KINDS = {
+    "float": float,
+    "double": float,
+    "real_t": float,
+    "int": int,
+    "long": int,
+    "boolean": bool,
+    "string": str,
+    "Shape(tuple)": Shape,
+    "Shape": Shape,
+    "tuple of <float>": Floats,
+    "tuple of <double>": Floats,
+    "tuple of <long>": Shape,
+    "tuple of <int>": Shape,
+}
 
 
 @pytest.mark.parametrize("name", [n for n in MXNET if n in registry])
@@ -46,7 +59,7 @@ def parameters(op, theirs) -> dict[str, str]:
 def parameter(mine: Parameter, text: str) -> str:
     """How a parameter differs from MXNet's description of it, such as `int, optional, default='1'`."""
     choices = re.match(r"\{(.*?)\}", text)
-    kind = text[choices.end():].split(",")[0] if choices else text.split(",")[0]
+    kind = text[choices.end() :].split(",")[0] if choices else text.split(",")[0]
     wrong = []
     if choices:
         values = {v.strip().strip("'") for v in choices[1].split(",")}
@@ -55,14 +68,16 @@ def parameter(mine: Parameter, text: str) -> str:
         if ("None" in values) > mine.none:
             wrong.append("None is not taken")
     else:
-        base = KINDS.get(kind.split(" (")[0] if not kind.startswith(("Shape(", "tuple")) else kind.replace(" or None", ""))
+        base = KINDS.get(
+            kind.split(" (")[0] if not kind.startswith(("Shape(", "tuple")) else kind.replace(" or None", "")
+        )
         base = base or KINDS.get(kind.replace(" or None", ""))
         if mine.type is not base:
             wrong.append(f"type {mine.type.__name__}")
         if " or None" in kind and not mine.none:
             wrong.append("None is not taken")
     default = re.search(r"default=(.*)$", text)
-    if mine.required != (default is None) and "," in text:      # a bare type says nothing about it
+    if mine.required != (default is None) and "," in text:  # a bare type says nothing about it
         wrong.append("required" if mine.required else f"optional, default {mine.default!r}")
     elif default and not same(mine, default[1].strip("'")):
         wrong.append(f"default {mine.default!r}")
@@ -83,7 +98,11 @@ def inputs(op, theirs) -> dict[str, str]:
     texts = dict(theirs["args"])
     if op.variadic or any(t.endswith("[]") for t in texts.values()):
         counter = theirs.get("variadic") or next((k for k in texts if k.startswith("num_")), op.variadic)
-        return {} if op.variadic in (counter, None) else {f"{op.name}.variadic": f"counted by {op.variadic}, in MXNet by {counter}"}
+        return (
+            {}
+            if op.variadic in (counter, None)
+            else {f"{op.name}.variadic": f"counted by {op.variadic}, in MXNet by {counter}"}
+        )
     names = [k for k, t in texts.items() if is_array(t)]
     for case in cases(op=op.name):
         p = case.parsed()

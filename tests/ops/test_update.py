@@ -1,4 +1,5 @@
 """Optimizer steps on arrays larger than a block, and spread over threads: the same numbers as on small pieces."""
+
 import numpy as np
 import pytest
 
@@ -7,7 +8,9 @@ from mxr.operator import Run, get
 N = 300_001
 
 
-@pytest.mark.parametrize(("name", "states"), [("sgd_update", 0), ("sgd_mom_update", 1), ("adam_update", 2), ("ftrl_update", 2)])
+@pytest.mark.parametrize(
+    ("name", "states"), [("sgd_update", 0), ("sgd_mom_update", 1), ("adam_update", 2), ("ftrl_update", 2)]
+)
 def test_blocks_and_threads_change_nothing(name, states):
     rng = np.random.default_rng(1)
     arrays = [rng.random(N, dtype=np.float32) for _ in range(2 + states)]
@@ -17,17 +20,28 @@ def test_blocks_and_threads_change_nothing(name, states):
     out, expected = np.empty((2, N), np.float32)
     op.compute(p, Run(), whole, [out])
     for a in range(0, N, 1000):
-        op.compute(p, Run(), [x[a:a + 1000] for x in pieces], [expected[a:a + 1000]])
+        op.compute(p, Run(), [x[a : a + 1000] for x in pieces], [expected[a : a + 1000]])
     assert (out == expected).all()
     assert all((x == y).all() for x, y in zip(whole, pieces))
 
 
 def test_the_weight_may_be_updated_in_place():
     rng = np.random.default_rng(2)
-    for name, states in (("sgd_update", 0), ("nag_mom_update", 1), ("rmsprop_update", 1), ("rmspropalex_update", 3), ("adam_update", 2),
-                         ("ftrl_update", 2), ("ftml_update", 3), ("signum_update", 1), ("lamb_update_phase1", 2)):
+    for name, states in (
+        ("sgd_update", 0),
+        ("nag_mom_update", 1),
+        ("rmsprop_update", 1),
+        ("rmspropalex_update", 3),
+        ("adam_update", 2),
+        ("ftrl_update", 2),
+        ("ftml_update", 3),
+        ("signum_update", 1),
+        ("lamb_update_phase1", 2),
+    ):
         op = get(name)
-        p = op.parse({k: v for k, v in {"lr": 0.1, "wd": 0.01, "t": 2, "epsilon": 2}.items() if k in op.params})
+        p = op.parse(
+            {k: v for k, v in {"lr": 0.1, "wd": 0.01, "t": 2, "epsilon": 2}.items() if k in op.params}
+        )
         arrays = [rng.random((3, 4), dtype=np.float32) for _ in range(2 + states)]
         apart = np.empty((3, 4), np.float32)
         op.compute(p, Run(), [x.copy() for x in arrays], [apart])

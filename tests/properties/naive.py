@@ -1,4 +1,5 @@
 """A graph evaluated the plain way: one operator after the other, every value kept. What the executor must agree with."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -23,7 +24,9 @@ def evaluate(symbol, values: dict, heads: list | None, train: bool = True) -> tu
     for n in reversed(symbol.nodes()):
         if n.op is not None and (n.op.loss or any((id(n), i) in grads for i in range(n.n_visible))):
             ins, outs = [of[id(m), j] for m, j in n.inputs], [of[id(n), i] for i in range(n.n_outputs)]
-            for (m, j), g in zip(n.inputs, _gradient(n, ins, outs, [grads.get((id(n), i)) for i in range(n.n_visible)], train)):
+            for (m, j), g in zip(
+                n.inputs, _gradient(n, ins, outs, [grads.get((id(n), i)) for i in range(n.n_visible)], train)
+            ):
                 if g is not None:
                     _accumulate(grads, (id(m), j), g, of)
     by_name = {n.name: grads.get((id(n), 0), np.zeros_like(values[n.name])) for n in symbol.arg_nodes()}

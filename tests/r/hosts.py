@@ -1,4 +1,5 @@
 """Runs R code under both hosts: `Rscript` (R starts Python) and `mxr run` (Python starts R)."""
+
 from __future__ import annotations
 
 import json
@@ -25,11 +26,24 @@ def command(host: str) -> list[str]:
     return [sys.executable, "-m", "mxr", "run"]
 
 
-def run_script(host: str, script: Path | str, *arguments: str, cwd: Path | str | None = None, timeout: float = 900,
-               **variables: str) -> subprocess.CompletedProcess:
+def run_script(
+    host: str,
+    script: Path | str,
+    *arguments: str,
+    cwd: Path | str | None = None,
+    timeout: float = 900,
+    **variables: str,
+) -> subprocess.CompletedProcess:
     """Run a script to its end, whatever that is."""
-    return subprocess.run([*command(host), str(script), *arguments], cwd=cwd, env=environment(**variables),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        [*command(host), str(script), *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -43,15 +57,20 @@ def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.Com
 
 def succeeds(done: subprocess.CompletedProcess) -> str:
     """What was printed, after making sure that it ended well; all its words if not."""
-    assert done.returncode == 0, f"exit status {done.returncode}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr[-800:]}"
+    assert done.returncode == 0, (
+        f"exit status {done.returncode}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr[-800:]}"
+    )
     return done.stdout
 
 
 def run_checks(host: str, prelude: str, bodies: dict[str, str], also=None, **options) -> dict[str, str]:
     """Run R code in pieces, one after the other in one process: "ok" for each, or the error that it ended with. `also` gets the whole
     process."""
-    code = "\n".join(f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e))[1], conditionMessage(e)))\n'
-                     f'cat({json.dumps(f"{chr(10)}== {name}{chr(10)}")}, paste(said, collapse = "\\n"), "\\n", sep = "")' for name, body in bodies.items())
+    code = "\n".join(
+        f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e))[1], conditionMessage(e)))\n'
+        f'cat({json.dumps(f"{chr(10)}== {name}{chr(10)}")}, paste(said, collapse = "\\n"), "\\n", sep = "")'
+        for name, body in bodies.items()
+    )
     done = run_code(host, prelude + "\n" + code, **options)
     if also:
         also(done)
@@ -60,4 +79,6 @@ def run_checks(host: str, prelude: str, bodies: dict[str, str], also=None, **opt
     if done.returncode and said:
         last = list(said)[-1]
         said[last] += f"\nthen the process ended with {done.returncode}: {done.stderr[-800:]}"
-    return {name: said.get(name, f"it did not run: {done.stdout[-1000:]}{done.stderr[-1000:]}") for name in bodies}
+    return {
+        name: said.get(name, f"it did not run: {done.stdout[-1000:]}{done.stderr[-1000:]}") for name in bodies
+    }

@@ -1,4 +1,5 @@
 """The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay untouched."""
+
 from __future__ import annotations
 
 import re
@@ -67,24 +68,50 @@ def printed(host, code, **options):
 
 
 VALUES = {
-    "NULL": "None", "TRUE": "True", "NA": "nan", "3L": "3", "NA_integer_": "nan", "2.5": "2.5", "'text'": "'text'",
-    "'\\u00e9'": "'é'", "NA_character_": "None", "c('a', NA)": "['a', None]", "character(0)": "[]",
+    "NULL": "None",
+    "TRUE": "True",
+    "NA": "nan",
+    "3L": "3",
+    "NA_integer_": "nan",
+    "2.5": "2.5",
+    "'text'": "'text'",
+    "'\\u00e9'": "'é'",
+    "NA_character_": "None",
+    "c('a', NA)": "['a', None]",
+    "character(0)": "[]",
     "list(a = 1, b = list('x', TRUE))": "{'a': 1.0, 'b': RList(['x', True], ['', ''])}",
-    "list(a = 1, a = 2)": "RList([1.0, 2.0], ['a', 'a'])", "list(1, b = 2)": "RList([1.0, 2.0], ['', 'b'])", "list()": "RList([], [])",
-    "c(1, 2)": "array([1., 2.])", "1:2": "array([1, 2], dtype=int32)", "c(1L, NA)": "array([ 1., nan])",
-    "c(TRUE, FALSE)": "array([ True, False])", "array(5, 1)": "array([5.])", "matrix(1:6, 2)": "array([[1, 2],\n       [3, 4],\n       [5, 6]], dtype=int32)",
-    "numeric(0)": "array([], dtype=float64)", "as.raw(1:2)": "array([1, 2], dtype=uint8)", "quote(name)": "'name'",
+    "list(a = 1, a = 2)": "RList([1.0, 2.0], ['a', 'a'])",
+    "list(1, b = 2)": "RList([1.0, 2.0], ['', 'b'])",
+    "list()": "RList([], [])",
+    "c(1, 2)": "array([1., 2.])",
+    "1:2": "array([1, 2], dtype=int32)",
+    "c(1L, NA)": "array([ 1., nan])",
+    "c(TRUE, FALSE)": "array([ True, False])",
+    "array(5, 1)": "array([5.])",
+    "matrix(1:6, 2)": "array([[1, 2],\n       [3, 4],\n       [5, 6]], dtype=int32)",
+    "numeric(0)": "array([], dtype=float64)",
+    "as.raw(1:2)": "array([1, 2], dtype=uint8)",
+    "quote(name)": "'name'",
 }
-REFUSED = {"factor('a')": "as.integer(f) - 1", "iris": "data.matrix", "mean": "a function cannot", "globalenv()": "an environment cannot",
-           "1i": "complex", "quote(a + b)": "a call cannot"}
+REFUSED = {
+    "factor('a')": "as.integer(f) - 1",
+    "iris": "data.matrix",
+    "mean": "a function cannot",
+    "globalenv()": "an environment cannot",
+    "1i": "complex",
+    "quote(a + b)": "a call cannot",
+}
 
 
 def test_r_values_arrive_as_python_values(host):
     lines = [f"cat(call('test.repr', {r}), '\\n----\\n')" for r in VALUES]
-    lines += [f"cat(tryCatch(call('test.same', {r}), mxnet_error = conditionMessage), '\\n----\\n')" for r in REFUSED]
+    lines += [
+        f"cat(tryCatch(call('test.same', {r}), mxnet_error = conditionMessage), '\\n----\\n')"
+        for r in REFUSED
+    ]
     got = printed(host, "\n".join(lines)).split(" \n----\n")
     assert dict(zip(VALUES, got)) == {r: f"({python},){{}}" for r, python in VALUES.items()}
-    for said, remedy in zip(got[len(VALUES):], REFUSED.values()):
+    for said, remedy in zip(got[len(VALUES) :], REFUSED.values()):
         assert remedy in said
 
 
@@ -189,6 +216,7 @@ def checked():
         if host not in answers:
             answers[host] = run_checks(host, PRELUDE, CHECKS)
         return answers[host]
+
     return ask
 
 
@@ -199,6 +227,7 @@ def test_door(name, host, checked):
 
 # ------------------------------------------------------------------------------------------------ as a user's R session
 
+
 def test_both_hosts_are_rscript(tmp_path):
     script = tmp_path / "script.R"
     script.write_text("""
@@ -206,14 +235,24 @@ def test_both_hosts_are_rscript(tmp_path):
         message("a message"); warning("a warning")
         f <- function() stop("the end"); f()
     """)
-    seen = [subprocess.run([*command(h), script, "a", "b c", "--d=1"], env=environment(), input="in\nput\n", capture_output=True, text=True)
-            for h in HOSTS]
+    seen = [
+        subprocess.run(
+            [*command(h), script, "a", "b c", "--d=1"],
+            env=environment(),
+            input="in\nput\n",
+            capture_output=True,
+            text=True,
+        )
+        for h in HOSTS
+    ]
     for field in ("returncode", "stdout", "stderr"):
         assert getattr(seen[0], field) == getattr(seen[1], field)
     assert seen[0].returncode == 1 and "Error in f() : the end" in seen[0].stderr
 
 
-@pytest.mark.parametrize("code, status", [("invisible(mx.nd.array(1)); quit(status = 7)", 7), ("mx.symbol.Activation(1)", 1)])
+@pytest.mark.parametrize(
+    "code, status", [("invisible(mx.nd.array(1)); quit(status = 7)", 7), ("mx.symbol.Activation(1)", 1)]
+)
 def test_exit_status(host, code, status):
     done = run_code(host, "library(mxnet)\n" + code)
     assert done.returncode == status, done.stderr
@@ -238,20 +277,27 @@ def test_nothing_of_the_session_changes(host):
 
 
 def test_python_s_own_output_stays_silent(host):
-    done = run_code(host, "suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')")
+    done = run_code(
+        host, "suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done.stdout + done.stderr
 
 
 def test_loading_the_package_does_not_start_python():
-    done = run_code("Rscript", "library(mxnet); cat('reticulate' %in% loadedNamespaces(), file.exists('/proc/self/maps') && "
-                               "any(grepl('libpython', readLines('/proc/self/maps'))))")
+    done = run_code(
+        "Rscript",
+        "library(mxnet); cat('reticulate' %in% loadedNamespaces(), file.exists('/proc/self/maps') && "
+        "any(grepl('libpython', readLines('/proc/self/maps'))))",
+    )
     assert succeeds(done) == "FALSE FALSE"
 
 
 def test_r_starts_in_a_notebook_as_rpy2_does_it():
-    code = ("from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
-            "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\n"
-            "try:\n    ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n    print('error:', e)\n")
+    code = (
+        "from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
+        "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\n"
+        "try:\n    ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n    print('error:', e)\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
     assert "error:" in succeeds(done), done.stderr
 
@@ -267,7 +313,9 @@ INTERRUPTED = {
 
 @pytest.mark.parametrize("where", INTERRUPTED)
 def test_ctrl_c_is_an_r_interrupt(host, where):
-    code = PRELUDE + f"""
+    code = (
+        PRELUDE
+        + f"""
         for (round in 1:3) {{
           cat(tryCatch({{ cat("ready\\n"); {INTERRUPTED[where]}; "went on" }}, interrupt = function(e) "interrupted"), "\\n")
         }}
@@ -275,6 +323,7 @@ def test_ctrl_c_is_an_r_interrupt(host, where):
         cat("ready\\n"); {INTERRUPTED[where]}
         cat("NOT REACHED\\n")
     """
+    )
     out, status = press_ctrl_c(host, code)
     assert re.findall("interrupted|went on|NOT REACHED|Traceback", out) == ["interrupted"] * 3, out
     assert status != 0
@@ -285,8 +334,14 @@ def press_ctrl_c(host, code):
     with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
         script.write(code)
         script.flush()
-        process = subprocess.Popen([*command(host), script.name], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            [*command(host), script.name],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         too_long = threading.Timer(600, process.kill)
         too_long.start()
         words = []

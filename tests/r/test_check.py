@@ -1,4 +1,5 @@
 """`mxr check` and mx.check.script: the scripts of the suite, in every style of the census, are found to be what they are: runnable."""
+
 from __future__ import annotations
 
 import json
@@ -9,15 +10,26 @@ import pytest
 
 from tests.r.hosts import HERE, environment, run_code, succeeds
 
-SCRIPTS = [*sorted((HERE / "usage").glob("b*.R")), *sorted((HERE / "scripts").glob("[a-z]*.R")),
-           *sorted((HERE / "probes").glob("[a-z]*.R")), *sorted((HERE.parents[1] / "R" / "vignettes").glob("*.Rmd"))]
+SCRIPTS = [
+    *sorted((HERE / "usage").glob("b*.R")),
+    *sorted((HERE / "scripts").glob("[a-z]*.R")),
+    *sorted((HERE / "probes").glob("[a-z]*.R")),
+    *sorted((HERE.parents[1] / "R" / "vignettes").glob("*.Rmd")),
+]
 # what a page shows on purpose as a mistake
 MEANT = {("old-scripts.Rmd", "mx.symbol.FullyConnected(num.hiden)")}
 
 
 def mxr_check(*arguments, cwd=None) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "mxr", "check", *map(str, arguments)], env=environment(), cwd=cwd,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "mxr", "check", *map(str, arguments)],
+        env=environment(),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Errors both ways: what Python raises as R conditions with the user's call, what user's closures raise as their own, and what is left
 of a training that they end."""
+
 from __future__ import annotations
 
 import re
@@ -66,17 +67,39 @@ breaks <- function(seen, words, left, ...) {
 """
 
 CALLS = {
-    "a + b": "a + b", "(a + (b * 2))": "a + (b * 2)", "a == b": "a == b", "a %/% b": "a%/%b", 's + "a"': 's + "a"', "s + 1:3": "s + 1:3", "!s + 'a'": 's + "a"',
-    "s$foo": "s$foo", "s[[9]]": "s[[9]]", "ex$foo": "ex$foo", "s$save('/no/file')": 's$save("/no/file")', "cumsum(a)": "cumsum(a)",
-    "as.matrix(mx.nd.ones(3))": "as.matrix(mx.nd.ones(3))", "mean(s, axis = 'x')": 'mean(s, axis = "x")', "sum(s, na.rm = TRUE)": "sum(..., na.rm = TRUE)",
-    "log(s, 'a')": 'log(s, "a")', "mxnet::mx.nd.array('a')": 'mxnet::mx.nd.array("a")', "Reduce(`+`, list(a, b))": "init + x[[i]]",
-    "(function(u, v) u + v)(a, b)": "u + v", "sapply(1, function(i) a + b)": "a + b", "do.call(`+`, list(a, b))": "... + ...",
-    "do.call('mx.nd.dot', list(a, a))": "mx.nd.dot(..., ...)", "lapply(list(s), mx.symbol.Activation, act_type = 'no')": "mx.symbol.Activation(",
-    "mx.exec.backward(ex)": "mx.exec.backward(ex)", "ex$update.arg.arrays(list(x = a), TRUE, FALSE)": "ex$update.arg.arrays(list(x = a), TRUE, FALSE)",
-    "s$attributes <- 3": "`$<-`(", "train(optimizer = 'lion')": "mx.model.FeedForward.create(",
+    "a + b": "a + b",
+    "(a + (b * 2))": "a + (b * 2)",
+    "a == b": "a == b",
+    "a %/% b": "a%/%b",
+    's + "a"': 's + "a"',
+    "s + 1:3": "s + 1:3",
+    "!s + 'a'": 's + "a"',
+    "s$foo": "s$foo",
+    "s[[9]]": "s[[9]]",
+    "ex$foo": "ex$foo",
+    "s$save('/no/file')": 's$save("/no/file")',
+    "cumsum(a)": "cumsum(a)",
+    "as.matrix(mx.nd.ones(3))": "as.matrix(mx.nd.ones(3))",
+    "mean(s, axis = 'x')": 'mean(s, axis = "x")',
+    "sum(s, na.rm = TRUE)": "sum(..., na.rm = TRUE)",
+    "log(s, 'a')": 'log(s, "a")',
+    "mxnet::mx.nd.array('a')": 'mxnet::mx.nd.array("a")',
+    "Reduce(`+`, list(a, b))": "init + x[[i]]",
+    "(function(u, v) u + v)(a, b)": "u + v",
+    "sapply(1, function(i) a + b)": "a + b",
+    "do.call(`+`, list(a, b))": "... + ...",
+    "do.call('mx.nd.dot', list(a, a))": "mx.nd.dot(..., ...)",
+    "lapply(list(s), mx.symbol.Activation, act_type = 'no')": "mx.symbol.Activation(",
+    "mx.exec.backward(ex)": "mx.exec.backward(ex)",
+    "ex$update.arg.arrays(list(x = a), TRUE, FALSE)": "ex$update.arg.arrays(list(x = a), TRUE, FALSE)",
+    "s$attributes <- 3": "`$<-`(",
+    "train(optimizer = 'lion')": "mx.model.FeedForward.create(",
 }
 
-CHECKS = {f"call of {code}": f"got <- call.of({code}); if (!startsWith(got, {expected!r})) stop(got)" for code, expected in CALLS.items()} | {
+CHECKS = {
+    f"call of {code}": f"got <- call.of({code}); if (!startsWith(got, {expected!r})) stop(got)"
+    for code, expected in CALLS.items()
+} | {
     "handlers see what they see in plain R": """
         plain <- story(function() stop("words"))
         for (fail in list(function() mx.nd.array("text"), function() a + b, function() mx.symbol.load.json("{"), function() mxnet:::call_python("no.such.verb")))
@@ -207,6 +230,7 @@ def checked():
         if host not in answers:
             answers[host] = run_checks(host, PRELUDE, CHECKS)
         return answers[host]
+
     return ask
 
 
@@ -219,9 +243,14 @@ def test_condition(name, host, checked):
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_script_s_last_words(host):
     """An error that nobody handles: R's own words, nothing of Python."""
-    done = run_code(host, "library(mxnet)\na <- mx.nd.ones(2)\nf <- function(v) v + mx.nd.ones(3)\nf(a)\ncat('NOT REACHED')")
+    done = run_code(
+        host,
+        "library(mxnet)\na <- mx.nd.ones(2)\nf <- function(v) v + mx.nd.ones(3)\nf(a)\ncat('NOT REACHED')",
+    )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error in v + mx.nd.ones(3) : \n  `+`: the arrays have shapes 2 and 3;"), done.stderr
+    assert done.stderr.startswith("Error in v + mx.nd.ones(3) : \n  `+`: the arrays have shapes 2 and 3;"), (
+        done.stderr
+    )
     assert "Traceback" not in done.stderr and done.stderr.endswith("Execution halted\n")
 
 
@@ -236,4 +265,7 @@ def test_the_traceback_is_r_s(host):
     """
     done = run_code(host, code)
     assert done.returncode == 1
-    assert re.fullmatch(r"Error in deep\(\) : the words\nCalls: mx.model.FeedForward.create .* -> feval -> deep\nExecution halted\n", done.stderr), done.stderr
+    assert re.fullmatch(
+        r"Error in deep\(\) : the words\nCalls: mx.model.FeedForward.create .* -> feval -> deep\nExecution halted\n",
+        done.stderr,
+    ), done.stderr

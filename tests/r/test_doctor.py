@@ -1,4 +1,5 @@
 """What the user is told where something is missing or does not fit: by R, by `mxr run`, by `mxr doctor`, by `mxr install-r`."""
+
 from __future__ import annotations
 
 import os
@@ -17,8 +18,14 @@ FIRST_CALL = "library(mxnet); f <- function() mx.symbol.Variable('x'); f()"
 
 
 def run_mxr(*arguments, **variables):
-    return subprocess.run([sys.executable, "-m", "mxr", *arguments], env=environment(**variables), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=900)
+    return subprocess.run(
+        [sys.executable, "-m", "mxr", *arguments],
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
 
 
 def says(done, *words):
@@ -32,7 +39,11 @@ def says(done, *words):
 @pytest.fixture
 def library(tmp_path):
     """A copy of the installed R package, with no Python recorded in it."""
-    where = next(path for path in (*map(os.path.abspath, environment()["R_LIBS"].split(os.pathsep)),) if os.path.isdir(f"{path}/mxnet"))
+    where = next(
+        path
+        for path in (*map(os.path.abspath, environment()["R_LIBS"].split(os.pathsep)),)
+        if os.path.isdir(f"{path}/mxnet")
+    )
     shutil.copytree(f"{where}/mxnet", tmp_path / "library" / "mxnet")
     (tmp_path / "library" / "mxnet" / "python").unlink(missing_ok=True)
     return tmp_path / "library"
@@ -41,6 +52,7 @@ def library(tmp_path):
 @pytest.fixture
 def other_rpy2(tmp_path):
     """A folder for PYTHONPATH whose rpy2 does not fit: one that is as if it were not there, one built for a newer R."""
+
     def make(kind):
         folder = tmp_path / "path" / "rpy2"
         folder.mkdir(parents=True)
@@ -49,12 +61,16 @@ def other_rpy2(tmp_path):
             for part, text in (("situation", ""), ("rinterface_lib", "")):
                 (folder / part).mkdir()
                 (folder / part / "__init__.py").write_text(text)
-            (folder / "rinterface_lib" / "openrlib.py").write_text("raise ImportError('_rinterface_cffi_api.abi3.so: undefined symbol: R_getVar')")
+            (folder / "rinterface_lib" / "openrlib.py").write_text(
+                "raise ImportError('_rinterface_cffi_api.abi3.so: undefined symbol: R_getVar')"
+            )
         return os.pathsep.join([str(folder.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+
     return make
 
 
 # ---------------------------------------------------------------------------------------------------- R and Python
+
 
 @pytest.mark.parametrize("kind, words", [("newer", "does not fit this R"), ("none", "has no rpy2")])
 def test_wrong_rpy2(kind, words, other_rpy2):
@@ -69,14 +85,24 @@ def test_wrong_rpy2(kind, words, other_rpy2):
 def test_versions_that_differ_are_noticed(library):
     description = library / "mxnet" / "DESCRIPTION"
     code = "library(mxnet); invisible(mx.nd.array(1))"
-    subprocess.run([host.r_home() / "bin" / "Rscript", "-e", f"f <- '{library}/mxnet/Meta/package.rds'; p <- readRDS(f); "
-                    "p$DESCRIPTION[['Version']] <- '0.0.9'; saveRDS(p, f)"], check=True)
+    subprocess.run(
+        [
+            host.r_home() / "bin" / "Rscript",
+            "-e",
+            f"f <- '{library}/mxnet/Meta/package.rds'; p <- readRDS(f); "
+            "p$DESCRIPTION[['Version']] <- '0.0.9'; saveRDS(p, f)",
+        ],
+        check=True,
+    )
     description.write_text(description.read_text().replace(f"Version: {mxr.__version__}", "Version: 0.0.9"))
     done = run_code("Rscript", code, R_LIBS=str(library))
-    assert "the R package mxnet is 0.0.9, mxr in Python is" in done.stderr and "mxr install-r" in done.stderr, done.stderr
+    assert (
+        "the R package mxnet is 0.0.9, mxr in Python is" in done.stderr and "mxr install-r" in done.stderr
+    ), done.stderr
 
 
 # ---------------------------------------------------------------------------------------------------- Python looks for R
+
 
 def test_no_r():
     done = run_mxr("run", "-e", "1", PATH="/nowhere", R_HOME="")
@@ -98,6 +124,7 @@ def test_no_script():
 
 # -------------------------------------------------------------------------------------------------- doctor and install-r
 
+
 def test_everything_fits_here():
     done = run_mxr("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -118,10 +145,20 @@ def test_the_doctor_names_a_package_installed_for_another_python(library, monkey
     report = doctor.Report()
     doctor.check_packages(report)
     said = capsys.readouterr().out
-    assert not report.healthy and f"R would take the Python {other}/python, because of the record" in said, said
+    assert not report.healthy and f"R would take the Python {other}/python, because of the record" in said, (
+        said
+    )
 
 
-@pytest.mark.parametrize("r, rpy2, healthy", [((4, 2, 2), "3.6.5", True), ((4, 2, 2), "3.6.7", False), ((4, 5, 0), "3.6.5", False), ((4, 4, 3), "3.5.17", True)])
+@pytest.mark.parametrize(
+    "r, rpy2, healthy",
+    [
+        ((4, 2, 2), "3.6.5", True),
+        ((4, 2, 2), "3.6.7", False),
+        ((4, 5, 0), "3.6.5", False),
+        ((4, 4, 3), "3.5.17", True),
+    ],
+)
 def test_which_rpy2_fits_which_r(r, rpy2, healthy, monkeypatch, capsys):
     monkeypatch.setattr(host.metadata, "version", lambda distribution: rpy2)
     assert bool(host.rpy2_misfit(r)) is not healthy
@@ -133,33 +170,66 @@ def test_which_rpy2_fits_which_r(r, rpy2, healthy, monkeypatch, capsys):
 def test_an_old_r_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(host, "r_version", lambda: (4, 1, 3))
     report = doctor.Report()
-    assert doctor.check_r(report) is None and not report.healthy and "install R 4.2 or newer" in capsys.readouterr().out
+    assert (
+        doctor.check_r(report) is None
+        and not report.healthy
+        and "install R 4.2 or newer" in capsys.readouterr().out
+    )
 
 
 def test_install_r_records_this_python(tmp_path):
     done = run_mxr("install-r", "--lib", str(tmp_path / "lib"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "lib" / "mxnet" / "python").read_text().strip() == sys.executable
-    done = run_code("Rscript", "stopifnot(as.array(mxnet::mx.nd.array(1:3)) == 1:3)", R_LIBS=str(tmp_path / "lib"), MXR_PYTHON="")
+    done = run_code(
+        "Rscript",
+        "stopifnot(as.array(mxnet::mx.nd.array(1:3)) == 1:3)",
+        R_LIBS=str(tmp_path / "lib"),
+        MXR_PYTHON="",
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_r_and_python_know_the_same_rpy2():
     versions = [(4, 2, 2), (4, 4, 3), (4, 5, 0), (5, 0, 1)]
-    code = "\n".join(f"cat(mxnet:::rpy2_for(numeric_version('{'.'.join(map(str, v))}')), '\\n')" for v in versions)
+    code = "\n".join(
+        f"cat(mxnet:::rpy2_for(numeric_version('{'.'.join(map(str, v))}')), '\\n')" for v in versions
+    )
     done = run_code("Rscript", "library(mxnet)\n" + code)
     assert [line.split() for line in done.stdout.splitlines()] == [host.rpy2_for(v) for v in versions], done
 
 
 # Every mismatch that the doctor knows, as if it were so: what is faked, what the report says, which remedy it names.
 
+
 class Done:
     def __init__(self, stdout="", returncode=0, stderr=""):
         self.stdout, self.returncode, self.stderr = stdout, returncode, stderr
 
 
-def packages(reticulate="1.41", mxnet=None, where="/lib/mxnet", python=sys.executable, stamp="", why="the record of the installation"):
-    return Done("\n".join(["a profile's words", "== probe", reticulate, mxr.__version__ if mxnet is None else mxnet, where, stamp, "/lib", python, why]))
+def packages(
+    reticulate="1.41",
+    mxnet=None,
+    where="/lib/mxnet",
+    python=sys.executable,
+    stamp="",
+    why="the record of the installation",
+):
+    return Done(
+        "\n".join(
+            [
+                "a profile's words",
+                "== probe",
+                reticulate,
+                mxr.__version__ if mxnet is None else mxnet,
+                where,
+                stamp,
+                "/lib",
+                python,
+                why,
+            ]
+        )
+    )
 
 
 def fitting(monkeypatch):
@@ -177,27 +247,88 @@ def fitting(monkeypatch):
 def raises(error):
     def function(*a, **k):
         raise error
+
     return function
 
 
 AGAIN = f"{sys.executable} -m mxr install-r"
 MISMATCHES = {
     "no R": ((host, "r_home", raises(host.RNotFound("R was not found"))), "R was not found", "r-base-core"),
-    "R without a shared library": ((host, "load_libr", raises(host.RNotFound("built without --enable-R-shlib"))), "--enable-R-shlib", "r-base-core"),
-    "a libR that does not load": ((host, "load_libr", raises(OSError("libR.so: wrong ELF class"))), "wrong ELF class", "r-base-core"),
+    "R without a shared library": (
+        (host, "load_libr", raises(host.RNotFound("built without --enable-R-shlib"))),
+        "--enable-R-shlib",
+        "r-base-core",
+    ),
+    "a libR that does not load": (
+        (host, "load_libr", raises(OSError("libR.so: wrong ELF class"))),
+        "wrong ELF class",
+        "r-base-core",
+    ),
     "an old R": ((host, "r_version", lambda: (4, 1, 3)), "4.1.3", "install R 4.2 or newer"),
     "no libpython": ((doctor, "libpython", lambda: None), "no shared library", "apt-get install libpython"),
-    "no rpy2": ((host.metadata, "version", raises(host.metadata.PackageNotFoundError())), "missing", "mxr install-rpy2"),
-    "an rpy2 for a newer R": ((host.metadata, "version", lambda d: "3.6.7"), "for R 4.5 and newer", "mxr install-rpy2"),
-    "an rpy2 for an older R": ((host, "r_version", lambda: (4, 5, 1)), "for R before 4.5", "mxr install-rpy2"),
-    "an rpy2 that does not load": ((doctor.subprocess, "run", lambda *a, **k: Done(returncode=1, stderr="x\nmxr.operator.errors.MxError: no _rinterface")), "no _rinterface", "mxr install-rpy2 --again"),
-    "an Rscript that does not run": ((doctor, "ask_r", lambda code, **e: Done(returncode=1, stderr="Fatal error")), "Fatal error", "make `Rscript -e 1` work"),
-    "no R package": ((doctor, "ask_r", lambda code, **e: packages(mxnet="", where="")), "not installed where R looks", AGAIN),
-    "an R package of another version": ((doctor, "ask_r", lambda code, **e: packages(mxnet="0.0.1")), "is 0.0.1, mxr in Python is", AGAIN),
-    "an R package for another Python": ((doctor, "ask_r", lambda code, **e: packages(python="/other/python", why="VIRTUAL_ENV")), "R would take the Python /other/python, because of VIRTUAL_ENV", "MXR_PYTHON="),
-    "an R package for no Python": ((doctor, "ask_r", lambda code, **e: packages(python="", why="no Python was recorded")), "no Python was recorded", AGAIN),
-    "an edited R package": ((doctor, "ask_r", lambda code, **e: packages(stamp="0123 R/model.R;4567 NAMESPACE")), "from other files than those of this mxr", AGAIN),
-    "a door that stays shut": ((doctor, "ask_r", lambda code, **e: packages() if code == doctor.PROBE else Done(stderr="segfault", returncode=139)), "does not reach mxr: segfault", "this is a defect"),
+    "no rpy2": (
+        (host.metadata, "version", raises(host.metadata.PackageNotFoundError())),
+        "missing",
+        "mxr install-rpy2",
+    ),
+    "an rpy2 for a newer R": (
+        (host.metadata, "version", lambda d: "3.6.7"),
+        "for R 4.5 and newer",
+        "mxr install-rpy2",
+    ),
+    "an rpy2 for an older R": (
+        (host, "r_version", lambda: (4, 5, 1)),
+        "for R before 4.5",
+        "mxr install-rpy2",
+    ),
+    "an rpy2 that does not load": (
+        (
+            doctor.subprocess,
+            "run",
+            lambda *a, **k: Done(returncode=1, stderr="x\nmxr.operator.errors.MxError: no _rinterface"),
+        ),
+        "no _rinterface",
+        "mxr install-rpy2 --again",
+    ),
+    "an Rscript that does not run": (
+        (doctor, "ask_r", lambda code, **e: Done(returncode=1, stderr="Fatal error")),
+        "Fatal error",
+        "make `Rscript -e 1` work",
+    ),
+    "no R package": (
+        (doctor, "ask_r", lambda code, **e: packages(mxnet="", where="")),
+        "not installed where R looks",
+        AGAIN,
+    ),
+    "an R package of another version": (
+        (doctor, "ask_r", lambda code, **e: packages(mxnet="0.0.1")),
+        "is 0.0.1, mxr in Python is",
+        AGAIN,
+    ),
+    "an R package for another Python": (
+        (doctor, "ask_r", lambda code, **e: packages(python="/other/python", why="VIRTUAL_ENV")),
+        "R would take the Python /other/python, because of VIRTUAL_ENV",
+        "MXR_PYTHON=",
+    ),
+    "an R package for no Python": (
+        (doctor, "ask_r", lambda code, **e: packages(python="", why="no Python was recorded")),
+        "no Python was recorded",
+        AGAIN,
+    ),
+    "an edited R package": (
+        (doctor, "ask_r", lambda code, **e: packages(stamp="0123 R/model.R;4567 NAMESPACE")),
+        "from other files than those of this mxr",
+        AGAIN,
+    ),
+    "a door that stays shut": (
+        (
+            doctor,
+            "ask_r",
+            lambda code, **e: packages() if code == doctor.PROBE else Done(stderr="segfault", returncode=139),
+        ),
+        "does not reach mxr: segfault",
+        "this is a defect",
+    ),
 }
 
 
@@ -219,11 +350,32 @@ def test_the_report_names_everything(monkeypatch, capsys):
     fitting(monkeypatch)
     doctor.doctor()
     report = capsys.readouterr().out
-    for what in ("mxr", "Python", "libpython", "NumPy", "BLAS: ", "R ", "rpy2", "R libraries", "reticulate", "mxnet", "Rscript", "mxr run"):
+    for what in (
+        "mxr",
+        "Python",
+        "libpython",
+        "NumPy",
+        "BLAS: ",
+        "R ",
+        "rpy2",
+        "R libraries",
+        "reticulate",
+        "mxnet",
+        "Rscript",
+        "mxr run",
+    ):
         assert what in report
 
 
-@pytest.mark.parametrize("own, set_to, slow", [("SkylakeX", "Haswell", True), ("Haswell", "HASWELL", False), ("SkylakeX", None, False), ("", "Haswell", False)])
+@pytest.mark.parametrize(
+    "own, set_to, slow",
+    [
+        ("SkylakeX", "Haswell", True),
+        ("Haswell", "HASWELL", False),
+        ("SkylakeX", None, False),
+        ("", "Haswell", False),
+    ],
+)
 def test_a_blas_for_another_processor(own, set_to, slow, monkeypatch, capsys):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     if set_to:
@@ -233,7 +385,11 @@ def test_a_blas_for_another_processor(own, set_to, slow, monkeypatch, capsys):
     report = doctor.Report()
     doctor.check_speed(report)
     said = capsys.readouterr().out
-    assert report.healthy and ((f"OPENBLAS_CORETYPE={set_to}" in said and own in said and "-> unset OPENBLAS_CORETYPE" in said) if slow else not said), said
+    assert report.healthy and (
+        (f"OPENBLAS_CORETYPE={set_to}" in said and own in said and "-> unset OPENBLAS_CORETYPE" in said)
+        if slow
+        else not said
+    ), said
 
 
 def test_the_kind_of_processor_does_not_follow_the_variable(monkeypatch):
@@ -251,14 +407,23 @@ def test_fewer_threads_than_processors(monkeypatch, capsys):
     report = doctor.Report()
     doctor.check_speed(report)
     said = capsys.readouterr().out
-    assert report.healthy and "OMP_NUM_THREADS=1 has mxr use 1 of 4 processors" in said and "-> unset OMP_NUM_THREADS" in said, said
+    assert (
+        report.healthy
+        and "OMP_NUM_THREADS=1 has mxr use 1 of 4 processors" in said
+        and "-> unset OMP_NUM_THREADS" in said
+    ), said
 
 
-@pytest.mark.parametrize("reticulate, python, numpy, says_, remedy", [
-    ("1.28", (3, 12, 1), "2.4.6", "cannot work with Python 3.12 and newer", "or Python 3.11"),
-    ("1.32", (3, 13, 0), "1.26", "cannot work with Python 3.12 and newer", "mxr run"),
-    ("1.28", (3, 11, 7), "2.4.6", "does not know NumPy 2", "install.packages"),
-    ("1.41", (3, 13, 0), "2.5.5", "", ""), ("", (3, 13, 0), "2.5.5", "not needed", "")])
+@pytest.mark.parametrize(
+    "reticulate, python, numpy, says_, remedy",
+    [
+        ("1.28", (3, 12, 1), "2.4.6", "cannot work with Python 3.12 and newer", "or Python 3.11"),
+        ("1.32", (3, 13, 0), "1.26", "cannot work with Python 3.12 and newer", "mxr run"),
+        ("1.28", (3, 11, 7), "2.4.6", "does not know NumPy 2", "install.packages"),
+        ("1.41", (3, 13, 0), "2.5.5", "", ""),
+        ("", (3, 13, 0), "2.5.5", "not needed", ""),
+    ],
+)
 def test_reticulate_against_python_and_numpy(reticulate, python, numpy, says_, remedy, monkeypatch, capsys):
     fitting(monkeypatch)
     monkeypatch.setattr(doctor.sys, "version_info", python)

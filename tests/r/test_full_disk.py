@@ -1,4 +1,5 @@
 """Saving onto a disk that is full, from R: an error with the file and the reason, the old file whole, nothing left behind."""
+
 from __future__ import annotations
 
 import errno
@@ -49,6 +50,21 @@ def test_saving_onto_a_full_disk(host, tmp_path):
         folder = disk or Path(tmp_path, "files")
         folder.mkdir(exist_ok=True)
         limit = "" if disk else "trap '' XFSZ; ulimit -f 64; "
-        done = subprocess.run(["bash", "-c", limit + 'exec "$@"', "bash", *command(host), tmp_path / "script.R", folder, reason], env=environment(), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=100)
+        done = subprocess.run(
+            [
+                "bash",
+                "-c",
+                limit + 'exec "$@"',
+                "bash",
+                *command(host),
+                tmp_path / "script.R",
+                folder,
+                reason,
+            ],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
     assert succeeds(done) == "all whole"

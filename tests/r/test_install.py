@@ -3,6 +3,7 @@ R package alone, which makes its own environment.
 
 Nothing is downloaded: what mxr depends on comes from the environment that runs the tests.
 """
+
 from __future__ import annotations
 
 import os
@@ -27,8 +28,15 @@ OURS = {"PYTHONPATH", "R_LIBS", "MXR_PYTHON", "VIRTUAL_ENV", "RETICULATE_PYTHON"
 def run(*words, cwd, **variables) -> subprocess.CompletedProcess:
     """A command as somebody else's shell runs it; everything that it says."""
     kept = {k: v for k, v in os.environ.items() if k not in OURS}
-    done = subprocess.run([str(w) for w in words], cwd=cwd, env=kept | {"LC_ALL": "C.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | variables,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [str(w) for w in words],
+        cwd=cwd,
+        env=kept | {"LC_ALL": "C.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
 
@@ -45,7 +53,9 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
 def environment(folder: Path) -> Path:
     """An empty virtual environment, but for what mxr needs; its python."""
     run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
-    (next((folder / "lib").glob("python*")) / "site-packages" / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (next((folder / "lib").glob("python*")) / "site-packages" / "needed.pth").write_text(
+        sysconfig.get_path("purelib") + "\n"
+    )
     return folder / "bin" / "python"
 
 
@@ -63,8 +73,11 @@ def installed(built, tmp_path_factory) -> Path:
 def test_the_wheel_carries_the_r_package_and_nothing_stale(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
-    sources = {str(p.relative_to(CHECKOUT / "R")) for p in (CHECKOUT / "R").rglob("*")
-               if p.is_file() and p.name not in ("stamp", "Rplots.pdf")}
+    sources = {
+        str(p.relative_to(CHECKOUT / "R"))
+        for p in (CHECKOUT / "R").rglob("*")
+        if p.is_file() and p.name not in ("stamp", "Rplots.pdf")
+    }
     assert {n.removeprefix("mxr/r/package/") for n in names if n.startswith("mxr/r/package/")} >= sources
     modules = {str(p.relative_to(CHECKOUT)) for p in (CHECKOUT / "mxr").rglob("*.py")}
     assert {n for n in names if n.endswith(".py")} == modules | {"pytest_mxr.py"}
@@ -76,29 +89,42 @@ def test_a_script_the_doctor_and_the_end(installed, tmp_path):
     command, library = installed / "bin" / "mxr", tmp_path / "library"
     library.mkdir()
     lines = run(command, "install-r", "--lib", library, cwd=tmp_path).stdout.splitlines()
-    assert lines == [f"installed the R package mxnet {mxr.__version__} into {library}", f"its Python is {installed}/bin/python",
-                     f"R does not look there by itself: R_LIBS={library} Rscript script.R"], lines
+    assert lines == [
+        f"installed the R package mxnet {mxr.__version__} into {library}",
+        f"its Python is {installed}/bin/python",
+        f"R does not look there by itself: R_LIBS={library} Rscript script.R",
+    ], lines
     (tmp_path / "_check.R").write_text((SCRIPT.parent / "_check.R").read_text())
-    (tmp_path / "script.R").write_text("library(mxnet); cat(mxr_path <- mx.python()$python, ''); cat(sum(as.array(mx.nd.ones(3))))")
+    (tmp_path / "script.R").write_text(
+        "library(mxnet); cat(mxr_path <- mx.python()$python, ''); cat(sum(as.array(mx.nd.ones(3))))"
+    )
     for words in ([r_home() / "bin" / "Rscript"], [command, "run"]):
-        assert run(*words, "script.R", cwd=tmp_path, R_LIBS=str(library)).stdout == f"{installed}/bin/python 3"
+        assert (
+            run(*words, "script.R", cwd=tmp_path, R_LIBS=str(library)).stdout == f"{installed}/bin/python 3"
+        )
         run(*words, SCRIPT, cwd=SCRIPT.parent, R_LIBS=str(library))
     said = run(command, "doctor", cwd=tmp_path, R_LIBS=str(library)).stdout
-    assert said.endswith("everything fits together\n") and f"mxnet       {mxr.__version__} in {library}" in said, said
+    assert (
+        said.endswith("everything fits together\n") and f"mxnet       {mxr.__version__} in {library}" in said
+    ), said
     assert run(command, "--version", cwd=tmp_path).stdout == f"mxr {mxr.__version__}\n"
     gen = subprocess.run([command, "gen"], cwd=tmp_path, capture_output=True, text=True)
     assert gen.returncode == 1 and "this mxr is installed in" in gen.stderr, gen
     again = run(command, "uninstall-r", "--lib", library, cwd=tmp_path).stdout
     assert again == f"removed the R package mxnet from {library}\n" and not list(library.iterdir())
-    gone = subprocess.run([command, "uninstall-r", "--lib", library], cwd=tmp_path, capture_output=True, text=True)
+    gone = subprocess.run(
+        [command, "uninstall-r", "--lib", library], cwd=tmp_path, capture_output=True, text=True
+    )
     assert gone.returncode == 1 and "is not in" in gone.stderr, gone
 
 
 def test_news_and_citation(installed, tmp_path):
     library = tmp_path / "library"
     run(installed / "bin" / "mxr", "install-r", "--lib", library, cwd=tmp_path)
-    code = ("options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == as.character(packageVersion('mxnet')), nrow(n) >= 2)\n"
-            "print(citation('mxnet')); cat(toBibtex(citation('mxnet')))")
+    code = (
+        "options(warn = 2); n <- news(package = 'mxnet'); stopifnot(n$Version[[1]] == as.character(packageVersion('mxnet')), nrow(n) >= 2)\n"
+        "print(citation('mxnet')); cat(toBibtex(citation('mxnet')))"
+    )
     done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, R_LIBS=str(library))
     assert "Apache MXNet" in done.stdout and done.stderr == "", done
 
@@ -110,22 +136,51 @@ def test_r_first(built, tmp_path):
     with tarfile.open(built[1]) as archive:
         archive.extractall(tmp_path, filter="data")
     source = tmp_path / f"mxr-{mxr.__version__}"
-    run(r_home() / "bin" / "R", "CMD", "INSTALL", "--no-test-load", f"--library={library}", source / "R", cwd=tmp_path)
+    run(
+        r_home() / "bin" / "R",
+        "CMD",
+        "INSTALL",
+        "--no-test-load",
+        f"--library={library}",
+        source / "R",
+        cwd=tmp_path,
+    )
     assert (library / "mxnet" / "stamp").exists()
     python = environment(tmp_path / "env")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", built[0], cwd=tmp_path)
     code = "library(mxnet); cat(sum(as.array(mx.nd.ones(3))), mx.python()$python)"
-    settings = dict(R_LIBS=str(library), R_USER_DATA_DIR=str(tmp_path / "data"), R_USER_CONFIG_DIR=str(tmp_path / "config"))
-    done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, VIRTUAL_ENV=str(tmp_path / "env"), **settings)
+    settings = dict(
+        R_LIBS=str(library),
+        R_USER_DATA_DIR=str(tmp_path / "data"),
+        R_USER_CONFIG_DIR=str(tmp_path / "config"),
+    )
+    done = run(
+        r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, VIRTUAL_ENV=str(tmp_path / "env"), **settings
+    )
     assert (done.stdout, done.stderr) == (f"3 {python}", ""), done
 
     # made by R: pip is told to take what is needed from here, and finds it on the way that `needed.pth` shows
     make = f"mxnet::mx.install.python(source = '{built[0]}', python = '{sys.executable}')"
-    done = run(r_home() / "bin" / "Rscript", "-e", make, cwd=tmp_path, PIP_NO_DEPS="1", PIP_NO_INDEX="1",
-               PYTHONPATH=sysconfig.get_path("purelib"), **settings)
+    done = run(
+        r_home() / "bin" / "Rscript",
+        "-e",
+        make,
+        cwd=tmp_path,
+        PIP_NO_DEPS="1",
+        PIP_NO_INDEX="1",
+        PYTHONPATH=sysconfig.get_path("purelib"),
+        **settings,
+    )
     made = next((tmp_path / "data").rglob("bin/python"))
     assert f"recorded {made}" in done.stderr, done.stderr
-    done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, PYTHONPATH=sysconfig.get_path("purelib"), **settings)
+    done = run(
+        r_home() / "bin" / "Rscript",
+        "-e",
+        code,
+        cwd=tmp_path,
+        PYTHONPATH=sysconfig.get_path("purelib"),
+        **settings,
+    )
     assert (done.stdout, done.stderr) == (f"3 {made}", ""), done
 
 
@@ -133,8 +188,22 @@ def test_the_tests_of_the_source_distribution_run(built, tmp_path):
     with tarfile.open(built[1]) as archive:
         archive.extractall(tmp_path, filter="data")
     source = tmp_path / f"mxr-{mxr.__version__}"
-    done = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/graph", "tests/test_architecture.py", "tests/r/test_package.py",
-               "-k", "not testthat", cwd=source, PYTHONPATH=str(source), R_LIBS=str(LOCAL_LIBRARY))
+    done = run(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/graph",
+        "tests/test_architecture.py",
+        "tests/r/test_package.py",
+        "-k",
+        "not testthat",
+        cwd=source,
+        PYTHONPATH=str(source),
+        R_LIBS=str(LOCAL_LIBRARY),
+    )
     assert re.search(r"\d+ passed", done.stdout), done.stdout
 
 
@@ -142,9 +211,12 @@ def test_an_edited_package_is_noticed(tmp_path):
     """The stamp: what was installed is compared with the sources beside the mxr that runs."""
     from mxr.r.host.installation import package_source
     from mxr.r.host.stamp import remark, sums
+
     now = [f"{s} {name}" for name, s in sums(package_source()).items()]
     assert remark(mxr.__version__, now) == "" and remark(mxr.__version__, [""]) == ""
-    assert "from other files" in remark(mxr.__version__, now[1:]) and "R/gone.R" in remark(mxr.__version__, [*now, "0 R/gone.R"])
+    assert "from other files" in remark(mxr.__version__, now[1:]) and "R/gone.R" in remark(
+        mxr.__version__, [*now, "0 R/gone.R"]
+    )
     changed = [line.replace(line[:4], "zzzz") if line.endswith("R/model.R") else line for line in now]
     assert "(R/model.R): run `mxr install-r`" in remark(mxr.__version__, changed)
     assert "0.0.9, mxr in Python is" in remark("0.0.9", now)

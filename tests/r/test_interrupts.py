@@ -1,4 +1,5 @@
 """Ctrl-C, by real SIGINTs: whatever runs stops at once, and the session goes on with the right numbers."""
+
 from __future__ import annotations
 
 import os
@@ -98,8 +99,8 @@ cat("all right\\n")
 """
 
 
-AT_ONCE = 0.5         # seconds
-ROUNDS_MOST = 10      # on a machine that is busy with other things, the first tries may take longer
+AT_ONCE = 0.5  # seconds
+ROUNDS_MOST = 10  # on a machine that is busy with other things, the first tries may take longer
 
 
 def enough(took: list[float]) -> bool:
@@ -117,9 +118,15 @@ def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float],
     with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
         script.write(code)
         script.flush()
-        process = subprocess.Popen([*command(host), script.name], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True)
-        too_long = threading.Timer(600 + 5 * times, process.kill)       # it hangs
+        process = subprocess.Popen(
+            [*command(host), script.name],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        too_long = threading.Timer(600 + 5 * times, process.kill)  # it hangs
         too_long.start()
         for line in process.stdout:
             words.append(line)
@@ -148,7 +155,7 @@ def test_everything_stops_at_once_and_goes_on(host):
     assert {name: t for name, t in took.items() if t > AT_ONCE} == {}
 
 
-PATIENCE = 300        # seconds after which a terminal without an answer hangs
+PATIENCE = 300  # seconds after which a terminal without an answer hangs
 
 
 class Terminal:
@@ -159,11 +166,15 @@ class Terminal:
         self.screen, self.marks = "", 0
         self.pid, self.file = pty.fork()
         if self.pid == 0:
-            os.execve(str(r_home() / "bin" / "R"), ["R", "--quiet", "--no-save", "--no-restore"], environment(TERM="dumb"))
+            os.execve(
+                str(r_home() / "bin" / "R"),
+                ["R", "--quiet", "--no-save", "--no-restore"],
+                environment(TERM="dumb"),
+            )
         return self
 
     def __exit__(self, *_):
-        if self.pid:                                              # a test that failed: R may compute for ever
+        if self.pid:  # a test that failed: R may compute for ever
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self.file)
@@ -178,7 +189,7 @@ class Terminal:
             ready = select.select([self.file], [], [], max(0, end - time.monotonic()))[0]
             assert ready, f"{pattern!r} did not appear in {PATIENCE} s after\n{self.screen}"
             self.screen += os.read(self.file, 65536).decode(errors="replace").replace("\r", "")
-        text, self.screen = self.screen[:found.start()], self.screen[found.end():]
+        text, self.screen = self.screen[: found.start()], self.screen[found.end() :]
         return text
 
     def mark(self) -> tuple[str, str]:
@@ -218,10 +229,16 @@ def test_an_interactive_session(tmp_path):
         r.expect("> $")
         r.run(f"source('{tmp_path}/prelude.R')")
         r.run("options(mxnet.progress = FALSE)")
-        r.type("\x03")                                            # at the prompt
+        r.type("\x03")  # at the prompt
         r.expect("> $")
         assert "[1] 3" in r.run("1 + 2")
-        for name in ("forward", "training with callbacks", "array functions", "a loop of R", "a metric that sleeps"):
+        for name in (
+            "forward",
+            "training with callbacks",
+            "array functions",
+            "a loop of R",
+            "a metric that sleeps",
+        ):
             took = []
             while not enough(took):
                 took.append(r.interrupt(WORK[name]))

@@ -1,4 +1,5 @@
 """Iterators over files in R, as scripts use them, under both hosts (which batches they give: tests/io/test_readers.py)."""
+
 from __future__ import annotations
 
 import pytest
@@ -109,7 +110,10 @@ interrupted(repeat mx.io.CSVIter(data.csv = paste0(folder, "x.csv"), data.shape 
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("code", [MNIST, IMAGES, PACKING, TRAINING, ERRORS, INTERRUPT],
-                         ids=["mnist", "images", "packing", "training", "errors", "interrupt"])
+@pytest.mark.parametrize(
+    "code",
+    [MNIST, IMAGES, PACKING, TRAINING, ERRORS, INTERRUPT],
+    ids=["mnist", "images", "packing", "training", "errors", "interrupt"],
+)
 def test_iterators(code, host):
     assert succeeds(run_code(host, f"{PRELUDE}\n{code}\ncat('done\\n')")).endswith("done\n")

@@ -1,4 +1,5 @@
 """A Ctrl-C that Python notices late: it neither comes twice nor gets lost. (Python does so when another thread was told of the signal.)"""
+
 from __future__ import annotations
 
 import sys
@@ -35,8 +36,10 @@ CHECKS = {
         stopifnot(stopped, identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
     """,
 }
-if sys.version_info < (3, 13):             # since then, Python looks at once, and reticulate's own call is broken off
-    CHECKS["nor is what another thread was told"] = "reticulate::py_run_string('tell_another_thread()'); " + TOLD
+if sys.version_info < (3, 13):  # since then, Python looks at once, and reticulate's own call is broken off
+    CHECKS["nor is what another thread was told"] = (
+        "reticulate::py_run_string('tell_another_thread()'); " + TOLD
+    )
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -1,4 +1,5 @@
 """The edges of R's values: empty, huge, missing, misnamed, and who may change what; memory that comes back; R's collector at every turn."""
+
 from __future__ import annotations
 
 import pytest
@@ -243,6 +244,7 @@ def checked():
         if host not in answers:
             answers[host] = run_checks(host, PRELUDE + "invisible(call('bridge.live'))\n" + VERBS, CHECKS)
         return answers[host]
+
     return ask
 
 

@@ -1,4 +1,5 @@
 """The R package: what is generated is up to date, exports are MXNet's, and its own tests pass under both hosts."""
+
 from __future__ import annotations
 
 import re
@@ -26,8 +27,11 @@ for (line in readLines(commandArgs(TRUE)[[1]])) {
 
 # One formal more than MXNet's, each with its reason
 MORE_FORMALS = {
-    "mx.nd.BatchNorm.v1": "the auxiliary states, which MXNet cannot be given from R", "mx.nd.IdentityAttachKLSparseReg": "the same",
-    "mx.nd.linalg.potrf": "lower", "mx.nd.linalg.potri": "lower"}
+    "mx.nd.BatchNorm.v1": "the auxiliary states, which MXNet cannot be given from R",
+    "mx.nd.IdentityAttachKLSparseReg": "the same",
+    "mx.nd.linalg.potrf": "lower",
+    "mx.nd.linalg.potri": "lower",
+}
 
 
 def test_nothing_generated_is_stale():

@@ -1,4 +1,5 @@
 """Scripts in MXNet's R interface, under both hosts, against the answers of MXNet's own R package (see probes/README.md)."""
+
 from __future__ import annotations
 
 import subprocess
@@ -22,8 +23,15 @@ def test_probe(name, host, tmp_path, request):
         request.applymarker(pytest.mark.xfail(reason=LATER[name], strict=True))
     out = tmp_path / "out.jsonl"
     done = run_script(host, f"{name}.R", cwd=PROBES, PROBE_OUT=str(out))
-    compared = subprocess.run([sys.executable, PROBES / "compare.py", PROBES / "golden" / f"{name}.jsonl", out],
-                              capture_output=True, text=True) if out.exists() else None
+    compared = (
+        subprocess.run(
+            [sys.executable, PROBES / "compare.py", PROBES / "golden" / f"{name}.jsonl", out],
+            capture_output=True,
+            text=True,
+        )
+        if out.exists()
+        else None
+    )
     words = f"{compared.stdout if compared else ''}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr}"
     assert done.returncode == 0 and compared and compared.returncode == 0, words
 
@@ -36,5 +44,7 @@ def test_a_wrong_answer_is_noticed(tmp_path):
     golden = PROBES / "golden" / "optimizers.jsonl"
     wrong = tmp_path / "wrong.jsonl"
     wrong.write_text(golden.read_text().replace('"value":["0.', '"value":["9.', 1))
-    compared = subprocess.run([sys.executable, PROBES / "compare.py", golden, wrong], capture_output=True, text=True)
+    compared = subprocess.run(
+        [sys.executable, PROBES / "compare.py", golden, wrong], capture_output=True, text=True
+    )
     assert compared.returncode == 1, compared.stdout

@@ -1,5 +1,6 @@
 """Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing, two sessions at once; and output that goes
 where R's own goes."""
+
 from __future__ import annotations
 
 import subprocess
@@ -15,7 +16,9 @@ net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Varia
 train <- function(...) mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.layout = "colmajor", eval.metric = mx.metric.rmse, ...)
 """
 
-FORKS = NET + """
+FORKS = (
+    NET
+    + """
 a <- mx.nd.ones(c(300, 300)); ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(300, 200))
 work <- function(i) { mx.exec.forward(ex); mx.exec.backward(ex); m <- train(verbose = FALSE); sum(as.array(mx.nd.dot(a, a))) * i }
 one <- work(1)
@@ -27,6 +30,7 @@ e <- suppressWarnings(parallel::mclapply(1:2, function(i) a + mx.nd.ones(3), mc.
 stopifnot(grepl("the arrays have shapes", e[[1]]), identical(work(1), one))
 cat("parent goes on\\n")
 """
+)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -34,7 +38,9 @@ def test_forked_children_compute(host):
     assert succeeds(run_code(host, FORKS, timeout=900)) == "parent goes on\n"
 
 
-CLUSTER = NET + """
+CLUSTER = (
+    NET
+    + """
 cl <- parallel::makeCluster(2); invisible(parallel::clusterEvalQ(cl, suppressMessages(library(mxnet))))
 stopifnot(identical(parallel::parSapply(cl, 1:4, function(i) sum(as.array(mx.nd.ones(3) * i))), c(3, 6, 9, 12)))
 there <- parallel::clusterCall(cl, function(a) list(sum(as.array(a)), a * 2), mx.nd.ones(3))
@@ -44,6 +50,7 @@ e <- tryCatch(parallel::clusterCall(cl, function(e) e$outputs, ex), error = cond
 stopifnot(grepl("this executor belongs to another R session", e))
 parallel::stopCluster(cl); cat("all right")
 """
+)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -52,7 +59,8 @@ def test_workers_compute(host):
 
 
 ENDS = {
-    "stop('at the end')": 1, "train(verbose = FALSE, batch.end.callback = function(...) quit(status = 6))": 6,
+    "stop('at the end')": 1,
+    "train(verbose = FALSE, batch.end.callback = function(...) quit(status = 6))": 6,
     "reg.finalizer(globalenv(), function(e) mx.nd.ones(2) + mx.nd.ones(3), onexit = TRUE)": 0,
     "x <- mx.nd.ones(2); .Last <- function() stop('too late'); quit(status = 5)": None,
 }
@@ -65,10 +73,15 @@ def test_scripts_end_as_r_ends_them(host):
         done = run_code(host, NET + code)
         plain = run_code("Rscript", code.split("; ", 1)[1]) if status is None else None
         assert done.returncode == (plain.returncode if plain else status), (code, done)
-        assert not [w for w in ("Traceback", "Python", "rpy2", "Exception", "core dumped") if w in done.stderr], (code, done.stderr)
+        assert not [
+            w for w in ("Traceback", "Python", "rpy2", "Exception", "core dumped") if w in done.stderr
+        ], (code, done.stderr)
 
 
-@pytest.mark.parametrize("host, home", [("Rscript", "read-only"), ("Rscript", "missing"), ("Rscript", "unset"), ("mxr run", "missing")])
+@pytest.mark.parametrize(
+    "host, home",
+    [("Rscript", "read-only"), ("Rscript", "missing"), ("Rscript", "unset"), ("mxr run", "missing")],
+)
 def test_a_home_that_is_no_use(host, home, tmp_path):
     where = tmp_path / "home"
     if home == "read-only":
@@ -78,7 +91,14 @@ def test_a_home_that_is_no_use(host, home, tmp_path):
     if home == "unset":
         del variables["HOME"]
 
-    done = subprocess.run([*command(host), tmp_path / "script.R"], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/")
+    done = subprocess.run(
+        [*command(host), tmp_path / "script.R"],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "MXFeedForwardModel", "")
     assert not where.exists() or not list(where.iterdir())
 
@@ -86,18 +106,33 @@ def test_a_home_that_is_no_use(host, home, tmp_path):
 def test_two_sessions_at_once(tmp_path):
     """Of both hosts, in one folder: the same numbers as alone."""
     script = tmp_path / "script.R"
-    script.write_text(NET + """
+    script.write_text(
+        NET
+        + """
         mx.set.seed(1)
         m <- mx.model.FeedForward.create(net, X = matrix(sin(1:2000), 2), y = cos(1:1000), num.round = 30, array.batch.size = 10, array.layout = "colmajor", verbose = FALSE)
         f <- paste0("m", Sys.getpid()); mx.model.save(m, f, 1)
-        cat(format(unlist(lapply(mx.model.load(f, 1)$arg.params, as.array)), digits = 15))""")
-    started = [subprocess.Popen([*command(host), script], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, cwd=tmp_path) for host in HOSTS]
+        cat(format(unlist(lapply(mx.model.load(f, 1)$arg.params, as.array)), digits = 15))"""
+    )
+    started = [
+        subprocess.Popen(
+            [*command(host), script],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+        for host in HOSTS
+    ]
     said = [p.communicate(timeout=900) for p in started]
     assert [p.returncode for p in started] == [0, 0] and said[0] == said[1] and said[0][1] == "", said
 
 
-C_LOCALE = NET + r"""
+C_LOCALE = (
+    NET
+    + r"""
 folder <- list.files(pattern = "^donn"); at <- file.path(folder, "m"); stopifnot(nchar(folder, "bytes") == 8)
 model <- train(verbose = FALSE); mx.model.save(model, at, 1)
 stopifnot(identical(list.files(folder), c("m-0001.params", "m-symbol.json")), identical(names(mx.model.load(at, 1)$arg.params), c("fc_weight", "fc_bias")))
@@ -109,6 +144,7 @@ e <- tryCatch(mx.nd.load("\u65e5"), mxnet_error = conditionMessage); stopifnot(i
 named <- mx.symbol.Variable(folder); stopifnot(identical(arguments(named), "donn\u00e9es"), identical(arguments(mx.symbol.load.json(named$as.json())), "donn\u00e9es"))
 cat("all right")
 """
+)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -120,38 +156,76 @@ def test_files_that_the_c_locale_has_no_characters_for(host, tmp_path):
 READ = "suppressMessages(library(mxnet)); cat(sum(as.array(mx.nd.ones(3))), commandArgs(TRUE), ''); mx.nd.ones(2) + mx.nd.ones(3)"
 
 
-@pytest.mark.parametrize("words", [["R", "--no-echo", "--args"], ["Rscript", "-"], ["mxr run", "-"], ["mxr run", "/dev/stdin"]])
+@pytest.mark.parametrize(
+    "words", [["R", "--no-echo", "--args"], ["Rscript", "-"], ["mxr run", "-"], ["mxr run", "/dev/stdin"]]
+)
 def test_scripts_from_standard_input(words):
-    done = subprocess.run([*(command(words[0]) if words[0] in HOSTS else words[:1]), *words[1:], "a", "b"], env=environment(), input=READ + "\ncat('NOT REACHED')",
-                          capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [*(command(words[0]) if words[0] in HOSTS else words[:1]), *words[1:], "a", "b"],
+        env=environment(),
+        input=READ + "\ncat('NOT REACHED')",
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
     assert (done.returncode, done.stdout) == (1, "3 a b "), done
     assert done.stderr.startswith("Error in mx.nd.ones(2) + mx.nd.ones(3) :"), done
 
 
 def test_a_batch_job(tmp_path):
     (tmp_path / "script.R").write_text(READ)
-    done = subprocess.run(["R", "CMD", "BATCH", "--vanilla", "script.R"], env=environment(), cwd=tmp_path, stdin=subprocess.DEVNULL, timeout=100)
+    done = subprocess.run(
+        ["R", "CMD", "BATCH", "--vanilla", "script.R"],
+        env=environment(),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        timeout=100,
+    )
     page = (tmp_path / "script.Rout").read_text()
-    assert done.returncode == 1 and "\n3 " in page and "Error in mx.nd.ones(2) + mx.nd.ones(3) :" in page and page.endswith("Execution halted\n"), page
+    assert (
+        done.returncode == 1
+        and "\n3 " in page
+        and "Error in mx.nd.ones(2) + mx.nd.ones(3) :" in page
+        and page.endswith("Execution halted\n")
+    ), page
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_standard_output_is_closed(host, tmp_path):
-    (tmp_path / "script.R").write_text("suppressMessages(library(mxnet)); print(1); writeLines(format(sum(as.array(mx.nd.ones(3)))), 'sum')")
-    done = subprocess.run(["bash", "-c", 'exec "$@" >&-', "bash", *command(host), "script.R"], env=environment(), cwd=tmp_path, stdin=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, text=True, timeout=100)
+    (tmp_path / "script.R").write_text(
+        "suppressMessages(library(mxnet)); print(1); writeLines(format(sum(as.array(mx.nd.ones(3)))), 'sum')"
+    )
+    done = subprocess.run(
+        ["bash", "-c", 'exec "$@" >&-', "bash", *command(host), "script.R"],
+        env=environment(),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=100,
+    )
     assert (done.returncode, done.stderr, (tmp_path / "sum").read_text()) == (0, "", "3\n")
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize(("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")])
+@pytest.mark.parametrize(
+    ("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")]
+)
 def test_nobody_reads_the_output(host, writes, ends, tmp_path):
     """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes on."""
     script = tmp_path / "script.R"
-    script.write_text(f'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), 1)\n'
-                      f'for (i in 1:300) {{ {writes}; x <- x + 1 }}; message("at the end")')
-    process = subprocess.Popen([*command(host), str(script)], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True)
+    script.write_text(
+        f'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), 1)\n'
+        f'for (i in 1:300) {{ {writes}; x <- x + 1 }}; message("at the end")'
+    )
+    process = subprocess.Popen(
+        [*command(host), str(script)],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "one\n"
     process.stdout.close()
     process.stdin.write("go\n")
@@ -162,8 +236,14 @@ def test_nobody_reads_the_output(host, writes, ends, tmp_path):
 
 def test_a_script_that_is_not_there(tmp_path):
     for name, says in ((str(tmp_path), "it is a folder"), ("nowhere.R", "no such file")):
-        done = subprocess.run([*command("mxr run"), name], env=environment(), capture_output=True, text=True, timeout=100)
-        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"mxr run: cannot open {name}: {says}\n")
+        done = subprocess.run(
+            [*command("mxr run"), name], env=environment(), capture_output=True, text=True, timeout=100
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (
+            1,
+            "",
+            f"mxr run: cannot open {name}: {says}\n",
+        )
 
 
 DOCUMENT = """
@@ -190,7 +270,9 @@ s <- mx.symbol.Concat(list(net, net), num.args = 2)
 ```
 """
 
-CAPTURED = NET + """
+CAPTURED = (
+    NET
+    + """
 file <- tempfile(); sink(file); mx.nd.ones(3); print(mx.nd.ones(2)); print(net); m <- suppressMessages(train()); sink()
 stopifnot(readLines(file)[1:2] == c("[1] 1 1 1", "[1] 1 1"), any(grepl("lro_output", readLines(file))))
 stopifnot(identical(capture.output(print(mx.nd.ones(3))), "[1] 1 1 1"), any(grepl("Traceback|no error", capture.output(mxr.last.error()))))
@@ -200,6 +282,7 @@ stopifnot(any(grepl("^Start training", seen)), any(grepl("Train-rmse=", seen)))
 con <- file(tempfile(), "w"); sink(con, type = "message"); train() -> m; sink(type = "message"); close(con)
 invisible(knitr::knit("document.Rmd", quiet = TRUE))
 """
+)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -208,14 +291,25 @@ def test_output_goes_where_r_s_goes(host, tmp_path):
     done = run_code(host, CAPTURED, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
     page = (tmp_path / "document.md").read_text()
-    for words in ("## [1] 1 1\n", "## <symbol> outputs: x", "## Start training with 1 devices", "Train-rmse=", "## Error in a + mx.nd.ones(3): `+`: the arrays",
-                  "## quiet", "## Warning"):
+    for words in (
+        "## [1] 1 1\n",
+        "## <symbol> outputs: x",
+        "## Start training with 1 devices",
+        "Train-rmse=",
+        "## Error in a + mx.nd.ones(3): `+`: the arrays",
+        "## quiet",
+        "## Warning",
+    ):
         assert words in page, page
     assert page.count("Start training") == 1, page
 
 
 def test_a_session_in_a_notebook_of_python_ends_well():
-    code = ("from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
-            "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); x <- mx.nd.array(1:3)'))\n")
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=900)
+    code = (
+        "from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
+        "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); x <- mx.nd.array(1:3)'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=900
+    )
     assert (done.returncode, done.stderr) == (0, ""), done

@@ -1,4 +1,5 @@
 """A Python program that starts R by rpy2: what it and R's package mxnet give each other, by rpy2's own functions and by mxr.r.session."""
+
 from __future__ import annotations
 
 import gc
@@ -30,17 +31,20 @@ train <- function(...) mx.model.FeedForward.create(net, X = x, y = y, num.round 
 def ro(r):
     """rpy2.robjects, with R started."""
     import rpy2.robjects
+
     return rpy2.robjects
 
 
 @pytest.fixture
 def mx(ro):
     from rpy2.robjects.packages import importr
+
     return importr("mxnet")
 
 
 def says(call, *words):
     from mxr.r import RError
+
     with pytest.raises(RError) as failed:
         call()
     assert all(w in str(failed.value) for w in words), failed.value
@@ -52,15 +56,29 @@ def test_names_and_values_by_rpy2(ro, mx):
     from rpy2.robjects.conversion import localconverter
 
     from mxr.r import python
+
     x = mx.mx_symbol_Variable("x")
-    for named in ({"grad_scale": 2, "valid_thresh": 0.5}, {"grad.scale": np.float64(2).item(), "valid.thresh": 0.5}):
-        assert python(mx.mx_symbol_MakeLoss(mx.mx_symbol_square(x), name="l", **named)).attrs == {"grad_scale": "2", "valid_thresh": "0.5"}
+    for named in (
+        {"grad_scale": 2, "valid_thresh": 0.5},
+        {"grad.scale": np.float64(2).item(), "valid.thresh": 0.5},
+    ):
+        assert python(mx.mx_symbol_MakeLoss(mx.mx_symbol_square(x), name="l", **named)).attrs == {
+            "grad_scale": "2",
+            "valid_thresh": "0.5",
+        }
     says(lambda: mx.mx_symbol_MakeLoss(x, grad_scal=2), 'did you mean "grad_scale"')
     back = ro.r("function(v) as.array(mx.nd.array(v))")
     with localconverter(default_converter + numpy2ri.converter):
-        for a in (np.arange(6.0).reshape(2, 3), np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(24.0).reshape(4, 6)[::2, ::2],
-                  np.arange(6, dtype="f4").reshape(1, 2, 3), np.arange(6).reshape(2, 3), np.ones((2, 3), bool), np.zeros((0, 3)),
-                  np.array([np.nan, np.inf, -np.inf])):
+        for a in (
+            np.arange(6.0).reshape(2, 3),
+            np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+            np.arange(24.0).reshape(4, 6)[::2, ::2],
+            np.arange(6, dtype="f4").reshape(1, 2, 3),
+            np.arange(6).reshape(2, 3),
+            np.ones((2, 3), bool),
+            np.zeros((0, 3)),
+            np.array([np.nan, np.inf, -np.inf]),
+        ):
             np.testing.assert_array_equal(back(a), a)
         says(lambda: back(np.array([1j])), "not an array of complex")
         assert tuple(ro.r("dim")(mxr.nd.ones((2, 3)))) == (3, 2)
@@ -68,12 +86,15 @@ def test_names_and_values_by_rpy2(ro, mx):
 
 def test_mxrs_objects_go_both_ways(ro, mx):
     from mxr.r import python, to_r
+
     x = mxr.sym.Variable("x")
     assert list(ro.r("arguments")(mxr.sym.square(x))) == ["x"]
     ex = python(mx.mx_simple_bind(mxr.sym.square(x), x=3))
     assert isinstance(ex, mxr.Executor)
     ex.args["x"][:] = [1, 2, 3]
-    assert list(ro.r("function(ex) { mx.exec.forward(ex, is.train = FALSE); as.array(ex$ref.outputs[[1]]) }")(ex)) == [1, 4, 9]
+    assert list(
+        ro.r("function(ex) { mx.exec.forward(ex, is.train = FALSE); as.array(ex$ref.outputs[[1]]) }")(ex)
+    ) == [1, 4, 9]
     assert ex.outputs[0].asnumpy().tolist() == [1, 4, 9]
     array = mxr.nd.array([1, 2])
     assert python(to_r(array)) is array
@@ -95,14 +116,27 @@ def test_functions_of_python_in_r(r, ro, mx):
 
     def initializer(name, shape, ctx, allow_unknown=True):
         return mxr.nd.full(tuple(int(n) for n in shape)[::-1], 0.5)
+
     r.run(PREPARE)
     train = ro.functions.Function(r["train"].function)
-    train(**{"eval.metric": mx.mx_metric_custom("mse", metric), "epoch.end.callback": callback, "initializer": initializer})
+    train(
+        **{
+            "eval.metric": mx.mx_metric_custom("mse", metric),
+            "epoch.end.callback": callback,
+            "initializer": initializer,
+        }
+    )
     assert len(seen) > 0
     keep = ro.r("function(f) { force(f); function(...) f(...) }")(lambda v: v[0] + 1)
     gc.collect()
     assert keep(ro.FloatVector([1]))[0] == 2
-    for value, kind in ((None, "NULL"), (True, "logical"), (3, "integer"), (0.5, "numeric"), ("a", "character")):
+    for value, kind in (
+        (None, "NULL"),
+        (True, "logical"),
+        (3, "integer"),
+        (0.5, "numeric"),
+        ("a", "character"),
+    ):
         assert ro.r("function(f) class(f())")(lambda value=value: value)[0] == kind
 
 
@@ -112,19 +146,33 @@ def test_errors_cross_every_border(r, ro, mx):
 
     def broken_in_r(*args, **named):
         return mx.mx_symbol_FullyConnected(mx.mx_symbol_Variable("x"))
+
     r.run(PREPARE)
     train = ro.functions.Function(r["train"].function)
-    for f, words, cause in ((broken, "ValueError: the Python function broke", ValueError), (broken_in_r, "num_hidden is required", mxr.ParamError)):
-        for how in ({"eval.metric": mx.mx_metric_custom("m", f)}, {"epoch.end.callback": f}, {"initializer": f}):
+    for f, words, cause in (
+        (broken, "ValueError: the Python function broke", ValueError),
+        (broken_in_r, "num_hidden is required", mxr.ParamError),
+    ):
+        for how in (
+            {"eval.metric": mx.mx_metric_custom("m", f)},
+            {"epoch.end.callback": f},
+            {"initializer": f},
+        ):
             error = says(lambda how=how: train(**how), words)
             assert isinstance(error, mxr.MxError) and isinstance(error.__cause__, cause)
     r["broken"] = broken
     assert r.run("tryCatch(broken(), error = function(e) c(class(e), conditionMessage(e)))") == [
-        "mxnet_python_error", "mxnet_error", "error", "condition", "ValueError: the Python function broke"]
+        "mxnet_python_error",
+        "mxnet_error",
+        "error",
+        "condition",
+        "ValueError: the Python function broke",
+    ]
     assert "in broken" in "".join(r.run("capture.output(mxr.last.error())"))
 
     def interrupted():
         raise KeyboardInterrupt
+
     r["interrupted"] = interrupted
     assert r.run("tryCatch(interrupted(), interrupt = function(e) 'interrupt')") == "interrupt"
     with pytest.raises(KeyboardInterrupt):
@@ -132,11 +180,25 @@ def test_errors_cross_every_border(r, ro, mx):
     assert r.run("sum(as.array(mx.nd.ones(3)))") == 3
 
 
-@pytest.mark.parametrize(("code", "kind", "condition", "call"), [
-    ("mx.symbol.FullyConnected(mx.symbol.Variable('x'))", mxr.ParamError, "mxnet_parameter_error", 'mx.symbol.FullyConnected(mx.symbol.Variable("x"))'),
-    ("mx.nd.array(matrix(1:6, 2)) + mx.nd.array(matrix(1:6, 3))", mxr.ShapeError, "mxnet_shape_error",
-     "mx.nd.array(matrix(1:6, 2)) + mx.nd.array(matrix(1:6, 3))"),
-    ("mx.nd.load('none')", mxr.MxError, "mxnet_error", 'mx.nd.load("none")'), ("f <- function() stop('plain'); f()", Exception, "simpleError", "f()")])
+@pytest.mark.parametrize(
+    ("code", "kind", "condition", "call"),
+    [
+        (
+            "mx.symbol.FullyConnected(mx.symbol.Variable('x'))",
+            mxr.ParamError,
+            "mxnet_parameter_error",
+            'mx.symbol.FullyConnected(mx.symbol.Variable("x"))',
+        ),
+        (
+            "mx.nd.array(matrix(1:6, 2)) + mx.nd.array(matrix(1:6, 3))",
+            mxr.ShapeError,
+            "mxnet_shape_error",
+            "mx.nd.array(matrix(1:6, 2)) + mx.nd.array(matrix(1:6, 3))",
+        ),
+        ("mx.nd.load('none')", mxr.MxError, "mxnet_error", 'mx.nd.load("none")'),
+        ("f <- function() stop('plain'); f()", Exception, "simpleError", "f()"),
+    ],
+)
 def test_kinds_of_errors(r, ro, code, kind, condition, call):
     """The same by mxr's session and by rpy2's own functions, where mxr raised them."""
     with pytest.raises(kind) as failed:
@@ -146,7 +208,10 @@ def test_kinds_of_errors(r, ro, code, kind, condition, call):
     assert r.run(f"tryCatch({{ {code} }}, error = function(e) class(e)[[1]])") == condition
     if kind is not Exception:
         error = says(lambda: ro.r(code), failed.value.message)
-        assert type(error) is type(failed.value) and (error.call, error.conditions) == (failed.value.call, failed.value.conditions)
+        assert type(error) is type(failed.value) and (error.call, error.conditions) == (
+            failed.value.call,
+            failed.value.conditions,
+        )
         assert isinstance(error.__cause__, mxr.MxError)
 
 
@@ -163,12 +228,24 @@ def test_values_of_sessions(r):
     for value in (None, True, 3, 2.5, "text", ["a", "b"], {"a": 1.5, "b": ["x", "y"]}, [1.5, "x"]):
         r["v"] = value
         assert r["v"] == value
-    for a in (np.arange(6.0).reshape(2, 3), np.arange(24.0).reshape(4, 6)[::2, ::2], np.asfortranarray(np.ones((2, 3, 4))), np.ones((2, 3), bool),
-              np.array([np.nan, np.inf]), np.arange(6).reshape(3, 2)):
+    for a in (
+        np.arange(6.0).reshape(2, 3),
+        np.arange(24.0).reshape(4, 6)[::2, ::2],
+        np.asfortranarray(np.ones((2, 3, 4))),
+        np.ones((2, 3), bool),
+        np.array([np.nan, np.inf]),
+        np.arange(6).reshape(3, 2),
+    ):
         r["a"] = a
         assert_same_array(r["a"], a, rtol=0, atol=0)
-        assert r["a"].dtype.kind == a.dtype.kind and np.atleast_1d(r.run("if (is.null(dim(a))) length(a) else dim(a)")).tolist() == list(a.shape[::-1])
-    assert r.run("c(1L, NA)").tolist()[0] == 1 and np.isnan(r.run("c(1L, NA)")[1]) and r.run("data.frame(n = 1:2, s = c('a', 'b'))")["s"] == ["a", "b"]
+        assert r["a"].dtype.kind == a.dtype.kind and np.atleast_1d(
+            r.run("if (is.null(dim(a))) length(a) else dim(a)")
+        ).tolist() == list(a.shape[::-1])
+    assert (
+        r.run("c(1L, NA)").tolist()[0] == 1
+        and np.isnan(r.run("c(1L, NA)")[1])
+        and r.run("data.frame(n = 1:2, s = c('a', 'b'))")["s"] == ["a", "b"]
+    )
     assert r.run("function(x, by = 2) x * by")(3, by=4) == 12
     with pytest.raises(KeyError, match="no variable nothing"):
         r["nothing"]
@@ -180,7 +257,10 @@ def test_values_of_sessions(r):
 
 
 def test_endless_recursion_is_an_error(r):
-    for code in ("f <- function(n) f(n + 1); f(1)", "f <- function(x) tryCatch(f(x + 1), warning = identity); f(1)"):
+    for code in (
+        "f <- function(n) f(n + 1); f(1)",
+        "f <- function(x) tryCatch(f(x + 1), warning = identity); f(1)",
+    ):
         with pytest.raises(Exception, match="infinite recursion|C stack"):
             r.run(code)
     assert r.run("1 + 1") == 2
@@ -188,7 +268,9 @@ def test_endless_recursion_is_an_error(r):
 
 @pytest.mark.parametrize("code", ["Sys.sleep(20)", "x <- mx.nd.ones(c(50, 50)); repeat x <- x * 1"])
 def test_ctrl_c_while_r_works(r, code):
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)       # a shell's background process ignores it
+    former = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background process ignores it
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
@@ -204,6 +286,7 @@ def test_ctrl_c_while_r_works(r, code):
 def test_no_conversion_is_broken_off(ro, name):
     """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count wrong."""
     from mxr.r.bridge import interrupts
+
     module = importlib.import_module(f"mxr.r.bridge.{name}")
     inside = types.FunctionType((lambda frame: frame()).__code__, vars(module))
     assert interrupts._unbroken(inside(sys._getframe))
@@ -213,6 +296,7 @@ def test_no_conversion_is_broken_off(ro, name):
 def test_from_another_thread(r, ro):
     from rpy2.robjects import default_converter
     from rpy2.robjects.conversion import localconverter
+
     results = []
 
     def work():
@@ -220,6 +304,7 @@ def test_from_another_thread(r, ro):
             says(lambda: ro.r("mx.symbol.FullyConnected(mx.symbol.Variable('x'))"), "num_hidden is required")
             results.append(ro.r("sum(as.array(mx.nd.ones(3)))")[0])
         r.run(PREPARE + "train()")
+
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
@@ -232,6 +317,7 @@ def test_in_ipython(r):
 
     def cell(code):
         shell.run_cell(code).raise_error()
+
     shell.user_ns["x"] = np.array([1.0, 2.0, 3.0])
     cell("%load_ext rpy2.ipython")
     cell("%%R -i x -o y\ny <- as.array(mx.nd.square(mx.nd.array(x)))")
@@ -244,5 +330,7 @@ def test_in_ipython(r):
 def test_start_finds_the_checkouts_library():
     code = "from mxr.r import host; host.start()\nimport rpy2.robjects as ro\nro.r('library(mxnet)')\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])"
     variables = {k: v for k, v in os.environ.items() if k != "R_LIBS"} | {"LC_ALL": "C.UTF-8"}
-    done = subprocess.run([sys.executable, "-c", code], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (0, "3.0\n"), done.stderr

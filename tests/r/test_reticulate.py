@@ -1,4 +1,5 @@
 """What a script makes by `reticulate::import("mxr")` is this package's own, under both hosts."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,6 @@
 """Models, symbols and arrays that R saves as they are, and finds again in another session: saveRDS, knitr's cache; networks in
 documents."""
+
 from __future__ import annotations
 
 import shutil
@@ -72,9 +73,17 @@ def test_a_cached_chunk_is_found_again(tmp_path):
 @pytest.mark.parametrize("target", ["html", "latex", "docx"])
 def test_a_network_in_a_document_is_a_picture(target, tmp_path):
     """In every kind of document, without Graphviz: a figure, and no text of SVG."""
-    (tmp_path / "net.Rmd").write_text("```{r}\nlibrary(mxnet)\ngraph.viz(mx.symbol.exp(mx.symbol.Variable('x'), name = 'e'))\n```\n")
-    succeeds(run_code("Rscript", f'knitr::opts_knit$set(rmarkdown.pandoc.to = "{target}")\nknitr::knit("net.Rmd", quiet = TRUE)\n',
-                      cwd=tmp_path, PATH=str(tmp_path)))
+    (tmp_path / "net.Rmd").write_text(
+        "```{r}\nlibrary(mxnet)\ngraph.viz(mx.symbol.exp(mx.symbol.Variable('x'), name = 'e'))\n```\n"
+    )
+    succeeds(
+        run_code(
+            "Rscript",
+            f'knitr::opts_knit$set(rmarkdown.pandoc.to = "{target}")\nknitr::knit("net.Rmd", quiet = TRUE)\n',
+            cwd=tmp_path,
+            PATH=str(tmp_path),
+        )
+    )
     text = (tmp_path / "net.md").read_text()
     assert "figure/unnamed-chunk-1-1" in text and "<svg" not in text and "digraph" not in text
     assert len(list((tmp_path / "figure").iterdir())) == 1

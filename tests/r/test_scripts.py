@@ -1,5 +1,6 @@
 """Custom-loss scripts as users write them, under both hosts: each compares its losses and weights with what MXNet 1.9.1
 computed from the same symbols and arrays (see scripts/_check.R and scripts/expected.py)."""
+
 from __future__ import annotations
 
 import json
@@ -18,7 +19,9 @@ NAMES = sorted(path.stem for path in SCRIPTS.glob("[a-z]*.R"))
 @pytest.mark.parametrize("name", NAMES)
 def test_script(name, host):
     printed = succeeds(run_script(host, f"{name}.R", cwd=SCRIPTS))
-    assert re.search(rf"^{name} agrees with MXNet in \d+ results, \d+ numbers$", printed, re.MULTILINE), printed
+    assert re.search(rf"^{name} agrees with MXNet in \d+ results, \d+ numbers$", printed, re.MULTILINE), (
+        printed
+    )
 
 
 def test_all_scripts_have_expected_values():

@@ -1,4 +1,5 @@
 """R in unusual settings, and values that are no numbers where numbers are wanted."""
+
 import os
 import subprocess
 
@@ -31,7 +32,9 @@ MISTAKES = {
 
 def test_what_is_no_number_is_refused_by_name_and_without_warnings():
     calls = ", ".join(MISTAKES)
-    done = run_code("Rscript", f"""
+    done = run_code(
+        "Rscript",
+        f"""
         options(warn = 2)
         library(mxnet)
         x <- mx.symbol.Variable("x")
@@ -39,7 +42,8 @@ def test_what_is_no_number_is_refused_by_name_and_without_warnings():
                                                            array.layout = "colmajor", verbose = FALSE, ...)
         for (call in expression({calls})) cat(tryCatch({{ eval(call); "no error" }}, error = conditionMessage), "\\n")
         cat("NaN: ", mx.symbol.MakeLoss(x, grad.scale = NaN, name = "l")$attributes$grad_scale, "\\n", sep = "")
-    """)
+    """,
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     for line, (call, says) in zip(lines, MISTAKES.items()):
@@ -52,15 +56,24 @@ def test_a_working_directory_that_is_gone(host, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     code = "library(mxnet); a <- try(mx.nd.ones(2)); setwd('/'); cat(as.array(mx.nd.ones(2)), '\\n')"
-    done = subprocess.run(["bash", "-c", 'rmdir "$PWD"; exec "$@"', "-", *command(host), "-e", code], cwd=gone, env=environment(),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        ["bash", "-c", 'rmdir "$PWD"; exec "$@"', "-", *command(host), "-e", code],
+        cwd=gone,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     assert (done.returncode, done.stdout) == (0, "1 1 \n"), done
     assert ("the working directory does not exist any more" in done.stderr) == (host == "Rscript")
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_detached_and_attached_again(host):
-    done = run_code(host, """
+    done = run_code(
+        host,
+        """
         library(mxnet)
         a <- mx.nd.array(1:3)
         for (round in 1:2) {
@@ -72,7 +85,8 @@ def test_detached_and_attached_again(host):
         rm(a)
         invisible(gc(FALSE))
         cat(mxnet:::call_python("bridge.live"), "\\n")
-    """)
+    """,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -84,15 +98,24 @@ def test_environments_that_lack_things(tmp_path):
     code = "library(mxnet); mx.nd.save(list(w = mx.nd.ones(2)), 'é.nd'); cat(as.array(mx.nd.load('é.nd')$w), file.exists('é.nd'), '\\n')"
     for variables in (kept, {**kept, "HOME": "/nowhere", "TMPDIR": "/nowhere", "R_LIBS_USER": ""}):
         for host in HOSTS:
-            done = subprocess.run([*command(host), "-e", code], cwd=folder, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=900)
+            done = subprocess.run(
+                [*command(host), "-e", code],
+                cwd=folder,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=900,
+            )
             assert (done.returncode, done.stdout) == (0, "1 1 TRUE \n"), done
     assert os.listdir(folder) == ["é.nd"]
 
 
 def test_declared_types_do_not_change_what_r_binds():
     """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written declares."""
-    done = run_code("Rscript", """
+    done = run_code(
+        "Rscript",
+        """
         library(mxnet)
         json <- '{"nodes": [{"op": "null", "name": "x", "attrs": {"__dtype__": "1"}, "inputs": []}, {"op": "null", "name": "w", "inputs": []},
           {"op": "FullyConnected", "name": "f", "attrs": {"num_hidden": "1", "no_bias": "True"}, "inputs": [[0, 0, 0], [1, 0, 0]]}],
@@ -101,5 +124,6 @@ def test_declared_types_do_not_change_what_r_binds():
         mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(matrix(1 / 3, 2, 3)), w = mx.nd.ones(c(2, 1))), match.name = TRUE)
         mx.exec.forward(ex, is.train = FALSE)
         stopifnot(all(as.array(ex$ref.outputs[[1]]) != 2 / 3))
-    """)
+    """,
+    )
     assert done.returncode == 0, done.stderr

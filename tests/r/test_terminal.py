@@ -1,4 +1,5 @@
 """R's own tools at the prompt, typed into a pseudo-terminal: browser, recover, debug, and Ctrl-C where R waits for input."""
+
 from __future__ import annotations
 
 import re
@@ -36,7 +37,12 @@ def test_tools_of_the_prompt(tmp_path):
         answer("0", r"\n> $")
         answer("options(error = NULL); debugonce(mx.nd.zeros); total(4); a <- mx.nd.zeros(2)", BROWSE)
         assert "exiting from" in answer("c", r"\n> $")
-        for typed, waits in (("x <- readline(paste0('na', 'me: '))", "name: $"), ("repeat { total(3); readline(paste0('a', 'gain: ')) }", "again: $"), ("invisible(scan())", "1: $"), ("half <- (1 +", r"\+ $")):
+        for typed, waits in (
+            ("x <- readline(paste0('na', 'me: '))", "name: $"),
+            ("repeat { total(3); readline(paste0('a', 'gain: ')) }", "again: $"),
+            ("invisible(scan())", "1: $"),
+            ("half <- (1 +", r"\+ $"),
+        ):
             answer(typed, waits)
             r.type("\x03")
             r.expect(r"\n> $")
@@ -46,18 +52,23 @@ def test_tools_of_the_prompt(tmp_path):
 
 def test_progress_is_one_line_at_the_prompt(tmp_path):
     """Rounds, batches, the metric and the time left, on a line that is wiped at the end; not in captured output, not if it is off."""
-    (tmp_path / "prelude.R").write_text(PRELUDE + """
+    (tmp_path / "prelude.R").write_text(
+        PRELUDE
+        + """
 slow <- function(verbose = FALSE, ...) invisible(mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 2,
   array.batch.size = 2, array.layout = "colmajor", verbose = verbose, eval.metric = mx.metric.rmse,
   batch.end.callback = function(i, n, env) Sys.sleep(0.1), ...))
-""")
+"""
+    )
     shown = r"round \d of 2, batch \d( of 5)?, rmse [\d.e+-]+, [12] s left"
     with Terminal() as r:
         r.expect("> $")
         r.run(f"source('{tmp_path}/prelude.R')")
         assert re.search(shown, r.run("slow()"))
         said = r.run("slow(verbose = TRUE)")
-        assert re.search(shown, said) and re.search(r" {30,}\[2\] Train-rmse=", said), "MXNet's line stands where the other was wiped"
+        assert re.search(shown, said) and re.search(r" {30,}\[2\] Train-rmse=", said), (
+            "MXNet's line stands where the other was wiped"
+        )
         assert not re.search(shown, r.run("options(mxnet.progress = FALSE); slow()"))
         assert not re.search(shown, r.run("options(mxnet.progress = TRUE); x <- capture.output(slow())"))
         assert "x is empty: TRUE" in r.run("cat('x is empty:', length(x) == 0, '\\n')")

@@ -1,5 +1,6 @@
 """The habits of real R scripts, section by section of the census (usage/bN-*.R), under both hosts. Each habit of a script is
 one call of `usage()`; a script fails if any of its habits does."""
+
 from __future__ import annotations
 
 import re
@@ -27,6 +28,8 @@ def test_every_section_has_a_script():
 
 def test_a_failing_habit_fails_its_script(tmp_path):
     (tmp_path / "_check.R").write_text((SCRIPTS / "_check.R").read_text())
-    (tmp_path / "b0.R").write_text('source("_check.R")\nusage("wrong", same(1, 2))\nusage("right", same(1, 1))\ndone("b0")\n')
+    (tmp_path / "b0.R").write_text(
+        'source("_check.R")\nusage("wrong", same(1, 2))\nusage("right", same(1, 1))\ndone("b0")\n'
+    )
     done = run_script("Rscript", "b0.R", cwd=tmp_path)
     assert done.returncode != 0 and "FAILED: wrong" in done.stdout and "1 of 2 habits failed" in done.stderr

@@ -1,4 +1,5 @@
 """The random streams: numbers that MXNet drew, independence of threads and calls, and no waste for small fills."""
+
 import json
 import math
 from pathlib import Path
@@ -14,7 +15,9 @@ from mxr.random import streams as random
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "random.json").read_text())
 
 
-@pytest.mark.parametrize("case", GOLDEN["fills"], ids=lambda c: f"{c['kind']}-{c['dtype']}-{c['seed']}-{c['n']}")
+@pytest.mark.parametrize(
+    "case", GOLDEN["fills"], ids=lambda c: f"{c['kind']}-{c['dtype']}-{c['seed']}-{c['n']}"
+)
 def test_fills_are_mxnets_own(case):
     """Each case: MXNet's values at some places of two fills in a row after seeding, and a checksum over all of them."""
     random.seed(case["seed"])
@@ -24,7 +27,9 @@ def test_fills_are_mxnets_own(case):
         assert x.dtype == case["dtype"] and x.shape == (case["n"],)
         found, total = x[case["places"]].astype(float).tolist(), math.fsum(x.tolist())
         values = [float.fromhex(v) for v in expected["values"]]
-        if case["kind"] == "normal" and case["dtype"] != "float32":     # NumPy's own logarithm: on some processors the last bit differs
+        if (
+            case["kind"] == "normal" and case["dtype"] != "float32"
+        ):  # NumPy's own logarithm: on some processors the last bit differs
             assert np.allclose(found, values, rtol=1e-14 if case["dtype"] == "float64" else 1e-3, atol=0)
         else:
             assert found == values and total == float.fromhex(expected["sum"])
@@ -41,12 +46,12 @@ def test_default_is_seed_zero():
 def test_negative_and_large_seeds_wrap():
     random.seed(-1)
     a = random.uniform(5)
-    random.seed(2 ** 32 - 1)
+    random.seed(2**32 - 1)
     assert (random.uniform(5) == a).all()
 
 
 def test_uniform_never_reaches_one():
-    draws = np.array([2 ** 32 - 1, 2 ** 32 - 127, 2 ** 31, 0], np.uint64)
+    draws = np.array([2**32 - 1, 2**32 - 127, 2**31, 0], np.uint64)
     x = random.unit(draws)
     assert x.dtype == np.float32 and x[0] < 1 and x[1] < 1 and x[2] == 0.5 and x[3] == 0
     assert random.unit(draws[:2].repeat(2), np.float64).max() < 1
@@ -62,14 +67,14 @@ def test_fill_in_place_keeps_shape():
 
 
 def test_log_is_close():
-    x = np.concatenate([np.geomspace(1e-30, 1, 10001), 1 - np.geomspace(1e-7, .5, 1001)]).astype(np.float32)
+    x = np.concatenate([np.geomspace(1e-30, 1, 10001), 1 - np.geomspace(1e-7, 0.5, 1001)]).astype(np.float32)
     assert np.allclose(random.log(x), np.log(x.astype(float)), rtol=2e-7, atol=0)
 
 
 def test_normals_look_normal():
     random.seed(12)
     x = random.normal(200_000, 3, 2).astype(float)
-    assert abs(x.mean() - 3) < .02 and abs(x.std() - 2) < .02
+    assert abs(x.mean() - 3) < 0.02 and abs(x.std() - 2) < 0.02
 
 
 def test_small_fills_make_only_the_stream_they_need():
@@ -80,12 +85,12 @@ def test_small_fills_make_only_the_stream_they_need():
 
 def test_numbers_below_bounds_are_drawn_one_by_one():
     """Refused draws are skipped, whatever was drawn ahead."""
-    bounds = np.array([2 ** 31 + 1, 5, 3 * 2 ** 30, 1, 2 ** 32 - 2] * 20)
+    bounds = np.array([2**31 + 1, 5, 3 * 2**30, 1, 2**32 - 2] * 20)
     random.seed(4)
     draws = iter(random.engine().take(1000).tolist())
     expected = []
     for bound in bounds.tolist():
-        bucket = (2 ** 32 - 1) // bound
+        bucket = (2**32 - 1) // bound
         expected.append(next(d for d in draws if d < bound * bucket) // bucket)
     random.seed(4)
     assert random.below(bounds).tolist() == expected
@@ -100,9 +105,17 @@ def test_unique_classes():
     assert (tries >= 40).all()
 
 
-@pytest.mark.parametrize(("kind", "params", "mean", "variance"), [
-    ("gamma", (0.4, 2), 0.8, 1.6), ("gamma", (5, 0.5), 2.5, 1.25), ("poisson", (3,), 3, 3), ("poisson", (60,), 60, 60),
-    ("negative_binomial", (4, 0.4), 6, 15), ("generalized_negative_binomial", (5, 0.3), 5, 12.5)])
+@pytest.mark.parametrize(
+    ("kind", "params", "mean", "variance"),
+    [
+        ("gamma", (0.4, 2), 0.8, 1.6),
+        ("gamma", (5, 0.5), 2.5, 1.25),
+        ("poisson", (3,), 3, 3),
+        ("poisson", (60,), 60, 60),
+        ("negative_binomial", (4, 0.4), 6, 15),
+        ("generalized_negative_binomial", (5, 0.3), 5, 12.5),
+    ],
+)
 def test_samplers_have_the_right_moments(kind, params, mean, variance):
     random.seed(8)
     out = np.empty(30_000, np.float32)
@@ -111,13 +124,23 @@ def test_samplers_have_the_right_moments(kind, params, mean, variance):
     assert abs(out.var(dtype=float) / variance - 1) < 0.1
 
 
-@pytest.mark.parametrize("name, params", [
-    ("gamma", ([np.nan, np.inf, -3.0, -0.5, 0.0, 2.0], [1.0] * 6)), ("poisson", ([np.nan, np.inf, -1.0, 1e30, 1e38, 2.0],)),
-    ("negative_binomial", ([1.0, np.nan, -2.0, np.inf, 0.0, 2.0], [0.0, 0.5, 0.5, 0.5, 0.0, 0.5])),
-    ("generalized_negative_binomial", ([np.nan, np.inf, -1.0, 1e30, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0, np.inf, 0.5]))])
+@pytest.mark.parametrize(
+    "name, params",
+    [
+        ("gamma", ([np.nan, np.inf, -3.0, -0.5, 0.0, 2.0], [1.0] * 6)),
+        ("poisson", ([np.nan, np.inf, -1.0, 1e30, 1e38, 2.0],)),
+        ("negative_binomial", ([1.0, np.nan, -2.0, np.inf, 0.0, 2.0], [0.0, 0.5, 0.5, 0.5, 0.0, 0.5])),
+        (
+            "generalized_negative_binomial",
+            ([np.nan, np.inf, -1.0, 1e30, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0, np.inf, 0.5]),
+        ),
+    ],
+)
 def test_parameters_out_of_range_end(name, params):
     """MXNet rejects until it finds a number that fits, which is never."""
-    out = getattr(mxr.nd, f"sample_{name}")(*(mxr.NDArray(np.array(x, np.float32)) for x in params), shape=(2,)).data
+    out = getattr(mxr.nd, f"sample_{name}")(
+        *(mxr.NDArray(np.array(x, np.float32)) for x in params), shape=(2,)
+    ).data
     assert out.shape == (6, 2)
     assert np.isfinite(out[-1]).all(), "a good parameter beside bad ones"
 

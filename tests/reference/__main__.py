@@ -11,6 +11,7 @@ graphs     the random graphs
 files      models that mxr saves, loaded, run and saved again by MXNet
 record     the samples, and keep MXNet's answers in tests/reference/answers for `make test`
 """
+
 from __future__ import annotations
 
 import argparse
@@ -50,14 +51,18 @@ def compare(what: str, family: str | None, op: str | None) -> int:
 def one_family(family: str, op: str | None) -> tuple[dict, dict, list[str]]:
     """(MXNet's answers by hash, figures by operator, complaints)."""
     kept, figures, found = {}, {}, {}
-    adding = {o.name for o in canonical() if o.family == family and o.name in listed("add")} if not op else set()
+    adding = (
+        {o.name for o in canonical() if o.family == family and o.name in listed("add")} if not op else set()
+    )
     with oracle.Oracle() as mxnet, oracle.Oracle(environment=oracle.ONEDNN) as onednn:
         for case in cases(family=family, op=op):
             differing = found.setdefault(case.op.name, {})
             if not case.sample.reference:
                 continue
             engine = onednn if case.sample.reference == "onednn" else mxnet
-            theirs = engine.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
+            theirs = engine.ask(
+                arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case)
+            )
             if "error" in theirs[0]:
                 differing[case.id] = {"MXNet": theirs[0]["error"]}
                 continue
@@ -69,7 +74,10 @@ def one_family(family: str, op: str | None) -> tuple[dict, dict, list[str]]:
             figure["samples"] += 1
             figure["largest"] = max(figure["largest"], largest(mine[1], theirs[1]))
         complaints = must_fail(mxnet, family, op)
-    complaints += [f"{name}: is listed in tests/known.toml [add], but MXNet adds: strike it off" for name in sorted(adding)]
+    complaints += [
+        f"{name}: is listed in tests/known.toml [add], but MXNet adds: strike it off"
+        for name in sorted(adding)
+    ]
     for name, differing in found.items():
         complaints += settled(name, differing)
     return kept, figures, complaints
@@ -82,7 +90,9 @@ def must_fail(mxnet, family: str, op: str | None) -> list[str]:
         ran.add(case.id)
         theirs, outs = mxnet.ask("fails", {}, op=case.op.name, params=case.params, shapes=case.sample.shapes)
         if "error" not in theirs and "unknown parameter" not in "".join(case.sample.says):
-            found[case.id] = f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns {[x.shape for x in outs.values()]}"
+            found[case.id] = (
+                f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns {[x.shape for x in outs.values()]}"
+            )
     return settle("accepted", found, ran.__contains__)
 
 
@@ -92,15 +102,25 @@ def remember(family: str, figures: dict) -> None:
     here = {op.name for op in canonical() if op.family == family}
     known = {op.name for op in canonical()}
     merged = {k: v for k, v in old.items() if k in known - here}
-    merged |= {k: {"samples": v["samples"], "largest": float(f"{v['largest']:.1e}")} for k, v in figures.items()}
+    merged |= {
+        k: {"samples": v["samples"], "largest": float(f"{v['largest']:.1e}")} for k, v in figures.items()
+    }
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(merged.items()))
     answers.LARGEST.write_text("{\n" + lines + "\n}\n")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.reference", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="all", choices=["all", "install", "compare", "record", "shapes", "types", "enlarged", "graphs", "files"])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.reference",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "what",
+        nargs="?",
+        default="all",
+        choices=["all", "install", "compare", "record", "shapes", "types", "enlarged", "graphs", "files"],
+    )
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
     args = parser.parse_args()

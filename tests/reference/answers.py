@@ -3,6 +3,7 @@
 An answer is found by a hash of all that determines it, so a changed sample has none until `python -m tests.reference record`
 is run again. In a file, the arrays of one element type are one long array; an index (JSON) says where each one is.
 """
+
 from __future__ import annotations
 
 import functools
@@ -41,12 +42,15 @@ def save(family: str, answers: dict[str, tuple[dict, dict]]) -> None:
             part.append(x.ravel())
         index[name] = [meta, places]
     FOLDER.mkdir(exist_ok=True)
-    content = {"index": np.frombuffer(json.dumps(index).encode(), np.uint8), **{k: np.concatenate(v) for k, v in flat.items()}}
+    content = {
+        "index": np.frombuffer(json.dumps(index).encode(), np.uint8),
+        **{k: np.concatenate(v) for k, v in flat.items()},
+    }
     with zipfile.ZipFile(FOLDER / f"{family}.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, x in sorted(content.items()):
             member = io.BytesIO()
             np.lib.format.write_array(member, x)
-            info = zipfile.ZipInfo(f"{name}.npy")       # dated 1980, not now
+            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, not now
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, member.getvalue())
 
@@ -68,5 +72,11 @@ def load(family: str) -> dict[str, tuple[dict, dict]]:
         flat = {k: archive[k] for k in archive.files}
     result = {}
     for name, (meta, places) in json.loads(flat.pop("index").tobytes()).items():
-        result[name] = meta, {k: flat[t][at:at + int(np.prod(shape, dtype=int))].reshape(shape) for k, (t, at, shape) in places.items()}
+        result[name] = (
+            meta,
+            {
+                k: flat[t][at : at + int(np.prod(shape, dtype=int))].reshape(shape)
+                for k, (t, at, shape) in places.items()
+            },
+        )
     return result

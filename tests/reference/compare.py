@@ -1,4 +1,5 @@
 """Comparing two answers: what differs, and by how much."""
+
 from __future__ import annotations
 
 import json
@@ -17,13 +18,15 @@ def differences(case: Case, ours: tuple[dict, dict], theirs: tuple[dict, dict]) 
     for key in sorted({*ours[1], *theirs[1]}):
         if key not in theirs[1] and not key.startswith("add"):
             if key.startswith("grad") and "no_gradient" in theirs[0]:
-                continue        # an operator without a gradient in MXNet
+                continue  # an operator without a gradient in MXNet
             result[key] = "MXNet has no such array"
         elif key not in ours[1]:
             result[key] = "missing"
         elif (theirs_array := expected(case, key, theirs[1])) is None:
             continue
-        elif text := array_difference(added(key, ours[1][key]), added(key, theirs_array), sample.rtol, sample.atol):
+        elif text := array_difference(
+            added(key, ours[1][key]), added(key, theirs_array), sample.rtol, sample.atol
+        ):
             result[key] = text
     return result
 
@@ -46,7 +49,11 @@ def twice_added(gradient: np.ndarray | None) -> np.ndarray | None:
 
 def adds(theirs: dict, tolerance: float) -> bool:
     """Whether MXNet's arrays under "add" are what two passes must give (random operators draw twice: theirs are taken as they are)."""
-    return not any(array_difference(x, twice_added(theirs["grad" + k[3:]]), tolerance, tolerance) for k, x in theirs.items() if k.startswith("add"))
+    return not any(
+        array_difference(x, twice_added(theirs["grad" + k[3:]]), tolerance, tolerance)
+        for k, x in theirs.items()
+        if k.startswith("add")
+    )
 
 
 def essential(case: Case, theirs: tuple[dict, dict]) -> tuple[dict, dict]:
@@ -87,7 +94,7 @@ def array_difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> 
     if a.dtype != b.dtype:
         return f"{a.dtype}, in MXNet {b.dtype}"
     if a.dtype == np.float16:
-        rtol, atol = max(rtol, 1e-3), max(atol, 1e-3)      # one unit in the last place is 1e-3
+        rtol, atol = max(rtol, 1e-3), max(atol, 1e-3)  # one unit in the last place is 1e-3
     bad = ~np.isclose(a.astype(np.float64), b.astype(np.float64), rtol, atol, equal_nan=True)
     if not bad.any():
         return None

@@ -1,4 +1,5 @@
 """Element types other than float32: every operator on its samples' arrays in each of them, wherever MXNet takes them."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from tests.reference import variants
 from tests.reference.compare import array_difference
 
 TYPES = ("float64", "float16", "int32", "int64", "int8", "uint8")
-EACH = 2        # samples of an operator
-HALF = 2e-2     # what half precision may differ by, relative to the largest value: MXNet adds up in it
+EACH = 2  # samples of an operator
+HALF = 2e-2  # what half precision may differ by, relative to the largest value: MXNet adds up in it
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:
@@ -25,7 +26,11 @@ def converted(family: str | None, op: str | None) -> Iterator[Case]:
     taken: dict[str, int] = {}
     for case in cases(family=family, op=op):
         sample, inputs = case.sample, case.inputs
-        if sample.reference is not True or not inputs or any(x.dtype != np.float32 or not np.isfinite(x).all() for x in inputs):
+        if (
+            sample.reference is not True
+            or not inputs
+            or any(x.dtype != np.float32 or not np.isfinite(x).all() for x in inputs)
+        ):
             continue
         taken[case.op.name] = taken.get(case.op.name, 0) + 1
         if taken[case.op.name] > EACH:
@@ -33,7 +38,11 @@ def converted(family: str | None, op: str | None) -> Iterator[Case]:
         for kind in TYPES:
             with np.errstate(all="ignore"):
                 arrays = [(np.abs(x) if kind == "uint8" else x).astype(kind) for x in inputs]
-            yield Case(case.op, S(sample.params, *arrays, grad=sample.grad, train=sample.train), f"{case.op.name} {kind}")
+            yield Case(
+                case.op,
+                S(sample.params, *arrays, grad=sample.grad, train=sample.train),
+                f"{case.op.name} {kind}",
+            )
 
 
 def close(case: Case, a: np.ndarray, b: np.ndarray) -> bool:

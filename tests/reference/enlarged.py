@@ -1,4 +1,5 @@
 """Every sample once more on arrays many times as large: what is cut into blocks, spread over threads or laid out otherwise."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -10,9 +11,13 @@ from tests.ops.sample import S
 from tests.reference import variants
 from tests.reference.compare import array_difference
 
-WAYS = ((0, 97), (-1, 61))      # the axis along which arrays are repeated, and how often
-MOST = 400_000                  # elements of a question
-APART = {"random", "linalg", "linalg_diag"}      # families: draws have samples of their own; decompositions magnify BLAS's rounding
+WAYS = ((0, 97), (-1, 61))  # the axis along which arrays are repeated, and how often
+MOST = 400_000  # elements of a question
+APART = {
+    "random",
+    "linalg",
+    "linalg_diag",
+}  # families: draws have samples of their own; decompositions magnify BLAS's rounding
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:
@@ -25,20 +30,37 @@ def enlarged(family: str | None, op: str | None) -> Iterator[Case]:
     numbers is moved a little, so that there are no ties."""
     for case in cases(family=family, op=op):
         inputs = case.inputs
-        if case.sample.reference is not True or case.op.random or case.op.family in APART or not inputs \
-                or any(x.dtype != np.float32 or not x.size or not x.ndim for x in inputs):
+        if (
+            case.sample.reference is not True
+            or case.op.random
+            or case.op.family in APART
+            or not inputs
+            or any(x.dtype != np.float32 or not x.size or not x.ndim for x in inputs)
+        ):
             continue
         for axis, times in WAYS:
             rng = np.random.default_rng(3)
-            arrays = [_repeated(x, axis, times, rng) if x.shape[axis] == inputs[0].shape[axis] and (axis == 0 or x.ndim == inputs[0].ndim) else x
-                      for x in inputs]
+            arrays = [
+                _repeated(x, axis, times, rng)
+                if x.shape[axis] == inputs[0].shape[axis] and (axis == 0 or x.ndim == inputs[0].ndim)
+                else x
+                for x in inputs
+            ]
             if sum(x.size for x in arrays) <= MOST:
-                yield Case(case.op, S(case.sample.params, *arrays, grad=case.sample.grad, train=case.sample.train), f"{case.id} x {times} along {axis}")
+                yield Case(
+                    case.op,
+                    S(case.sample.params, *arrays, grad=case.sample.grad, train=case.sample.train),
+                    f"{case.id} x {times} along {axis}",
+                )
 
 
 def _repeated(x: np.ndarray, axis: int, times: int, rng) -> np.ndarray:
     x = np.take(x, rng.permutation(x.shape[axis] * times) % x.shape[axis], axis=axis)
-    return x if (x == np.round(x)).all() else x + (rng.uniform(-1e-3, 1e-3, x.shape) * (x != np.round(x))).astype(np.float32)
+    return (
+        x
+        if (x == np.round(x)).all()
+        else x + (rng.uniform(-1e-3, 1e-3, x.shape) * (x != np.round(x))).astype(np.float32)
+    )
 
 
 def close(case: Case, a: np.ndarray, b: np.ndarray) -> bool:

@@ -1,4 +1,5 @@
 """The oracle: MXNet 1.9.1 in a virtual environment of its own, asked through a worker process."""
+
 from __future__ import annotations
 
 import contextlib
@@ -19,8 +20,14 @@ PACKAGES = ("mxnet==1.9.1", "numpy<1.24")
 # The plain CPU kernels: oneDNN's choose algorithm and order of summation by shape and by processor, so that its last digits
 # differ from machine to machine; at a tolerance of 1e-4 both give the same for every sample but softmax of infinities, the mask of
 # dropout inside RNN, and a few gradients under "add". The subgraph pass would fuse operators that are to be seen one by one.
-PLAIN = {"MXNET_MKLDNN_ENABLED": "0", "MXNET_USE_MKLDNN_RNN": "0", "MXNET_SUBGRAPH_BACKEND": "NONE", "MXNET_SUBGRAPH_VERBOSE": "0",
-         "OMP_NUM_THREADS": "1", "MXNET_CPU_WORKER_NTHREADS": "1"}
+PLAIN = {
+    "MXNET_MKLDNN_ENABLED": "0",
+    "MXNET_USE_MKLDNN_RNN": "0",
+    "MXNET_SUBGRAPH_BACKEND": "NONE",
+    "MXNET_SUBGRAPH_VERBOSE": "0",
+    "OMP_NUM_THREADS": "1",
+    "MXNET_CPU_WORKER_NTHREADS": "1",
+}
 ONEDNN = PLAIN | {"MXNET_MKLDNN_ENABLED": "1"}
 
 
@@ -32,13 +39,18 @@ def python() -> Path:
 
 def install() -> None:
     """Make .reference with MXNet 1.9.1 in it, unless there is one already (or $MXR_REFERENCE_PYTHON says where)."""
-    if python().exists() and subprocess.run([python(), "-c", "import mxnet"], capture_output=True).returncode == 0:
+    if (
+        python().exists()
+        and subprocess.run([python(), "-c", "import mxnet"], capture_output=True).returncode == 0
+    ):
         return
     if "MXR_REFERENCE_PYTHON" in os.environ:
         raise SystemExit(f"MXR_REFERENCE_PYTHON={python()} cannot import mxnet")
     print(f"installing {' and '.join(PACKAGES)} into {HOME} ...", flush=True)
     venv.create(HOME, clear=True, with_pip=True)
-    subprocess.run([python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], check=True)
+    subprocess.run(
+        [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], check=True
+    )
     subprocess.run([python(), "-c", "import mxnet"], check=True, stderr=subprocess.DEVNULL)
 
 
@@ -76,12 +88,19 @@ class Oracle:
     def _running(self) -> subprocess.Popen:
         if self._process is None:
             worker = Path(__file__).with_name("worker.py")
-            self._process = subprocess.Popen([python(), "-u", "-W", "ignore", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                             stderr=self._log, env={**os.environ, **self.environment, "PYTHONPATH": ""})
+            self._process = subprocess.Popen(
+                [python(), "-u", "-W", "ignore", worker],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env={**os.environ, **self.environment, "PYTHONPATH": ""},
+            )
             greeting = self._read(self._process, 120)
             if not isinstance(greeting, tuple):
-                raise SystemExit(f"the oracle {python()} does not start: {greeting or self._last_words()}\n"
-                                 f"`{sys.executable} -m tests.reference install` installs it")
+                raise SystemExit(
+                    f"the oracle {python()} does not start: {greeting or self._last_words()}\n"
+                    f"`{sys.executable} -m tests.reference install` installs it"
+                )
         return self._process
 
     def _read(self, process, timeout):
@@ -93,7 +112,7 @@ class Oracle:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            with contextlib.suppress(BrokenPipeError):      # the rest of a question that it did not read
+            with contextlib.suppress(BrokenPipeError):  # the rest of a question that it did not read
                 self._process.stdin.close()
             self._process.stdout.close()
             self._process = None

@@ -1,4 +1,5 @@
 """Shapes that follow from some of the others, in both directions: mxr against MXNet's `infer_shape_partial`, on symbols that mxr wrote."""
+
 from __future__ import annotations
 
 import time
@@ -11,7 +12,7 @@ from tests.ops import ours
 from tests.ops.collect import Case, cases
 from tests.reference import oracle
 
-Known = tuple[list, list | None]        # the shape of every input, and of the output; None where it is not given
+Known = tuple[list, list | None]  # the shape of every input, and of the output; None where it is not given
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:
@@ -29,7 +30,10 @@ def compare(family: str | None = None, op: str | None = None) -> int:
     complaints = settle("partial", found, ran.__contains__)
     for text in complaints:
         print(text, flush=True)
-    print(f"{n:5} questions about shapes, {len(complaints)} differences, {time.time() - started:.0f} s", flush=True)
+    print(
+        f"{n:5} questions about shapes, {len(complaints)} differences, {time.time() - started:.0f} s",
+        flush=True,
+    )
     return len(complaints)
 
 
@@ -50,11 +54,13 @@ def questions(case: Case) -> Iterator[Known]:
 def difference(mxnet, case: Case, ins: list, out: list | None) -> str | None:
     """What MXNet knows and mxr does not, or knows otherwise."""
     symbol, given = ours.compose(case), {f"v{i}": s for i, s in enumerate(ins) if s is not None}
-    if out is not None:         # something else fixes the shape of the output
+    if out is not None:  # something else fixes the shape of the output
         symbol, given["out"] = mxr.sym.elemwise_add(symbol, mxr.sym.Variable("out"), name="sum"), out
     meta, _ = mxnet.ask("partial", {}, json=symbol.tojson(), shapes=given)
     if "error" in meta:
-        return None if "infer_shape" in meta["error"] or "Error in operator" in meta["error"] else meta["error"]
+        return (
+            None if "infer_shape" in meta["error"] or "Error in operator" in meta["error"] else meta["error"]
+        )
     try:
         shapes = all_shapes(symbol, given)
     except mxr.MxError as e:

@@ -1,4 +1,5 @@
 """Samples changed in some way, as mxr and as MXNet compute them."""
+
 from __future__ import annotations
 
 import contextlib
@@ -13,7 +14,9 @@ from tests.reference import oracle
 from tests.reference.compare import expected
 
 
-def compare(section: str, what: str, variants: Iterable[Case], name: Callable[[Case], str], close: Callable) -> int:
+def compare(
+    section: str, what: str, variants: Iterable[Case], name: Callable[[Case], str], close: Callable
+) -> int:
     """The number of complaints about variants that mxr refuses and MXNet takes, or whose arrays are not `close(case, ours, MXNet's)`.
     Known differences are in `section` of tests/known.toml, by `name(case)`."""
     started, n, found, ran = time.time(), 0, {}, set()
@@ -21,14 +24,22 @@ def compare(section: str, what: str, variants: Iterable[Case], name: Callable[[C
         for case in variants:
             ran.add(name(case))
             theirs = {"error": "not asked"}, {}
-            with contextlib.suppress(mxr.MxError):      # of shapes that the question needs; then MXNet is not asked
-                theirs = mxnet.ask(arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case))
+            with contextlib.suppress(
+                mxr.MxError
+            ):  # of shapes that the question needs; then MXNet is not asked
+                theirs = mxnet.ask(
+                    arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case)
+                )
             if "error" in theirs[0]:
                 continue
             n += 1
             differing, mine = ours.against(case, theirs)
-            if wrong := {k: text for k, text in differing.items() if not _agree(close, case, k, mine[1], theirs[1])}:
-                found.setdefault(name(case), f"{case.id} {case.sample.params} {[x.shape for x in case.inputs]}: {wrong}")
+            if wrong := {
+                k: text for k, text in differing.items() if not _agree(close, case, k, mine[1], theirs[1])
+            }:
+                found.setdefault(
+                    name(case), f"{case.id} {case.sample.params} {[x.shape for x in case.inputs]}: {wrong}"
+                )
     complaints = settle(section, found, ran.__contains__)
     for text in complaints:
         print(text, flush=True)

@@ -4,6 +4,7 @@ It is started by tests/reference/oracle.py with the Python of MXNet's own enviro
 library, NumPy and MXNet. A message is eight bytes of length and an npz archive whose entry `meta` is JSON; every other
 entry is an array.
 """
+
 import ctypes
 import io
 import json
@@ -14,7 +15,7 @@ import zlib
 
 import numpy as np
 
-ADD_START = 0.5     # what gradient arrays hold before the first backward pass under the request "add"
+ADD_START = 0.5  # what gradient arrays hold before the first backward pass under the request "add"
 
 
 def head_gradient(i, shape, dtype):
@@ -48,6 +49,7 @@ class Worker:
         import mxnet
         from mxnet._ctypes.ndarray import _imperative_invoke
         from mxnet._ctypes.symbol import _symbol_creator
+
         self.mx, self._create, self._invoke = mxnet, _symbol_creator, _imperative_invoke
 
     def handle(self, op):
@@ -69,8 +71,12 @@ class Worker:
         values = {f"v{i}": arrays[f"in{i}"] for i in range(q["inputs"])}
         variables = [self.mx.sym.Variable(name) for name in values]
         symbol = self.symbol(q["op"], q["params"], variables, "op")
-        meta = {"json": symbol.tojson(), "outputs": symbol.list_outputs(), "aux": symbol.list_auxiliary_states(),
-                "arguments": symbol.list_arguments()}
+        meta = {
+            "json": symbol.tojson(),
+            "outputs": symbol.list_outputs(),
+            "aux": symbol.list_auxiliary_states(),
+            "arguments": symbol.list_arguments(),
+        }
         if not q["variadic"] and len(variables) > 1:
             meta["auto_json"] = self.auto_json(q, variables[0])
         shapes = {name: value.shape for name, value in values.items()}
@@ -136,7 +142,7 @@ class Worker:
             try:
                 run.executor = symbol.bind(self.mx.cpu(), run.args, run.grads, requests, run.aux)
                 return run
-            except self.mx.MXNetError as e:     # no gradient, or (sort) one that MXNet cannot make
+            except self.mx.MXNetError as e:  # no gradient, or (sort) one that MXNet cannot make
                 if not names:
                     raise
                 meta["no_gradient"] = str(e)
@@ -158,7 +164,15 @@ class Worker:
         with self.mx.autograd.record(q["train"]) if q["train"] else self.mx.autograd.pause(False):
             # the multi_* operators infer nothing without arrays to write into
             outputs = [self.array(np.zeros(shape, dtype)) for shape, dtype in q["outs"]]
-            self._invoke(self.handle(q["op"]), inputs, list(q["params"]), list(q["params"].values()), outputs, False, True)
+            self._invoke(
+                self.handle(q["op"]),
+                inputs,
+                list(q["params"]),
+                list(q["params"].values()),
+                outputs,
+                False,
+                True,
+            )
         out = {f"out{i}": x.asnumpy() for i, x in enumerate(outputs)}
         out.update({f"mut{i}": inputs[i].asnumpy() for i in q["mutates"]})
         return {}, out
@@ -172,13 +186,30 @@ class Worker:
             inputs[i].attach_grad()
         outputs = None
         if not wanted:
-            outputs = [self.array(np.zeros(shape, dtype)) for shape, dtype in q["outs"]] if q["into"] is None else [inputs[q["into"]]]
+            outputs = (
+                [self.array(np.zeros(shape, dtype)) for shape, dtype in q["outs"]]
+                if q["into"] is None
+                else [inputs[q["into"]]]
+            )
         with self.mx.autograd.record(q["train"]) if wanted else self.mx.autograd.pause(q["train"]):
-            outputs = self._invoke(self.handle(q["op"]), inputs, list(q["params"]), list(q["params"].values()), outputs, False, True) or outputs
+            outputs = (
+                self._invoke(
+                    self.handle(q["op"]),
+                    inputs,
+                    list(q["params"]),
+                    list(q["params"].values()),
+                    outputs,
+                    False,
+                    True,
+                )
+                or outputs
+            )
         if wanted:
             heads = [self.array(head_gradient(i, x.shape, x.dtype)) for i, x in enumerate(outputs)]
             self.mx.autograd.backward(outputs, heads, train_mode=q["train"])
-        return {}, {f"out{i}": x.asnumpy() for i, x in enumerate(outputs)} | {f"grad{i}": inputs[i].grad.asnumpy() for i in wanted}
+        return {}, {f"out{i}": x.asnumpy() for i, x in enumerate(outputs)} | {
+            f"grad{i}": inputs[i].grad.asnumpy() for i in wanted
+        }
 
     # ------------------------------------------------------------------------------------- must-fail samples, graphs
 
@@ -186,7 +217,9 @@ class Worker:
         """Composes, binds to zeros and runs; the error, if there is one, is the answer."""
         variables = [self.mx.sym.Variable(f"v{i}") for i in range(len(q["shapes"]))]
         symbol = self.symbol(q["op"], q["params"], variables, "op")
-        run = symbol.simple_bind(self.mx.cpu(), **{f"v{i}": tuple(s) for i, s in enumerate(q["shapes"]) if s is not None})
+        run = symbol.simple_bind(
+            self.mx.cpu(), **{f"v{i}": tuple(s) for i, s in enumerate(q["shapes"]) if s is not None}
+        )
         return {}, {f"out{i}": x.asnumpy() for i, x in enumerate(run.forward(is_train=True))}
 
     def graph(self, q, arrays):
@@ -214,7 +247,7 @@ class Bound:
 
 def main():
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)       # whatever MXNet prints does not end up between the answers
+    os.dup2(2, 1)  # whatever MXNet prints does not end up between the answers
     worker = Worker()
     write_message(answers, {"version": worker.mx.__version__}, {})
     while (message := read_message(sys.stdin.buffer)) is not None:

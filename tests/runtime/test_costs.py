@@ -1,4 +1,5 @@
 """The tuning numbers: each says what it is, none hides elsewhere, and none is without its measurement."""
+
 import ast
 import re
 from pathlib import Path
@@ -33,7 +34,10 @@ def test_every_number_is_used():
 
 def test_no_tuning_number_hides_elsewhere():
     """At the top of no other module is a number whose name is that of a limit or of a block's size."""
-    words = re.compile(r"^_?(?:WAKE|BLOCK|CHUNK|PIECE|FEW|SMALL|LARGE|TALL|DEAR|EXPENSIVE|THRESHOLD)(?:_\w+)? = [\d_.(]+", re.MULTILINE)
+    words = re.compile(
+        r"^_?(?:WAKE|BLOCK|CHUNK|PIECE|FEW|SMALL|LARGE|TALL|DEAR|EXPENSIVE|THRESHOLD)(?:_\w+)? = [\d_.(]+",
+        re.MULTILINE,
+    )
     assert words.search("\n_BLOCK = 1 << 17  # elements")
     found = {p.name: words.findall(p.read_text()) for p in ROOT.rglob("*.py") if p.name != "costs.py"}
     assert {name: hits for name, hits in found.items() if hits} == {}

@@ -1,4 +1,5 @@
 """Memory that begins at cache lines, and buffers that values share."""
+
 import numpy as np
 import pytest
 
@@ -21,8 +22,8 @@ def test_a_buffer_is_lent_to_the_value_that_fits_best_or_grows():
     assert small != large
     buffers.give_back(small)
     buffers.give_back(large)
-    assert buffers.take(50) == large            # fits best
-    assert buffers.take(60) == small            # grows: nothing has been allocated yet
+    assert buffers.take(50) == large  # fits best
+    assert buffers.take(60) == small  # grows: nothing has been allocated yet
     assert buffers.array(small, (15,), np.dtype("f4")).nbytes == 60
 
 

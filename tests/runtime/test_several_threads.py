@@ -1,4 +1,5 @@
 """Several threads at once: what belongs to the process is counted or locked, what belongs to a thread is the thread's own."""
+
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ def together(*tasks):
             task()
         except BaseException as e:
             errors.append(e)
+
     running = [threading.Thread(target=thread, args=(t,), daemon=True) for t in tasks]
     for t in running:
         t.start()
@@ -72,11 +74,13 @@ def test_threads_bind_and_train_at_once(impatient):
         for _ in range(12):
             for mine, right in zip(trained(n), alone[n]):
                 np.testing.assert_array_equal(mine, right)
+
     together(*[lambda n=n: several(n) for n in sizes])
 
 
 def test_a_tape_is_its_threads_own():
     from mxr.compiler import value
+
     seen, inside, looked = [], threading.Event(), threading.Event()
 
     def recording():
@@ -86,14 +90,19 @@ def test_a_tape_is_its_threads_own():
 
     def beside():
         inside.wait(10)
-        seen.append(value.leaf("x", (2,)) is value.leaf("x", (2,)))      # merged only on a tape
+        seen.append(value.leaf("x", (2,)) is value.leaf("x", (2,)))  # merged only on a tape
         looked.set()
+
     together(recording, beside)
     assert seen == [False]
 
 
 def blas_threads() -> set[int]:
-    return {lib.num_threads for lib in threadpoolctl.ThreadpoolController().lib_controllers if lib.user_api == "blas"}
+    return {
+        lib.num_threads
+        for lib in threadpoolctl.ThreadpoolController().lib_controllers
+        if lib.user_api == "blas"
+    }
 
 
 def test_single_blas_holds_until_the_last_one_leaves():
@@ -115,6 +124,7 @@ def test_single_blas_holds_until_the_last_one_leaves():
             with threads.single_blas():
                 left.wait(10)
                 both.append(blas_threads())
+
         together(leaves_early, stays)
         assert both == [{1}] and blas_threads() == {2}
     finally:
@@ -147,15 +157,18 @@ def test_a_table_that_another_thread_shortens(monkeypatch):
         monkeypatch.setattr(samplers, "_log_gamma", real)
         samplers._log_factorial(np.array([3.0]))
         return real(x)
+
     monkeypatch.setattr(samplers, "_factorials", np.empty(0, np.float32))
     monkeypatch.setattr(samplers, "_log_gamma", overtaken)
     assert samplers._log_factorial(np.array([50.0])) == pytest.approx(148.47777, rel=1e-5)
 
     class Late(np.ndarray):
         """The long table, whose length is read just before it is replaced by a short one."""
+
         def __len__(self):
             samplers._factorials = np.zeros(1, np.float32)
             return self.size
+
     samplers._factorials = real(np.arange(1, 200)).view(Late)
     assert samplers._log_factorial(np.array([50.0])) == pytest.approx(148.47777, rel=1e-5)
 
@@ -169,12 +182,13 @@ def test_a_fork_while_another_thread_draws_and_computes():
         with streams.lock, threads.single_blas(), threads._turn:
             held.set()
             end.wait(30)
+
     thread = threading.Thread(target=holder, daemon=True)
     thread.start()
     held.wait(10)
     child = os.fork()
     if not child:
-        signal.alarm(20)                # a child that waits for ever is ended
+        signal.alarm(20)  # a child that waits for ever is ended
         good = mxr.random.uniform((3,)).shape == (3,)
         threads.run([lambda: None] * 4)
         trained(3)

@@ -1,4 +1,5 @@
 """The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever the timing."""
+
 import threading
 import warnings
 
@@ -21,13 +22,16 @@ def test_every_task_runs_once():
 
 def test_a_task_may_run_tasks():
     done = []
-    threads.run([lambda i=i: threads.run([lambda j=j: done.append((i, j)) for j in range(3)]) for i in range(4)])
+    threads.run(
+        [lambda i=i: threads.run([lambda j=j: done.append((i, j)) for j in range(3)]) for i in range(4)]
+    )
     assert sorted(done) == [(i, j) for i in range(4) for j in range(3)]
 
 
 def test_the_first_error_is_raised_and_the_pool_goes_on():
     def fail(text):
         raise ValueError(text)
+
     with pytest.raises(ValueError, match="first"):
         threads.run([lambda: fail("first")])
     done = []
@@ -35,31 +39,58 @@ def test_the_first_error_is_raised_and_the_pool_goes_on():
     assert done == [1] * 4
 
 
-@pytest.mark.parametrize("n, least, blocks", [(0, 1, None), (1, 1, 4), (10, 3, 4), (100, 1, 7), (5, 10, None)])
+@pytest.mark.parametrize(
+    "n, least, blocks", [(0, 1, None), (1, 1, 4), (10, 3, 4), (100, 1, 7), (5, 10, None)]
+)
 def test_blocks_cover_the_range(n, least, blocks):
     seen = []
     threads.map_blocks(lambda a, b: seen.append((a, b)), n, least, blocks)
     assert sorted(i for a, b in seen for i in range(a, b)) == list(range(n))
 
 
-@pytest.mark.parametrize("n, parts, ahead, step", [(0, 2, 0, 1), (1, 3, 5, 1), (100, 2, 0, 1), (128, 2, 12.8, 16), (784, 4, 78, 16), (31, 2, 0.6, 1), (100, 2, 900, 16)])
+@pytest.mark.parametrize(
+    "n, parts, ahead, step",
+    [
+        (0, 2, 0, 1),
+        (1, 3, 5, 1),
+        (100, 2, 0, 1),
+        (128, 2, 12.8, 16),
+        (784, 4, 78, 16),
+        (31, 2, 0.6, 1),
+        (100, 2, 900, 16),
+    ],
+)
 def test_pieces_cover_the_range_and_the_first_is_longer(n, parts, ahead, step):
     pieces = threads.cuts(n, parts, ahead, step)
     assert [i for a, b in pieces for i in range(a, b)] == list(range(n)) and len(pieces) <= parts
     assert all(a % step == 0 for a, _ in pieces)
     lengths = [b - a for a, b in pieces]
-    assert not lengths or (lengths[0] + step > max(lengths) and (len(pieces) < 2 or lengths[0] + step >= lengths[1] + min(ahead, n - step)))
+    assert not lengths or (
+        lengths[0] + step > max(lengths)
+        and (len(pieces) < 2 or lengths[0] + step >= lengths[1] + min(ahead, n - step))
+    )
 
 
-@pytest.mark.parametrize("a, b", [((100, 784), (784, 128)), ((301, 500), (500, 77)), ((3, 120, 150), (3, 150, 170)), ((500, 300), (4, 300, 90)),
-                                  ((4000, 1500), (1500, 1))])
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        ((100, 784), (784, 128)),
+        ((301, 500), (500, 77)),
+        ((3, 120, 150), (3, 150, 170)),
+        ((500, 300), (4, 300, 90)),
+        ((4000, 1500), (1500, 1)),
+    ],
+)
 def test_products_in_pieces_are_the_product(a, b, monkeypatch):
     rng = np.random.default_rng(3)
     a, b = (rng.standard_normal(shape, np.float32) for shape in (a, b))
     whole = np.matmul(a, b)
     for count in (1, 2, 3):
         monkeypatch.setattr(threads, "_count", count)
-        for left, right in ((a, b), (a.swapaxes(-1, -2).copy().swapaxes(-1, -2), b.swapaxes(-1, -2).copy().swapaxes(-1, -2))):
+        for left, right in (
+            (a, b),
+            (a.swapaxes(-1, -2).copy().swapaxes(-1, -2), b.swapaxes(-1, -2).copy().swapaxes(-1, -2)),
+        ):
             out = np.full(whole.shape, np.nan, np.float32)
             call = threads.product(left, right, out)
             assert (call.func is threads.run) == (count > 1)
@@ -70,7 +101,11 @@ def test_products_in_pieces_are_the_product(a, b, monkeypatch):
 @pytest.mark.parametrize("rows", [1, 9, 40, 64, 65])
 def test_few_rows_times_a_transposed_weight(rows):
     rng = np.random.default_rng(4)
-    a, w, out = rng.standard_normal((rows, 300), np.float32), rng.standard_normal((150, 300), np.float32), np.empty((rows, 150), np.float32)
+    a, w, out = (
+        rng.standard_normal((rows, 300), np.float32),
+        rng.standard_normal((150, 300), np.float32),
+        np.empty((rows, 150), np.float32),
+    )
     threads.product(a, w.T, out)()
     np.testing.assert_allclose(out, a.astype(np.float64) @ w.T, rtol=1e-4, atol=1e-4)
 
@@ -87,7 +122,11 @@ def test_what_is_made_once():
 
 
 def blas():
-    return {lib["filepath"]: lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+    return {
+        lib["filepath"]: lib["num_threads"]
+        for lib in threadpoolctl.threadpool_info()
+        if lib["user_api"] == "blas"
+    }
 
 
 def test_blas_is_single_threaded_inside_and_as_before_outside():
@@ -99,7 +138,9 @@ def test_blas_is_single_threaded_inside_and_as_before_outside():
 def test_blas_is_single_threaded_in_one_convolution(monkeypatch):
     before, inside = blas(), []
     monkeypatch.setattr(steps.Steps, "call", lambda steps: lambda: inside.append(blas()))
-    mxr.nd.Convolution(mxr.nd.ones((1, 3, 8, 8)), mxr.nd.ones((4, 3, 3, 3)), kernel=(3, 3), num_filter=4, no_bias=True)
+    mxr.nd.Convolution(
+        mxr.nd.ones((1, 3, 8, 8)), mxr.nd.ones((4, 3, 3, 3)), kernel=(3, 3), num_filter=4, no_bias=True
+    )
     assert set(inside[0].values()) <= {1} and blas() == before
 
 
@@ -107,8 +148,9 @@ def test_no_worker_warns_of_infinite_results():
     together = threading.Barrier(threads.workers())
 
     def task():
-        together.wait(10)       # so that every worker gets one
+        together.wait(10)  # so that every worker gets one
         np.log(np.zeros(3, np.float32))
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error")
         threads.run([task] * threads.workers())
@@ -116,7 +158,11 @@ def test_no_worker_warns_of_infinite_results():
 
 def test_convolutions_are_the_same_bits_every_time():
     data = mxr.sym.Variable("data")
-    net = mxr.sym.Pooling(mxr.sym.Convolution(data, kernel=(3, 3), pad=(1, 1), num_filter=5, name="c"), kernel=(2, 2), stride=(2, 2))
+    net = mxr.sym.Pooling(
+        mxr.sym.Convolution(data, kernel=(3, 3), pad=(1, 1), num_filter=5, name="c"),
+        kernel=(2, 2),
+        stride=(2, 2),
+    )
     results = []
     for _ in range(3):
         run = net.simple_bind({"data": "write", "c_weight": "write", "c_bias": "write"}, data=(13, 4, 12, 12))
@@ -129,8 +175,15 @@ def test_convolutions_are_the_same_bits_every_time():
     assert len(set(results)) == 1
 
 
-@pytest.mark.parametrize("variables, want", [({}, 8), ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4"}, 2), ({"MPI_LOCALNRANKS": "16"}, 1),
-                                             ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4", "OMP_NUM_THREADS": "3"}, 3)])
+@pytest.mark.parametrize(
+    "variables, want",
+    [
+        ({}, 8),
+        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4"}, 2),
+        ({"MPI_LOCALNRANKS": "16"}, 1),
+        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4", "OMP_NUM_THREADS": "3"}, 3),
+    ],
+)
 def test_processes_of_a_launcher_share_the_cpus(variables, want, monkeypatch):
     for name in (*threads._NEIGHBOURS, "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)

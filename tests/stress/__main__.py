@@ -1,4 +1,5 @@
 """The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r|silent] [--count 100000] [--write]`; `--write` puts them into docs/reliability.md."""
+
 from __future__ import annotations
 
 import argparse
@@ -18,13 +19,23 @@ def fuzzed(count: int):
         found = fuzz.limited(name, count)
         for finding in found["findings"]:
             print("   ", name, *finding, file=sys.stderr)
-        yield (f"| {name} | {found['inputs']} | {found['loaded']} | {found['refused']} | {len(found['findings'])} | {found['slowest'][0] * 1000:.0f} ms "
-               f"| {found['grown'] / 2**20:.0f} MB | {found['seconds']:.0f} s |"), bool(found["findings"])
+        yield (
+            (
+                f"| {name} | {found['inputs']} | {found['loaded']} | {found['refused']} | {len(found['findings'])} | {found['slowest'][0] * 1000:.0f} ms "
+                f"| {found['grown'] / 2**20:.0f} MB | {found['seconds']:.0f} s |"
+            ),
+            bool(found["findings"]),
+        )
 
 
 def faulty(count: int):
     yield "| injected | times | what happened |\n|---|--:|---|"
-    for run, times in ((faults.killed_while_saving, 200), (faults.disk_full, 1000), (faults.forked, 200), (faults.interrupts, 100)):
+    for run, times in (
+        (faults.killed_while_saving, 200),
+        (faults.disk_full, 1000),
+        (faults.forked, 200),
+        (faults.interrupts, 100),
+    ):
         try:
             rows = run(max(2, times * count // 100_000))
             for row in rows if isinstance(rows, list) else [rows]:
@@ -38,7 +49,10 @@ def soaked(count: int):
     for run, times in soak.RUNS:
         try:
             row = run(max(10, times * count // 100_000))
-            yield f"| {row['what']} | {row['times']} | {row['start'] / 2**20:.0f} MB | {row['growth'] / 1024:.0f} KB | {row['seconds']:.0f} s |", False
+            yield (
+                f"| {row['what']} | {row['times']} | {row['start'] / 2**20:.0f} MB | {row['growth'] / 1024:.0f} KB | {row['seconds']:.0f} s |",
+                False,
+            )
         except AssertionError as e:
             yield f"| {run.__name__} | {times} | FAILED: {e} |||", True
 
@@ -49,7 +63,12 @@ PARTS = {"fuzz": fuzzed, "faults": faulty, "soak": soaked, "r": r.lines, "silent
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.stress", description=__doc__)
     parser.add_argument("--only", choices=PARTS)
-    parser.add_argument("--count", type=int, default=100_000, help="damaged files for each loader; the other runs in proportion")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=100_000,
+        help="damaged files for each loader; the other runs in proportion",
+    )
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     began, failed = time.perf_counter(), False

@@ -1,5 +1,6 @@
 """Faults injected on purpose, many times: saving cut short, forked children, interrupts. Every function raises if anything went wrong, and
 returns figures: what was injected, how often, what happened."""
+
 from __future__ import annotations
 
 import errno
@@ -47,19 +48,31 @@ def killed_while_saving(times: int) -> dict:
             child.kill()
             child.wait()
             x, y = params.load(path).values()
-            assert x.size == y.size == 500_000 and (x == x[0]).all() and (y == x[0]).all(), "a mixture was saved"
+            assert x.size == y.size == 500_000 and (x == x[0]).all() and (y == x[0]).all(), (
+                "a mixture was saved"
+            )
             left += len(list(Path(folder).iterdir())) - 1
             for other in Path(folder).iterdir():
                 if other != path:
                     other.unlink()
-    return {"injected": "SIGKILL while saving", "times": times, "result": f"file whole every time ({left} kills hit a write; its temporary file stays)"}
+    return {
+        "injected": "SIGKILL while saving",
+        "times": times,
+        "result": f"file whole every time ({left} kills hit a write; its temporary file stays)",
+    }
 
 
 @contextmanager
 def small_disk(kilobytes: int):
     """A folder on a file system of that size, or None where this process may not mount one."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder], capture_output=True) if shutil.which("mount") else None
+        done = (
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder], capture_output=True
+            )
+            if shutil.which("mount")
+            else None
+        )
         if done is None or done.returncode:
             yield None
             return
@@ -104,8 +117,11 @@ def disk_full(times: int) -> list[dict]:
     images = tempfile.NamedTemporaryFile("w", suffix=".lst")
     images.write(f"0\t1\t{IO / 'images.ubyte'}\n" * 400)
     images.flush()
-    saves = {"m.params": lambda p: params.save(p, arrays), "m.json": lambda p: symbol.save(str(p)),
-             "m.rec": lambda p: im2rec.im2rec(images.name, "", str(p), unchanged=1)}
+    saves = {
+        "m.params": lambda p: params.save(p, arrays),
+        "m.json": lambda p: symbol.save(str(p)),
+        "m.rec": lambda p: im2rec.im2rec(images.name, "", str(p), unchanged=1),
+    }
 
     def refused(folder: Path, fault, error: int) -> int:
         old = {}
@@ -126,14 +142,27 @@ def disk_full(times: int) -> list[dict]:
 
     good = "an error with the file and the reason every time; old file whole, nothing left"
     with tempfile.TemporaryDirectory() as folder:
-        rows = [{"injected": "write refused half way while saving", "times": refused(Path(folder), lambda _, size: file_limit(size), errno.EFBIG), "result": good}]
+        rows = [
+            {
+                "injected": "write refused half way while saving",
+                "times": refused(Path(folder), lambda _, size: file_limit(size), errno.EFBIG),
+                "result": good,
+            }
+        ]
     with small_disk(512) as disk:
         if disk:
-            rows.append({"injected": "disk full while saving (a tmpfs)", "times": refused(disk, only_room, errno.ENOSPC), "result": good})
+            rows.append(
+                {
+                    "injected": "disk full while saving (a tmpfs)",
+                    "times": refused(disk, only_room, errno.ENOSPC),
+                    "result": good,
+                }
+            )
     return rows
 
 
 # --------------------------------------------------------------------------------------------- a network for the rest
+
 
 def network(width: int = 64, batch: int = 256, layers: int = 3) -> tuple[mxr.Executor, dict]:
     """A bound network with fixed numbers, large enough that its steps use threads."""
@@ -141,7 +170,11 @@ def network(width: int = 64, batch: int = 256, layers: int = 3) -> tuple[mxr.Exe
     for i in range(layers):
         x = mxr.sym.Activation(mxr.sym.FullyConnected(x, num_hidden=width, name=f"fc{i}"), act_type="tanh")
     loss = mxr.sym.MakeLoss(mxr.sym.mean(mxr.sym.square(x - mxr.sym.Variable("label"))), name="loss")
-    ex = loss.simple_bind({k: "null" if k in ("data", "label") else "write" for k in loss.list_arguments()}, data=(batch, width), label=(batch, width))
+    ex = loss.simple_bind(
+        {k: "null" if k in ("data", "label") else "write" for k in loss.list_arguments()},
+        data=(batch, width),
+        label=(batch, width),
+    )
     rng = np.random.RandomState(3)
     for array in ex.args.values():
         array.data[...] = rng.uniform(-0.2, 0.2, array.shape)
@@ -169,7 +202,9 @@ def forked(times: int, limit: float = 200.0) -> dict:
     """Children forked after threads have worked: they compute with the parent's executor, bind one of their own, and go on reading images."""
     ex, start = network(256, 512)
     right = numbers(ex, start)
-    images = readers.create("ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2})
+    images = readers.create(
+        "ImageRecordIter", {"path_imgrec": str(IO / "photos.rec"), "data_shape": (3, 8, 8), "batch_size": 2}
+    )
     images.next()
     outcomes: Counter = Counter()
     for _ in range(times):
@@ -192,11 +227,16 @@ def forked(times: int, limit: float = 200.0) -> dict:
         outcomes[os.waitstatus_to_exitcode(done[1])] += 1
     assert numbers(ex, start) == right
     assert outcomes == {0: times}, f"exit codes of the children: {dict(outcomes)}"
-    return {"injected": "fork after threads have worked", "times": times, "result": "children computed the parent's numbers, bound, trained and read images"}
+    return {
+        "injected": "fork after threads have worked",
+        "times": times,
+        "result": "children computed the parent's numbers, bound, trained and read images",
+    }
 
 
 def _interrupted(work, delay: float) -> float | None:
     """Run `work` and send this process a SIGINT after `delay`; seconds until it stopped, None if it had ended before."""
+
     def send():
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
@@ -207,16 +247,22 @@ def _interrupted(work, delay: float) -> float | None:
             threading.Timer(0.01, send).start()
         else:
             hook(unraisable)
+
     sent: list[float] = []
     hook, sys.unraisablehook = sys.unraisablehook, dropped
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)      # a shell's background process ignores it
-    watchers, gc.callbacks[:] = gc.callbacks[:], []     # Hypothesis leaves one behind; Python drops an interrupt that is raised in it
+    former = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background process ignores it
+    watchers, gc.callbacks[:] = (
+        gc.callbacks[:],
+        [],
+    )  # Hypothesis leaves one behind; Python drops an interrupt that is raised in it
     timer = threading.Timer(delay, send)
     try:
         timer.start()
         work()
         timer.join()
-        time.sleep(0.01)            # the interrupt arrives behind the work
+        time.sleep(0.01)  # the interrupt arrives behind the work
         raise AssertionError("the interrupt was lost")
     except KeyboardInterrupt:
         return time.perf_counter() - sent[-1]
@@ -237,6 +283,7 @@ def interrupts(times: int) -> list[dict]:
         def work():
             while True:
                 call()
+
         return work
 
     def bind():
@@ -248,23 +295,42 @@ def interrupts(times: int) -> list[dict]:
         path = Path(folder) / "long.csv"
         path.write_text((",".join(map(str, range(50))) + "\n") * 20_000)
         csv["data_csv"] = str(path)
-        args = {"path_imgrec": str(IO / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 4, "round_batch": False, "preprocess_threads": 2}
+        args = {
+            "path_imgrec": str(IO / "images.rec"),
+            "data_shape": (3, 24, 24),
+            "batch_size": 4,
+            "round_batch": False,
+            "preprocess_threads": 2,
+        }
         images = readers.create("ImageRecordIter", args)
 
         def read_images():
             if not images.next():
                 images.reset()
 
-        for what, call in (("forward", lambda: ex.forward(is_train=True)), ("training", lambda: step(ex)), ("binding and tracing", bind),
-                           ("reading CSV", lambda: readers.create("CSVIter", csv)), ("reading images", read_images)):
+        for what, call in (
+            ("forward", lambda: ex.forward(is_train=True)),
+            ("training", lambda: step(ex)),
+            ("binding and tracing", bind),
+            ("reading CSV", lambda: readers.create("CSVIter", csv)),
+            ("reading images", read_images),
+        ):
             took = []
             for _ in range(times):
                 took.append(_interrupted(forever(call), rng.uniform(0.001, 0.15)))
                 assert numbers(ex, start) == right, f"wrong numbers after an interrupt of {what}"
-            while statistics.median_low(took) > 0.5 and len(took) < times + 20:      # a machine busy with other things
+            while (
+                statistics.median_low(took) > 0.5 and len(took) < times + 20
+            ):  # a machine busy with other things
                 took.append(_interrupted(forever(call), 0.1))
             assert statistics.median_low(took) < 0.5, f"interrupts of {what} took {took} s"
-            rows.append({"injected": f"SIGINT during {what}", "times": times, "result": f"stopped within {max(took) * 1000:.0f} ms, next step right bit for bit"})
+            rows.append(
+                {
+                    "injected": f"SIGINT during {what}",
+                    "times": times,
+                    "result": f"stopped within {max(took) * 1000:.0f} ms, next step right bit for bit",
+                }
+            )
         images.reset()
         assert _samples(images) == _samples(readers.create("ImageRecordIter", args)), "images were lost"
     return rows

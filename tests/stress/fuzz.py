@@ -1,8 +1,9 @@
 """Feeding the loaders damaged files, in a process with limits: any answer but success or an `MxError` is a finding.
 
-    python -m tests.stress.fuzz "symbol JSON, bound and run" 100000       all inputs up to that number
-    python -m tests.stress.fuzz "symbol JSON, bound and run" --only 123   one of them, with its traceback
+python -m tests.stress.fuzz "symbol JSON, bound and run" 100000       all inputs up to that number
+python -m tests.stress.fuzz "symbol JSON, bound and run" --only 123   one of them, with its traceback
 """
+
 from __future__ import annotations
 
 import argparse
@@ -20,9 +21,9 @@ import traceback
 import warnings
 from pathlib import Path
 
-HEADROOM = 160 << 20            # address space above what the process has when it starts
-SLOW = 5.0                      # seconds of computing after which an input hangs
-STUCK = 60.0                    # seconds without progress after which the process is stopped
+HEADROOM = 160 << 20  # address space above what the process has when it starts
+SLOW = 5.0  # seconds of computing after which an input hangs
+STUCK = 60.0  # seconds without progress after which the process is stopped
 
 
 class Hang(BaseException):
@@ -34,6 +35,7 @@ def run(name: str, count: int, start: int = 0, progress=None) -> dict:
     from mxr import MxError
 
     from .targets import TARGETS
+
     target, outcome = TARGETS[name], collections.Counter()
     target.input(name, 0)
     findings, begin, slowest = [], time.perf_counter(), (0.0, 0)
@@ -65,12 +67,24 @@ def run(name: str, count: int, start: int = 0, progress=None) -> dict:
             except Exception as e:
                 where = traceback.extract_tb(e.__traceback__)[-1]
                 mine = [f for f in traceback.extract_tb(e.__traceback__) if "/mxr/" in f.filename] or [where]
-                findings.append((number, type(e).__name__, f"{str(e)[:120]} ({Path(mine[-1].filename).name}:{mine[-1].lineno})"))
+                findings.append(
+                    (
+                        number,
+                        type(e).__name__,
+                        f"{str(e)[:120]} ({Path(mine[-1].filename).name}:{mine[-1].lineno})",
+                    )
+                )
             finally:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             slowest = max(slowest, (time.process_time() - since, number))
     signal.signal(signal.SIGVTALRM, former)
-    return {"inputs": count - start, **outcome, "findings": findings, "slowest": slowest, "seconds": time.perf_counter() - begin}
+    return {
+        "inputs": count - start,
+        **outcome,
+        "findings": findings,
+        "slowest": slowest,
+        "seconds": time.perf_counter() - begin,
+    }
 
 
 def _out_of_memory(e: BaseException | None) -> bool:
@@ -88,7 +102,7 @@ def _status(field: str) -> int:
 
 def _worker(name: str, count: int, start: int, place: str) -> None:
     """The limited process: progress goes to the file `place`, figures to standard output."""
-    run(name, min(40, count), progress=None)          # everything is imported, threads have started
+    run(name, min(40, count), progress=None)  # everything is imported, threads have started
     with open(place, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 8)
     with open("/proc/self/clear_refs", "w") as file:
@@ -102,14 +116,36 @@ def _worker(name: str, count: int, start: int, place: str) -> None:
 
 def limited(name: str, count: int) -> dict:
     """`run` in processes of their own with limits; one that dies or hangs is a finding, and the next goes on behind it."""
-    total: dict = {"inputs": 0, "loaded": 0, "refused": 0, "findings": [], "slowest": (0.0, 0), "seconds": 0.0, "grown": 0}
+    total: dict = {
+        "inputs": 0,
+        "loaded": 0,
+        "refused": 0,
+        "findings": [],
+        "slowest": (0.0, 0),
+        "seconds": 0.0,
+        "grown": 0,
+    }
     start = 0
     while start < count:
         with tempfile.NamedTemporaryFile() as place:
             place.write(struct.pack("<q", start))
             place.flush()
-            worker = subprocess.Popen([sys.executable, "-m", "tests.stress.fuzz", name, str(count), "--start", str(start), "--place", place.name],
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            worker = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.stress.fuzz",
+                    name,
+                    str(count),
+                    "--start",
+                    str(start),
+                    "--place",
+                    place.name,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
             out, err = _watched(worker, place.name)
             last = struct.unpack("<q", Path(place.name).read_bytes()[:8])[0]
         if worker.returncode == 0:
@@ -120,7 +156,13 @@ def limited(name: str, count: int) -> dict:
             total["slowest"] = max(tuple(total["slowest"]), tuple(found["slowest"]))
             total["grown"] = max(total["grown"], found["grown"])
             break
-        total["findings"].append((last, "crash" if worker.returncode != -signal.SIGKILL else "stuck", f"exit {worker.returncode}: {err[-300:]}"))
+        total["findings"].append(
+            (
+                last,
+                "crash" if worker.returncode != -signal.SIGKILL else "stuck",
+                f"exit {worker.returncode}: {err[-300:]}",
+            )
+        )
         total["inputs"] += last + 1 - start
         start = last + 1
         if len(total["findings"]) > 200:
@@ -153,6 +195,7 @@ def main() -> None:
         _worker(args.target, args.count, args.start, args.place)
     elif args.only is not None:
         from .targets import TARGETS
+
         content = TARGETS[args.target].input(args.target, args.only)
         print(content[:4000])
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,5 @@
 """What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound, remedies of messages."""
+
 from __future__ import annotations
 
 import sys
@@ -25,6 +26,7 @@ def threads(times: int) -> list[tuple[str, int, str]]:
         for _ in range(times // 4):
             for mine, right in zip(several.trained(n), alone[n], strict=True):
                 np.testing.assert_array_equal(mine, right)
+
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -39,9 +41,19 @@ def door_faults(times: int) -> list[tuple[str, int, str]]:
     rows = []
     for host in HOSTS:
         body = f'for (i in 1:{times}) failed("test.any", i)'
-        said = run_checks(host, door.PRELUDE, {"any": body, "odd": door.CHECKS["odd exceptions"], "memory": door.CHECKS["no memory at all"]})
+        said = run_checks(
+            host,
+            door.PRELUDE,
+            {"any": body, "odd": door.CHECKS["odd exceptions"], "memory": door.CHECKS["no memory at all"]},
+        )
         assert set(said.values()) == {"ok"}, said
-        rows.append((f"exceptions of any class and text behind the door, {host}", times, "each one R error, with a text that R can print"))
+        rows.append(
+            (
+                f"exceptions of any class and text behind the door, {host}",
+                times,
+                "each one R error, with a text that R can print",
+            )
+        )
     return rows
 
 
@@ -51,8 +63,13 @@ def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
     for name in pairs.EXPRESSIONS:
         count += len(list(pairs.samples(name))) * len(DTYPES)
         pairs.test_at_once_and_bound(name)
-    return [(f"{len(pairs.EXPRESSIONS)} expression operators on arrays and bound, {len(DTYPES)} element types", count,
-             "equal whole numbers; others but for the order of additions")]
+    return [
+        (
+            f"{len(pairs.EXPRESSIONS)} expression operators on arrays and bound, {len(DTYPES)} element types",
+            count,
+            "equal whole numbers; others but for the order of additions",
+        )
+    ]
 
 
 def remedies(times: int) -> list[tuple[str, int, str]]:
@@ -63,7 +80,12 @@ def remedies(times: int) -> list[tuple[str, int, str]]:
     return [("remedies of messages, followed to the letter", count, "all work")]
 
 
-RUNS: list[tuple[Callable[[int], list[tuple[str, int, str]]], int]] = [(threads, 4000), (door_faults, 20_000), (at_once_and_bound, 1), (remedies, 1)]
+RUNS: list[tuple[Callable[[int], list[tuple[str, int, str]]], int]] = [
+    (threads, 4000),
+    (door_faults, 20_000),
+    (at_once_and_bound, 1),
+    (remedies, 1),
+]
 
 
 def rows(count: int):

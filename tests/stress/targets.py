@@ -1,4 +1,5 @@
 """The loaders that are fed damaged files: where good ones come from, how they are damaged, how they are read."""
+
 from __future__ import annotations
 
 import gzip
@@ -23,10 +24,11 @@ IO, GRAPHS = DATA / "io", DATA / "fuzz"
 @dataclass
 class Target:
     """`use(folder, bytes)` writes the bytes and loads them as far as a script would."""
+
     seeds: Callable[[], list[bytes]]
     mutate: Callable[[bytes, random.Random, list[bytes]], bytes]
     use: Callable[[Path, bytes], None]
-    asks: bool = False          # the content may ask for any amount of memory, and be refused
+    asks: bool = False  # the content may ask for any amount of memory, and be refused
     good: list[bytes] = field(default_factory=list)
 
     def input(self, name: str, number: int) -> bytes:
@@ -70,7 +72,9 @@ def _shapes() -> dict:
 
 
 def _graphs() -> list[bytes]:
-    return [(GRAPHS / f"{name}.json").read_bytes() for name in json.loads((GRAPHS / "shapes.json").read_text())]
+    return [
+        (GRAPHS / f"{name}.json").read_bytes() for name in json.loads((GRAPHS / "shapes.json").read_text())
+    ]
 
 
 def _use_symbol(folder: Path, content: bytes) -> None:
@@ -123,7 +127,9 @@ def _zipped(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
 
 @cache
 def _zipped_seeds() -> list[bytes]:
-    bomb = gzip.compress(b"\0\0\x08\3" + b"\0\0\x27\x10" + b"\0\0\0\x64" * 2 + bytes(10_000 * 100 * 100), 9, mtime=0)     # 100 MB in 100 KB
+    bomb = gzip.compress(
+        b"\0\0\x08\3" + b"\0\0\x27\x10" + b"\0\0\0\x64" * 2 + bytes(10_000 * 100 * 100), 9, mtime=0
+    )  # 100 MB in 100 KB
     labels = gzip.compress(b"\0\0\x08\1\x06\0\0\0" + bytes(100_000_000), 9, mtime=0)
     return [gzip.compress(x, mtime=0) for x in _contents("images.ubyte", "labels.ubyte")()] + [bomb, labels]
 
@@ -139,20 +145,47 @@ def _records(folder: Path, content: bytes) -> None:
 
 
 def _index(folder: Path, content: bytes) -> None:
-    _read_all("ImageRecordIter", path_imgrec=str(IO / "images.rec"), path_imgidx=_written(folder, content), data_shape=(3, 8, 8), batch_size=2,
-              preprocess_threads=1)
+    _read_all(
+        "ImageRecordIter",
+        path_imgrec=str(IO / "images.rec"),
+        path_imgidx=_written(folder, content),
+        data_shape=(3, 8, 8),
+        batch_size=2,
+        preprocess_threads=1,
+    )
 
 
 def _image_list(folder: Path, content: bytes) -> None:
-    _read_all("ImageRecordIter", path_imgrec=str(IO / "photos.rec"), path_imglist=_written(folder, content), label_width=2, data_shape=(3, 8, 8), batch_size=2,
-              preprocess_threads=1)
-    _read_all("ImageDetRecordIter", path_imgrec=str(IO / "photos.rec"), path_imglist=str(folder / "input"), data_shape=(3, 8, 8), batch_size=2,
-              preprocess_threads=1)
+    _read_all(
+        "ImageRecordIter",
+        path_imgrec=str(IO / "photos.rec"),
+        path_imglist=_written(folder, content),
+        label_width=2,
+        data_shape=(3, 8, 8),
+        batch_size=2,
+        preprocess_threads=1,
+    )
+    _read_all(
+        "ImageDetRecordIter",
+        path_imgrec=str(IO / "photos.rec"),
+        path_imglist=str(folder / "input"),
+        data_shape=(3, 8, 8),
+        batch_size=2,
+        preprocess_threads=1,
+    )
 
 
 def _images(folder: Path, content: bytes) -> None:
     path = _written(folder, content)
-    _read_all("ImageRecordIter", path_imgrec=path, data_shape=(3, 8, 8), batch_size=2, preprocess_threads=1, rand_crop=True, resize=9)
+    _read_all(
+        "ImageRecordIter",
+        path_imgrec=path,
+        data_shape=(3, 8, 8),
+        batch_size=2,
+        preprocess_threads=1,
+        rand_crop=True,
+        resize=9,
+    )
 
 
 def _pictures() -> list[bytes]:
@@ -168,23 +201,39 @@ def _picture(folder: Path, content: bytes) -> None:
     with open(folder / "input", "wb") as file:
         recordio.Writer(file).write(recordio.pack(recordio.Header(1.0, 1), content))
     for channels in (1, 3):
-        _read_all("ImageRecordIter", path_imgrec=str(folder / "input"), data_shape=(channels, 8, 8), batch_size=1, preprocess_threads=1)
+        _read_all(
+            "ImageRecordIter",
+            path_imgrec=str(folder / "input"),
+            data_shape=(channels, 8, 8),
+            batch_size=1,
+            preprocess_threads=1,
+        )
 
 
 def _mean_image(folder: Path, content: bytes) -> None:
-    _read_all("ImageRecordIter", path_imgrec=str(IO / "photos.rec"), mean_img=_written(folder, content), data_shape=(3, 24, 26), batch_size=2,
-              preprocess_threads=1)
+    _read_all(
+        "ImageRecordIter",
+        path_imgrec=str(IO / "photos.rec"),
+        mean_img=_written(folder, content),
+        data_shape=(3, 24, 26),
+        batch_size=2,
+        preprocess_threads=1,
+    )
 
 
 TARGETS: dict[str, Target] = {
-    "params": Target(lambda: [p.read_bytes() for p in sorted(DATA.glob("*.params"))], mutate.data, _use_params),
+    "params": Target(
+        lambda: [p.read_bytes() for p in sorted(DATA.glob("*.params"))], mutate.data, _use_params
+    ),
     "symbol JSON, bound and run": Target(_graphs, mutate.symbol, _use_symbol, asks=True),
     "CSV": Target(_contents("data.csv", "label.csv"), mutate.text, _csv),
     "LibSVM": Target(_contents("data.svm", "label.svm"), mutate.text, _libsvm),
     "idx": Target(_contents("images.ubyte", "labels.ubyte"), mutate.data, _idx),
     "idx, gzip": Target(_zipped_seeds, _zipped, _idx),
     "RecordIO": Target(_contents("magic.rec", "photos.rec", "labels.rec"), mutate.data, _records),
-    "RecordIO, images decoded": Target(_contents("photos.rec", "alpha.rec", "grey.rec"), mutate.data, _images),
+    "RecordIO, images decoded": Target(
+        _contents("photos.rec", "alpha.rec", "grey.rec"), mutate.data, _images
+    ),
     "JPEG and PNG": Target(_pictures, mutate.data, _picture),
     "RecordIO index": Target(_contents("images.idx"), mutate.text, _index),
     "image list": Target(_contents("labels.lst", "objects.lst"), mutate.text, _image_list),

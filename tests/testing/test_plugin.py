@@ -1,4 +1,5 @@
 """The plugin as a user's project has it: run by pytest in a process of its own, outside the checkout."""
+
 from __future__ import annotations
 
 import os
@@ -66,6 +67,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     import textwrap
+
     folder = tmp_path_factory.mktemp("project")
     for name, text in FILES.items():
         (folder / name).write_text(textwrap.dedent(text))
@@ -75,15 +77,38 @@ def project(tmp_path_factory):
 
 def run(folder, *arguments, **variables) -> tuple[dict[str, str], str]:
     """How every test ended, by its name, and all that pytest said."""
-    done = subprocess.run([sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--tb=short", *arguments], cwd=folder,
-                          env={**os.environ, **variables}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--tb=short", *arguments],
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     text = done.stdout + done.stderr
-    ended = {name: how for how, name in re.findall(r"^(PASSED|FAILED|ERROR) \S+?::(.*?)(?: - .*)?$", text, re.MULTILINE)}
+    ended = {
+        name: how
+        for how, name in re.findall(r"^(PASSED|FAILED|ERROR) \S+?::(.*?)(?: - .*)?$", text, re.MULTILINE)
+    }
     return ended, text
 
 
-PASS = {"test_marker_runs_code", "test_environments_are_fresh", "test_options_are_restored", "test_script", "test_threads", "sums"}
-FAIL = {"test_messages_are_shown", "test_errors_have_rs_traceback", "test_golden", 'fails "here"', "raises", "(others)"}
+PASS = {
+    "test_marker_runs_code",
+    "test_environments_are_fresh",
+    "test_options_are_restored",
+    "test_script",
+    "test_threads",
+    "sums",
+}
+FAIL = {
+    "test_messages_are_shown",
+    "test_errors_have_rs_traceback",
+    "test_golden",
+    'fails "here"',
+    "raises",
+    "(others)",
+}
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
@@ -91,9 +116,19 @@ def test_everything(project, workers):
     ended, text = run(project, *workers)
     assert {k for k, how in ended.items() if how == "PASSED"} == PASS, text
     assert {k for k, how in ended.items() if how == "FAILED"} == FAIL, text
-    for words in ("a message of R", "a warning of R", "printed by R", "R traceback:\n.*\n.*Ops.MXNDArray", r"RShapeError: .*\+.*shapes 3 and 4",
-                  "line 4: FALSE is not TRUE", "num_hidden is required", "computed 2: ", "R has no package no.such.package", "line 6: .*later",
-                  "there is no golden file .*--r-record"):
+    for words in (
+        "a message of R",
+        "a warning of R",
+        "printed by R",
+        "R traceback:\n.*\n.*Ops.MXNDArray",
+        r"RShapeError: .*\+.*shapes 3 and 4",
+        "line 4: FALSE is not TRUE",
+        "num_hidden is required",
+        "computed 2: ",
+        "R has no package no.such.package",
+        "line 6: .*later",
+        "there is no golden file .*--r-record",
+    ):
         assert re.search(words, text), f"{words} is not in:\n{text}"
 
 
@@ -107,7 +142,9 @@ def test_recording(project):
 
 def test_without_r(project, tmp_path):
     ended, text = run(project, PATH=str(tmp_path), R_HOME="")
-    assert ended == {"test_golden": "FAILED"} and text.count("R cannot be used here: R was not found") >= 2, text
+    assert ended == {"test_golden": "FAILED"} and text.count("R cannot be used here: R was not found") >= 2, (
+        text
+    )
     ended, text = run(project, "--r-required", "-k", "threads or sums", PATH=str(tmp_path), R_HOME="")
     assert set(ended) == {"test_threads", "sums"} and "R is required (--r-required)" in text, text
     ended, text = run(project, "-k", "threads", f"--r-home={tmp_path / 'none'}")
@@ -116,16 +153,20 @@ def test_without_r(project, tmp_path):
 
 def test_a_library_by_option(project, tmp_path):
     (tmp_path / "library").mkdir()
-    (project / "test_library.py").write_text("def test_library(r, rscript):\n"
-                                             "    assert r.run('.libPaths()[[1]]') == rscript('cat(.libPaths()[[1]])').stdout\n"
-                                             "    assert r.run('basename(.libPaths()[[1]])') == 'library'\n")
+    (project / "test_library.py").write_text(
+        "def test_library(r, rscript):\n"
+        "    assert r.run('.libPaths()[[1]]') == rscript('cat(.libPaths()[[1]])').stdout\n"
+        "    assert r.run('basename(.libPaths()[[1]])') == 'library'\n"
+    )
     ended, text = run(project, f"--r-library={tmp_path / 'library'}", "test_library.py")
     assert ended == {"test_library": "PASSED"}, text
 
 
 def test_unused_it_loads_nothing(tmp_path):
     """Its cost where it is not used (`make bench` does not measure it: docs/testing.md says how)."""
-    (tmp_path / "test_nothing.py").write_text("import sys\ndef test_nothing():\n    assert 'pytest_mxr' in sys.modules\n"
-                                              "    assert not {m for m in sys.modules if m.split('.')[0] in ('mxr', 'numpy', 'rpy2')}\n")
+    (tmp_path / "test_nothing.py").write_text(
+        "import sys\ndef test_nothing():\n    assert 'pytest_mxr' in sys.modules\n"
+        "    assert not {m for m in sys.modules if m.split('.')[0] in ('mxr', 'numpy', 'rpy2')}\n"
+    )
     ended, text = run(tmp_path, "-p", "no:hypothesispytest")
     assert ended == {"test_nothing": "PASSED"}, text

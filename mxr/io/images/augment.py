@@ -1,4 +1,5 @@
 """What MXNet's default augmenter does to an image: resizing, turning, cropping, colours. Draws come in MXNet's order."""
+
 from __future__ import annotations
 
 import math
@@ -22,12 +23,15 @@ def shorter_edge(image: np.ndarray, size: int, method: int, engine: Engine | Non
 
 class Augmented:
     """Parameters of the default augmenter, and what they do."""
+
     data_shape: Shape = P(REQUIRED, "width, height and channels of the images that come out")
     resize: int = P(-1, "length of the shorter edge before anything else is done; -1: as it is")
     rand_crop: bool = P(False, "whether to crop anywhere, not in the centre")
     random_resized_crop: bool = P(False, "whether to crop a random area of random shape")
     max_rotate_angle: int = P(0, "turn by a random number of degrees up to this, either way")
-    max_aspect_ratio: float = P(0.0, "change width / height by a random part up to this; with min_aspect_ratio: the largest ratio")
+    max_aspect_ratio: float = P(
+        0.0, "change width / height by a random part up to this; with min_aspect_ratio: the largest ratio"
+    )
     min_aspect_ratio: float = P(None, "the smallest ratio", none=True)
     max_shear_ratio: float = P(0.0, "shear by a random ratio up to this, either way")
     max_crop_size: int = P(-1, "largest random size of the square that is cropped; -1: data_shape")
@@ -48,7 +52,12 @@ class Augmented:
     rotate: int = P(-1, "turn by this angle; -1: not")
     rotate_list: str = P("", "turn by one of these angles, separated by commas")
     fill_value: int = P(255, "brightness of what lies outside the image")
-    inter_method: int = P(1, "interpolation: 0 nearest, 1 bilinear, 2 cubic, 3 area, 4 Lanczos, 9 by the sizes, 10 random", low=0, high=10)
+    inter_method: int = P(
+        1,
+        "interpolation: 0 nearest, 1 bilinear, 2 cubic, 3 area, 4 Lanczos, 9 by the sizes, 10 random",
+        low=0,
+        high=10,
+    )
     pad: int = P(0, "width of a border added on every side")
     aug_seq: str = P("aug_default", "the augmenter", one_of=("aug_default",))
 
@@ -62,7 +71,11 @@ class Augmented:
         """A prepared image as data_shape asks for it. MxError if that cannot be."""
         if self.resize != -1 and self.inter_method == sizes.RANDOM:
             image = shorter_edge(image, self.resize, self.inter_method, engine)
-        ratios = (1 - self.max_aspect_ratio, 1 + self.max_aspect_ratio) if self.min_aspect_ratio is None else (self.min_aspect_ratio, self.max_aspect_ratio)
+        ratios = (
+            (1 - self.max_aspect_ratio, 1 + self.max_aspect_ratio)
+            if self.min_aspect_ratio is None
+            else (self.min_aspect_ratio, self.max_aspect_ratio)
+        )
         if self._moves(ratios):
             image = self._moved(image, ratios, engine)
         if self.pad > 0:
@@ -77,10 +90,17 @@ class Augmented:
         return sizes.resize(image, *new, sizes.method_for(self.inter_method, image.shape[:2], new, engine))
 
     def _moves(self, ratios) -> bool:
-        return bool(self.max_rotate_angle > 0 or self.max_shear_ratio > 0 or self.rotate > 0 or self.rotate_list
-                or self.max_random_scale != 1 or self.min_random_scale != 1
-                or (not self.random_resized_crop and ratios != (1, 1))
-                or self.max_img_size != _HUGE or self.min_img_size != 0)
+        return bool(
+            self.max_rotate_angle > 0
+            or self.max_shear_ratio > 0
+            or self.rotate > 0
+            or self.rotate_list
+            or self.max_random_scale != 1
+            or self.min_random_scale != 1
+            or (not self.random_resized_crop and ratios != (1, 1))
+            or self.max_img_size != _HUGE
+            or self.min_img_size != 0
+        )
 
     def _moved(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray:
         one = np.float32(1)
@@ -106,8 +126,13 @@ class Augmented:
             ratio = engine.uniform() * (high - low) + low
         hs = 2 * scale / (1 + ratio)
         ws = ratio * hs
-        width, height = (max(np.float32(self.min_img_size), min(np.float32(self.max_img_size), scale * np.float32(n))) for n in (w, h))
-        matrix = np.array([[hs * a - shear * b * ws, hs * b + shear * a * ws, 0], [-b * ws, a * ws, 0]], np.float32)
+        width, height = (
+            max(np.float32(self.min_img_size), min(np.float32(self.max_img_size), scale * np.float32(n)))
+            for n in (w, h)
+        )
+        matrix = np.array(
+            [[hs * a - shear * b * ws, hs * b + shear * a * ws, 0], [-b * ws, a * ws, 0]], np.float32
+        )
         for row, size in zip(matrix, (width, height)):
             row[2] = (size - (row[0] * np.float32(w) + row[1] * np.float32(h))) / 2
         method = sizes.method_for(self.inter_method, (h, w), (height, width), engine)
@@ -115,8 +140,15 @@ class Augmented:
 
     def _cropped(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray:
         if self.random_resized_crop:
-            if self.rand_crop or self.min_random_scale != 1 or self.max_random_scale != 1 or (self.min_crop_size, self.max_crop_size) != (-1, -1):
-                raise MxError("random.resized.crop does not go together with rand.crop, the random scales and the crop sizes")
+            if (
+                self.rand_crop
+                or self.min_random_scale != 1
+                or self.max_random_scale != 1
+                or (self.min_crop_size, self.max_crop_size) != (-1, -1)
+            ):
+                raise MxError(
+                    "random.resized.crop does not go together with rand.crop, the random scales and the crop sizes"
+                )
             if (self.min_random_area, self.max_random_area) != (1, 1) or ratios != (1, 1):
                 cut = self._random_area(image, ratios, engine)
                 if cut is not None:
@@ -124,26 +156,40 @@ class Augmented:
         elif (self.max_crop_size, self.min_crop_size) != (-1, -1):
             h, w = image.shape[:2]
             if min(h, w) < self.max_crop_size or self.max_crop_size < self.min_crop_size:
-                raise MxError(f"an image of {w} by {h} pixels is smaller than max.crop.size ({self.max_crop_size}), or that is less than min.crop.size")
+                raise MxError(
+                    f"an image of {w} by {h} pixels is smaller than max.crop.size ({self.max_crop_size}), or that is less than min.crop.size"
+                )
             size = engine.integer(self.min_crop_size, self.max_crop_size)
             return self._resized(self._window(image, size, size, engine), engine)
         height, width = self.data_shape[1:]
         method = sizes.method_for(self.inter_method, image.shape[:2], (height, width), engine)
         if image.shape[0] < height:
-            image = sizes.resize(image, height, int(np.float32(height) / np.float32(image.shape[0]) * np.float32(image.shape[1])), method)
+            image = sizes.resize(
+                image,
+                height,
+                int(np.float32(height) / np.float32(image.shape[0]) * np.float32(image.shape[1])),
+                method,
+            )
         if image.shape[1] < width:
-            image = sizes.resize(image, int(np.float32(width) / np.float32(image.shape[1]) * np.float32(image.shape[0])), width, method)
+            image = sizes.resize(
+                image,
+                int(np.float32(width) / np.float32(image.shape[1]) * np.float32(image.shape[0])),
+                width,
+                method,
+            )
         return self._window(image, height, width, engine)
 
     def _window(self, image: np.ndarray, height: int, width: int, engine: Engine) -> np.ndarray:
         """A part of the image: its centre, or anywhere."""
         y, x = image.shape[0] - height, image.shape[1] - width
         y, x = (engine.integer(0, y), engine.integer(0, x)) if self.rand_crop else (y // 2, x // 2)
-        return image[y:y + height, x:x + width]
+        return image[y : y + height, x : x + width]
 
     def _random_area(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray | None:
         if not 0 < ratios[0] <= ratios[1] or self.min_random_area > self.max_random_area:
-            raise MxError("the smallest aspect ratio must be above 0, and the smallest ratio and area not above the largest")
+            raise MxError(
+                "the smallest aspect ratio must be above 0, and the smallest ratio and area not above the largest"
+            )
         h, w = image.shape[:2]
         for _ in range(10):
             area = np.float32(h * w) * engine.uniform(self.min_random_area, self.max_random_area)
@@ -153,19 +199,25 @@ class Augmented:
                 height, width = width, height
             if height <= h and width <= w:
                 y, x = engine.integer(0, h - height), engine.integer(0, w - width)
-                return self._resized(image[y:y + height, x:x + width], engine)
+                return self._resized(image[y : y + height, x : x + width], engine)
         return None
 
     def _coloured(self, image: np.ndarray, engine: Engine) -> np.ndarray:
         if self.brightness > 0 or self.contrast > 0 or self.saturation > 0:
-            factors = [np.float32(1.0 + float(engine.uniform(-v, v))) for v in (self.brightness, self.contrast, self.saturation)]
+            factors = [
+                np.float32(1.0 + float(engine.uniform(-v, v)))
+                for v in (self.brightness, self.contrast, self.saturation)
+            ]
             order = [0, 1, 2]
             engine.shuffle(order)
             for i in order:
                 image = self._jittered(image, i, factors[i])
         if self.random_h or self.random_s or self.random_l:
             parts = [(engine.uniform() + 4 * engine.uniform()) / 5 for _ in range(3)]
-            h, s, li = (int(part * np.float32(v) * 2 - np.float32(v)) for part, v in zip(parts, (self.random_h, self.random_s, self.random_l)))
+            h, s, li = (
+                int(part * np.float32(v) * 2 - np.float32(v))
+                for part, v in zip(parts, (self.random_h, self.random_s, self.random_l))
+            )
             image = pixels.add_hls(image, h, li, s)
         if self.pca_noise > 0:
             noise = _COMPONENTS @ np.array(engine.normals(3, self.pca_noise), np.float32)
@@ -187,5 +239,6 @@ def _rounded(x) -> int:
 
 
 # of the colours of ImageNet: eigenvectors times eigenvalues
-_COMPONENTS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32) * np.array(
-    [55.46, 4.794, 1.148], np.float32)
+_COMPONENTS = np.array(
+    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32
+) * np.array([55.46, 4.794, 1.148], np.float32)

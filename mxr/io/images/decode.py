@@ -1,4 +1,5 @@
 """Images as arrays: decoding and encoding by Pillow, which is an optional part of mxr."""
+
 from __future__ import annotations
 
 import io
@@ -9,7 +10,7 @@ from mxr.operator import MxError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
-_ALWAYS, _MOST = 1 << 22, 1024   # pixels that any file may hold; and that one byte may
+_ALWAYS, _MOST = 1 << 22, 1024  # pixels that any file may hold; and that one byte may
 
 
 def pillow():
@@ -17,8 +18,10 @@ def pillow():
     try:
         from PIL import Image
     except ImportError:
-        raise MxError("images are read by the Python package Pillow, which is not installed: "
-                      "python -m pip install 'mxr[images]' (or pillow)") from None
+        raise MxError(
+            "images are read by the Python package Pillow, which is not installed: "
+            "python -m pip install 'mxr[images]' (or pillow)"
+        ) from None
     return Image
 
 
@@ -29,12 +32,14 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
     try:
         image = _opened(data)
         if channels == 1 and image.format == "JPEG":
-            image.draft("L", image.size)      # the brightness that the file holds, as MXNet takes it
+            image.draft("L", image.size)  # the brightness that the file holds, as MXNet takes it
         image.load()
-    except Exception as e:       # Pillow raises whatever its parsers stumble over
+    except Exception as e:  # Pillow raises whatever its parsers stumble over
         raise MxError(f"{where} is not an image that can be read: {e}") from None
     if channels == 4 and image.mode != "RGBA":
-        raise MxError(f"{where}: data.shape asks for 4 channels, the image has {len(image.getbands())} ({image.mode})")
+        raise MxError(
+            f"{where}: data.shape asks for 4 channels, the image has {len(image.getbands())} ({image.mode})"
+        )
     if channels == 1 and image.mode in ("RGB", "RGBA", "P"):
         return _grey(np.asarray(image.convert("RGB")), image.format == "PNG")
     if image.mode.startswith("I;16"):

@@ -1,4 +1,5 @@
 """Colours and geometry of 8-bit images (height, width, channels; red first), with OpenCV's arithmetic."""
+
 from __future__ import annotations
 
 from functools import cache
@@ -20,7 +21,7 @@ def scaled(image: np.ndarray, factor, shift=0.0) -> np.ndarray:
 
 def swapped_grey(image: np.ndarray) -> np.ndarray:
     """Brightness, computed as MXNet's colour jitter does it: with the weights of red and blue exchanged."""
-    red, green, blue = (image[:, :, k:k + 1].astype(np.int32) for k in range(3))
+    red, green, blue = (image[:, :, k : k + 1].astype(np.int32) for k in range(3))
     return (red * 1868 + green * 9617 + blue * 4899 + 8192 >> 14).astype(np.uint8)
 
 
@@ -35,21 +36,28 @@ def to_hls(image: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         saturation = difference / np.where(lightness < 0.5, total, 2 - total)
         sixty = np.float32(60) / difference
-        hue = np.where(high == red, (green - blue) * sixty,
-                       np.where(high == green, (blue - red) * sixty + 120, (red - green) * sixty + 240))
+        hue = np.where(
+            high == red,
+            (green - blue) * sixty,
+            np.where(high == green, (blue - red) * sixty + 120, (red - green) * sixty + 240),
+        )
     hue = np.where(hue < 0, hue + 360, hue) * np.float32(0.5)
     hue, saturation = np.where(grey, 0, hue), np.where(grey, 0, saturation)
     return saturated(np.stack([hue, lightness * 255, saturation * 255], -1))
 
 
-_SECTORS = np.array([[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]])     # which of four values red, green, blue take
+_SECTORS = np.array(
+    [[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]]
+)  # which of four values red, green, blue take
 
 
 def from_hls(hls: np.ndarray) -> np.ndarray:
     """The inverse of `to_hls`."""
     hue = hls[..., 0].astype(np.float32) * np.float32(6 / 180)
     lightness, saturation = (hls[..., k].astype(np.float32) * np.float32(1 / 255) for k in (1, 2))
-    high = np.where(lightness <= 0.5, lightness * (1 + saturation), lightness + saturation - lightness * saturation)
+    high = np.where(
+        lightness <= 0.5, lightness * (1 + saturation), lightness + saturation - lightness * saturation
+    )
     low = 2 * lightness - high
     hue = np.where(hue >= 6, hue - 6, hue)
     sector = np.floor(hue).astype(int)
@@ -72,10 +80,12 @@ def bordered(image: np.ndarray, top: int, bottom: int, left: int, right: int, va
     return padded
 
 
-_BITS, _CELLS = 10, 32           # fixed-point bits of a position; steps that a pixel is divided into
+_BITS, _CELLS = 10, 32  # fixed-point bits of a position; steps that a pixel is divided into
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: int, method: int = sizes.LINEAR) -> np.ndarray:
+def warp(
+    image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: int, method: int = sizes.LINEAR
+) -> np.ndarray:
     """The image moved by an affine map (2 by 3: old to new positions); what comes from outside is `fill`."""
     nearest = method == sizes.NEAREST
     (a, b, c), (d, e, f) = matrix.astype(np.float64)
@@ -86,8 +96,11 @@ def warp(image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: i
     one = 1 << _BITS
     rounding = one // 2 if nearest else one // _CELLS // 2
     x, y = np.arange(width), np.arange(height)
-    across, down = ((np.rint((q * y + r) * one).astype(np.int64) + rounding)[:, None] + np.rint(p * x * one).astype(np.int64)
-                    for p, q, r in ((a, b, c), (d, e, f)))
+    across, down = (
+        (np.rint((q * y + r) * one).astype(np.int64) + rounding)[:, None]
+        + np.rint(p * x * one).astype(np.int64)
+        for p, q, r in ((a, b, c), (d, e, f))
+    )
     # with a rim of `fill`, every position outside is brought onto the rim
     h, w, channels = image.shape
     framed = bordered(image, 2, 2, 2, 2, fill)
@@ -101,7 +114,11 @@ def warp(image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: i
     column, row, cell = across >> 5, down >> 5, (down % _CELLS) * _CELLS + across % _CELLS
     weights = _cell_weights(method)
     n = weights.shape[1]
-    total = sum(at(row + i - n // 2 + 1, column + j - n // 2 + 1) * weights[cell, i, j][..., None] for i in range(n) for j in range(n))
+    total = sum(
+        at(row + i - n // 2 + 1, column + j - n // 2 + 1) * weights[cell, i, j][..., None]
+        for i in range(n)
+        for j in range(n)
+    )
     return np.clip(total + (1 << 14) >> 15, 0, 255).astype(np.uint8)
 
 
@@ -114,7 +131,7 @@ def _cell_weights(method: int) -> np.ndarray:
     both = one_axis[:, None, :, None] * one_axis[None, :, None, :]
     both = np.rint(both * np.float32(32768)).astype(np.int32).reshape(-1, n, n)
     for cell, wrong in zip(both, both.sum((1, 2)) - 32768):
-        if wrong:                # is taken from one of the four in the middle, by OpenCV's choice
-            middle = cell[n // 2:n // 2 + 2, n // 2:n // 2 + 2]
+        if wrong:  # is taken from one of the four in the middle, by OpenCV's choice
+            middle = cell[n // 2 : n // 2 + 2, n // 2 : n // 2 + 2]
             middle.flat[middle.argmax() if wrong < 0 else middle.argmin()] -= wrong
     return both

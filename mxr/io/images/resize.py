@@ -1,11 +1,12 @@
 """Resizing 8-bit images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other pixels."""
+
 from __future__ import annotations
 
 import numpy as np
 
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM = 0, 1, 2, 3, 4, 9, 10
 METHODS = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM)
-_ONE = 2048                      # weights are fixed-point numbers of 11 bits
+_ONE = 2048  # weights are fixed-point numbers of 11 bits
 
 
 def method_for(method: int, old: tuple[int, int], new: tuple[int, int], engine) -> int:
@@ -24,8 +25,10 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
         return image
     scales = [1 / (new / old) for new, old in ((height, h), (width, w))]
     if method == NEAREST:
-        rows, columns = (np.minimum(np.floor(np.arange(new) * scale).astype(int), old - 1)
-                         for new, old, scale in ((height, h, scales[0]), (width, w, scales[1])))
+        rows, columns = (
+            np.minimum(np.floor(np.arange(new) * scale).astype(int), old - 1)
+            for new, old, scale in ((height, h, scales[0]), (width, w, scales[1]))
+        )
         return image[rows][:, columns]
     # OpenCV's linear resize to exactly half the size is the mean of four
     halved = method == LINEAR and scales == [2, 2]
@@ -36,8 +39,11 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     # whole numbers below 2^24 in single precision, which NumPy multiplies faster than integers
     channels = image.shape[2]
     rows_of_values = image.reshape(h, -1)
-    wide = sum(np.take(rows_of_values, (columns[:, k, None] * channels + np.arange(channels)).ravel(), 1)
-               * np.repeat(across[:, k], channels).astype(np.float32) for k in range(columns.shape[1])).astype(np.int32)
+    wide = sum(
+        np.take(rows_of_values, (columns[:, k, None] * channels + np.arange(channels)).ravel(), 1)
+        * np.repeat(across[:, k], channels).astype(np.float32)
+        for k in range(columns.shape[1])
+    ).astype(np.int32)
     shares = [down[:, k, None] for k in range(rows.shape[1])]
     if len(shares) == 2:
         wide >>= 4
@@ -48,10 +54,14 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     else:
         bands = [np.take(wide, rows[:, k], 0) for k in range(len(shares))]
         total = sum(b * v for b, v in zip(bands, shares)) + (1 << 21) >> 22
-        if len(shares) == 4:     # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
+        if (
+            len(shares) == 4
+        ):  # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
             eights = total.shape[1] // 8 * 8
-            terms = [b[:, :eights] * (v.astype(np.float32) * np.float32(1 / _ONE ** 2)) for b, v in
-                     zip((b.astype(np.float32) for b in bands), shares)]
+            terms = [
+                b[:, :eights] * (v.astype(np.float32) * np.float32(1 / _ONE**2))
+                for b, v in zip((b.astype(np.float32) for b in bands), shares)
+            ]
             total[:, :eights] = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
     return np.clip(total, 0, 255).astype(np.uint8).reshape(height, width, channels)
 
@@ -101,7 +111,9 @@ def _cubic(x: np.ndarray) -> list[np.ndarray]:
 
 
 _HALF = 0.70710678118654752440084436210485
-_TURNS = np.array([[1, 0], [-_HALF, -_HALF], [0, 1], [_HALF, -_HALF], [-1, 0], [_HALF, _HALF], [0, -1], [-_HALF, _HALF]])
+_TURNS = np.array(
+    [[1, 0], [-_HALF, -_HALF], [0, 1], [_HALF, -_HALF], [-1, 0], [_HALF, _HALF], [0, -1], [-_HALF, _HALF]]
+)
 
 
 def _lanczos(x: np.ndarray) -> list[np.ndarray]:
@@ -124,7 +136,11 @@ def _area(image: np.ndarray, height: int, width: int, scales: list[float]) -> np
     down, across = (int(round(s)) for s in scales)
     h, w, c = image.shape
     if abs(scales[0] - down) < 2e-16 and abs(scales[1] - across) < 2e-16:
-        blocks = image[:height * down, :width * across].reshape(height, down, width, across, c).sum((1, 3), dtype=np.int32)
+        blocks = (
+            image[: height * down, : width * across]
+            .reshape(height, down, width, across, c)
+            .sum((1, 3), dtype=np.int32)
+        )
         if down == across == 2:
             return (blocks + 2 >> 2).astype(np.uint8)
         return np.rint(blocks.astype(np.float32) * np.float32(1 / (down * across))).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 `READERS` is the list of them. May import: the rest of io, and what io may.
 """
+
 from __future__ import annotations
 
 from mxr.io.readers.base import NEVER_HAD, Reader
@@ -18,10 +19,20 @@ from mxr.io.readers.libsvm import LibSVM
 from mxr.io.readers.mnist import MNIST
 from mxr.operator import MxError, Parameter, suggest
 
-READERS: dict[str, type[Reader]] = {cls.name: cls for cls in (
-    CSV, LibSVM, MNIST, ImageRecord, ImageRecordUInt8, ImageRecordInt8, ImageRecordV1, ImageRecordUInt8V1,
-    ImageDetRecord,
-)}
+READERS: dict[str, type[Reader]] = {
+    cls.name: cls
+    for cls in (
+        CSV,
+        LibSVM,
+        MNIST,
+        ImageRecord,
+        ImageRecordUInt8,
+        ImageRecordInt8,
+        ImageRecordV1,
+        ImageRecordUInt8V1,
+        ImageDetRecord,
+    )
+}
 _ELSEWHERE = NEVER_HAD.union(*(cls.parameters() for cls in READERS.values()))
 
 

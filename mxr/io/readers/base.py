@@ -1,14 +1,15 @@
 """Readers of files, batch by batch: what they have in common. A reader is one class with its parameters, as an operator is.
 
-    class CSV(Batched):
-        name = "CSVIter"
-        data_csv: str = P(REQUIRED, "...")
-        def open(self): return Table(...)
+class CSV(Batched):
+    name = "CSVIter"
+    data_csv: str = P(REQUIRED, "...")
+    def open(self): return Table(...)
 
-    it = readers.create("CSVIter", {"data_csv": "x.csv", "data_shape": (3,), "batch_size": 2})
-    while it.next(): it.value["data"], it.value["label"], it.num_pad
-    it.reset()
+it = readers.create("CSVIter", {"data_csv": "x.csv", "data_shape": (3,), "batch_size": 2})
+while it.next(): it.value["data"], it.value["label"], it.num_pad
+it.reset()
 """
+
 from __future__ import annotations
 
 import inspect
@@ -24,16 +25,17 @@ from mxr.runtime import costs
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
 NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
-_AHEAD = 16                      # batches that MXNet's readers read in advance
+_AHEAD = 16  # batches that MXNet's readers read in advance
 
 
 class Reader:
     """What every reader is to its user: `next`, `value`, `num_pad`, `reset`. Parameters are the annotated `P`s of its classes."""
+
     batch_size: int = P(REQUIRED, "samples in a batch", low=1)
     prefetch_buffer: int = P(4, "accepted for MXNet's sake, without effect")
     ctx: str = P("gpu", "accepted for MXNet's sake, without effect", one_of=("cpu", "gpu"))
 
-    name = ""                    # what scripts call it
+    name = ""  # what scripts call it
     value: dict[str, np.ndarray] | None = None
     num_pad = 0
 
@@ -64,7 +66,10 @@ class Reader:
         given = {k: v for k, v in given.items() if v is not None}
         for key in given:
             if key not in known:
-                raise ParamError(f"{where}: unknown parameter {key}" + (suggest(key, known) or f"; it takes {', '.join(known)}"))
+                raise ParamError(
+                    f"{where}: unknown parameter {key}"
+                    + (suggest(key, known) or f"; it takes {', '.join(known)}")
+                )
         for key, param in known.items():
             if key not in given and param.required:
                 raise ParamError(f"{where}: {key} is required ({param.type_text})")
@@ -89,7 +94,10 @@ class Source(Protocol):
 class Batched(Reader):
     """A reader that cuts a source into batches. A last batch that is not full is filled from the beginning, and the next pass
     goes on behind those samples (`round_batch`); otherwise samples of the batch before stay in its last places."""
-    round_batch: bool = P(True, "whether a last batch that is not full is filled from the beginning of the data")
+
+    round_batch: bool = P(
+        True, "whether a last batch that is not full is filled from the beginning of the data"
+    )
 
     def __init__(self, given: dict):
         super().__init__(given)
@@ -123,10 +131,14 @@ class Batched(Reader):
             self.source.rewind()
             more = self.source.take(missing)
             if len(more[0]) < missing:
-                raise self.error(f"a batch of {self.batch_size} cannot be filled: there are only {len(more[0])} samples")
+                raise self.error(
+                    f"a batch of {self.batch_size} cannot be filled: there are only {len(more[0])} samples"
+                )
             self._borrowed = True
         else:
-            more = [b[-missing:] for b in self._before] or [np.zeros((missing, *f.shape[1:]), f.dtype) for f in fields]
+            more = [b[-missing:] for b in self._before] or [
+                np.zeros((missing, *f.shape[1:]), f.dtype) for f in fields
+            ]
         return tuple(np.concatenate(pair) for pair in zip(fields, more))
 
     def reset(self) -> None:
@@ -150,7 +162,7 @@ class Table:
 
     def take(self, n: int) -> tuple[np.ndarray, ...]:
         begin, self._at = self._at, min(self._at + n, len(self._arrays[0]))
-        return tuple(a[begin:self._at].copy() for a in self._arrays)
+        return tuple(a[begin : self._at].copy() for a in self._arrays)
 
     def rewind(self) -> None:
         self._at = 0

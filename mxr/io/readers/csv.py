@@ -1,4 +1,5 @@
 """CSVIter: numbers in text files, one sample a line."""
+
 from __future__ import annotations
 
 import math
@@ -12,6 +13,7 @@ from mxr.operator import REQUIRED, P, Shape, shape_text
 
 class CSV(Batched):
     """Samples of a text file: a sample a line, commas between its numbers, perhaps at its end too; labels from a second file."""
+
     name = "CSVIter"
     data_csv: str = P(REQUIRED, "path of the file (or of a folder of such files)")
     data_shape: Shape = P(REQUIRED, "dimensions of one sample")
@@ -26,39 +28,50 @@ class CSV(Batched):
         label = self._table(self.label_csv, self.label_shape, "label")
         if len(label) < len(data):
             raise self.error(f"{self.data_csv} has {len(data)} lines, {self.label_csv} only {len(label)}")
-        return Table(data, label[:len(data)])
+        return Table(data, label[: len(data)])
 
     def _table(self, path: str, shape, what: str) -> np.ndarray:
         width, dtype = math.prod(shape), np.dtype(self.dtype or "float32")
         parts = [np.empty((0, width), dtype)]
         for file in files(path, self.error):
             for first, lines in blocks(file):
-                parts.append(self._numbers(file, first, lines, width, dtype, f"{what}.shape is {shape_text(shape)}"))
+                parts.append(
+                    self._numbers(file, first, lines, width, dtype, f"{what}.shape is {shape_text(shape)}")
+                )
         return np.concatenate(parts).reshape(-1, *shape)
 
-    def _numbers(self, file: str, first: int, lines: list[bytes], width: int, dtype, asked: str) -> np.ndarray:
-        full = [x.rstrip(b",") or x for x in lines if x.strip()]       # lines may end in commas, as in MXNet
+    def _numbers(
+        self, file: str, first: int, lines: list[bytes], width: int, dtype, asked: str
+    ) -> np.ndarray:
+        full = [x.rstrip(b",") or x for x in lines if x.strip()]  # lines may end in commas, as in MXNet
         if not full:
             return np.empty((0, width), dtype)
         if all(x.count(b",") == width - 1 for x in full):
             text = b",".join(full)
             try:
-                values = numbers.parse(text) if dtype.kind == "f" else np.array(list(map(int, text.split(b","))))
-                with np.errstate(all="ignore"):         # 1e300 is infinite in single precision
+                values = (
+                    numbers.parse(text) if dtype.kind == "f" else np.array(list(map(int, text.split(b","))))
+                )
+                with np.errstate(all="ignore"):  # 1e300 is infinite in single precision
                     return values.astype(dtype).reshape(-1, width)
             except (ValueError, OverflowError):
                 pass
-        for n, line in enumerate(lines, first):          # which one is it?
+        for n, line in enumerate(lines, first):  # which one is it?
             if line.strip():
                 self._check(f"{file}, line {n}", (line.rstrip(b",") or line).split(b","), width, dtype, asked)
         raise self.error(f"{file} is not a table of numbers")
 
     def _check(self, where: str, fields: list[bytes], width: int, dtype, asked: str) -> None:
         if len(fields) != width:
-            raise self.error(f"{where} has {len(fields)} values separated by commas; {asked}, that is {width}")
+            raise self.error(
+                f"{where} has {len(fields)} values separated by commas; {asked}, that is {width}"
+            )
         for field in fields:
             try:
                 (numbers.number if dtype.kind == "f" else int)(field)
             except ValueError:
                 text = field[:60].decode(errors="replace").strip()
-                raise self.error(f"{where}: {text!r} is not a number" + (" (a heading? write.table needs col.names = FALSE)" if where.endswith(" 1") else "")) from None
+                raise self.error(
+                    f"{where}: {text!r} is not a number"
+                    + (" (a heading? write.table needs col.names = FALSE)" if where.endswith(" 1") else "")
+                ) from None

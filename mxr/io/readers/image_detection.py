@@ -1,4 +1,5 @@
 """ImageDetRecordIter: images with boxes around objects; what is done to an image is done to its boxes."""
+
 from __future__ import annotations
 
 import math
@@ -21,6 +22,7 @@ _f = np.float32
 @dataclass(frozen=True)
 class Box:
     """A rectangle in parts of the image's width and height, in single precision."""
+
     x: np.float32
     y: np.float32
     width: np.float32
@@ -44,6 +46,7 @@ class Box:
 @dataclass(frozen=True)
 class Object:
     """One object: its class, edges, and further numbers."""
+
     id: np.float32
     left: np.float32
     top: np.float32
@@ -57,8 +60,13 @@ class Object:
 
     def within(self, box: Box) -> Object:
         """In parts of `box`, cut at its edges."""
-        return replace(self, left=max(_f(0), (self.left - box.x) / box.width), top=max(_f(0), (self.top - box.y) / box.height),
-                       right=min(_f(1), (self.right - box.x) / box.width), bottom=min(_f(1), (self.bottom - box.y) / box.height))
+        return replace(
+            self,
+            left=max(_f(0), (self.left - box.x) / box.width),
+            top=max(_f(0), (self.top - box.y) / box.height),
+            right=min(_f(1), (self.right - box.x) / box.width),
+            bottom=min(_f(1), (self.bottom - box.y) / box.height),
+        )
 
     def mirrored(self) -> Object:
         return replace(self, left=_f(1) - self.right, right=_f(1) - self.left)
@@ -70,12 +78,18 @@ class Object:
 def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
     """Header and objects of a label: header width, object width, further header, then objects: class, left, top, right, bottom, ..."""
     if len(label) < 7:
-        raise MxError(f"a label of {len(label)} numbers is too short: header width, object width, and at least 5 numbers an object are expected")
+        raise MxError(
+            f"a label of {len(label)} numbers is too short: header width, object width, and at least 5 numbers an object are expected"
+        )
     if not np.isfinite(label[:2]).all():
-        raise MxError(f"a label begins with {label[0]} and {label[1]}, not with header width and object width")
+        raise MxError(
+            f"a label begins with {label[0]} and {label[1]}, not with header width and object width"
+        )
     header, width = int(label[0]), int(label[1])
     if header < 2 or width < 5 or header > len(label) or (len(label) - header) % width:
-        raise MxError(f"a label of {len(label)} numbers does not consist of a header of {header} and objects of {width}")
+        raise MxError(
+            f"a label of {len(label)} numbers does not consist of a header of {header} and objects of {width}"
+        )
     rows = label[header:].reshape(-1, width)
     found = [Object(*row[:5], tuple(row[5:])) for row in rows]
     return list(label[:header]), [o for o in found if o.right > o.left and o.bottom > o.top]
@@ -83,6 +97,7 @@ def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
 
 class DetAugmented:
     """Parameters of the detection augmenter, and what they do. Those that end in s may have a value for each crop sampler."""
+
     data_shape: Shape = P(REQUIRED, "width, height and channels of the images that come out")
     resize: int = P(-1, "length of the shorter edge before anything else is done; -1: as it is")
     rand_crop_prob: float = P(0.0, "probability of a random crop")
@@ -97,7 +112,11 @@ class DetAugmented:
     min_crop_object_coverages: Floats = P((0.0,), "smallest part of an object that the crop covers")
     max_crop_object_coverages: Floats = P((1.0,), "largest such part")
     num_crop_sampler: int = P(1, "number of crop samplers", low=0)
-    crop_emit_mode: str = P("center", "which objects a crop leaves out: those whose centre, or most of whose area, is outside", one_of=("center", "overlap"))
+    crop_emit_mode: str = P(
+        "center",
+        "which objects a crop leaves out: those whose centre, or most of whose area, is outside",
+        one_of=("center", "overlap"),
+    )
     emit_overlap_thresh: float = P(0.3, "for overlap: the part of an object that must be inside", low=0)
     max_crop_trials: Floats = P((25,), "how often a sampler tries")
     rand_pad_prob: float = P(0.0, "probability of a random border")
@@ -112,14 +131,32 @@ class DetAugmented:
     random_contrast_prob: float = P(0.0, "probability of that")
     rand_mirror_prob: float = P(0.0, "probability of mirroring")
     fill_value: int = P(127, "brightness of a border")
-    inter_method: int = P(1, "interpolation: 0 nearest, 1 bilinear, 2 cubic, 3 area, 4 Lanczos, 9 by the sizes, 10 random", low=0, high=10)
-    resize_mode: str = P("force", "how an image becomes data.shape: by force, shrunk if too large, or fitted in; the rest is 0",
-                         one_of=("force", "shrink", "fit"))
+    inter_method: int = P(
+        1,
+        "interpolation: 0 nearest, 1 bilinear, 2 cubic, 3 area, 4 Lanczos, 9 by the sizes, 10 random",
+        low=0,
+        high=10,
+    )
+    resize_mode: str = P(
+        "force",
+        "how an image becomes data.shape: by force, shrunk if too large, or fitted in; the rest is 0",
+        one_of=("force", "shrink", "fit"),
+    )
     aug_seq: str = P("det_aug_default", "the augmenter", one_of=("det_aug_default",))
 
-    _LISTS = ("min_crop_scales", "max_crop_scales", "min_crop_aspect_ratios", "max_crop_aspect_ratios", "min_crop_overlaps",
-              "max_crop_overlaps", "min_crop_sample_coverages", "max_crop_sample_coverages", "min_crop_object_coverages",
-              "max_crop_object_coverages", "max_crop_trials")
+    _LISTS = (
+        "min_crop_scales",
+        "max_crop_scales",
+        "min_crop_aspect_ratios",
+        "max_crop_aspect_ratios",
+        "min_crop_overlaps",
+        "max_crop_overlaps",
+        "min_crop_sample_coverages",
+        "max_crop_sample_coverages",
+        "min_crop_object_coverages",
+        "max_crop_object_coverages",
+        "max_crop_trials",
+    )
 
     def check(self) -> None:
         """One value for each crop sampler."""
@@ -128,11 +165,15 @@ class DetAugmented:
             if len(value) == 1:
                 setattr(self, key, value * self.num_crop_sampler)
             elif len(value) != self.num_crop_sampler:
-                raise self.error(f"{key} has {len(value)} values, num_crop_sampler is {self.num_crop_sampler}")
+                raise self.error(
+                    f"{key} has {len(value)} values, num_crop_sampler is {self.num_crop_sampler}"
+                )
         for what in ("scales", "aspect_ratios", "overlaps", "sample_coverages", "object_coverages"):
             for low, high in zip(getattr(self, f"min_crop_{what}"), getattr(self, f"max_crop_{what}")):
                 if low > high or (what == "scales" and not 0 <= low < high <= 1):
-                    raise self.error(f"min_crop_{what} and max_crop_{what} ({low:g}, {high:g}) leave no range")
+                    raise self.error(
+                        f"min_crop_{what} and max_crop_{what} ({low:g}, {high:g}) leave no range"
+                    )
 
     def augment(self, image: np.ndarray, label: np.ndarray, engine: Engine) -> tuple[np.ndarray, np.ndarray]:
         """Image and label, changed together."""
@@ -145,7 +186,11 @@ class DetAugmented:
             image, objects = image[:, ::-1], [o.mirrored() for o in objects]
         if self.rand_pad_prob > 0 and self.max_pad_scale > 1 and engine.uniform() < _f(self.rand_pad_prob):
             image, objects = self._bordered(image, objects, engine)
-        if self.rand_crop_prob > 0 and self.num_crop_sampler > 0 and engine.uniform() < _f(self.rand_crop_prob):
+        if (
+            self.rand_crop_prob > 0
+            and self.num_crop_sampler > 0
+            and engine.uniform() < _f(self.rand_crop_prob)
+        ):
             image, objects = self._cropped(image, objects, engine)
         return self._fitted(image, engine), np.array(header + [n for o in objects for n in o.numbers()], _f)
 
@@ -155,7 +200,10 @@ class DetAugmented:
         if max(chances) <= 0:
             return image
         h, s, li, c = (engine.uniform(-1, 1) * _f(getattr(self, f"max_random_{w}")) for w in whats)
-        h, s, li, c = (v if engine.uniform() < chance else _f(0) for v, chance in zip((int(h), int(s), int(li), c), chances))
+        h, s, li, c = (
+            v if engine.uniform() < chance else _f(0)
+            for v, chance in zip((int(h), int(s), int(li), c), chances)
+        )
         if h or s or li:
             image = pixels.add_hls(image, int(h), int(li), int(s))
         return pixels.scaled(image, c + _f(1)) if abs(c) > 1e-3 else image
@@ -167,7 +215,9 @@ class DetAugmented:
         x, y = (engine.uniform(0, scale - _f(1)) for _ in range(2))
         box = Box(-x, -y, scale, scale)
         h, w = (_f(n) for n in image.shape[:2])
-        edges = [int(v) for v in (y * h, (box.height + box.y - _f(1)) * h, x * w, (box.width + box.x - _f(1)) * w)]
+        edges = [
+            int(v) for v in (y * h, (box.height + box.y - _f(1)) * h, x * w, (box.width + box.x - _f(1)) * w)
+        ]
         return pixels.bordered(image, *edges, self.fill_value), [o.within(box) for o in objects]
 
     def _cropped(self, image, objects, engine):
@@ -180,10 +230,12 @@ class DetAugmented:
                 box = self._crop_box(i, w / h, engine)
                 inside = self._inside(i, box, objects)
                 if inside is not None:
-                    left, top, width, height = (int(v) for v in (box.x * w, box.y * h, box.width * w, box.height * h))
+                    left, top, width, height = (
+                        int(v) for v in (box.x * w, box.y * h, box.width * w, box.height * h)
+                    )
                     if not width or not height:
                         raise MxError("a random crop is empty: raise min.crop.scales")
-                    return image[top:top + height, left:left + width], inside
+                    return image[top : top + height, left : left + width], inside
         return image, objects
 
     def _crop_box(self, i: int, shape: np.float32, engine: Engine) -> Box:
@@ -200,8 +252,10 @@ class DetAugmented:
         """The objects in a crop, or None if it does not suit."""
         if not objects:
             return objects
-        limits = [(_f(getattr(self, f"min_crop_{w}")[i]), _f(getattr(self, f"max_crop_{w}")[i]))
-                  for w in ("overlaps", "sample_coverages", "object_coverages")]
+        limits = [
+            (_f(getattr(self, f"min_crop_{w}")[i]), _f(getattr(self, f"max_crop_{w}")[i]))
+            for w in ("overlaps", "sample_coverages", "object_coverages")
+        ]
         limited = [low > 0 or high < 1 for low, high in limits]
         if any(limited) and not any(self._suits(crop, o.box, limits, limited) for o in objects):
             return None
@@ -216,7 +270,11 @@ class DetAugmented:
     def _suits(crop: Box, box: Box, limits, limited) -> bool:
         common = crop.overlap(box)
         union = crop.area + box.area - common
-        ratios = (common / union if common > 0 else _f(0), common / crop.area if crop.area else _f(math.nan), common / box.area)
+        ratios = (
+            common / union if common > 0 else _f(0),
+            common / crop.area if crop.area else _f(math.nan),
+            common / box.area,
+        )
         return all(low <= ratio <= high for ratio, (low, high), on in zip(ratios, limits, limited) if on)
 
     def _fitted(self, image: np.ndarray, engine: Engine) -> np.ndarray:
@@ -234,6 +292,7 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
     """Images of a RecordIO file with objects in them. A label is: channels, height and width of the image, the number of values
     that follow, these values (header width, object width, header, objects: class, left, top, right, bottom, ... in parts of the
     image), and padding."""
+
     name = "ImageDetRecordIter"
     path_imgrec: str = P("./data/imgrec.rec", "path of the RecordIO file")
     label_width: int = P(-1, "values an image; -1: any number")
@@ -254,7 +313,9 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
         self._labels = Labels(self.path_imglist, width) if self.path_imglist else None
         widest = self._labels.widest() if self._labels else self._widest()
         if 0 < self.label_pad_width < widest:
-            raise self.error(f"label.pad.width is {self.label_pad_width}, but there is a label of {widest} values")
+            raise self.error(
+                f"label.pad.width is {self.label_pad_width}, but there is a label of {widest} values"
+            )
         self.label_pad_width = max(widest, self.label_pad_width)
         if self.mean_img:
             self.use_mean_image()
@@ -277,7 +338,9 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
         if np.ndim(header.label) == 0:
             raise self.error(f"{where} has no packed label; use im2rec with pack_label, or path.imglist")
         if self.label_width > 0 and len(header.label) != self.label_width:
-            raise self.error(f"{where} has {len(header.label)} label values, label.width is {self.label_width}")
+            raise self.error(
+                f"{where} has {len(header.label)} label values, label.width is {self.label_width}"
+            )
         return header.label
 
     def sample(self, number, where, header, image):
@@ -291,7 +354,7 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
         data[:, :h, :w] = image.transpose(2, 0, 1)
         padded = np.full(self.label_pad_width + 4, self.label_pad_value, _f)
         padded[:4] = channels, h, w, len(label)
-        padded[4:4 + len(label)] = label
+        padded[4 : 4 + len(label)] = label
         return self.normalize(data), padded
 
     def normalize(self, data: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
 """ImageRecordIter and its relatives: images with labels, augmented and normalized."""
+
 from __future__ import annotations
 
 import os
@@ -14,9 +15,12 @@ from mxr.random.cpp_engine import Engine
 
 class Normalized:
     """Parameters of normalizing: (image - mean) * contrast / std * scale."""
+
     mirror: bool = P(False, "whether to mirror every image")
     rand_mirror: bool = P(False, "whether to mirror half of the images")
-    mean_img: str = P("", "file of a mean image to subtract; made, from all images as they come out, if there is none")
+    mean_img: str = P(
+        "", "file of a mean image to subtract; made, from all images as they come out, if there is none"
+    )
     mean_r: float = P(0.0, "mean of red, subtracted")
     mean_g: float = P(0.0, "mean of green")
     mean_b: float = P(0.0, "mean of blue")
@@ -33,7 +37,9 @@ class Normalized:
 
     def channels(self, what: str) -> np.ndarray:
         """mean_* or std_* as an array (channels, 1, 1)."""
-        return np.array([getattr(self, f"{what}_{c}") for c in "rgba"[:self.data_shape[0]]], np.float32)[:, None, None]
+        return np.array([getattr(self, f"{what}_{c}") for c in "rgba"[: self.data_shape[0]]], np.float32)[
+            :, None, None
+        ]
 
     def use_mean_image(self) -> None:
         """Read the mean image, or make it of one pass over the data and write it."""
@@ -41,7 +47,9 @@ class Normalized:
             arrays = params.load(self.mean_img)
             arrays = list(arrays.values()) if isinstance(arrays, dict) else arrays
             if len(arrays) != 1 or arrays[0].shape != tuple(self.data_shape):
-                raise self.error(f"{self.mean_img} is not a mean image of data.shape {' x '.join(map(str, self.data_shape[::-1]))}")
+                raise self.error(
+                    f"{self.mean_img} is not a mean image of data.shape {' x '.join(map(str, self.data_shape[::-1]))}"
+                )
             self.mean_image = arrays[0].astype(np.float32)
             return
         total, count = None, 0
@@ -60,8 +68,11 @@ class Normalized:
 
 class _Images(Augmented, ImageReader):
     """Images of a RecordIO file, cut to data.shape, with labels."""
+
     label_width: int = P(1, "labels an image", low=1)
-    path_imgidx: str = P("", "path of the index of the RecordIO file; with it, shuffling goes over the whole file")
+    path_imgidx: str = P(
+        "", "path of the index of the RecordIO file; with it, shuffling goes over the whole file"
+    )
     device_id: int = P(0, "accepted for MXNet's sake, without effect")
     seed_aug: int = P(None, "seed of the augmentation, set anew for every image", none=True)
 
@@ -87,12 +98,15 @@ class _Images(Augmented, ImageReader):
             return self._labels[header.id]
         label = np.atleast_1d(np.asarray(header.label, np.float32))
         if len(label) != self.label_width:
-            raise self.error(f"{where} has {len(label)} label{'s' * (len(label) > 1)}, label.width is {self.label_width}")
+            raise self.error(
+                f"{where} has {len(label)} label{'s' * (len(label) > 1)}, label.width is {self.label_width}"
+            )
         return label
 
 
 class ImageRecord(_Images, Normalized):
     """Images of a RecordIO file, augmented and normalized."""
+
     name = "ImageRecordIter"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32", "uint8", "int8"))
     chunk = 64 << 20
@@ -107,8 +121,10 @@ class ImageRecord(_Images, Normalized):
         """One image (channels, height, width) of bytes as it comes out."""
         mirrored = (self.rand_mirror and self.engine.coin()) or self.mirror
         if self.dtype != "uint8":
-            contrast, illumination = (self.engine.uniform() * np.float32(v) * 2 - np.float32(v)
-                                      for v in (self.max_random_contrast, self.max_random_illumination))
+            contrast, illumination = (
+                self.engine.uniform() * np.float32(v) * 2 - np.float32(v)
+                for v in (self.max_random_contrast, self.max_random_illumination)
+            )
             scale = np.float32(self.scale)
             mean = self.channels("mean") if self.mean_image is None else self.mean_image
             if self.dtype == "int8":
@@ -129,18 +145,21 @@ def _nearest(x: np.ndarray) -> np.ndarray:
 
 class ImageRecordUInt8(ImageRecord):
     """Images of a RecordIO file as bytes from 0 to 255, augmented."""
+
     name = "ImageRecordUInt8Iter"
     dtype: str = P("uint8", "type of the images", one_of=("uint8",))
 
 
 class ImageRecordInt8(ImageRecord):
     """Images of a RecordIO file as integers from -128 to 127, augmented, the mean subtracted."""
+
     name = "ImageRecordInt8Iter"
     dtype: str = P("int8", "type of the images", one_of=("int8",))
 
 
 class ImageRecordV1(_Images, Normalized):
     """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another engine."""
+
     name = "ImageRecordIter_v1"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))
 
@@ -155,16 +174,21 @@ class ImageRecordV1(_Images, Normalized):
     def normalize(self, image: np.ndarray) -> np.ndarray:
         """One image (channels, height, width) of bytes as it comes out."""
         one = np.float32(1)
-        contrast, illumination = (self._normalizing.uniform() * np.float32(v) * 2 - np.float32(v)
-                                  for v in (self.max_random_contrast, self.max_random_illumination))
+        contrast, illumination = (
+            self._normalizing.uniform() * np.float32(v) * 2 - np.float32(v)
+            for v in (self.max_random_contrast, self.max_random_illumination)
+        )
         mirrored = (self.rand_mirror and self._normalizing.coin()) or self.mirror
         mean = self.channels("mean") if self.mean_image is None else self.mean_image
-        image = ((image - mean) * (contrast + one) + illumination) * np.float32(self.scale) / self.channels("std")
+        image = (
+            ((image - mean) * (contrast + one) + illumination) * np.float32(self.scale) / self.channels("std")
+        )
         return image[:, :, ::-1] if mirrored else image
 
 
 class ImageRecordUInt8V1(_Images):
     """Images of a RecordIO file as bytes from 0 to 255, augmented; the first edition."""
+
     name = "ImageRecordUInt8Iter_v1"
     dtype: str = P("uint8", "type of the images", one_of=("uint8",))
 

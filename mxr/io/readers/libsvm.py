@@ -1,4 +1,5 @@
 """LibSVMIter: sparse samples in text files, given as dense arrays."""
+
 from __future__ import annotations
 
 import math
@@ -32,7 +33,7 @@ class _Sparse:
     def dense(self, begin: int, end: int) -> np.ndarray:
         out = np.zeros((end - begin, self.width), np.float32)
         part = slice(self.starts[begin], self.starts[end])
-        rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin:end + 1]))
+        rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin : end + 1]))
         out[rows, self.index[part]] = self.values[part]
         return out
 
@@ -45,18 +46,24 @@ class _Rows(Table):
         self._data, self._label = data, label
 
     def take(self, n: int):
-        rows, = super().take(n)
+        (rows,) = super().take(n)
         part = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
-        return self._data.dense(*part), self._label.dense(*part) if self._label else self._data.labels[slice(*part)].copy()
+        return self._data.dense(*part), self._label.dense(*part) if self._label else self._data.labels[
+            slice(*part)
+        ].copy()
 
 
 class LibSVM(Batched):
     """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives sparse arrays, mxr
     the same values as dense ones."""
+
     name = "LibSVMIter"
     data_libsvm: str = P(REQUIRED, "path of the file (or of a folder of such files)")
     data_shape: Shape = P(REQUIRED, "number of features")
-    label_libsvm: str = P("NULL", "path of a file of labels in the same format; without one the first number of a line is its label")
+    label_libsvm: str = P(
+        "NULL",
+        "path of a file of labels in the same format; without one the first number of a line is its label",
+    )
     label_shape: Shape = P((1,), "number of label values")
     num_parts: int = P(1, "into how many parts to split the data", low=1)
     part_index: int = P(0, "which part to read, from 0", low=0)
@@ -78,23 +85,35 @@ class LibSVM(Batched):
             raise self.error("label.shape must be more than 1 where label.libsvm is given")
         label = self._table(self.label_libsvm, math.prod(self.label_shape), "label.shape")
         if len(label.labels) < len(data.labels):
-            raise self.error(f"{self.data_libsvm} has {len(data.labels)} lines, {self.label_libsvm} only {len(label.labels)}")
+            raise self.error(
+                f"{self.data_libsvm} has {len(data.labels)} lines, {self.label_libsvm} only {len(label.labels)}"
+            )
         return _Rows(data, label)
 
     def _table(self, path: str, width: int, what: str) -> _Sparse:
         table = _Sparse(width)
-        lines = [(f"{file}, line {n}", line) for file in files(path, self.error)
-                 for first, block in blocks(file) for n, line in enumerate(block, first) if line.split(b"#")[0].strip()]
+        lines = [
+            (f"{file}, line {n}", line)
+            for file in files(path, self.error)
+            for first, block in blocks(file)
+            for n, line in enumerate(block, first)
+            if line.split(b"#")[0].strip()
+        ]
         size = -(-len(lines) // self.num_parts)
-        for where, line in lines[size * self.part_index:size * (self.part_index + 1)]:
+        for where, line in lines[size * self.part_index : size * (self.part_index + 1)]:
             first, *pairs = line.split(b"#")[0].split()
             pairs = [p.partition(b":") for p in pairs if not p.startswith(b"qid:")]
             try:
                 label = float(first.split(b":")[0])
-                index, values = [int(i) for i, _, _ in pairs], [float(v) if colon else 1.0 for _, colon, v in pairs]
+                index, values = (
+                    [int(i) for i, _, _ in pairs],
+                    [float(v) if colon else 1.0 for _, colon, v in pairs],
+                )
             except ValueError:
                 raise self.error(f"{where} is not a label and index:value pairs") from None
             if index and not 0 <= min(index) <= max(index) < width:
-                raise self.error(f"{where} has index {max(index) if max(index) >= width else min(index)}; {what} is {width}, and indices begin with 0")
+                raise self.error(
+                    f"{where} has index {max(index) if max(index) >= width else min(index)}; {what} is {width}, and indices begin with 0"
+                )
             table.add(label, index, values)
         return table.seal()

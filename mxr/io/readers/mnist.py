@@ -1,4 +1,5 @@
 """MNISTIter: images and labels in the format of the MNIST files, compressed or not."""
+
 from __future__ import annotations
 
 import gzip
@@ -14,11 +15,15 @@ from mxr.operator import P
 from mxr.random.cpp_engine import Engine
 from mxr.runtime import costs
 
-_ALWAYS, _MOST = 1 << 24, 256     # bytes that a compressed file may always hold; how many times its own size it may hold
+_ALWAYS, _MOST = (
+    1 << 24,
+    256,
+)  # bytes that a compressed file may always hold; how many times its own size it may hold
 
 
 class MNIST(Reader):
     """Images of a file in MNIST's format, as numbers from 0 to 255/256; samples that do not fill a last batch are left out."""
+
     name = "MNISTIter"
     image: str = P("./train-images-idx3-ubyte", "path of the images, gzip-compressed or not")
     label: str = P("./train-labels-idx1-ubyte", "path of the labels, gzip-compressed or not")
@@ -50,7 +55,10 @@ class MNIST(Reader):
             return False
         images, labels = self._table.take(self.batch_size)
         images = images.astype(np.float32) * np.float32(1 / 256)
-        self.value = {"data": images.reshape(len(images), -1) if self.flat else images[:, None], "label": labels.astype(np.float32)}
+        self.value = {
+            "data": images.reshape(len(images), -1) if self.flat else images[:, None],
+            "label": labels.astype(np.float32),
+        }
         return True
 
     def reset(self) -> None:
@@ -67,15 +75,26 @@ class MNIST(Reader):
             with gzip.open(path) if packed else open(path, "rb") as file:
                 head = file.read(4 + 4 * ndim)
                 if len(head) < 4 + 4 * ndim or head[:3] != b"\0\0\x08" or head[3] != ndim:
-                    raise self.error(f"{path} is not a file in MNIST's format with {ndim} dimension{'s' * (ndim > 1)}")
+                    raise self.error(
+                        f"{path} is not a file in MNIST's format with {ndim} dimension{'s' * (ndim > 1)}"
+                    )
                 shape = struct.unpack(f">{ndim}I", head[4:])
                 size = math.prod(shape)
                 if packed and size > max(_ALWAYS, _MOST * os.path.getsize(path)):
-                    raise self.error(f"{path} announces {size} bytes, more than a compressed file of {os.path.getsize(path)} bytes can hold")
+                    raise self.error(
+                        f"{path} announces {size} bytes, more than a compressed file of {os.path.getsize(path)} bytes can hold"
+                    )
                 if not packed and os.path.getsize(path) - len(head) < size:
-                    raise self.error(f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow")
+                    raise self.error(
+                        f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow"
+                    )
                 return np.frombuffer(self._bytes(file, size, path), np.uint8).reshape(shape)
-        except (OSError, EOFError, ValueError, zlib.error) as e:     # ValueError: no elements, but dimensions beyond all bounds
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            zlib.error,
+        ) as e:  # ValueError: no elements, but dimensions beyond all bounds
             raise self.error(f"cannot read {path}: {e}") from None
 
     def _bytes(self, file, size: int, path: str) -> bytes:

@@ -1,4 +1,5 @@
 """Samples from RecordIO files of images: in which order, with which labels, decoded."""
+
 from __future__ import annotations
 
 import os
@@ -20,8 +21,16 @@ class Order:
 
     Without an index, MXNet shuffles what it reads at once: `chunk` bytes. With one, it shuffles all records, anew in every pass."""
 
-    def __init__(self, file: recordio.Reader, index: list[int] | None, part: tuple[int, int], shuffle: bool, seed: int,
-                 chunk: int, batch: int):
+    def __init__(
+        self,
+        file: recordio.Reader,
+        index: list[int] | None,
+        part: tuple[int, int],
+        shuffle: bool,
+        seed: int,
+        chunk: int,
+        batch: int,
+    ):
         self._file, self._index, self.shuffle, self._chunk, self._batch = file, index, shuffle, chunk, batch
         self._engine = Engine(seed)
         self._ahead: deque = deque()
@@ -32,7 +41,7 @@ class Order:
             self._begin, self._end = (min(step * n, file.size) for n in (number, number + 1))
         else:
             step = -(-len(index) // parts)
-            self._index = index[step * number:step * (number + 1)]
+            self._index = index[step * number : step * (number + 1)]
         self.rewind()
 
     def rewind(self) -> None:
@@ -72,7 +81,9 @@ class Order:
             self._at, self._pending = begin, begin < self._end
         else:
             self._at = offsets.pop()
-        numbered = [(offset, (self._batch if self.shuffle else place) + i) for i, offset in enumerate(offsets)]
+        numbered = [
+            (offset, (self._batch if self.shuffle else place) + i) for i, offset in enumerate(offsets)
+        ]
         if self.shuffle:
             self._engine.shuffle(numbered)
         self._ahead.extend(numbered)
@@ -90,13 +101,15 @@ class Labels:
                 fields = line.split()
                 if not fields:
                     continue
-                wanted = fields[1:1 + width] if width else fields[1:-1]
+                wanted = fields[1 : 1 + width] if width else fields[1:-1]
                 try:
                     self._of[int(fields[0])] = np.array([float(x) for x in wanted], np.float32)
                 except ValueError:
                     wanted = []
                 if not wanted or (width and len(wanted) < width):
-                    raise MxError(f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a path, separated by tabs, are expected")
+                    raise MxError(
+                        f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a path, separated by tabs, are expected"
+                    )
 
     def __getitem__(self, number: int) -> np.ndarray:
         if number not in self._of:
@@ -109,6 +122,7 @@ class Labels:
 
 class ImageReader(Batched):
     """What readers of image records have in common. Decoding is spread over threads; a batch is in memory, not the file."""
+
     path_imgrec: str = P(REQUIRED, "path of the RecordIO file")
     path_imglist: str = P("", "path of an image list, whose labels are used instead of those in the records")
     preprocess_threads: int = P(4, "images decoded at once, at most; never more than processors", low=1)
@@ -121,7 +135,7 @@ class ImageReader(Batched):
     seed: int = P(0, "seed of the shuffling")
 
     chunk = 8 << 20
-    magic = 111                  # what MXNet adds to seeds
+    magic = 111  # what MXNet adds to seeds
     index: list[int] | None = None
 
     def open(self):
@@ -130,7 +144,9 @@ class ImageReader(Batched):
         if self.part_index >= self.num_parts:
             raise self.error(f"part.index is {self.part_index}, of {self.num_parts} parts counted from 0")
         if self.inter_method not in sizes.METHODS:
-            raise self.error(f"inter.method is {self.inter_method}, not one of {', '.join(map(str, sizes.METHODS))}")
+            raise self.error(
+                f"inter.method is {self.inter_method}, not one of {', '.join(map(str, sizes.METHODS))}"
+            )
         self.file = recordio.Reader(self.path_imgrec)
         if not self.file.size:
             raise self.error(f"{self.path_imgrec} is empty")
@@ -138,8 +154,15 @@ class ImageReader(Batched):
         count = min(self.preprocess_threads, workers())
         self._threads, self._pool, self._process = count, None, 0
         self.engine = Engine(self.magic)
-        self.order = Order(self.file, self.index, (self.part_index, self.num_parts), self.shuffle, self.seed + self.magic,
-                           (self.shuffle_chunk_size << 20) or self.chunk, self.batch_size)
+        self.order = Order(
+            self.file,
+            self.index,
+            (self.part_index, self.num_parts),
+            self.shuffle,
+            self.seed + self.magic,
+            (self.shuffle_chunk_size << 20) or self.chunk,
+            self.batch_size,
+        )
         return self
 
     # the source: samples one after the other
@@ -157,7 +180,7 @@ class ImageReader(Batched):
         try:
             prepared = self._prepared([offset for offset, _ in places])
             samples = [self.sample(number, *record) for (_, number), record in zip(places, prepared)]
-        except BaseException:    # Ctrl-C: the batch can be asked for again
+        except BaseException:  # Ctrl-C: the batch can be asked for again
             self.order.put_back(places)
             raise
         if not samples:
@@ -169,8 +192,9 @@ class ImageReader(Batched):
         records = ((o, self.file.read(o)) for o in offsets)
         if self._threads == 1:
             return [self._decoded(r) for r in records]
-        if self._process != os.getpid():        # the first time; and threads do not survive a fork
+        if self._process != os.getpid():  # the first time; and threads do not survive a fork
             from concurrent.futures import ThreadPoolExecutor  # takes longer to import than all readers
+
             self._pool, self._process = ThreadPoolExecutor(self._threads, "mxr-images"), os.getpid()
         return list(self._pool.map(self._decoded, records))
 
@@ -185,6 +209,8 @@ class ImageReader(Batched):
         """What can be done with an image on its own."""
         return image
 
-    def sample(self, number: int, where: str, header: recordio.Header, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sample(
+        self, number: int, where: str, header: recordio.Header, image: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Data and label made of a decoded record; called in the order of use."""
         raise NotImplementedError

@@ -1,4 +1,5 @@
 """What the linear algebra operators share: shapes of stacked matrices, triangles, triangular systems."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,7 +10,9 @@ from mxr.runtime import lazy_scipy
 
 def matrices(shape, name="A"):
     if shape is not None and len(shape) < 2:
-        raise ShapeError(f"{name} must hold matrices, two dimensions at least, not be of shape {shape_text(shape)}")
+        raise ShapeError(
+            f"{name} must hold matrices, two dimensions at least, not be of shape {shape_text(shape)}"
+        )
     return shape
 
 
@@ -49,18 +52,20 @@ def keep_triangle(x, lower):
 
 def solve_triangular(a, b, out, lower, transpose=False, right=False, alpha=1.0):
     """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out` may be `b`."""
-    trsm, = lazy_scipy.linalg.get_blas_funcs(("trsm",), (a,))
+    (trsm,) = lazy_scipy.linalg.get_blas_funcs(("trsm",), (a,))
     a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
     b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])
     target = out.reshape(-1, *out.shape[-2:])
-    for x, y, z in zip(a, b, target):       # BLAS thinks in columns: it is given, and returns, transposes
+    for x, y, z in zip(a, b, target):  # BLAS thinks in columns: it is given, and returns, transposes
         z[...] = trsm(alpha, x.T, y.T, side=0 if right else 1, lower=not lower, trans_a=transpose).T
 
 
 def mirrored(m, lower=True):
     """The symmetric matrix that has the lower (upper) triangle of `m`."""
     strict = triangle(m.shape[-1], lower) & ~np.eye(m.shape[-1], dtype=bool)
-    return np.where(strict, m, transposed(np.where(strict, m, 0))) + np.where(np.eye(m.shape[-1], dtype=bool), m, 0)
+    return np.where(strict, m, transposed(np.where(strict, m, 0))) + np.where(
+        np.eye(m.shape[-1], dtype=bool), m, 0
+    )
 
 
 def checked(what, name, needs):

@@ -2,6 +2,7 @@
 
 Arrays are (images, *spatial, channels): every channel is an image of its own, with channels = 1, unless they are the last axis.
 """
+
 from __future__ import annotations
 
 import sys
@@ -37,7 +38,10 @@ def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
         shape[axis + 1] = w.out[axis]
         y = out if axis == axes[-1] else lane.scratch(axis, shape, x.dtype)
         if axis == len(w.size) - 1 and _in_pairs(w, x):
-            both, row = lane.scratch(len(w.size) + 1, (x.size,), x.dtype), x.reshape(-1)        # of all neighbours: every second is wanted
+            both, row = (
+                lane.scratch(len(w.size) + 1, (x.size,), x.dtype),
+                x.reshape(-1),
+            )  # of all neighbours: every second is wanted
             lane.step(ufunc, row[:-1], row[1:], both[:-1])
             lane.step(np.copyto, y.reshape(-1).view(np.uint32), both.view(np.uint64), "unsafe")
             return
@@ -120,9 +124,14 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
     g, gx = g.view(bits), gx.view(bits)
     pairs = _in_pairs(w, x)
     kernel = w.kernel[:-1] if pairs else w.kernel
-    lands = [tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) or ((), ()) for offset in np.ndindex(*kernel)]
-    lands = [(outs, ats) for outs, ats in lands if all(at.stop > at.start for at in outs)]      # offsets that show any input
-    if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size[:len(kernel)]):
+    lands = [
+        tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) or ((), ())
+        for offset in np.ndindex(*kernel)
+    ]
+    lands = [
+        (outs, ats) for outs, ats in lands if all(at.stop > at.start for at in outs)
+    ]  # offsets that show any input
+    if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size[: len(kernel)]):
         lane.step(gx.fill, 0)
     missed = lane.scratch(0, y.shape, bool)
     lane.step(missed.fill, True)
@@ -133,7 +142,7 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
         hit = lane.scratch(3, y[outs].shape, bool)
         lane.step(np.equal, x[ats], y[outs], hit)
         found = hit
-        if pairs:       # only the first of two: the lowest bit of both, as one number
+        if pairs:  # only the first of two: the lowest bit of both, as one number
             found = hit.reshape(*hit.shape[:-2], -1, 2).view(np.int16)
             lowest = lane.scratch(4, found.shape, np.int16)
             lane.step(np.negative, found, lowest)
@@ -147,8 +156,15 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
 
 def _in_pairs(w: Windows, x) -> bool:
     """Whether the windows are two positions wide and pave rows of 32-bit numbers: two of them can be handled as one of 64 bits."""
-    return w.kernel[-1] == w.stride[-1] == 2 and w.size[-1] == 2 * w.out[-1] and not w.pad[-1] and \
-        x.itemsize == 4 and x.shape[-1] == 1 and x.flags.c_contiguous and sys.byteorder == "little"
+    return (
+        w.kernel[-1] == w.stride[-1] == 2
+        and w.size[-1] == 2 * w.out[-1]
+        and not w.pad[-1]
+        and x.itemsize == 4
+        and x.shape[-1] == 1
+        and x.flags.c_contiguous
+        and sys.byteorder == "little"
+    )
 
 
 def _twice(lane: Lane, slot: int, a) -> np.ndarray:
@@ -171,7 +187,7 @@ def _deliver(gx, at, g, missed, apart: bool) -> None:
 
 def _rows(w: Windows, channels: int) -> np.ndarray:
     """How far it is in memory from one position to the next along each axis."""
-    return np.array([prod(w.size[i + 1:]) for i in range(len(w.size))]) * channels
+    return np.array([prod(w.size[i + 1 :]) for i in range(len(w.size))]) * channels
 
 
 def _steps(w: Windows, channels: int) -> np.ndarray:
@@ -183,7 +199,9 @@ def _steps(w: Windows, channels: int) -> np.ndarray:
 def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
     """Where the first input of every window is in memory."""
     rows = _rows(w, channels)
-    starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(channels)
+    starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(
+        channels
+    )
     for axis, (o, s, q) in enumerate(zip(w.out, w.stride, w.pad)):
         starts = starts + ((np.arange(o) * s - q) * rows[axis]).reshape(-1, *(1 for _ in w.out[axis:]))
     return starts
@@ -191,7 +209,10 @@ def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
 
 def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
     """For every window, how many kernel offsets in C order come before the first whose input is the maximum; and where there is none."""
-    order, missed = lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32), lane.scratch(1, y.shape, bool)
+    order, missed = (
+        lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32),
+        lane.scratch(1, y.shape, bool),
+    )
     if w.kernel == w.size and not any(w.pad):
         lane.step(_first_of_all, x.reshape(len(x), -1, x.shape[-1]), y, order, missed)
         return order, missed

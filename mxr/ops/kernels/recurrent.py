@@ -4,6 +4,7 @@ Notation of shapes: t steps, n samples, G gates, `size` values in a state, of wh
 What a step works on lies together, gate by gate, so that its operations run over contiguous memory. What does not depend on the step
 before is done for many steps at once: the products with the input, the gradients of the weights.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,12 @@ from mxr.runtime import costs, threads
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
 # The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
 # has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
-_ORDER = {"rnn_relu": ((0, 1),), "rnn_tanh": ((0, 1),), "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)), "gru": ((0, 0.5), (1, 0.5), (2, 1))}
+_ORDER = {
+    "rnn_relu": ((0, 1),),
+    "rnn_tanh": ((0, 1),),
+    "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1)),
+    "gru": ((0, 0.5), (1, 0.5), (2, 1)),
+}
 
 
 @dataclass
@@ -30,16 +36,23 @@ class Memory:
     """What a cell leaves for its gradient, in the order of time. `h` has one step more than the sequence: the initial state; and so have
     the rows of an lstm, which hold a step's gates and the cells before it. The rows of a gru hold r times the state's part of the
     candidate, then the gates."""
-    rows: np.ndarray        # (t, G, n, size), after the activations; gru: (t, G + 1, n, size), lstm: (t + 1, G + 1, n, size)
-    h: np.ndarray           # (t + 1, n, passed)
-    inner: np.ndarray       # (t, n, size), lstm: tanh of the cells
+
+    rows: (
+        np.ndarray
+    )  # (t, G, n, size), after the activations; gru: (t, G + 1, n, size), lstm: (t + 1, G + 1, n, size)
+    h: np.ndarray  # (t + 1, n, passed)
+    inner: np.ndarray  # (t, n, size), lstm: tanh of the cells
     mode: str
-    reverse: bool           # the cell goes from the last step to the first
+    reverse: bool  # the cell goes from the last step to the first
 
     @staticmethod
     def shapes(p, t: int, n: int) -> tuple:
         size, lstm, more = p.state_size, p.mode == "lstm", p.mode in ("lstm", "gru")
-        return (t + lstm, GATES[p.mode] + more, n, size), (t + 1, n, p.projection_size or size), (t * lstm, n, size)
+        return (
+            (t + lstm, GATES[p.mode] + more, n, size),
+            (t + 1, n, p.projection_size or size),
+            (t * lstm, n, size),
+        )
 
     @property
     def gates(self) -> np.ndarray:
@@ -69,18 +82,31 @@ class Memory:
         large = 2 * n * gates * size * self.h.shape[2] >= costs.STEP_SAMPLES_FLOPS
         count = max(1, min(threads.workers(), n // costs.WORKER_SAMPLES)) if large else 1
         samples = [slice(*cut) for cut in threads.cuts(n, count)]
-        return [(s, Memory(self.rows[:, :, s], self.h[:, s], self.inner[:, s], self.mode, self.reverse)) for s in samples]
+        return [
+            (s, Memory(self.rows[:, :, s], self.h[:, s], self.inner[:, s], self.mode, self.reverse))
+            for s in samples
+        ]
 
     @cached_property
     def views(self) -> list[PlainStep] | list[LstmStep] | list[GruStep]:
         """What each step works on, in the order of computing."""
         before, after = self.states(self.h)
         if self.mode == "lstm":
-            gates = zip(self.steps(self.gates), self.states(self.rows)[0], self.states(self.c)[1], self.steps(self.inner))
-            return [LstmStep(old, h, a, a[:-1], a[0], a[1], a[2], a[3], row[:2], row[3:], row[4], c, tanh)
-                    for old, h, (a, row, c, tanh) in zip(before, after, gates)]
+            gates = zip(
+                self.steps(self.gates),
+                self.states(self.rows)[0],
+                self.states(self.c)[1],
+                self.steps(self.inner),
+            )
+            return [
+                LstmStep(old, h, a, a[:-1], a[0], a[1], a[2], a[3], row[:2], row[3:], row[4], c, tanh)
+                for old, h, (a, row, c, tanh) in zip(before, after, gates)
+            ]
         if self.mode == "gru":
-            return [GruStep(old, h, row[1], row[2], row[3], row[1:-1], row[0], row[:-1]) for old, h, row in zip(before, after, self.steps(self.rows))]
+            return [
+                GruStep(old, h, row[1], row[2], row[3], row[1:-1], row[0], row[:-1])
+                for old, h, row in zip(before, after, self.steps(self.rows))
+            ]
         return [PlainStep(old, h, a[0]) for old, h, a in zip(before, after, self.steps(self.gates))]
 
 
@@ -88,19 +114,22 @@ class Memory:
 class Cell:
     """A cell at work. `weights`: of the input (G * size, inputs), of the state (G * size, passed), of the projection (passed, size),
     and the biases of input and state. `live` (t, n, 1) is False after the end of a sequence, where the state stays as it is."""
+
     p: Any
     run: Run
     weights: list
     memory: Memory
     live: np.ndarray | None = None
-    number: int = 0         # of the worker whose samples these are
+    number: int = 0  # of the worker whose samples these are
 
     def parts(self) -> list[tuple[slice, Cell]]:
         """Samples for each worker, and a cell for these; one for all if the gradient of a projection adds up over the samples."""
         if self.p.projection_size or len(self.memory.parts) == 1:
             return [(slice(None), self)]
-        return [(s, Cell(self.p, self.run, self.weights, m, None if self.live is None else self.live[:, s], k))
-                for k, (s, m) in enumerate(self.memory.parts)]
+        return [
+            (s, Cell(self.p, self.run, self.weights, m, None if self.live is None else self.live[:, s], k))
+            for k, (s, m) in enumerate(self.memory.parts)
+        ]
 
     def scratch(self, shape, dtype, slot: int) -> np.ndarray:
         """Memory that only these samples use."""
@@ -121,8 +150,15 @@ class Cell:
         if mode == "gru":
             candidate = slice(-self.p.state_size, None)
             bias[candidate], m.rows[:, 0] = bx[candidate], bh[candidate]
-        by_step = len(h0) >= costs.STEPWISE_SAMPLES and len(h0) * x.shape[2] * self.p.state_size <= costs.BLAS_SMALL_PRODUCT
-        wx, wh, bias = self._by_gate(wx, "C" if by_step else "F"), self._by_gate(wh, "C", turn=mode == "gru"), self._by_gate(bias)
+        by_step = (
+            len(h0) >= costs.STEPWISE_SAMPLES
+            and len(h0) * x.shape[2] * self.p.state_size <= costs.BLAS_SMALL_PRODUCT
+        )
+        wx, wh, bias = (
+            self._by_gate(wx, "C" if by_step else "F"),
+            self._by_gate(wh, "C", turn=mode == "gru"),
+            self._by_gate(bias),
+        )
         m.states(m.h)[0][0] = h0
         if mode == "lstm":
             m.states(m.c)[0][0] = c0
@@ -152,7 +188,9 @@ class Cell:
             np.multiply(w[k], scale, part)
         return out
 
-    def _sums(self, x, wx, bias, by_step: bool) -> tuple[list[tuple[slice, threads.Once]], list[threads.Once]]:
+    def _sums(
+        self, x, wx, bias, by_step: bool
+    ) -> tuple[list[tuple[slice, threads.Once]], list[threads.Once]]:
         """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a call that makes it, in one
         product or (`by_step`) in one for each step. And those of the calls that another worker should make beside the first steps."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
@@ -169,7 +207,9 @@ class Cell:
                 sums = sums.swapaxes(0, 1)
             np.add(sums, bias, part)
 
-        block = max(1, costs.SEQUENCE_BLOCK // m.gates[0].size, 0 if by_step else costs.SEQUENCE_BLOCK_ROWS // n)
+        block = max(
+            1, costs.SEQUENCE_BLOCK // m.gates[0].size, 0 if by_step else costs.SEQUENCE_BLOCK_ROWS // n
+        )
 
         def make_blocks(start, stop):
             for i in range(start, stop, block):
@@ -180,7 +220,9 @@ class Cell:
             return [(slice(0, t), threads.Once(all_blocks))], []
         ahead = work >= costs.SEQUENCE_BESIDE_FLOPS and t >= 4
         edges = [0, t // 4, t] if ahead else [*range(0, t, block), t]
-        sums = [(at, threads.Once(partial(make, at, ahead and at.start))) for at in map(slice, edges, edges[1:])]
+        sums = [
+            (at, threads.Once(partial(make, at, ahead and at.start))) for at in map(slice, edges, edges[1:])
+        ]
         return sums, [made for _, made in sums[1:]] if ahead else []
 
     def _steps(self, sums) -> Iterator[tuple]:
@@ -190,7 +232,9 @@ class Cell:
             yield from self.memory.views[at]
 
     # ------------------------------------------------------------------------------------- backward
-    def backward(self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]) -> tuple[np.ndarray, list[np.ndarray]]:
+    def backward(
+        self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         """The gradients at the sums that go into the gates, (t * n, G * size): at the part of these sums that comes from the state, and,
         cut into one or two arrays side by side, at the part that comes from the input.
 
@@ -209,12 +253,22 @@ class Cell:
             back = d if mode == "lstm" and self.live is None else np.empty_like(d)
             step = _step(self.weights[1], back)
             if mode == "lstm":
-                loops.append(partial(recurrent_steps.backward_lstm, cell, up, d, dc[at], step, back, at_sums, project_grad))
+                loops.append(
+                    partial(
+                        recurrent_steps.backward_lstm, cell, up, d, dc[at], step, back, at_sums, project_grad
+                    )
+                )
             elif mode == "gru":
-                loops.append(partial(recurrent_steps.backward_gru, cell, up, d, step, back, at_sums, at_inputs[1][:, at]))
+                loops.append(
+                    partial(
+                        recurrent_steps.backward_gru, cell, up, d, step, back, at_sums, at_inputs[1][:, at]
+                    )
+                )
             else:
                 loops.append(partial(recurrent_steps.backward_plain, cell, up, d, step, back, at_sums))
-        if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= costs.STEP_SHARED_FLOPS:     # its product is for all workers
+        if (
+            len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= costs.STEP_SHARED_FLOPS
+        ):  # its product is for all workers
             loops.pop()()
         together([*loops, *beside], at_state.size)
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
@@ -241,8 +295,8 @@ class Cell:
 
 def _bias_gradients(at_state, at_inputs, grads) -> None:
     ones = np.ones(len(at_state), at_state.dtype)
-    grads[3][...] = np.dot(ones, at_state, grads[4])        # takes less time than np.sum
-    for a, rows in list(_side_by_side(at_inputs))[1:]:      # the first is a part of `at_state`
+    grads[3][...] = np.dot(ones, at_state, grads[4])  # takes less time than np.sum
+    for a, rows in list(_side_by_side(at_inputs))[1:]:  # the first is a part of `at_state`
         np.dot(ones, a, grads[3][rows])
 
 
@@ -283,6 +337,6 @@ def _step(weights, out) -> Callable:
     if weights.ndim == 3 and len(weights) == 1:
         weights, out = weights[0], out[0]
     if 2 * out.size * weights.shape[-2] < costs.STEP_SHARED_FLOPS:
-        multiply = np.dot if out.ndim == 2 else np.matmul       # np.dot has less overhead
+        multiply = np.dot if out.ndim == 2 else np.matmul  # np.dot has less overhead
         return lambda a: multiply(a, weights, out)
     return lambda a: threads.product(a, weights, out)()

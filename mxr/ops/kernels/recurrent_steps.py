@@ -5,6 +5,7 @@ calls that write into memory made before. `step` multiplies its argument by the 
 (G, n, size), back into `back` (n, passed). A step's memory is known by names (`PlainStep`, `LstmStep`, `GruStep`): views that are
 made once, as making one takes as long as some of the arithmetic.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,24 +17,26 @@ import numpy as np
 @dataclass(slots=True)
 class PlainStep:
     """What one step works on. Sums become activations in place."""
-    h_before: np.ndarray        # (n, passed)
-    h: np.ndarray               # (n, passed)
-    sums: np.ndarray            # (n, size), activated: the state
+
+    h_before: np.ndarray  # (n, passed)
+    h: np.ndarray  # (n, passed)
+    sums: np.ndarray  # (n, size), activated: the state
 
 
 @dataclass(slots=True)
 class LstmStep:
     """What one step of an LSTM works on. The gates lie in memory as i, f, o, g, then the cells before."""
-    h_before: np.ndarray        # (n, passed)
-    h: np.ndarray               # (n, passed)
-    gates: np.ndarray           # (4, n, size)
-    sigmoids: np.ndarray        # (3, n, size), the gates with a sigmoid: i, f, o
-    i: np.ndarray               # (n, size), and so all that follow but for pairs, (2, n, size)
+
+    h_before: np.ndarray  # (n, passed)
+    h: np.ndarray  # (n, passed)
+    gates: np.ndarray  # (4, n, size)
+    sigmoids: np.ndarray  # (3, n, size), the gates with a sigmoid: i, f, o
+    i: np.ndarray  # (n, size), and so all that follow but for pairs, (2, n, size)
     f: np.ndarray
     o: np.ndarray
     g: np.ndarray
-    i_f: np.ndarray             # i and f
-    g_c: np.ndarray             # what these are multiplied by: g and the cells before
+    i_f: np.ndarray  # i and f
+    g_c: np.ndarray  # what these are multiplied by: g and the cells before
     c_before: np.ndarray
     c: np.ndarray
     tanh_c: np.ndarray
@@ -42,17 +45,19 @@ class LstmStep:
 @dataclass(slots=True)
 class GruStep:
     """What one step of a GRU works on. In memory, before the gates reset, keep and candidate, lies the state's part of the candidate."""
-    h_before: np.ndarray        # (n, size), and so all that follow but for several together
+
+    h_before: np.ndarray  # (n, size), and so all that follow but for several together
     h: np.ndarray
     reset: np.ndarray
     keep: np.ndarray
     candidate: np.ndarray
-    sigmoids: np.ndarray        # (2, n, size): reset and keep
-    from_state: np.ndarray      # the state's part of the candidate; times `reset` once that is known
-    sums: np.ndarray            # (3, n, size), what begins as sums with a part from the state: that part, reset, keep
+    sigmoids: np.ndarray  # (2, n, size): reset and keep
+    from_state: np.ndarray  # the state's part of the candidate; times `reset` once that is known
+    sums: np.ndarray  # (3, n, size), what begins as sums with a part from the state: that part, reset, keep
 
 
 # --------------------------------------------------------------------------------------------- forward
+
 
 def forward_plain(cell, steps, step, product):
     """h = activation(sums + product)."""
@@ -122,6 +127,7 @@ FORWARD = {"rnn_relu": forward_plain, "rnn_tanh": forward_plain, "lstm": forward
 
 # --------------------------------------------------------------------------------------------- backward
 
+
 def backward_plain(cell, dy, dh, step, back, at_sums):
     """The slopes of all steps at once; then step by step the gradient at the sums, and through the weights that of the state."""
     m = cell.memory
@@ -137,7 +143,7 @@ def backward_plain(cell, dy, dh, step, back, at_sums):
         step(d)
         if live is None:
             dh[...] = back
-        else:       # where the sequence has ended the state was just held
+        else:  # where the sequence has ended the state was just held
             np.copyto(dh, back, where=live)
             d *= live
 
@@ -150,23 +156,27 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
 
     def memory(slot: int, count: int) -> np.ndarray:
         return cell.scratch((count, n, size), dy.dtype, slot)
+
     d_gates = memory(4, 4)
     d_i_f, d_g, d_o = d_gates[:2], d_gates[2], d_gates[3]
-    rest = memory(5, 3)                         # 1 - i, 1 - f, 1 - o
+    rest = memory(5, 3)  # 1 - i, 1 - f, 1 - o
     rest_i_f, rest_o = rest[:2], rest[2]
-    dc_i_f = memory(6, 2)                       # dc i, and dc f, which is the gradient of the cells before
+    dc_i_f = memory(6, 2)  # dc i, and dc f, which is the gradient of the cells before
     dc_i, dc_before = dc_i_f
-    along = memory(7, 2)                        # dc i g, and dc f c_before
+    along = memory(7, 2)  # dc i g, and dc f c_before
     along_i = along[0]
     a, b, whole = memory(8, 3)
     dc_before[...] = dc
-    recompute = p.projection_size or cell.live is not None      # else what the output gate let through is the new state
+    recompute = (
+        p.projection_size or cell.live is not None
+    )  # else what the output gate let through is the new state
     if p.projection_size:
         project_grad[...] = 0
     by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
     held_h = held_c = None
     for up, d, d_by_gate, s, live in zip(
-            *(m.steps(part)[::-1] for part in (dy, at_sums, by_gate)), reversed(m.views), cell.lives(True)):
+        *(m.steps(part)[::-1] for part in (dy, at_sums, by_gate)), reversed(m.views), cell.lives(True)
+    ):
         np.add(dh, up, dh)
         at_h, h = dh, s.h
         if live is not None:
@@ -177,11 +187,11 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
             project_grad += np.matmul((dh if live is None else dh * live).T, h)
             at_h = np.matmul(dh, cell.weights[2])
         np.subtract(one, s.sigmoids, rest)
-        np.multiply(at_h, h, a)                 # dh o tanh(c)
+        np.multiply(at_h, h, a)  # dh o tanh(c)
         np.multiply(a, rest_o, d_o)
         np.multiply(a, s.tanh_c, a)
         np.multiply(at_h, s.o, b)
-        np.subtract(b, a, b)                    # dh o (1 - tanh(c)²)
+        np.subtract(b, a, b)  # dh o (1 - tanh(c)²)
         np.add(dc_before, b, dc)
         if p.lstm_state_clip_min is not None:
             dc *= (s.c > p.lstm_state_clip_min) & (s.c < p.lstm_state_clip_max)
@@ -190,8 +200,8 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
         np.multiply(dc_i_f, s.g_c, along)
         np.multiply(along, rest_i_f, d_i_f)
         np.multiply(along_i, s.g, b)
-        np.subtract(dc_i, b, d_g)               # dc i (1 - g²)
-        np.copyto(d_by_gate, d_gates)           # one copy takes less time than results in places apart
+        np.subtract(dc_i, b, d_g)  # dc i (1 - g²)
+        np.copyto(d_by_gate, d_gates)  # one copy takes less time than results in places apart
         if live is None:
             step(d)
             continue
@@ -211,15 +221,19 @@ def backward_gru(cell, dy, dh, step, back, at_state, candidates):
 
     def memory(slot: int, count: int) -> np.ndarray:
         return cell.scratch((count, n, size), dy.dtype, slot)
+
     d_gates, rest, (a, b) = memory(4, 3), memory(5, 2), memory(6, 2)
     d_reset, d_keep, d_from_state = d_gates
-    rest_reset, rest_keep = rest                # 1 - reset, 1 - keep
+    rest_reset, rest_keep = rest  # 1 - reset, 1 - keep
     by_gate = at_state.reshape(t, n, 3, size).swapaxes(1, 2)
     for up, d, d_candidate, d_by_gate, s, live in zip(
-            *(m.steps(part)[::-1] for part in (dy, at_state, candidates, by_gate)), reversed(m.views), cell.lives(True)):
+        *(m.steps(part)[::-1] for part in (dy, at_state, candidates, by_gate)),
+        reversed(m.views),
+        cell.lives(True),
+    ):
         np.add(dh, up, dh)
         np.subtract(one, s.sigmoids, rest)
-        np.multiply(dh, rest_keep, a)           # the gradient of the candidate
+        np.multiply(dh, rest_keep, a)  # the gradient of the candidate
         np.subtract(s.h_before, s.candidate, b)
         np.multiply(b, s.keep, b)
         np.multiply(a, b, d_keep)

@@ -1,4 +1,5 @@
 """What a kernel does, prepared once: calls for each worker, and calls before and after those."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -58,7 +59,9 @@ class Steps:
         """The call that takes all the steps."""
         lanes = [threads.in_turn(lane.code) for lane in self.lanes if lane.code]
         if len(lanes) < 2:
-            return threads.in_turn([*self.first, *(step for lane in self.lanes for step in lane.code), *self.last])
+            return threads.in_turn(
+                [*self.first, *(step for lane in self.lanes for step in lane.code), *self.last]
+            )
         return threads.in_turn([*self.first, (threads.run, (lanes,)), *self.last])
 
 

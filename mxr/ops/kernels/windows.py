@@ -19,6 +19,7 @@ rows, so that runs are long again.
 
 The functions add to `Steps` what is to be done; nothing is computed yet.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from mxr.runtime import costs
 @dataclass(frozen=True)
 class Windows:
     """Where the windows lie: output position o covers input positions `o * stride + i * dilate - pad` for i in the kernel."""
+
     size: tuple
     out: tuple
     kernel: tuple
@@ -46,8 +48,10 @@ class Windows:
     @property
     def padded(self) -> tuple:
         """The spatial size that the windows reach over, margins included."""
-        return tuple(max(n + 2 * p, s * (o - 1) + d * (k - 1) + 1) for n, p, s, o, d, k in
-                     zip(self.size, self.pad, self.stride, self.out, self.dilate, self.kernel))
+        return tuple(
+            max(n + 2 * p, s * (o - 1) + d * (k - 1) + 1)
+            for n, p, s, o, d, k in zip(self.size, self.pad, self.stride, self.out, self.dilate, self.kernel)
+        )
 
     @property
     def plain(self) -> bool:
@@ -59,10 +63,13 @@ class Windows:
         s, first = self.stride[axis], i * self.dilate[axis] - self.pad[axis]
         lo = max(0, -(first // s))
         hi = max(lo, min(self.out[axis], -(-(self.size[axis] - first) // s)))
-        return slice(lo, hi), slice(first + lo * s, first + (hi - 1) * s + 1 if hi > lo else first + lo * s, s)
+        return slice(lo, hi), slice(
+            first + lo * s, first + (hi - 1) * s + 1 if hi > lo else first + lo * s, s
+        )
 
 
 # --------------------------------------------------------------------------------------------- blocks of samples
+
 
 class _Block:
     """Some samples in a lane, and how they are laid out. `fresh`: the first of its shape in its lane."""
@@ -104,13 +111,13 @@ class _Block:
         zeros. `apart`: no two parts meet."""
         parts = [(target[at], part) for at, part in parts]
         parts.sort(key=lambda p: p[0].shape != target.shape)
-        first = parts if apart else parts[:1]                   # these are stored, not added
+        first = parts if apart else parts[:1]  # these are stored, not added
         if not first or sum(at.size for at, _ in first) < target.size:
             first = first if apart else []
             self.step(np.copyto, target, 0 if bias is None else bias)
         for at, part in first:
             self.step(*((np.copyto, at, part) if bias is None else (np.add, part, bias, at)))
-        for at, part in parts[len(first):]:
+        for at, part in parts[len(first) :]:
             self.step(np.add, at, part, at)
 
 
@@ -121,13 +128,20 @@ def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
     """
     w, length = cut.w, prod(cut.w.out)
     columns = cut.channels * prod(w.kernel) * length
-    most = max(1, costs.COLUMNS_BLOCK // (prod(cut.grid) * (cut.channels * prod(cut.inner) + cut.filters * prod(cut.outer))))
+    most = max(
+        1,
+        costs.COLUMNS_BLOCK
+        // (prod(cut.grid) * (cut.channels * prod(cut.inner) + cut.filters * prod(cut.outer))),
+    )
     time = products * columns * (costs.COLUMN_NS + costs.COLUMN_FILTER_NS * cut.filters / w.groups)
     for lane, first, last in steps.ranges(n, time):
         count = -(-(last - first) // most)
         size, larger = divmod(last - first, count)
         transposed = cut.channels * prod(w.size) + cut.filters * length
-        side = size > 1 and (cut.filters > length * w.groups or costs.COPY_RUN_ELEMENTS * _saved_runs(w, cut.channels, size) > transposed)
+        side = size > 1 and (
+            cut.filters > length * w.groups
+            or costs.COPY_RUN_ELEMENTS * _saved_runs(w, cut.channels, size) > transposed
+        )
         for i in range(count):
             stop = first + size + (i < larger)
             yield _Block(lane, first, stop, side, i in (0, larger))
@@ -151,7 +165,10 @@ def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]
 
 # --------------------------------------------------------------------------------------------- the operations
 
-def convolve(steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None) -> None:
+
+def convolve(
+    steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None
+) -> None:
     """Those products of a convolution whose results are given. x (n, C, *size) and weight (F, C/G, *kernel) make out (n, F, *out);
     g (n, F, *out) and weight make gx (n, C, *size), the gradient of x; x and g make gw, the gradient of the weight. `bias` is added to
     out or gx, of which only one can be made at once; gx is the output of a deconvolution."""
@@ -183,8 +200,8 @@ def bias_gradient(steps: Steps, g, gb) -> None:
     rows = steps.solid(g).reshape(len(g) * len(gb), -1)
     sums, ones = steps.own((len(g), len(gb)), g.dtype), np.ones(max(len(g), rows.shape[1]), g.dtype)
     for lane, a, b in steps.ranges(len(rows), rows.shape[1] * costs.SUM_NS):
-        lane.step(np.matmul, rows[a:b], ones[:rows.shape[1]], sums.reshape(-1)[a:b])
-    steps.last.append((np.matmul, (ones[:len(g)], sums, gb)))
+        lane.step(np.matmul, rows[a:b], ones[: rows.shape[1]], sums.reshape(-1)[a:b])
+    steps.last.append((np.matmul, (ones[: len(g)], sums, gb)))
 
 
 class _Cut:
@@ -195,12 +212,19 @@ class _Cut:
         self.w, self.channels, self.filters = w, channels, filters
         lead = len(w.kernel) - 1
         self.outers = lead if all(s == 1 for s in w.stride[:lead]) and self._pays(lead) else 0
-        if back and prod(w.kernel[:lead]) == 1 and all(s == 1 for s in w.stride) and prod(w.size) < costs.GRID_EXCESS * prod(w.out):
+        if (
+            back
+            and prod(w.kernel[:lead]) == 1
+            and all(s == 1 for s in w.stride)
+            and prod(w.size) < costs.GRID_EXCESS * prod(w.out)
+        ):
             self.outers = lead + 1
-        self.direct = w.plain or self.outers > lead     # whether the columns are the input itself
-        self.outer, self.inner = w.kernel[:self.outers], w.kernel[self.outers:]
-        self.grid = w.size[:self.outers] + w.out[self.outers:]
-        self.adds = prod(self.outer) > 1 or self.grid != w.out      # whether products must be added up, or moved, to make the output
+        self.direct = w.plain or self.outers > lead  # whether the columns are the input itself
+        self.outer, self.inner = w.kernel[: self.outers], w.kernel[self.outers :]
+        self.grid = w.size[: self.outers] + w.out[self.outers :]
+        self.adds = (
+            prod(self.outer) > 1 or self.grid != w.out
+        )  # whether products must be added up, or moved, to make the output
 
     def _pays(self, lead: int) -> bool:
         """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of the columns or slopes
@@ -209,7 +233,11 @@ class _Cut:
         channels, filters = self.channels // w.groups, self.filters // w.groups
         larger = prod(w.size[:lead]) / prod(w.out[:lead])
         whole, all_outers = channels * prod(w.kernel), filters * prod(w.kernel[:lead])
-        return larger * (channels * w.kernel[-1] + all_outers) + (larger - 1) * whole * filters / costs.COLUMN_MULTIPLICATIONS <= whole + filters
+        return (
+            larger * (channels * w.kernel[-1] + all_outers)
+            + (larger - 1) * whole * filters / costs.COLUMN_MULTIPLICATIONS
+            <= whole + filters
+        )
 
     def matrix(self, steps: Steps, weight) -> np.ndarray:
         """The weight (F, C/G, *kernel) as (G, F/G * outer kernel, C/G * inner kernel)."""
@@ -218,7 +246,9 @@ class _Cut:
             turned = steps.own(shape, weight.dtype)
             steps.first += _by_offset(len(self.w.kernel), np.moveaxis(turned, self.outers + 1, 1), weight)
             weight = turned
-        return steps.solid(weight).reshape(self.w.groups, self.filters // self.w.groups * prod(self.outer), -1)
+        return steps.solid(weight).reshape(
+            self.w.groups, self.filters // self.w.groups * prod(self.outer), -1
+        )
 
     def as_matrices(self, block: _Block, a: np.ndarray) -> np.ndarray:
         """Columns, slopes or products (b, channels or filters, *kernel, *grid, m) as (b, G, rows, grid * m)."""
@@ -243,13 +273,19 @@ class _Cut:
         if not block.side and prod(self.inner[:-1]) > 1 and padded[-1] > w.out[-1]:
             # the narrower images, as (b, C, kernel[-1], *padded[:-1], out[-1], 1)
             narrow = block.scratch(2, x.dtype, channels, w.kernel[-1], *padded[:-1], w.out[-1])
-            block.step(np.copyto, narrow, as_strided(image, narrow.shape, (n0, n1, offsets[-1], *space[:-1], moves[-1], last)))
+            block.step(
+                np.copyto,
+                narrow,
+                as_strided(image, narrow.shape, (n0, n1, offsets[-1], *space[:-1], moves[-1], last)),
+            )
             image = narrow
             n0, n1, offset, *space, last = narrow.strides
             offsets, moves = _shifts(space[:-1], dilate, stride)
             offsets, moves = (*offsets, offset), (*moves, space[-1])
         columns = block.scratch(0, x.dtype, channels, *self.inner, *self.grid)
-        block.step(np.copyto, columns, as_strided(image, columns.shape, (n0, n1, *offsets[outers:], *moves, last)))
+        block.step(
+            np.copyto, columns, as_strided(image, columns.shape, (n0, n1, *offsets[outers:], *moves, last))
+        )
         return columns
 
     def slopes(self, block: _Block, g) -> np.ndarray:
@@ -273,8 +309,14 @@ class _Cut:
         block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in self.w.out), 1)
         if self.adds:
-            lands = [(offset, *_landings(self.w, range(self.outers), offset)) for offset in np.ndindex(*self.outer)]
-            block.add_up(target, [((*_BOTH, *outs), products[(*_BOTH, *offset, *at)]) for offset, at, outs in lands], bias)
+            lands = [
+                (offset, *_landings(self.w, range(self.outers), offset)) for offset in np.ndindex(*self.outer)
+            ]
+            block.add_up(
+                target,
+                [((*_BOTH, *outs), products[(*_BOTH, *offset, *at)]) for offset, at, outs in lands],
+                bias,
+            )
         elif bias is not None:
             block.step(np.add, target, bias, target)
         if target is not view:
@@ -285,8 +327,12 @@ class _Cut:
         last whose strides are 1 they are added up first, in long runs. Uses slots 2 and 5, and 0: columns are no longer needed."""
         w, outers, last = self.w, self.outers, len(self.w.size) - 1
         target, view = self._target(block, gx)
-        products = target if self.direct else block.scratch(0, gx.dtype, self.channels, *self.inner, *self.grid)
-        block.product(matrix.swapaxes(1, 2), self.as_matrices(block, slopes), self.as_matrices(block, products))
+        products = (
+            target if self.direct else block.scratch(0, gx.dtype, self.channels, *self.inner, *self.grid)
+        )
+        block.product(
+            matrix.swapaxes(1, 2), self.as_matrices(block, slopes), self.as_matrices(block, products)
+        )
         bias = None if bias is None else bias.reshape(-1, *(1 for _ in w.out), 1)
         if self.direct:
             if bias is not None:
@@ -295,18 +341,38 @@ class _Cut:
             axes = range(outers, last + 1)
             if prod(self.inner[:-1]) > 1 and all(s == 1 for s in w.stride[:-1]):
                 narrow = block.scratch(2, gx.dtype, self.channels, w.kernel[-1], *w.size[:-1], w.out[-1])
-                lands = [(offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*self.inner[:-1])]
-                block.add_up(narrow, [((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)])
-                                      for offset, at, outs in lands])
+                lands = [
+                    (offset, *_landings(w, axes[:-1], offset)) for offset in np.ndindex(*self.inner[:-1])
+                ]
+                block.add_up(
+                    narrow,
+                    [
+                        ((*_BOTH, slice(None), *at), products[(*_BOTH, *offset, slice(None), *outs)])
+                        for offset, at, outs in lands
+                    ],
+                )
                 products, axes = narrow, axes[-1:]
             if len(axes) == 1 and w.stride[-1] == 1 and w.out[-1] == w.size[-1]:
                 bias = None if bias is None else bias.reshape(-1, 1)
                 block.add_up(target.reshape(*target.shape[:2], -1), self._whole_rows(block, products), bias)
             else:
-                rest, apart = (slice(None),) * axes[0], all(w.stride[a] > w.dilate[a] * (w.kernel[a] - 1) for a in axes)
-                lands = [(offset, *_landings(w, axes, offset)) for offset in np.ndindex(*(w.kernel[a] for a in axes))]
-                block.add_up(target, [((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)])
-                                      for offset, at, outs in lands], bias, apart)
+                rest, apart = (
+                    (slice(None),) * axes[0],
+                    all(w.stride[a] > w.dilate[a] * (w.kernel[a] - 1) for a in axes),
+                )
+                lands = [
+                    (offset, *_landings(w, axes, offset))
+                    for offset in np.ndindex(*(w.kernel[a] for a in axes))
+                ]
+                block.add_up(
+                    target,
+                    [
+                        ((*_BOTH, *rest, *at), products[(*_BOTH, *offset, *rest, *outs)])
+                        for offset, at, outs in lands
+                    ],
+                    bias,
+                    apart,
+                )
         if target is not view:
             block.step(np.copyto, view, target)
 
@@ -335,7 +401,7 @@ class _Cut:
 def _by_offset(nd: int, out: np.ndarray, a: np.ndarray) -> list:
     """The calls that copy one weight (..., channels, nd kernel axes) to another that is arranged otherwise: one for each offset if those
     have fewer elements in a row than there are channels."""
-    channels, *kernel = out.shape[-1 - nd:]
+    channels, *kernel = out.shape[-1 - nd :]
     if prod(kernel) > channels:
         return [(np.copyto, (out, a))]
     return [(np.copyto, (out[(..., *offset)], a[(..., *offset)])) for offset in np.ndindex(*kernel)]
@@ -358,7 +424,9 @@ class _WeightGradient:
     def __init__(self, steps: Steps, cut: _Cut, gw, positions: int):
         self.steps, self.cut, self.gw = steps, cut, gw
         rows, others = cut.channels * prod(cut.inner), cut.filters * prod(cut.outer)
-        self.flipped = positions > costs.FLIPPED_POSITIONS and (rows > others or rows // cut.w.groups % costs.BLAS_PANEL > 0)
+        self.flipped = positions > costs.FLIPPED_POSITIONS and (
+            rows > others or rows // cut.w.groups % costs.BLAS_PANEL > 0
+        )
         self.sums: dict[Lane, np.ndarray] = {}
 
     def add(self, block: _Block, columns, slopes) -> None:
@@ -389,6 +457,6 @@ class _WeightGradient:
         total = totals[0].reshape(groups, *(channels + filters if self.flipped else filters + channels))
         if self.flipped:
             total = np.moveaxis(total, range(1, 1 + len(channels)), range(-len(channels), 0))
-        total = np.moveaxis(total, 1 + len(filters), 2)         # (G, F/G, C/G, *kernel)
+        total = np.moveaxis(total, 1 + len(filters), 2)  # (G, F/G, C/G, *kernel)
         result = self.gw.reshape(total.shape)
         self.steps.last += _by_offset(len(cut.w.kernel), result, total)

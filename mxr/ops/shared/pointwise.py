@@ -3,6 +3,7 @@
 `PAIRS` is used three times: for arrays of one shape (elemwise.py), for broadcast arrays (broadcast.py), and for the
 comparisons with a number (scalar.py).
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -28,7 +29,9 @@ def same_type(p, ins):
     """Type rule of operators whose inputs must agree."""
     types = {d for d in ins if d is not None}
     if len(types) > 1:
-        raise MxError(f"the inputs have different element types ({', '.join(sorted(map(str, types)))}); Cast one of them")
+        raise MxError(
+            f"the inputs have different element types ({', '.join(sorted(map(str, types)))}); Cast one of them"
+        )
     return [types.pop() if types else np.dtype(np.float32)]
 
 
@@ -81,6 +84,7 @@ def logical_xor(a, b):
 
 # ------------------------------------------------------------------- gradients: (g, a, b, y) -> (for a, for b)
 
+
 def _add_gradient(g, a, b, y):
     return g, g
 
@@ -121,32 +125,50 @@ def _hypot_gradient(g, a, b, y):
 class Pair(NamedTuple):
     """A function of two arrays, element by element."""
 
-    f: Callable                    # (a, b) -> y, or a condition
-    gradient: Callable | None      # (g, a, b, y) -> (for a, for b); None: zero
-    text: str                      # what it is, to continue a sentence
+    f: Callable  # (a, b) -> y, or a condition
+    gradient: Callable | None  # (g, a, b, y) -> (for a, for b); None: zero
+    text: str  # what it is, to continue a sentence
 
 
 PAIRS = {
     "add": Pair(np.add, _add_gradient, "the sum, `lhs + rhs`"),
     "sub": Pair(np.subtract, _sub_gradient, "the difference, `lhs - rhs`"),
     "mul": Pair(np.multiply, _mul_gradient, "the product, `lhs * rhs`"),
-    "div": Pair(np.divide, _div_gradient,
-                "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; quotients of integer arrays are cut to "
-                "integers"),
-    "mod": Pair(mod, _mod_gradient,
-                "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The gradient is 1 for `lhs` "
-                "and `-floor(lhs / rhs)` for `rhs`"),
-    "power": Pair(power, _power_gradient,
-                  "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, and the gradient for `rhs`, "
-                  "`lhs ^ rhs * log(lhs)`, is NaN for every negative base"),
-    "maximum": Pair(np.maximum, _maximum_gradient,
-                    "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to `lhs` where they are "
-                    "equal"),
-    "minimum": Pair(np.minimum, _minimum_gradient,
-                    "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and to `lhs` where they are "
-                    "equal"),
-    "hypot": Pair(np.hypot, _hypot_gradient,
-                  "the hypotenuse, `sqrt(lhs^2 + rhs^2)`, without overflow on the way. The gradient at (0, 0) is NaN"),
+    "div": Pair(
+        np.divide,
+        _div_gradient,
+        "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; quotients of integer arrays are cut to "
+        "integers",
+    ),
+    "mod": Pair(
+        mod,
+        _mod_gradient,
+        "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The gradient is 1 for `lhs` "
+        "and `-floor(lhs / rhs)` for `rhs`",
+    ),
+    "power": Pair(
+        power,
+        _power_gradient,
+        "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, and the gradient for `rhs`, "
+        "`lhs ^ rhs * log(lhs)`, is NaN for every negative base",
+    ),
+    "maximum": Pair(
+        np.maximum,
+        _maximum_gradient,
+        "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to `lhs` where they are "
+        "equal",
+    ),
+    "minimum": Pair(
+        np.minimum,
+        _minimum_gradient,
+        "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and to `lhs` where they are "
+        "equal",
+    ),
+    "hypot": Pair(
+        np.hypot,
+        _hypot_gradient,
+        "the hypotenuse, `sqrt(lhs^2 + rhs^2)`, without overflow on the way. The gradient at (0, 0) is NaN",
+    ),
     "equal": Pair(np.equal, None, "1 where `lhs == rhs`, else 0"),
     "not_equal": Pair(np.not_equal, None, "1 where `lhs != rhs`, else 0"),
     "greater": Pair(np.greater, None, "1 where `lhs > rhs`, else 0"),
@@ -154,6 +176,10 @@ PAIRS = {
     "lesser": Pair(np.less, None, "1 where `lhs < rhs`, else 0"),
     "lesser_equal": Pair(np.less_equal, None, "1 where `lhs <= rhs`, else 0"),
     "logical_and": Pair(logical_and, None, "1 where both are true (not zero; NaN counts as true), else 0"),
-    "logical_or": Pair(logical_or, None, "1 where at least one is true (not zero; NaN counts as true), else 0"),
-    "logical_xor": Pair(logical_xor, None, "1 where exactly one is true (not zero; NaN counts as true), else 0"),
+    "logical_or": Pair(
+        logical_or, None, "1 where at least one is true (not zero; NaN counts as true), else 0"
+    ),
+    "logical_xor": Pair(
+        logical_xor, None, "1 where exactly one is true (not zero; NaN counts as true), else 0"
+    ),
 }

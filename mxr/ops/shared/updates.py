@@ -4,6 +4,7 @@ A rule is a function `rule(c, w, g, *states, out, s, t)` of array blocks: `c` ho
 find `out` and `w` to be one array, so it reads `w` no more once it has written `out`. `step` declares the operator of a rule, and the
 one with mixed precision: a weight and gradient of half precision, and a single-precision copy of the weight that is stepped instead.
 """
+
 from __future__ import annotations
 
 import inspect
@@ -17,7 +18,7 @@ from mxr.native.recorded import Code, Scratch
 from mxr.operator import REQUIRED, Floats, P, Shape, op
 from mxr.runtime import costs, threads
 
-MOST = 60              # weights that one multi_* call can update
+MOST = 60  # weights that one multi_* call can update
 
 _PARAMS = {
     "lr": (float, REQUIRED, "the learning rate"),
@@ -35,9 +36,17 @@ _PARAMS = {
     "wd": (float, 0.0, "weight decay: the weight of the L2 penalty"),
     "wd_lh": (float, 0.0, "weight decay outside of the momentum"),
     "rescale_grad": (float, 1.0, "the gradient is multiplied by this first"),
-    "clip_gradient": (float, -1.0, "limit the gradient to [-clip_gradient, clip_gradient]; no limit if negative"),
+    "clip_gradient": (
+        float,
+        -1.0,
+        "limit the gradient to [-clip_gradient, clip_gradient]; no limit if negative",
+    ),
     "clip_grad": (float, -1.0, "limit the gradient to [-clip_grad, clip_grad]; no limit if negative"),
-    "clip_weights": (float, -1.0, "limit the new weight to [-clip_weights, clip_weights]; no limit if negative"),
+    "clip_weights": (
+        float,
+        -1.0,
+        "limit the new weight to [-clip_weights, clip_weights]; no limit if negative",
+    ),
     "lower_bound": (float, -1.0, "the least norm of the weight that counts; no limit if negative"),
     "upper_bound": (float, -1.0, "the largest norm of the weight that counts; no limit if negative"),
     "lazy_update": (bool, True, "of no effect on dense arrays"),
@@ -60,7 +69,16 @@ def declaration(module: str, name: str, doc: str, params: str, **attributes) -> 
         annotations[key] = kind
         value = usual if not given else kind(default) if default else REQUIRED
         attributes[key] = P(value, text, low=1, high=MOST) if key.startswith("num_") else P(value, text)
-    return type(name, (), {"__doc__": inspect.cleandoc(doc), "__module__": module, "__annotations__": annotations, **attributes})
+    return type(
+        name,
+        (),
+        {
+            "__doc__": inspect.cleandoc(doc),
+            "__module__": module,
+            "__annotations__": annotations,
+            **attributes,
+        },
+    )
 
 
 def constants(p, **more) -> SimpleNamespace:
@@ -71,7 +89,9 @@ def constants(p, **more) -> SimpleNamespace:
 
 @lru_cache(64)
 def _rounded(names, values) -> SimpleNamespace:
-    return SimpleNamespace(**{k: float(np.float32(v)) if isinstance(v, float) else v for k, v in zip(names, values)})
+    return SimpleNamespace(
+        **{k: float(np.float32(v)) if isinstance(v, float) else v for k, v in zip(names, values)}
+    )
 
 
 _SCRATCH = Scratch()
@@ -99,7 +119,7 @@ def apply(run, rule, c, w, g, states, out) -> None:
         for a in range(start, stop, costs.UPDATE_BLOCK):
             b = min(a + costs.UPDATE_BLOCK, stop)
             *ins, o = (x[a:b] for x in arrays)
-            rule(c, *ins, out=o, s=scratch[k, 0, :b - a], t=scratch[k, 1, :b - a])
+            rule(c, *ins, out=o, s=scratch[k, 0, : b - a], t=scratch[k, 1, : b - a])
 
     if len(parts) == 1:
         part(0, *parts[0])
@@ -119,24 +139,36 @@ def step(name: str | None, states: str, params: str, mixed: str | None = None):
 
     def declare(rule):
         if name:
+
             def compute(p, run, ins, outs):
                 apply(run, rule, constants(p), ins[0], ins[1], ins[2:], outs[0])
 
-            op(name, mutates=range(2, len(inputs)))(declaration(rule.__module__, name, rule.__doc__, params, inputs=inputs, compute=compute))
+            op(name, mutates=range(2, len(inputs)))(
+                declaration(rule.__module__, name, rule.__doc__, params, inputs=inputs, compute=compute)
+            )
         if mixed:
+
             def compute_mixed(p, run, ins, outs):
                 apply(run, rule, constants(p), ins[-1], ins[1], ins[2:-1], ins[-1])
                 np.copyto(outs[0], ins[-1], casting="unsafe")
 
             op(mixed, mutates=range(2, len(inputs) + 1))(
                 declaration(
-                    rule.__module__, mixed, inspect.cleandoc(rule.__doc__) + MIXED, params, inputs=(*inputs, "weight32"),
-                    compute=compute_mixed))
+                    rule.__module__,
+                    mixed,
+                    inspect.cleandoc(rule.__doc__) + MIXED,
+                    params,
+                    inputs=(*inputs, "weight32"),
+                    compute=compute_mixed,
+                )
+            )
         return rule
+
     return declare
 
 
 # --------------------------------------------------------------------------------------------- what rules share
+
 
 def scaled(c, g, s):
     """s = the gradient, rescaled and limited."""

@@ -3,6 +3,7 @@
 It works on R's own C functions (mxr/r/bridge/r_api.py): the Python classes of rpy2 cost ten times more per value.
 In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -21,6 +22,7 @@ DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
 
 class RList:
     """An R list whose elements are not all named, or not uniquely: `values`, and `names` ("" where there is none)."""
+
     __slots__ = ("values", "names")
 
     def __init__(self, values, names=None):
@@ -55,7 +57,7 @@ def shape_from_r(value) -> tuple[int, ...] | None:
 
 # ------------------------------------------------------------------------------------------------------- R to Python
 
-_dead: list = []               # R vectors that no array looks at any more
+_dead: list = []  # R vectors that no array looks at any more
 
 
 def _view(x, pointer, n, dtype):
@@ -82,14 +84,16 @@ def _shaped(x, array):
 
 
 def _check_double(x):
-    if "integer64" in class_of(x):              # R keeps their bits in doubles
+    if "integer64" in class_of(x):  # R keeps their bits in doubles
         raise MxError("numbers of class integer64 cannot be used here: give as.numeric(x)")
 
 
 def _check_plain(x):
     if R.Rf_getAttrib(x, _LEVELS) != NIL:
-        raise MxError("a factor has no numbers that MXNet could use: give as.numeric(as.character(f)) for its labels, "
-                      "or as.integer(f) - 1 for 0-based classes")
+        raise MxError(
+            "a factor has no numbers that MXNet could use: give as.numeric(as.character(f)) for its labels, "
+            "or as.integer(f) - 1 for 0-based classes"
+        )
 
 
 def _is_scalar(x, n):
@@ -128,7 +132,11 @@ def _logical(x):
 
 
 def _raw(x):
-    return _shaped(x, _view(x, r_api.raws(x), R.Rf_xlength(x), _UINT8)) if R.Rf_xlength(x) else np.empty(0, np.uint8)
+    return (
+        _shaped(x, _view(x, r_api.raws(x), R.Rf_xlength(x), _UINT8))
+        if R.Rf_xlength(x)
+        else np.empty(0, np.uint8)
+    )
 
 
 def _character(x):
@@ -138,7 +146,7 @@ def _character(x):
     return [text(r_api.string(x, i)) for i in range(n)]
 
 
-readers: dict = {}             # class of an R list -> what makes its Python value (mxr.r.bridge.functions)
+readers: dict = {}  # class of an R list -> what makes its Python value (mxr.r.bridge.functions)
 
 
 def _list(x):
@@ -146,7 +154,9 @@ def _list(x):
     if kinds and kinds[0] in readers:
         return readers[kinds[0]](x)
     if "data.frame" in kinds:
-        raise MxError("a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers")
+        raise MxError(
+            "a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers"
+        )
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
         return dict(zip(names, values))
@@ -167,9 +177,17 @@ def elements(x, unnamed: str = ""):
     return values, names
 
 
-_IN = {R.NILSXP: lambda x: None, R.REALSXP: _double, R.INTSXP: _integer, R.LGLSXP: _logical, R.STRSXP: _character,
-       R.VECSXP: _list, R.EXTPTRSXP: handles.held, R.RAWSXP: _raw,
-       R.SYMSXP: lambda x: text(R.PRINTNAME(x))}
+_IN = {
+    R.NILSXP: lambda x: None,
+    R.REALSXP: _double,
+    R.INTSXP: _integer,
+    R.LGLSXP: _logical,
+    R.STRSXP: _character,
+    R.VECSXP: _list,
+    R.EXTPTRSXP: handles.held,
+    R.RAWSXP: _raw,
+    R.SYMSXP: lambda x: text(R.PRINTNAME(x)),
+}
 _PY_OBJECT, _PYOBJ = map(r_api.symbol, ("py_object", "pyobj"))
 
 
@@ -187,8 +205,15 @@ def _of_reticulate(x):
 
 
 _IN |= {R.ENVSXP: _of_reticulate, R.CLOSXP: _of_reticulate}
-_OTHER = {R.CLOSXP: "a function", R.ENVSXP: "an environment", R.CPLXSXP: "a complex vector", R.S4SXP: "an S4 object",
-          R.LANGSXP: "a call", R.BUILTINSXP: "a function", R.SPECIALSXP: "a function"}
+_OTHER = {
+    R.CLOSXP: "a function",
+    R.ENVSXP: "an environment",
+    R.CPLXSXP: "a complex vector",
+    R.S4SXP: "an S4 object",
+    R.LANGSXP: "a call",
+    R.BUILTINSXP: "a function",
+    R.SPECIALSXP: "a function",
+}
 
 
 def to_python(x):
@@ -201,11 +226,14 @@ def to_python(x):
 
 
 def _refused(x) -> str:
-    return (f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
-            "text, or an MXNet object")
+    return (
+        f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
+        "text, or an MXNet object"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- Python to R
+
 
 def _array(a: np.ndarray):
     if a.dtype.kind in "OSUMmVc":
@@ -223,18 +251,20 @@ def _array(a: np.ndarray):
 
 def _set_dim(vector, shape) -> None:
     """A long vector stays one; longer dimensions of matrices R does not have."""
-    if max(shape) < 2 ** 31:
+    if max(shape) < 2**31:
         dim = protect(_integers(reversed(shape)))
         r_api.set_attribute(vector, DIM, dim)
         unprotect(1)
     elif len(shape) > 1:
-        raise MxError(f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice")
+        raise MxError(
+            f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice"
+        )
 
 
 def _dims(values):
     """Dimensions of an NDArray; those of long ones are doubles, as R's own length() of them."""
     values = list(values)
-    return _integers(values) if max(values, default=0) < 2 ** 31 else plain_vector(np.array(values, np.float64))
+    return _integers(values) if max(values, default=0) < 2**31 else plain_vector(np.array(values, np.float64))
 
 
 def _integers(values):
@@ -262,7 +292,7 @@ def _sequence(values):
         return strings(values)
     if kinds == {bool}:
         return plain_vector(np.array(values, bool))
-    if kinds == {int} and all(abs(v) < 2 ** 31 for v in values):
+    if kinds == {int} and all(abs(v) < 2**31 for v in values):
         return _integers(values)
     if kinds and kinds <= {int, float}:
         return plain_vector(np.array(values, np.float64))
@@ -298,10 +328,21 @@ def classed(fields: dict, kind: str):
     return vector
 
 
-_OUT = {type(None): lambda v: NIL, type(NA): r_api.scalar_real, bool: _scalar_logical, int: _int, float: r_api.scalar_real, str: lambda v: strings([v]),
-        np.ndarray: _array, list: _sequence, tuple: _sequence, Dims: lambda v: _dims(reversed(v)),
-        dict: lambda v: _plain_list(list(v.values()), list(v)), bytes: lambda v: _bytes(v),
-        RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None)}
+_OUT = {
+    type(None): lambda v: NIL,
+    type(NA): r_api.scalar_real,
+    bool: _scalar_logical,
+    int: _int,
+    float: r_api.scalar_real,
+    str: lambda v: strings([v]),
+    np.ndarray: _array,
+    list: _sequence,
+    tuple: _sequence,
+    Dims: lambda v: _dims(reversed(v)),
+    dict: lambda v: _plain_list(list(v.values()), list(v)),
+    bytes: lambda v: _bytes(v),
+    RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None),
+}
 
 
 def _bytes(data: bytes):

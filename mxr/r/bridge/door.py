@@ -10,6 +10,7 @@ class "mxr.failure", which R turns into conditions (R/R/conditions.R).
 The door is a C function pointer that R calls by `.Call`: 10 microseconds a crossing, a third of what it costs through
 `rpy2.rinterface.rternalize`, which inspects and wraps everything anew and turns a stray exception into NULL.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -34,7 +35,7 @@ from mxr.r.bridge.r_api import NIL, ffi
 from mxr.r.bridge.registry import verb, verbs
 
 interrupts.protect(globals(), *map(vars, (convert, handles, missing, protection, saved, texts)))
-_doors: list = []              # a function pointer that Python drops while R still holds it ends the process
+_doors: list = []  # a function pointer that Python drops while R still holds it ends the process
 
 
 def _call(request):
@@ -43,13 +44,15 @@ def _call(request):
     name = arguments[0]
     function = verbs.get(name)
     if function is None:
-        raise MxError(f"the R package and the Python package do not fit together: Python has no {name}; "
-                         "run `mxr install-r` again")
+        raise MxError(
+            f"the R package and the Python package do not fit together: Python has no {name}; "
+            "run `mxr install-r` again"
+        )
     positional, named = arguments[1:], {}
     if names is not None:
         named = {n: a for n, a in zip(names[1:], positional) if n}
         positional = [a for a, n in zip(positional, names[1:]) if not n]
-    interrupts.in_verb = True            # from here on a Ctrl-C breaks off
+    interrupts.in_verb = True  # from here on a Ctrl-C breaks off
     try:
         result = function(*positional, **named)
     except (AttributeError, TypeError):
@@ -59,7 +62,7 @@ def _call(request):
         interrupts.in_verb = False
     try:
         return convert.to_r(result)
-    except TypeError:               # an attribute of something else than was meant
+    except TypeError:  # an attribute of something else than was meant
         _check_kinds(function, positional, named)
         raise
 
@@ -69,11 +72,14 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
     attributes can be set to anything."""
     import inspect
     import typing
+
     hints = typing.get_type_hints(function)
     for name, value in inspect.signature(function).bind_partial(*positional, **named).arguments.items():
         kind = hints.get(name)
         if isinstance(kind, type) and kind.__module__.startswith("mxr.") and not isinstance(value, kind):
-            raise MxError(f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says") from None
+            raise MxError(
+                f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says"
+            ) from None
 
 
 def _door(request, freed):
@@ -103,8 +109,12 @@ def connect() -> None:
     """Hand the door to R, as option `mxr.door`. R must be running, and the verbs registered (mxr.r.host.attach)."""
     if _doors:
         return
-    warnings.filterwarnings("ignore", module=r"mxr\.")       # overflow, division by zero: R computes on, and so do we
-    _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare()))     # error: should the door itself fail
+    warnings.filterwarnings(
+        "ignore", module=r"mxr\."
+    )  # overflow, division by zero: R computes on, and so do we
+    _doors.append(
+        ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare())
+    )  # error: should the door itself fail
     r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
 

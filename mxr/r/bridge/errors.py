@@ -4,6 +4,7 @@ To R: every error of mxr's has the class `mxnet_error`, and before it a class of
 To Python: an error that R code raises is rpy2's `RRuntimeError`, as ever; if mxr raised it, it is also the class that Python
 code would have seen (`ParamError`, `ShapeError` ...), and `__cause__` is the Python exception that it began with.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -16,8 +17,12 @@ RRuntimeError: type[Exception] = embedded.RRuntimeError
 
 # The classes of R's conditions, by the exception's; the first that fits. All of them are under mxnet_error.
 CONDITIONS: dict[type[BaseException], str] = {
-    ShapeError: "mxnet_shape_error", ParamError: "mxnet_parameter_error",
-    NotImplementedInMxr: "mxnet_not_implemented_error", MemoryError: "mxnet_memory_error", OSError: "mxnet_file_error"}
+    ShapeError: "mxnet_shape_error",
+    ParamError: "mxnet_parameter_error",
+    NotImplementedInMxr: "mxnet_not_implemented_error",
+    MemoryError: "mxnet_memory_error",
+    OSError: "mxnet_file_error",
+}
 OF_USER, DEFECT = "mxnet_python_error", "mxnet_defect"
 
 
@@ -25,6 +30,7 @@ class RError(RRuntimeError):
     """An error of R code. `message`, without R's "Error in ..."; `call`, the R call that failed ("" where R names none);
     `conditions`, the classes of R's condition; `traceback`, the R calls that led to it, outermost first, where they are known.
     The text is R's own."""
+
     message: str = ""
     call: str = ""
     conditions: tuple[str, ...] = ()
@@ -52,11 +58,18 @@ class RPythonError(MxRError):
 
 
 _KINDS: dict[str, type[MxRError]] = {
-    "mxnet_shape_error": RShapeError, "mxnet_parameter_error": RParamError,
-    "mxnet_not_implemented_error": RNotImplementedInMxr, OF_USER: RPythonError}
+    "mxnet_shape_error": RShapeError,
+    "mxnet_parameter_error": RParamError,
+    "mxnet_not_implemented_error": RNotImplementedInMxr,
+    OF_USER: RPythonError,
+}
 
-keeps_exceptions = False        # whether Python waits for R: only then is there anybody to give an exception back to
-_raised: dict[int, BaseException] = {}      # the last exception that went to R, by the number that its condition carries
+keeps_exceptions = (
+    False  # whether Python waits for R: only then is there anybody to give an exception back to
+)
+_raised: dict[
+    int, BaseException
+] = {}  # the last exception that went to R, by the number that its condition carries
 _count = 0
 
 
@@ -79,13 +92,24 @@ def number_of(error: BaseException) -> int:
     return _count
 
 
-def exception(message: str, call: str, classes: Sequence[str], number: int = 0, text: str = "",
-              traceback: Sequence[str] = ()) -> RError:
+def exception(
+    message: str,
+    call: str,
+    classes: Sequence[str],
+    number: int = 0,
+    text: str = "",
+    traceback: Sequence[str] = (),
+) -> RError:
     """The Python exception for R's condition; `text` is what R prints of it."""
     of_mxr = "mxnet_error" in classes
     kind = next((_KINDS[c] for c in classes if c in _KINDS), MxRError) if of_mxr else RError
     error = kind(text or (f"Error in {call}: {message}" if call else f"Error: {message}"))
-    error.message, error.call, error.conditions, error.traceback = message, call, tuple(classes), tuple(traceback)
+    error.message, error.call, error.conditions, error.traceback = (
+        message,
+        call,
+        tuple(classes),
+        tuple(traceback),
+    )
     error.__cause__ = _raised.pop(number, None)
     if isinstance(error.__cause__, RError) and error.__cause__.message == message:
         error.__cause__ = error.__cause__.__cause__ or error.__cause__
@@ -104,4 +128,5 @@ def type_errors(last_condition) -> None:
             if found and found[0][:200] in args[0]:
                 return exception(*found, text=args[0])
         return Exception.__new__(cls, *args)
-    RRuntimeError.__new__ = new         # the class stays itself, for everybody who has imported it
+
+    RRuntimeError.__new__ = new  # the class stays itself, for everybody who has imported it

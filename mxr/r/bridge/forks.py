@@ -5,6 +5,7 @@ C's own list of what to call around a fork does it, with Python's C functions th
 have. They must not run twice, so os.fork takes them off the list. R's code runs either with the interpreter's lock held (where mxr has started
 one of the two), or without it (rpy2, reticulate since 1.40): then it is taken before and given up after.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -12,10 +13,10 @@ import os
 import sys
 
 _c, _python = ctypes.CDLL(None), ctypes.pythonapi
-_ours = ctypes.create_string_buffer(1)      # its address tells our entries in C's list from others
+_ours = ctypes.create_string_buffer(1)  # its address tells our entries in C's list from others
 _held = True
 _prepared = False
-_by_r = False                               # whether the fork that is going on is one of R's
+_by_r = False  # whether the fork that is going on is one of R's
 
 
 def prepare(held: bool) -> None:
@@ -27,7 +28,10 @@ def prepare(held: bool) -> None:
     if hasattr(_c, "__register_atfork"):
         _enter()
         os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
-    elif sys.version_info < (3, 13):        # not glibc: nothing can be taken off the list, and until 3.12 the child's part may run twice
+    elif sys.version_info < (
+        3,
+        13,
+    ):  # not glibc: nothing can be taken off the list, and until 3.12 the child's part may run twice
         _c.pthread_atfork(None, None, _pointer(_python.PyOS_AfterFork_Child))
 
 
@@ -43,10 +47,13 @@ def _r_forks() -> None:
 
 def _enter() -> None:
     """Into the list: what is to be done before a fork is done from its end, what comes after from its beginning."""
+
     def enter(before, parent, child):
         _c["__register_atfork"](before, parent, child, ctypes.byref(_ours))
 
-    enter(*map(_pointer, (_python.PyOS_BeforeFork, _python.PyOS_AfterFork_Parent, _python.PyOS_AfterFork_Child)))
+    enter(
+        *map(_pointer, (_python.PyOS_BeforeFork, _python.PyOS_AfterFork_Parent, _python.PyOS_AfterFork_Child))
+    )
     enter(_pointer(_r_forks), None, None)
     if not _held:
         give_up = _pointer(_python.PyEval_SaveThread)
@@ -55,7 +62,9 @@ def _enter() -> None:
 
 def _before() -> None:
     if not _by_r:
-        _c["__cxa_finalize"](ctypes.byref(_ours))      # what a library that is unloaded calls: takes its entries off
+        _c["__cxa_finalize"](
+            ctypes.byref(_ours)
+        )  # what a library that is unloaded calls: takes its entries off
 
 
 def _after() -> None:

@@ -3,6 +3,7 @@
 A call takes 10 to 20 microseconds. While R works, a Ctrl-C is R's; an error of the function is an `MxError` with R's message, whose
 cause has the calls that led to it.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from mxr.r.bridge.r_api import NIL, R, ffi
 from mxr.r.bridge.texts import NAMES, class_of
 from mxr.runtime import costs
 
-_released: list = []               # calls that Python needs no more; R is told at the next call (a function may die anywhere)
+_released: list = []  # calls that Python needs no more; R is told at the next call (a function may die anywhere)
 
 
 class RTraceback(Exception):
@@ -25,6 +26,7 @@ class RTraceback(Exception):
 
 class RFunction:
     """An R function as Python calls it; `take` makes something of its result, an R value that is protected meanwhile."""
+
     __slots__ = ("_call", "_alive", "__weakref__")
 
     def __init__(self, closure, slots: int):
@@ -45,15 +47,19 @@ class RFunction:
             with interrupts.turn_of_r():
                 result = r_api.evaluate_call(self._call)
             if result is None:
-                raise KeyboardInterrupt             # errors are caught in R; only a Ctrl-C just before or after that gets here
+                raise KeyboardInterrupt  # errors are caught in R; only a Ctrl-C just before or after that gets here
             protection.protect(result)
-            if result.sxpinfo.type == R.VECSXP and result.attrib != NIL and class_of(result)[:1] == ["mxr.failure"]:
+            if (
+                result.sxpinfo.type == R.VECSXP
+                and result.attrib != NIL
+                and class_of(result)[:1] == ["mxr.failure"]
+            ):
                 _fail(convert.to_python(result))
             return take(result)
         finally:
             cell = first
             for _ in values:
-                R.SETCAR(cell, NIL)                 # R's collector may have it
+                R.SETCAR(cell, NIL)  # R's collector may have it
                 cell = R.CDR(cell)
             protection.unwind(depth)
 
@@ -68,6 +74,7 @@ def _fail(failure: dict):
 
 class RNames:
     """The names of lists that are made again and again, as an R vector that is kept until Python ends."""
+
     __slots__ = ("vector",)
     _made: dict[tuple, RNames] = {}
 
@@ -86,7 +93,7 @@ def _dim(shape: tuple):
     """R's `dim` of a shape, made once."""
     dim = _dims.get(shape)
     if dim is None:
-        if len(_dims) > 4096:                       # a script of thousands of shapes
+        if len(_dims) > 4096:  # a script of thousands of shapes
             for old in _dims.values():
                 R.R_ReleaseObject(old)
             _dims.clear()
@@ -136,16 +143,31 @@ def numbers_into(x, out: np.ndarray, what: str) -> None:
         raise MxError(f"{what} must be numbers, not {KINDS.get(kind, 'something else')}")
     if not n == out.size == 1:
         dim = R.Rf_getAttrib(x, convert.DIM) if x.attrib != NIL else NIL
-        _check_shape((n,) if dim == NIL else tuple(R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))), out, what)
+        _check_shape(
+            (n,) if dim == NIL else tuple(R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))),
+            out,
+            what,
+        )
     if kind == R.REALSXP:
-        if n and not values.dot(values) >= 0 and ((values.view(np.int64) & 0xFFFFFFFF == 1954) & np.isnan(values)).any():
+        if (
+            n
+            and not values.dot(values) >= 0
+            and ((values.view(np.int64) & 0xFFFFFFFF == 1954) & np.isnan(values)).any()
+        ):
             raise MxError(f"{what} has NA")
-    elif n and values.min() == -2 ** 31:
+    elif n and values.min() == -(2**31):
         raise MxError(f"{what} has NA")
     out[...] = values.reshape(out.shape)
 
 
-KINDS = {R.NILSXP: "NULL", R.STRSXP: "text", R.VECSXP: "a list", R.CLOSXP: "a function", R.CPLXSXP: "complex numbers", R.ENVSXP: "an environment"}
+KINDS = {
+    R.NILSXP: "NULL",
+    R.STRSXP: "text",
+    R.VECSXP: "a list",
+    R.CLOSXP: "a function",
+    R.CPLXSXP: "complex numbers",
+    R.ENVSXP: "an environment",
+}
 
 
 def _check_shape(shape: tuple, out: np.ndarray, what: str) -> None:

@@ -4,6 +4,7 @@ A handle is an external pointer whose address is a number. R never follows the a
 another session has address 0, so it cannot be mistaken for a living one; `saved` says how its object is made anew. R does not see how large the arrays behind handles are, so its
 collector is called when they pile up.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -22,7 +23,7 @@ _next = 1
 _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rcpp_MXExecutor"}
 _WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": "executor"}
 _class_vectors: dict[type, Any] = {}
-_finalizer: Any = None              # R's closure that queues a pointer which R no longer needs
+_finalizer: Any = None  # R's closure that queues a pointer which R no longer needs
 _made_bytes, _gc_at = 0, costs.COLLECT_BYTES
 
 
@@ -89,10 +90,13 @@ def held(x: Any) -> Any:
         value = saved.restored(x)
         if value is None:
             what = _WORDS.get((class_of(x) or [""])[0], "object")
-            raise MxError(f"this {what} belongs to another R session, and cannot be saved; symbols, NDArrays and models can: "
-                          "bind the symbol again" if what == "executor" else
-                          f"this {what} belongs to another R session, and was saved by an mxr that could not save it with saveRDS: "
-                          "make it again, and save it again")
+            raise MxError(
+                f"this {what} belongs to another R session, and cannot be saved; symbols, NDArrays and models can: "
+                "bind the symbol again"
+                if what == "executor"
+                else f"this {what} belongs to another R session, and was saved by an mxr that could not save it with saveRDS: "
+                "make it again, and save it again"
+            )
         saved.adopt(x, _next)
         _enter(x, value)
     return value

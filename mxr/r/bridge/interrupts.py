@@ -11,6 +11,7 @@ A KeyboardInterrupt comes between any two lines of Python. It is raised only whi
 that must not be broken off (`threads.unbroken`, imports, what follows the death of a view): there it is tried again every few milliseconds. A Ctrl-C that could
 not be raised before the door shuts is left to R.
 """
+
 from __future__ import annotations
 
 import _thread
@@ -31,21 +32,21 @@ _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_vo
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
 _SIGINT = int(signal.SIGINT)
 _IGNORED = int(signal.SIG_IGN)
-_AGAIN = 0.005                           # seconds after which a Ctrl-C that cannot be raised is tried again
+_AGAIN = 0.005  # seconds after which a Ctrl-C that cannot be raised is tried again
 
-_python_handler: int | None = None       # the C function that Python installs
-_r_handler: int | None = None            # the one that was in place before: R's, or reticulate's
-_previous = signal.default_int_handler   # what Ctrl-C did in Python before mxr
-_waiting = False                         # a Ctrl-C has come and was not raised yet
-_knocks = 0                              # how many of the calls of `_on_interrupt` to come are `_knock`'s
+_python_handler: int | None = None  # the C function that Python installs
+_r_handler: int | None = None  # the one that was in place before: R's, or reticulate's
+_previous = signal.default_int_handler  # what Ctrl-C did in Python before mxr
+_waiting = False  # a Ctrl-C has come and was not raised yet
+_knocks = 0  # how many of the calls of `_on_interrupt` to come are `_knock`'s
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
-_turn = False                            # whether it is Python's
-_only_python_hears = False               # whether R has no handler: a Python program has started it
-_door: list[dict] = []                   # the namespace of the door's module: frames of it are where R's turn ends
-_rest: list[dict] = []                   # the namespace of the code that R calls while it waits
-_whole: list[dict] = []                  # namespaces of modules whose code must not be broken off
-depth = 0                                # how many doors stand open
-in_verb = False                          # whether a verb runs
+_turn = False  # whether it is Python's
+_only_python_hears = False  # whether R has no handler: a Python program has started it
+_door: list[dict] = []  # the namespace of the door's module: frames of it are where R's turn ends
+_rest: list[dict] = []  # the namespace of the code that R calls while it waits
+_whole: list[dict] = []  # namespaces of modules whose code must not be broken off
+depth = 0  # how many doors stand open
+in_verb = False  # whether a verb runs
 
 
 def _on_interrupt(number, frame):
@@ -53,7 +54,7 @@ def _on_interrupt(number, frame):
     if _knocks:
         _knocks = 0
         if not _waiting:
-            return                       # R took it in the meantime
+            return  # R took it in the meantime
     if in_verb and not _suspended.value:
         if not _unbroken(frame):
             _waiting = False
@@ -61,12 +62,12 @@ def _on_interrupt(number, frame):
         if not _waiting:
             _waiting = True
             threading.Thread(target=_knock, daemon=True).start()
-    elif _turn:                          # too early or too late to raise: R takes it as soon as the door is shut
+    elif _turn:  # too early or too late to raise: R takes it as soon as the door is shut
         _waiting = True
-    elif _at_the_border(frame):          # R has heard of it too, unless it has no handler of its own
+    elif _at_the_border(frame):  # R has heard of it too, unless it has no handler of its own
         if _only_python_hears:
             openrlib.rlib.R_interrupts_pending = 1
-    elif callable(_previous):            # Python works, but not for R: whoever was here first decides
+    elif callable(_previous):  # Python works, but not for R: whoever was here first decides
         _previous(number, frame)
 
 
@@ -129,14 +130,17 @@ def prepare() -> None:
 def enter() -> None:
     """Python's turn. KeyboardInterrupt if R has heard of a Ctrl-C already."""
     global depth, _r_handler, _turn
-    if getsignal(_SIGINT) is not _on_interrupt:      # reticulate, when a script loads it, brings its own
+    if getsignal(_SIGINT) is not _on_interrupt:  # reticulate, when a script loads it, brings its own
         prepare()
     if not _turn:
         _notice_signals()
     _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
-        if outside not in (_python_handler, _IGNORED):       # ignored, as under nohup: so it stays while Python works
+        if outside not in (
+            _python_handler,
+            _IGNORED,
+        ):  # ignored, as under nohup: so it stays while Python works
             _r_handler = outside
             _setsig(_SIGINT, _python_handler)
     depth += 1
@@ -160,6 +164,7 @@ def leave(before: int, interrupted: bool = False) -> None:
 
 class turn_of_r:
     """`with turn_of_r():` around R code that a verb calls: a Ctrl-C is R's meanwhile, as outside the door."""
+
     __slots__ = ("before",)
 
     def __enter__(self):

@@ -1,4 +1,5 @@
 """The end of R, which ends the process: Python's exit functions are called, and its output is written out, as at the end of Python."""
+
 from __future__ import annotations
 
 import atexit
@@ -29,7 +30,7 @@ def r_ends() -> bool:
 def leave() -> None:
     if not r_ends():
         return
-    for last in (threading._shutdown, atexit._run_exitfuncs, _flush):    # waits for threads, as Python does
+    for last in (threading._shutdown, atexit._run_exitfuncs, _flush):  # waits for threads, as Python does
         try:
             last()
         except BaseException:

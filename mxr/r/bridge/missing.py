@@ -1,4 +1,5 @@
 """R's missing values: NA as a number, an integer, a logical, a text."""
+
 from __future__ import annotations
 
 import struct
@@ -7,7 +8,7 @@ import numpy as np
 
 from mxr.r.bridge.r_api import R
 
-NA_INTEGER = -2 ** 31            # of integers and logicals
+NA_INTEGER = -(2**31)  # of integers and logicals
 NA_STRING = R.R_NaString
 
 

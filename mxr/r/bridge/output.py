@@ -5,6 +5,7 @@ and R's handler cannot be given back: it is a private function of R's, and until
 handler that raises an R error would also jump over the frames of Python code that writes into a pipe. So the door looks instead.
 Where Python starts R (`mxr run`), R's handler is in place.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -15,7 +16,7 @@ import sys
 from mxr.operator import MxError
 
 _c = ctypes.PyDLL(None)
-_failed, _forget = _c.ferror, _c.clearerr       # of what C has written: R writes by C's functions
+_failed, _forget = _c.ferror, _c.clearerr  # of what C has written: R writes by C's functions
 _failed.argtypes = _forget.argtypes = (ctypes.c_void_p,)
 _stdout = ctypes.c_void_p.in_dll(_c, "__stdoutp" if sys.platform == "darwin" else "stdout")
 _interactive = ctypes.c_ubyte.in_dll(_c, "R_Interactive")
@@ -25,7 +26,9 @@ _watched = False
 def prepare() -> None:
     """Watch the output of a script whose R has lost its handler. At a prompt the user sees what becomes of the output."""
     global _watched
-    handler = ctypes.pythonapi.PyOS_getsig(int(signal.SIGPIPE))     # the process's own, not the one that Python believes in
+    handler = ctypes.pythonapi.PyOS_getsig(
+        int(signal.SIGPIPE)
+    )  # the process's own, not the one that Python believes in
     _watched = handler == signal.SIG_IGN and not _interactive.value
 
 

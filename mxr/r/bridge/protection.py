@@ -1,11 +1,12 @@
 """R's protection stack: what of ours stands on it, so that R does not collect it, and can be taken off after an error."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from mxr.r.bridge.r_api import R
 
-_protected = 0                 # how many values of ours stand on R's protection stack
+_protected = 0  # how many values of ours stand on R's protection stack
 
 
 def protect(x: Any) -> Any:

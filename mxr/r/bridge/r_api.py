@@ -4,6 +4,7 @@ What only reads comes from rpy2's library (`R`). What may allocate is called her
 can run at any allocation, and with it the finalizers of other packages. Those of reticulate touch Python objects and
 take the lock for granted, but rpy2's library gives it up around every call (the process would abort).
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -18,8 +19,17 @@ R, ffi = openrlib.rlib, openrlib.ffi
 NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
 if not hasattr(_library, "Rf_allocVector"):
-    raise MxError("R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first")
-_SEXP, _int, _long, _double, _text, _nothing = ctypes.c_void_p, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_double, ctypes.c_char_p, None
+    raise MxError(
+        "R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first"
+    )
+_SEXP, _int, _long, _double, _text, _nothing = (
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_ssize_t,
+    ctypes.c_double,
+    ctypes.c_char_p,
+    None,
+)
 
 
 def address(pointer) -> int:
@@ -58,7 +68,13 @@ _find_variable = _function("Rf_findVarInFrame", _SEXP, _SEXP, _SEXP)
 _SEXP_C = ffi.typeof("SEXP")
 
 
-_MAKERS = {R.REALSXP: "numeric", R.LGLSXP: "logical", R.INTSXP: "integer", R.STRSXP: "character", R.RAWSXP: "raw"}
+_MAKERS = {
+    R.REALSXP: "numeric",
+    R.LGLSXP: "logical",
+    R.INTSXP: "integer",
+    R.STRSXP: "character",
+    R.RAWSXP: "raw",
+}
 
 
 def allocate(kind: int, n: int):
@@ -78,10 +94,12 @@ def char(text: str):
     try:
         data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise MxError(f"R cannot hold the text {text[:60]!r}: it has a half of a character (a lone surrogate)") from None
-    if b"\0" in data:               # for R an error, which would jump over Python's frames
+        raise MxError(
+            f"R cannot hold the text {text[:60]!r}: it has a half of a character (a lone surrogate)"
+        ) from None
+    if b"\0" in data:  # for R an error, which would jump over Python's frames
         raise MxError(f"R cannot hold the text {text[:60]!r}: it has a zero character")
-    if len(data) >= 2 ** 31:
+    if len(data) >= 2**31:
         raise MxError(f"R cannot hold a text of {len(data)} bytes: its texts end at 2^31 - 1")
     return ffi.cast(_SEXP_C, _mkchar(data, len(data), 1))
 
@@ -173,9 +191,13 @@ def utf8(x):
     """The characters of a CHARSXP."""
     encoding = _encoding(address(x))
     if encoding == _NATIVE and locale.nl_langinfo(locale.CODESET) == _C_CODESET:
-        return R.R_CHAR(x)                   # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
-    if encoding == _BYTES:                   # for R an error, which would jump over Python's frames
-        raise MxError('a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)')
+        return R.R_CHAR(
+            x
+        )  # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
+    if encoding == _BYTES:  # for R an error, which would jump over Python's frames
+        raise MxError(
+            'a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)'
+        )
     return _translate(x)
 
 

@@ -7,6 +7,7 @@ object anew. A handle that is never saved costs nothing but the empty vector, an
 
 The two functions below that R calls run in the middle of R's own C code: nothing in them may call R, or fail.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -20,11 +21,11 @@ from mxr.operator import MxError
 from mxr.r.bridge import r_api
 from mxr.r.bridge.r_api import NIL, address, ffi
 
-_MARK = b"mxr 1 "                       # the form of what follows
+_MARK = b"mxr 1 "  # the form of what follows
 _library = ctypes.PyDLL(None)
 _LENGTH = ctypes.PYFUNCTYPE(ctypes.c_ssize_t, ctypes.c_void_p)
 _DATA = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_written: dict[int, np.ndarray] = {}    # what R is writing, by the address of the raw vector
+_written: dict[int, np.ndarray] = {}  # what R is writing, by the address of the raw vector
 
 
 def _function(name: str, result, *arguments):
@@ -40,7 +41,7 @@ _address = _function("R_ExternalPtrAddr", _pointer, _pointer)
 _set_address = _function("R_SetExternalPtrAddr", None, _pointer, _pointer)
 _protected = _function("R_ExternalPtrProtected", _pointer, _pointer)
 _protect = _function("R_SetExternalPtrProtected", None, _pointer, _pointer)
-_objects: dict[int, object] = {}        # convert's table of what handles stand for
+_objects: dict[int, object] = {}  # convert's table of what handles stand for
 
 
 def to_bytes(value) -> bytes:
@@ -56,7 +57,7 @@ def to_bytes(value) -> bytes:
 
 def from_bytes(data: bytes) -> Symbol | NDArray:
     """The object again. MxError where the bytes are not those of one."""
-    kind, rest = data[len(_MARK):len(_MARK) + 1], data[len(_MARK) + 1:]
+    kind, rest = data[len(_MARK) : len(_MARK) + 1], data[len(_MARK) + 1 :]
     if data.startswith(_MARK) and kind == b"S":
         return load_json(rest)
     if data.startswith(_MARK) and kind == b"A":
@@ -71,7 +72,7 @@ def from_bytes(data: bytes) -> Symbol | NDArray:
 def _length(vector) -> int:
     try:
         data = to_bytes(_objects.get(_address(_data1(vector)) or 0))
-    except BaseException:               # out of memory, Ctrl-C: R writes nothing, and whoever reads it is told
+    except BaseException:  # out of memory, Ctrl-C: R writes nothing, and whoever reads it is told
         data = b""
     _written[vector] = np.frombuffer(data, np.uint8)
     return len(data)

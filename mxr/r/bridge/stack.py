@@ -3,6 +3,7 @@
 rpy2 turns the check off, so that R can be called from any thread; endless recursion then ends the process. So each call tells R which
 stack it is on. Where the stack is not known (no glibc), the check stays off.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 _c = ctypes.CDLL(None)
 _limit = ctypes.c_size_t.in_dll(_c, "R_CStackLimit")
 _start = ctypes.c_size_t.in_dll(_c, "R_CStackStart")
-_USED = 0.9                     # the part of a stack that R may use: R itself takes 0.95, Python needs more for what R calls
+_USED = 0.9  # the part of a stack that R may use: R itself takes 0.95, Python needs more for what R calls
 _mine = threading.local()
 _depth = 0
 

@@ -1,4 +1,5 @@
 """R's texts: character vectors, and the attributes that are texts: names and class."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

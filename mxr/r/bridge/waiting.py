@@ -7,6 +7,7 @@ time to pass, and when it looks for a Ctrl-C.
 Not beside a reticulate before 1.40: it has Python call R wherever Python's code runs, and R may be about to take a Ctrl-C there, which ends the
 process. (Such a reticulate alone does not let threads go on either.)
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -16,12 +17,12 @@ import time
 from mxr.r.bridge import interrupts
 from mxr.r.bridge.registry import verb
 
-EVERY = 5_000             # microseconds of waiting until R calls, where nothing else has asked for it
-SELDOM = 0.002            # seconds between two turns, while R computes
+EVERY = 5_000  # microseconds of waiting until R calls, where nothing else has asked for it
+SELDOM = 0.002  # seconds between two turns, while R computes
 
 _function = ctypes.CFUNCTYPE(None)
-_held = False             # whether R's code runs with the lock held
-_before = None            # what R called until now, and its address
+_held = False  # whether R's code runs with the lock held
+_before = None  # what R called until now, and its address
 _address = 0
 _last = 0.0
 
@@ -37,7 +38,7 @@ def _give_way() -> None:
             _last = now
             if threading.active_count() > 1:
                 time.sleep(0)
-    except KeyboardInterrupt:              # reticulate's handler tells Python what R hears, too
+    except KeyboardInterrupt:  # reticulate's handler tells Python what R hears, too
         pass
 
 

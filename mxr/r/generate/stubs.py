@@ -1,4 +1,5 @@
 """Type stubs of `mxr.sym` and `mxr.nd`, whose functions exist only once they are asked for: for mypy and editors."""
+
 from __future__ import annotations
 
 import keyword
@@ -47,15 +48,46 @@ def full(
 def load(path: str | PathLike[str]) -> dict[str, NDArray] | list[NDArray]: ...
 def save(path: str | PathLike[str], arrays: NDArray | np.ndarray | Sequence[NDArray] | Mapping[str, NDArray]) -> None: ...
 """
-BY_HAND = {"array", "zeros", "ones", "full", "load", "save", "Variable", "var", "Group", "load_json", "Symbol", "NDArray"}
+BY_HAND = {
+    "array",
+    "zeros",
+    "ones",
+    "full",
+    "load",
+    "save",
+    "Variable",
+    "var",
+    "Group",
+    "load_json",
+    "Symbol",
+    "NDArray",
+}
 
 
 def files() -> dict[str, str]:
     """The stubs by the names of their files."""
-    names = sorted((name, op) for op in canonical() for name in (op.name, *op.aliases) if name not in BY_HAND and _is_name(name))
-    sym = [_function(name, op, "Symbol", "Symbol", ("name: str | None = None", "attr: dict[str, str] | None = None")) for name, op in names]
-    arrays = [_function(name, op, "NDArray | ArrayLike", "NDArray" if _single(op) else "Any",
-                        ("out: NDArray | list[NDArray] | None = None",)) for name, op in names]
+    names = sorted(
+        (name, op)
+        for op in canonical()
+        for name in (op.name, *op.aliases)
+        if name not in BY_HAND and _is_name(name)
+    )
+    sym = [
+        _function(
+            name, op, "Symbol", "Symbol", ("name: str | None = None", "attr: dict[str, str] | None = None")
+        )
+        for name, op in names
+    ]
+    arrays = [
+        _function(
+            name,
+            op,
+            "NDArray | ArrayLike",
+            "NDArray" if _single(op) else "Any",
+            ("out: NDArray | list[NDArray] | None = None",),
+        )
+        for name, op in names
+    ]
     return {"sym.pyi": MARK + _SYM + "\n" + "".join(sym), "nd.pyi": MARK + _ND + "\n" + "".join(arrays)}
 
 
@@ -66,35 +98,69 @@ def _is_name(name: str) -> bool:
 def _single(op: Op) -> bool:
     """Whether an operator has one output, whatever its parameters are."""
     tries = [{}, *({n: v} for n, p in op.params.items() if p.type is bool for v in (True, False))]
-    if any(p.type in (int, Shape) and n in ("num_outputs", "indices", "num_weights") for n, p in op.params.items()):
+    if any(
+        p.type in (int, Shape) and n in ("num_outputs", "indices", "num_weights")
+        for n, p in op.params.items()
+    ):
         return False
     if op.open:
         return False
-    return all(len(op.outputs(SimpleNamespace(**{n: any_value(p) for n, p in op.params.items()} | change))) == 1 for change in tries)
+    return all(
+        len(op.outputs(SimpleNamespace(**{n: any_value(p) for n, p in op.params.items()} | change))) == 1
+        for change in tries
+    )
 
 
 def _function(name: str, op: Op, of_input: str, result: str, more: tuple[str, ...]) -> str:
     listed = list_of(op)
     known = [listed] if listed else inputs_of(op)
-    found = [f"*{listed}: {of_input} | Sequence[{of_input}]"] if listed else [f"{k}: {of_input} | None = None" for k in known] + ["*"]
-    found += [f"{k}: {_type(p)}{_default(p)}" for k, p in op.params.items() if k not in known and not (listed and k == op.variadic)]
+    found = (
+        [f"*{listed}: {of_input} | Sequence[{of_input}]"]
+        if listed
+        else [f"{k}: {of_input} | None = None" for k in known] + ["*"]
+    )
+    found += [
+        f"{k}: {_type(p)}{_default(p)}"
+        for k, p in op.params.items()
+        if k not in known and not (listed and k == op.variadic)
+    ]
     names = {re.split(r"[:*]", text)[0] for text in found}
     found += [text for text in more if text.split(":")[0] not in names]
     found += ["**parameters: Any"] if op.open else []
     one_line = f"def {name}({', '.join(found)}) -> {result}: ..."
-    return one_line + "\n" if len(one_line) <= 110 else f"def {name}(\n" + "".join(f"    {text},\n" for text in found) + f") -> {result}: ...\n"
+    return (
+        one_line + "\n"
+        if len(one_line) <= 110
+        else f"def {name}(\n" + "".join(f"    {text},\n" for text in found) + f") -> {result}: ...\n"
+    )
 
 
-_TYPES = {float: "float", int: "int", bool: "bool", str: "str", Shape: "int | Sequence[int]", Floats: "float | Sequence[float]", Dtype: "DTypeLike"}
+_TYPES = {
+    float: "float",
+    int: "int",
+    bool: "bool",
+    str: "str",
+    Shape: "int | Sequence[int]",
+    Floats: "float | Sequence[float]",
+    Dtype: "DTypeLike",
+}
 
 
 def _type(p: Parameter) -> str:
-    kind = f"Literal[{', '.join(map(repr, p.one_of))}]" if p.one_of and p.type is not Dtype else _TYPES[p.type]
+    kind = (
+        f"Literal[{', '.join(map(repr, p.one_of))}]" if p.one_of and p.type is not Dtype else _TYPES[p.type]
+    )
     return kind + " | None" if p.none else kind
 
 
 def _default(p: Parameter) -> str:
     if p.required:
         return ""
-    value: Any = tuple(p.default) if isinstance(p.default, tuple) else str(p.default) if isinstance(p.default, str) else p.default
+    value: Any = (
+        tuple(p.default)
+        if isinstance(p.default, tuple)
+        else str(p.default)
+        if isinstance(p.default, str)
+        else p.default
+    )
     return " = ..." if isinstance(value, float) and not math.isfinite(value) else f" = {value!r}"

@@ -3,6 +3,7 @@
 `installation`: what is here; `attach`: R runs already; `embed`: Python starts R; `install`, `doctor`: the commands.
 May import: everything else in r.
 """
+
 from mxr.r.host.attach import join
 from mxr.r.host.embed import run, start
 from mxr.r.host.installation import (
@@ -20,6 +21,18 @@ from mxr.r.host.installation import (
 )
 
 __all__ = [
-    "CHECKOUT", "LOCAL_LIBRARY", "RNotFound", "import_rpy2", "join", "library_environment", "load_libr", "r_home",
-    "r_version", "rpy2_for", "rpy2_misfit", "rpy2_remedy", "run", "start",
+    "CHECKOUT",
+    "LOCAL_LIBRARY",
+    "RNotFound",
+    "import_rpy2",
+    "join",
+    "library_environment",
+    "load_libr",
+    "r_home",
+    "r_version",
+    "rpy2_for",
+    "rpy2_misfit",
+    "rpy2_remedy",
+    "run",
+    "start",
 ]

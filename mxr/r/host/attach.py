@@ -1,4 +1,5 @@
 """Joining the R that runs in this process already."""
+
 from __future__ import annotations
 
 import os
@@ -20,6 +21,7 @@ def join(held: bool, ends: bool) -> None:
     import mxr.r.verbs  # noqa: F401  (registers what R may ask for)
     from mxr.r.bridge import door, forks, interrupts, leaving, output, waiting
     from mxr.r.host import stamp  # noqa: F401  (registers a verb)
+
     interrupts.prepare()
     output.prepare()
     forks.prepare(held)

@@ -1,4 +1,5 @@
 """`mxr check`: what of a script works here, found without running it (R's mx.check.script)."""
+
 from __future__ import annotations
 
 import argparse
@@ -21,7 +22,9 @@ quit(status = attr(result, "status"))
 
 def check(arguments: list[str]) -> int:
     """The command. Returns its exit status."""
-    parser = argparse.ArgumentParser("mxr check", description="Read a script, without running it: what works, differs, is missing.")
+    parser = argparse.ArgumentParser(
+        "mxr check", description="Read a script, without running it: what works, differs, is missing."
+    )
     parser.add_argument("script", type=Path)
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="for other programs")
@@ -32,5 +35,8 @@ def check(arguments: list[str]) -> int:
         return 2
     form = "json" if given.json else "all" if given.all else "text"
     environment = {**os.environ, **library_environment(), "MXR_PYTHON": sys.executable}
-    return subprocess.run([r_home() / "bin" / "Rscript", "-e", _CODE, form, given.script], env=environment,
-                          stdin=subprocess.DEVNULL).returncode
+    return subprocess.run(
+        [r_home() / "bin" / "Rscript", "-e", _CODE, form, given.script],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    ).returncode

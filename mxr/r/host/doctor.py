@@ -1,4 +1,5 @@
 """`mxr doctor`: what is installed, whether the parts fit together, and what to do where they do not."""
+
 from __future__ import annotations
 
 import argparse
@@ -37,6 +38,7 @@ KIND = "import numpy, threadpoolctl; print(*{p.get('architecture') for p in thre
 
 class Report:
     """Lines as they are found out, and whether any of them is bad."""
+
     healthy = True
 
     def good(self, what: str, text: str) -> None:
@@ -64,8 +66,11 @@ def numbers(version: str) -> tuple[int, ...]:
 def libpython() -> Path | None:
     """The shared library of this Python, which R needs to start it."""
     names = [sysconfig.get_config_var(v) or "" for v in ("INSTSONAME", "LDLIBRARY")]
-    folders = [sysconfig.get_config_var("LIBDIR") or "", str(Path(sys.base_prefix) / "lib"),
-               f"/usr/lib/{sysconfig.get_config_var('MULTIARCH') or ''}"]
+    folders = [
+        sysconfig.get_config_var("LIBDIR") or "",
+        str(Path(sys.base_prefix) / "lib"),
+        f"/usr/lib/{sysconfig.get_config_var('MULTIARCH') or ''}",
+    ]
     for folder in folders:
         for name in names:
             path = Path(folder) / name
@@ -76,13 +81,21 @@ def libpython() -> Path | None:
 
 
 def ask_r(code: str, **environment) -> subprocess.CompletedProcess:
-    return subprocess.run([host.r_home() / "bin" / "Rscript", "-e", code], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env={**os.environ, **host.library_environment(), **environment}, timeout=120)
+    return subprocess.run(
+        [host.r_home() / "bin" / "Rscript", "-e", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **host.library_environment(), **environment},
+        timeout=120,
+    )
 
 
 def main(arguments: list[str]) -> int:
     """The command `mxr doctor`."""
-    argparse.ArgumentParser("mxr doctor", description="Say what is installed, whether it fits together, and what to do.").parse_args(arguments)
+    argparse.ArgumentParser(
+        "mxr doctor", description="Say what is installed, whether it fits together, and what to do."
+    ).parse_args(arguments)
     return doctor()
 
 
@@ -109,8 +122,11 @@ def check_python(report: Report) -> None:
         report.good("libpython", str(library))
     else:
         minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-        report.bad("libpython", "this Python has no shared library, so Rscript cannot start it (`mxr run script.R` can)",
-                   f"Debian, Ubuntu: apt-get install libpython{minor}; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {minor}")
+        report.bad(
+            "libpython",
+            "this Python has no shared library, so Rscript cannot start it (`mxr run script.R` can)",
+            f"Debian, Ubuntu: apt-get install libpython{minor}; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {minor}",
+        )
     report.good("NumPy", f"{np.__version__}, SciPy {version_of('scipy')}, BLAS: {config.blas()}")
     report.good("computing", native.description())
 
@@ -120,17 +136,25 @@ def check_speed(report: Report) -> None:
     kind = os.environ.get("OPENBLAS_CORETYPE")
     own = openblas_kind() if kind else ""
     if own and own.lower() != kind.lower():
-        report.slow("speed", f"OPENBLAS_CORETYPE={kind} has NumPy multiply matrices as for another processor than this one ({own})",
-                    "unset OPENBLAS_CORETYPE")
+        report.slow(
+            "speed",
+            f"OPENBLAS_CORETYPE={kind} has NumPy multiply matrices as for another processor than this one ({own})",
+            "unset OPENBLAS_CORETYPE",
+        )
     if threads.workers() < threads.cpus():
-        report.slow("speed", f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')} has mxr use {threads.workers()} of {threads.cpus()} processors",
-                    "unset OMP_NUM_THREADS, unless other programs need them")
+        report.slow(
+            "speed",
+            f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')} has mxr use {threads.workers()} of {threads.cpus()} processors",
+            "unset OMP_NUM_THREADS, unless other programs need them",
+        )
 
 
 def openblas_kind() -> str:
     """The kind of processor that OpenBLAS finds by itself."""
     plain = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-    return subprocess.run([sys.executable, "-c", KIND], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=plain).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", KIND], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=plain
+    ).stdout.strip()
 
 
 def check_r(report: Report) -> tuple[int, ...] | None:
@@ -153,12 +177,20 @@ def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
     if misfit:
         report.bad("rpy2", misfit, host.rpy2_remedy())
         return False
-    code = ("from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; "
-            "print(o.cffi_mode.name)")
-    done = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    code = (
+        "from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; "
+        "print(o.cffi_mode.name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     found = version_of("rpy2-rinterface")
     if done.returncode:
-        report.bad("rpy2", f"{found}: {last_line(done.stderr).removeprefix('mxr.operator.errors.MxError: ')}", host.rpy2_remedy(again=True))
+        report.bad(
+            "rpy2",
+            f"{found}: {last_line(done.stderr).removeprefix('mxr.operator.errors.MxError: ')}",
+            host.rpy2_remedy(again=True),
+        )
         return False
     report.good("rpy2", f"rpy2-rinterface {found}, {done.stdout.strip()} mode")
     return True
@@ -185,8 +217,11 @@ def check_packages(report: Report) -> bool:
     if not python:
         report.bad("for R", why, f"{again} (records this Python)")
     elif python != sys.executable:
-        report.bad("for R", f"R would take the Python {python}, because of {why}; this is {sys.executable}",
-                   f"{again} (or run the doctor by that Python, or set MXR_PYTHON={sys.executable})")
+        report.bad(
+            "for R",
+            f"R would take the Python {python}, because of {why}; this is {sys.executable}",
+            f"{again} (or run the doctor by that Python, or set MXR_PYTHON={sys.executable})",
+        )
     else:
         report.good("for R", f"R takes this Python, because of {why}")
     return True
@@ -199,23 +234,40 @@ def check_reticulate(report: Report, version: str) -> None:
         return
     newer = 'a newer reticulate: install.packages("reticulate") in R'
     if numbers(version) < (1, 33) and sys.version_info >= (3, 12):
-        report.slow("reticulate", f"{version} cannot work with Python 3.12 and newer (it imports `imp`); mxnet alone can",
-                    f"for scripts that use reticulate themselves: {newer}, or Python 3.11; others run as they are, also by `mxr run`")
+        report.slow(
+            "reticulate",
+            f"{version} cannot work with Python 3.12 and newer (it imports `imp`); mxnet alone can",
+            f"for scripts that use reticulate themselves: {newer}, or Python 3.11; others run as they are, also by `mxr run`",
+        )
     elif numbers(version) < (1, 38) and numbers(np.__version__) >= (2,):
-        report.slow("reticulate", f"{version} does not know NumPy 2: it leaves arrays unconverted in scripts that use it themselves; "
-                    "mxnet does not go through it", f"{newer}, or there `reticulate::py_eval(\"x.tolist()\")`")
+        report.slow(
+            "reticulate",
+            f"{version} does not know NumPy 2: it leaves arrays unconverted in scripts that use it themselves; "
+            "mxnet does not go through it",
+            f"{newer}, or there `reticulate::py_eval(\"x.tolist()\")`",
+        )
     else:
         report.good("reticulate", version)
 
 
 def check_doors(report: Report) -> None:
     """A call through the door, from both sides."""
-    hosted = subprocess.run([sys.executable, "-m", "mxr", "run", "-e", DOOR], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    hosted = subprocess.run(
+        [sys.executable, "-m", "mxr", "run", "-e", DOOR],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     for what, done in (("Rscript", ask_r(DOOR)), ("mxr run", hosted)):
         if done.returncode == 0 and f"door: {__version__}" in done.stdout:
             report.good(what, "reaches mxr")
         else:
-            report.bad(what, f"does not reach mxr: {(done.stderr or done.stdout).strip()}", "see the lines above; if they are all ok, this is a defect")
+            report.bad(
+                what,
+                f"does not reach mxr: {(done.stderr or done.stdout).strip()}",
+                "see the lines above; if they are all ok, this is a defect",
+            )
 
 
 def last_line(text: str) -> str:

@@ -1,4 +1,5 @@
 """R inside this Python: `start` for a notebook or a test, `run` for a script."""
+
 from __future__ import annotations
 
 import ctypes
@@ -22,9 +23,11 @@ def start() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from rpy2 import rinterface
+
         rinterface.initr()
     attach.join(held=False, ends=False)
     from mxr.r import objects  # needs rpy2.robjects, which needs the R that runs now
+
     objects.prepare()
 
 
@@ -47,16 +50,18 @@ def run(arguments: list[str]) -> int:
     front, rest = _front_end(list(arguments))
     prompt = "-e" not in front and not any(word.startswith("--file=") for word in front)
     home, library = r_home(), load_libr()
-    import_rpy2()                                # may fail: before R has made its temporary folder
+    import_rpy2()  # may fail: before R has made its temporary folder
     os.environ.update(library_environment())
     os.environ.update(_front_end_environment(home))
-    os.environ["PYTHON_SESSION_INITIALIZED"] = f"current_pid={os.getpid()}:sys.executable={sys.executable}"   # for reticulate
+    os.environ["PYTHON_SESSION_INITIALIZED"] = (
+        f"current_pid={os.getpid()}:sys.executable={sys.executable}"  # for reticulate
+    )
     words = [str(home / "bin" / "exec" / "R"), *front, *(["--args", *rest] if rest else [])]
     argv = (ctypes.c_char_p * (len(words) + 1))(*map(os.fsencode, words), None)
     library.Rf_initialize_R(len(words), argv)
     library.setup_Rmainloop()
     attach.join(held=True, ends=True)
-    if sys.stdout:                               # none where the caller closed it
+    if sys.stdout:  # none where the caller closed it
         sys.stdout.flush()
     if prompt:
         _attach_package()
@@ -64,7 +69,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-_RSCRIPT = ("--no-echo", "--no-restore")     # what Rscript passes
+_RSCRIPT = ("--no-echo", "--no-restore")  # what Rscript passes
 _PROMPT = ("--quiet", "--no-save", "--no-restore")
 
 
@@ -85,7 +90,9 @@ def _front_end(rest: list[str]) -> tuple[list[str], list[str]]:
     if script.startswith("-") and script != "-":
         raise MxError("-e needs R code after it" if script == "-e" else f"there is no option {script}")
     if Path(script).is_dir() or not (script == "-" or Path(script).exists()):
-        raise MxError(f"cannot open {script}: {'it is a folder' if Path(script).is_dir() else 'no such file'}")
+        raise MxError(
+            f"cannot open {script}: {'it is a folder' if Path(script).is_dir() else 'no such file'}"
+        )
     return [*_RSCRIPT, *options, f"--file={script}".replace(" ", "~+~")], rest
 
 
@@ -93,13 +100,19 @@ def _attach_package() -> None:
     """library(mxnet), at the prompt."""
     from mxr.r.bridge import r_api
     from mxr.r.bridge.convert import to_r
+
     if r_api.evaluate("library", to_r("mxnet")) is None:
-        print(f"mxr run: the R package is not where R looks: `{sys.executable} -m mxr install-r` installs it", file=sys.stderr)
+        print(
+            f"mxr run: the R package is not where R looks: `{sys.executable} -m mxr install-r` installs it",
+            file=sys.stderr,
+        )
 
 
 def _front_end_environment(home: Path) -> dict[str, str]:
     """The variables that R's shell front end sets before it starts R itself."""
     names = ("R_SHARE_DIR", "R_INCLUDE_DIR", "R_DOC_DIR")
-    done = subprocess.run([home / "bin" / "R", "CMD", "env"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [home / "bin" / "R", "CMD", "env"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     pairs = (line.partition("=")[::2] for line in done.stdout.splitlines())
     return {"R_HOME": str(home), **{name: value for name, value in pairs if name in names}}

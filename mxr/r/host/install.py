@@ -1,5 +1,6 @@
 """The commands that install: `mxr install-r` (the R package `mxnet` into an R library, with the path of this Python recorded in it),
 `mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits the R at hand)."""
+
 from __future__ import annotations
 
 import argparse
@@ -22,13 +23,20 @@ MODULES = Path(mxr.__file__).resolve().parent
 
 def ask_r(code: str) -> list[str]:
     """The lines that R prints."""
-    done = subprocess.run([r_home() / "bin" / "Rscript", "--vanilla", "-e", code], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [r_home() / "bin" / "Rscript", "--vanilla", "-e", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.splitlines()
 
 
 def default_library() -> Path:
     """The first library that R looks in and that can be written to: else R's own place for the user's packages."""
-    code = "cat(.libPaths()[[1]], strsplit(Sys.getenv('R_LIBS_USER'), .Platform$path.sep)[[1]][1], sep = '\\n')"
+    code = (
+        "cat(.libPaths()[[1]], strsplit(Sys.getenv('R_LIBS_USER'), .Platform$path.sep)[[1]][1], sep = '\\n')"
+    )
     first, user, *_ = [*ask_r(code), "", ""]
     if first and os.access(first, os.W_OK):
         return Path(first)
@@ -45,27 +53,42 @@ def _library(command: str, description: str, arguments: list[str]) -> Path | Non
 
 def install(arguments: list[str]) -> int:
     """The command `mxr install-r`. Returns its exit status."""
-    named = _library("install-r", "Install the R package mxnet for this Python, and the rpy2 that fits R where it is not there.", arguments)
+    named = _library(
+        "install-r",
+        "Install the R package mxnet for this Python, and the rpy2 that fits R where it is not there.",
+        arguments,
+    )
     library = (named or default_library()).absolute()
     source = package_source()
     if source is None:
-        raise MxError("the sources of the R package are not beside this mxr: install mxr from its wheel, from its repository, or in place")
+        raise MxError(
+            "the sources of the R package are not beside this mxr: install mxr from its wheel, from its repository, or in place"
+        )
     if rpy2_misfit(r_version()):
         install_rpy2([])
     library.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:              # R writes beside the sources, which may be anybody's
+    with tempfile.TemporaryDirectory() as folder:  # R writes beside the sources, which may be anybody's
         copy = shutil.copytree(source, Path(folder, "mxnet"), ignore=shutil.ignore_patterns("*.Rcheck"))
-        done = subprocess.run([r_home() / "bin" / "R", "CMD", "INSTALL", "--no-test-load", f"--library={library}", copy],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            [r_home() / "bin" / "R", "CMD", "INSTALL", "--no-test-load", f"--library={library}", copy],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise MxError(f"R could not install the package into {library} (its words are above)")
     (library / "mxnet" / "python").write_text(sys.executable + "\n")
-    compileall.compile_dir(MODULES, quiet=2)                   # else every start compiles, where Python may not write
+    compileall.compile_dir(MODULES, quiet=2)  # else every start compiles, where Python may not write
     print(f"installed the R package mxnet {__version__} into {library}")
     print(f"its Python is {sys.executable}")
     seen = str(library) in [str(Path(p).absolute()) for p in ask_r("cat(.libPaths(), sep = '\\n')")]
-    print("library(mxnet) finds it" if seen else f"R does not look there by itself: R_LIBS={library} Rscript script.R")
+    print(
+        "library(mxnet) finds it"
+        if seen
+        else f"R does not look there by itself: R_LIBS={library} Rscript script.R"
+    )
     return 0
 
 
@@ -77,18 +100,31 @@ def uninstall(arguments: list[str]) -> int:
     if not found:
         raise MxError(f"the R package mxnet is not in {', '.join(map(str, libraries))}")
     for library in found:
-        done = subprocess.run([r_home() / "bin" / "R", "CMD", "REMOVE", f"--library={library}", "mxnet"],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            [r_home() / "bin" / "R", "CMD", "REMOVE", f"--library={library}", "mxnet"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         if done.returncode or (library / "mxnet").exists():
-            raise MxError(f"R could not remove the package from {library}: {(done.stdout.strip().splitlines() or ['no words'])[-1]}")
+            raise MxError(
+                f"R could not remove the package from {library}: {(done.stdout.strip().splitlines() or ['no words'])[-1]}"
+            )
         print(f"removed the R package mxnet from {library}")
     return 0
 
 
 def install_rpy2(arguments: list[str]) -> int:
     """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is there."""
-    parser = argparse.ArgumentParser("mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python.")
-    parser.add_argument("--again", action="store_true", help="even where its version is right: it may have been compiled for another R")
+    parser = argparse.ArgumentParser(
+        "mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python."
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="even where its version is right: it may have been compiled for another R",
+    )
     again = parser.parse_args(arguments).again
     version = r_version()
     misfit = rpy2_misfit(version)
@@ -97,18 +133,35 @@ def install_rpy2(arguments: list[str]) -> int:
         print(f"rpy2-rinterface {metadata.version('rpy2-rinterface')} fits R {r}")
         return 0
     # what was compiled for another R may be kept in pip's cache
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir",
-               *(["--force-reinstall"] if again else []), *rpy2_for(version)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        *(["--force-reinstall"] if again else []),
+        *rpy2_for(version),
+    ]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
-        raise MxError(f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its words are above): `{rpy2_remedy()}`")
+        raise MxError(
+            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its words are above): `{rpy2_remedy()}`"
+        )
     print(f"installed rpy2-rinterface {_installed('rpy2-rinterface')}, which fits R {r}")
     return 0
 
 
 def _installed(distribution: str) -> str:
     """The version of what another process has just installed."""
-    done = subprocess.run([sys.executable, "-c", f"from importlib.metadata import version; print(version({distribution!r}))"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"from importlib.metadata import version; print(version({distribution!r}))"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.strip()

@@ -1,4 +1,5 @@
 """What is installed: R, the rpy2 that fits it, the libraries of this checkout."""
+
 from __future__ import annotations
 
 import contextlib
@@ -15,7 +16,7 @@ from pathlib import Path
 from mxr.operator import MxError
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-LOCAL_LIBRARY = CHECKOUT / ".rlib"          # made by `make`
+LOCAL_LIBRARY = CHECKOUT / ".rlib"  # made by `make`
 
 
 def package_source() -> Path | None:
@@ -34,17 +35,23 @@ def r_home() -> Path:
     if not home:
         program = shutil.which("R")
         if program is None:
-            raise RNotFound("R was not found: install it (on Debian and Ubuntu: apt-get install r-base-core) or put it on PATH")
+            raise RNotFound(
+                "R was not found: install it (on Debian and Ubuntu: apt-get install r-base-core) or put it on PATH"
+            )
         done = subprocess.run([program, "RHOME"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         home = done.stdout.strip().splitlines()[-1] if done.returncode == 0 and done.stdout.strip() else ""
     if not home or not Path(home).is_dir():
-        raise RNotFound(f"R's home folder {home!r} does not exist; unset R_HOME, or set it to what `R RHOME` prints")
+        raise RNotFound(
+            f"R's home folder {home!r} does not exist; unset R_HOME, or set it to what `R RHOME` prints"
+        )
     return Path(home)
 
 
 def r_version() -> tuple[int, ...]:
     """R's version, in its own words."""
-    done = subprocess.run([r_home() / "bin" / "R", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [r_home() / "bin" / "R", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     found = re.search(r"R version (\d+)\.(\d+)\.(\d+)", done.stdout)
     return tuple(map(int, found.groups())) if found else (0, 0, 0)
 
@@ -89,8 +96,10 @@ def load_libr() -> ctypes.PyDLL:
     suffix = ".dylib" if sys.platform == "darwin" else ".so"
     library = folder / f"libR{suffix}"
     if not library.exists():
-        raise RNotFound(f"{library} does not exist: this R was built without --enable-R-shlib; use a packaged R (r-base-core)")
-    for name in ("libRblas", "libRlapack"):        # R builds with their own BLAS keep it beside libR
+        raise RNotFound(
+            f"{library} does not exist: this R was built without --enable-R-shlib; use a packaged R (r-base-core)"
+        )
+    for name in ("libRblas", "libRlapack"):  # R builds with their own BLAS keep it beside libR
         if (folder / (name + suffix)).exists():
             try:
                 ctypes.CDLL(str(folder / (name + suffix)), ctypes.RTLD_GLOBAL)
@@ -104,15 +113,19 @@ def import_rpy2() -> None:
     try:
         import rpy2.situation as situation
     except ImportError:
-        raise MxError(f"the Python at {sys.executable} has no rpy2: install it by `{rpy2_remedy()}`") from None
+        raise MxError(
+            f"the Python at {sys.executable} has no rpy2: install it by `{rpy2_remedy()}`"
+        ) from None
     os.environ.setdefault("R_HOME", str(r_home()))
     if hasattr(situation, "r_ld_library_path_from_subprocess"):
         situation.r_ld_library_path_from_subprocess = lambda home: ""
     log = logging.getLogger("rpy2")
-    level, _ = log.level, log.setLevel(logging.CRITICAL)     # it logs what is raised here, in better words
+    level, _ = log.level, log.setLevel(logging.CRITICAL)  # it logs what is raised here, in better words
     try:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:
-        raise MxError(f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy(again=True)}`") from None
+        raise MxError(
+            f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy(again=True)}`"
+        ) from None
     finally:
         log.setLevel(level)

@@ -1,6 +1,7 @@
 """Whether the R package that runs is the one that belongs to this mxr: its version, and what its R code was when it was installed.
 
 Every installation of the R package notes the MD5 sum of its R files (R/configure); they are compared with the files beside this mxr."""
+
 from __future__ import annotations
 
 import hashlib
@@ -35,4 +36,7 @@ def remark(version: str, stamp: list[str]) -> str:
 
 def sums(package: Path) -> dict[str, str]:
     files = [package / "NAMESPACE", *(f for f in (package / "R").iterdir() if f.suffix in (".R", ".r"))]
-    return {str(f.relative_to(package)): hashlib.md5(f.read_bytes(), usedforsecurity=False).hexdigest() for f in files}
+    return {
+        str(f.relative_to(package)): hashlib.md5(f.read_bytes(), usedforsecurity=False).hexdigest()
+        for f in files
+    }

@@ -2,6 +2,7 @@
 
 May import: bridge, and everything below r.
 """
+
 from mxr.r.verbs import (
     custom_operator,
     drawing,

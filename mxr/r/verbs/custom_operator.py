@@ -1,4 +1,5 @@
 """Operators written in R: `mx.operator.register` and what `Custom` calls then."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -45,7 +46,9 @@ class RProp(CustomOpProp):
             given = {tuple(s) for s in in_shape if s}
             if len(given) > 1:
                 named = ", ".join(f"{k} {shape_text(tuple(s))}" for k, s in zip(self._names[0], in_shape))
-                raise ShapeError(f"the operator {self.name}, registered without infer.shape, takes inputs of equal dimensions, not {named}")
+                raise ShapeError(
+                    f"the operator {self.name}, registered without infer.shape, takes inputs of equal dimensions, not {named}"
+                )
             first = next(iter(given), ())
             return tuple([first] * len(part) for part in self._names)
         if self._shape is None:
@@ -64,8 +67,10 @@ class RProp(CustomOpProp):
             parts["outputs"] = [shape_from_r(s) or () for s in _list(found)]
         for key, names in zip(("inputs", "outputs", "aux"), self._names):
             if len(parts.get(key, ())) != len(names):
-                raise ShapeError(f"infer.shape of {self.name} must return dimensions of {len(names)} {key} ({', '.join(names)}), as in "
-                                 "list(outputs = list(c(2, 3)))")
+                raise ShapeError(
+                    f"infer.shape of {self.name} must return dimensions of {len(names)} {key} ({', '.join(names)}), as in "
+                    "list(outputs = list(c(2, 3)))"
+                )
         return parts["inputs"], parts["outputs"], parts["aux"]
 
     def infer_type(self, in_type):
@@ -98,7 +103,9 @@ class ROperator(CustomOp):
         self.name, self.nd = prop.name, prop.described["arrays"] == "NDArray"
         self.inputs, self.outputs, self.states = prop._names
         self.run, self.run_back = functions["forward"], functions.get("backward")
-        self.wants, self.wants_back = (_texts(prop.described[k]) for k in ("forward.formals", "backward.formals"))
+        self.wants, self.wants_back = (
+            _texts(prop.described[k]) for k in ("forward.formals", "backward.formals")
+        )
 
     def _given(self, arrays: list[NDArray], names: list[str]):
         if self.nd:
@@ -107,23 +114,39 @@ class ROperator(CustomOp):
 
     def forward(self, is_train, req, in_data, out_data, aux):
         outs = [y.data for y in out_data]
-        given = {"inputs": lambda: self._given(in_data, self.inputs), "is.train": lambda: is_train, "req": lambda: list(req),
-                 "outputs": lambda: r_arrays([np.zeros(y.shape) for y in outs], RNames(self.outputs)),
-                 "aux": lambda: self._given(aux, self.states)}
+        given = {
+            "inputs": lambda: self._given(in_data, self.inputs),
+            "is.train": lambda: is_train,
+            "req": lambda: list(req),
+            "outputs": lambda: r_arrays([np.zeros(y.shape) for y in outs], RNames(self.outputs)),
+            "aux": lambda: self._given(aux, self.states),
+        }
 
         def take(result):
-            self._take(result, outs, self.outputs, [a.data for a in aux] if is_train else [], "forward", False)
+            self._take(
+                result, outs, self.outputs, [a.data for a in aux] if is_train else [], "forward", False
+            )
+
         self.run([given[k] for k in self.wants], take)
 
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
         if self.run_back is None:
-            raise MxError(f'the operator {self.name} was registered without backward; bind its inputs with grad.req = "null", or put '
-                          "mx.symbol.BlockGrad around it")
-        given = {"output.grads": lambda: self._given(out_grad, self.outputs) if out_grad else NIL, "req": lambda: list(req),
-                 "inputs": lambda: self._given(in_data, self.inputs), "outputs": lambda: self._given(out_data, self.outputs),
-                 "aux": lambda: self._given(aux, self.states)}
+            raise MxError(
+                f'the operator {self.name} was registered without backward; bind its inputs with grad.req = "null", or put '
+                "mx.symbol.BlockGrad around it"
+            )
+        given = {
+            "output.grads": lambda: self._given(out_grad, self.outputs) if out_grad else NIL,
+            "req": lambda: list(req),
+            "inputs": lambda: self._given(in_data, self.inputs),
+            "outputs": lambda: self._given(out_data, self.outputs),
+            "aux": lambda: self._given(aux, self.states),
+        }
         wanted = [g.data if r != "null" else None for g, r in zip(in_grad, req)]
-        self.run_back([given[k] for k in self.wants_back], lambda result: self._take(result, wanted, self.inputs, [], "backward", True))
+        self.run_back(
+            [given[k] for k in self.wants_back],
+            lambda result: self._take(result, wanted, self.inputs, [], "backward", True),
+        )
 
     def _take(self, result, arrays: list, names: list[str], states: list, what: str, gradients: bool) -> None:
         """Copy what a function returned into `arrays`, and into auxiliary states that it names. A gradient may be NULL: zero."""
@@ -134,7 +157,9 @@ class ROperator(CustomOp):
             return
         if kind != R.VECSXP:
             if len(arrays) > 1 and not gradients:
-                raise MxError(f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), not {KINDS.get(kind, 'one array')}")
+                raise MxError(
+                    f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), not {KINDS.get(kind, 'one array')}"
+                )
             items, given = [result], None
         else:
             items = [R.VECTOR_ELT(result, i) for i in range(R.Rf_xlength(result))]
@@ -144,7 +169,9 @@ class ROperator(CustomOp):
             by_name = dict(zip(given, items))
             for name in by_name:
                 if name not in places and name not in self.states:
-                    raise MxError(f"{where} has an element {name!r}; the names are {', '.join([*names, *self.states])}")
+                    raise MxError(
+                        f"{where} has an element {name!r}; the names are {', '.join([*names, *self.states])}"
+                    )
             for name, state in zip(self.states, states):
                 if name in by_name:
                     numbers_into(by_name[name], state, f"{where}: {name}")
@@ -172,8 +199,6 @@ def registered():
     return get_all_registered_operators()
 
 
-
-
 @verb("operator.invoke")
 def invoke(op_type: str, inputs, parameters, out):
     """`Custom` on arrays, at once; auxiliary states may be left out, and are zeros then."""
@@ -182,8 +207,10 @@ def invoke(op_type: str, inputs, parameters, out):
     p = get("Custom").parse({"op_type": op_type, **texts}, where)
     given = [array(v, f"{where}: input {i}") for i, (_, v) in enumerate(pairs(inputs), 1)]
     if len(given) == len(p.arguments) and p.states:
-        shapes = get("Custom").infer_shape(p, [a.shape for a in given] + [None] * len(p.states), [None] * len(p.results))[0]
-        given += [NDArray(np.zeros(s, np.float32)) for s in shapes[len(given):]]
+        shapes = get("Custom").infer_shape(
+            p, [a.shape for a in given] + [None] * len(p.states), [None] * len(p.results)
+        )[0]
+        given += [NDArray(np.zeros(s, np.float32)) for s in shapes[len(given) :]]
     outs = None if out is None else [array(v) for _, v in pairs(out)]
     results = call("Custom", given, {"op_type": op_type, **texts}, outs, where)
     return results[0] if len(results) == 1 else list(results)

@@ -1,4 +1,5 @@
 """What R shows of networks: print, summary, drawings."""
+
 from __future__ import annotations
 
 import math
@@ -17,6 +18,7 @@ from mxr.r.verbs.values import pairs, shapes
 
 # ---------------------------------------------------------------------------------------------- the result before a loss
 
+
 @verb("symbol.before_loss")
 def before_loss(symbol: Symbol, inputs, params) -> str | None:
     """The output to predict with, in a network whose first output is a MakeLoss: the last one that all ways from the
@@ -28,8 +30,8 @@ def before_loss(symbol: Symbol, inputs, params) -> str | None:
     inputs, params = ({v for _, v in pairs(names)} for names in (inputs, params))
     nodes = Symbol([(loss, 0)]).nodes()
     depth = {id(n): i for i, n in enumerate(nodes)}
-    tainted: set[int] = set()               # what labels and the like have entered
-    gate: dict[int, Node | None] = {}       # the nearest earlier node that all ways from the inputs lead through
+    tainted: set[int] = set()  # what labels and the like have entered
+    gate: dict[int, Node | None] = {}  # the nearest earlier node that all ways from the inputs lead through
     for n in nodes:
         if n.op is None:
             if n.name in inputs:
@@ -63,6 +65,7 @@ def _common(doors: list[Node], gate, depth) -> Node | None:
 
 # ---------------------------------------------------------------------------------------------- print and summary
 
+
 @verb("symbol.describe")
 def describe(symbol: Symbol) -> str:
     """A few lines for print()."""
@@ -70,10 +73,17 @@ def describe(symbol: Symbol) -> str:
     for n in symbol.nodes():
         if n.op is not None:
             settings = [f"{a} = {_setting(getattr(n.p, a, v), v)}" for a, v in n.attrs.items()]
-            calls.append(f"  {n.name} = {n.op.name}({', '.join([m.output_name(k) for m, k in n.inputs] + settings)})")
+            calls.append(
+                f"  {n.name} = {n.op.name}({', '.join([m.output_name(k) for m, k in n.inputs] + settings)})"
+            )
     shown = calls if len(calls) <= 30 else [*calls[:14], f"  ... {len(calls) - 28} more ...", *calls[-14:]]
-    return "\n".join([f"<symbol> outputs: {', '.join(output_names(symbol)[:8])}{' ...' if len(symbol) > 8 else ''}",
-                      f"arguments: {', '.join(symbol.list_arguments())}", *shown])
+    return "\n".join(
+        [
+            f"<symbol> outputs: {', '.join(output_names(symbol)[:8])}{' ...' if len(symbol) > 8 else ''}",
+            f"arguments: {', '.join(symbol.list_arguments())}",
+            *shown,
+        ]
+    )
 
 
 def _setting(value, text: str) -> str:
@@ -101,12 +111,25 @@ def layers(symbol: Symbol, given, inputs):
     for n in symbol.nodes():
         if n.op is None:
             continue
-        own = [m for m, _ in n.inputs if m.op is None and m.name not in counted and not m.name.endswith(("data", "label"))
-               and (m.name not in known_inputs or m.name.startswith(n.name + "_"))]
+        own = [
+            m
+            for m, _ in n.inputs
+            if m.op is None
+            and m.name not in counted
+            and not m.name.endswith(("data", "label"))
+            and (m.name not in known_inputs or m.name.startswith(n.name + "_"))
+        ]
         counted |= {m.name for m in own}
         parameters = [sizes[id(m), 0] for m in own]
-        rows.append((n.name, n.op.name, Dims(sizes[id(n), 0] or ()), ", ".join(dict.fromkeys(m.name for m in own)),
-                     math.nan if not all(map(known, parameters)) else float(sum(map(math.prod, parameters)))))
+        rows.append(
+            (
+                n.name,
+                n.op.name,
+                Dims(sizes[id(n), 0] or ()),
+                ", ".join(dict.fromkeys(m.name for m in own)),
+                math.nan if not all(map(known, parameters)) else float(sum(map(math.prod, parameters))),
+            )
+        )
     columns = zip(*rows) if rows else [()] * 5
     return dict(zip(("layer", "operator", "shape", "parameters", "count"), map(list, columns)))
 
@@ -123,6 +146,7 @@ def requests(ex: Executor):
 
 # ---------------------------------------------------------------------------------------------- drawings
 
+
 def _parts(symbol: Symbol, given):
     return parts(symbol, shapes(given, "graph.viz"))
 
@@ -134,12 +158,22 @@ def picture(symbol: Symbol, given):
     nodes, inputs, size = _parts(symbol, given)
     boxes = [n for n in symbol.nodes() if n.op is not None or id(n) in inputs]
     number = {id(n): i for i, n in enumerate(boxes)}
-    edges = [(number[id(m)], number[id(n)], size(m, k)) for n in nodes for m, k in n.inputs if id(m) in number]
+    edges = [
+        (number[id(m)], number[id(n)], size(m, k)) for n in nodes for m, k in n.inputs if id(m) in number
+    ]
     places, paths = place(len(boxes), [(a, b) for a, b, _ in edges])
-    return {"text": ["\n".join(filter(None, (n.name, ) if n.op is None else (n.op.name, n.name, details(n)))) for n in boxes],
-            "input": [n.op is None for n in boxes], "color": [color(n) for n in boxes],
-            "x": [x for x, _ in places], "y": [y for _, y in places], "shape": [shape for *_, shape in edges],
-            "paths": [{"x": [x for x, _ in path], "y": [y for _, y in path]} for path in paths]}
+    return {
+        "text": [
+            "\n".join(filter(None, (n.name,) if n.op is None else (n.op.name, n.name, details(n))))
+            for n in boxes
+        ],
+        "input": [n.op is None for n in boxes],
+        "color": [color(n) for n in boxes],
+        "x": [x for x, _ in places],
+        "y": [y for _, y in places],
+        "shape": [shape for *_, shape in edges],
+        "paths": [{"x": [x for x, _ in path], "y": [y for _, y in path]} for path in paths],
+    }
 
 
 @verb("symbol.dot")
@@ -147,13 +181,17 @@ def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
     """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
     nodes, inputs, size = _parts(symbol, given)
     drawn = {id(n) for n in nodes} | set(inputs)
-    lines = [f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"]
+    lines = [
+        f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"
+    ]
     if title is not None:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
     for n in nodes:
         label = "\\n".join(filter(None, (n.op.name, n.name, details(n))))
-        lines.append(f'  {_quoted(n.name)} [shape = box, fillcolor = "{color(n)}", label = {_quoted(label)}];')
+        lines.append(
+            f'  {_quoted(n.name)} [shape = box, fillcolor = "{color(n)}", label = {_quoted(label)}];'
+        )
     for n in nodes:
         for m, k in n.inputs:
             if id(m) in drawn:
@@ -179,7 +217,11 @@ def tree(symbol: Symbol, given) -> str:
         text = n.name if n.op is None else f"{n.name}: {n.op.name}" + (f" ({d})" if (d := details(n)) else "")
         children = [(m, i) for m, i in n.inputs if id(m) in drawn]
         again = bool(children) and id(n) in shown
-        lines.append(f"{lead}{corner}{text}" + (f"  [{s}]" if (s := size(n, k)) else "") + ("  (see above)" if again else ""))
+        lines.append(
+            f"{lead}{corner}{text}"
+            + (f"  [{s}]" if (s := size(n, k)) else "")
+            + ("  (see above)" if again else "")
+        )
         shown.add(id(n))
         if not again:
             for at, (m, i) in enumerate(reversed(children)):

@@ -1,4 +1,5 @@
 """Executors, for R."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,14 +14,19 @@ from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import array, assign, flag, pairs, shapes
 from mxr.runtime.threads import unbroken
 
-NO_GRADIENT = ("data", "label")         # MXNet's rule: arguments with these endings are not trained
+NO_GRADIENT = ("data", "label")  # MXNet's rule: arguments with these endings are not trained
 
 
 @verb("exec.simple_bind")
 def simple_bind(symbol: Symbol, request: str, fixed, given):
     fixed = {v for _, v in pairs(fixed)}
-    reqs = {name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request for name in symbol.list_arguments()}
-    single = dict.fromkeys((*reqs, *symbol.list_auxiliary_states()), "float32")       # whatever variables declare, as MXNet's R package binds
+    reqs = {
+        name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request
+        for name in symbol.list_arguments()
+    }
+    single = dict.fromkeys(
+        (*reqs, *symbol.list_auxiliary_states()), "float32"
+    )  # whatever variables declare, as MXNet's R package binds
     return symbol.simple_bind(reqs, single, **shapes(given, "mx.simple.bind"))
 
 
@@ -35,7 +41,9 @@ def bind(symbol: Symbol, args, aux, requests):
     if len(reqs) == 1:
         reqs *= len(arg_names)
     if len(reqs) != len(arg_names):
-        raise MxError(f"mx.symbol.bind: {len(reqs)} grad.reqs for {len(arg_names)} arguments ({', '.join(arg_names)})")
+        raise MxError(
+            f"mx.symbol.bind: {len(reqs)} grad.reqs for {len(arg_names)} arguments ({', '.join(arg_names)})"
+        )
     reqs = dict(zip(arg_names, reqs))
     grads = {k: NDArray(np.zeros_like(args[k].data)) for k, req in reqs.items() if req != "null"}
     return symbol.bind(args, grads, reqs, aux)
@@ -44,7 +52,9 @@ def bind(symbol: Symbol, args, aux, requests):
 def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
     items = pairs(given)
     if len(items) < len(names):
-        raise MxError(f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: {', '.join(names)}")
+        raise MxError(
+            f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: {', '.join(names)}"
+        )
     by_name = dict(items)
     if all(name in by_name for name in names):
         items = [(name, by_name[name]) for name in names]
@@ -64,7 +74,9 @@ def backward(ex: Executor, heads):
     if not given:
         return ex.backward()
     if len(given) > len(ex.output_list):
-        raise MxError(f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs ({', '.join(ex.outputs)})")
+        raise MxError(
+            f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs ({', '.join(ex.outputs)})"
+        )
     given = [array(v, "mx.exec.backward: a head gradient") for v in given]
     ex.backward(given + [None] * (len(ex.output_list) - len(given)))
 
@@ -101,11 +113,16 @@ def update(ex: Executor, which: str, given, match_name, skip_null):
             if not name:
                 raise MxError(f"{function}: with match.name = TRUE every array needs a name")
             if name not in target:
-                raise MxError(f"{function}: the executor has no {which}.array {name}" + (suggest(name, target) or f"; it has {', '.join(target)}"))
+                raise MxError(
+                    f"{function}: the executor has no {which}.array {name}"
+                    + (suggest(name, target) or f"; it has {', '.join(target)}")
+                )
     else:
         if len(items) != len(target):
-            raise MxError(f"{function}: {len(items)} arrays for {len(target)} ({', '.join(target)}); give all of them in order, "
-                          "or names and match.name = TRUE")
+            raise MxError(
+                f"{function}: {len(items)} arrays for {len(target)} ({', '.join(target)}); give all of them in order, "
+                "or names and match.name = TRUE"
+            )
         items = [(name, value) for name, (_, value) in zip(target, items)]
     for name, value in items:
         if value is None:
@@ -135,5 +152,7 @@ def load(ex: Executor, args, aux):
                 try:
                     assign(target[name], value, name)
                 except ShapeError:
-                    raise ShapeError(f"for inputs of these dimensions {name} must have the shape {shape_text(target[name].shape)}, but the model's "
-                                     f"has {shape_text(array(value).shape)}: are the dimensions of the inputs and array.layout right?") from None
+                    raise ShapeError(
+                        f"for inputs of these dimensions {name} must have the shape {shape_text(target[name].shape)}, but the model's "
+                        f"has {shape_text(array(value).shape)}: are the dimensions of the inputs and array.layout right?"
+                    ) from None

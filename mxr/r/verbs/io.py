@@ -1,4 +1,5 @@
 """Data iterators, for R: batches of arrays, and of what the readers of mxr.io make of files."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,6 +11,7 @@ from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, file_name, pairs, parameter_text
 
 # ---------------------------------------------------------------------------------------------- arrays
+
 
 class Arrays:
     """Data and labels cut into batches along C order's first axis. In the place of what a last batch lacks stand the
@@ -29,11 +31,11 @@ class Arrays:
         return {"data": NDArray(self._cut(self.data, i)), "label": NDArray(self._cut(self.label, i))}
 
     def _cut(self, x: np.ndarray, i: int) -> np.ndarray:
-        part = x[i * self.batch:(i + 1) * self.batch]
+        part = x[i * self.batch : (i + 1) * self.batch]
         if len(part) == self.batch:
             return part
         before = self._cut(x, i - 1) if i else np.zeros((self.batch, *x.shape[1:]), x.dtype)
-        return np.concatenate([part, before[len(part):]])
+        return np.concatenate([part, before[len(part) :]])
 
 
 def shuffled(draws: np.ndarray) -> np.ndarray:
@@ -64,6 +66,7 @@ def batch(source: Arrays, i: int):
 
 # ---------------------------------------------------------------------------------------------- files
 
+
 @verb("io.file")
 def file(kind: str, arguments):
     """A reader of files by name, from R's arguments, dotted or underscored."""
@@ -74,7 +77,9 @@ def file(kind: str, arguments):
         if not name:
             raise MxError(f"{where}: arguments go by name, as in batch.size = 32")
         if name in given:
-            raise MxError(f"{where}: {name} is given twice (dotted and underscored spellings are one parameter)")
+            raise MxError(
+                f"{where}: {name} is given twice (dotted and underscored spellings are one parameter)"
+            )
         given[name] = file_name(parameter_text(name, value, known.get(name), where))
     return readers.create(kind, given)
 

@@ -1,4 +1,5 @@
 """Key-value stores and training over several workers, for R."""
+
 from __future__ import annotations
 
 import ctypes
@@ -40,12 +41,16 @@ def total(group: Workers | None, keys, lists):
     for arrays in devices:
         for name, a, b in zip(names, devices[0], arrays):
             if a.shape != b.shape:
-                raise ShapeError(f"kv$push: the arrays of key {name} have the shapes {shape_text(a.shape)} and {shape_text(b.shape)}")
+                raise ShapeError(
+                    f"kv$push: the arrays of key {name} have the shapes {shape_text(a.shape)} and {shape_text(b.shape)}"
+                )
     first, *others = [[a.data for a in arrays] for arrays in devices]
     sums = [a.copy() for a in first]
     add_up(sums, others)
     if group is not None and group.size > 1:
-        group.gather(None, "kv$push of " + ", ".join(f"{k} ({shape_text(a.shape)})" for k, a in zip(names, sums)))
+        group.gather(
+            None, "kv$push of " + ", ".join(f"{k} ({shape_text(a.shape)})" for k, a in zip(names, sums))
+        )
         flat = np.concatenate([a.reshape(-1) for a in sums])
         group.sum_all([flat], "kv$push")
         ends = np.cumsum([a.size for a in sums])[:-1]
@@ -86,7 +91,9 @@ def _plain(settings) -> dict[str, object]:
     for name, value in pairs(settings):
         if isinstance(value, Rule):
             kind = getattr(value, "op", value)
-            plain[name] = f"{getattr(kind, 'name', type(kind).__name__)} ({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
+            plain[name] = (
+                f"{getattr(kind, 'name', type(kind).__name__)} ({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
+            )
         else:
             known = isinstance(value, (int, float, str)) and value == value
             plain[name] = (value if isinstance(value, str) else number_text(value)) if known else None
@@ -102,19 +109,25 @@ def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
     for rank, (theirs, _) in enumerate(found):
         different = [k for (k, _), a, b in zip(items, found[0][0], theirs) if a != b]
         if different:
-            raise group.failure(f"after round {iteration} the workers' parameters are not the same any more: worker {rank} and worker 0 have different "
-                          f"{', '.join(different[:6])}; whatever changes parameters (an optimizer or a callback of your own) must do it on "
-                          "every worker in the same way")
+            raise group.failure(
+                f"after round {iteration} the workers' parameters are not the same any more: worker {rank} and worker 0 have different "
+                f"{', '.join(different[:6])}; whatever changes parameters (an optimizer or a callback of your own) must do it on "
+                "every worker in the same way"
+            )
     return any(end for _, end in found)
 
 
 @verb("kv.total")
 def metric_total(group: Workers, state, what: str):
     """The sum of numbers over all workers."""
-    numbers = np.atleast_1d(np.asarray(state, np.float64)) if isinstance(state, (int, float, np.ndarray)) else None
+    numbers = (
+        np.atleast_1d(np.asarray(state, np.float64)) if isinstance(state, (int, float, np.ndarray)) else None
+    )
     found = group.gather(numbers, what)
     if any(n is None or n.shape != found[0].shape for n in found):
-        raise group.failure("sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, equally many")
+        raise group.failure(
+            "sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, equally many"
+        )
     return np.sum(found, axis=0)
 
 
@@ -127,7 +140,7 @@ def counts(group: Workers, count: int, what: str):
 # ---------------------------------------------------------------------------------------------- the end of the process
 
 _AtExit = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
-_kept: list = []                # what C calls must not be collected
+_kept: list = []  # what C calls must not be collected
 
 
 @verb("kv.leaving")
@@ -138,7 +151,7 @@ def leaving(reason: str):
     if group.size == 1 or not r_exits.r_ends() or _kept:
         return
     libc = ctypes.CDLL(None)
-    if not hasattr(libc, "on_exit"):                    # not glibc
+    if not hasattr(libc, "on_exit"):  # not glibc
         group.leave(0)
         return
 
@@ -146,6 +159,10 @@ def leaving(reason: str):
     text = " ".join(reason.partition("\nCalls: ")[0].split())
 
     def leave(status, _):
-        group.leave(status, text if status == 1 else f"exit status {status}" + (f"; its last error: {text}" if text else ""))
+        group.leave(
+            status,
+            text if status == 1 else f"exit status {status}" + (f"; its last error: {text}" if text else ""),
+        )
+
     _kept.append(_AtExit(leave))
     libc.on_exit(_kept[0], None)

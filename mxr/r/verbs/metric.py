@@ -1,4 +1,5 @@
 """Metrics, for R: each one the score of one batch, in single precision."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,13 +11,17 @@ from mxr.r.verbs.values import array
 
 def _flat(label, pred):
     if label.size != pred.size:
-        raise ShapeError(f"label has {label.size} elements, the prediction {pred.size} (shapes {shape_text(label.shape)} and {shape_text(pred.shape)})")
+        raise ShapeError(
+            f"label has {label.size} elements, the prediction {pred.size} (shapes {shape_text(label.shape)} and {shape_text(pred.shape)})"
+        )
     return label.ravel(), pred.ravel()
 
 
 def _classes(label, pred):
     if pred.ndim < 2 or pred.size // pred.shape[1] != label.size:
-        raise ShapeError(f"labels of shape {shape_text(label.shape)} do not fit class scores of shape {shape_text(pred.shape)}")
+        raise ShapeError(
+            f"labels of shape {shape_text(label.shape)} do not fit class scores of shape {shape_text(pred.shape)}"
+        )
     return label, pred
 
 
@@ -70,8 +75,17 @@ def logistic_acc(label, pred):
     return np.mean(label == (pred > 0.5))
 
 
-_SCORES = {"accuracy": accuracy, "top_k_accuracy": top_k_accuracy, "mse": mse, "rmse": rmse, "mae": mae, "rmsle": rmsle,
-           "Perplexity": perplexity, "logloss": logloss, "logistic_acc": logistic_acc}
+_SCORES = {
+    "accuracy": accuracy,
+    "top_k_accuracy": top_k_accuracy,
+    "mse": mse,
+    "rmse": rmse,
+    "mae": mae,
+    "rmsle": rmsle,
+    "Perplexity": perplexity,
+    "logloss": logloss,
+    "logistic_acc": logistic_acc,
+}
 
 
 @verb("metric.score")

@@ -1,4 +1,5 @@
 """Training and prediction, for R: what the training loop does per batch, in one crossing."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,8 +20,10 @@ def _feed(ex: Executor, batch) -> None:
     for name, value in pairs(batch):
         target = ex.args.get(name)
         if target is None:
-            raise MxError(f"the iterator gives {name or 'an array without a name'}, which the network does not have"
-                          + (suggest(name, ex.args) or f"; its arguments are {', '.join(ex.args)}"))
+            raise MxError(
+                f"the iterator gives {name or 'an array without a name'}, which the network does not have"
+                + (suggest(name, ex.args) or f"; its arguments are {', '.join(ex.args)}")
+            )
         assign(target, value, f"the argument {name}")
 
 
@@ -113,6 +116,13 @@ def params(executors, keep):
         for a in arrays[1:]:
             total += a.data
         return NDArray(total / np.float32(len(arrays)) if len(arrays) > 1 else total)
+
     first = executors[0]
-    return {"arg": {k: mean([ex.args[k] for ex in executors]) for k in first.args if first.grads[k] is not None or k in keep},
-            "aux": {k: mean([ex.aux[k] for ex in executors]) for k in first.aux}}
+    return {
+        "arg": {
+            k: mean([ex.args[k] for ex in executors])
+            for k in first.args
+            if first.grads[k] is not None or k in keep
+        },
+        "aux": {k: mean([ex.aux[k] for ex in executors]) for k in first.aux},
+    }

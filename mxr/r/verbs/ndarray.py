@@ -1,4 +1,5 @@
 """NDArrays and random numbers, for R."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -46,9 +47,11 @@ def slice_samples(nd, begin, end):
     if not all(isinstance(i, (int, float)) for i in (begin, end)):
         raise MxError("mx.nd.slice: begin and end must be one number each")
     if not 0 <= begin <= end <= nd.shape[0]:
-        raise MxError(f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the {nd.shape[0]} "
-                      "elements of the last dimension")
-    return NDArray(nd.data[int(begin):int(end)].copy())
+        raise MxError(
+            f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the {nd.shape[0]} "
+            "elements of the last dimension"
+        )
+    return NDArray(nd.data[int(begin) : int(end)].copy())
 
 
 @verb("nd.assign")
@@ -84,15 +87,21 @@ def _nd(value) -> NDArray:
 
 # R's operator -> between arrays, number on the right, number on the left
 _BINARY = {
-    "+": ("elemwise_add", "_plus_scalar", "_plus_scalar"), "-": ("elemwise_sub", "_minus_scalar", "_rminus_scalar"),
-    "*": ("elemwise_mul", "_mul_scalar", "_mul_scalar"), "/": ("elemwise_div", "_div_scalar", "_rdiv_scalar"),
-    "%%": ("_mod", "_mod_scalar", "_rmod_scalar"), "^": ("_power", "_power_scalar", "_rpower_scalar"),
-    "==": ("_equal", "_equal_scalar", "_equal_scalar"), "!=": ("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
-    ">": ("_greater", "_greater_scalar", "_lesser_scalar"), "<": ("_lesser", "_lesser_scalar", "_greater_scalar"),
+    "+": ("elemwise_add", "_plus_scalar", "_plus_scalar"),
+    "-": ("elemwise_sub", "_minus_scalar", "_rminus_scalar"),
+    "*": ("elemwise_mul", "_mul_scalar", "_mul_scalar"),
+    "/": ("elemwise_div", "_div_scalar", "_rdiv_scalar"),
+    "%%": ("_mod", "_mod_scalar", "_rmod_scalar"),
+    "^": ("_power", "_power_scalar", "_rpower_scalar"),
+    "==": ("_equal", "_equal_scalar", "_equal_scalar"),
+    "!=": ("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
+    ">": ("_greater", "_greater_scalar", "_lesser_scalar"),
+    "<": ("_lesser", "_lesser_scalar", "_greater_scalar"),
     ">=": ("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"),
     "<=": ("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"),
     "&": ("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
-    "|": ("_logical_or", "_logical_or_scalar", "_logical_or_scalar")}
+    "|": ("_logical_or", "_logical_or_scalar", "_logical_or_scalar"),
+}
 
 
 @verb("nd.binary")
@@ -101,13 +110,17 @@ def binary(generic: str, a, b):
     if generic not in _BINARY:
         raise MxError(f"`{generic}` is not defined for NDArrays; use as.array first")
     both, right, left = _BINARY[generic]
-    a, b = (x if isinstance(x, (NDArray, int, float)) else array(x, f"`{generic}`: an operand") for x in (a, b))
+    a, b = (
+        x if isinstance(x, (NDArray, int, float)) else array(x, f"`{generic}`: an operand") for x in (a, b)
+    )
     if isinstance(a, NDArray) and isinstance(b, NDArray):
         if a.shape != b.shape:
             number = next((x for x, other in ((b, a), (a, b)) if x.size == 1 and other.size != 1), None)
             if number is None:
-                raise ShapeError(f"`{generic}`: the arrays have shapes {shape_text(a.shape)} and {shape_text(b.shape)}; "
-                                 "mx.nd.broadcast functions repeat dimensions of 1")
+                raise ShapeError(
+                    f"`{generic}`: the arrays have shapes {shape_text(a.shape)} and {shape_text(b.shape)}; "
+                    "mx.nd.broadcast functions repeat dimensions of 1"
+                )
             a, b = (x.data.item() if x is number else x for x in (a, b))
         else:
             return call(both, [a, b], {})[0]
@@ -125,15 +138,19 @@ def invoke(op_name: str, arguments, out):
     """Call an operator on the arguments of an R call; numbers and R arrays are taken where an input is expected."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
-    given = [(k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)]       # a device has no effect
-    if op.variadic:                             # names of inputs do not count
+    given = [
+        (k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)
+    ]  # a device has no effect
+    if op.variadic:  # names of inputs do not count
         given = [("" if _is_input(v) and k.replace(".", "_") not in op.params else k, v) for k, v in given]
     positional, named, params = values.split(op, given, where, _is_input)
     positional = [array(v, f"{where}: an input") for v in positional]
     named = {k: array(v, f"{where}: {k}") for k, v in named.items()}
     if op.variadic in op.params:
         params.setdefault(op.variadic, str(len(positional)))
-    inputs = match_inputs(op, op.parse(params, where), positional, named, where, fill_gaps=True, complete=True)
+    inputs = match_inputs(
+        op, op.parse(params, where), positional, named, where, fill_gaps=True, complete=True
+    )
     outs = None if out is None else [array(v) for _, v in pairs(out)]
     results = call(op_name, list(inputs.values()), params, outs, where)
     return results[0] if len(results) == 1 else list(results)

@@ -1,4 +1,5 @@
 """Optimizers, for R."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +13,11 @@ from mxr.r.verbs.values import array, number_text, shape
 
 def rate(lr) -> float | list[float]:
     """One learning rate, or several, rounded to six digits, as MXNet's R package writes them."""
-    return float(number_text(lr)) if isinstance(lr, (int, float)) else [float(number_text(r)) for r in np.ravel(lr)]
+    return (
+        float(number_text(lr))
+        if isinstance(lr, (int, float))
+        else [float(number_text(r)) for r in np.ravel(lr)]
+    )
 
 
 @verb("opt.rule")

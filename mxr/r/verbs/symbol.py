@@ -1,4 +1,5 @@
 """Symbols, for R."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -17,9 +18,11 @@ STATE_NAMES = {"state_output": "state", "statecell_output": "state_cell"}
 
 def output_names(symbol: Symbol) -> list[str]:
     """The names of a symbol's outputs, as R scripts know them."""
+
     def name(node, index):
         part = node.op and node.op.name == "RNN" and STATE_NAMES.get(node.op.outputs(node.p)[index])
         return f"{node.name}_{part}" if part else node.output_name(index)
+
     return [name(n, i) for n, i in symbol.heads]
 
 
@@ -44,7 +47,11 @@ def create(op_name: str, arguments):
 @verb("operators.ignored")
 def ignored():
     """By operator name, the parameters that are accepted and do nothing, such as those for a GPU."""
-    return {name: found for name, op in registry.items() if (found := [k for k, p in op.params.items() if p.ignored])}
+    return {
+        name: found
+        for name, op in registry.items()
+        if (found := [k for k, p in op.params.items() if p.ignored])
+    }
 
 
 @verb("symbol.variable")
@@ -74,7 +81,10 @@ def infer_shape(symbol: Symbol, given):
     args, outs, aux = result
     names = dict(zip(symbol.list_outputs(), output_names(symbol)))
     outs = {names[name]: shape for name, shape in outs.items()}
-    return {f"{part}.shapes": {name: Dims(s) for name, s in found.items()} for part, found in (("arg", args), ("out", outs), ("aux", aux))}
+    return {
+        f"{part}.shapes": {name: Dims(s) for name, s in found.items()}
+        for part, found in (("arg", args), ("out", outs), ("aux", aux))
+    }
 
 
 @verb("symbol.undetermined")
@@ -91,10 +101,14 @@ def output(symbol: Symbol, index):
         return symbol[names.index(index)] if names.count(index) == 1 else symbol[index]
     if index is None or np.size(index) == 0:
         some = output_names(symbol)[-8:]
-        raise MxError(f"the index is empty, so no output is meant; the symbol has {'... ' if len(symbol) > 8 else ''}{', '.join(some)}")
+        raise MxError(
+            f"the index is empty, so no output is meant; the symbol has {'... ' if len(symbol) > 8 else ''}{', '.join(some)}"
+        )
     if not isinstance(index, (int, float)) or index != int(index) or not 1 <= index <= len(symbol):
         what = number_text(index) if isinstance(index, (int, float)) else "of that kind"
-        raise MxError(f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; outputs count from 1")
+        raise MxError(
+            f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; outputs count from 1"
+        )
     return symbol[int(index) - 1]
 
 

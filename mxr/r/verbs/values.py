@@ -1,4 +1,5 @@
 """R values as operator parameters, arrays and shapes: the rules of MXNet's R package."""
+
 from __future__ import annotations
 
 import os
@@ -61,7 +62,9 @@ def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
     if isinstance(value, (list, RList, dict)) or value is None:
         raise MxError(f"{where}: {key} must be a number, a logical, a text, or a vector of numbers")
     if isinstance(value, (Symbol, NDArray)):
-        raise MxError(f"{where}: {key} is a parameter and takes numbers or text, not a {type(value).__name__}")
+        raise MxError(
+            f"{where}: {key} is a parameter and takes numbers or text, not a {type(value).__name__}"
+        )
     if callable(value):
         raise MxError(f"{where}: {key} cannot be a function")
     flat = np.ravel(value)
@@ -82,7 +85,9 @@ def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
 def own_text(key: str, value, where: str) -> str:
     """The text of a parameter of a user's own operator: numbers with all their digits, vectors in R's order."""
     if value is NA or not isinstance(value, (str, bool, int, float, np.ndarray)):
-        raise MxError(f"{where}: the parameter {key} must be text, numbers or logicals, not {'NA' if value is NA else _kind(value)}")
+        raise MxError(
+            f"{where}: the parameter {key} must be text, numbers or logicals, not {'NA' if value is NA else _kind(value)}"
+        )
     if isinstance(value, np.ndarray):
         return to_text(tuple(own_number(v) for v in value.ravel()))
     return value if isinstance(value, str) else to_text(own_number(value))
@@ -91,7 +96,7 @@ def own_text(key: str, value, where: str) -> str:
 def own_number(value):
     """A number without a decimal point where it is whole."""
     value = value.item() if isinstance(value, np.generic) else value
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2 ** 53 else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def array(value, what: str = "the array") -> NDArray:
@@ -104,8 +109,14 @@ def array(value, what: str = "the array") -> NDArray:
 
 
 def _kind(value) -> str:
-    return {str: "text", dict: "a list", RList: "a list", list: "texts", type(None): "NULL", Symbol: "a symbol"}.get(
-        type(value), type(value).__name__)
+    return {
+        str: "text",
+        dict: "a list",
+        RList: "a list",
+        list: "texts",
+        type(None): "NULL",
+        Symbol: "a symbol",
+    }.get(type(value), type(value).__name__)
 
 
 def assign(target: NDArray, value, what: str) -> None:
@@ -117,7 +128,9 @@ def assign(target: NDArray, value, what: str) -> None:
             return
         source = array(value, what).data
     if source.shape != target.data.shape:
-        raise ShapeError(f"{what} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}")
+        raise ShapeError(
+            f"{what} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}"
+        )
     target.data[...] = source
 
 
@@ -153,15 +166,21 @@ def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tupl
             positional += [v for _, v in pairs(value)]
         elif not key:
             if not is_input(value):
-                raise MxError(f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
-                              "as in key = value")
+                raise MxError(
+                    f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
+                    "as in key = value"
+                )
             positional.append(value)
         elif key in params or key in named:
             raise MxError(f"{where}: {key} is given twice")
         elif param is None and is_input(value):
             named[key] = value
         else:
-            params[key] = parameter_text(key, value, param, where) if param or not op.open else own_text(key, value, where)
+            params[key] = (
+                parameter_text(key, value, param, where)
+                if param or not op.open
+                else own_text(key, value, where)
+            )
     return positional, named, params
 
 

@@ -1,4 +1,5 @@
 """CTCLoss."""
+
 import numpy as np
 
 from tests.ops.sample import F, S
@@ -9,7 +10,17 @@ def scores(steps, batch, classes, seed=0):
 
 
 def ctc(params, data, label, *lengths, **kw):
-    return S(params, data, label, *lengths, grad=(0,), rtol=3e-4, atol=5e-6, why="MXNet adds up logarithms in single precision", **kw)
+    return S(
+        params,
+        data,
+        label,
+        *lengths,
+        grad=(0,),
+        rtol=3e-4,
+        atol=5e-6,
+        why="MXNet adds up logarithms in single precision",
+        **kw,
+    )
 
 
 LAST, LENGTHS = {"blank_label": "last"}, {"use_data_lengths": True, "use_label_lengths": True}
@@ -24,7 +35,12 @@ SAMPLES = {
         ctc({}, scores(4, 2, 3), [[0, 0], [1, 1]]),
         ctc({}, scores(1, 2, 3), [[1], [2]]),
         ctc({}, scores(5, 1, 2), [[1, 1, 1]]),
-        ctc({}, 10 * scores(12, 4, 6), [[1, 2, 3, 4, 5], [5, 5, 5, 0, 0], [1, 0, 0, 0, 0], [2, 3, 2, 3, 2]], numeric=False),
+        ctc(
+            {},
+            10 * scores(12, 4, 6),
+            [[1, 2, 3, 4, 5], [5, 5, 5, 0, 0], [1, 0, 0, 0, 0], [2, 3, 2, 3, 2]],
+            numeric=False,
+        ),
         ctc({}, scores(3, 2, 4), [[1, 2, 3], [3, 2, 1]]),
         ctc({}, scores(40, 2, 10), [[1, 2, 3, 4, 5, 6, 7, 8, 9, 1], [9, 9, 8, 0, 0, 0, 0, 0, 0, 0]]),
         S({}, scores(4, 2, 3), [[1, 1, 1], [1, 2, 1]], grad=False),

@@ -1,4 +1,5 @@
 """Samples of mxr/ops/index.py."""
+
 import numpy as np
 
 from tests.ops.sample import F, S, draw
@@ -26,7 +27,7 @@ SAMPLES = {
         F("input_dim is required", {"output_dim": 3}, (4,), (5, 3)),
         F("at least 1", {"input_dim": 0, "output_dim": 3}, (4,), (5, 3)),
     ],
-    "take": [      # MXNet refuses to add to the gradient of the indices
+    "take": [  # MXNet refuses to add to the gradient of the indices
         S({}, (4, 3), [0, 3, 1, 1], grad=_FIRST),
         S({}, (4, 3), _WILD, grad=_FIRST),
         S({"mode": "wrap"}, (4, 3), _WILD, grad=_FIRST),
@@ -64,8 +65,16 @@ SAMPLES = {
         F("axis = None", {"axis": None}, (3, 4), (3,)),
     ],
     "fill_element_0index": [
-        *(S({}, lhs, lhs[:1], rhs, reference="arrays", why=_ARRAYS_ONLY)
-          for lhs, rhs in (((3, 4), [0, 3, 1]), ((3, 4), [0, 4, -1]), ((1, 1), [0]), ((2, 1), [0, 0]), ((2, 3), [1.9, -0.5]))),
+        *(
+            S({}, lhs, lhs[:1], rhs, reference="arrays", why=_ARRAYS_ONLY)
+            for lhs, rhs in (
+                ((3, 4), [0, 3, 1]),
+                ((3, 4), [0, 4, -1]),
+                ((1, 1), [0]),
+                ((2, 1), [0, 0]),
+                ((2, 3), [1.9, -0.5]),
+            )
+        ),
         F("matrix", {}, (3, 4, 2), (3,), (3,)),
         F("differ", {}, (3, 4), (4,), (3,)),
     ],
@@ -79,8 +88,16 @@ SAMPLES = {
         F("depth is required", {}, (3,)),
     ],
     "_onehot_encode": [
-        *(S({}, lhs, rhs, reference="arrays", why=_ARRAYS_ONLY)
-          for lhs, rhs in (([0, 3, 1], (3, 4)), ([0, 4, -1], (3, 4)), ([0], (1, 1)), ([0, 0], (2, 1)), ([1.9, -0.5], (2, 3)))),
+        *(
+            S({}, lhs, rhs, reference="arrays", why=_ARRAYS_ONLY)
+            for lhs, rhs in (
+                ([0, 3, 1], (3, 4)),
+                ([0, 4, -1], (3, 4)),
+                ([0], (1, 1)),
+                ([0, 0], (2, 1)),
+                ([1.9, -0.5], (2, 3)),
+            )
+        ),
         F("differ", {}, (3,), (4, 4)),
     ],
 }

@@ -1,4 +1,5 @@
 """Samples of mxr/ops/index_nd.py."""
+
 import numpy as np
 
 from tests.ops.sample import F, S
@@ -15,7 +16,9 @@ SAMPLES = {
         S({}, (2, 3, 4), [[[0, 1], [1, 1]], [[2, 0], [0, 0]]]),
         S({}, (2, 3, 4), [[1], [2], [3]]),
         S({}, (5,), [[4, 0, 4]]),
-        S({}, (3, 4), [[-1, -3], [-4, 2]], grad=False),      # MXNet's gradient writes outside the array where an index is negative
+        S(
+            {}, (3, 4), [[-1, -3], [-4, 2]], grad=False
+        ),  # MXNet's gradient writes outside the array where an index is negative
         S({}, (3, 4), [[1.7, -0.5], [0.2, -1.5]], grad=False),
         S({}, (1, 1), [[0], [0]]),
         S({}, (3, 4), _ints([0, 2], [1, 1])),
@@ -32,9 +35,23 @@ SAMPLES = {
         F("shape is required", {}, (2,), (1, 2)),
     ],
     "_scatter_set_nd": [
-        *(S({"shape": lhs}, lhs, rhs, indices, reference="in place", why="MXNet runs it only with its first input as its output")
-          for lhs, rhs, indices in (((3, 4), (3,), [[0, 2, 1], [3, 0, 0]]), ((3, 4), (2, 4), [[0, 2]]), ((5,), (2,), [[4, 0]]),
-                                    ((1, 1), (1,), [[0], [0]]), ((2, 3, 4), (2, 2, 4), [[[0, 1], [1, 0]], [[2, 0], [1, 1]]]))),
+        *(
+            S(
+                {"shape": lhs},
+                lhs,
+                rhs,
+                indices,
+                reference="in place",
+                why="MXNet runs it only with its first input as its output",
+            )
+            for lhs, rhs, indices in (
+                ((3, 4), (3,), [[0, 2, 1], [3, 0, 0]]),
+                ((3, 4), (2, 4), [[0, 2]]),
+                ((5,), (2,), [[4, 0]]),
+                ((1, 1), (1,), [[0], [0]]),
+                ((2, 3, 4), (2, 2, 4), [[[0, 1], [1, 0]], [[2, 0], [1, 1]]]),
+            )
+        ),
         F("differ", {"shape": (3, 4)}, (3, 5), (2, 4), (1, 2)),
     ],
     "_ravel_multi_index": [

@@ -1,4 +1,5 @@
 """Samples of mxr/ops/join.py."""
+
 from tests.ops.sample import F, S
 
 _X = (2, 3, 4)
@@ -20,7 +21,8 @@ SAMPLES = {
         F("number", {"num_args": 2}, (2, 3), (2, 3, 1)),
         F("axis 2", {"num_args": 2, "dim": 2}, (2, 3), (2, 3)),
     ],
-    "stack": [S({"num_args": 2, "axis": a}, (2, 3), (2, 3)) for a in (0, 1, 2, -1, -3)] + [
+    "stack": [S({"num_args": 2, "axis": a}, (2, 3), (2, 3)) for a in (0, 1, 2, -1, -3)]
+    + [
         S({"num_args": 1}, (3,)),
         S({"num_args": 3, "axis": 1}, (1,), (1,), (1,)),
         F("differ", {"num_args": 2}, (2, 3), (3, 3)),

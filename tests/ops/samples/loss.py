@@ -1,4 +1,5 @@
 """Loss layers. Their gradient is their own, so no numeric gradient can confirm it: MXNet's does."""
+
 import numpy as np
 
 from tests.ops.sample import F, S, draw
@@ -46,8 +47,14 @@ SAMPLES = {
         F("normalization", {"normalization": "mean"}, (3, 4)),
         F("normalizaton", {"normalizaton": "batch"}, (3, 4)),
     ],
-    "make_loss": [loss({}, (3, 4)), loss({}, (7,)), loss({}, (1, 1, 1)), loss({}, (2, 3, 4)), loss({}, (3,), train=False),
-                  F("grad_scale", {"grad_scale": 2}, (3, 4))],
+    "make_loss": [
+        loss({}, (3, 4)),
+        loss({}, (7,)),
+        loss({}, (1, 1, 1)),
+        loss({}, (2, 3, 4)),
+        loss({}, (3,), train=False),
+        F("grad_scale", {"grad_scale": 2}, (3, 4)),
+    ],
     "LinearRegressionOutput": regression(),
     "LogisticRegressionOutput": regression(),
     "MAERegressionOutput": regression(),
@@ -62,17 +69,36 @@ SAMPLES = {
         loss({"use_ignore": True}, (3, 3), [-1, 1, -1.5]),
         loss({"use_ignore": True, "ignore_label": 1, "normalization": "valid"}, (3, 3), [1, 1, 1]),
         loss({"smooth_alpha": 0.1}, (4, 5), labels(4, classes=5)),
-        loss({"smooth_alpha": 0.2, "use_ignore": True, "ignore_label": 0, "normalization": "batch"}, (8, 3), labels(8, classes=3)),
+        loss(
+            {"smooth_alpha": 0.2, "use_ignore": True, "ignore_label": 0, "normalization": "batch"},
+            (8, 3),
+            labels(8, classes=3),
+        ),
         loss({}, (2, 3, 4), labels(2, 3, classes=5)),
         loss({"normalization": "batch"}, (2, 3, 4), labels(2, 3, classes=5)),
         loss({"preserve_shape": True}, (2, 3, 4), labels(2, 3, classes=4)),
         loss({"preserve_shape": True, "normalization": "batch"}, (2, 3, 4), labels(2, 3, classes=4)),
-        loss({"preserve_shape": True, "normalization": "valid", "ignore_label": 1}, (2, 3, 4), labels(2, 3, classes=4)),
+        loss(
+            {"preserve_shape": True, "normalization": "valid", "ignore_label": 1},
+            (2, 3, 4),
+            labels(2, 3, classes=4),
+        ),
         loss({"multi_output": True}, (2, 3, 4), labels(2, 4, classes=3)),
-        loss({"multi_output": True, "normalization": "batch", "grad_scale": 2}, (2, 3, 4, 5), labels(2, 20, classes=3)),
-        loss({"multi_output": True, "normalization": "valid", "use_ignore": True, "ignore_label": 0}, (2, 3, 4, 5),
-             labels(2, 4, 5, classes=3)),
-        loss({"multi_output": True, "normalization": "valid", "smooth_alpha": 0.1}, (2, 3, 4, 5), labels(2, 1, 4, 5, classes=3)),
+        loss(
+            {"multi_output": True, "normalization": "batch", "grad_scale": 2},
+            (2, 3, 4, 5),
+            labels(2, 20, classes=3),
+        ),
+        loss(
+            {"multi_output": True, "normalization": "valid", "use_ignore": True, "ignore_label": 0},
+            (2, 3, 4, 5),
+            labels(2, 4, 5, classes=3),
+        ),
+        loss(
+            {"multi_output": True, "normalization": "valid", "smooth_alpha": 0.1},
+            (2, 3, 4, 5),
+            labels(2, 1, 4, 5, classes=3),
+        ),
         loss({"multi_output": True}, (2, 3, 4), (2, 3, 4)),
         loss({"multi_output": True}, (3, 4), labels(3, 1, classes=4)),
         loss({"out_grad": True}, (4, 5), labels(4, classes=5)),
@@ -91,10 +117,17 @@ SAMPLES = {
         loss({}, (4, 5), labels(4, classes=5)),
         loss({"use_linear": True}, (4, 5), labels(4, classes=5)),
         loss({"margin": 0.3, "regularization_coefficient": 2.5}, (4, 5), labels(4, classes=5)),
-        loss({"margin": 0.3, "regularization_coefficient": 2.5, "use_linear": True}, (4, 5), labels(4, classes=5)),
+        loss(
+            {"margin": 0.3, "regularization_coefficient": 2.5, "use_linear": True},
+            (4, 5),
+            labels(4, classes=5),
+        ),
         loss({}, (2, 3, 4), labels(2, 3, classes=4)),
         loss({"use_linear": True}, [[1.0, -1.0, 0.0], [1.0, -1.0, 2.0]], [0, 1]),
-        *(loss({"use_linear": linear}, [[np.nan, -np.inf, np.inf], [np.inf, np.nan, np.nan]], [0, 1]) for linear in (False, True)),
+        *(
+            loss({"use_linear": linear}, [[np.nan, -np.inf, np.inf], [np.inf, np.nan, np.nan]], [0, 1])
+            for linear in (False, True)
+        ),
         loss({}, [[1.0, -1.0, 0.0], [1.0, -1.0, 2.0]], [0, 7]),
         loss({}, (1, 1), [0]),
         F("(4,)", {}, (4, 5), (5,)),
@@ -112,8 +145,12 @@ SAMPLES = {
     ],
     "IdentityAttachKLSparseReg": [
         S({}, draw(3, 4, low=0.05, high=0.95), draw(4, low=0.05, high=0.95), numeric=False),
-        S({"sparseness_target": 0.3, "penalty": 0.1, "momentum": 0.5}, draw(5, 2, low=0.05, high=0.95), draw(2, low=0.05, high=0.95),
-          numeric=False),
+        S(
+            {"sparseness_target": 0.3, "penalty": 0.1, "momentum": 0.5},
+            draw(5, 2, low=0.05, high=0.95),
+            draw(2, low=0.05, high=0.95),
+            numeric=False,
+        ),
         S({"momentum": 0.0, "penalty": 1}, draw(5, 2, low=0.05, high=0.95), [0, 0], numeric=False),
         S({"momentum": 0.99}, draw(1, 3, low=0.05, high=0.95), [0.5, 0.5, 0.5], numeric=False),
         S({"penalty": 0}, draw(2, 1, low=0.05, high=0.95), [0.5], numeric=False),

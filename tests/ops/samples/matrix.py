@@ -1,4 +1,5 @@
 """Samples of mxr/ops/matrix.py."""
+
 from tests.ops.sample import F, S
 
 _TA, _TB = {"transpose_a": True}, {"transpose_b": True}

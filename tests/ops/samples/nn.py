@@ -39,14 +39,27 @@ SAMPLES = {
         S({"act_type": "elu", "slope": 2.0}, _FLAT, numeric=False),
         S({"act_type": "selu"}, (3, 4), numeric=False),
         S({"act_type": "selu"}, [[float("nan"), 0.0, -0.0, float("-inf")]], numeric=False),
-        *(S({"act_type": kind, "slope": slope}, [[-2.0, 0.0, -0.0, 3.0, float("nan"), float("-inf")]], numeric=False)
-          for kind in ("leaky", "elu") for slope in (-1.0, 0.25)),
+        *(
+            S(
+                {"act_type": kind, "slope": slope},
+                [[-2.0, 0.0, -0.0, 3.0, float("nan"), float("-inf")]],
+                numeric=False,
+            )
+            for kind in ("leaky", "elu")
+            for slope in (-1.0, 0.25)
+        ),
         S({"act_type": "gelu"}, (3, 4)),
         S({"act_type": "prelu"}, (2, 3, 4), (3,)),
         S({"act_type": "prelu"}, (2, 3, 4), (1,)),
         S({"act_type": "prelu"}, (5, 3), (3,)),
-        S({"act_type": "rrelu"}, (3, 4), train=False, grad=False, reference=False,
-          why="MXNet does not write the second output, and in training writes the first one into the second"),
+        S(
+            {"act_type": "rrelu"},
+            (3, 4),
+            train=False,
+            grad=False,
+            reference=False,
+            why="MXNet does not write the second output, and in training writes the first one into the second",
+        ),
         F("fits neither", {"act_type": "prelu"}, (2, 3, 4), (4,)),
         F("act_type must be one of", {"act_type": "relu6"}, (2, 3)),
     ],

@@ -1,4 +1,5 @@
 """Samples of mxr/ops/order.py."""
+
 import numpy as np
 
 from tests.ops.sample import F, S, draw
@@ -10,7 +11,8 @@ SAMPLES = {
     "topk": [S({"k": 2, "ret_typ": kind}, (3, 5)) for kind in _KINDS]
     + [S({"k": 3, "ret_typ": kind, "axis": 0, "is_ascend": True}, (5, 2, 3)) for kind in _KINDS]
     + [S({"k": 2, "ret_typ": kind, "axis": 1}, (2, 4, 3)) for kind in _KINDS]
-    + [S({"k": 4, "ret_typ": kind, "axis": None}, (3, 5)) for kind in _KINDS] + [
+    + [S({"k": 4, "ret_typ": kind, "axis": None}, (3, 5)) for kind in _KINDS]
+    + [
         S({}, (3, 5)),
         S({"k": 0, "ret_typ": "both"}, (3, 5)),
         S({"k": 3, "ret_typ": "value"}, (2, 100)),
@@ -28,7 +30,7 @@ SAMPLES = {
         F("cannot hold", {"dtype": "uint8"}, (3, 500)),
     ],
     "sort": [
-        S({}, (3, 5), grad=False),      # MXNet's gradient fails unless axis is given
+        S({}, (3, 5), grad=False),  # MXNet's gradient fails unless axis is given
         S({"axis": -1}, (3, 5)),
         S({"axis": 0}, (3, 5)),
         S({"axis": 1, "is_ascend": False}, (2, 4, 3)),

@@ -10,17 +10,59 @@ SAMPLES = {
         S({"kernel": (3, 2), "stride": (2, 1)}, (2, 3, 6, 7)),
         S({"kernel": (3, 3), "stride": (2, 2), "pooling_convention": "full"}, (2, 3, 6, 7)),
         S({"kernel": (3, 3), "stride": (2, 2), "pad": (1, 1), "pool_type": "avg"}, (2, 3, 6, 7)),
-        S({"kernel": (3, 3), "stride": (2, 2), "pad": (1, 1), "pool_type": "avg", "count_include_pad": False}, (2, 3, 6, 7)),
-        S({"kernel": (3, 2), "stride": (2, 2), "pad": (1, 0), "pool_type": "avg", "pooling_convention": "full"}, (2, 3, 6, 7)),
+        S(
+            {
+                "kernel": (3, 3),
+                "stride": (2, 2),
+                "pad": (1, 1),
+                "pool_type": "avg",
+                "count_include_pad": False,
+            },
+            (2, 3, 6, 7),
+        ),
+        S(
+            {
+                "kernel": (3, 2),
+                "stride": (2, 2),
+                "pad": (1, 0),
+                "pool_type": "avg",
+                "pooling_convention": "full",
+            },
+            (2, 3, 6, 7),
+        ),
         S({"kernel": (2, 2), "pool_type": "sum"}, (2, 3, 5, 4)),
         # windows beyond the data; the largest value there is the lowest number there is
-        *(S({"kernel": (2, 1), "stride": (3, 3), "pool_type": kind, "pooling_convention": "full"}, (2, 1, 2, 2), numeric=kind != "max")
-          for kind in ("max", "avg", "sum")),
-        S({"kernel": (1, 3), "stride": (2, 5), "pad": (0, 1), "pool_type": "avg", "pooling_convention": "full"}, (2, 3, 8, 8)),
-        S({"kernel": (1, 2, 1), "stride": (1, 1, 2), "pool_type": "avg", "pooling_convention": "full"}, (2, 2, 2, 3, 4), numeric=False),
-        S({"kernel": (2, 2), "stride": (3, 2), "pad": (1, 0)}, (2, 2, 2, 32)),      # nothing is shown at one offset of the kernel
+        *(
+            S(
+                {"kernel": (2, 1), "stride": (3, 3), "pool_type": kind, "pooling_convention": "full"},
+                (2, 1, 2, 2),
+                numeric=kind != "max",
+            )
+            for kind in ("max", "avg", "sum")
+        ),
+        S(
+            {
+                "kernel": (1, 3),
+                "stride": (2, 5),
+                "pad": (0, 1),
+                "pool_type": "avg",
+                "pooling_convention": "full",
+            },
+            (2, 3, 8, 8),
+        ),
+        S(
+            {"kernel": (1, 2, 1), "stride": (1, 1, 2), "pool_type": "avg", "pooling_convention": "full"},
+            (2, 2, 2, 3, 4),
+            numeric=False,
+        ),
+        S(
+            {"kernel": (2, 2), "stride": (3, 2), "pad": (1, 0)}, (2, 2, 2, 32)
+        ),  # nothing is shown at one offset of the kernel
         S({"kernel": (2, 2), "stride": (2, 2), "pool_type": "lp", "p_value": 2}, (2, 3, 6, 4)),
-        S({"kernel": (3, 3), "pad": (1, 1), "pool_type": "lp", "p_value": 3}, draw(1, 2, 5, 4, low=0.5, high=2)),
+        S(
+            {"kernel": (3, 3), "pad": (1, 1), "pool_type": "lp", "p_value": 3},
+            draw(1, 2, 5, 4, low=0.5, high=2),
+        ),
         S({"kernel": (2, 2), "pool_type": "lp", "p_value": 1}, (1, 2, 5, 4)),
         S({"kernel": (2, 2), "stride": (3, 3)}, (1, 2, 7, 8)),
         S({"global_pool": True, "kernel": (2, 2)}, (2, 3, 5, 4)),
@@ -55,11 +97,33 @@ SAMPLES = {
         S({"scale": 2, "sample_type": "nearest", "num_args": 1}, (2, 3, 4, 5)),
         S({"scale": 3, "sample_type": "nearest", "num_args": 1}, (1, 1, 1, 1)),
         S({"scale": 2, "sample_type": "nearest", "num_args": 2}, (2, 3, 4, 6), (2, 2, 2, 3)),
-        S({"scale": 2, "sample_type": "nearest", "num_args": 3, "multi_input_mode": "sum"}, (2, 3, 2, 4), (2, 3, 4, 8), (2, 3, 1, 2)),
-        S({"scale": 2, "sample_type": "bilinear", "num_filter": 3, "num_args": 2}, (2, 3, 4, 5), (3, 1, 4, 4)),
-        S({"scale": 3, "sample_type": "bilinear", "num_filter": 2, "num_args": 2}, (2, 2, 3, 2), (2, 1, 5, 5)),
-        F("num_filter is 2", {"scale": 2, "sample_type": "bilinear", "num_filter": 2, "num_args": 2}, (2, 3, 4, 5)),
-        F("cannot be enlarged", {"scale": 2, "sample_type": "nearest", "num_args": 2}, (2, 3, 4, 5), (2, 3, 3, 5)),
+        S(
+            {"scale": 2, "sample_type": "nearest", "num_args": 3, "multi_input_mode": "sum"},
+            (2, 3, 2, 4),
+            (2, 3, 4, 8),
+            (2, 3, 1, 2),
+        ),
+        S(
+            {"scale": 2, "sample_type": "bilinear", "num_filter": 3, "num_args": 2},
+            (2, 3, 4, 5),
+            (3, 1, 4, 4),
+        ),
+        S(
+            {"scale": 3, "sample_type": "bilinear", "num_filter": 2, "num_args": 2},
+            (2, 2, 3, 2),
+            (2, 1, 5, 5),
+        ),
+        F(
+            "num_filter is 2",
+            {"scale": 2, "sample_type": "bilinear", "num_filter": 2, "num_args": 2},
+            (2, 3, 4, 5),
+        ),
+        F(
+            "cannot be enlarged",
+            {"scale": 2, "sample_type": "nearest", "num_args": 2},
+            (2, 3, 4, 5),
+            (2, 3, 3, 5),
+        ),
         F("sample_type is required", {"scale": 2, "num_args": 1}, (2, 3, 4, 5)),
     ],
 }

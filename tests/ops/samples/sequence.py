@@ -1,4 +1,5 @@
 """Samples of mxr/ops/sequence.py."""
+
 from tests.ops.sample import F, S
 
 _ON = {"use_sequence_length": True}
@@ -8,7 +9,10 @@ _DATA = (0,)
 SAMPLES = {
     "SequenceMask": [
         S({}, (3, 2)),
-        S({}, (3, 2, 4), ),
+        S(
+            {},
+            (3, 2, 4),
+        ),
         S(_ON, (4, 3, 2), [1, 4, 2], grad=_DATA),
         S({**_ON, "value": -1.5}, (4, 3), [0, 4, 3], grad=_DATA),
         S({**_ON, "axis": 1}, (3, 4, 2), [1, 0, 2], grad=_DATA),

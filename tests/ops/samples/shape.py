@@ -1,4 +1,5 @@
 """Samples of mxr/ops/shape.py."""
+
 import numpy as np
 
 from tests.ops.sample import F, S, draw
@@ -52,7 +53,8 @@ SAMPLES = {
         F("12 values", {}, (3, 4), (5, 2)),
         F("lhs_begin", {"lhs_begin": 3, "lhs_end": 2}, (3, 4, 2), (5, 2, 2)),
     ],
-    "expand_dims": [S({"axis": a}, (2, 3)) for a in (0, 1, 2, -1, -2, -3)] + [
+    "expand_dims": [S({"axis": a}, (2, 3)) for a in (0, 1, 2, -1, -2, -3)]
+    + [
         S({"axis": 0}, (1,)),
         F("axis 4", {"axis": 4}, (2, 3)),
         F("required", {}, (2, 3)),

@@ -1,4 +1,5 @@
 """Samples of mxr/ops/slice.py."""
+
 from tests.ops.sample import F, S
 
 _X = (4, 5, 6)

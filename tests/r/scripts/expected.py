@@ -5,14 +5,19 @@ Every network is read from its JSON and trained here by MXNet's own executor and
 MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled samples and noise are not taken
 from what the script saved but drawn from MXNet's random streams. Arrays are listed in R's order, which is C's reversed.
 """
+
 import json
 import os
 import sys
 from pathlib import Path
 
 # The plain CPU kernels: oneDNN's differ from machine to machine in their last digits.
-os.environ.update(MXNET_MKLDNN_ENABLED="0", MXNET_SUBGRAPH_BACKEND="NONE", MXNET_STORAGE_FALLBACK_LOG_VERBOSE="0",
-                  OMP_NUM_THREADS="1")
+os.environ.update(
+    MXNET_MKLDNN_ENABLED="0",
+    MXNET_SUBGRAPH_BACKEND="NONE",
+    MXNET_STORAGE_FALLBACK_LOG_VERBOSE="0",
+    OMP_NUM_THREADS="1",
+)
 
 import mxnet as mx
 import numpy as np
@@ -41,7 +46,7 @@ class Given:
 
     def group(self, key: str) -> dict:
         """The arrays of the list `key` by name."""
-        return {k[len(key) + 1:]: v for k, v in self.arrays.items() if k.startswith(f"{key}.")}
+        return {k[len(key) + 1 :]: v for k, v in self.arrays.items() if k.startswith(f"{key}.")}
 
     def batches(self) -> list[dict]:
         """The list of lists `batches`."""
@@ -63,6 +68,7 @@ class Given:
 
 # ---------------------------------------------------------------------------------------------- initial values
 
+
 def uniform(scale):
     return lambda shape: nd.random.uniform(six(-scale), six(scale), shape=shape)
 
@@ -73,20 +79,31 @@ def normal(sd):
 
 def xavier(kind, factor, magnitude):
     def draw(shape):
-        fan_out, fan_in = shape[0], int(np.prod(shape[1:]))         # R's last dimension is C's first
+        fan_out, fan_in = shape[0], int(np.prod(shape[1:]))  # R's last dimension is C's first
         size = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[factor]
         return {"uniform": uniform, "gaussian": normal}[kind](np.sqrt(magnitude / size))(shape)
+
     return draw
 
 
-ENDINGS = {"bias": nd.zeros, "beta": nd.zeros, "moving_mean": nd.zeros, "gamma": nd.ones, "moving_var": nd.ones}
+ENDINGS = {
+    "bias": nd.zeros,
+    "beta": nd.zeros,
+    "moving_mean": nd.zeros,
+    "gamma": nd.ones,
+    "moving_var": nd.ones,
+}
 
 
 def initial(names, shapes, draw) -> dict:
     """Values for those names that initializers of R's MXNet know, drawn in the order of the arguments."""
     values = {}
     for name, shape in zip(names, shapes):
-        rule = draw if name.endswith("weight") else next((v for end, v in ENDINGS.items() if name.endswith(end)), None)
+        rule = (
+            draw
+            if name.endswith("weight")
+            else next((v for end, v in ENDINGS.items() if name.endswith(end)), None)
+        )
         if rule:
             values[name] = rule(shape)
     return values
@@ -97,14 +114,19 @@ class Net:
 
     def __init__(self, symbol, draw=None, fixed=(), **shapes):
         self.symbol = symbol
-        reqs = {n: "null" if n.endswith(("data", "label")) or n in fixed else "write" for n in symbol.list_arguments()}
+        reqs = {
+            n: "null" if n.endswith(("data", "label")) or n in fixed else "write"
+            for n in symbol.list_arguments()
+        }
         self.ex = symbol.simple_bind(mx.cpu(), grad_req=reqs, **shapes)
         self.args, self.aux = self.ex.arg_dict, self.ex.aux_dict
         self.grads = {k: g for k, g in self.ex.grad_dict.items() if g is not None}
         self.weights = {k: self.args[k] for k in self.grads}
         arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
         self.start = initial(symbol.list_arguments(), arg_shapes, draw) if draw else {}
-        self.ex.copy_params_from(self.start, initial(symbol.list_auxiliary_states(), aux_shapes, None), allow_extra_params=True)
+        self.ex.copy_params_from(
+            self.start, initial(symbol.list_auxiliary_states(), aux_shapes, None), allow_extra_params=True
+        )
 
     def feed(self, batch: dict) -> None:
         for name, value in batch.items():
@@ -130,6 +152,7 @@ class Net:
 
 # ---------------------------------------------------------------------------------------------- optimizers
 
+
 class Optimizer:
     """Updates every weight that has a gradient, as the optimizers of R's MXNet do: with update operators, or with the graphs
     that it composes for nag, adagrad and adadelta."""
@@ -146,7 +169,15 @@ class Optimizer:
             self.update(weight, grad, *states)
 
     def operator(self, op, *arrays) -> None:
-        op(*arrays, out=arrays[0], lr=self.lr, wd=self.wd, rescale_grad=self.rescale, clip_gradient=self.clip, **self.s)
+        op(
+            *arrays,
+            out=arrays[0],
+            lr=self.lr,
+            wd=self.wd,
+            rescale_grad=self.rescale,
+            clip_gradient=self.clip,
+            **self.s,
+        )
 
     def prepared(self, grad):
         grad = grad * self.rescale
@@ -205,21 +236,26 @@ class AdaDelta(Optimizer):
 
 # ---------------------------------------------------------------------------------------------- iterators and metrics
 
+
 class ArrayIter:
     """R's mx.io.arrayiter. Shuffled at creation, from the end; what a last batch lacks stays from the batch before."""
 
     def __init__(self, size: int, shuffle: bool, **fields):
-        draws = nd.random.uniform(0, 1, shape=(len(fields["data"]),)).asnumpy().astype(np.float64) if shuffle else None
+        draws = (
+            nd.random.uniform(0, 1, shape=(len(fields["data"]),)).asnumpy().astype(np.float64)
+            if shuffle
+            else None
+        )
         order = np.arange(len(fields["data"]))
         for i in range(len(order) - 1, 0, -1) if shuffle else ():
             j = int(draws[i] * (i + 1))
             order[i], order[j] = order[j], order[i]
         self.batches = []
         for at in range(0, len(order), size):
-            rows = order[at:at + size]
+            rows = order[at : at + size]
             batch = {k: v.asnumpy()[rows] for k, v in fields.items()}
             if len(rows) < size:
-                batch = {k: np.concatenate([v, self.batches[-1][k][len(rows):]]) for k, v in batch.items()}
+                batch = {k: np.concatenate([v, self.batches[-1][k][len(rows) :]]) for k, v in batch.items()}
             self.batches.append(batch)
 
     def __iter__(self):
@@ -231,6 +267,7 @@ def running_means(x: list[float]) -> list[float]:
 
 
 # ---------------------------------------------------------------------------------------------- the scripts
+
 
 def cox(g: Given) -> None:
     mx.random.seed(0)
@@ -291,8 +328,10 @@ def quantile(g: Given) -> None:
 
 def weighted(g: Given) -> None:
     mx.random.seed(11)
-    batches = [{"data": b["data"], "label": b["label"][:, 0], "importance": b["label"][:, 1]}
-               for b in ArrayIter(16, True, data=g["data"], label=g["label"])]
+    batches = [
+        {"data": b["data"], "label": b["label"][:, 0], "importance": b["label"][:, 1]}
+        for b in ArrayIter(16, True, data=g["data"], label=g["label"])
+    ]
     net = Net(g.symbol("loss"), uniform(0.8), fixed=["importance"], data=(16, 4))
     nag = Nag(0.02, momentum=0.7, wd=0.01, rescale=1 / 16, clip=0.5)
     g.put("losses", [net.step(nag, b)[0].mean() for _ in range(6) for b in batches])
@@ -402,6 +441,7 @@ def ssd(g: Given) -> None:
         losses.append(loc.sum())
         used = np.argwhere(truth >= 0)
         cross.append(-np.mean([np.log(prob[b, int(truth[b, a]), a]) for b, a in used]))
+
     descended(g, 20, 0.01, look)
     g.put("losses", losses)
     g.put("losses.cross", cross)
@@ -416,6 +456,7 @@ def faster_rcnn(g: Given) -> None:
     def look(outputs, _):
         seen.append(outputs)
         losses.append(outputs[1].sum())
+
     descended(g, 20, 0.02, look)
     g.put("losses", losses)
     for i, name in enumerate(("prob", "box", "rois")):
@@ -430,7 +471,21 @@ def unet(g: Given) -> None:
     g.put("mask", net.forward(train=False)[1])
 
 
-SCRIPTS = (cox, huber, focal, quantile, weighted, contrastive, multitask, gan, autoencoder, detection, ssd, faster_rcnn, unet)
+SCRIPTS = (
+    cox,
+    huber,
+    focal,
+    quantile,
+    weighted,
+    contrastive,
+    multitask,
+    gan,
+    autoencoder,
+    detection,
+    ssd,
+    faster_rcnn,
+    unet,
+)
 
 
 def main(folder: Path, out: Path) -> None:
@@ -440,7 +495,8 @@ def main(folder: Path, out: Path) -> None:
         script(given)
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in given.values.items())
         (out / f"{given.script}.json").write_text(
-            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": {{\n{lines}\n }}}}\n')
+            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": {{\n{lines}\n }}}}\n'
+        )
         print(f"{given.script}: {len(given.values)} results")
 
 
