@@ -61,7 +61,8 @@ stress: .venv/ready ## the long runs: damaged files, faults, memory; under an ho
 	$(VENV)/python -m tests.stress </dev/null
 
 lint: .rlib/mxnet/python ## style, and that the generated files are up to date
-	$(VENV)/ruff check mxr tests demo --exclude tests/r/probes
+	$(VENV)/ruff check mxr tests demo docs --exclude tests/r/probes
+	$(VENV)/ruff format --check mxr tests demo docs setup.py pytest_mxr.py --exclude tests/r/probes
 	$(VENV)/mypy
 	$(VENV)/python -m mxr gen --check
 	scripts/lint-r

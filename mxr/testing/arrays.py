@@ -67,7 +67,7 @@ def _same(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, sides: tuple[Side, ...]) -> str:
-    """ "" or where two arrays differ, in a few lines."""
+    """Where two arrays differ, in a few lines; "" where they do not."""
     one, other = sides
     if a.shape != b.shape:
         return f"{one.name} has {one.shape(a.shape)}, {other.name} {other.shape(b.shape)}"

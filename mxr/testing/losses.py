@@ -82,7 +82,7 @@ def loss_difference(
     atol: float,
     seed: int,
 ) -> str:
-    """ "" or where the two part."""
+    """Where the two part; "" where they do not."""
     names = [s.list_arguments() + s.list_auxiliary_states() for s in (r_loss, python_loss)]
     if set(names[0]) != set(names[1]):
         return (

@@ -38,7 +38,7 @@ def _symbol(given: Any, name: str) -> tuple[Symbol, Side]:
 
 
 def symbol_difference(a: Symbol, b: Symbol, one: Side, other: Side) -> str:
-    """ "" or what differs, and where."""
+    """What differs, and where; "" where nothing does."""
     if len(a.heads) != len(b.heads):
         return f"{one.name} has {len(a.heads)} outputs ({', '.join(a.list_outputs()[:6])}), {other.name} {len(b.heads)}"
     twin: dict[int, Node] = {}
