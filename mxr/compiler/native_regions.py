@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -89,8 +90,8 @@ class _Lowering:
     def add(self, v: Value) -> bool:
         """Compute one value; False where the core cannot."""
         arguments = (self._sigmoids[id(v)],) if id(v) in self._sigmoids else v.args
-        operands = [self._operand(a) for a in arguments]
-        if v.dtype not in (FLOAT, _BOOL) or any(x is None for x in operands):
+        operands = [slot for slot in map(self._operand, arguments) if slot is not None]
+        if v.dtype not in (FLOAT, _BOOL) or len(operands) < len(arguments):
             return False
         out = self._store.get(id(v))
         slot: Slot | None
@@ -131,7 +132,7 @@ class _Lowering:
             for a in v.args:
                 users[id(a)] = users.get(id(a), 0) + 1
 
-        def alone(v, fn) -> bool:
+        def alone(v: Any, fn: np.ufunc) -> bool:
             return (
                 isinstance(v, Value)
                 and v.fn is fn
@@ -151,7 +152,7 @@ class _Lowering:
             ):
                 continue
             total = v.args[1]
-            exponential = (
+            exponential: Any = (
                 total.args[1] if _is_one(total.args[0]) else total.args[0] if _is_one(total.args[1]) else None
             )
             if alone(exponential, np.exp) and alone(exponential.args[0], np.negative):

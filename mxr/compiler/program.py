@@ -16,8 +16,8 @@ import numpy as np
 from mxr import native
 from mxr.compiler import native_regions, reductions, regions
 from mxr.compiler.value import Call, Value, _thaw, apply_view
-from mxr.operator import Run
 from mxr.native import steps as native_steps
+from mxr.operator import Run
 from mxr.runtime import costs, threads
 from mxr.runtime.memory import Buffers, empty
 

@@ -7,11 +7,13 @@ computed by NumPy. MXR_NATIVE=avx512, avx2 or plain takes these vector instructi
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
 
-try:
-    from mxr.native import _core as core
-except ImportError:  # there was no compiler when mxr was installed
-    core = None  # type: ignore[assignment]
+core: Any = None  # the module in C; None where there was no compiler when mxr was installed
+with suppress(ImportError):
+    core = import_module("mxr.native._core")
 
 VECTORS = ("avx512", "avx2", "plain")
 

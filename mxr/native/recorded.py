@@ -75,7 +75,9 @@ class _StandIn(NDArrayOperatorsMixin):
         if array is not None and tape.region is not None:
             self.slot = tape.region.array(array)
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=(None,), dtype=FLOAT, **kw):
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, out: tuple = (None,), dtype: Any = FLOAT, **kw: Any
+    ) -> _StandIn:
         if (
             method != "__call__"
             or kw
@@ -94,7 +96,7 @@ class _StandIn(NDArrayOperatorsMixin):
             out[0],
         )
 
-    def __array_function__(self, function, types, args, kw):
+    def __array_function__(self, function: Any, types: Any, args: Any, kw: dict[str, Any]) -> _StandIn | None:
         if function is np.clip and len(args) == 3 and set(kw) <= {"out"}:
             return self.tape.note(
                 "limit", args, lambda region, slots, to: region.emit("limit", slots, FLOAT, to), kw.get("out")
@@ -112,13 +114,13 @@ class _StandIn(NDArrayOperatorsMixin):
             return None
         raise _Refused(function.__name__)
 
-    def __setitem__(self, key, x):
+    def __setitem__(self, key: Any, x: Any) -> None:
         if x is not self:  # `a *= 2` on an element of an object ends so
             self.tape.note(
                 "copy", (x,), lambda region, slots, to: region.emit("copy", slots, FLOAT, to), self
             )
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         raise _Refused("a condition on values")
 
 

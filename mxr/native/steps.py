@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -18,14 +18,7 @@ import numpy as np
 from mxr.native import active, blas, core
 from mxr.runtime import costs, threads
 
-BLOCK = 2048  # elements of a block at most: with a few others it stays in the first-level cache
-FEWEST = 64  # elements of a block at least
-CHUNK = 10_000  # nanoseconds of work in one chunk that a thread takes
-SHARE = 60_000  # nanoseconds of work that can be shared from which waking another thread pays
-_CHEAP, _DEAR = 0.08, 0.7  # nanoseconds an element
-_FLOPS = 80  # floating point operations of a product in a nanosecond, on one thread
-
-DEAR = {
+EXPENSIVE = {
     "exp",
     "expm1",
     "log",
@@ -120,6 +113,7 @@ class Slot:
     """What an instruction reads or writes: a register, an array's memory, or a number. `dtype` float32 or bool."""
 
     __slots__ = ("array", "number", "dtype", "index")
+    array: Any  # None for a register and a number
 
     def __init__(self, dtype: np.dtype, array: np.ndarray | None = None, number: float | None = None):
         self.dtype, self.array, self.number = dtype, array, number
@@ -148,7 +142,7 @@ class Region:
             memory = Slot(a.dtype, a)
             known = self._arrays[id(a)] = (memory, memory)
             if not self._direct(a) and not (a.size == 1 and a.dtype == FLOAT):
-                known = self._arrays[id(a)] = (memory, self._emit("load", Slot(a.dtype), memory))
+                known = self._arrays[id(a)] = (memory, self._emit_to(Slot(a.dtype), "load", [memory]))
         return known[1]
 
     def number(self, x: float, shared: bool = True) -> Slot:
@@ -160,33 +154,36 @@ class Region:
         return a.dtype == FLOAT and a.size == self.count and a.flags.c_contiguous and a.flags.aligned
 
     # ---------------------------------------------------------------- instructions
-    def _emit(self, op: str, to: Slot | int, *operands: Slot) -> Any:
+    def _emit(self, op: str, to: Slot | int, *operands: Slot) -> None:
         self._code.append((op, to, operands))
-        self.nanoseconds += self.count * (_DEAR if op in DEAR else _CHEAP)
+        self.nanoseconds += self.count * (
+            costs.NATIVE_EXPENSIVE_NS if op in EXPENSIVE else costs.NATIVE_OPERATION_NS
+        )
+
+    def _emit_to(self, to: Slot, op: str, operands: Sequence[Slot]) -> Slot:
+        self._emit(op, to, *operands)
         return to
 
     def _solid(self, x: Slot) -> Slot:
         """`x` where an instruction takes no number."""
         if x.number is None and not (x.array is not None and x.array.size == 1 and self.count != 1):
             return x
-        return self._emit("fill", Slot(FLOAT), x)
+        return self._emit_to(Slot(FLOAT), "fill", [x])
 
     def emit(
         self, op: str, operands: Sequence[Slot], dtype: np.dtype = FLOAT, out: np.ndarray | None = None
     ) -> Slot:
         """The result of an instruction; it goes to the memory of `out` where that is given."""
         operands = list(operands)
-        if op in ("select", "limit"):
-            operands[0] = self._solid(operands[0])
-        elif len(operands) == 1 or all(self._solid_needed(x) for x in operands):
+        if op in ("select", "limit") or len(operands) == 1 or all(self._solid_needed(x) for x in operands):
             operands[0] = self._solid(operands[0])
         if out is None:
-            return self._emit(op, Slot(dtype), *operands)
+            return self._emit_to(Slot(dtype), op, operands)
         memory = Slot(dtype, out)
         if self._direct(out):
             self._arrays[id(out)] = (memory, memory)
-            return self._emit(op, memory, *operands)
-        result = self._emit(op, Slot(dtype), *operands)
+            return self._emit_to(memory, op, operands)
+        result = self._emit_to(Slot(dtype), op, operands)
         self._arrays[id(out)] = (memory, result)
         self._emit("store", memory, result)
         return result
@@ -212,12 +209,8 @@ class Region:
         op = instruction(fn, types, dtype)
         if op is None:
             return None
-        conditions = (
-            fn in _CONDITIONS
-            and dtype == BOOL
-            and fn not in _COMPARISONS
-            or {np.dtype(t) for t in types} == {BOOL}
-        )
+        combines = fn in _CONDITIONS and fn not in _COMPARISONS
+        conditions = (combines and dtype == BOOL) or {np.dtype(t) for t in types} == {BOOL}
         if conditions and any(x.number is not None for x in operands):
             return None
         return self.emit(
@@ -254,7 +247,7 @@ class Region:
         block = (
             min(_block(registers), -(-self.count // core.WIDTH) * core.WIDTH) if self.count else core.WIDTH
         )
-        if layout is None or block < min(FEWEST, self.count):
+        if layout is None or block < min(costs.NATIVE_LEAST_BLOCK, self.count):
             return None
         shape, operands = layout
         for i, memory in enumerate(memories):
@@ -321,7 +314,7 @@ class Region:
                 last[id(x)] = i
         free: list[int] = []
         count = 0
-        for i, (op, to, operands) in enumerate(self._code):
+        for i, (_, to, operands) in enumerate(self._code):
             # `select` and the like read element by element: a result may take the place of an operand
             for x in dict.fromkeys(operands):
                 if x.array is None and x.number is None and last[id(x)] == i:
@@ -386,8 +379,8 @@ class Region:
         if not self.count:
             return block
         each = self.nanoseconds / self.count
-        chunk = max(1, round(CHUNK / each / block)) * block
-        if self.nanoseconds < 2 * CHUNK:
+        chunk = max(1, round(costs.NATIVE_CHUNK_NS / each / block)) * block
+        if self.nanoseconds < 2 * costs.NATIVE_CHUNK_NS:
             chunk = -(-self.count // block) * block
         if self._sums:
             if self._row <= chunk:
@@ -399,7 +392,9 @@ class Region:
 
 def _block(registers: int) -> int:
     """Elements of a block with so many registers."""
-    return min(BLOCK, core.SCRATCH // max(1, registers) // FEWEST * FEWEST)
+    least = costs.NATIVE_LEAST_BLOCK
+    room: int = core.SCRATCH // max(1, registers)
+    return min(costs.NATIVE_BLOCK, room // least * least)
 
 
 def _erf() -> Any:
@@ -422,18 +417,18 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
     ):
         return None
     (m, k), n = a.shape[-2:], b.shape[-1]
-    layouts = [_matrix(x) for x in (a, b, out)]
-    if any(x is None for x in layouts) or layouts[2][1] or not (a.ndim <= out.ndim >= b.ndim):
+    layouts = [layout for layout in map(_matrix, (a, b, out)) if layout is not None]
+    if len(layouts) < 3 or layouts[2][1] or not (a.ndim <= out.ndim >= b.ndim):
         return None
     (lda, turned_a), (ldb, turned_b), (ldc, _) = layouts
     batch = out.shape[0] if out.ndim == 3 else 1
     jumps = [x.strides[0] // 4 if x.ndim == 3 and x.shape[0] > 1 else 0 for x in (a, b, out)]
     axis = 2 if out.ndim == 3 else int(n > m)
-    work = 2 * m * n * k * batch / _FLOPS
+    work = 2 * m * n * k * batch * costs.FLOP_NS
     cut_at = (m, n, batch)[axis]
     edge = (
         threads.cuts(cut_at, 2, 0, 1 if axis == 2 else costs.BLAS_PANEL)[0][1]
-        if work >= 4 * CHUNK and threads.workers() > 1
+        if work >= 4 * costs.NATIVE_CHUNK_NS and threads.workers() > 1
         else 0
     )
     step = core.product(
@@ -484,14 +479,14 @@ def reduction(ufunc: Any, x: np.ndarray, axes: tuple[int, ...], out: np.ndarray)
         math.prod(x.shape[first : last + 1]),
         math.prod(x.shape[last + 1 :]),
     )
-    each = 0.05 + (5 / rows if inner == 1 else 5 / min(inner, 512))
+    each = costs.SUM_NS + costs.NATIVE_ROW_NS / (rows if inner == 1 else min(inner, 512))
     nanoseconds = x.size * each
     unit = rows * each if inner == 1 and outer > 1 else each if inner == 1 else rows * each * min(inner, 512)
-    chunk = max(1, round(CHUNK / unit)) if nanoseconds > 2 * CHUNK else x.size
+    chunk = max(1, round(costs.NATIVE_CHUNK_NS / unit)) if nanoseconds > 2 * costs.NATIVE_CHUNK_NS else x.size
     return Prepared(
         core.reduction(x, out, outer, rows, inner, ufunc is np.maximum, chunk),
         nanoseconds,
-        nanoseconds > 2 * CHUNK,
+        nanoseconds > 2 * costs.NATIVE_CHUNK_NS,
     )
 
 
@@ -506,10 +501,12 @@ def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
         and out.flags.c_contiguous
     ):
         return None
-    each = x.shape[1] * 1.0 + 20
+    each = x.shape[1] * costs.SOFTMAX_NS + 4 * costs.NATIVE_ROW_NS
     nanoseconds = len(x) * each
-    chunk = max(1, round(CHUNK / each)) if nanoseconds > 2 * CHUNK else len(x)
-    return Prepared(core.softmax(x, out, *x.shape, chunk), nanoseconds, nanoseconds > 2 * CHUNK)
+    chunk = max(1, round(costs.NATIVE_CHUNK_NS / each)) if nanoseconds > 2 * costs.NATIVE_CHUNK_NS else len(x)
+    return Prepared(
+        core.softmax(x, out, *x.shape, chunk), nanoseconds, nanoseconds > 2 * costs.NATIVE_CHUNK_NS
+    )
 
 
 def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
@@ -527,8 +524,8 @@ def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
     if out.dtype not in (FLOAT, BOOL):
         return None
     region = Region(out.shape)
-    slots = [region.array(a) for a in ins]
-    if any(s is None for s in slots):
+    slots = [slot for slot in map(region.array, ins) if slot is not None]
+    if len(slots) < len(ins):
         return None
     if fn is np.copyto:
         done = region.convert(slots[0], out.dtype, out)
@@ -561,14 +558,29 @@ class Calls(list):
 def join(steps: Sequence[Callable[[], object]]) -> Calls:
     """The steps with those that the core runs one after the other as one call, which wakes other threads where that pays."""
     joined = Calls()
-    for is_native, some in groupby(steps, key=lambda s: isinstance(s, Prepared)):
-        joined += [_program(list(some))] if is_native else some  # type: ignore[arg-type]
+    for is_native, group in groupby(steps, key=lambda s: isinstance(s, Prepared)):
+        some: list[Any] = list(group)
+        joined += map(_program, _parts(some)) if is_native else some
     joined.native = all(isinstance(s, Prepared) for s in steps)
     return joined
 
 
+def _parts(steps: Iterable[Prepared]) -> list[list[Prepared]]:
+    """The steps in order, in parts that do not take so long that a Ctrl-C would seem to be ignored."""
+    parts: list[list[Prepared]] = []
+    nanoseconds = math.inf
+    for step in steps:
+        nanoseconds += step.nanoseconds
+        if nanoseconds > costs.NATIVE_LONGEST_NS:
+            parts.append([])
+            nanoseconds = step.nanoseconds
+        parts[-1].append(step)
+    return parts
+
+
 def _program(prepared: list[Prepared]) -> Callable[[], object]:
-    program = core.program([p.native for p in prepared])
-    if sum(p.nanoseconds for p in prepared if p.shared) < SHARE or threads.workers() < 2:
-        return program.run
+    program: Any = core.program([p.native for p in prepared])
+    if sum(p.nanoseconds for p in prepared if p.shared) < 2 * costs.WAKE_NS or threads.workers() < 2:
+        run: Callable[[], object] = program.run
+        return run
     return partial(threads.run, [program.lead, *[program.help] * (threads.workers() - 1)])

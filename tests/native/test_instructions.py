@@ -8,6 +8,7 @@ from scipy import special
 
 from mxr.native import steps
 from mxr.native.steps import BOOL, FLOAT, Region
+from mxr.runtime import costs
 
 SPECIAL = np.array(
     [
@@ -240,9 +241,15 @@ def test_select_and_limit(vectors):
 def test_lengths_and_alignments(vectors, fn):
     """Lengths 0 to 100 and around blocks; memory that begins anywhere. An element's bits do not depend on its place."""
     rng = np.random.default_rng(1)
-    data = rng.uniform(0.1, 3, (2, 3 * steps.BLOCK + 40)).astype(np.float32)
+    data = rng.uniform(0.1, 3, (2, 3 * costs.NATIVE_BLOCK + 40)).astype(np.float32)
     whole = result(fn, *data[: fn.nin])
-    for n in (*range(101), steps.BLOCK - 1, steps.BLOCK, steps.BLOCK + 1, 3 * steps.BLOCK + 17):
+    for n in (
+        *range(101),
+        costs.NATIVE_BLOCK - 1,
+        costs.NATIVE_BLOCK,
+        costs.NATIVE_BLOCK + 1,
+        3 * costs.NATIVE_BLOCK + 17,
+    ):
         for start in (0, 1, 5):
             part = data[: fn.nin, start : start + n]
             np.testing.assert_array_equal(result(fn, *part), whole[start : start + n])
@@ -260,7 +267,7 @@ def strided(draw, shape, dtype=np.float32):
     )
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     large = rng.uniform(-2, 2, [own[i] * abs(steps_[i]) + extra[i] for i in order])
-    large = (large > 0 if dtype == bool else large.astype(dtype)).transpose(np.argsort(order))
+    large = (large > 0 if dtype is bool else large.astype(dtype)).transpose(np.argsort(order))
     cut = tuple(slice(None, None, s) for s in steps_)
     return large[cut][tuple(slice(0, n) for n in own)]
 

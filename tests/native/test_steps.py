@@ -190,7 +190,7 @@ def test_optimizers_give_numpys_bits(kind, monkeypatch, vectors):
         net = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=37, name="fc")
         ex = mxr.sym.MakeLoss(net).simple_bind(data=(5, 11))
         updater = Updater(rule(kind, settings))
-        for k, (name, a) in enumerate(ex.args.items()):
+        for k, a in enumerate(ex.args.values()):
             a[:] = random(*a.shape) + k
         for lr in (0.1, 0.1, 0.1, 0.05, 0.02, 0.02):
             for g in ex.grads.values():
