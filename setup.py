@@ -23,7 +23,8 @@ def add_vignettes(package: Path) -> None:
 
 
 class BuildWithR(build_py):
-    """A wheel has the R package's sources at mxr/r/package, for `mxr install-r`. In place, the checkout's own are used."""
+    """A wheel has the R package's sources at mxr/r/package, for `mxr install-r`. In place, the checkout's own
+    are used."""
 
     def run(self):
         library = Path(self.build_lib, "mxr")
@@ -45,8 +46,8 @@ class SdistWithR(sdist):
         add_vignettes(Path(base_dir, "R"))
 
 
-# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves it out, so that the wheel
-# is for every platform.
+# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves it
+# out, so that the wheel is for every platform.
 NATIVE = Extension(
     "mxr.native._core",
     sources=[f"mxr/native/{name}.c" for name in ("core", "plain", "avx2", "avx512")],

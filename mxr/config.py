@@ -13,8 +13,8 @@ from mxr.runtime import threads
 
 
 def show_config() -> None:
-    """Print the versions, and what computes: the native core with which vector instructions, or NumPy alone; the BLAS library, and
-    how many threads work."""
+    """Print the versions, and what computes: the native core with which vector instructions, or NumPy alone;
+    the BLAS library, and how many threads work."""
     try:
         own = version("mxr")
     except PackageNotFoundError:

@@ -1,4 +1,5 @@
-"""Regions of element-wise values as steps of the native core (mxr/native); mxr/compiler/regions.py makes NumPy calls of the others."""
+"""Regions of element-wise values as steps of the native core (mxr/native); mxr/compiler/regions.py makes
+NumPy calls of the others."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def region(
     store: dict[int, np.ndarray],
     sums: Sequence[tuple[Value, np.ndarray]] = (),
 ) -> Prepared | None:
-    """As `regions.program`, but a native step, or None where the core has not all that the values need. `sums` are values that add up
-    values of the region over the last axes, and where they go."""
+    """As `regions.program`, but a native step, or None where the core has not all that the values need.
+    `sums` are values that add up values of the region over the last axes, and where they go."""
     if not native.active():
         return None
     lowering = _Lowering(values, shape, resolve, store)
@@ -126,7 +127,8 @@ class _Lowering:
 
     # ---------------------------------------------------------------- sigmoids
     def _find_sigmoids(self, values) -> dict[int, Value]:
-        """`1 / (1 + exp(-x))`, as most operators write it: by id, with its x. What lies between is skipped if nobody else reads it."""
+        """`1 / (1 + exp(-x))`, as most operators write it: by id, with its x. What lies between is skipped if
+        nobody else reads it."""
         users: dict[int, int] = {}
         for v in values:
             for a in v.args:

@@ -1,4 +1,5 @@
-"""Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks over threads."""
+"""Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks
+over threads."""
 
 from __future__ import annotations
 
@@ -57,8 +58,9 @@ def calls(
 ) -> list[Callable[[], object]]:
     """Functions without arguments that compute the region `values` (in order), fill `store`, and make `sums`.
 
-    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that receives it, for the
-    values that anybody outside needs. `sums` are values that add up values of the region, with their arrays.
+    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
+    receives it, for the values that anybody outside needs. `sums` are values that add up values of the
+    region, with their arrays.
     """
     step = native_regions.region(values, shape, resolve, store, sums)
     if step is not None:
@@ -117,7 +119,8 @@ def _flat(a: np.ndarray, shape) -> bool:
 
 
 def _blocks(shape):
-    """Index tuples that cut `shape` into pieces of at most about REGION_BLOCK elements, equal where they can be, in memory order."""
+    """Index tuples that cut `shape` into pieces of at most about REGION_BLOCK elements, equal where they can
+    be, in memory order."""
     inner = math.prod(shape[1:])
     if inner > costs.REGION_BLOCK and len(shape) > 1:
         for i in range(shape[0]):
@@ -134,8 +137,9 @@ _WIDE = {8: np.int64, 16: np.complex128}  # types of which one element holds a s
 
 
 def split_strided(fn, *arrays: np.ndarray) -> list:
-    """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
-    that axis innermost, a few elements at a time. A copy takes the whole axis as one wide element where it can."""
+    """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis:
+    NumPy would loop over that axis innermost, a few elements at a time. A copy takes the whole axis as one
+    wide element where it can."""
     shape = arrays[0].shape
     if (
         len(shape) > 1
@@ -171,7 +175,8 @@ def _worth_gathering(a: np.ndarray) -> bool:
 
 
 def _instructions(values, shape, inside, outer, store, temporaries=None) -> list:
-    """`(function, arguments)` pairs computing `values` on blocks of `shape`, temporaries reused as soon as they are free."""
+    """`(function, arguments)` pairs computing `values` on blocks of `shape`, temporaries reused as soon as
+    they are free."""
     temporaries = {} if temporaries is None else temporaries
     last = {}
     for i, v in enumerate(values):
@@ -258,7 +263,8 @@ _filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # a
 
 
 def _filled(number, dtype, shape) -> np.ndarray:
-    """A block full of a number: `np.maximum` of two arrays is three times as fast as of an array and a number."""
+    """A block full of a number: `np.maximum` of two arrays is three times as fast as of an array and a
+    number."""
     key = repr(number), np.dtype(dtype)
     n = math.prod(shape)
     block = _filled_blocks.get(key)

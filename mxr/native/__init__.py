@@ -1,7 +1,8 @@
 """The native core: which one runs, if any. `steps` prepares what it runs.
 
-It is an extension module in C (core.c, vectors.h), built where there is a compiler; without it, or with MXR_NATIVE=0, everything is
-computed by NumPy. MXR_NATIVE=avx512, avx2 or plain takes these vector instructions; otherwise the widest that the processor has.
+It is an extension module in C (core.c, vectors.h), built where there is a compiler; without it, or with
+MXR_NATIVE=0, everything is computed by NumPy. MXR_NATIVE=avx512, avx2 or plain takes these vector
+instructions; otherwise the widest that the processor has.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ VECTORS = ("avx512", "avx2", "plain")
 
 
 def _choose(asked: str) -> str:
-    """The vectors to use, "" for NumPy. Raises where `asked` names what is not there: a measurement of something else would mislead."""
+    """The vectors to use, "" for NumPy. Raises where `asked` names what is not there: a measurement of
+    something else would mislead."""
     if asked == "0":
         return ""
     if asked and asked not in VECTORS:

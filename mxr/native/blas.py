@@ -1,4 +1,5 @@
-"""BLAS's matrix product for the native core: the one in the library that NumPy has loaded, so that both give the same bits."""
+"""BLAS's matrix product for the native core: the one in the library that NumPy has loaded, so that both give
+the same bits."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 from mxr.native import core
 from mxr.runtime import threads
 
-# names of cblas_sgemm, and whether its sizes have 64 bits: as NumPy's wheels have it, OpenBLAS and others elsewhere
+# Names of cblas_sgemm, and whether its sizes have 64 bits: as NumPy's wheels have it, OpenBLAS and others
 _NAMES = (
     ("scipy_cblas_sgemm64_", True),
     ("cblas_sgemm64_", True),

@@ -1,10 +1,11 @@
-"""Element-wise NumPy code that runs again and again on the same arrays, as a step of the native core: the optimizers' rules.
+"""Element-wise NumPy code that runs again and again on the same arrays, as a step of the native core: the
+optimizers' rules.
 
     code = Code(function)           # function(constants, *arrays), in place
     if not code.run(constants, arrays): ...     # NumPy's turn
 
-The code runs on stand-ins for the arrays, which note what it does. Its numbers may change from call to call (a learning rate does):
-it then runs on stand-ins again, which only take the new numbers.
+The code runs on stand-ins for the arrays, which note what it does. Its numbers may change from call to call
+(a learning rate does): it then runs on stand-ins again, which only take the new numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Scratch:
 
 
 class _Tape:
-    """What the code does: with a region, its instructions; without, only the numbers in them and a signature."""
+    """What the code does: with a region, its instructions; without, only the numbers in them and a
+    signature."""
 
     def __init__(self, region: Region | None):
         self.region = region
@@ -136,8 +138,8 @@ class Code:
         self._signature: list[Any] = []
 
     def run(self, constants: Any, arrays: tuple) -> bool:
-        """Run the code, and say so; False where that is left to NumPy: for arrays that are seen for the first time, and for code that
-        the core cannot do to the same bits."""
+        """Run the code, and say so; False where that is left to NumPy: for arrays that are seen for the first
+        time, and for code that the core cannot do to the same bits."""
         if not active():
             return False
         if len(arrays) != len(self._arrays) or any(a is not b for a, b in zip(arrays, self._arrays)):

@@ -1,7 +1,7 @@
 """Steps of the native core, made from arrays and NumPy's functions; and joined, so that one call runs many.
 
-Everything here gives None where the core does not do it: other element types than float32 and bool, functions it does not have.
-The caller then prepares NumPy's calls.
+Everything here gives None where the core does not do it: other element types than float32 and bool, functions
+it does not have. The caller then prepares NumPy's calls.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
 
 
 class Slot:
-    """What an instruction reads or writes: a register, an array's memory, or a number. `dtype` float32 or bool."""
+    """What an instruction reads or writes: a register, an array's memory, or a number. `dtype` float32 or
+    bool."""
 
     __slots__ = ("array", "number", "dtype", "index")
     array: Any  # None for a register and a number
@@ -146,7 +147,8 @@ class Region:
         return known[1]
 
     def number(self, x: float, shared: bool = True) -> Slot:
-        """A number, as float32. One that is not `shared` has a place of its own, for `set_numbers`: in the order of these calls."""
+        """A number, as float32. One that is not `shared` has a place of its own, for `set_numbers`: in the
+        order of these calls."""
         key = float(np.float32(x))
         return self._numbers.setdefault(repr(key) if shared else len(self._numbers), Slot(FLOAT, number=key))
 
@@ -205,7 +207,8 @@ class Region:
         dtype: np.dtype,
         out: np.ndarray | None = None,
     ) -> Slot | None:
-        """The result of a NumPy function whose loop takes `types` and gives `dtype`; None where there is no instruction for it."""
+        """The result of a NumPy function whose loop takes `types` and gives `dtype`; None where there is no
+        instruction for it."""
         op = instruction(fn, types, dtype)
         if op is None:
             return None
@@ -225,7 +228,8 @@ class Region:
         return self.emit(op, [x], dtype, out)
 
     def sum(self, x: Slot, row: int, out: np.ndarray) -> bool:
-        """Add up every `row` elements of `x` into the contiguous `out`. False where that cannot be in this region."""
+        """Add up every `row` elements of `x` into the contiguous `out`. False where that cannot be in this
+        region."""
         if (
             (self._sums and row != self._row)
             or len(self._sums) == core.MOST_SUMS
@@ -329,7 +333,8 @@ class Region:
         return count
 
     def _layout(self, memories: list[Slot]) -> tuple[tuple[int, ...], list] | None:
-        """The axes that strided operands need, as few as possible, and the operands as the core takes them."""
+        """The axes that strided operands need, as few as possible, and the operands as the core takes
+        them."""
         flat = [self._direct(m.array) for m in memories]
         single = [
             m.array.size == 1 and m.dtype == FLOAT and id(m.array) not in self._written for m in memories
@@ -446,7 +451,8 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
 
 
 def _matrix(x: np.ndarray) -> tuple[int, bool] | None:
-    """The elements from one row to the next, or (True) from one column to the next; None if neither lies together."""
+    """The elements from one row to the next, or (True) from one column to the next; None if neither lies
+    together."""
     rows, columns = x.shape[-2:]
     down, right = (s // 4 if n > 1 else 0 for n, s in zip(x.shape[-2:], x.strides[-2:]))
     if any(s % 4 or s < 0 for s in x.strides) or not x.flags.aligned:
@@ -538,7 +544,8 @@ def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
 
 
 class Prepared:
-    """A step: calling it runs it. `nanoseconds` is what it takes, roughly; `shared` whether several threads can take parts."""
+    """A step: calling it runs it. `nanoseconds` is what it takes, roughly; `shared` whether several threads
+    can take parts."""
 
     __slots__ = ("native", "nanoseconds", "shared")
 
@@ -550,13 +557,15 @@ class Prepared:
 
 
 class Calls(list):
-    """Functions without arguments, to be called one after the other. `native`: NumPy computes in none of them."""
+    """Functions without arguments, to be called one after the other. `native`: NumPy computes in none of
+    them."""
 
     native = False
 
 
 def join(steps: Sequence[Callable[[], object]]) -> Calls:
-    """The steps with those that the core runs one after the other as one call, which wakes other threads where that pays."""
+    """The steps with those that the core runs one after the other as one call, which wakes other threads
+    where that pays."""
     joined = Calls()
     for is_native, group in groupby(steps, key=lambda s: isinstance(s, Prepared)):
         some: list[Any] = list(group)

@@ -1,4 +1,5 @@
-"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes docs/performance.md.
+"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes
+docs/performance.md.
 
 Ratios are MXNet's time over ours, pair by pair (median, least, greatest); higher is better.
 """
@@ -102,7 +103,8 @@ def alternate(running: dict[str, Engine], seconds: float, rounds: int) -> dict[s
 
 
 def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict:
-    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory, and the bound."""
+    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory,
+    and the bound."""
     with tempfile.TemporaryDirectory() as folder:
         both = engines(w, folder, env=env)
         times = alternate(both, seconds, pairs)
@@ -133,7 +135,8 @@ PEER_HEAD = (f"| work | mxr | {' | '.join(PEERS.values())} |", "|---" * (2 + len
 def peer_row(
     w: workloads.Workload, seconds: float, rounds: int, settings: dict[str, dict] | None = None
 ) -> str:
-    """All engines side by side in one run: our time, and each peer's over ours, by rounds (median, least, greatest)."""
+    """All engines side by side in one run: our time, and each peer's over ours, by rounds (median, least,
+    greatest)."""
     with tempfile.TemporaryDirectory() as folder:
         running, failed = {}, set()
         for name in ("mxr", *PEERS):
@@ -159,7 +162,8 @@ def peer_row(
 
 
 def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> None:
-    """Raise unless all engines computed the same loss and gradients in their first step: then they do the same work."""
+    """Raise unless all engines computed the same loss and gradients in their first step: then they do the
+    same work."""
     found = {}
     for name, e in running.items():
         e.ask(results=os.path.join(folder, f"{name}.npz"))
@@ -184,7 +188,8 @@ HEAD = (
 def row(r: dict) -> str:
     mxr, mxnet = r["peak"]["mxr"], r["peak"]["mxnet"]
     return (
-        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
+        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** "
+        f"({r['low']:.2f}-{r['high']:.2f}) | "
         f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
         f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |"
     )

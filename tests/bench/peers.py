@@ -1,7 +1,9 @@
-"""The nine losses and networks of `workloads.NINE` as a user of PyTorch or JAX writes them, and the environments these run in.
+"""The nine losses and networks of `workloads.NINE` as a user of PyTorch or JAX writes them, and the
+environments these run in.
 
-A loss is written once, on a few functions that both libraries have (`Torch`, `Jax`); its value is a vector or a number, and what is
-minimised is its sum, as MakeLoss has it. Runs in the peers' own Python: imports nothing of ours.
+A loss is written once, on a few functions that both libraries have (`Torch`, `Jax`); its value is a vector or
+a number, and what is minimised is its sum, as MakeLoss has it. Runs in the peers' own Python: imports nothing
+of ours.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""What several workers gain, and what a step costs them on a network: `python -m tests.bench.workers [steps|sums|networks|paper]`.
+"""What several workers gain, and what a step costs them on a network:
+`python -m tests.bench.workers [steps|sums|networks|paper]`.
 
 steps     two workers of one thread each beside one process with two threads and one with one: the same network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
 paper     what the formula gives for 2 to 1024 workers
-networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root; needs iproute2)
+networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root;
+needs iproute2)
 
 docs/distributed.md explains the formula and has the numbers of one run.
 """
@@ -124,7 +126,8 @@ def run(count: int, *words: str, launcher: list[str] | None = None, **variables:
 def steps(rounds: int = 5) -> None:
     """Alternating runs; the median of each, and the median of the ratios."""
     print(
-        "| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum, with waiting | two threads : two workers |"
+        "| network | samples in a step | one process, one thread | one process, "
+        "two threads | two workers | of it the sum, with waiting | two threads : two workers |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, batch, runs in (("mlp", 200, 300), ("lenet", 200, 12), ("lstm", 64, 30)):
@@ -137,15 +140,18 @@ def steps(rounds: int = 5) -> None:
         ratios = sorted(a / b for a, b in zip(two, several))
         share = statistics.median(r["sum"] for r in found["workers"])
         print(
-            f"| {name} ({found['workers'][0]['numbers']:,} parameters) | {batch} | {statistics.median(one):.2f} ms | {statistics.median(two):.2f} ms "
-            f"| {statistics.median(several):.2f} ms | {share:.2f} ms | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |",
+            f"| {name} ({found['workers'][0]['numbers']:,} parameters) | {batch} | "
+            f"{statistics.median(one):.2f} ms | {statistics.median(two):.2f} ms | "
+            f"{statistics.median(several):.2f} ms | {share:.2f} ms | {statistics.median(ratios):.2f} "
+            f"({ratios[0]:.2f} to {ratios[-1]:.2f}) |",
             flush=True,
         )
 
 
 def sums() -> None:
     print(
-        "| bytes | 2 workers, shared memory | 2 workers, TCP on loopback | 4 workers, shared memory | 4 workers, TCP |\n|---|---|---|---|---|"
+        "| bytes | 2 workers, shared memory | 2 workers, TCP on loopback | 4 workers, "
+        "shared memory | 4 workers, TCP |\n|---|---|---|---|---|"
     )
     tcp = [*MPIRUN, "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "lo"]
     for size in SIZES:
@@ -159,7 +165,8 @@ def sums() -> None:
 
 
 def ring(workers: int, nbytes: int, latency: float, bandwidth: float) -> float:
-    """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each. `bandwidth` in bytes a second."""
+    """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each.
+    `bandwidth` in bytes a second."""
     return 2 * (workers - 1) * (latency + nbytes / workers / bandwidth)
 
 
@@ -180,7 +187,8 @@ def _remove_hosts(count: int) -> None:
 
 @contextlib.contextmanager
 def hosts(count: int, rate: str):
-    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher of one worker on each."""
+    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher
+    of one worker on each."""
 
     def do(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True)
@@ -191,8 +199,8 @@ def hosts(count: int, rate: str):
         ]  # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
         agent = Path(folder, "agent.sh")
         agent.write_text(
-            '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
-            'exec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n'
+            '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; '
+            'done\nhost=$1; shift\nexec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n'
         )
         agent.chmod(0o755)
         _remove_hosts(count)  # of a run that was killed
@@ -249,7 +257,8 @@ def hosts(count: int, rate: str):
 
 def networks() -> None:
     print(
-        "| link | workers | bytes | measured | ring | tree | measured : better of the two |\n|---|---|---|---|---|---|---|"
+        "| link | workers | bytes | measured | ring | tree | measured : "
+        "better of the two |\n|---|---|---|---|---|---|---|"
     )
     for rate, bits in (("100mbit", 1e8), ("1gbit", 1e9)):
         for count in (2, 4):
@@ -261,16 +270,19 @@ def networks() -> None:
                     took = run(count, "sum", str(size), "9", launcher=launcher)["seconds"]
                     a, b = ring(count, nbytes, latency, bandwidth), tree(count, nbytes, latency, bandwidth)
                     print(
-                        f"| {rate} | {count} | {nbytes:,} | {took * 1e3:.2f} ms | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms | {took / min(a, b):.2f} |",
+                        f"| {rate} | {count} | {nbytes:,} | {took * 1e3:.2f} ms | {a * 1e3:.2f} ms | "
+                        f"{b * 1e3:.2f} ms | {took / min(a, b):.2f} |",
                         flush=True,
                     )
                 print(
-                    f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a message) | | |",
+                    f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a "
+                    "message) | | |",
                     flush=True,
                 )
 
 
-# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with RDMA.
+# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with
+# RDMA.
 LINKS = {"1 Gbit": (50e-6, 0.118e9), "10 Gbit": (20e-6, 1.18e9), "100 Gbit": (2e-6, 12e9)}
 # Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
 COSTS = {
@@ -281,7 +293,8 @@ COSTS = {
 
 
 def paper() -> None:
-    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of its own."""
+    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of
+    its own."""
     counts = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
     print("| network | link | " + " | ".join(map(str, counts)) + " |\n|---|---|" + "---|" * len(counts))
     for name, (numbers, compute) in COSTS.items():

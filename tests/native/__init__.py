@@ -1,1 +1,2 @@
-"""The native core (mxr/native) by itself. `make sanitize` runs these tests on a core built with sanitizers."""
+"""The native core (mxr/native) by itself. `make test-native` runs these tests on a core built with
+sanitizers."""

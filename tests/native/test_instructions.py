@@ -1,4 +1,5 @@
-"""Every instruction against NumPy: special values, the whole range, alignments, strides, lengths, block borders."""
+"""Every instruction against NumPy: special values, the whole range, alignments, strides, lengths, block
+borders."""
 
 import numpy as np
 import pytest
@@ -113,8 +114,8 @@ def range_of_floats(count=60_000):
 
 
 def in_ulp(mine, exact):
-    """The largest distance from the exact values, in units of the last place; where these are no numbers, or none that is finite in
-    single precision, the distance is 0 for the same, else infinite."""
+    """The largest distance from the exact values, in units of the last place; where these are no numbers, or
+    none that is finite in single precision, the distance is 0 for the same, else infinite."""
     with np.errstate(all="ignore"):
         rounded = exact.astype(np.float32)
         finite = np.isfinite(rounded)
@@ -167,7 +168,8 @@ def test_functions_of_two_numbers(vectors, fn):
 
 
 def test_sigmoid(vectors):
-    """To the last places of `1 / (1 + exp(-x))` in single precision, with its infinities: not more exact, but the same function."""
+    """To the last places of `1 / (1 + exp(-x))` in single precision, with its infinities: not more exact, but
+    the same function."""
     x = range_of_floats()
     out = np.empty_like(x)
     region = Region(x.shape)
@@ -239,7 +241,8 @@ def test_select_and_limit(vectors):
 
 @pytest.mark.parametrize("fn", [np.add, np.power, np.exp, np.sin], ids=lambda f: f.__name__)
 def test_lengths_and_alignments(vectors, fn):
-    """Lengths 0 to 100 and around blocks; memory that begins anywhere. An element's bits do not depend on its place."""
+    """Lengths 0 to 100 and around blocks; memory that begins anywhere. An element's bits do not depend on its
+    place."""
     rng = np.random.default_rng(1)
     data = rng.uniform(0.1, 3, (2, 3 * costs.NATIVE_BLOCK + 40)).astype(np.float32)
     whole = result(fn, *data[: fn.nin])
@@ -257,7 +260,8 @@ def test_lengths_and_alignments(vectors, fn):
 
 @st.composite
 def strided(draw, shape, dtype=np.float32):
-    """An array that can be broadcast to `shape`: cut out of a larger one, turned, reversed, stretched, or with axes missing."""
+    """An array that can be broadcast to `shape`: cut out of a larger one, turned, reversed, stretched, or
+    with axes missing."""
     own = [1 if draw(st.integers(0, 4)) == 0 else n for n in shape]
     own = own[draw(st.integers(0, len(own))) if draw(st.integers(0, 3)) == 0 else 0 :]
     order = draw(st.permutations(range(len(own))))

@@ -1,4 +1,5 @@
-"""Products, reductions, softmax and sums against NumPy; shared by threads to the same bits; and which core runs."""
+"""Products, reductions, softmax and sums against NumPy; shared by threads to the same bits; and which core
+runs."""
 
 import os
 import subprocess
