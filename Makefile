@@ -25,8 +25,9 @@ test: .rlib/mxnet/python ## every Python and R test
 test-numpy: .rlib/mxnet/python ## the engine's tests without the native core
 	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties </dev/null
 
-test-native: .venv/ready ## the native core's tests, with each kind of vectors, under the address and undefined-behaviour sanitizers
+test-native: .rlib/mxnet/python ## the native core under sanitizers, with each kind of vectors; the engine without it
 	scripts/test-native $(VENV)/python
+	$(MAKE) test-numpy
 
 test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
 	$(VENV)/python -m pytest tests/mpi </dev/null

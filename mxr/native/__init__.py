@@ -49,7 +49,11 @@ def description() -> str:
             "plain": "the vectors that every processor of this kind has",
         }[vectors]
         return f"native core, with {words}"
-    why = "it was not built: there was no C compiler, or not Python's headers" if core is None else "MXR_NATIVE=0"
+    why = (
+        "it was not built: there was no C compiler, or not Python's headers"
+        if core is None
+        else "MXR_NATIVE=0"
+    )
     return f"NumPy, without the native core ({why})"
 
 
