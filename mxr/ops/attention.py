@@ -160,7 +160,8 @@ class DivSqrtDim:
     """The data divided by the square root of the length of its last C-order axis (in R: its first dimension)."""
 
     def forward(p, data):
-        return data / float(np.sqrt(data.shape[-1]))
+        root = float(np.sqrt(data.shape[-1]))
+        return data / (float(int(root)) if data.dtype.kind in "iu" else root)  # a number of the data's type
 
     def backward(p, g, ins, outs):
         return g / float(np.sqrt(ins[0].shape[-1]))
