@@ -69,10 +69,10 @@ binary <- function(generic, e1, e2) {
 # The operand beside a symbol, as a number.
 scalar_operand <- function(x, operator) {
   if (is.mx.ndarray(x))
-    stop_user("`", operator, "`: an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
+    stop_type("`", operator, "`: an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
               "and give the array to mx.simple.bind's executor, or as a parameter, under that name")
   if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
-    stop_user("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
+    stop_type("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
               " of length ", length(x), "; make arrays variables and bind them")
   as.numeric(x)
 }
@@ -84,13 +84,13 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
     result <- call_python("symbol.create", "log", list(x))
     base <- list(...)
     if (!length(base)) return(result)
-    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_user("log: base must be a number")
+    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_type("log: base must be a number")
     return(result / log(base[[1]]))
   }
   if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
-    stop_user("round: symbols are rounded to whole numbers only")
+    stop_parameter("round: symbols are rounded to whole numbers only")
   op <- symbol_math[.Generic]
-  if (is.na(op)) stop_user(.Generic, " is not defined for symbols")
+  if (is.na(op)) stop_not_implemented(.Generic, " is not defined for symbols")
   call_python("symbol.create", op[[1]], list(x))
 }
 
@@ -98,8 +98,8 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
-  if (!.Generic %in% c("sum", "prod", "max", "min")) stop_user(.Generic, " is not defined for symbols")
-  if (na.rm) stop_user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
+  if (!.Generic %in% c("sum", "prod", "max", "min")) stop_not_implemented(.Generic, " is not defined for symbols")
+  if (na.rm) stop_parameter(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
   args <- list(...)
   is.symbol <- vapply(args, is.mx.symbol, NA)
   parts <- lapply(args[is.symbol], function(x) call_python("symbol.create", .Generic, c(list(x), args[!is.symbol])))
@@ -122,7 +122,7 @@ Ops.MXNDArray <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else bina
 Math.MXNDArray <- function(x, ...) {
   op <- if (.Generic == "log" && !length(list(...))) "log" else symbol_math[.Generic]
   if (is.na(op) || length(list(...)))
-    stop_user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
+    stop_type(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
   call_python("nd.invoke", op[[1]], list(x), NULL)
 }
 
@@ -139,7 +139,7 @@ t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))
 
 # What R's functions for vectors do to a symbol ends here, with the function that is meant.
 no_vector <- function(what, instead) {
-  stop_user(what, " needs numbers, and a symbol has none before it is bound; use ", instead)
+  stop_type(what, " needs numbers, and a symbol has none before it is bound; use ", instead)
 }
 
 #' @export

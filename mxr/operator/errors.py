@@ -18,6 +18,10 @@ class ShapeError(MxError):
     """Shapes that contradict each other. `shapes` in the message are rendered by `shape_text`, so R sees R order."""
 
 
+class FileError(MxError):
+    """A file cannot be read or written: the system says why."""
+
+
 class NotImplementedInMxr(MxError):
     """An operator or option of MXNet that mxr does not have (listed in docs/coverage.md)."""
 
