@@ -32,8 +32,9 @@ def im2rec(
     inter_method: int = 1,
     encoding: str = ".jpg",
 ) -> int:
-    """Write the images of the list file (lines: id, `label_width` labels, path below `root`) to `output_rec` (with `.part000` and so on
-    where `nsplit` parts are asked for); returns how many. `color_mode`: 1 colour, 0 grey, -1 as the file. MxError names the line."""
+    """Write the images of the list file (lines: id, `label_width` labels, path below `root`) to `output_rec`
+    (with `.part000` and so on where `nsplit` parts are asked for); returns how many. `color_mode`: 1 colour,
+    0 grey, -1 as the file. MxError names the line."""
     if color_mode not in (-1, 0, 1):
         raise MxError(f"im2rec: color_mode must be 1, 0 or -1, not {color_mode}")
     if encoding not in (".jpg", ".png"):
@@ -99,8 +100,8 @@ def _content(path: str, where: str) -> bytes:
             return file.read()
     except OSError as e:
         raise MxError(
-            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; root and the path in the list are put together as "
-            "they are, so root ends with /"
+            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; "
+            "root and the path in the list are put together as they are, so root ends with /"
         ) from None
 
 

@@ -1,4 +1,5 @@
-"""Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips, colours, tensors."""
+"""Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips,
+colours, tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from mxr.random import streams
 def _image(shape, where: str = "the data"):
     if shape is not None and len(shape) not in (3, 4):
         raise ShapeError(
-            f"{where} must have 3 axes (rows, columns, channels), or 4 with samples before them, not the shape {shape_text(shape)}"
+            f"{where} must have 3 axes (rows, columns, channels), or 4 with samples before them, "
+            f"not the shape {shape_text(shape)}"
         )
 
 
@@ -25,7 +27,8 @@ def _same(p, ins, outs):
 
 @op("_image_to_tensor")
 class ToTensor:
-    """Images of numbers from 0 to 255 (rows, columns, channels) as single precision from 0 to 1, channels first in C order."""
+    """Images of numbers from 0 to 255 (rows, columns, channels) as single precision from 0 to 1, channels
+    first in C order."""
 
     infer_type = lambda p, ins: [np.dtype(np.float32)]
 
@@ -53,7 +56,8 @@ class Normalize:
         s = unify(ins[0], outs[0])
         if s is not None and (len(s) not in (3, 4) or s[-3] not in (0, 1, 3)):
             raise ShapeError(
-                f"the data must be tensors of 1 or 3 channels (channels, rows, columns), not of shape {shape_text(s)}"
+                "the data must be tensors of 1 or 3 channels (channels, rows, columns), "
+                f"not of shape {shape_text(s)}"
             )
         for name in ("mean", "std"):
             if s is not None and len(getattr(p, name)) < s[-3] and len(getattr(p, name)) != 1:
@@ -93,7 +97,8 @@ class Crop:
             return ins, outs
         if s[-3] < p.y + p.height or s[-2] < p.x + p.width:
             raise ShapeError(
-                f"the part of {p.width} x {p.height} from ({p.x}, {p.y}) does not lie within an image of {s[-2]} x {s[-3]}"
+                f"the part of {p.width} x {p.height} from ({p.x}, "
+                f"{p.y}) does not lie within an image of {s[-2]} x {s[-3]}"
             )
         return ins, [unify(outs[0], (*s[:-3], p.height, p.width, s[-1]))]
 
@@ -111,7 +116,8 @@ def _part(p):
 
 @op("_image_resize")
 class Resize:
-    """Images of another size: `size` is columns and rows, or one number for both, or with `keep_ratio` for the shorter side."""
+    """Images of another size: `size` is columns and rows, or one number for both, or with `keep_ratio` for
+    the shorter side."""
 
     size: Shape = P((), "columns and rows of the result (in R: rows, columns), or one number")
     keep_ratio: bool = P(False, "one number is the length of the shorter side")
@@ -241,7 +247,8 @@ def _lit(data, alpha):
 
 @op("_image_adjust_lighting", zero_gradient=True)
 class AdjustLighting:
-    """Moves an image's colours along the principal components of those of ImageNet, by `alpha` standard deviations each."""
+    """Moves an image's colours along the principal components of those of ImageNet, by `alpha` standard
+    deviations each."""
 
     alpha: Floats = P(REQUIRED, "three factors, of the three components")
     infer_shape = _same
@@ -296,7 +303,8 @@ _declare_random("hue", "Turns an image's colours around the circle of hues by a 
 
 @op("_image_random_color_jitter", random=True, zero_gradient=True)
 class RandomColorJitter:
-    """Random brightness, contrast, saturation and hue in random order; each factor lies within the given distance of 1 (of 0 for the hue)."""
+    """Random brightness, contrast, saturation and hue in random order; each factor lies within the given
+    distance of 1 (of 0 for the hue)."""
 
     brightness: float = P(REQUIRED, "the largest change of the brightness", low=0)
     contrast: float = P(REQUIRED, "the largest change of the contrast", low=0)

@@ -1,6 +1,8 @@
-"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from draws to values.
+"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from
+draws to values.
 
-NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as they are.
+NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as
+they are.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ _RANGE = 2**32 - 1
 
 
 class Engine:
-    """A seeded `std::mt19937`; every method consumes the draws that the C++ distribution of that name consumes."""
+    """A seeded `std::mt19937`; every method consumes the draws that the C++ distribution of that name
+    consumes."""
 
     def __init__(self, seed: int):
         self.seed(seed)

@@ -222,7 +222,8 @@ def test_shapes_that_cannot_be_read(text):
     ],
 )
 def test_declared_types(text, dtype):
-    """What is given counts, then what is declared. Executors follow the declaration, unless they are told types."""
+    """What is given counts, then what is declared. Executors follow the declaration, unless they are told
+    types."""
     symbol = declaring(__dtype__=text)
     assert symbol.infer_type()[:2] == ({"a": dtype}, {"e_output": dtype})
     assert symbol.infer_type(a="float64")[1] == {"e_output": "float64"}

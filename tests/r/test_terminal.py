@@ -1,4 +1,5 @@
-"""R's own tools at the prompt, typed into a pseudo-terminal: browser, recover, debug, and Ctrl-C where R waits for input."""
+"""R's own tools at the prompt, typed into a pseudo-terminal: browser, recover, debug, and Ctrl-C where R
+waits for input."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def test_tools_of_the_prompt(tmp_path):
 
 
 def test_progress_is_one_line_at_the_prompt(tmp_path):
-    """Rounds, batches, the metric and the time left, on a line that is wiped at the end; not in captured output, not if it is off."""
+    """Rounds, batches, the metric and the time left, on a line that is wiped at the end; not in captured
+    output, not if it is off."""
     (tmp_path / "prelude.R").write_text(
         PRELUDE
         + """

@@ -1,4 +1,5 @@
-"""Resizing 8-bit images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other pixels."""
+"""Resizing 8-bit images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other
+pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ _ONE = 2048  # weights are fixed-point numbers of 11 bits
 
 
 def method_for(method: int, old: tuple[int, int], new: tuple[int, int], engine) -> int:
-    """The method itself; for AUTO the one that fits the change of size (height, width); for RANDOM one drawn from `engine`."""
+    """The method itself; for AUTO the one that fits the change of size (height, width); for RANDOM one drawn
+    from `engine`."""
     if method == AUTO:
         if new[0] > old[0] and new[1] > old[1]:
             return CUBIC
@@ -75,8 +77,9 @@ def _down(wide: np.ndarray, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[np.ndarray, np.ndarray]:
-    """For every new position, the old positions it is made of, and their weights; `clamp`: beyond the border all weight is on
-    one pixel, not shared by two that are the same (linear, horizontally: the rounding differs)."""
+    """For every new position, the old positions it is made of, and their weights; `clamp`: beyond the border
+    all weight is on one pixel, not shared by two that are the same (linear, horizontally: the rounding
+    differs)."""
     at = np.arange(new)
     if method == AREA:
         left = np.floor(at * scale)
@@ -98,7 +101,8 @@ def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[n
 
 
 def weights(x: np.ndarray, method: int) -> list[np.ndarray]:
-    """The weights of the pixels around a position between two of them, `x` behind the first; 2, 4 or 8 pixels."""
+    """The weights of the pixels around a position between two of them, `x` behind the first; 2, 4 or 8
+    pixels."""
     return _cubic(x) if method == CUBIC else _lanczos(x) if method == LANCZOS else [1 - x, x]
 
 
@@ -149,7 +153,8 @@ def _area(image: np.ndarray, height: int, width: int, scales: list[float]) -> np
 
 
 def _shares(image: np.ndarray, new: int, scale: float) -> np.ndarray:
-    """The mean along the first axis over consecutive stretches of `scale` rows, the rows at the ends by their share."""
+    """The mean along the first axis over consecutive stretches of `scale` rows, the rows at the ends by their
+    share."""
     old = len(image)
     out = np.zeros((new, *image.shape[1:]), np.float32)
     for i in range(new):

@@ -48,7 +48,8 @@ class Normalized:
             arrays = list(arrays.values()) if isinstance(arrays, dict) else arrays
             if len(arrays) != 1 or arrays[0].shape != tuple(self.data_shape):
                 raise self.error(
-                    f"{self.mean_img} is not a mean image of data.shape {' x '.join(map(str, self.data_shape[::-1]))}"
+                    f"{self.mean_img} is not a mean image of data.shape "
+                    f"{' x '.join(map(str, self.data_shape[::-1]))}"
                 )
             self.mean_image = arrays[0].astype(np.float32)
             return
@@ -158,7 +159,8 @@ class ImageRecordInt8(ImageRecord):
 
 
 class ImageRecordV1(_Images, Normalized):
-    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another engine."""
+    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another
+    engine."""
 
     name = "ImageRecordIter_v1"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))

@@ -14,8 +14,8 @@ from mxr.r.verbs.values import array, file_name, pairs, parameter_text
 
 
 class Arrays:
-    """Data and labels cut into batches along C order's first axis. In the place of what a last batch lacks stand the
-    samples of the batch before, as in MXNet."""
+    """Data and labels cut into batches along C order's first axis. In the place of what a last batch lacks
+    stand the samples of the batch before, as in MXNet."""
 
     def __init__(self, data: np.ndarray, label: np.ndarray, batch: int, draws: np.ndarray | None):
         if batch < 1:
