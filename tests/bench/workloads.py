@@ -55,10 +55,10 @@ class Workload:
         """Values of every argument and auxiliary state."""
         rng = np.random.default_rng(0)
         args, _, aux = self.symbol.infer_shape(**self.shapes)
-        out = {}
+        out, states = {}, set(self.symbol.list_auxiliary_states())
         for name, shape in {**args, **aux}.items():
             how = self.draw.get(name, "normal")
-            if name in aux:
+            if name in states:
                 out[name] = np.ones(shape) if name.endswith("var") else np.zeros(shape)
             elif how == "unit":
                 out[name] = rng.uniform(0.05, 0.95, shape)
