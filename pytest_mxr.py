@@ -1,4 +1,5 @@
-"""pytest loads this in every run once mxr is installed, so it imports nothing of mxr before something of it is used. See docs/testing.md."""
+"""pytest loads this in every run once mxr is installed, so it imports nothing of mxr before something of it
+is used. See docs/testing.md."""
 
 from __future__ import annotations
 
@@ -7,7 +8,10 @@ import os
 
 import pytest
 
-MARK = 'r("R code", source="file.R", package="name"): a test that needs R (skipped without); the fixture `r` runs the code, the file'
+MARK = (
+    'r("R code", source="file.R", package="name"): a test that needs R (skipped without); '
+    'the fixture `r` runs the code, the file'
+)
 
 
 def pytest_addoption(parser):
@@ -67,8 +71,8 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def r(request):
-    """R inside this process, with an environment for this test: `r.run("code")`, `r["x"]`, `r["x"] = array`, `r.source(path)`,
-    `with r.capture() as said:`."""
+    """R inside this process, with an environment for this test: `r.run("code")`, `r["x"]`, `r["x"] = array`,
+    `r.source(path)`, `with r.capture() as said:`."""
     from mxr.testing import plugin
 
     yield from plugin.r(request)
@@ -76,7 +80,8 @@ def r(request):
 
 @pytest.fixture
 def rscript(request):
-    """`rscript("script.R")` or `rscript(code)`: a process of plain Rscript; `.status`, `.stdout`, `.stderr`, `.check()`."""
+    """`rscript("script.R")` or `rscript(code)`: a process of plain Rscript; `.status`, `.stdout`, `.stderr`,
+    `.check()`."""
     from mxr.testing import plugin
 
     return plugin.rscript(request)
@@ -84,7 +89,8 @@ def rscript(request):
 
 @pytest.fixture
 def golden(request):
-    """`golden("file.jsonl", loss=array)`: the numbers are those of the file; `pytest --r-record` writes it."""
+    """`golden("file.jsonl", loss=array)`: the numbers are those of the file; `pytest --r-record` writes
+    it."""
     from mxr.testing import plugin
 
     return plugin.golden(request)

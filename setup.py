@@ -21,7 +21,8 @@ def add_vignettes(package: Path) -> None:
 
 
 class BuildWithR(build_py):
-    """A wheel has the R package's sources at mxr/r/package, for `mxr install-r`. In place, the checkout's own are used."""
+    """A wheel has the R package's sources at mxr/r/package, for `mxr install-r`. In place, the checkout's own
+    are used."""
 
     def run(self):
         library = Path(self.build_lib, "mxr")

@@ -1,11 +1,14 @@
-"""What MXNet 1.9.1 itself answers to boston.R: the same training through MXNet's own Python API, written out by hand.
+"""What MXNet 1.9.1 itself answers to boston.R: the same training through MXNet's own Python API, written out
+by hand.
 
-    Rscript -e 'library(mlbench); data(BostonHousing); b <- BostonHousing; b$chas <- as.numeric(as.character(b$chas))
-                options(digits = 17); write.table(scale(data.matrix(b)), "boston.txt", row.names = FALSE, col.names = FALSE)'
+    Rscript -e 'library(mlbench); data(BostonHousing); b <- BostonHousing; b$chas <-
+                as.numeric(as.character(b$chas)) options(digits = 17); write.table(scale(data.matrix(b)),
+                "boston.txt", row.names = FALSE, col.names = FALSE)'
     .reference/bin/python demo/boston_by_mxnet.py boston.txt
 
-The R package draws its random numbers in this order: n uniforms for the shuffle of the rows (Fisher-Yates from the end),
-then the initial weights (biases are zero). What the last batch of an epoch lacks is left from the batch before it.
+The R package draws its random numbers in this order: n uniforms for the shuffle of the rows (Fisher-Yates
+from the end), then the initial weights (biases are zero). What the last batch of an epoch lacks is left from
+the batch before it.
 """
 
 import sys
@@ -71,7 +74,8 @@ if __name__ == "__main__":
     houses = np.loadtxt(sys.argv[1])
     check = train_and_test(houses, mx.sym.square, rounds=5, batch=60, rate=0.01, momentum=0, scale=0.01)
     print(
-        f"# the R package's own answer to five rounds of plain sgd on squared errors is 0.91994361, this program's {check:.8f}"
+        "# the R package's own answer to five rounds of plain sgd on squared errors is 0.91994361, "
+        f"this program's {check:.8f}"
     )
     print(
         f"{train_and_test(houses, lambda r: mx.sym.sqrt(1 + mx.sym.square(r)) - 1, 50, 20, 0.05, 0.9, 0.5):.9f}"

@@ -61,6 +61,7 @@ _ELSEWHERE = {  # what MXNet's Python package has and this one has not, and what
 def __getattr__(name: str) -> NoReturn:
     if name in _ELSEWHERE:
         raise AttributeError(
-            f"mxr has no {name} (MXNet's training interface for Python is no part of it); instead: {_ELSEWHERE[name]}"
+            f"mxr has no {name} (MXNet's training interface for Python is no part of it); instead: "
+            f"{_ELSEWHERE[name]}"
         )
     raise AttributeError(f"module 'mxr' has no attribute {name!r}")

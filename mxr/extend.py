@@ -1,4 +1,5 @@
-"""What the author of an operator needs: to declare one of one's own that is traced, fused and threaded as the built-in ones are.
+"""What the author of an operator needs: to declare one of one's own that is traced, fused and threaded as the
+built-in ones are.
 
     import numpy as np
     from mxr.extend import P, op
@@ -23,8 +24,8 @@
 
     loss = mxr.sym.MakeLoss(mxr.sym.wing_loss(pred, label, w=5))
 
-docs/adding-an-operator.md says what a declaration holds. Operators in the style of MXNet's Python, with arrays instead of traced
-values, are `mxr.operator.CustomOp`.
+docs/adding-an-operator.md says what a declaration holds. Operators in the style of MXNet's Python, with
+arrays instead of traced values, are `mxr.operator.CustomOp`.
 """
 
 from mxr.compiler.value import scatter_slice

@@ -1,4 +1,5 @@
-"""`mxr.nd.*`: one function per operator on NDArrays, and what makes them: `array`, `zeros`, `ones`, `load`, `save`."""
+"""`mxr.nd.*`: one function per operator on NDArrays, and what makes them: `array`, `zeros`, `ones`, `load`,
+`save`."""
 
 from __future__ import annotations
 
@@ -17,13 +18,15 @@ __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
 
 def array(source, ctx=None, dtype=None) -> NDArray:
-    """A new NDArray with a copy of the values (an NDArray, a NumPy array, numbers in lists): of an NDArray's type, else of float32, where
-    `dtype` is not given. `ctx`: a device, as in MXNet's Python, or nothing; the type may stand in its place."""
+    """A new NDArray with a copy of the values (an NDArray, a NumPy array, numbers in lists): of an NDArray's
+    type, else of float32, where `dtype` is not given. `ctx`: a device, as in MXNet's Python, or nothing; the
+    type may stand in its place."""
     return _array(source, _type(ctx, dtype, "array"))
 
 
 def zeros(shape, ctx=None, dtype=None) -> NDArray:
-    """An array of zeros; `shape` in C order; float32 unless another `dtype` is given (it may stand in the place of `ctx`, a device)."""
+    """An array of zeros; `shape` in C order; float32 unless another `dtype` is given (it may stand in the
+    place of `ctx`, a device)."""
     return full(shape, 0, ctx, dtype)
 
 

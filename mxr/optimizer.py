@@ -1,11 +1,13 @@
-"""Optimizers, as MXNet's Python programs call them: `create`, a class for each, `get_updater`; and `step` for a whole executor.
+"""Optimizers, as MXNet's Python programs call them: `create`, a class for each, `get_updater`; and `step` for
+a whole executor.
 
     optimizer = mxr.optimizer.create("adam", learning_rate=0.01, rescale_grad=1 / batch_size)
     executor.forward_backward()
     optimizer.step(executor)
 
-Rules and defaults are those of MXNet's Python package; where its R package differs (no bias correction in adam, other defaults), R scripts
-get those of the R package. Every optimizer multiplies gradients by `rescale_grad`, then cuts them to [-clip_gradient, clip_gradient].
+Rules and defaults are those of MXNet's Python package; where its R package differs (no bias correction in
+adam, other defaults), R scripts get those of the R package. Every optimizer multiplies gradients by
+`rescale_grad`, then cuts them to [-clip_gradient, clip_gradient].
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ __all__ = [
 class Optimizer:
     """One rule for all parameters of a network.
 
-    `learning_rate`: a number (0.01, unless the class says otherwise); `lr_scheduler`: a function of the number of updates so far that gives
-    the rate instead; `wd`: weight decay; `rescale_grad`, `clip_gradient` (None: no limit): see the module. Further settings: the class.
+    `learning_rate`: a number (0.01, unless the class says otherwise); `lr_scheduler`: a function of the
+    number of updates so far that gives the rate instead; `wd`: weight decay; `rescale_grad`, `clip_gradient`
+    (None: no limit): see the module. Further settings: the class.
     """
 
     settings: ClassVar[Mapping[str, Any]] = {}  # the rule's own, and their defaults
@@ -152,7 +155,8 @@ class SGD(Optimizer):
 
 
 class _NagInPlace(GraphRule):
-    """MXNet's nag_mom_update, called in place as its optimizer calls it: the weight decay in the state is that of the new weight."""
+    """MXNet's nag_mom_update, called in place as its optimizer calls it: the weight decay in the state is
+    that of the new weight."""
 
     n_states = 1
 
@@ -174,7 +178,8 @@ class NAG(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam, with correction of the bias of the first steps. `learning_rate` 0.001, `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8)."""
+    """Adam, with correction of the bias of the first steps. `learning_rate` 0.001, `beta1` (0.9), `beta2`
+    (0.999), `epsilon` (1e-8)."""
 
     settings = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
     rate = 0.001
@@ -184,8 +189,8 @@ class Adam(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """RMSProp; with `centered=True` Graves' form. `learning_rate` 0.001, `gamma1` (0.9), `gamma2` (0.9), `epsilon` (1e-8), `centered` (False),
-    `clip_weights` (None: no limit of the weights)."""
+    """RMSProp; with `centered=True` Graves' form. `learning_rate` 0.001, `gamma1` (0.9), `gamma2` (0.9),
+    `epsilon` (1e-8), `centered` (False), `clip_weights` (None: no limit of the weights)."""
 
     settings = {"gamma1": 0.9, "gamma2": 0.9, "epsilon": 1e-8, "centered": False, "clip_weights": None}
     rate = 0.001
@@ -226,7 +231,8 @@ def register(kind: type[Optimizer]) -> type[Optimizer]:
 
 
 def create(name: str | Optimizer, learning_rate: float | None = None, **settings: Any) -> Optimizer:
-    """The optimizer of that name: "sgd", "nag", "adam", "rmsprop", "adagrad", "adadelta"; settings as its class takes them."""
+    """The optimizer of that name: "sgd", "nag", "adam", "rmsprop", "adagrad", "adadelta"; settings as its
+    class takes them."""
     if isinstance(name, Optimizer):
         return name
     kind = _BY_NAME.get(str(name).lower())
@@ -239,7 +245,8 @@ def create(name: str | Optimizer, learning_rate: float | None = None, **settings
 
 
 def get_updater(optimizer: Optimizer) -> Callable[[Any, NDArray, NDArray], None]:
-    """A function `(index, grad, weight)` that changes the weight in place and keeps the state of every index."""
+    """A function `(index, grad, weight)` that changes the weight in place and keeps the state of every
+    index."""
     states: dict[Any, list[NDArray]] = {}
 
     def update(index: Any, grad: NDArray, weight: NDArray) -> None:

@@ -1,4 +1,5 @@
-"""`mxr.sym.*`: one function per operator, and what makes symbols: `Variable`, `Group`, `load`, `load_json`."""
+"""`mxr.sym.*`: one function per operator, and what makes symbols: `Variable`, `Group`, `load`,
+`load_json`."""
 
 from __future__ import annotations
 

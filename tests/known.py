@@ -1,4 +1,5 @@
-"""The list of known differences, tests/known.toml: each has its reason, and one that has gone must be struck off.
+"""The list of known differences, tests/known.toml: each has its reason, and one that has gone must be struck
+off.
 
 [section]
 "id" = "reason"

@@ -87,7 +87,8 @@ def wrong(found: dict[str, set[str]]) -> list[str]:
 
 
 def circle(found: dict[str, set[str]]) -> list[str]:
-    """The modules of a circle, or nothing. A package's `__init__` that gathers its own modules is no part of one."""
+    """The modules of a circle, or nothing. A package's `__init__` that gathers its own modules is no part of
+    one."""
     graph = {a: {b for b in others if not a.startswith(b + ".")} for a, others in found.items()}
     try:
         TopologicalSorter(graph).prepare()

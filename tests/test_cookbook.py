@@ -1,4 +1,5 @@
-"""The cookbook of losses: each recipe trains in R, reaches the numbers of R's own model, and is the same network in Python."""
+"""The cookbook of losses: each recipe trains in R, reaches the numbers of R's own model, and is the same
+network in Python."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ def test_recipe(kitchen, name):
 
 
 def same_network(recipe, folder):
-    """The page's Python code makes the network that R trained: equal arguments, outputs and gradients on R's arrays."""
+    """The page's Python code makes the network that R trained: equal arguments, outputs and gradients on R's
+    arrays."""
     space: dict = {}
     exec(compile(recipe.python, f"{recipe.name}.md", "exec"), space)
     saved = {

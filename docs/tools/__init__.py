@@ -1,1 +1,2 @@
-"""What makes the documentation: `python -m docs.tools.operators` (tables), `.cookbook` (losses), `.site` (all of it as a site)."""
+"""What makes the documentation: `python -m docs.tools.operators` (tables), `.cookbook` (losses), `.site` (all
+of it as a site)."""

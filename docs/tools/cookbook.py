@@ -1,11 +1,13 @@
-"""The cookbook of losses. One page in docs/cookbook declares a loss; its R demo, its row in the index and its test follow.
+"""The cookbook of losses. One page in docs/cookbook declares a loss; its R demo, its row in the index and its
+test follow.
 
     python -m docs.tools.cookbook            write R/demo and docs/cookbook/index.md
     python -m docs.tools.cookbook run        run every recipe in R, keep its numbers in docs/cookbook/numbers.json, then the same
     python -m docs.tools.cookbook --check    only say what is out of date
 
-A page has a head of three fields (family, use, tolerance), and its R and Python code under the headings that `SECTIONS` names.
-The R code of a page, from top to bottom, is the demo. It ends with `numbers`, a matrix: what mxr reached, what R's own model did.
+A page has a head of three fields (family, use, tolerance), and its R and Python code under the headings that
+`SECTIONS` names. The R code of a page, from top to bottom, is the demo. It ends with `numbers`, a matrix:
+what mxr reached, what R's own model did.
 """
 
 from __future__ import annotations
@@ -78,7 +80,8 @@ def read(path: Path) -> Recipe:
         or fields["family"] not in FAMILIES
     ):
         raise ValueError(
-            f"{path.name}: a recipe has the fields family, use and tolerance, and the sections {', '.join(SECTIONS)}"
+            f"{path.name}: a recipe has the fields family, use and tolerance, "
+            f"and the sections {', '.join(SECTIONS)}"
         )
     r = {
         section: "\n\n".join(code_blocks(body, "r"))
@@ -109,9 +112,10 @@ def recipes() -> list[Recipe]:
 
 
 def run(chosen: list[Recipe], folder: Path, rscript: list[str], **options) -> Iterator[tuple[str, Numbers]]:
-    """Run the demos of recipes in one R process, and give the name and the numbers of each as soon as it is done. It leaves in
-    `folder`, for each, NAME.svg, NAME.json (its symbol), NAME.params (its last batch, and what it learned) and NAME.csv (its
-    numbers). `options` are those of `subprocess.Popen`. What R says as it fails is in the CalledProcessError."""
+    """Run the demos of recipes in one R process, and give the name and the numbers of each as soon as it is
+    done. It leaves in `folder`, for each, NAME.svg, NAME.json (its symbol), NAME.params (its last batch, and
+    what it learned) and NAME.csv (its numbers). `options` are those of `subprocess.Popen`. What R says as it
+    fails is in the CalledProcessError."""
     for recipe in chosen:
         (folder / f"{recipe.name}.R").write_text(recipe.demo)
     command = [*rscript, str(ROOT / "docs" / "tools" / "recipes.R"), str(folder), *(r.name for r in chosen)]
@@ -135,7 +139,8 @@ def run(chosen: list[Recipe], folder: Path, rscript: list[str], **options) -> It
 
 
 def numbers_of(path: Path) -> Numbers:
-    """What a recipe's table says: the names of its rows, mxr's numbers, R's numbers, and the name of R's model."""
+    """What a recipe's table says: the names of its rows, mxr's numbers, R's numbers, and the name of R's
+    model."""
     with path.open(newline="") as file:
         (_, ours, theirs), *rows = csv.reader(file)
     if ours != "mxr" or not rows:
@@ -169,7 +174,8 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
     ]
     for family in FAMILIES:
         rows = [
-            f"| [{r.title}]({r.name}.md) | {r.use} | `{numbers[r.name]['model'][0]}` | {max(differences(numbers[r.name])):.0e} |"
+            f"| [{r.title}]({r.name}.md) | {r.use} | `{numbers[r.name]['model'][0]}` | "
+            f"{max(differences(numbers[r.name])):.0e} |"
             for r in chosen
             if r.family == family
         ]
@@ -190,7 +196,8 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
         n = numbers[r.name]
         for what, ours, theirs, off in zip(n["what"], n["mxr"], n["R"], differences(n), strict=True):
             parts.append(
-                f"| [{r.title}]({r.name}.md) | {what.replace('|', '-')} | {ours:.5g} | {theirs:.5g} | `{n['model'][0]}` | {off:.0e} |"
+                f"| [{r.title}]({r.name}.md) | {what.replace('|', '-')} | {ours:.5g} | {theirs:.5g} | "
+                f"`{n['model'][0]}` | {off:.0e} |"
             )
     return "\n".join(parts) + "\n"
 

@@ -1,7 +1,8 @@
-"""Writes docs/operators.md and docs/coverage.md: `python -m docs.tools.operators`; with `--check` it only says whether they are up to date.
+"""Writes docs/operators.md and docs/coverage.md: `python -m docs.tools.operators`; with `--check` it only
+says whether they are up to date.
 
-What is declared comes from the registry, what MXNet has from tests/data/operators.json, what was compared from the last
-`python -m tests.reference record`.
+What is declared comes from the registry, what MXNet has from tests/data/operators.json, what was compared
+from the last `python -m tests.reference record`.
 """
 
 from __future__ import annotations
@@ -74,8 +75,9 @@ def operators() -> str:
     parts = [
         MARK,
         "# Operators\n",
-        "What each operator computes, as `?mx.symbol.<name>` tells it in R; its inputs and required parameters; all parameters. In Python the functions are `mxr.sym.<name>` and "
-        "`mxr.nd.<name>`, with underscores where R has dots. Shapes in formulas are in C order, the reverse of R's `dim()`.\n",
+        "What each operator computes, as `?mx.symbol.<name>` tells it in R; its inputs and required "
+        "parameters; all parameters. In Python the functions are `mxr.sym.<name>` and `mxr.nd.<name>`, "
+        "with underscores where R has dots. Shapes in formulas are in C order, the reverse of R's `dim()`.\n",
     ]
     for family in sorted(families):
         parts.append(
@@ -120,12 +122,13 @@ def coverage() -> str:
     lines = [
         MARK,
         "# Coverage\n",
-        f"Of the {len(named)} operator names in the registry of MXNet 1.9.1's CPU build ({len(REGISTRY) - len(named)} more are names of "
-        f"gradients), {len(named) - len(missing)} are here, and those that are not say why in one sentence. "
-        f"{compared} samples were compared with MXNet 1.9.1 itself: outputs, gradients with random head "
-        "gradients, gradients added up, inferred shapes and types, auxiliary states and symbol JSON. Beside them: what follows "
-        "from some of the shapes, in both directions; the other element types that MXNet takes; arrays many times as large; 500 random graphs of "
-        "up to 40 operators.\n",
+        f"Of the {len(named)} operator names in the registry of MXNet 1.9.1's CPU build "
+        f"({len(REGISTRY) - len(named)} more are names of gradients), {len(named) - len(missing)} are here, "
+        f"and those that are not say why in one sentence. {compared} samples were compared with MXNet 1.9.1 "
+        "itself: outputs, gradients with random head gradients, gradients added up, "
+        "inferred shapes and types, auxiliary states and symbol JSON. Beside them: "
+        "what follows from some of the shapes, in both directions; the other element types that MXNet "
+        "takes; arrays many times as large; 500 random graphs of up to 40 operators.\n",
         "*Difference* is the largest one seen, relative to the value where that is above 1.\n",
         "## Not here\n",
         *not_here(missing),
@@ -137,7 +140,8 @@ def coverage() -> str:
             for k, v in sorted(listed(section).items())
         ],
         "",
-        'Under the request "add", the gradients of these operators are not added up correctly in MXNet; here they are:\n',
+        'Under the request "add", the gradients of these operators are not added up correctly in MXNet; '
+        'here they are:\n',
         *[f"- `{k}`: {v}" for k, v in sorted(listed("add").items())],
         "",
         "## Here\n",
@@ -151,13 +155,15 @@ def coverage() -> str:
             "" if not figure["samples"] else "none" if not figure["largest"] else f"{figure['largest']:.0e}"
         )
         lines.append(
-            f"| `{name}` | {' '.join(f'`{a}`' for a in op.aliases)} | {gradient(op)} | {figure['samples'] or ''} | {difference} |"
+            f"| `{name}` | {' '.join(f'`{a}`' for a in op.aliases)} | {gradient(op)} | "
+            f"{figure['samples'] or ''} | {difference} |"
         )
     return "\n".join([*lines, *exports()]) + "\n"
 
 
 def exports() -> list[str]:
-    """The functions that MXNet's R package exported, and those its users reach by `:::`: which are here, and where."""
+    """The functions that MXNet's R package exported, and those its users reach by `:::`: which are here, and
+    where."""
     exported = set(re.findall(r"^export\(\"?([^\")]+)\"?\)", (ROOT / "R" / "NAMESPACE").read_text(), re.M))
     source = {path.name: path.read_text() for path in sorted((ROOT / "R" / "R").glob("*.R"))}
     defined = {
@@ -179,8 +185,8 @@ def exports() -> list[str]:
     return [
         "",
         "## Functions of the R package\n",
-        f"Of the {len(theirs)} names that MXNet's R package exported, {len(here)} are exported here, with the same formals "
-        "(`tests/r/test_package.py` compares them)."
+        f"Of the {len(theirs)} names that MXNet's R package exported, {len(here)} are exported here, "
+        "with the same formals (`tests/r/test_package.py` compares them)."
         + "".join(f"\n- `{n}`: missing" for n in theirs if n not in exported)
         + "\n",
         "Those that follow from operators are in the table above. The others:\n",

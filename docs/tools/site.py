@@ -1,7 +1,9 @@
-"""Makes the documentation site: `python -m docs.tools.site [TARGET]` (build/site by default), which `make docs` calls.
+"""Makes the documentation site: `python -m docs.tools.site [TARGET]` (build/site by default), which
+`make docs` calls.
 
-Pages come from docs/, from the R package (vignettes and help pages, whose code is run for it) and from the recipes of the cookbook
-(which are run too). They are gathered in build/docs, where Sphinx reads them. Any warning of Sphinx and any link to nowhere fails.
+Pages come from docs/, from the R package (vignettes and help pages, whose code is run for it) and from the
+recipes of the cookbook (which are run too). They are gathered in build/docs, where Sphinx reads them. Any
+warning of Sphinx and any link to nowhere fails.
 """
 
 from __future__ import annotations
@@ -84,8 +86,8 @@ def r_index(folder: Path) -> str:
     first = [name for name in titles if name not in of_operators]
     parts = [
         "# R reference\n",
-        "The help pages of the R package, with what their examples print. In R, `?mx.symbol.MakeLoss` shows one, "
-        "`help.search(\"loss\")` finds some.\n",
+        "The help pages of the R package, with what their examples print. In R, "
+        "`?mx.symbol.MakeLoss` shows one, `help.search(\"loss\")` finds some.\n",
         "## Functions\n",
         *rows(first, titles),
     ]

@@ -1,4 +1,5 @@
-"""From a symbol to the values it computes, and from those to the values of its gradients: operators' own code on symbolic arrays."""
+"""From a symbol to the values it computes, and from those to the values of its gradients: operators' own code
+on symbolic arrays."""
 
 from __future__ import annotations
 
@@ -82,7 +83,8 @@ def _bind_compute(n: Node):
 def trace_backward(
     symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]
 ) -> dict[str, Value]:
-    """The gradient of every wanted argument, given the gradients of the outputs (None: zero). Arguments without one are left out."""
+    """The gradient of every wanted argument, given the gradients of the outputs (None: zero). Arguments
+    without one are left out."""
     grads: dict[Entry, list[Value]] = {}
     for (n, i), g in zip(symbol.heads, heads):
         if g is not None:
@@ -136,8 +138,9 @@ def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], 
 
 
 def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
-    """What an operator's `backward` gets of the gradients of its outputs: the one there is, or a tuple of several, zeros where
-    nothing comes from above. None for a loss, which ignores it, unless it is asked by `out_grad` to multiply with it."""
+    """What an operator's `backward` gets of the gradients of its outputs: the one there is, or a tuple of
+    several, zeros where nothing comes from above. None for a loss, which ignores it, unless it is asked by
+    `out_grad` to multiply with it."""
     nothing = all(g is None for g in gs)
     if n.op is not None and n.op.loss and (nothing or (len(gs) == 1 and not getattr(n.p, "out_grad", False))):
         return None
@@ -184,7 +187,8 @@ def _kernel_gradient(
 
 
 def _total(parts: list[Value]) -> Value | None:
-    """The sum of gradient contributions; slices are added into one array instead of each being blown up to full size."""
+    """The sum of gradient contributions; slices are added into one array instead of each being blown up to
+    full size."""
     if not parts:
         return None
     slices = [v for v in parts if v.kind == "scatter"]

@@ -1,9 +1,11 @@
 """Ordered steps on arrays that are allocated once: how values (mxr/compiler/value.py) get computed.
 
-1. A `Program` collects what its roots need and gives every value a stage. Element-wise values of one shape and stage form one
-   fused region (mxr/compiler/regions.py); views cost nothing; everything else is one prepared call.
-2. A value gets memory only if something outside its region reads it. Memory is shared between values that do not live at the
-   same time. What the backward pass needs of the forward pass is kept if it was in memory anyway, and computed again if not.
+1. A `Program` collects what its roots need and gives every value a stage. Element-wise values of one shape
+   and stage form one fused region (mxr/compiler/regions.py); views cost nothing; everything else is one
+   prepared call.
+2. A value gets memory only if something outside its region reads it. Memory is shared between values that do
+   not live at the same time. What the backward pass needs of the forward pass is kept if it was in memory
+   anyway, and computed again if not.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ def operands(v: Value) -> list[Value]:
 
 
 def reached(roots: list[Value], ends: Callable[[Value], bool] = lambda v: False) -> dict[int, Value]:
-    """By id: every value that `roots` are computed from, themselves included, but not what those are computed from at which it `ends`."""
+    """By id: every value that `roots` are computed from, themselves included, but not what those are computed
+    from at which it `ends`."""
     found: dict[int, Value] = {}
     stack = list(roots)
     while stack:
@@ -53,7 +56,8 @@ def _reshaped(v: Value) -> Value:
 
 
 class Program:
-    """The computation of `roots` from arrays that exist: leaves, constants, and `stored` (ids of values already in memory)."""
+    """The computation of `roots` from arrays that exist: leaves, constants, and `stored` (ids of values
+    already in memory)."""
 
     def __init__(self, roots: list[Value], stored: set[int] = frozenset()):
         self.roots = roots
@@ -125,8 +129,8 @@ class Program:
         )
 
     def keep_for(self, roots: list[Value]) -> None:
-        """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and element-wise values that
-        cost more to compute again than to store. The rest it computes again."""
+        """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and
+        element-wise values that cost more to compute again than to store. The rest it computes again."""
         computed = {id(v) for v in self.values}
         needed = reached(roots)
         read = {id(r) for r in roots}
@@ -139,9 +143,10 @@ class Program:
         self.kept |= {key: v for key, v in reached(roots, is_kept).items() if is_kept(v)}
 
     def _expensive(self, needed: dict[int, Value], read: set[int]) -> set[int]:
-        """The ids of element-wise values without memory that are better stored than computed again, of those that are `read` by
-        another program: small ones, which stay in the cache, and those that are made by an expensive function or by many cheap ones.
-        A value that is made from stored ones costs only what is left to compute."""
+        """The ids of element-wise values without memory that are better stored than computed again, of those
+        that are `read` by another program: small ones, which stay in the cache, and those that are made by an
+        expensive function or by many cheap ones. A value that is made from stored ones costs only what is
+        left to compute."""
         cost: dict[int, int] = {}
         expensive: set[int] = set()
         for v in self.values:
@@ -158,7 +163,8 @@ class Program:
 
     @property
     def uses_blas(self) -> bool:
-        """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's limits), or is a kernel."""
+        """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's
+        limits), or is a kernel."""
         return any(
             (v.kind == "kernel" and not v.arg[0].foreign)
             or (
@@ -187,8 +193,9 @@ class Program:
         run: Run,
         targets: list[np.ndarray | None],
     ) -> list[Callable[[], None]]:
-        """The steps as functions without arguments. `arrays` holds the memory of stored values by id and receives that of kept
-        ones; `variables` finds the array of a leaf; `targets` are where the roots go (None: memory of their own)."""
+        """The steps as functions without arguments. `arrays` holds the memory of stored values by id and
+        receives that of kept ones; `variables` finds the array of a leaf; `targets` are where the roots go
+        (None: memory of their own)."""
         groups = self._groups()
         placed = dict(arrays)
         late = []  # roots that are copied to their target at the end
@@ -232,7 +239,8 @@ class Program:
     def _place(
         self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
     ) -> None:
-        """Give every value that needs it memory; buffers go back after the last step that reads them, of those that are `held` at the end."""
+        """Give every value that needs it memory; buffers go back after the last step that reads them, of
+        those that are `held` at the end."""
         position = {id(v): i for i, g in enumerate(groups) for v in g}
         ends: list[list[int]] = [[] for _ in groups]
         lent: dict[int, tuple[int, Value]] = {}

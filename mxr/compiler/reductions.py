@@ -1,4 +1,5 @@
-"""Reductions as prepared calls: the way of adding up, or of finding the largest, that is fastest and precise for the shape."""
+"""Reductions as prepared calls: the way of adding up, or of finding the largest, that is fastest and precise
+for the shape."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from mxr.runtime import costs
 
 
 def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
-    """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after row, and loses digits."""
+    """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after
+    row, and loses digits."""
     rows = x.shape[0]
     if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
         n, flat = x.size // out.size, out.reshape(-1)
@@ -50,7 +52,8 @@ def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -
 
 
 def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
-    """Products with ones: a fraction of the time of NumPy's reduction. Long columns go by parts, for the sake of the last digits."""
+    """Products with ones: a fraction of the time of NumPy's reduction. Long columns go by parts, for the sake
+    of the last digits."""
     rows = len(x)
     if x.size <= costs.DOT_SUM_ELEMENTS:
         return [partial(np.dot, np.ones(rows, x.dtype), x, out)]
@@ -71,7 +74,8 @@ def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
 
 
 def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
-    """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short row after the other."""
+    """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short
+    row after the other."""
     height = min(len(x), costs.TURNED_BLOCK // x.shape[1])
     turned = np.empty((x.shape[1], height), x.dtype)
     steps: list[Callable[[], None]] = []

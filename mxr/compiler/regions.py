@@ -1,4 +1,5 @@
-"""Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks over threads."""
+"""Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks
+over threads."""
 
 from __future__ import annotations
 
@@ -52,8 +53,8 @@ def program(
 ):
     """A zero-argument function that computes the region `values` (in order) and fills `store`.
 
-    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that receives it,
-    for the values that anybody outside needs.
+    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
+    receives it, for the values that anybody outside needs.
     """
     inside = {id(v) for v in values}
     outer: dict[int, np.ndarray] = {}
@@ -96,7 +97,8 @@ def _flat(a: np.ndarray, shape) -> bool:
 
 
 def _blocks(shape):
-    """Index tuples that cut `shape` into pieces of at most about REGION_BLOCK elements, equal where they can be, in memory order."""
+    """Index tuples that cut `shape` into pieces of at most about REGION_BLOCK elements, equal where they can
+    be, in memory order."""
     inner = math.prod(shape[1:])
     if inner > costs.REGION_BLOCK and len(shape) > 1:
         for i in range(shape[0]):
@@ -113,8 +115,9 @@ _WIDE = {8: np.int64, 16: np.complex128}  # types of which one element holds a s
 
 
 def split_strided(fn, *arrays: np.ndarray) -> list:
-    """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis: NumPy would loop over
-    that axis innermost, a few elements at a time. A copy takes the whole axis as one wide element where it can."""
+    """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis:
+    NumPy would loop over that axis innermost, a few elements at a time. A copy takes the whole axis as one
+    wide element where it can."""
     shape = arrays[0].shape
     if (
         len(shape) > 1
@@ -150,7 +153,8 @@ def _worth_gathering(a: np.ndarray) -> bool:
 
 
 def _instructions(values, shape, inside, outer, store, temporaries=None) -> list:
-    """`(function, arguments)` pairs computing `values` on blocks of `shape`, temporaries reused as soon as they are free."""
+    """`(function, arguments)` pairs computing `values` on blocks of `shape`, temporaries reused as soon as
+    they are free."""
     temporaries = {} if temporaries is None else temporaries
     last = {}
     for i, v in enumerate(values):
@@ -237,7 +241,8 @@ _filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # a
 
 
 def _filled(number, dtype, shape) -> np.ndarray:
-    """A block full of a number: `np.maximum` of two arrays is three times as fast as of an array and a number."""
+    """A block full of a number: `np.maximum` of two arrays is three times as fast as of an array and a
+    number."""
     key = repr(number), np.dtype(dtype)
     n = math.prod(shape)
     block = _filled_blocks.get(key)

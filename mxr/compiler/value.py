@@ -1,7 +1,8 @@
-"""Symbolic arrays: running an operator's NumPy code on `Value`s records what it computes, instead of computing it.
+"""Symbolic arrays: running an operator's NumPy code on `Value`s records what it computes, instead of
+computing it.
 
-The record is a graph of `Value`s, every distinct one made once (equal calls on equal values are merged). It knows few kinds of
-nodes, each with a fixed way of being executed (mxr/compiler/program.py):
+The record is a graph of `Value`s, every distinct one made once (equal calls on equal values are merged). It
+knows few kinds of nodes, each with a fixed way of being executed (mxr/compiler/program.py):
 
     leaf    an array that exists: an argument, a state, a head gradient, a constant array
     const   one number standing for a whole array (never materialised unless something needs the array)
@@ -212,7 +213,8 @@ def leaf(array_key, shape, dtype=np.float32) -> Value:
 
 
 def number_as(number, dtype):
-    """A number in a type, as C converts it: cut to a whole one and wrapped around where the type is an integer one."""
+    """A number in a type, as C converts it: cut to a whole one and wrapped around where the type is an
+    integer one."""
     with np.errstate(all="ignore"):
         x = np.asarray(number)
         if np.dtype(dtype).kind in "iu":
@@ -229,12 +231,14 @@ def const(number, shape, dtype=np.float32) -> Value:
 
 
 def kernel(fn, ins, shapes, dtypes, random=False, label="", foreign=False) -> list[Value]:
-    """A kernel call; its outputs. `foreign`: the code is a user's, and what it does with threads is its own affair."""
+    """A kernel call; its outputs. `foreign`: the code is a user's, and what it does with threads is its own
+    affair."""
     return Call(fn, list(ins), shapes, dtypes, random, label, foreign).outs
 
 
 def lift(x, shape=None) -> Value:
-    """A Value from whatever an operator's code returned: a Value, a number (filling `shape`) or an array (a constant leaf)."""
+    """A Value from whatever an operator's code returned: a Value, a number (filling `shape`) or an array (a
+    constant leaf)."""
     if isinstance(x, Value):
         return x
     if isinstance(x, (int, float, np.number)) or (isinstance(x, np.ndarray) and x.ndim == 0):
@@ -254,7 +258,8 @@ _WEAK = {bool: bool, int: int, float: float}
 
 
 def elementwise(ufunc, *inputs):
-    """`ufunc` of values, arrays and numbers, as a Value (or a tuple of them never: ufuncs with two outputs are not traced)."""
+    """`ufunc` of values, arrays and numbers, as a Value (or a tuple of them never: ufuncs with two outputs
+    are not traced)."""
     if ufunc.nout != 1:
         raise TypeError(
             f"a traced operator called {ufunc.__name__}, which has several outputs; write it as a kernel"
@@ -302,14 +307,16 @@ def _result_type(ufunc, types) -> np.dtype:
 
 
 # ------------------------------------------------------------------------------------------- simpler forms
-# A rule gets a function's operands, and `same`, which says of an operand whether it is a Value of the result's shape and type.
-# It returns a cheaper form with the same bits, or None. A rule must not change a bit: x + 0 is no x where x is -0.
+# A rule gets a function's operands, and `same`, which says of an operand whether it is a Value of the
+# result's shape and type. It returns a cheaper form with the same bits, or None. A rule must not change a
+# bit: x + 0 is no x where x is -0.
 
 Rule = Callable[[np.ufunc, Any, Any, Callable[[Any], bool]], "Value | None"]
 
 
 def _is_minus(x: Any, same: Callable[[Any], bool]) -> bool:
-    """Whether `x` is the negative of a floating point value. (The negative of the lowest integer is itself.)"""
+    """Whether `x` is the negative of a floating point value. (The negative of the lowest integer is
+    itself.)"""
     return same(x) and x.kind == "map" and x.fn is np.negative and x.dtype.kind == "f"
 
 
@@ -360,8 +367,8 @@ def _itself(ufunc, a, b, same):
     return a
 
 
-# The first rule that has an answer counts. Signs come first: a sign that has moved out of a product is met by the rules of the
-# function around it, and what is left of the product is simplified again.
+# The first rule that has an answer counts. Signs come first: a sign that has moved out of a product is met by
+# the rules of the function around it, and what is left of the product is simplified again.
 _RULES: dict[np.ufunc, tuple[Rule, ...]] = {
     np.multiply: (_sign_outwards, _times_one),
     np.divide: (_sign_outwards, _by_one),
@@ -394,11 +401,13 @@ def _axes(axis, ndim):
 
 
 def _only(given: dict, what: str, **harmless) -> None:
-    """TypeError for a keyword that would be ignored: one that is not `harmless`, or with a value that is not."""
+    """TypeError for a keyword that would be ignored: one that is not `harmless`, or with a value that is
+    not."""
     for key, value in given.items():
         if not any(value is v or value == v for v in harmless.get(key, ())):
             raise TypeError(
-                f"a traced operator called {what} with {key} = {value!r}, which has no traced form; write it as a kernel"
+                f"a traced operator called {what} with {key} = {value!r}, which has no traced form; "
+                "write it as a kernel"
             )
 
 
@@ -411,7 +420,8 @@ def _in_loop_types(ufunc, inputs, dtype: np.dtype) -> list:
 
 
 def _reduced_type(ufunc, dtype: np.dtype) -> np.dtype:
-    """The type of a reduction's result: NumPy adds up and multiplies whole numbers in the widest type of their kind."""
+    """The type of a reduction's result: NumPy adds up and multiplies whole numbers in the widest type of
+    their kind."""
     if ufunc in (np.add, np.multiply) and dtype.kind in "biu":
         return np.dtype(np.uint64 if dtype.kind == "u" else np.int64)
     return dtype
@@ -547,7 +557,8 @@ def _freeze(key) -> tuple:
             out.append(int(k))
         else:
             raise TypeError(
-                "a traced operator indexed with something other than slices and integers; write it as a kernel"
+                "a traced operator indexed with something other than slices and integers; "
+                "write it as a kernel"
             )
     return tuple(out)
 

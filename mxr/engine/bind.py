@@ -21,7 +21,8 @@ _THEIRS = {"args_grad": "grads", "grad_req": "reqs", "aux_states": "aux"}  # MXN
 
 
 def _arguments(names: tuple[str, ...], positional: tuple, named: dict, where: str) -> dict:
-    """The arguments of a binding: by position, behind a device as in MXNet's Python, or by mxr's or MXNet's names."""
+    """The arguments of a binding: by position, behind a device as in MXNet's Python, or by mxr's or MXNet's
+    names."""
     if positional and isinstance(positional[0], Context):
         positional = positional[1:]
     checked(named.pop("ctx", None), where)
@@ -39,9 +40,10 @@ def _arguments(names: tuple[str, ...], positional: tuple, named: dict, where: st
 def bind(symbol: Symbol, /, *positional, **named) -> Executor:
     """An executor on existing arrays, which it shares: `bind(args, grads=None, reqs="write", aux=None)`.
 
-    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may miss or be None).
-    `reqs`: one of "null", "write", "add" for all, or a dict or list. As in MXNet's Python a device may come first (or as `ctx=`), and
-    `args_grad`, `grad_req`, `aux_states` are other names of the last three.
+    `args`, `grads`, `aux`: dicts by name or lists in the symbol's order (NDArray or numpy arrays; grads may
+    miss or be None). `reqs`: one of "null", "write", "add" for all, or a dict or list. As in MXNet's Python a
+    device may come first (or as `ctx=`), and `args_grad`, `grad_req`, `aux_states` are other names of the
+    last three.
     """
     given = _arguments(("args", "grads", "reqs", "aux"), positional, named, "bind")
     if "args" not in given:
@@ -66,7 +68,8 @@ def _bound(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor
         g = grads.get(k)
         if reqs[k] != "null" and g is not None and g.shape != args[k].shape:
             raise ShapeError(
-                f"bind: the gradient of {k} has shape {shape_text(g.shape)}, the argument {shape_text(args[k].shape)}"
+                f"bind: the gradient of {k} has shape {shape_text(g.shape)}, "
+                f"the argument {shape_text(args[k].shape)}"
             )
         if reqs[k] != "null" and g is not None and (g.dtype != args[k].dtype or not g.data.flags.writeable):
             raise MxError(
@@ -85,9 +88,11 @@ def _bound(symbol: Symbol, args, grads=None, reqs="write", aux=None) -> Executor
 
 
 def simple_bind(symbol: Symbol, /, *positional, **named) -> Executor:
-    """`simple_bind(reqs="write", type_dict=None, **shapes)`: an executor on fresh zero arrays: shapes inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types
-    that their variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows from them. As in MXNet's Python a device may come first
-    (or as `ctx=`), and `grad_req` is another name of `reqs`."""
+    """`simple_bind(reqs="write", type_dict=None, **shapes)`: an executor on fresh zero arrays: shapes
+    inferred from those given by name; gradients where `reqs` asks for them. Arrays have the types that their
+    variables declare (`__dtype__`), else float32; with `type_dict`, types by name, those and what follows
+    from them. As in MXNet's Python a device may come first (or as `ctx=`), and `grad_req` is another name of
+    `reqs`."""
     return _simply_bound(symbol, _arguments(("reqs", "type_dict"), positional, named, "simple_bind"), named)
 
 
@@ -100,8 +105,9 @@ def _simply_bound(symbol: Symbol, settings: dict, shapes_given: dict) -> Executo
     missing = [n.name for n in (*arg_nodes, *aux_nodes) if not known(shapes[id(n), 0])]
     if missing:
         raise ShapeError(
-            f"simple.bind: the given shapes ({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not "
-            f"determine the shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name"
+            "simple.bind: the given shapes "
+            f"({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not determine the "
+            f"shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name"
         )
     if not isinstance(type_dict, (dict, type(None))):
         raise MxError(
@@ -133,7 +139,8 @@ def _check_determined(symbol: Symbol, shapes) -> None:
     for n in symbol.nodes():
         if any(shapes[id(n), i] is None for i in range(n.n_outputs)):
             raise ShapeError(
-                f"bind: the shape of {n.name} ({n.op.name if n.op else 'a variable'}) does not follow from the arrays"
+                f"bind: the shape of {n.name} ({n.op.name if n.op else 'a variable'}) does not "
+                "follow from the arrays"
                 + ("; give its parameter shape" if n.op and "shape" in n.op.params else "")
             )
 
@@ -142,7 +149,8 @@ def _by_name(arrays, names: list[str], what: str, required: bool) -> dict[str, N
     if not isinstance(arrays, dict):
         if not isinstance(arrays, (list, tuple)):
             raise MxError(
-                f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, not {type(arrays).__name__}"
+                f"bind: {what} must be a dict of arrays by name, or a list in the order {', '.join(names)}, "
+                f"not {type(arrays).__name__}"
             )
         if len(arrays) != len(names):
             raise MxError(
@@ -178,7 +186,8 @@ def _requests(reqs, names: list[str]) -> dict[str, str]:
     elif not isinstance(reqs, dict):
         if not isinstance(reqs, (list, tuple)):
             raise MxError(
-                f"bind: reqs must be null, write or add, or a dict or list of these, not {type(reqs).__name__}"
+                "bind: reqs must be null, write or add, or a dict or list of these, "
+                f"not {type(reqs).__name__}"
             )
         if len(reqs) != len(names):
             raise MxError(

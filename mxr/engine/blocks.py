@@ -12,9 +12,9 @@ from mxr.runtime import costs, memory
 
 @dataclass
 class Block:
-    """Arguments and their gradients, so placed that one call can work on them all: `parts` are their places in `weight`, and those of
-    their gradients in `grad`. `room` is `grad` with a line of memory behind it, for what is sent along with the gradients to other
-    processes; None where there is no such line."""
+    """Arguments and their gradients, so placed that one call can work on them all: `parts` are their places
+    in `weight`, and those of their gradients in `grad`. `room` is `grad` with a line of memory behind it, for
+    what is sent along with the gradients to other processes; None where there is no such line."""
 
     names: list
     weight: np.ndarray
@@ -24,8 +24,8 @@ class Block:
 
 
 def side_by_side(shapes: dict, types: dict) -> tuple[list[Block], dict, dict]:
-    """Zero arrays for arguments of these shapes and types, and for their gradients, by name; and the blocks they lie in, one of each
-    type."""
+    """Zero arrays for arguments of these shapes and types, and for their gradients, by name; and the blocks
+    they lie in, one of each type."""
     blocks, weights, grads = [], {}, {}
     for dtype in dict.fromkeys(types[k] for k in shapes):
         names = [k for k in shapes if types[k] == dtype]

@@ -10,7 +10,8 @@ from mxr.operator import MxError
 
 @dataclass(frozen=True)
 class Context:
-    """A device: `device_type` "cpu", and its number, which has no effect. Functions take it as `ctx=` and compute as ever."""
+    """A device: `device_type` "cpu", and its number, which has no effect. Functions take it as `ctx=` and
+    compute as ever."""
 
     device_type: str = "cpu"
     device_id: int = 0

@@ -1,7 +1,8 @@
 """Training over several devices of this process, and over several workers: one sum of the gradients a step.
 
-The gradients of a network lie side by side (engine/blocks.py), so that their sum over the devices is one addition for each device, and their
-sum over the workers one Allreduce, in place. Gradients that lie apart are packed together first.
+The gradients of a network lie side by side (engine/blocks.py), so that their sum over the devices is one
+addition for each device, and their sum over the workers one Allreduce, in place. Gradients that lie apart are
+packed together first.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Wire:
 class GradientSum:
     """The sum of the gradients of networks that share their parameters, over devices and workers.
 
-    All workers must have the same parameters; which network of several (buckets) a worker uses in a step may differ.
+    All workers must have the same parameters; which network of several (buckets) a worker uses in a step may
+    differ.
     """
 
     def __init__(self, group: Workers):
@@ -59,9 +61,9 @@ class GradientSum:
         self._wires: dict[int, tuple[Executor, list[Wire]]] = {}
 
     def step(self, executors: list[Executor], batch: bool = True) -> int:
-        """Every executor of every worker gets the sum of all gradients. The value is the number of workers that have a batch: if these are not
-        all, the gradients are of no use. With `batch` False this worker has none any more: it takes part in the sum with zeros, and
-        keeps its gradients."""
+        """Every executor of every worker gets the sum of all gradients. The value is the number of workers
+        that have a batch: if these are not all, the gradients are of no use. With `batch` False this worker
+        has none any more: it takes part in the sum with zeros, and keeps its gradients."""
         first, *others = executors
         if batch:
             add_up([b.grad for b in first.blocks], [[b.grad for b in ex.blocks] for ex in others])
@@ -100,8 +102,8 @@ class GradientSum:
             if self._names and self._names != list(grads):
                 odd = sorted(set(self._names) ^ set(grads))
                 raise MxError(
-                    "with several workers the networks of all buckets must train the same parameters; these are not in all: "
-                    + ", ".join(odd)
+                    "with several workers the networks of all buckets must train the same parameters; "
+                    "these are not in all: " + ", ".join(odd)
                 )
             self._names = list(grads)
             if len(ex.blocks) == 1 and ex.blocks[0].room is not None:
@@ -114,8 +116,8 @@ class GradientSum:
 
 
 def compare(group: Workers, settings: dict[str, object]) -> None:
-    """MxError where the workers' settings differ: it names the first that does, and what each worker has. None means unknown, and differs
-    from nothing. Shapes are tuples."""
+    """MxError where the workers' settings differ: it names the first that does, and what each worker has.
+    None means unknown, and differs from nothing. Shapes are tuples."""
     found = group.gather(list(settings.items()), "the start of a training")
     tables = [dict(items) for items in found]
     for name in dict.fromkeys(k for table in tables for k in table):

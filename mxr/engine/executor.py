@@ -36,11 +36,13 @@ def check_affordable(shapes, types) -> None:
 
 
 class Executor:
-    """A bound symbol. `args`, `grads` (None where there is no gradient), `aux` and `outputs` are ordered dicts of live NDArrays.
+    """A bound symbol. `args`, `grads` (None where there is no gradient), `aux` and `outputs` are ordered
+    dicts of live NDArrays.
 
-    `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"); `forward_backward` does both, in less time.
-    Programs are made at the first call of each and reused after that; arrays keep their memory for the executor's life. `blocks` are
-    the arguments with a gradient, as an optimizer takes them.
+    `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"); `forward_backward`
+    does both, in less time. Programs are made at the first call of each and reused after that; arrays keep
+    their memory for the executor's life. `blocks` are the arguments with a gradient, as an optimizer takes
+    them.
     """
 
     def __init__(
@@ -76,14 +78,17 @@ class Executor:
         self._ran_forward = False
 
     def __repr__(self):
-        return f"<Executor of {', '.join(self.outputs)}: {', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
+        return (
+            f"<Executor of {', '.join(self.outputs)}: "
+            f"{', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
+        )
 
     def __reduce__(self):
         raise MxError(
             "an executor cannot be copied: bind its symbol again, and copy or save its arrays (args, aux)"
         )
 
-    # ---------------------------------------------------------------- the names that MXNet's Python has for its arrays
+    # ------------------------------------------------------- the names that MXNet's Python has for its arrays
     arg_dict = property(lambda self: self.args, doc="`args`.")
     grad_dict = property(lambda self: self.grads, doc="`grads`.")
     aux_dict = property(lambda self: self.aux, doc="`aux`.")
@@ -97,7 +102,8 @@ class Executor:
     )
 
     def copy_params_from(self, arg_params, aux_params=None, allow_extra_params: bool = False) -> None:
-        """Write values into the arguments and auxiliary states of these names; unknown names are errors unless allowed."""
+        """Write values into the arguments and auxiliary states of these names; unknown names are errors
+        unless allowed."""
         for given, mine, what in (
             (arg_params, self.args, "argument"),
             (aux_params or {}, self.aux, "auxiliary state"),
@@ -112,8 +118,8 @@ class Executor:
 
     # ---------------------------------------------------------------- the calls
     def forward(self, is_train: bool = False, **values) -> list[NDArray]:
-        """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch normalization and the like.
-        `values`: new values of arguments, by name."""
+        """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch
+        normalization and the like. `values`: new values of arguments, by name."""
         for name, value in values.items():
             self.args[name][:] = value
         if self._forward_steps is None:
@@ -121,8 +127,8 @@ class Executor:
         return self._execute_forward(self._forward_steps, bool(is_train))
 
     def forward_backward(self) -> list[NDArray]:
-        """`forward(True)` and `backward()` in one: the same numbers, but the inputs of element-wise functions are read once for both,
-        and what both compute is computed once."""
+        """`forward(True)` and `backward()` in one: the same numbers, but the inputs of element-wise functions
+        are read once for both, and what both compute is computed once."""
         if self._both_steps is None:
             self._compile_both()
         return self._execute_forward(self._both_steps, True)
@@ -135,8 +141,8 @@ class Executor:
         return self.output_list
 
     def backward(self, heads: list[NDArray | np.ndarray | None] | None = None, *, out_grads=None) -> None:
-        """Compute the gradients of the last forward pass. `heads` (in MXNet `out_grads`): one gradient per output; ones where not given.
-        Loss layers ignore theirs."""
+        """Compute the gradients of the last forward pass. `heads` (in MXNet `out_grads`): one gradient per
+        output; ones where not given. Loss layers ignore theirs."""
         heads = out_grads if heads is None else heads
         if not self._ran_forward:
             raise MxError("backward: run forward first")
@@ -154,7 +160,8 @@ class Executor:
                 head = self._arrays.get(("head", i))
                 if h is not None and h.shape != out.shape:
                     raise ShapeError(
-                        f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, the output {shape_text(out.shape)}"
+                        f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, "
+                        f"the output {shape_text(out.shape)}"
                     )
                 if head is not None:
                     head[...] = 1.0 if h is None else h.data if isinstance(h, NDArray) else h
@@ -203,7 +210,8 @@ class Executor:
         self._uses_blas = program.uses_blas
 
     def _trace_gradients(self, values, heads, forward: Program) -> None:
-        """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for them."""
+        """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for
+        them."""
         for given in (True, False):
             gs: list[Value | None] = []
             for i, ((n, _), v) in enumerate(zip(self.symbol.heads, heads)):

@@ -15,7 +15,8 @@ from mxr.operator.signature import signature
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:
-    """`f(*symbols, name=None, **parameters_or_symbols)`; dotted and underscored spellings are one parameter."""
+    """`f(*symbols, name=None, **parameters_or_symbols)`; dotted and underscored spellings are one
+    parameter."""
     op, where = get(name), f"mxr.sym.{name}"
 
     def function(*args, name=None, attr=None, **kw):
@@ -40,7 +41,8 @@ def symbol_function(name: str) -> Callable[..., Symbol]:
 
 
 def array_function(name: str) -> Callable[..., NDArray]:
-    """`f(*arrays, out=None, **parameters_or_arrays)`; plain numbers, lists and numpy arrays are taken for arrays."""
+    """`f(*arrays, out=None, **parameters_or_arrays)`; plain numbers, lists and numpy arrays are taken for
+    arrays."""
     op, where = get(name), f"mxr.nd.{name}"
 
     def function(*args, out=None, **kw):

@@ -8,12 +8,14 @@ from mxr.operator import MxError, Op, Run, ShapeError, affordable, known, shape_
 
 
 def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=()) -> list[np.ndarray]:
-    """All outputs of `op` (hidden ones too) on `inputs`, auxiliary states last. Inputs in `op.mutates` are written in place.
-    `out_shapes`: shapes of the first outputs where the caller knows them; some operators take theirs from there."""
+    """All outputs of `op` (hidden ones too) on `inputs`, auxiliary states last. Inputs in `op.mutates` are
+    written in place. `out_shapes`: shapes of the first outputs where the caller knows them; some operators
+    take theirs from there."""
     names = (*op.inputs(p), *op.aux(p))
     if len(inputs) != len(names):
         raise MxError(
-            f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), not {len(inputs)}; parameters go by name"
+            f"{op.name}: takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), "
+            f"not {len(inputs)}; parameters go by name"
         )
     n_outputs = len(op.outputs(p)) + len(op.hidden(p))
     try:

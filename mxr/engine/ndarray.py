@@ -15,7 +15,8 @@ from mxr.operator.arguments import method
 
 
 class NDArray:
-    """A dense array. `data` is its memory, which executors write to in place; it is never replaced by another."""
+    """A dense array. `data` is its memory, which executors write to in place; it is never replaced by
+    another."""
 
     __slots__ = ("data", "__weakref__")
     __array_priority__ = (
@@ -25,7 +26,8 @@ class NDArray:
     def __init__(self, data: np.ndarray):
         if not isinstance(data, np.ndarray):
             raise MxError(
-                f"NDArray: takes a numpy array, not {type(data).__name__}; mxr.nd.array makes one of numbers and lists"
+                f"NDArray: takes a numpy array, not {type(data).__name__}; "
+                "mxr.nd.array makes one of numbers and lists"
             )
         self.data = data
 
@@ -52,7 +54,8 @@ class NDArray:
         return self if not copy and dtype == self.dtype else NDArray(self.data.astype(dtype))
 
     def reshape(self, *shape, **parameters) -> NDArray:
-        """A copy of another shape, given as one sequence or as numbers; -1, 0, -2, -3, -4 as in the operator Reshape."""
+        """A copy of another shape, given as one sequence or as numbers; -1, 0, -2, -3, -4 as in the operator
+        Reshape."""
         if shape:
             parameters["shape"] = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
         return call("Reshape", [self], parameters, where="NDArray.reshape")[0]
@@ -70,7 +73,8 @@ class NDArray:
         return self.data.tolist()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are the operator's parameters in their order."""
+        """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are the operator's
+        parameters in their order."""
         if name.startswith("_") or name not in registry:
             raise AttributeError(f"an NDArray has no {name}" + suggest(name, [*dir(NDArray), *registry]))
 
@@ -153,7 +157,8 @@ class NDArray:
     def __bool__(self):
         if self.size > 1:
             raise MxError(
-                f"an array of shape {shape_text(self.shape)} is neither true nor false; compare its asnumpy(), with .any() or .all()"
+                f"an array of shape {shape_text(self.shape)} is neither true nor false; "
+                "compare its asnumpy(), with .any() or .all()"
             )
         return bool(self.size and self.data.item())
 
@@ -305,14 +310,16 @@ def arithmetic(name: str, a, b) -> NDArray:
 
 
 def _operand(x, other) -> NDArray | float:
-    """One side of `a op b`: an NDArray or a number. Lists and numpy arrays become arrays of the other side's type."""
+    """One side of `a op b`: an NDArray or a number. Lists and numpy arrays become arrays of the other side's
+    type."""
     if isinstance(x, (NDArray, int, float)):
         return x
     if isinstance(x, (np.ndarray, list, tuple)) and np.ndim(x):
         given = numbers(x, "an operand")
         if given.dtype.kind == "f" and other.dtype.kind != "f":
             raise MxError(
-                f"an array of {other.dtype} and one of {given.dtype} do not go together; mxr.nd.Cast gives another type"
+                f"an array of {other.dtype} and one of {given.dtype} do not go together; "
+                "mxr.nd.Cast gives another type"
             )
         return array(given, other.dtype)
     if not hasattr(x, "__float__") or np.iscomplexobj(x):
@@ -340,7 +347,8 @@ def numbers(source, what: str = "array: source") -> np.ndarray:
 
 
 def array(source, dtype=None) -> NDArray:
-    """A new NDArray with a copy of the values: of an NDArray's type, else of float32, where `dtype` is not given."""
+    """A new NDArray with a copy of the values: of an NDArray's type, else of float32, where `dtype` is not
+    given."""
     if dtype is None:
         dtype = source.dtype if isinstance(source, NDArray) else np.float32
     elif dtype is not np.float32:
@@ -370,7 +378,8 @@ def call(
     n = len(op.outputs(p))
     if out is not None and len(outs) != n:
         raise MxError(
-            f"{where or op_name}: out has {len(outs)} array{'s' * (len(outs) != 1)}, the operator {n} output{'s' * (n != 1)}"
+            f"{where or op_name}: out has {len(outs)} array{'s' * (len(outs) != 1)}, "
+            f"the operator {n} output{'s' * (n != 1)}"
         )
     results = invoke(op, [a.data for a in inputs], p, train, [o.shape for o in outs])[:n]
     if out is None:

@@ -1,4 +1,5 @@
-"""Optimizers: rules, their state for one parameter, and updaters that apply a rule to all parameters of a network.
+"""Optimizers: rules, their state for one parameter, and updaters that apply a rule to all parameters of a
+network.
 
 updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01}))
 executor.forward_backward(); updater.train(0.1, executor)
@@ -20,7 +21,8 @@ from mxr.runtime.threads import unbroken
 
 
 class Rule:
-    """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or their texts."""
+    """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or
+    their texts."""
 
     n_states: int  # arrays of state for each weight
 
@@ -53,8 +55,8 @@ class OperatorRule(Rule):
 
 
 class GraphRule(Rule):
-    """A rule that MXNet's R package writes as a graph: single precision, operation by operation. Large arrays go piece by piece, as each
-    operation makes a new one."""
+    """A rule that MXNet's R package writes as a graph: single precision, operation by operation. Large arrays
+    go piece by piece, as each operation makes a new one."""
 
     def update(self, lr, weight, grad, states, out):
         arrays = [out, weight, grad, *states]
@@ -82,7 +84,8 @@ class AdaGrad(GraphRule):
 
 
 class AdaDelta(GraphRule):
-    """The step is scaled by the ratio of the root mean squares of past steps and past gradients; there is no learning rate."""
+    """The step is scaled by the ratio of the root mean squares of past steps and past gradients; there is no
+    learning rate."""
 
     n_states = 2
 
@@ -113,7 +116,8 @@ _GRAPHS = {"adagrad": AdaGrad, "adadelta": AdaDelta, "nag": Nesterov}
 
 
 def rule(kind: str, settings: dict) -> Rule:
-    """The rule of an optimizer: "sgd", "nag", "adam", "rmsprop", "rmspropalex" (centered), "adagrad" or "adadelta"."""
+    """The rule of an optimizer: "sgd", "nag", "adam", "rmsprop", "rmspropalex" (centered), "adagrad" or
+    "adadelta"."""
     if kind in _GRAPHS:
         return _GRAPHS[kind](settings)
     if kind == "sgd":
@@ -150,7 +154,8 @@ def _rate(lr, active: list) -> float | dict[Any, float]:
         rates = [float(r) for r in (lr if np.ndim(lr) else [lr] * len(active))]
     except (TypeError, ValueError):
         raise MxError(
-            f"the learning rate must be a number, or a list of one for every parameter with a gradient, not {lr!r:.60}"
+            "the learning rate must be a number, or a list of one for every parameter with a gradient, "
+            f"not {lr!r:.60}"
         ) from None
     if len(rates) != len(active):
         raise MxError(f"there are {len(rates)} learning rates for {len(active)} parameters with a gradient")

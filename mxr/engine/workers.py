@@ -3,13 +3,17 @@
     group = workers()                   # one worker where nothing has started several
     group.sum_all([gradients])          # in place; every worker gets the same bits
 
-MPI moves the numbers (mpi4py, imported only where there are several workers). What is added here is that nobody waits for ever:
+MPI moves the numbers (mpi4py, imported only where there are several workers). What is added here is that
+nobody waits for ever:
 
-* Every worker counts the common steps it has been through. Where one waits, it looks every few milliseconds for notes from the others.
-* A worker that ends sends a note with its reason and its count. Whoever waits for a later step than that stops with that reason.
-* A worker that has waited for a second tells the others for what. Two that wait in the same step for different things stop.
-* Workers of the same machine see when another process is gone. A launcher that ends all workers, because one has died, does it by
-  SIGTERM, which becomes an error like the others while a worker waits.
+* Every worker counts the common steps it has been through. Where one waits, it looks every few milliseconds
+  for notes from the others.
+* A worker that ends sends a note with its reason and its count. Whoever waits for a later step than that
+  stops with that reason.
+* A worker that has waited for a second tells the others for what. Two that wait in the same step for
+  different things stop.
+* Workers of the same machine see when another process is gone. A launcher that ends all workers, because one
+  has died, does it by SIGTERM, which becomes an error like the others while a worker waits.
 """
 
 from __future__ import annotations
@@ -40,7 +44,8 @@ _SPINS = 200  # looks at a request before the processor is offered to others
 _LOOK = 0.02  # seconds between looks at the notes
 _SLEEPY = 0.05  # seconds of waiting after which the processor is left alone between looks
 _NAP = 5e-5  # seconds it is left alone for
-_PATIENCE = 0.2  # seconds from the launcher's word to the last look at who has died: it may end this process a second later
+# seconds from the launcher's word to the last look at who has died: it may end this process a second later
+_PATIENCE = 0.2
 _TELL = 1.0  # seconds of waiting after which the others are told what is waited for
 _LINGER = 2.0  # seconds that a failing worker leaves the others to say what they have to say
 _NOTE, _SUM = 1, 2  # MPI's tags: of notes; of the first array of a sum
@@ -54,28 +59,34 @@ class Workers:
     left = False  # whether it takes part no longer
 
     def gather(self, value: Any, what: str) -> list:
-        """The values of all workers, in the order of their ranks. `what` says what for: MxError where workers differ in that."""
+        """The values of all workers, in the order of their ranks. `what` says what for: MxError where workers
+        differ in that."""
         return [value]
 
     def first(self, arrays: Sequence[np.ndarray], what: str) -> None:
         """Give the arrays the values that they have on worker 0, in place."""
 
     def sum_all(self, arrays: Sequence[np.ndarray], what: str = "a training step") -> None:
-        """Give each array the sum over all workers, in place. All workers must have arrays of these sizes: see `gather`."""
+        """Give each array the sum over all workers, in place. All workers must have arrays of these sizes:
+        see `gather`."""
 
     def guard(self) -> AbstractContextManager:
-        """While it is open, a launcher that ends this process is heard of by an error, in the next thing that workers do together."""
+        """While it is open, a launcher that ends this process is heard of by an error, in the next thing that
+        workers do together."""
         return nullcontext()
 
     def failure(self, message: str) -> MxError:
-        """An error that all workers raise at the same point, so that none needs to hear of it from another."""
+        """An error that all workers raise at the same point, so that none needs to hear of it from
+        another."""
         return MxError(message)
 
     def leave_later(self) -> None:
-        """Python's exit functions are not the end of this process: its owner will call `leave`, and with the exit status."""
+        """Python's exit functions are not the end of this process: its owner will call `leave`, and with the
+        exit status."""
 
     def leave(self, status: int, reason: str = "") -> None:
-        """Take part no longer, at the end of this process. `status` other than 0 tells the others that it has failed."""
+        """Take part no longer, at the end of this process. `status` other than 0 tells the others that it has
+        failed."""
 
 
 class MpiWorkers(Workers):
@@ -153,8 +164,8 @@ class MpiWorkers(Workers):
         elif len(self._near) == self.size - 1:
             self._wait([self._sums.Iallreduce(self._mpi.IN_PLACE, a) for a in arrays])
         else:
-            # Open MPI sums large arrays along a ring only where they are not summed in place; in place it is up and down a tree, which over
-            # a network takes three times as long for 4 workers
+            # Open MPI sums large arrays along a ring only where they are not summed in place; in place it is
+            # up and down a tree, which over a network takes three times as long for 4 workers
             spares = [self._spare(i, a) for i, a in enumerate(arrays)]
             self._wait([self._sums.Iallreduce(a, spare) for a, spare in zip(arrays, spares)])
             for a, spare in zip(arrays, spares):
@@ -162,11 +173,13 @@ class MpiWorkers(Workers):
         self._step += 1
 
     def _exchange(self, arrays: Sequence[np.ndarray]) -> None:
-        """The sum of two workers: each sends its own numbers while the other's arrive, in half the time of an Allreduce that goes to one worker and
-        back. Worker 0's come first in the sum on both, so that the bits are the same."""
+        """The sum of two workers: each sends its own numbers while the other's arrive, in half the time of an
+        Allreduce that goes to one worker and back. Worker 0's come first in the sum on both, so that the bits
+        are the same."""
         other = 1 - self.rank
         spares = [self._spare(i, a) for i, a in enumerate(arrays)]
-        # over a network in pieces that Open MPI sends at once: of longer ones, both directions may wait for each other
+        # over a network in pieces that Open MPI sends at once: of longer ones, both directions may wait for
+        # each other
         size = max(a.nbytes for a in arrays) if other in self._near else costs.WORKER_PIECE
 
         def pieces(array):
@@ -277,7 +290,8 @@ class MpiWorkers(Workers):
             time.sleep(_PATIENCE)
             self._look()
             raise self.failure(
-                "the launcher ends all workers: one on another machine has failed, or the whole run was cancelled"
+                "the launcher ends all workers: one on another machine has failed, "
+                "or the whole run was cancelled"
             )
 
     def _read(self) -> None:
@@ -295,7 +309,8 @@ class MpiWorkers(Workers):
 
     # ---------------------------------------------------------------- the end
     def _end_of_python(self) -> None:
-        """Where Python owns this process. (Where R owns it, Python is never told of the end: mxr.r.verbs.kvstore.)"""
+        """Where Python owns this process. (Where R owns it, Python is never told of the end:
+        mxr.r.verbs.kvstore.)"""
         failed = getattr(sys, "last_value", None)
         self.leave(
             1 if failed is not None else 0, f"{type(failed).__name__}: {failed}" if failed is not None else ""
@@ -386,13 +401,15 @@ def _connect() -> MpiWorkers:
         from mpi4py import MPI
     except ImportError as error:
         raise MxError(
-            f"{launched()} workers were started, and to connect them mpi4py is missing: pip install 'mxr[mpi]'"
+            f"{launched()} workers were started, and to connect them mpi4py is missing: "
+            "pip install 'mxr[mpi]'"
         ) from error
     except RuntimeError as error:  # no MPI library, or one that does not start
         raise MxError(f"MPI does not start: {error}; on Debian: apt-get install openmpi-bin") from error
     if MPI.COMM_WORLD.size != launched():
         raise MxError(
-            f"{launched()} workers were started, but MPI finds {MPI.COMM_WORLD.size}: the launcher and the MPI library do not "
-            "belong together (srun needs --mpi=pmix or --mpi=pmi2; mpirun must be that of the library that mpi4py loads)"
+            f"{launched()} workers were started, but MPI finds {MPI.COMM_WORLD.size}: "
+            "the launcher and the MPI library do not belong together (srun needs --mpi=pmix or --mpi=pmi2; "
+            "mpirun must be that of the library that mpi4py loads)"
         )
     return MpiWorkers(MPI)

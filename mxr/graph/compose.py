@@ -20,7 +20,8 @@ class Names:
         counter = self._counters.get(hint)
         if counter is None:
             counter = self._counters.setdefault(hint, itertools.count())
-        return f"{hint}{next(counter)}"  # `next` and `setdefault` are one step each: no two threads get one number
+        # `next` and `setdefault` are one step each: no two threads get one number
+        return f"{hint}{next(counter)}"
 
 
 names = Names()
@@ -34,7 +35,8 @@ def call(
     name: str | None,
     where: str,
 ) -> Node:
-    """The node that calls an operator on `args` by position and `inputs` by name; `attrs` as in `symbol.create`."""
+    """The node that calls an operator on `args` by position and `inputs` by name; `attrs` as in
+    `symbol.create`."""
     op = get(op_name)
     hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
     attrs = op.plain_names({k: v for k, v in attrs.items() if k not in hidden}, where)
@@ -66,11 +68,13 @@ def _check_inputs(op: Op, given: list[Graph], where: str) -> None:
     for s in given:
         if not isinstance(s, Graph):
             raise MxError(
-                f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, as in key = value"
+                f"{where}: inputs must be symbols, not {type(s).__name__}; parameters go by name, "
+                "as in key = value"
             )
         if len(s.heads) != 1 and not op.variadic:
             raise MxError(
-                f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); pick one"
+                f"{where}: an input has {len(s.heads)} outputs ({', '.join(s.list_outputs()[:4])} ...); "
+                "pick one"
             )
 
 

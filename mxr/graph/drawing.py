@@ -29,8 +29,8 @@ _SHOWN = ("num_hidden", "num_filter", "act_type", "pool_type", "kernel", "stride
 def parts(
     symbol: Graph, given: dict[str, Any]
 ) -> tuple[list[Node], dict[int, Node], Callable[[Node, int], str]]:
-    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or ""). Parameters are not drawn,
-    but what stands on the right of an operator is, such as the label in a loss."""
+    """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or "").
+    Parameters are not drawn, but what stands on the right of an operator is, such as the label in a loss."""
     sizes = all_shapes(symbol, given) if given else {}
     nodes = [n for n in symbol.nodes() if n.op is not None]
     drawn = [
@@ -74,8 +74,8 @@ _ACROSS, _DOWN, _WIDTH, _LINE = (
 
 
 def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
-    """The network as an SVG picture: inputs as ovals, operators as boxes, the shapes that follow from `shapes` on the edges. None where it
-    is too large to be read."""
+    """The network as an SVG picture: inputs as ovals, operators as boxes, the shapes that follow from
+    `shapes` on the edges. None where it is too large to be read."""
     nodes, inputs, size = parts(symbol, given_shapes(shapes or {}))
     if len(nodes) > _MOST:
         return None
@@ -99,7 +99,8 @@ def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
         if text:
             (x, y), (u, v) = points[0], points[1]
             found.append(
-                f'<text x="{(x + u) / 2 + 4}" y="{(y + v) / 2}" fill="#555" font-size="10">{escape(text)}</text>'
+                f'<text x="{(x + u) / 2 + 4}" y="{(y + v) / 2}" fill="#555" '
+                f'font-size="10">{escape(text)}</text>'
             )
     width = height = 0.0
     for n, spot in zip(boxes, places, strict=True):
@@ -109,14 +110,15 @@ def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
         high = _LINE * len(lines) + 12
         round_ = high / 2 if n.op is None else 3
         found.append(
-            f'<rect x="{x - _WIDTH / 2}" y="{y - high / 2}" width="{_WIDTH}" height="{high}" rx="{round_}" fill="{color(n)}" stroke="#333"/>'
+            f'<rect x="{x - _WIDTH / 2}" y="{y - high / 2}" width="{_WIDTH}" height="{high}" rx="{round_}" '
+            f'fill="{color(n)}" stroke="#333"/>'
         )
         found += [
-            f'<text x="{x}" y="{y + (i - (len(lines) - 1) / 2) * _LINE + 4}" text-anchor="middle">{escape(line[:24])}</text>'
+            f'<text x="{x}" y="{y + (i - (len(lines) - 1) / 2) * _LINE + 4}" '
+            f'text-anchor="middle">{escape(line[:24])}</text>'
             for i, line in enumerate(lines)
         ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" font-family="sans-serif" font-size="12">'
-        + "".join(found)
-        + "</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+        'font-family="sans-serif" font-size="12">' + "".join(found) + "</svg>"
     )

@@ -27,7 +27,8 @@ def infer_shapes(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Dim
 
 
 def given_shapes(given: Mapping[str, Any]) -> dict[str, Dims | None]:
-    """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is all of ()."""
+    """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is
+    all of ()."""
     shapes: dict[str, Dims | None] = {}
     for name, shape in given.items():
         try:
@@ -36,7 +37,8 @@ def given_shapes(given: Mapping[str, Any]) -> dict[str, Dims | None]:
                 raise ValueError
         except (ValueError, TypeError, OverflowError):
             raise MxError(
-                f"the shape of {name} must be a sequence of whole numbers, not {type(shape).__name__} {str(shape)[:60]}"
+                f"the shape of {name} must be a sequence of whole numbers, "
+                f"not {type(shape).__name__} {str(shape)[:60]}"
             ) from None
         shapes[name] = tuple(max(d, 0) for d in dims) or None
     return shapes
@@ -86,7 +88,8 @@ def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
 
 
 def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
-    """Variables of one name are one array (scripts make `label` twice), so they must not contradict each other."""
+    """Variables of one name are one array (scripts make `label` twice), so they must not contradict each
+    other."""
     if all(len(same) == 1 for same in variables.values()):
         return
     owner = {id(m): n for n in nodes for m, _ in n.aux_entries}
@@ -103,8 +106,8 @@ def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
         for what, said in (("shapes", shapes), ("types", types)):
             if len(said) > 1:
                 raise ShapeError(
-                    f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, but variables of one name are "
-                    "one array; give them different names"
+                    f"variables named {name} are declared with the {what} {' and '.join(said)[:200]}, "
+                    "but variables of one name are one array; give them different names"
                 )
 
 
@@ -131,7 +134,8 @@ def check_given(given: Iterable[str], variables: Mapping[str, Any]) -> None:
 
 
 def _declared_shape(n: Node) -> Dims | None:
-    """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is unknown, and so is all of ()."""
+    """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is
+    unknown, and so is all of ()."""
     text = n.attrs.get("__shape__", "None")
     try:
         dims = ast.literal_eval(text.strip().replace("L", ""))  # L: a long integer of Python 2
@@ -208,7 +212,10 @@ def _column(n: Node, shapes: list[Dims | None]) -> str:
                 if r_order.get()
                 else f"Reshape({m.name}, shape=(0,))"
             )
-            return f": make a vector of the column by {remedy}, or give the vector (the labels?) as a column, of shape {shape_text((vector[0], 1))}"
+            return (
+                f": make a vector of the column by {remedy}, or give the vector (the labels?) as a column, "
+                f"of shape {shape_text((vector[0], 1))}"
+            )
     return ""
 
 
@@ -224,4 +231,7 @@ def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
     if not names:
         return ""
     one = f"{' and '.join(names[:2])} {'is one array' if len(names) == 1 else 'are the same arrays'}"
-    return f"; several nodes have inputs of these names, so {one} for all of them: give the nodes or variables different names"
+    return (
+        f"; several nodes have inputs of these names, so {one} for all of them: "
+        "give the nodes or variables different names"
+    )

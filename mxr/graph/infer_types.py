@@ -15,7 +15,8 @@ Types = dict[tuple[int, int], np.dtype]  # by (id(node), output index)
 
 
 def infer_types(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, np.dtype], ...]:
-    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables declare it, or follows."""
+    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables
+    declare it, or follows."""
     types = all_types(symbol, variable_types(symbol, given))
     check_types(symbol, types)
     return tuple({name: types[entry] for name, entry in part} for part in parts(symbol))
@@ -27,8 +28,8 @@ def declared_types(symbol: Graph) -> dict[str, str]:
 
 
 def variable_types(symbol: Graph, given: Mapping[str, Any]) -> dict[str, np.dtype]:
-    """The types of variables, by name: as `given`, else as declared, else as follows: the inputs of most operators have one type, which is
-    also the output's. Those of which nothing is known are left out."""
+    """The types of variables, by name: as `given`, else as declared, else as follows: the inputs of most
+    operators have one type, which is also the output's. Those of which nothing is known are left out."""
     nodes = symbol.nodes()
     variables = {n.name: n for n in nodes if n.op is None}
     check_given(given, variables)
@@ -87,12 +88,14 @@ def check_types(symbol: Graph, types: Types) -> None:
             if len(set(joined.values())) > 1:
                 raise MxError(
                     f"{n.op.name} {n.name}: its inputs have different element types "
-                    f"({', '.join(f'{name} {t}' for name, t in joined.items())}); declare one type for their variables, or Cast"
+                    f"({', '.join(f'{name} {t}' for name, t in joined.items())}); "
+                    "declare one type for their variables, or Cast"
                 )
 
 
 def all_types(symbol: Graph, given: Mapping[str, Any]) -> dict[tuple[int, int], np.dtype]:
-    """Element type of every entry; variables that are not given are float32, whatever they declare (so MXNet's R package binds them)."""
+    """Element type of every entry; variables that are not given are float32, whatever they declare (so
+    MXNet's R package binds them)."""
     types = {}
     for n in symbol.nodes():
         if n.op is None:

@@ -88,7 +88,8 @@ def _object(attrs: dict[str, str], indent: int) -> str:
 
 
 def read(path: str) -> list[tuple[Node, int]]:
-    """The heads of the symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
+    """The heads of the symbol in a JSON file; MxError naming the file when it is missing, cut or no
+    symbol."""
     data = read_bytes(path, "symbol file")
     try:
         return parse(data.decode("utf-8"))
@@ -116,7 +117,8 @@ def parse(text: str | bytes) -> list[tuple[Node, int]]:
         json.dumps(graph, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError) as e:
         raise MxError(
-            f"this is not symbol JSON: {'it has characters that are not text' if isinstance(e, ValueError) else 'too deeply nested'}"
+            "this is not symbol JSON: "
+            f"{'it has characters that are not text' if isinstance(e, ValueError) else 'too deeply nested'}"
         ) from None
     return _heads(graph)
 
@@ -153,7 +155,8 @@ def _entry(entry: Any, nodes: list[Node], where: str) -> tuple[Node, int]:
         raise MxError(f"{where} of the symbol JSON refers to node {node}, which does not come before it")
     if not 0 <= index < nodes[node].n_outputs:
         raise MxError(
-            f"{where} of the symbol JSON refers to output {index} of {nodes[node].name}, which has {nodes[node].n_outputs}"
+            f"{where} of the symbol JSON refers to output {index} of {nodes[node].name}, "
+            f"which has {nodes[node].n_outputs}"
         )
     return nodes[node], index
 

@@ -1,4 +1,5 @@
-"""Where the boxes of a network's drawing stand: layers of boxes, few crossings, edges around boxes (Sugiyama's method)."""
+"""Where the boxes of a network's drawing stand: layers of boxes, few crossings, edges around boxes
+(Sugiyama's method)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ _SWEEPS = 8
 
 
 def ranks(count: int, edges: Iterable[Edge]) -> list[int]:
-    """The layer of each box: one below the lowest box that leads to it. Boxes are numbered so that edges go upwards in number."""
+    """The layer of each box: one below the lowest box that leads to it. Boxes are numbered so that edges go
+    upwards in number."""
     layer = [0] * count
     for a, b in sorted(edges, key=lambda edge: edge[1]):
         layer[b] = max(layer[b], layer[a] + 1)
@@ -21,8 +23,9 @@ def ranks(count: int, edges: Iterable[Edge]) -> list[int]:
 
 
 def place(count: int, edges: list[Edge]) -> tuple[list[tuple[float, int]], list[list[tuple[float, int]]]]:
-    """The place (across, layer) of each box, one apart from its neighbours at least, and of each edge the places that it goes through,
-    from box to box. Where an edge passes a layer, it takes room there as a box does."""
+    """The place (across, layer) of each box, one apart from its neighbours at least, and of each edge the
+    places that it goes through, from box to box. Where an edge passes a layer, it takes room there as a box
+    does."""
     layer = ranks(count, edges)
     paths = []
     for a, b in edges:
@@ -49,7 +52,8 @@ def place(count: int, edges: list[Edge]) -> tuple[list[tuple[float, int]], list[
 
 
 def _settle(row: list[int], across: dict[int, float], neighbours: dict[int, list[int]]) -> None:
-    """Move the boxes of a row to the middle of their neighbours, in the order of these middles, one apart at least."""
+    """Move the boxes of a row to the middle of their neighbours, in the order of these middles, one apart at
+    least."""
     wish = {
         box: sum(across[n] for n in neighbours[box]) / len(neighbours[box])
         if neighbours[box]

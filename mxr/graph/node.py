@@ -27,8 +27,8 @@ INIT_ATTRS = {
 class Node:
     """One call of an operator, or a variable (`op` is None).
 
-    `attrs` is what the user wrote, as text, for the JSON; `p` the parsed parameters. `inputs` are `(node, output index)`
-    pairs, auxiliary states last. `entry_names` names every visible output.
+    `attrs` is what the user wrote, as text, for the JSON; `p` the parsed parameters. `inputs` are
+    `(node, output index)` pairs, auxiliary states last. `entry_names` names every visible output.
     """
 
     __slots__ = ("op", "name", "attrs", "p", "inputs", "__weakref__")
@@ -68,7 +68,8 @@ class Node:
 
     @property
     def aux_entries(self) -> list[tuple[Node, int]]:
-        """The inputs that the operator writes to: auxiliary states, and what update operators change in place."""
+        """The inputs that the operator writes to: auxiliary states, and what update operators change in
+        place."""
         if self.op is None:
             return []
         n = len(self.inputs) - self.n_aux

@@ -18,7 +18,8 @@ from mxr.operator.arguments import method
 
 
 class ByName(list):
-    """Values in the symbol's order, as MXNet's Python gives them, that also have names: `shapes[0]`, `shapes["data"]`, `shapes.items()`."""
+    """Values in the symbol's order, as MXNet's Python gives them, that also have names: `shapes[0]`,
+    `shapes["data"]`, `shapes.items()`."""
 
     def __init__(self, values: Mapping[str, Any]):
         super().__init__(values.values())
@@ -33,6 +34,10 @@ class ByName(list):
                 )
             return super().__getitem__(self._names.index(key))
         return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is such a name, or such a value."""
+        return key in self._names or super().__contains__(key)
 
     def keys(self) -> list[str]:
         return list(self._names)
@@ -107,7 +112,8 @@ class Symbol(Graph):
             )
         if not 0 <= key < len(self.heads):
             raise MxError(
-                f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; index {key} is out of range"
+                f"the symbol has {len(self.heads)} output{'s' * (len(self.heads) != 1)}; "
+                f"index {key} is out of range"
             )
         return Symbol([self.heads[key]])
 
@@ -131,7 +137,8 @@ class Symbol(Graph):
         return drawing.svg(self)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Operators as methods: `x.sum(axis=0)`, `x.reshape(shape=(2, 3))`. Numbers by position are the operator's parameters in order."""
+        """Operators as methods: `x.sum(axis=0)`, `x.reshape(shape=(2, 3))`. Numbers by position are the
+        operator's parameters in order."""
         if name.startswith("_") or name not in registry:
             raise AttributeError(f"a Symbol has no {name}" + suggest(name, [*dir(Symbol), *registry]))
 
@@ -197,13 +204,15 @@ class Symbol(Graph):
         return self.compose(**inputs)
 
     def infer_shape(self, /, **shapes: Any) -> Any:
-        """(argument, output, auxiliary shapes), each in order and by name (`ByName`), or None when the given shapes do not suffice."""
+        """(argument, output, auxiliary shapes), each in order and by name (`ByName`), or None when the given
+        shapes do not suffice."""
         found = infer_shapes(self, shapes)
         return found and tuple(map(ByName, found))
 
     def infer_type(self, /, **dtypes: Any) -> tuple[ByName, ...]:
-        """(argument, output, auxiliary types), each in order and by name (`ByName`). A variable has the type that is given, else the one it declares
-        (`__dtype__`), else the one that follows from the types of what it meets, else float32."""
+        """(argument, output, auxiliary types), each in order and by name (`ByName`). A variable has the type
+        that is given, else the one it declares (`__dtype__`), else the one that follows from the types of
+        what it meets, else float32."""
         return tuple(map(ByName, infer_types(self, dtypes)))
 
     def debug_str(self) -> str:
@@ -275,7 +284,8 @@ class Symbol(Graph):
 
 
 def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
-    """`a op b` where one of them may be a number: `right` is the scalar form with the number on the right, `left` on the left."""
+    """`a op b` where one of them may be a number: `right` is the scalar form with the number on the right,
+    `left` on the left."""
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return create(op, [a, b], {}, {})
     symbol, number, form = (a, b, right) if isinstance(a, Symbol) else (b, a, left)
@@ -306,8 +316,8 @@ def debug_text(symbol: Graph, output_names: list[str]) -> str:
 
 
 def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
-    """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as MXNet does; those of `attr`
-    under the names that they have there."""
+    """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as
+    MXNet does; those of `attr` under the names that they have there."""
     if not isinstance(name, str):
         raise MxError(f"Variable: name must be text, not {type(name).__name__}")
     if attr is not None and not isinstance(attr, dict):
@@ -318,7 +328,8 @@ def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
     for key, value in attrs.items():
         if not isinstance(value, (str, bool, int, float, tuple, list, np.generic)):
             raise MxError(
-                f"Variable {name}: {key} must be text, a number or a sequence of numbers, not {type(value).__name__}"
+                f"Variable {name}: {key} must be text, a number or a sequence of numbers, "
+                f"not {type(value).__name__}"
             )
     return Symbol([(Node(None, name, {k: to_text(v) for k, v in attrs.items()}), 0)])
 
@@ -339,10 +350,11 @@ def create(
     name: str | None = None,
     where: str | None = None,
 ) -> Symbol:
-    """Call an operator on symbols: `args` by position or `inputs` by name, `attrs` its parameters (values or text).
+    """Call an operator on symbols: `args` by position or `inputs` by name, `attrs` its parameters (values or
+    text).
 
-    Missing inputs become variables `<name>_<input>`; a missing name becomes `<op in lower case><counter>`. `where` is how
-    messages call the function.
+    Missing inputs become variables `<name>_<input>`; a missing name becomes `<op in lower case><counter>`.
+    `where` is how messages call the function.
     """
     node = call(op_name, args, inputs, attrs, name, where or op_name)
     return Symbol((node, i) for i in range(node.n_visible))

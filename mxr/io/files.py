@@ -13,7 +13,8 @@ from mxr.operator import MxError
 
 
 def path_of(path, what: str) -> str | bytes:
-    """`path` (text, or a pathlib.Path) as the system takes it; MxError saying of what it should be the path otherwise."""
+    """`path` (text, or a pathlib.Path) as the system takes it; MxError saying of what it should be the path
+    otherwise."""
     if not isinstance(path, int):
         try:
             return os.fspath(path)
@@ -24,8 +25,9 @@ def path_of(path, what: str) -> str | bytes:
 
 @contextmanager
 def replacing(path: str) -> Iterator[BinaryIO]:
-    """A file to write what `path` shall hold: a temporary one beside it, renamed at the end, removed if anything fails. MxError naming the
-    path when writing does. Links are followed, and the old file's permissions kept; what is no plain file, such as /dev/null, is written to."""
+    """A file to write what `path` shall hold: a temporary one beside it, renamed at the end, removed if
+    anything fails. MxError naming the path when writing does. Links are followed, and the old file's
+    permissions kept; what is no plain file, such as /dev/null, is written to."""
     path = path_of(path, "the file to write")
     try:
         path = os.path.realpath(path)

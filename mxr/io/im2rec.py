@@ -14,6 +14,7 @@ from mxr.io.images.augment import shorter_edge
 from mxr.io.readers.base import blocks
 from mxr.operator import MxError
 from mxr.random.cpp_engine import Engine
+from mxr.runtime import progress
 
 
 def im2rec(
@@ -32,8 +33,9 @@ def im2rec(
     inter_method: int = 1,
     encoding: str = ".jpg",
 ) -> int:
-    """Write the images of the list file (lines: id, `label_width` labels, path below `root`) to `output_rec` (with `.part000` and so on
-    where `nsplit` parts are asked for); returns how many. `color_mode`: 1 colour, 0 grey, -1 as the file. MxError names the line."""
+    """Write the images of the list file (lines: id, `label_width` labels, path below `root`) to `output_rec`
+    (with `.part000` and so on where `nsplit` parts are asked for); returns how many. `color_mode`: 1 colour,
+    0 grey, -1 as the file. MxError names the line."""
     if color_mode not in (-1, 0, 1):
         raise MxError(f"im2rec: color_mode must be 1, 0 or -1, not {color_mode}")
     if encoding not in (".jpg", ".png"):
@@ -53,9 +55,11 @@ def im2rec(
     entries = list(_entries(image_lst, label_width))
     size = -(-len(entries) // nsplit)
     engine = Engine(int.from_bytes(os.urandom(4), "little")) if inter_method == resize.RANDOM else None
+    mine = entries[size * partid : size * (partid + 1)]
     with replacing(output_rec) as file:
         writer = recordio.Writer(file)
-        for where, number, labels, path in entries[size * partid : size * (partid + 1)]:
+        for done, (where, number, labels, path) in enumerate(mine):
+            progress.report(f"im2rec: image {done + 1} of {len(mine)}", done, len(mine))
             content = _content(root + path, where)
             if not unchanged:
                 image = _shaped(
@@ -67,7 +71,7 @@ def im2rec(
                 )
                 content = decode.encode(image, encoding, quality)
             writer.write(_head(number, labels, bool(pack_label)) + content)
-    return len(entries[size * partid : size * (partid + 1)])
+    return len(mine)
 
 
 def _entries(path: str, width: int):
@@ -99,8 +103,8 @@ def _content(path: str, where: str) -> bytes:
             return file.read()
     except OSError as e:
         raise MxError(
-            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; root and the path in the list are put together as "
-            "they are, so root ends with /"
+            f"im2rec: {where}: cannot read {path}: {e.strerror or e}; "
+            "root and the path in the list are put together as they are, so root ends with /"
         ) from None
 
 

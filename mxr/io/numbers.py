@@ -15,7 +15,8 @@ _POWERS = 10.0 ** np.arange(_LONGEST + 1)
 def parse(text: bytes) -> np.ndarray:
     """The numbers between commas, to single precision at least. ValueError if one is none.
 
-    Those like 12, -3 and 4.56 are read together, one character of all of them after the other; the rest one by one."""
+    Those like 12, -3 and 4.56 are read together, one character of all of them after the other; the rest one
+    by one."""
     kinds = _KIND[np.frombuffer(text + b",", np.uint8)]
     ends = np.flatnonzero(kinds == _COMMA)
     starts = np.concatenate([[0], ends[:-1] + 1])

@@ -5,12 +5,14 @@ All integers little-endian:
     file    uint64 0x112, uint64 0, uint64 count, array ..., uint64 number of names (count or 0), name ...
     name    uint64 length, bytes
     array   uint32 magic, then by magic
-        V2, V3 (1.0 and later)  int32 storage type (0: dense), int32 ndim, int64 dims, context, int32 type, data
+        V2, V3 (1.0 and later)  int32 storage type (0: dense), int32 ndim, int64 dims, context, int32 type,
+        data
         V1 (0.12)               uint32 ndim, int64 dims, context, int32 type, data
         older                   the magic itself is ndim, uint32 dims, context, int32 type, data
     context int32 device type (1: CPU), int32 device number
 
-An array without dimensions ends after them: it holds nothing (in V3, it is a scalar, and -1 dimensions hold nothing).
+An array without dimensions ends after them: it holds nothing (in V3, it is a scalar, and -1 dimensions hold
+nothing).
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class _Damaged(Exception):
 
 
 class _Reader:
-    """A file read from front to back; asking for more than it holds is damage, found before memory is taken."""
+    """A file read from front to back; asking for more than it holds is damage, found before memory is
+    taken."""
 
     def __init__(self, file):
         self._file, self.left = file, os.fstat(file.fileno()).st_size
@@ -98,7 +101,8 @@ def _read_array(r: _Reader) -> np.ndarray:
         storage = r.number("i")
         if storage in _SPARSE:
             raise _Damaged(
-                f"it holds a {_SPARSE[storage]} array; mxr reads dense arrays only (in MXNet, `tostype('default')` makes one)"
+                f"it holds a {_SPARSE[storage]} array; mxr reads dense arrays only (in MXNet, "
+                "`tostype('default')` makes one)"
             )
         if storage not in (0, -1):
             raise _Damaged(f"storage type {storage} is unknown")
@@ -118,8 +122,8 @@ def _read_array(r: _Reader) -> np.ndarray:
 
 
 def load(path) -> dict[str, np.ndarray] | list[np.ndarray]:
-    """The arrays of a file by name, in the file's order; a list if they have no names. MxError, with the file's name, if the file is
-    missing, cut, or not of this kind."""
+    """The arrays of a file by name, in the file's order; a list if they have no names. MxError, with the
+    file's name, if the file is missing, cut, or not of this kind."""
     path = Path(path_of(path, "a file of arrays"))
     try:
         with open(path, "rb") as file:
@@ -152,7 +156,8 @@ def _array_bytes(array) -> list:
 
 
 def save(path, arrays) -> None:
-    """Write arrays (a dict by name, or a list without names) as MXNet writes them; scalars become arrays of one element.
+    """Write arrays (a dict by name, or a list without names) as MXNet writes them; scalars become arrays of
+    one element.
 
     The file appears whole or not at all. MxError if it cannot be written."""
     names = [str(k).encode() for k in arrays] if isinstance(arrays, dict) else []

@@ -89,7 +89,8 @@ def _magics(record: bytes) -> list[int]:
 
 
 class Reader:
-    """Records of a file, read one at a time. Nothing is read or allocated before its length was checked against the file's."""
+    """Records of a file, read one at a time. Nothing is read or allocated before its length was checked
+    against the file's."""
 
     def __init__(self, path):
         self.path = os.fspath(path)
@@ -153,7 +154,8 @@ class Reader:
         return MAGIC.join(pieces)
 
     def first(self, at: int) -> int:
-        """The first byte from `at` on, a multiple of four, where a record begins; the file's length if there is none."""
+        """The first byte from `at` on, a multiple of four, where a record begins; the file's length if there
+        is none."""
         at += -at % 4
         self._seek(at)
         overlap = b""

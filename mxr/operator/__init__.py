@@ -1,4 +1,5 @@
-"""What an operator is: errors, parameters, shapes, kernels, the declaration and the registry of all operators; operators of users.
+"""What an operator is: errors, parameters, shapes, kernels, the declaration and the registry of all
+operators; operators of users.
 
 The one place from which the author of an operator imports (docs/adding-an-operator.md). May import: runtime.
 """

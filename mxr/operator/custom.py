@@ -1,4 +1,5 @@
-"""Operators that users write in Python, as MXNet's Python has them: `CustomOp`, `CustomOpProp` and `register`.
+"""Operators that users write in Python, as MXNet's Python has them: `CustomOp`, `CustomOpProp` and
+`register`.
 
     class Square(mxr.operator.CustomOp):
         def forward(self, is_train, req, in_data, out_data, aux):
@@ -14,7 +15,8 @@
 
     y = mxr.sym.Custom(x, op_type="square", name="y")
 
-The operator `Custom` itself is declared in mxr/ops/custom.py. An operator that is traced and fused is declared otherwise: mxr/extend.py.
+The operator `Custom` itself is declared in mxr/ops/custom.py. An operator that is traced and fused is
+declared otherwise: mxr/extend.py.
 """
 
 from __future__ import annotations
@@ -30,13 +32,15 @@ _props: dict[str, Callable[..., CustomOpProp]] = {}
 class CustomOp:
     """What computes: one is made for every node of a bound symbol, by its `CustomOpProp.create_operator`.
 
-    Arrays are NDArrays in C order. `req` says what to do with each output: "write", "add" or "null"; `assign` does it.
+    Arrays are NDArrays in C order. `req` says what to do with each output: "write", "add" or "null"; `assign`
+    does it.
     """
 
     def forward(
         self, is_train: bool, req: Sequence[str], in_data: Sequence, out_data: Sequence, aux: Sequence
     ) -> None:
-        """Compute `out_data` from `in_data`. `aux` are auxiliary states, which may be changed in place in training mode."""
+        """Compute `out_data` from `in_data`. `aux` are auxiliary states, which may be changed in place in
+        training mode."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(
@@ -48,7 +52,8 @@ class CustomOp:
         in_grad: Sequence,
         aux: Sequence,
     ) -> None:
-        """Compute the gradients `in_grad` from those of the outputs, `out_grad` (empty where `need_top_grad` is False)."""
+        """Compute the gradients `in_grad` from those of the outputs, `out_grad` (empty where `need_top_grad`
+        is False)."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def assign(self, dst: Any, req: str, src: Any) -> None:
@@ -62,7 +67,8 @@ class CustomOp:
 
 
 class CustomOpProp:
-    """What a user's operator is: its inputs, outputs, states, shapes and types. The parameters of `Custom` reach `__init__` as text."""
+    """What a user's operator is: its inputs, outputs, states, shapes and types. The parameters of `Custom`
+    reach `__init__` as text."""
 
     def __init__(self, need_top_grad: bool = True):
         self.need_top_grad_ = need_top_grad
@@ -77,8 +83,8 @@ class CustomOpProp:
         return []
 
     def infer_shape(self, in_shape: list) -> tuple:
-        """(shapes of inputs, of outputs[, of auxiliary states]) from those of the inputs, [] where one is unknown. Default: all equal
-        the first."""
+        """(shapes of inputs, of outputs[, of auxiliary states]) from those of the inputs, [] where one is
+        unknown. Default: all equal the first."""
         return (
             len(in_shape) * [in_shape[0]],
             len(self.list_outputs()) * [in_shape[0]],
@@ -86,7 +92,8 @@ class CustomOpProp:
         )
 
     def infer_type(self, in_type: list) -> tuple:
-        """(types of inputs, of outputs[, of auxiliary states]) from those of the inputs. Default: all equal the first."""
+        """(types of inputs, of outputs[, of auxiliary states]) from those of the inputs. Default: all equal
+        the first."""
         return (
             len(in_type) * [in_type[0]],
             len(self.list_outputs()) * [in_type[0]],
@@ -105,16 +112,19 @@ class CustomOpProp:
 
 
 def register(reg_name: str) -> Callable[[type], type]:
-    """`@register("name")` over a `CustomOpProp`: makes it `Custom(..., op_type="name")`. A second one of a name replaces the first."""
+    """`@register("name")` over a `CustomOpProp`: makes it `Custom(..., op_type="name")`. A second one of a
+    name replaces the first."""
     if not isinstance(reg_name, str) or not reg_name:
         raise MxError(
-            f'register: give the name of the operator, as in @register("square"), not {type(reg_name).__name__}'
+            'register: give the name of the operator, as in @register("square"), '
+            f'not {type(reg_name).__name__}'
         )
 
     def registered(prop: type) -> type:
         if not (isinstance(prop, type) and issubclass(prop, CustomOpProp)):
             raise MxError(
-                f"register: {reg_name} must be a class derived from CustomOpProp, not {getattr(prop, '__name__', prop)}"
+                f"register: {reg_name} must be a class derived from CustomOpProp, "
+                f"not {getattr(prop, '__name__', prop)}"
             )
         _props[reg_name] = prop
         return prop
@@ -133,12 +143,13 @@ def register_maker(name: str, make: Callable[..., CustomOpProp]) -> None:
 
 
 def custom_prop(op_type: str, parameters: dict[str, str], where: str) -> Any:
-    """The prop of `Custom(op_type=...)` with these parameters. MxError where it is not registered, or does not take them."""
+    """The prop of `Custom(op_type=...)` with these parameters. MxError where it is not registered, or does
+    not take them."""
     make = _props.get(op_type)
     if make is None:
         raise MxError(
-            f'{where}: no operator "{op_type}" is registered in this session{suggest(op_type, _props)}; register it before, with '
-            f'mx.operator.register("{op_type}", ...)'
+            f'{where}: no operator "{op_type}" is registered in this session{suggest(op_type, _props)}; '
+            f'register it before, with mx.operator.register("{op_type}", ...)'
         )
     try:
         return make(**parameters)
@@ -146,5 +157,6 @@ def custom_prop(op_type: str, parameters: dict[str, str], where: str) -> Any:
         raise
     except Exception as e:
         raise MxError(
-            f'{where}: the operator "{op_type}" cannot be made with the parameters {parameters}: {type(e).__name__}: {e}'
+            f'{where}: the operator "{op_type}" cannot be made with the parameters {parameters}: '
+            f'{type(e).__name__}: {e}'
         ) from e

@@ -1,8 +1,8 @@
 """`op`: how an operator is declared.
 
-An operator is one class in `mxr/ops/`, decorated with `@op(name, ...)`. Nothing of the class is ever instantiated:
-`op` reads its attributes and functions into an `Op` record, and everything else (symbols, shapes, plans, the R faces,
-help pages, tests) follows from that record. See docs/adding-an-operator.md.
+An operator is one class in `mxr/ops/`, decorated with `@op(name, ...)`. Nothing of the class is ever
+instantiated: `op` reads its attributes and functions into an `Op` record, and everything else (symbols,
+shapes, plans, the R faces, help pages, tests) follows from that record. See docs/adding-an-operator.md.
 """
 
 from __future__ import annotations
@@ -48,14 +48,16 @@ def op(
 ) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
 
-    The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a function of
-    the parameters; default: the names of `forward`'s arguments after `p`, or `("data",)`); optionally `aux`, `outputs`
-    (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all shapes equal); optionally `infer_type(p, ins)`, and
-    `own_types` (names of inputs that may have another type than the rest, "*" for all; or a function of the rest's type that gives them);
-    and either `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have `prepare`/`prepare_gradient`
-    instead, of the same arguments: they compute nothing yet, but return a call that does.
-    `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them. `open`: parameters of any name, as text
-    in `p.others`. `complete(p, where)`, if there is one, adds to parsed parameters what follows from them.
+    The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a
+    function of the parameters; default: the names of `forward`'s arguments after `p`, or `("data",)`);
+    optionally `aux`, `outputs` (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all
+    shapes equal); optionally `infer_type(p, ins)`, and `own_types` (names of inputs that may have another
+    type than the rest, "*" for all; or a function of the rest's type that gives them); and either
+    `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have
+    `prepare`/`prepare_gradient` instead, of the same arguments: they compute nothing yet, but return a call
+    that does. `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them.
+    `open`: parameters of any name, as text in `p.others`. `complete(p, where)`, if there is one, adds to
+    parsed parameters what follows from them.
     """
 
     def declare(cls: type) -> Op:

@@ -15,7 +15,8 @@ class ParamError(MxError):
 
 
 class ShapeError(MxError):
-    """Shapes that contradict each other. `shapes` in the message are rendered by `shape_text`, so R sees R order."""
+    """Shapes that contradict each other. `shapes` in the message are rendered by `shape_text`, so R sees R
+    order."""
 
 
 class NotImplementedInMxr(MxError):

@@ -16,10 +16,11 @@ from mxr.runtime import memory, threads
 class Run:
     """What a kernel operator may ask of whoever runs it: the mode, and scratch memory.
 
-    `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the executor
-    reuses the memory for every step, so asking costs nothing after the first time. Two arrays that are needed at the
-    same time take different slots. `moved` counts how often a slot got new memory, because it was too small. `own(key, make)` is what
-    an operator keeps from call to call, made once: forward and gradient of one node see the same.
+    `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the
+    executor reuses the memory for every step, so asking costs nothing after the first time. Two arrays that
+    are needed at the same time take different slots. `moved` counts how often a slot got new memory, because
+    it was too small. `own(key, make)` is what an operator keeps from call to call, made once: forward and
+    gradient of one node see the same.
     """
 
     __slots__ = ("train", "moved", "_slots", "_own")
@@ -58,7 +59,8 @@ def _unprepared() -> None:
 
 
 class Prepared:
-    """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what the larger one needs."""
+    """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what
+    the larger one needs."""
 
     __slots__ = ("run", "make", "moved", "call")
 
@@ -75,7 +77,8 @@ class Prepared:
 
 
 def both_forms(compute: Kernel | None, prepare: Kernel | None) -> tuple[Kernel | None, Kernel | None]:
-    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is declared."""
+    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is
+    declared."""
     if not prepare:
         return compute, compute and partial(partial, compute)
 

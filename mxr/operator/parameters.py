@@ -1,4 +1,5 @@
-"""Parameters of operators and readers: their types, bounds and defaults, and how values and texts are parsed."""
+"""Parameters of operators and readers: their types, bounds and defaults, and how values and texts are
+parsed."""
 
 from __future__ import annotations
 
@@ -63,15 +64,17 @@ def P(
     """One parameter: `name: type = P(default, "what it does", one_of=, low=, high=, none=)`.
 
     `none` says that the value may be None (implied by a default of None). `low`/`high` are inclusive bounds.
-    `ignored` marks parameters that MXNet needs on a GPU only: they are accepted, written to the JSON, and do nothing.
-    For type checkers it is a value of whatever type the declaration says; in fact it is a `Parameter`.
+    `ignored` marks parameters that MXNet needs on a GPU only: they are accepted, written to the JSON, and do
+    nothing. For type checkers it is a value of whatever type the declaration says; in fact it is a
+    `Parameter`.
     """
     return Parameter(default, doc, one_of, low, high, none or default is None, ignored)
 
 
 @dataclass
 class Parameter:
-    """One declared parameter of an operator or a reader: see `P`. The class around it gives `name` and `type`."""
+    """One declared parameter of an operator or a reader: see `P`. The class around it gives `name` and
+    `type`."""
 
     default: Any
     doc: str
@@ -104,7 +107,8 @@ class Parameter:
         return text + " or None" if self.none else text
 
     def parse(self, value: Any, where: str) -> Any:
-        """`value` (a Python value or the text of a JSON attribute) as this parameter's type; ParamError otherwise."""
+        """`value` (a Python value or the text of a JSON attribute) as this parameter's type; ParamError
+        otherwise."""
         if value is None or (isinstance(value, str) and value == "None"):
             if self.none:
                 return None

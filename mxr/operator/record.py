@@ -109,13 +109,15 @@ class Op:
                 )
             if name in given:
                 raise ParamError(
-                    f"{where or self.name}: {name} is given twice (dotted and underscored spellings are one parameter)"
+                    f"{where or self.name}: {name} is given twice (dotted and underscored spellings "
+                    "are one parameter)"
                 )
             given[name] = value
         return given
 
     def parse(self, attrs: dict[str, Any], where: str | None = None) -> SimpleNamespace:
-        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a suggestion."""
+        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a
+        suggestion."""
         where = where or self.name
         p = SimpleNamespace()
         given = self.plain_names(attrs, where)

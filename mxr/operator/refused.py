@@ -5,7 +5,10 @@ from __future__ import annotations
 _QUANTIZED = (
     "it belongs to quantized networks (int8), which mxr does not have; use the network before quantization"
 )
-_SPARSE = "it works on arrays in sparse storage, which mxr does not have; use the operator of the same name on dense arrays"
+_SPARSE = (
+    "it works on arrays in sparse storage, which mxr does not have; "
+    "use the operator of the same name on dense arrays"
+)
 _GRAPHS = "it samples graphs in sparse storage for DGL, which mxr does not have"
 _GPU = "MXNet computes it on a GPU only"
 _ONEDNN = "MXNet's own rewriting of graphs for oneDNN makes it; save the network without a subgraph backend"
@@ -22,8 +25,8 @@ EXACT = {
     ),
     "_contrib_edge_id": _GRAPHS,
     "_contrib_SparseEmbedding": "it is the Embedding for gradients in sparse storage; use Embedding",
-    "_contrib_boolean_mask": "the size of its result depends on values, so no symbol with it can be bound, in MXNet neither; multiply by the mask, "
-    "or pick rows with take",
+    "_contrib_boolean_mask": "the size of its result depends on values, so no symbol with it can be bound, "
+    "in MXNet neither; multiply by the mask, or pick rows with take",
     "_contrib_calibrate_entropy": _QUANTIZED,
     "_contrib_requantize": _QUANTIZED,
     "_contrib_dequantize": _QUANTIZED,
@@ -54,7 +57,8 @@ BEGINNINGS = {
 
 
 def why_not(name: str) -> str | None:
-    """Why mxr has no operator of that name although MXNet has, as the end of a sentence; None where nothing is known of it."""
+    """Why mxr has no operator of that name although MXNet has, as the end of a sentence; None where nothing
+    is known of it."""
     if name in EXACT:
         return EXACT[name]
     return next((why for start, why in BEGINNINGS.items() if name.startswith(start)), None)

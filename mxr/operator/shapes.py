@@ -1,6 +1,7 @@
 """Shapes: unifying what is known of them, showing them in messages, and what fits into memory.
 
-A shape is a tuple in C order, 0 for a dimension that is not known yet, or None when not even the rank is known.
+A shape is a tuple in C order, 0 for a dimension that is not known yet, or None when not even the rank is
+known.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def known(shape: Dims | None) -> TypeGuard[Dims]:
 
 
 def unify(*shapes: Dims | None) -> Dims | None:
-    """The one shape that all of `shapes` describe (unknown parts filled from each other), or None; ShapeError on conflict."""
+    """The one shape that all of `shapes` describe (unknown parts filled from each other), or None; ShapeError
+    on conflict."""
     result: Dims | None = None
     for s in shapes:
         if s is None:
@@ -51,7 +53,8 @@ def same_shape(
 
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
 _LARGEST = 2**60  # what NumPy lets the other dimensions of an empty array be
-# Whether R is the reader of what happens now: the door sets it around everything that R asks for, in this thread only.
+# Whether R is the reader of what happens now: the door sets it around everything that R asks for, in this
+# thread only.
 r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
@@ -70,13 +73,15 @@ def size(shape: Iterable[int]) -> int:
 
 
 def affordable(shape: Dims, itemsize: int = 4) -> None:
-    """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses it.)"""
+    """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses
+    it.)"""
     nbytes = size(shape) * itemsize
     if min(shape, default=0) < 0 or (not nbytes and max(shape) > _LARGEST):
         raise MxError(f"an array cannot have the shape {shape_text(shape)}")
     if nbytes > _MEMORY:
         raise MxError(
-            f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; this machine has {_MEMORY / 2**30:.3g}"
+            f"an array of shape {shape_text(shape)} needs {nbytes / 2**30:.3g} GB of memory; "
+            f"this machine has {_MEMORY / 2**30:.3g}"
         )
 
 

@@ -1,4 +1,5 @@
-"""What an operator can be called with: every input that any setting of its parameters asks for; Python's signature of it."""
+"""What an operator can be called with: every input that any setting of its parameters asks for; Python's
+signature of it."""
 
 from __future__ import annotations
 
@@ -74,8 +75,8 @@ def annotation(p: Parameter) -> Any:
 
 
 def signature(op: Op, of_input: Any, result: Any, **more: Any) -> inspect.Signature:
-    """The inputs by position or name, the parameters by name, with types and defaults; `more`: further keywords, by their types, which
-    are None by default."""
+    """The inputs by position or name, the parameters by name, with types and defaults; `more`: further
+    keywords, by their types, which are None by default."""
     listed = list_of(op)
     by_name = inspect.Parameter.KEYWORD_ONLY
     if listed:

@@ -1,6 +1,8 @@
-"""What the operators are: one file a family. Importing this package declares them all; `FAMILIES` is the list.
+"""What the operators are: one file a family. Importing this package declares them all; `FAMILIES` is the
+list.
 
-May import: everything below the engine (for their own NumPy code: `mxr.operator`, and `mxr.compiler.value` for tracing).
+May import: everything below the engine (for their own NumPy code: `mxr.operator`, and `mxr.compiler.value`
+for tracing).
 """
 
 from mxr.ops import (  # the list: a family that is not here does not exist

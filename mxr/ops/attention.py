@@ -8,7 +8,8 @@ from mxr.operator import REQUIRED, P, ShapeError, op, shape_text, unify
 
 
 def _parts(x, heads: int, parts: int):
-    """Projections (length, samples, heads * parts * size), interleaved by head, as `parts` arrays (samples * heads, length, size)."""
+    """Projections (length, samples, heads * parts * size), interleaved by head, as `parts` arrays
+    (samples * heads, length, size)."""
     length, samples, width = x.shape
     split = x.reshape(length, samples * heads, parts, width // (heads * parts))
     return [split[:, :, i].transpose(1, 0, 2) for i in range(parts)]
@@ -39,7 +40,8 @@ _HEADS = "number of attention heads"
 
 @op("_contrib_interleaved_matmul_selfatt_qk")
 class SelfattQk:
-    """Scores of self-attention: `Q / sqrt(size) . K^T` of every head, from queries, keys and values interleaved in one array.
+    """Scores of self-attention: `Q / sqrt(size) . K^T` of every head, from queries, keys and values
+    interleaved in one array.
 
     The data is (length, samples, heads * 3 * size) in C order; the result (samples * heads, length, length).
     """
@@ -69,7 +71,8 @@ class SelfattQk:
 
 @op("_contrib_interleaved_matmul_selfatt_valatt")
 class SelfattValatt:
-    """Values of self-attention weighted by `attention` (samples * heads, length, length), as (length, samples, heads * size)."""
+    """Values of self-attention weighted by `attention` (samples * heads, length, length), as (length,
+    samples, heads * size)."""
 
     heads: int = P(REQUIRED, _HEADS, low=1)
 
@@ -96,10 +99,11 @@ class SelfattValatt:
 
 @op("_contrib_interleaved_matmul_encdec_qk")
 class EncdecQk:
-    """Scores of attention between two sequences: `Q / sqrt(size) . K^T` of every head, keys and values interleaved in one array.
+    """Scores of attention between two sequences: `Q / sqrt(size) . K^T` of every head, keys and values
+    interleaved in one array.
 
-    `queries` is (length, samples, heads * size), `keys_values` (length of the other, samples, heads * 2 * size), in C order; the result
-    (samples * heads, length, length of the other).
+    `queries` is (length, samples, heads * size), `keys_values` (length of the other, samples, heads * 2 *
+    size), in C order; the result (samples * heads, length, length of the other).
     """
 
     heads: int = P(REQUIRED, _HEADS, low=1)
@@ -127,8 +131,8 @@ class EncdecQk:
 
 @op("_contrib_interleaved_matmul_encdec_valatt")
 class EncdecValatt:
-    """Values of the other sequence weighted by `attention` (samples * heads, length, length of the other), as (length, samples,
-    heads * size)."""
+    """Values of the other sequence weighted by `attention` (samples * heads, length, length of the other), as
+    (length, samples, heads * size)."""
 
     heads: int = P(REQUIRED, _HEADS, low=1)
 
@@ -157,10 +161,12 @@ class EncdecValatt:
 
 @op("_contrib_div_sqrt_dim")
 class DivSqrtDim:
-    """The data divided by the square root of the length of its last C-order axis (in R: its first dimension)."""
+    """The data divided by the square root of the length of its last C-order axis (in R: its first
+    dimension)."""
 
     def forward(p, data):
-        return data / float(np.sqrt(data.shape[-1]))
+        root = float(np.sqrt(data.shape[-1]))
+        return data / (float(int(root)) if data.dtype.kind in "iu" else root)  # a number of the data's type
 
     def backward(p, g, ins, outs):
         return g / float(np.sqrt(ins[0].shape[-1]))

@@ -1,4 +1,5 @@
-"""Boxes: overlaps, suppression of all but the best, matching, and offsets between boxes. Corners are (left, top, right, bottom)."""
+"""Boxes: overlaps, suppression of all but the best, matching, and offsets between boxes. Corners are
+(left, top, right, bottom)."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def centres(boxes: np.ndarray) -> np.ndarray:
 
 
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (n, 4) and (m, 4), given by corners, as (n, m); 0 where the union is empty."""
+    """Intersection over union of boxes (n, 4) and (m, 4), given by corners, as (n, m); 0 where the union is
+    empty."""
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     both = np.maximum(high - low, 0).prod(axis=-1)
     either = area(a)[:, None] + area(b)[None] - both
@@ -36,8 +38,8 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppressed(boxes: np.ndarray, classes: np.ndarray | None, threshold: float, at_least: bool) -> np.ndarray:
-    """Which of the boxes (n, 4), best first, overlap a better one that stays, of the same class where classes are given, by more than
-    the threshold (`at_least`: or as much)."""
+    """Which of the boxes (n, 4), best first, overlap a better one that stays, of the same class where classes
+    are given, by more than the threshold (`at_least`: or as much)."""
     gone = np.zeros(len(boxes), bool)
     for i in range(len(boxes) - 1):
         if not gone[i]:
@@ -62,8 +64,8 @@ _FORMAT = ("center", "corner")
 class BoxIou:
     """Intersection over union of every box of `lhs` with every box of `rhs`.
 
-    Boxes are the last C-order axis (in R: the first dimension) of 4 numbers: corners, or centre, width and height. The result has
-    the other axes of `lhs`, then those of `rhs`.
+    Boxes are the last C-order axis (in R: the first dimension) of 4 numbers: corners, or centre, width and
+    height. The result has the other axes of `lhs`, then those of `rhs`.
     """
 
     format: str = P("corner", "what the numbers of a box are", one_of=_FORMAT)
@@ -84,11 +86,13 @@ class BoxIou:
 class BoxNms:
     """Keeps the best of boxes that overlap (non-maximum suppression).
 
-    The last C-order axis of the data holds a box's score, coordinates and class, at the given positions; the axis before it the
-    boxes. Boxes with a score above `valid_thresh`, of another class than `background_id`, are ordered by their scores, the best first; one
-    that overlaps a better one of its class (or any: `force_suppress`) by more than `overlap_thresh` is dropped.
+    The last C-order axis of the data holds a box's score, coordinates and class, at the given positions; the
+    axis before it the boxes. Boxes with a score above `valid_thresh`, of another class than `background_id`,
+    are ordered by their scores, the best first; one that overlaps a better one of its class (or any:
+    `force_suppress`) by more than `overlap_thresh` is dropped.
 
-    Returns an array like the data: the boxes that stay, best first, then rows of -1. The gradient goes to the boxes that stayed.
+    Returns an array like the data: the boxes that stay, best first, then rows of -1. The gradient goes to the
+    boxes that stayed.
     """
 
     overlap_thresh: float = P(0.5, "the overlap from which a box is dropped")
@@ -123,11 +127,11 @@ class BoxNms:
         for b, boxes in enumerate(data):
             valid = boxes[:, p.score_index] > p.valid_thresh
             if p.id_index >= 0 and p.background_id >= 0:
-                valid &= boxes[:, p.id_index].astype(int) != p.background_id
+                valid &= boxes[:, p.id_index] != p.background_id
             order = np.flatnonzero(valid)
             order = order[np.argsort(-boxes[order, p.score_index], kind="stable")]
             order = order if p.topk < 0 else order[: p.topk]
-            classes = boxes[order, p.id_index] if p.id_index >= 0 and not p.force_suppress else None
+            classes = None if p.id_index < 0 or p.force_suppress else boxes[order, p.id_index].astype(int)
             places = corners(boxes[order, at], p.in_format)
             order = order[~suppressed(places, classes, p.overlap_thresh, False)]
             kept = boxes[order].copy()
@@ -148,9 +152,11 @@ class BoxNms:
 
 @op("_contrib_bipartite_matching", zero_gradient=True)
 class BipartiteMatching:
-    """Pairs rows and columns of a matrix of scores, the best pair first, until all are taken or scores do not pass the threshold.
+    """Pairs rows and columns of a matrix of scores, the best pair first, until all are taken or scores do not
+    pass the threshold.
 
-    Matrices are the last two C-order axes. Returns, for every row, its column or -1, and for every column, its row or -1.
+    Matrices are the last two C-order axes. Returns, for every row, its column or -1, and for every column,
+    its row or -1.
     """
 
     is_ascend: bool = P(False, "low scores are the good ones")
@@ -187,8 +193,10 @@ class BipartiteMatching:
 class BoxEncode:
     """Offsets of the boxes that anchors are matched with, as a detector learns them.
 
-    For an anchor with `samples` above 0.5, `refs[matches]` is its box: `((x - x_anchor) / width_anchor - mean) / std`, the same for y, and
-    `(log(width / width_anchor) - mean) / std`, the same for the height. Returns these, and 1 for them; both are 0 for other anchors.
+    For an anchor with `samples` above 0.5, `refs[matches]` is its box:
+    `((x - x_anchor) / width_anchor - mean) / std`, the same for y, and
+    `(log(width / width_anchor) - mean) / std`, the same for the height. Returns these, and 1 for them; both
+    are 0 for other anchors.
     """
 
     inputs = ("samples", "matches", "anchors", "refs", "means", "stds")
@@ -222,7 +230,8 @@ class BoxEncode:
 class BoxDecode:
     """Boxes from anchors and offsets that a detector has found: the reverse of `box_encode`, as corners.
 
-    The centre is `offset * std * size of the anchor + centre of the anchor`, the size `exp(offset * std) * size of the anchor`.
+    The centre is `offset * std * size of the anchor + centre of the anchor`, the size
+    `exp(offset * std) * size of the anchor`.
     """
 
     std0: float = P(1.0, "factor of the offset of x")

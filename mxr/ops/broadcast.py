@@ -1,4 +1,5 @@
-"""Arithmetic, comparison and logic of arrays whose shapes only have to be compatible, and broadcasting itself."""
+"""Arithmetic, comparison and logic of arrays whose shapes only have to be compatible, and broadcasting
+itself."""
 
 from __future__ import annotations
 
@@ -8,13 +9,14 @@ from mxr.operator import P, Shape, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import PAIRS, Pair, declare, like, same_type, sum_to
 
 _BROADCAST = (
-    "The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, is repeated to "
-    "fit the other array's. The gradients are summed over the repeated dimensions."
+    "The shapes are aligned at their last C-order dimension (R's first); a dimension that is 1, or missing, "
+    "is repeated to fit the other array's. The gradients are summed over the repeated dimensions."
 )
 
 
 def broadcast_shape(p, ins, outs):
-    """Shape rule of two broadcast inputs: forwards only, because an output dimension does not tell which input was repeated."""
+    """Shape rule of two broadcast inputs: forwards only, because an output dimension does not tell which
+    input was repeated."""
     lhs, rhs = ins
     if lhs is None or rhs is None:
         return ins, outs
@@ -81,8 +83,8 @@ def _one(shape, axis: int, where: str) -> int:
 class BroadcastTo:
     """Repeat an array along its dimensions of size 1 until it has the given shape.
 
-    The array and `shape` have equally many dimensions; 0 in `shape` keeps a dimension as it is. The gradient is summed over the
-    repeated dimensions.
+    The array and `shape` have equally many dimensions; 0 in `shape` keeps a dimension as it is. The gradient
+    is summed over the repeated dimensions.
     """
 
     shape: Shape = P((), "the wanted shape; 0 keeps the size of that dimension")
@@ -115,8 +117,8 @@ def _axis_shape(p, data):
 class BroadcastAxis:
     """Repeat an array along chosen dimensions, which must have size 1.
 
-    Axes and sizes belong together pairwise; axes count from 0 in C order, so in R `axis = 0` is the last dimension. The gradient is
-    summed over the repeated dimensions.
+    Axes and sizes belong together pairwise; axes count from 0 in C order, so in R `axis = 0` is the last
+    dimension. The gradient is summed over the repeated dimensions.
     """
 
     axis: Shape = P((), "the dimensions to repeat, counted from 0 in C order")
@@ -147,11 +149,12 @@ def _like_shape(p, lhs, rhs):
 
 @op("broadcast_like")
 class BroadcastLike:
-    """Repeat `lhs` along its dimensions of size 1 until it has the shape of `rhs`, whose values do not matter.
+    """Repeat `lhs` along its dimensions of size 1 until it has the shape of `rhs`, whose values do not
+    matter.
 
-    With `lhs_axes` and `rhs_axes` only those dimensions of `lhs` are repeated, each to the size of its partner in `rhs`; the
-    arrays may then have different numbers of dimensions. The gradient for `lhs` is summed over the repeated dimensions; `rhs` gets
-    zero.
+    With `lhs_axes` and `rhs_axes` only those dimensions of `lhs` are repeated, each to the size of its
+    partner in `rhs`; the arrays may then have different numbers of dimensions. The gradient for `lhs` is
+    summed over the repeated dimensions; `rhs` gets zero.
     """
 
     lhs_axes: Shape = P(None, "the dimensions of `lhs` to repeat")

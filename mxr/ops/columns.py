@@ -15,7 +15,8 @@ def _geometry(p, image):
     stride, dilate, pad = p.stride or (1,) * n, p.dilate or (1,) * n, p.pad or (0,) * n
     if not 1 <= n <= 3 or not len(stride) == len(dilate) == len(pad) == len(image) == n:
         raise ShapeError(
-            f"kernel, stride, dilate and pad need one number per spatial axis, of which there are {len(image)} (1 to 3)"
+            "kernel, stride, dilate and pad need one number per spatial axis, "
+            f"of which there are {len(image)} (1 to 3)"
         )
     if min(*p.kernel, *stride, *dilate) < 1 or min(pad) < 0:
         raise ShapeError("kernel, stride and dilate must be at least 1, pad at least 0")
@@ -79,8 +80,9 @@ def _padded(run, shape, pad, dtype):
 class Im2col:
     """Every window of the images as a column: what a convolution multiplies its weights with.
 
-    Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows): row
-    `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with zeros.
+    Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows):
+    row `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with
+    zeros.
     """
 
     kernel: Shape = P(REQUIRED, "The size of a window, per spatial axis.")
@@ -122,8 +124,8 @@ class Col2im:
         windows = size(_geometry(p, p.output_size)[3])
         if len(data) != 3 or data[1] % size(p.kernel) or data[2] != windows:
             raise ShapeError(
-                f"columns of shape {shape_text(data)} do not fit: a multiple of {size(p.kernel)} rows and {windows} columns "
-                "are needed"
+                f"columns of shape {shape_text(data)} do not fit: "
+                f"a multiple of {size(p.kernel)} rows and {windows} columns are needed"
             )
         return ins, [(data[0], data[1] // size(p.kernel), *p.output_size)]
 

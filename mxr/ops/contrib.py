@@ -1,4 +1,5 @@
-"""Small operators that MXNet keeps under contrib: straight-through gradients, indices, comparisons, sums of gradients."""
+"""Small operators that MXNet keeps under contrib: straight-through gradients, indices, comparisons, sums of
+gradients."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ class GradAdd:
 
 @op("_contrib_arange_like", zero_gradient=True)
 class ArangeLike:
-    """`start`, `start + step`, ... in the shape of the data, or as long as its `axis`; each number `repeat` times."""
+    """`start`, `start + step`, ... in the shape of the data, or as long as its `axis`; each number `repeat`
+    times."""
 
     start: float = P(0.0, "the first number")
     step: float = P(1.0, "the difference")
@@ -91,12 +93,16 @@ class ArangeLike:
 
     def compute(p, run, ins, outs):
         out = outs[0].reshape(-1)
-        out[...] = p.start + (np.arange(out.size) // p.repeat) * p.step
+        start, step = p.start, p.step
+        if out.dtype not in (np.float32, np.float64):  # MXNet cuts both off, in half precision too
+            start, step = int(start), int(step)
+        out[...] = start + (np.arange(out.size) // p.repeat) * step
 
 
 @op("_contrib_index_array", zero_gradient=True)
 class IndexArray:
-    """The indices of every element of the data, as whole numbers along a further last C-order axis (in R: the first dimension)."""
+    """The indices of every element of the data, as whole numbers along a further last C-order axis (in R: the
+    first dimension)."""
 
     axes: Shape = P(None, "the axes whose indices are wanted; all by default")
 
@@ -118,7 +124,8 @@ class IndexArray:
 
 @op("_contrib_index_copy", keeps=("ins",))
 class IndexCopy:
-    """`old_tensor` with the rows `index_vector` (along the first C-order axis) replaced by those of `new_tensor`."""
+    """`old_tensor` with the rows `index_vector` (along the first C-order axis) replaced by those of
+    `new_tensor`."""
 
     inputs = ("old_tensor", "index_vector", "new_tensor")
     own_types = ("index_vector",)
@@ -148,7 +155,8 @@ def _rows_of(index: np.ndarray, n: int) -> np.ndarray:
     at = index.astype(np.int64).ravel()
     if at.size and (at.min() < 0 or at.max() >= n):
         raise MxError(
-            f"index {at.min() if at.min() < 0 else at.max()} is out of range: there are {n} rows, counted from 0"
+            f"index {at.min() if at.min() < 0 else at.max()} is out of range: there are {n} rows, "
+            "counted from 0"
         )
     return at
 
@@ -184,11 +192,12 @@ class RnnParamConcat:
 
 @op("_contrib_hawkesll", keeps=("ins",))
 class HawkesLl:
-    """The log likelihood of marked self-exciting Hawkes processes, sequence by sequence, and the state at its end.
+    """The log likelihood of marked self-exciting Hawkes processes, sequence by sequence, and the state at its
+    end.
 
-    Marks k come with intensity `lda[k] + alpha[k] * beta[k] * sum(exp(-beta[k] * (t - t_i)))` over earlier events of the same mark.
-    `lags` are the times since the event before, `marks` the events' marks, `valid_length` how many of them count, `max_time` the end. The
-    gradient goes to `lda`, `alpha` and `beta`.
+    Marks k come with intensity `lda[k] + alpha[k] * beta[k] * sum(exp(-beta[k] * (t - t_i)))` over earlier
+    events of the same mark. `lags` are the times since the event before, `marks` the events' marks,
+    `valid_length` how many of them count, `max_time` the end. The gradient goes to `lda`, `alpha` and `beta`.
     """
 
     inputs = ("lda", "alpha", "beta", "state", "lags", "marks", "valid_length", "max_time")

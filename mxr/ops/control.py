@@ -1,4 +1,5 @@
-"""Control flow of networks that MXNet's Python wrote: loops and branches, whose bodies are graphs inside the node."""
+"""Control flow of networks that MXNet's Python wrote: loops and branches, whose bodies are graphs inside the
+node."""
 
 from __future__ import annotations
 
@@ -87,7 +88,8 @@ def _outputs(p):
 
 @op("_foreach", variadic="num_args", subgraphs=1)
 class Foreach:
-    """Runs its body over the slices of arrays along their first C-order axis; states go from one step to the next.
+    """Runs its body over the slices of arrays along their first C-order axis; states go from one step to the
+    next.
 
     Returns the outputs of all steps, stacked, then the last states.
     """
@@ -152,7 +154,8 @@ class Foreach:
 
 @op("_while_loop", variadic="num_args", subgraphs=2)
 class WhileLoop:
-    """Runs its body while its condition holds, at most `max_iterations` times; variables go from one step to the next.
+    """Runs its body while its condition holds, at most `max_iterations` times; variables go from one step to
+    the next.
 
     Returns the outputs of all steps, stacked and filled up with zeros, then the last variables.
     """
@@ -225,7 +228,8 @@ def _holds(value: np.ndarray) -> bool:
 
 @op("_cond", variadic="num_args", subgraphs=3)
 class Cond:
-    """Runs one of two bodies: the first where its condition holds, else the second. The gradient is that of the body that ran."""
+    """Runs one of two bodies: the first where its condition holds, else the second. The gradient is that of
+    the body that ran."""
 
     num_args: int = P(REQUIRED, "condition, bodies and inputs, counted", low=3)
     num_outputs: int = P(REQUIRED, "outputs of the bodies", low=1)

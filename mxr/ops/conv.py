@@ -17,7 +17,8 @@ def per_axis(p, name: str, default: int) -> tuple:
         return (default,) * nd
     if len(value) != nd:
         raise ParamError(
-            f"{name} {shape_text(value)} must have one value for each of the {nd} axes of kernel {shape_text(p.kernel)}"
+            f"{name} {shape_text(value)} must have one value for each of the {nd} axes of kernel "
+            f"{shape_text(p.kernel)}"
         )
     if any(v < (0 if default == 0 else 1) for v in value):
         raise ParamError(
@@ -75,8 +76,8 @@ def _conv_shape(p, ins, outs):
     for axis, (n, q, r) in enumerate(zip(data[2:], pad, reach)):
         if n and n + 2 * q < r:
             raise ShapeError(
-                f"the kernel reaches over {r} positions of spatial axis {axis} (C order), where the data has {n}"
-                + (f" and {2 * q} of padding" if q else "")
+                f"the kernel reaches over {r} positions of spatial axis {axis} (C order), "
+                f"where the data has {n}" + (f" and {2 * q} of padding" if q else "")
             )
     spatial = (n and (n + 2 * q - r) // s + 1 for n, q, r, s in zip(data[2:], pad, reach, stride))
     out = unify(outs[0], (data[0], p.num_filter, *spatial))
@@ -112,14 +113,15 @@ def _arguments(p):
 class Convolution:
     """Convolution of images, signals or volumes with learned filters.
 
-    Each filter is laid over every position of the input (every `stride`-th one), multiplied with what it covers in all channels, and
-    summed: `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] * data[n, c, y * stride + i * dilate - pad, ...]`,
-    in C order: samples, channels, then the spatial axes. There are 1 to 3 spatial axes, as many as `kernel` has values.
+    Each filter is laid over every position of the input (every `stride`-th one), multiplied with what it
+    covers in all channels, and summed: `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] *
+    data[n, c, y * stride + i * dilate - pad, ...]`, in C order: samples, channels, then the spatial axes.
+    There are 1 to 3 spatial axes, as many as `kernel` has values.
 
     Returns an array with `num_filter` channels and, along each spatial axis of n positions,
-    `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions. With `num_group` g, channels and filters form g
-    groups that are convolved separately. In R the first axis is the width: `kernel = c(5, 3)` is 5 wide and 3 high there too, because
-    values and axes are reversed together.
+    `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions. With `num_group` g, channels and
+    filters form g groups that are convolved separately. In R the first axis is the width: `kernel = c(5, 3)`
+    is 5 wide and 3 high there too, because values and axes are reversed together.
     """
 
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
@@ -144,12 +146,14 @@ class Convolution:
 
 @op("Convolution_v1", keeps=("ins",))
 class ConvolutionV1:
-    """Convolution as in MXNet's first releases. It computes what `Convolution` computes; use that in new code.
+    """Convolution as in MXNet's first releases. It computes what `Convolution` computes; use that in new
+    code.
 
-    `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] * data[n, c, y * stride + i * dilate - pad, ...]`, in C order.
+    `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] * data[n, c, y * stride + i * dilate -
+    pad, ...]`, in C order.
 
-    Returns an array with `num_filter` channels and `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions
-    along each spatial axis of n.
+    Returns an array with `num_filter` channels and
+    `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions along each spatial axis of n.
     """
 
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
@@ -186,14 +190,16 @@ def _margins(p, spatial) -> tuple[tuple, tuple]:
         return pad, adj
     if len(target) != len(p.kernel):
         raise ParamError(
-            f"target_shape {shape_text(target)} must have one value for each axis of kernel {shape_text(p.kernel)}"
+            f"target_shape {shape_text(target)} must have one value for each axis of kernel "
+            f"{shape_text(p.kernel)}"
         )
     pads, adjs = [], []
     for n, s, d, k, t in zip(spatial, stride, dilate, p.kernel, target):
         extra = s * (n - 1) + d * (k - 1) + 1 - t if n else 0
         if extra < 0:
             raise ShapeError(
-                f"target_shape {shape_text(target)} is larger than the full output of data of size {shape_text(spatial)}"
+                f"target_shape {shape_text(target)} is larger than the full output of data of size "
+                f"{shape_text(spatial)}"
             )
         pads.append((extra + 1) // 2)
         adjs.append(extra % 2)
@@ -202,14 +208,17 @@ def _margins(p, spatial) -> tuple[tuple, tuple]:
 
 @op("Deconvolution", keeps=("ins",))
 class Deconvolution:
-    """Transposed convolution: spreads every input value over a window of the output. It enlarges where `Convolution` reduces.
+    """Transposed convolution: spreads every input value over a window of the output. It enlarges where
+    `Convolution` reduces.
 
-    `out` is what the gradient of a convolution with the same kernel, stride, dilation and padding would send back to its input: the
-    sum of all windows `data[n, c, y, x] * weight[c, f, , ]`, each placed at `(y, x) * stride - pad`, plus `bias[f]`.
+    `out` is what the gradient of a convolution with the same kernel, stride, dilation and padding would send
+    back to its input: the sum of all windows `data[n, c, y, x] * weight[c, f, , ]`, each placed at
+    `(y, x) * stride - pad`, plus `bias[f]`.
 
     Returns an array with `num_filter` channels and, along each spatial axis of n positions,
-    `stride (n - 1) + dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` where that is given (`pad` and `adj`
-    are then chosen, and the given ones not used). The weight has the shape (channels, num_filter / num_group, kernel) in C order.
+    `stride (n - 1) + dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` where that
+    is given (`pad` and `adj` are then chosen, and the given ones not used). The weight has the shape
+    (channels, num_filter / num_group, kernel) in C order.
     """
 
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
@@ -267,7 +276,8 @@ class Deconvolution:
 
 
 def _deconv_windows(p, data, out) -> windows.Windows:
-    """The windows of the convolution that this is the transpose of: from the output's positions to the input's."""
+    """The windows of the convolution that this is the transpose of: from the output's positions to the
+    input's."""
     return windows.Windows(
         tuple(out[2:]),
         tuple(data[2:]),

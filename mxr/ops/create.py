@@ -21,7 +21,8 @@ def _given_type(p, ins):
 
 @op("_zeros", zero_gradient=True)
 class Zeros:
-    """An array of zeros. Where `shape` has a 0, or is empty, the dimension follows from how the array is used."""
+    """An array of zeros. Where `shape` has a 0, or is empty, the dimension follows from how the array is
+    used."""
 
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
@@ -54,7 +55,8 @@ class ZerosWithoutDtype:
 
 @op("_ones", zero_gradient=True)
 class Ones:
-    """An array of ones. Where `shape` has a 0, or is empty, the dimension follows from how the array is used."""
+    """An array of ones. Where `shape` has a 0, or is empty, the dimension follows from how the array is
+    used."""
 
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
@@ -100,8 +102,9 @@ class SetValue:
 class Arange:
     """Evenly spaced numbers: `start`, `start + step`, ... before `stop`, each `repeat` times.
 
-    Without `stop` the sequence goes from 0 to before `start`; with `infer_range`, from `start` to wherever the array, whose
-    size follows from how it is used, ends. In half precision `start` and `step` are cut to whole numbers, as in MXNet.
+    Without `stop` the sequence goes from 0 to before `start`; with `infer_range`, from `start` to wherever
+    the array, whose size follows from how it is used, ends. In half precision `start` and `step` are cut to
+    whole numbers, as in MXNet.
     """
 
     start: float = P(REQUIRED, "The first number; without `stop`, the end.")

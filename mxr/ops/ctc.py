@@ -18,17 +18,18 @@ def _inputs(p):
 
 @op("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss", keeps=("outs",))
 class CTCLoss:
-    """Connectionist temporal classification: minus the log-likelihood of a sequence of labels, given scores for every step of a longer
-    sequence, whatever the alignment of the two. Returns one number per sample.
+    """Connectionist temporal classification: minus the log-likelihood of a sequence of labels, given scores
+    for every step of a longer sequence, whatever the alignment of the two. Returns one number per sample.
 
-    In C order `data` is (steps, batch, classes), the scores before any softmax, and `label` is (batch, labels); in R these are
-    `c(classes, batch, steps)` and `c(labels, batch)`. One class is the blank. With `blank_label = "first"` it is class 0, the labels are
-    1, 2, ..., and a label of 0 ends a sequence that is shorter than the others; with "last" it is the last class, the labels are 0, 1, ...,
-    and -1 ends a sequence. Or give the lengths: `use_label_lengths` and `use_data_lengths` make `label_lengths` and `data_lengths` inputs,
-    vectors with one length per sample.
+    In C order `data` is (steps, batch, classes), the scores before any softmax, and `label` is
+    (batch, labels); in R these are `c(classes, batch, steps)` and `c(labels, batch)`. One class is the blank.
+    With `blank_label = "first"` it is class 0, the labels are 1, 2, ..., and a label of 0 ends a sequence
+    that is shorter than the others; with "last" it is the last class, the labels are 0, 1, ..., and -1 ends a
+    sequence. Or give the lengths: `use_label_lengths` and `use_data_lengths` make `label_lengths` and
+    `data_lengths` inputs, vectors with one length per sample.
 
-    A sample with more labels than its steps can show (two equal labels in a row need a blank between them) counts as a loss of 0 without
-    gradient, as in MXNet. Only `data` has a gradient.
+    A sample with more labels than its steps can show (two equal labels in a row need a blank between them)
+    counts as a loss of 0 without gradient, as in MXNet. Only `data` has a gradient.
     """
 
     use_data_lengths: bool = P(False, "take the number of steps of every sample from `data_lengths`")
@@ -78,7 +79,8 @@ class CTCLoss:
 
 
 class _Trellis:
-    """The sums over all alignments, of all samples at once, in double precision: logarithms of probabilities throughout.
+    """The sums over all alignments, of all samples at once, in double precision: logarithms of probabilities
+    throughout.
 
     The states of a sample are its labels with blanks around and between: 2 * labels + 1 of them.
     """

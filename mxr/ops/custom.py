@@ -1,4 +1,5 @@
-"""Operators written by users: `Custom` calls what `mxr.operator.register`, or R's `mx.operator.register`, has been given."""
+"""Operators written by users: `Custom` calls what `mxr.operator.register`, or R's `mx.operator.register`, has
+been given."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from mxr.operator.custom import custom_prop
 
 
 def _called(p, what: str, function: Callable, *args):
-    """What a user's function returns. What it raises is an MxError that says which function it was, with its own as the cause."""
+    """What a user's function returns. What it raises is an MxError that says which function it was, with its
+    own as the cause."""
     try:
         return function(*args)
     except MxError as e:
@@ -41,8 +43,8 @@ def _three(p, what: str, found, counts) -> list[list]:
     if len(parts) != 3 or [len(part) for part in parts] != list(counts):
         kind = ShapeError if what == "infer_shape" else MxError
         raise kind(
-            f"{what} of {p.op_type}: must return lists for {counts[0]} inputs, {counts[1]} outputs and {counts[2]} auxiliary "
-            f"states, not {str(found)[:200]}"
+            f"{what} of {p.op_type}: must return lists for {counts[0]} inputs, "
+            f"{counts[1]} outputs and {counts[2]} auxiliary states, not {str(found)[:200]}"
         )
     return [list(part) for part in parts]
 
@@ -78,10 +80,11 @@ def _readable(x: np.ndarray) -> NDArray:
 
 @op("Custom", open=True)
 class Custom:
-    """An operator that the user wrote: `op_type` is the name under which it was registered; all other parameters are its own.
+    """An operator that the user wrote: `op_type` is the name under which it was registered; all other
+    parameters are its own.
 
-    In R, `mx.operator.register(name, forward = , backward = )` registers one; in Python, `@mxr.operator.register(name)` over a
-    `CustomOpProp`. Its inputs, outputs and shapes are what it says.
+    In R, `mx.operator.register(name, forward = , backward = )` registers one; in Python,
+    `@mxr.operator.register(name)` over a `CustomOpProp`. Its inputs, outputs and shapes are what it says.
     """
 
     op_type: str = P(REQUIRED, "the name under which the operator was registered")
@@ -120,7 +123,8 @@ class Custom:
         for name, given, said in zip((*p.arguments, *p.states), ins, inputs + states):
             if known(given) and known(said) and given != said:
                 raise ShapeError(
-                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says {shape_text(said)}"
+                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says "
+                    f"{shape_text(said)}"
                 )
         return [unify(a, b) for a, b in zip(ins, inputs + states)], [
             unify(a, b) for a, b in zip(outs, results)

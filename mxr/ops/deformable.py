@@ -1,4 +1,5 @@
-"""Convolutions whose windows are bent: each position of the kernel looks at a place that the network computes."""
+"""Convolutions whose windows are bent: each position of the kernel looks at a place that the network
+computes."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def _shapes(p, ins, outs, modulated: bool):
     groups, points = p.num_deformable_group, p.kernel[0] * p.kernel[1]
     if data[1] % (p.num_group * groups) or p.num_filter % p.num_group:
         raise ShapeError(
-            f"the {data[1]} channels must be a multiple of num_group and num_deformable_group, num_filter one of num_group"
+            f"the {data[1]} channels must be a multiple of num_group and num_deformable_group, "
+            "num_filter one of num_group"
         )
     to = _out_size(p, data)
     if min(to) < 1:
@@ -49,8 +51,9 @@ def _shapes(p, ins, outs, modulated: bool):
 
 
 class _Columns:
-    """Where every position of the kernel looks, for one sample and all outputs, as (groups, points, outputs) in y and x: the four pixels
-    around, and their weights. `modulated`: places outside by less than a pixel count in part, as in the later of the two papers."""
+    """Where every position of the kernel looks, for one sample and all outputs, as (groups, points, outputs)
+    in y and x: the four pixels around, and their weights. `modulated`: places outside by less than a pixel
+    count in part, as in the later of the two papers."""
 
     def __init__(self, p, shape, offset, modulated: bool):
         (_, self.channels, h, w), (stride, dilate, pad) = shape, _pairs(p)
@@ -90,7 +93,8 @@ class _Columns:
         return (self.dy if a else 1 - self.dy) * (self.dx if b else 1 - self.dx)
 
     def _picked(self, image):
-        """The four pixels around each place, as (corner weight signs, values (groups, channels of a group, points, outputs))."""
+        """The four pixels around each place, as (corner weight signs, values (groups, channels of a group,
+        points, outputs))."""
         flat = image.reshape(self.groups, self.channels // self.groups, -1)
         for at, there, a, b in self.corners:
             values = np.take_along_axis(flat, at.reshape(self.groups, 1, -1), axis=2).reshape(
@@ -173,10 +177,12 @@ _LAYOUT = ("NCW", "NCHW", "NCDHW")
 
 @op("_contrib_DeformableConvolution", keeps=("ins",))
 class DeformableConvolution:
-    """Convolution of images where every position of the kernel is moved by an offset of its own, for every output.
+    """Convolution of images where every position of the kernel is moved by an offset of its own, for every
+    output.
 
-    `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x in pixels; between pixels
-    the data is interpolated linearly, outside it is zero. The gradient goes to the data, the offsets, the weight and the bias.
+    `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x
+    in pixels; between pixels the data is interpolated linearly, outside it is zero. The gradient goes to the
+    data, the offsets, the weight and the bias.
     """
 
     kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
@@ -202,7 +208,8 @@ class DeformableConvolution:
 
 @op("_contrib_ModulatedDeformableConvolution", keeps=("ins",))
 class ModulatedDeformableConvolution:
-    """`DeformableConvolution` whose samples are multiplied by `mask` (samples, deformable groups * kernel positions, rows, columns) too."""
+    """`DeformableConvolution` whose samples are multiplied by `mask` (samples, deformable groups * kernel
+    positions, rows, columns) too."""
 
     kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
     stride: Shape = P((), "step of the windows; 1 by default")

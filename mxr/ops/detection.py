@@ -1,4 +1,5 @@
-"""Detecting objects: anchors over a feature map, what a network learns at them, and boxes from what it says (SSD, Faster R-CNN)."""
+"""Detecting objects: anchors over a feature map, what a network learns at them, and boxes from what it says
+(SSD, Faster R-CNN)."""
 
 from __future__ import annotations
 
@@ -10,15 +11,17 @@ import numpy as np
 from mxr.operator import Floats, MxError, P, ShapeError, op, shape_text, unify
 from mxr.ops.boxes import centres, overlaps, suppressed
 
-# --------------------------------------------------------------------------------------------- one shot: MultiBox (SSD)
+# ----------------------------------------------------------------------------------- one shot: MultiBox (SSD)
 
 
 @op("_contrib_MultiBoxPrior", zero_gradient=True)
 class MultiBoxPrior:
-    """Anchors for every pixel of a feature map: boxes of all `sizes` with the first of `ratios`, and of the first size with the other ratios.
+    """Anchors for every pixel of a feature map: boxes of all `sizes` with the first of `ratios`, and of the
+    first size with the other ratios.
 
-    Sizes and results are relative to the image: 0 is its left or upper edge, 1 the right or lower one. Only the height and the
-    width of the data count. Returns an array (1, pixels * anchors, 4) in C order of left, top, right, bottom.
+    Sizes and results are relative to the image: 0 is its left or upper edge, 1 the right or lower one. Only
+    the height and the width of the data count. Returns an array (1, pixels * anchors, 4) in C order of left,
+    top, right, bottom.
     """
 
     sizes: Floats = P((1.0,), "the sizes of anchors")
@@ -64,13 +67,14 @@ def _variances(p) -> np.ndarray:
 class MultiBoxTarget:
     """What a detector is to learn at its anchors, from the objects in each image.
 
-    `label` has a row for each object: class, left, top, right, bottom; a class of -1 ends an image's list. Each object gets the
-    anchor that it overlaps most; every other anchor takes the object that it overlaps most, if by more than `overlap_threshold`. All others
-    are background, or, with `negative_mining_ratio`, only so many for each anchor with an object: those that `cls_pred` (samples,
-    classes, anchors) is least sure of.
+    `label` has a row for each object: class, left, top, right, bottom; a class of -1 ends an image's list.
+    Each object gets the anchor that it overlaps most; every other anchor takes the object that it overlaps
+    most, if by more than `overlap_threshold`. All others are background, or, with `negative_mining_ratio`,
+    only so many for each anchor with an object: those that `cls_pred` (samples, classes, anchors) is least
+    sure of.
 
-    Returns offsets (samples, anchors * 4), a mask of which of them count, and classes (samples, anchors): 0 for background, the
-    object's class plus 1, or `ignore_label`.
+    Returns offsets (samples, anchors * 4), a mask of which of them count, and classes (samples, anchors): 0
+    for background, the object's class plus 1, or `ignore_label`.
     """
 
     overlap_threshold: float = P(0.5, "the overlap from which an anchor takes an object")
@@ -115,7 +119,8 @@ def _offsets(anchors, boxes):
 
 
 def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For every anchor, the object that it is matched with, and 1 with an object, 0 for background, -1 for neither."""
+    """For every anchor, the object that it is matched with, and 1 with an object, 0 for background, -1 for
+    neither."""
     flags, found, best = np.full(len(much), -1), much.argmax(axis=1), much.max(axis=1)
     left = much.copy()
     for _ in range(much.shape[1]):  # every object gets its best anchor, the best pair first
@@ -147,12 +152,12 @@ def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndar
 class MultiBoxDetection:
     """Objects from what a detector says of its anchors.
 
-    `cls_prob` (samples, classes, anchors) has the probabilities of the classes, background first; `loc_pred` the offsets. Anchors whose best
-    class has at least the probability `threshold` become boxes; of those of one class (or any: `force_suppress`) that overlap by
-    `nms_threshold` or more, the most probable one stays.
+    `cls_prob` (samples, classes, anchors) has the probabilities of the classes, background first; `loc_pred`
+    the offsets. Anchors whose best class has at least the probability `threshold` become boxes; of those of
+    one class (or any: `force_suppress`) that overlap by `nms_threshold` or more, the most probable one stays.
 
-    Returns an array (samples, anchors, 6) in C order: class from 0 (-1: none), probability, left, top, right, bottom; the most
-    probable first.
+    Returns an array (samples, anchors, 6) in C order: class from 0 (-1: none), probability, left, top, right,
+    bottom; the most probable first.
     """
 
     clip: bool = P(True, "cut boxes off at the edges of the image")
@@ -201,7 +206,7 @@ class MultiBoxDetection:
             out[b, : len(rows)] = rows
 
 
-# --------------------------------------------------------------------------------------------- two stages: proposals (Faster R-CNN)
+# ----------------------------------------------------------------------- two stages: proposals (Faster R-CNN)
 
 
 class _Proposals:
@@ -297,8 +302,8 @@ def _proposed(p, prob, pred, info, many: bool):
     real_h, real_w = int(info[0] / f(p.feature_stride)), int(info[1] / f(p.feature_stride))
     if real_h > h or real_w > w:
         raise MxError(
-            f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} with the feature_stride "
-            f"{p.feature_stride} has"
+            f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} "
+            f"with the feature_stride {p.feature_stride} has"
         )
     scores[real_h:] = -1
     scores[:, real_w:] = -1
@@ -318,7 +323,8 @@ def _proposed(p, prob, pred, info, many: bool):
 
 
 def _kept(boxes, threshold, most: int) -> np.ndarray:
-    """Boxes, best first, that overlap no better one by more than the threshold; their sides count a pixel more than their difference."""
+    """Boxes, best first, that overlap no better one by more than the threshold; their sides count a pixel
+    more than their difference."""
     areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
     gone, kept = np.zeros(len(boxes), bool), []
     for i in range(len(boxes)):

@@ -11,7 +11,7 @@ from mxr.operator import REQUIRED, Dtype, P, ShapeError, op, shape_text, unify
 from mxr.ops.shared.pointwise import PAIRS, Pair, declare, like, same_type, sign
 from mxr.runtime.lazy_scipy import special
 
-# ------------------------------------------------------------------------------------------------ unary mathematics
+# ------------------------------------------------------------------------------------------ unary mathematics
 
 
 def _unary(name: str, text: str, f: Callable, gradient: Callable | None = None):
@@ -43,7 +43,8 @@ def _rint(x):
 def _log1p(x):
     """The logarithm of the rounded sum, corrected for what the rounding lost: four times as fast as NumPy's.
 
-    The correction is NaN at -1 and at infinity, where none is needed; otherwise it is tiny, so `fmax` leaves it alone.
+    The correction is NaN at -1 and at infinity, where none is needed; otherwise it is tiny, so `fmax` leaves
+    it alone.
     """
     u = 1 + x
     return np.log(u) + np.fmax((x - (u - 1)) / u, -1)
@@ -88,7 +89,8 @@ _unary("exp", "The exponential, e to the power of x.", np.exp, lambda g, x, y: g
 _unary("expm1", "`exp(x) - 1`, exact for small x.", np.expm1, lambda g, x, y: g * np.exp(x))
 _unary(
     "log",
-    "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the same).",
+    "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` "
+    "all the same).",
     np.log,
     lambda g, x, y: g / x,
 )
@@ -201,7 +203,8 @@ _unary("ones_like", "Ones in the shape and type of the input. The gradient is 0.
 
 @op("hard_sigmoid")
 class HardSigmoid:
-    """The sigmoid as a ramp: `clip(alpha * x + beta, 0, 1)`. The gradient is `alpha` strictly inside the ramp, 0 elsewhere."""
+    """The sigmoid as a ramp: `clip(alpha * x + beta, 0, 1)`. The gradient is `alpha` strictly inside the
+    ramp, 0 elsewhere."""
 
     alpha: float = P(0.2, "slope of the ramp")
     beta: float = P(0.5, "value at 0")
@@ -216,9 +219,11 @@ class HardSigmoid:
 
 @op("smooth_l1")
 class SmoothL1:
-    """The smooth absolute value (Huber's loss): `0.5 * (s * x)^2` where `|x| < 1 / s^2`, else `|x| - 0.5 / s^2`.
+    """The smooth absolute value (Huber's loss): `0.5 * (s * x)^2` where `|x| < 1 / s^2`, else
+    `|x| - 0.5 / s^2`.
 
-    s is `scalar`, cut to a whole number for integers. The gradient is `s^2 * x` inside, the sign of x outside.
+    s is `scalar`, cut to a whole number for integers. The gradient is `s^2 * x` inside, the sign of x
+    outside.
     """
 
     scalar: float = P(1.0, "s: the bend is at `1 / s^2`")
@@ -258,7 +263,7 @@ class Clip:
         return np.where((ins[0] > p.a_max) | (ins[0] < p.a_min), 0, g)
 
 
-# ------------------------------------------------------------------------------------------------ arrays of one shape
+# ---------------------------------------------------------------------------------------- arrays of one shape
 
 
 def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
@@ -308,10 +313,11 @@ class AddN:
 
 @op("where")
 class Where:
-    """Choose between two arrays: the element of `x` where `condition` is not 0 (NaN counts as true), else that of `y`.
+    """Choose between two arrays: the element of `x` where `condition` is not 0 (NaN counts as true), else
+    that of `y`.
 
-    `condition` has the shape of `x` and `y`, or is a vector that chooses along their first C-order dimension (R's last). The
-    gradient goes to the element that was chosen; `condition` gets zero.
+    `condition` has the shape of `x` and `y`, or is a vector that chooses along their first C-order dimension
+    (R's last). The gradient goes to the element that was chosen; `condition` gets zero.
     """
 
     inputs = ("condition", "x", "y")
@@ -327,8 +333,8 @@ class Where:
             return [s, s, s], [s]
         if len(condition) != 1 or (condition[0] and s[0] and condition[0] != s[0]):
             raise ShapeError(
-                f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: it has their "
-                "shape, or is a vector along their first C-order dimension"
+                f"condition of shape {shape_text(condition)} does not fit x and y of shape {shape_text(s)}: "
+                "it has their shape, or is a vector along their first C-order dimension"
             )
         return [condition, s, s], [s]
 
@@ -367,7 +373,8 @@ class Copy:
 
 @op("BlockGrad", "stop_gradient", zero_gradient=True)
 class BlockGrad:
-    """The input, unchanged; but no gradient flows back through it. For parts of a network that are computed with, not trained."""
+    """The input, unchanged; but no gradient flows back through it. For parts of a network that are computed
+    with, not trained."""
 
     def forward(p, data):
         return data
@@ -397,12 +404,13 @@ class CastStorage:
         return g
 
 
-# ------------------------------------------------------------------------------------------------ types, shapes, checks
+# -------------------------------------------------------------------------------------- types, shapes, checks
 
 
 @op("Cast", "cast")
 class Cast:
-    """The same values in another element type; fractions are cut when it is an integer type. The gradient is cast back."""
+    """The same values in another element type; fractions are cut when it is an integer type. The gradient is
+    cast back."""
 
     dtype: Dtype = P(REQUIRED, "the element type of the result")
 
@@ -438,7 +446,8 @@ class AmpCast:
 
 @op("amp_multicast")
 class AmpMulticast:
-    """Cast float16 and float32 arrays to one type: the widest among them, or float16 if there is one and `cast_narrow`."""
+    """Cast float16 and float32 arrays to one type: the widest among them, or float16 if there is one and
+    `cast_narrow`."""
 
     num_outputs: int = P(REQUIRED, "how many arrays", low=1)
     cast_narrow: bool = P(False, "choose the narrowest type instead of the widest")
@@ -510,7 +519,8 @@ def _float32(p, ins):
 
 @op("all_finite", keeps=())
 class AllFinite:
-    """1 if every element is a finite number, 0 if there is an infinity or NaN; a vector of one element, without gradient."""
+    """1 if every element is a finite number, 0 if there is an infinity or NaN; a vector of one element,
+    without gradient."""
 
     init_output: bool = P(
         True, "start from 1; if false, the value that `out` already has is kept as a further condition"
@@ -524,7 +534,8 @@ class AllFinite:
 
 @op("multi_all_finite", variadic="num_arrays", keeps=())
 class MultiAllFinite:
-    """1 if every element of all the arrays is a finite number, else 0; a vector of one element, without gradient."""
+    """1 if every element of all the arrays is a finite number, else 0; a vector of one element, without
+    gradient."""
 
     num_arrays: int = P(1, "how many arrays", low=1)
     init_output: bool = P(

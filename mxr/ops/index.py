@@ -1,4 +1,5 @@
-"""Picking elements along one axis by index, and marking them: take, Embedding, pick, one_hot and their relatives."""
+"""Picking elements along one axis by index, and marking them: take, Embedding, pick, one_hot and their
+relatives."""
 
 import numpy as np
 
@@ -22,7 +23,8 @@ NUMBERS = tuple(d for d in DTYPES if d != "bool")
 
 
 def positions(index, n, mode="clip"):
-    """`index`, floats mostly, as whole numbers from 0 to n - 1: cut off, clipped or wrapped around as MXNet does."""
+    """`index`, floats mostly, as whole numbers from 0 to n - 1: cut off, clipped or wrapped around as MXNet
+    does."""
     i = index.astype(np.int64)
     if mode == "clip":
         return np.clip(i, 0, n - 1, out=i)
@@ -47,8 +49,9 @@ def add_rows(out, rows, values):
         return
     values = np.ascontiguousarray(values, out.dtype)
     count = len(values)
-    # A sparse matrix with one 1 per column, times the values, added to `out`. SciPy's public `csc_array @ values` makes a new array of
-    # the size of `out` first: it takes 5 to 25 times as long for a batch of words, and np.add.at 10 to 40 times.
+    # A sparse matrix with one 1 per column, times the values, added to `out`. SciPy's public
+    # `csc_array @ values` makes a new array of the size of `out` first: it takes 5 to 25 times as long for a
+    # batch of words, and np.add.at 10 to 40 times.
     loop(
         out.shape[0],
         count,
@@ -65,9 +68,9 @@ def add_rows(out, rows, values):
 class Embedding:
     """A row of `weight` for every index in `data`: a trainable vector per word, item or category.
 
-    `out[..., :] = weight[data[...], :]`; `data` of shape (a, b) gives (a, b, output_dim). Indices count from 0; fractions
-    are cut off, and what is below 0 or above input_dim - 1 is moved to the nearest of these. The gradient of `weight` sums
-    over all places where a row was used; `data` has none.
+    `out[..., :] = weight[data[...], :]`; `data` of shape (a, b) gives (a, b, output_dim). Indices count from
+    0; fractions are cut off, and what is below 0 or above input_dim - 1 is moved to the nearest of these. The
+    gradient of `weight` sums over all places where a row was used; `data` has none.
     """
 
     input_dim: int = P(
@@ -106,9 +109,10 @@ class Embedding:
 class Take:
     """Slices of `a` along one axis, picked by index: `out[..., i..., ...] = a[..., indices[i...], ...]`.
 
-    The axis is replaced by the axes of `indices`. Indices count from 0 and fractions are cut off. What is out of range is, by
-    `mode`: `"clip"` moved to the nearest element, `"wrap"` counted around (-1 is the last), `"raise"` an error.
-    The gradient of `a` sums over all places where an element was used; that of `indices` is zero.
+    The axis is replaced by the axes of `indices`. Indices count from 0 and fractions are cut off. What is out
+    of range is, by `mode`: `"clip"` moved to the nearest element, `"wrap"` counted around (-1 is the last),
+    `"raise"` an error. The gradient of `a` sums over all places where an element was used; that of `indices`
+    is zero.
     """
 
     axis: int = P(0, "The axis along which to pick; negative counts from the last.")
@@ -146,7 +150,8 @@ class Take:
 
 @op("batch_take", keeps=())
 class BatchTake:
-    """One element of every row: `out[i] = a[i, indices[i]]`; indices that are out of range are moved to the nearest element.
+    """One element of every row: `out[i] = a[i, indices[i]]`; indices that are out of range are moved to the
+    nearest element.
 
     `pick` does the same, has a gradient, and more options.
     """
@@ -171,8 +176,9 @@ class BatchTake:
 class Pick:
     """One element along an axis, picked by index: `out[i..., k...] = data[i..., index[i..., k...], k...]`.
 
-    `index` has the shape of the data without the axis, or with size 1 there. Fractions are cut off. Indices that are out of
-    range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The gradient of `index` is zero.
+    `index` has the shape of the data without the axis, or with size 1 there. Fractions are cut off. Indices
+    that are out of range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The
+    gradient of `index` is zero.
     """
 
     axis: int = P(-1, "The axis along which to pick; negative counts from the last.", none=True)
@@ -246,8 +252,8 @@ class FillElement:
 class OneHot:
     """Indices as indicator vectors: along a new last axis `on_value` at the index and `off_value` elsewhere.
 
-    `out[..., k] = on_value if indices[...] == k, else off_value`, k = 0, ..., depth - 1. Fractions are cut off; an index that
-    is out of range gives a row of `off_value`. In R the new axis is the first dimension.
+    `out[..., k] = on_value if indices[...] == k, else off_value`, k = 0, ..., depth - 1. Fractions are cut
+    off; an index that is out of range gives a row of `off_value`. In R the new axis is the first dimension.
     """
 
     depth: int = P(REQUIRED, "The length of the new axis.", low=1)

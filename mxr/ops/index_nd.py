@@ -1,4 +1,5 @@
-"""Picking elements by indices for several axes at once, and putting them back: gather_nd, scatter_nd, flat positions."""
+"""Picking elements by indices for several axes at once, and putting them back: gather_nd, scatter_nd, flat
+positions."""
 
 import numpy as np
 
@@ -7,7 +8,8 @@ from mxr.ops.index import add_rows
 
 
 def _places(indices, shape, where, backwards=False):
-    """The flat position in an array whose first dimensions are `shape`, for each column of indices; `backwards`: -1 is the last."""
+    """The flat position in an array whose first dimensions are `shape`, for each column of indices;
+    `backwards`: -1 is the last."""
     flat = np.zeros(indices.shape[1:], np.int64)
     for axis, (index, n) in enumerate(zip(indices, shape)):
         if index.size:
@@ -39,9 +41,10 @@ def _picked(data, indices):
 class GatherNd:
     """Elements or slices of the data, picked by indices for its first axes.
 
-    `out[y..., x...] = data[indices[0, y...], ..., indices[m - 1, y...], x...]` with m the size of the first C-order axis of
-    `indices` (in R: its last dimension). Negative indices count from the end; others out of range are an error. The
-    gradient of the data sums over equal indices; that of `indices` is zero.
+    `out[y..., x...] = data[indices[0, y...], ..., indices[m - 1, y...],
+    x...]` with m the size of the first C-order axis of `indices` (in R: its last dimension). Negative indices
+    count from the end; others out of range are an error. The gradient of the data sums over equal indices;
+    that of `indices` is zero.
     """
 
     inputs = ("data", "indices")
@@ -83,10 +86,11 @@ def _scattered(p, data, indices, out):
 
 @op("scatter_nd", keeps=("ins",))
 class ScatterNd:
-    """Zeros of shape `shape`, with the data put at the places that `indices` name: the reverse of `gather_nd`.
+    """Zeros of shape `shape`, with the data put at the places that `indices` name: the reverse of
+    `gather_nd`.
 
-    `out[indices[0, y...], ..., indices[m - 1, y...], x...] = data[y..., x...]`. Where indices are equal, the last one
-    counts, and the gradient is that of all of them.
+    `out[indices[0, y...], ..., indices[m - 1, y...], x...] = data[y..., x...]`. Where indices are equal, the
+    last one counts, and the gradient is that of all of them.
     """
 
     shape: Shape = P(REQUIRED, "The dimensions of the result.")
@@ -120,7 +124,8 @@ class ScatterNd:
 
 @op("_scatter_set_nd", keeps=())
 class ScatterSetNd:
-    """`lhs` with the values of `rhs` put at the places that `indices` name, as `scatter_nd` does with zeros."""
+    """`lhs` with the values of `rhs` put at the places that `indices` name, as `scatter_nd` does with
+    zeros."""
 
     shape: Shape = P(REQUIRED, "The dimensions of `lhs`.")
 
@@ -143,8 +148,8 @@ class ScatterSetNd:
 class RavelMultiIndex:
     """Positions in an array of shape `shape`, from one index per axis to one flat index in C order.
 
-    `out[j] = ((data[0, j] * shape[1] + data[1, j]) * shape[2] + ...)`. Column j of `data` (in R: row j) holds the indices of
-    one element.
+    `out[j] = ((data[0, j] * shape[1] + data[1, j]) * shape[2] + ...)`. Column j of `data` (in R: row j) holds
+    the indices of one element.
     """
 
     shape: Shape = P(None, "The dimensions of the array; the first may be -1.")
@@ -163,8 +168,8 @@ class RavelMultiIndex:
 
 @op("_unravel_index", "unravel_index", zero_gradient=True)
 class UnravelIndex:
-    """Positions in an array of shape `shape`, from one flat index in C order to one index per axis: column j of the result
-    (in R: row j) holds the indices of element `data[j]`."""
+    """Positions in an array of shape `shape`, from one flat index in C order to one index per axis: column j
+    of the result (in R: row j) holds the indices of element `data[j]`."""
 
     shape: Shape = P(None, "The dimensions of the array; the first may be -1.")
 

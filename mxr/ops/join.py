@@ -1,4 +1,5 @@
-"""Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile, repeat, pad."""
+"""Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile,
+repeat, pad."""
 
 import numpy as np
 
@@ -117,9 +118,11 @@ def _unwrap(parts):
 
 @op("_split_v2")
 class SplitV2:
-    """The data cut along one axis, before the positions given or into `sections` parts whose sizes differ by at most one.
+    """The data cut along one axis, before the positions given or into `sections` parts whose sizes differ by
+    at most one.
 
-    `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the end of the axis.
+    `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the
+    end of the axis.
     """
 
     indices: Shape = P(REQUIRED, "Where each part begins; not used when `sections` is given.")
@@ -150,7 +153,8 @@ class SplitV2:
         lengths = [e - b for b, e in cuts]
         if cuts[0][0] or min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
             raise ShapeError(
-                f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts of sizes {lengths}"
+                f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts "
+                f"of sizes {lengths}"
             )
         parts = [() if p.squeeze_axis else (n,) for n in lengths]
         return [data], [(*data[:axis], *part, *data[axis + 1 :]) for part in parts]
@@ -178,7 +182,7 @@ def _cuts(p, n):
     return list(zip(begins, [*begins[1:], n]))
 
 
-# ------------------------------------------------------------------------------------------- more of one array
+# ------------------------------------------------------------------------------------------ more of one array
 
 
 @op("tile")
@@ -218,7 +222,8 @@ def _aligned(p, shape):
 
 @op("repeat")
 class Repeat:
-    """Every element repeated `repeats` times in a row along `axis`; without `axis`, of the data as one long vector."""
+    """Every element repeated `repeats` times in a row along `axis`; without `axis`, of the data as one long
+    vector."""
 
     repeats: int = P(REQUIRED, "How often.", low=1)
     axis: int = P(
@@ -260,11 +265,13 @@ def _around(p, shape):
 
 @op("Pad", "pad")
 class Pad:
-    """A border around the images of a batch: 4-dimensional data (n, c, h, w) or 5-dimensional (n, c, d, h, w).
+    """A border around the images of a batch: 4-dimensional data (n, c, h, w) or 5-dimensional
+    (n, c, d, h, w).
 
-    `pad_width` holds two numbers per axis, before and after; the four of the first two axes must be 0. `"constant"` fills
-    with `constant_value`, `"edge"` repeats the outermost elements, `"reflect"` mirrors the data without repeating them.
-    In R, where axes are reversed, `pad_width` is reversed too: the widths of the first dimension come first.
+    `pad_width` holds two numbers per axis, before and after; the four of the first two axes must be 0.
+    `"constant"` fills with `constant_value`, `"edge"` repeats the outermost elements, `"reflect"` mirrors the
+    data without repeating them. In R, where axes are reversed, `pad_width` is reversed too: the widths of the
+    first dimension come first.
     """
 
     mode: str = P(REQUIRED, "What the border holds.", one_of=("constant", "edge", "reflect"))
@@ -332,9 +339,11 @@ def _border(p, x, axis, width, front):
 
 @op("Crop", variadic="num_args")
 class Crop:
-    """A window of the images of a batch (n, c, h, w): of height and width `h_w`, or as large as a second input's images.
+    """A window of the images of a batch (n, c, h, w): of height and width `h_w`, or as large as a second
+    input's images.
 
-    The window begins at `offset` (row, column), or lies in the middle. The gradient of the second input is zero.
+    The window begins at `offset` (row, column), or lies in the middle. The gradient of the second input is
+    zero.
     """
 
     num_args: int = P(REQUIRED, "The number of inputs, 1 or 2; filled in from the call.", low=1, high=2)
@@ -348,7 +357,8 @@ class Crop:
             return ins, outs
         if len(data) != 4 or len(like) != 4:
             raise ShapeError(
-                f"the data must have 4 dimensions, not the shape {shape_text(data if len(data) != 4 else like)}"
+                "the data must have 4 dimensions, not the shape "
+                f"{shape_text(data if len(data) != 4 else like)}"
             )
         out = (*data[:2], *like[2:])
         if known(data) and known(out):
@@ -368,6 +378,7 @@ def _window(p, data, out):
     first = [n // 2 for n in space] if p.center_crop else list(p.offset)
     if len(first) != 2 or min(out) < 1 or any(not 0 <= f <= n for f, n in zip(first, space)):
         raise ShapeError(
-            f"a window of {out[2]} times {out[3]} at offset {tuple(first)} does not fit into {data[2]} times {data[3]}"
+            f"a window of {out[2]} times {out[3]} at offset {tuple(first)} does not fit into "
+            f"{data[2]} times {data[3]}"
         )
     return (slice(None), slice(None), *(slice(f, f + m) for f, m in zip(first, out[2:])))

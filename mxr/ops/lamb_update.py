@@ -14,8 +14,9 @@ def adamw(c, w, g, mean, var, out, s, t):
     """One step of AdamW: Adam with the weight decay kept out of the states.
 
     With `g = clip(rescale_grad * grad)` the states become `mean = beta1 * mean + (1 - beta1) * g` and
-    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)`.
-    `rescale_grad` is an array of one element; if it is 0 or not finite nothing changes.
+    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `weight - eta * (lr * mean / (sqrt(var) +
+    epsilon) + wd * weight)`. `rescale_grad` is an array of one element; if it is 0 or not finite nothing
+    changes.
     """
     scaled(c, g, s)
     adam_states(c, s, mean, var, t)
@@ -71,8 +72,8 @@ def lamb_direction(c, w, g, mean, var, out, s, t):
     """The first half of a step of LAMB: the direction of the step.
 
     With `g = clip(rescale_grad * grad)` the states become `mean = beta1 * mean + (1 - beta1) * g` and
-    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `mean / (sqrt(var) + epsilon) + wd * weight`, with `bias_correction`
-    after dividing `mean` by `1 - beta1^t` and `var` by `1 - beta2^t`.
+    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `mean / (sqrt(var) + epsilon) + wd * weight`,
+    with `bias_correction` after dividing `mean` by `1 - beta1^t` and `var` by `1 - beta2^t`.
     """
     scaled(c, g, s)
     correct = (1 - c.beta1**c.t, 1 - c.beta2**c.t) if c.bias_correction else ()
@@ -86,8 +87,8 @@ def _declare_lamb_phase1(name: str, mixed: bool):
         apply(run, lamb_direction, constants(p), ins[4] if mixed else ins[0], ins[1], ins[2:4], outs[0])
 
     more = (
-        "\n\n`weight` and `grad` are of half precision; the weight is read from `weight32`, its copy in single precision."
-        * mixed
+        "\n\n`weight` and `grad` are of half precision; the weight is read from `weight32`, "
+        "its copy in single precision." * mixed
     )
     op(name, mutates=(2, 3))(
         declaration(
@@ -131,8 +132,8 @@ def _lamb_phase2_shape(p, ins, outs):
 def _declare_lamb_phase2(name: str, mixed: bool):
     """The second half of a step of LAMB. Returns `weight - lr * r1 / r2 * g`.
 
-    `g` is what the first half gave, `r1` the norm of the weight (limited to the bounds) and `r2` the norm of `g`, both arrays of one
-    element; where either is 0 the factor `r1 / r2` is left out.
+    `g` is what the first half gave, `r1` the norm of the weight (limited to the bounds) and `r2` the norm of
+    `g`, both arrays of one element; where either is 0 the factor `r1 / r2` is left out.
     """
 
     def compute(p, run, ins, outs):
@@ -147,8 +148,8 @@ def _declare_lamb_phase2(name: str, mixed: bool):
             apply(run, lamb_step, c, w, ins[1], (), outs[0])
 
     more = (
-        "\n\nThe weight is read from `weight32`, its copy in single precision, which stays as it is; the result is rounded to half."
-        * mixed
+        "\n\nThe weight is read from `weight32`, its copy in single precision, which stays as it is; "
+        "the result is rounded to half." * mixed
     )
     op(name)(
         declaration(

@@ -67,8 +67,9 @@ def _product_gradients(p, g, a, b):
 class linalg_gemm:
     """A product of matrices plus a third: `alpha * op(A) op(B) + beta * C`, where op transposes or not.
 
-    All three have the same dimensions in front of the last two, one product for each. With `axis` the rows are along that C-order axis
-    (columns are always along the last one), as if the axis were swapped with the last but one before and after.
+    All three have the same dimensions in front of the last two, one product for each. With `axis` the rows
+    are along that C-order axis (columns are always along the last one), as if the axis were swapped with the
+    last but one before and after.
     """
 
     transpose_a: bool = P(False, "use A transposed")
@@ -89,8 +90,9 @@ class linalg_gemm:
 class linalg_gemm2:
     """A product of matrices, `alpha * op(A) op(B)`, where op transposes or not.
 
-    Both have the same dimensions in front of the last two, one product for each. With `axis` the rows are along that C-order axis (columns
-    are always along the last one), as if the axis were swapped with the last but one before and after.
+    Both have the same dimensions in front of the last two, one product for each. With `axis` the rows are
+    along that C-order axis (columns are always along the last one), as if the axis were swapped with the last
+    but one before and after.
     """
 
     transpose_a: bool = P(False, "use A transposed")
@@ -108,7 +110,8 @@ class linalg_gemm2:
 
 @op("_linalg_syrk", "linalg_syrk")
 class linalg_syrk:
-    """A matrix times its transpose: `alpha * A A'`, or `alpha * A' A` with `transpose`. The result is symmetric."""
+    """A matrix times its transpose: `alpha * A A'`, or `alpha * A' A` with `transpose`. The result is
+    symmetric."""
 
     transpose: bool = P(False, "A' A instead of A A'")
     alpha: float = P(1.0, "the factor of the product")
@@ -128,7 +131,7 @@ class linalg_syrk:
         return np.matmul(ins[0], g) if p.transpose else np.matmul(g, ins[0])
 
 
-# --------------------------------------------------------------------------------------------- triangular matrices
+# ---------------------------------------------------------------------------------------- triangular matrices
 
 
 def _triangular_shape(p, ins, outs):
@@ -139,7 +142,8 @@ def _triangular_shape(p, ins, outs):
             raise ShapeError(f"A {shape_text(a)} and B {shape_text(b)} must have equally many dimensions")
         if a[-1] and b[side] and a[-1] != b[side]:
             raise ShapeError(
-                f"A {shape_text(a)} does not fit B {shape_text(b)} on the {'right' if p.rightside else 'left'}"
+                f"A {shape_text(a)} does not fit B {shape_text(b)} on the "
+                f"{'right' if p.rightside else 'left'}"
             )
     if a is not None:
         b = unify(b, (*a[:-2], *((0, a[-1]) if p.rightside else (a[-1], 0))))
@@ -150,7 +154,8 @@ def _triangular_shape(p, ins, outs):
 
 @op("_linalg_trmm", "linalg_trmm")
 class linalg_trmm:
-    """A product with a triangular matrix: `alpha * op(A) B`, or `alpha * B op(A)` with `rightside`, where op transposes or not.
+    """A product with a triangular matrix: `alpha * op(A) B`, or `alpha * B op(A)` with `rightside`, where op
+    transposes or not.
 
     Of A only the lower triangle (the upper one without `lower`) is used, and only it gets a gradient.
     """
@@ -178,8 +183,8 @@ class linalg_trmm:
 
 @op("_linalg_trsm", "linalg_trsm")
 class linalg_trsm:
-    """Solves a system with a triangular matrix: the X with `op(A) X = alpha * B`, or `X op(A) = alpha * B` with `rightside`, where op
-    transposes or not.
+    """Solves a system with a triangular matrix: the X with `op(A) X = alpha * B`, or `X op(A) = alpha * B`
+    with `rightside`, where op transposes or not.
 
     Of A only the lower triangle (the upper one without `lower`) is used, and only it gets a gradient.
     """
@@ -211,10 +216,11 @@ class linalg_trsm:
 
 @op("_linalg_potrf", "linalg_potrf", keeps=("outs",))
 class linalg_potrf:
-    """Cholesky factorisation of symmetric, positive definite matrices: the lower triangular B with `A = B B'`.
+    """Cholesky factorisation of symmetric, positive definite matrices: the lower triangular B with
+    `A = B B'`.
 
-    Without `lower` it is the upper triangular B with `A = B' B`. Only that triangle of A is used; the gradient is symmetric.
-    A matrix that is not positive definite is an error.
+    Without `lower` it is the upper triangular B with `A = B' B`. Only that triangle of A is used; the
+    gradient is symmetric. A matrix that is not positive definite is an error.
     """
 
     lower: bool = P(True, "return the lower triangular factor; otherwise the upper one")
@@ -237,10 +243,11 @@ class linalg_potrf:
 
 @op("_linalg_potri", "linalg_potri")
 class linalg_potri:
-    """The inverse of symmetric, positive definite matrices from their Cholesky factors: `(A A')^-1` for the lower triangular A that
-    `linalg_potrf` gives, `(A' A)^-1` for an upper triangular one without `lower`.
+    """The inverse of symmetric, positive definite matrices from their Cholesky factors: `(A A')^-1` for the
+    lower triangular A that `linalg_potrf` gives, `(A' A)^-1` for an upper triangular one without `lower`.
 
-    Only that triangle of A is used, and only it gets a gradient. Working with the factor (`linalg_trsm`) is faster and more exact.
+    Only that triangle of A is used, and only it gets a gradient. Working with the factor (`linalg_trsm`) is
+    faster and more exact.
     """
 
     lower: bool = P(True, "A is lower triangular; otherwise upper")
@@ -263,13 +270,13 @@ class linalg_potri:
         igs[0][...] = keep_triangle(m, p.lower)
 
 
-# --------------------------------------------------------------------------------------------- other factorisations
+# --------------------------------------------------------------------------------------- other factorisations
 
 
 @op("_linalg_gelqf", "linalg_gelqf", keeps=("outs",))
 class linalg_gelqf:
-    """LQ factorisation of matrices with at least as many columns as rows (in C order): `A = L Q`, Q having orthonormal rows and L being
-    lower triangular.
+    """LQ factorisation of matrices with at least as many columns as rows (in C order): `A = L Q`, Q having
+    orthonormal rows and L being lower triangular.
 
     Returns Q, of the shape of A, and L. The matrices must have full rank for a gradient.
     """
@@ -307,8 +314,9 @@ class linalg_gelqf:
 class linalg_syevd:
     """Eigenvalues and eigenvectors of symmetric matrices: `A = U' diag(L) U`.
 
-    Returns U, whose rows are the eigenvectors (in each the element largest in size is positive), and L, the eigenvalues in ascending
-    order. Only the lower triangle of A is used. The gradient is not defined where eigenvalues coincide.
+    Returns U, whose rows are the eigenvectors (in each the element largest in size is positive), and L, the
+    eigenvalues in ascending order. Only the lower triangle of A is used. The gradient is not defined where
+    eigenvalues coincide.
     """
 
     inputs = ("A",)
@@ -341,7 +349,7 @@ class linalg_syevd:
         np.matmul(np.matmul(transposed(u), y), u, out=igs[0])
 
 
-# --------------------------------------------------------------------------------------------- inverse and determinants
+# ----------------------------------------------------------------------------------- inverse and determinants
 
 
 @op("_linalg_inverse", "linalg_inverse", keeps=("outs",))
@@ -402,8 +410,8 @@ def _inverse_gradient(lu, pivot, factor, regular, out):
 
 @op("_linalg_det", "linalg_det", keeps=("outs",))
 class linalg_det:
-    """The determinants of square matrices: one number per matrix, an array of one for a single matrix. Singular matrices get a gradient
-    of zero."""
+    """The determinants of square matrices: one number per matrix, an array of one for a single matrix.
+    Singular matrices get a gradient of zero."""
 
     inputs = ("A",)
     outputs = ("output0",)
@@ -423,8 +431,8 @@ class linalg_det:
 
 @op("_linalg_slogdet", "linalg_slogdet", keeps=("outs",))
 class linalg_slogdet:
-    """The signs of the determinants of square matrices, and the logarithms of their absolute values: two outputs of one number per
-    matrix, arrays of one for a single matrix.
+    """The signs of the determinants of square matrices, and the logarithms of their absolute values: two
+    outputs of one number per matrix, arrays of one for a single matrix.
 
     A singular matrix has the sign 0 and the logarithm -Inf, and a gradient of zero. The sign has no gradient.
     """

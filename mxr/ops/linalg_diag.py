@@ -12,8 +12,8 @@ from mxr.ops.kernels.linalg import scalar_shape, square
 
 @op("_linalg_sumlogdiag", "linalg_sumlogdiag")
 class linalg_sumlogdiag:
-    """The sum of the logarithms of the diagonal elements of square matrices: one number per matrix, an array of one for a single
-    matrix. For a Cholesky factor it is half the logarithm of the determinant."""
+    """The sum of the logarithms of the diagonal elements of square matrices: one number per matrix, an array
+    of one for a single matrix. For a Cholesky factor it is half the logarithm of the determinant."""
 
     def infer_shape(p, ins, outs):
         a = square(ins[0])
@@ -37,7 +37,8 @@ def _diagonal(n, offset):
 
 
 def _triangle_places(n, offset, lower):
-    """The places of the elements of a triangle in an n by n matrix: row by row for a lower one, column by column for an upper one."""
+    """The places of the elements of a triangle in an n by n matrix: row by row for a lower one, column by
+    column for an upper one."""
     rows, columns = np.tril_indices(n - abs(offset))
     rows = rows + abs(offset)
     return columns * n + rows if offset > 0 or (offset == 0 and not lower) else rows * n + columns
@@ -130,8 +131,9 @@ class linalg_makediag:
 
 @op("_linalg_extracttrian", "linalg_extracttrian", keeps=())
 class linalg_extracttrian:
-    """The triangles of square matrices, as vectors along the last axis (in C order): row by row for a lower triangle, column by column
-    for an upper one. The triangle begins at the diagonal `offset`; above the main one it is the upper triangle, below it the lower."""
+    """The triangles of square matrices, as vectors along the last axis (in C order): row by row for a lower
+    triangle, column by column for an upper one. The triangle begins at the diagonal `offset`; above the main
+    one it is the upper triangle, below it the lower."""
 
     offset: int = P(
         0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative"
@@ -145,8 +147,8 @@ class linalg_extracttrian:
 
 @op("_linalg_maketrian", "linalg_maketrian", keeps=())
 class linalg_maketrian:
-    """Square matrices of zeros with the vectors along the last axis (in C order) of A in a triangle: the reverse of
-    `linalg_extracttrian`. The vectors have 1, 3, 6, 10, ... elements."""
+    """Square matrices of zeros with the vectors along the last axis (in C order) of A in a triangle: the
+    reverse of `linalg_extracttrian`. The vectors have 1, 3, 6, 10, ... elements."""
 
     offset: int = P(
         0, "the diagonal that bounds the triangle: above the main one if positive, below it if negative"

@@ -17,25 +17,29 @@ def _fits(partial, shape) -> bool:
     return len(partial) == len(shape) and all(a in (0, b) for a, b in zip(partial, shape))
 
 
-# --------------------------------------------------------------------------------------------- any expression as a loss
+# ----------------------------------------------------------------------------------- any expression as a loss
 
 
 @op("MakeLoss", loss=True)
 class MakeLoss:
-    """Makes any expression of symbols the loss that training minimises. The output of a model that ends in `MakeLoss` is the loss
-    itself, not a prediction: to predict, name the layer before the loss, as shown below.
+    """Makes any expression of symbols the loss that training minimises. The output of a model that ends in
+    `MakeLoss` is the loss itself, not a prediction: to predict, name the layer before the loss, as shown
+    below.
 
-    Going forward it returns `data` unchanged. Going backward it starts the gradient at `grad_scale` for every element of `data`,
-    whatever comes from above: so the sum of the elements of `data`, times `grad_scale`, is minimised. There is no need to add the
-    elements up or to average them first; doing so only rescales the gradient.
+    Going forward it returns `data` unchanged. Going backward it starts the gradient at `grad_scale` for every
+    element of `data`, whatever comes from above: so the sum of the elements of `data`, times `grad_scale`, is
+    minimised. There is no need to add the elements up or to average them first; doing so only rescales the
+    gradient.
 
-    `normalization` divides the gradient. `null` divides by nothing. `batch` divides by the product of all dimensions of `data`
-    but the last one in C order (the first one in R): for a matrix of one row per sample in C order that is the number of samples, for a
-    vector it is 1 and so changes nothing, and for images (N, C, H, W) it is N * C * H. `valid` divides by the number of elements
-    that are greater than `valid_thresh`, or by 1 when there are none.
+    `normalization` divides the gradient. `null` divides by nothing. `batch` divides by the product of all
+    dimensions of `data` but the last one in C order (the first one in R): for a matrix of one row per sample
+    in C order that is the number of samples, for a vector it is 1 and so changes nothing, and for images
+    (N, C, H, W) it is N * C * H. `valid` divides by the number of elements that are greater than
+    `valid_thresh`, or by 1 when there are none.
 
-    To predict from R, name the layer before the loss: `predict(model, X, output = "pred_output")`, where `pred` is the name that was
-    given to it (any inner result can be named). From Python: `net.get_internals()["pred_output"]`. Or return both from one network:
+    To predict from R, name the layer before the loss: `predict(model, X, output = "pred_output")`, where
+    `pred` is the name that was given to it (any inner result can be named). From Python:
+    `net.get_internals()["pred_output"]`. Or return both from one network:
     `mx.symbol.Group(list(mx.symbol.BlockGrad(pred), loss))`.
     """
 
@@ -63,10 +67,12 @@ class MakeLoss:
 
 @op("make_loss", loss=True)
 class make_loss:
-    """Makes any expression the loss that training minimises: returns `data` unchanged, and starts the gradient at 1 for every
-    element, whatever comes from above. `MakeLoss` is the same with a scale and normalization.
+    """Makes any expression the loss that training minimises: returns `data` unchanged, and starts the
+    gradient at 1 for every element, whatever comes from above. `MakeLoss` is the same with a scale and
+    normalization.
 
-    The output of a model that ends so is the loss, not a prediction: take the layer before it by `internals()` to predict.
+    The output of a model that ends so is the loss, not a prediction: take the layer before it by
+    `internals()` to predict.
     """
 
     outputs = ("loss",)
@@ -104,10 +110,12 @@ def _per_sample(p, difference, label):
 
 @op("LinearRegressionOutput", loss=True)
 class LinearRegressionOutput:
-    """Least squares: returns `data` unchanged as the prediction, and minimises half the squared difference from `label`.
+    """Least squares: returns `data` unchanged as the prediction, and minimises half the squared difference
+    from `label`.
 
-    The gradient is `grad_scale * (data - label) / m`, where m is the number of values per sample; what comes from above is ignored.
-    The label has the shape of the data, or any shape of equal size and batch; for data of one value per sample it is a vector.
+    The gradient is `grad_scale * (data - label) / m`, where m is the number of values per sample; what comes
+    from above is ignored. The label has the shape of the data, or any shape of equal size and batch; for data
+    of one value per sample it is a vector.
     """
 
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
@@ -123,10 +131,12 @@ class LinearRegressionOutput:
 
 @op("MAERegressionOutput", loss=True)
 class MAERegressionOutput:
-    """Least absolute error: returns `data` unchanged as the prediction, and minimises the absolute difference from `label`.
+    """Least absolute error: returns `data` unchanged as the prediction, and minimises the absolute difference
+    from `label`.
 
-    The gradient is `grad_scale * sign(data - label) / m`, where m is the number of values per sample and the sign of zero is -1, as
-    in MXNet; what comes from above is ignored. The label has the shape of the data, or any shape of equal size and batch; for data of one value per sample it is a vector.
+    The gradient is `grad_scale * sign(data - label) / m`, where m is the number of values per sample and the
+    sign of zero is -1, as in MXNet; what comes from above is ignored. The label has the shape of the data, or
+    any shape of equal size and batch; for data of one value per sample it is a vector.
     """
 
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
@@ -143,11 +153,12 @@ class MAERegressionOutput:
 
 @op("LogisticRegressionOutput", loss=True)
 class LogisticRegressionOutput:
-    """Logistic regression: returns the probability `1 / (1 + exp(-data))`, and minimises the cross-entropy with a `label` of 0 and 1
-    (or probabilities between).
+    """Logistic regression: returns the probability `1 / (1 + exp(-data))`, and minimises the cross-entropy
+    with a `label` of 0 and 1 (or probabilities between).
 
-    The gradient is `grad_scale * (output - label) / m`, where m is the number of values per sample; what comes from above is ignored.
-    The label has the shape of the data, or any shape of equal size and batch; for data of one value per sample it is a vector.
+    The gradient is `grad_scale * (output - label) / m`, where m is the number of values per sample; what
+    comes from above is ignored. The label has the shape of the data, or any shape of equal size and batch;
+    for data of one value per sample it is a vector.
     """
 
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
@@ -170,7 +181,8 @@ def _softmax(x):
 
 
 def _is_class(x, label):
-    """1 where axis 1 of `x` is at the class that `label` (size 1 along that axis) names; fractions of labels are cut off."""
+    """1 where axis 1 of `x` is at the class that `label` (size 1 along that axis) names; fractions of labels
+    are cut off."""
     classes = np.arange(x.shape[1], dtype=np.float32).reshape(1, -1, *(1,) * (x.ndim - 2))
     return classes == np.trunc(label)
 
@@ -183,7 +195,8 @@ def _classes_second(p, shape):
 
 
 def _blocks(steps: Steps, shape: tuple) -> Iterator[tuple[Lane, tuple]]:
-    """(lane, index) of blocks that hold all classes: of some samples, or of some positions where a sample is larger than a block."""
+    """(lane, index) of blocks that hold all classes: of some samples, or of some positions where a sample is
+    larger than a block."""
     axis = 2 if size(shape[1:]) > costs.SOFTMAX_BLOCK and len(shape) > 2 and shape[2] > shape[0] else 0
     each = max(1, size(shape[:axis]) * size(shape[axis + 1 :]))
     step = max(1, costs.SOFTMAX_BLOCK // each)
@@ -194,21 +207,26 @@ def _blocks(steps: Steps, shape: tuple) -> Iterator[tuple[Lane, tuple]]:
 
 @op("SoftmaxOutput", "Softmax", loss=True)
 class SoftmaxOutput:
-    """Classification: returns the softmax of `data` as the probabilities of the classes, and minimises the cross-entropy with `label`.
+    """Classification: returns the softmax of `data` as the probabilities of the classes, and minimises the
+    cross-entropy with `label`.
 
-    The output has the shape of the data. By default each sample, whatever its shape, is one set of classes; with `preserve_shape`
-    the last C-order axis (the first one in R) runs over the classes; with `multi_output` the second C-order axis does, and every position
-    of the further axes is classified on its own, as for a map of pixels.
+    The output has the shape of the data. By default each sample, whatever its shape, is one set of classes;
+    with `preserve_shape` the last C-order axis (the first one in R) runs over the classes; with
+    `multi_output` the second C-order axis does, and every position of the further axes is classified on its
+    own, as for a map of pixels.
 
-    The gradient is the output minus 1 at the class that the label names (0 is the first class), times `grad_scale`; what comes from above
-    is ignored. A label that names no class takes nothing away. `normalization` divides the gradient: `batch` by the number of
-    samples (labels, when a sample has several), `valid` by the number of labels that are not `ignore_label`. With `multi_output`
-    it is also divided by the number of positions, unless it is `valid`.
+    The gradient is the output minus 1 at the class that the label names (0 is the first class), times
+    `grad_scale`; what comes from above is ignored. A label that names no class takes nothing away.
+    `normalization` divides the gradient: `batch` by the number of samples (labels, when a sample has
+    several), `valid` by the number of labels that are not `ignore_label`. With `multi_output` it is also
+    divided by the number of positions, unless it is `valid`.
 
-    A label of the same shape as the data holds probabilities: the gradient is then `grad_scale * (output - label)` and the other
-    options have no effect. Otherwise the label has the shape of the data without the axis of the classes.
+    A label of the same shape as the data holds probabilities: the gradient is then
+    `grad_scale * (output - label)` and the other options have no effect. Otherwise the label has the shape of
+    the data without the axis of the classes.
 
-    `out_grad` multiplies the gradient by the output, as MXNet does (its page says: by the gradient from above).
+    `out_grad` multiplies the gradient by the output, as MXNet does (its page says: by the gradient from
+    above).
     """
 
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
@@ -241,8 +259,8 @@ class SoftmaxOutput:
                     label = flat
                 elif not any(_fits(label, s) for s in (data, flat, without, one)):
                     raise ShapeError(
-                        f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, {shape_text(without)}, "
-                        f"{shape_text(one)}, {shape_text(data)}"
+                        f"the label's shape {shape_text(label)} is none of {shape_text(flat)}, "
+                        f"{shape_text(without)}, {shape_text(one)}, {shape_text(data)}"
                     )
         return [data, label], [data]
 
@@ -294,12 +312,12 @@ class SoftmaxOutput:
 
 @op("SVMOutput", loss=True)
 class SVMOutput:
-    """A support vector machine's last layer: returns the scores `data` unchanged, and minimises the hinge loss, squared unless
-    `use_linear`.
+    """A support vector machine's last layer: returns the scores `data` unchanged, and minimises the hinge
+    loss, squared unless `use_linear`.
 
-    A score s is wrong by max(0, `margin` - s) if it belongs to the class that the label names, by max(0, `margin` + s) otherwise.
-    What comes from above is ignored. The last C-order axis (the first one in R) runs over the classes; the label has the shape of the
-    data without it, and 0 is the first class.
+    A score s is wrong by max(0, `margin` - s) if it belongs to the class that the label names, by max(0,
+    `margin` + s) otherwise. What comes from above is ignored. The last C-order axis (the first one in R) runs
+    over the classes; the label has the shape of the data without it, and 0 is the first class.
     """
 
     margin: float = P(1.0, "scores are to lie at least this far on their side of zero")
@@ -329,11 +347,13 @@ class SVMOutput:
 
 @op("softmax_cross_entropy")
 class softmax_cross_entropy:
-    """The cross-entropy between the softmax of the rows of `data` and the classes that `label` names, added up over the rows.
+    """The cross-entropy between the softmax of the rows of `data` and the classes that `label` names, added
+    up over the rows.
 
-    `data` is a matrix with one row per sample (in C order; one column in R), `label` a vector with one class per sample, 0 being the
-    first. Returns one number, `-sum(log(softmax(data)[label]))`, no probability counted as less than 1e-8. The gradient is
-    the softmax minus 1 at the label's class, times what comes from above; the label has none.
+    `data` is a matrix with one row per sample (in C order; one column in R), `label` a vector with one class
+    per sample, 0 being the first. Returns one number, `-sum(log(softmax(data)[label]))`, no probability
+    counted as less than 1e-8. The gradient is the softmax minus 1 at the label's class, times what comes from
+    above; the label has none.
     """
 
     def infer_shape(p, ins, outs):
@@ -358,16 +378,19 @@ class softmax_cross_entropy:
         return (y - _is_class(y, ins[1].reshape(-1, 1)).astype(y.dtype)) * g.reshape(1, 1), None
 
 
-# --------------------------------------------------------------------------------------------- a penalty on the way
+# --------------------------------------------------------------------------------------- a penalty on the way
 
 
 @op("IdentityAttachKLSparseReg", keeps=("ins",))
 class IdentityAttachKLSparseReg:
-    """Returns `data` unchanged, and adds a penalty to the gradient that keeps each unit's mean activation near `sparseness_target`.
+    """Returns `data` unchanged, and adds a penalty to the gradient that keeps each unit's mean activation
+    near `sparseness_target`.
 
-    `data` is a matrix with one row per sample (in C order), of activations between 0 and 1 such as a sigmoid's. The state `moving_avg`
-    follows the mean of each column with the given momentum, one step per backward pass; the gradient is the one from above plus
-    `penalty * ((1 - t) / (1 - moving_avg) - t / moving_avg)`, t being the target: the derivative of the Kullback-Leibler divergence.
+    `data` is a matrix with one row per sample (in C order), of activations between 0 and 1 such as a
+    sigmoid's. The state `moving_avg` follows the mean of each column with the given momentum, one step per
+    backward pass; the gradient is the one from above plus
+    `penalty * ((1 - t) / (1 - moving_avg) - t / moving_avg)`, t being the target: the derivative of the
+    Kullback-Leibler divergence.
     """
 
     sparseness_target: float = P(0.1, "the mean activation that is wanted", low=0, high=1)

@@ -20,10 +20,10 @@ _STYPES = ("csr", "default", "row_sparse")
 class Dot:
     """The product of two arrays: the last axis of `lhs` is summed against the first axis of `rhs`.
 
-    `out[i..., k...] = sum over j of lhs[i..., j] * rhs[j, k...]`; for vectors the inner product, as an array of one
-    element; for matrices the matrix product. `transpose_a` takes the first axis of `lhs` instead of its last,
-    `transpose_b` the last axis of `rhs` instead of its first. In R, where dimensions are reversed, `dot(a, b)`
-    of matrices is `b %*% a`.
+    `out[i..., k...] = sum over j of lhs[i..., j] * rhs[j, k...]`; for vectors the inner product, as an array
+    of one element; for matrices the matrix product. `transpose_a` takes the first axis of `lhs` instead of
+    its last, `transpose_b` the last axis of `rhs` instead of its first. In R, where dimensions are reversed,
+    `dot(a, b)` of matrices is `b %*% a`.
     """
 
     transpose_a: bool = P(False, "Sum over the first axis of `lhs`.")
@@ -76,7 +76,8 @@ def _flat(x, transpose, right):
 
 @op("batch_dot")
 class BatchDot:
-    """The matrix products of two batches: `out[b...] = lhs[b...] times rhs[b...]`, matrices in the last two C-order axes.
+    """The matrix products of two batches: `out[b...] = lhs[b...] times rhs[b...]`, matrices in the last two
+    C-order axes.
 
     All dimensions before the last two must agree. `transpose_a`, `transpose_b` transpose every matrix first.
     """
@@ -121,8 +122,8 @@ def _turned(x, transpose=True):
 class KhatriRao:
     """The column-wise Kronecker product of matrices with equal numbers of columns.
 
-    Column k of the result is the Kronecker product of the columns k of all inputs; it has as many rows as the product of
-    their numbers of rows. It has no gradient in MXNet.
+    Column k of the result is the Kronecker product of the columns k of all inputs; it has as many rows as the
+    product of their numbers of rows. It has no gradient in MXNet.
     """
 
     num_args: int = P(REQUIRED, "The number of matrices; filled in from the call.", low=1)
@@ -144,10 +145,12 @@ class KhatriRao:
 
 @op("diag")
 class Diag:
-    """The diagonal of the matrices in two axes of the data; for a vector, the matrix that has it as its diagonal.
+    """The diagonal of the matrices in two axes of the data; for a vector, the matrix that has it as its
+    diagonal.
 
-    `out[..., i] = data[..., i, ..., i + k, ...]` with i along `axis1` and i + k along `axis2` (i - k and i where k is
-    negative); the diagonal becomes the last axis. A vector of length n gives a square matrix of size n + |k|, zero elsewhere.
+    `out[..., i] = data[..., i, ..., i + k, ...]` with i along `axis1` and i + k along `axis2` (i - k and i
+    where k is negative); the diagonal becomes the last axis. A vector of length n gives a square matrix of
+    size n + |k|, zero elsewhere.
     """
 
     k: int = P(0, "Which diagonal: 0 the main one, above it where positive, below it where negative.")

@@ -1,4 +1,5 @@
-"""Optimizer steps for several weights in one call, and what goes with them: norms, layer-wise rates, resetting."""
+"""Optimizer steps for several weights in one call, and what goes with them: norms, layer-wise rates,
+resetting."""
 
 from __future__ import annotations
 
@@ -24,10 +25,11 @@ def _declare(
     per_weight=(),
     count="num_weights",
 ):
-    """Declare `name`: the inputs are weight, grad, the states (and weight32 if mixed) of every weight, then `tail`.
+    """Declare `name`: the inputs are weight, grad, the states (and weight32 if mixed) of every weight, then
+    `tail`.
 
-    `step(p, run, i, weight, w, g, states, out, tail)` takes the step of weight i, on `w`, which is `weight` in full precision;
-    `per_weight` names the parameters with a value for each.
+    `step(p, run, i, weight, w, g, states, out, tail)` takes the step of weight i, on `w`, which is `weight`
+    in full precision; `per_weight` names the parameters with a value for each.
     """
     parts = ("weight", "grad", *states.split(), *(("weight32",) if mixed else ()))
     k = len(parts)
@@ -85,7 +87,7 @@ def _declare(
     )
 
 
-# --------------------------------------------------------------------------------------------- gradient descent
+# ------------------------------------------------------------------------------------------- gradient descent
 
 
 def _sgd_step(p, run, i, weight, w, g, states, out, tail):
@@ -173,7 +175,8 @@ for _mixed in (False, True):
         The inputs are the arrays of the first weight ({_arrays}), then those of the second, and so on. Returns the new weights;
         the states change in place.
         """,
-        "learning_rates beta1 beta2 epsilon=1e-6 wds rescale_grad lower_bound upper_bound clip_gradient bias_correction step_count",
+        "learning_rates beta1 beta2 epsilon=1e-6 wds rescale_grad lower_bound upper_bound clip_gradient "
+        "bias_correction step_count",
         "mean var",
         _lamb_update,
         mixed=_mixed,
@@ -186,8 +189,8 @@ for _mixed in (False, True):
 class multi_lars:
     """Layer-wise adaptive rates (LARS): the learning rate of each of several weights.
 
-    Returns `lrs * eta * |w| / (|g| * rescale_grad + wds * |w| + eps)`, `|w|` and `|g|` being the square roots of `weights_sum_sq` and
-    `grads_sum_sq`; where either is 0, `lrs` as it is. `multi_sum_sq` gives the sums.
+    Returns `lrs * eta * |w| / (|g| * rescale_grad + wds * |w| + eps)`, `|w|` and `|g|` being the square roots
+    of `weights_sum_sq` and `grads_sum_sq`; where either is 0, `lrs` as it is. `multi_sum_sq` gives the sums.
     """
 
     eta: float = P(REQUIRED, "the trust coefficient")

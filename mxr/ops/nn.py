@@ -21,19 +21,20 @@ from mxr.operator import (
 from mxr.random import streams
 from mxr.runtime.lazy_scipy import special
 
-# --------------------------------------------------------------------------------------------- fully connected
+# -------------------------------------------------------------------------------------------- fully connected
 
 
 @op("FullyConnected")
 class FullyConnected:
     """A linear layer: `output = data . t(weight) + bias`.
 
-    With `flatten` (the default) each sample is one row, whatever its shape: an input of N samples with K values each gives an
-    output of `num_hidden` values for each of the N samples, and the weight holds `num_hidden` rows of K. Without `flatten` the layer
-    works on the last C-order axis of the input (the first one in R) and leaves the other axes as they are.
+    With `flatten` (the default) each sample is one row, whatever its shape: an input of N samples with K
+    values each gives an output of `num_hidden` values for each of the N samples, and the weight holds
+    `num_hidden` rows of K. Without `flatten` the layer works on the last C-order axis of the input (the first
+    one in R) and leaves the other axes as they are.
 
-    Returns an array of `num_hidden` values per sample. Weight and bias are made as arguments when they are not given, and their
-    shapes follow from the data.
+    Returns an array of `num_hidden` values per sample. Weight and bias are made as arguments when they are
+    not given, and their shapes follow from the data.
     """
 
     num_hidden: int = P(REQUIRED, "number of values computed per sample: the rows of the weight", low=1)
@@ -85,8 +86,8 @@ def _rows(p, data):
 class Activation:
     """An activation function, applied to every element.
 
-    `relu`: max(x, 0). `sigmoid`: 1 / (1 + exp(-x)). `tanh`: the hyperbolic tangent. `softrelu`: log(1 + exp(x)).
-    `softsign`: x / (1 + abs(x)).
+    `relu`: max(x, 0). `sigmoid`: 1 / (1 + exp(-x)). `tanh`: the hyperbolic tangent. `softrelu`: log(1 +
+    exp(x)). `softsign`: x / (1 + abs(x)).
 
     Returns an array of the input's shape. The derivative of `relu` at zero is 0.
     """
@@ -128,13 +129,14 @@ _SELU_ALPHA, _SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
 class LeakyReLU:
     """Variants of the rectified linear unit, which let something through below zero.
 
-    For x > 0 all of them are x (`selu`: 1.0507 x; `gelu` differs everywhere). For x <= 0: `leaky`: slope x. `prelu`: gamma x, where
-    gamma is a learned argument with one value, or one per channel (C-order axis 1). `rrelu`: r x, with r drawn uniformly between
-    `lower_bound` and `upper_bound` for every element in training, and their mean otherwise. `elu`: slope (exp(x) - 1).
-    `selu`: 1.7581 (exp(x) - 1). `gelu`, for every x: x times the standard normal distribution function of x.
+    For x > 0 all of them are x (`selu`: 1.0507 x; `gelu` differs everywhere). For x <= 0: `leaky`: slope x.
+    `prelu`: gamma x, where gamma is a learned argument with one value, or one per channel (C-order axis 1).
+    `rrelu`: r x, with r drawn uniformly between `lower_bound` and `upper_bound` for every element in
+    training, and their mean otherwise. `elu`: slope (exp(x) - 1). `selu`: 1.7581 (exp(x) - 1). `gelu`, for
+    every x: x times the standard normal distribution function of x.
 
-    Returns an array of the input's shape; `rrelu` has a second output with the slopes. The gradient of `selu` below zero is
-    1.0507 (1.6733 + y) for the output y, as MXNet computes it.
+    Returns an array of the input's shape; `rrelu` has a second output with the slopes. The gradient of `selu`
+    below zero is 1.0507 (1.6733 + y) for the output y, as MXNet computes it.
     """
 
     act_type: str = P("leaky", "the function", one_of=("elu", "gelu", "leaky", "prelu", "rrelu", "selu"))
@@ -197,7 +199,8 @@ class LeakyReLU:
 
 
 def _along_channels(gamma, data):
-    """The shape that broadcasts `prelu`'s gamma against the data: its axes are the data's first two, or the second, or all 1."""
+    """The shape that broadcasts `prelu`'s gamma against the data: its axes are the data's first two, or the
+    second, or all 1."""
     shape, left = [1] * len(data), len(gamma) - 1
     for i in reversed(range(min(2, len(data)))):
         if left >= 0 and (gamma[left] in (data[i], 1, 0) or not data[i]):
@@ -225,7 +228,7 @@ def _random_slopes(p, data):
     return kernel(bind, [], [data.shape], [data.dtype], random=True, label="rrelu slopes")[0]
 
 
-# --------------------------------------------------------------------------------------------- the softmax family
+# ----------------------------------------------------------------------------------------- the softmax family
 
 
 def _softmax_type(p, ins):
@@ -273,10 +276,11 @@ def _inside(p, data, length):
 class Softmax:
     """Exponentials scaled to sum to 1 along an axis: `exp(x / t) / sum(exp(x / t))` with the temperature t.
 
-    With `use_length` a second input holds, for every slice along the axis, how many of its first elements take part; the others get
-    probability 0 and gradient 0. Its shape is the data's without the axis.
+    With `use_length` a second input holds, for every slice along the axis, how many of its first elements
+    take part; the others get probability 0 and gradient 0. Its shape is the data's without the axis.
 
-    Returns an array of the data's shape. This layer is not a loss: `SoftmaxOutput` is softmax with the cross-entropy gradient.
+    Returns an array of the data's shape. This layer is not a loss: `SoftmaxOutput` is softmax with the
+    cross-entropy gradient.
     """
 
     axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
@@ -333,9 +337,11 @@ class Softmin:
 
 @op("log_softmax")
 class LogSoftmax:
-    """The logarithm of softmax, computed without forming it: `x / t - log(sum(exp(x / t)))` along an axis, with the temperature t.
+    """The logarithm of softmax, computed without forming it: `x / t - log(sum(exp(x / t)))` along an axis,
+    with the temperature t.
 
-    Returns an array of the data's shape with values <= 0; `pick` takes the label's entry of it for a cross-entropy.
+    Returns an array of the data's shape with values <= 0; `pick` takes the label's entry of it for a
+    cross-entropy.
     """
 
     axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
@@ -360,13 +366,14 @@ class LogSoftmax:
 
 @op("SoftmaxActivation")
 class SoftmaxActivation:
-    """Softmax over the values of a sample (`instance`), or over the channels at each position (`channel`). Use `softmax` in new code.
+    """Softmax over the values of a sample (`instance`), or over the channels at each position (`channel`).
+    Use `softmax` in new code.
 
-    `instance` works along the last C-order axis: each row of a matrix. `channel` works along C-order axis 1 and needs 3 axes or
-    more.
+    `instance` works along the last C-order axis: each row of a matrix. `channel` works along C-order axis 1
+    and needs 3 axes or more.
 
-    Returns an array of the data's shape. The gradient sums over C-order axis 1 in both modes, so with `instance` it is the true
-    derivative for matrices only, as in MXNet.
+    Returns an array of the data's shape. The gradient sums over C-order axis 1 in both modes, so with
+    `instance` it is the true derivative for matrices only, as in MXNet.
     """
 
     mode: str = P("instance", "what sums to 1", one_of=("channel", "instance"))
@@ -375,7 +382,8 @@ class SoftmaxActivation:
         data = unify(ins[0], outs[0])
         if data is not None and len(data) < (3 if p.mode == "channel" else 2):
             raise ShapeError(
-                f'mode "{p.mode}" needs data with at least {3 if p.mode == "channel" else 2} axes, not {shape_text(data)}'
+                f'mode "{p.mode}" needs data with at least {3 if p.mode == "channel" else 2} axes, '
+                f'not {shape_text(data)}'
             )
         return [data], [data]
 
@@ -400,12 +408,15 @@ def _drops(p, run) -> bool:
 
 @op("Dropout", random=True, keeps=())
 class Dropout:
-    """Sets a random part of the elements to zero while training, and multiplies the others by `1 / (1 - p)` to keep the mean.
+    """Sets a random part of the elements to zero while training, and multiplies the others by `1 / (1 - p)`
+    to keep the mean.
 
-    Outside training the data passes through unchanged, unless `mode` is "always". With `axes`, one draw is shared along those
-    axes: whole channels are dropped, for instance. The draws come from the stream that `mx.set.seed` starts, and equal MXNet's.
+    Outside training the data passes through unchanged, unless `mode` is "always". With `axes`, one draw is
+    shared along those axes: whole channels are dropped, for instance. The draws come from the stream that
+    `mx.set.seed` starts, and equal MXNet's.
 
-    Returns an array of the data's shape. The gradient is zero where the output was dropped, and scaled like the output elsewhere.
+    Returns an array of the data's shape. The gradient is zero where the output was dropped, and scaled like
+    the output elsewhere.
     """
 
     p: float = P(0.5, "the fraction to drop", low=0, high=1)

@@ -61,14 +61,16 @@ def _scale(p, gamma):
 
 
 def _sums(a, b, dtype) -> np.ndarray:
-    """The sums of a * b over samples and positions, for each channel. Dot products do it in one pass where rows are long."""
+    """The sums of a * b over samples and positions, for each channel. Dot products do it in one pass where
+    rows are long."""
     if a.dtype == b.dtype == dtype and a.shape[2] >= costs.DOT_POSITIONS:
         return np.vecdot(a, b).sum(axis=0)
     return (a * b).sum(axis=(0, 2), dtype=dtype)
 
 
 def _batch_forward(p, run, ins, outs, axis, inverse):
-    """The output, the mean, and the variance (or the inverse standard deviation, if `inverse`) of every channel."""
+    """The output, the mean, and the variance (or the inverse standard deviation, if `inverse`) of every
+    channel."""
     x, y = _outer_inner(ins[0], axis), _outer_inner(outs[0], axis)
     gamma, beta, eps = _scale(p, ins[1]), ins[2], ins[1].dtype.type(p.eps)
     count, ones = gamma.dtype.type(x.shape[0] * x.shape[2]), np.ones(x.shape[2], x.dtype)
@@ -160,13 +162,14 @@ def _mean_var_hidden(p):
 class BatchNorm:
     """Normalizes every channel over the batch: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
-    In training, mean and variance are those of the batch, over all samples and positions of the channel. Otherwise, and with
-    `use_global_stats`, they are the auxiliary states `moving_mean` and `moving_var`. These move in every training step, when
-    the backward pass runs: `moving = momentum * moving + (1 - momentum) * batch`. With `fix_gamma`, which is the default, gamma
-    is set to 1 and not learned.
+    In training, mean and variance are those of the batch, over all samples and positions of the channel.
+    Otherwise, and with `use_global_stats`, they are the auxiliary states `moving_mean` and `moving_var`.
+    These move in every training step, when the backward pass runs:
+    `moving = momentum * moving + (1 - momentum) * batch`. With `fix_gamma`, which is the default, gamma is
+    set to 1 and not learned.
 
-    Returns an array of the data's shape; with `output_mean_var` also the mean and `1 / sqrt(var + eps)` of each channel, through which
-    no gradient flows.
+    Returns an array of the data's shape; with `output_mean_var` also the mean and `1 / sqrt(var + eps)` of
+    each channel, through which no gradient flows.
     """
 
     eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
@@ -229,7 +232,8 @@ class BatchNormWithReLU:
 
 @op("_contrib_SyncBatchNorm", keeps=_keeps)
 class SyncBatchNorm:
-    """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over those of the batch."""
+    """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over
+    those of the batch."""
 
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
@@ -253,12 +257,14 @@ class SyncBatchNorm:
 
 @op("BatchNorm_v1", keeps=_keeps)
 class BatchNormV1:
-    """Batch normalization as in MXNet's first releases: `gamma * (x - mean) / sqrt(var + eps) + beta`, channels on C-order axis 1.
+    """Batch normalization as in MXNet's first releases: `gamma * (x - mean) / sqrt(var + eps) + beta`,
+    channels on C-order axis 1.
 
-    It computes what `BatchNorm` computes (use that in new code) for data with 2 or 4 axes. The moving statistics change in the
-    backward pass of training: `moving = momentum * moving + (1 - momentum) * batch`.
+    It computes what `BatchNorm` computes (use that in new code) for data with 2 or 4 axes. The moving
+    statistics change in the backward pass of training: `moving = momentum * moving + (1 - momentum) * batch`.
 
-    Returns an array of the data's shape; with `output_mean_var` also the mean and the variance of each channel.
+    Returns an array of the data's shape; with `output_mean_var` also the mean and the variance of each
+    channel.
     """
 
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
@@ -284,7 +290,7 @@ class BatchNormV1:
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
 
 
-# --------------------------------------------------------------------------------------------- over groups of one sample's values
+# ------------------------------------------------------------------------- over groups of one sample's values
 
 
 def _normalize(x, axes, eps):
@@ -320,11 +326,11 @@ def _first(p, g):
 class LayerNorm:
     """Normalizes every sample by itself along one axis: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
-    Mean and variance are taken along `axis` at each position of the other axes; gamma and beta have one value per position
-    along the axis.
+    Mean and variance are taken along `axis` at each position of the other axes; gamma and beta have one value
+    per position along the axis.
 
-    Returns an array of the data's shape; with `output_mean_var` also mean and `sqrt(var + eps)`, with size 1 along the axis, through
-    which no gradient flows.
+    Returns an array of the data's shape; with `output_mean_var` also mean and `sqrt(var + eps)`, with size 1
+    along the axis, through which no gradient flows.
     """
 
     axis: int = P(-1, "the C-order axis to normalise; negative counts from the last (in R: the first)")
@@ -365,11 +371,11 @@ def _along(axis, data):
 class GroupNorm:
     """Normalizes groups of channels of every sample: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
-    The channels (C-order axis 1) form `num_groups` groups of neighbours; mean and variance are taken over a group's channels and
-    positions, in each sample. Gamma and beta have one value per group, as in MXNet 1.9.
+    The channels (C-order axis 1) form `num_groups` groups of neighbours; mean and variance are taken over a
+    group's channels and positions, in each sample. Gamma and beta have one value per group, as in MXNet 1.9.
 
-    Returns an array of the data's shape; with `output_mean_var` also mean and `sqrt(var + eps)` as (samples, groups) in C
-    order, through which no gradient flows.
+    Returns an array of the data's shape; with `output_mean_var` also mean and `sqrt(var + eps)` as (samples,
+    groups) in C order, through which no gradient flows.
     """
 
     num_groups: int = P(1, "number of groups; the number of channels is a multiple", low=1)
@@ -388,7 +394,8 @@ class GroupNorm:
                 raise ShapeError(f"data must have at least 3 axes, not {len(data)}")
             if data[1] % p.num_groups:
                 raise ShapeError(
-                    f"the {data[1]} channels of the data cannot be split into num_groups = {p.num_groups} groups"
+                    f"the {data[1]} channels of the data cannot be split into num_groups "
+                    f"= {p.num_groups} groups"
                 )
             moments = (data[0], p.num_groups)
         return [data, gamma, gamma], [data, moments, moments]
@@ -410,10 +417,11 @@ class GroupNorm:
 
 @op("InstanceNorm", keeps=_keeps)
 class InstanceNorm:
-    """Normalizes every channel of every sample over its positions: `gamma * (x - mean) / sqrt(var + eps) + beta`.
+    """Normalizes every channel of every sample over its positions:
+    `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
-    Channels are C-order axis 1 and the axes after it are the positions; the data has at least 3 axes. Gamma and beta have one value
-    per channel.
+    Channels are C-order axis 1 and the axes after it are the positions; the data has at least 3 axes. Gamma
+    and beta have one value per channel.
 
     Returns an array of the data's shape.
     """
@@ -450,8 +458,9 @@ class InstanceNorm:
 class L2Normalization:
     """Scales vectors to length 1: `x / sqrt(sum(x ^ 2) + eps)`.
 
-    `instance`: each sample is one vector. `channel`: the channels (C-order axis 1) at each position of each sample. `spatial`: the
-    positions of each channel of each sample. The last two need data with at least 3 axes.
+    `instance`: each sample is one vector. `channel`: the channels (C-order axis 1) at each position of each
+    sample. `spatial`: the positions of each channel of each sample. The last two need data with at least 3
+    axes.
 
     Returns an array of the data's shape.
     """
@@ -484,15 +493,15 @@ def _vector_axes(p, ndim):
     return {"instance": tuple(range(1, ndim)), "channel": (1,), "spatial": tuple(range(2, ndim))}[p.mode]
 
 
-# --------------------------------------------------------------------------------------------- over neighbouring channels
+# --------------------------------------------------------------------------------- over neighbouring channels
 
 
 @op("LRN")
 class LRN:
     """Local response normalization: `x / (knorm + alpha / nsize * s) ^ beta`.
 
-    s is the sum of the squares at the same position in the `nsize` channels around this one (fewer at the ends). The data has 4 axes,
-    channels on C-order axis 1.
+    s is the sum of the squares at the same position in the `nsize` channels around this one (fewer at the
+    ends). The data has 4 axes, channels on C-order axis 1.
 
     Returns an array of the data's shape.
     """

@@ -27,12 +27,14 @@ def _last(x, axis):
 
 
 def _first(x, k, is_ascend):
-    """The positions of the first `k` elements along the last axis in sorted order; equal elements keep their order."""
+    """The positions of the first `k` elements along the last axis in sorted order; equal elements keep their
+    order."""
     n = x.shape[-1]
     if k == 1:
         return (x.argmin if is_ascend else x.argmax)(axis=-1)[..., None]
     if 8 * k <= n and not np.isnan(x).any():
-        # all that is beyond the k-th value, and as many equal to it as there is room for: sorting only these is far cheaper
+        # all that is beyond the k-th value, and as many equal to it as there is room for: sorting only these
+        # is far cheaper
         kth = np.partition(x, k - 1 if is_ascend else n - k, -1)[..., k - 1 if is_ascend else n - k, None]
         beyond, equal = (x < kth if is_ascend else x > kth), x == kth
         room = k - beyond.sum(-1, keepdims=True)
@@ -70,9 +72,10 @@ def _scatter(ig, g, order, axis):
 class TopK:
     """The `k` largest (or smallest) elements along an axis, largest (smallest) first.
 
-    `ret_typ` says what is returned: their `"value"`s, their `"indices"` counted from 0, a `"mask"` of the shape of the data with 1
-    where they are, or `"both"`, values and indices, as two outputs. Among equal elements the one that comes first is
-    taken first (MXNet leaves that open for long axes). Values have a gradient; indices and masks have gradient zero.
+    `ret_typ` says what is returned: their `"value"`s, their `"indices"` counted from 0, a `"mask"` of the
+    shape of the data with 1 where they are, or `"both"`, values and indices, as two outputs. Among equal
+    elements the one that comes first is taken first (MXNet leaves that open for long axes). Values have a
+    gradient; indices and masks have gradient zero.
     """
 
     axis: int = P(-1, _AXIS, none=True)
@@ -158,7 +161,8 @@ class Sort:
 
 @op("argsort", zero_gradient=True)
 class Argsort:
-    """The positions, counted from 0, of the elements in sorted order along an axis; equal elements keep their order."""
+    """The positions, counted from 0, of the elements in sorted order along an axis; equal elements keep their
+    order."""
 
     axis: int = P(-1, _AXIS, none=True)
     is_ascend: bool = P(True, "Smallest first; otherwise largest first.")
@@ -187,7 +191,7 @@ def _whole(p, shape):
     return shape
 
 
-# ------------------------------------------------------------------------------------------------ sums and counts
+# -------------------------------------------------------------------------------------------- sums and counts
 
 
 @op("_np_cumsum", "cumsum", keeps=())
@@ -222,8 +226,8 @@ class Cumsum:
 class Histogram:
     """How many elements lie in each bin: the counts, and the bounds of the bins.
 
-    The bins are given as their increasing bounds `bins`, or as `bin_cnt` bins of equal width over `range`. A bin holds its
-    lower bound; the last one its upper bound too. Elements outside all bins are not counted.
+    The bins are given as their increasing bounds `bins`, or as `bin_cnt` bins of equal width over `range`. A
+    bin holds its lower bound; the last one its upper bound too. Elements outside all bins are not counted.
     """
 
     bin_cnt: int = P(None, "The number of bins of equal width.", low=1)

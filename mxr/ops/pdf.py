@@ -12,7 +12,8 @@ from mxr.runtime.lazy_scipy import special
 
 
 def _spread(x, sample):
-    """Parameters beside the samples they belong to: the parameters' axes are the first ones of the samples."""
+    """Parameters beside the samples they belong to: the parameters' axes are the first ones of the
+    samples."""
     return x.reshape(*x.shape, *(1,) * (len(sample.shape) - len(x.shape)))
 
 
@@ -27,7 +28,8 @@ def _pdf_shape(p, ins, outs):
     if sample is not None and params is not None:
         if len(params) > len(sample):
             raise ShapeError(
-                f"the parameters {shape_text(params)} have more dimensions than the sample {shape_text(sample)}"
+                f"the parameters {shape_text(params)} have more dimensions than the sample "
+                f"{shape_text(sample)}"
             )
         params = unify(params, sample[: len(params)])
         sample = unify(sample, (*params, *sample[len(params) :]))
@@ -35,8 +37,9 @@ def _pdf_shape(p, ins, outs):
 
 
 def _declare(kind: str, params: tuple, text: str, log_density, gradients, density=None):
-    """`log_density(x, *params)`; `gradients(x, *params)` of it, for the sample (None: zero) and every parameter. `density`, where it is
-    not computed from its logarithm: then it has a value for negative parameters too."""
+    """`log_density(x, *params)`; `gradients(x, *params)` of it, for the sample (None: zero) and every
+    parameter. `density`, where it is not computed from its logarithm: then it has a value for negative
+    parameters too."""
 
     def forward(p, *ins):
         x = ins[0]
@@ -171,10 +174,12 @@ _declare(
 
 @op("_random_pdf_dirichlet", "random_pdf_dirichlet")
 class random_pdf_dirichlet:
-    """The density of the Dirichlet distribution with concentrations `alpha`, at every vector of `sample`; its logarithm with `is_log`.
+    """The density of the Dirichlet distribution with concentrations `alpha`, at every vector of `sample`; its
+    logarithm with `is_log`.
 
-    The vectors are along the last C-order axis of both (the first one in R). The other axes of `alpha` are the first C-order axes of
-    `sample`: every vector of concentrations goes with the samples at its place. Returns one number per vector of `sample`.
+    The vectors are along the last C-order axis of both (the first one in R). The other axes of `alpha` are
+    the first C-order axes of `sample`: every vector of concentrations goes with the samples at its place.
+    Returns one number per vector of `sample`.
     """
 
     is_log: bool = P(False, "return the logarithm of the density")

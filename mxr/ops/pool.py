@@ -13,7 +13,7 @@ from mxr.ops.kernels.steps import Lane, Steps
 from mxr.ops.kernels.windows import Windows
 from mxr.runtime import costs
 
-# --------------------------------------------------------------------------------------------- where the windows lie
+# -------------------------------------------------------------------------------------- where the windows lie
 
 
 def _pooled(p, data):
@@ -74,7 +74,7 @@ def _flat(p, a: np.ndarray) -> np.ndarray:
     return a if _last(p) else a.reshape(a.shape[0] * a.shape[1], *a.shape[2:], 1)
 
 
-# --------------------------------------------------------------------------------------------- the four kinds of pooling
+# ---------------------------------------------------------------------------------- the four kinds of pooling
 
 
 def _power_of(p) -> int:
@@ -89,13 +89,13 @@ def _power_of(p) -> int:
 class Pooling:
     """Reduces every window of an image, a signal or a volume to one number per channel.
 
-    Windows of size `kernel` start every `stride` positions, `pad` positions before the first. `max`: the largest value; `avg`: the mean;
-    `sum`: the sum; `lp`: `sum(x ^ p) ^ (1 / p)` with p = `p_value`. With `global_pool` there is one window, the whole image, and
-    `kernel`, `stride` and `pad` do not matter.
+    Windows of size `kernel` start every `stride` positions, `pad` positions before the first. `max`: the
+    largest value; `avg`: the mean; `sum`: the sum; `lp`: `sum(x ^ p) ^ (1 / p)` with p = `p_value`. With
+    `global_pool` there is one window, the whole image, and `kernel`, `stride` and `pad` do not matter.
 
-    Returns, along each spatial axis of n positions, `floor((n + 2 pad - kernel) / stride) + 1` positions, with the ceiling in place of
-    the floor under `pooling_convention = "full"`; "same" (one spatial axis only) gives `ceiling(n / stride)`. The gradient of
-    `max` goes to the first of equal values in C order.
+    Returns, along each spatial axis of n positions, `floor((n + 2 pad - kernel) / stride) + 1` positions,
+    with the ceiling in place of the floor under `pooling_convention = "full"`; "same" (one spatial axis only)
+    gives `ceiling(n / stride)`. The gradient of `max` goes to the first of equal values in C order.
     """
 
     kernel: Shape = P((), "size of the windows along each spatial axis")
@@ -152,7 +152,7 @@ class Pooling:
         return steps.call()
 
 
-# --------------------------------------------------------------------------------------------- the first releases' pooling
+# -------------------------------------------------------------------------------- the first releases' pooling
 
 
 def _padded(w: Windows) -> Windows:
@@ -180,11 +180,11 @@ def _inside(w: Windows) -> tuple:
 class PoolingV1:
     """Pooling of images as in MXNet's first releases. Use `Pooling` in new code.
 
-    It differs in three ways: padding counts as zeros for `max`; `avg` divides by the size of the kernel everywhere; the gradient of
-    `max` goes to every input that equals the maximum.
+    It differs in three ways: padding counts as zeros for `max`; `avg` divides by the size of the kernel
+    everywhere; the gradient of `max` goes to every input that equals the maximum.
 
-    Returns, along each spatial axis of n positions, `floor((n + 2 pad - kernel) / stride) + 1` positions (the ceiling instead of
-    the floor under `pooling_convention = "full"`), or one with `global_pool`.
+    Returns, along each spatial axis of n positions, `floor((n + 2 pad - kernel) / stride) + 1` positions (the
+    ceiling instead of the floor under `pooling_convention = "full"`), or one with `global_pool`.
     """
 
     kernel: Shape = P((), "size of the windows along both axes")
@@ -257,11 +257,13 @@ def _tiles(data, scale: int) -> np.ndarray:
 
 @op("UpSampling", variadic="num_args")
 class UpSampling:
-    """Enlarges images `scale` times along both axes, by repeating every pixel (`nearest`) or with a learned kernel (`bilinear`).
+    """Enlarges images `scale` times along both axes, by repeating every pixel (`nearest`) or with a learned
+    kernel (`bilinear`).
 
-    `nearest` takes any number of inputs; all are enlarged to `scale` times the size of the first, then put side by side as channels
-    (`concat`) or added (`sum`). `bilinear` takes data and a weight with one kernel per channel, of `2 scale - scale mod 2` rows and columns,
-    and is a deconvolution; it interpolates when the weight is initialised so, and learns from there.
+    `nearest` takes any number of inputs; all are enlarged to `scale` times the size of the first, then put
+    side by side as channels (`concat`) or added (`sum`). `bilinear` takes data and a weight with one kernel
+    per channel, of `2 scale - scale mod 2` rows and columns, and is a deconvolution; it interpolates when the
+    weight is initialised so, and learns from there.
 
     Returns images with `scale` times the rows and columns of the first input.
     """
@@ -297,7 +299,8 @@ class UpSampling:
         for s in ins:
             if s[0] != data[0] or rows % s[2] or columns % s[3] or rows // s[2] != columns // s[3]:
                 raise ShapeError(
-                    f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, {shape_text(data)}"
+                    f"input {shape_text(s)} cannot be enlarged to {p.scale} times the first one, "
+                    f"{shape_text(data)}"
                 )
         if p.multi_input_mode == "sum" and len({s[1] for s in ins}) > 1:
             raise ShapeError("inputs to be added must have equal numbers of channels")

@@ -1,5 +1,6 @@
-"""Random numbers: `random_*` (one distribution), `random_*_like` (the same, in the shape of an array), `sample_*` (one distribution for
-every element of arrays of parameters), and what draws from data. All from MXNet's own streams (mxr/random/streams.py)."""
+"""Random numbers: `random_*` (one distribution), `random_*_like` (the same, in the shape of an array),
+`sample_*` (one distribution for every element of arrays of parameters), and what draws from data. All from
+MXNet's own streams (mxr/random/streams.py)."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ def _exponential(x, lam):
 
 
 class _Distribution:
-    """A distribution's parameters as `(name, default, meaning, least value, whether that is allowed)`, and how it is drawn: the name of
-    one of `samplers`, or a function of an array, which it may use, and the parameters that returns the numbers."""
+    """A distribution's parameters as `(name, default, meaning, least value, whether that is
+    allowed)`, and how it is drawn: the name of one of `samplers`, or a function of an array, which it may
+    use, and the parameters that returns the numbers."""
 
     def __init__(self, text, draw, *params, names=None):
         self.text, self.draw, self.params = text, draw, params
@@ -97,15 +99,15 @@ _DISTRIBUTIONS = {
         "the Poisson distribution with mean `lam`", "poisson", ("lam", 1.0, "the mean", *_NOT_NEGATIVE)
     ),
     "negative_binomial": _Distribution(
-        "the negative binomial distribution: how many successes there are before the `k`-th failure, when a trial fails with "
-        "probability `p`",
+        "the negative binomial distribution: how many successes there are before the `k`-th failure, "
+        "when a trial fails with probability `p`",
         "negative_binomial",
         ("k", 1, "the number of failures", *_NOT_NEGATIVE),
         ("p", 1.0, "the probability of a failure", *_NOT_NEGATIVE),
     ),
     "generalized_negative_binomial": _Distribution(
-        "the negative binomial distribution with mean `mu` and dispersion `alpha`, whose variance is `mu + alpha * mu^2` (Poisson when "
-        "`alpha` is 0)",
+        "the negative binomial distribution with mean `mu` and dispersion `alpha`, "
+        "whose variance is `mu + alpha * mu^2` (Poisson when `alpha` is 0)",
         "generalized_negative_binomial",
         ("mu", 1.0, "the mean", *_NOT_NEGATIVE),
         ("alpha", 1.0, "the dispersion", *_NOT_NEGATIVE),
@@ -258,17 +260,19 @@ class random_randint:
         np.add(draws, p.low, out=outs[0], casting="unsafe")
 
 
-# --------------------------------------------------------------------------------------------- drawing from data
+# ------------------------------------------------------------------------------------------ drawing from data
 
 
 @op("_sample_multinomial", "sample_multinomial", random=True)
 class sample_multinomial:
-    """Random classes. The last C-order axis of `data` (the first one in R) holds the probabilities of the classes, which add up to 1; from
-    each such vector an array of `shape` is drawn, of numbers counting from 0.
+    """Random classes. The last C-order axis of `data` (the first one in R) holds the probabilities of the
+    classes, which add up to 1; from each such vector an array of `shape` is drawn, of numbers counting from
+    0.
 
-    Returns an array whose C-order shape is that of `data` without the last axis, followed by `shape`. With `get_prob` there is a
-    second output, the logarithms of the probabilities of what was drawn: their gradient with respect to `data` is 1 over the probability, as
-    policy gradients need it. The drawn numbers have no gradient.
+    Returns an array whose C-order shape is that of `data` without the last axis, followed by `shape`. With
+    `get_prob` there is a second output, the logarithms of the probabilities of what was drawn: their gradient
+    with respect to `data` is 1 over the probability, as policy gradients need it. The drawn numbers have no
+    gradient.
     """
 
     shape: Shape = P((), "the shape that is drawn from every vector of probabilities")
@@ -317,7 +321,8 @@ class sample_multinomial:
 
 @op("_shuffle", "shuffle", random=True)
 class shuffle:
-    """The elements of `data` along the first C-order axis (the last one in R), in random order: the rows of a C-order matrix stay whole.
+    """The elements of `data` along the first C-order axis (the last one in R), in random order: the rows of a
+    C-order matrix stay whole.
 
     Returns an array of the same shape. There is no gradient.
     """
@@ -339,8 +344,8 @@ class sample_unique_zipfian:
     """Different random classes for every row, small numbers being likelier: class k has probability
     `log((k + 2) / (k + 1)) / log(range_max + 1)`, nearly.
 
-    Returns an array of `shape`, rows of classes from 0 to `range_max - 1`, and a vector that says how many draws each row took
-    (repetitions are drawn again). Both are of type int64.
+    Returns an array of `shape`, rows of classes from 0 to `range_max - 1`, and a vector that says how many
+    draws each row took (repetitions are drawn again). Both are of type int64.
     """
 
     range_max: int = P(REQUIRED, "the number of classes", low=1)

@@ -12,9 +12,9 @@ from mxr.operator import Dtype, P, Shape, ShapeError, axis_of, known, op, shape_
 from mxr.ops.shared.pointwise import declare, like, sign
 
 _AXES = (
-    "With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, negative ones from the "
-    "end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes but the ones given; `keepdims = TRUE` leaves "
-    "the reduced dimensions in place with size 1."
+    "With no `axis` the whole array is reduced, to a vector of one element. Axes count from 0 in C order, "
+    "negative ones from the end, so in R `axis = 0` is the last dimension. `exclude = TRUE` reduces all axes "
+    "but the ones given; `keepdims = TRUE` leaves the reduced dimensions in place with size 1."
 )
 
 
@@ -52,7 +52,8 @@ def _count(shape, axes) -> int:
 
 
 def _reduction(name: str, text: str, f: Callable, gradient: Callable, *aliases: str):
-    """Declare a row: `f(x, axes)` keeping dimensions, and its gradient `(g, x, y, axes)`; g and y broadcast against x."""
+    """Declare a row: `f(x, axes)` keeping dimensions, and its gradient `(g, x, y, axes)`; g and y broadcast
+    against x."""
 
     def forward(p, data):
         axes = _axes(p.axis, data.ndim, p.exclude)
@@ -86,8 +87,8 @@ def _total(x, axes):
 
 
 def _mean(x, axes):
-    """The sum over the number of elements. Of whole numbers in MXNet's way: that number is one of their type too, and the quotient
-    is cut."""
+    """The sum over the number of elements. Of whole numbers in MXNet's way: that number is one of their type
+    too, and the quotient is cut."""
     total, n = _total(x, axes), _count(x.shape, axes)
     if x.dtype.kind not in "iu":
         return total / n
@@ -110,7 +111,8 @@ _reduction(
 )
 _reduction(
     "prod",
-    "The product of the elements. The gradient is `product / element`, which is NaN for an element that is 0.",
+    "The product of the elements. The gradient is `product / element`, "
+    "which is NaN for an element that is 0.",
     lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype),
     lambda g, x, y, axes: g * (y / x),
 )
@@ -146,8 +148,9 @@ _reduction(
 class Norm:
     """The norm of the elements: `sqrt(sum(x^2))`, or `sum(|x|)` with `ord = 1`.
 
-    With no `axis` it is taken over the whole array, to a vector of one element; several axes are reduced together. Axes count
-    from 0 in C order, negative ones from the end. The gradient is `x / norm` (NaN where the norm is 0), or the sign of x.
+    With no `axis` it is taken over the whole array, to a vector of one element; several axes are reduced
+    together. Axes count from 0 in C order, negative ones from the end. The gradient is `x / norm` (NaN where
+    the norm is 0), or the sign of x.
     """
 
     ord: int = P(2, "1: sum of absolute values; 2: Euclidean", low=1, high=2)
@@ -183,8 +186,8 @@ class Norm:
 class Moments:
     """Mean and variance of the elements along the given axes: two outputs.
 
-    The variance is the mean of the squared deviations, `mean((x - mean)^2)`. Axes count from 0 in C order, negative ones from the
-    end; they must be given (all of them for the moments of the whole array).
+    The variance is the mean of the squared deviations, `mean((x - mean)^2)`. Axes count from 0 in C order,
+    negative ones from the end; they must be given (all of them for the moments of the whole array).
     """
 
     axes: Shape = P(None, "the axes to reduce, in C order")
@@ -216,7 +219,7 @@ class Moments:
         return to_mean + 2 * to_variance * (x - _kept(outs[0], x.shape, axes))
 
 
-# ------------------------------------------------------------------------------------------------ where the extremes are
+# ------------------------------------------------------------------------------------- where the extremes are
 
 
 def _position_shape(p, ins, outs):
@@ -241,10 +244,11 @@ def _position(f: Callable):
 
 @op("argmax", zero_gradient=True, keeps=())
 class ArgMax:
-    """Where the largest element is: its position along `axis`, counted from 0, as a number of the input's type.
+    """Where the largest element is: its position along `axis`, counted from 0, as a number of the input's
+    type.
 
-    With no `axis`, the position in the whole array read in C order. Of equal elements the first counts; NaN counts as the
-    largest. The gradient is 0.
+    With no `axis`, the position in the whole array read in C order. Of equal elements the first counts; NaN
+    counts as the largest. The gradient is 0.
     """
 
     axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
@@ -255,10 +259,11 @@ class ArgMax:
 
 @op("argmin", zero_gradient=True, keeps=())
 class ArgMin:
-    """Where the smallest element is: its position along `axis`, counted from 0, as a number of the input's type.
+    """Where the smallest element is: its position along `axis`, counted from 0, as a number of the input's
+    type.
 
-    With no `axis`, the position in the whole array read in C order. Of equal elements the first counts; NaN counts as the
-    smallest. The gradient is 0.
+    With no `axis`, the position in the whole array read in C order. Of equal elements the first counts; NaN
+    counts as the smallest. The gradient is 0.
     """
 
     axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
@@ -269,7 +274,8 @@ class ArgMin:
 
 @op("argmax_channel", keeps=())
 class ArgMaxChannel:
-    """Where the largest element of each row is: `argmax` along C-order axis 1, so the predicted class of every case in a batch.
+    """Where the largest element of each row is: `argmax` along C-order axis 1, so the predicted class of
+    every case in a batch.
 
     It has no gradient: a network that is trained through it cannot be bound.
     """

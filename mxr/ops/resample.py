@@ -20,7 +20,8 @@ def _between(rows, columns, data):
 
 
 def bilinear(n: int, to: int, align: bool, dtype) -> np.ndarray:
-    """The weights (to, n) of linear interpolation from n pixels to `to`. `align`: the first and the last pixels keep their places."""
+    """The weights (to, n) of linear interpolation from n pixels to `to`. `align`: the first and the last
+    pixels keep their places."""
     f = np.float32
     at = np.arange(to, dtype=f)
     if align:
@@ -39,8 +40,8 @@ def bilinear(n: int, to: int, align: bool, dtype) -> np.ndarray:
 class BilinearResize2D:
     """Images of another size by linear interpolation between the four nearest pixels.
 
-    The size is `height` and `width`; or that of `like`; or the image's times a scale, made odd or even by one pixel more or less. With
-    `align_corners` corner pixels keep their places.
+    The size is `height` and `width`; or that of `like`; or the image's times a scale, made odd or even by one
+    pixel more or less. With `align_corners` corner pixels keep their places.
     """
 
     height: int = P(1, "rows of the result", low=1, high=10000)

@@ -12,7 +12,7 @@ from mxr.operator import REQUIRED, P, ParamError, ShapeError, op, unify
 from mxr.ops.kernels.recurrent import GATES, Cell, Memory, together
 from mxr.random import streams
 
-# --------------------------------------------------------------------------------------------- the packed parameters
+# -------------------------------------------------------------------------------------- the packed parameters
 
 
 def _widths(p) -> tuple[int, int, int]:
@@ -39,7 +39,8 @@ def _parameter_count(p, inputs: int) -> int:
 
 
 def _unpack(p, inputs: int, vector: np.ndarray):
-    """Views of the parameter vector, per layer and direction: (input weights, state weights, projection, input bias, state bias).
+    """Views of the parameter vector, per layer and direction: (input weights, state weights, projection,
+    input bias, state bias).
 
     All weights come first, layer by layer and direction by direction; all biases follow in the same order.
     """
@@ -61,7 +62,8 @@ def _unpack(p, inputs: int, vector: np.ndarray):
 
 
 def _layout(p, t, n):
-    """Shapes of everything in the reserve: the memory of each cell, then between layers the input of the next and its mask."""
+    """Shapes of everything in the reserve: the memory of each cell, then between layers the input of the next
+    and its mask."""
     directions, passed, _ = _widths(p)
     between = (t, n, directions * passed)
     return [*Memory.shapes(p, t, n) * (directions * p.num_layers), *[between] * (2 * (p.num_layers - 1))]
@@ -128,17 +130,19 @@ def _heads(p, ins):
 class RNN:
     """Recurrent layers over a sequence, all steps and layers in one operator.
 
-    With input x and state h, a cell computes `h' = relu(Wx x + bx + Wh h + bh)` (`rnn_relu`), the same with tanh (`rnn_tanh`), an LSTM
-    (gates i, f, g, o in this order: `c' = f c + i g`, `h' = o tanh(c')`) or a GRU (gates r, z, n: `n = tanh(Wx x + bx + r (Wh h + bh))`,
-    `h' = (1 - z) n + z h`). Layers are stacked; with `bidirectional` each layer runs in both directions and passes both states on.
-    `parameters` holds the weights of all layers (per layer and direction: input weights, state weights, then the projection if there is
-    one), followed by all biases (input, state).
+    With input x and state h, a cell computes `h' = relu(Wx x + bx + Wh h + bh)` (`rnn_relu`), the same with
+    tanh (`rnn_tanh`), an LSTM (gates i, f, g, o in this order: `c' = f c + i g`, `h' = o tanh(c')`) or a GRU
+    (gates r, z, n: `n = tanh(Wx x + bx + r (Wh h + bh))`, `h' = (1 - z) n + z h`). Layers are stacked; with
+    `bidirectional` each layer runs in both directions and passes both states on. `parameters` holds the
+    weights of all layers (per layer and direction: input weights, state weights, then the projection if there
+    is one), followed by all biases (input, state).
 
-    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu` it takes, for the input weights of the layers in the middle (of three or
-    more), the layer's output for its input.
+    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu` it takes, for the input weights of the layers in
+    the middle (of three or more), the layer's output for its input.
 
-    The data is (steps, samples, values) in C order. Returns (steps, samples, state size times directions); with `state_outputs` also the
-    last states (layers times directions, samples, state size) and, for an LSTM, the last cells.
+    The data is (steps, samples, values) in C order. Returns (steps, samples, state size times directions);
+    with `state_outputs` also the last states (layers times directions, samples, state size) and, for an LSTM,
+    the last cells.
     """
 
     state_size: int = P(REQUIRED, "number of values in the state of a layer")
@@ -255,7 +259,8 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
 
 
 def _read(p, inputs, layer):
-    """What the gradient of a layer's input weights takes for its input: in MXNet's plain cells, for the layers in the middle, their output."""
+    """What the gradient of a layer's input weights takes for its input: in MXNet's plain cells, for the
+    layers in the middle, their output."""
     return inputs[layer + 1 if p.mode.startswith("rnn") and 0 < layer < p.num_layers - 1 else layer]
 
 

@@ -8,8 +8,8 @@ from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_t
 
 
 def _line(start, size: float, bins: int, grid: int, n: int) -> np.ndarray:
-    """Weights (bins, n) of the means of `grid` points in each of `bins` equal parts of a stretch, each point interpolated between two
-    of n pixels. Points outside have no weight."""
+    """Weights (bins, n) of the means of `grid` points in each of `bins` equal parts of a stretch, each point
+    interpolated between two of n pixels. Points outside have no weight."""
     f = np.float32
     step = f(size) / f(bins)
     at = (
@@ -46,9 +46,10 @@ def _two(p) -> tuple:
 class ROIAlign:
     """Averages of interpolated points in regions, for regions of any size one size of result.
 
-    Each row of `rois` is a region: the index of its sample (from 0; negative: none, the result is 0) and the corners x1, y1, x2, y2,
-    which are multiplied by `spatial_scale` and not rounded. It is cut into `pooled_size` bins, and each bin gives the mean of `sample_ratio` x
-    `sample_ratio` points, each interpolated between four pixels. The gradient goes to the data.
+    Each row of `rois` is a region: the index of its sample (from 0; negative: none, the result is 0) and the
+    corners x1, y1, x2, y2, which are multiplied by `spatial_scale` and not rounded. It is cut into
+    `pooled_size` bins, and each bin gives the mean of `sample_ratio` x `sample_ratio` points, each
+    interpolated between four pixels. The gradient goes to the data.
     """
 
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
@@ -66,7 +67,8 @@ class ROIAlign:
         if p.position_sensitive:
             if channels % (size[0] * size[1]):
                 raise ShapeError(
-                    f"position_sensitive: the {channels} channels must be a multiple of the {size[0] * size[1]} bins"
+                    f"position_sensitive: the {channels} channels must be a multiple of the "
+                    f"{size[0] * size[1]} bins"
                 )
             channels //= size[0] * size[1]
         return [data, rois], [unify(outs[0], (rois[0], channels, *size))]
@@ -120,7 +122,8 @@ def _aligned(p, shape, rois):
 
 @op("_contrib_RROIAlign", keeps=())
 class RROIAlign:
-    """`ROIAlign` of turned rectangles: each row of `rois` is the index of a sample, centre x and y, width, height, and an angle in degrees."""
+    """`ROIAlign` of turned rectangles: each row of `rois` is the index of a sample, centre x and y, width,
+    height, and an angle in degrees."""
 
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
     spatial_scale: float = P(
@@ -173,8 +176,9 @@ def _interpolated(image, y, x, h: int, w: int):
 class PSROIPooling:
     """Averages over bins of regions, where each bin has channels of its own (R-FCN).
 
-    Each row of `rois` is the index of a sample and the corners x1, y1, x2, y2, rounded, then multiplied by `spatial_scale`. Bin (i, j) of
-    output channel c averages input channel `(c * group_size + i) * group_size + j`. The gradient goes to the data.
+    Each row of `rois` is the index of a sample and the corners x1, y1, x2, y2, rounded, then multiplied by
+    `spatial_scale`. Bin (i, j) of output channel c averages input channel
+    `(c * group_size + i) * group_size + j`. The gradient goes to the data.
     """
 
     spatial_scale: float = P(

@@ -1,4 +1,5 @@
-"""Arrays with a number: `data + 2`, `2 - data`, `data > 0`. R's operators on symbols and NDArrays end here."""
+"""Arrays with a number: `data + 2`, `2 - data`, `data > 0`. R's operators on symbols and NDArrays end
+here."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ from mxr.operator import P
 from mxr.ops.shared.pointwise import PAIRS, declare, like, mod
 from mxr.ops.shared.pointwise import power as array_power
 
-_TYPES = "An integer array stays one, and the number is cut to an integer, unless `is_int` is false; then the result is float64."
+_TYPES = (
+    "An integer array stays one, and the number is cut to an integer, unless `is_int` is false; "
+    "then the result is float64."
+)
 
 
 def _scalar_type(p, ins):
@@ -31,7 +35,8 @@ def _operands(p, data):
 
 
 def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradient: Callable | None = None):
-    """Declare a row: `f(x, s)`, its gradient `(g, x, s, y)`, and the text that continues "Element by element, "."""
+    """Declare a row: `f(x, s)`, its gradient `(g, x, s, y)`, and the text that continues "Element by element,
+    "."""
 
     def forward(p, data):
         x, s = _operands(p, data)
@@ -55,7 +60,7 @@ def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradien
     )
 
 
-# ------------------------------------------------------------------------------------- functions of x and a number
+# -------------------------------------------------------------------------------- functions of x and a number
 
 
 def power(x, s):
@@ -126,15 +131,16 @@ _scalar(
 _scalar(
     "_mod_scalar",
     ("_ModScalar",),
-    "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. The gradient is 1",
+    "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. "
+    "The gradient is 1",
     _mod,
     lambda g, x, s, y: g,
 )
 _scalar(
     "_rmod_scalar",
     ("_RModScalar",),
-    "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. The gradient is "
-    "`-floor(scalar / data)`",
+    "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. "
+    "The gradient is `-floor(scalar / data)`",
     lambda x, s: mod(s, x),
     lambda g, x, s, y: -(g * np.floor(s / x)),
 )

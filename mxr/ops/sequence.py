@@ -4,7 +4,10 @@ import numpy as np
 
 from mxr.operator import MxError, P, ShapeError, op, shape_text, unify
 
-_LENGTH = "Whether the lengths are given as a second input, `sequence_length`; otherwise all sequences are taken whole."
+_LENGTH = (
+    "Whether the lengths are given as a second input, `sequence_length`; "
+    "otherwise all sequences are taken whole."
+)
 _AXIS = "The axis of time: 0 for data (time, batch, ...), 1 for (batch, time, ...), in C order."
 
 
@@ -32,7 +35,8 @@ def _lengths(ins, longest, shortest, where):
     if n.min() < shortest or n.max() > longest:
         bad = n.min() if n.min() < shortest else n.max()
         raise MxError(
-            f"{where}: sequence_length {bad} is not between {shortest} and {longest}, the number of time steps"
+            f"{where}: sequence_length {bad} is not between {shortest} and {longest}, "
+            "the number of time steps"
         )
     return n
 
@@ -41,7 +45,8 @@ def _lengths(ins, longest, shortest, where):
 class SequenceMask:
     """The data with everything after the end of each sequence replaced by `value`.
 
-    `out[t, b, ...] = data[t, b, ...] if t < sequence_length[b], else value`. The gradient is zero where values were replaced.
+    `out[t, b, ...] = data[t, b, ...] if t < sequence_length[b], else value`. The gradient is zero where
+    values were replaced.
     """
 
     use_sequence_length: bool = P(False, _LENGTH)
@@ -105,7 +110,8 @@ def _last(p, ins):
 
 @op("SequenceReverse", keeps=("ins",))
 class SequenceReverse:
-    """Every sequence backwards: `out[t, b, ...] = data[sequence_length[b] - 1 - t, b, ...]`; what comes after its end stays."""
+    """Every sequence backwards: `out[t, b, ...] = data[sequence_length[b] - 1 - t, b, ...]`; what comes after
+    its end stays."""
 
     use_sequence_length: bool = P(False, _LENGTH)
     axis: int = P(0, "The axis of time; only 0, for data (time, batch, ...) in C order.")

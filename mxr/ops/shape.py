@@ -6,7 +6,8 @@ from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, known, op, sha
 
 
 def solve(data, out):
-    """`data` with its one unknown dimension filled in, so that it has as many values as the known shape `out`."""
+    """`data` with its one unknown dimension filled in, so that it has as many values as the known shape
+    `out`."""
     if data is None or not known(out):
         return data
     if not known(data):
@@ -25,7 +26,8 @@ def solve(data, out):
 
 
 def reshaped(shape, codes, reverse=False):
-    """The shape that MXNet's reshape codes make of `shape` (0 in both: unknown in the shape, "copy" in the codes)."""
+    """The shape that MXNet's reshape codes make of `shape` (0 in both: unknown in the shape, "copy" in the
+    codes)."""
     shape, codes = list(shape), list(codes)
     text = f"shape = {shape_text(tuple(codes))} does not fit data of shape {shape_text(tuple(shape))}"
     if reverse:
@@ -97,10 +99,11 @@ def _to_target(shape, target, keep_highest):
 class Reshape:
     """The same values in another shape.
 
-    Values stay in C order (R: column-major order, as `dim<-` does); only the dimensions change. `shape` is read from left
-    to right against the dimensions of `data`, and may hold codes besides sizes: `0` copies this dimension, `-1` takes
-    what is left over (once), `-2` copies all remaining dimensions, `-3` merges the next two dimensions into one,
-    `-4, a, b` splits a dimension into `a` times `b`, one of which may be -1. With `reverse` it is read from right to left.
+    Values stay in C order (R: column-major order, as `dim<-` does); only the dimensions change. `shape` is
+    read from left to right against the dimensions of `data`, and may hold codes besides sizes: `0` copies
+    this dimension, `-1` takes what is left over (once), `-2` copies all remaining dimensions, `-3` merges the
+    next two dimensions into one, `-4, a, b` splits a dimension into `a` times `b`, one of which may be -1.
+    With `reverse` it is read from right to left.
 
     Where the shape of `data` is not known completely, its one unknown dimension follows from the output.
     """
@@ -109,7 +112,8 @@ class Reshape:
     reverse: bool = P(False, "Match `shape` with the dimensions of `data` from the last one on.")
     target_shape: Shape = P(
         (),
-        "The older form of `shape`: one dimension may be 0, it takes what is left over. Used when `shape` is empty.",
+        "The older form of `shape`: one dimension may be 0, it takes what is left over. "
+        "Used when `shape` is empty.",
     )
     keep_highest: bool = P(
         False, "With `target_shape`: keep the first dimension of `data`, whatever `target_shape` says of it."
@@ -140,7 +144,8 @@ class Reshape:
 class Flatten:
     """A matrix with one row per sample: all dimensions but the first are merged into one.
 
-    Data of C-order shape (n, c, h, w) becomes (n, c * h * w); in R, `dim = c(w, h, c, n)` becomes `c(w * h * c, n)`.
+    Data of C-order shape (n, c, h, w) becomes (n, c * h * w); in R, `dim = c(w, h, c, n)` becomes
+    `c(w * h * c, n)`.
     """
 
     def infer_shape(p, ins, outs):
@@ -164,8 +169,9 @@ class Flatten:
 class ReshapeLike:
     """The values of `lhs` in the shape of `rhs`.
 
-    With the ranges given, only the dimensions `lhs_begin`, ..., `lhs_end - 1` of `lhs` are replaced, by the dimensions
-    `rhs_begin`, ..., `rhs_end - 1` of `rhs`. The values of `rhs` do not matter; its gradient is zero.
+    With the ranges given, only the dimensions `lhs_begin`, ..., `lhs_end - 1` of `lhs` are replaced, by the
+    dimensions `rhs_begin`, ..., `rhs_end - 1` of `rhs`. The values of `rhs` do not matter; its gradient is
+    zero.
     """
 
     lhs_begin: int = P(None, "The first dimension of `lhs` that is replaced; None: the first.")
@@ -227,7 +233,8 @@ class ExpandDims:
 
 @op("squeeze")
 class Squeeze:
-    """The data without its axes of size 1: all of them, or those that `axis` names. One axis always remains."""
+    """The data without its axes of size 1: all of them, or those that `axis` names. One axis always
+    remains."""
 
     axis: Shape = P(None, "The axes to leave out; each must have size 1. None: all that have.")
 
@@ -356,7 +363,8 @@ class DepthToSpace:
     """Channels laid out as blocks of pixels.
 
     Of shape (n, c, h, w) it makes (n, c / b^2, h * b, w * b), with b = `block_size`:
-    `out[n, k, y * b + i, x * b + j] = data[n, (i * b + j) * c / b^2 + k, y, x]`. The inverse of `space_to_depth`.
+    `out[n, k, y * b + i, x * b + j] = data[n, (i * b + j) * c / b^2 + k, y,
+    x]`. The inverse of `space_to_depth`.
     """
 
     block_size: int = P(REQUIRED, "The side of a block.", low=1)

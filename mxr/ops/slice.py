@@ -7,7 +7,8 @@ from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, op, shape_text
 
 
 def slices(p, shape):
-    """The key of `begin`, `end`, `step` on an array of `shape`, and the shape of what it picks (0 where unknown)."""
+    """The key of `begin`, `end`, `step` on an array of `shape`, and the shape of what it picks (0 where
+    unknown)."""
     begin, end, step = p.begin, p.end, p.step or (1,) * len(p.begin)
     if not len(begin) == len(end) == len(step):
         raise ShapeError("begin, end and step must have the same length")
@@ -29,10 +30,12 @@ def slices(p, shape):
 
 @op("slice", "crop")
 class Slice:
-    """A part of the data: along axis i the elements `begin[i]`, `begin[i] + step[i]`, ... before `end[i]`, counted from 0.
+    """A part of the data: along axis i the elements `begin[i]`, `begin[i] + step[i]`, ... before `end[i]`,
+    counted from 0.
 
-    Negative positions count from the end of the axis; None stands for its beginning or end. Axes after the last entry are
-    taken whole. A negative step goes backwards. Positions beyond the end are cut to it, as in Python.
+    Negative positions count from the end of the axis; None stands for its beginning or end. Axes after the
+    last entry are taken whole. A negative step goes backwards. Positions beyond the end are cut to it, as in
+    Python.
     """
 
     begin: Shape = P(REQUIRED, "The first element along each axis.")
@@ -96,7 +99,8 @@ def _along(p, shape):
 
 @op("slice_like")
 class SliceLike:
-    """The beginning of the data along some axes: as long as `shape_like` is there. The gradient of `shape_like` is zero."""
+    """The beginning of the data along some axes: as long as `shape_like` is there. The gradient of
+    `shape_like` is zero."""
 
     axes: Shape = P((), "The axes to cut. Empty: all, and both inputs need the same number of dimensions.")
 

@@ -1,4 +1,5 @@
-"""Operators that look at images from elsewhere: sampling at computed places, regions of interest, comparing displaced images."""
+"""Operators that look at images from elsewhere: sampling at computed places, regions of interest, comparing
+displaced images."""
 
 from __future__ import annotations
 
@@ -6,13 +7,15 @@ import numpy as np
 
 from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 
-# --------------------------------------------------------------------------------------------- sampling between pixels
+# ------------------------------------------------------------------------------------ sampling between pixels
 
 
 class _Sampling:
-    """Where the points of a grid (n, 2, points) lie in images (n, c, h, w): four neighbouring pixels each, and their weights.
+    """Where the points of a grid (n, 2, points) lie in images (n, c, h, w): four neighbouring pixels each,
+    and their weights.
 
-    The grid's two channels are x and y from -1 (the middle of the first pixel) to 1 (of the last). Pixels outside count as zero.
+    The grid's two channels are x and y from -1 (the middle of the first pixel) to 1 (of the last). Pixels
+    outside count as zero.
     """
 
     def __init__(self, grid, shape):
@@ -33,7 +36,8 @@ class _Sampling:
                 self.at.append(first + flat[:, None])
 
     def corners(self, data):
-        """The values of the four pixels of every point, as (n, c, points): top left, top right, bottom left, bottom right."""
+        """The values of the four pixels of every point, as (n, c, points): top left, top right, bottom left,
+        bottom right."""
         flat = np.ascontiguousarray(data).reshape(-1)
         return [np.where(inside, flat[at], 0) for inside, at in zip(self.inside, self.at)]
 
@@ -88,10 +92,12 @@ _UNUSED = (1,)  # shape of hidden outputs that MXNet's kernels use and these do 
 class BilinearSampler:
     """Samples images at the points of a grid, interpolating linearly between the four nearest pixels.
 
-    The grid has two channels, x and y, for every pixel of the output. They run from -1, the middle of the first pixel, to 1, the
-    middle of the last one. What lies outside the image counts as zero. `GridGenerator` makes grids.
+    The grid has two channels, x and y, for every pixel of the output. They run from -1, the middle of the
+    first pixel, to 1, the middle of the last one. What lies outside the image counts as zero. `GridGenerator`
+    makes grids.
 
-    Returns images with the data's channels and the grid's rows and columns. Gradients flow to the data and to the grid.
+    Returns images with the data's channels and the grid's rows and columns. Gradients flow to the data and to
+    the grid.
     """
 
     cudnn_off: bool = P(None, "GPU only", ignored=True)
@@ -125,9 +131,9 @@ class BilinearSampler:
 class GridGenerator:
     """Makes a sampling grid for `BilinearSampler` from an affine map or from a flow field.
 
-    `affine`: the data has six numbers per sample, the rows of a 2 x 3 matrix A; the grid at an output pixel with coordinates x and y
-    (from -1 to 1) is `A . (x, y, 1)`. `warp`: the data is a flow field with two channels, displacements in pixels along x and y; the
-    grid is `(position + flow) / ((size - 1) / 2) - 1`.
+    `affine`: the data has six numbers per sample, the rows of a 2 x 3 matrix A; the grid at an output pixel
+    with coordinates x and y (from -1 to 1) is `A . (x, y, 1)`. `warp`: the data is a flow field with two
+    channels, displacements in pixels along x and y; the grid is `(position + flow) / ((size - 1) / 2) - 1`.
 
     Returns an array (samples, 2, rows, columns) in C order: x and y for every pixel.
     """
@@ -178,12 +184,14 @@ def _positions(flow):
 
 @op("SpatialTransformer", keeps=("ins",))
 class SpatialTransformer:
-    """Looks at each image through an affine map that the network computes: `GridGenerator` and `BilinearSampler` in one.
+    """Looks at each image through an affine map that the network computes: `GridGenerator` and
+    `BilinearSampler` in one.
 
-    `loc` has six numbers per sample, the rows of a 2 x 3 matrix A: the output at a pixel with coordinates x and y (from -1 to 1) is the
-    image at `A . (x, y, 1)`, interpolated linearly, and zero outside.
+    `loc` has six numbers per sample, the rows of a 2 x 3 matrix A: the output at a pixel with coordinates x
+    and y (from -1 to 1) is the image at `A . (x, y, 1)`, interpolated linearly, and zero outside.
 
-    Returns images with the data's channels and `target_shape` rows and columns. Gradients flow to the data and to `loc`.
+    Returns images with the data's channels and `target_shape` rows and columns. Gradients flow to the data
+    and to `loc`.
     """
 
     target_shape: Shape = P((0, 0), "rows and columns of the output (in R: columns, rows)")
@@ -220,7 +228,7 @@ def _transform(p, data, loc):
     return target, _Sampling(np.matmul(loc.reshape(-1, 2, 3), target), data.shape)
 
 
-# --------------------------------------------------------------------------------------------- regions of interest
+# ---------------------------------------------------------------------------------------- regions of interest
 
 
 def _bins(start: int, end: int, count: int, limit: int):
@@ -235,12 +243,12 @@ def _bins(start: int, end: int, count: int, limit: int):
 class ROIPooling:
     """Max pooling of rectangles of any size to one fixed size.
 
-    Each row of `rois` is a region: the index of its sample (from 0) and the corners x1, y1, x2, y2, which are multiplied by `spatial_scale`
-    and rounded to pixels of the data. The region is cut into `pooled_size` bins, and each bin gives its largest value per channel (0
-    if it is empty).
+    Each row of `rois` is a region: the index of its sample (from 0) and the corners x1, y1, x2, y2, which are
+    multiplied by `spatial_scale` and rounded to pixels of the data. The region is cut into `pooled_size`
+    bins, and each bin gives its largest value per channel (0 if it is empty).
 
-    Returns an array (regions, channels, rows, columns) in C order. The gradient goes to the first largest value of each bin, and none
-    to the regions.
+    Returns an array (regions, channels, rows, columns) in C order. The gradient goes to the first largest
+    value of each bin, and none to the regions.
     """
 
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
@@ -292,7 +300,7 @@ class ROIPooling:
             np.add.at(igs[0].reshape(-1), outs[1][hit], gs[0][hit])
 
 
-# --------------------------------------------------------------------------------------------- comparing displaced images
+# --------------------------------------------------------------------------------- comparing displaced images
 
 
 class _Displaced:
@@ -307,7 +315,8 @@ class _Displaced:
         self.shifts = [(dy, dx) for dy in steps for dx in steps]
 
     def pairs(self):
-        """(output channel, slices of the first image, slices of the second), for every displacement and kernel position."""
+        """(output channel, slices of the first image, slices of the second), for every displacement and
+        kernel position."""
         k, s, d = self.p.kernel_size, self.p.stride1, self.p.max_displacement
         for channel, (dy, dx) in enumerate(self.shifts):
             for i in range(k):
@@ -330,11 +339,13 @@ class _Displaced:
 class Correlation:
     """Compares every patch of one image with the patches around the same place in another.
 
-    For each displacement (dy, dx) with steps of `stride2` up to `max_displacement`, one output channel holds the mean over the patch and
-    the channels of `data1[y, x] * data2[y + dy, x + dx]`, or of `abs(data1[y, x] - data2[y + dy, x + dx])` if not `is_multiply`.
-    Patches have `kernel_size` rows and columns and are taken every `stride1` pixels, after padding both images with zeros.
+    For each displacement (dy, dx) with steps of `stride2` up to `max_displacement`, one output channel holds
+    the mean over the patch and the channels of `data1[y, x] * data2[y + dy, x + dx]`, or of
+    `abs(data1[y, x] - data2[y + dy, x + dx])` if not `is_multiply`. Patches have `kernel_size` rows and
+    columns and are taken every `stride1` pixels, after padding both images with zeros.
 
-    Returns `(2 floor(max_displacement / stride2) + 1) ^ 2` channels, rows and columns as many as patches fit with every displacement.
+    Returns `(2 floor(max_displacement / stride2) + 1) ^ 2` channels, rows and columns as many as patches fit
+    with every displacement.
     """
 
     kernel_size: int = P(1, "rows and columns of a patch; odd", low=1)
@@ -356,7 +367,8 @@ class Correlation:
         d = _Displaced(p, data)
         if d.rows < 1 or d.columns < 1:
             raise ShapeError(
-                f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded by {p.pad_size}"
+                f"patches displaced by {p.max_displacement} do not fit into data {shape_text(data)} padded "
+                f"by {p.pad_size}"
             )
         return [data, data], [unify(out, (data[0], len(d.shifts), d.rows, d.columns)), _UNUSED, _UNUSED]
 

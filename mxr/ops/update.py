@@ -1,4 +1,5 @@
-"""Optimizer steps: each computes the new weight from the weight and its gradient, and changes its states in place."""
+"""Optimizer steps: each computes the new weight from the weight and its gradient, and changes its states in
+place."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import numpy as np
 
 from mxr.ops.shared.updates import adam_states, decayed, follow, follow_square, scaled, sign, step
 
-# --------------------------------------------------------------------------------------------- gradient descent
+# ------------------------------------------------------------------------------------------- gradient descent
 
 
 @step("sgd_update", "", "lr wd rescale_grad clip_gradient lazy_update", mixed="mp_sgd_update")
@@ -30,8 +31,8 @@ def sgd(c, w, g, out, s, t):
 def sgd_mom(c, w, g, mom, out, s, t):
     """One step of gradient descent with momentum:
 
-    `mom = momentum * mom - lr * (clip(rescale_grad * grad) + wd * weight)`, in place; returns `weight + mom`. The weight decay is not
-    clipped.
+    `mom = momentum * mom - lr * (clip(rescale_grad * grad) + wd * weight)`, in place; returns `weight + mom`.
+    The weight decay is not clipped.
     """
     scaled(c, g, s)
     s *= c.lr
@@ -47,8 +48,9 @@ def sgd_mom(c, w, g, mom, out, s, t):
 def _nag(c, w, g, mom, out, s, t):
     """One step of Nesterov's accelerated gradient descent.
 
-    With `step = lr * (clip(rescale_grad * grad) + wd * weight)` the state becomes `momentum * mom - step`, in place. Returns
-    `weight - momentum * mom + (1 + momentum) * (momentum * mom - step)`, `mom` being the former state.
+    With `step = lr * (clip(rescale_grad * grad) + wd * weight)` the state becomes `momentum * mom - step`, in
+    place. Returns `weight - momentum * mom + (1 + momentum) * (momentum * mom - step)`, `mom` being the
+    former state.
     """
     scaled(c, g, s)
     if c.wd:
@@ -68,8 +70,8 @@ def _mixed_nag(c, w, g, mom, out, s, t):
     """One step of Nesterov's accelerated gradient descent.
 
     With `step = lr * (clip(rescale_grad * grad) + wd * weight)` the result is
-    `weight - momentum * mom + (1 + momentum) * (momentum * mom - step)`. The state becomes `momentum * mom - step`, in place, this time
-    with the new weight in the step, as MXNet does it.
+    `weight - momentum * mom + (1 + momentum) * (momentum * mom - step)`. The state becomes `momentum * mom -
+    step`, in place, this time with the new weight in the step, as MXNet does it.
     """
     scaled(c, g, s)
     mom *= c.momentum
@@ -88,7 +90,8 @@ def _mixed_nag(c, w, g, mom, out, s, t):
 
 @step("signsgd_update", "", "lr wd rescale_grad clip_gradient")
 def _signsgd(c, w, g, out, s, t):
-    """One step of gradient descent by the signs alone. Returns `(1 - lr * wd) * weight - lr * sign(grad)`; clipping changes nothing."""
+    """One step of gradient descent by the signs alone. Returns `(1 - lr * wd) * weight - lr * sign(grad)`;
+    clipping changes nothing."""
     sign(g, s)
     s *= c.lr
     np.multiply(w, 1 - c.lr * c.wd, out=t)
@@ -122,8 +125,9 @@ def _signum(c, w, g, mom, out, s, t):
 def _adam(c, w, g, mean, var, out, s, t):
     """One step of Adam, without the correction for the states' start at zero (optimizers put it into `lr`).
 
-    With `g = clip(rescale_grad * grad + wd * weight)` the states become `mean = beta1 * mean + (1 - beta1) * g` and
-    `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `weight - lr * mean / (sqrt(var) + epsilon)`.
+    With `g = clip(rescale_grad * grad + wd * weight)` the states become
+    `mean = beta1 * mean + (1 - beta1) * g` and `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns
+    `weight - lr * mean / (sqrt(var) + epsilon)`.
     """
     decayed(c, w, g, s, t)
     adam_states(c, s, mean, var, t)
@@ -135,8 +139,9 @@ def _adam(c, w, g, mean, var, out, s, t):
 def _rmsprop(c, w, g, n, out, s, t):
     """One step of RMSProp in Tieleman and Hinton's form.
 
-    With `g = clip(rescale_grad * grad + wd * weight)` the state becomes `n = gamma1 * n + (1 - gamma1) * g^2`, in place. Returns
-    `weight - lr * g / sqrt(n + epsilon)`, limited by `clip_weights`.
+    With `g = clip(rescale_grad * grad + wd * weight)` the state becomes
+    `n = gamma1 * n + (1 - gamma1) * g^2`, in place. Returns `weight - lr * g / sqrt(n + epsilon)`, limited by
+    `clip_weights`.
     """
     decayed(c, w, g, s, t)
     follow_square(n, s, c.gamma1, t)
@@ -159,9 +164,10 @@ def _limited_sum(c, w, step, out):
 def _rmspropalex(c, w, grad, n, g, delta, out, s, t):
     """One step of RMSProp in Graves' form.
 
-    With `x = clip(rescale_grad * grad + wd * weight)` the states become `n = gamma1 * n + (1 - gamma1) * x^2`,
-    `g = gamma1 * g + (1 - gamma1) * x` and `delta = gamma2 * delta - lr * x / sqrt(n - g^2 + epsilon)`, in place. Returns
-    `weight + delta`, limited by `clip_weights`.
+    With `x = clip(rescale_grad * grad + wd * weight)` the states become
+    `n = gamma1 * n + (1 - gamma1) * x^2`, `g = gamma1 * g + (1 - gamma1) * x` and
+    `delta = gamma2 * delta - lr * x / sqrt(n - g^2 + epsilon)`, in place. Returns `weight + delta`, limited
+    by `clip_weights`.
     """
     decayed(c, w, grad, s, t)
     follow_square(n, s, c.gamma1, t)
@@ -181,8 +187,9 @@ def _rmspropalex(c, w, grad, n, g, delta, out, s, t):
 def _ftrl(c, w, g, z, n, out, s, t):
     """One step of FTRL, follow the regularized leader.
 
-    With `g = clip(rescale_grad * grad)` the states become `z = z + g - (sqrt(n + g^2) - sqrt(n)) * weight / lr` and `n = n + g^2`, in
-    place. Returns `(sign(z) * lamda1 - z) / ((beta + sqrt(n)) / lr + wd)` where |z| > `lamda1`, and 0 elsewhere.
+    With `g = clip(rescale_grad * grad)` the states become
+    `z = z + g - (sqrt(n + g^2) - sqrt(n)) * weight / lr` and `n = n + g^2`, in place. Returns
+    `(sign(z) * lamda1 - z) / ((beta + sqrt(n)) / lr + wd)` where |z| > `lamda1`, and 0 elsewhere.
     """
     scaled(c, g, s)
     z += s

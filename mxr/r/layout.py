@@ -1,8 +1,8 @@
 """Values between Python and an R that Python has started: one rule for arrays, that of MXNet's R package.
 
-An array keeps its memory, and its dimensions are read backwards: shape (2, 3) in Python is dim c(3, 2) in R. So `mx.nd.array(x)` in R
-has in Python the shape that x had there. (rpy2's numpy2ri and reticulate keep the indices instead: docs/testing.md has the table.)
-Needs a running R.
+An array keeps its memory, and its dimensions are read backwards: shape (2, 3) in Python is dim c(3, 2) in R.
+So `mx.nd.array(x)` in R has in Python the shape that x had there. (rpy2's numpy2ri and reticulate keep the
+indices instead: docs/testing.md has the table.) Needs a running R.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _NUMBERS = (openrlib.rlib.REALSXP, openrlib.rlib.INTSXP, openrlib.rlib.LGLSXP, o
 
 
 def array(values: Any) -> rinterface.sexp.SexpVector:
-    """The R array of an NDArray, a NumPy array or a list of numbers: its dim is the shape backwards. Whole numbers become R's integers
-    where they fit; float16 and float32 become doubles, exactly. An array of one axis becomes a vector without dim."""
+    """The R array of an NDArray, a NumPy array or a list of numbers: its dim is the shape backwards. Whole
+    numbers become R's integers where they fit; float16 and float32 become doubles, exactly. An array of one
+    axis becomes a vector without dim."""
     a = values.data if isinstance(values, NDArray) else np.asarray(values)
     if a.dtype.kind not in "biuf":
         raise MxError(f"r.array: an array of {a.dtype} cannot be given to R; numbers and logicals can")
@@ -39,8 +40,8 @@ def array(values: Any) -> rinterface.sexp.SexpVector:
 
 
 def numpy(x: Any) -> np.ndarray:
-    """The NumPy array (a copy) of an R array or vector, or of an NDArray in R: its shape is the dim backwards. Integers with NA, and
-    logicals with NA, become float64 with nan."""
+    """The NumPy array (a copy) of an R array or vector, or of an NDArray in R: its shape is the dim
+    backwards. Integers with NA, and logicals with NA, become float64 with nan."""
     value = to_python(x)
     if isinstance(value, NDArray):
         return value.asnumpy()
@@ -50,8 +51,8 @@ def numpy(x: Any) -> np.ndarray:
 
 
 def to_r(value: Any) -> Any:
-    """The R object of a Python value: None, numbers, texts, lists and dicts of these, arrays (see `array`), mxr's objects (R's handles
-    of them, not copies), functions; R's own objects stay what they are."""
+    """The R object of a Python value: None, numbers, texts, lists and dicts of these, arrays (see `array`),
+    mxr's objects (R's handles of them, not copies), functions; R's own objects stay what they are."""
     if value is None:
         return rinterface.NULL
     if isinstance(value, rinterface.sexp.Sexp) or hasattr(value, "__sexp__"):
@@ -71,7 +72,8 @@ def to_r(value: Any) -> Any:
     if callable(value):
         return objects.function(value, to_python, to_r)
     raise MxError(
-        f"a {type(value).__name__} cannot be given to R; numbers, texts, arrays, lists, dicts and functions can"
+        f"a {type(value).__name__} cannot be given to R; numbers, texts, arrays, lists, "
+        "dicts and functions can"
         + (": give its .to_numpy(), or a dict of its columns" if hasattr(value, "to_numpy") else "")
     )
 
@@ -95,7 +97,8 @@ def _r_list(values: Any, names: list | None) -> Any:
 
 
 class RFunction:
-    """An R function: called with Python values it gives a Python value; what goes wrong is an exception (`mxr.r.RError`)."""
+    """An R function: called with Python values it gives a Python value; what goes wrong is an exception
+    (`mxr.r.RError`)."""
 
     def __init__(self, function: Any, call: Callable[..., Any]):
         self.function, self._call = function, call
@@ -109,9 +112,10 @@ class RFunction:
 
 
 def to_python(x: Any, call: Callable[..., Any] | None = None) -> Any:
-    """The Python value of an R object: NULL is None; a vector of one number or text is that; longer ones and arrays are NumPy arrays (a copy,
-    see `numpy`), texts a list; a named list or a data frame is a dict, another list a list; symbols, NDArrays and executors are themselves.
-    What Python has nothing for stays rpy2's object. `call` is how R's functions are called."""
+    """The Python value of an R object: NULL is None; a vector of one number or text is that; longer ones and
+    arrays are NumPy arrays (a copy, see `numpy`), texts a list; a named list or a data frame is a dict,
+    another list a list; symbols, NDArrays and executors are themselves. What Python has nothing for stays
+    rpy2's object. `call` is how R's functions are called."""
     sexp = getattr(x, "__sexp__", None)
     if sexp is None:
         return x

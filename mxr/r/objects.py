@@ -1,4 +1,5 @@
-"""What a Python program that has started R (`host.start`) and R give each other through rpy2: mxr's objects, and functions.
+"""What a Python program that has started R (`host.start`) and R give each other through rpy2: mxr's objects,
+and functions.
 
 mx = importr("mxnet")
 ex = python(mx.mx_simple_bind(mxr.sym.square(mxr.sym.Variable("x")), x=3))       # the Executor behind R's handle
@@ -27,8 +28,8 @@ T = TypeVar("T")
 
 
 def immortal(x: T) -> T:
-    """`x`, which Python never takes away: R may call a Python function after Python has dropped its wrapper, which ends the process, and
-    what is dropped while Python ends finds rpy2 gone already."""
+    """`x`, which Python never takes away: R may call a Python function after Python has dropped its wrapper,
+    which ends the process, and what is dropped while Python ends finds rpy2 gone already."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(x))
     return x
 
@@ -38,7 +39,8 @@ def python(handle):
     sexp = getattr(handle, "__sexp__", None)
     if sexp is None or sexp._cdata.sxpinfo.type != openrlib.rlib.EXTPTRSXP:
         raise MxError(
-            f"python: takes a symbol, an NDArray or another object that R got from mxnet, not {type(handle).__name__}"
+            "python: takes a symbol, an NDArray or another object that R got from mxnet, "
+            f"not {type(handle).__name__}"
         )
     return convert.to_python(sexp._cdata)
 
@@ -58,9 +60,9 @@ def kept(x) -> rinterface.sexp.Sexp:
 
 
 def function(f: Callable, to_python: Callable | None = None, to_r: Callable | None = None):
-    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through rpy2's conversion rules, or
-    through `to_python` and `to_r`; a dot in the name of an argument is an underscore. What `f` raises is an R error, a Ctrl-C an
-    interrupt. `f` is kept until Python ends."""
+    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through
+    rpy2's conversion rules, or through `to_python` and `to_r`; a dot in the name of an argument is an
+    underscore. What `f` raises is an R error, a Ctrl-C an interrupt. `f` is kept until Python ends."""
 
     def call(*args, **named):
         try:
@@ -97,7 +99,8 @@ _asking = False
 
 
 def last_condition() -> tuple[str, str, list[str], int] | None:
-    """What R knows of the last error that mxr raised: message, call, classes, and the number of the exception."""
+    """What R knows of the last error that mxr raised: message, call, classes, and the number of the
+    exception."""
     global _asking
     if _asking:  # the question itself fails: another version of the R package
         return None
@@ -118,7 +121,8 @@ def condition(fields) -> tuple[str, str, list[str], int]:
 
 
 def prepare() -> None:
-    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active, and raise mxr's errors as such."""
+    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active, and raise mxr's
+    errors as such."""
     errors.type_errors(last_condition)
     converters = [default_converter, conversion.get_conversion()]
     try:

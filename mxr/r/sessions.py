@@ -5,8 +5,9 @@
     r.run("y <- as.array(mx.nd.square(mx.nd.array(x)))")
     r["y"]                                          # shape (2, 3)
 
-R is started by the first call. Threads may call it, and wait for each other: R does one thing at a time. (A thread of R's own would not
-do: while R sleeps, its handler of Ctrl-C jumps on the stack of the thread that gets the signal, and that is Python's main thread.)
+R is started by the first call. Threads may call it, and wait for each other: R does one thing at a time. (A
+thread of R's own would not do: while R sleeps, its handler of Ctrl-C jumps on the stack of the thread that
+gets the signal, and that is Python's main thread.)
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ T = TypeVar("T")
 
 
 class RUnavailable(MxError):
-    """There is no R here that could be used: none, none that fits, or none with the package mxnet. The message says what to do."""
+    """There is no R here that could be used: none, none that fits, or none with the package mxnet. The
+    message says what to do."""
 
 
 @dataclass
 class Captured:
-    """What R code printed and said: `output` as one text; `messages` (of message()) and `warnings` in order."""
+    """What R code printed and said: `output` as one text; `messages` (of message()) and `warnings` in
+    order."""
 
     output: str = ""
     messages: list[str] = field(default_factory=list)
@@ -40,8 +43,9 @@ class Captured:
 
 
 class Session:
-    """R with an environment of its own, whose parent is R's global environment. `r.run(code)` evaluates there; `r["x"]`,
-    `r["x"] = value` and `"x" in r` are its variables. Values: mxr.r.layout. `said` keeps what R code has printed and said."""
+    """R with an environment of its own, whose parent is R's global environment. `r.run(code)` evaluates
+    there; `r["x"]`, `r["x"] = value` and `"x" in r` are its variables. Values: mxr.r.layout. `said` keeps
+    what R code has printed and said."""
 
     def __init__(self, process: _Process):
         self._process = process
@@ -50,12 +54,14 @@ class Session:
         self.environment = process.call(process.environment)
 
     def run(self, code: str) -> Any:
-        """The value of R code, of its last expression. RError (with mxr's own classes: RParamError ...) if it fails."""
+        """The value of R code, of its last expression. RError (with mxr's own classes: RParamError ...) if it
+        fails."""
         __tracebackhide__ = True  # pytest shows the line of the test
         return self._evaluated(code, None, False)
 
     def source(self, path: str | os.PathLike, chdir: bool = False) -> Any:
-        """Run the R script at `path`; `chdir`: with its folder as the working directory. The value of its last expression."""
+        """Run the R script at `path`; `chdir`: with its folder as the working directory. The value of its
+        last expression."""
         __tracebackhide__ = True
         if not Path(path).is_file():
             raise MxError(f"r.source: there is no file {path}")
@@ -232,7 +238,8 @@ _starting = threading.Lock()
 
 
 def session(libraries: Sequence[str] = ()) -> Session:
-    """A session with a new environment. The first call starts R (`libraries` come before R's own); RUnavailable where that cannot be."""
+    """A session with a new environment. The first call starts R (`libraries` come before R's own);
+    RUnavailable where that cannot be."""
     global _process, _failed
     with _starting:
         if _process is None and _failed is None:
@@ -247,7 +254,8 @@ def session(libraries: Sequence[str] = ()) -> Session:
 
 
 def unavailable() -> str | None:
-    """Why R cannot be used here, or None; without starting it. What only starting shows (the package mxnet), `session` finds."""
+    """Why R cannot be used here, or None; without starting it. What only starting shows (the package mxnet),
+    `session` finds."""
     try:
         host.r_home()
     except MxError as error:

@@ -1,4 +1,5 @@
-"""Random numbers: MXNet's streams and samplers, bit for bit, and the C++ standard library's engine for readers.
+"""Random numbers: MXNet's streams and samplers, bit for bit, and the C++ standard library's engine for
+readers.
 
 May import: runtime, operator.
 """

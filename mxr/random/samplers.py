@@ -1,9 +1,12 @@
-"""Distributions that MXNet samples by rejection, from its own streams (mxr/random/streams.py): gamma, Poisson, negative binomial.
+"""Distributions that MXNet samples by rejection, from its own streams (mxr/random/streams.py): gamma,
+Poisson, negative binomial.
 
-How many draws a value takes depends on the draws, so a run of values cannot be cut up; but all runs can go side by side: value t of
-every run at once. Every formula is in the precision in which MXNet's code computes it, so that the numbers are its own.
+How many draws a value takes depends on the draws, so a run of values cannot be cut up; but all runs can go
+side by side: value t of every run at once. Every formula is in the precision in which MXNet's code computes
+it, so that the numbers are its own.
 
-Tests are written as rejections, so that NaN is accepted: a parameter out of its range gives NaN, and loops end.
+Tests are written as rejections, so that NaN is accepted: a parameter out of its range gives NaN, and loops
+end.
 """
 
 from __future__ import annotations
@@ -206,7 +209,8 @@ _SAMPLERS = {
 
 
 def fill(out: np.ndarray, kind: str, *params: np.ndarray) -> None:
-    """Fill `out` with values of the distribution; each parameter has one value, or one for each equal part of `out`."""
+    """Fill `out` with values of the distribution; each parameter has one value, or one for each equal part of
+    `out`."""
     flat = np.empty(out.size, out.dtype)
     if not out.size:
         return
@@ -228,7 +232,8 @@ def fill(out: np.ndarray, kind: str, *params: np.ndarray) -> None:
 
 
 def zipfian(out: np.ndarray, tries: np.ndarray, classes: int) -> None:
-    """Fill the rows of `out` with different classes from a log-uniform distribution; `tries` is how many draws each row took."""
+    """Fill the rows of `out` with different classes from a log-uniform distribution; `tries` is how many
+    draws each row took."""
     rows, n = out.shape
     count = min(rows, streams.STREAMS)
     step = -(-rows // count)

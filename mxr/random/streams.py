@@ -2,8 +2,9 @@
 
 Two sources, both 32-bit Mersenne Twisters (mt19937), both reset by `seed(s)`:
 
-- 1024 parallel *streams*, number i seeded with `127 s + i`. A fill of N values is cut into min(ceil(N / 64), 1024) runs of equal length;
-  run i draws from stream i. Streams go on from call to call. Dropout, every `random_*` and every `sample_*` operator draw here.
+- 1024 parallel *streams*, number i seeded with `127 s + i`. A fill of N values is cut into min(ceil(N / 64),
+  1024) runs of equal length; run i draws from stream i. Streams go on from call to call. Dropout, every
+  `random_*` and every `sample_*` operator draw here.
 - one *engine*, seeded with `127 s`: shuffling and `sample_multinomial` draw there (`engine()`).
 
 Nothing is seeded before it is used: until `seed` is called, both behave as after `seed(0)`.
@@ -31,9 +32,10 @@ lock = RLock()  # a fill is one piece, whichever thread asks for it
 class _Machine:
     """One generator, which takes the state of whichever sequence is drawn from.
 
-    A state is NumPy's `mt19937_state`: 624 words and a position. It is swapped in the memory that the generator's documented `ctypes`
-    interface points to: in 0.3 microseconds, where the `state` property takes 35 to read and 40 to set, and a fill of 65 536 values
-    swaps 1024 times. Should that memory ever be laid out otherwise, the property is used.
+    A state is NumPy's `mt19937_state`: 624 words and a position. It is swapped in the memory that the
+    generator's documented `ctypes` interface points to: in 0.3 microseconds, where the `state` property takes
+    35 to read and 40 to set, and a fill of 65 536 values swaps 1024 times. Should that memory ever be laid
+    out otherwise, the property is used.
     """
 
     def __init__(self) -> None:
@@ -157,7 +159,8 @@ def first(n: int) -> list[_Twister]:
 
 
 def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
-    """Uniform numbers in [0, 1): a single-precision one from each draw, a double-precision one from two along the last axis."""
+    """Uniform numbers in [0, 1): a single-precision one from each draw, a double-precision one from two along
+    the last axis."""
     if dtype == np.float32:
         x = draws.astype(np.float32)
         x *= np.float32(2.0**-32)
@@ -188,7 +191,8 @@ def rounded(x: np.ndarray, dtype) -> np.ndarray:
 
 
 def as_c(ufunc, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Two arrays combined as MXNet's code does it: in the wider type, but to half precision, by way of single, where one of them has it.
+    """Two arrays combined as MXNet's code does it: in the wider type, but to half precision, by way of
+    single, where one of them has it.
 
     The result is `out` if that has the right type.
     """
@@ -199,7 +203,8 @@ def as_c(ufunc, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> 
 
 
 def runs(n: int) -> tuple[int, int]:
-    """How a fill of n > 0 values is cut: the number of runs that are not empty, and their length (the last may be shorter)."""
+    """How a fill of n > 0 values is cut: the number of runs that are not empty, and their length (the last
+    may be shorter)."""
     wanted = min(-(-n // RUN), STREAMS)
     step = -(-n // wanted)
     return -(-n // step), step
@@ -238,7 +243,8 @@ def _integer_block(streams, step, out):
 
 
 def _normal_block(streams, step, out):
-    # Marsaglia's polar method, one value (the second) of every accepted pair; a run's rejected pairs are its own
+    # Marsaglia's polar method, one value (the second) of every accepted pair; a run's rejected pairs are its
+    # own
     each = 2 * _draws_each(out.dtype)
     need = np.full((len(streams), 1), step)
     need[-1] = out.size - (len(streams) - 1) * step
@@ -277,7 +283,8 @@ def _hex(text: str) -> np.ndarray:
     return np.array([float.fromhex(x) for x in text.split()])
 
 
-# the C library's logf, which is fast rather than nearest: numbers of its table (1 / c, log c), of its polynomial, and log 2
+# the C library's logf, which is fast rather than nearest: numbers of its table (1 / c, log c), of its
+# polynomial, and log 2
 _INVERSE = _hex("""0x1.661ec79f8f3bep+0 0x1.571ed4aaf883dp+0 0x1.49539f0f010bp+0 0x1.3c995b0b80385p+0 0x1.30d190c8864a5p+0
     0x1.25e227b0b8eap+0 0x1.1bb4a4a1a343fp+0 0x1.12358f08ae5bap+0 0x1.0953f419900a7p+0 0x1p+0 0x1.e608cfd9a47acp-1
     0x1.ca4b31f026aap-1 0x1.b2036576afce6p-1 0x1.9c2d163a1aa2dp-1 0x1.886e6037841edp-1 0x1.767dcf5534862p-1""")

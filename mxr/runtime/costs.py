@@ -1,7 +1,7 @@
 """Every tuning number of the project: its unit, what it decides, and how it is measured.
 
-A number's name says its unit where the number alone would not. Times of work are in nanoseconds on one core, so that every
-decision about sharing work compares a time with `WAKE_NS`.
+A number's name says its unit where the number alone would not. Times of work are in nanoseconds on one core,
+so that every decision about sharing work compares a time with `WAKE_NS`.
 
     python -m tests.bench --costs            this machine's own values beside these
     python -m tests.bench --costs WAKE_NS    of one number
@@ -18,7 +18,8 @@ from typing import Annotated, get_type_hints
 
 @dataclass(frozen=True)
 class About:
-    """What is to be known of a number. `fixed` says where it comes from if no measurement of ours gives it."""
+    """What is to be known of a number. `fixed` says where it comes from if no measurement of ours gives
+    it."""
 
     unit: str
     decides: str
@@ -56,20 +57,20 @@ WAKE_NS: Annotated[
     int,
     About(
         "ns",
-        "until another worker has woken up and begun; work that is worth less than twice that stays on the calling thread, "
-        "and the calling thread's piece is longer by that",
+        "until another worker has woken up and begun; work that is worth less than twice that stays on the "
+        "calling thread, and the calling thread's piece is longer by that",
     ),
 ] = 25_000
 LOCK_NS: Annotated[
     int,
     About(
         "ns of a call",
-        "from which threads wait for Python's lock for less time than they compute; regions of shorter calls stay "
-        "on one thread",
+        "from which threads wait for Python's lock for less time than they compute; "
+        "regions of shorter calls stay on one thread",
     ),
 ] = 10_000
 
-# ------------------------------------------------------------------------------------------- time of work, on one core
+# ---------------------------------------------------------------------------------- time of work, on one core
 
 FLOP_NS: Annotated[
     float, About("ns an operation", "a product's time: two operations for each multiplication")
@@ -100,7 +101,7 @@ COLUMN_FILTER_NS: Annotated[
     ),
 ] = 0.011
 
-# ------------------------------------------------------------------------------------------- the processor and its libraries
+# ---------------------------------------------------------------------------- the processor and its libraries
 
 CACHE_LINE: Annotated[int, About("bytes", "where arrays begin", fixed="the processor's cache lines")] = 64
 BLAS_PANEL: Annotated[
@@ -140,14 +141,14 @@ TURNED_PRODUCT_ROWS: Annotated[
     About("rows", "up to which a product with a large transposed matrix is asked for the other way round"),
 ] = 64
 
-# ------------------------------------------------------------------------------------------- regions of element-wise values
+# ----------------------------------------------------------------------------- regions of element-wise values
 
 REGION_BLOCK: Annotated[
     int,
     About(
         "elements",
-        "a region's block: most float32 temporaries stay in a core's second-level cache, and calls are long enough that "
-        "threads seldom wait for Python's lock",
+        "a region's block: most float32 temporaries stay in a core's second-level cache, "
+        "and calls are long enough that threads seldom wait for Python's lock",
     ),
 ] = 96 * 1024
 STORE_OPERATIONS: Annotated[
@@ -162,7 +163,8 @@ CACHED_ELEMENTS: Annotated[
     int,
     About(
         "elements",
-        "of a value that stays in the cache, so that the forward pass stores it for the backward pass at no cost",
+        "of a value that stays in the cache, so that the forward pass stores it for the backward pass "
+        "at no cost",
     ),
 ] = 1 << 15
 CLIP_ELEMENTS: Annotated[
@@ -234,23 +236,24 @@ COPY_RUN_ELEMENTS: Annotated[
     int,
     About(
         "elements",
-        "that can be transposed while a copy begins another contiguous run: whether a convolution's samples lie side by "
-        "side",
+        "that can be transposed while a copy begins another contiguous run: "
+        "whether a convolution's samples lie side by side",
     ),
 ] = 10
 COLUMN_MULTIPLICATIONS: Annotated[
     int,
     About(
         "multiplications",
-        "that take as long as laying out and packing an element of the columns: whether a convolution adds up "
-        "products over the outer kernel axes",
+        "that take as long as laying out and packing an element of the columns: "
+        "whether a convolution adds up products over the outer kernel axes",
     ),
 ] = 30
 GRID_EXCESS: Annotated[
     float,
     About(
         "ratio",
-        "of input positions to output positions up to which the input's gradient is added up over all kernel axes",
+        "of input positions to output positions up to which the input's gradient is added up over "
+        "all kernel axes",
     ),
 ] = 1.3
 FLIPPED_POSITIONS: Annotated[
@@ -290,7 +293,8 @@ STEPWISE_SAMPLES: Annotated[
     int,
     About(
         "samples",
-        "from which one product for each step is as fast as one for all, as its results are where they are wanted",
+        "from which one product for each step is as fast as one for all, "
+        "as its results are where they are wanted",
     ),
 ] = 32
 CELL_SHARED_VALUES: Annotated[int, About("values", "of all gates from which a cell's work is divided")] = (
@@ -301,12 +305,13 @@ SEQUENCE_BLOCK_ROWS: Annotated[
     int,
     About(
         "rows",
-        "of a block of the product for the whole sequence, at least: the weights are read once for each block",
+        "of a block of the product for the whole sequence, at least: "
+        "the weights are read once for each block",
     ),
 ] = 256
 SEQUENCE_BLOCK: Annotated[int, About("values", "of all gates, in a block of that product")] = 1 << 16
 
-# ------------------------------------------------------------------------------------------- random numbers, files, R
+# ----------------------------------------------------------------------------------- random numbers, files, R
 
 RANDOM_BLOCK: Annotated[int, About("values", "that a random fill works on at a time")] = 1 << 16
 SAMPLER_DRAWS: Annotated[

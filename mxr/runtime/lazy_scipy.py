@@ -1,4 +1,5 @@
-"""Parts of SciPy, imported when something is first asked of them: importing them all takes longer than starting R."""
+"""Parts of SciPy, imported when something is first asked of them: importing them all takes longer than
+starting R."""
 
 from __future__ import annotations
 

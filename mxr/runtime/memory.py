@@ -1,6 +1,7 @@
 """Memory for arrays: all that is computed with for long begins where a line of the processor's cache does.
 
-Vector instructions then find their 64 bytes in one line instead of two: up to a fifth less time for small products and sums.
+Vector instructions then find their 64 bytes in one line instead of two: up to a fifth less time for small
+products and sums.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def _from_line(raw: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.n
 
 
 def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """`make` with a memory: equal arguments give one array for as long as somebody has it, and nothing is kept for nobody."""
+    """`make` with a memory: equal arguments give one array for as long as somebody has it, and nothing is
+    kept for nobody."""
     made: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
     def find(*key: Any) -> np.ndarray:
@@ -48,7 +50,8 @@ def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 
 
 class Buffers:
-    """Storage shared by the intermediate values of an executor's programs: buffers, lent by size and given back."""
+    """Storage shared by the intermediate values of an executor's programs: buffers, lent by size and given
+    back."""
 
     def __init__(self) -> None:
         self._sizes: list[int] = []
@@ -56,7 +59,8 @@ class Buffers:
         self._buffers: list[np.ndarray | None] = []
 
     def take(self, nbytes: int) -> int:
-        """The number of a buffer of at least that size: the free one that fits best, or the largest, grown, or a new one."""
+        """The number of a buffer of at least that size: the free one that fits best, or the largest, grown,
+        or a new one."""
         fits = [b for b in self._free if self._sizes[b] >= nbytes]
         grows = [b for b in self._free if self._buffers[b] is None]  # what has been allocated cannot grow
         if fits or grows:

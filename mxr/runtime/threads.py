@@ -1,8 +1,8 @@
 """A small pool of threads that kernels share, with BLAS held to one thread per worker while it is in use.
 
-`workers()` says how many tasks can run at once, `run` runs a list of them, `map_blocks` cuts a range into tasks. Results never
-depend on timing as long as tasks write to disjoint memory: which worker takes a task is not visible to it, and BLAS always
-runs single-threaded inside a task.
+`workers()` says how many tasks can run at once, `run` runs a list of them, `map_blocks` cuts a range into
+tasks. Results never depend on timing as long as tasks write to disjoint memory: which worker takes a task is
+not visible to it, and BLAS always runs single-threaded inside a task.
 """
 
 from __future__ import annotations
@@ -27,23 +27,25 @@ UNBROKEN: set[CodeType] = set()  # code that a Ctrl-C does not break off
 
 
 def unbroken(function: Function) -> Function:
-    """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is the user:
-    mxr.r.bridge.interrupts)."""
+    """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is
+    the user: mxr.r.bridge.interrupts)."""
     UNBROKEN.add(function.__code__)
     return function
 
 
 def workers() -> int:
-    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and smaller. Processes that a
-    launcher such as mpirun has started on this machine share its CPUs."""
+    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and
+    smaller. Processes that a launcher such as mpirun has started on this machine share its CPUs."""
     return _count
 
 
 def run(tasks: Sequence[Callable[[], object]]) -> None:
-    """Call every task once, spread over the workers, and return when all are done (10 to 40 microseconds of overhead).
+    """Call every task once, spread over the workers, and return when all are done (10 to 40 microseconds of
+    overhead).
 
-    The calling thread works too. Inside a task, `run` calls its tasks one after the other. If tasks fail, the exception of the
-    first of them in list order is raised after the others have stopped; tasks that had not begun are not called.
+    The calling thread works too. Inside a task, `run` calls its tasks one after the other. If tasks fail, the
+    exception of the first of them in list order is raised after the others have stopped; tasks that had not
+    begun are not called.
     """
     if _inside.active:
         for task in tasks:
@@ -56,8 +58,8 @@ def run(tasks: Sequence[Callable[[], object]]) -> None:
 class single_blas:
     """`with single_blas():` BLAS runs on the calling thread only.
 
-    Whoever wants a large product on all workers cuts it up and uses `run`: BLAS libraries' own threads wait by spinning, which costs
-    more than it gains on small matrices, and very much on a busy machine.
+    Whoever wants a large product on all workers cuts it up and uses `run`: BLAS libraries' own threads wait
+    by spinning, which costs more than it gains on small matrices, and very much on a busy machine.
     """
 
     @unbroken
@@ -70,7 +72,8 @@ class single_blas:
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
-    """Call `fn(start, stop)` on consecutive blocks that cover range(n): one per worker (or `blocks`), each of at least `least`."""
+    """Call `fn(start, stop)` on consecutive blocks that cover range(n): one per worker (or `blocks`), each of
+    at least `least`."""
     count = max(1, min(blocks or _count, n // max(1, least)))
     if count == 1:
         run([lambda: fn(0, n)])
@@ -79,10 +82,11 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
 
 
 def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int, int]]:
-    """range(n) as at most `parts` pieces `(start, stop)`, cut at multiples of `step`: about equal, but the first longer by `ahead`.
+    """range(n) as at most `parts` pieces `(start, stop)`, cut at multiples of `step`: about equal, but the
+    first longer by `ahead`.
 
-    That one is for the calling thread, which begins before the others have woken up and should end last: then it need not be
-    woken up itself.
+    That one is for the calling thread, which begins before the others have woken up and should end last: then
+    it need not be woken up itself.
     """
     ahead = min(ahead, n)
     edges = [0, *(min(n, step * round((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
@@ -100,7 +104,8 @@ def in_turn(code: list[tuple]) -> Callable[[], None]:
 
 
 class Once:
-    """A call that is made once: by a worker that gets it as a task, or else by the one that waits for its result."""
+    """A call that is made once: by a worker that gets it as a task, or else by the one that waits for its
+    result."""
 
     def __init__(self, call: Callable[[], object]):
         self._call, self._taken, self._done = call, threading.Lock(), threading.Event()
@@ -118,7 +123,8 @@ class Once:
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
-    """A call of `np.matmul`, cut into one part per worker where it is large. To be called under `single_blas`."""
+    """A call of `np.matmul`, cut into one part per worker where it is large. To be called under
+    `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
     n, step, work = out.shape[axis], 1 if out.ndim > 2 else costs.BLAS_PANEL, 2 * out.size * a.shape[-1]
     wake = costs.WAKE_NS / costs.FLOP_NS
@@ -184,8 +190,8 @@ class _Inside(threading.local):
 
 
 class _Blas:
-    """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the process. The first
-    one sets them to one, the last one puts them back."""
+    """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the
+    process. The first one sets them to one, the last one puts them back."""
 
     def __init__(self) -> None:
         self._lock, self._holders = threading.Lock(), 0
@@ -220,7 +226,8 @@ class _Blas:
 
 
 def _set_threads(blas: Any, n: int) -> None:
-    """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and ignores all others."""
+    """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and
+    ignores all others."""
     getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n)
 
 
@@ -249,7 +256,8 @@ class _Job:
 
 
 class _Helper:
-    """One waiting thread. `busy` is held while it works, so whoever emptied the job can wait for its last task."""
+    """One waiting thread. `busy` is held while it works, so whoever emptied the job can wait for its last
+    task."""
 
     def __init__(self, number: int):
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
@@ -294,7 +302,8 @@ class _Pool:
 
     @unbroken
     def _settle(self, job: _Job) -> None:
-        """Wait until no helper works, through interrupts: the arrays that tasks write belong to our caller."""
+        """Wait until no helper works, through interrupts: the arrays that tasks write belong to our
+        caller."""
         job.todo.clear()
         interrupt = None
         for helper in self.helpers:

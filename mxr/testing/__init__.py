@@ -1,6 +1,8 @@
-"""Tests of R and Python together: a pytest plugin (fixtures `r`, `rscript`, `golden`), asserts, golden files. See docs/testing.md.
+"""Tests of R and Python together: a pytest plugin (fixtures `r`, `rscript`, `golden`), asserts, golden files.
+See docs/testing.md.
 
-May import: everything. Nothing is imported before it is used: pytest loads the plugin (pytest_mxr.py) in every run.
+May import: everything. Nothing is imported before it is used: pytest loads the plugin (pytest_mxr.py) in
+every run.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ _SHOWN = 8  # differing numbers in a message
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared: what it is called, and whether its reader is R (dimensions backwards, counted from 1)."""
+    """One of the two that are compared: what it is called, and whether its reader is R (dimensions backwards,
+    counted from 1)."""
 
     name: str
     in_r: bool = False
@@ -36,8 +37,9 @@ R, PYTHON = Side("R", True), Side("Python")
 def assert_same_array(actual: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-6) -> None:
     """Both have one shape, and |actual - expected| <= atol + rtol * |expected| everywhere; nan equals nan.
 
-    Takes NDArrays, NumPy arrays, numbers, lists of numbers, and rpy2's R arrays (their dimensions backwards, as everywhere in mxr). The
-    AssertionError shows the numbers that differ side by side, R's with R's indices.
+    Takes NDArrays, NumPy arrays, numbers, lists of numbers, and rpy2's R arrays (their dimensions backwards,
+    as everywhere in mxr). The AssertionError shows the numbers that differ side by side, R's with R's
+    indices.
     """
     __tracebackhide__ = True
     sides = tuple(
@@ -83,7 +85,8 @@ def difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, sides: tu
     ]
     width = max(len(one.name), *(len(left) for left, _ in rows))
     lines = [
-        f"{len(wrong)} of {a.size} numbers (rtol {rtol:g}, atol {atol:g}); the largest difference is {largest:.4g}",
+        f"{len(wrong)} of {a.size} numbers (rtol {rtol:g}, atol {atol:g}); "
+        f"the largest difference is {largest:.4g}",
         f"    {one.name:<{width}}   {other.name}",
     ]
     lines += [f"    {left:<{width}}   {right}" for left, right in rows]

@@ -1,8 +1,9 @@
 """Golden files: numbers of a script, kept and compared, for those who port away from MXNet.
 
-One JSON line an observation: {"name", "kind" ("num", "lgl", "chr", "null"), "dim", "value"}. `dim` and the order of the values are R's:
-dimensions backwards from Python's, so the values are simply an array's in memory. Numbers are texts of nine digits. The same files
-are written by observe.R, in any R, with MXNet's own package or with ours.
+One JSON line an observation: {"name", "kind" ("num", "lgl", "chr", "null"), "dim", "value"}. `dim` and the
+order of the values are R's: dimensions backwards from Python's, so the values are simply an array's in
+memory. Numbers are texts of nine digits. The same files are written by observe.R, in any R, with MXNet's own
+package or with ours.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def observation(value: Any) -> dict[str, Any]:
     a = value.data if isinstance(value, NDArray) else np.asarray(value)
     if a.dtype.kind not in "biuf":
         raise MxError(
-            f"an observation is numbers, logicals, texts or a list or dict of these, not {type(value).__name__}"
+            "an observation is numbers, logicals, texts or a list or dict of these, "
+            f"not {type(value).__name__}"
         )
     dim = list(reversed(a.shape)) or [1]
     if a.dtype == bool:
@@ -101,8 +103,8 @@ def compare(
     rtol: float = RTOL,
     atol: float = ATOL,
 ) -> list[str]:
-    """A line for each observation that differs: numbers by |a - b| <= atol + rtol * |golden|, all else exactly; also what is missing, and
-    what the golden file does not have."""
+    """A line for each observation that differs: numbers by |a - b| <= atol + rtol * |golden|, all else
+    exactly; also what is missing, and what the golden file does not have."""
     said = [
         f"{name}: {why}"
         for name, want in golden.items()
@@ -122,7 +124,8 @@ def _difference(want: dict[str, Any], got: dict[str, Any] | None, rtol: float, a
         return "" if got["value"] == want["value"] else f"{got['value']!r}, not {want['value']!r}"
     off = [i for i, (a, b) in enumerate(pairs) if not _close(a, b, rtol, atol)]
     return (
-        f"{len(off)} of {len(pairs)} numbers, the first at {off[0] + 1}: {pairs[off[0]][1]}, not {pairs[off[0]][0]}"
+        f"{len(off)} of {len(pairs)} numbers, the first at {off[0] + 1}: {pairs[off[0]][1]}, "
+        f"not {pairs[off[0]][0]}"
         if off
         else ""
     )
@@ -146,7 +149,8 @@ def assert_golden(
     atol: float = ATOL,
     **named: Any,
 ) -> None:
-    """These values are those of the golden file. The AssertionError has a line for each observation that differs."""
+    """These values are those of the golden file. The AssertionError has a line for each observation that
+    differs."""
     __tracebackhide__ = True
     check(path, observations({**(values or {}), **named}), rtol, atol)
 

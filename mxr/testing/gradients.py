@@ -25,12 +25,14 @@ def assert_gradient(
     atol: float = 1e-7,
     seed: int = 0,
 ) -> None:
-    """The gradient of a loss is the one of its value: (f(x + h d) - f(x - h d)) / 2h is the gradient times d, in one random direction d
-    for each input, in double precision; f is the sum of all outputs, times what MakeLoss scales its gradient with.
+    """The gradient of a loss is the one of its value: (f(x + h d) - f(x - h d)) / 2h is the gradient times d,
+    in one random direction d for each input, in double precision; f is the sum of all outputs, times what
+    MakeLoss scales its gradient with.
 
-    `loss`: a Symbol, or R code that gives one. `inputs`: an array for each argument and auxiliary state, by name. `wrt`: the arguments to
-    look at (default: all). What `BlockGrad` has cut off is held still. Not for layers whose gradient is not that of their output
-    (SoftmaxOutput, the regression outputs ...), nor where the loss has a corner (abs, relu and max at the very place).
+    `loss`: a Symbol, or R code that gives one. `inputs`: an array for each argument and auxiliary state, by
+    name. `wrt`: the arguments to look at (default: all). What `BlockGrad` has cut off is held still. Not for
+    layers whose gradient is not that of their output (SoftmaxOutput, the regression outputs ...), nor where
+    the loss has a corner (abs, relu and max at the very place).
 
     AssertionError: the input, the two numbers.
     """
@@ -88,8 +90,8 @@ def gradient_difference(
         noise = 1e-15 * max(map(abs, at)) / step
         if not abs(given - numeric) <= atol + rtol * abs(numeric) + noise:
             return (
-                f"the gradient of {name} is not that of the loss: in a random direction the gradient gives {given:.8g}, "
-                f"the loss itself {numeric:.8g} (step {step:g}, rtol {rtol:g}, atol {atol:g})"
+                f"the gradient of {name} is not that of the loss: in a random direction the gradient gives "
+                f"{given:.8g}, the loss itself {numeric:.8g} (step {step:g}, rtol {rtol:g}, atol {atol:g})"
             )
     return ""
 
@@ -104,7 +106,8 @@ def _check(symbol: Symbol) -> None:
             )
         if n.op is not None and n.op.random:
             raise MxError(
-                f"assert_gradient: {n.op.name} {n.name} is random, so the loss is not one function of its inputs"
+                f"assert_gradient: {n.op.name} {n.name} is random, "
+                "so the loss is not one function of its inputs"
             )
 
 
@@ -141,7 +144,8 @@ def _objective(symbol: Symbol, values: dict[str, np.ndarray], original: Symbol) 
 
 
 def _scale(node: Node, out: np.ndarray) -> float:
-    """What MakeLoss multiplies its gradient with: grad_scale, divided by the batch or by the number of valid elements."""
+    """What MakeLoss multiplies its gradient with: grad_scale, divided by the batch or by the number of valid
+    elements."""
     if node.op is None or node.op.name not in _LOSSES or "grad_scale" not in node.op.params:
         return 1.0
     p = node.p

@@ -1,4 +1,5 @@
-"""Two graphs beside each other: which nodes correspond, what a node is in words, and graphs with a part cut out."""
+"""Two graphs beside each other: which nodes correspond, what a node is in words, and graphs with a part cut
+out."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ def automatic(node: Node) -> bool:
 
 
 def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
-    """Entries of the two graphs that stand in the same place: the outputs, and, where two nodes have equally many inputs, those. Inputs
-    come before what is made of them."""
+    """Entries of the two graphs that stand in the same place: the outputs, and, where two nodes have equally
+    many inputs, those. Inputs come before what is made of them."""
     found: list[tuple[Entry, Entry]] = []
     seen: set[tuple[Key, Key]] = set()
     stack: list[tuple[Entry, Entry, bool]] = [(x, y, False) for x, y in reversed(list(zip(a.heads, b.heads)))]

@@ -1,4 +1,5 @@
-"""`assert_same_loss`: a loss written in R against one written in Python, outputs and gradients, and the node where they part."""
+"""`assert_same_loss`: a loss written in R against one written in Python, outputs and gradients, and the node
+where they part."""
 
 from __future__ import annotations
 
@@ -53,13 +54,13 @@ def assert_same_loss(
 ) -> None:
     """A loss written in R and one written in Python have the same outputs, and the same gradients.
 
-    `r_loss`: R code (text), evaluated in the test's environment, or a symbol that R made (`r["loss"]`); it runs through MXNet's R
-    functions. `python_loss`: a Symbol; it runs in Python. `inputs`: an array for each argument and auxiliary state, by name, shapes in
-    Python's order; float32 in both. `grads`: True for the gradients of all arguments, a list of names, or False. `seed`: of random
-    operators, such as Dropout.
+    `r_loss`: R code (text), evaluated in the test's environment, or a symbol that R made (`r["loss"]`); it
+    runs through MXNet's R functions. `python_loss`: a Symbol; it runs in Python. `inputs`: an array for each
+    argument and auxiliary state, by name, shapes in Python's order; float32 in both. `grads`: True for the
+    gradients of all arguments, a list of names, or False. `seed`: of random operators, such as Dropout.
 
-    AssertionError: which output or gradient differs, the first node of the graphs at which they part, and the values there side by
-    side, R's with R's indices (dimensions backwards, counted from 1).
+    AssertionError: which output or gradient differs, the first node of the graphs at which they part, and the
+    values there side by side, R's with R's indices (dimensions backwards, counted from 1).
     """
     __tracebackhide__ = True
     if isinstance(r_loss, str):
@@ -180,7 +181,8 @@ def _where(
     pair = graphs.first(pairs, new) or graphs.first(pairs, differ)
     if pair is None:
         return [
-            "Run in Python, the two graphs agree: what R computed is something else. That is a defect of mxr's bridge to R."
+            "Run in Python, the two graphs agree: what R computed is something else. "
+            "That is a defect of mxr's bridge to R."
         ]
     (m, i), (n, j) = pair
     lines = [
@@ -248,6 +250,7 @@ def _where_back(
                 lines.append(f"  {remark}")
             return [
                 *lines,
-                f"  the gradient that it gives to {x[0].output_name(x[1])} (R), {y[0].output_name(y[1])} (Python): {text}",
+                f"  the gradient that it gives to {x[0].output_name(x[1])} (R), "
+                f"{y[0].output_name(y[1])} (Python): {text}",
             ]
     return []

@@ -1,4 +1,5 @@
-"""What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the names."""
+"""What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the
+names."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ from mxr.testing import current
 from mxr.testing import golden as files
 from mxr.testing.scripts import RScript
 
-_KEEP = "function() { before <- options(); folder <- getwd(); function() { options(before); setwd(folder); NULL } }"
+_KEEP = (
+    "function() { before <- options(); folder <- getwd(); function() { options(before); setwd(folder); "
+    "NULL } }"
+)
 
 
 def skip_without_r(config: pytest.Config) -> None:
@@ -73,7 +77,8 @@ def _prepare(session: sessions.Session, mark: pytest.Mark, folder: Path) -> None
     package = mark.kwargs.get("package")
     if package:
         if not session.run(
-            f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, character.only = TRUE)))"
+            f"suppressWarnings(suppressPackageStartupMessages(require('{package}', quietly = TRUE, "
+            "character.only = TRUE)))"
         ):
             pytest.skip(f"R has no package {package}")
     if "source" in mark.kwargs:
@@ -88,8 +93,9 @@ def rscript(request: pytest.FixtureRequest) -> RScript:
 
 
 class Golden:
-    """`golden("file.jsonl", loss=..., grad=...)`: these are the numbers in the file (its path from the test's folder); under
-    `pytest --r-record` they are written there instead. Observations of `rscript.observe` are given as `golden("file.jsonl", ran)`."""
+    """`golden("file.jsonl", loss=..., grad=...)`: these are the numbers in the file (its path from the test's
+    folder); under `pytest --r-record` they are written there instead. Observations of `rscript.observe` are
+    given as `golden("file.jsonl", ran)`."""
 
     def __init__(self, folder: Path, recording: bool):
         self.folder, self.recording = folder, recording

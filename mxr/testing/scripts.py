@@ -20,7 +20,8 @@ _OBSERVED = 'source(Sys.getenv("MXR_OBSERVE_R")); source(commandArgs(TRUE)[[1]],
 
 @dataclass(frozen=True)
 class Ran:
-    """How a script ended: `status` (0 when well), `stdout`, `stderr`, and what it `observed` (see `RScript.observe`)."""
+    """How a script ended: `status` (0 when well), `stdout`, `stderr`, and what it `observed` (see
+    `RScript.observe`)."""
 
     status: int
     stdout: str
@@ -32,14 +33,16 @@ class Ran:
         __tracebackhide__ = True
         if self.status:
             raise AssertionError(
-                f"the R script ended with status {self.status}\n---- stdout\n{self.stdout}\n---- stderr\n{self.stderr}"
+                f"the R script ended with status {self.status}\n---- stdout\n{self.stdout}\n---- "
+                f"stderr\n{self.stderr}"
             )
         return self.stdout
 
 
 class RScript:
-    """`rscript("script.R", "argument")` runs a script, `rscript(code)` code, by plain Rscript, with the package mxnet and this Python.
-    Relative paths are looked for from `folder`, which is also the working directory."""
+    """`rscript("script.R", "argument")` runs a script, `rscript(code)` code, by plain Rscript, with the
+    package mxnet and this Python. Relative paths are looked for from `folder`, which is also the working
+    directory."""
 
     def __init__(self, folder: Path, libraries: tuple[str, ...] = ()):
         self.folder, self.libraries = folder, libraries
@@ -52,7 +55,8 @@ class RScript:
         timeout: float = 600,
         **variables: str,
     ) -> Ran:
-        """Run to the end; `variables` are added to the environment. subprocess.TimeoutExpired after `timeout` seconds."""
+        """Run to the end; `variables` are added to the environment. subprocess.TimeoutExpired after `timeout`
+        seconds."""
         return self._run(script, [], arguments, cwd, timeout, variables)
 
     def observe(
@@ -63,8 +67,8 @@ class RScript:
         timeout: float = 600,
         **variables: str,
     ) -> Ran:
-        """Run a script that says `observe("name", value)`; what it observed is in `observed`, as golden files have it. AssertionError if
-        the script does not end well."""
+        """Run a script that says `observe("name", value)`; what it observed is in `observed`, as golden files
+        have it. AssertionError if the script does not end well."""
         __tracebackhide__ = True
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "observed.jsonl")

@@ -13,10 +13,12 @@ from mxr.testing.graphs import automatic, describe, parameters
 
 
 def assert_same_symbol(actual: Any, expected: Any) -> None:
-    """Both are the same expression: the same operators with the same parameters on the same inputs, in the same order, with the same
-    outputs. Names that MXNet gives by itself (`minus0`, and `minus0_weight` of its inputs) do not count; names that somebody gave do.
+    """Both are the same expression: the same operators with the same parameters on the same inputs, in the
+    same order, with the same outputs. Names that MXNet gives by itself (`minus0`, and `minus0_weight` of its
+    inputs) do not count; names that somebody gave do.
 
-    Each is a Symbol, or R code (text) whose value is one. The AssertionError names the first node that differs.
+    Each is a Symbol, or R code (text) whose value is one. The AssertionError names the first node that
+    differs.
     """
     __tracebackhide__ = True
     (a, one), (b, other) = (_symbol(actual, "actual"), _symbol(expected, "expected"))
@@ -32,7 +34,8 @@ def _symbol(given: Any, name: str) -> tuple[Symbol, Side]:
         side = Side(name) if isinstance(given, Symbol) else PYTHON
     if not isinstance(given, Symbol):
         raise MxError(
-            f"assert_same_symbol: {name} must be a symbol, or R code that gives one, not {type(given).__name__}"
+            f"assert_same_symbol: {name} must be a symbol, or R code that gives one, "
+            f"not {type(given).__name__}"
         )
     return given, side
 
@@ -40,7 +43,10 @@ def _symbol(given: Any, name: str) -> tuple[Symbol, Side]:
 def symbol_difference(a: Symbol, b: Symbol, one: Side, other: Side) -> str:
     """What differs, and where; "" where nothing does."""
     if len(a.heads) != len(b.heads):
-        return f"{one.name} has {len(a.heads)} outputs ({', '.join(a.list_outputs()[:6])}), {other.name} {len(b.heads)}"
+        return (
+            f"{one.name} has {len(a.heads)} outputs ({', '.join(a.list_outputs()[:6])}), "
+            f"{other.name} {len(b.heads)}"
+        )
     twin: dict[int, Node] = {}
     given: dict[str, str] = {}  # names that MXNet gave: the one's and the other's
     stack = [(x, y) for x, y in reversed(list(zip(a.heads, b.heads)))]
@@ -50,12 +56,18 @@ def symbol_difference(a: Symbol, b: Symbol, one: Side, other: Side) -> str:
         if id(m) in twin and twin[id(m)] is n and i == j:
             continue
         if id(m) in twin and twin[id(m)] is not n and m.op is not None:
-            return f"{one.name} uses {m.name} twice where {other.name} has two nodes, {twin[id(m)].name} and {n.name}"
+            return (
+                f"{one.name} uses {m.name} twice where {other.name} has two nodes, "
+                f"{twin[id(m)].name} and {n.name}"
+            )
         twin[id(m)] = n
         waiting.append((m, n))
         why = _node_difference(m, n, i, j, given)
         if why:
-            return f"the symbols differ at this node ({why}):\n  {one.name:<8} {describe(m, one)}\n  {other.name:<8} {describe(n, other)}"
+            return (
+                f"the symbols differ at this node ({why}):\n  {one.name:<8} {describe(m, one)}\n  "
+                f"{other.name:<8} {describe(n, other)}"
+            )
         if m.op is not None and automatic(m) and automatic(n):
             given[m.name] = n.name
         stack += reversed(list(zip(m.inputs, n.inputs)))

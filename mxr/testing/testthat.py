@@ -1,5 +1,6 @@
-"""testthat files as pytest items: one for each `test_that("name", ...)`. A file runs as a whole, in one Rscript, when its first test is
-due; a test that only R knows of (its name is computed) is reported by the item `(others)` of its file."""
+"""testthat files as pytest items: one for each `test_that("name", ...)`. A file runs as a whole, in one
+Rscript, when its first test is due; a test that only R knows of (its name is computed) is reported by the
+item `(others)` of its file."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _NAME = re.compile(
 )
 OTHERS = "(others)"
 
-# Writes a JSON line for each test: its name, and for each expectation that is not a success the kind and the words.
+# Writes a JSON line for each test: its name, and for each expectation that is not a success the kind and the
+# words.
 _RUN = r"""
 quoted <- function(x) {
   x <- gsub("\\", "\\\\", enc2utf8(paste(x, collapse = "\n")), fixed = TRUE)

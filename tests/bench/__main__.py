@@ -1,4 +1,5 @@
-"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes docs/performance.md.
+"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes
+docs/performance.md.
 
 Ratios are MXNet's time over ours, pair by pair (median, least, greatest); higher is better.
 """
@@ -82,7 +83,8 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
 
 
 def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict:
-    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory, and the bound."""
+    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory,
+    and the bound."""
     with tempfile.TemporaryDirectory() as folder:
         both = engines(w, folder, env=env)
         counts = {}
@@ -123,7 +125,8 @@ HEAD = (
 def row(r: dict) -> str:
     mxr, mxnet = r["peak"]["mxr"], r["peak"]["mxnet"]
     return (
-        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** ({r['low']:.2f}-{r['high']:.2f}) | "
+        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** "
+        f"({r['low']:.2f}-{r['high']:.2f}) | "
         f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
         f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |"
     )

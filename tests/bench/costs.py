@@ -1,7 +1,8 @@
 """The numbers of mxr/runtime/costs.py measured on this machine: `python -m tests.bench --costs [NAME]`.
 
-A time is measured directly. A limit or a block's size is tried out: work that depends on it is prepared and timed with a
-quarter, half, the value itself, two and four times as much; shown is the fastest, and how much longer the work takes with ours.
+A time is measured directly. A limit or a block's size is tried out: work that depends on it is prepared and
+timed with a quarter, half, the value itself, two and four times as much; shown is the fastest, and how much
+longer the work takes with ours.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ rng = np.random.default_rng(0)
 
 
 def seconds(work: Work, least: float = 0.03) -> float:
-    """The least time of a call, of calls that take `least` seconds together: what disturbs only makes it longer."""
+    """The least time of a call, of calls that take `least` seconds together: what disturbs only makes it
+    longer."""
     times: list[float] = []
     end = time.perf_counter() + least
     while time.perf_counter() < end or len(times) < 3:
@@ -44,7 +46,7 @@ def floats(*shape: int) -> np.ndarray:
     return rng.random(shape, np.float32) + np.float32(0.1)
 
 
-# --------------------------------------------------------------------------------------------- times, in nanoseconds
+# -------------------------------------------------------------------------------------- times, in nanoseconds
 
 
 def wake() -> float:
@@ -132,7 +134,8 @@ def sums() -> float:
 
 
 def columns(part: str) -> float:
-    """The time of an element of the columns: what does not depend on the number of filters, or what each adds."""
+    """The time of an element of the columns: what does not depend on the number of filters, or what each
+    adds."""
     few, many = 8, 64
     times = []
     for filters in (few, many):
@@ -144,7 +147,7 @@ def columns(part: str) -> float:
     return each if part == "filter" else times[0] - few * each
 
 
-# --------------------------------------------------------------------------------------------- work that a number decides about
+# --------------------------------------------------------------------------- work that a number decides about
 
 POOLED = (64, 16, 56, 56)
 

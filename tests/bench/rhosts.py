@@ -1,4 +1,5 @@
-"""What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh R."""
+"""What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh
+R."""
 
 from __future__ import annotations
 
@@ -25,7 +26,10 @@ def rows() -> Iterator[str]:
         f"{_under(0.25, 'ms', boston)} | 0.41 ms |"
     )
     fresh = [_seconds(FIRST) for _ in range(6)][1:]
-    yield f"| fresh `Rscript`: `library(mxnet)` and the first symbol | {_spread(fresh, 's')} | {_under(1.2, 's', fresh)} | |"
+    yield (
+        f"| fresh `Rscript`: `library(mxnet)` and the first symbol | {_spread(fresh, 's')} | "
+        f"{_under(1.2, 's', fresh)} | |"
+    )
     bare = [_seconds("NULL\n") for _ in range(5)]
     yield f"| of this, `Rscript` itself | {_spread(bare, 's')} | | |"
 

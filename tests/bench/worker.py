@@ -1,4 +1,5 @@
-"""One engine in a process of its own: `python worker.py mxnet|mxr`. Reads commands as JSON lines, answers as JSON lines.
+"""One engine in a process of its own: `python worker.py mxnet|mxr`. Reads commands as JSON lines, answers as
+JSON lines.
 
 {"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update,
                                                       whether forward and backward are two calls
@@ -45,7 +46,8 @@ class Mxnet:
         self.ex.backward()
         for w, g, m in self.state:
             self.mx.nd.sgd_mom_update(w, g, m, out=w, lr=1e-3, momentum=0.9, rescale_grad=0.01, wd=0.0)
-        self.mx.nd.waitall()  # a step ends when its results exist, as they do for a loop that looks at its loss
+        # a step ends when its results exist, as they do for a loop that looks at its loss
+        self.mx.nd.waitall()
 
 
 class Mxr:

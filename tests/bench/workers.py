@@ -1,9 +1,13 @@
-"""What several workers gain, and what a step costs them on a network: `python -m tests.bench.workers [steps|sums|networks|paper]`.
+"""What several workers gain, and what a step costs them on a network:
+`python -m tests.bench.workers [steps|sums|networks|overlap|paper]`.
 
 steps     two workers of one thread each beside one process with two threads and one with one: the same network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
 paper     what the formula gives for 2 to 1024 workers
-networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root; needs iproute2)
+overlap   the most that overlapping the sum with computing could gain: on this machine, and between namespaces
+          (as root)
+networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root;
+needs iproute2)
 
 docs/distributed.md explains the formula and has the numbers of one run.
 """
@@ -37,7 +41,7 @@ def work(kind: str, *words: str) -> None:
     from mxr.engine.workers import workers
 
     group = workers()
-    result = {"step": _step, "sum": _sum}[kind](group, *words)
+    result = {"step": _step, "sum": _sum, "overlap": _overlap}[kind](group, *words)
     if group.rank == 0:
         print(json.dumps(result), flush=True)
     group.leave(0)
@@ -72,6 +76,34 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
         "sum": summed[0] / int(runs) * 1e3,
         "numbers": sum(b.grad.size for b in ex.blocks),
     }
+
+
+def _overlap(group, name: str, batch: str, runs: str) -> dict:
+    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of it.
+
+    The second sums an array of the same size that was ready before the step, so no real overlap can do better: real gradients become
+    ready one after the other. Both are measured in turn.
+    """
+    import mpi4py.MPI as mpi
+
+    ex = _executor(name, int(batch))
+    comm = mpi.COMM_WORLD.Dup()
+    sent = [np.ones(block.grad.size, np.float32) for block in ex.blocks]
+    found = [np.empty_like(a) for a in sent]
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for i in range(2 * int(runs) + 4):
+        early = bool(i % 2)
+        comm.Barrier()
+        before = time.perf_counter()
+        if not early:
+            ex.forward_backward()
+        requests = [comm.Iallreduce(a, b) for a, b in zip(sent, found)]
+        if early:
+            ex.forward_backward()
+        mpi.Request.Waitall(requests)
+        times[early].append(time.perf_counter() - before)
+    slowest = {k: np.max(group.gather(v[2:], "the times"), axis=0) for k, v in times.items()}
+    return {"after": float(np.median(slowest[False])) * 1e3, "during": float(np.median(slowest[True])) * 1e3}
 
 
 def _executor(name: str, batch: int):
@@ -124,7 +156,8 @@ def run(count: int, *words: str, launcher: list[str] | None = None, **variables:
 def steps(rounds: int = 5) -> None:
     """Alternating runs; the median of each, and the median of the ratios."""
     print(
-        "| network | samples in a step | one process, one thread | one process, two threads | two workers | of it the sum, with waiting | two threads : two workers |"
+        "| network | samples in a step | one process, one thread | one process, "
+        "two threads | two workers | of it the sum, with waiting | two threads : two workers |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, batch, runs in (("mlp", 200, 300), ("lenet", 200, 12), ("lstm", 64, 30)):
@@ -137,15 +170,18 @@ def steps(rounds: int = 5) -> None:
         ratios = sorted(a / b for a, b in zip(two, several))
         share = statistics.median(r["sum"] for r in found["workers"])
         print(
-            f"| {name} ({found['workers'][0]['numbers']:,} parameters) | {batch} | {statistics.median(one):.2f} ms | {statistics.median(two):.2f} ms "
-            f"| {statistics.median(several):.2f} ms | {share:.2f} ms | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |",
+            f"| {name} ({found['workers'][0]['numbers']:,} parameters) | {batch} | "
+            f"{statistics.median(one):.2f} ms | {statistics.median(two):.2f} ms | "
+            f"{statistics.median(several):.2f} ms | {share:.2f} ms | {statistics.median(ratios):.2f} "
+            f"({ratios[0]:.2f} to {ratios[-1]:.2f}) |",
             flush=True,
         )
 
 
 def sums() -> None:
     print(
-        "| bytes | 2 workers, shared memory | 2 workers, TCP on loopback | 4 workers, shared memory | 4 workers, TCP |\n|---|---|---|---|---|"
+        "| bytes | 2 workers, shared memory | 2 workers, TCP on loopback | 4 workers, "
+        "shared memory | 4 workers, TCP |\n|---|---|---|---|---|"
     )
     tcp = [*MPIRUN, "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "lo"]
     for size in SIZES:
@@ -159,7 +195,8 @@ def sums() -> None:
 
 
 def ring(workers: int, nbytes: int, latency: float, bandwidth: float) -> float:
-    """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each. `bandwidth` in bytes a second."""
+    """Seconds of a ring Allreduce: 2 (N - 1) messages one after the other, of a part of 1 / N each.
+    `bandwidth` in bytes a second."""
     return 2 * (workers - 1) * (latency + nbytes / workers / bandwidth)
 
 
@@ -180,7 +217,8 @@ def _remove_hosts(count: int) -> None:
 
 @contextlib.contextmanager
 def hosts(count: int, rate: str):
-    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher of one worker on each."""
+    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher
+    of one worker on each."""
 
     def do(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True)
@@ -191,8 +229,8 @@ def hosts(count: int, rate: str):
         ]  # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
         agent = Path(folder, "agent.sh")
         agent.write_text(
-            '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
-            'exec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n'
+            '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; '
+            'done\nhost=$1; shift\nexec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n'
         )
         agent.chmod(0o755)
         _remove_hosts(count)  # of a run that was killed
@@ -249,7 +287,8 @@ def hosts(count: int, rate: str):
 
 def networks() -> None:
     print(
-        "| link | workers | bytes | measured | ring | tree | measured : better of the two |\n|---|---|---|---|---|---|---|"
+        "| link | workers | bytes | measured | ring | tree | measured : "
+        "better of the two |\n|---|---|---|---|---|---|---|"
     )
     for rate, bits in (("100mbit", 1e8), ("1gbit", 1e9)):
         for count in (2, 4):
@@ -261,17 +300,38 @@ def networks() -> None:
                     took = run(count, "sum", str(size), "9", launcher=launcher)["seconds"]
                     a, b = ring(count, nbytes, latency, bandwidth), tree(count, nbytes, latency, bandwidth)
                     print(
-                        f"| {rate} | {count} | {nbytes:,} | {took * 1e3:.2f} ms | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms | {took / min(a, b):.2f} |",
+                        f"| {rate} | {count} | {nbytes:,} | {took * 1e3:.2f} ms | {a * 1e3:.2f} ms | "
+                        f"{b * 1e3:.2f} ms | {took / min(a, b):.2f} |",
                         flush=True,
                     )
                 print(
-                    f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a message) | | |",
+                    f"| {rate} | {count} | 4 | {small * 1e3:.3f} ms | (latency {latency * 1e6:.0f} us a "
+                    "message) | | |",
                     flush=True,
                 )
 
 
-# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with RDMA.
-LINKS = {"1 Gbit": (50e-6, 0.118e9), "10 Gbit": (20e-6, 1.18e9), "100 Gbit": (2e-6, 12e9)}
+def overlap() -> None:
+    print(
+        "| network | link of 2 workers | sum after computing | sum during all of it | after : during |\n|---|---|---|---|---|"
+    )
+    rows = (("mlp", 100, 60), ("lenet", 100, 12), ("lstm", 32, 30))
+    threads = {"OMP_NUM_THREADS": "1"}
+
+    def row(name: str, link: str, found: dict) -> None:
+        after, during = found["after"], found["during"]
+        print(f"| {name} | {link} | {after:.2f} ms | {during:.2f} ms | {after / during:.2f} |", flush=True)
+
+    for name, batch, runs in rows:
+        row(name, "shared memory", run(2, "overlap", name, str(batch), str(runs), **threads))
+    for rate in ("100mbit", "1gbit"):
+        with hosts(2, rate) as launcher:
+            for name, batch, runs in rows:
+                row(name, rate, run(2, "overlap", name, str(batch), str(runs), launcher=launcher, **threads))
+
+
+# Seconds a message and bytes a second, as published. docs/distributed.md names the sources.
+LINKS = {"1 Gbit": (23.6e-6, 0.1182e9), "10 Gbit": (8.9e-6, 0.95e9), "100 Gbit": (1.93e-6, 11.6e9)}
 # Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
 COSTS = {
     "MLP, batch 100": (109_386, 0.64e-3),
@@ -281,7 +341,8 @@ COSTS = {
 
 
 def paper() -> None:
-    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of its own."""
+    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of
+    its own."""
     counts = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
     print("| network | link | " + " | ".join(map(str, counts)) + " |\n|---|---|" + "---|" * len(counts))
     for name, (numbers, compute) in COSTS.items():
@@ -297,5 +358,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["work"]:
         work(*sys.argv[2:])
     else:
-        for part in sys.argv[1:] or ("steps", "sums", "networks", "paper"):
-            {"steps": steps, "sums": sums, "networks": networks, "paper": paper}[part]()
+        for part in sys.argv[1:] or ("steps", "sums", "networks", "overlap", "paper"):
+            {"steps": steps, "sums": sums, "networks": networks, "overlap": overlap, "paper": paper}[part]()

@@ -13,8 +13,9 @@ from mxr.graph.infer_shapes import all_shapes
 
 @dataclass
 class Workload:
-    """`symbol` with inputs of `shapes` (others are parameters). `train`: an sgd-momentum update of all parameters follows backward.
-    `draw` maps an input name to how its values are drawn: "normal", "unit" (0.05-0.95), "onehot", ("ints", high)."""
+    """`symbol` with inputs of `shapes` (others are parameters). `train`: an sgd-momentum update of all
+    parameters follows backward. `draw` maps an input name to how its values are drawn: "normal", "unit"
+    (0.05-0.95), "onehot", ("ints", high)."""
 
     name: str
     symbol: object
@@ -54,10 +55,10 @@ class Workload:
         """Values of every argument and auxiliary state."""
         rng = np.random.default_rng(0)
         args, _, aux = self.symbol.infer_shape(**self.shapes)
-        out = {}
+        out, states = {}, set(self.symbol.list_auxiliary_states())
         for name, shape in {**args, **aux}.items():
             how = self.draw.get(name, "normal")
-            if name in aux:
+            if name in states:
                 out[name] = np.ones(shape) if name.endswith("var") else np.zeros(shape)
             elif how == "unit":
                 out[name] = rng.uniform(0.05, 0.95, shape)
@@ -104,7 +105,8 @@ def cross_entropy(n: int, target: float) -> Workload:
 
 
 def detection(batch=16) -> Workload:
-    """A YOLO-like loss: box centres and sizes, objectness, classes, masks; five boxes of six values per cell."""
+    """A YOLO-like loss: box centres and sizes, objectness, classes, masks; five boxes of six values per
+    cell."""
     data, label = sym.Variable("data"), sym.Variable("label")
     terms = []
     for box in range(5):

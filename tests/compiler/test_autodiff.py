@@ -1,4 +1,5 @@
-"""Values of a graph's gradients: which arguments get one, how contributions add up, and what a kernel is given."""
+"""Values of a graph's gradients: which arguments get one, how contributions add up, and what a kernel is
+given."""
 
 import numpy as np
 import pytest

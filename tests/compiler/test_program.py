@@ -1,4 +1,5 @@
-"""Programs: what is computed together, what gets memory, what the forward pass keeps for the backward pass."""
+"""Programs: what is computed together, what gets memory, what the forward pass keeps for the backward
+pass."""
 
 import numpy as np
 
@@ -59,7 +60,8 @@ def test_a_result_is_computed_in_its_target_and_a_view_of_it_copied():
 
 
 def kept(n, make):
-    """What a forward pass keeps of `make`'s intermediate values for a backward pass that reads them, by function name."""
+    """What a forward pass keeps of `make`'s intermediate values for a backward pass that reads them, by
+    function name."""
     with tape():
         a = var("a", n)
         inner = make(a)

@@ -1,4 +1,5 @@
-"""Regions: element-wise values in blocks, their temporaries, and operands that are gathered or split first."""
+"""Regions: element-wise values in blocks, their temporaries, and operands that are gathered or split
+first."""
 
 import numpy as np
 import pytest

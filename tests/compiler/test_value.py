@@ -279,7 +279,8 @@ def test_no_keyword_is_dropped_while_tracing():
             worked += 1
             if got.dtype != want.dtype or not np.allclose(got, want, 1e-3, equal_nan=True):
                 wrong.append(
-                    f"{getattr(function, '__name__', function)} {text} of {x.dtype}: {got.dtype} {got.tolist()}, not {want.dtype} {want.tolist()}"
+                    f"{getattr(function, '__name__', function)} {text} of {x.dtype}: "
+                    f"{got.dtype} {got.tolist()}, not {want.dtype} {want.tolist()}"
                 )
     assert not wrong, "\n".join(wrong)
     assert worked > 250

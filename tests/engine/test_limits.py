@@ -1,4 +1,5 @@
-"""Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a number, what does not fit in memory."""
+"""Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a
+number, what does not fit in memory."""
 
 import os
 import subprocess
@@ -18,7 +19,7 @@ sym = mxr.sym
 DEEP, WIDE = 1000, 10_000
 
 
-# --------------------------------------------------------------------------------------------- deep graphs, wide calls
+# ------------------------------------------------------------------------------------ deep graphs, wide calls
 
 
 def _deep(layers: int = DEEP):
@@ -80,7 +81,7 @@ def use_arguments(op, wide) -> float:
     return time.process_time() - began
 
 
-# --------------------------------------------------------------------------------------------- names and paths
+# -------------------------------------------------------------------------------------------- names and paths
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_single_precision_ends_at_2_to_the_24():
     assert mxr.nd.array([2**24 + 1], np.int64).asnumpy().tolist() == [2**24 + 1]
 
 
-# --------------------------------------------------------------------------------------------- values that are none
+# --------------------------------------------------------------------------------------- values that are none
 
 
 def test_not_a_number_goes_through():
@@ -211,7 +212,7 @@ def test_wrong_classes_do_not_reach_other_memory():
         assert mxr.nd.take(mxr.nd.array([1, 2, 3]), mxr.nd.array([label])).asnumpy()[0] in (1, 2, 3)
 
 
-# --------------------------------------------------------------------------------------------- faults (many more in `make stress`)
+# ------------------------------------------------------------------------ faults (many more in `make stress`)
 
 
 def test_killed_while_saving():
@@ -225,9 +226,9 @@ def test_disk_full():
 def test_working_directory_that_is_gone(tmp_path):
     """In a process of its own, which it would hinder otherwise."""
     code = (
-        "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n"
-        "for act in (lambda: mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: mxr.sym.load('y')):\n"
-        "    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n"
+        "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\nfor act in (lambda: "
+        "mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: "
+        "mxr.sym.load('y')):\n    try:\n        act()\n    except mxr.MxError as e:\n        print(e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.splitlines() == [

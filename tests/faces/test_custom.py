@@ -1,4 +1,5 @@
-"""Operators that users write in Python: as MXNet's Python has them (`CustomOp`), and traced ones (`mxr.extend`)."""
+"""Operators that users write in Python: as MXNet's Python has them (`CustomOp`), and traced ones
+(`mxr.extend`)."""
 
 from __future__ import annotations
 

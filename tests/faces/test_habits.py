@@ -1,4 +1,5 @@
-"""What people type first who know MXNet's Python: it works, or says what to use. And what editors and type checkers see."""
+"""What people type first who know MXNet's Python: it works, or says what to use. And what editors and type
+checkers see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""mxr.optimizer: step for step the weights that MXNet's own Python optimizers gave (tests/reference/python_optimizers.py)."""
+"""mxr.optimizer: step for step the weights that MXNet's own Python optimizers gave
+(tests/reference/python_optimizers.py)."""
 
 from __future__ import annotations
 

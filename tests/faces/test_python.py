@@ -1,4 +1,5 @@
-"""Python's own faces, as somebody uses them who writes Python: arrays among NumPy's, copies and pickles, and what mistakes say."""
+"""Python's own faces, as somebody uses them who writes Python: arrays among NumPy's, copies and pickles, and
+what mistakes say."""
 
 import copy
 import pickle

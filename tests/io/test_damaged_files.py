@@ -1,4 +1,5 @@
-"""Damaged files, a short part of `make stress`: every loader gives an answer or a sentence, within limits of memory and time. And what that found."""
+"""Damaged files, a short part of `make stress`: every loader gives an answer or a sentence, within limits of
+memory and time. And what that found."""
 
 import gzip
 import io
@@ -57,7 +58,8 @@ def mlp(**changes) -> str:
             "does not come before",
         ),
         (
-            '{"nodes": [{"op": "relu", "name": "a", "inputs": [[1, 0, 0]]}, {"op": "relu", "name": "b", "inputs": [[0, 0, 0]]}], "heads": [[1, 0, 0]]}',
+            '{"nodes": [{"op": "relu", "name": "a", "inputs": [[1, 0, 0]]}, {"op": "relu", "name": "b", '
+            '"inputs": [[0, 0, 0]]}], "heads": [[1, 0, 0]]}',
             "does not come before",
         ),
         (
@@ -156,7 +158,8 @@ def _two_layers_of_one_name(layer, **second):
         (
             _two_layers_of_one_name(lambda x, n=4, **k: sym.FullyConnected(x, num_hidden=n, **k), n=5),
             {"data": (2, 3)},
-            r"FullyConnected twin: shapes .* differ.*twin_weight and twin_bias are the same arrays.*different names",
+            r"FullyConnected twin: shapes .* differ.*twin_weight and twin_bias are the same "
+            r"arrays.*different names",
         ),
     ],
 )

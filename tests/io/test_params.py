@@ -1,4 +1,5 @@
-"""Files of arrays: written byte for byte as MXNet writes them, read in every format it wrote, and safe on garbage."""
+"""Files of arrays: written byte for byte as MXNet writes them, read in every format it wrote, and safe on
+garbage."""
 
 import struct
 from pathlib import Path

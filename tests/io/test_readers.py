@@ -1,4 +1,5 @@
-"""The readers of files against MXNet's own answers (tests/reference/iterators.py), and what they say of files that are not right."""
+"""The readers of files against MXNet's own answers (tests/reference/iterators.py), and what they say of files
+that are not right."""
 
 import gzip
 import json
@@ -17,7 +18,8 @@ from mxr.operator import MxError
 from tests.reference.iterators import CASES, FOLDER, located, summary
 
 ANSWERS = json.loads((FOLDER / "answers.json").read_text())
-# MXNet's second ImageRecordIter reports, from the second pass on, paddings of earlier batches; with round_batch = False, none
+# MXNet's second ImageRecordIter reports, from the second pass on, paddings of earlier batches; with
+# round_batch = False, none
 _PAD_IS_STALE = ("ImageRecordIter", "ImageRecordUInt8Iter", "ImageRecordInt8Iter")
 
 

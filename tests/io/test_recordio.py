@@ -194,7 +194,7 @@ def test_im2rec_names_the_line_of_a_bad_image(folder):
     assert sorted(p.name for p in folder.iterdir()) == ["pic 0.png", "pic 2.png", "x.lst"]
 
 
-# ------------------------------------------------------------------------------------------------ pixels and draws
+# ------------------------------------------------------------------------------------------- pixels and draws
 
 
 def test_resizing_keeps_what_is_constant():

@@ -42,7 +42,8 @@ def workers(
     timeout: float = 120,
     **variables: str,
 ) -> Run:
-    """Run a script of this folder on so many workers, to its end, whatever that is. None of its processes may be left."""
+    """Run a script of this folder on so many workers, to its end, whatever that is. None of its processes may
+    be left."""
     start = [*(MPIRUN if launcher is None else launcher), *(["-n", str(count)] if launcher is None else [])]
     process = subprocess.Popen(
         [*start, *command(host), str(HERE / script), *words],

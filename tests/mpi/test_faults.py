@@ -1,4 +1,5 @@
-"""What goes wrong on one worker ends all of them within seconds, with a sentence that names it, and leaves no process behind."""
+"""What goes wrong on one worker ends all of them within seconds, with a sentence that names it, and leaves no
+process behind."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ DIFFER = "the workers' trainings differ, and cannot be summed: "
         (
             "caught",
             [
-                "worker 1 has stopped: exit status 3; its last error: Error in try(stop(\"an error of before\")"
+                "worker 1 has stopped: exit status 3; its last error: "
+                "Error in try(stop(\"an error of before\")"
             ],
         ),
         ("quit", ["worker 1 has ended its script, but this worker waits for it in a training step"]),
@@ -41,7 +43,8 @@ DIFFER = "the workers' trainings differ, and cannot be summed: "
         (
             "own",
             [
-                "after round 2 the workers' parameters are not the same any more: worker 1 and worker 0 have different",
+                "after round 2 the workers' parameters are not the same any more: "
+                "worker 1 and worker 0 have different",
                 "fc2_bias",
             ],
         ),

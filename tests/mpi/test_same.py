@@ -1,5 +1,5 @@
-"""N workers with batches of b train as one process with batches of N * b, whatever the optimizer and the interface; and all workers hold the
-same bits."""
+"""N workers with batches of b train as one process with batches of N * b, whatever the optimizer and the
+interface; and all workers hold the same bits."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def written_lists() -> Iterator[tuple[str, str, list]]:
 
 
 def cases(kind: type = S, family: str | None = None, op: str | None = None) -> Iterator[Case]:
-    """The samples (kind S) or must-fail samples (kind F) of one operator, one family (a module in mxr/ops), or of all."""
+    """The samples (kind S) or must-fail samples (kind F) of one operator, one family (a module in mxr/ops),
+    or of all."""
     for record in canonical():
         if (family and record.family != family) or (op and op not in (record.name, *record.aliases)):
             continue

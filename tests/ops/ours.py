@@ -1,7 +1,8 @@
 """What mxr computes for a sample, in the form in which tests/reference/worker.py answers for MXNet.
 
-An answer is `(meta, arrays)`: `meta` has the symbol's JSON, names, inferred shapes and types; `arrays` has `out<i>`, `grad<i>` (by
-input), `add<i>` (the gradient array after two passes under "add"), `aux<i>`, or for operators that write their inputs `mut<i>`.
+An answer is `(meta, arrays)`: `meta` has the symbol's JSON, names, inferred shapes and types; `arrays` has
+`out<i>`, `grad<i>` (by input), `add<i>` (the gradient array after two passes under "add"), `aux<i>`, or for
+operators that write their inputs `mut<i>`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Samples: the inputs and parameters that every operator is tested with.
 
-`tests/ops/samples/<family>.py` holds `SAMPLES = {"Operator": [S(...), F(...), ...]}`; the templates in tests/ops and the
-comparison with MXNet (tests/reference) run over all of them.
+`tests/ops/samples/<family>.py` holds `SAMPLES = {"Operator": [S(...), F(...), ...]}`; the templates in
+tests/ops and the comparison with MXNet (tests/reference) run over all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 
 def draw(*shape, low=None, high=None, ints=False, seed=None, grid=None):
-    """A lazily drawn input: standard normal float32, or uniform in [low, high), or whole numbers there, or draws from `grid`."""
+    """A lazily drawn input: standard normal float32, or uniform in [low, high), or whole numbers there, or
+    draws from `grid`."""
     return Draw(tuple(shape), low, high, ints, seed, grid)
 
 
@@ -40,12 +41,14 @@ class Draw:
 class S:
     """One sample: `S({"axis": 1}, (2, 3), draw(2, high=5, ints=True), array, ...)`.
 
-    Inputs in the operator's order, auxiliary states last: a shape (tuple: standard normal), a `draw`, or an array / nested list
-    (float32 unless it is an ndarray of another type). `grad=False`: compare the forward only. `grad=(0, 2)`: gradients of
-    those inputs only. `train`: the mode of the forward pass. `numeric=False`: no numeric gradient check (kinks). `rtol`/`atol` other than the default need a
-    `why`. `reference=False` (with `why`): MXNet cannot run this sample (it crashes, or never ends);
-    `reference="onednn"` (with `why`): only its oneDNN kernels can; `"arrays"`: it can do so with arrays only, not with a bound symbol;
-    `"in place"`: with arrays, and its first input as its output. Gradients are compared in training mode only.
+    Inputs in the operator's order, auxiliary states last: a shape (tuple: standard normal), a `draw`, or an
+    array / nested list (float32 unless it is an ndarray of another type). `grad=False`: compare the forward
+    only. `grad=(0, 2)`: gradients of those inputs only. `train`: the mode of the forward pass.
+    `numeric=False`: no numeric gradient check (kinks). `rtol`/`atol` other than the default need a `why`.
+    `reference=False` (with `why`): MXNet cannot run this sample (it crashes, or never ends);
+    `reference="onednn"` (with `why`): only its oneDNN kernels can; `"arrays"`: it can do so with arrays only,
+    not with a bound symbol; `"in place"`: with arrays, and its first input as its output. Gradients are
+    compared in training mode only.
     """
 
     def __init__(
@@ -80,7 +83,8 @@ class S:
 
 @dataclass
 class F:
-    """A must-fail sample: composing, shape inference or running raises an `MxError` whose message contains every text of `says`."""
+    """A must-fail sample: composing, shape inference or running raises an `MxError` whose message contains
+    every text of `says`."""
 
     says: tuple
     params: dict = field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without MXNet."""
+"""Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without
+MXNet."""
 
 import pytest
 
@@ -48,7 +49,8 @@ def test_no_stale_answers(family):
     current = {answers.key(case) for case in cases(family=family) if case.sample.reference}
     left = answers.load(family).keys() - current
     assert not left, (
-        f"{len(left)} recorded answers belong to no sample: run `python -m tests.reference record --family {family}`"
+        f"{len(left)} recorded answers belong to no sample: "
+        f"run `python -m tests.reference record --family {family}`"
     )
 
 

@@ -1,4 +1,5 @@
-"""Loops and branches as MXNet's Python wrote them into JSON: outputs and gradients are MXNet 1.9.1's own (tests/data/control)."""
+"""Loops and branches as MXNet's Python wrote them into JSON: outputs and gradients are MXNet 1.9.1's own
+(tests/data/control)."""
 
 from __future__ import annotations
 

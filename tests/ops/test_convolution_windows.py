@@ -1,5 +1,6 @@
-"""Convolution and pooling against sums written out, in every way the work can be cut and laid out: samples apart and side by
-side, one worker and several, one block and many, contiguous arrays and others; and calls that are prepared once."""
+"""Convolution and pooling against sums written out, in every way the work can be cut and laid out: samples
+apart and side by side, one worker and several, one block and many, contiguous arrays and others; and calls
+that are prepared once."""
 
 import itertools
 

@@ -1,7 +1,8 @@
-"""One declaration, one answer: every expression operator, in every element type, gives on arrays at once what it gives when it is bound.
+"""One declaration, one answer: every expression operator, in every element type, gives on arrays at once what
+it gives when it is bound.
 
-Its samples are tried as they are, and enlarged, so that sums leave small types behind. Whole numbers must be equal; others may differ by
-the order of additions.
+Its samples are tried as they are, and enlarged, so that sums leave small types behind. Whole numbers must be
+equal; others may differ by the order of additions.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ LARGE = {"int8": 50, "uint8": 50, "int32": 5e7, "int64": 5e16}  # factors with w
 
 
 def converted(x: np.ndarray, kind: str) -> np.ndarray:
-    """The sample in another type; numbers near the type's largest where they are not classes, positions or the like."""
+    """The sample in another type; numbers near the type's largest where they are not classes, positions or
+    the like."""
     with np.errstate(all="ignore"):
         return (
             np.asarray(x if (x == np.round(x)).all() else x * LARGE.get(kind, 1), np.float64)

@@ -29,7 +29,8 @@ def test_gradient(name):
 
 
 def directional(case) -> tuple[float, float, float]:
-    """The derivative of sum(head * output) in a random direction: from the gradients, numerically, and the latter's rounding error."""
+    """The derivative of sum(head * output) in a random direction: from the gradients, numerically, and the
+    latter's rounding error."""
     wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in case.inputs]
     values = {f"v{i}": x for i, x in enumerate(wide)}
     symbol = ours.compose(case)

@@ -66,7 +66,8 @@ def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
     ],
 )
 def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
-    """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers share."""
+    """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers
+    share."""
     whole = results(*bound(mode, bidirectional=True))
     for name, value in limits.items():
         monkeypatch.setattr(costs, name, value)
@@ -104,7 +105,8 @@ def test_shut_gates_keep_the_cells():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
-    """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by one."""
+    """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by
+    one."""
     t, n, size = 32, 16, 64
     monkeypatch.setattr(costs, "SEQUENCE_BLOCK", t // 2 * n * size * recurrent.GATES[mode])
     ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind(

@@ -1,4 +1,5 @@
-"""Every declaration has MXNet's own signature (tests/data/operators.json): inputs, parameters, order, types, defaults, choices, aliases."""
+"""Every declaration has MXNet's own signature (tests/data/operators.json): inputs, parameters, order, types,
+defaults, choices, aliases."""
 
 import ast
 import json
@@ -94,7 +95,8 @@ def same(mine: Parameter, default: str) -> bool:
 
 
 def inputs(op, theirs) -> dict[str, str]:
-    """Array inputs: those of every sample are some of MXNet's, in its order. Where MXNet has a list of arrays, only what counts them."""
+    """Array inputs: those of every sample are some of MXNet's, in its order. Where MXNet has a list of
+    arrays, only what counts them."""
     texts = dict(theirs["args"])
     if op.variadic or any(t.endswith("[]") for t in texts.values()):
         counter = theirs.get("variadic") or next((k for k in texts if k.startswith("num_")), op.variadic)

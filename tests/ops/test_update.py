@@ -1,4 +1,5 @@
-"""Optimizer steps on arrays larger than a block, and spread over threads: the same numbers as on small pieces."""
+"""Optimizer steps on arrays larger than a block, and spread over threads: the same numbers as on small
+pieces."""
 
 import numpy as np
 import pytest

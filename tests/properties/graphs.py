@@ -1,4 +1,5 @@
-"""Random graphs of pointwise, broadcasting, reducing and reshaping operators, with shared nodes and several losses."""
+"""Random graphs of pointwise, broadcasting, reducing and reshaping operators, with shared nodes and several
+losses."""
 
 from __future__ import annotations
 
@@ -89,8 +90,8 @@ def from_seed(seed: int, most: int = 40) -> Graph:
 
 
 def build(choose: Callable[[int], int], n_nodes: int, seed: int, dims=(1, 2, 3, 4), dtype="float32") -> Graph:
-    """A graph of about `n_nodes` operators on arrays of up to three of `dims`; `choose(n)` decides everything (0 <= choice < n), `seed`
-    draws the values."""
+    """A graph of about `n_nodes` operators on arrays of up to three of `dims`; `choose(n)` decides everything
+    (0 <= choice < n), `seed` draws the values."""
     builder = _Builder(choose, seed, dims, dtype)
     while builder.n < n_nodes:
         builder.step()
@@ -117,7 +118,8 @@ class _Builder:
         return Part(mxr.sym.Variable(name), shape, 4.0)
 
     def pick(self) -> Part:
-        """Mostly a node that nothing uses yet (so that graphs hang together), sometimes any (so that nodes are shared)."""
+        """Mostly a node that nothing uses yet (so that graphs hang together), sometimes any (so that nodes
+        are shared)."""
         return self.use(self.parts)
 
     def use(self, parts: list[Part]) -> Part:

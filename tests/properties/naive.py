@@ -1,4 +1,5 @@
-"""A graph evaluated the plain way: one operator after the other, every value kept. What the executor must agree with."""
+"""A graph evaluated the plain way: one operator after the other, every value kept. What the executor must
+agree with."""
 
 from __future__ import annotations
 

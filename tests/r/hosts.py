@@ -64,11 +64,13 @@ def succeeds(done: subprocess.CompletedProcess) -> str:
 
 
 def run_checks(host: str, prelude: str, bodies: dict[str, str], also=None, **options) -> dict[str, str]:
-    """Run R code in pieces, one after the other in one process: "ok" for each, or the error that it ended with. `also` gets the whole
-    process."""
+    """Run R code in pieces, one after the other in one process: "ok" for each, or the error that it ended
+    with. `also` gets the whole process."""
     code = "\n".join(
-        f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, error = function(e) paste(deparse(conditionCall(e))[1], conditionMessage(e)))\n'
-        f'cat({json.dumps(f"{chr(10)}== {name}{chr(10)}")}, paste(said, collapse = "\\n"), "\\n", sep = "")'
+        f'said <- tryCatch({{ local({{ {body} }}); "ok" }}, '
+        'error = function(e) paste(deparse(conditionCall(e))[1], '
+        f'conditionMessage(e)))\ncat({json.dumps(f"{chr(10)}== {name}{chr(10)}")}, paste(said, '
+        'collapse = "\\n"), "\\n", sep = "")'
         for name, body in bodies.items()
     )
     done = run_code(host, prelude + "\n" + code, **options)

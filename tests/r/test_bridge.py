@@ -1,4 +1,5 @@
-"""The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay untouched."""
+"""The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay
+untouched."""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ def test_r_values_arrive_as_python_values(host):
         assert remedy in said
 
 
-# Each runs in a process with the others, in the order given; a failing `stopifnot` fails the test of that name.
+# Each runs in a process with the others, in the order given; a failing `stopifnot` fails the test of that
+# name.
 CHECKS = {
     "named arguments stay named": """
         stopifnot(call("test.repr", 1L, b = "x", 2L) == "(1, 2){'b': 'x'}")
@@ -225,7 +227,7 @@ def test_door(name, host, checked):
     assert checked(host)[name] == "ok"
 
 
-# ------------------------------------------------------------------------------------------------ as a user's R session
+# -------------------------------------------------------------------------------------- as a user's R session
 
 
 def test_both_hosts_are_rscript(tmp_path):
@@ -294,15 +296,17 @@ def test_loading_the_package_does_not_start_python():
 
 def test_r_starts_in_a_notebook_as_rpy2_does_it():
     code = (
-        "from mxr.r import host\nhost.start()\nimport rpy2.rinterface as ri\n"
-        "ri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\n"
-        "try:\n    ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n    print('error:', e)\n"
+        "from mxr.r import host\nhost.start()\nimport rpy2.rinterface as "
+        "ri\nri.baseenv['eval'](ri.parse('suppressMessages(library(mxnet)); "
+        "stopifnot(all(as.array(mx.nd.array(1:3)) == 1:3))'))\ntry:\n    "
+        "ri.baseenv['eval'](ri.parse('mx.symbol.Activation(1)'))\nexcept ri.embedded.RRuntimeError as e:\n   "
+        " print('error:', e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
     assert "error:" in succeeds(done), done.stderr
 
 
-# -------------------------------------------------------------------------------------------------------------- Ctrl-C
+# ----------------------------------------------------------------------------------------------------- Ctrl-C
 
 INTERRUPTED = {
     "in Python": 'call("test.work", 1e6)',

@@ -1,4 +1,5 @@
-"""`mxr check` and mx.check.script: the scripts of the suite, in every style of the census, are found to be what they are: runnable."""
+"""`mxr check` and mx.check.script: the scripts of the suite, in every style of the census, are found to be
+what they are: runnable."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Errors both ways: what Python raises as R conditions with the user's call, what user's closures raise as their own, and what is left
-of a training that they end."""
+"""Errors both ways: what Python raises as R conditions with the user's call, what user's closures raise as
+their own, and what is left of a training that they end."""
 
 from __future__ import annotations
 
@@ -266,6 +266,7 @@ def test_the_traceback_is_r_s(host):
     done = run_code(host, code)
     assert done.returncode == 1
     assert re.fullmatch(
-        r"Error in deep\(\) : the words\nCalls: mx.model.FeedForward.create .* -> feval -> deep\nExecution halted\n",
+        r"Error in deep\(\) : the words\nCalls: mx.model.FeedForward.create .* -> feval "
+        r"-> deep\nExecution halted\n",
         done.stderr,
     ), done.stderr

@@ -1,4 +1,5 @@
-"""What the user is told where something is missing or does not fit: by R, by `mxr run`, by `mxr doctor`, by `mxr install-r`."""
+"""What the user is told where something is missing or does not fit: by R, by `mxr run`, by `mxr doctor`, by
+`mxr install-r`."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def library(tmp_path):
 
 @pytest.fixture
 def other_rpy2(tmp_path):
-    """A folder for PYTHONPATH whose rpy2 does not fit: one that is as if it were not there, one built for a newer R."""
+    """A folder for PYTHONPATH whose rpy2 does not fit: one that is as if it were not there, one built for a
+    newer R."""
 
     def make(kind):
         folder = tmp_path / "path" / "rpy2"
@@ -69,7 +71,7 @@ def other_rpy2(tmp_path):
     return make
 
 
-# ---------------------------------------------------------------------------------------------------- R and Python
+# ----------------------------------------------------------------------------------------------- R and Python
 
 
 @pytest.mark.parametrize("kind, words", [("newer", "does not fit this R"), ("none", "has no rpy2")])
@@ -101,7 +103,7 @@ def test_versions_that_differ_are_noticed(library):
     ), done.stderr
 
 
-# ---------------------------------------------------------------------------------------------------- Python looks for R
+# ----------------------------------------------------------------------------------------- Python looks for R
 
 
 def test_no_r():
@@ -122,7 +124,7 @@ def test_no_script():
     assert run_mxr("rum").returncode == 2 and "mxr run SCRIPT.R" in run_mxr("--help").stdout
 
 
-# -------------------------------------------------------------------------------------------------- doctor and install-r
+# --------------------------------------------------------------------------------------- doctor and install-r
 
 
 def test_everything_fits_here():
@@ -199,7 +201,8 @@ def test_r_and_python_know_the_same_rpy2():
     assert [line.split() for line in done.stdout.splitlines()] == [host.rpy2_for(v) for v in versions], done
 
 
-# Every mismatch that the doctor knows, as if it were so: what is faked, what the report says, which remedy it names.
+# Every mismatch that the doctor knows, as if it were so: what is faked, what the report says, which remedy it
+# names.
 
 
 class Done:

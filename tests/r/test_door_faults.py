@@ -1,4 +1,5 @@
-"""The door itself under fault: whatever exception Python raises, with whatever message, R gets an error, never NULL."""
+"""The door itself under fault: whatever exception Python raises, with whatever message, R gets an error,
+never NULL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Saving onto a disk that is full, from R: an error with the file and the reason, the old file whole, nothing left behind."""
+"""Saving onto a disk that is full, from R: an error with the file and the reason, the old file whole, nothing
+left behind."""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ def enough(took: list[float]) -> bool:
 
 
 def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float], str]:
-    """Run WORK and `times` trainings that are interrupted at random times: the least seconds until each stopped, and all that was printed."""
+    """Run WORK and `times` trainings that are interrupted at random times: the least seconds until each
+    stopped, and all that was printed."""
     rng = random.Random(seed)
     works = ", ".join(f'"{name}" = quote({{ {code} }})' for name, code in WORK.items())
     code = PRELUDE + f"work <- list({works})\n" + ROUNDS.replace("RANDOM", str(times))
@@ -159,8 +160,8 @@ PATIENCE = 300  # seconds after which a terminal without an answer hangs
 
 
 class Terminal:
-    """An interactive R behind a pseudo-terminal. Prompts answer nothing: an old one looks like a new one. So every command is followed by
-    one that prints a mark of its own, which its echo does not contain."""
+    """An interactive R behind a pseudo-terminal. Prompts answer nothing: an old one looks like a new one. So
+    every command is followed by one that prints a mark of its own, which its echo does not contain."""
 
     def __enter__(self):
         self.screen, self.marks = "", 0
@@ -206,7 +207,8 @@ class Terminal:
         return said
 
     def interrupt(self, work: str) -> float:
-        """Start a work that does not end, and press Ctrl-C in the midst of it; seconds until R waits for the next line."""
+        """Start a work that does not end, and press Ctrl-C in the midst of it; seconds until R waits for the
+        next line."""
         print_it, mark = self.mark()
         self.type(f"{{ {print_it}; {work} }}\n")
         self.expect(mark)

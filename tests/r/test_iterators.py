@@ -1,4 +1,5 @@
-"""Iterators over files in R, as scripts use them, under both hosts (which batches they give: tests/io/test_readers.py)."""
+"""Iterators over files in R, as scripts use them, under both hosts (which batches they give:
+tests/io/test_readers.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A Ctrl-C that Python notices late: it neither comes twice nor gets lost. (Python does so when another thread was told of the signal.)"""
+"""A Ctrl-C that Python notices late: it neither comes twice nor gets lost. (Python does so when another
+thread was told of the signal.)"""
 
 from __future__ import annotations
 

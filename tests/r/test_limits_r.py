@@ -1,4 +1,5 @@
-"""The edges of R's values: empty, huge, missing, misnamed, and who may change what; memory that comes back; R's collector at every turn."""
+"""The edges of R's values: empty, huge, missing, misnamed, and who may change what; memory that comes back;
+R's collector at every turn."""
 
 from __future__ import annotations
 
@@ -180,7 +181,8 @@ CHECKS = {
         stopifnot(vapply(new, function(k) identical(as.array(k[[1]]), k[[3]]) && identical(as.array(k[[2]]), k[[4]]), NA), anyDuplicated(lapply(new, `[[`, 3)) == 0)
         stopifnot(identical(as.array(plus), c(1, 4, 9)))
     """,
-    "memory comes back: symbols": 'g <- growth(1000, mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 3) + 1); if (g > 8) stop(g, " MB")',
+    "memory comes back: symbols": 'g <- growth(1000, mx.symbol.FullyConnected(mx.symbol.Variable("d"), '
+    'num.hidden = 3) + 1); if (g > 8) stop(g, " MB")',
     "memory comes back: arrays": 'g <- growth(1000, mx.nd.array(1:1000) * 2); if (g > 8) stop(g, " MB")',
     "memory comes back: executors": """
         g <- growth(100, { ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(20, 50)); mx.exec.forward(ex); mx.exec.backward(ex); ex$ref.grad.arrays }); if (g > 8) stop(g, " MB")
@@ -189,7 +191,8 @@ CHECKS = {
         x <- matrix(runif(100), 20); it <- mx.io.arrayiter(t(x), 1:20, batch.size = 5)
         g <- growth(10, mx.model.FeedForward.create(net, X = it, num.round = 20, verbose = FALSE, learning.rate = 1e-4, eval.metric = mx.metric.rmse)); if (g > 8) stop(g, " MB")
     """,
-    "memory comes back: errors": 'g <- growth(1000, try(mx.nd.array(1:1000) + mx.nd.ones(3), silent = TRUE)); if (g > 8) stop(g, " MB")',
+    "memory comes back: errors": 'g <- growth(1000, try(mx.nd.array(1:1000) + mx.nd.ones(3), '
+    'silent = TRUE)); if (g > 8) stop(g, " MB")',
     "R's collector at every turn": """
         gctorture2(40); on.exit(gctorture2(0))
         a <- mx.nd.array(matrix(c(1, 2, 3, 4), 2)); b <- as.array(a * a + 1)
@@ -211,7 +214,8 @@ LONG = {
         r <- raw(2^31 + 10); stopifnot(call("test.size", r) == 2^31 + 10); rm(r); invisible(gc())
         a <- mx.nd.zeros(2^31 + 10); stopifnot(length(a) == 2^31 + 10, dim(a) == 2^31 + 10); b <- mx.nd.slice(a, 2^31, 2^31 + 5); stopifnot(length(b) == 5)
     """,
-    "100 000 symbols": 'g <- growth(1e5, mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 3) + 1); cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")',
+    "100 000 symbols": 'g <- growth(1e5, mx.symbol.FullyConnected(mx.symbol.Variable("d"), '
+    'num.hidden = 3) + 1); cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")',
     "100 000 arrays": 'g <- growth(1e5, mx.nd.array(1:1000) * 2); cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")',
     "10 000 executors": """
         g <- growth(1e4, { ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(20, 50)); mx.exec.forward(ex); mx.exec.backward(ex); ex$ref.grad.arrays })
@@ -223,7 +227,8 @@ LONG = {
                                                     batch.end.callback = function(i, n, env, verbose) TRUE))
         cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")
     """,
-    "100 000 errors": 'g <- growth(1e5, try(mx.nd.array(1:10) + mx.nd.ones(3), silent = TRUE)); cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")',
+    "100 000 errors": 'g <- growth(1e5, try(mx.nd.array(1:10) + mx.nd.ones(3), silent = TRUE)); '
+    'cat("grown by", g, "MB\\n"); if (g > 8) stop(g, " MB")',
 }
 VERBS = """
 reticulate::py_run_string("

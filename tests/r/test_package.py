@@ -1,4 +1,5 @@
-"""The R package: what is generated is up to date, exports are MXNet's, and its own tests pass under both hosts."""
+"""The R package: what is generated is up to date, exports are MXNet's, and its own tests pass under both
+hosts."""
 
 from __future__ import annotations
 
@@ -50,5 +51,8 @@ def test_exports_and_formals_are_those_of_mxnet():
 @pytest.mark.parametrize("host", HOSTS)
 def test_testthat(host):
     folder = HERE.parents[1] / "R" / "tests" / "testthat"
-    code = f'library(testthat)\nlibrary(mxnet)\ntest_dir("{folder}", reporter = "summary", stop_on_failure = TRUE)\n'
+    code = (
+        f'library(testthat)\nlibrary(mxnet)\ntest_dir("{folder}", reporter = "summary", '
+        'stop_on_failure = TRUE)\n'
+    )
     succeeds(run_code(host, code))

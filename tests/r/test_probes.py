@@ -1,4 +1,5 @@
-"""Scripts in MXNet's R interface, under both hosts, against the answers of MXNet's own R package (see probes/README.md)."""
+"""Scripts in MXNet's R interface, under both hosts, against the answers of MXNet's own R package (see
+probes/README.md)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing, two sessions at once; and output that goes
-where R's own goes."""
+"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing,
+two sessions at once; and output that goes where R's own goes."""
 
 from __future__ import annotations
 
@@ -153,7 +153,10 @@ def test_files_that_the_c_locale_has_no_characters_for(host, tmp_path):
     assert succeeds(run_code(host, C_LOCALE, cwd=tmp_path, LC_ALL="C")) == "all right"
 
 
-READ = "suppressMessages(library(mxnet)); cat(sum(as.array(mx.nd.ones(3))), commandArgs(TRUE), ''); mx.nd.ones(2) + mx.nd.ones(3)"
+READ = (
+    "suppressMessages(library(mxnet)); cat(sum(as.array(mx.nd.ones(3))), commandArgs(TRUE), ''); "
+    "mx.nd.ones(2) + mx.nd.ones(3)"
+)
 
 
 @pytest.mark.parametrize(
@@ -212,11 +215,12 @@ def test_standard_output_is_closed(host, tmp_path):
     ("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")]
 )
 def test_nobody_reads_the_output(host, writes, ends, tmp_path):
-    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes on."""
+    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes
+    on."""
     script = tmp_path / "script.R"
     script.write_text(
-        f'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), 1)\n'
-        f'for (i in 1:300) {{ {writes}; x <- x + 1 }}; message("at the end")'
+        'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), '
+        f'1)\nfor (i in 1:300) {{ {writes}; x <- x + 1 }}; message("at the end")'
     )
     process = subprocess.Popen(
         [*command(host), str(script)],

@@ -1,4 +1,5 @@
-"""A Python program that starts R by rpy2: what it and R's package mxnet give each other, by rpy2's own functions and by mxr.r.session."""
+"""A Python program that starts R by rpy2: what it and R's package mxnet give each other, by rpy2's own
+functions and by mxr.r.session."""
 
 from __future__ import annotations
 
@@ -284,7 +285,8 @@ def test_ctrl_c_while_r_works(r, code):
 
 @pytest.mark.parametrize("name", ["convert", "handles", "missing", "protection", "saved", "texts"])
 def test_no_conversion_is_broken_off(ro, name):
-    """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count wrong."""
+    """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count
+    wrong."""
     from mxr.r.bridge import interrupts
 
     module = importlib.import_module(f"mxr.r.bridge.{name}")
@@ -328,7 +330,10 @@ def test_in_ipython(r):
 
 
 def test_start_finds_the_checkouts_library():
-    code = "from mxr.r import host; host.start()\nimport rpy2.robjects as ro\nro.r('library(mxnet)')\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])"
+    code = (
+        "from mxr.r import host; host.start()\nimport rpy2.robjects as "
+        "ro\nro.r('library(mxnet)')\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])"
+    )
     variables = {k: v for k, v in os.environ.items() if k != "R_LIBS"} | {"LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -1,5 +1,5 @@
-"""Models, symbols and arrays that R saves as they are, and finds again in another session: saveRDS, knitr's cache; networks in
-documents."""
+"""Models, symbols and arrays that R saves as they are, and finds again in another session: saveRDS, knitr's
+cache; networks in documents."""
 
 from __future__ import annotations
 
@@ -60,8 +60,12 @@ def test_a_saved_model_predicts_in_another_session(host, tmp_path):
 
 
 def test_a_cached_chunk_is_found_again(tmp_path):
-    """The second rendering, in another session, does not train again, and works with what the first left behind."""
-    knit = 'if (!requireNamespace("knitr", quietly = TRUE)) quit(status = 9)\nknitr::knit("report.Rmd", quiet = TRUE)\n'
+    """The second rendering, in another session, does not train again, and works with what the first left
+    behind."""
+    knit = (
+        'if (!requireNamespace("knitr", quietly = TRUE)) quit(status = 9)\nknitr::knit("report.Rmd", '
+        'quiet = TRUE)\n'
+    )
     for number, total in ((1, 6), (2, 12)):
         (tmp_path / "report.Rmd").write_text(REPORT.replace("NUMBER", str(number)))
         succeeds(run_code("Rscript", knit, cwd=tmp_path))

@@ -1,5 +1,5 @@
-"""Custom-loss scripts as users write them, under both hosts: each compares its losses and weights with what MXNet 1.9.1
-computed from the same symbols and arrays (see scripts/_check.R and scripts/expected.py)."""
+"""Custom-loss scripts as users write them, under both hosts: each compares its losses and weights with what
+MXNet 1.9.1 computed from the same symbols and arrays (see scripts/_check.R and scripts/expected.py)."""
 
 from __future__ import annotations
 

@@ -95,7 +95,10 @@ def test_environments_that_lack_things(tmp_path):
     folder = tmp_path / "with a space and é"
     folder.mkdir()
     kept = {k: v for k, v in environment().items() if k in ("PATH", "R_LIBS", "MXR_PYTHON", "LC_ALL")}
-    code = "library(mxnet); mx.nd.save(list(w = mx.nd.ones(2)), 'é.nd'); cat(as.array(mx.nd.load('é.nd')$w), file.exists('é.nd'), '\\n')"
+    code = (
+        "library(mxnet); mx.nd.save(list(w = mx.nd.ones(2)), 'é.nd'); cat(as.array(mx.nd.load('é.nd')$w), "
+        "file.exists('é.nd'), '\\n')"
+    )
     for variables in (kept, {**kept, "HOME": "/nowhere", "TMPDIR": "/nowhere", "R_LIBS_USER": ""}):
         for host in HOSTS:
             done = subprocess.run(
@@ -112,7 +115,8 @@ def test_environments_that_lack_things(tmp_path):
 
 
 def test_declared_types_do_not_change_what_r_binds():
-    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written declares."""
+    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written
+    declares."""
     done = run_code(
         "Rscript",
         """

@@ -61,7 +61,7 @@ def which(library, cwd, **variables) -> tuple[str, str, str]:
     return python, why, said
 
 
-# ------------------------------------------------------------------------------------------------------------ the order
+# -------------------------------------------------------------------------------------------------- the order
 
 
 def test_the_order(library, tmp_path):
@@ -129,7 +129,7 @@ def test_after_the_first_call(host):
     assert said.startswith(f"{sys.executable}|") and "|TRUE\n" in said, said
 
 
-# ------------------------------------------------------------------------------------------------------ what cannot be
+# --------------------------------------------------------------------------------------------- what cannot be
 
 
 def test_no_python_is_known(library, tmp_path):
@@ -189,7 +189,10 @@ def test_what_is_no_python(tmp_path):
 def test_pythons_that_r_cannot_start(fake, words):
     about = dict(version="3.11.4", library="/lib/libpython3.11.so", has_mxr=True) | fake
     r = ", ".join(f"{k} = {'TRUE' if v is True else repr(v)}" for k, v in about.items())
-    hide = f"ns <- asNamespace('mxnet'); unlockBinding('ask_python', ns); assign('ask_python', function(python) list({r}), ns)\n"
+    hide = (
+        "ns <- asNamespace('mxnet'); unlockBinding('ask_python', ns); assign('ask_python', "
+        f"function(python) list({r}), ns)\n"
+    )
     says(run_code("Rscript", "library(mxnet)\n" + hide + FIRST_CALL), *words)
 
 
@@ -240,16 +243,17 @@ def test_a_python_program_that_has_not_let_mxr_in():
 
 def test_the_session_stays_usable_after_a_failed_start():
     code = (
-        "library(mxnet); good <- Sys.getenv('MXR_PYTHON'); Sys.setenv(MXR_PYTHON = '/no/python')\n"
-        "stopifnot(inherits(try(mx.nd.array(1:3), silent = TRUE), 'try-error')); Sys.setenv(MXR_PYTHON = good)\n"
-        "stopifnot(as.array(mx.nd.array(1:3)) == 1:3)"
+        "library(mxnet); good <- Sys.getenv('MXR_PYTHON'); Sys.setenv(MXR_PYTHON = "
+        "'/no/python')\nstopifnot(inherits(try(mx.nd.array(1:3), silent = TRUE), 'try-error')); "
+        "Sys.setenv(MXR_PYTHON = good)\nstopifnot(as.array(mx.nd.array(1:3)) == 1:3)"
     )
     succeeds(run_code("Rscript", code))
 
 
-# ------------------------------------------------------------------------------------------- Python as R has started it
+# --------------------------------------------------------------------------------- Python as R has started it
 
-# For Python code that is not mxr's: what mxr's R code itself runs Python by, or reticulate where it is loaded.
+# For Python code that is not mxr's: what mxr's R code itself runs Python by, or reticulate where it is
+# loaded.
 RUN = "suppressMessages(library(mxnet)); invisible(mx.nd.ones(1)); run <- mxnet:::run_python\n"
 
 
@@ -276,9 +280,9 @@ print(sys.executable)
 def test_a_python_that_is_told_its_name_by_path(tmp_path):
     """As for Pythons to come, which cannot be told otherwise."""
     before = (
-        "library(mxnet); ns <- asNamespace('mxnet'); unlockBinding('python_has', ns); assign('python_has', function(name) FALSE, ns)\n"
-        "path <- Sys.getenv('PATH'); invisible(mx.nd.ones(1)); stopifnot(identical(path, Sys.getenv('PATH')))\n"
-        "mxnet:::run_python('import sys; print(sys.prefix)')"
+        "library(mxnet); ns <- asNamespace('mxnet'); unlockBinding('python_has', ns); assign('python_has', "
+        "function(name) FALSE, ns)\npath <- Sys.getenv('PATH'); invisible(mx.nd.ones(1)); "
+        "stopifnot(identical(path, Sys.getenv('PATH')))\nmxnet:::run_python('import sys; print(sys.prefix)')"
     )
     assert succeeds(run_code("Rscript", before)) == f"{sys.prefix}\n"
 
@@ -347,9 +351,9 @@ def test_threads_output_and_exit_functions(host, tmp_path):
         )
     else:  # a Python program that runs a script by mxr's own command
         program = (
-            "import sys\nimport importlib\nfrom mxr.__main__ import main\nfrom mxr.r.bridge.registry import verb\n"
-            f"sys.path.insert(0, {str(tmp_path)!r})\nverb('test.import')(lambda name: importlib.import_module(name) and None)\n"
-            "main(['run', 'script.R'])"
+            "import sys\nimport importlib\nfrom mxr.__main__ import main\nfrom mxr.r.bridge.registry import "
+            f"verb\nsys.path.insert(0, {str(tmp_path)!r})\nverb('test.import')(lambda name: "
+            "importlib.import_module(name) and None)\nmain(['run', 'script.R'])"
         )
         (tmp_path / "script.R").write_text(code)
         done = subprocess.run(
@@ -381,7 +385,10 @@ def test_sigint_is_ignored_where_plain_r_ignores_it(host, tmp_path):
     """`nohup Rscript script.R &`: what plain R makes of a Ctrl-C then depends on its version."""
     from tests.r.hosts import command
 
-    work = "end <- Sys.time() + 1; tryCatch({ cat('ready\\n'); while (Sys.time() < end) WORK; cat('went on\\n') }, interrupt = function(e) cat('stopped\\n'))\n"
+    work = (
+        "end <- Sys.time() + 1; tryCatch({ cat('ready\\n'); while (Sys.time() < end) WORK; "
+        "cat('went on\\n') }, interrupt = function(e) cat('stopped\\n'))\n"
+    )
     (tmp_path / "plain.R").write_text(work.replace("WORK", "1"))
     (tmp_path / "script.R").write_text(
         "suppressMessages(library(mxnet)); a <- mx.nd.ones(c(300, 300))\n"

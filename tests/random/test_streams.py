@@ -1,4 +1,5 @@
-"""The random streams: numbers that MXNet drew, independence of threads and calls, and no waste for small fills."""
+"""The random streams: numbers that MXNet drew, independence of threads and calls, and no waste for small
+fills."""
 
 import json
 import math
@@ -19,7 +20,8 @@ GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "random.json").read_te
     "case", GOLDEN["fills"], ids=lambda c: f"{c['kind']}-{c['dtype']}-{c['seed']}-{c['n']}"
 )
 def test_fills_are_mxnets_own(case):
-    """Each case: MXNet's values at some places of two fills in a row after seeding, and a checksum over all of them."""
+    """Each case: MXNet's values at some places of two fills in a row after seeding, and a checksum over all
+    of them."""
     random.seed(case["seed"])
     fill = getattr(random, case["kind"])
     for expected in case["fills"]:

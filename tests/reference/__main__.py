@@ -1,7 +1,8 @@
-"""python -m tests.reference [install | compare | record | shapes | types | enlarged | graphs | files] [--family conv] [--op Pooling]
+"""python -m tests.reference [install | compare | record | shapes | types | enlarged | graphs | files]
+[--family conv] [--op Pooling]
 
-(nothing)  all of this against MXNet 1.9.1: every sample, shapes from part of them, other types, larger arrays, 500 random graphs, models
-           through files; exit status 1 if anything differs
+(nothing)  all of this against MXNet 1.9.1: every sample, shapes from part of them, other types, larger
+           arrays, 500 random graphs, models through files; exit status 1 if anything differs
 install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
 compare    the samples (of one family, of one operator)
 shapes     what follows from some of the samples' shapes
@@ -84,14 +85,16 @@ def one_family(family: str, op: str | None) -> tuple[dict, dict, list[str]]:
 
 
 def must_fail(mxnet, family: str, op: str | None) -> list[str]:
-    """Must-fail samples that MXNet computes. (Parameters that an operator does not have are refused here, and mostly ignored there.)"""
+    """Must-fail samples that MXNet computes. (Parameters that an operator does not have are refused here, and
+    mostly ignored there.)"""
     found, ran = {}, set()
     for case in cases(F, family, op):
         ran.add(case.id)
         theirs, outs = mxnet.ask("fails", {}, op=case.op.name, params=case.params, shapes=case.sample.shapes)
         if "error" not in theirs and "unknown parameter" not in "".join(case.sample.says):
             found[case.id] = (
-                f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns {[x.shape for x in outs.values()]}"
+                f"{case.sample.params} {case.sample.shapes}: MXNet takes it and returns "
+                f"{[x.shape for x in outs.values()]}"
             )
     return settle("accepted", found, ran.__contains__)
 

@@ -1,7 +1,8 @@
 """MXNet's answers as test data: tests/reference/answers/<family>.npz, one file per family of operators.
 
-An answer is found by a hash of all that determines it, so a changed sample has none until `python -m tests.reference record`
-is run again. In a file, the arrays of one element type are one long array; an index (JSON) says where each one is.
+An answer is found by a hash of all that determines it, so a changed sample has none until
+`python -m tests.reference record` is run again. In a file, the arrays of one element type are one long array;
+an index (JSON) says where each one is.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def added(key: str, x: np.ndarray) -> np.ndarray:
 
 
 def expected(case: Case, key: str, theirs: dict) -> np.ndarray | None:
-    """MXNet's array. What "add" must give follows from the gradient where MXNet's kernel does not add, and where it is not recorded."""
+    """MXNet's array. What "add" must give follows from the gradient where MXNet's kernel does not add, and
+    where it is not recorded."""
     if key.startswith("add") and (key not in theirs or case.op.name in listed("add")):
         return twice_added(theirs.get("grad" + key[3:]))
     return theirs[key]
@@ -48,7 +49,8 @@ def twice_added(gradient: np.ndarray | None) -> np.ndarray | None:
 
 
 def adds(theirs: dict, tolerance: float) -> bool:
-    """Whether MXNet's arrays under "add" are what two passes must give (random operators draw twice: theirs are taken as they are)."""
+    """Whether MXNet's arrays under "add" are what two passes must give (random operators draw twice: theirs
+    are taken as they are)."""
     return not any(
         array_difference(x, twice_added(theirs["grad" + k[3:]]), tolerance, tolerance)
         for k, x in theirs.items()
@@ -103,7 +105,8 @@ def array_difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> 
 
 
 def largest(ours: dict, theirs: dict) -> float:
-    """The largest difference between values, relative to max(1, |MXNet's value|); sums under "add" follow from the gradients."""
+    """The largest difference between values, relative to max(1, |MXNet's value|); sums under "add" follow
+    from the gradients."""
     worst = 0.0
     for key in (k for k in theirs.keys() & ours.keys() if not k.startswith("add")):
         a, b = np.asarray(ours[key], np.float64), np.asarray(theirs[key], np.float64)
@@ -116,8 +119,8 @@ def largest(ours: dict, theirs: dict) -> float:
 
 
 def settled(op: str, found: dict[str, dict[str, str]]) -> list[str]:
-    """Complaints about one operator: `found` is sample id -> differences; tests/known.toml may say "Operator[3]: what" or,
-    for all samples, "Operator: what"."""
+    """Complaints about one operator: `found` is sample id -> differences; tests/known.toml may say
+    "Operator[3]: what" or, for all samples, "Operator: what"."""
     known = listed("reference")
     flat = {}
     for id, parts in found.items():

@@ -1,4 +1,5 @@
-"""Element types other than float32: every operator on its samples' arrays in each of them, wherever MXNet takes them."""
+"""Element types other than float32: every operator on its samples' arrays in each of them, wherever MXNet
+takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every sample once more on arrays many times as large: what is cut into blocks, spread over threads or laid out otherwise."""
+"""Every sample once more on arrays many times as large: what is cut into blocks, spread over threads or laid
+out otherwise."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ def compare(family: str | None = None, op: str | None = None) -> int:
 
 
 def enlarged(family: str | None, op: str | None) -> Iterator[Case]:
-    """Samples of which every input that is as long as the first along an axis is repeated there, in another order; what is not whole
-    numbers is moved a little, so that there are no ties."""
+    """Samples of which every input that is as long as the first along an axis is repeated there, in another
+    order; what is not whole numbers is moved a little, so that there are no ties."""
     for case in cases(family=family, op=op):
         inputs = case.inputs
         if (

@@ -50,7 +50,8 @@ def difference(mxnet, graph: Graph) -> str | None:
         mine |= {f"grad_{k}": run.grads[k].data for k in graph.wanted}
     for key, b in theirs.items():
         a = mine[key]
-        # rounding errors grow with the graph and, where terms cancel, are as large as the largest terms make them
+        # rounding errors grow with the graph and, where terms cancel, are as large as the largest terms make
+        # them
         if a.shape != b.shape or not np.allclose(
             a, b, 1e-4, 1e-5 * max(1.0, float(np.abs(b).max(initial=0))), equal_nan=True
         ):

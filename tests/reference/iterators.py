@@ -1,5 +1,6 @@
-"""What MXNet's own file iterators give for small files: `python -m tests.reference.iterators` asks them (with the oracle's Python)
-and writes tests/data/io/answers.json, which tests/io/test_readers.py compares mxr's readers with."""
+"""What MXNet's own file iterators give for small files: `python -m tests.reference.iterators` asks them (with
+the oracle's Python) and writes tests/data/io/answers.json, which tests/io/test_readers.py compares mxr's
+readers with."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _IMAGES = {"path_imgrec": "images.rec", "data_shape": (3, 24, 26), "batch_size":
 _BOXES = _IMAGES | {"path_imglist": "objects.lst"}
 _CROPS = {"rand_crop_prob": 0.9, "min_crop_scales": 0.3, "max_crop_scales": 0.9}
 
-# (iterator, what to do: a pass, r reset, n one batch, s wait; parameters). A path is in FOLDER; one that begins with new is written.
+# (iterator, what to do: a pass, r reset, n one batch, s wait; parameters). A path is in FOLDER; one that
+# begins with new is written.
 CASES = [
     (
         "CSVIter",

@@ -17,9 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".reference"
 PACKAGES = ("mxnet==1.9.1", "numpy<1.24")
 
-# The plain CPU kernels: oneDNN's choose algorithm and order of summation by shape and by processor, so that its last digits
-# differ from machine to machine; at a tolerance of 1e-4 both give the same for every sample but softmax of infinities, the mask of
-# dropout inside RNN, and a few gradients under "add". The subgraph pass would fuse operators that are to be seen one by one.
+# The plain CPU kernels: oneDNN's choose algorithm and order of summation by shape and by processor, so that
+# its last digits differ from machine to machine; at a tolerance of 1e-4 both give the same for every sample
+# but softmax of infinities, the mask of dropout inside RNN, and a few gradients under "add". The subgraph
+# pass would fuse operators that are to be seen one by one.
 PLAIN = {
     "MXNET_MKLDNN_ENABLED": "0",
     "MXNET_USE_MKLDNN_RNN": "0",
@@ -38,7 +39,8 @@ def python() -> Path:
 
 
 def install() -> None:
-    """Make .reference with MXNet 1.9.1 in it, unless there is one already (or $MXR_REFERENCE_PYTHON says where)."""
+    """Make .reference with MXNet 1.9.1 in it, unless there is one already (or $MXR_REFERENCE_PYTHON says
+    where)."""
     if (
         python().exists()
         and subprocess.run([python(), "-c", "import mxnet"], capture_output=True).returncode == 0
@@ -55,8 +57,8 @@ def install() -> None:
 
 
 class Oracle:
-    """A running MXNet. `ask(kind, arrays, **meta)` answers (meta, arrays); a crash or a timeout is an answer with "error",
-    and the next question starts a new process."""
+    """A running MXNet. `ask(kind, arrays, **meta)` answers (meta, arrays); a crash or a timeout is an answer
+    with "error", and the next question starts a new process."""
 
     def __init__(self, timeout: float = 20.0, environment: dict[str, str] = PLAIN):
         self.timeout, self.environment = timeout, environment

@@ -1,4 +1,5 @@
-"""Shapes that follow from some of the others, in both directions: mxr against MXNet's `infer_shape_partial`, on symbols that mxr wrote."""
+"""Shapes that follow from some of the others, in both directions: mxr against MXNet's `infer_shape_partial`,
+on symbols that mxr wrote."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def compare(family: str | None = None, op: str | None = None) -> int:
 
 
 def questions(case: Case) -> Iterator[Known]:
-    """The output alone; all but one input, with the output and without; the output beside inputs whose first dimension is unknown."""
+    """The output alone; all but one input, with the output and without; the output beside inputs whose first
+    dimension is unknown."""
     ins = [list(x.shape) for x in case.inputs]
     outs = ours.outs(case)
     out = outs[0][0] if len(outs) == 1 and not case.op.aux(case.parsed()) else None

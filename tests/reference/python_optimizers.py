@@ -1,4 +1,5 @@
-"""Weights after steps of MXNet's own Python optimizers, for tests/faces/test_optimizers.py. Run by MXNet's Python:
+"""Weights after steps of MXNet's own Python optimizers, for tests/faces/test_optimizers.py. Run by MXNet's
+Python:
 
 .reference/bin/python tests/reference/python_optimizers.py > tests/data/python_optimizers.json
 """

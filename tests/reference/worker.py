@@ -1,8 +1,9 @@
-"""MXNet's side of the comparison: a process that computes samples with MXNet 1.9.1 and answers on its standard output.
+"""MXNet's side of the comparison: a process that computes samples with MXNet 1.9.1 and answers on its
+standard output.
 
-It is started by tests/reference/oracle.py with the Python of MXNet's own environment, so it imports nothing but the standard
-library, NumPy and MXNet. A message is eight bytes of length and an npz archive whose entry `meta` is JSON; every other
-entry is an array.
+It is started by tests/reference/oracle.py with the Python of MXNet's own environment, so it imports nothing
+but the standard library, NumPy and MXNet. A message is eight bytes of length and an npz archive whose entry
+`meta` is JSON; every other entry is an array.
 """
 
 import ctypes
@@ -58,14 +59,15 @@ class Worker:
         return handle.value
 
     def symbol(self, op, params, inputs, name=None):
-        """Any registered operator over symbols, whatever module of MXNet's Python package it is filed under."""
+        """Any registered operator over symbols, whatever module of MXNet's Python package it is filed
+        under."""
         name = self.mx.name.NameManager.current.get(name, op.lower().lstrip("_"))
         return self._create(self.handle(op), inputs, {}, list(params), list(params.values()), name, False)
 
     def array(self, x):
         return self.mx.nd.array(x, dtype=x.dtype)
 
-    # ------------------------------------------------------------------------------------- one operator, symbolic
+    # --------------------------------------------------------------------------------- one operator, symbolic
 
     def sample(self, q, arrays):
         values = {f"v{i}": arrays[f"in{i}"] for i in range(q["inputs"])}
@@ -111,7 +113,8 @@ class Worker:
         return {"shapes": dict(zip(names, [*args, *aux, *outs]))}, {}
 
     def passes(self, symbol, values, q, meta):
-        """Forward, backward, and twice both under "add"; fills in meta["no_gradient"] where MXNet has none."""
+        """Forward, backward, and twice both under "add"; fills in meta["no_gradient"] where MXNet has
+        none."""
         run = self.bind(symbol, values, q["grad"], "write", meta)
         out = {f"out{i}": x for i, x in enumerate(self.forward(run, q))}
         if run.grads:
@@ -155,7 +158,7 @@ class Worker:
         heads = [self.array(head_gradient(i, x.shape, x.dtype)) for i, x in enumerate(run.executor.outputs)]
         run.executor.backward(heads)
 
-    # ------------------------------------------------------------------------------------- one operator, imperative
+    # ------------------------------------------------------------------------------- one operator, imperative
 
     def imperative(self, q, arrays):
         """Outputs, and the inputs that the operator writes in place."""
@@ -178,7 +181,8 @@ class Worker:
         return {}, out
 
     def arrays(self, q, arrays):
-        """Outputs, and gradients by autograd, of an operator that cannot be bound; `into`: the input that it needs for its output."""
+        """Outputs, and gradients by autograd, of an operator that cannot be bound; `into`: the input that it
+        needs for its output."""
         self.mx.random.seed(q["seed"])
         inputs = [self.array(arrays[f"in{i}"]) for i in range(q["inputs"])]
         wanted = [int(name[1:]) for name in q["grad"]]
@@ -211,7 +215,7 @@ class Worker:
             f"grad{i}": inputs[i].grad.asnumpy() for i in wanted
         }
 
-    # ------------------------------------------------------------------------------------- must-fail samples, graphs
+    # ------------------------------------------------------------------------------ must-fail samples, graphs
 
     def fails(self, q, arrays):
         """Composes, binds to zeros and runs; the error, if there is one, is the answer."""

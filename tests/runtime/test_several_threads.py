@@ -1,4 +1,5 @@
-"""Several threads at once: what belongs to the process is counted or locked, what belongs to a thread is the thread's own."""
+"""Several threads at once: what belongs to the process is counted or locked, what belongs to a thread is the
+thread's own."""
 
 import os
 import signal
@@ -150,7 +151,8 @@ def test_the_reader_of_messages_is_the_threads_own():
 
 
 def test_a_table_that_another_thread_shortens(monkeypatch):
-    """The table of factorials is replaced between a thread's look at its length and its look at its values."""
+    """The table of factorials is replaced between a thread's look at its length and its look at its
+    values."""
     real = samplers._log_gamma
 
     def overtaken(x):

@@ -1,4 +1,5 @@
-"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever the timing."""
+"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever
+the timing."""
 
 import threading
 import warnings

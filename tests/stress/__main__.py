@@ -1,4 +1,5 @@
-"""The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r|silent] [--count 100000] [--write]`; `--write` puts them into docs/reliability.md."""
+"""The long runs, with figures: `python -m tests.stress [--only fuzz|faults|soak|r|silent] [--count 100000]
+[--write]`; `--write` puts them into docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -14,15 +15,19 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "reliability.md"
 
 
 def fuzzed(count: int):
-    yield "| loader | damaged files | loaded | refused with a sentence | anything else | slowest | memory grew by | time |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+    yield (
+        "| loader | damaged files | loaded | refused with a sentence | anything else | slowest | memory grew "
+        "by | time |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+    )
     for name in TARGETS:
         found = fuzz.limited(name, count)
         for finding in found["findings"]:
             print("   ", name, *finding, file=sys.stderr)
         yield (
             (
-                f"| {name} | {found['inputs']} | {found['loaded']} | {found['refused']} | {len(found['findings'])} | {found['slowest'][0] * 1000:.0f} ms "
-                f"| {found['grown'] / 2**20:.0f} MB | {found['seconds']:.0f} s |"
+                f"| {name} | {found['inputs']} | {found['loaded']} | {found['refused']} | "
+                f"{len(found['findings'])} | {found['slowest'][0] * 1000:.0f} ms | "
+                f"{found['grown'] / 2**20:.0f} MB | {found['seconds']:.0f} s |"
             ),
             bool(found["findings"]),
         )
@@ -50,7 +55,8 @@ def soaked(count: int):
         try:
             row = run(max(10, times * count // 100_000))
             yield (
-                f"| {row['what']} | {row['times']} | {row['start'] / 2**20:.0f} MB | {row['growth'] / 1024:.0f} KB | {row['seconds']:.0f} s |",
+                f"| {row['what']} | {row['times']} | {row['start'] / 2**20:.0f} MB | "
+                f"{row['growth'] / 1024:.0f} KB | {row['seconds']:.0f} s |",
                 False,
             )
         except AssertionError as e:

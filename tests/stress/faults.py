@@ -1,5 +1,5 @@
-"""Faults injected on purpose, many times: saving cut short, forked children, interrupts. Every function raises if anything went wrong, and
-returns figures: what was injected, how often, what happened."""
+"""Faults injected on purpose, many times: saving cut short, forked children, interrupts. Every function
+raises if anything went wrong, and returns figures: what was injected, how often, what happened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ for value in range(1, 10**9):
 
 
 def killed_while_saving(times: int) -> dict:
-    """SIGKILL at a random moment of saving again and again: the file holds one whole state, the last or the one before."""
+    """SIGKILL at a random moment of saving again and again: the file holds one whole state, the last or the
+    one before."""
     rng, left = random.Random(7), 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.params"
@@ -109,8 +110,8 @@ def only_room(folder: Path, size: int):
 
 
 def disk_full(times: int) -> list[dict]:
-    """Writes that the system refuses half way, by a limit on the size of files and on a disk that is really full: an MxError, the old file whole,
-    nothing left behind."""
+    """Writes that the system refuses half way, by a limit on the size of files and on a disk that is really
+    full: an MxError, the old file whole, nothing left behind."""
     rng = random.Random(8)
     symbol = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=3, name="f" * 9000)
     arrays = {"x": np.ones(20_000, np.float32)}
@@ -161,7 +162,7 @@ def disk_full(times: int) -> list[dict]:
     return rows
 
 
-# --------------------------------------------------------------------------------------------- a network for the rest
+# ------------------------------------------------------------------------------------- a network for the rest
 
 
 def network(width: int = 64, batch: int = 256, layers: int = 3) -> tuple[mxr.Executor, dict]:
@@ -199,7 +200,8 @@ def numbers(ex: mxr.Executor, start: dict) -> bytes:
 
 
 def forked(times: int, limit: float = 200.0) -> dict:
-    """Children forked after threads have worked: they compute with the parent's executor, bind one of their own, and go on reading images."""
+    """Children forked after threads have worked: they compute with the parent's executor, bind one of their
+    own, and go on reading images."""
     ex, start = network(256, 512)
     right = numbers(ex, start)
     images = readers.create(
@@ -235,14 +237,16 @@ def forked(times: int, limit: float = 200.0) -> dict:
 
 
 def _interrupted(work, delay: float) -> float | None:
-    """Run `work` and send this process a SIGINT after `delay`; seconds until it stopped, None if it had ended before."""
+    """Run `work` and send this process a SIGINT after `delay`; seconds until it stopped, None if it had ended
+    before."""
 
     def send():
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
     def dropped(unraisable):
-        """Python drops what is raised in a weak reference's callback, an interrupt too: whoever pressed Ctrl-C presses it again."""
+        """Python drops what is raised in a weak reference's callback, an interrupt too: whoever pressed
+        Ctrl-C presses it again."""
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             threading.Timer(0.01, send).start()
         else:
@@ -274,7 +278,8 @@ def _interrupted(work, delay: float) -> float | None:
 
 
 def interrupts(times: int) -> list[dict]:
-    """SIGINT at random moments of forward, training, binding and reading: it stops at once, and the next step gives the right numbers."""
+    """SIGINT at random moments of forward, training, binding and reading: it stops at once, and the next step
+    gives the right numbers."""
     rng = random.Random(9)
     ex, start = network(256, 2048)
     right = numbers(ex, start)

@@ -1,4 +1,5 @@
-"""Feeding the loaders damaged files, in a process with limits: any answer but success or an `MxError` is a finding.
+"""Feeding the loaders damaged files, in a process with limits: any answer but success or an `MxError` is a
+finding.
 
 python -m tests.stress.fuzz "symbol JSON, bound and run" 100000       all inputs up to that number
 python -m tests.stress.fuzz "symbol JSON, bound and run" --only 123   one of them, with its traceback
@@ -115,7 +116,8 @@ def _worker(name: str, count: int, start: int, place: str) -> None:
 
 
 def limited(name: str, count: int) -> dict:
-    """`run` in processes of their own with limits; one that dies or hangs is a finding, and the next goes on behind it."""
+    """`run` in processes of their own with limits; one that dies or hangs is a finding, and the next goes on
+    behind it."""
     total: dict = {
         "inputs": 0,
         "loaded": 0,

@@ -1,4 +1,5 @@
-"""Damaged files: what a random generator makes of good ones. A number decides everything, so a finding can be made again."""
+"""Damaged files: what a random generator makes of good ones. A number decides everything, so a finding can be
+made again."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ import time
 from tests.r import test_bridge, test_interrupts, test_limits_r, test_processes
 from tests.r.hosts import HOSTS, run_checks, run_code
 
-# Checks of the door that measure time, or count what R's collector has not done yet, mean nothing while it runs at every turn.
+# Checks of the door that measure time, or count what R's collector has not done yet, mean nothing while it
+# runs at every turn.
 NOT_TORTURED = ("a crossing costs", "four million", "R collects when", "handles are released")
 
 
@@ -123,6 +124,7 @@ def lines(count: int, parts=(memory, interrupts, forks, torture)):
         for host in HOSTS:
             for what, times, result, good, since in part(host, count):
                 yield (
-                    f"| {what} | {host} | {times} | {result if good else 'FAILED: ' + result} | {time.perf_counter() - since:.0f} s |",
+                    f"| {what} | {host} | {times} | {result if good else 'FAILED: ' + result} | "
+                    f"{time.perf_counter() - since:.0f} s |",
                     not good,
                 )

@@ -1,4 +1,5 @@
-"""What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound, remedies of messages."""
+"""What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound,
+remedies of messages."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ REMEDIES = Path(__file__).parents[2] / "R" / "tests" / "testthat" / "test-remedi
 
 
 def threads(times: int) -> list[tuple[str, int, str]]:
-    """Networks of several sizes, bound and trained by four threads that take turns after every few instructions."""
+    """Networks of several sizes, bound and trained by four threads that take turns after every few
+    instructions."""
     alone = {n: several.trained(n) for n in (3, 4, 5, 6)}
 
     def work(n: int) -> None:
@@ -75,7 +77,10 @@ def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
 def remedies(times: int) -> list[tuple[str, int, str]]:
     """Messages that name a remedy: the mistake is made, the remedy followed."""
     count = REMEDIES.read_text().count("  follows(")
-    code = f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", stop_on_failure = TRUE)\n'
+    code = (
+        f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", '
+        'stop_on_failure = TRUE)\n'
+    )
     succeeds(run_code("mxr run", code))
     return [("remedies of messages, followed to the letter", count, "all work")]
 

@@ -1,4 +1,5 @@
-"""Long runs that must not grow: training steps, symbols and arrays made and dropped, executors bound and dropped. Figures are resident memory."""
+"""Long runs that must not grow: training steps, symbols and arrays made and dropped, executors bound and
+dropped. Figures are resident memory."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def resident() -> int:
 
 
 def grow(what: str, times: int, call: Callable[[], None], warm: int, allowed: int = 4 << 20) -> dict:
-    """Call `call` `times` times after `warm` calls; the growth of resident memory over them must stay below `allowed`."""
+    """Call `call` `times` times after `warm` calls; the growth of resident memory over them must stay below
+    `allowed`."""
     for _ in range(warm):
         call()
     gc.collect()

@@ -1,4 +1,5 @@
-"""The loaders that are fed damaged files: where good ones come from, how they are damaged, how they are read."""
+"""The loaders that are fed damaged files: where good ones come from, how they are damaged, how they are
+read."""
 
 from __future__ import annotations
 

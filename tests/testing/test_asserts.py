@@ -74,7 +74,8 @@ BROKEN = {  # the mistake in R; what the message names
         ["different arguments: R's label, p; Python's y, p"],
     ),
     "other dimensions": (
-        'mx.symbol.MakeLoss(mx.symbol.sum(mx.symbol.Variable("p") + mx.symbol.Variable("y"), axis = 1), name = "focal")',
+        'mx.symbol.MakeLoss(mx.symbol.sum(mx.symbol.Variable("p") + mx.symbol.Variable("y"), axis = 1), '
+        'name = "focal")',
         ["R has 3, Python shape \\(3, 2\\)"],
     ),
 }

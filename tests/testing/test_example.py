@@ -1,4 +1,5 @@
-"""examples/interop, the project that docs/testing.md shows: it passes outside the checkout, and a broken loss fails by the node's name."""
+"""examples/interop, the project that docs/testing.md shows: it passes outside the checkout, and a broken loss
+fails by the node's name."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def test_the_example(tmp_path):
         "test_the_script_gives_the_numbers_that_it_gave",
     }, text
     assert re.search(
-        r"R +_power_?scalar\d+ = _power_scalar\(.*, scalar = 3.0\)\n.*Python +_power_?scalar\d+ = _power_scalar\(.*, scalar = 2.0\)",
+        r"R +_power_?scalar\d+ = _power_scalar\(.*, scalar = 3.0\)\n.*Python +_power_?scalar\d+ = "
+        r"_power_scalar\(.*, scalar = 2.0\)",
         text,
     ), text
     assert "weight: 3 of 3 numbers" in text

@@ -52,7 +52,8 @@ FILES = {
             assert found == [3] * 4
         ''',
     "shared.R": 'shared <- "text"\n',
-    "script.R": 'library(mxnet); cat(as.array(mx.nd.ones(2)), commandArgs(TRUE), Sys.getenv("COLOUR")); quit(status = 3)\n',
+    "script.R": 'library(mxnet); cat(as.array(mx.nd.ones(2)), commandArgs(TRUE), Sys.getenv("COLOUR")); '
+    'quit(status = 3)\n',
     "test-r.R": '''
         library(mxnet)
         test_that("sums", expect_equal(as.numeric(as.array(mx.nd.ones(2) + 3)), c(4, 4)))

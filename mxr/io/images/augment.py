@@ -1,4 +1,5 @@
-"""What MXNet's default augmenter does to an image: resizing, turning, cropping, colours. Draws come in MXNet's order."""
+"""What MXNet's default augmenter does to an image: resizing, turning, cropping, colours. Draws come in
+MXNet's order."""
 
 from __future__ import annotations
 
@@ -147,7 +148,8 @@ class Augmented:
                 or (self.min_crop_size, self.max_crop_size) != (-1, -1)
             ):
                 raise MxError(
-                    "random.resized.crop does not go together with rand.crop, the random scales and the crop sizes"
+                    "random.resized.crop does not go together with rand.crop, "
+                    "the random scales and the crop sizes"
                 )
             if (self.min_random_area, self.max_random_area) != (1, 1) or ratios != (1, 1):
                 cut = self._random_area(image, ratios, engine)
@@ -157,7 +159,8 @@ class Augmented:
             h, w = image.shape[:2]
             if min(h, w) < self.max_crop_size or self.max_crop_size < self.min_crop_size:
                 raise MxError(
-                    f"an image of {w} by {h} pixels is smaller than max.crop.size ({self.max_crop_size}), or that is less than min.crop.size"
+                    f"an image of {w} by {h} pixels is smaller than max.crop.size ({self.max_crop_size}), "
+                    "or that is less than min.crop.size"
                 )
             size = engine.integer(self.min_crop_size, self.max_crop_size)
             return self._resized(self._window(image, size, size, engine), engine)
@@ -188,7 +191,8 @@ class Augmented:
     def _random_area(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray | None:
         if not 0 < ratios[0] <= ratios[1] or self.min_random_area > self.max_random_area:
             raise MxError(
-                "the smallest aspect ratio must be above 0, and the smallest ratio and area not above the largest"
+                "the smallest aspect ratio must be above 0, and the smallest ratio and area not "
+                "above the largest"
             )
         h, w = image.shape[:2]
         for _ in range(10):

@@ -26,8 +26,9 @@ def pillow():
 
 
 def decode(data: bytes, channels: int, where: str) -> np.ndarray:
-    """The image in `data` (JPEG, PNG and what else Pillow knows) as an array (height, width, channels) of uint8, red first.
-    1 channel: grey; 3: colour; 4: colour and alpha, which the image must have. MxError, beginning with `where`, otherwise."""
+    """The image in `data` (JPEG, PNG and what else Pillow knows) as an array (height, width, channels) of
+    uint8, red first. 1 channel: grey; 3: colour; 4: colour and alpha, which the image must have. MxError,
+    beginning with `where`, otherwise."""
     image_module = pillow()
     try:
         image = _opened(data)
@@ -71,13 +72,15 @@ def _opened(data: bytes):
 
 
 def _grey(image: np.ndarray, png: bool) -> np.ndarray:
-    """Brightness of a colour image, as MXNet's decoders compute it: that of PNG files rounds down, OpenCV to the nearest."""
+    """Brightness of a colour image, as MXNet's decoders compute it: that of PNG files rounds down, OpenCV to
+    the nearest."""
     weights, bits, half = ((9797, 19234, 3737), 15, 0) if png else ((4899, 9617, 1868), 14, 8192)
     return (image.astype(np.int32) @ np.array(weights, np.int32) + half >> bits).astype(np.uint8)[:, :, None]
 
 
 def encode(image: np.ndarray, encoding: str, quality: int) -> bytes:
-    """The file (".jpg": quality 0 to 100, ".png": compression 0 to 9) of an image (height, width, channels) of uint8."""
+    """The file (".jpg": quality 0 to 100, ".png": compression 0 to 9) of an image (height, width, channels)
+    of uint8."""
     if image.shape[2] == 4 and encoding == ".jpg":
         image = image[:, :, :3]
     picture = pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))

@@ -124,7 +124,8 @@ def warp(
 
 @cache
 def _cell_weights(method: int) -> np.ndarray:
-    """Weights (cell, row, column) of the pixels around a position, as fixed-point numbers of 15 bits that add up to one."""
+    """Weights (cell, row, column) of the pixels around a position, as fixed-point numbers of 15 bits that add
+    up to one."""
     x = (np.arange(_CELLS) / _CELLS).astype(np.float32)
     one_axis = np.stack(sizes.weights(x, method), 1).astype(np.float32)
     n = one_axis.shape[1]

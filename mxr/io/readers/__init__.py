@@ -37,7 +37,8 @@ _ELSEWHERE = NEVER_HAD.union(*(cls.parameters() for cls in READERS.values()))
 
 
 def create(name: str, given: dict) -> Reader:
-    """A reader by name, from parameters with underscored names (values or text). MxError for what does not fit.
+    """A reader by name, from parameters with underscored names (values or text). MxError for what does not
+    fit.
 
     Parameters that only other readers have are ignored, as MXNet ignores them.
     """

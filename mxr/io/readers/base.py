@@ -1,4 +1,5 @@
-"""Readers of files, batch by batch: what they have in common. A reader is one class with its parameters, as an operator is.
+"""Readers of files, batch by batch: what they have in common. A reader is one class with its parameters, as
+an operator is.
 
 class CSV(Batched):
     name = "CSVIter"
@@ -21,7 +22,7 @@ from typing import Protocol
 import numpy as np
 
 from mxr.operator import REQUIRED, MxError, P, ParamError, Parameter, suggest
-from mxr.runtime import costs
+from mxr.runtime import costs, progress
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
 NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
@@ -29,7 +30,8 @@ _AHEAD = 16  # batches that MXNet's readers read in advance
 
 
 class Reader:
-    """What every reader is to its user: `next`, `value`, `num_pad`, `reset`. Parameters are the annotated `P`s of its classes."""
+    """What every reader is to its user: `next`, `value`, `num_pad`, `reset`. Parameters are the annotated
+    `P`s of its classes."""
 
     batch_size: int = P(REQUIRED, "samples in a batch", low=1)
     prefetch_buffer: int = P(4, "accepted for MXNet's sake, without effect")
@@ -80,7 +82,8 @@ class Reader:
 
 
 class Source(Protocol):
-    """Samples in order. `take` gives arrays (data, label) of the next samples of the pass, at most n; none at its end."""
+    """Samples in order. `take` gives arrays (data, label) of the next samples of the pass, at most n; none at
+    its end."""
 
     def take(self, n: int) -> tuple[np.ndarray, ...]: ...
 
@@ -92,8 +95,9 @@ class Source(Protocol):
 
 
 class Batched(Reader):
-    """A reader that cuts a source into batches. A last batch that is not full is filled from the beginning, and the next pass
-    goes on behind those samples (`round_batch`); otherwise samples of the batch before stay in its last places."""
+    """A reader that cuts a source into batches. A last batch that is not full is filled from the beginning,
+    and the next pass goes on behind those samples (`round_batch`); otherwise samples of the batch before stay
+    in its last places."""
 
     round_batch: bool = P(
         True, "whether a last batch that is not full is filled from the beginning of the data"
@@ -142,7 +146,8 @@ class Batched(Reader):
         return tuple(np.concatenate(pair) for pair in zip(fields, more))
 
     def reset(self) -> None:
-        # MXNet reads ahead: where that reached the end of the data, and borrowed samples, a pass broken off counts as complete
+        # MXNet reads ahead: where that reached the end of the data, and borrowed samples, a pass broken off
+        # counts as complete
         if self.round_batch and not self._borrowed:
             most = _AHEAD * self.batch_size
             left = self.source.left(most + 1)
@@ -172,7 +177,8 @@ class Table:
 
 
 def files(path: str, error) -> list[str]:
-    """The file, or all files of the folder, or those of a list with semicolons between; `error` makes the exception."""
+    """The file, or all files of the folder, or those of a list with semicolons between; `error` makes the
+    exception."""
     found = []
     for part in path.split(";"):
         if os.path.isdir(part):
@@ -185,10 +191,14 @@ def files(path: str, error) -> list[str]:
 
 
 def blocks(path: str) -> Iterator[tuple[int, list[bytes]]]:
-    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes, each with the number of its first line."""
-    line, rest = 1, b""
+    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes, each with the number of its first
+    line."""
+    line, rest, taken = 1, b"", 0
     with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
         while data := file.read(costs.TEXT_BLOCK):
+            progress.report(f"reading {os.path.basename(path)}", taken, size)
+            taken += len(data)
             if line == 1 and not rest:
                 data = data.removeprefix(b"\xef\xbb\xbf")
             lines = (rest + data).splitlines(keepends=True)

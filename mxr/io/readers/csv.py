@@ -12,7 +12,8 @@ from mxr.operator import REQUIRED, P, Shape, shape_text
 
 
 class CSV(Batched):
-    """Samples of a text file: a sample a line, commas between its numbers, perhaps at its end too; labels from a second file."""
+    """Samples of a text file: a sample a line, commas between its numbers, perhaps at its end too; labels
+    from a second file."""
 
     name = "CSVIter"
     data_csv: str = P(REQUIRED, "path of the file (or of a folder of such files)")

@@ -76,10 +76,12 @@ class Object:
 
 
 def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
-    """Header and objects of a label: header width, object width, further header, then objects: class, left, top, right, bottom, ..."""
+    """Header and objects of a label: header width, object width, further header, then objects: class, left,
+    top, right, bottom, ..."""
     if len(label) < 7:
         raise MxError(
-            f"a label of {len(label)} numbers is too short: header width, object width, and at least 5 numbers an object are expected"
+            f"a label of {len(label)} numbers is too short: header width, object width, "
+            "and at least 5 numbers an object are expected"
         )
     if not np.isfinite(label[:2]).all():
         raise MxError(
@@ -96,7 +98,8 @@ def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
 
 
 class DetAugmented:
-    """Parameters of the detection augmenter, and what they do. Those that end in s may have a value for each crop sampler."""
+    """Parameters of the detection augmenter, and what they do. Those that end in s may have a value for each
+    crop sampler."""
 
     data_shape: Shape = P(REQUIRED, "width, height and channels of the images that come out")
     resize: int = P(-1, "length of the shorter edge before anything else is done; -1: as it is")
@@ -289,9 +292,9 @@ class DetAugmented:
 
 
 class ImageDetRecord(DetAugmented, ImageReader, Normalized):
-    """Images of a RecordIO file with objects in them. A label is: channels, height and width of the image, the number of values
-    that follow, these values (header width, object width, header, objects: class, left, top, right, bottom, ... in parts of the
-    image), and padding."""
+    """Images of a RecordIO file with objects in them. A label is: channels, height and width of the image,
+    the number of values that follow, these values (header width, object width, header, objects: class, left,
+    top, right, bottom, ... in parts of the image), and padding."""
 
     name = "ImageDetRecordIter"
     path_imgrec: str = P("./data/imgrec.rec", "path of the RecordIO file")

@@ -11,6 +11,7 @@ from mxr.io.images.augment import Augmented
 from mxr.io.readers.records import ImageReader, Labels
 from mxr.operator import MxError, P
 from mxr.random.cpp_engine import Engine
+from mxr.runtime import progress
 
 
 class Normalized:
@@ -48,7 +49,8 @@ class Normalized:
             arrays = list(arrays.values()) if isinstance(arrays, dict) else arrays
             if len(arrays) != 1 or arrays[0].shape != tuple(self.data_shape):
                 raise self.error(
-                    f"{self.mean_img} is not a mean image of data.shape {' x '.join(map(str, self.data_shape[::-1]))}"
+                    f"{self.mean_img} is not a mean image of data.shape "
+                    f"{' x '.join(map(str, self.data_shape[::-1]))}"
                 )
             self.mean_image = arrays[0].astype(np.float32)
             return
@@ -58,6 +60,7 @@ class Normalized:
             for image in images:
                 total = image.astype(np.float32) if total is None else total + image
             count += len(images)
+            progress.report(f"making {os.path.basename(self.mean_img)}", *self.order.done())
         self.order.shuffle = shuffle
         if total is None:
             raise self.error(f"{self.path_imgrec} holds no images to make {self.mean_img} of")
@@ -158,7 +161,8 @@ class ImageRecordInt8(ImageRecord):
 
 
 class ImageRecordV1(_Images, Normalized):
-    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another engine."""
+    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another
+    engine."""
 
     name = "ImageRecordIter_v1"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))

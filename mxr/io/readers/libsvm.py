@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 
 from mxr.io.readers.base import Batched, Table, blocks, files
 from mxr.operator import REQUIRED, P, Shape
+from mxr.runtime import progress
 
 
 class _Sparse:
@@ -54,8 +56,8 @@ class _Rows(Table):
 
 
 class LibSVM(Batched):
-    """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives sparse arrays, mxr
-    the same values as dense ones."""
+    """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives
+    sparse arrays, mxr the same values as dense ones."""
 
     name = "LibSVMIter"
     data_libsvm: str = P(REQUIRED, "path of the file (or of a folder of such files)")
@@ -86,7 +88,8 @@ class LibSVM(Batched):
         label = self._table(self.label_libsvm, math.prod(self.label_shape), "label.shape")
         if len(label.labels) < len(data.labels):
             raise self.error(
-                f"{self.data_libsvm} has {len(data.labels)} lines, {self.label_libsvm} only {len(label.labels)}"
+                f"{self.data_libsvm} has {len(data.labels)} lines, "
+                f"{self.label_libsvm} only {len(label.labels)}"
             )
         return _Rows(data, label)
 
@@ -100,7 +103,10 @@ class LibSVM(Batched):
             if line.split(b"#")[0].strip()
         ]
         size = -(-len(lines) // self.num_parts)
-        for where, line in lines[size * self.part_index : size * (self.part_index + 1)]:
+        mine = lines[size * self.part_index : size * (self.part_index + 1)]
+        doing = f"reading the numbers of {os.path.basename(path)}"
+        for done, (where, line) in enumerate(mine):
+            progress.report(doing, done, len(mine))
             first, *pairs = line.split(b"#")[0].split()
             pairs = [p.partition(b":") for p in pairs if not p.startswith(b"qid:")]
             try:
@@ -113,7 +119,8 @@ class LibSVM(Batched):
                 raise self.error(f"{where} is not a label and index:value pairs") from None
             if index and not 0 <= min(index) <= max(index) < width:
                 raise self.error(
-                    f"{where} has index {max(index) if max(index) >= width else min(index)}; {what} is {width}, and indices begin with 0"
+                    f"{where} has index {max(index) if max(index) >= width else min(index)}; "
+                    f"{what} is {width}, and indices begin with 0"
                 )
             table.add(label, index, values)
         return table.seal()

@@ -13,7 +13,7 @@ import numpy as np
 from mxr.io.readers.base import Reader, Table
 from mxr.operator import P
 from mxr.random.cpp_engine import Engine
-from mxr.runtime import costs
+from mxr.runtime import costs, progress
 
 _ALWAYS, _MOST = (
     1 << 24,
@@ -22,7 +22,8 @@ _ALWAYS, _MOST = (
 
 
 class MNIST(Reader):
-    """Images of a file in MNIST's format, as numbers from 0 to 255/256; samples that do not fill a last batch are left out."""
+    """Images of a file in MNIST's format, as numbers from 0 to 255/256; samples that do not fill a last batch
+    are left out."""
 
     name = "MNISTIter"
     image: str = P("./train-images-idx3-ubyte", "path of the images, gzip-compressed or not")
@@ -66,7 +67,8 @@ class MNIST(Reader):
         self._table.rewind()
 
     def _read(self, path: str, ndim: int) -> np.ndarray:
-        """The array of bytes in a file: two zeros, 8 (bytes), the number of dimensions, dimensions as big-endian integers."""
+        """The array of bytes in a file: two zeros, 8 (bytes), the number of dimensions, dimensions as
+        big-endian integers."""
         if not os.path.exists(path):
             raise self.error(f"there is no file {path}")
         with open(path, "rb") as file:
@@ -82,11 +84,13 @@ class MNIST(Reader):
                 size = math.prod(shape)
                 if packed and size > max(_ALWAYS, _MOST * os.path.getsize(path)):
                     raise self.error(
-                        f"{path} announces {size} bytes, more than a compressed file of {os.path.getsize(path)} bytes can hold"
+                        f"{path} announces {size} bytes, more than a compressed file of "
+                        f"{os.path.getsize(path)} bytes can hold"
                     )
                 if not packed and os.path.getsize(path) - len(head) < size:
                     raise self.error(
-                        f"{path} is cut off: it announces {size} bytes, {os.path.getsize(path) - len(head)} follow"
+                        f"{path} is cut off: it announces {size} bytes, "
+                        f"{os.path.getsize(path) - len(head)} follow"
                     )
                 return np.frombuffer(self._bytes(file, size, path), np.uint8).reshape(shape)
         except (
@@ -103,6 +107,7 @@ class MNIST(Reader):
         while left and (piece := file.read(min(left, costs.READ_BLOCK))):
             pieces.append(piece)
             left -= len(piece)
+            progress.report(f"reading {os.path.basename(path)}", size - left, size)
         if left:
             raise self.error(f"{path} is cut off: it announces {size} bytes, {size - left} follow")
         return b"".join(pieces)

@@ -17,9 +17,11 @@ from mxr.runtime.threads import workers
 
 
 class Order:
-    """Where the records to read next begin, pass by pass; `next()` gives (offset, number), the number as `seed_aug` counts.
+    """Where the records to read next begin, pass by pass; `next()` gives (offset, number), the number as
+    `seed_aug` counts.
 
-    Without an index, MXNet shuffles what it reads at once: `chunk` bytes. With one, it shuffles all records, anew in every pass."""
+    Without an index, MXNet shuffles what it reads at once: `chunk` bytes. With one, it shuffles all records,
+    anew in every pass."""
 
     def __init__(
         self,
@@ -62,6 +64,12 @@ class Order:
             self._load(place)
         return self._ahead.popleft() if self._ahead else None
 
+    def done(self) -> tuple[int, int]:
+        """How much of the pass has been given, and the whole: records of an index, else bytes."""
+        if self._index is not None:
+            return len(self._index) - len(self._ahead), len(self._index)
+        return (self._ahead[0][0] if self._ahead else self._at) - self._begin, self._end - self._begin
+
     def left(self, most: int) -> int:
         while len(self._ahead) < most and self._pending:
             self._load(0)
@@ -72,7 +80,8 @@ class Order:
         self._ahead.extendleft(reversed(places))
 
     def _load(self, place: int) -> None:
-        """The offsets of one chunk: of the records before the last one that begins in it, if the file goes on behind it."""
+        """The offsets of one chunk: of the records before the last one that begins in it, if the file goes on
+        behind it."""
         offsets, limit, begin = [], self._at + self._chunk, self._at
         while begin < self._end and begin + 8 <= limit:
             offsets.append(begin)
@@ -90,7 +99,8 @@ class Order:
 
 
 class Labels:
-    """The labels of an image list: lines of an id, labels and a path. `width` labels a line, or all but the last field if None."""
+    """The labels of an image list: lines of an id, labels and a path. `width` labels a line, or all but the
+    last field if None."""
 
     def __init__(self, path: str, width: int | None):
         self._path, self._of = path, {}
@@ -108,7 +118,8 @@ class Labels:
                     wanted = []
                 if not wanted or (width and len(wanted) < width):
                     raise MxError(
-                        f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a path, separated by tabs, are expected"
+                        f"{path}, line {n}: an id, {width or 'several'} label{'s' * (width != 1)} and a "
+                        "path, separated by tabs, are expected"
                     )
 
     def __getitem__(self, number: int) -> np.ndarray:
@@ -121,7 +132,8 @@ class Labels:
 
 
 class ImageReader(Batched):
-    """What readers of image records have in common. Decoding is spread over threads; a batch is in memory, not the file."""
+    """What readers of image records have in common. Decoding is spread over threads; a batch is in memory,
+    not the file."""
 
     path_imgrec: str = P(REQUIRED, "path of the RecordIO file")
     path_imglist: str = P("", "path of an image list, whose labels are used instead of those in the records")

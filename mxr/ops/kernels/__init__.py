@@ -1,1 +1,2 @@
-"""Hand-made loops of kernel operators: windows and columns of convolution, pooling, recurrent steps, linear algebra."""
+"""Hand-made loops of kernel operators: windows and columns of convolution, pooling, recurrent steps, linear
+algebra."""

@@ -51,7 +51,8 @@ def keep_triangle(x, lower):
 
 
 def solve_triangular(a, b, out, lower, transpose=False, right=False, alpha=1.0):
-    """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out` may be `b`."""
+    """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out`
+    may be `b`."""
     (trsm,) = lazy_scipy.linalg.get_blas_funcs(("trsm",), (a,))
     a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
     b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])

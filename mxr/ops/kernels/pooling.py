@@ -1,6 +1,8 @@
-"""The steps of pooling: windows reduced to one number each, and gradients brought back to where the numbers came from.
+"""The steps of pooling: windows reduced to one number each, and gradients brought back to where the numbers
+came from.
 
-Arrays are (images, *spatial, channels): every channel is an image of its own, with channels = 1, unless they are the last axis.
+Arrays are (images, *spatial, channels): every channel is an image of its own, with channels = 1, unless they
+are the last axis.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def blocks(steps: Steps, x: np.ndarray, nanoseconds: float) -> Iterator[tuple[La
 
 
 def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
-    """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no input."""
+    """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no
+    input."""
     axes = _reduced(w)
     for axis in axes:
         shape = list(x.shape)
@@ -86,8 +89,8 @@ def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
 
 @shared
 def sizes(w: Windows, margins: bool) -> np.ndarray:
-    """How many positions each window averages over: those of the padding count if `margins`, those beyond it never do. In
-    MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with three."""
+    """How many positions each window averages over: those of the padding count if `margins`, those beyond it
+    never do. In MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with three."""
     total = np.ones((), np.float32)
     for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad):
         first = np.arange(o) * s - q
@@ -98,12 +101,14 @@ def sizes(w: Windows, margins: bool) -> np.ndarray:
 
 
 def largest(lane: Lane, w: Windows, x, y) -> None:
-    """y = the largest of every window, NaN not counted; the lowest number there is where a window has no input."""
+    """y = the largest of every window, NaN not counted; the lowest number there is where a window has no
+    input."""
     reduce(lane, np.fmax, w, x, y, np.finfo(x.dtype).min if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
 
 
 def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
-    """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the window holds only NaN)."""
+    """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the
+    window holds only NaN)."""
     apart = all(s >= k for s, k in zip(w.stride, w.kernel))
     if apart and prod(w.kernel) <= costs.POOL_SHARED_OFFSETS:
         _share(lane, w, x, y, g, gx)
@@ -118,8 +123,8 @@ def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
 
 
 def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
-    """`largest_back` for windows that do not meet: for each kernel offset g or zero, in few calls. The choice is made on the bits of g:
-    an infinite one times zero would not be zero."""
+    """`largest_back` for windows that do not meet: for each kernel offset g or zero, in few calls. The choice
+    is made on the bits of g: an infinite one times zero would not be zero."""
     bits = np.dtype(f"i{g.itemsize}")
     g, gx = g.view(bits), gx.view(bits)
     pairs = _in_pairs(w, x)
@@ -155,7 +160,8 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
 
 
 def _in_pairs(w: Windows, x) -> bool:
-    """Whether the windows are two positions wide and pave rows of 32-bit numbers: two of them can be handled as one of 64 bits."""
+    """Whether the windows are two positions wide and pave rows of 32-bit numbers: two of them can be handled
+    as one of 64 bits."""
     return (
         w.kernel[-1] == w.stride[-1] == 2
         and w.size[-1] == 2 * w.out[-1]
@@ -208,7 +214,8 @@ def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
 
 
 def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
-    """For every window, how many kernel offsets in C order come before the first whose input is the maximum; and where there is none."""
+    """For every window, how many kernel offsets in C order come before the first whose input is the maximum;
+    and where there is none."""
     order, missed = (
         lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32),
         lane.scratch(1, y.shape, bool),

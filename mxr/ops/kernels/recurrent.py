@@ -1,8 +1,10 @@
-"""Recurrent cells at work: one layer in one direction, forward over a sequence and back. The steps are in mxr/ops/kernels/recurrent_steps.py.
+"""Recurrent cells at work: one layer in one direction, forward over a sequence and back. The steps are in
+mxr/ops/kernels/recurrent_steps.py.
 
-Notation of shapes: t steps, n samples, G gates, `size` values in a state, of which `passed` are passed on (fewer with a projection).
-What a step works on lies together, gate by gate, so that its operations run over contiguous memory. What does not depend on the step
-before is done for many steps at once: the products with the input, the gradients of the weights.
+Notation of shapes: t steps, n samples, G gates, `size` values in a state, of which `passed` are passed on
+(fewer with a projection). What a step works on lies together, gate by gate, so that its operations run over
+contiguous memory. What does not depend on the step before is done for many steps at once: the products with
+the input, the gradients of the weights.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from mxr.ops.kernels.recurrent_steps import GruStep, LstmStep, PlainStep
 from mxr.runtime import costs, threads
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
-# The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a sigmoid come first: an lstm
-# has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 + tanh(x / 2) / 2, so that one call makes all gates.
+# The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a
+# sigmoid come first: an lstm has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 +
+# tanh(x / 2) / 2, so that one call makes all gates.
 _ORDER = {
     "rnn_relu": ((0, 1),),
     "rnn_tanh": ((0, 1),),
@@ -33,9 +36,9 @@ _ORDER = {
 
 @dataclass
 class Memory:
-    """What a cell leaves for its gradient, in the order of time. `h` has one step more than the sequence: the initial state; and so have
-    the rows of an lstm, which hold a step's gates and the cells before it. The rows of a gru hold r times the state's part of the
-    candidate, then the gates."""
+    """What a cell leaves for its gradient, in the order of time. `h` has one step more than the sequence: the
+    initial state; and so have the rows of an lstm, which hold a step's gates and the cells before it. The
+    rows of a gru hold r times the state's part of the candidate, then the gates."""
 
     rows: (
         np.ndarray
@@ -76,8 +79,8 @@ class Memory:
 
     @cached_property
     def parts(self) -> list[tuple[slice, Memory]]:
-        """Samples for each worker, and the memory of these: several where a step is so large that waiting for Python's lock costs less
-        than that gains."""
+        """Samples for each worker, and the memory of these: several where a step is so large that waiting for
+        Python's lock costs less than that gains."""
         _, gates, n, size = self.gates.shape
         large = 2 * n * gates * size * self.h.shape[2] >= costs.STEP_SAMPLES_FLOPS
         count = max(1, min(threads.workers(), n // costs.WORKER_SAMPLES)) if large else 1
@@ -112,8 +115,9 @@ class Memory:
 
 @dataclass
 class Cell:
-    """A cell at work. `weights`: of the input (G * size, inputs), of the state (G * size, passed), of the projection (passed, size),
-    and the biases of input and state. `live` (t, n, 1) is False after the end of a sequence, where the state stays as it is."""
+    """A cell at work. `weights`: of the input (G * size, inputs), of the state (G * size, passed), of the
+    projection (passed, size), and the biases of input and state. `live` (t, n, 1) is False after the end of a
+    sequence, where the state stays as it is."""
 
     p: Any
     run: Run
@@ -123,7 +127,8 @@ class Cell:
     number: int = 0  # of the worker whose samples these are
 
     def parts(self) -> list[tuple[slice, Cell]]:
-        """Samples for each worker, and a cell for these; one for all if the gradient of a projection adds up over the samples."""
+        """Samples for each worker, and a cell for these; one for all if the gradient of a projection adds up
+        over the samples."""
         if self.p.projection_size or len(self.memory.parts) == 1:
             return [(slice(None), self)]
         return [
@@ -143,7 +148,8 @@ class Cell:
 
     # ------------------------------------------------------------------------------------- forward
     def forward(self, x, h0, c0) -> None:
-        """Run over x (t, n, inputs) from the state h0 (n, passed) and, for an lstm, the cells c0 (n, size)."""
+        """Run over x (t, n, inputs) from the state h0 (n, passed) and, for an lstm, the cells c0
+        (n, size)."""
         m, mode = self.memory, self.p.mode
         wx, wh, _, bx, bh = self.weights
         bias = bx + bh
@@ -177,8 +183,9 @@ class Cell:
         return partial(recurrent_steps.FORWARD[self.p.mode], self, steps, _step(wh, product), product)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F", turn: bool = False) -> np.ndarray:
-        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the gates in memory, or (`turn`)
-        the last of them first. What is used in every step is worth the layout "C"."""
+        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the
+        gates in memory, or (`turn`) the last of them first. What is used in every step is worth the layout
+        "C"."""
         order = _ORDER[self.p.mode]
         if turn:
             order = order[-1:] + order[:-1]
@@ -191,8 +198,9 @@ class Cell:
     def _sums(
         self, x, wx, bias, by_step: bool
     ) -> tuple[list[tuple[slice, threads.Once]], list[threads.Once]]:
-        """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a call that makes it, in one
-        product or (`by_step`) in one for each step. And those of the calls that another worker should make beside the first steps."""
+        """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a
+        call that makes it, in one product or (`by_step`) in one for each step. And those of the calls that
+        another worker should make beside the first steps."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
         work, bias = 2 * m.gates.size * x.shape[2], np.repeat(bias, n, axis=1)
 
@@ -235,12 +243,14 @@ class Cell:
     def backward(
         self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The gradients at the sums that go into the gates, (t * n, G * size): at the part of these sums that comes from the state, and,
-        cut into one or two arrays side by side, at the part that comes from the input.
+        """The gradients at the sums that go into the gates, (t * n, G * size): at the part of these sums that
+        comes from the state, and, cut into one or two arrays side by side, at the part that comes from the
+        input.
 
-        `dy` (t, n, passed) is the gradient of the states in every step; `dh` and `dc`, those of the last state and cell, become those of
-        the initial ones. That of the projection goes to `project_grad`. What is returned lies in place `slot` (0 or 1) of the workspace.
-        `beside` are calls that other workers make meanwhile.
+        `dy` (t, n, passed) is the gradient of the states in every step; `dh` and `dc`, those of the last
+        state and cell, become those of the initial ones. That of the projection goes to `project_grad`. What
+        is returned lies in place `slot` (0 or 1) of the workspace. `beside` are calls that other workers make
+        meanwhile.
         """
         mode, (t, gates, n, size) = self.p.mode, self.memory.gates.shape
         at_state = self.run.workspace((t, n, gates * size), dy.dtype, 2 * slot)
@@ -274,7 +284,8 @@ class Cell:
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
 
     def weight_gradients(self, x, at_state, at_inputs, grads) -> list[Callable]:
-        """Calls that fill `grads`, laid out as `weights`, from what `backward` returned, and that can be made at once."""
+        """Calls that fill `grads`, laid out as `weights`, from what `backward` returned, and that can be made
+        at once."""
         m = self.memory
         x, old = (a.reshape(len(at_state), -1) for a in (x, m.h[1:] if m.reverse else m.h[:-1]))
         calls = _in_parts(at_state, old, grads[1])
@@ -309,7 +320,8 @@ def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
 
 
 def _in_parts(a, values, out) -> list[Callable]:
-    """Calls that make the product of the transpose of `a` and the values, in parts of `out` that can be made at once."""
+    """Calls that make the product of the transpose of `a` and the values, in parts of `out` that can be made
+    at once."""
     parts = max(1, min(threads.workers(), len(out) // costs.WEIGHT_PART_ROWS))
     # np.dot would copy a part of a transposed matrix first
     return [partial(np.matmul, a.T[i:j], values, out[i:j]) for i, j in threads.cuts(len(out), parts)]

@@ -1,9 +1,10 @@
 """The steps of recurrent cells, forward and back: the arithmetic of plain cells, LSTMs and GRUs.
 
-What surrounds the steps is in mxr/ops/kernels/recurrent.py. Every function goes through all steps of a `cell`, each step a dozen
-calls that write into memory made before. `step` multiplies its argument by the state's weights: forward into `product`
-(G, n, size), back into `back` (n, passed). A step's memory is known by names (`PlainStep`, `LstmStep`, `GruStep`): views that are
-made once, as making one takes as long as some of the arithmetic.
+What surrounds the steps is in mxr/ops/kernels/recurrent.py. Every function goes through all steps of a
+`cell`, each step a dozen calls that write into memory made before. `step` multiplies its argument by the
+state's weights: forward into `product` (G, n, size), back into `back` (n, passed). A step's memory is known
+by names (`PlainStep`, `LstmStep`, `GruStep`): views that are made once, as making one takes as long as some
+of the arithmetic.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class LstmStep:
 
 @dataclass(slots=True)
 class GruStep:
-    """What one step of a GRU works on. In memory, before the gates reset, keep and candidate, lies the state's part of the candidate."""
+    """What one step of a GRU works on. In memory, before the gates reset, keep and candidate, lies the
+    state's part of the candidate."""
 
     h_before: np.ndarray  # (n, size), and so all that follow but for several together
     h: np.ndarray
@@ -129,7 +131,8 @@ FORWARD = {"rnn_relu": forward_plain, "rnn_tanh": forward_plain, "lstm": forward
 
 
 def backward_plain(cell, dy, dh, step, back, at_sums):
-    """The slopes of all steps at once; then step by step the gradient at the sums, and through the weights that of the state."""
+    """The slopes of all steps at once; then step by step the gradient at the sums, and through the weights
+    that of the state."""
     m = cell.memory
     a = m.gates[:, 0]
     if cell.p.mode == "rnn_relu":
@@ -149,8 +152,8 @@ def backward_plain(cell, dy, dh, step, back, at_sums):
 
 
 def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
-    """The gradients at the sums, which are in the order of the weights: i, f, g, o. The slope of a sigmoid s is s (1 - s), of a tanh t
-    it is 1 - t²."""
+    """The gradients at the sums, which are in the order of the weights: i, f, g, o. The slope of a sigmoid s
+    is s (1 - s), of a tanh t it is 1 - t²."""
     p, m, (t, _, n, size) = cell.p, cell.memory, cell.memory.gates.shape
     one = np.ones((), dy.dtype)
 
@@ -214,8 +217,8 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
 
 
 def backward_gru(cell, dy, dh, step, back, at_state, candidates):
-    """The gradients at the sums, in the order of the weights: reset, keep, the state's part of the candidate. `candidates` are those at
-    the candidate's sums themselves."""
+    """The gradients at the sums, in the order of the weights: reset, keep, the state's part of the candidate.
+    `candidates` are those at the candidate's sums themselves."""
     m, (t, _, n, size) = cell.memory, cell.memory.gates.shape
     one = np.ones((), dy.dtype)
 

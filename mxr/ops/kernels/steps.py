@@ -11,10 +11,12 @@ from mxr.runtime import costs, threads
 
 
 class Steps:
-    """Lists of `(function, arguments)`: `first` and `last` for the calling thread, `lanes` for the workers in between.
+    """Lists of `(function, arguments)`: `first` and `last` for the calling thread, `lanes` for the workers in
+    between.
 
-    Everything that costs Python time (views, scratch memory, cutting into blocks) is done while the lists are filled, and `call()`
-    only walks through them. Lanes are independent: they write to disjoint memory, and share no scratch.
+    Everything that costs Python time (views, scratch memory, cutting into blocks) is done while the lists are
+    filled, and `call()` only walks through them. Lanes are independent: they write to disjoint memory, and
+    share no scratch.
     """
 
     def __init__(self, run: Run):
@@ -26,10 +28,11 @@ class Steps:
         self._copies: dict[int, np.ndarray] = {}
 
     def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[Lane, int, int]]:
-        """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n takes, roughly."""
+        """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n
+        takes, roughly."""
         count = max(1, min(len(self.lanes), int(n * nanoseconds / (2 * costs.WAKE_NS))))
-        # A lane that already has work is awake. Else the first piece is longer (see threads.cuts), by twice the time of waking up, as
-        # short calls take longer beside each other.
+        # A lane that already has work is awake. Else the first piece is longer (see threads.cuts), by twice
+        # the time of waking up, as short calls take longer beside each other.
         ahead = 0 if self.lanes[-1].code else 2 * costs.WAKE_NS / nanoseconds
         yield from ((lane, *part) for lane, part in zip(self.lanes, threads.cuts(n, count, ahead)))
 
@@ -77,5 +80,6 @@ class Lane:
         self.code.append((fn, args))
 
     def scratch(self, slot: int, shape, dtype) -> np.ndarray:
-        """Memory for an operation that is cut into steps. The next operation in the lane may ask for the same slot."""
+        """Memory for an operation that is cut into steps. The next operation in the lane may ask for the same
+        slot."""
         return self.run.workspace(shape, dtype, (self.number, slot))

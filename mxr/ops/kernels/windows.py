@@ -1,21 +1,24 @@
 """The arithmetic of convolutions: windows as the columns of matrices, so that BLAS does the work.
 
-Notation of shapes: n samples, C input channels, F filters, G groups; `size` and `out` are the spatial axes of input and output.
+Notation of shapes: n samples, C input channels, F filters, G groups; `size` and `out` are the spatial axes of
+input and output.
 
-Columns hold, for every position and every offset in the kernel, the channels that the offset shows there. Only the inner kernel axes
-need to be laid out before a product: BLAS packs its operands, so long columns cost more than they look. Over the outer ones, where
-windows move by single steps, products are made for every offset, and added up shifted by whole rows (`_Cut`). The three products are
+Columns hold, for every position and every offset in the kernel, the channels that the offset shows there.
+Only the inner kernel axes need to be laid out before a product: BLAS packs its operands, so long columns cost
+more than they look. Over the outer ones, where windows move by single steps, products are made for every
+offset, and added up shifted by whole rows (`_Cut`). The three products are
     out     = sum over outer offsets of  matrix @ columns                  matrix (F, outer kernel; C, inner kernel)
     input   = sum over inner offsets of  matrix transposed @ slopes        columns (C, inner kernel; grid)
     matrix' = columns @ slopes transposed                                  slopes (F, outer kernel; grid)
 on a grid that has the input's outer axes and the output's inner ones.
 
-Samples go in blocks small enough for the cache, blocks are spread over the threads. A block is laid out as (b, channels, *space, m), of
-b * m samples: one after the other (m = 1), or side by side, innermost (b = 1). Strided copies cost a few nanoseconds per contiguous
-run, whatever its length. Side by side, every run is at least m long, but input and output must be transposed; that pays where
-images are small. One after the other, columns over several axes are made in two stages: for each offset in the last kernel axis, the values
-that any window has at that offset become a narrower image, `out[-1]` wide; in that image the other kernel axes are shifts by whole
-rows, so that runs are long again.
+Samples go in blocks small enough for the cache, blocks are spread over the threads. A block is laid out as
+(b, channels, *space, m), of b * m samples: one after the other (m = 1), or side by side, innermost (b = 1).
+Strided copies cost a few nanoseconds per contiguous run, whatever its length. Side by side, every run is at
+least m long, but input and output must be transposed; that pays where images are small. One after the other,
+columns over several axes are made in two stages: for each offset in the last kernel axis, the values that any
+window has at that offset become a narrower image, `out[-1]` wide; in that image the other kernel axes are
+shifts by whole rows, so that runs are long again.
 
 The functions add to `Steps` what is to be done; nothing is computed yet.
 """
@@ -35,7 +38,8 @@ from mxr.runtime import costs
 
 @dataclass(frozen=True)
 class Windows:
-    """Where the windows lie: output position o covers input positions `o * stride + i * dilate - pad` for i in the kernel."""
+    """Where the windows lie: output position o covers input positions `o * stride + i * dilate - pad` for i
+    in the kernel."""
 
     size: tuple
     out: tuple
@@ -59,7 +63,8 @@ class Windows:
         return prod(self.kernel) == 1 and self.size == self.out and not any(self.pad)
 
     def landing(self, axis: int, i: int) -> tuple[slice, slice]:
-        """Along an axis, for kernel offset i: the outputs whose window has an input there, and those inputs."""
+        """Along an axis, for kernel offset i: the outputs whose window has an input there, and those
+        inputs."""
         s, first = self.stride[axis], i * self.dilate[axis] - self.pad[axis]
         lo = max(0, -(first // s))
         hi = max(lo, min(self.out[axis], -(-(self.size[axis] - first) // s)))
@@ -68,7 +73,7 @@ class Windows:
         )
 
 
-# --------------------------------------------------------------------------------------------- blocks of samples
+# ------------------------------------------------------------------------------------------ blocks of samples
 
 
 class _Block:
@@ -97,8 +102,9 @@ class _Block:
         return part
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-        """A step `np.matmul(a, b, out)`, without leading axes of length one: they cost as much as a small product. Where one number
-        is multiplied with another, that is all: BLAS takes ten times as long for it."""
+        """A step `np.matmul(a, b, out)`, without leading axes of length one: they cost as much as a small
+        product. Where one number is multiplied with another, that is all: BLAS takes ten times as long for
+        it."""
         if a.shape[-1] == 1:
             self.step(np.multiply, a, b, out)
             return
@@ -107,8 +113,8 @@ class _Block:
         self.step(np.matmul, a, b, out)
 
     def add_up(self, target: np.ndarray, parts: list, bias=None, apart: bool = False) -> None:
-        """target = the sum of `parts`, (where in target, array) each, and bias. One that covers everything goes first: it saves
-        zeros. `apart`: no two parts meet."""
+        """target = the sum of `parts`, (where in target, array) each, and bias. One that covers everything
+        goes first: it saves zeros. `apart`: no two parts meet."""
         parts = [(target[at], part) for at, part in parts]
         parts.sort(key=lambda p: p[0].shape != target.shape)
         first = parts if apart else parts[:1]  # these are stored, not added
@@ -124,7 +130,8 @@ class _Block:
 def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
     """The blocks of n samples, for so many products.
 
-    With more filters than positions, the products of single samples would be larger than what they are made of.
+    With more filters than positions, the products of single samples would be larger than what they are made
+    of.
     """
     w, length = cut.w, prod(cut.w.out)
     columns = cut.channels * prod(w.kernel) * length
@@ -149,7 +156,8 @@ def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
 
 
 def _saved_runs(w: Windows, channels: int, samples: int) -> float:
-    """How many fewer contiguous runs a sample's columns are copied in if the samples of a block lie side by side."""
+    """How many fewer contiguous runs a sample's columns are copied in if the samples of a block lie side by
+    side."""
     if w.plain:
         return 0
     in_rows = any(s > 1 for s in w.stride[:-1])
@@ -169,9 +177,10 @@ def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]
 def convolve(
     steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None
 ) -> None:
-    """Those products of a convolution whose results are given. x (n, C, *size) and weight (F, C/G, *kernel) make out (n, F, *out);
-    g (n, F, *out) and weight make gx (n, C, *size), the gradient of x; x and g make gw, the gradient of the weight. `bias` is added to
-    out or gx, of which only one can be made at once; gx is the output of a deconvolution."""
+    """Those products of a convolution whose results are given. x (n, C, *size) and weight (F, C/G, *kernel)
+    make out (n, F, *out); g (n, F, *out) and weight make gx (n, C, *size), the gradient of x; x and g make
+    gw, the gradient of the weight. `bias` is added to out or gx, of which only one can be made at once; gx is
+    the output of a deconvolution."""
     products = sum(a is not None for a in (out, gx, gw))
     if not products:
         return
@@ -196,7 +205,8 @@ def convolve(
 
 
 def bias_gradient(steps: Steps, g, gb) -> None:
-    """The gradient of the bias: sums of g (n, F, *out) over samples and positions. Products with ones are the fastest sums."""
+    """The gradient of the bias: sums of g (n, F, *out) over samples and positions. Products with ones are the
+    fastest sums."""
     rows = steps.solid(g).reshape(len(g) * len(gb), -1)
     sums, ones = steps.own((len(g), len(gb)), g.dtype), np.ones(max(len(g), rows.shape[1]), g.dtype)
     for lane, a, b in steps.ranges(len(rows), rows.shape[1] * costs.SUM_NS):
@@ -205,8 +215,9 @@ def bias_gradient(steps: Steps, g, gb) -> None:
 
 
 class _Cut:
-    """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products are added up. `back`: the
-    input is what is made. If the kernel is one row, it is all outer then: nothing is left to add up."""
+    """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products
+    are added up. `back`: the input is what is made. If the kernel is one row, it is all outer then: nothing
+    is left to add up."""
 
     def __init__(self, w: Windows, channels: int, filters: int, back: bool):
         self.w, self.channels, self.filters = w, channels, filters
@@ -227,8 +238,9 @@ class _Cut:
         )  # whether products must be added up, or moved, to make the output
 
     def _pays(self, lead: int) -> bool:
-        """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of the columns or slopes
-        costs about as much as 30 multiplications. The grid may be larger than the output."""
+        """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of
+        the columns or slopes costs about as much as 30 multiplications. The grid may be larger than the
+        output."""
         w = self.w
         channels, filters = self.channels // w.groups, self.filters // w.groups
         larger = prod(w.size[:lead]) / prod(w.out[:lead])
@@ -251,7 +263,8 @@ class _Cut:
         )
 
     def as_matrices(self, block: _Block, a: np.ndarray) -> np.ndarray:
-        """Columns, slopes or products (b, channels or filters, *kernel, *grid, m) as (b, G, rows, grid * m)."""
+        """Columns, slopes or products (b, channels or filters, *kernel, *grid, m) as (b, G, rows,
+        grid * m)."""
         return a.reshape(block.b, self.w.groups, -1, prod(self.grid) * block.m)
 
     def columns(self, block: _Block, x) -> np.ndarray:
@@ -289,7 +302,8 @@ class _Cut:
         return columns
 
     def slopes(self, block: _Block, g) -> np.ndarray:
-        """The block of g, as (b, F, *outer, *grid, m): where in the grid each outer offset of the windows lies. Uses slots 3 and 4."""
+        """The block of g, as (b, F, *outer, *grid, m): where in the grid each outer offset of the windows
+        lies. Uses slots 3 and 4."""
         g = block.solid(3, g)
         if not self.adds:
             return g
@@ -302,8 +316,8 @@ class _Cut:
         return slopes
 
     def make_out(self, block: _Block, matrix, columns, out, bias) -> None:
-        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and 2, which columns leave free. (The
-        zeros around slopes must stay for the next block.)"""
+        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and 2, which
+        columns leave free. (The zeros around slopes must stay for the next block.)"""
         target, view = self._target(block, out)
         products = block.scratch(2, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
         block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
@@ -323,8 +337,9 @@ class _Cut:
             block.step(np.copyto, view, target)
 
     def make_input(self, block: _Block, matrix, slopes, gx, bias) -> None:
-        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken from. Over axes before the
-        last whose strides are 1 they are added up first, in long runs. Uses slots 2 and 5, and 0: columns are no longer needed."""
+        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken
+        from. Over axes before the last whose strides are 1 they are added up first, in long runs. Uses slots
+        2 and 5, and 0: columns are no longer needed."""
         w, outers, last = self.w, self.outers, len(self.w.size) - 1
         target, view = self._target(block, gx)
         products = (
@@ -377,8 +392,8 @@ class _Cut:
             block.step(np.copyto, view, target)
 
     def _whole_rows(self, block: _Block, products) -> list:
-        """Where the products over the last axis belong, as parts of images without their edges: long runs. What would get into the next
-        row is set to zero."""
+        """Where the products over the last axis belong, as parts of images without their edges: long runs.
+        What would get into the next row is set to zero."""
         w, parts = self.w, []
         for j in range(w.kernel[-1]):
             shift, part = j * w.dilate[-1] - w.pad[-1], products[:, :, j]
@@ -399,8 +414,8 @@ class _Cut:
 
 
 def _by_offset(nd: int, out: np.ndarray, a: np.ndarray) -> list:
-    """The calls that copy one weight (..., channels, nd kernel axes) to another that is arranged otherwise: one for each offset if those
-    have fewer elements in a row than there are channels."""
+    """The calls that copy one weight (..., channels, nd kernel axes) to another that is arranged otherwise:
+    one for each offset if those have fewer elements in a row than there are channels."""
     channels, *kernel = out.shape[-1 - nd :]
     if prod(kernel) > channels:
         return [(np.copyto, (out, a))]
@@ -417,9 +432,9 @@ def _landings(w: Windows, axes: range, offset: tuple) -> tuple[tuple, tuple]:
 
 
 class _WeightGradient:
-    """Sums over samples and positions of columns times slopes: for each lane, then of all lanes. BLAS is faster with the longer matrix
-    first, and best with rows of whole panels in the result; `flipped`, columns first, pays for turning the sum in the end where there are
-    many positions."""
+    """Sums over samples and positions of columns times slopes: for each lane, then of all lanes. BLAS is
+    faster with the longer matrix first, and best with rows of whole panels in the result; `flipped`, columns
+    first, pays for turning the sum in the end where there are many positions."""
 
     def __init__(self, steps: Steps, cut: _Cut, gw, positions: int):
         self.steps, self.cut, self.gw = steps, cut, gw

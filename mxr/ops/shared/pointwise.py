@@ -1,7 +1,8 @@
-"""What the element-wise families share: the two-argument functions with their derivatives, and how a row becomes an operator.
+"""What the element-wise families share: the two-argument functions with their derivatives, and how a row
+becomes an operator.
 
-`PAIRS` is used three times: for arrays of one shape (elemwise.py), for broadcast arrays (broadcast.py), and for the
-comparisons with a number (scalar.py).
+`PAIRS` is used three times: for arrays of one shape (elemwise.py), for broadcast arrays (broadcast.py), and
+for the comparisons with a number (scalar.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from mxr.operator import MxError, Op, op
 
 
 def declare(module: str, name: str, *aliases: str, doc: str, **attributes) -> Op:
-    """The operator of a table row: `@op` over a class with these attributes; without a `backward` its gradient is zero."""
+    """The operator of a table row: `@op` over a class with these attributes; without a `backward` its
+    gradient is zero."""
     cls = type(name, (), {"__doc__": doc, "__module__": module, **attributes})
     return op(name, *aliases, zero_gradient="backward" not in attributes)(cls)
 
@@ -30,7 +32,8 @@ def same_type(p, ins):
     types = {d for d in ins if d is not None}
     if len(types) > 1:
         raise MxError(
-            f"the inputs have different element types ({', '.join(sorted(map(str, types)))}); Cast one of them"
+            f"the inputs have different element types ({', '.join(sorted(map(str, types)))}); "
+            "Cast one of them"
         )
     return [types.pop() if types else np.dtype(np.float32)]
 
@@ -45,7 +48,8 @@ def float_type(p, ins):
 
 
 def sum_to(g, shape):
-    """The gradient of an array of `shape` that was broadcast to the shape of `g`: `g` summed over the broadcast axes."""
+    """The gradient of an array of `shape` that was broadcast to the shape of `g`: `g` summed over the
+    broadcast axes."""
     if g.shape == shape:
         return g
     extra = g.ndim - len(shape)
@@ -82,7 +86,7 @@ def logical_xor(a, b):
     return (a != 0) != (b != 0)
 
 
-# ------------------------------------------------------------------- gradients: (g, a, b, y) -> (for a, for b)
+# ------------------------------------------------------------------ gradients: (g, a, b, y) -> (for a, for b)
 
 
 def _add_gradient(g, a, b, y):
@@ -137,32 +141,32 @@ PAIRS = {
     "div": Pair(
         np.divide,
         _div_gradient,
-        "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; quotients of integer arrays are cut to "
-        "integers",
+        "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; "
+        "quotients of integer arrays are cut to integers",
     ),
     "mod": Pair(
         mod,
         _mod_gradient,
-        "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The gradient is 1 for `lhs` "
-        "and `-floor(lhs / rhs)` for `rhs`",
+        "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. "
+        "The gradient is 1 for `lhs` and `-floor(lhs / rhs)` for `rhs`",
     ),
     "power": Pair(
         power,
         _power_gradient,
-        "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, and the gradient for `rhs`, "
-        "`lhs ^ rhs * log(lhs)`, is NaN for every negative base",
+        "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, "
+        "and the gradient for `rhs`, `lhs ^ rhs * log(lhs)`, is NaN for every negative base",
     ),
     "maximum": Pair(
         np.maximum,
         _maximum_gradient,
-        "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to `lhs` where they are "
-        "equal",
+        "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, "
+        "and to `lhs` where they are equal",
     ),
     "minimum": Pair(
         np.minimum,
         _minimum_gradient,
-        "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and to `lhs` where they are "
-        "equal",
+        "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, "
+        "and to `lhs` where they are equal",
     ),
     "hypot": Pair(
         np.hypot,

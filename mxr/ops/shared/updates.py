@@ -1,8 +1,9 @@
 """What the optimizer steps in update.py, lamb_update.py and multi_update.py are made with.
 
-A rule is a function `rule(c, w, g, *states, out, s, t)` of array blocks: `c` holds the parameters, `s` and `t` are scratch. It may
-find `out` and `w` to be one array, so it reads `w` no more once it has written `out`. `step` declares the operator of a rule, and the
-one with mixed precision: a weight and gradient of half precision, and a single-precision copy of the weight that is stepped instead.
+A rule is a function `rule(c, w, g, *states, out, s, t)` of array blocks: `c` holds the parameters, `s` and
+`t` are scratch. It may find `out` and `w` to be one array, so it reads `w` no more once it has written `out`.
+`step` declares the operator of a rule, and the one with mixed precision: a weight and gradient of half
+precision, and a single-precision copy of the weight that is stepped instead.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ _PARAMS = {
 
 
 def declaration(module: str, name: str, doc: str, params: str, **attributes) -> type:
-    """The class of a declaration in `module`; `params` like "lr beta1=0.6 wd=" (a default of its own; required)."""
+    """The class of a declaration in `module`; `params` like "lr beta1=0.6 wd=" (a default of its own;
+    required)."""
     annotations = {}
     for entry in params.split():
         key, given, default = entry.partition("=")
@@ -156,7 +158,7 @@ def step(name: str | None, states: str, params: str, mixed: str | None = None):
     return declare
 
 
-# --------------------------------------------------------------------------------------------- what rules share
+# ------------------------------------------------------------------------------------------- what rules share
 
 
 def scaled(c, g, s):
@@ -199,7 +201,8 @@ def sign(x, out):
 
 
 def adam_states(c, s, mean, var, t, correct1=1.0, correct2=1.0):
-    """Follow the gradient in `s`; then s = mean / (sqrt(var) + epsilon), both divided by their corrections."""
+    """Follow the gradient in `s`; then s = mean / (sqrt(var) + epsilon), both divided by their
+    corrections."""
     follow(mean, s, c.beta1, t)
     follow_square(var, s, c.beta2, t)
     np.divide(var, correct2, out=t)

@@ -1,7 +1,7 @@
 """R values to Python and back: the only code that knows that R's dims are NumPy's shape reversed.
 
-It works on R's own C functions (mxr/r/bridge/r_api.py): the Python classes of rpy2 cost ten times more per value.
-In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
+It works on R's own C functions (mxr/r/bridge/r_api.py): the Python classes of rpy2 cost ten times more per
+value. In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
 
 
 class RList:
-    """An R list whose elements are not all named, or not uniquely: `values`, and `names` ("" where there is none)."""
+    """An R list whose elements are not all named, or not uniquely: `values`, and `names` ("" where there is
+    none)."""
 
     __slots__ = ("values", "names")
 
@@ -55,7 +56,7 @@ def shape_from_r(value) -> tuple[int, ...] | None:
     return tuple(int(n) for n in reversed(dims))
 
 
-# ------------------------------------------------------------------------------------------------------- R to Python
+# ------------------------------------------------------------------------------------------------ R to Python
 
 _dead: list = []  # R vectors that no array looks at any more
 
@@ -70,7 +71,8 @@ def _view(x, pointer, n, dtype):
 
 
 def forget_views() -> None:
-    """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at the door)."""
+    """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at
+    the door)."""
     while _dead:
         R.R_ReleaseObject(_dead.pop())
     saved.forget()
@@ -155,7 +157,8 @@ def _list(x):
         return readers[kinds[0]](x)
     if "data.frame" in kinds:
         raise MxError(
-            "a data.frame is not an array: give data.matrix(df), or as.matrix(df) when all columns are numbers"
+            "a data.frame is not an array: give data.matrix(df), "
+            "or as.matrix(df) when all columns are numbers"
         )
     values, names = elements(x, unnamed="element")
     if names is not None and "" not in names and len(set(names)) == len(names):
@@ -164,8 +167,8 @@ def _list(x):
 
 
 def elements(x, unnamed: str = ""):
-    """(values, names or None) of an R list. An error says which one it is about: its name, or `unnamed` and its
-    number."""
+    """(values, names or None) of an R list. An error says which one it is about: its name, or `unnamed` and
+    its number."""
     names, values = names_of(x), []
     try:
         for i in range(R.Rf_xlength(x)):
@@ -192,8 +195,8 @@ _PY_OBJECT, _PYOBJ = map(r_api.symbol, ("py_object", "pyobj"))
 
 
 def _of_reticulate(x):
-    """A Python object as reticulate holds it: an environment with a pointer, or a function that has such an environment as an
-    attribute. MxError where it is none."""
+    """A Python object as reticulate holds it: an environment with a pointer, or a function that has such an
+    environment as an attribute. MxError where it is none."""
     place = R.Rf_getAttrib(x, _PY_OBJECT) if x.sxpinfo.type == R.CLOSXP else x
     if place.sxpinfo.type != R.ENVSXP or "python.builtin.object" not in class_of(x):
         raise MxError(_refused(x))
@@ -217,7 +220,8 @@ _OTHER = {
 
 
 def to_python(x):
-    """The Python value of an R object; arrays are read-only views of R's memory in C order. MxError names what cannot be."""
+    """The Python value of an R object; arrays are read-only views of R's memory in C order. MxError names
+    what cannot be."""
     kind = x.sxpinfo.type
     convert = _IN.get(kind)
     if convert is None:
@@ -227,12 +231,12 @@ def to_python(x):
 
 def _refused(x) -> str:
     return (
-        f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, a vector, an array, "
-        "text, or an MXNet object"
+        f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, "
+        "a vector, an array, text, or an MXNet object"
     )
 
 
-# ------------------------------------------------------------------------------------------------------- Python to R
+# ------------------------------------------------------------------------------------------------ Python to R
 
 
 def _array(a: np.ndarray):
@@ -257,7 +261,8 @@ def _set_dim(vector, shape) -> None:
         unprotect(1)
     elif len(shape) > 1:
         raise MxError(
-            f"an array of dimensions {shape_text(shape)} cannot be an R array, whose dimensions end at 2^31 - 1; cut it by mx.nd.slice"
+            f"an array of dimensions {shape_text(shape)} cannot be an R array, "
+            "whose dimensions end at 2^31 - 1; cut it by mx.nd.slice"
         )
 
 
@@ -352,7 +357,8 @@ def _bytes(data: bytes):
 
 
 def to_r(value):
-    """The R object for a Python value: numbers, text, arrays (as doubles, dims reversed), lists, dicts, mxr's objects."""
+    """The R object for a Python value: numbers, text, arrays (as doubles, dims reversed), lists, dicts, mxr's
+    objects."""
     convert = _OUT.get(type(value))
     if convert is not None:
         return convert(value)

@@ -1,14 +1,15 @@
 """The one door between R and Python.
 
-R's `call_python(verb, ...)` arrives here as one list; the verb is a Python function registered by `@verb("name")`. What it
-returns goes back as R values. Nothing is ever raised through the door: errors and interrupts come back as a list of
-class "mxr.failure", which R turns into conditions (R/R/conditions.R).
+R's `call_python(verb, ...)` arrives here as one list; the verb is a Python function registered by
+`@verb("name")`. What it returns goes back as R values. Nothing is ever raised through the door: errors and
+interrupts come back as a list of class "mxr.failure", which R turns into conditions (R/R/conditions.R).
 
     @verb("exec.forward")
     def exec_forward(executor, is_train): ...
 
-The door is a C function pointer that R calls by `.Call`: 10 microseconds a crossing, a third of what it costs through
-`rpy2.rinterface.rternalize`, which inspects and wraps everything anew and turns a stray exception into NULL.
+The door is a C function pointer that R calls by `.Call`: 10 microseconds a crossing, a third of what it costs
+through `rpy2.rinterface.rternalize`, which inspects and wraps everything anew and turns a stray exception
+into NULL.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def _call(request):
 
 
 def _check_kinds(function: Callable, positional: list, named: dict) -> None:
-    """MxError if a verb that failed was given something else in the place of a symbol, an executor or another object of ours: R's class
-    attributes can be set to anything."""
+    """MxError if a verb that failed was given something else in the place of a symbol, an executor or another
+    object of ours: R's class attributes can be set to anything."""
     import inspect
     import typing
 
@@ -78,13 +79,14 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
         kind = hints.get(name)
         if isinstance(kind, type) and kind.__module__.startswith("mxr.") and not isinstance(value, kind):
             raise MxError(
-                f"{name} must be an object of MXNet's class {kind.__name__}, and is none, whatever its class attribute says"
+                f"{name} must be an object of MXNet's class {kind.__name__}, and is none, "
+                "whatever its class attribute says"
             ) from None
 
 
 def _door(request, freed):
-    """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at the first
-    call, the R function that makes such chains."""
+    """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at
+    the first call, the R function that makes such chains."""
     protected, depth, reader = protection.depth(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
@@ -106,7 +108,8 @@ def _door(request, freed):
 
 
 def connect() -> None:
-    """Hand the door to R, as option `mxr.door`. R must be running, and the verbs registered (mxr.r.host.attach)."""
+    """Hand the door to R, as option `mxr.door`. R must be running, and the verbs registered
+    (mxr.r.host.attach)."""
     if _doors:
         return
     warnings.filterwarnings(

@@ -1,8 +1,9 @@
 """Errors that cross the border: Python's exceptions as R conditions, and R's conditions as Python exceptions.
 
 To R: every error of mxr's has the class `mxnet_error`, and before it a class of its kind (`CONDITIONS`).
-To Python: an error that R code raises is rpy2's `RRuntimeError`, as ever; if mxr raised it, it is also the class that Python
-code would have seen (`ParamError`, `ShapeError` ...), and `__cause__` is the Python exception that it began with.
+To Python: an error that R code raises is rpy2's `RRuntimeError`, as ever; if mxr raised it, it is also the
+class that Python code would have seen (`ParamError`, `ShapeError` ...), and `__cause__` is the Python
+exception that it began with.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ OF_USER, DEFECT = "mxnet_python_error", "mxnet_defect"
 
 
 class RError(RRuntimeError):
-    """An error of R code. `message`, without R's "Error in ..."; `call`, the R call that failed ("" where R names none);
-    `conditions`, the classes of R's condition; `traceback`, the R calls that led to it, outermost first, where they are known.
-    The text is R's own."""
+    """An error of R code. `message`, without R's "Error in ..."; `call`, the R call that failed ("" where R
+    names none); `conditions`, the classes of R's condition; `traceback`, the R calls that led to it,
+    outermost first, where they are known. The text is R's own."""
 
     message: str = ""
     call: str = ""
@@ -54,7 +55,8 @@ class RNotImplementedInMxr(MxRError, NotImplementedInMxr):
 
 
 class RPythonError(MxRError):
-    """What a Python function of the user's raised while R called it (R's class: mxnet_python_error): see `__cause__`."""
+    """What a Python function of the user's raised while R called it (R's class: mxnet_python_error): see
+    `__cause__`."""
 
 
 _KINDS: dict[str, type[MxRError]] = {
@@ -74,7 +76,8 @@ _count = 0
 
 
 def conditions(error: BaseException, of_user: bool) -> list[str]:
-    """The classes of R's condition for an exception, before mxnet_error. `of_user`: a Python function of theirs raised it."""
+    """The classes of R's condition for an exception, before mxnet_error. `of_user`: a Python function of
+    theirs raised it."""
     found = [name for kind, name in CONDITIONS.items() if isinstance(error, kind)][:1]
     if of_user:
         return [OF_USER, *found]
@@ -117,8 +120,8 @@ def exception(
 
 
 def type_errors(last_condition) -> None:
-    """Have rpy2 raise the exceptions above wherever it raises RRuntimeError. `last_condition()` gives what R knows of the last error
-    that mxr raised: (message, call, classes, number), or None."""
+    """Have rpy2 raise the exceptions above wherever it raises RRuntimeError. `last_condition()` gives what R
+    knows of the last error that mxr raised: (message, call, classes, number), or None."""
     global keeps_exceptions
     keeps_exceptions = True
 

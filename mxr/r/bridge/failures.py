@@ -1,7 +1,8 @@
 """What went wrong, as a value for R. Reporting must not fail itself: R's script would go on with NULL.
 
-`report(error)` makes a list of class "mxr.failure", which R turns into a condition (R/R/conditions.R). Whatever the exception is, a text for
-it is found; and where even the list cannot be made, R gets one that was made beforehand (`prepare`).
+`report(error)` makes a list of class "mxr.failure", which R turns into a condition (R/R/conditions.R).
+Whatever the exception is, a text for it is found; and where even the list cannot be made, R gets one that was
+made beforehand (`prepare`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def prepare():
     if _last_resort == NIL:
         fields = {
             "kind": "error",
-            "message": "something failed, and there was not enough memory, or another hindrance, to say what; "
-            "mxr.last.error() may know more",
+            "message": "something failed, and there was not enough memory, or another hindrance, "
+            "to say what; mxr.last.error() may know more",
             "class": "MemoryError",
         }
         _last_resort = r_api.preserve(convert.classed(fields, _CLASS))
@@ -39,7 +40,8 @@ def prepare():
 
 
 def report(error: BaseException, of_user: bool = False):
-    """An exception as a value for R; `of_user`: of a Python function that the user gave to R. Never raises."""
+    """An exception as a value for R; `of_user`: of a Python function that the user gave to R. Never
+    raises."""
     depth = protection.depth()
     if isinstance(error, MemoryError):
         _make_room(error)
@@ -52,8 +54,8 @@ def report(error: BaseException, of_user: bool = False):
 
 
 def _make_room(error: MemoryError) -> None:
-    """Let go of what the failed code held, and of a reserve: R leaves its function by a jump, over Python's frames, where it cannot have
-    the little that a report takes."""
+    """Let go of what the failed code held, and of a reserve: R leaves its function by a jump, over Python's
+    frames, where it cannot have the little that a report takes."""
     global _reserve
     _reserve = None
     try:
@@ -118,7 +120,8 @@ def _words(error: BaseException) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that R can hold and print: not longer than a message, without zero characters and halves of characters."""
+    """A text that R can hold and print: not longer than a message, without zero characters and halves of
+    characters."""
     start = text[:_LONGEST]
     try:
         data = start.encode("utf-8", "surrogateescape")  # bytes of a file name that Python could not decode

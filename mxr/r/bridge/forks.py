@@ -1,9 +1,11 @@
-"""Children that R forks (parallel::mclapply): Python is told before and after, as by os.fork. Else a thread that waited for the interpreter's
-lock when the process was forked, and is not there in the child, would be waited for for ever.
+"""Children that R forks (parallel::mclapply): Python is told before and after, as by os.fork. Else a thread
+that waited for the interpreter's lock when the process was forked, and is not there in the child, would be
+waited for for ever.
 
-C's own list of what to call around a fork does it, with Python's C functions themselves, since no Python code may run in a child before they
-have. They must not run twice, so os.fork takes them off the list. R's code runs either with the interpreter's lock held (where mxr has started
-one of the two), or without it (rpy2, reticulate since 1.40): then it is taken before and given up after.
+C's own list of what to call around a fork does it, with Python's C functions themselves, since no Python code
+may run in a child before they have. They must not run twice, so os.fork takes them off the list. R's code
+runs either with the interpreter's lock held (where mxr has started one of the two), or without it (rpy2,
+reticulate since 1.40): then it is taken before and given up after.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def _r_forks() -> None:
 
 
 def _enter() -> None:
-    """Into the list: what is to be done before a fork is done from its end, what comes after from its beginning."""
+    """Into the list: what is to be done before a fork is done from its end, what comes after from its
+    beginning."""
 
     def enter(before, parent, child):
         _c["__register_atfork"](before, parent, child, ctypes.byref(_ours))

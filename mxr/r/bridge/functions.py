@@ -1,7 +1,8 @@
-"""R functions that R gives to Python: operators and whatever else Python calls back. In R they are made by `callable_by_python` (R/R/custom.operator.R).
+"""R functions that R gives to Python: operators and whatever else Python calls back. In R they are made by
+`callable_by_python` (R/R/custom.operator.R).
 
-A call takes 10 to 20 microseconds. While R works, a Ctrl-C is R's; an error of the function is an `MxError` with R's message, whose
-cause has the calls that led to it.
+A call takes 10 to 20 microseconds. While R works, a Ctrl-C is R's; an error of the function is an `MxError`
+with R's message, whose cause has the calls that led to it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from mxr.r.bridge.r_api import NIL, R, ffi
 from mxr.r.bridge.texts import NAMES, class_of
 from mxr.runtime import costs
 
-_released: list = []  # calls that Python needs no more; R is told at the next call (a function may die anywhere)
+# calls that Python needs no more; R is told at the next call (a function may die anywhere)
+_released: list = []
 
 
 class RTraceback(Exception):
@@ -25,7 +27,8 @@ class RTraceback(Exception):
 
 
 class RFunction:
-    """An R function as Python calls it; `take` makes something of its result, an R value that is protected meanwhile."""
+    """An R function as Python calls it; `take` makes something of its result, an R value that is protected
+    meanwhile."""
 
     __slots__ = ("_call", "_alive", "__weakref__")
 
@@ -47,7 +50,8 @@ class RFunction:
             with interrupts.turn_of_r():
                 result = r_api.evaluate_call(self._call)
             if result is None:
-                raise KeyboardInterrupt  # errors are caught in R; only a Ctrl-C just before or after that gets here
+                # errors are caught in R; only a Ctrl-C just before or after that gets here
+                raise KeyboardInterrupt
             protection.protect(result)
             if (
                 result.sxpinfo.type == R.VECSXP
@@ -128,7 +132,8 @@ convert.readers["mxr.function"] = _read
 
 
 def numbers_into(x, out: np.ndarray, what: str) -> None:
-    """Copy the numbers that an R function returned into `out`. MxError where they are no numbers, of another shape, or NA."""
+    """Copy the numbers that an R function returned into `out`. MxError where they are no numbers, of another
+    shape, or NA."""
     kind, n = x.sxpinfo.type, R.Rf_xlength(x)
     if kind == R.REALSXP:
         values = np.frombuffer(ffi.buffer(r_api.doubles(x), n * 8), np.float64) if n else np.empty(0)

@@ -1,8 +1,9 @@
 """Handles: Python objects that R holds.
 
-A handle is an external pointer whose address is a number. R never follows the address; a pointer that was saved and loaded again in
-another session has address 0, so it cannot be mistaken for a living one; `saved` says how its object is made anew. R does not see how large the arrays behind handles are, so its
-collector is called when they pile up.
+A handle is an external pointer whose address is a number. R never follows the address; a pointer that was
+saved and loaded again in another session has address 0, so it cannot be mistaken for a living one; `saved`
+says how its object is made anew. R does not see how large the arrays behind handles are, so its collector is
+called when they pile up.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def _class_vector(kind: type) -> Any:
 
 
 def handle(value: Any) -> Any:
-    """A new external pointer for `value`; R's collector is called when the arrays behind such pointers pile up."""
+    """A new external pointer for `value`; R's collector is called when the arrays behind such pointers pile
+    up."""
     global _made_bytes, _gc_at
     vector = _class_vector(type(value))
     _made_bytes += getattr(value, "nbytes", 0)
@@ -84,18 +86,19 @@ def _enter(pointer: Any, value: Any) -> None:
 
 
 def held(x: Any) -> Any:
-    """The object behind a handle, made anew where the handle was saved. MxError for one of another session that cannot be."""
+    """The object behind a handle, made anew where the handle was saved. MxError for one of another session
+    that cannot be."""
     value = _objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
         value = saved.restored(x)
         if value is None:
             what = _WORDS.get((class_of(x) or [""])[0], "object")
             raise MxError(
-                f"this {what} belongs to another R session, and cannot be saved; symbols, NDArrays and models can: "
-                "bind the symbol again"
+                f"this {what} belongs to another R session, and cannot be saved; symbols, "
+                "NDArrays and models can: bind the symbol again"
                 if what == "executor"
-                else f"this {what} belongs to another R session, and was saved by an mxr that could not save it with saveRDS: "
-                "make it again, and save it again"
+                else f"this {what} belongs to another R session, and was saved by an mxr that could not save "
+                "it with saveRDS: make it again, and save it again"
             )
         saved.adopt(x, _next)
         _enter(x, value)

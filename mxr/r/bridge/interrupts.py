@@ -1,15 +1,18 @@
 """Ctrl-C: while R works, R's own signal handler is in place; while Python works behind the door, Python's.
 
-Each of the two only stops its own code. So the C-level handler is exchanged at every crossing (a few system calls, one
-microsecond), and a Ctrl-C that arrives in Python becomes a KeyboardInterrupt that the door returns as a value.
+Each of the two only stops its own code. So the C-level handler is exchanged at every crossing (a few system
+calls, one microsecond), and a Ctrl-C that arrives in Python becomes a KeyboardInterrupt that the door returns
+as a value.
 
-Reticulate's handler, which stands in for R's where R is the host, tells Python too: what Python hears of in R's turn is old.
-Python may notice a signal late (a thread that cannot handle signals takes back the mark that there is one), so it is made to look
-where the turn changes: an old one would be a second interrupt, and one of Python's own turn would be lost.
+Reticulate's handler, which stands in for R's where R is the host, tells Python too: what Python hears of in
+R's turn is old. Python may notice a signal late (a thread that cannot handle signals takes back the mark that
+there is one), so it is made to look where the turn changes: an old one would be a second interrupt, and one
+of Python's own turn would be lost.
 
-A KeyboardInterrupt comes between any two lines of Python. It is raised only while a verb runs, and not in the middle of code
-that must not be broken off (`threads.unbroken`, imports, what follows the death of a view): there it is tried again every few milliseconds. A Ctrl-C that could
-not be raised before the door shuts is left to R.
+A KeyboardInterrupt comes between any two lines of Python. It is raised only while a verb runs, and not in the
+middle of code that must not be broken off (`threads.unbroken`, imports, what follows the death of a view):
+there it is tried again every few milliseconds. A Ctrl-C that could not be raised before the door shuts is
+left to R.
 """
 
 from __future__ import annotations
@@ -114,7 +117,8 @@ def _knock() -> None:
 
 
 def prepare() -> None:
-    """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C stays R's."""
+    """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C
+    stays R's."""
     global _python_handler, _previous, _only_python_hears
     assert _door, "interrupts.protect was not called"
     if threading.current_thread() is not threading.main_thread():
@@ -149,7 +153,8 @@ def enter() -> None:
 
 
 def leave(before: int, interrupted: bool = False) -> None:
-    """R's turn again; `before` is what `depth` was before `enter`. R hears of a Ctrl-C that ended the verb, or is left."""
+    """R's turn again; `before` is what `depth` was before `enter`. R hears of a Ctrl-C that ended the verb,
+    or is left."""
     global depth, _turn, _waiting
     depth = before
     if before == 0:

@@ -1,4 +1,5 @@
-"""The end of R, which ends the process: Python's exit functions are called, and its output is written out, as at the end of Python."""
+"""The end of R, which ends the process: Python's exit functions are called, and its output is written out, as
+at the end of Python."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _pid = 0
 
 
 def prepare() -> None:
-    """Have it done by this process (not by the children that it forks). What Python prints appears at once, among R's output."""
+    """Have it done by this process (not by the children that it forks). What Python prints appears at once,
+    among R's output."""
     global _pid
     _pid = os.getpid()
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):

@@ -1,9 +1,10 @@
 """Output that nobody reads any more, as in `Rscript script.R | head`.
 
-R ends a script at its first write into such a pipe: its handler of SIGPIPE raises an error. Python, as it starts, has the signal ignored,
-and R's handler cannot be given back: it is a private function of R's, and until Python runs there is nothing that could ask for it. A
-handler that raises an R error would also jump over the frames of Python code that writes into a pipe. So the door looks instead.
-Where Python starts R (`mxr run`), R's handler is in place.
+R ends a script at its first write into such a pipe: its handler of SIGPIPE raises an error. Python, as it
+starts, has the signal ignored, and R's handler cannot be given back: it is a private function of R's, and
+until Python runs there is nothing that could ask for it. A handler that raises an R error would also jump
+over the frames of Python code that writes into a pipe. So the door looks instead. Where Python starts R
+(`mxr run`), R's handler is in place.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _watched = False
 
 
 def prepare() -> None:
-    """Watch the output of a script whose R has lost its handler. At a prompt the user sees what becomes of the output."""
+    """Watch the output of a script whose R has lost its handler. At a prompt the user sees what becomes of
+    the output."""
     global _watched
     handler = ctypes.pythonapi.PyOS_getsig(
         int(signal.SIGPIPE)

@@ -1,4 +1,5 @@
-"""R's protection stack: what of ours stands on it, so that R does not collect it, and can be taken off after an error."""
+"""R's protection stack: what of ours stands on it, so that R does not collect it, and can be taken off after
+an error."""
 
 from __future__ import annotations
 

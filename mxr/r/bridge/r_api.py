@@ -1,8 +1,9 @@
 """R's C functions, as convert.py calls them.
 
-What only reads comes from rpy2's library (`R`). What may allocate is called here, with Python's lock held: R's collector
-can run at any allocation, and with it the finalizers of other packages. Those of reticulate touch Python objects and
-take the lock for granted, but rpy2's library gives it up around every call (the process would abort).
+What only reads comes from rpy2's library (`R`). What may allocate is called here, with Python's lock held:
+R's collector can run at any allocation, and with it the finalizers of other packages. Those of reticulate
+touch Python objects and take the lock for granted, but rpy2's library gives it up around every call (the
+process would abort).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ NIL = R.R_NilValue
 _library = ctypes.PyDLL(None)
 if not hasattr(_library, "Rf_allocVector"):
     raise MxError(
-        "R does not run in this process yet, or has not been told of: call `from mxr.r import host; host.start()` first"
+        "R does not run in this process yet, or has not been told of: call `from mxr.r import host; "
+        "host.start()` first"
     )
 _SEXP, _int, _long, _double, _text, _nothing = (
     ctypes.c_void_p,
@@ -78,7 +80,8 @@ _MAKERS = {
 
 
 def allocate(kind: int, n: int):
-    """A vector of n elements. A large one is allocated under R's own guard: out of memory must be an error, not a jump over Python's frames."""
+    """A vector of n elements. A large one is allocated under R's own guard: out of memory must be an error,
+    not a jump over Python's frames."""
     if n < costs.GUARDED_NUMBERS or kind not in _MAKERS:
         return ffi.cast(_SEXP_C, _allocate(kind, n))
     count = R.Rf_protect(scalar_real(n))
@@ -158,7 +161,8 @@ def evaluate(function: str, argument, name: str | None = None):
 
 
 def call_of(function, slots: int):
-    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again and again. Kept until released."""
+    """A call of an R function with so many arguments, NULL at first, which `evaluate_call` can be given again
+    and again. Kept until released."""
     call = NIL
     for _ in range(slots):
         R.Rf_protect(call)
@@ -196,7 +200,8 @@ def utf8(x):
         )  # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
     if encoding == _BYTES:  # for R an error, which would jump over Python's frames
         raise MxError(
-            'a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or "latin1", or iconv(x)'
+            'a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or '
+            '"latin1", or iconv(x)'
         )
     return _translate(x)
 

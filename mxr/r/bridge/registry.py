@@ -8,7 +8,8 @@ verbs: dict[str, Callable] = {}
 
 
 def verb(name: str) -> Callable:
-    """Register a function under the name that R calls it by. Arguments and result: see mxr.r.bridge.convert."""
+    """Register a function under the name that R calls it by. Arguments and result: see
+    mxr.r.bridge.convert."""
 
     def register(function: Callable) -> Callable:
         if name in verbs:

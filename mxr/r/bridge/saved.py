@@ -1,9 +1,11 @@
-"""What R writes of a handle when it saves it: `saveRDS`, `save`, knitr's cache, an object that goes to a worker process.
+"""What R writes of a handle when it saves it: `saveRDS`, `save`, knitr's cache, an object that goes to a
+worker process.
 
-R writes an external pointer without its address, but with the R object that it protects. Handles of symbols and arrays
-protect a raw vector that has no memory of its own (R's ALTREP): when R asks for its length, in order to write it, the object is
-turned into bytes. R reads back an ordinary raw vector, whatever packages are loaded, and the first use of such a handle makes the
-object anew. A handle that is never saved costs nothing but the empty vector, and what is saved is what the object was then.
+R writes an external pointer without its address, but with the R object that it protects. Handles of symbols
+and arrays protect a raw vector that has no memory of its own (R's ALTREP): when R asks for its length, in
+order to write it, the object is turned into bytes. R reads back an ordinary raw vector, whatever packages are
+loaded, and the first use of such a handle makes the object anew. A handle that is never saved costs nothing
+but the empty vector, and what is saved is what the object was then.
 
 The two functions below that R calls run in the middle of R's own C code: nothing in them may call R, or fail.
 """

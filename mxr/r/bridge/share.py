@@ -1,4 +1,5 @@
-"""mxr's objects on their way to a Python that reticulate drives: R's `r_to_py` methods put one here, and reticulate takes it."""
+"""mxr's objects on their way to a Python that reticulate drives: R's `r_to_py` methods put one here, and
+reticulate takes it."""
 
 from __future__ import annotations
 

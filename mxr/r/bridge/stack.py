@@ -1,7 +1,7 @@
 """R's check of the C stack, for the thread that calls R.
 
-rpy2 turns the check off, so that R can be called from any thread; endless recursion then ends the process. So each call tells R which
-stack it is on. Where the stack is not known (no glibc), the check stays off.
+rpy2 turns the check off, so that R can be called from any thread; endless recursion then ends the process. So
+each call tells R which stack it is on. Where the stack is not known (no glibc), the check stays off.
 """
 
 from __future__ import annotations

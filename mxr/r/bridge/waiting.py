@@ -1,11 +1,11 @@
 """Python's other threads go on while R waits, at its prompt or in Sys.sleep(), and while it computes.
 
-Where mxr has started Python or R, R's code runs with the interpreter's lock held: finalizers of reticulate before 1.40 take that for granted. So
-the lock is given up, for the time that a thread which wants it may have it, in the function that R calls while it waits for input or for
-time to pass, and when it looks for a Ctrl-C.
+Where mxr has started Python or R, R's code runs with the interpreter's lock held: finalizers of reticulate
+before 1.40 take that for granted. So the lock is given up, for the time that a thread which wants it may have
+it, in the function that R calls while it waits for input or for time to pass, and when it looks for a Ctrl-C.
 
-Not beside a reticulate before 1.40: it has Python call R wherever Python's code runs, and R may be about to take a Ctrl-C there, which ends the
-process. (Such a reticulate alone does not let threads go on either.)
+Not beside a reticulate before 1.40: it has Python call R wherever Python's code runs, and R may be about to
+take a Ctrl-C there, which ends the process. (Such a reticulate alone does not let threads go on either.)
 """
 
 from __future__ import annotations

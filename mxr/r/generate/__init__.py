@@ -1,1 +1,2 @@
-"""What follows from the operators' declarations for R: wrappers, help pages, NAMESPACE. Needs neither R nor rpy2."""
+"""What follows from the operators' declarations for R: wrappers, help pages, NAMESPACE. Needs neither R nor
+rpy2."""

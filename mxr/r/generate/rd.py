@@ -1,8 +1,8 @@
 """Help pages and NAMESPACE from the comments in R/R/*.R: the small part of roxygen that the package uses.
 
-`#'` lines above a definition: a title, paragraphs, and the tags @param @return @format @examples @export @rdname @name
-@aliases @exportS3Method @seealso @concept. Text may hold `code` and [links()]. `@methods CLASS CLASS: generic generic`
-makes the function the method of each generic for each class.
+`#'` lines above a definition: a title, paragraphs, and the tags @param @return @format @examples @export
+@rdname @name @aliases @exportS3Method @seealso @concept. Text may hold `code` and [links()].
+`@methods CLASS CLASS: generic generic` makes the function the method of each generic for each class.
 """
 
 from __future__ import annotations
@@ -178,7 +178,8 @@ def shared_methods(b: Block) -> list[str]:
 
 
 def render(page: Page) -> str:
-    """The Rd text of a page: title and paragraphs from its main block, usages and arguments from all of its blocks."""
+    """The Rd text of a page: title and paragraphs from its main block, usages and arguments from all of its
+    blocks."""
     main = next((b for b in page.blocks if b.has("text")), page.blocks[0])
     title, _, rest = "\n".join(main.all("text")).partition("\n")
     data = [b for b in page.blocks if b.is_data]
@@ -206,7 +207,8 @@ def _aliases(page: Page) -> list[str]:
 
 
 def _argument(text: str) -> tuple[str, str]:
-    """A `@param` text as (names, what they are): the names are the first word, with commas between them but no spaces."""
+    """A `@param` text as (names, what they are): the names are the first word, with commas between them but
+    no spaces."""
     names, _, what = " ".join(text.split()).partition(" ")
     return names, what
 
@@ -225,7 +227,8 @@ def document(
     see="",
     concepts=(),
 ) -> str:
-    """An Rd page. Texts are in our small markup; usages and examples are R code; `concepts` are words that `help.search` finds."""
+    """An Rd page. Texts are in our small markup; usages and examples are R code; `concepts` are words that
+    `help.search` finds."""
     out = [MARK, f"\\name{{{name}}}"]
     out += [f"\\alias{{{escape(a)}}}" for a in aliases]
     out.append(f"\\title{{{markup(title).rstrip('.')}}}")

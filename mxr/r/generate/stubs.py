@@ -1,4 +1,5 @@
-"""Type stubs of `mxr.sym` and `mxr.nd`, whose functions exist only once they are asked for: for mypy and editors."""
+"""Type stubs of `mxr.sym` and `mxr.nd`, whose functions exist only once they are asked for: for mypy and
+editors."""
 
 from __future__ import annotations
 

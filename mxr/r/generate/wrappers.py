@@ -1,4 +1,5 @@
-"""The R side of the operators, from their declarations: wrappers, help pages, NAMESPACE; and Python's type stubs.
+"""The R side of the operators, from their declarations: wrappers, help pages, NAMESPACE; and Python's type
+stubs.
 
     python -m mxr gen            write R/R/ops-*-generated.R, R/man/*.Rd, R/NAMESPACE, mxr/sym.pyi, mxr/nd.pyi
     python -m mxr gen --check    say what is stale, and exit 1 if anything is
@@ -43,7 +44,7 @@ AUX_LAST = {
 }  # MXNet lists the auxiliary states of its newer operators only
 
 
-# ---------------------------------------------------------------------------------------------- what R sees of an operator
+# --------------------------------------------------------------------------------- what R sees of an operator
 
 
 def names_of(op: Op) -> list[str]:
@@ -52,7 +53,8 @@ def names_of(op: Op) -> list[str]:
 
 
 def exported(op: Op) -> list[str]:
-    """The names under which R exports it; what a user's own operator is called by is written by hand (R/R/custom.operator.R)."""
+    """The names under which R exports it; what a user's own operator is called by is written by hand
+    (R/R/custom.operator.R)."""
     return [] if op.open else [n for n in names_of(op) if not n.startswith("_")]
 
 
@@ -70,7 +72,8 @@ def formal(name: str) -> str:
 
 
 def nd_formals(op: Op) -> list[str]:
-    """Inputs and parameters in MXNet's order, which interleaves them for distributions with several parameters."""
+    """Inputs and parameters in MXNet's order, which interleaves them for distributions with several
+    parameters."""
     inputs, params = inputs_of(op), list(op.params)
     if op.name in LIST_NAMED_ARGS:
         return inputs
@@ -88,7 +91,8 @@ def nd_formals(op: Op) -> list[str]:
 
 
 def contrib(op: Op) -> list[str]:
-    """The names under which users look for an operator of MXNet's contrib: mx.symbol.contrib.X, mx.nd.contrib.X."""
+    """The names under which users look for an operator of MXNet's contrib: mx.symbol.contrib.X,
+    mx.nd.contrib.X."""
     return [n for n in names_of(op) if n.startswith("_contrib_")]
 
 
@@ -182,8 +186,10 @@ def arguments_text(op: Op, with_symbol: bool, with_ndarray: bool) -> list[tuple[
 
 
 def _both(name: str, with_symbol: bool, with_ndarray: bool) -> str:
-    spellings = dict.fromkeys([dotted(name)] * with_symbol + [name] * with_ndarray)
-    return ", ".join(spellings)
+    spellings = [dotted(name)] * with_symbol + [name] * with_ndarray
+    # R CMD check sees a reserved word (`repeat`) with its backticks where a usage has no default for it,
+    # and without them elsewhere
+    return ", ".join(dict.fromkeys(spelling for s in spellings for spelling in (s, formal(s))))
 
 
 def _input_text(name: str) -> str:
@@ -218,7 +224,8 @@ def example(op: Op) -> str:
             else f"mx.nd.{dotted(name)}(mx.nd.array(1:3))"
         )
     call = rd.fold(
-        f"x <- mx.symbol.{name}({', '.join([*symbols, *required, chr(110) + 'ame = ' + chr(34) + 'x' + chr(34)])})"
+        "x <- "
+        f"mx.symbol.{name}({', '.join([*symbols, *required, chr(110) + 'ame = ' + chr(34) + 'x' + chr(34)])})"
     )
     shown = f"{call}\narguments(x)\noutputs(x)"
     if op.infer_shape is same_shape and inputs_of(op) == ["data"] and not required and not op.random:
@@ -239,8 +246,9 @@ def _example_value(name: str, p: Parameter) -> str:
 
 
 def page_title(paragraph: str) -> str:
-    """The title of a help page: its first paragraph up to the first colon or full stop, or an earlier break where that is long."""
-    title = paragraph.replace("`", "").split(". ")[0].split(": ")[0]
+    """The title of a help page: its first paragraph up to the first colon or full stop, or an earlier break
+    where that is long."""
+    title = re.split(r"(?<!\.)\. ", paragraph.replace("`", ""))[0].split(": ")[0]
     for cut in (" (", "; ", ", "):
         if len(title) > 90:
             title = title.split(cut)[0]
@@ -263,8 +271,8 @@ def page(op: Op) -> tuple[str, str]:
     ]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
     value = (
-        "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... when there are several). "
-        "`mx.nd` functions: an NDArray, or a list of them."
+        "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... "
+        "when there are several). `mx.nd` functions: an NDArray, or a list of them."
     )
     text = rd.document(
         functions[0],
@@ -326,7 +334,8 @@ def concepts(op: Op) -> list[str]:
 
 
 def relatives(op: Op) -> str:
-    """The pages to look at next: for losses MakeLoss and the cookbook, for others some neighbours of the family."""
+    """The pages to look at next: for losses MakeLoss and the cookbook, for others some neighbours of the
+    family."""
     pages = [f"mx.symbol.{exported(o)[0]}" for o in canonical() if o.family == op.family and exported(o)]
     own = f"mx.symbol.{exported(op)[0]}"
     at = pages.index(own)

@@ -1,7 +1,7 @@
 """Finding R, starting it or joining the one that runs, whoever of the two was here first.
 
-`installation`: what is here; `attach`: R runs already; `embed`: Python starts R; `install`, `doctor`: the commands.
-May import: everything else in r.
+`installation`: what is here; `attach`: R runs already; `embed`: Python starts R; `install`, `doctor`: the
+commands. May import: everything else in r.
 """
 
 from mxr.r.host.attach import join

@@ -8,9 +8,11 @@ from mxr.r.host.installation import import_rpy2
 
 
 def join(held: bool, ends: bool) -> None:
-    """Open the door for the R that runs in this process already. Leaves signals and the environment as they were.
+    """Open the door for the R that runs in this process already. Leaves signals and the environment as they
+    were.
 
-    `held`: whether R's code runs with the interpreter's lock held. `ends`: whether nobody else calls Python's exit functions when R ends.
+    `held`: whether R's code runs with the interpreter's lock held. `ends`: whether nobody else calls Python's
+    exit functions when R ends.
     """
     environment = dict(os.environ)
     import_rpy2()

@@ -19,7 +19,8 @@ from mxr.r.host import installation as host
 from mxr.r.host.stamp import remark
 from mxr.runtime import threads
 
-# A line for each of: reticulate's version; the package's version, place and stamp; the libraries; the Python that would be taken, and why.
+# A line for each of: reticulate's version; the package's version, place and stamp; the libraries; the Python
+# that would be taken, and why.
 PROBE = """
 of <- function(p) tryCatch(as.character(packageVersion(p)), error = function(e) "")
 where <- system.file(package = "mxnet")
@@ -33,7 +34,10 @@ cat("== probe", of("reticulate"), of("mxnet"), where,
 DOOR = 'cat("door:", mxnet:::call_python("bridge.version"))'
 
 
-KIND = "import numpy, threadpoolctl; print(*{p.get('architecture') for p in threadpoolctl.threadpool_info() if p['internal_api'] == 'openblas'})"
+KIND = (
+    "import numpy, threadpoolctl; print(*{p.get('architecture') for p in threadpoolctl.threadpool_info() if "
+    "p['internal_api'] == 'openblas'})"
+)
 
 
 class Report:
@@ -125,7 +129,8 @@ def check_python(report: Report) -> None:
         report.bad(
             "libpython",
             "this Python has no shared library, so Rscript cannot start it (`mxr run script.R` can)",
-            f"Debian, Ubuntu: apt-get install libpython{minor}; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {minor}",
+            f"Debian, Ubuntu: apt-get install libpython{minor}; pyenv: "
+            f"PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {minor}",
         )
     report.good("NumPy", f"{np.__version__}, SciPy {version_of('scipy')}, BLAS: {blas()}")
 
@@ -151,13 +156,15 @@ def check_speed(report: Report) -> None:
     if own and own.lower() != kind.lower():
         report.slow(
             "speed",
-            f"OPENBLAS_CORETYPE={kind} has NumPy multiply matrices as for another processor than this one ({own})",
+            f"OPENBLAS_CORETYPE={kind} has NumPy multiply matrices as for another processor than "
+            f"this one ({own})",
             "unset OPENBLAS_CORETYPE",
         )
     if threads.workers() < threads.cpus():
         report.slow(
             "speed",
-            f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')} has mxr use {threads.workers()} of {threads.cpus()} processors",
+            f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')} has mxr use {threads.workers()} of "
+            f"{threads.cpus()} processors",
             "unset OMP_NUM_THREADS, unless other programs need them",
         )
 
@@ -191,8 +198,8 @@ def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
         report.bad("rpy2", misfit, host.rpy2_remedy())
         return False
     code = (
-        "from mxr.r import host; host.load_libr(); host.import_rpy2(); from rpy2.rinterface_lib import openrlib as o; "
-        "print(o.cffi_mode.name)"
+        "from mxr.r import host; host.load_libr(); host.import_rpy2(); "
+        "from rpy2.rinterface_lib import openrlib as o; print(o.cffi_mode.name)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True
@@ -241,7 +248,8 @@ def check_packages(report: Report) -> bool:
 
 
 def check_reticulate(report: Report, version: str) -> None:
-    """mxnet does not need it; scripts that use it may, and it must get along with this Python and this NumPy."""
+    """mxnet does not need it; scripts that use it may, and it must get along with this Python and this
+    NumPy."""
     if not version:
         report.good("reticulate", "not installed, and not needed")
         return
@@ -250,13 +258,14 @@ def check_reticulate(report: Report, version: str) -> None:
         report.slow(
             "reticulate",
             f"{version} cannot work with Python 3.12 and newer (it imports `imp`); mxnet alone can",
-            f"for scripts that use reticulate themselves: {newer}, or Python 3.11; others run as they are, also by `mxr run`",
+            f"for scripts that use reticulate themselves: {newer}, or Python 3.11; others run as they are, "
+            "also by `mxr run`",
         )
     elif numbers(version) < (1, 38) and numbers(np.__version__) >= (2,):
         report.slow(
             "reticulate",
-            f"{version} does not know NumPy 2: it leaves arrays unconverted in scripts that use it themselves; "
-            "mxnet does not go through it",
+            f"{version} does not know NumPy 2: it leaves arrays unconverted in scripts that use it "
+            "themselves; mxnet does not go through it",
             f"{newer}, or there `reticulate::py_eval(\"x.tolist()\")`",
         )
     else:

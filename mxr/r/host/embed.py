@@ -15,8 +15,9 @@ from mxr.r.host.installation import import_rpy2, library_environment, load_libr,
 
 
 def start() -> None:
-    """Start R in this Python (a notebook, a test) as rpy2 does it, and open the door. Afterwards `rpy2.robjects.r(...)`
-    or the %%R magic run scripts that say library(mxnet); what they and Python give each other is in mxr.r.objects."""
+    """Start R in this Python (a notebook, a test) as rpy2 does it, and open the door. Afterwards
+    `rpy2.robjects.r(...)` or the %%R magic run scripts that say library(mxnet); what they and Python give
+    each other is in mxr.r.objects."""
     load_libr()
     import_rpy2()
     os.environ.update(library_environment())
@@ -42,8 +43,8 @@ as for Rscript: --vanilla reads no user's files, --no-environ, --no-init-file ..
 
 
 def run(arguments: list[str]) -> int:
-    """Run `script.R [args]` (or `-e code`) in an R inside this process, as Rscript would; with neither, R's prompt with the package
-    attached. Does not return: R ends the process."""
+    """Run `script.R [args]` (or `-e code`) in an R inside this process, as Rscript would; with neither, R's
+    prompt with the package attached. Does not return: R ends the process."""
     if arguments and arguments[0] in ("--help", "-h"):
         print(RUN_HELP, end="")
         return 0
@@ -74,7 +75,8 @@ _PROMPT = ("--quiet", "--no-save", "--no-restore")
 
 
 def _front_end(rest: list[str]) -> tuple[list[str], list[str]]:
-    """The words for R before its `--args`, and those after. Spaces are written as R's own front end does, for R to undo."""
+    """The words for R before its `--args`, and those after. Spaces are written as R's own front end does, for
+    R to undo."""
     options = []
     while rest and rest[0].startswith("--"):
         options.append(rest.pop(0))

@@ -1,5 +1,6 @@
-"""The commands that install: `mxr install-r` (the R package `mxnet` into an R library, with the path of this Python recorded in it),
-`mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits the R at hand)."""
+"""The commands that install: `mxr install-r` (the R package `mxnet` into an R library, with the path of this
+Python recorded in it), `mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits the R at
+hand)."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def ask_r(code: str) -> list[str]:
 
 
 def default_library() -> Path:
-    """The first library that R looks in and that can be written to: else R's own place for the user's packages."""
+    """The first library that R looks in and that can be written to: else R's own place for the user's
+    packages."""
     code = (
         "cat(.libPaths()[[1]], strsplit(Sys.getenv('R_LIBS_USER'), .Platform$path.sep)[[1]][1], sep = '\\n')"
     )
@@ -62,7 +64,8 @@ def install(arguments: list[str]) -> int:
     source = package_source()
     if source is None:
         raise MxError(
-            "the sources of the R package are not beside this mxr: install mxr from its wheel, from its repository, or in place"
+            "the sources of the R package are not beside this mxr: install mxr from its wheel, "
+            "from its repository, or in place"
         )
     if rpy2_misfit(r_version()):
         install_rpy2([])
@@ -93,7 +96,8 @@ def install(arguments: list[str]) -> int:
 
 
 def uninstall(arguments: list[str]) -> int:
-    """The command `mxr uninstall-r`: the package goes from --lib, or from every library that R looks in and that can be written to."""
+    """The command `mxr uninstall-r`: the package goes from --lib, or from every library that R looks in and
+    that can be written to."""
     named = _library("uninstall-r", "Remove the R package mxnet.", arguments)
     libraries = [named.absolute()] if named else [Path(p) for p in ask_r("cat(.libPaths(), sep = '\\n')")]
     found = [library for library in libraries if (library / "mxnet" / "DESCRIPTION").exists()]
@@ -109,14 +113,16 @@ def uninstall(arguments: list[str]) -> int:
         )
         if done.returncode or (library / "mxnet").exists():
             raise MxError(
-                f"R could not remove the package from {library}: {(done.stdout.strip().splitlines() or ['no words'])[-1]}"
+                f"R could not remove the package from {library}: "
+                f"{(done.stdout.strip().splitlines() or ['no words'])[-1]}"
             )
         print(f"removed the R package mxnet from {library}")
     return 0
 
 
 def install_rpy2(arguments: list[str]) -> int:
-    """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is there."""
+    """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is
+    there."""
     parser = argparse.ArgumentParser(
         "mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python."
     )
@@ -150,7 +156,8 @@ def install_rpy2(arguments: list[str]) -> int:
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise MxError(
-            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its words are above): `{rpy2_remedy()}`"
+            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its "
+            f"words are above): `{rpy2_remedy()}`"
         )
     print(f"installed rpy2-rinterface {_installed('rpy2-rinterface')}, which fits R {r}")
     return 0

@@ -36,7 +36,8 @@ def r_home() -> Path:
         program = shutil.which("R")
         if program is None:
             raise RNotFound(
-                "R was not found: install it (on Debian and Ubuntu: apt-get install r-base-core) or put it on PATH"
+                "R was not found: install it (on Debian and Ubuntu: "
+                "apt-get install r-base-core) or put it on PATH"
             )
         done = subprocess.run([program, "RHOME"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         home = done.stdout.strip().splitlines()[-1] if done.returncode == 0 and done.stdout.strip() else ""
@@ -97,7 +98,8 @@ def load_libr() -> ctypes.PyDLL:
     library = folder / f"libR{suffix}"
     if not library.exists():
         raise RNotFound(
-            f"{library} does not exist: this R was built without --enable-R-shlib; use a packaged R (r-base-core)"
+            f"{library} does not exist: this R was built without --enable-R-shlib; "
+            "use a packaged R (r-base-core)"
         )
     for name in ("libRblas", "libRlapack"):  # R builds with their own BLAS keep it beside libR
         if (folder / (name + suffix)).exists():
@@ -109,7 +111,8 @@ def load_libr() -> ctypes.PyDLL:
 
 
 def import_rpy2() -> None:
-    """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here already)."""
+    """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here
+    already)."""
     try:
         import rpy2.situation as situation
     except ImportError:
@@ -125,7 +128,8 @@ def import_rpy2() -> None:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:
         raise MxError(
-            f"this rpy2 does not fit this R ({error}): install the one that does by `{rpy2_remedy(again=True)}`"
+            f"this rpy2 does not fit this R ({error}): install the one that does by "
+            f"`{rpy2_remedy(again=True)}`"
         ) from None
     finally:
         log.setLevel(level)

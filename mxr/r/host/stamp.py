@@ -1,6 +1,8 @@
-"""Whether the R package that runs is the one that belongs to this mxr: its version, and what its R code was when it was installed.
+"""Whether the R package that runs is the one that belongs to this mxr: its version, and what its R code was
+when it was installed.
 
-Every installation of the R package notes the MD5 sum of its R files (R/configure); they are compared with the files beside this mxr."""
+Every installation of the R package notes the MD5 sum of its R files (R/configure); they are compared with the
+files beside this mxr."""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ def remark(version: str, stamp: list[str]) -> str:
     if not changed:
         return ""
     files = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-    return f"the R package mxnet was installed from other files than those of this mxr ({files}): run `mxr install-r`"
+    return (
+        f"the R package mxnet was installed from other files than those of this mxr ({files}): "
+        "run `mxr install-r`"
+    )
 
 
 def sums(package: Path) -> dict[str, str]:

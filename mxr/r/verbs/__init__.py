@@ -1,4 +1,5 @@
-"""What R may ask for: one function per verb, by subject. Importing this package registers them all; this is the list.
+"""What R may ask for: one function per verb, by subject. Importing this package registers them all; this is
+the list.
 
 May import: bridge, and everything below r.
 """

@@ -24,7 +24,8 @@ from mxr.r.verbs.values import array, own_text, pairs
 
 
 class RProp(CustomOpProp):
-    """An operator as `mx.operator.register` describes it: `define(parameters)` gives its functions with these parameters."""
+    """An operator as `mx.operator.register` describes it: `define(parameters)` gives its functions with these
+    parameters."""
 
     def __init__(self, name: str, described: dict, define: RFunction, parameters: dict[str, str]):
         super().__init__(described["need.top.grad"])
@@ -47,7 +48,8 @@ class RProp(CustomOpProp):
             if len(given) > 1:
                 named = ", ".join(f"{k} {shape_text(tuple(s))}" for k, s in zip(self._names[0], in_shape))
                 raise ShapeError(
-                    f"the operator {self.name}, registered without infer.shape, takes inputs of equal dimensions, not {named}"
+                    f"the operator {self.name}, registered without infer.shape, "
+                    f"takes inputs of equal dimensions, not {named}"
                 )
             first = next(iter(given), ())
             return tuple([first] * len(part) for part in self._names)
@@ -58,7 +60,8 @@ class RProp(CustomOpProp):
         return self._shapes(found, in_shape)
 
     def _shapes(self, found, in_shape):
-        """The answer of an R `infer.shape`: dimensions of the only output, or a list of `outputs`, and `inputs` and `aux` where these follow."""
+        """The answer of an R `infer.shape`: dimensions of the only output, or a list of `outputs`, and
+        `inputs` and `aux` where these follow."""
         parts = {"inputs": [tuple(s) for s in in_shape], "aux": [()] * len(self._names[2])}
         known_keys = {"inputs", "outputs", "aux"}
         if isinstance(found, dict) and found.keys() <= known_keys:
@@ -68,8 +71,8 @@ class RProp(CustomOpProp):
         for key, names in zip(("inputs", "outputs", "aux"), self._names):
             if len(parts.get(key, ())) != len(names):
                 raise ShapeError(
-                    f"infer.shape of {self.name} must return dimensions of {len(names)} {key} ({', '.join(names)}), as in "
-                    "list(outputs = list(c(2, 3)))"
+                    f"infer.shape of {self.name} must return dimensions of {len(names)} {key} "
+                    f"({', '.join(names)}), as in list(outputs = list(c(2, 3)))"
                 )
         return parts["inputs"], parts["outputs"], parts["aux"]
 
@@ -149,7 +152,8 @@ class ROperator(CustomOp):
         )
 
     def _take(self, result, arrays: list, names: list[str], states: list, what: str, gradients: bool) -> None:
-        """Copy what a function returned into `arrays`, and into auxiliary states that it names. A gradient may be NULL: zero."""
+        """Copy what a function returned into `arrays`, and into auxiliary states that it names. A gradient
+        may be NULL: zero."""
         where = f"what {what} of {self.name} returns"
         kind = result.sxpinfo.type
         if kind == R.REALSXP and len(arrays) == 1 and arrays[0] is not None:
@@ -158,7 +162,8 @@ class ROperator(CustomOp):
         if kind != R.VECSXP:
             if len(arrays) > 1 and not gradients:
                 raise MxError(
-                    f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), not {KINDS.get(kind, 'one array')}"
+                    f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), "
+                    f"not {KINDS.get(kind, 'one array')}"
                 )
             items, given = [result], None
         else:
@@ -190,7 +195,8 @@ class ROperator(CustomOp):
 
 @verb("operator.register")
 def register(name: str, described, define):
-    """Make an operator written in R known: `described` are its names and flags, `define` gives its functions for parameters."""
+    """Make an operator written in R known: `described` are its names and flags, `define` gives its functions
+    for parameters."""
     register_maker(name, lambda **parameters: RProp(name, described, define, parameters))
 
 

@@ -16,14 +16,14 @@ from mxr.r.bridge.registry import verb
 from mxr.r.verbs.symbol import output_names
 from mxr.r.verbs.values import pairs, shapes
 
-# ---------------------------------------------------------------------------------------------- the result before a loss
+# ----------------------------------------------------------------------------------- the result before a loss
 
 
 @verb("symbol.before_loss")
 def before_loss(symbol: Symbol, inputs, params) -> str | None:
-    """The output to predict with, in a network whose first output is a MakeLoss: the last one that all ways from the
-    inputs to the loss lead through before a label, weights of observations or the like enter. "" where there is none, and
-    None where the output is no loss."""
+    """The output to predict with, in a network whose first output is a MakeLoss: the last one that all ways
+    from the inputs to the loss lead through before a label, weights of observations or the like enter. ""
+    where there is none, and None where the output is no loss."""
     loss = symbol.heads[0][0]
     if loss.op is None or loss.op.name not in ("MakeLoss", "make_loss"):
         return None
@@ -63,7 +63,7 @@ def _common(doors: list[Node], gate, depth) -> Node | None:
     return first
 
 
-# ---------------------------------------------------------------------------------------------- print and summary
+# ------------------------------------------------------------------------------------------ print and summary
 
 
 @verb("symbol.describe")
@@ -102,8 +102,9 @@ def _setting(value, text: str) -> str:
 
 @verb("symbol.layers")
 def layers(symbol: Symbol, given, inputs):
-    """The columns of the table that summary() shows: one row per operator, with the shape of its (first) output and the
-    size of the parameters that it is the first to use, 0 where unknown. `inputs` are no parameters, nor are labels."""
+    """The columns of the table that summary() shows: one row per operator, with the shape of its (first)
+    output and the size of the parameters that it is the first to use, 0 where unknown. `inputs` are no
+    parameters, nor are labels."""
     sizes = all_shapes(symbol, shapes(given, "summary"))
     known_inputs = {v for _, v in pairs(inputs)}
     counted: set[str] = set()
@@ -153,8 +154,8 @@ def _parts(symbol: Symbol, given):
 
 @verb("symbol.picture")
 def picture(symbol: Symbol, given):
-    """A drawing for R's graphics: boxes with their lines of text, colors and places, and edges with the points on their way and the
-    shape (R order) that passes along, "" where it is not known."""
+    """A drawing for R's graphics: boxes with their lines of text, colors and places, and edges with the
+    points on their way and the shape (R order) that passes along, "" where it is not known."""
     nodes, inputs, size = _parts(symbol, given)
     boxes = [n for n in symbol.nodes() if n.op is not None or id(n) in inputs]
     number = {id(n): i for i, n in enumerate(boxes)}
@@ -178,11 +179,13 @@ def picture(symbol: Symbol, given):
 
 @verb("symbol.dot")
 def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
-    """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are known."""
+    """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are
+    known."""
     nodes, inputs, size = _parts(symbol, given)
     drawn = {id(n) for n in nodes} | set(inputs)
     lines = [
-        f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, fontname = Helvetica];"
+        f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, "
+        "fontname = Helvetica];"
     ]
     if title is not None:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")
@@ -206,7 +209,8 @@ def _quoted(text: str) -> str:
 
 @verb("symbol.tree")
 def tree(symbol: Symbol, given) -> str:
-    """The graph as indented text, the output at the top, inputs below what uses them; what is shown already is only named."""
+    """The graph as indented text, the output at the top, inputs below what uses them; what is shown already
+    is only named."""
     nodes, inputs, size = _parts(symbol, given)
     shown: set[int] = set()
     lines = []

@@ -32,8 +32,9 @@ def simple_bind(symbol: Symbol, request: str, fixed, given):
 
 @verb("exec.bind")
 def bind(symbol: Symbol, args, aux, requests):
-    """Bind to copies of the given arrays: by their names if all of the symbol's are among them, else by position. What is left over
-    is not used, as in MXNet (scripts bind with the auxiliary states of two networks)."""
+    """Bind to copies of the given arrays: by their names if all of the symbol's are among them, else by
+    position. What is left over is not used, as in MXNet (scripts bind with the auxiliary states of two
+    networks)."""
     arg_names = symbol.list_arguments()
     args = _copies(args, arg_names, "arg.arrays")
     aux = _copies(aux, symbol.list_auxiliary_states(), "aux.arrays")
@@ -53,7 +54,8 @@ def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
     items = pairs(given)
     if len(items) < len(names):
         raise MxError(
-            f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: {', '.join(names)}"
+            f"mx.symbol.bind: {what} has {len(items)} arrays, the symbol needs {len(names)}: "
+            f"{', '.join(names)}"
         )
     by_name = dict(items)
     if all(name in by_name for name in names):
@@ -75,7 +77,8 @@ def backward(ex: Executor, heads):
         return ex.backward()
     if len(given) > len(ex.output_list):
         raise MxError(
-            f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs ({', '.join(ex.outputs)})"
+            f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs "
+            f"({', '.join(ex.outputs)})"
         )
     given = [array(v, "mx.exec.backward: a head gradient") for v in given]
     ex.backward(given + [None] * (len(ex.output_list) - len(given)))
@@ -120,8 +123,8 @@ def update(ex: Executor, which: str, given, match_name, skip_null):
     else:
         if len(items) != len(target):
             raise MxError(
-                f"{function}: {len(items)} arrays for {len(target)} ({', '.join(target)}); give all of them in order, "
-                "or names and match.name = TRUE"
+                f"{function}: {len(items)} arrays for {len(target)} ({', '.join(target)}); "
+                "give all of them in order, or names and match.name = TRUE"
             )
         items = [(name, value) for name, (_, value) in zip(target, items)]
     for name, value in items:
@@ -153,6 +156,8 @@ def load(ex: Executor, args, aux):
                     assign(target[name], value, name)
                 except ShapeError:
                     raise ShapeError(
-                        f"for inputs of these dimensions {name} must have the shape {shape_text(target[name].shape)}, but the model's "
-                        f"has {shape_text(array(value).shape)}: are the dimensions of the inputs and array.layout right?"
+                        f"for inputs of these dimensions {name} must have the shape "
+                        f"{shape_text(target[name].shape)}, but the model's has "
+                        f"{shape_text(array(value).shape)}: are the dimensions of the inputs and "
+                        "array.layout right?"
                     ) from None

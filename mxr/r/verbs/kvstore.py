@@ -35,14 +35,16 @@ def barrier(group: Workers):
 
 @verb("kv.sum")
 def total(group: Workers | None, keys, lists):
-    """The sums of arrays, key by key: over the lists, one of each device, and over the workers. New arrays."""
+    """The sums of arrays, key by key: over the lists, one of each device, and over the workers. New
+    arrays."""
     names = [str(k) for _, k in pairs(keys)]
     devices = [[array(v, "kv$push: every element") for _, v in pairs(given)] for _, given in pairs(lists)]
     for arrays in devices:
         for name, a, b in zip(names, devices[0], arrays):
             if a.shape != b.shape:
                 raise ShapeError(
-                    f"kv$push: the arrays of key {name} have the shapes {shape_text(a.shape)} and {shape_text(b.shape)}"
+                    f"kv$push: the arrays of key {name} have the shapes {shape_text(a.shape)} and "
+                    f"{shape_text(b.shape)}"
                 )
     first, *others = [[a.data for a in arrays] for arrays in devices]
     sums = [a.copy() for a in first]
@@ -75,8 +77,9 @@ def same(group: Workers, settings):
 
 @verb("kv.begin")
 def begin(group: Workers, params, settings):
-    """The start of a training: an error where the workers' settings differ, or their parameters' names and shapes; otherwise worker 0's
-    parameters. A setting may be a number, a text, an optimizer's rule, or NA where it is not known."""
+    """The start of a training: an error where the workers' settings differ, or their parameters' names and
+    shapes; otherwise worker 0's parameters. A setting may be a number, a text, an optimizer's rule, or NA
+    where it is not known."""
     items = pairs(params)
     arrays = [array(v, k).data.copy() for k, v in items]
     shapes = {f"the shape of {k}": a.shape for (k, _), a in zip(items, arrays)}
@@ -92,7 +95,8 @@ def _plain(settings) -> dict[str, object]:
         if isinstance(value, Rule):
             kind = getattr(value, "op", value)
             plain[name] = (
-                f"{getattr(kind, 'name', type(kind).__name__)} ({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
+                f"{getattr(kind, 'name', type(kind).__name__)} "
+                f"({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
             )
         else:
             known = isinstance(value, (int, float, str)) and value == value
@@ -102,7 +106,8 @@ def _plain(settings) -> dict[str, object]:
 
 @verb("kv.round")
 def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
-    """What all workers do after a round: make sure that they have the same parameters, and agree whether the training ends here."""
+    """What all workers do after a round: make sure that they have the same parameters, and agree whether the
+    training ends here."""
     items = pairs(params)
     sums = [zlib.crc32(np.ascontiguousarray(array(v).data).view(np.uint8)) for _, v in items]
     found = group.gather((sums, bool(ends)), f"the end of round {iteration}")
@@ -110,9 +115,9 @@ def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
         different = [k for (k, _), a, b in zip(items, found[0][0], theirs) if a != b]
         if different:
             raise group.failure(
-                f"after round {iteration} the workers' parameters are not the same any more: worker {rank} and worker 0 have different "
-                f"{', '.join(different[:6])}; whatever changes parameters (an optimizer or a callback of your own) must do it on "
-                "every worker in the same way"
+                f"after round {iteration} the workers' parameters are not the same any more: worker {rank} "
+                f"and worker 0 have different {', '.join(different[:6])}; whatever changes parameters (an "
+                "optimizer or a callback of your own) must do it on every worker in the same way"
             )
     return any(end for _, end in found)
 
@@ -126,7 +131,8 @@ def metric_total(group: Workers, state, what: str):
     found = group.gather(numbers, what)
     if any(n is None or n.shape != found[0].shape for n in found):
         raise group.failure(
-            "sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, equally many"
+            "sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, "
+            "equally many"
         )
     return np.sum(found, axis=0)
 
@@ -137,7 +143,7 @@ def counts(group: Workers, count: int, what: str):
     return np.array(group.gather(int(count), what))
 
 
-# ---------------------------------------------------------------------------------------------- the end of the process
+# ------------------------------------------------------------------------------------- the end of the process
 
 _AtExit = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
 _kept: list = []  # what C calls must not be collected
@@ -145,8 +151,8 @@ _kept: list = []  # what C calls must not be collected
 
 @verb("kv.leaving")
 def leaving(reason: str):
-    """R is about to end the process; `reason` is the text of its last error, if there was one. Only the C library tells the exit status, and so
-    whether it was that error that ended the script."""
+    """R is about to end the process; `reason` is the text of its last error, if there was one. Only the C
+    library tells the exit status, and so whether it was that error that ended the script."""
     group = processes.workers()
     if group.size == 1 or not r_exits.r_ends() or _kept:
         return
@@ -155,7 +161,8 @@ def leaving(reason: str):
         group.leave(0)
         return
 
-    # in one line, without the trace of calls behind it; an error that a script has caught may be older than what ends it
+    # in one line, without the trace of calls behind it; an error that a script has caught may be older than
+    # what ends it
     text = " ".join(reason.partition("\nCalls: ")[0].split())
 
     def leave(status, _):

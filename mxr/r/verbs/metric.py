@@ -12,7 +12,8 @@ from mxr.r.verbs.values import array
 def _flat(label, pred):
     if label.size != pred.size:
         raise ShapeError(
-            f"label has {label.size} elements, the prediction {pred.size} (shapes {shape_text(label.shape)} and {shape_text(pred.shape)})"
+            f"label has {label.size} elements, the prediction {pred.size} (shapes {shape_text(label.shape)} "
+            f"and {shape_text(pred.shape)})"
         )
     return label.ravel(), pred.ravel()
 
@@ -20,7 +21,8 @@ def _flat(label, pred):
 def _classes(label, pred):
     if pred.ndim < 2 or pred.size // pred.shape[1] != label.size:
         raise ShapeError(
-            f"labels of shape {shape_text(label.shape)} do not fit class scores of shape {shape_text(pred.shape)}"
+            f"labels of shape {shape_text(label.shape)} do not fit class scores of shape "
+            f"{shape_text(pred.shape)}"
         )
     return label, pred
 

@@ -29,16 +29,18 @@ def _feed(ex: Executor, batch) -> None:
 
 @verb("model.step")
 def step(ex: Executor, batch, updater: Updater, lr, sums: GradientSum) -> bool:
-    """One training step on a batch: forward, backward, the sum over all workers, update. All of it happens, or none: what an interrupt
-    leaves are the parameters and auxiliary states of the step before. False if another worker has no batch any more."""
+    """One training step on a batch: forward, backward, the sum over all workers, update. All of it happens,
+    or none: what an interrupt leaves are the parameters and auxiliary states of the step before. False if
+    another worker has no batch any more."""
     _feed(ex, batch)
     return _whole([ex], sums, lambda: updater.train(rate(lr), ex))
 
 
 @verb("model.gradients")
 def gradients(executors, sums: GradientSum) -> bool:
-    """Forward and backward of every executor, and the sum of the gradients over all of them and over all workers, which every executor
-    gets. Auxiliary states stay as they were if that is broken off. False if another worker has no batch any more."""
+    """Forward and backward of every executor, and the sum of the gradients over all of them and over all
+    workers, which every executor gets. Auxiliary states stay as they were if that is broken off. False if
+    another worker has no batch any more."""
     return _whole([ex for _, ex in pairs(executors)], sums, lambda: None)
 
 
@@ -107,7 +109,8 @@ def predict(ex: Executor, batch):
 
 @verb("model.params")
 def params(executors, keep):
-    """Copies of the trained parameters (and those in `keep`) and of the auxiliary states, averaged over the executors."""
+    """Copies of the trained parameters (and those in `keep`) and of the auxiliary states, averaged over the
+    executors."""
     executors = [ex for _, ex in pairs(executors)]
     keep = {name for _, name in pairs(keep)}
 

@@ -48,8 +48,8 @@ def slice_samples(nd, begin, end):
         raise MxError("mx.nd.slice: begin and end must be one number each")
     if not 0 <= begin <= end <= nd.shape[0]:
         raise MxError(
-            f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the {nd.shape[0]} "
-            "elements of the last dimension"
+            f"mx.nd.slice: begin {number_text(begin)} and end {number_text(end)} do not lie within the "
+            f"{nd.shape[0]} elements of the last dimension"
         )
     return NDArray(nd.data[int(begin) : int(end)].copy())
 
@@ -135,7 +135,8 @@ def _is_input(value) -> bool:
 
 @verb("nd.invoke")
 def invoke(op_name: str, arguments, out):
-    """Call an operator on the arguments of an R call; numbers and R arrays are taken where an input is expected."""
+    """Call an operator on the arguments of an R call; numbers and R arrays are taken where an input is
+    expected."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
     given = [
@@ -163,6 +164,7 @@ def seed(value: int):
 
 @verb("random.draw")
 def draw(kind: str, dim, a: float, b: float):
-    """Uniform numbers in [a, b), or normal ones with mean a and deviation b; both rounded to six digits as MXNet's R package does."""
+    """Uniform numbers in [a, b), or normal ones with mean a and deviation b; both rounded to six digits as
+    MXNet's R package does."""
     fill = {"uniform": random.uniform, "normal": random.normal}[kind]
     return NDArray(fill(values.shape(dim), float(number_text(a)), float(number_text(b))))

@@ -28,7 +28,8 @@ def output_names(symbol: Symbol) -> list[str]:
 
 @verb("symbol.create")
 def create(op_name: str, arguments):
-    """Call an operator on the arguments of an R call: symbols are inputs, `name` the name, all else parameters."""
+    """Call an operator on the arguments of an R call: symbols are inputs, `name` the name, all else
+    parameters."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else f"mx.symbol.{op_name}"
     name = None
@@ -102,12 +103,14 @@ def output(symbol: Symbol, index):
     if index is None or np.size(index) == 0:
         some = output_names(symbol)[-8:]
         raise MxError(
-            f"the index is empty, so no output is meant; the symbol has {'... ' if len(symbol) > 8 else ''}{', '.join(some)}"
+            "the index is empty, so no output is meant; the symbol has "
+            f"{'... ' if len(symbol) > 8 else ''}{', '.join(some)}"
         )
     if not isinstance(index, (int, float)) or index != int(index) or not 1 <= index <= len(symbol):
         what = number_text(index) if isinstance(index, (int, float)) else "of that kind"
         raise MxError(
-            f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; outputs count from 1"
+            f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; "
+            "outputs count from 1"
         )
     return symbol[int(index) - 1]
 

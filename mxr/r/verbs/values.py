@@ -27,7 +27,8 @@ def pairs(arguments) -> list[tuple[str, object]]:
 
 
 def file_name(text: str) -> str:
-    """A path as Python's functions take it. In the C locale the Python that R starts knows no characters but ASCII; the bytes are R's own."""
+    """A path as Python's functions take it. In the C locale the Python that R starts knows no characters but
+    ASCII; the bytes are R's own."""
     try:
         os.fsencode(text)
         return text
@@ -52,8 +53,8 @@ def number_text(value) -> str:
 def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
     """The text of one operator parameter.
 
-    A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a tuple in
-    reversed order, fractions cut off.
+    A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a
+    tuple in reversed order, fractions cut off.
     """
     if isinstance(value, str):
         return value
@@ -83,10 +84,12 @@ def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
 
 
 def own_text(key: str, value, where: str) -> str:
-    """The text of a parameter of a user's own operator: numbers with all their digits, vectors in R's order."""
+    """The text of a parameter of a user's own operator: numbers with all their digits, vectors in R's
+    order."""
     if value is NA or not isinstance(value, (str, bool, int, float, np.ndarray)):
         raise MxError(
-            f"{where}: the parameter {key} must be text, numbers or logicals, not {'NA' if value is NA else _kind(value)}"
+            f"{where}: the parameter {key} must be text, numbers or logicals, "
+            f"not {'NA' if value is NA else _kind(value)}"
         )
     if isinstance(value, np.ndarray):
         return to_text(tuple(own_number(v) for v in value.ravel()))
@@ -155,7 +158,8 @@ def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
 
 
 def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tuple[list, dict, dict]:
-    """The (name, value) pairs of an operator's R call as (inputs by position, inputs by name, parameters as text).
+    """The (name, value) pairs of an operator's R call as (inputs by position, inputs by name, parameters as
+    text).
 
     `is_input` tells inputs by their value. A list of inputs stands for its elements.
     """
@@ -167,8 +171,8 @@ def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tupl
         elif not key:
             if not is_input(value):
                 raise MxError(
-                    f"{where}: only inputs go by position; a {'text' if isinstance(value, str) else 'number'} goes by name, "
-                    "as in key = value"
+                    f"{where}: only inputs go by position; a "
+                    f"{'text' if isinstance(value, str) else 'number'} goes by name, as in key = value"
                 )
             positional.append(value)
         elif key in params or key in named:

@@ -131,7 +131,8 @@ SAMPLES = {
             (2, 2, 2, 3, 2),
             reference="onednn",
             atol=5e-6,
-            why="MXNet's plain CPU kernels have no three-dimensional deconvolution; oneDNN's sum in another order",
+            why="MXNet's plain CPU kernels have no three-dimensional deconvolution; "
+            "oneDNN's sum in another order",
         ),
         F("adj", {"kernel": (3, 3), "num_filter": 2, "adj": (1, 1)}, (2, 3, 4, 4)),
         F("target_shape", {"kernel": (3, 3), "num_filter": 2, "target_shape": (9, 9)}, (2, 3, 4, 4)),

@@ -58,7 +58,8 @@ SAMPLES = {
             train=False,
             grad=False,
             reference=False,
-            why="MXNet does not write the second output, and in training writes the first one into the second",
+            why="MXNet does not write the second output, and in training writes the first one "
+            "into the second",
         ),
         F("fits neither", {"act_type": "prelu"}, (2, 3, 4), (4,)),
         F("act_type must be one of", {"act_type": "relu6"}, (2, 3)),

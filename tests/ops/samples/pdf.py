@@ -6,8 +6,8 @@ from tests.ops.sample import F, S, draw
 
 
 def densities(sample, *params, counts=False, outside=False):
-    """`sample` and `params` are (low, high) of the values; `counts`: samples are whole numbers, and have no gradient;
-    `outside`: parameters that no distribution has give what the formula gives."""
+    """`sample` and `params` are (low, high) of the values; `counts`: samples are whole numbers, and have no
+    gradient; `outside`: parameters that no distribution has give what the formula gives."""
 
     def x(*shape):
         return (

@@ -1,6 +1,7 @@
 """Random numbers, drawn after the same seed by MXNet and by mxr: equal, not just equally distributed.
 
-A fill of more than 64 values draws from several streams; tests/random/test_streams.py has fills that draw from all of them.
+A fill of more than 64 values draws from several streams; tests/random/test_streams.py has fills that draw
+from all of them.
 """
 
 import numpy as np

@@ -1,9 +1,11 @@
-"""What MXNet 1.9.1 computes for the scripts beside this file: `expected.py GIVEN OUT`, run by a Python with numpy and mxnet,
-reads what the scripts saved in the folder GIVEN and writes OUT/<script>.json. (`python -m tests.r.scripts` does all of it.)
+"""What MXNet 1.9.1 computes for the scripts beside this file: `expected.py GIVEN OUT`, run by a Python with
+numpy and mxnet, reads what the scripts saved in the folder GIVEN and writes OUT/<script>.json.
+(`python -m tests.r.scripts` does all of it.)
 
-Every network is read from its JSON and trained here by MXNet's own executor and operators, step by step as the script and
-MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled samples and noise are not taken
-from what the script saved but drawn from MXNet's random streams. Arrays are listed in R's order, which is C's reversed.
+Every network is read from its JSON and trained here by MXNet's own executor and operators, step by step as
+the script and MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled
+samples and noise are not taken from what the script saved but drawn from MXNet's random streams. Arrays are
+listed in R's order, which is C's reversed.
 """
 
 import json
@@ -66,7 +68,7 @@ class Given:
         self.values[key] = [float(f"{v:.9g}") for v in value.ravel()]
 
 
-# ---------------------------------------------------------------------------------------------- initial values
+# --------------------------------------------------------------------------------------------- initial values
 
 
 def uniform(scale):
@@ -154,8 +156,8 @@ class Net:
 
 
 class Optimizer:
-    """Updates every weight that has a gradient, as the optimizers of R's MXNet do: with update operators, or with the graphs
-    that it composes for nag, adagrad and adadelta."""
+    """Updates every weight that has a gradient, as the optimizers of R's MXNet do: with update operators, or
+    with the graphs that it composes for nag, adagrad and adadelta."""
 
     def __init__(self, lr=1.0, wd=0.0, rescale=1.0, clip=-1.0, **settings):
         self.lr, self.wd, self.rescale, self.clip = six(lr), six(wd), six(rescale), six(clip)
@@ -234,11 +236,12 @@ class AdaDelta(Optimizer):
         w[:] = w - delta - self.wd * w
 
 
-# ---------------------------------------------------------------------------------------------- iterators and metrics
+# -------------------------------------------------------------------------------------- iterators and metrics
 
 
 class ArrayIter:
-    """R's mx.io.arrayiter. Shuffled at creation, from the end; what a last batch lacks stays from the batch before."""
+    """R's mx.io.arrayiter. Shuffled at creation, from the end; what a last batch lacks stays from the batch
+    before."""
 
     def __init__(self, size: int, shuffle: bool, **fields):
         draws = (
@@ -495,7 +498,8 @@ def main(folder: Path, out: Path) -> None:
         script(given)
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in given.values.items())
         (out / f"{given.script}.json").write_text(
-            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": {{\n{lines}\n }}}}\n'
+            f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": '
+            f'{{\n{lines}\n }}}}\n'
         )
         print(f"{given.script}: {len(given.values)} results")
 
