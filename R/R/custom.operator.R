@@ -42,6 +42,14 @@
 mx.operator.register <- function(name, forward, backward = NULL, infer.shape = NULL, arguments = "data",
                                  outputs = "output", aux = character(), need.top.grad = TRUE,
                                  arrays = c("R", "NDArray")) {
+  arrays <- tryCatch(match.arg(arrays), error = function(e)
+    stop_parameter('mx.operator.register: arrays must be "R" or "NDArray"'))
+  register_operator(name, forward, backward, infer.shape, arguments, outputs, aux, need.top.grad, arrays)
+}
+
+# As mx.operator.register; `check` is a function of the operator's parameters that is called whenever it is bound.
+register_operator <- function(name, forward, backward, infer.shape = NULL, arguments = "data", outputs = "output",
+                              aux = character(), need.top.grad = TRUE, arrays = "R", check = NULL) {
   if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name))
     stop_type("mx.operator.register: name must be one text")
   what <- paste0("mx.operator.register: ", name, ": ")
@@ -52,7 +60,6 @@ mx.operator.register <- function(name, forward, backward = NULL, infer.shape = N
     if (!is.character(get(texts)) || anyNA(get(texts))) stop_type(what, texts, " must be texts")
   if (anyDuplicated(c(arguments, aux)) || anyDuplicated(outputs) || !length(arguments) || !length(outputs))
     stop_parameter(what, "arguments and aux, and outputs, must be one or more different names")
-  arrays <- tryCatch(match.arg(arrays), error = function(e) stop_parameter(what, 'arrays must be "R" or "NDArray"'))
   positions <- list(forward = c("inputs", "outputs", "is.train", "req", "aux"),
                     backward = c("output.grads", "inputs", "outputs", "req", "aux"))
   wanted <- list(forward = operator_formals(forward, positions$forward, what, "forward"),
@@ -70,10 +77,11 @@ mx.operator.register <- function(name, forward, backward = NULL, infer.shape = N
       functions$infer.shape <- callable_by_python(
         function(shapes) if (takes_params) infer.shape(shapes, params = params) else infer.shape(shapes), "infer.shape", 1L)
     }
+    if (!is.null(check)) functions$check <- callable_by_python(function() { check(params); NULL }, "check", 0L)
     functions
   }
   described <- list(arguments = arguments, outputs = outputs, aux = aux, need.top.grad = isTRUE(as.logical(need.top.grad)),
-                    arrays = arrays, has.infer.shape = !is.null(infer.shape),
+                    arrays = arrays, has.infer.shape = !is.null(infer.shape), has.check = !is.null(check),
                     forward.formals = positions$forward, backward.formals = positions$backward)
   call_python("operator.register", name, described, callable_by_python(define, "the definition", 1L))
   invisible(name)
@@ -120,8 +128,8 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
 #' list of derivatives (NULL for none). Without it, R's [stats::deriv()] finds it, where `f` is one expression of functions that
 #' it knows; the derivatives with respect to all inputs are then there.
 #'
-#' The derivative is compared with differences of `f` at random points, once for every function, before anything is
-#' bound; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
+#' When the symbol is bound, the derivative is compared with differences of `f` at random points, once for every function and
+#' parameters; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
 #'
 #' The operator's `op.type` is made from the text of `f` and `gradient`, so a saved model runs in any session in which the same
 #' functions have been given to mx.symbol.fun.
@@ -155,12 +163,13 @@ mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
   slope <- if (is.null(gradient)) derivative_of(f, arguments) else gradient
   if (!is.function(slope)) stop_type("mx.symbol.fun: gradient must be a function of the same arguments as f")
   type <- paste0("fun_", text_hash(c(deparse(f), deparse(gradient), arguments)))
-  id <- paste(c(type, names(params), vapply(params, deparse1, "")), collapse = " ")
-  if (check && !id %in% .custom$checked) {
+  check_once <- function(params) {
+    id <- paste(c(type, names(params), vapply(params, deparse1, "")), collapse = " ")
+    if (id %in% .custom$checked) return()
     check_derivative(f, slope, arguments, params)
     .custom$checked <- c(.custom$checked, id)
   }
-  mx.operator.register(type, arguments = arguments,
+  register_operator(type, arguments = arguments, check = if (check) check_once,
     forward = function(inputs, params) do.call(f, c(inputs, params)),
     backward = function(output.grads, inputs, params) {
       slopes <- do.call(slope, c(inputs, params))
