@@ -9,11 +9,12 @@ from typing import NoReturn
 
 import mxr.engine.bind  # noqa: F401  (gives Symbol its `bind` and `simple_bind`)
 from mxr import nd, operator, optimizer, random, sym
+from mxr.config import show_config
 from mxr.engine.device import Context, cpu, current_context, gpu, num_gpus
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
+from mxr.operator import FileError, MxError, NotImplementedInMxr, ParamError, ShapeError
 
 symbol, ndarray = sym, nd  # the names that they have in MXNet as well
 __version__ = "0.2.0"
@@ -33,6 +34,8 @@ __all__ = [
     "gpu",
     "num_gpus",
     "current_context",
+    "show_config",
+    "FileError",
     "MxError",
     "ParamError",
     "ShapeError",

@@ -27,6 +27,7 @@
 #' as.array(exec$ref.grad.arrays$x)
 #' @export
 mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, ...) {
+  check_short_names(sys.call(), c("symbol", "ctx", "grad.req", "fixed.param"))
   check_symbol(symbol)
   check_request(grad.req)
   call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
@@ -126,17 +127,19 @@ exec_arrays <- function(x, field) {
 `$.Rcpp_MXExecutor` <- function(x, name) {
   if (name %in% names(executor_fields)) return(exec_arrays(x, name))
   method <- executor_methods[[name]]
-  if (is.null(method)) stop_user("an executor has no ", name, "; it has ",
-                                 paste(c(names(executor_fields), names(executor_methods)), collapse = ", "))
+  if (is.null(method)) stop_parameter("an executor has no ", name, "; it has ",
+                                      paste(c(names(executor_fields), names(executor_methods)), collapse = ", "))
   by_position(method(x))
 }
 
 #' @export
-`[[.Rcpp_MXExecutor` <- function(x, i, ...) `$.Rcpp_MXExecutor`(x, i)
+`[[.Rcpp_MXExecutor` <- function(x, i, ...) {
+  if (is.character(i)) `$.Rcpp_MXExecutor`(x, i) else no_numbers(x, "[[")
+}
 
 #' @export
 `$<-.Rcpp_MXExecutor` <- function(x, name, value) {
-  stop_user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
+  stop_parameter("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
 }
 
 #' @export

@@ -9,7 +9,6 @@ called when they pile up.
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakValueDictionary
 
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
@@ -27,7 +26,6 @@ _WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": 
 _class_vectors: dict[type, Any] = {}
 _finalizer: Any = None  # R's closure that queues a pointer which R no longer needs
 _made_bytes, _gc_at = 0, costs.COLLECT_BYTES
-_given: WeakValueDictionary[int, NDArray] = WeakValueDictionary()
 
 
 def count() -> int:
@@ -59,38 +57,27 @@ def _class_vector(kind: type) -> Any:
     return vector
 
 
+def _size(value: Any) -> int:
+    """The bytes of an array behind a handle. Only of arrays: a question for an attribute that an object of ours does
+    not have makes a message with suggestions, which takes milliseconds."""
+    return value.data.nbytes if isinstance(value, NDArray) else 0
+
+
 def handle(value: Any) -> Any:
     """A new external pointer for `value`; R's collector is called when the arrays behind such pointers pile
     up."""
     global _made_bytes, _gc_at
     vector = _class_vector(type(value))
-    _made_bytes += _new_bytes(value)
+    _made_bytes += _size(value)
     if _made_bytes > _gc_at:
         _made_bytes = 0
         r_api.collect()
-        _gc_at = max(costs.COLLECT_BYTES, sum(map(_bytes, _objects.values())))
+        _gc_at = max(costs.COLLECT_BYTES, sum(map(_size, _objects.values())))
     pointer = protect(r_api.external(_next))
     r_api.set_attribute(pointer, CLASS, vector)
     _enter(pointer, value)
     unprotect(1)
     return pointer
-
-
-def _bytes(value: Any) -> int:
-    """The memory of a value's arrays. Symbols and NDArrays are not asked for attributes that they lack: they would look for an
-    operator of a similar name."""
-    if isinstance(value, NDArray):
-        return value.data.nbytes
-    return 0 if isinstance(value, Symbol) else getattr(value, "nbytes", 0)
-
-
-def _new_bytes(value: Any) -> int:
-    """The same, but nothing for an array that R was given before, such as an executor's."""
-    if isinstance(value, NDArray):
-        if _given.get(id(value)) is value:
-            return 0
-        _given[id(value)] = value
-    return _bytes(value)
 
 
 def _enter(pointer: Any, value: Any) -> None:
