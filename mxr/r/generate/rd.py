@@ -257,17 +257,6 @@ def document(
     return "\n".join(out) + "\n"
 
 
-def news(markdown: str) -> str:
-    """R/NEWS.md, headings and lists, as R's `news()` reads it without other packages."""
-    out = [MARK, "\\name{NEWS}", "\\title{News of the package}"]
-    for part in re.split(r"(?m)^# \S+ +", markdown)[1:]:
-        version, _, text = part.partition("\n")
-        items = [" ".join(item.split()) for item in re.split(r"(?m)^- ", text)[1:]]
-        out.append(f"\\section{{Changes in version {version.strip()}}}{{\n\\itemize{{")
-        out += [f"\\item {markup(item)}" for item in items] + ["}", "}"]
-    return "\n".join(out) + "\n"
-
-
 def escape(text: str, code: bool = False) -> str:
     """A text as Rd; of code, backslashes too, but for the tag of examples that are not run."""
     text = text.replace("\\", "\\\\").replace("\\\\dontrun{", "\\dontrun{") if code else text

@@ -1,8 +1,7 @@
 """The R side of the operators, from their declarations: wrappers, help pages, NAMESPACE; and Python's type
 stubs.
 
-    python -m mxr gen            write R/R/ops-*-generated.R, R/man/*.Rd, R/NAMESPACE, R/inst/NEWS.Rd,
-                                 mxr/sym.pyi, mxr/nd.pyi
+    python -m mxr gen            write R/R/ops-*-generated.R, R/man/*.Rd, R/NAMESPACE, mxr/sym.pyi, mxr/nd.pyi
     python -m mxr gen --check    say what is stale, and exit 1 if anything is
 
 Needs neither R nor rpy2.
@@ -405,7 +404,6 @@ def files() -> dict[str, str]:
     twice = set(by_hand) & set(pages)
     pages = {k: v for k, v in pages.items() if k not in twice}
     out |= {f"man/{k}": v for k, v in (by_hand | pages).items()}
-    out["inst/NEWS.Rd"] = rd.news((PACKAGE / "NEWS.md").read_text())
     namespace += [
         f"export({f.split(' <-')[0]})" for f in symbols + arrays + more if not f.startswith("mx.nd.internal.")
     ]
