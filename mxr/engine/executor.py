@@ -259,8 +259,8 @@ class Executor:
         """What the backward pass computes, and where it goes."""
         if not self.wanted:
             raise MxError(
-                'backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
-                "and fixed ones, never get one)"
+                'backward: no argument has a gradient; bind with grad.req = "write" '
+                "(arguments named *data or *label, and fixed ones, never get one)"
             )
         roots = self._gradients[given]
         return [r for r, _ in roots], [self.grads[name].data for _, name in roots]
