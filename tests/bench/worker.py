@@ -1,12 +1,12 @@
 """One engine in a process of its own: `python worker.py mxnet|mxr`. Reads commands as JSON lines, answers as
 JSON lines.
 
-{"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update,
-                                                      whether forward and backward are two calls
-{"run": n}               ->  {"seconds": ...}
-{"memory": true}         ->  {"peak": ..., "now": ...}  MB above what the process had after importing the engine
-{"copies": n}            ->  {"seconds": ...}         two arrays of n floats copied to two others (mxr only)
-{"products": [...]}      ->  {"seconds": ...}         matrix products alone: lists of batch, m, k, n (mxr only)
+{"load": file.npz}   ->  {"ok": true}      file: symbol JSON, arrays, wanted gradients, whether to update,
+                                           whether forward and backward are two calls
+{"run": n}           ->  {"seconds": ...}
+{"memory": true}     ->  {"peak": ..., "now": ...}    MB above what there was after importing the engine
+{"copies": n}        ->  {"seconds": ...}  two arrays of n floats copied to two others (mxr only)
+{"products": [...]}  ->  {"seconds": ...}  matrix products alone: lists of batch, m, k, n (mxr only)
 """
 
 import json

@@ -1,11 +1,12 @@
 """What several workers gain, and what a step costs them on a network:
 `python -m tests.bench.workers [steps|sums|networks|paper]`.
 
-steps     two workers of one thread each beside one process with two threads and one with one: the same network and the same samples in a step
+steps     two workers of one thread each beside one process with two threads and one with one: the same
+          network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
 paper     what the formula gives for 2 to 1024 workers
 networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root;
-needs iproute2)
+          needs iproute2)
 
 docs/distributed.md explains the formula and has the numbers of one run.
 """
