@@ -35,9 +35,14 @@ docs: .rlib/mxnet/python ## the documentation as a site, in build/site
 	@$(VENV)/python -m pip install -qq --editable '.[docs]' </dev/null
 	$(VENV)/python -m docs.tools.site build/site </dev/null
 
+vignettes: .rlib/mxnet/python ## the built vignettes that are kept in R/inst/doc
+	@scripts/install-r-packages knitr rmarkdown
+	$(VENV)/python -m docs.tools.vignettes </dev/null
+
 check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, in build/check
 	@scripts/install-r-packages knitr rmarkdown
 	scripts/check-r build/check
+	$(VENV)/python -m docs.tools.vignettes --check </dev/null
 
 wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R package's source file, in build/dist
 	@scripts/install-r-packages knitr rmarkdown
@@ -69,7 +74,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test test-mpi reference bench stress docs check clients wheel lowest lint gen doctor clean
+.PHONY: help demo test test-mpi reference bench stress docs vignettes check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from docs.tools import operators as docs
+from docs.tools import vignettes
 from mxr.operator import NotImplementedInMxr, get, registry
 from mxr.operator.refused import EXACT, why_not
 from tests.known import listed, sections
@@ -37,3 +38,14 @@ def test_known_differences_are_of_operators():
     ids = [(section, id) for section in sections() for id in listed(section)]
     strays = [(section, id) for section, id in ids if re.split(r"[ .:\[]", id)[0] not in registry]
     assert not strays
+
+
+def test_kept_vignettes_are_those_of_the_pages():
+    assert vignettes.stale() == [], "run `make vignettes`"
+
+
+def test_a_changed_vignette_is_noticed():
+    kept = "<html><style>p {}</style><p>The loss is <b>0.12345</b> now</p></html>"
+    assert vignettes.difference(kept, kept.replace("0.12345", "0.12346")) is None
+    assert vignettes.difference(kept, kept.replace("0.12345", "0.2")) == "0.12345 is kept, 0.2 is new"
+    assert vignettes.difference(kept, kept.replace(" now", "")) == "now is kept, (nothing) is new"

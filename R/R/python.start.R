@@ -126,7 +126,8 @@ del _mxr_join
 
 # With reticulate 1.41: an environment that it makes for the session, with mxr in it.
 require_python <- function() {
-  reticulate::py_require(c(mxr_source(), rpy2_for()))
+  py_require <- getExportedValue("reticulate", "py_require")      # an older one, in which R CMD check looks, does not have it
+  py_require(c(mxr_source(), rpy2_for()))
   started <- tryCatch({ reticulate::py_config(); TRUE }, error = conditionMessage)
   if (!isTRUE(started)) stop_bridge("reticulate could not make a Python with mxr (", started, "): make one by mx.install.python()")
   join_python(reticulate::py_run_string, reticulate::py_config()$python, running = TRUE)

@@ -1,10 +1,12 @@
 """What several workers gain, and what a step costs them on a network:
-`python -m tests.bench.workers [steps|sums|networks|paper]`.
+`python -m tests.bench.workers [steps|sums|networks|overlap|paper]`.
 
 steps     two workers of one thread each beside one process with two threads and one with one: the same
           network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
 paper     what the formula gives for 2 to 1024 workers
+overlap   the most that overlapping the sum with computing could gain: on this machine, and between namespaces
+          (as root)
 networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root;
           needs iproute2)
 
@@ -40,7 +42,7 @@ def work(kind: str, *words: str) -> None:
     from mxr.engine.workers import workers
 
     group = workers()
-    result = {"step": _step, "sum": _sum}[kind](group, *words)
+    result = {"step": _step, "sum": _sum, "overlap": _overlap}[kind](group, *words)
     if group.rank == 0:
         print(json.dumps(result), flush=True)
     group.leave(0)
@@ -75,6 +77,34 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
         "sum": summed[0] / int(runs) * 1e3,
         "numbers": sum(b.grad.size for b in ex.blocks),
     }
+
+
+def _overlap(group, name: str, batch: str, runs: str) -> dict:
+    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of it.
+
+    The second sums an array of the same size that was ready before the step, so no real overlap can do better: real gradients become
+    ready one after the other. Both are measured in turn.
+    """
+    import mpi4py.MPI as mpi
+
+    ex = _executor(name, int(batch))
+    comm = mpi.COMM_WORLD.Dup()
+    sent = [np.ones(block.grad.size, np.float32) for block in ex.blocks]
+    found = [np.empty_like(a) for a in sent]
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for i in range(2 * int(runs) + 4):
+        early = bool(i % 2)
+        comm.Barrier()
+        before = time.perf_counter()
+        if not early:
+            ex.forward_backward()
+        requests = [comm.Iallreduce(a, b) for a, b in zip(sent, found)]
+        if early:
+            ex.forward_backward()
+        mpi.Request.Waitall(requests)
+        times[early].append(time.perf_counter() - before)
+    slowest = {k: np.max(group.gather(v[2:], "the times"), axis=0) for k, v in times.items()}
+    return {"after": float(np.median(slowest[False])) * 1e3, "during": float(np.median(slowest[True])) * 1e3}
 
 
 def _executor(name: str, batch: int):
@@ -282,9 +312,27 @@ def networks() -> None:
                 )
 
 
-# Seconds a message and bytes a second: usual figures of 1 and 10 Gbit Ethernet with TCP, and of 100 Gbit with
-# RDMA.
-LINKS = {"1 Gbit": (50e-6, 0.118e9), "10 Gbit": (20e-6, 1.18e9), "100 Gbit": (2e-6, 12e9)}
+def overlap() -> None:
+    print(
+        "| network | link of 2 workers | sum after computing | sum during all of it | after : during |\n|---|---|---|---|---|"
+    )
+    rows = (("mlp", 100, 60), ("lenet", 100, 12), ("lstm", 32, 30))
+    threads = {"OMP_NUM_THREADS": "1"}
+
+    def row(name: str, link: str, found: dict) -> None:
+        after, during = found["after"], found["during"]
+        print(f"| {name} | {link} | {after:.2f} ms | {during:.2f} ms | {after / during:.2f} |", flush=True)
+
+    for name, batch, runs in rows:
+        row(name, "shared memory", run(2, "overlap", name, str(batch), str(runs), **threads))
+    for rate in ("100mbit", "1gbit"):
+        with hosts(2, rate) as launcher:
+            for name, batch, runs in rows:
+                row(name, rate, run(2, "overlap", name, str(batch), str(runs), launcher=launcher, **threads))
+
+
+# Seconds a message and bytes a second, as published. docs/distributed.md names the sources.
+LINKS = {"1 Gbit": (23.6e-6, 0.1182e9), "10 Gbit": (8.9e-6, 0.95e9), "100 Gbit": (1.93e-6, 11.6e9)}
 # Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
 COSTS = {
     "MLP, batch 100": (109_386, 0.64e-3),
@@ -311,5 +359,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["work"]:
         work(*sys.argv[2:])
     else:
-        for part in sys.argv[1:] or ("steps", "sums", "networks", "paper"):
-            {"steps": steps, "sums": sums, "networks": networks, "paper": paper}[part]()
+        for part in sys.argv[1:] or ("steps", "sums", "networks", "overlap", "paper"):
+            {"steps": steps, "sums": sums, "networks": networks, "overlap": overlap, "paper": paper}[part]()

@@ -19,7 +19,7 @@ net <- mx.symbol.LinearRegressionOutput(fc2, name = "out")
 fault <- function(iteration, nbatch, env, verbose = TRUE) {
   Sys.sleep(0.02)
   if (odd && iteration == 2 && nbatch == 3) {
-    cat("fault", format(Sys.time(), "%s"), "\n")
+    cat(sprintf("fault %s\n", format(Sys.time(), "%s")))     # one text, which another worker cannot write into
     switch(case, kill = tools::pskill(Sys.getpid(), 9), interrupt = tools::pskill(Sys.getpid(), 2), error = stop("the disk is on fire"),
            caught = { try(stop("an error of before"), silent = TRUE); quit(status = 3) }, quit = quit(status = 0), barrier = kv$barrier(),
            own = mx.exec.update.arg.arrays(env$train.execs[[1]], list(fc2_bias = mx.nd.array(1)), match.name = TRUE))
@@ -42,4 +42,4 @@ model <- mx.model.FeedForward.create(
   batch.end.callback = if (case == "logs") mx.callback.log.train.metric(5, logger) else fault,
   epoch.end.callback = if (case == "stop") stops else saves, eval.metric = mx.metric.rmse, verbose = case %in% c("sums", "logs"))
 cat(sprintf("done %d %.9g \n", kv$rank, sum(as.array(model$arg.params$fc1_weight))))
-if (case == "logs") cat("logged", kv$rank, length(logger$train), "\n")
+if (case == "logs") cat(sprintf("logged %d %d \n", kv$rank, length(logger$train)))

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import mxr
+from docs.tools import vignettes
 from mxr.r.host.installation import CHECKOUT, LOCAL_LIBRARY, r_home
 
 SCRIPT = CHECKOUT / "tests" / "r" / "scripts" / "huber.R"
@@ -118,7 +119,20 @@ def test_a_script_the_doctor_and_the_end(installed, tmp_path):
     assert gone.returncode == 1 and "is not in" in gone.stderr, gone
 
 
-def test_news_and_citation(installed, tmp_path):
+VIGNETTES = """
+v <- browseVignettes("mxnet")$mxnet
+for (i in seq_len(nrow(v))) stopifnot(file.exists(file.path(v[i, "Dir"], "doc", v[i, c("File", "PDF", "R")])))
+cat(v[, "PDF"])
+"""
+
+
+def pages_of(library: Path) -> set[str]:
+    """The vignettes that R finds in a library, whose files are all there."""
+    found = run(r_home() / "bin" / "Rscript", "-e", VIGNETTES, cwd=library, R_LIBS=str(library)).stdout
+    return set(found.split())
+
+
+def test_news_citation_and_vignettes(installed, tmp_path):
     library = tmp_path / "library"
     run(installed / "bin" / "mxr", "install-r", "--lib", library, cwd=tmp_path)
     code = (
@@ -128,6 +142,7 @@ def test_news_and_citation(installed, tmp_path):
     )
     done = run(r_home() / "bin" / "Rscript", "-e", code, cwd=tmp_path, R_LIBS=str(library))
     assert "Apache MXNet" in done.stdout and done.stderr == "", done
+    assert pages_of(library) == {f"{page.stem}.html" for page in vignettes.sources()}
 
 
 def test_r_first(built, tmp_path):
@@ -148,6 +163,7 @@ def test_r_first(built, tmp_path):
         cwd=tmp_path,
     )
     assert (library / "mxnet" / "stamp").exists()
+    assert pages_of(library) == {f"{page.stem}.html" for page in vignettes.sources()}
     python = environment(tmp_path / "env")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", built[0], cwd=tmp_path)
     code = "library(mxnet); cat(sum(as.array(mx.nd.ones(3))), mx.python()$python)"

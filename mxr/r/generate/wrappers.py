@@ -188,8 +188,10 @@ def arguments_text(op: Op, with_symbol: bool, with_ndarray: bool) -> list[tuple[
 
 
 def _both(name: str, with_symbol: bool, with_ndarray: bool) -> str:
-    spellings = dict.fromkeys([dotted(name)] * with_symbol + [name] * with_ndarray)
-    return ", ".join(spellings)
+    spellings = [dotted(name)] * with_symbol + [name] * with_ndarray
+    # R CMD check sees a reserved word (`repeat`) with its backticks where a usage has no default for it,
+    # and without them elsewhere
+    return ", ".join(dict.fromkeys(spelling for s in spellings for spelling in (s, formal(s))))
 
 
 def _input_text(name: str) -> str:
@@ -248,7 +250,7 @@ def _example_value(name: str, p: Parameter) -> str:
 def page_title(paragraph: str) -> str:
     """The title of a help page: its first paragraph up to the first colon or full stop, or an earlier break
     where that is long."""
-    title = paragraph.replace("`", "").split(". ")[0].split(": ")[0]
+    title = re.split(r"(?<!\.)\. ", paragraph.replace("`", ""))[0].split(": ")[0]
     for cut in (" (", "; ", ", "):
         if len(title) > 90:
             title = title.split(cut)[0]
