@@ -80,10 +80,11 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
 
 
 def _overlap(group, name: str, batch: str, runs: str) -> dict:
-    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of it.
+    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of
+    it.
 
-    The second sums an array of the same size that was ready before the step, so no real overlap can do better: real gradients become
-    ready one after the other. Both are measured in turn.
+    The second sums an array of the same size that was ready before the step, so no real overlap can do
+    better: real gradients become ready one after the other. Both are measured in turn.
     """
     import mpi4py.MPI as mpi
 
@@ -314,7 +315,8 @@ def networks() -> None:
 
 def overlap() -> None:
     print(
-        "| network | link of 2 workers | sum after computing | sum during all of it | after : during |\n|---|---|---|---|---|"
+        "| network | link of 2 workers | sum after computing | sum during all of it | after : "
+        "during |\n|---|---|---|---|---|"
     )
     rows = (("mlp", 100, 60), ("lenet", 100, 12), ("lstm", 32, 30))
     threads = {"OMP_NUM_THREADS": "1"}
