@@ -36,15 +36,18 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 
 check_data <- function(X) {
   if (is_of_matrix_package(X)) stop_user("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
-  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA)))
-    for (name in c("iter.next", "value", "reset"))
-      if (!has_function(X, name))
-        stop_user("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the functions ",
-                  "iter.next(), value() and reset(), and this one has no ", name, "()")
+  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA))) check_own_iterator(X)
   if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
     stop_user("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
   if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
     stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
+}
+
+check_own_iterator <- function(X) {
+  for (name in c("iter.next", "value", "reset"))
+    if (!has_function(X, name))
+      stop_user("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
+                "functions iter.next(), value() and reset(), and this one has no ", name, "()")
 }
 
 check_limit <- function(limit, name) {
@@ -128,7 +131,8 @@ as_numbers <- function(x, what) {
               "are numbers")
   if (is.factor(x))
     stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
-  if (is_of_matrix_package(x)) stop_user(what, " is a ", class(x)[[1]], " of the package Matrix; pass as.matrix() of it")
+  if (is_of_matrix_package(x))
+    stop_user(what, " is a ", class(x)[[1]], " of the package Matrix; pass as.matrix() of it")
   if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
   if (!is.numeric(x) && !is.logical(x))
     stop_user(what, " must be numbers (an array, matrix or vector), not ",

@@ -9,8 +9,8 @@ raise_failure <- function(failure) {
   raise_error(message, class = failure$class, kinds = as.character(failure$conditions), number = failure$number)
 }
 
-# Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error", such as
-# "mxnet_shape_error"; `number` is Python's number of the exception.
+# Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error",
+# such as "mxnet_shape_error"; `number` is Python's number of the exception.
 raise_error <- function(message, class = NULL, kinds = character(), number = 0) {
   condition <- structure(class = c(kinds, "mxnet_error", "error", "condition"),
                          list(message = message, call = user_call(), class = class, number = number))
@@ -28,7 +28,8 @@ last_condition <- function() {
 # What Python is told of a condition. The call is "" where it is none of the user's.
 condition_fields <- function(condition) {
   call <- conditionCall(condition)
-  ours <- is.null(call) || identical(call, body(evaluate_expression)) || is.call(call) && identical(call[[1]], quote(parse))
+  ours <- is.null(call) || identical(call, body(evaluate_expression)) ||
+    is.call(call) && identical(call[[1]], quote(parse))
   list(conditionMessage(condition), if (ours) "" else shown_call(call), class(condition),
        as.double(if (is.null(condition$number)) 0 else condition$number))
 }

@@ -115,7 +115,7 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
     }
     stop_user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
               if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
-              if (first == n(label) && length(dim(data)) == 2) ", or array.layout = \"rowmajor\" to the training function",
+              if (first == n(label) && length(dim(data)) == 2) ', or array.layout = "rowmajor" in training',
               if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
   }
   check_real(batch.size, "mx.io.arrayiter: batch.size")
