@@ -475,7 +475,8 @@ check_read <- function(symbol, given, initial, fields, y) {
   if (length(unread) == 1 && !any(endsWith(names(given), "label")))
     stop_user("the network's variable ", unread, " has the shape of a batch and no values, ",
               "so it is probably the label, but its name does not end in \"label\", so ",
-              if (is.null(y)) "no field of the batches reaches it" else "y does not reach it", ": give output.names = \"", unread, "\"")
+              if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
+              ": give output.names = \"", unread, "\"")
   if (length(unread))
     stop_user("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
               "values; as parameters they would be learned. Give the names of data in input.names and of labels in ",
