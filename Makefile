@@ -8,6 +8,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
 R_SOURCES := $(shell find R -type f)
 PYTHON_SOURCES := $(shell find mxr -name '*.py')
+NATIVE_SOURCES := $(wildcard mxr/native/*.[ch])
 export R_LIBS := $(CURDIR)/.rlib$(if $(R_LIBS),:$(R_LIBS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -20,6 +21,13 @@ demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain
 test: .rlib/mxnet/python ## every Python and R test
 	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
 	$(VENV)/python -m pytest tests -n auto --dist loadfile --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
+
+test-numpy: .rlib/mxnet/python ## the engine's tests without the native core
+	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties </dev/null
+
+test-native: .rlib/mxnet/python ## the native core under sanitizers, with each kind of vectors; the engine without it
+	scripts/test-native $(VENV)/python
+	$(MAKE) test-numpy
 
 test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
 	$(VENV)/python -m pytest tests/mpi </dev/null
@@ -74,7 +82,7 @@ doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit toget
 clean: ## remove what make has made (not the system packages)
 	rm -rf .venv .rlib .reference .cache build *.egg-info
 
-.PHONY: help demo test test-mpi reference bench stress docs vignettes check clients wheel lowest lint gen doctor clean
+.PHONY: help demo test test-numpy test-native test-mpi reference bench stress docs vignettes check clients wheel lowest lint gen doctor clean
 
 .cache/system: scripts/install-system
 	@scripts/install-system $(PYTHON)
@@ -92,8 +100,13 @@ clean: ## remove what make has made (not the system packages)
 	@$(VENV)/mxr install-rpy2
 	@touch $@
 
-.rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled
+.rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled .cache/native
 	@$(VENV)/mxr install-r --lib .rlib
+
+# `pip install --editable` has built it; here again where a source has changed since
+.cache/native: .venv/ready $(NATIVE_SOURCES)
+	@$(VENV)/python setup.py -q build_ext --inplace
+	@touch $@
 
 # Python's bytecode: where Python does not write it (PYTHONDONTWRITEBYTECODE, a folder of somebody else), every start would compile
 .cache/compiled: .venv/ready $(PYTHON_SOURCES)

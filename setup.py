@@ -1,9 +1,11 @@
-"""Puts the R package into what setuptools builds; everything else is in pyproject.toml."""
+"""The native core, and the R package within what setuptools builds; everything else is in pyproject.toml."""
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
@@ -44,4 +46,28 @@ class SdistWithR(sdist):
         add_vignettes(Path(base_dir, "R"))
 
 
-setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR})
+# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves
+# it out, so that the wheel is for every platform.
+NATIVE = Extension(
+    "mxr.native._core",
+    sources=[f"mxr/native/{name}.c" for name in ("core", "plain", "avx2", "avx512")],
+    depends=["mxr/native/core.h", "mxr/native/vectors.h"],
+    extra_compile_args=[]
+    if sys.platform == "win32"
+    else [
+        "-std=gnu11",
+        "-O3",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-ffp-contract=fast",
+        "-fvisibility=hidden",
+    ],
+    py_limited_api=True,
+    optional=True,
+)
+
+with_native = {}
+if os.environ.get("MXR_BUILD_NATIVE") != "0":
+    with_native = {"ext_modules": [NATIVE], "options": {"bdist_wheel": {"py_limited_api": "cp311"}}}
+
+setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR}, **with_native)

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import mxr.engine.bind  # noqa: F401  (gives Symbol its `bind` and `simple_bind`)
 from mxr import nd, operator, optimizer, random, sym
+from mxr.config import show_config
 from mxr.engine.device import Context, cpu, current_context, gpu, num_gpus
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
@@ -33,6 +34,7 @@ __all__ = [
     "gpu",
     "num_gpus",
     "current_context",
+    "show_config",
     "MxError",
     "ParamError",
     "ShapeError",

@@ -21,7 +21,7 @@ symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
                  round = "round", exp = "exp", expm1 = "expm1", log1p = "log1p", log2 = "log2", log10 = "log10",
                  cos = "cos", sin = "sin", tan = "tan", acos = "arccos", asin = "arcsin", atan = "arctan",
                  cosh = "cosh", sinh = "sinh", tanh = "tanh", acosh = "arccosh", asinh = "arcsinh", atanh = "arctanh",
-                 gamma = "gamma", lgamma = "gammaln")
+                 gamma = "gamma", lgamma = "gammaln", cumsum = "cumsum")
 
 #' Arithmetic of symbols
 #'
@@ -46,6 +46,7 @@ symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
 Ops.Rcpp_MXSymbol <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
 
 unary <- function(generic, x) {
+  if (!is.mx.symbol(x) && !is.mx.ndarray(x)) no_numbers(x, generic, 3)
   if (!is.mx.symbol(x)) {
     return(switch(generic, "-" = call_python("nd.binary", "-", 0, x), "+" = call_python("nd.copy", x),
                   "!" = call_python("nd.binary", "==", x, 0)))
@@ -56,6 +57,7 @@ unary <- function(generic, x) {
 
 # `e1` and `e2` are symbols, NDArrays and numbers.
 binary <- function(generic, e1, e2) {
+  for (e in list(e1, e2)) if (!is.null(kind_without_numbers(e)) && !is.mx.symbol(e)) no_numbers(e, generic, 3)
   if (!is.mx.symbol(e1) && !is.mx.symbol(e2)) return(call_python("nd.binary", generic, e1, e2))
   ops <- symbol_binary[[generic]]
   if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
@@ -91,21 +93,30 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
   if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
     stop_user("round: symbols are rounded to whole numbers only")
   op <- symbol_math[.Generic]
-  if (is.na(op)) stop_user(.Generic, " is not defined for symbols")
+  if (is.na(op)) no_numbers(x, .Generic)
   call_python("symbol.create", op[[1]], list(x))
 }
 
-# Reduces each symbol, and combines the results of several.
+# Reduces each symbol, and combines the results of several, and numbers: by the first operator two symbols, by the
+# second a symbol and a number.
+symbol_summary <- list(sum = c("_Plus", "_PlusScalar"), prod = c("_Mul", "_MulScalar"),
+                       max = c("_maximum", "_maximum_scalar"), min = c("_minimum", "_minimum_scalar"))
+
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
-  if (!.Generic %in% c("sum", "prod", "max", "min")) stop_user(.Generic, " is not defined for symbols")
+  combine <- symbol_summary[[.Generic]]
+  if (is.null(combine)) no_numbers(..1, .Generic)
   if (na.rm) stop_user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
   args <- list(...)
+  option <- nzchar(or_else(names(args), character(length(args))))
   is.symbol <- vapply(args, is.mx.symbol, NA)
-  parts <- lapply(args[is.symbol], function(x) call_python("symbol.create", .Generic, c(list(x), args[!is.symbol])))
-  combine <- c(sum = "_Plus", prod = "_Mul", max = "_maximum", min = "_minimum")[[.Generic]]
-  Reduce(function(a, b) call_python("symbol.create", combine, list(a, b)), parts)
+  options <- args[option & !is.symbol]
+  parts <- lapply(args[is.symbol], function(x) call_python("symbol.create", .Generic, c(list(x), options)))
+  result <- Reduce(function(a, b) call_python("symbol.create", combine[[1]], list(a, b)), parts)
+  for (x in args[!option & !is.symbol])
+    result <- call_python("symbol.create", combine[[2]], list(result, scalar = scalar_operand(x, .Generic)))
+  result
 }
 
 #' @rdname Ops.Rcpp_MXSymbol
@@ -119,17 +130,19 @@ t.Rcpp_MXSymbol <- function(x) call_python("symbol.create", "transpose", list(x)
 #' @export
 Ops.MXNDArray <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
 
+# By the operator; what MXNet has no operator for, R computes.
 #' @export
 Math.MXNDArray <- function(x, ...) {
-  op <- if (.Generic == "log" && !length(list(...))) "log" else symbol_math[.Generic]
-  if (is.na(op) || length(list(...)))
-    stop_user(.Generic, " is not defined for NDArrays with these arguments; use as.array first")
-  call_python("nd.invoke", op[[1]], list(x), NULL)
+  op <- if (.Generic == "log") "log" else symbol_math[.Generic]
+  if (!is.na(op) && !...length()) return(call_python("nd.invoke", op[[1]], list(x), NULL))
+  mx.nd.array(match.fun(.Generic)(as.array(x), ...))
 }
 
 #' @export
 Summary.MXNDArray <- function(..., na.rm = FALSE) {
-  do.call(.Generic, c(lapply(list(...), as_plain), list(na.rm = na.rm)))
+  args <- lapply(list(...), as_plain)
+  if (.Generic %in% c("any", "all")) args <- lapply(args, as.logical)
+  do.call(.Generic, c(args, list(na.rm = na.rm)))
 }
 
 #' @export
@@ -137,54 +150,3 @@ mean.MXNDArray <- function(x, ...) mean(as.array(x), ...)
 
 #' @export
 t.MXNDArray <- function(x) mx.nd.array(t(as.array(x)))
-
-# What R's functions for vectors do to a symbol ends here, with the function that is meant.
-no_vector <- function(what, instead) {
-  stop_user(what, " needs numbers, and a symbol has none before it is bound; use ", instead)
-}
-
-#' @export
-`[.Rcpp_MXSymbol` <- function(x, ...) {
-  no_vector("s[...]", paste("mx.symbol.slice_axis(s, axis = , begin = , end = ) for a part, s[[i]] for output i,",
-                            "mx.symbol.broadcast_maximum or broadcast_minimum for pmax and pmin"))
-}
-
-#' @export
-`[<-.Rcpp_MXSymbol` <- function(x, ..., value) {
-  no_vector("s[...] <-", "mx.symbol.where(condition, x, y), or mx.symbol.concat of parts")
-}
-
-#' @export
-`[[<-.Rcpp_MXSymbol` <- function(x, i, value) no_vector("s[[i]] <-", "mx.symbol.Group of the outputs that you want")
-
-#' @export
-as.logical.Rcpp_MXSymbol <- function(x, ...) no_vector("ifelse()", "mx.symbol.where(condition, x, y)")
-
-#' @export
-as.double.Rcpp_MXSymbol <- function(x, ...) {
-  no_vector("as.numeric()", "mx.simple.bind() and mx.exec.forward(), and as.array() of an output")
-}
-
-#' @export
-as.vector.Rcpp_MXSymbol <- function(x, mode = "any") as.double.Rcpp_MXSymbol(x)
-
-#' @export
-is.na.Rcpp_MXSymbol <- function(x) {
-  no_vector("is.na(), which pmax() and pmin() call,",
-            "mx.symbol.broadcast_maximum and broadcast_minimum for these; x != x is 1 for NaN")
-}
-
-#' @export
-rev.Rcpp_MXSymbol <- function(x) no_vector("rev()", "mx.symbol.reverse(s, axis = 0)")
-
-#' @export
-sort.Rcpp_MXSymbol <- function(x, decreasing = FALSE, ...) no_vector("sort()", "mx.symbol.sort(s, axis = )")
-
-#' @export
-rep.Rcpp_MXSymbol <- function(x, ...) no_vector("rep()", "mx.symbol.repeat or mx.symbol.tile")
-
-#' @export
-median.Rcpp_MXSymbol <- function(x, na.rm = FALSE, ...) no_vector("median()", "mx.symbol.sort and mx.symbol.slice_axis")
-
-#' @export
-diff.Rcpp_MXSymbol <- function(x, ...) no_vector("diff()", "the difference of two mx.symbol.slice_axis")

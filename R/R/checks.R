@@ -189,6 +189,16 @@ nearest_name <- function(name, known) {
   if (length(meant)) meant[[1]]
 }
 
+# Stops where R has taken a name meant for `...`, such as that of a variable "s", for the beginning of one of `formals`.
+check_short_names <- function(call, formals) {
+  for (name in setdiff(names(call), c("", formals))) {
+    taken <- formals[startsWith(formals, name)]
+    if (length(taken) == 1 && !taken %in% names(call))
+      stop_user("R takes ", name, " = as short for the argument ", taken, "; for a variable of this name give ",
+                taken, " = in full, too")
+  }
+}
+
 # Names in `...` must be among `taken`; R would ignore the others, or speak of a function that the user has not called.
 # `also` are further arguments that a suggestion may name.
 check_dots <- function(names, taken, what, also = NULL) {

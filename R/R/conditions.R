@@ -11,9 +11,9 @@ raise_failure <- function(failure) {
 
 # Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error",
 # such as "mxnet_shape_error"; `number` is Python's number of the exception.
-raise_error <- function(message, class = NULL, kinds = character(), number = 0) {
+raise_error <- function(message, class = NULL, kinds = character(), number = 0, call = user_call()) {
   condition <- structure(class = c(kinds, "mxnet_error", "error", "condition"),
-                         list(message = message, call = user_call(), class = class, number = number))
+                         list(message = message, call = call, class = class, number = number))
   .bridge$raised <- condition
   stop(condition)
 }

@@ -27,6 +27,7 @@
 #' as.array(exec$ref.grad.arrays$x)
 #' @export
 mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, ...) {
+  check_short_names(sys.call(), c("symbol", "ctx", "grad.req", "fixed.param"))
   check_symbol(symbol)
   check_request(grad.req)
   call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
@@ -132,7 +133,9 @@ exec_arrays <- function(x, field) {
 }
 
 #' @export
-`[[.Rcpp_MXExecutor` <- function(x, i, ...) `$.Rcpp_MXExecutor`(x, i)
+`[[.Rcpp_MXExecutor` <- function(x, i, ...) {
+  if (is.character(i)) `$.Rcpp_MXExecutor`(x, i) else no_numbers(x, "[[")
+}
 
 #' @export
 `$<-.Rcpp_MXExecutor` <- function(x, name, value) {

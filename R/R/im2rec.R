@@ -35,12 +35,13 @@
 im2rec <- function(image_lst, root, output_rec, label_width = 1L, pack_label = 0L, new_size = -1L, nsplit = 1L,
                    partid = 0L, center_crop = 0L, quality = 95L, color_mode = 1L, unchanged = 0L,
                    inter_method = 1L, encoding = ".jpg") {
-  call_python("io.im2rec", list(
+  arguments <- list(
     image_lst = check_path(image_lst, "im2rec: image_lst"), root = check_path(root, "im2rec: root"),
     output_rec = check_path(output_rec, "im2rec: output_rec"),
     label_width = as.integer(label_width), pack_label = as.integer(pack_label), new_size = as.integer(new_size),
     nsplit = as.integer(nsplit), partid = as.integer(partid), center_crop = as.integer(center_crop),
     quality = as.integer(quality), color_mode = as.integer(color_mode), unchanged = as.integer(unchanged),
-    inter_method = as.integer(inter_method), encoding = encoding))
+    inter_method = as.integer(inter_method), encoding = encoding)
+  with_progress(function(show) call_python("io.im2rec", arguments, show))
   invisible()
 }

@@ -146,8 +146,15 @@ as_samples <- function(x, what) if (is.mx.ndarray(x)) x else as_numbers(x, paste
 mx.io.extract <- function(iter, field) {
   check_iterator(iter)
   packer <- mx.nd.arraypacker()
+  line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
+  batches <- 0
   iter$reset()
-  while (next_batch(iter)) packer$push(without_pad(iter$value()[[field]], padding(iter)))
+  while (next_batch(iter)) {
+    packer$push(without_pad(iter$value()[[field]], padding(iter)))
+    batches <- batches + 1
+    if (!is.null(line)) line$show(function() paste("extract: batch", batches))
+  }
   iter$reset()
   packer$get()
 }

@@ -86,5 +86,5 @@ mx.io.ImageDetRecordIter <- function(...) file_iterator("ImageDetRecordIter", li
 file_iterator <- function(kind, args) {
   homes <- vapply(args, function(a) is.character(a) && any(startsWith(a, "~")), NA)
   args[homes] <- lapply(args[homes], path.expand)
-  batch_iterator(call_python("io.file", kind, args), "Rcpp_MXNativeDataIter")
+  batch_iterator(with_progress(function(show) call_python("io.file", kind, args, show)), "Rcpp_MXNativeDataIter")
 }

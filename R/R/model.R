@@ -237,6 +237,11 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
+  show_validation <- function() {
+    validated <<- validated + 1
+    if (!is.null(line))
+      line$show(function() paste0("round ", frame$iteration, " of ", frame$end.round, ", validation batch ", validated))
+  }
   frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
   frame$progress.line <- line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
@@ -245,8 +250,9 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     frame$nbatch <- 0
     trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
     batches <- frame$nbatch
+    validated <- 0
     evaluated <- if (!is.null(frame$eval.data))
-      run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation")
+      run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation", show_validation)
     history <- add_round(history, iteration, trained, evaluated)
     frame$model <- structure(extract(), history = history)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)

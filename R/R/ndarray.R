@@ -144,26 +144,14 @@ as.vector.MXNDArray <- function(x, mode = "any") as.vector(as.array(x), mode)
 as.double.MXNDArray <- function(x, ...) as.double(as.array(x))
 
 #' @export
-`[.MXNDArray` <- function(x, ...) as.array(x)[...]
-
-#' @export
 print.MXNDArray <- function(x, ...) {
   print(as.array(x))
   invisible(x)
 }
 
-#' @export
-is.na.MXNDArray <- function(x) is.na(as.array(x))
-
 # R's default would compare the handles, and find all arrays equal.
 #' @export
 all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target), as_plain(current), ...)
-
-#' @export
-`[<-.MXNDArray` <- function(x, ..., value) {
-  stop_user("elements of an NDArray are not assigned; change a copy by as.array() and make an NDArray of it by ",
-            "mx.nd.array()")
-}
 
 # ---------------------------------------------------------------- calls of operators
 

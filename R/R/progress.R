@@ -1,5 +1,5 @@
-# One line that tells how far a training or a prediction is, at the prompt only. Logs (Rscript, knitr, jobs) stay as
-# MXNet's.
+# One line that tells how far a training, a prediction, the packing of images or the reading of files is, at the prompt
+# only. Logs (Rscript, knitr, jobs) stay as MXNet's.
 
 # Whether somebody watches: a session with a screen, whose messages go there.
 progress_wanted <- function() {
@@ -30,6 +30,18 @@ progress_line <- function() {
     clear = function() {
       if (width > 0) write("")
     })
+}
+
+# Calls `work` with what Python takes to tell how far it is: an R function of a text and a share; NULL where nobody
+# watches.
+with_progress <- function(work) {
+  line <- progress_line()
+  if (is.null(line)) return(work(NULL))
+  on.exit(line$clear())
+  work(callable_by_python(function(what, share) {
+    line$show(function() paste0(what, " (", round(100 * share), " %)"), share)
+    NULL
+  }, "the line of progress", 2L))
 }
 
 # Seconds as "12 s", "3 min 20 s" or "2 h 5 min".

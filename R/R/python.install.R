@@ -7,8 +7,8 @@
 #'
 #' @param envname The folder of the environment: a path, or a name in the folder of R's data for this package. One
 #'   that is there is made anew.
-#' @param source What pip installs as mxr: a wheel, a checkout's folder, or `git+https://...`. Default: the wheel
-#'   that this package carries, or the repository that it was installed from.
+#' @param source What pip installs as mxr: a wheel, a source distribution, a folder, or `git+https://...`. Default:
+#'   what this package carries, or the repository that it was installed from.
 #' @param python The Python to make it from: 3.11 or newer, with a shared library. Default: the first such on the path.
 #' @return The path of the environment's Python, invisibly.
 #' @examples
@@ -51,9 +51,10 @@ record_python <- function(python) {
     message("recorded ", python, " in ", record)
 }
 
-# What pip takes for mxr, or NULL: the wheel in this package, or the repository that it came from.
+# What pip takes for mxr, or NULL: the wheel or source distribution in this package, or the repository that it came
+# from.
 mxr_source <- function() {
-  wheel <- list.files(system.file("wheel", package = "mxnet"), "\\.whl$", full.names = TRUE)
+  wheel <- list.files(system.file("python-package", package = "mxnet"), "\\.(whl|tar\\.gz)$", full.names = TRUE)
   if (length(wheel)) return(paste0("mxr @ file://", wheel[[1]]))
   from <- utils::packageDescription("mxnet")
   if (identical(from$RemoteType, "github"))

@@ -176,6 +176,7 @@ mx.symbol.load.json <- function(json.str) {
 #' mx.symbol.infer.shape(net, data = c(13, 60))$arg.shapes
 #' @export
 mx.symbol.infer.shape <- function(symbol, ...) {
+  check_short_names(sys.call(), "symbol")
   check_symbol(symbol)
   call_python("symbol.infer_shape", symbol, list(...))
 }
@@ -238,6 +239,8 @@ children <- function(x) {
 #' @rdname arguments
 #' @export
 mx.apply <- function(x, ...) {
+  if ("x" %in% names(sys.call()) && any(!nzchar(or_else(...names(), ""))))
+    stop_user("mx.apply: x = is the symbol itself; for a variable of this name use symbol$apply(list(x = ...))")
   check_symbol(x)
   call_python("symbol.apply", x, list(...))
 }

@@ -11,6 +11,7 @@ import numpy as np
 
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
+from mxr.native.steps import Prepared
 from mxr.operator import MxError
 
 Entry = tuple[int, int]  # (id(node), output index)
@@ -68,7 +69,9 @@ class KernelStep(partial):
     node: Node
 
 
-def _step(n: Node, call: Callable[[], None]) -> KernelStep:
+def _step(n: Node, call: Callable[[], None]) -> KernelStep | Prepared:
+    if isinstance(call, Prepared):  # for the native core, which cannot fail
+        return call
     step = KernelStep(call)
     step.node = n
     return step

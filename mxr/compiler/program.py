@@ -15,8 +15,10 @@ from functools import partial
 
 import numpy as np
 
-from mxr.compiler import reductions, regions
+from mxr import native
+from mxr.compiler import native_regions, reductions, regions
 from mxr.compiler.value import Call, Value, _thaw, apply_view
+from mxr.native import steps as native_steps
 from mxr.operator import Run
 from mxr.runtime import costs, threads
 from mxr.runtime.memory import Buffers, empty
@@ -67,6 +69,7 @@ class Program:
         self.values = self._needed()
         self._users = self._find_users()
         self._stage = self._find_stages()
+        self._sums = self._find_sums()
 
     # ---------------------------------------------------------------- analysis
     def _exists(self, v: Value) -> bool:
@@ -124,9 +127,34 @@ class Program:
         if v.kind != "map" or id(v) in self.kept or id(v) in self._root_bases:
             return True
         return any(
-            a is not v or not _fuses(a, u) or self._stage[id(u)] != self._stage[id(v)]
+            a is not v
+            or (id(u) not in self._sums and not (_fuses(a, u) and self._stage[id(u)] == self._stage[id(v)]))
             for a, u in self._users.get(id(v), ())
         )
+
+    def _find_sums(self) -> set[int]:
+        """Ids of the sums that the regions of their operands make."""
+        if not native.active():
+            return set()
+        refused = {
+            self._region(v) for v in self.values if v.kind == "map" and not native_regions.supported(v)
+        }
+        computed = {id(v) for v in self.values}
+        found: dict = {}
+        for v in self.values:
+            if (
+                native_regions.sums_rows(v)
+                and id(v.args[0]) in computed
+                and self._region(v.args[0]) not in refused
+            ):
+                same = found.setdefault(self._region(v.args[0]), [])
+                if len(same) < native.core.MOST_SUMS and (not same or v.size == same[0].size):
+                    same.append(v)
+        return {id(v) for same in found.values() for v in same}
+
+    def _region(self, v: Value) -> tuple:
+        """Which region an element-wise value belongs to."""
+        return self._stage[id(v)], v.shape
 
     def keep_for(self, roots: list[Value]) -> None:
         """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and
@@ -179,9 +207,11 @@ class Program:
         """The steps in order: a fused region, the outputs of one kernel call, or a single value."""
         groups: dict = {}
         for v in self.values:
-            if v.kind != "view":
-                unit = v.shape if v.kind == "map" else id(v.arg[0]) if v.kind == "kernel" else id(v)
-                groups.setdefault((self._stage[id(v)], v.kind == "map", unit), []).append(v)
+            if id(v) in self._sums:
+                groups[self._region(v.args[0])].append(v)
+            elif v.kind != "view":
+                unit = self._region(v) if v.kind == "map" else id(v.arg[0]) if v.kind == "kernel" else id(v)
+                groups.setdefault(unit, []).append(v)
         return sorted(groups.values(), key=lambda g: (self._stage[id(g[0])], g[0].kind == "map", g[0].serial))
 
     # ---------------------------------------------------------------- code
@@ -224,17 +254,27 @@ class Program:
         for group in groups:
             first = group[0]
             if first.kind == "map":
-                steps.append(
-                    regions.program(
-                        group, first.shape, resolve, {id(v): placed[id(v)] for v in group if id(v) in placed}
-                    )
+                maps, sums = ([v for v in group if (v.kind == "map") == wanted] for wanted in (True, False))
+                steps += regions.calls(
+                    maps,
+                    first.shape,
+                    resolve,
+                    {id(v): placed[id(v)] for v in maps if id(v) in placed},
+                    [(v, placed[id(v)]) for v in sums],
                 )
             elif first.kind == "kernel":
                 call: Call = first.arg[0]
                 steps.append(call.fn(run, [resolve(a) for a in call.ins], [placed[id(o)] for o in call.outs]))
             else:
                 steps += _single(first, [resolve(a) for a in first.args], placed[id(first)])
-        return steps + [partial(np.copyto, target, resolve(root)) for root, target in late]
+        return native_steps.join(
+            steps
+            + [
+                native_steps.call(np.copyto, (target, resolve(root)))
+                or partial(np.copyto, target, resolve(root))
+                for root, target in late
+            ]
+        )
 
     def _place(
         self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
@@ -276,17 +316,25 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
     if v.kind == "reduce":
         return reductions.calls(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
-        return [threads.product(*ins, out)]
+        return [native_steps.product(*ins, out) or threads.product(*ins, out)]
     if v.kind == "concat":
-        return [partial(np.concatenate, ins, v.arg, out)]
+        return _concatenate(ins, v.arg, out)
     if v.kind == "copy":
-        return [partial(np.copyto, out, ins[0])]
+        return [_copy(out, ins[0])]
     if v.kind == "scatter":
         keys, has_base = v.arg
         tiled = not has_base and _tiles(keys, v.shape)
-        steps = [] if tiled else [partial(np.copyto, out, ins[0] if has_base else v.dtype.type(0))]
+        steps = [] if tiled else [_copy(out, ins[0] if has_base else np.zeros((), v.dtype))]
         for key, g in zip(keys, ins[has_base:]):
             part = out[_thaw(key)]
+            whole = (
+                native_steps.call(np.copyto, (part, g))
+                if tiled
+                else native_steps.call(np.add, (part, g, part))
+            )
+            if whole is not None:
+                steps.append(whole)
+                continue
             calls = (
                 regions.split_strided(np.copyto, part, g)
                 if tiled
@@ -295,6 +343,16 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
             steps += [partial(fn, *args) for fn, args in calls]
         return steps
     raise AssertionError(v.kind)
+
+
+def _copy(out: np.ndarray, x: np.ndarray) -> Callable[[], None]:
+    return native_steps.call(np.copyto, (out, x)) or partial(np.copyto, out, x)
+
+
+def _concatenate(ins: list[np.ndarray], axis: int, out: np.ndarray) -> list[Callable[[], None]]:
+    places = np.cumsum([x.shape[axis] for x in ins])[:-1]
+    copies = [native_steps.call(np.copyto, (part, x)) for part, x in zip(np.split(out, places, axis), ins)]
+    return copies if all(copies) else [partial(np.concatenate, ins, axis, out)]
 
 
 def _tiles(keys, shape) -> bool:

@@ -8,12 +8,16 @@ from functools import partial
 
 import numpy as np
 
+from mxr.native import steps as native_steps
 from mxr.runtime import costs
 
 
 def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
     """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after
     row, and loses digits."""
+    step = native_steps.reduction(ufunc, x, axes, out) if x.dtype == dtype else None
+    if step is not None:
+        return [step]
     rows = x.shape[0]
     if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
         n, flat = x.size // out.size, out.reshape(-1)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mxr.compiler import native_regions, reductions
 from mxr.compiler.value import Value, cast, limit, select
 from mxr.runtime import costs, threads
 
@@ -48,14 +49,35 @@ _KEYWORD_OUT = {
 }
 
 
+def calls(
+    values: list[Value],
+    shape: tuple,
+    resolve: Callable[[Value], np.ndarray],
+    store: dict[int, np.ndarray],
+    sums: list[tuple[Value, np.ndarray]],
+) -> list[Callable[[], object]]:
+    """Functions without arguments that compute the region `values` (in order), fill `store`, and make `sums`.
+
+    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
+    receives it, for the values that anybody outside needs. `sums` are values that add up values of the
+    region, with their arrays.
+    """
+    step = native_regions.region(values, shape, resolve, store, sums)
+    if step is not None:
+        return [step]
+    store = store | {
+        id(v.args[0]): np.empty(shape, v.args[0].dtype) for v, _ in sums if id(v.args[0]) not in store
+    }
+    steps = [program(values, shape, resolve, store)] if values else []
+    for v, out in sums:
+        steps += reductions.calls(v.fn, store[id(v.args[0])], v.arg, v.dtype, out)
+    return steps
+
+
 def program(
     values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]
 ):
-    """A zero-argument function that computes the region `values` (in order) and fills `store`.
-
-    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
-    receives it, for the values that anybody outside needs.
-    """
+    """As `calls`, by NumPy, in one function."""
     inside = {id(v) for v in values}
     outer: dict[int, np.ndarray] = {}
     for v in values:
@@ -255,7 +277,4 @@ def _loop_types(v: Value):
     """The type in which each operand enters the ufunc's loop (numbers are converted once, here)."""
     if not isinstance(v.fn, np.ufunc):
         return [np.bool_ if i == 0 and v.fn is select else v.dtype for i in range(len(v.args))]
-    types = tuple(
-        a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args
-    )
-    return v.fn.resolve_dtypes((*types, None))[:-1]
+    return native_regions.loop_types(v)

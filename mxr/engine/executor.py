@@ -172,7 +172,10 @@ class Executor:
         self._execute(self._backward_steps[given])
 
     def _execute(self, steps) -> None:
-        with np.errstate(all="ignore"), threads.single_blas() if self._uses_blas else _nothing:
+        with (
+            _nothing if steps.native else np.errstate(all="ignore"),
+            threads.single_blas() if self._uses_blas else _nothing,
+        ):
             try:
                 for step in steps:
                     step()

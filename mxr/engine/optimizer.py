@@ -15,6 +15,7 @@ import numpy as np
 from mxr.engine.blocks import Block, side_by_side
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
+from mxr.native.recorded import Code
 from mxr.operator import MxError, Op, Run, get
 from mxr.runtime import costs
 from mxr.runtime.threads import unbroken
@@ -58,19 +59,27 @@ class GraphRule(Rule):
     """A rule that MXNet's R package writes as a graph: single precision, operation by operation. Large arrays
     go piece by piece, as each operation makes a new one."""
 
+    def __init__(self, settings: dict):
+        super().__init__(settings)
+        self._recorded = Code(self._step)
+
     def update(self, lr, weight, grad, states, out):
         arrays = [out, weight, grad, *states]
+        if self._recorded.run(np.float32(lr), tuple(arrays)):
+            return
         if out.size > costs.RULE_BLOCK and all(a.flags.c_contiguous for a in arrays):
             arrays = [a.reshape(-1) for a in arrays]
             pieces = [slice(a, a + costs.RULE_BLOCK) for a in range(0, out.size, costs.RULE_BLOCK)]
         else:
             pieces = [...]
         for piece in pieces:
-            new, w, g, *rest = (a[piece] for a in arrays)
-            g = g * self.s.rescale_grad
-            if self.s.clip_gradient >= 0:
-                g = np.clip(g, -self.s.clip_gradient, self.s.clip_gradient)
-            new[...] = self.new_weight(np.float32(lr), w, g, *rest)
+            self._step(np.float32(lr), *(a[piece] for a in arrays))
+
+    def _step(self, lr, new, w, g, *rest):
+        g = g * self.s.rescale_grad
+        if self.s.clip_gradient >= 0:
+            g = np.clip(g, -self.s.clip_gradient, self.s.clip_gradient)
+        new[...] = self.new_weight(lr, w, g, *rest)
 
 
 class AdaGrad(GraphRule):

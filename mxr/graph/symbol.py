@@ -35,6 +35,10 @@ class ByName(list):
             return super().__getitem__(self._names.index(key))
         return super().__getitem__(key)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether there is such a name, or such a value."""
+        return key in self._names or super().__contains__(key)
+
     def keys(self) -> list[str]:
         return list(self._names)
 

@@ -14,6 +14,7 @@ from mxr.io.images.augment import shorter_edge
 from mxr.io.readers.base import blocks
 from mxr.operator import MxError
 from mxr.random.cpp_engine import Engine
+from mxr.runtime import progress
 
 
 def im2rec(
@@ -54,9 +55,11 @@ def im2rec(
     entries = list(_entries(image_lst, label_width))
     size = -(-len(entries) // nsplit)
     engine = Engine(int.from_bytes(os.urandom(4), "little")) if inter_method == resize.RANDOM else None
+    mine = entries[size * partid : size * (partid + 1)]
     with replacing(output_rec) as file:
         writer = recordio.Writer(file)
-        for where, number, labels, path in entries[size * partid : size * (partid + 1)]:
+        for done, (where, number, labels, path) in enumerate(mine):
+            progress.report(f"im2rec: image {done + 1} of {len(mine)}", done, len(mine))
             content = _content(root + path, where)
             if not unchanged:
                 image = _shaped(
@@ -68,7 +71,7 @@ def im2rec(
                 )
                 content = decode.encode(image, encoding, quality)
             writer.write(_head(number, labels, bool(pack_label)) + content)
-    return len(entries[size * partid : size * (partid + 1)])
+    return len(mine)
 
 
 def _entries(path: str, width: int):

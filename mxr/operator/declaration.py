@@ -55,9 +55,10 @@ def op(
     type than the rest, "*" for all; or a function of the rest's type that gives them); and either
     `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have
     `prepare`/`prepare_gradient` instead, of the same arguments: they compute nothing yet, but return a call
-    that does. `variadic="num_args"`: any number of inputs named arg0, arg1, ...; the parameter counts them.
-    `open`: parameters of any name, as text in `p.others`. `complete(p, where)`, if there is one, adds to
-    parsed parameters what follows from them.
+    that does. Beside `prepare` there may be `native(p, ins, outs)`: the same as one step of the native core,
+    or None where the core has none for these arrays. `variadic="num_args"`: any number of inputs named arg0,
+    arg1, ...; the parameter counts them. `open`: parameters of any name, as text in `p.others`. `complete(p,
+    where)`, if there is one, adds to parsed parameters what follows from them.
     """
 
     def declare(cls: type) -> Op:
@@ -79,7 +80,7 @@ def op(
             inputs = tuple(inspect.signature(forward).parameters)[1:]
         else:
             inputs = ("data",)
-        compute, prepare = both_forms(d.get("compute"), d.get("prepare"))
+        compute, prepare = both_forms(d.get("compute"), d.get("prepare"), d.get("native"))
         gradient, prepare_gradient = both_forms(d.get("gradient"), d.get("prepare_gradient"))
         record = Op(
             name=name,

@@ -76,9 +76,13 @@ class Prepared:
         self.call()
 
 
-def both_forms(compute: Kernel | None, prepare: Kernel | None) -> tuple[Kernel | None, Kernel | None]:
+def both_forms(
+    compute: Kernel | None, prepare: Kernel | None, native: Kernel | None = None
+) -> tuple[Kernel | None, Kernel | None]:
     """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is
-    declared."""
+    declared. `native` gives that call as a step of the native core, or None where there is none for these
+    arrays.
+    """
     if not prepare:
         return compute, compute and partial(partial, compute)
 
@@ -86,4 +90,9 @@ def both_forms(compute: Kernel | None, prepare: Kernel | None) -> tuple[Kernel |
         with threads.single_blas():  # as executors do around programs with kernels
             prepare(*args)()
 
-    return at_once, lambda p, run, *arrays: Prepared(run, partial(prepare, p, run, *arrays))
+    return (
+        at_once,
+        lambda p, run, *arrays: (
+            (native and native(p, *arrays)) or Prepared(run, partial(prepare, p, run, *arrays))
+        ),
+    )

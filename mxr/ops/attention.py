@@ -165,7 +165,8 @@ class DivSqrtDim:
     dimension)."""
 
     def forward(p, data):
-        return data / float(np.sqrt(data.shape[-1]))
+        root = float(np.sqrt(data.shape[-1]))
+        return data / (float(int(root)) if data.dtype.kind in "iu" else root)  # a number of the data's type
 
     def backward(p, g, ins, outs):
         return g / float(np.sqrt(ins[0].shape[-1]))

@@ -127,11 +127,11 @@ class BoxNms:
         for b, boxes in enumerate(data):
             valid = boxes[:, p.score_index] > p.valid_thresh
             if p.id_index >= 0 and p.background_id >= 0:
-                valid &= boxes[:, p.id_index].astype(int) != p.background_id
+                valid &= boxes[:, p.id_index] != p.background_id
             order = np.flatnonzero(valid)
             order = order[np.argsort(-boxes[order, p.score_index], kind="stable")]
             order = order if p.topk < 0 else order[: p.topk]
-            classes = boxes[order, p.id_index] if p.id_index >= 0 and not p.force_suppress else None
+            classes = None if p.id_index < 0 or p.force_suppress else boxes[order, p.id_index].astype(int)
             places = corners(boxes[order, at], p.in_format)
             order = order[~suppressed(places, classes, p.overlap_thresh, False)]
             kept = boxes[order].copy()

@@ -93,7 +93,10 @@ class ArangeLike:
 
     def compute(p, run, ins, outs):
         out = outs[0].reshape(-1)
-        out[...] = p.start + (np.arange(out.size) // p.repeat) * p.step
+        start, step = p.start, p.step
+        if out.dtype not in (np.float32, np.float64):  # MXNet cuts both off, in half precision too
+            start, step = int(start), int(step)
+        out[...] = start + (np.arange(out.size) // p.repeat) * step
 
 
 @op("_contrib_index_array", zero_gradient=True)

@@ -1,5 +1,10 @@
 """Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips,
-colours, tensors."""
+colours, tensors.
+
+All but the crop pass a gradient on as it is, element by element in memory, as MXNet does: they are made to
+prepare data, not to be trained through. So the gradient of a flip is not flipped back, and that of
+`_image_to_tensor` is neither scaled nor transposed.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,7 @@ import numpy as np
 
 from mxr.io.images import resize as sizes
 from mxr.operator import REQUIRED, Floats, P, ParamError, Shape, ShapeError, op, shape_text, unify
-from mxr.ops.resample import bilinear
-from mxr.random import streams
+from mxr.random import cpp_engine
 
 
 def _image(shape, where: str = "the data"):
@@ -41,8 +45,7 @@ class ToTensor:
         return data.transpose((*range(n - 3), n - 1, n - 3, n - 2)).astype(np.float32) / 255.0
 
     def backward(p, g, ins, outs):
-        n = g.ndim
-        return g.transpose((*range(n - 3), n - 2, n - 1, n - 3)) / 255.0
+        return g.reshape(ins[0].shape)
 
 
 @op("_image_normalize")
@@ -66,19 +69,27 @@ class Normalize:
 
     def forward(p, data):
         mean, std = _each(p, data)
-        return (data - mean) / std
+        if data.dtype == np.float64:
+            return (data - mean) / std
+        return _as_c((data.astype(np.float32) - mean) / std, data.dtype)
 
     def backward(p, g, ins, outs):
-        return g / _each(p, ins[0])[1]
+        return g / _each(p, ins[0])[1].astype(g.dtype)
 
 
 def _each(p, data):
     """Mean and deviation of every channel, as (channels, 1, 1)."""
     n = data.shape[-3]
     return [
-        np.array((*v, *v[-1:] * n)[:n] if len(v) == 1 else v[:n], data.dtype).reshape(n, 1, 1)
+        np.array((*v, *v[-1:] * n)[:n] if len(v) == 1 else v[:n], np.float32).reshape(n, 1, 1)
         for v in (p.mean, p.std)
     ]
+
+
+def _as_c(x, dtype):
+    """Single precision in another type, as C converts it: whole numbers are cut off behind the point, and
+    wrap around."""
+    return x.astype(np.int64).astype(dtype) if np.dtype(dtype).kind in "iu" else x.astype(dtype)
 
 
 @op("_image_crop")
@@ -121,7 +132,9 @@ class Resize:
 
     size: Shape = P((), "columns and rows of the result (in R: rows, columns), or one number")
     keep_ratio: bool = P(False, "one number is the length of the shorter side")
-    interp: int = P(1, "how pixels are interpolated: 0 nearest, 1 linear, 2 cubic, 3 area, 4 Lanczos")
+    interp: int = P(
+        1, "how pixels are interpolated: 0 nearest, 1 linear, 2 cubic, 3 area, 4 Lanczos", low=0, high=4
+    )
 
     def infer_shape(p, ins, outs):
         s = ins[0]
@@ -130,18 +143,13 @@ class Resize:
 
     def compute(p, run, ins, outs):
         data, out = (x.reshape(-1, *x.shape[-3:]) for x in (ins[0], outs[0]))
+        if p.interp and data.dtype not in (np.uint8, np.float32, np.float64):
+            raise ParamError(
+                f"images of {data.dtype} can be resized only by taking the nearest pixel (interp = 0); "
+                "others must be uint8, float32 or float64"
+            )
         for image, to in zip(data, out):
-            if image.dtype == np.uint8:
-                to[...] = sizes.resize(np.ascontiguousarray(image), *to.shape[:2], p.interp).reshape(to.shape)
-            elif p.interp == 1:
-                rows, columns = (
-                    bilinear(n, m, False, np.float32) for n, m in zip(image.shape[:2], to.shape[:2])
-                )
-                to[...] = np.einsum("ah,hwc,bw->abc", rows, image, columns)
-            else:
-                raise ParamError(
-                    f"interp {p.interp} is for images of uint8; others are resized linearly (interp = 1)"
-                )
+            to[...] = sizes.resize(np.ascontiguousarray(image), *to.shape[:2], p.interp).reshape(to.shape)
 
 
 def _new_size(p, rows: int, columns: int) -> tuple[int, int]:
@@ -165,7 +173,7 @@ class FlipLeftRight:
         return np.flip(data, data.ndim - 2)
 
     def backward(p, g, ins, outs):
-        return np.flip(g, g.ndim - 2)
+        return g
 
 
 @op("_image_flip_top_bottom")
@@ -178,21 +186,21 @@ class FlipTopBottom:
         return np.flip(data, data.ndim - 3)
 
     def backward(p, g, ins, outs):
-        return np.flip(g, g.ndim - 3)
+        return g
 
 
-# --------------------------------------------------------------------------------------------- at random
+# ----------------------------------------------------------------------------------------- colours, at random
 
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def _put(out: np.ndarray, x: np.ndarray) -> None:
-    """Into an image, cut off at its type's bounds where it has whole numbers."""
-    out[...] = np.clip(x, 0, 255).astype(out.dtype) if out.dtype.kind in "ui" else x
+    """Into an image; bytes are cut off at their bounds, other whole numbers wrap around."""
+    out[...] = np.clip(x, 0, 255) if out.dtype == np.uint8 else _as_c(x, out.dtype)
 
 
-def _drawn(low: float, high: float) -> np.float32:
-    return streams.uniform((1,), low, high)[0]
+def _passed_on(p, run, gs, ins, outs, igs):
+    igs[0][...] = gs[0]
 
 
 def _grey(data):
@@ -212,22 +220,55 @@ def _contrasted(data, factor):
 
 
 def _saturated(data, factor):
-    return (
-        data.astype(np.float32) * factor + (1 - factor) * _grey(data)
-        if data.shape[-1] > 1
-        else data.astype(np.float32)
-    )
+    """A pixel's grey is here, in MXNet, what its third colour alone contributes to it."""
+    if data.shape[-1] == 1:
+        return data.astype(np.float32)
+    return data.astype(np.float32) * factor + (1 - factor) * (data[..., 2:3].astype(np.float32) * _GREY[2])
 
 
 def _hued(data, factor):
-    """The colours turned around the circle by `factor`, 1 being the whole."""
+    """The colours turned around the circle of hues by `factor`, 1 being the whole; lightness and saturation
+    stay."""
     if data.shape[-1] == 1:
         return data.astype(np.float32)
-    u, w = np.cos(factor * np.pi), np.sin(factor * np.pi)
-    turn = np.array([[1, 0, 0], [0, u, -w], [0, w, u]], np.float32)
-    to = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]], np.float32)
-    back = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.107, 1.705]], np.float32)
-    return data.astype(np.float32) @ (back @ turn @ to).T
+    hue, lightness, saturation = _to_hls(data[..., :3].astype(np.float32) / np.float32(255))
+    return _from_hls(hue + np.float32(factor) * np.float32(360), lightness, saturation) * np.float32(255)
+
+
+def _to_hls(x):
+    """Red, green and blue (..., 3) from 0 to 1 as hue in degrees, lightness and saturation. Source: OpenCV,
+    colour conversions."""
+    most, least = x.max(axis=-1), x.min(axis=-1)
+    red, green, blue = np.moveaxis(x, -1, 0)
+    spread, lightness = most - least, (most + least) * np.float32(0.5)
+    with np.errstate(all="ignore"):
+        saturation = spread / np.where(lightness < 0.5, most + least, 2 - most - least)
+        scale = np.float32(60) / spread
+        hue = np.where(
+            most == red,
+            (green - blue) * scale,
+            np.where(most == green, (blue - red) * scale + 120, (red - green) * scale + 240),
+        )
+    hue = np.where(hue < 0, hue + np.float32(360), hue)
+    coloured = spread > np.finfo(np.float32).eps
+    return np.where(coloured, hue, np.float32(0)), lightness, np.where(coloured, saturation, np.float32(0))
+
+
+_SECTORS = np.array([[1, 3, 0], [1, 0, 2], [3, 0, 1], [0, 2, 1], [0, 1, 3], [2, 1, 0]])  # blue, green, red
+
+
+def _from_hls(hue, lightness, saturation):
+    """The opposite of `_to_hls`."""
+    high = np.where(
+        lightness <= 0.5, lightness * (1 + saturation), lightness + saturation - lightness * saturation
+    )
+    low = 2 * lightness - high
+    turn = np.mod(hue * np.float32(1 / 60), np.float32(6))
+    sector = np.minimum(turn.astype(int), 5)
+    part = turn - sector.astype(np.float32)
+    table = np.stack([high, low, low + (high - low) * (1 - part), low + (high - low) * part], axis=-1)
+    colours = np.take_along_axis(table, _SECTORS[sector], axis=-1)[..., ::-1]
+    return np.where((saturation == 0)[..., None], lightness[..., None], colours)
 
 
 _EIGENVALUES = np.array([55.46, 4.794, 1.148], np.float32)
@@ -245,7 +286,7 @@ def _lit(data, alpha):
     )
 
 
-@op("_image_adjust_lighting", zero_gradient=True)
+@op("_image_adjust_lighting")
 class AdjustLighting:
     """Moves an image's colours along the principal components of those of ImageNet, by `alpha` standard
     deviations each."""
@@ -258,8 +299,10 @@ class AdjustLighting:
             raise ParamError(f"alpha must be 3 numbers, not {len(p.alpha)}")
         _put(outs[0], _lit(ins[0], p.alpha))
 
+    gradient = _passed_on
 
-@op("_image_random_lighting", random=True, zero_gradient=True)
+
+@op("_image_random_lighting", random=True)
 class RandomLighting:
     """`_image_adjust_lighting` by normal numbers with the standard deviation `alpha_std`."""
 
@@ -267,7 +310,11 @@ class RandomLighting:
     infer_shape = _same
 
     def compute(p, run, ins, outs):
-        _put(outs[0], _lit(ins[0], streams.normal((3,), 0, p.alpha_std)))
+        with cpp_engine.shared() as engine:
+            alpha = engine.normals(3, p.alpha_std)
+        _put(outs[0], _lit(ins[0], alpha))
+
+    gradient = _passed_on
 
 
 def _declare_random(name: str, doc: str, change) -> None:
@@ -276,9 +323,11 @@ def _declare_random(name: str, doc: str, change) -> None:
             raise ParamError(
                 f"max_factor ({p.max_factor:g}) must not be less than min_factor ({p.min_factor:g})"
             )
-        _put(outs[0], change(ins[0], _drawn(p.min_factor, p.max_factor)))
+        with cpp_engine.shared() as engine:
+            factor = engine.uniform(p.min_factor, p.max_factor)
+        _put(outs[0], change(ins[0], factor))
 
-    op(f"_image_random_{name}", random=True, zero_gradient=True)(
+    op(f"_image_random_{name}", random=True)(
         type(
             name.title(),
             (),
@@ -288,6 +337,7 @@ def _declare_random(name: str, doc: str, change) -> None:
                 "__annotations__": {"min_factor": float, "max_factor": float},
                 "infer_shape": _same,
                 "compute": compute,
+                "gradient": _passed_on,
                 "min_factor": P(REQUIRED, "the least factor"),
                 "max_factor": P(REQUIRED, "the largest factor"),
             },
@@ -301,7 +351,7 @@ _declare_random("saturation", "Moves an image's colours away from grey by a rand
 _declare_random("hue", "Turns an image's colours around the circle of hues by a random part of it.", _hued)
 
 
-@op("_image_random_color_jitter", random=True, zero_gradient=True)
+@op("_image_random_color_jitter", random=True)
 class RandomColorJitter:
     """Random brightness, contrast, saturation and hue in random order; each factor lies within the given
     distance of 1 (of 0 for the hue)."""
@@ -313,24 +363,29 @@ class RandomColorJitter:
     infer_shape = _same
 
     def compute(p, run, ins, outs):
-        x = ins[0]
-        for which in np.argsort(streams.uniform((4,)), kind="stable"):
-            change, most, middle = (
-                (_brighter, p.brightness, 1),
-                (_contrasted, p.contrast, 1),
-                (_saturated, p.saturation, 1),
-                (_hued, p.hue, 0),
-            )[which]
-            if most:
-                x = change(x, _drawn(middle - most, middle + most))
-        _put(outs[0], x)
+        changes = [
+            (_brighter, p.brightness, 1),
+            (_contrasted, p.contrast, 1),
+            (_saturated, p.saturation, 1),
+            (_hued, p.hue, 0),
+        ]
+        outs[0][...] = ins[0]
+        with cpp_engine.shared() as engine:
+            engine.shuffle(changes)
+            for change, most, middle in changes:
+                if most:
+                    _put(outs[0], change(outs[0], np.float32(middle) + engine.uniform(-most, most)))
+
+    gradient = _passed_on
 
 
 def _declare_flip(name: str, doc: str, axis: int) -> None:
     def compute(p, run, ins, outs):
-        outs[0][...] = np.flip(ins[0], axis) if _drawn(0, 1) < 0.5 else ins[0]
+        with cpp_engine.shared() as engine:
+            stays = engine.coin()
+        outs[0][...] = ins[0] if stays else np.flip(ins[0], axis)
 
-    op(f"_image_random_flip_{name}", random=True, zero_gradient=True)(
+    op(f"_image_random_flip_{name}", random=True)(
         type(
             name.title(),
             (),
@@ -340,6 +395,7 @@ def _declare_flip(name: str, doc: str, axis: int) -> None:
                 "__annotations__": {},
                 "infer_shape": _same,
                 "compute": compute,
+                "gradient": _passed_on,
             },
         )
     )

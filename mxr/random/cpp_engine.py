@@ -1,5 +1,5 @@
-"""The C++ standard library's random numbers, as MXNet's readers draw them: one mt19937, and GNU's way from
-draws to values.
+"""The C++ standard library's random numbers, as MXNet's readers and its operators on images draw them: one
+mt19937, and GNU's way from draws to values.
 
 NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as
 they are.
@@ -7,10 +7,13 @@ they are.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from mxr.random import streams
 from mxr.runtime import costs
 
 _RANGE = 2**32 - 1
@@ -69,3 +72,23 @@ class Engine:
         for i in range(1, len(values)):
             j = self.integer(0, i)
             values[i], values[j] = values[j], values[i]
+
+
+class _Shared(Engine):
+    """The distributions over the one engine of `streams`, which `mx.random.seed` seeds."""
+
+    def __init__(self) -> None:
+        pass
+
+    def draw(self) -> int:
+        return int(streams.engine().take(1)[0])
+
+
+_shared = _Shared()
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[Engine]:
+    """The engine that operators share, for draws that belong together."""
+    with streams.lock:
+        yield _shared

@@ -190,6 +190,42 @@ SHORT_AXIS: Annotated[
     int, About("elements", "a last axis of at most so many is worked on by one call for each index")
 ] = 16
 
+# ------------------------------------------------------------------------------------------- the native core
+
+NATIVE_OPERATION_NS: Annotated[
+    float, About("ns an element", "the time of a cheap instruction of the native core: adding, comparing")
+] = 0.08
+NATIVE_EXPENSIVE_NS: Annotated[
+    float, About("ns an element", "the time of an expensive one: exp, log, tanh")
+] = 0.7
+NATIVE_ROW_NS: Annotated[
+    float, About("ns a row", "the time that a row of a reduction takes, however short it is")
+] = 5
+NATIVE_CHUNK_NS: Annotated[
+    int, About("ns", "the work that a thread takes at a time: longer than two threads need to agree on it")
+] = 10_000
+NATIVE_BLOCK: Annotated[
+    int,
+    About("elements", "a block of the native core: with a few others it stays in a core's first-level cache"),
+] = 2048
+NATIVE_LEAST_BLOCK: Annotated[
+    int,
+    About(
+        "elements",
+        "a block at least; a region with so many intermediate values that it would be smaller is "
+        "left to NumPy",
+        fixed="four times the widest vectors: below it the loops' own overhead counts",
+    ),
+] = 64
+NATIVE_LONGEST_NS: Annotated[
+    int,
+    About(
+        "ns",
+        "that steps of one call take together, so that a Ctrl-C is answered in between",
+        fixed="a choice: what a person does not notice",
+    ),
+] = 50_000_000
+
 # ------------------------------------------------------------------------------------------- reductions
 
 DOT_SUM_ELEMENTS: Annotated[

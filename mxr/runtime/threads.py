@@ -159,6 +159,11 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     return call
 
 
+def blas_libraries() -> list[str]:
+    """The files of the BLAS libraries that this process has loaded."""
+    return [lib.filepath for lib in _started().blas]
+
+
 # --------------------------------------------------------------------------------------------- the pool
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mxr import native
 from tests.reference import oracle
 
-from . import costs, rhosts, workloads
+from . import costs, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 TUNING = (
@@ -42,7 +43,11 @@ class Engine:
     """A worker process with one workload loaded."""
 
     def __init__(self, name: str, npz: str, env=None):
-        python = oracle.python() if name == "mxnet" else sys.executable
+        python = {
+            "mxnet": oracle.python,
+            "mxr": lambda: sys.executable,
+            "jax": lambda: peers.install("jax"),
+        }.get(name, lambda: peers.install("torch"))()
         self.process = subprocess.Popen(
             [python, str(Path(__file__).with_name("worker.py")), name],
             stdin=subprocess.PIPE,
@@ -77,9 +82,24 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
         wanted=np.array(wanted),
         update=w.train,
         apart=w.apart,
+        peer=w.peer,
         **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()},
     )
     return {name: Engine(name, path, env) for name in names}
+
+
+def alternate(running: dict[str, Engine], seconds: float, rounds: int) -> dict[str, list[float]]:
+    """Step times of engines that take turns, each for about `seconds` a round."""
+    counts = {}
+    for name, e in running.items():
+        once = max(e.ask(run=3)["seconds"] / 3, 1e-6)
+        counts[name] = max(1, int(seconds / once))
+        e.ask(run=max(1, counts[name] // 4))
+    times: dict[str, list[float]] = {name: [] for name in running}
+    for _ in range(rounds):
+        for name, e in running.items():
+            times[name].append(e.ask(run=counts[name])["seconds"] / counts[name])
+    return times
 
 
 def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict:
@@ -87,15 +107,7 @@ def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict
     and the bound."""
     with tempfile.TemporaryDirectory() as folder:
         both = engines(w, folder, env=env)
-        counts = {}
-        for name, e in both.items():
-            once = max(e.ask(run=3)["seconds"] / 3, 1e-6)
-            counts[name] = max(1, int(seconds / once))
-            e.ask(run=max(1, counts[name] // 4))
-        times = {name: [] for name in both}
-        for _ in range(pairs):
-            for name, e in both.items():
-                times[name].append(e.ask(run=counts[name])["seconds"] / counts[name])
+        times = alternate(both, seconds, pairs)
         peak = {name: e.ask(memory=True)["peak"] for name, e in both.items()}
         if w.copies:
             bound = both["mxr"].ask(copies=w.copies)["seconds"]
@@ -114,6 +126,57 @@ def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict
         "high": max(ratios),
         "peak": peak,
     }
+
+
+PEERS = {"mxnet": "MXNet 1.9.1", "torch": "PyTorch", "compile": "torch.compile", "jax": "JAX (jit)"}
+PEER_HEAD = (f"| work | mxr | {' | '.join(PEERS.values())} |", "|---" * (2 + len(PEERS)) + "|")
+
+
+def peer_row(
+    w: workloads.Workload, seconds: float, rounds: int, settings: dict[str, dict] | None = None
+) -> str:
+    """All engines side by side in one run: our time, and each peer's over ours, by rounds (median, least,
+    greatest)."""
+    with tempfile.TemporaryDirectory() as folder:
+        running, failed = {}, set()
+        for name in ("mxr", *PEERS):
+            try:
+                running |= engines(w, folder, (name,), (settings or {}).get(name))
+            except RuntimeError:
+                failed.add(name)
+        agree(running, folder, w)
+        times = alternate(running, seconds, rounds)
+        for e in running.values():
+            e.close()
+    cells = [_time(statistics.median(times["mxr"]))]
+    for name in PEERS:
+        if name in failed:
+            cells.append("does not run")
+            continue
+        ratios = [b / a for a, b in zip(times["mxr"], times[name])]
+        ratio = statistics.median(ratios)
+        cells.append(
+            f"{'**' * (ratio < 1)}{ratio:.2f}{'**' * (ratio < 1)} ({min(ratios):.2f}-{max(ratios):.2f})"
+        )
+    return f"| {w.name} | {' | '.join(cells)} |"
+
+
+def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> None:
+    """Raise unless all engines computed the same loss and gradients in their first step: then they do the
+    same work."""
+    found = {}
+    for name, e in running.items():
+        e.ask(results=os.path.join(folder, f"{name}.npz"))
+        with np.load(os.path.join(folder, f"{name}.npz")) as z:
+            found[name] = {
+                k: z[k] for k in z.files if k != "out" or w.peer != "mlp"
+            }  # SoftmaxOutput returns probabilities
+    for name, arrays in found.items():
+        for k, ours in found["mxr"].items():
+            scale = float(np.abs(ours).max())
+            np.testing.assert_allclose(
+                arrays[k].reshape(ours.shape), ours, 1e-3, 1e-4 * scale, err_msg=f"{w.name}: {k} of {name}"
+            )
 
 
 HEAD = (
@@ -169,6 +232,9 @@ def table(title: str, head, rows) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
+    parser.add_argument(
+        "--peers", action="store_true", help="measure only the table with PyTorch and JAX; writes nothing"
+    )
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument(
@@ -185,6 +251,14 @@ def main() -> int:
         table("Tuning numbers (mxr/runtime/costs.py)", costs.HEAD, costs.rows(args.costs))
         return 0
     oracle.install()
+    print(machine(), flush=True)
+    if args.peers:
+        table(
+            "Beside PyTorch and JAX",
+            PEER_HEAD,
+            (peer_row(w, args.seconds, args.pairs) for w in nine(args.only or "")),
+        )
+        return 0
     if args.only is not None:
         made = (make() for make in (*workloads.MAIN, *workloads.APART, *workloads.SCALING))
         table(
@@ -194,6 +268,9 @@ def main() -> int:
     started, load = time.time(), os.getloadavg()[0]
     lines = table(
         "Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN)
+    )
+    lines += table(
+        "Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in nine())
     )
     lines += table(
         "Forward and backward by two calls",
@@ -221,11 +298,25 @@ def main() -> int:
     return 0
 
 
+def nine(only: str = "") -> list[workloads.Workload]:
+    """The work that PyTorch and JAX do too."""
+    return [w for w in (make() for make in workloads.NINE) if only in w.name]
+
+
+def machine() -> str:
+    """The processor, its vector instructions, and what computes in mxr."""
+    with open("/proc/cpuinfo") as f:
+        info = dict(line.rstrip("\n").replace("\t", "").split(":", 1) for line in f if ":" in line)
+    cpu = info.get("model name", platform.processor()).strip()
+    flags = info.get("flags", "").split()
+    has = [text for flag, text in (("avx2", "AVX2"), ("avx512f", "AVX-512")) if flag in flags] or [
+        "neither AVX2 nor AVX-512"
+    ]
+    return f"{cpu}, with {' and '.join(has)}; mxr: {native.description()}"
+
+
 def document(lines: list[str], load: float, seconds: float) -> None:
-    cpu = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-        platform.processor(),
-    )
+    torch = peers.PACKAGES["torch"][0].split("==")[1]
     quiet = "" if load < 0.5 else ": it was not quiet, take the times with care"
     (ROOT / "docs" / "performance.md").write_text(
         "\n".join(
@@ -233,7 +324,7 @@ def document(lines: list[str], load: float, seconds: float) -> None:
                 f"""<!-- generated by `make bench`; do not edit -->
 # Performance
 
-{cpu}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__};
+{machine()}. {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__};
 MXNet 1.9.1 with its default threads.
 The load of the machine at the start was {load:.1f}{quiet}; everything took {seconds / 60:.0f} minutes.
 Both engines run with their own settings: variables of the environment that begin with
@@ -247,6 +338,11 @@ Runs alternate; the ratio is MXNet's time over ours (higher is better): the medi
 least and the greatest. The bound is what cannot be avoided: a bare copy of the arrays that are read and
 written, or the matrix products of the layers alone, both on all threads. Memory is the peak during steps
 above what the process had after importing the engine, arguments and gradients included.
+
+PyTorch {torch} (eager, with its fused SGD; and the loss by torch.compile) and JAX (the whole step by one jit,
+buffers donated) run on the CPU in environments of their own; their losses are in `tests/bench/peers.py`.
+Before they are timed, all engines' first loss and gradients are compared. Numbers in that table are a peer's
+time over ours: above 1 we are ahead.
 """,
                 *lines,
                 Path(__file__).with_name("notes.md").read_text(),

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mxr import sym
+from mxr import native, sym
 from mxr.engine.ndarray import array, call
 from mxr.engine.optimizer import State, rule
 from mxr.io import readers
+from mxr.native import steps
 from mxr.random.cpp_engine import Engine
 from mxr.runtime import costs, threads
 
@@ -97,6 +98,25 @@ def expensive() -> float:
     """Of exp, log and tanh, in cheap operations."""
     a, out = floats(costs.REGION_BLOCK), np.empty(costs.REGION_BLOCK, np.float32)
     return statistics.mean(_each(partial(f, a, out), a.size) for f in (np.exp, np.log, np.tanh)) / operation()
+
+
+def instruction(*functions: np.ufunc) -> float:
+    """The time of an instruction of the native core, on average over functions of one number or two."""
+    a = floats(costs.NATIVE_BLOCK)
+    times = []
+    for f in functions:
+        region = steps.Region(a.shape)
+        operands, out = [region.array(a)] * f.nin, np.empty_like(a)
+        for _ in range(20):
+            region.apply(f, operands, [a.dtype] * f.nin, a.dtype, out)
+        times.append(_each(region.step(), 20 * a.size))
+    return statistics.mean(times)
+
+
+def row() -> float:
+    """The time of a row of a reduction beyond that of its elements."""
+    x, out = floats(4096, 8), np.empty((4096, 1), np.float32)
+    return _each(steps.reduction(np.add, x, (1,), out), len(x)) - 8 * costs.SUM_NS
 
 
 def _alone(work: Callable[[], Work], elements: float) -> float:
@@ -274,6 +294,9 @@ TIMES: dict[str, Callable[[], float]] = {
     "FLOP_NS": flop,
     "OPERATION_NS": operation,
     "EXPENSIVE_OPERATIONS": expensive,
+    "NATIVE_OPERATION_NS": partial(instruction, np.add, np.multiply, np.maximum),
+    "NATIVE_EXPENSIVE_NS": partial(instruction, np.exp, np.log, np.tanh),
+    "NATIVE_ROW_NS": row,
     "UPDATE_NS": update,
     "POOL_NS": partial(pool, False),
     "POOL_GRADIENT_NS": partial(pool, True),
@@ -286,6 +309,8 @@ TIMES: dict[str, Callable[[], float]] = {
 TRIALS: dict[str, Callable[[], Work]] = {
     "TURNED_PRODUCT_ROWS": product(64, 784, 128, transposed=True),
     "REGION_BLOCK": loss(1_000_000),
+    "NATIVE_BLOCK": loss(1_000_000),
+    "NATIVE_CHUNK_NS": loss(200_000),
     "STORE_OPERATIONS": cheap_loss(1_000_000),
     "CACHED_ELEMENTS": cheap_loss(1 << 15),
     "CLIP_ELEMENTS": expression(lambda x: sym.clip(x, a_min=0.2, a_max=0.8), x=(2048,)),
@@ -367,6 +392,16 @@ def tried(name: str, make: Callable[[], Work]) -> str:
     )
 
 
+def measured(name: str) -> str:
+    """A number on this machine. Those that are not the native core's are of NumPy's calls."""
+    former = native.vectors
+    native.vectors = former if name.startswith("NATIVE_") else ""
+    try:
+        return shown(TIMES[name]()) if name in TIMES else tried(name, TRIALS[name])
+    finally:
+        native.vectors = former
+
+
 def shown(value: float) -> str:
     if value != value:
         return "none that was tried"
@@ -387,7 +422,5 @@ def rows(name: str = "") -> Iterator[str]:
     for n in costs.table().values():
         if name in n.name:
             with np.errstate(all="ignore"):
-                here = n.about.fixed or (
-                    shown(TIMES[n.name]()) if n.name in TIMES else tried(n.name, TRIALS[n.name])
-                )
+                here = n.about.fixed or measured(n.name)
             yield f"| {n.name} | {shown(n.value)} | {n.about.unit} | {here} | {n.about.decides} |"

@@ -1,12 +1,13 @@
-"""One engine in a process of its own: `python worker.py mxnet|mxr`. Reads commands as JSON lines, answers as
-JSON lines.
+"""One engine in a process of its own: `python worker.py mxnet|mxr|torch|compile|jax`. Reads commands as JSON
+lines, answers as JSON lines.
 
-{"load": file.npz}   ->  {"ok": true}      file: symbol JSON, arrays, wanted gradients, whether to update,
-                                           whether forward and backward are two calls
-{"run": n}           ->  {"seconds": ...}
-{"memory": true}     ->  {"peak": ..., "now": ...}    MB above what there was after importing the engine
-{"copies": n}        ->  {"seconds": ...}  two arrays of n floats copied to two others (mxr only)
-{"products": [...]}  ->  {"seconds": ...}  matrix products alone: lists of batch, m, k, n (mxr only)
+{"load": file.npz}     ->  {"ok": true}      file: symbol JSON, arrays, wanted gradients, whether to update,
+                                             whether forward and backward are two calls
+{"run": n}             ->  {"seconds": ...}
+{"results": file.npz}  ->  {"ok": true}      what the first step gave goes there: the loss, and the gradients
+{"memory": true}       ->  {"peak": ..., "now": ...}    MB above what there was after importing the engine
+{"copies": n}          ->  {"seconds": ...}  two arrays of n floats copied to two others (mxr only)
+{"products": [...]}    ->  {"seconds": ...}  matrix products alone: lists of batch, m, k, n (mxr only)
 """
 
 import json
@@ -41,6 +42,11 @@ class Mxnet:
             [(args[k], grads[k], mx.nd.zeros(args[k].shape)) for k in wanted] if bool(z["update"]) else []
         )
 
+    def results(self):
+        return self.ex.outputs[0].asnumpy(), {
+            k: g.asnumpy() for k, g in self.ex.grad_dict.items() if g is not None
+        }
+
     def step(self):
         self.ex.forward(is_train=True)
         self.ex.backward()
@@ -73,6 +79,11 @@ class Mxr:
         self.updater = (
             Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
         )
+
+    def results(self):
+        return self.ex.output_list[0].asnumpy(), {
+            k: g.asnumpy() for k, g in self.ex.grads.items() if g is not None
+        }
 
     def step(self):
         if self.apart:
@@ -127,7 +138,13 @@ def memory(which: str) -> float:
 
 
 def main():
-    engine = {"mxnet": Mxnet, "mxr": Mxr}[sys.argv[1]]()
+    name = sys.argv[1]
+    if name in ("mxnet", "mxr"):
+        engine = {"mxnet": Mxnet, "mxr": Mxr}[name]()
+    else:
+        import peers
+
+        engine = peers.Peer(name)
     before = memory("VmRSS")
     for line in sys.stdin:
         command = json.loads(line)
@@ -138,6 +155,10 @@ def main():
                 f.write("5")  # the peak counts from here
             with np.errstate(all="ignore"):
                 engine.step()
+            answer = {"ok": True}
+        elif "results" in command:
+            out, grads = engine.results()
+            np.savez(command["results"], out=out, **{"grad:" + k: v for k, v in grads.items()})
             answer = {"ok": True}
         elif "memory" in command:
             answer = {"peak": memory("VmHWM") - before, "now": memory("VmRSS") - before}

@@ -3,6 +3,7 @@ pass."""
 
 import numpy as np
 
+from mxr import native
 from mxr.compiler.program import Program, reached
 from mxr.compiler.value import leaf, tape
 from mxr.operator import Run
@@ -48,7 +49,8 @@ def test_what_only_its_own_region_reads_gets_no_memory():
     assert program.in_memory(inner)
 
 
-def test_a_result_is_computed_in_its_target_and_a_view_of_it_copied():
+def test_a_result_is_computed_in_its_target_and_a_view_of_it_copied(monkeypatch):
+    monkeypatch.setattr(native, "vectors", "")  # the native core makes one call of both steps
     with tape():
         a = var("a", 2, 3)
         root = a + 1

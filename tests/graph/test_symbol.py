@@ -165,6 +165,7 @@ def test_shapes_follow_in_both_directions():
     args, outs, aux = loss.infer_shape(data=(100, 2))
     assert args == {"data": (100, 2), "fc_weight": (1, 2), "fc_bias": (1,), "label": (100,)}
     assert list(outs.values()) == [(100,)] and aux == {}
+    assert "fc_weight" in args and "data" not in aux and (100, 2) in args and (7, 7) not in args
     assert loss.infer_shape(fc_bias=(1,)) is None
     with pytest.raises(mxr.ShapeError, match=r"weight \(1, 3\)"):
         loss.infer_shape(data=(100, 2), fc_weight=(1, 3))

@@ -130,7 +130,7 @@ def test_no_script():
 def test_everything_fits_here():
     done = run_mxr("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    for what in ("R ", "rpy2", "libpython", "NumPy", "mxnet", "for R", "Rscript", "mxr run"):
+    for what in ("R ", "rpy2", "libpython", "NumPy", "computing", "mxnet", "for R", "Rscript", "mxr run"):
         assert f"  ok  {what}" in done.stdout, done.stdout
     assert done.stdout.endswith("everything fits together\n")
 

@@ -81,6 +81,7 @@ def test_the_wheel_carries_the_r_package_and_nothing_stale(built):
     }
     assert {n.removeprefix("mxr/r/package/") for n in names if n.startswith("mxr/r/package/")} >= sources
     modules = {str(p.relative_to(CHECKOUT)) for p in (CHECKOUT / "mxr").rglob("*.py")}
+    assert [n for n in names if n.startswith("mxr/native/_core")]  # there is a compiler here: rpy2 needed one
     assert {n for n in names if n.endswith(".py")} == modules | {"pytest_mxr.py"}
     assert not [n for n in names if n.startswith(("tests/", "setup"))]
     assert {f"mxr-{mxr.__version__}.dist-info/licenses/{n}" for n in ("LICENSE", "NOTICE")} <= names

@@ -80,6 +80,50 @@ slow <- function(verbose = FALSE, ...)
         r.quit()
 
 
+def test_files_and_predictions_show_how_far_they_are(tmp_path):
+    """Packing images, reading files and predicting: one line each, wiped at the end."""
+    from PIL import Image
+
+    (tmp_path / "numbers.csv").write_bytes(b"1.25,2.5,3.75,5.125,6.0625\n" * 1_000_000)
+    Image.effect_noise((400, 400), 50).save(tmp_path / "noise.png", compress_level=0)
+    (tmp_path / "images.lst").write_text("".join(f"{i}\t0\tnoise.png\n" for i in range(20)))
+    (tmp_path / "prelude.R").write_text(
+        PRELUDE
+        + f"""
+pack <- function() im2rec("{tmp_path}/images.lst", "{tmp_path}/", "{tmp_path}/images.rec", encoding = ".png",
+  quality = 6)
+read <- function()
+  invisible(mx.io.CSVIter(data.csv = "{tmp_path}/numbers.csv", data.shape = 5, batch.size = 10))
+model <- mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1,
+  array.layout = "colmajor", verbose = FALSE)
+slowly <- setRefClass("Slowly", fields = "iter", contains = "Rcpp_MXArrayDataIter", methods = list(
+  initialize = function(iter) {{ .self$iter <- iter; .self }},
+  iter.next = function() {{ Sys.sleep(0.1); .self$iter$iter.next() }}, value = function() .self$iter$value(),
+  reset = function() .self$iter$reset(), num.pad = function() .self$iter$num.pad()))
+all <- function() slowly$new(mx.io.arrayiter(matrix(1:20, 2), 1:10, batch.size = 2))
+"""
+    )
+    lines = {
+        "pack()": r"im2rec: image \d+ of 20 \(\d+ %\), \d+ s left",
+        "read()": r"reading numbers\.csv \(\d+ %\), \d+ s left",
+        "invisible(predict(model, all()))": r"predict: batch \d",
+        "invisible(mx.io.extract(all(), 'data'))": r"extract: batch \d",
+    }
+    with Terminal() as r:
+        r.expect("> $")
+        r.run(f"source('{tmp_path}/prelude.R')")
+        for code, shown in lines.items():
+            said = r.run(code)
+            assert re.search(shown, said), (code, said)
+            assert re.search(shown + r" {10,}> ", said), (code, "is not wiped", said)
+        for code, shown in lines.items():
+            assert not re.search(shown, r.run(f"x <- capture.output({code})"))
+        r.run("options(mxnet.progress = FALSE)")
+        for code, shown in lines.items():
+            assert not re.search(shown, r.run(code))
+        r.quit()
+
+
 def test_a_script_has_no_line_of_progress(tmp_path):
     (tmp_path / "prelude.R").write_text(PRELUDE)
     done = run_code("Rscript", f"source('{tmp_path}/prelude.R'); train(function(...) Sys.sleep(0.1))")

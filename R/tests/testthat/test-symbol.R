@@ -28,7 +28,8 @@ test_that("R's functions compute what R computes", {
   expect_equal(value.of(sum(a, axis = 1), a = va), colSums(va), tolerance = 1e-5)
   expect_equal(value.of(t(a), a = va), t(va), tolerance = 1e-6)
   expect_error(range(a), "range")
-  expect_error(cumsum(a), "cumsum")
+  expect_equal(as.vector(value.of(cumsum(a), a = va)), cumsum(va), tolerance = 1e-5)
+  expect_error(cumprod(a), "cumprod")
 })
 
 test_that("the textbook line is a loss", {

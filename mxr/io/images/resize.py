@@ -1,5 +1,5 @@
-"""Resizing 8-bit images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other
-pixels."""
+"""Resizing images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other pixels.
+Bytes are computed in whole numbers, others in their own precision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def method_for(method: int, old: tuple[int, int], new: tuple[int, int], engine) 
 
 
 def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> np.ndarray:
-    """An image (height, width, channels) of uint8 in another size; `method` is one of the first five."""
+    """An image (height, width, channels) of uint8, float32 or float64 in another size; `method` is one of the
+    first five, NEAREST for any other type."""
     h, w = image.shape[:2]
     if (h, w) == (height, width):
         return image
@@ -38,6 +39,9 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
         return _area(image, height, width, scales)
     columns, across = _taps(width, w, scales[1], method, clamp=True)
     rows, down = _taps(height, h, scales[0], method, clamp=False)
+    if image.dtype != np.uint8:
+        return _blended(image, columns, across, rows, down)
+    across, down = (np.rint(shares * _ONE).astype(np.int32) for shares in (across, down))
     # whole numbers below 2^24 in single precision, which NumPy multiplies faster than integers
     channels = image.shape[2]
     rows_of_values = image.reshape(h, -1)
@@ -66,6 +70,12 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
             ]
             total[:, :eights] = np.rint((terms[0] + terms[1]) + (terms[2] + terms[3]))
     return np.clip(total, 0, 255).astype(np.uint8).reshape(height, width, channels)
+
+
+def _blended(image, columns, across, rows, down) -> np.ndarray:
+    """Pixels as sums of their neighbours by their shares, first along the rows, then along the columns."""
+    wide = sum(image[:, columns[:, k]] * across[:, k, None] for k in range(columns.shape[1]))
+    return sum(wide[rows[:, k]] * down[:, k, None, None] for k in range(rows.shape[1]))
 
 
 def _down(wide: np.ndarray, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -97,7 +107,7 @@ def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[n
     shares = np.stack(weights(part, method), 1).astype(np.float32)
     reach = shares.shape[1] // 2 - 1
     positions = np.clip(left[:, None] + np.arange(-reach, reach + 2), 0, old - 1)
-    return positions, np.rint(shares * _ONE).astype(np.int32)
+    return positions, shares
 
 
 def weights(x: np.ndarray, method: int) -> list[np.ndarray]:
@@ -139,24 +149,29 @@ def _area(image: np.ndarray, height: int, width: int, scales: list[float]) -> np
     """The mean of the old pixels that a new one covers."""
     down, across = (int(round(s)) for s in scales)
     h, w, c = image.shape
+    whole = image.dtype == np.uint8
     if abs(scales[0] - down) < 2e-16 and abs(scales[1] - across) < 2e-16:
         blocks = (
             image[: height * down, : width * across]
             .reshape(height, down, width, across, c)
-            .sum((1, 3), dtype=np.int32)
+            .sum((1, 3), dtype=np.int32 if whole else image.dtype)
         )
+        if not whole:
+            return blocks * np.float32(1 / (down * across))
         if down == across == 2:
             return (blocks + 2 >> 2).astype(np.uint8)
         return np.rint(blocks.astype(np.float32) * np.float32(1 / (down * across))).astype(np.uint8)
-    wide = _shares(image.astype(np.float32).transpose(1, 0, 2), width, scales[1]).transpose(1, 0, 2)
-    return np.clip(np.rint(_shares(wide, height, scales[0])), 0, 255).astype(np.uint8)
+    numbers = image.astype(np.float32) if whole else image
+    wide = _shares(numbers.transpose(1, 0, 2), width, scales[1]).transpose(1, 0, 2)
+    result = _shares(wide, height, scales[0])
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8) if whole else result
 
 
 def _shares(image: np.ndarray, new: int, scale: float) -> np.ndarray:
     """The mean along the first axis over consecutive stretches of `scale` rows, the rows at the ends by their
     share."""
     old = len(image)
-    out = np.zeros((new, *image.shape[1:]), np.float32)
+    out = np.zeros((new, *image.shape[1:]), image.dtype)
     for i in range(new):
         begin, end = i * scale, i * scale + scale
         cell = min(scale, old - begin)

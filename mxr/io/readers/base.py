@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 
 from mxr.operator import REQUIRED, MxError, P, ParamError, Parameter, suggest
-from mxr.runtime import costs
+from mxr.runtime import costs, progress
 
 # Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
 NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
@@ -193,9 +193,12 @@ def files(path: str, error) -> list[str]:
 def blocks(path: str) -> Iterator[tuple[int, list[bytes]]]:
     """The lines of a text file in blocks of about `TEXT_BLOCK` bytes, each with the number of its first
     line."""
-    line, rest = 1, b""
+    line, rest, taken = 1, b"", 0
     with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
         while data := file.read(costs.TEXT_BLOCK):
+            progress.report(f"reading {os.path.basename(path)}", taken, size)
+            taken += len(data)
             if line == 1 and not rest:
                 data = data.removeprefix(b"\xef\xbb\xbf")
             lines = (rest + data).splitlines(keepends=True)

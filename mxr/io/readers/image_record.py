@@ -11,6 +11,7 @@ from mxr.io.images.augment import Augmented
 from mxr.io.readers.records import ImageReader, Labels
 from mxr.operator import MxError, P
 from mxr.random.cpp_engine import Engine
+from mxr.runtime import progress
 
 
 class Normalized:
@@ -59,6 +60,7 @@ class Normalized:
             for image in images:
                 total = image.astype(np.float32) if total is None else total + image
             count += len(images)
+            progress.report(f"making {os.path.basename(self.mean_img)}", *self.order.done())
         self.order.shuffle = shuffle
         if total is None:
             raise self.error(f"{self.path_imgrec} holds no images to make {self.mean_img} of")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 
 from mxr.io.readers.base import Batched, Table, blocks, files
 from mxr.operator import REQUIRED, P, Shape
+from mxr.runtime import progress
 
 
 class _Sparse:
@@ -101,7 +103,10 @@ class LibSVM(Batched):
             if line.split(b"#")[0].strip()
         ]
         size = -(-len(lines) // self.num_parts)
-        for where, line in lines[size * self.part_index : size * (self.part_index + 1)]:
+        mine = lines[size * self.part_index : size * (self.part_index + 1)]
+        doing = f"reading the numbers of {os.path.basename(path)}"
+        for done, (where, line) in enumerate(mine):
+            progress.report(doing, done, len(mine))
             first, *pairs = line.split(b"#")[0].split()
             pairs = [p.partition(b":") for p in pairs if not p.startswith(b"qid:")]
             try:

@@ -13,7 +13,7 @@ import numpy as np
 from mxr.io.readers.base import Reader, Table
 from mxr.operator import P
 from mxr.random.cpp_engine import Engine
-from mxr.runtime import costs
+from mxr.runtime import costs, progress
 
 _ALWAYS, _MOST = (
     1 << 24,
@@ -107,6 +107,7 @@ class MNIST(Reader):
         while left and (piece := file.read(min(left, costs.READ_BLOCK))):
             pieces.append(piece)
             left -= len(piece)
+            progress.report(f"reading {os.path.basename(path)}", size - left, size)
         if left:
             raise self.error(f"{path} is cut off: it announces {size} bytes, {size - left} follow")
         return b"".join(pieces)

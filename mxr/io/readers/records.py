@@ -64,6 +64,12 @@ class Order:
             self._load(place)
         return self._ahead.popleft() if self._ahead else None
 
+    def done(self) -> tuple[int, int]:
+        """How much of the pass has been given, and the whole: records of an index, else bytes."""
+        if self._index is not None:
+            return len(self._index) - len(self._ahead), len(self._index)
+        return (self._ahead[0][0] if self._ahead else self._at) - self._begin, self._end - self._begin
+
     def left(self, most: int) -> int:
         while len(self._ahead) < most and self._pending:
             self._load(0)

@@ -9,11 +9,13 @@ precision, and a single-precision copy of the weight that is stepped instead.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
 
+from mxr.native.recorded import Code, Scratch
 from mxr.operator import REQUIRED, Floats, P, Shape, op
 from mxr.runtime import costs, threads
 
@@ -94,9 +96,18 @@ def _rounded(names, values) -> SimpleNamespace:
     )
 
 
+_SCRATCH = Scratch()
+
+
+def _on_arrays(rule) -> Callable[..., None]:
+    return lambda c, *arrays: rule(c, *arrays[:-3], out=arrays[-3], s=arrays[-2], t=arrays[-1])
+
+
 def apply(run, rule, c, w, g, states, out) -> None:
     """Run the rule block by block, spread over the threads if there is enough to do."""
     arrays = (w, g, *states, out)
+    if run.own(("recorded", rule), lambda: Code(_on_arrays(rule))).run(c, (*arrays, _SCRATCH, _SCRATCH)):
+        return
     if w.size <= costs.UPDATE_BLOCK or not all(a.flags.c_contiguous for a in arrays):
         s, t = run.workspace((2, *w.shape), w.dtype)
         rule(c, *arrays[:-1], out=out, s=s, t=t)

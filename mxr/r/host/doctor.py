@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import mxr
-from mxr import __version__
+from mxr import __version__, config, native
 from mxr.operator import MxError
 from mxr.r.host import installation as host
 from mxr.r.host.stamp import remark
@@ -133,21 +133,8 @@ def check_python(report: Report) -> None:
             f"Debian, Ubuntu: apt-get install libpython{minor}; pyenv: "
             f"PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {minor}",
         )
-    report.good("NumPy", f"{np.__version__}, SciPy {version_of('scipy')}, BLAS: {blas()}")
-
-
-def blas() -> str:
-    try:
-        from threadpoolctl import threadpool_info
-
-        found = [
-            f"{p['internal_api']} {p.get('version')} ({p['num_threads']} threads)"
-            for p in threadpool_info()
-            if p["user_api"] == "blas"
-        ]
-        return ", ".join(found) or "unknown"
-    except ImportError:
-        return "unknown (threadpoolctl is missing)"
+    report.good("NumPy", f"{np.__version__}, SciPy {version_of('scipy')}, BLAS: {config.blas()}")
+    report.good("computing", native.description())
 
 
 def check_speed(report: Report) -> None:

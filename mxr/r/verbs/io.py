@@ -7,8 +7,10 @@ import numpy as np
 from mxr.engine.ndarray import NDArray
 from mxr.io import im2rec, readers
 from mxr.operator import MxError
+from mxr.r.bridge.functions import RFunction
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, file_name, pairs, parameter_text
+from mxr.runtime import progress
 
 # ---------------------------------------------------------------------------------------------- arrays
 
@@ -68,8 +70,8 @@ def batch(source: Arrays, i: int):
 
 
 @verb("io.file")
-def file(kind: str, arguments):
-    """A reader of files by name, from R's arguments, dotted or underscored."""
+def file(kind: str, arguments, show=None):
+    """A reader of files by name, from R's arguments, dotted or underscored; `show` hears how far it is."""
     known = readers.parameters(kind)
     where, given = f"mx.io.{kind}", {}
     for key, value in pairs(arguments):
@@ -81,7 +83,13 @@ def file(kind: str, arguments):
                 f"{where}: {name} is given twice (dotted and underscored spellings are one parameter)"
             )
         given[name] = file_name(parameter_text(name, value, known.get(name), where))
-    return readers.create(kind, given)
+    with progress.watched(_telling(show)):
+        return readers.create(kind, given)
+
+
+def _telling(show: RFunction | None):
+    """What calls `show`, an R function of a text and a share; None where nobody watches."""
+    return show and (lambda what, share: show([lambda: what, lambda: share]))
 
 
 @verb("io.next")
@@ -107,5 +115,6 @@ def pad(source):
 
 
 @verb("io.im2rec")
-def pack_images(arguments):
-    return im2rec.im2rec(**{k: file_name(v) if isinstance(v, str) else v for k, v in arguments.items()})
+def pack_images(arguments, show=None):
+    with progress.watched(_telling(show)):
+        return im2rec.im2rec(**{k: file_name(v) if isinstance(v, str) else v for k, v in arguments.items()})

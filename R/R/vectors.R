@@ -1,0 +1,262 @@
+# R's functions for vectors, given an object of this package. An NDArray has numbers: they work on a copy of it in R.
+# A symbol, an executor and an iterator have none: an error names the function of this package that is meant.
+
+# What to use for a symbol in the place of a function of R; in these calls s, a and b are symbols.
+symbol_instead <- local({
+  slice <- "mx.symbol.slice_axis(s, axis = 0, begin = 0, end = 1)"
+  sum <- "mx.symbol.sum(s, axis = 0)"
+  mean <- "mx.symbol.mean(s, axis = 0)"
+  sorted <- "mx.symbol.slice_axis(mx.symbol.sort(s, axis = 0), axis = 0, begin = 1, end = 2)"
+  order <- "mx.symbol.argsort(s, axis = 0)"
+  moments <- "mx.symbol.moments(s, axes = 0)"
+  parts <- "mx.symbol.split(s, num_outputs = 2, axis = 0)"
+  outer <- "mx.symbol.broadcast_mul(mx.symbol.expand_dims(a, axis = 0), mx.symbol.expand_dims(b, axis = 1))"
+  shapes <- "mx.symbol.infer.shape(s, data = c(2, 3))"
+  matrices <- "mx.symbol.dot(a, b)"
+  c("[" = slice, head = slice, tail = slice, subset = slice, diff = paste(slice, "for each of the two parts"),
+    "[<-" = "mx.symbol.where(condition, x, y)", "[[<-" = "mx.symbol.Group(a, b)",
+    replace = "mx.symbol.where(condition, x, y)",
+    pmax = "mx.symbol.broadcast_maximum(a, b)", pmin = "mx.symbol.broadcast_minimum(a, b)",
+    ifelse = "mx.symbol.where(condition, x, y)", rev = "mx.symbol.reverse(s, axis = 0)",
+    sort = "mx.symbol.sort(s, axis = 0)", order = order, rank = order,
+    rep = "mx.symbol.tile(s, reps = 2) or mx.symbol.repeat(s, repeats = 2)", rep_len = "mx.symbol.tile(s, reps = 2)",
+    median = sorted, quantile = sorted, mad = sorted, IQR = sorted, fivenum = sorted,
+    apply = sum, rowSums = sum, colSums = sum, rowMeans = mean, colMeans = mean, weighted.mean = mean, ave = mean,
+    tapply = mean, var = moments, sd = moments, scale = moments, cor = moments, cov = moments,
+    sweep = "mx.symbol.broadcast_sub(a, b)", outer = outer, "%o%" = outer, kronecker = outer,
+    lapply = parts, sapply = parts, vapply = parts, Map = parts, mapply = parts, Reduce = parts,
+    Filter = parts, split = parts,
+    as.list = parts, cbind = "mx.symbol.concat(list(a, b), dim = 0)", rbind = "mx.symbol.concat(list(a, b), dim = 1)",
+    range = "mx.symbol.Group(min(s), max(s))", any = "max(s != 0)", all = "min(s != 0)",
+    is.nan = "s != s", is.na = "s != s",
+    anyNA = "max(s != s)", is.finite = "abs(s) < 1e38", is.infinite = "abs(s) > 1e38", Mod = "abs(s)",
+    cospi = "cos(pi * s)", sinpi = "sin(pi * s)", tanpi = "tan(pi * s)", signif = "round(s * 100) / 100",
+    as.character = "outputs(s)", paste = "outputs(s)", paste0 = "outputs(s)", toString = "outputs(s)",
+    sprintf = "outputs(s)",
+    dim = shapes, nrow = shapes, ncol = shapes, "dim<-" = "mx.symbol.reshape(s, shape = c(6, 1))",
+    "%*%" = matrices, crossprod = matrices, tcrossprod = matrices, solve = "mx.symbol.linalg_inverse(s)",
+    chol = "mx.symbol.linalg_potrf(s)", det = "mx.symbol.linalg_det(s)", determinant = "mx.symbol.linalg_slogdet(s)",
+    diag = "mx.symbol.diag(s)", qr = "mx.symbol.linalg_gelqf(s)", eigen = "mx.symbol.linalg_syevd(s)")
+})
+
+# "symbol", "executor" or "iterator", NULL for what has numbers.
+kind_without_numbers <- function(x) {
+  if (is.mx.symbol(x)) return("symbol")
+  if (inherits(x, "Rcpp_MXExecutor")) return("executor")
+  if (is.mx.dataiter(x)) "iterator"
+}
+
+# Stops in the method of `generic` for `x`: names the function that the user has called, sd() rather than the
+# as.vector() in it, and what to use instead.
+no_numbers <- function(x, generic, levels = 2) {
+  asked <- asked_by(generic, c(names(symbol_instead), reads_arrays), levels)
+  kind <- kind_without_numbers(x)
+  instead <- if (kind == "symbol") symbol_instead[asked$name]
+  if (is.null(instead) || is.na(instead))
+    instead <- switch(kind,
+                      symbol = "as.array(executor$ref.outputs[[1]]) after mx.simple.bind() and mx.exec.forward()",
+                      executor = "as.array(executor$ref.outputs[[1]])",
+                      iterator = "mx.io.extract(iterator, \"data\")")
+  what <- if (grepl("[a-z]", asked$name)) paste0(asked$name, "()") else paste0("`", asked$name, "`")
+  what <- switch(asked$name, "[" = "s[...]", "[<-" = "s[...] <-", "[[<-" = "s[[i]] <-", what)
+  why <- switch(kind, symbol = "a symbol has none before it is bound", paste("an", kind, "is no array"))
+  also <- if (asked$name == "[") ", or s[[i]] for output i"
+  raise_error(paste0(what, " needs numbers, and ", why, "; use ", instead, also),
+              call = or_else(asked$call, user_call()))
+}
+
+# The function of R, among `known` if there is one, through which the user's call came to the method of `generic` from
+# which this is called, and that call, NULL if it is the method's own: list(name = , call = ). `levels` counts the
+# functions from here to the method.
+asked_by <- function(generic, known, levels = 2) {
+  parents <- sys.parents()
+  methods <- "\\.default$"
+  name <- generic
+  call <- NULL
+  frame <- parents[[sys.parent(levels)]]
+  while (frame > 0 && is_of_r(sys.function(frame))) {
+    head <- sys.call(frame)[[1]]
+    if (identical(head, quote(FUN)) || identical(head, quote(f))) break      # the user gave this function to another
+    if (is_written(head)) {
+      outer <- sub(methods, "", tail(as.character(head), 1))
+      if (outer %in% known || !name %in% known) name <- outer
+      call <- sys.call(frame)
+      if (is.name(head)) call[[1]] <- as.name(sub(methods, "", head))
+    }
+    frame <- parents[[frame]]
+  }
+  list(name = name, call = if (!is.null(call)) shorten_call(call))
+}
+
+is_of_r <- function(f) {
+  home <- environment(f)
+  isNamespace(home) && getNamespaceName(home) %in% c("base", "stats", "utils", "graphics", "grDevices")
+}
+
+# ---------------------------------------------------------------- symbols, executors, iterators
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter:
+#'   as.double as.integer as.logical as.character as.vector as.array as.matrix as.data.frame is.na is.nan is.finite
+#'   is.infinite anyNA rep rev sort unique duplicated anyDuplicated median quantile weighted.mean diff scale cut split
+#'   subset merge transform within with aggregate by aperm determinant isSymmetric solve qr chol head tail hist
+#'   barplot boxplot image density na.omit xtfrm
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor: [ [<- [[<- dim<- dimnames<- names<- length<- levels<- as.list
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: [ [<- dim<- dimnames<- names<- length<- levels<-
+#' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: mean t
+without_numbers <- function(x, ...) no_numbers(x, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Complex
+complex_without_numbers <- function(z) no_numbers(z, .Generic)
+
+#' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Math
+math_without_numbers <- function(x, ...) no_numbers(x, .Generic)
+
+#' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Summary
+summary_without_numbers <- function(..., na.rm = FALSE) no_numbers(..1, .Generic)
+
+# As for symbols and NDArrays, see there.
+#' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Ops
+ops_without_numbers <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
+
+# R would put what has no numbers into a matrix of lists. One method for all classes: of two different ones R would
+# take neither.
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter MXNDArray: cbind
+bound_columns <- function(..., deparse.level = 1) bound_arrays("cbind", list(...))
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter MXNDArray: rbind
+bound_rows <- function(..., deparse.level = 1) bound_arrays("rbind", list(...))
+
+bound_arrays <- function(generic, args) {
+  for (x in args) if (!is.null(kind_without_numbers(x))) no_numbers(x, generic, 3)
+  do.call(generic, lapply(args, as_plain), quote = TRUE)
+}
+
+# Products of matrices: R 4.3 and later have a group of them. `x` and `y` are what stands beside `%*%`.
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter MXNDArray: matrixOps
+matrix_product <- function(x, y) {
+  for (e in list(x, y)) if (!is.null(kind_without_numbers(e))) no_numbers(e, .Generic)
+  mx.nd.array(match.fun(.Generic)(as_plain(x), as_plain(y)))
+}
+
+# What an object without dimensions and numbers answers; but functions that want numbers afterwards get the error at
+# once.
+answered <- function(x, generic, answer) {
+  known <- c(names(symbol_instead), reads_arrays)
+  asked <- asked_by(generic, known)$name
+  if (asked != generic && asked %in% known) no_numbers(x, generic, 3)
+  answer
+}
+
+# Functions of R that read the memory of R's own arrays, and ask first whether they have one.
+reads_arrays <- c("rowSums", "colSums", "rowMeans", "colMeans", "cor", "cov", "cor.test", "diag", "jitter", "tabulate",
+                  "rowsum", "row", "col", "max.col", "is.unsorted", "addmargins", "margin.table", "convolve", "embed",
+                  "filter", "rle", "outer", "%o%", "sprintf", "gettextf")
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: dim
+dim_without <- function(x) answered(x, "dim", NULL)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: is.numeric is.array is.matrix
+kind_without <- function(x) answered(x, .Generic, FALSE)
+
+# Outputs are what `[[` picks.
+#' @export
+length.Rcpp_MXSymbol <- function(x) answered(x, "length", length(outputs(x)))
+
+#' @export
+length.Rcpp_MXExecutor <- function(x) answered(x, "length", 1L)
+
+# The number of batches, where it is known: of arrays.
+#' @export
+length.Rcpp_MXArrayDataIter <- function(x) answered(x, "length", or_else(attr(x, "n.batches"), 1L))
+
+#' @export
+`$.Rcpp_MXArrayDataIter` <- function(x, name) {
+  value <- .subset2(x, name)
+  if (is.null(value)) stop_user("an iterator has no ", name, "; it has iter.next, value, reset and num.pad")
+  value
+}
+
+#' @export
+`$.Rcpp_MXNativeDataIter` <- function(x, name) `$.Rcpp_MXArrayDataIter`(x, name)
+
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: [[
+iterator_element <- function(x, i) if (is.character(i)) .subset2(x, i) else no_numbers(x, "[[")
+
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: [[<-
+iterator_assigned <- function(x, i, value) {
+  if (!is.character(i)) no_numbers(x, "[[<-")
+  assign(i, value, envir = x)
+  x
+}
+
+# ---------------------------------------------------------------- NDArrays
+
+#' @methods MXNDArray: [[ as.integer is.nan is.finite is.infinite rep unique duplicated anyDuplicated head tail diff cut
+#'   split subset as.data.frame determinant isSymmetric aperm solve na.omit density hist barplot boxplot image format
+#'   aggregate merge transform by Complex
+in_r <- function(x, ...) {
+  f <- match.fun(.Generic)
+  if (!any(vapply(list(...), is.mx.ndarray, NA))) return(f(as.array(x), ...))
+  do.call(f, lapply(list(x, ...), as_plain), quote = TRUE)
+}
+
+#' @export
+`[.MXNDArray` <- function(x, ...) {
+  given <- as.list(substitute(list(...)))[-1]
+  for (i in seq_along(given))
+    if (!identical(given[[i]], quote(expr = )) && is.mx.ndarray(...elt(i)))
+      stop_user("an NDArray is no index; give as.array(i), or as.array(i) == 1 where it says which ",
+                "elements are meant")
+  as.array(x)[...]
+}
+
+#' @export
+is.na.MXNDArray <- function(x) {
+  asked <- asked_by("is.na", c("pmax", "pmin"), 1)
+  if (asked$name %in% c("pmax", "pmin"))
+    raise_error(paste0(asked$name, "() changes its argument in place; use mx.nd.broadcast.",
+                       if (asked$name == "pmax") "maximum" else "minimum", "(a, b)"), call = asked$call)
+  is.na(as.array(x))
+}
+
+#' @export
+as.vector.MXNDArray <- function(x, mode = "any") as.vector(as.array(x), mode)
+
+#' @methods MXNDArray: as.double as.character
+nd_vector <- function(x, ...) {
+  refuse_foreign(.Generic)
+  match.fun(.Generic)(as.array(x))
+}
+
+# ifelse() keeps the dimensions of its condition.
+#' @export
+as.logical.MXNDArray <- function(x, ...) {
+  value <- as.array(x)
+  if (asked_by("as.logical", "ifelse", 1)$name == "ifelse") value != 0 else as.logical(value)
+}
+
+#' @methods MXNDArray: is.numeric is.array is.matrix
+nd_kind <- function(x) {
+  refuse_foreign(.Generic)
+  FALSE
+}
+
+# Stops in a method for NDArrays where a function asks that would take the answer for the whole, or stop with less to
+# say.
+refuse_foreign <- function(generic) {
+  asked <- asked_by(generic, reads_arrays)
+  if (asked$name %in% reads_arrays)
+    raise_error(paste0(asked$name, "() reads R's own arrays; give it as.array(x)"), call = asked$call)
+}
+
+#' @methods MXNDArray: [<- [[<- $<- dimnames<- names<- length<- levels<-
+nd_assigned <- function(x, ..., value) {
+  stop_user("an NDArray is not changed in place; change a copy by as.array() and make an NDArray of it ",
+            "by mx.nd.array()")
+}
+
+#' @export
+`dim<-.MXNDArray` <- function(x, value) {
+  stop_user("an NDArray is not changed in place; use mx.nd.reshape(x, shape = c(",
+            paste(value, collapse = ", "), "))")
+}

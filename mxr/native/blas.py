@@ -1,0 +1,43 @@
+"""BLAS's matrix product for the native core: the one in the library that NumPy has loaded, so that both give
+the same bits."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from mxr.native import core
+from mxr.runtime import threads
+
+# Names of cblas_sgemm, and whether its sizes have 64 bits: as NumPy's wheels have it, OpenBLAS and others
+_NAMES = (
+    ("scipy_cblas_sgemm64_", True),
+    ("cblas_sgemm64_", True),
+    ("scipy_cblas_sgemm", False),
+    ("cblas_sgemm", False),
+)
+
+
+@cache
+def found() -> bool:
+    """Whether there is one, which the core then uses."""
+    libraries = sorted(threads.blas_libraries(), key=lambda path: "numpy" not in path)
+    return any(_works(path, name, is_64) for path in libraries for name, is_64 in _NAMES)
+
+
+def _works(path: str, name: str, is_64: bool) -> bool:
+    try:
+        function: Any = getattr(ctypes.CDLL(path), name)
+    except (OSError, AttributeError):
+        return False
+    core.use_sgemm(ctypes.cast(function, ctypes.c_void_p).value, is_64)
+    a, b, out = (
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.arange(12, dtype=np.float32).reshape(3, 4),
+        np.ones((2, 4), np.float32),
+    )
+    core.product(a, b, out, (2, 4, 3, 3, 4, 4, 1, 0, 0, 0), False, False, 1.0, 0, 0)()
+    return bool((out == a @ b + 1).all())

@@ -1,0 +1,44 @@
+/* What the interpreter (core.c) and the loops for one kind of vectors (vectors.h) share. */
+#ifndef MXR_CORE_H
+#define MXR_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WIDTH = 16 };    /* elements: loops take multiples of it, so that they need no rest loop */
+
+/* The instructions, with their numbers of operands. Conditions are masks: all bits of an element, or none. */
+#define INSTRUCTIONS(X) \
+    X(add, 2) X(subtract, 2) X(multiply, 2) X(divide, 2) X(maximum, 2) X(minimum, 2) X(fmax, 2) X(fmin, 2) X(power, 2) X(hypot, 2) \
+    X(greater, 2) X(greater_equal, 2) X(less, 2) X(less_equal, 2) X(equal, 2) X(not_equal, 2) \
+    X(both, 2) X(either, 2) X(differ, 2) X(select, 3) X(limit, 3) \
+    X(copy, 1) X(negative, 1) X(absolute, 1) X(square, 1) X(sqrt, 1) X(reciprocal, 1) X(sign, 1) X(floor, 1) X(ceil, 1) X(trunc, 1) \
+    X(rint, 1) X(exp, 1) X(expm1, 1) X(log, 1) X(log1p, 1) X(log2, 1) X(log10, 1) X(tanh, 1) X(sigmoid, 1) X(erf, 1) X(sin, 1) X(cos, 1) \
+    X(not, 1) X(as_number, 1) X(as_condition, 1) X(isnan, 1) X(isinf, 1) X(isfinite, 1)
+
+enum Instruction {
+#define X(name, operands) OP_##name,
+    INSTRUCTIONS(X)
+#undef X
+    INSTRUCTION_COUNT
+};
+
+/* r[i] = f(a[i], b[i], c[i]) for i < n, a multiple of WIDTH. `r` may be an operand. */
+typedef void (*Loop)(float *r, const float *a, const float *b, const float *c, ptrdiff_t n);
+
+enum { VECTOR, FIRST_IS_NUMBER, SECOND_IS_NUMBER, BOTH_ARE_NUMBERS, VARIANTS };      /* a number: one element for all i */
+
+typedef struct {
+    const char *name;
+    Loop loop[INSTRUCTION_COUNT][VARIANTS];
+    double (*sum)(const float *a, ptrdiff_t n);                             /* of any n elements */
+    float (*largest)(const float *a, ptrdiff_t n);                          /* n > 0; NaN if one is */
+    void (*add_rows)(float *sums, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);     /* sums[j] += a[i * step + j] */
+    void (*largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);
+} Vectors;
+
+const Vectors *mxr_plain(void);
+const Vectors *mxr_avx2(void);         /* NULL where the compiler or the processor has none */
+const Vectors *mxr_avx512(void);
+
+#endif

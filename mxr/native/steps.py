@@ -1,0 +1,595 @@
+"""Steps of the native core, made from arrays and NumPy's functions; and joined, so that one call runs many.
+
+Everything here gives None where the core does not do it: other element types than float32 and bool, functions
+it does not have. The caller then prepares NumPy's calls.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from mxr.native import active, blas, core
+from mxr.runtime import costs, threads
+
+EXPENSIVE = {
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "sin",
+    "cos",
+    "power",
+    "hypot",
+    "divide",
+    "sqrt",
+    "reciprocal",
+}
+_ARITHMETIC: dict[Any, str] = {
+    np.add: "add",
+    np.subtract: "subtract",
+    np.multiply: "multiply",
+    np.divide: "divide",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
+    np.fmax: "fmax",
+    np.fmin: "fmin",
+    np.power: "power",
+    np.hypot: "hypot",
+    np.negative: "negative",
+    np.positive: "copy",
+    np.absolute: "absolute",
+    np.fabs: "absolute",
+    np.square: "square",
+    np.sqrt: "sqrt",
+    np.reciprocal: "reciprocal",
+    np.sign: "sign",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.trunc: "trunc",
+    np.rint: "rint",
+    np.exp: "exp",
+    np.expm1: "expm1",
+    np.log: "log",
+    np.log1p: "log1p",
+    np.log2: "log2",
+    np.log10: "log10",
+    np.tanh: "tanh",
+    np.sin: "sin",
+    np.cos: "cos",
+}
+_COMPARISONS: dict[Any, str] = {
+    np.greater: "greater",
+    np.greater_equal: "greater_equal",
+    np.less: "less",
+    np.less_equal: "less_equal",
+    np.equal: "equal",
+    np.not_equal: "not_equal",
+    np.isnan: "isnan",
+    np.isinf: "isinf",
+    np.isfinite: "isfinite",
+}
+_CONDITIONS: dict[Any, str] = {
+    np.logical_and: "both",
+    np.logical_or: "either",
+    np.logical_xor: "differ",
+    np.logical_not: "not",
+    np.bitwise_and: "both",
+    np.bitwise_or: "either",
+    np.bitwise_xor: "differ",
+    np.invert: "not",
+    np.multiply: "both",
+    np.add: "either",
+    np.maximum: "either",
+    np.minimum: "both",
+    np.not_equal: "differ",
+}
+
+FLOAT, BOOL = np.dtype(np.float32), np.dtype(bool)
+
+
+def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
+    """The instruction for a NumPy function whose loop takes `types` and gives `dtype`."""
+    kinds = {np.dtype(t) for t in types}
+    if kinds == {FLOAT} and dtype == FLOAT:
+        return "erf" if fn is _erf() else _ARITHMETIC.get(fn)
+    if dtype == BOOL and kinds == {FLOAT}:
+        return _COMPARISONS.get(fn) or (_CONDITIONS.get(fn) if fn not in _ARITHMETIC else None)
+    return _CONDITIONS.get(fn) if dtype == BOOL and kinds == {BOOL} else None
+
+
+class Slot:
+    """What an instruction reads or writes: a register, an array's memory, or a number. `dtype` float32 or
+    bool."""
+
+    __slots__ = ("array", "number", "dtype", "index")
+    array: Any  # None for a register and a number
+
+    def __init__(self, dtype: np.dtype, array: np.ndarray | None = None, number: float | None = None):
+        self.dtype, self.array, self.number = dtype, array, number
+        self.index = -1
+
+
+class Region:
+    """Collects the instructions of a region of one shape, and makes its step."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape, self.count = shape, math.prod(shape)
+        self._code: list[tuple[str, Slot | int, tuple[Slot, ...]]] = []
+        self._arrays: dict[int, tuple[Slot, Slot]] = {}  # by id: the memory, and where it can be read
+        self._numbers: dict[str | int, Slot] = {}
+        self._sums: list[np.ndarray] = []
+        self._row = 1
+        self.nanoseconds = 0.0
+
+    # ---------------------------------------------------------------- operands
+    def array(self, a: np.ndarray) -> Slot | None:
+        """An array of the region's shape, or one that can be broadcast to it, to be read."""
+        known = self._arrays.get(id(a))
+        if known is None:
+            if a.dtype not in (FLOAT, BOOL):
+                return None
+            memory = Slot(a.dtype, a)
+            known = self._arrays[id(a)] = (memory, memory)
+            if not self._direct(a) and not (a.size == 1 and a.dtype == FLOAT):
+                known = self._arrays[id(a)] = (memory, self._emit_to(Slot(a.dtype), "load", [memory]))
+        return known[1]
+
+    def number(self, x: float, shared: bool = True) -> Slot:
+        """A number, as float32. One that is not `shared` has a place of its own, for `set_numbers`: in the
+        order of these calls."""
+        key = float(np.float32(x))
+        return self._numbers.setdefault(repr(key) if shared else len(self._numbers), Slot(FLOAT, number=key))
+
+    def _direct(self, a: np.ndarray) -> bool:
+        return a.dtype == FLOAT and a.size == self.count and a.flags.c_contiguous and a.flags.aligned
+
+    # ---------------------------------------------------------------- instructions
+    def _emit(self, op: str, to: Slot | int, *operands: Slot) -> None:
+        self._code.append((op, to, operands))
+        self.nanoseconds += self.count * (
+            costs.NATIVE_EXPENSIVE_NS if op in EXPENSIVE else costs.NATIVE_OPERATION_NS
+        )
+
+    def _emit_to(self, to: Slot, op: str, operands: Sequence[Slot]) -> Slot:
+        self._emit(op, to, *operands)
+        return to
+
+    def _solid(self, x: Slot) -> Slot:
+        """`x` where an instruction takes no number."""
+        if x.number is None and not (x.array is not None and x.array.size == 1 and self.count != 1):
+            return x
+        return self._emit_to(Slot(FLOAT), "fill", [x])
+
+    def emit(
+        self, op: str, operands: Sequence[Slot], dtype: np.dtype = FLOAT, out: np.ndarray | None = None
+    ) -> Slot:
+        """The result of an instruction; it goes to the memory of `out` where that is given."""
+        operands = list(operands)
+        if op in ("select", "limit") or len(operands) == 1 or all(self._solid_needed(x) for x in operands):
+            operands[0] = self._solid(operands[0])
+        if out is None:
+            return self._emit_to(Slot(dtype), op, operands)
+        memory = Slot(dtype, out)
+        if self._direct(out):
+            self._arrays[id(out)] = (memory, memory)
+            return self._emit_to(memory, op, operands)
+        result = self._emit_to(Slot(dtype), op, operands)
+        self._arrays[id(out)] = (memory, result)
+        self._emit("store", memory, result)
+        return result
+
+    def _solid_needed(self, x: Slot) -> bool:
+        return x.number is not None or (x.array is not None and x.array.size == 1 and self.count != 1)
+
+    def as_number(self, x: Slot) -> Slot:
+        return self.emit("as_number", [x]) if x.dtype == BOOL else x
+
+    def as_condition(self, x: Slot) -> Slot:
+        return self.emit("as_condition", [x], BOOL) if x.dtype != BOOL else x
+
+    def apply(
+        self,
+        fn: Any,
+        operands: Sequence[Slot],
+        types: Sequence[Any],
+        dtype: np.dtype,
+        out: np.ndarray | None = None,
+    ) -> Slot | None:
+        """The result of a NumPy function whose loop takes `types` and gives `dtype`; None where there is no
+        instruction for it."""
+        op = instruction(fn, types, dtype)
+        if op is None:
+            return None
+        combines = fn in _CONDITIONS and fn not in _COMPARISONS
+        conditions = (combines and dtype == BOOL) or {np.dtype(t) for t in types} == {BOOL}
+        if conditions and any(x.number is not None for x in operands):
+            return None
+        return self.emit(
+            op, [self.as_condition(x) if conditions else self.as_number(x) for x in operands], dtype, out
+        )
+
+    def convert(self, x: Slot, dtype: np.dtype, out: np.ndarray | None = None) -> Slot | None:
+        """`x` as another type, or copied."""
+        if dtype not in (FLOAT, BOOL) or x.dtype not in (FLOAT, BOOL):
+            return None
+        op = "copy" if x.dtype == dtype else "as_number" if dtype == FLOAT else "as_condition"
+        return self.emit(op, [x], dtype, out)
+
+    def sum(self, x: Slot, row: int, out: np.ndarray) -> bool:
+        """Add up every `row` elements of `x` into the contiguous `out`. False where that cannot be in this
+        region."""
+        if (
+            (self._sums and row != self._row)
+            or len(self._sums) == core.MOST_SUMS
+            or not out.flags.c_contiguous
+            or x.number is not None
+        ):
+            return False
+        self._row = row
+        self._sums.append(out)
+        self._emit("sum", len(self._sums) - 1, self._solid(x))
+        return True
+
+    # ---------------------------------------------------------------- the step
+    def step(self) -> Prepared | None:
+        """The native step, or None where it would need too many registers or axes."""
+        registers = self._allocate()
+        memories = list(self._memories())
+        layout = self._layout(memories)
+        block = (
+            min(_block(registers), -(-self.count // core.WIDTH) * core.WIDTH) if self.count else core.WIDTH
+        )
+        if layout is None or block < min(costs.NATIVE_LEAST_BLOCK, self.count):
+            return None
+        shape, operands = layout
+        for i, memory in enumerate(memories):
+            memory.index = registers + i
+        numbers = list(self._numbers.values())
+        for i, number in enumerate(numbers):
+            number.index = registers + len(memories) + i
+        code = np.array(
+            [self._encoded(op, to, operands_, registers) for op, to, operands_ in self._code], np.int32
+        ).reshape(-1, 5)
+        chunk = self._chunk(block)
+        constants = np.array([n.number for n in numbers], np.float32)
+        native = core.region(
+            self.count,
+            shape,
+            operands,
+            registers,
+            code.tobytes(),
+            constants.tobytes(),
+            block,
+            chunk,
+            self._sums,
+            self._row,
+        )
+        return Prepared(native, self.nanoseconds, chunk < self.count)
+
+    def _encoded(
+        self, op: str, to: Slot | int, operands: tuple[Slot, ...], registers: int
+    ) -> tuple[int, ...]:
+        a, b, c = (*(x.index for x in operands), 0, 0, 0)[:3]
+        if op == "load":
+            a -= registers  # operands are numbered by themselves
+        target = to if isinstance(to, int) else to.index - registers if op == "store" else to.index
+        if len(operands) == 1:
+            b = c = a
+        elif len(operands) == 2:
+            c = a
+        return core.INSTRUCTIONS[op], target, a, b, c
+
+    def _memories(self) -> list[Slot]:
+        """The memory that instructions read or write, each array once. Slots of one array are one."""
+        found: dict[int, Slot] = {}
+        self._written: set[int] = set()
+
+        def the_one(x: Slot) -> Slot:
+            if x.array is None:
+                return x
+            return found.setdefault(id(x.array), x)
+
+        code = []
+        for op, to, operands in self._code:
+            if isinstance(to, Slot) and to.array is not None:
+                to = the_one(to)
+                self._written.add(id(to.array))
+            code.append((op, to, tuple(map(the_one, operands))))
+        self._code = code
+        return list(found.values())
+
+    def _allocate(self) -> int:
+        """Give every result a register, free again after its last use; returns how many there are."""
+        last: dict[int, int] = {}
+        for i, (_, _, operands) in enumerate(self._code):
+            for x in operands:
+                last[id(x)] = i
+        free: list[int] = []
+        count = 0
+        for i, (_, to, operands) in enumerate(self._code):
+            # `select` and the like read element by element: a result may take the place of an operand
+            for x in dict.fromkeys(operands):
+                if x.array is None and x.number is None and last[id(x)] == i:
+                    free.append(x.index)
+            if isinstance(to, Slot) and to.array is None and to.index < 0:
+                if free:
+                    to.index = free.pop()
+                else:
+                    to.index, count = count, count + 1
+                if id(to) not in last:
+                    free.append(to.index)
+        return count
+
+    def _layout(self, memories: list[Slot]) -> tuple[tuple[int, ...], list] | None:
+        """The axes that strided operands need, as few as possible, and the operands as the core takes
+        them."""
+        flat = [self._direct(m.array) for m in memories]
+        single = [
+            m.array.size == 1 and m.dtype == FLOAT and id(m.array) not in self._written for m in memories
+        ]
+        strided = [i for i in range(len(memories)) if not flat[i] and not single[i]]
+        views = (
+            {
+                i: np.broadcast_to(memories[i].array, self.shape)
+                if memories[i].array.shape != self.shape
+                else memories[i].array
+                for i in strided
+            }
+            if self._broadcasts(memories, strided)
+            else None
+        )
+        if views is None:
+            return None
+        axes: list[tuple[int, list[int]]] = []
+        for axis, n in enumerate(self.shape):
+            strides = [views[i].strides[axis] for i in strided]
+            if n == 1:
+                continue
+            if axes and all(outer == inner * n for outer, inner in zip(axes[-1][1], strides)):
+                axes[-1] = axes[-1][0] * n, strides
+            else:
+                axes.append((n, strides))
+        if len(axes) > core.AXES:
+            return None
+        axes = axes or [(1, [0] * len(strided))]
+        shape = tuple(n for n, _ in axes)
+        operands = []
+        for i, memory in enumerate(memories):
+            position = strided.index(i) if i in views else -1
+            strides = [s[position] for _, s in axes] if i in views else []
+            kind = 4 if flat[i] else 0 if single[i] else -1
+            padded = (*strides, *[0] * (core.AXES - len(strides)), kind)
+            operands.append(
+                (memory.array, padded, memory.array.itemsize, int(id(memory.array) in self._written))
+            )
+        return shape, operands
+
+    def _broadcasts(self, memories: list[Slot], strided: list[int]) -> bool:
+        return all(memories[i].array.ndim <= len(self.shape) for i in strided)
+
+    def _chunk(self, block: int) -> int:
+        """Elements that one thread takes at a time."""
+        if not self.count:
+            return block
+        each = self.nanoseconds / self.count
+        chunk = max(1, round(costs.NATIVE_CHUNK_NS / each / block)) * block
+        if self.nanoseconds < 2 * costs.NATIVE_CHUNK_NS:
+            chunk = -(-self.count // block) * block
+        if self._sums:
+            if self._row <= chunk:
+                chunk = max(1, chunk // self._row) * self._row
+            elif self._row != self.count:
+                chunk = self._row
+        return chunk
+
+
+def _block(registers: int) -> int:
+    """Elements of a block with so many registers."""
+    least = costs.NATIVE_LEAST_BLOCK
+    room: int = core.SCRATCH // max(1, registers)
+    return min(costs.NATIVE_BLOCK, room // least * least)
+
+
+def _erf() -> Any:
+    """SciPy's function, if it is loaded: else nobody can have used it."""
+    return getattr(sys.modules.get("scipy.special"), "erf", False)
+
+
+# --------------------------------------------------------------------------------------------- other steps
+
+
+def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -> Prepared | None:
+    """`out` = a b, or `out` += a b, for matrices or stacks of them (as np.matmul has it)."""
+    if not (
+        active()
+        and blas.found()
+        and 2 <= out.ndim <= 3
+        and all(x.dtype == FLOAT for x in (a, b, out))
+        and out.size
+        and a.shape[-1]
+    ):
+        return None
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    layouts = [layout for layout in map(_matrix, (a, b, out)) if layout is not None]
+    if len(layouts) < 3 or layouts[2][1] or not (a.ndim <= out.ndim >= b.ndim):
+        return None
+    (lda, turned_a), (ldb, turned_b), (ldc, _) = layouts
+    batch = out.shape[0] if out.ndim == 3 else 1
+    jumps = [x.strides[0] // 4 if x.ndim == 3 and x.shape[0] > 1 else 0 for x in (a, b, out)]
+    axis = 2 if out.ndim == 3 else int(n > m)
+    work = 2 * m * n * k * batch * costs.FLOP_NS
+    cut_at = (m, n, batch)[axis]
+    edge = (
+        threads.cuts(cut_at, 2, 0, 1 if axis == 2 else costs.BLAS_PANEL)[0][1]
+        if work >= 4 * costs.NATIVE_CHUNK_NS and threads.workers() > 1
+        else 0
+    )
+    step = core.product(
+        a,
+        b,
+        out,
+        (m, n, k, lda, ldb, ldc, batch, *jumps),
+        turned_a,
+        turned_b,
+        float(add),
+        axis,
+        edge % cut_at,
+    )
+    return Prepared(step, work, bool(edge % cut_at))
+
+
+def _matrix(x: np.ndarray) -> tuple[int, bool] | None:
+    """The elements from one row to the next, or (True) from one column to the next; None if neither lies
+    together."""
+    rows, columns = x.shape[-2:]
+    down, right = (s // 4 if n > 1 else 0 for n, s in zip(x.shape[-2:], x.strides[-2:]))
+    if any(s % 4 or s < 0 for s in x.strides) or not x.flags.aligned:
+        return None
+    if right in (0, 1) and (columns == 1 or right == 1) and (rows == 1 or down >= columns):
+        return max(down, columns), False
+    if down in (0, 1) and (rows == 1 or down == 1) and (columns == 1 or right >= rows):
+        return max(right, rows), True
+    return None
+
+
+def reduction(ufunc: Any, x: np.ndarray, axes: tuple[int, ...], out: np.ndarray) -> Prepared | None:
+    """`ufunc.reduce` over neighbouring axes of a contiguous array."""
+    if not (
+        active()
+        and ufunc in (np.add, np.maximum)
+        and x.dtype == out.dtype == FLOAT
+        and x.size
+        and axes
+        and x.flags.c_contiguous
+        and out.flags.c_contiguous
+    ):
+        return None
+    counted = [a for a in axes if x.shape[a] > 1]
+    first, last = (counted[0], counted[-1]) if counted else (axes[0], axes[0])
+    if any(x.shape[a] > 1 and a not in axes for a in range(first, last)):
+        return None
+    outer, rows, inner = (
+        math.prod(x.shape[:first]),
+        math.prod(x.shape[first : last + 1]),
+        math.prod(x.shape[last + 1 :]),
+    )
+    each = costs.SUM_NS + costs.NATIVE_ROW_NS / (rows if inner == 1 else min(inner, 512))
+    nanoseconds = x.size * each
+    unit = rows * each if inner == 1 and outer > 1 else each if inner == 1 else rows * each * min(inner, 512)
+    chunk = max(1, round(costs.NATIVE_CHUNK_NS / unit)) if nanoseconds > 2 * costs.NATIVE_CHUNK_NS else x.size
+    return Prepared(
+        core.reduction(x, out, outer, rows, inner, ufunc is np.maximum, chunk),
+        nanoseconds,
+        nanoseconds > 2 * costs.NATIVE_CHUNK_NS,
+    )
+
+
+def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
+    """The softmax of the rows of a matrix; `out` may be `x`."""
+    if not (
+        active()
+        and x.ndim == 2
+        and x.dtype == out.dtype == FLOAT
+        and x.size
+        and x.flags.c_contiguous
+        and out.flags.c_contiguous
+    ):
+        return None
+    each = x.shape[1] * costs.SOFTMAX_NS + 4 * costs.NATIVE_ROW_NS
+    nanoseconds = len(x) * each
+    chunk = max(1, round(costs.NATIVE_CHUNK_NS / each)) if nanoseconds > 2 * costs.NATIVE_CHUNK_NS else len(x)
+    return Prepared(
+        core.softmax(x, out, *x.shape, chunk), nanoseconds, nanoseconds > 2 * costs.NATIVE_CHUNK_NS
+    )
+
+
+def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
+    """A prepared call of NumPy, `fn(*inputs, out)` or `np.copyto(out, x)`, as a step."""
+    if not active() or not all(isinstance(a, np.ndarray) for a in args):
+        return None
+    if fn in (np.dot, np.matmul) and len(args) == 3:
+        return product(*args) if fn is np.matmul or all(a.ndim == 2 for a in args) else None
+    if fn is np.copyto and len(args) == 2:
+        out, ins = args[0], args[1:]
+    elif isinstance(fn, np.ufunc) and len(args) == fn.nin + 1 and fn.nout == 1:
+        out, ins = args[-1], args[:-1]
+    else:
+        return None
+    if out.dtype not in (FLOAT, BOOL):
+        return None
+    region = Region(out.shape)
+    slots = [slot for slot in map(region.array, ins) if slot is not None]
+    if len(slots) < len(ins):
+        return None
+    if fn is np.copyto:
+        done = region.convert(slots[0], out.dtype, out)
+    else:
+        done = region.apply(fn, slots, [a.dtype for a in ins], out.dtype, out)
+    return region.step() if done is not None else None
+
+
+# --------------------------------------------------------------------------------------------- running them
+
+
+class Prepared:
+    """A step: calling it runs it. `nanoseconds` is what it takes, roughly; `shared` whether several threads
+    can take parts."""
+
+    __slots__ = ("native", "nanoseconds", "shared")
+
+    def __init__(self, native: Any, nanoseconds: float, shared: bool):
+        self.native, self.nanoseconds, self.shared = native, nanoseconds, shared
+
+    def __call__(self) -> None:
+        self.native()
+
+
+class Calls(list):
+    """Functions without arguments, to be called one after the other. `native`: NumPy computes in none of
+    them."""
+
+    native = False
+
+
+def join(steps: Sequence[Callable[[], object]]) -> Calls:
+    """The steps with those that the core runs one after the other as one call, which wakes other threads
+    where that pays."""
+    joined = Calls()
+    for is_native, group in groupby(steps, key=lambda s: isinstance(s, Prepared)):
+        some: list[Any] = list(group)
+        joined += map(_program, _parts(some)) if is_native else some
+    joined.native = all(isinstance(s, Prepared) for s in steps)
+    return joined
+
+
+def _parts(steps: Iterable[Prepared]) -> list[list[Prepared]]:
+    """The steps in order, in parts that do not take so long that a Ctrl-C would seem to be ignored."""
+    parts: list[list[Prepared]] = []
+    nanoseconds = math.inf
+    for step in steps:
+        nanoseconds += step.nanoseconds
+        if nanoseconds > costs.NATIVE_LONGEST_NS:
+            parts.append([])
+            nanoseconds = step.nanoseconds
+        parts[-1].append(step)
+    return parts
+
+
+def _program(prepared: list[Prepared]) -> Callable[[], object]:
+    program: Any = core.program([p.native for p in prepared])
+    if sum(p.nanoseconds for p in prepared if p.shared) < 2 * costs.WAKE_NS or threads.workers() < 2:
+        run: Callable[[], object] = program.run
+        return run
+    return partial(threads.run, [program.lead, *[program.help] * (threads.workers() - 1)])

@@ -1,0 +1,430 @@
+/* The loops over elements, compiled once for each kind of vectors: NAME(x) is x with that kind's suffix.
+
+   Every function of an element is plain C without branches, which compilers turn into vector instructions; a loop's work on one
+   element does not depend on where the element lies. Polynomials are least-maximum fits made for this file; their errors are in
+   tests/native. `a * b + c` may be rounded once (a fused multiply-add) or twice. */
+
+#include <math.h>
+#include <string.h>
+
+#include "core.h"
+
+#if defined(__clang__)
+#define LOOP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define LOOP _Pragma("GCC ivdep")
+#else
+#define LOOP
+#endif
+
+/* ------------------------------------------------------------------------------------------ bits and numbers */
+
+static inline uint32_t bits(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
+static inline float number(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
+static inline uint64_t bits64(double x) { uint64_t u; memcpy(&u, &x, 8); return u; }
+static inline double number64(uint64_t u) { double x; memcpy(&x, &u, 8); return x; }
+static inline float mask(int condition) { return number(condition ? 0xffffffffu : 0u); }
+static inline float with_sign(float x, float of) { return number((bits(x) & 0x7fffffffu) | (bits(of) & 0x80000000u)); }
+
+#define MAGIC 12582912.0f                    /* 1.5 * 2^23: adding it rounds to a whole number, in the lowest bits */
+#define LN2_HIGH 0.693359375f                /* of few bits, so that its whole multiples are exact */
+#define LN2_LOW -2.12194440e-4f
+
+/* ------------------------------------------------------------------------------------------ functions of one element */
+
+static inline float f_exp(float x)
+{
+    x = x > 89.0f ? 89.0f : x;               /* NaN stays */
+    x = x < -104.0f ? -104.0f : x;
+    float t = x * 1.44269504f + MAGIC;
+    int32_t k = (int32_t)(bits(t) - bits(MAGIC));
+    float n = t - MAGIC, r = x - n * LN2_HIGH - n * LN2_LOW;
+    float p = 1.39517174e-3f;
+    p = p * r + 8.36959854e-3f;
+    p = p * r + 4.16661873e-2f;
+    p = p * r + 1.66665122e-1f;
+    p = p * r + 0.5f;
+    p = p * (r * r) + r + 1.0f;
+    int32_t half = k >> 1;                   /* in two steps: 2^k itself may be no float */
+    return p * number((uint32_t)(half + 127) << 23) * number((uint32_t)(k - half + 127) << 23);
+}
+
+static inline float f_expm1(float x)
+{
+    float v = x > 89.0f ? 89.0f : x;
+    v = v < -18.0f ? -18.0f : v;
+    float t = v * 1.44269504f + MAGIC;
+    int32_t k = (int32_t)(bits(t) - bits(MAGIC));
+    float n = t - MAGIC, r = v - n * LN2_HIGH - n * LN2_LOW;
+    float p = 1.99150323e-4f;
+    p = p * r + 1.39420596e-3f;
+    p = p * r + 8.33327137e-3f;
+    p = p * r + 4.16663401e-2f;
+    p = p * r + 1.66666672e-1f;
+    p = p * r + 0.5f;
+    p = p * (r * r) + r;
+    float s = number((uint32_t)(k - 1 + 127) << 23);        /* half of 2^k */
+    float y = p * s + (s - 0.5f);
+    return fabsf(x) < 1e-7f ? x : y + y;
+}
+
+/* The exponent k and m - 1 with x = 2^k m, m from sqrt(1/2) to sqrt(2); and log(m) - (m - 1) */
+static inline float split_log(float x, float *k, float *f)
+{
+    int tiny = x < 1.17549435e-38f;          /* subnormal: brought into the range of the others */
+    uint32_t u = bits(tiny ? x * 33554432.0f : x) - 0x3f3504f3u;
+    *k = (float)((int32_t)u >> 23) - (tiny ? 25.0f : 0.0f);
+    float g = number((u & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
+    float p = -7.86087364e-2f;
+    p = p * g + 1.2883471e-1f;
+    p = p * g - 1.31291136e-1f;
+    p = p * g + 1.41809613e-1f;
+    p = p * g - 1.66244984e-1f;
+    p = p * g + 2.00022951e-1f;
+    p = p * g - 2.50008106e-1f;
+    p = p * g + 3.33333164e-1f;
+    *f = g;
+    float q = g * g;
+    return q * (g * p - 0.5f);
+}
+
+/* What a logarithm is where it is no finite number, else y */
+static inline float log_ends(float x, float y)
+{
+    y = x < INFINITY ? y : x;                /* infinity and NaN */
+    y = x < 0.0f ? NAN : y;
+    return x == 0.0f ? -INFINITY : y;
+}
+
+static inline float f_log(float x)
+{
+    float k, f, rest = split_log(x, &k, &f);
+    return log_ends(x, k * LN2_HIGH + (f + (rest + k * LN2_LOW)));
+}
+
+static inline float f_log1p(float x)
+{
+    float u = 1.0f + x, k, f, rest = split_log(u, &k, &f);
+    float lost = u < INFINITY ? x - (u - 1.0f) : 0.0f;      /* what the sum was rounded by */
+    float y = log_ends(u, k * LN2_HIGH + (f + (rest + (k * LN2_LOW + lost / u))));
+    return fabsf(x) < 1e-7f ? x : y;
+}
+
+static inline float f_log2(float x)
+{
+    float k, f, rest = split_log(x, &k, &f);
+    /* 1 / ln 2 = 1.4423828 + 3.1225e-4: the first has few bits */
+    float high = number(bits(f) & 0xfffff000u), low = (f - high) + rest;
+    return log_ends(x, k + (high * 1.44238281f + (low * 1.44238281f + (high + low) * 3.12231144e-4f)));
+}
+
+static inline float f_log10(float x)
+{
+    float k, f, rest = split_log(x, &k, &f);
+    float high = number(bits(f) & 0xfffff000u), low = (f - high) + rest;
+    float small = low * 0.434204102f + (high + low) * 9.03803511e-5f + k * 4.60502651e-6f;
+    return log_ends(x, k * 0.301025391f + (high * 0.434204102f + small));
+}
+
+static inline float f_tanh(float x)
+{
+    float a = fabsf(x);
+    float e = f_expm1(2.0f * (a > 10.0f ? 10.0f : a));
+    return with_sign(e / (e + 2.0f), x);
+}
+
+static inline float f_sigmoid(float x) { return 1.0f / (1.0f + f_exp(-x)); }
+
+static inline float f_erf(float x)
+{
+    float a = fabsf(x), s = x * x;
+    float p = 8.32748701e-5f;
+    p = p * s - 8.1332156e-4f;
+    p = p * s + 5.20026078e-3f;
+    p = p * s - 2.68591195e-2f;
+    p = p * s + 1.12836911e-1f;
+    p = p * s - 3.76126349e-1f;
+    p = p * s + 1.12837923f;
+    float near = x * p;
+    float b = a > 4.0f ? 4.0f : a;
+    float q = 2.1396274e-5f;                 /* -log(1 - erf) */
+    q = q * b - 4.37830749e-4f;
+    q = q * b + 4.18683374e-3f;
+    q = q * b - 2.51595322e-2f;
+    q = q * b + 1.08339943e-1f;
+    q = q * b + 6.33294463e-1f;
+    q = q * b + 1.12953997f;
+    q = q * b - 1.79701412e-4f;
+    float far = with_sign(1.0f - f_exp(-q), x);
+    return a < 0.93f ? near : far;
+}
+
+/* Sine, or (quarter = 1) cosine, where |x| <= LARGEST_ANGLE: the multiples of pi / 2 are taken off in double precision. */
+#define LARGEST_ANGLE 1e6f
+static inline float sine(float x, uint32_t quarter)
+{
+    double t = (double)x * 0.63661977236758134 + 6755399441055744.0;
+    double n = t - 6755399441055744.0;
+    uint32_t k = (uint32_t)bits64(t) + quarter;
+    float r = (float)((double)x - n * 1.5707963267341256 - n * 6.0771005065061922e-11);
+    float s = r * r;
+    float odd = (s * -1.95156565e-4f + 8.33216682e-3f) * s - 1.66666552e-1f;
+    odd = odd * (s * r) + r;
+    float even = (s * 2.44366092e-5f - 1.38873525e-3f) * s + 4.16666456e-2f;
+    even = even * (s * s) - 0.5f * s + 1.0f;
+    return number(bits(k & 1 ? even : odd) ^ (k & 2) << 30);
+}
+static inline float f_sin(float x) { return x == 0.0f ? x : sine(x, 0); }
+static inline float f_cos(float x) { return sine(x, 1); }
+
+/* |x|^y as 2^(y log2 |x|) in double precision */
+static inline float magnitude_of_power(float x, float y)
+{
+    double v = fabsf(x);
+    uint64_t u = bits64(v) - 0x3fe6a09e667f3bcdull;
+    double k = (double)((int32_t)(u >> 32) >> 20);
+    double m = number64((u & 0xfffffffffffffull) + 0x3fe6a09e667f3bcdull);
+    double f = (m - 1.0) / (m + 1.0), s = f * f;
+    double p = 0.2829550915155285;
+    p = p * s + 0.31990199402372027;
+    p = p * s + 0.41220933893959777;
+    p = p * s + 0.57707794154879277;
+    p = p * s + 0.96179669411598423;
+    p = p * s + 2.8853900817778455;
+    double log2 = k + f * p;
+    log2 = v == 0.0 ? -(double)INFINITY : log2;
+    log2 = v < (double)INFINITY ? log2 : v;  /* infinity and NaN */
+    double e = log2 * (double)y;
+    e = e > 200.0 ? 200.0 : e;
+    e = e < -200.0 ? -200.0 : e;
+    double t = e + 6755399441055744.0, r = e - (t - 6755399441055744.0);
+    double q = 1.5316459915515723e-05;
+    q = q * r + 0.00015469731671189152;
+    q = q * r + 0.0013333422653094482;
+    q = q * r + 0.009618025604099965;
+    q = q * r + 0.055504109760998059;
+    q = q * r + 0.24022651213584559;
+    q = q * r + 0.69314718053502955;
+    q = q * r + 1.0;
+    return (float)(q * number64((bits64(t) + 1023) << 52));
+}
+
+/* x^y from its magnitude z: the sign, and the cases that C's pow singles out */
+static inline float finished_power(float z, float x, float y)
+{
+    float a = fabsf(x), b = fabsf(y);
+    float whole = b < 8388608.0f ? fabsf(b + 8388608.0f - 8388608.0f - b) : 0.0f;      /* 0 if y is whole */
+    float half = b * 0.5f;
+    float odd = b < 16777216.0f ? fabsf(half + 8388608.0f - 8388608.0f - half) : 0.0f; /* not 0 if y is odd, or not whole */
+    uint32_t sign = bits(x) & 0x80000000u;
+    sign = odd != 0.0f ? sign : 0u;
+    sign = whole == 0.0f ? sign : 0u;
+    z = a == 1.0f ? 1.0f : z;
+    float outside = whole != 0.0f ? NAN : z;
+    outside = a < INFINITY ? outside : z;
+    outside = x < 0.0f ? outside : z;
+    z = number(bits(outside) ^ sign);
+    z = y != y ? y : z;
+    z = y == 0.0f ? 1.0f : z;
+    return x == 1.0f ? 1.0f : z;
+}
+
+static inline float f_hypot(float x, float y)
+{
+    float r = (float)sqrt((double)x * x + (double)y * y);
+    return (fabsf(x) == INFINITY) | (fabsf(y) == INFINITY) ? INFINITY : r;
+}
+
+static inline float f_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x == 0.0f ? 0.0f : x; }
+static inline float f_maximum(float x, float y) { return (x >= y) | (x != x) ? x : y; }
+static inline float f_minimum(float x, float y) { return (x <= y) | (x != x) ? x : y; }
+static inline float f_fmax(float x, float y) { return (x >= y) | (y != y) ? x : y; }
+static inline float f_fmin(float x, float y) { return (x <= y) | (y != y) ? x : y; }
+static inline float f_both(float x, float y) { return number(bits(x) & bits(y)); }
+static inline float f_either(float x, float y) { return number(bits(x) | bits(y)); }
+static inline float f_differ(float x, float y) { return number(bits(x) ^ bits(y)); }
+static inline float f_select(float m, float x, float y) { return bits(m) ? x : y; }
+static inline float f_limit(float x, float low, float high)      /* NaN stays; the bounds are no NaN */
+{
+    float y = x < low ? low : x;
+    return y > high ? high : y;
+}
+
+/* ------------------------------------------------------------------------------------------ loops */
+
+#define UNARY(name, value) \
+    static void NAME(name)(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
+    { \
+        (void)b, (void)c; \
+        n &= -WIDTH; \
+        LOOP for (ptrdiff_t i = 0; i < n; i++) { float x = a[i]; r[i] = value; } \
+    }
+
+#define BINARY_VARIANT(name, value, X, Y) \
+    static void name(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
+    { \
+        float a0 = a[0], b0 = b[0]; \
+        (void)a0, (void)b0, (void)c; \
+        n &= -WIDTH; \
+        LOOP for (ptrdiff_t i = 0; i < n; i++) { float x = X, y = Y; r[i] = value; } \
+    }
+#define BINARY(name, value) \
+    BINARY_VARIANT(NAME(name), value, a[i], b[i]) \
+    BINARY_VARIANT(NAME(name##_nv), value, a0, b[i]) \
+    BINARY_VARIANT(NAME(name##_vn), value, a[i], b0)
+
+/* a is a condition, or the number to be limited; x and y come from b and c */
+#define TERNARY_VARIANT(name, value, X, Y) \
+    static void name(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
+    { \
+        float b0 = b[0], c0 = c[0]; \
+        (void)b0, (void)c0; \
+        n &= -WIDTH; \
+        LOOP for (ptrdiff_t i = 0; i < n; i++) { float m = a[i], x = X, y = Y; r[i] = value; } \
+    }
+#define TERNARY(name, value) \
+    TERNARY_VARIANT(NAME(name), value, b[i], c[i]) \
+    TERNARY_VARIANT(NAME(name##_nv), value, b0, c[i]) \
+    TERNARY_VARIANT(NAME(name##_vn), value, b[i], c0) \
+    TERNARY_VARIANT(NAME(name##_nn), value, b0, c0)
+
+BINARY(add, x + y)
+BINARY(subtract, x - y)
+BINARY(multiply, x * y)
+BINARY(divide, x / y)
+BINARY(maximum, f_maximum(x, y))
+BINARY(minimum, f_minimum(x, y))
+BINARY(fmax, f_fmax(x, y))
+BINARY(fmin, f_fmin(x, y))
+BINARY(hypot, f_hypot(x, y))
+BINARY(greater, mask(x > y))
+BINARY(greater_equal, mask(x >= y))
+BINARY(less, mask(x < y))
+BINARY(less_equal, mask(x <= y))
+BINARY(equal, mask(x == y))
+BINARY(not_equal, mask(x != y))
+BINARY(both, f_both(x, y))
+BINARY(either, f_either(x, y))
+BINARY(differ, f_differ(x, y))
+TERNARY(select, f_select(m, x, y))
+TERNARY(limit, f_limit(m, x, y))
+UNARY(copy, x)
+UNARY(negative, -x)
+UNARY(absolute, fabsf(x))
+UNARY(square, x * x)
+UNARY(sqrt, sqrtf(x))
+UNARY(reciprocal, 1.0f / x)
+UNARY(sign, f_sign(x))
+UNARY(floor, floorf(x))
+UNARY(ceil, ceilf(x))
+UNARY(trunc, truncf(x))
+UNARY(rint, rintf(x))
+UNARY(exp, f_exp(x))
+UNARY(expm1, f_expm1(x))
+UNARY(log, f_log(x))
+UNARY(log1p, f_log1p(x))
+UNARY(log2, f_log2(x))
+UNARY(log10, f_log10(x))
+UNARY(tanh, f_tanh(x))
+UNARY(sigmoid, f_sigmoid(x))
+UNARY(erf, f_erf(x))
+UNARY(small_sin, f_sin(x))
+UNARY(small_cos, f_cos(x))
+UNARY(not, number(~bits(x)))
+UNARY(as_number, number(bits(x) & 0x3f800000u))
+UNARY(as_condition, mask(x != 0.0f))
+UNARY(isnan, mask(x != x))
+UNARY(isinf, mask(fabsf(x) == INFINITY))
+UNARY(isfinite, mask(fabsf(x) < INFINITY))
+
+/* In two loops: compilers do not turn one with numbers of both sizes and many cases into vector instructions. */
+#define POWER(name, X, Y) \
+    static void name(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
+    { \
+        float z[64], a0 = a[0], b0 = b[0]; \
+        (void)a0, (void)b0, (void)c; \
+        for (ptrdiff_t start = 0; start < n; start += 64) { \
+            ptrdiff_t stop = n - start < 64 ? n : start + 64; \
+            LOOP for (ptrdiff_t i = start; i < stop; i++) z[i - start] = magnitude_of_power(X, Y); \
+            LOOP for (ptrdiff_t i = start; i < stop; i++) r[i] = finished_power(z[i - start], X, Y); \
+        } \
+    }
+POWER(NAME(power), a[i], b[i])
+POWER(NAME(power_nv), a0, b[i])
+POWER(NAME(power_vn), a[i], b0)
+
+/* Large angles need many digits of pi: the C library has them. */
+#define ANGLES(name, small, function) \
+    static void NAME(name)(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
+    { \
+        for (ptrdiff_t start = 0; start < n; start += 64) { \
+            ptrdiff_t m = n - start < 64 ? n - start : 64; \
+            float angles[64], largest = 0.0f; \
+            memcpy(angles, a + start, (size_t)m * 4); \
+            NAME(small)(r + start, angles, b, c, m); \
+            for (ptrdiff_t i = 0; i < m; i++) largest = fabsf(angles[i]) > largest ? fabsf(angles[i]) : largest; \
+            if (largest > LARGEST_ANGLE) \
+                for (ptrdiff_t i = 0; i < m; i++) \
+                    if (fabsf(angles[i]) > LARGEST_ANGLE) r[start + i] = function(angles[i]); \
+        } \
+    }
+ANGLES(sin, small_sin, sinf)
+ANGLES(cos, small_cos, cosf)
+
+/* ------------------------------------------------------------------------------------------ sums and largest values */
+
+enum { LANES = 64, RUN = 4096 };    /* sums go side by side, and become doubles after a run */
+
+static double NAME(sum)(const float *a, ptrdiff_t n)
+{
+    double total = 0.0;
+    for (; n >= LANES; ) {
+        float lane[LANES] = {0};
+        ptrdiff_t m = (n < RUN ? n : RUN) & -LANES;
+        for (ptrdiff_t i = 0; i < m; i += LANES) LOOP for (int j = 0; j < LANES; j++) lane[j] += a[i + j];
+        for (int w = LANES / 2; w >= 8; w /= 2) LOOP for (int j = 0; j < w; j++) lane[j] += lane[j + w];
+        total += ((double)lane[0] + lane[4]) + ((double)lane[1] + lane[5]) + ((double)lane[2] + lane[6]) + ((double)lane[3] + lane[7]);
+        a += m, n -= m;
+    }
+    double rest = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) rest += a[i];
+    return total + rest;
+}
+
+static float NAME(largest)(const float *a, ptrdiff_t n)
+{
+    float most = a[0];
+    if (n >= LANES) {
+        float lane[LANES];
+        memcpy(lane, a, sizeof lane);
+        for (ptrdiff_t i = LANES; i + LANES <= n; i += LANES)
+            LOOP for (int j = 0; j < LANES; j++) lane[j] = f_maximum(lane[j], a[i + j]);
+        for (int j = 0; j < LANES; j++) most = f_maximum(most, lane[j]);
+        a += n & -LANES, n %= LANES;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) most = f_maximum(most, a[i]);
+    return most;
+}
+
+static void NAME(add_rows)(float *sums, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < rows; i++, a += step) LOOP for (ptrdiff_t j = 0; j < n; j++) sums[j] += a[j];
+}
+
+static void NAME(largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < rows; i++, a += step) LOOP for (ptrdiff_t j = 0; j < n; j++) most[j] = f_maximum(most[j], a[j]);
+}
+
+/* ------------------------------------------------------------------------------------------ the table */
+
+#define LOOPS_1(name) [OP_##name] = {NAME(name), NULL, NULL, NULL},
+#define LOOPS_2(name) [OP_##name] = {NAME(name), NAME(name##_nv), NAME(name##_vn), NULL},
+#define LOOPS_3(name) [OP_##name] = {NAME(name), NAME(name##_nv), NAME(name##_vn), NAME(name##_nn)},
+#define X(name, operands) LOOPS_##operands(name)
+static const Vectors NAME(vectors) = {
+    VECTORS_NAME,
+    {INSTRUCTIONS(X)},
+    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows),
+};
+#undef X

@@ -1,0 +1,223 @@
+"""The nine losses and networks of `workloads.NINE` as a user of PyTorch or JAX writes them, and the
+environments these run in.
+
+A loss is written once, on a few functions that both libraries have (`Torch`, `Jax`); its value is a vector or
+a number, and what is minimised is its sum, as MakeLoss has it. Runs in the peers' own Python: imports nothing
+of ours.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / ".cache" / "bench"
+PACKAGES = {"torch": ("torch==2.13.0", "numpy"), "jax": ("jax", "jaxlib")}
+LR, MOMENTUM, RESCALE = 1e-3, 0.9, 0.01
+
+
+def install(name: str) -> Path:
+    """The interpreter of an environment with PyTorch or JAX, made here unless it is there."""
+    python = HOME / name / "bin" / "python"
+    if (
+        python.exists()
+        and subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode == 0
+    ):
+        return python
+    print(f"installing {' and '.join(PACKAGES[name])} into {HOME / name} ...", flush=True)
+    venv.create(HOME / name, clear=True, with_pip=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES[name]],
+        check=True,
+    )
+    subprocess.run([python, "-c", f"import {name}"], check=True)
+    return python
+
+
+# ---------------------------------------------------------------------------- the losses; f has the functions
+
+
+def cross_entropy(f, p, x):
+    return -(x["label"] * f.log(p["out"]) + (1 - x["label"]) * f.log(1 - p["out"]))
+
+
+def detection(f, p, x):
+    data, label = p["data"].reshape(16, 13, 13, 5, 6), x["label"].reshape(16, 13, 13, 5, 6)
+    mask = label[..., 4:5]
+    xy = f.sigmoid(data[..., 0:2]) - label[..., 0:2]
+    wh = f.exp(data[..., 2:4] * 0.5) - label[..., 2:4]
+    conf = f.sigmoid(data[..., 4:5]) - mask
+    classes = data[..., 5:6] - label[..., 5:6]
+    terms = 5 * (xy * xy) * mask, 5 * (wh * wh) * mask, conf * conf * mask, classes * classes * mask
+    return sum(f.sum(t, (1, 2, 3, 4)) for t in terms)
+
+
+def mlp(f, p, x):
+    h = x["data"]
+    for i in range(2):
+        h = f.relu(f.linear(h, p[f"fc{i}_weight"], p[f"fc{i}_bias"]))
+    return f.softmax_cross_entropy(f.linear(h, p["fc2_weight"], p["fc2_bias"]), x["softmax_label"])
+
+
+def cox(f, p, x):
+    h = f.tanh(f.linear(x["data"], p["fc1_weight"], p["fc1_bias"]))
+    score = f.linear(h, p["fc2_weight"], p["fc2_bias"])
+    return f.mean((f.log(x["risk"] @ f.exp(score) + 1e-8) - score) * x["event"])
+
+
+def contrastive(f, p, x):
+    def twin(v):
+        return f.linear(f.relu(f.linear(v, p["w1"], p["b1"])), p["w2"], p["b2"])
+
+    apart = twin(x["left"]) - twin(x["right"])
+    d = f.sqrt(f.sum(apart * apart, (1,)) + 1e-6)
+    rest = f.relu(1 - d)
+    return x["same"] * (d * d) + (1 - x["same"]) * (rest * rest)
+
+
+def vae(f, p, x):
+    h = f.tanh(f.linear(x["data"], p["enc_weight"], p["enc_bias"]))
+    mu, logvar = f.linear(h, p["mu_weight"], p["mu_bias"]), f.linear(h, p["logvar_weight"], p["logvar_bias"])
+    z = mu + f.exp(0.5 * logvar) * x["noise"]
+    h = f.tanh(f.linear(z, p["dec_weight"], p["dec_bias"]))
+    y = f.sigmoid(f.linear(h, p["out_weight"], p["out_bias"]))
+    kl = -0.5 * f.sum(1 + logvar - mu * mu - f.exp(logvar), (1,))
+    fit = f.sum(x["data"] * f.log(y + 1e-8) + (1 - x["data"]) * f.log(1 - y + 1e-8), (1,))
+    return kl - fit
+
+
+# --------------------------------------------------------------------------------------------- the libraries
+
+
+class Torch:
+    """PyTorch, eager or (`compiled`) by torch.compile."""
+
+    def __init__(self, compiled: bool = False):
+        import torch
+
+        self.torch, self.compiled = torch, compiled
+        for name in ("exp", "log", "tanh", "sigmoid", "sqrt", "relu", "sum", "mean"):
+            setattr(self, name, getattr(torch, name))
+        self.linear = torch.nn.functional.linear
+
+    def softmax_cross_entropy(self, z, label):
+        return self.torch.nn.functional.cross_entropy(z, label, reduction="sum")
+
+    def load(self, loss, parameters, inputs, train):
+        torch = self.torch
+        self.p = {k: torch.tensor(v, requires_grad=True) for k, v in parameters.items()}
+        self.x = {k: torch.tensor(v) for k, v in inputs.items()}
+        if "softmax_label" in self.x:
+            self.x["softmax_label"] = self.x["softmax_label"].long()
+        self.optimizer = (
+            torch.optim.SGD(self.p.values(), lr=LR * RESCALE, momentum=MOMENTUM, fused=True)
+            if train
+            else None
+        )
+
+        def value(p, x):
+            out = loss(self, p, x)
+            return out, out.sum()
+
+        self.value = torch.compile(value) if self.compiled else value
+        self.first = None
+
+    def step(self):
+        for p in self.p.values():
+            p.grad = None
+        self.out, total = self.value(self.p, self.x)
+        total.backward()
+        if self.first is None:
+            self.first = (
+                self.out.detach().numpy().copy(),
+                {k: v.grad.numpy().copy() for k, v in self.p.items()},
+            )
+        if self.optimizer:
+            self.optimizer.step()
+
+    def results(self):
+        return self.first
+
+
+class Jax:
+    """JAX, the whole step by one jit."""
+
+    def __init__(self):
+        import jax
+        import jax.numpy as jnp
+
+        self.jax = jax
+        for name in ("exp", "log", "tanh", "sqrt", "sum", "mean"):
+            setattr(self, name, getattr(jnp, name))
+        self.sigmoid, self.relu = jax.nn.sigmoid, jax.nn.relu
+
+    def linear(self, x, w, b):
+        return x @ w.T + b
+
+    def softmax_cross_entropy(self, z, label):
+        chosen = self.jax.numpy.take_along_axis(self.jax.nn.log_softmax(z), label[:, None], 1)
+        return -chosen.sum()
+
+    def load(self, loss, parameters, inputs, train):
+        jax, jnp = self.jax, self.jax.numpy
+        self.p, self.x = ({k: jnp.asarray(v) for k, v in d.items()} for d in (parameters, inputs))
+        if "softmax_label" in self.x:
+            self.x["softmax_label"] = self.x["softmax_label"].astype(int)
+        self.momentum = {k: jnp.zeros_like(v) for k, v in self.p.items()}
+        self.train = train
+
+        def value(p, x):
+            out = loss(self, p, x)
+            return out.sum(), out
+
+        def step(p, m, x):
+            (_, out), grads = jax.value_and_grad(value, has_aux=True)(p, x)
+            if train:
+                m = {k: MOMENTUM * m[k] - LR * RESCALE * grads[k] for k in m}
+                return out, {}, {k: p[k] + m[k] for k in p}, m
+            return out, grads, None, None
+
+        self.compiled = jax.jit(step, donate_argnums=(0, 1) if train else ())
+        self.first = jax.jit(jax.grad(lambda p, x: value(p, x)[0]))(self.p, self.x)
+
+    def step(self):
+        self.out, self.grads, p, m = self.compiled(self.p, self.momentum, self.x)
+        if self.train:
+            self.p, self.momentum = p, m
+        self.jax.block_until_ready((self.out, self.grads, self.p))
+
+    def results(self):
+        import numpy as np
+
+        return np.asarray(self.out), {k: np.asarray(v) for k, v in self.first.items()}
+
+
+class Peer:
+    """What worker.py asks of an engine."""
+
+    def __init__(self, name: str):
+        self.library = {"torch": Torch, "compile": lambda: Torch(True), "jax": Jax}[name]()
+
+    def load(self, z):
+        arrays = {k[4:]: z[k] for k in z.files if k.startswith("arg:")}
+        wanted = {str(w) for w in z["wanted"]}
+        self.library.load(
+            globals()[str(z["peer"])],
+            {k: v for k, v in arrays.items() if k in wanted},
+            {k: v for k, v in arrays.items() if k not in wanted},
+            bool(z["update"]),
+        )
+
+    def step(self):
+        self.library.step()
+
+    def results(self):
+        return self.library.results()
+
+
+if __name__ == "__main__":
+    print(*map(install, PACKAGES), sep="\n")
+    sys.exit()

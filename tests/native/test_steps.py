@@ -1,0 +1,219 @@
+"""Products, reductions, softmax and sums against NumPy; shared by threads to the same bits; and which core
+runs."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import mxr
+from mxr import native
+from mxr.engine.optimizer import Updater, rule
+from mxr.native import blas, steps
+from mxr.native.steps import FLOAT, Region
+from mxr.runtime import threads
+
+
+def random(*shape):
+    return np.random.default_rng(sum(shape)).uniform(-1, 1, shape).astype(np.float32)
+
+
+def test_blas_is_found():
+    assert blas.found()
+
+
+@pytest.mark.parametrize(
+    "m, k, n", [(1, 1, 1), (3, 4, 5), (1, 7, 3), (6, 1, 2), (100, 784, 128), (64, 20, 32), (300, 200, 150)]
+)
+@pytest.mark.parametrize("add", [False, True])
+def test_products(m, k, n, add):
+    for a in (random(m, k), random(k, m).T, random(m, 2 * k)[:, :k]):
+        for b in (random(k, n), random(n, k).T):
+            for out in (random(m, n), random(m, 2 * n)[:, :n]):
+                before = out.copy()
+                steps.product(a, b, out, add)()
+                np.testing.assert_allclose(out, a @ b + (before if add else 0), 1e-4, 1e-4)
+
+
+def test_stacks_of_products():
+    a, b, out = random(5, 3, 4), random(5, 4, 2), np.empty((5, 3, 2), np.float32)
+    steps.product(a, b, out)()
+    np.testing.assert_allclose(out, a @ b, 1e-5, 1e-6)
+    steps.product(a, b[0], out)()
+    np.testing.assert_allclose(out, a @ b[0], 1e-5, 1e-6)
+
+
+def test_products_that_blas_does_not_take():
+    out = np.empty((3, 3), np.float32)
+    assert steps.product(random(3, 6)[:, ::2], random(3, 3), out) is None
+    assert steps.product(random(3, 3), random(3, 3), out.T) is None
+    assert steps.product(random(3, 3).astype(np.float64), random(3, 3), out) is None
+    assert steps.product(np.empty((3, 0), np.float32), np.empty((0, 3), np.float32), out) is None
+
+
+@pytest.mark.parametrize(
+    "shape, axes",
+    [
+        ((7,), (0,)),
+        ((100,), (0,)),
+        ((300_001,), (0,)),
+        ((5, 9), (0,)),
+        ((5, 9), (1,)),
+        ((3, 5000), (1,)),
+        ((2000, 3), (0,)),
+        ((2000, 700), (0,)),
+        ((4, 30, 50), (1,)),
+        ((4, 30, 50), (0, 1)),
+        ((4, 30, 50), (1, 2)),
+        ((4, 1, 50), (0, 1, 2)),
+        ((200, 4000), (1,)),
+    ],
+)
+@pytest.mark.parametrize("ufunc", [np.add, np.maximum], ids=lambda f: f.__name__)
+def test_reductions(vectors, ufunc, shape, axes):
+    x = random(*shape)
+    out = np.empty([1 if i in axes else n for i, n in enumerate(shape)], np.float32)
+    step = steps.reduction(ufunc, x, axes, out)
+    step()
+    exact = ufunc.reduce(x.astype(np.float64), axes, keepdims=True)
+    np.testing.assert_allclose(
+        out, exact, 1e-6, 2e-8 * x.size / out.size if ufunc is np.add else 0
+    )  # of what was added up
+    x.reshape(-1)[x.size // 2] = np.nan
+    step()
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(ufunc.reduce(x, axes, keepdims=True)))
+
+
+def test_reductions_that_numpy_makes():
+    x = random(4, 5, 6)
+    assert steps.reduction(np.add, x, (0, 2), np.empty((1, 5, 1), np.float32)) is None
+    assert steps.reduction(np.multiply, x, (0,), np.empty((1, 5, 6), np.float32)) is None
+    assert steps.reduction(np.add, x.T, (0,), np.empty((1, 5, 4), np.float32)) is None
+
+
+@pytest.mark.parametrize(
+    "row, rows", [(1, 100), (3, 1000), (10, 50), (2048, 3), (5000, 7), (100_000, 1), (3001, 40)]
+)
+def test_sums_in_a_region(vectors, row, rows):
+    x = random(rows, row)
+    out, other, squares = (np.empty((rows, 1), np.float32) for _ in range(3))
+    region = Region(x.shape)
+    square = region.emit("square", [region.array(x)])
+    assert region.sum(square, row, out) and region.sum(region.array(x), row, other)
+    assert not region.sum(square, row + 1, squares)
+    region.step()()
+    np.testing.assert_allclose(out[:, 0], np.square(x.astype(np.float64)).sum(1), 1e-5)
+    np.testing.assert_allclose(other[:, 0], x.astype(np.float64).sum(1), 1e-5, 1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (100, 10), (3, 31), (7, 33), (2, 5000), (5000, 17)])
+def test_softmax(vectors, shape):
+    x = 5 * random(*shape)
+    x[0, -1] = 200
+    out = np.empty_like(x)
+    steps.softmax(x, out)()
+    e = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
+    np.testing.assert_allclose(out, e / e.sum(1, keepdims=True), 1e-6, 1e-37)
+    steps.softmax(x, x)()
+    np.testing.assert_array_equal(x, out)
+
+
+def test_shared_steps_give_the_same_bits(vectors):
+    """Whoever takes a chunk; and as often as it is run."""
+    x, w = random(200_000), random(300, 400)
+    outs = [
+        np.empty_like(x),
+        np.empty((1,), np.float32),
+        np.empty((300, 300), np.float32),
+        np.empty((1, 400), np.float32),
+        np.empty_like(w),
+    ]
+    region = Region(x.shape)
+    e = region.emit("exp", [region.array(x)], FLOAT, outs[0])
+    region.sum(e, x.size, outs[1])
+    made = [
+        region.step(),
+        steps.product(w, w.T, outs[2]),
+        steps.reduction(np.add, w, (0,), outs[3]),
+        steps.softmax(w, outs[4]),
+    ]
+    program = native.core.program([m.native for m in made])
+    program.run()
+    alone = [o.copy() for o in outs]
+    for _ in range(200):
+        for o in outs:
+            o[...] = np.nan
+        threads.run([program.lead, program.help, program.help])
+        for o, a in zip(outs, alone):
+            np.testing.assert_array_equal(o, a)
+
+
+def test_helping_nobody_ends():
+    out = np.empty(3, np.float32)
+    program = native.core.program([steps.call(np.negative, (out, out)).native])
+    program.help()
+
+
+def test_numbers_can_change():
+    x, out = random(40), np.empty(40, np.float32)
+    region = Region(x.shape)
+    region.emit("multiply", [region.array(x), region.number(2, shared=False)], FLOAT, out)
+    step = region.step()
+    step()
+    np.testing.assert_array_equal(out, x * 2)
+    step.native.set_numbers(np.array([3], np.float32))
+    step()
+    np.testing.assert_array_equal(out, x * 3)
+    with pytest.raises(ValueError):
+        step.native.set_numbers(np.array([3, 4], np.float32))
+
+
+OPTIMIZERS = {
+    "sgd": {"momentum": 0.9, "wd": 0.01},
+    "adam": {"wd": 0.1, "clip_gradient": 0.5},
+    "rmsprop": {},
+    "rmspropalex": {},
+    "adagrad": {"epsilon": 1e-8, "wd": 0.01},
+    "adadelta": {"rho": 0.9, "epsilon": 1e-5, "wd": 0.01},
+    "nag": {"momentum": 0.9, "wd": 0.01},
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_optimizers_give_numpys_bits(kind, monkeypatch, vectors):
+    """Steps hold no function that is rounded differently; learning rates change without a new step."""
+    settings = {"rescale_grad": 0.5, "clip_gradient": -1, "wd": 0.0, **OPTIMIZERS[kind]}
+    results = []
+    for active in (vectors, ""):
+        monkeypatch.setattr(native, "vectors", active)
+        net = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=37, name="fc")
+        ex = mxr.sym.MakeLoss(net).simple_bind(data=(5, 11))
+        updater = Updater(rule(kind, settings))
+        for k, a in enumerate(ex.args.values()):
+            a[:] = random(*a.shape) + k
+        for lr in (0.1, 0.1, 0.1, 0.05, 0.02, 0.02):
+            for g in ex.grads.values():
+                if g is not None:
+                    g[:] = random(*g.shape)
+            updater.train(lr, ex)
+        results.append({k: a.asnumpy() for k, a in ex.args.items()})
+    for k in results[0]:
+        np.testing.assert_array_equal(results[0][k], results[1][k])
+
+
+def choose(value, expression="print(native.vectors)"):
+    code = f"from mxr import native; {expression}"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "MXR_NATIVE": value}
+    )
+
+
+def test_mxr_native():
+    assert choose("0").stdout.strip() == ""
+    assert "MXR_NATIVE=0" in choose("0", "print(native.description())").stdout
+    assert choose("plain").stdout.strip() == "plain"
+    assert choose("").stdout.strip() in native.VECTORS
+    wrong = choose("fast")
+    assert wrong.returncode and "MXR_NATIVE=fast: it must be one of 0, avx512, avx2, plain" in wrong.stderr
