@@ -14,7 +14,7 @@ from mxr.engine.device import Context, cpu, current_context, gpu, num_gpus
 from mxr.engine.executor import Executor
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
+from mxr.operator import FileError, MxError, NotImplementedInMxr, ParamError, ShapeError
 
 symbol, ndarray = sym, nd  # the names that they have in MXNet as well
 __version__ = "0.2.0"
@@ -35,6 +35,7 @@ __all__ = [
     "num_gpus",
     "current_context",
     "show_config",
+    "FileError",
     "MxError",
     "ParamError",
     "ShapeError",

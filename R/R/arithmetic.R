@@ -71,11 +71,11 @@ binary <- function(generic, e1, e2) {
 # The operand beside a symbol, as a number.
 scalar_operand <- function(x, operator) {
   if (is.mx.ndarray(x))
-    stop_user("`", operator, "`: ",
+    stop_type("`", operator, "`: ",
               "an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
               "and give the array to mx.simple.bind's executor, or as a parameter, under that name")
   if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
-    stop_user("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
+    stop_type("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
               " of length ", length(x), "; make arrays variables and bind them")
   as.numeric(x)
 }
@@ -87,11 +87,11 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
     result <- call_python("symbol.create", "log", list(x))
     base <- list(...)
     if (!length(base)) return(result)
-    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_user("log: base must be a number")
+    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_type("log: base must be a number")
     return(result / log(base[[1]]))
   }
   if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
-    stop_user("round: symbols are rounded to whole numbers only")
+    stop_parameter("round: symbols are rounded to whole numbers only")
   op <- symbol_math[.Generic]
   if (is.na(op)) no_numbers(x, .Generic)
   call_python("symbol.create", op[[1]], list(x))
@@ -107,7 +107,7 @@ symbol_summary <- list(sum = c("_Plus", "_PlusScalar"), prod = c("_Mul", "_MulSc
 Summary.Rcpp_MXSymbol <- function(..., na.rm = FALSE) {
   combine <- symbol_summary[[.Generic]]
   if (is.null(combine)) no_numbers(..1, .Generic)
-  if (na.rm) stop_user(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
+  if (na.rm) stop_parameter(.Generic, ": symbols have no missing values to remove; use mx.symbol.nansum or nanprod")
   args <- list(...)
   option <- nzchar(or_else(names(args), character(length(args))))
   is.symbol <- vapply(args, is.mx.symbol, NA)

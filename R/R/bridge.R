@@ -56,5 +56,3 @@ queue_dead <- function(handle) {
   queue <- .bridge$queue
   queue$dead <- list(handle, queue$dead)
 }
-
-stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""))

@@ -28,7 +28,7 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 #' @export
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
-    stop_user("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
+    stop_type("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
   function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     says <- nbatch != 0 && verbose && is_leader(env)

@@ -29,11 +29,11 @@
 #' @export
 mx.check.script <- function(file, json = FALSE) {
   file <- check_path(file, "file")
-  if (!file.exists(file) || dir.exists(file)) stop_user("there is no file ", file)
+  if (!file.exists(file) || dir.exists(file)) stop_file("there is no file ", file)
   lines <- script_code(readLines(file, warn = FALSE), grepl("\\.r?md$|\\.qmd$", file, ignore.case = TRUE))
   parsed <- tryCatch(parse(text = lines, keep.source = TRUE), error = function(e) e)
   if (inherits(parsed, "error"))
-    stop_user(basename(file), " is not R code that can be read: ", sub("^<text>:", "line ", conditionMessage(parsed)))
+    stop_file(basename(file), " is not R code that can be read: ", sub("^<text>:", "line ", conditionMessage(parsed)))
   tokens <- utils::getParseData(parsed)
   if (is.null(tokens)) tokens <- data.frame(line1 = integer(), token = character(), text = character(),
                                             parent = integer(), id = integer())

@@ -11,12 +11,12 @@ kind_of <- function(x) {
   if (is.atomic(x) && is.na(x)) "NA" else class(x)[[1]]
 }
 
-check_function <- function(x, what) if (!is.function(x)) stop_user(what, ", not ", kind_of(x))
+check_function <- function(x, what) if (!is.function(x)) stop_type(what, ", not ", kind_of(x))
 
 # The path of a file, with ~ replaced by the home folder.
 check_path <- function(path, what) {
   if (!is.character(path) || length(path) != 1 || is.na(path))
-    stop_user(what, " must be one text, the path of a file, not ", kind_of(path))
+    stop_type(what, " must be one text, the path of a file, not ", kind_of(path))
   # not for every path: path.expand warns of names outside ASCII in the C locale
   if (startsWith(path, "~")) path.expand(path) else path
 }
@@ -26,7 +26,7 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
   check_number(begin.round, "begin.round")
   check_number(num.round, "num.round")
   if (!is.null(metric) && !(has_function(metric, "init") && has_function(metric, "update")))
-    stop_user("eval.metric must be a metric, such as mx.metric.rmse or ",
+    stop_type("eval.metric must be a metric, such as mx.metric.rmse or ",
               "mx.metric.custom(name, function(label, pred) ...), not ", kind_of(metric))
   if (!is.null(epoch.end.callback))
     check_function(epoch.end.callback, "epoch.end.callback must be a function of (iteration, nbatch, env, verbose)")
@@ -35,30 +35,30 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 }
 
 check_data <- function(X) {
-  if (is_of_matrix_package(X)) stop_user("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
+  if (is_of_matrix_package(X)) stop_type("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
   if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA))) check_own_iterator(X)
   if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
-    stop_user("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
+    stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
   if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
-    stop_user("X must be an array, a matrix or an iterator, not ", kind_of(X))
+    stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
 }
 
 check_own_iterator <- function(X) {
   for (name in c("iter.next", "value", "reset"))
     if (!has_function(X, name))
-      stop_user("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
+      stop_type("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
                 "functions iter.next(), value() and reset(), and this one has no ", name, "()")
 }
 
 check_limit <- function(limit, name) {
   if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
-    stop_user(name, " must be one number at which to stop, not ", kind_of(limit))
+    stop_type(name, " must be one number at which to stop, not ", kind_of(limit))
 }
 
 check_optimizer <- function(optimizer) {
   creates <- has_function(optimizer, "create_exec") || has_function(optimizer, "create.state")
   if (!creates || !has_function(optimizer, "update"))
-    stop_user("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions ",
+    stop_type("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions ",
               "create_exec and update, not ", kind_of(optimizer))
 }
 
@@ -74,19 +74,19 @@ is_of_matrix_package <- function(x) isS4(x) && methods::is(x, "Matrix")
 check_iterator <- function(iter) {
   for (name in c("iter.next", "value", "reset"))
     if (!has_function(iter, name))
-      stop_user("an iterator needs the functions iter.next(), value() and reset(); this one has no ", name, "()")
+      stop_type("an iterator needs the functions iter.next(), value() and reset(); this one has no ", name, "()")
   iter
 }
 
 # A batch from an iterator: a named list that has the fields `wanted`.
 check_batch <- function(batch, wanted) {
   if (!is.list(batch) || is.null(names(batch)))
-    stop_user("the iterator's value() must give a named list of arrays, such as list(data = , label = ), not ",
+    stop_type("the iterator's value() must give a named list of arrays, such as list(data = , label = ), not ",
               if (is.list(batch)) "a list without names" else kind_of(batch))
   missing <- vapply(batch[wanted], is.null, NA)
   if (any(missing))
-    stop_user("the iterator's value() has no ", paste(wanted[missing], collapse = ", "),
-              "; name its fields by input.names and output.names")
+    stop_parameter("the iterator's value() has no ", paste(wanted[missing], collapse = ", "),
+                   "; name its fields by input.names and output.names")
   batch
 }
 
@@ -94,7 +94,7 @@ check_batch <- function(batch, wanted) {
 next_batch <- function(iter) {
   more <- iter$iter.next()
   known <- is.atomic(more) && length(more) == 1 && !is.na(as.logical(more))
-  if (known) as.logical(more) else stop_user("the iterator's iter.next() must give TRUE or FALSE, not ", kind_of(more))
+  if (known) as.logical(more) else stop_type("the iterator's iter.next() must give TRUE or FALSE, not ", kind_of(more))
 }
 
 # The number of samples of the batch that are padding: 0 for an iterator without num.pad().
@@ -103,68 +103,70 @@ padding <- function(iter) {
   pad <- iter$num.pad()
   known <- (is.numeric(pad) || is.logical(pad)) && length(pad) == 1
   if (known && !is.na(pad) && pad >= 0) return(pad)
-  stop_user("the iterator's num.pad() must give a number of samples, not ", if (known) pad else kind_of(pad))
+  stop_type("the iterator's num.pad() must give a number of samples, not ", if (known) pad else kind_of(pad))
 }
 
 # `x` must be one number, one logical, or the text of a number. `what` names the argument.
 check_number <- function(x, what) {
-  if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_user(what, " must be one number")
+  if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_type(what, " must be one number")
 }
 
 # `x` must be one number, and not its text: it is used in arithmetic.
 check_real <- function(x, what) {
-  if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_user(what, " must be one number, not ", kind_of(x))
+  if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_type(what, " must be one number, not ", kind_of(x))
 }
 
 # Dimensions as numbers. as.numeric() alone would give NA with a warning for a text, and codes for a factor.
 as_dims <- function(shape, what) {
   if (is.numeric(shape) || is.logical(shape) || is.list(shape)) as.numeric(shape)
-  else stop_user(what, ": shape must be dimensions (whole numbers), not ", kind_of(shape))
+  else stop_type(what, ": shape must be dimensions (whole numbers), not ", kind_of(shape))
 }
 
 # A plain array of numbers or logicals. For anything else the error names the remedy. `what` names the argument.
 as_numbers <- function(x, what) {
   if (is.data.frame(x) && length(x) == 1)
-    stop_user(what, " is a data frame (data.frame) of one column; pass the column itself, as x[[1]]")
+    stop_type(what, " is a data frame (data.frame) of one column; pass the column itself, as x[[1]]")
   if (is.data.frame(x))
-    stop_user(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",
+    stop_type(what, " is a data frame (data.frame); pass data.matrix() of it, or as.matrix() when all columns ",
               "are numbers")
   if (is.factor(x))
-    stop_user(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
+    stop_type(what, " is a factor; pass as.integer(f) - 1 for classes counted from 0, or as.numeric(as.character(f))")
   if (is_of_matrix_package(x))
-    stop_user(what, " is a ", class(x)[[1]], " of the package Matrix; pass as.matrix() of it")
-  if (inherits(x, "integer64")) stop_user(what, " has numbers of class integer64; pass as.numeric(x)")
+    stop_type(what, " is a ", class(x)[[1]], " of the package Matrix; pass as.matrix() of it")
+  if (inherits(x, "integer64")) stop_type(what, " has numbers of class integer64; pass as.numeric(x)")
   if (!is.numeric(x) && !is.logical(x))
-    stop_user(what, " must be numbers (an array, matrix or vector), not ",
+    stop_type(what, " must be numbers (an array, matrix or vector), not ",
               if (is.array(x)) paste("an array of", typeof(x)) else class(x)[[1]])
   if (is.null(dim(x)) && length(x) > .Machine$integer.max) unclass(x) else as.array(unclass(x))
 }
 
 check_request <- function(req) {
   if (!all(unlist(req) %in% c("null", "write", "add")))
-    stop_user('grad.req must be "null", "write" or "add", not ', paste(dQuote(unlist(req), FALSE), collapse = ", "))
+    stop_parameter('grad.req must be "null", "write" or "add", not ',
+                   paste(dQuote(unlist(req), FALSE), collapse = ", "))
 }
 
 check_executor <- function(x) {
   if (!inherits(x, "Rcpp_MXExecutor"))
-    stop_user("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
+    stop_type("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
 }
 
 check_schedule <- function(step, factor_val) {
   if (!is.numeric(step) || !length(step) || anyNA(step))
-    stop_user("step must be numbers of updates, not ", kind_of(step))
+    stop_type("step must be numbers of updates, not ", kind_of(step))
   check_real(factor_val, "factor_val")
-  if (any(step < 1)) stop_user("Schedule step must be greater or equal than 1 round")
-  if (factor_val > 1) stop_user("Factor must be no more than 1 to make lr reduce")
+  if (any(step < 1)) stop_parameter("Schedule step must be greater or equal than 1 round")
+  if (factor_val > 1) stop_parameter("Factor must be no more than 1 to make lr reduce")
 }
 
 check_symbol <- function(x) {
   if (!is.mx.symbol(x) && !inherits(x, "mxr.graph.symbol.Symbol"))      # the second: by reticulate, unconverted
-    stop_user("a symbol is needed, not ", class(x)[[1]])
+    stop_type("a symbol is needed, not ", class(x)[[1]])
 }
 
 required_field <- function(x, name) {
-  if (is.null(x)) stop_user("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
+  if (is.null(x))
+    stop_parameter("the iterator's value() has no ", name, "; name its fields by input.names and output.names")
   x
 }
 
@@ -194,8 +196,8 @@ check_short_names <- function(call, formals) {
   for (name in setdiff(names(call), c("", formals))) {
     taken <- formals[startsWith(formals, name)]
     if (length(taken) == 1 && !taken %in% names(call))
-      stop_user("R takes ", name, " = as short for the argument ", taken, "; for a variable of this name give ",
-                taken, " = in full, too")
+      stop_parameter("R takes ", name, " = as short for the argument ", taken, "; for a variable of this name give ",
+                     taken, " = in full, too")
   }
 }
 
@@ -206,7 +208,7 @@ check_dots <- function(names, taken, what, also = NULL) {
   short <- pmatch(names, taken, duplicates.ok = TRUE)        # R completes names; but lr is not short for lr_scheduler
   for (name in names[is.na(short) | names %in% setdiff(names(other_names), taken)]) {
     meant <- nearest_name(name, c(taken, also))
-    stop_user("unknown argument ", name, if (!is.null(meant)) paste0('; did you mean "', meant, '"?'),
-              if (is.null(meant)) paste0("; ", what))
+    stop_parameter("unknown argument ", name, if (!is.null(meant)) paste0('; did you mean "', meant, '"?'),
+                   if (is.null(meant)) paste0("; ", what))
   }
 }

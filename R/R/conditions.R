@@ -40,7 +40,7 @@ python_function <- function(f) {
   function(...) {
     value <- f(...)
     if (inherits(value, "mxr.failure")) raise_failure(value)
-    if (!is.list(value)) raise_error("the Python function failed, and could not say how")
+    if (!is.list(value)) raise_error("the Python function failed, and could not say how", kinds = "mxnet_python_error")
     value[[1]]
   }
 }
@@ -48,7 +48,7 @@ python_function <- function(f) {
 # Python has marked a Ctrl-C as pending in R. R raises it at its next check, which Sys.sleep() makes.
 raise_interrupt <- function() {
   for (i in 1:100) Sys.sleep(0.01)
-  raise_error("interrupted")
+  raise_error("interrupted", kinds = "mxnet_state_error")
 }
 
 # The call in the user's code that led here, as the user wrote it and short to print: the call of this package's
@@ -112,5 +112,27 @@ mxr.last.error <- function() {
   invisible(text)
 }
 
-# Stops with a sentence pasted from its arguments, and shows the call in the user's code.
-stop_user <- function(...) raise_error(paste0(...))
+# The errors of this package's own checks: a sentence pasted from the arguments, the call in the user's code, and a
+# class for tryCatch. mxr/r/bridge/errors.py has the same classes, for Python. Nothing else in this package calls
+# stop().
+
+# An argument, or what a user's function gives, is not the kind of thing that is needed.
+stop_type <- function(...) raise_error(paste0(...), kinds = "mxnet_type_error")
+
+# A name or a value that is wrong, missing or unknown.
+stop_parameter <- function(...) raise_error(paste0(...), kinds = "mxnet_parameter_error")
+
+# Dimensions that do not fit together.
+stop_shape <- function(...) raise_error(paste0(...), kinds = "mxnet_shape_error")
+
+# What MXNet or R has, and this package has not.
+stop_not_implemented <- function(...) raise_error(paste0(...), kinds = "mxnet_not_implemented_error")
+
+# A file that is not there, or cannot be read.
+stop_file <- function(...) raise_error(paste0(...), kinds = "mxnet_file_error")
+
+# What cannot be done now: a batch before the first one, the learning curve of a training without a metric.
+stop_state <- function(...) raise_error(paste0(...), kinds = "mxnet_state_error")
+
+# Python, or mxr in it, cannot be found or started.
+stop_bridge <- function(...) raise_error(paste0(c("mxnet: ", ...), collapse = ""), kinds = "mxnet_start_error")

@@ -40,7 +40,7 @@ mx.gpu <- function(dev.id = 0L) {
 #' @export
 mx.ctx.default <- function(new = NULL) {
   if (!is.null(new)) {
-    if (!is.mx.context(new)) stop_user("mx.ctx.default: new must be a device, such as mx.cpu()")
+    if (!is.mx.context(new)) stop_type("mx.ctx.default: new must be a device, such as mx.cpu()")
     .MXNetEnv$ctx <- new
   }
   or_else(.MXNetEnv$ctx, mx.cpu())
@@ -60,7 +60,7 @@ device_list <- function(ctx) {
   if (is.null(ctx)) ctx <- mx.ctx.default()
   if (is.mx.context(ctx)) ctx <- list(ctx)
   if (!is.list(ctx) || !length(ctx) || !all(vapply(ctx, is.mx.context, NA)))
-    stop_user("ctx must be a device (such as mx.cpu()) or a list of devices")
+    stop_type("ctx must be a device (such as mx.cpu()) or a list of devices")
   ctx
 }
 

@@ -44,12 +44,20 @@
 mx.operator.register <- function(name, forward, backward = NULL, infer.shape = NULL, arguments = "data",
                                  outputs = "output", aux = character(), need.top.grad = TRUE,
                                  arrays = c("R", "NDArray")) {
+  arrays <- tryCatch(match.arg(arrays), error = function(e) {
+    stop_parameter('mx.operator.register: arrays must be "R" or "NDArray"')
+  })
+  register_operator(name, forward, backward, infer.shape, arguments, outputs, aux, need.top.grad, arrays)
+}
+
+# As mx.operator.register; `check` is a function of the operator's parameters that is called whenever it is bound.
+register_operator <- function(name, forward, backward, infer.shape = NULL, arguments = "data", outputs = "output",
+                              aux = character(), need.top.grad = TRUE, arrays = "R", check = NULL) {
   if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name))
-    stop_user("mx.operator.register: name must be one text")
+    stop_type("mx.operator.register: name must be one text")
   what <- paste0("mx.operator.register: ", name, ": ")
   check_operator_functions(what, forward, list(backward = backward, infer.shape = infer.shape))
   check_operator_names(what, list(arguments = arguments, outputs = outputs, aux = aux))
-  arrays <- match.arg(arrays)
   positions <- list(forward = c("inputs", "outputs", "is.train", "req", "aux"),
                     backward = c("output.grads", "inputs", "outputs", "req", "aux"))
   wanted <- list(forward = operator_formals(forward, positions$forward, what, "forward"),
@@ -58,30 +66,32 @@ mx.operator.register <- function(name, forward, backward = NULL, infer.shape = N
   define <- function(texts) {
     more <- list(params = lapply(texts, read_parameter), state = new.env(parent = globalenv()))
     made <- function(f, which) if (!is.null(f)) operator_function(f, wanted[[which]], more, positions[[which]], which)
-    mx.util.filter.null(list(forward = made(forward, "forward"), backward = made(backward, "backward"),
-                             infer.shape = shape_function(infer.shape, more$params)))
+    mx.util.filter.null(list(
+      forward = made(forward, "forward"), backward = made(backward, "backward"),
+      infer.shape = shape_function(infer.shape, more$params),
+      check = if (!is.null(check)) callable_by_python(function() is.null(check(more$params)), "check", 0L)))
   }
   described <- list(arguments = arguments, outputs = outputs, aux = aux,
                     need.top.grad = isTRUE(as.logical(need.top.grad)),
-                    arrays = arrays, has.infer.shape = !is.null(infer.shape),
+                    arrays = arrays, has.infer.shape = !is.null(infer.shape), has.check = !is.null(check),
                     forward.formals = positions$forward, backward.formals = positions$backward)
   call_python("operator.register", name, described, callable_by_python(define, "the definition", 1L))
   invisible(name)
 }
 
 check_operator_functions <- function(what, forward, others) {
-  if (!is.function(forward)) stop_user(what, "forward must be a function, not ", kind_of(forward))
+  if (!is.function(forward)) stop_type(what, "forward must be a function, not ", kind_of(forward))
   for (other in names(others))
     if (!is.null(others[[other]]) && !is.function(others[[other]]))
-      stop_user(what, other, " must be a function or NULL")
+      stop_type(what, other, " must be a function or NULL")
 }
 
 check_operator_names <- function(what, names) {
   for (kind in base::names(names))
-    if (!is.character(names[[kind]]) || anyNA(names[[kind]])) stop_user(what, kind, " must be texts")
+    if (!is.character(names[[kind]]) || anyNA(names[[kind]])) stop_type(what, kind, " must be texts")
   unclear <- anyDuplicated(c(names$arguments, names$aux)) || anyDuplicated(names$outputs)
   if (unclear || !length(names$arguments) || !length(names$outputs))
-    stop_user(what, "arguments and aux, and outputs, must be one or more different names")
+    stop_parameter(what, "arguments and aux, and outputs, must be one or more different names")
 }
 
 #' Call an operator written in R
@@ -111,7 +121,7 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
   more <- list(...)
   if (is.null(op_type)) op_type <- more$op.type
   if (!is.character(op_type) || length(op_type) != 1)
-    stop_user("mx.nd.Custom: op.type must be one text, the operator's name")
+    stop_type("mx.nd.Custom: op.type must be one text, the operator's name")
   more$op.type <- NULL
   given <- names(more)
   is_input <- vapply(more, is.mx.ndarray, NA)
@@ -127,8 +137,8 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
 #' one, or a list of derivatives (NULL for none). Without it, R's [stats::deriv()] finds it, where `f` is one
 #' expression of functions that it knows; the derivatives with respect to all inputs are then there.
 #'
-#' The derivative is compared with differences of `f` at random points, once for every function, before anything is
-#' bound; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
+#' When the symbol is bound, the derivative is compared with differences of `f` at random points, once for every
+#' function and parameters; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
 #'
 #' The operator's `op.type` is made from the text of `f` and `gradient`, so a saved model runs in any session in
 #' which the same functions have been given to mx.symbol.fun.
@@ -150,24 +160,25 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
 mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
   given <- list(...)
   inputs <- vapply(given, is.mx.symbol, NA)
-  if (missing(f) || !is.function(f)) stop_user("mx.symbol.fun: f must be a function of arrays")
-  if (!any(inputs)) stop_user("mx.symbol.fun: give one or more symbols, the inputs of f")
+  if (missing(f) || !is.function(f)) stop_type("mx.symbol.fun: f must be a function of arrays")
+  if (!any(inputs)) stop_type("mx.symbol.fun: give one or more symbols, the inputs of f")
   params <- given[!inputs]
   if (length(params) && (is.null(names(params)) || !all(nzchar(names(params)))))
-    stop_user("mx.symbol.fun: parameters of f go by name")
+    stop_parameter("mx.symbol.fun: parameters of f go by name")
   arguments <- setdiff(names(formals(f)), names(params))
-  if (length(arguments) < sum(inputs)) stop_user("mx.symbol.fun: ", sum(inputs), " symbols for f, which takes ",
-                                                 length(arguments), " (", paste(arguments, collapse = ", "), ")")
+  if (length(arguments) < sum(inputs)) stop_parameter("mx.symbol.fun: ", sum(inputs), " symbols for f, which takes ",
+                                                      length(arguments), " (", paste(arguments, collapse = ", "), ")")
   arguments <- arguments[seq_len(sum(inputs))]
   slope <- if (is.null(gradient)) derivative_of(f, arguments) else gradient
-  if (!is.function(slope)) stop_user("mx.symbol.fun: gradient must be a function of the same arguments as f")
+  if (!is.function(slope)) stop_type("mx.symbol.fun: gradient must be a function of the same arguments as f")
   type <- paste0("fun_", text_hash(c(deparse(f), deparse(gradient), arguments)))
-  id <- paste(c(type, names(params), vapply(params, deparse1, "")), collapse = " ")
-  if (check && !id %in% .custom$checked) {
+  check_once <- function(params) {
+    id <- paste(c(type, names(params), vapply(params, deparse1, "")), collapse = " ")
+    if (id %in% .custom$checked) return()
     check_derivative(f, slope, arguments, params)
     .custom$checked <- c(.custom$checked, id)
   }
-  mx.operator.register(type, arguments = arguments,
+  register_operator(type, arguments = arguments, check = if (check) check_once,
     forward = function(inputs, params) do.call(f, c(inputs, params)),
     backward = function(output.grads, inputs, params) {
       slopes <- do.call(slope, c(inputs, params))
@@ -185,8 +196,8 @@ derivative_of <- function(f, arguments) {
   while (is.call(expression) && identical(expression[[1]], quote(`{`)) && length(expression) == 2)
     expression <- expression[[2]]
   derivatives <- tryCatch(lapply(arguments, function(a) stats::D(expression, a)), error = function(e) {
-    stop_user("mx.symbol.fun: R cannot derive f (", conditionMessage(e), "); give gradient = function(",
-              paste(names(formals(f)), collapse = ", "), ") ..., its derivative")
+    stop_parameter("mx.symbol.fun: R cannot derive f (", conditionMessage(e), "); give gradient = function(",
+                   paste(names(formals(f)), collapse = ", "), ") ..., its derivative")
   })
   slope <- f
   zeros <- call("*", 0, as.name(arguments[[1]]))
@@ -206,7 +217,7 @@ check_derivative <- function(f, slope, arguments, params) {
     at <- lapply(arguments, function(a) draw())
     values <- suppressWarnings(do.call(f, c(at, params)))
     if (!is.numeric(values) || length(values) != 40)
-      stop_user("mx.symbol.fun: f must be element-wise: for vectors of 40 numbers it gave ", kind_of(values))
+      stop_shape("mx.symbol.fun: f must be element-wise: for vectors of 40 numbers it gave ", kind_of(values))
     said <- suppressWarnings(do.call(slope, c(at, params)))
     if (!is.list(said)) said <- list(said)
     for (i in seq_along(said)) if (!is.null(said[[i]])) {
@@ -221,10 +232,10 @@ check_derivative <- function(f, slope, arguments, params) {
       if (mean(wrong, na.rm = TRUE) > 0.1 && any(!is.na(wrong))) {
         k <- which(wrong)[[1]]
         short <- function(x) format(x, digits = 4)
-        stop_user("mx.symbol.fun: the derivative with respect to ", arguments[[i]], " is not that of f: at ",
-                  paste(arguments, "=", vapply(at, function(a) short(a[[k]]), ""), collapse = ", "), " it is ",
-                  short(rep_len(said[[i]], 40)[[k]]), ", differences of f give ", short(differences[[k]]),
-                  "; check = FALSE if that is meant")
+        stop_parameter("mx.symbol.fun: the derivative with respect to ", arguments[[i]], " is not that of f: at ",
+                       paste(arguments, "=", vapply(at, function(a) short(a[[k]]), ""), collapse = ", "), " it is ",
+                       short(rep_len(said[[i]], 40)[[k]]), ", differences of f give ", short(differences[[k]]),
+                       "; check = FALSE if that is meant")
       }
     }
   }
@@ -252,7 +263,7 @@ operator_formals <- function(f, possible, what, which) {
   has <- if (is.function(f)) names(formals(args(f)))
   if ("..." %in% has) return(possible)
   if (length(unknown <- setdiff(has, possible)))
-    stop_user(what, which, " has the argument ", unknown[[1]], "; it can have ", paste(possible, collapse = ", "))
+    stop_parameter(what, which, " has the argument ", unknown[[1]], "; it can have ", paste(possible, collapse = ", "))
   intersect(possible, has)
 }
 

@@ -5,8 +5,8 @@ device_slices <- function(shapes, ndevice) {
   slices <- mx.model.slice.shape(shapes, ndevice)
   last <- slices[[ndevice]]
   if (last$begin == last$end)
-    stop_user("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice,
-              " devices; give larger batches or fewer devices")
+    stop_shape("ctx: a batch of ", last$end, " samples cannot be cut for ", ndevice,
+               " devices; give larger batches or fewer devices")
   slices
 }
 
@@ -56,9 +56,9 @@ of_one_size <- function(step, dlist, size) {
   tryCatch(step, mxnet_shape_error = function(e) {
     samples <- vapply(dlist, function(x) tail(shape_of(x), 1), 0)
     if (length(unique(samples)) == 1 && samples[[1]] != size)
-      stop_user("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size,
-                ": all batches of a training have one size; fill the last one up (with samples of the first, ",
-                "say), or leave it out")
+      stop_shape("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size,
+        ": all batches of a ",
+                 "training have one size; fill the last one up (with samples of the first, say), or leave it out")
     stop(e)
   })
 }

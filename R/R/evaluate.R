@@ -54,8 +54,8 @@ user_calls <- function(calls) {
   calls <- calls[-seq_len(min(max(before) + 2, length(calls)))]
   heads <- heads[-seq_len(min(max(before) + 2, length(heads)))]
   last <- length(calls) - 1                     # the handler itself
-  raising <- c(".handleSimpleError", "h", "raise_error", "raise_failure", "stop_user", "stop", "call_python")
-  while (last > 0 && heads[[last]] %in% raising) last <- last - 1
+  raising <- c(".handleSimpleError", "h", "raise_error", "raise_failure", "stop", "call_python")
+  while (last > 0 && (heads[[last]] %in% raising || startsWith(heads[[last]], "stop_"))) last <- last - 1
   kept <- calls[seq_len(last)]
   kept <- kept[max(1, last - 24):max(1, last)]
   vapply(kept[seq_len(min(last, length(kept)))], shown_call, "")

@@ -127,8 +127,8 @@ exec_arrays <- function(x, field) {
 `$.Rcpp_MXExecutor` <- function(x, name) {
   if (name %in% names(executor_fields)) return(exec_arrays(x, name))
   method <- executor_methods[[name]]
-  if (is.null(method)) stop_user("an executor has no ", name, "; it has ",
-                                 paste(c(names(executor_fields), names(executor_methods)), collapse = ", "))
+  if (is.null(method)) stop_parameter("an executor has no ", name, "; it has ",
+                                      paste(c(names(executor_fields), names(executor_methods)), collapse = ", "))
   by_position(method(x))
 }
 
@@ -139,7 +139,7 @@ exec_arrays <- function(x, field) {
 
 #' @export
 `$<-.Rcpp_MXExecutor` <- function(x, name, value) {
-  stop_user("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
+  stop_parameter("the arrays of an executor are not assigned; use mx.exec.update.arg.arrays")
 }
 
 #' @export

@@ -7,7 +7,7 @@ mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FA
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
   # the sentence begins with MXNet's own words and its misspelling, because scripts and tests look for them
-  stop_user("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
+  stop_parameter("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
 
@@ -56,13 +56,13 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
     size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
-                   stop_user('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ',
-                             dQuote(factor_type, FALSE)))
+                   stop_parameter('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ',
+                                  dQuote(factor_type, FALSE)))
     scale <- sqrt(magnitude / size)
     switch(rnd_type,
            uniform = mx.runif(shape, -scale, scale),
            gaussian = mx.rnorm(shape, 0, scale),
-           stop_user('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
+           stop_parameter('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
   })
 }
 
@@ -84,7 +84,7 @@ mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = 
   if (length(formals(initializer)) && !any(c("name", "shape", "...") %in% names(formals(initializer)))) {
     for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
       if (identical(initializer, get(maker)))
-        stop_user("the initializer is the function ", maker, " itself: call it, as in ", maker,
+        stop_type("the initializer is the function ", maker, " itself: call it, as in ", maker,
                   if (maker == "mx.init.Xavier") "()" else "(0.01)")
   }
   if (!length(shape.array)) return(list())
@@ -92,6 +92,6 @@ mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = 
                 names(shape.array), shape.array)
   for (name in names(values))
     if (!is.null(values[[name]]) && !is.mx.ndarray(values[[name]]) && !is.numeric(values[[name]]))
-      stop_user("the initializer must give an NDArray for ", name, ", not ", kind_of(values[[name]]))
+      stop_type("the initializer must give an NDArray for ", name, ", not ", kind_of(values[[name]]))
   if (skip.unknown) mx.util.filter.null(values) else values
 }

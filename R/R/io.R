@@ -1,7 +1,7 @@
 # Data iterators: objects with iter.next(), value(), reset() and num.pad(), of class "Rcpp_MXArrayDataIter" (arrays),
 # "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
 
-no_method <- function(name) stop_user("this iterator class must define ", name, "()")
+no_method <- function(name) stop_not_implemented("this iterator class must define ", name, "()")
 
 #' Classes of data iterators
 #'
@@ -59,7 +59,7 @@ batch_iterator <- function(source, class, keep = FALSE) {
   n.batches <- if (keep) call_python("io.length", source) else NA
   pad <- if (keep) call_python("io.pad", source) else NA
   self$value <- function() {
-    if (at == 0L) stop_user("the iterator stands before its first batch; call iter.next() first")
+    if (at == 0L) stop_state("the iterator stands before its first batch; call iter.next() first")
     if (!keep) return(call_python("io.value", source))
     if (length(batches) < at || is.null(batches[[at]])) batches[[at]] <<- call_python("io.batch", source, at)
     batches[[at]]
@@ -113,10 +113,11 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
     } else if (first == dim(label)[[1]]) {
       c(turned(data, "data"), "and", turned(label, "label"))
     }
-    stop_user("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
-              if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
-              if (first == n(label) && length(dim(data)) == 2) ', or array.layout = "rowmajor" in training',
-              if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
+    stop_shape("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
+               if (!is.null(advice)) paste0(": samples are the last dimension, so pass ",
+                                               paste(advice, collapse = " ")),
+               if (first == n(label) && length(dim(data)) == 2) ", or array.layout = \"rowmajor\" to the training",
+               if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
   }
   check_real(batch.size, "mx.io.arrayiter: batch.size")
   draws <- if (shuffle) mx.runif(n(data)) else NULL
@@ -164,6 +165,6 @@ without_pad <- function(x, pad) {
   if (pad == 0) return(x)
   size <- shape_of(x)
   samples <- size[[length(size)]]
-  if (pad > samples) stop_user("the iterator's num.pad() gives ", pad, ", but the batch has ", samples, " samples")
+  if (pad > samples) stop_shape("the iterator's num.pad() gives ", pad, ", but the batch has ", samples, " samples")
   mx.nd.slice(x, 0, samples - pad)
 }

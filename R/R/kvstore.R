@@ -33,7 +33,7 @@ mx.kv.create <- function(type = "local", sum.metrics = FALSE) {
   updates <- list()
   optimizer <- NULL
   check <- function(keys, lists) {
-    if (!all(lengths(lists) == length(keys))) stop_user("the lists must have one array per key")
+    if (!all(lengths(lists) == length(keys))) stop_parameter("the lists must have one array per key")
   }
   self <- new.env(parent = emptyenv())
   self$type <- type
@@ -81,10 +81,10 @@ mx.kv.create <- function(type = "local", sum.metrics = FALSE) {
 
 check_kvstore_type <- function(type) {
   if (!is.character(type) || length(type) != 1 || is.na(type))
-    stop_user("mx.kv.create: type must be one text, such as \"local\" or \"dist_sync\", not ", kind_of(type))
+    stop_type("mx.kv.create: type must be one text, such as \"local\" or \"dist_sync\", not ", kind_of(type))
   if (grepl("^dist.*async", tolower(type)))
-    stop_user("mx.kv.create: \"", type, "\", where workers do not wait for each other, is not part of this package; ",
-              "\"dist_sync\" is, where all workers take every step together")
+    stop_not_implemented("mx.kv.create: \"", type, "\", where workers do not wait for each other, is not part of this ",
+                         "package; \"dist_sync\" is, where all workers take every step together")
 }
 
 #' @export
@@ -97,7 +97,7 @@ print.Rcpp_MXKVStore <- function(x, ...) {
 # The store for training on `ndevice` devices; NULL for one device of one worker.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)
-  if (!is.character(kvstore)) stop_user("kvstore must be the name of a type or a store from mx.kv.create")
+  if (!is.character(kvstore)) stop_type("kvstore must be the name of a type or a store from mx.kv.create")
   if (startsWith(tolower(kvstore[[1]]), "dist")) return(mx.kv.create(kvstore[[1]]))
   if (ndevice == 1) return(NULL)
   if (kvstore == "local") {

@@ -40,7 +40,7 @@ mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1
 #' @rdname mx.lr_scheduler.FactorScheduler
 #' @export
 mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
-  if (is.unsorted(step)) stop_user("Schedule step must be an increasing integer list")
+  if (is.unsorted(step)) stop_parameter("Schedule step must be an increasing integer list")
   check_schedule(step, factor_val)
   function(optimizerEnv) {
     i <- or_else(optimizerEnv$cur_step_ind, 1)

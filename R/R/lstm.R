@@ -77,7 +77,7 @@ early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
 early_data <- function(data, batch.size, is.train) {
   if (is_iterator(data)) return(check_iterator(data))
   if (!is.list(data) || is.null(data$data) || is.null(data$label))
-    stop_user("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
+    stop_type("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
   mx.io.arrayiter(data$data, data$label, batch.size = batch.size, shuffle = is.train)
 }
 

@@ -21,7 +21,7 @@ for_metric <- function(metric) {
 as_score <- function(x, name) {
   x <- as_plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
   if (!(is.numeric(x) || is.logical(x)) || !length(x))
-    stop_user("the metric ", name, " must give one number, not ", kind_of(x))
+    stop_type("the metric ", name, " must give one number, not ", kind_of(x))
   if (length(x) > 1 && !name %in% .MXNetEnv$long.metrics) {
     .MXNetEnv$long.metrics <- c(.MXNetEnv$long.metrics, name)
     warning("the metric ", name, " gives ", length(x), " numbers for a batch, of which the first counts: ",

@@ -25,11 +25,11 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
   layers <- length(hidden_node)
   if (length(activation) == 1) activation <- rep(activation, layers)
   if (length(activation) != layers)
-    stop_user("mx.mlp: activation must be one name, or one for each of the ", layers, " hidden layers")
-  if (length(dropout) > 1) stop_user("mx.mlp: dropout must be one number")
+    stop_parameter("mx.mlp: activation must be one name, or one for each of the ", layers, " hidden layers")
+  if (length(dropout) > 1) stop_type("mx.mlp: dropout must be one number")
   output <- switch(out_activation, rmse = mx.symbol.LinearRegressionOutput, softmax = mx.symbol.SoftmaxOutput,
                    logistic = mx.symbol.LogisticRegressionOutput,
-                   stop_user('mx.mlp: out_activation must be "softmax", "rmse" or "logistic"'))
+                   stop_parameter('mx.mlp: out_activation must be "softmax", "rmse" or "logistic"'))
   net <- mx.symbol.Variable("data")
   for (i in seq_len(layers)) {
     net <- mx.symbol.FullyConnected(net, num.hidden = hidden_node[[i]])

@@ -19,7 +19,7 @@ mx.model.slice.shape <- function(shape, nsplit) {
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
     names <- arguments(symbol)[endsWith(arguments(symbol), suffix)]
-    if (length(names) > 1) stop_user("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
+    if (length(names) > 1) stop_parameter("several arguments end in ", suffix, ": ", paste(names, collapse = ", "))
     names
   })
   unlist(found)
@@ -27,7 +27,7 @@ mx.model.check.arguments <- function(symbol) {
 
 # Whether a matrix has its samples in rows ("rowmajor") or columns ("colmajor"), judged by the number of labels.
 mx.model.select.layout.train <- function(X, y) {
-  if (is.null(y)) stop_user("y is needed for training")
+  if (is.null(y)) stop_parameter("y is needed for training")
   size <- dim(X)
   labels <- dim(as.array(y))
   if (length(size) != 2) return("colmajor")
@@ -53,17 +53,17 @@ mx.model.select.layout.predict <- function(X, model) {
   rowmajor <- fits(size[[2]])
   colmajor <- fits(size[[1]])
   if (!rowmajor && !colmajor)
-    stop_user("X is a matrix of ", paste(size, collapse = " x "),
-              ", which the network takes neither way: samples have another number of ",
-              "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
+    stop_shape("X is a matrix of ", paste(size, collapse = " x "),
+               ", which the network takes neither way: samples have another number of ",
+               "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
   choose_layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
 }
 
 choose_layout <- function(rowmajor, colmajor, sizes) {
   if (rowmajor == colmajor)
-    stop_user("array.layout cannot be told from the sizes: ", sizes,
-              if (rowmajor) ", and both ways fit" else ", and neither way fits",
-              '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
+    stop_parameter("array.layout cannot be told from the sizes: ", sizes,
+                   if (rowmajor) ", and both ways fit" else ", and neither way fits",
+                   '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout
@@ -76,8 +76,8 @@ check_layout <- function(X, y, array.layout) {
   samples <- tail(shape_of(y), 1)
   given <- if (layout == "rowmajor") 1 else 2
   if (dim(X)[[given]] != samples && dim(X)[[3 - given]] == samples)
-    stop_user("X is ", paste(dim(X), collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
-              c("columns", "rows")[[given]], " of X: give array.layout = \"", c("colmajor", "rowmajor")[[given]], "\"")
+    stop_shape("X is ", paste(dim(X), collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
+               c("columns", "rows")[[given]], " of X: give array.layout = \"", c("colmajor", "rowmajor")[[given]], "\"")
 }
 
 # A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
@@ -96,12 +96,12 @@ mx.model.init.iter <- function(X, y, batch.size, is.train) {
   if (is_iterator(X)) return(check_iterator(X))
   check_data(X)
   if (is.null(y)) {
-    if (is.train) stop_user("y is needed for training with arrays")
+    if (is.train) stop_parameter("y is needed for training with arrays")
     size <- dim(X)
     y <- numeric(size[[length(size)]])
   }
   if (is.list(y) && !is.data.frame(y))
-    stop_user("y must be numbers, not a list; several labels need an iterator that gives them by name, and ",
+    stop_type("y must be numbers, not a list; several labels need an iterator that gives them by name, and ",
               "output.names")
   batch.size <- min(length(y), batch.size)
   mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
@@ -111,7 +111,7 @@ mx.model.init.iter <- function(X, y, batch.size, is.train) {
 first_batch <- function(iter) {
   if (next_batch(iter)) return(check_batch(iter$value(), NULL))
   iter$reset()
-  if (!next_batch(iter)) stop_user("the data iterator has no batch")
+  if (!next_batch(iter)) stop_state("the data iterator has no batch")
   check_batch(iter$value(), NULL)
 }
 
@@ -143,8 +143,8 @@ mx.model.init.params <- function(symbol, input.shape, output.shape, initializer,
   if (is.numeric(output.shape)) {
     labels <- grep("label$", symbol$arguments, value = TRUE)
     if (length(labels) != 1)
-      stop_user("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels),
-                " arguments that end in label")
+      stop_parameter("output.shape must be a named list, such as list(label = 32): the symbol has ", length(labels),
+                     " arguments that end in label")
     output.shape <- structure(list(output.shape), names = labels)
   }
   shapes <- parameter_shapes(symbol, c(input.shape, output.shape))
@@ -157,10 +157,10 @@ parameter_shapes <- function(symbol, given) {
   shapes <- call_python("symbol.infer_shape", symbol, given)
   if (!is.null(shapes)) return(shapes)
   unknown <- unlist(call_python("symbol.undetermined", symbol, given))
-  stop_user("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
-            ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "),
-            if (length(unknown) > 6) " ...",
-            ": give the shapes of all inputs, by name")
+  stop_shape("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
+             ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "),
+             if (length(unknown) > 6) " ...",
+             ": give the shapes of all inputs, by name")
 }
 
 as_model <- function(symbol, arg.params, aux.params) {
@@ -389,7 +389,7 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   if (is.null(output.names)) {
     output.names <- grep("label$", arguments(symbol), value = TRUE)
     if (length(output.names) > 1)
-      stop_user("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
+      stop_parameter("the network has several labels (", paste(output.names, collapse = ", "), "): give output.names")
     output.shape <- if (length(output.names)) structure(pick("label"), names = output.names) else list()
   } else {
     batch <- with_label(batch, output.names)
@@ -408,8 +408,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   kvstore <- mx.model.create.kvstore(kvstore, params$arg.params, length(ctx), verbose = verbose)
   if (is.character(optimizer)) {
     if ("rescale.grad" %in% ...names())
-      stop_user("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
-                "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
+      stop_parameter("rescale.grad is 1 / batch size here; for another, make the optimizer yourself: ",
+                     "optimizer = mx.opt.create(\"", optimizer, "\", rescale.grad = ..., learning.rate = ...)")
     optimizer <- mx.opt.create(optimizer, rescale.grad = 1 / (batch.size * worker_count(kvstore)), ...)
   }
   if (!is.null(eval.data)) eval.data <- evaluation_iter(eval.data, batch.size, array.layout)
@@ -424,8 +424,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
 check_extra <- function(symbol, arg.params) {
   extra <- setdiff(names(arg.params), arguments(symbol))
   if (length(extra))
-    stop_user("arg.params has ", paste(extra, collapse = ", "), ", which the network has not: ",
-              "allow.extra.params = TRUE leaves out what is too much")
+    stop_parameter("arg.params has ", paste(extra, collapse = ", "), ", which the network has not: ",
+                   "allow.extra.params = TRUE leaves out what is too much")
 }
 
 # Rounds as R counts them: both ends count, and seq() would count backwards.
@@ -479,15 +479,15 @@ check_read <- function(symbol, given, initial, fields, y) {
   others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
   unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
   if (length(unread) == 1 && !any(endsWith(names(given), "label")))
-    stop_user("the network's variable ", unread, " has the shape of a batch and no values, ",
-              "so it is probably the label, but its name does not end in \"label\", so ",
-              if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
-              ": give output.names = \"", unread, "\"")
+    stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
+                   "the label, but its name does not end in \"label\", so ",
+                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
+                   ": give output.names = \"", unread, "\"")
   if (length(unread))
-    stop_user("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
-              "values; as parameters they would be learned. Give the names of data in input.names and of labels in ",
-              "output.names, ",
-              "with an iterator that has fields of these names (here are ", paste(fields, collapse = ", "), ")")
+    stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
+                   "values; as parameters they would be learned. Give the names of data in input.names and of ",
+                   "labels in output.names, with an iterator that has fields of these names (here are ",
+                   paste(fields, collapse = ", "), ")")
   if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
         !any(endsWith(names(given), "label")))
     warning("the network has no label, so y is not used", call. = FALSE)
@@ -497,7 +497,7 @@ check_read <- function(symbol, given, initial, fields, y) {
 evaluation_iter <- function(eval.data, batch.size, array.layout) {
   if (is_iterator(eval.data)) return(check_iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
-    stop_user("eval.data must be an iterator or list(data = , label = )")
+    stop_type("eval.data must be an iterator or list(data = , label = )")
   data <- as_colmajor(eval.data$data, array.layout,
                       function() mx.model.select.layout.train(eval.data$data, eval.data$label))
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)

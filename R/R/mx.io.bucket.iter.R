@@ -35,12 +35,12 @@ take_samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, ind
 bucket_columns <- function(bucket, name) {
   size <- dim(bucket$data)
   if (length(size) != 2)
-    stop_user("bucket ", name, ": data must be a matrix, length by samples, not ", kind_of(bucket$data))
+    stop_type("bucket ", name, ": data must be a matrix, length by samples, not ", kind_of(bucket$data))
   one <- length(dim(bucket$label)) < 2
   labels <- if (one) length(bucket$label) else ncol(bucket$label)
   if (one && labels == size[[1]] && labels != size[[2]]) return(list(data = t(bucket$data), label = bucket$label))
   if (labels < size[[2]])
-    stop_user("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
+    stop_shape("bucket ", name, ": data has ", size[[2]], " samples in its last dimension, label only ", labels)
   bucket
 }
 

@@ -100,7 +100,7 @@ is.MXNDArray <- is.mx.ndarray
 #' ctx(mx.nd.ones(2))$device
 #' @export
 ctx <- function(nd) {
-  if (!is.mx.ndarray(nd)) stop_user("ctx: an NDArray is needed, not ", class(nd)[[1]])
+  if (!is.mx.ndarray(nd)) stop_type("ctx: an NDArray is needed, not ", class(nd)[[1]])
   mx.cpu()
 }
 
@@ -128,12 +128,12 @@ as.array.MXNDArray <- function(x, ...) {
 #' @export
 `$.MXNDArray` <- function(x, name) {
   if (name == "as.array") return(function() as.array(x))
-  stop_user("an NDArray has no ", name, "; as.array, dim and ctx give what it is")
+  stop_parameter("an NDArray has no ", name, "; as.array, dim and ctx give what it is")
 }
 
 #' @export
 as.matrix.MXNDArray <- function(x, ...) {
-  if (length(dim(x)) != 2) stop_user("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
+  if (length(dim(x)) != 2) stop_shape("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
   as.array(x)
 }
 

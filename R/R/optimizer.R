@@ -25,7 +25,7 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
     if (is.null(lr_scheduler)) return(lr)
     lr_scheduler(env)
     if (!is.numeric(env$lr) || length(env$lr) != 1)
-      stop_user("the learning-rate schedule must leave one number in lr, not ", kind_of(env$lr))
+      stop_type("the learning-rate schedule must leave one number in lr, not ", kind_of(env$lr))
     key <- paste0("ik", index)
     env[[key]] <- if (is.null(env[[key]])) 0 else env[[key]] + 1
     env$num_update <- max(env$num_update, env[[key]])
@@ -125,8 +125,8 @@ mx.opt.create <- function(name, ...) {
 optimizer_maker <- function(name) {
   switch(name, sgd = mx.opt.sgd, rmsprop = mx.opt.rmsprop, adam = mx.opt.adam, adagrad = mx.opt.adagrad,
          adadelta = mx.opt.adadelta, nag = mx.opt.nag,
-         stop_user("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
-                   "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
+         stop_parameter("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),
+                        "; there are sgd, nag, adam, rmsprop, adagrad and adadelta"))
 }
 
 known_settings <- function(name) {
@@ -192,7 +192,7 @@ own_update <- function(optimizer, index, weight, ctx) {
   function(weight, grad) {
     made <- optimizer$update(index, weight, grad, state)
     if (!is.list(made) || is.null(made$weight))
-      stop_user("the optimizer's update() must give list(state = , weight = ), not ", kind_of(made))
+      stop_type("the optimizer's update() must give list(state = , weight = ), not ", kind_of(made))
     state <<- made$state
     made$weight
   }

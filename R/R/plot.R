@@ -21,7 +21,7 @@
 #' @export
 mx.loss.curve <- function(loss, from, to, n = 121) {
   losses <- if (is.list(loss)) loss else list(loss)
-  if (!length(losses)) stop_user("loss must be a function of a symbol, or a list of such functions")
+  if (!length(losses)) stop_parameter("loss must be a function of a symbol, or a list of such functions")
   for (f in losses) check_function(f, "loss must be a function of a symbol, or a list of such functions")
   for (end in c("from", "to")) check_real(get(end), end)
   check_real(n, "n")
@@ -34,7 +34,7 @@ mx.loss.curve <- function(loss, from, to, n = 121) {
 # The sum of the loss's elements, and its gradient, at each point.
 loss_values <- function(loss, at) {
   value <- loss(mx.symbol.Variable("x"))
-  if (!is.mx.symbol(value)) stop_user("loss must give a symbol, not ", kind_of(value))
+  if (!is.mx.symbol(value)) stop_type("loss must give a symbol, not ", kind_of(value))
   exec <- mx.simple.bind(mx.symbol.MakeLoss(value), ctx = mx.cpu(), grad.req = "write", x = 1)
   found <- vapply(at, function(point) {
     mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(point)), match.name = TRUE)
@@ -96,8 +96,8 @@ plot.mx.loss.curve <- function(x, xlab = "prediction", ...) {
 plot.MXFeedForwardModel <- function(x, ...) {
   history <- attr(x, "history")
   if (is.null(history))
-    stop_user("this model has no learning curve: train it with a metric, such as eval.metric = mx.metric.rmse; ",
-              "a model that was loaded from MXNet's files has none either")
+    stop_state("this model has no learning curve: train it with a metric, such as eval.metric = mx.metric.rmse; ",
+               "a model that was loaded from MXNet's files has none either")
   plot_history(history, ...)
 }
 
@@ -105,7 +105,7 @@ plot.MXFeedForwardModel <- function(x, ...) {
 #' @export
 plot.mx.metric.logger <- function(x, ylab = "metric", ...) {
   if (!length(x$train))
-    stop_user("the logger is empty: pass it to mx.callback.log.train.metric() in a training with a metric")
+    stop_state("the logger is empty: pass it to mx.callback.log.train.metric() in a training with a metric")
   count <- length(x$train)
   # in the first round there is nothing to log of the evaluation data at the end of batches: they have fewer entries
   validation <- if (length(x$eval)) tail(c(rep(NA, count), x$eval), count)

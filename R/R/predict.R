@@ -43,15 +43,15 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
-    stop_user("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, ",
-              "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
+    stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, ",
+               "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted_output(model$symbol, output)
   X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
   total <- if (is.array(X)) ceiling(tail(dim(X), 1) / array.batch.size) else NA      # batches
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
-  if (!next_batch(X)) stop_user("the iterator has no batch")
+  if (!next_batch(X)) stop_state("the iterator has no batch")
   size <- tail(shape_of(X$value()[[1]]), 1)
   inputs <- wanted_inputs(model, X$value(), labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
@@ -85,7 +85,7 @@ wanted_output <- function(symbol, output) {
   if (is.null(output)) return(symbol[[1]])
   if (is.mx.symbol(output)) return(output)
   if (!is.character(output) || !length(output))
-    stop_user("output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
+    stop_type("output must be a name, such as \"fc2_output\", or a symbol, not ", class(output)[[1]])
   inner <- internals(symbol)
   known <- outputs(inner)
   pick <- lapply(output, function(name) {
@@ -110,8 +110,9 @@ wanted_inputs <- function(model, batch, labels, strict) {
     lacking <- intersect(lacking, "data")
   }
   if (length(lacking))
-    stop_user(paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
-              ": neither among what X gives (", paste(given, collapse = ", "), ") nor among the model's parameters")
+    stop_parameter(paste(outputs(model$symbol), collapse = ", "), " needs ", paste(lacking, collapse = ", "),
+                   ": neither among what X gives (", paste(given, collapse = ", "), ") nor among the model's ",
+                   "parameters")
   inputs
 }
 

@@ -14,7 +14,7 @@ mx.profiler.config <- function(params, mode = NULL, filename = NULL) invisible()
 #' @rdname mx.profiler.config
 #' @export
 mx.profiler.state <- function(state = MX.PROF.STATE$STOP) {
-  if (!state %in% unlist(MX.PROF.STATE)) stop_user("mx.profiler.state: state must be an element of MX.PROF.STATE")
+  if (!state %in% unlist(MX.PROF.STATE)) stop_parameter("mx.profiler.state: state must be an element of MX.PROF.STATE")
   invisible()
 }
 

@@ -13,7 +13,7 @@
 #' @export
 mx.set.seed <- function(seed) {
   if (!is.numeric(seed) || length(seed) != 1 || is.na(seed) || abs(seed) >= 2^31)
-    stop_user("mx.set.seed: seed must be one number between -2^31 and 2^31")
+    stop_parameter("mx.set.seed: seed must be one number between -2^31 and 2^31")
   call_python("random.seed", as.integer(seed))
   invisible()
 }
@@ -33,13 +33,13 @@ mx.set.seed <- function(seed) {
 #' mx.rnorm(3, mean = 1, sd = 0.1)
 #' @export
 mx.runif <- function(shape, min = 0, max = 1, ctx = NULL) {
-  if (!is.numeric(min) || !is.numeric(max)) stop_user("mx.runif: min and max must be numbers")
+  if (!is.numeric(min) || !is.numeric(max)) stop_type("mx.runif: min and max must be numbers")
   call_python("random.draw", "uniform", as_dims(shape, "mx.runif"), min, max)
 }
 
 #' @rdname mx.runif
 #' @export
 mx.rnorm <- function(shape, mean = 0, sd = 1, ctx = NULL) {
-  if (!is.numeric(mean) || !is.numeric(sd)) stop_user("mx.rnorm: mean and sd must be numbers")
+  if (!is.numeric(mean) || !is.numeric(sd)) stop_type("mx.rnorm: mean and sd must be numbers")
   call_python("random.draw", "normal", as_dims(shape, "mx.rnorm"), mean, sd)
 }

@@ -9,7 +9,7 @@ loss_layer <- function(kind, data, label, ignore_label, name) {
          linear = mx.symbol.LinearRegressionOutput(data = data, label = label, name = name),
          logistic = mx.symbol.LogisticRegressionOutput(data = data, label = label, name = name),
          MAE = mx.symbol.MAERegressionOutput(data = data, label = label, name = name),
-         stop_user('loss_output must be "softmax", "linear", "logistic", "MAE" or NULL'))
+         stop_parameter('loss_output must be "softmax", "linear", "logistic", "MAE" or NULL'))
 }
 
 # The output layer on top of the hidden states (time, samples, features), for the last step or for every step.
@@ -27,7 +27,7 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
     }
     states <- mx.symbol.swapaxes(data = states, dim1 = 0, dim2 = 1, name = names$swap)
   } else {
-    stop_user('config must be "seq-to-one" or "one-to-one"')
+    stop_parameter('config must be "seq-to-one" or "one-to-one"')
   }
   if (is.null(loss_output)) return(states)
   if (config == "one-to-one") {
@@ -139,7 +139,7 @@ rnn.graph.unroll <- function(num_rnn_layer, seq_len, input_size = NULL, num_embe
                              label_name = "label", ...) {
   early_spelling(...)
   kind <- rnn_cells[[cell_type]]
-  if (is.null(kind)) stop_user('cell_type must be "lstm" or "gru"')
+  if (is.null(kind)) stop_parameter('cell_type must be "lstm" or "gru"')
   named <- function(...) paste0(prefix, ...)
   variables <- function(labels, names) structure(lapply(names, mx.symbol.Variable), names = labels)
   layers <- seq_len(num_rnn_layer)
@@ -185,7 +185,7 @@ early_spelling <- function(..., frame = parent.frame()) {
   given <- list(...)
   for (name in names(given)) {
     own <- if (name == "num.label") "num_decode" else gsub(".", "_", name, fixed = TRUE)
-    if (!exists(own, frame, inherits = FALSE)) stop_user("there is no argument ", name)
+    if (!exists(own, frame, inherits = FALSE)) stop_parameter("there is no argument ", name)
     assign(own, given[[name]], frame)
   }
   if ("num.label" %in% names(given)) frame$loss_output <- or_else(frame$loss_output, "softmax")

@@ -29,7 +29,7 @@ symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filt
 #' arguments(data)
 #' @export
 mx.symbol.Variable <- function(name) {
-  if (!is.character(name) || length(name) != 1 || is.na(name)) stop_user("mx.symbol.Variable: name must be one text")
+  if (!is.character(name) || length(name) != 1 || is.na(name)) stop_type("mx.symbol.Variable: name must be one text")
   call_python("symbol.variable", name)
 }
 
@@ -49,7 +49,7 @@ mx.symbol.Group <- function(...) mx.varg.symbol.internal.Group(list(...))
 mx.varg.symbol.internal.Group <- function(slist) {
   if (length(slist) == 1 && !is.mx.symbol(slist[[1]])) slist <- slist[[1]]
   if (!is.list(slist) || !length(slist) || !all(vapply(slist, is.mx.symbol, NA)))
-    stop_user("mx.symbol.Group: give symbols, or one list of symbols")
+    stop_type("mx.symbol.Group: give symbols, or one list of symbols")
   call_python("symbol.group", unname(slist))
 }
 
@@ -78,7 +78,7 @@ mx.symbol.concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
   symbols <- unlist(lapply(parts[vapply(parts, function(x) is.list(x) || is.mx.symbol(x), NA)],
                            function(x) if (is.mx.symbol(x)) list(x) else x), use.names = FALSE)
   params <- parts[!vapply(parts, function(x) is.list(x) || is.mx.symbol(x), NA)]
-  if (!length(symbols)) stop_user("mx.symbol.concat: data must be a list of symbols")
+  if (!length(symbols)) stop_type("mx.symbol.concat: data must be a list of symbols")
   mx.varg.symbol.concat(c(symbols, params))
 }
 
@@ -117,7 +117,7 @@ mx.symbol.min <- function(e1, e2, ..., axis, keepdims, exclude, name) {
   if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum(list(e1, e2)))
   if (is.mx.symbol(e1)) return(mx.varg.symbol.internal.minimum_scalar(list(e1, scalar = e2)))
   if (is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum_scalar(list(e2, scalar = e1)))
-  stop_user("mx.symbol.min: one of the arguments must be a symbol")
+  stop_type("mx.symbol.min: one of the arguments must be a symbol")
 }
 
 # The arguments with the one called `name` made positional, and put first.
@@ -156,7 +156,7 @@ mx.symbol.load <- function(file.name, filename) {
 #' @rdname mx.symbol.save
 #' @export
 mx.symbol.load.json <- function(json.str) {
-  if (!is.character(json.str)) stop_user("mx.symbol.load.json: json.str must be text, not ", kind_of(json.str))
+  if (!is.character(json.str)) stop_type("mx.symbol.load.json: json.str must be text, not ", kind_of(json.str))
   call_python("symbol.load_json", paste(json.str, collapse = "\n"))
 }
 
@@ -240,7 +240,7 @@ children <- function(x) {
 #' @export
 mx.apply <- function(x, ...) {
   if ("x" %in% names(sys.call()) && any(!nzchar(or_else(...names(), ""))))
-    stop_user("mx.apply: x = is the symbol itself; for a variable of this name use symbol$apply(list(x = ...))")
+    stop_parameter("mx.apply: x = is the symbol itself; for a variable of this name use symbol$apply(list(x = ...))")
   check_symbol(x)
   call_python("symbol.apply", x, list(...))
 }
@@ -267,15 +267,15 @@ symbol_methods <- list(
   if (name == "attributes") return(call_python("symbol.attributes", x))
   if (name %in% symbol_fields) return(as.character(call_python(paste0("symbol.", name), x)))
   method <- symbol_methods[[name]]
-  if (is.null(method)) stop_user("a symbol has no ", name, "; it has ",
-                                 paste(c(symbol_fields, names(symbol_methods)), collapse = ", "))
+  if (is.null(method)) stop_parameter("a symbol has no ", name, "; it has ",
+                                      paste(c(symbol_fields, names(symbol_methods)), collapse = ", "))
   by_position(method(x))
 }
 
 #' @export
 `$<-.Rcpp_MXSymbol` <- function(x, name, value) {
-  if (name != "attributes") stop_user("only the attributes of a symbol can be assigned")
-  if (length(value) && is.null(names(value))) stop_user("attributes must be a named list of texts")
+  if (name != "attributes") stop_parameter("only the attributes of a symbol can be assigned")
+  if (length(value) && is.null(names(value))) stop_parameter("attributes must be a named list of texts")
   call_python("symbol.set_attributes", x, as.list(value))
   x
 }

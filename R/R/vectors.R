@@ -61,7 +61,7 @@ no_numbers <- function(x, generic, levels = 2) {
   what <- switch(asked$name, "[" = "s[...]", "[<-" = "s[...] <-", "[[<-" = "s[[i]] <-", what)
   why <- switch(kind, symbol = "a symbol has none before it is bound", paste("an", kind, "is no array"))
   also <- if (asked$name == "[") ", or s[[i]] for output i"
-  raise_error(paste0(what, " needs numbers, and ", why, "; use ", instead, also),
+  raise_error(paste0(what, " needs numbers, and ", why, "; use ", instead, also), kinds = "mxnet_type_error",
               call = or_else(asked$call, user_call()))
 }
 
@@ -172,7 +172,7 @@ length.Rcpp_MXArrayDataIter <- function(x) answered(x, "length", or_else(attr(x,
 #' @export
 `$.Rcpp_MXArrayDataIter` <- function(x, name) {
   value <- .subset2(x, name)
-  if (is.null(value)) stop_user("an iterator has no ", name, "; it has iter.next, value, reset and num.pad")
+  if (is.null(value)) stop_parameter("an iterator has no ", name, "; it has iter.next, value, reset and num.pad")
   value
 }
 
@@ -204,8 +204,8 @@ in_r <- function(x, ...) {
 `[.MXNDArray` <- function(x, ...) {
   given <- as.list(substitute(list(...)))[-1]
   for (i in seq_along(given))
-    if (!identical(given[[i]], quote(expr = )) && is.mx.ndarray(...elt(i)))
-      stop_user("an NDArray is no index; give as.array(i), or as.array(i) == 1 where it says which ",
+    if (!identical(given[[i]], substitute()) && is.mx.ndarray(...elt(i)))
+      stop_type("an NDArray is no index; give as.array(i), or as.array(i) == 1 where it says which ",
                 "elements are meant")
   as.array(x)[...]
 }
@@ -215,7 +215,8 @@ is.na.MXNDArray <- function(x) {
   asked <- asked_by("is.na", c("pmax", "pmin"), 1)
   if (asked$name %in% c("pmax", "pmin"))
     raise_error(paste0(asked$name, "() changes its argument in place; use mx.nd.broadcast.",
-                       if (asked$name == "pmax") "maximum" else "minimum", "(a, b)"), call = asked$call)
+                       if (asked$name == "pmax") "maximum" else "minimum", "(a, b)"),
+                kinds = "mxnet_type_error", call = asked$call)
   is.na(as.array(x))
 }
 
@@ -246,17 +247,18 @@ nd_kind <- function(x) {
 refuse_foreign <- function(generic) {
   asked <- asked_by(generic, reads_arrays)
   if (asked$name %in% reads_arrays)
-    raise_error(paste0(asked$name, "() reads R's own arrays; give it as.array(x)"), call = asked$call)
+    raise_error(paste0(asked$name, "() reads R's own arrays; give it as.array(x)"),
+                kinds = "mxnet_type_error", call = asked$call)
 }
 
 #' @methods MXNDArray: [<- [[<- $<- dimnames<- names<- length<- levels<-
 nd_assigned <- function(x, ..., value) {
-  stop_user("an NDArray is not changed in place; change a copy by as.array() and make an NDArray of it ",
-            "by mx.nd.array()")
+  stop_parameter("an NDArray is not changed in place; change a copy by as.array() and make an NDArray of it ",
+                 "by mx.nd.array()")
 }
 
 #' @export
 `dim<-.MXNDArray` <- function(x, value) {
-  stop_user("an NDArray is not changed in place; use mx.nd.reshape(x, shape = c(",
-            paste(value, collapse = ", "), "))")
+  stop_parameter("an NDArray is not changed in place; use mx.nd.reshape(x, shape = c(",
+                 paste(value, collapse = ", "), "))")
 }

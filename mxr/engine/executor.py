@@ -66,6 +66,9 @@ class Executor:
         )
         self._shapes, self._types = shapes, types
         check_affordable(shapes, types)
+        for n in symbol.nodes():
+            if n.op is not None and n.op.bound is not None:
+                n.op.bound(n.p)
         self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
         self.output_list = [NDArray(memory.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]

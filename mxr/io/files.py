@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from mxr.operator import MxError
+from mxr.operator import FileError, MxError
 
 
 def path_of(path, what: str) -> str | bytes:
@@ -46,7 +46,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             f"cannot write {path}: there is no folder {folder} (it is looked for in {os.getcwd()})"
         ) from None
     except OSError as e:
-        raise MxError(f"cannot write {path}: {e.strerror}") from None
+        raise FileError(f"cannot write {path}: {e.strerror}") from None
     try:
         with os.fdopen(fd, "wb") as f:
             yield f
@@ -58,7 +58,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     except OSError as e:
         os.unlink(temporary)
-        raise MxError(f"cannot write {path}: {e.strerror}") from None
+        raise FileError(f"cannot write {path}: {e.strerror}") from None
     except BaseException:
         os.unlink(temporary)
         raise
@@ -77,4 +77,4 @@ def read_bytes(path: str, what: str) -> bytes:
         with open(path, "rb") as f:
             return f.read()
     except OSError as e:
-        raise MxError(f"cannot read {what} {path}: {e.strerror}") from None
+        raise FileError(f"cannot read {what} {path}: {e.strerror}") from None

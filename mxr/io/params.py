@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from mxr.io.files import path_of, write_atomically
-from mxr.operator import TYPE_NUMBERS, MxError
+from mxr.operator import TYPE_NUMBERS, FileError, MxError
 
 _LIST = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -137,7 +137,7 @@ def load(path) -> dict[str, np.ndarray] | list[np.ndarray]:
     except _Damaged as e:
         raise MxError(f"cannot read {path}: {e}") from None
     except OSError as e:
-        raise MxError(f"cannot read {path}: {e.strerror or e}") from None
+        raise FileError(f"cannot read {path}: {e.strerror or e}") from None
     return dict(zip(names, arrays)) if names else arrays
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mxr.operator import MxError
+from mxr.operator import FileError, MxError
 from mxr.runtime import costs
 
 MAGIC = struct.pack("<I", 0xCED7230A)
@@ -102,7 +102,7 @@ class Reader:
         try:
             self._file, self._process = open(self.path, "rb"), os.getpid()
         except OSError as e:
-            raise MxError(f"cannot read {self.path}: {e.strerror or e}") from None
+            raise FileError(f"cannot read {self.path}: {e.strerror or e}") from None
 
     def _seek(self, at: int) -> None:
         if self._process != os.getpid():  # forked processes would share one position
@@ -200,5 +200,5 @@ def read_index(path) -> list[int]:
                         f"{path}, line {n}: an index file has a number and an offset a line"
                     ) from None
     except (OSError, UnicodeDecodeError) as e:
-        raise MxError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from None
+        raise FileError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from None
     return sorted(offsets)

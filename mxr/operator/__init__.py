@@ -7,7 +7,7 @@ The one place from which the author of an operator imports (docs/adding-an-opera
 from mxr.operator.arguments import input_names, match_inputs, possible_inputs
 from mxr.operator.custom import CustomOp, CustomOpProp, get_all_registered_operators, register
 from mxr.operator.declaration import op
-from mxr.operator.errors import MxError, NotImplementedInMxr, ParamError, ShapeError, suggest
+from mxr.operator.errors import FileError, MxError, NotImplementedInMxr, ParamError, ShapeError, suggest
 from mxr.operator.kernel import Prepared, Run
 from mxr.operator.parameters import (
     DTYPES,
@@ -33,6 +33,7 @@ __all__ = [
     "TYPE_NUMBERS",
     "Dtype",
     "Floats",
+    "FileError",
     "MxError",
     "NotImplementedInMxr",
     "Op",

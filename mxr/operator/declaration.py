@@ -110,6 +110,7 @@ def op(
             open=open,
             subgraphs=subgraphs,
             complete=d.get("complete"),
+            bound=d.get("bound"),
         )
         return register(record)
 

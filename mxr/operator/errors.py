@@ -19,6 +19,10 @@ class ShapeError(MxError):
     order."""
 
 
+class FileError(MxError):
+    """A file cannot be read or written: the system says why."""
+
+
 class NotImplementedInMxr(MxError):
     """An operator or option of MXNet that mxr does not have (listed in docs/coverage.md)."""
 

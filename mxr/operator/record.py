@@ -54,6 +54,7 @@ class Op:
     family: str = ""  # the module it is declared in
     open: bool = False  # takes parameters of any name (`Custom`): as text, in `p.others`
     subgraphs: int = 0  # how many graphs a node holds inside, in `p.subgraphs` (control flow)
+    bound: Callable | None = None  # (p): what is to be done whenever a symbol with the operator is bound
     complete: Callable | None = None  # (p, where): what follows from the parameters, put into `p` once
 
     @property

@@ -104,6 +104,11 @@ class Custom:
             setattr(p, field, _names(p, what))
         p.ignores_head = not getattr(p.prop, "need_top_grad_", True)
 
+    def bound(p):
+        check = getattr(p.prop, "check", None)
+        if check is not None:
+            check()
+
     def infer_shape(p, ins, outs):
         n = len(p.arguments)
         try:

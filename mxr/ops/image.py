@@ -88,8 +88,11 @@ def _each(p, data):
 
 def _as_c(x, dtype):
     """Single precision in another type, as C converts it: whole numbers are cut off behind the point, and
-    wrap around."""
-    return x.astype(np.int64).astype(dtype) if np.dtype(dtype).kind in "iu" else x.astype(dtype)
+    wrap around; what is no number, or too large, is the least number of 32 (or 64) bits."""
+    dtype = np.dtype(dtype)
+    if dtype.kind in "iu" and dtype.itemsize < 4:
+        return x.astype(np.int32).astype(dtype)
+    return x.astype(dtype)
 
 
 @op("_image_crop")

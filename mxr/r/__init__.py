@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from mxr.r.bridge.errors import (
         MxRError,
         RError,
+        RFileError,
         RNotImplementedInMxr,
         RParamError,
         RPythonError,
         RShapeError,
+        RStateError,
+        RTypeError,
     )
     from mxr.r.layout import array, numpy, to_python, to_r
     from mxr.r.objects import python
@@ -26,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MxRError",
     "RError",
+    "RFileError",
     "RNotImplementedInMxr",
     "RParamError",
     "RPythonError",
     "RShapeError",
+    "RStateError",
+    "RTypeError",
     "RUnavailable",
     "Session",
     "array",

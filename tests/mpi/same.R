@@ -38,6 +38,20 @@ keep("fixed", train(net, learning.rate = 0.5, fixed.param = "fc1_weight"))
 keep("devices", train(net, learning.rate = 0.1, momentum = 0.9, wd = 0.01, ctx = two))
 if (N <= 2) keep("batchnorm", train(normed, learning.rate = 0.5, ctx = if (N == 1) two else mx.cpu()))
 
+# operators written in R: an activation and a wing loss
+mx.operator.register("wing", arguments = c("data", "label"), need.top.grad = FALSE,
+  forward = function(inputs, params) {
+    d <- abs(inputs$data - inputs$label)
+    ifelse(d < params$w, params$w * log(1 + d / 2), d - params$w + params$w * log(1 + params$w / 2))
+  },
+  backward = function(inputs, params) {
+    d <- inputs$data - inputs$label
+    sign(d) * ifelse(abs(d) < params$w, params$w / (2 + abs(d)), 1)
+  })
+bell <- mx.symbol.fun(fc(mx.symbol.Variable("data"), 8, "fc1"), f = function(x) exp(-x^2))
+wing <- mx.symbol.Custom(mx.symbol.Reshape(fc(bell, 1, "fc2"), shape = 0), mx.symbol.Variable("label"), op.type = "wing", w = 2)
+keep("own_operator", train(wing, learning.rate = 0.05, ctx = two))
+
 own <- list(create.state = function(index, weight) NULL,
             update = function(index, weight, grad, state) list(weight = weight - grad * (0.5 / whole), state = state))
 keep("own_optimizer", train(net, optimizer = own))

@@ -20,6 +20,7 @@ WAYS = [
     "custom",
     "fixed",
     "devices",
+    "own_operator",
     "own_optimizer",
     "mlp",
     "buckets",

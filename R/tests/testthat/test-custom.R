@@ -170,11 +170,23 @@ test_that("mx.symbol.fun derives, checks, and says what it cannot", {
   got <- run(mx.symbol.fun(x, mx.symbol.Variable("y"), f = function(a, b, k) k * a^2 * b, k = 2))
   expect_equal(got, list(c(0.5, 6, 40), c(2, 12, 40), c(0.5, 2, 8)), tolerance = 1e-6)
   expect_error(mx.symbol.fun(x, f = function(x) abs(x)), "R cannot derive f .*give gradient = function\\(x\\)")
-  expect_error(mx.symbol.fun(x, f = function(x) x^2, gradient = function(x) x), "is not that of f: at x = .* check = FALSE if that is meant")
-  expect_silent(mx.symbol.fun(x, f = function(x) round(x), gradient = function(x) 1, check = FALSE))
-  expect_error(mx.symbol.fun(x, f = function(x) sum(x), gradient = function(x) x), "must be element-wise")
+  bound <- function(...) mx.simple.bind(mx.symbol.fun(x, ...), ctx = mx.cpu(), x = 3)
+  wrong <- "is not that of f: at x = .* check = FALSE if that is meant"
+  expect_error(bound(f = function(x) x^2, gradient = function(x) x), wrong)
+  expect_error(bound(f = function(x) x^2, gradient = function(x) x), wrong)
+  expect_silent(bound(f = function(x) round(x), gradient = function(x) 1, check = FALSE))
+  expect_error(bound(f = function(x) sum(x), gradient = function(x) x), "must be element-wise")
+  expect_error(mx.simple.bind(mx.symbol.load.json(mx.symbol.fun(x, f = function(x, k) x^k, gradient = function(x, k) x^k, k = 2)$as.json()),
+                              ctx = mx.cpu(), x = 3), wrong)
+  calls <- 0
+  count <- function(x, k) { calls <<- calls + 1; k * x }
+  for (i in 1:3) for (k in 1:2) bound(f = count, gradient = function(x, k) k + 0 * x, k = k)
+  once <- calls / 2
+  for (i in 1:3) bound(f = count, gradient = function(x, k) k + 0 * x, k = 1)
+  expect_equal(calls / 2, once)
+  expect_gt(once, 0)
   expect_error(mx.symbol.fun(f = sin), "give one or more symbols")
   before <- .Random.seed
-  mx.symbol.fun(x, f = function(x) x^3)
+  bound(f = function(x) x^3)
   expect_identical(.Random.seed, before)
 })

@@ -92,3 +92,52 @@ test_that("predictions", {
   says(predict(model, matrix(1, 36, 5)), "predict", "36 x 5", "dim(X) <- c(width, height, channels, samples)")
   says(predict(model, 1:5), "predict", "as.array(X)", "as.matrix(X)")
 })
+
+# Classes that tryCatch may ask for, each under mxnet_error; docs/testing.md lists them.
+kinds <- c("mxnet_type_error", "mxnet_parameter_error", "mxnet_shape_error", "mxnet_not_implemented_error", "mxnet_file_error",
+           "mxnet_state_error", "mxnet_start_error", "mxnet_python_error")
+
+test_that("an error of this package has a class of its kind", {
+  kind.of <- function(expr) class(tryCatch({ expr; stop("no error") }, error = identity))
+  is.a <- function(kind, expr) expect_identical(kind.of(expr), c(kind, "mxnet_error", "error", "condition"))
+  is.a("mxnet_type_error", mx.nd.array("a"))
+  is.a("mxnet_type_error", mx.symbol.Variable(3))
+  is.a("mxnet_type_error", mx.model.FeedForward.create(3, X = matrix(1:4, 2), y = 1:2))
+  is.a("mxnet_parameter_error", mx.opt.create("lion"))
+  is.a("mxnet_parameter_error", mx.operator.register("x", function(inputs) 1, arrays = "Python"))
+  is.a("mxnet_parameter_error", mx.symbol.FullyConnected(d))
+  is.a("mxnet_shape_error", mx.nd.ones(2) + mx.nd.ones(3))
+  is.a("mxnet_shape_error", mx.io.arrayiter(matrix(1:6, 2), 1:4))
+  is.a("mxnet_shape_error", as.matrix(mx.nd.ones(3)))
+  is.a("mxnet_not_implemented_error", mx.kv.create("dist_async"))
+  is.a("mxnet_file_error", mx.check.script("no.such.file.R"))
+  is.a("mxnet_file_error", mx.nd.load("no.such.file"))
+  is.a("mxnet_state_error", mx.io.arrayiter(matrix(1:6, 2), 1:3)$value())
+})
+
+test_that("all code raises its errors by these functions", {
+  space <- asNamespace("mxnet")
+  raising <- c("raise_error", paste0("stop_", c(sub("mxnet_(.*)_error", "\\1", setdiff(kinds, c("mxnet_start_error", "mxnet_python_error"))), "bridge")))
+  expect_true(all(vapply(raising, function(name) is.function(space[[name]]), NA)))
+  calls <- function(code) {           # the names of all functions called anywhere in `code`
+    if (is.function(code)) return(c(calls(formals(code)), calls(body(code))))
+    if (is.call(code)) return(c(if (is.name(code[[1]])) as.character(code[[1]]) else calls(code[[1]]), unlist(lapply(as.list(code)[-1], calls))))
+    if (is.pairlist(code) || is.list(code)) unlist(lapply(as.list(code), calls))
+  }
+  methods <- function(class) mget(setdiff(methods::getRefClass(class, where = space)$methods(), methods::getRefClass("envRefClass")$methods()),
+                                  methods::getRefClass(class, where = space)@refMethods, ifnotfound = list(NULL))
+  code <- c(Filter(is.function, as.list(space, all.names = TRUE)),
+            unlist(lapply(sub("[.]__C__(.*)", "\\1", ls(space, all.names = TRUE, pattern = "^[.]__C__.*Iter$|logger")), function(class) tryCatch(methods(class), error = function(e) NULL))))
+  by <- function(names) names(code)[vapply(code, function(f) any(calls(f) %in% names), NA)]
+  expect_setequal(by("stop"), c("raise_error", "of_one_size"))      # the second passes an error on
+  expect_setequal(by(c("stopifnot", "stop_user")), character())       # stop_user gave no class
+  expect_setequal(by("match.arg"), "mx.operator.register")           # which catches its error
+  expect_true(all(c("raise_failure", "python_function", "raise_interrupt") %in% by("raise_error")))
+  classless <- function(code) {       # calls of raise_error that give no class
+    if (is.function(code)) return(classless(body(code)))
+    if (!is.call(code)) return(FALSE)
+    identical(code[[1]], quote(raise_error)) && !"kinds" %in% names(code) || any(vapply(as.list(code), function(part) is.call(part) && classless(part), NA))
+  }
+  expect_setequal(names(code)[vapply(code, classless, NA)], character())
+  expect_gt(length(by(raising)), 60)
+})

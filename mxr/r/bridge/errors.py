@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rpy2.rinterface_lib import embedded
 
-from mxr.operator import MxError, NotImplementedInMxr, ParamError, ShapeError
+from mxr.operator import FileError, MxError, NotImplementedInMxr, ParamError, ShapeError
 
 RRuntimeError: type[Exception] = embedded.RRuntimeError
 
@@ -22,6 +22,7 @@ CONDITIONS: dict[type[BaseException], str] = {
     ParamError: "mxnet_parameter_error",
     NotImplementedInMxr: "mxnet_not_implemented_error",
     MemoryError: "mxnet_memory_error",
+    FileError: "mxnet_file_error",
     OSError: "mxnet_file_error",
 }
 OF_USER, DEFECT = "mxnet_python_error", "mxnet_defect"
@@ -50,6 +51,19 @@ class RShapeError(MxRError, ShapeError):
     """A `ShapeError` within R code (R's class: mxnet_shape_error). Shapes in the message are in R's order."""
 
 
+class RTypeError(MxRError, TypeError):
+    """An argument is not the kind of thing that is needed (R's class: mxnet_type_error)."""
+
+
+class RStateError(MxRError):
+    """What was asked cannot be done now (R's class: mxnet_state_error)."""
+
+
+class RFileError(MxRError, FileError):
+    """A `FileError` within R code: a file is not there, or cannot be read or written (R's class:
+    mxnet_file_error)."""
+
+
 class RNotImplementedInMxr(MxRError, NotImplementedInMxr):
     """A `NotImplementedInMxr` within R code (R's class: mxnet_not_implemented_error)."""
 
@@ -62,6 +76,9 @@ class RPythonError(MxRError):
 _KINDS: dict[str, type[MxRError]] = {
     "mxnet_shape_error": RShapeError,
     "mxnet_parameter_error": RParamError,
+    "mxnet_type_error": RTypeError,
+    "mxnet_state_error": RStateError,
+    "mxnet_file_error": RFileError,
     "mxnet_not_implemented_error": RNotImplementedInMxr,
     OF_USER: RPythonError,
 }
@@ -130,6 +147,6 @@ def type_errors(last_condition) -> None:
             found = last_condition()
             if found and found[0][:200] in args[0]:
                 return exception(*found, text=args[0])
-        return Exception.__new__(cls, *args)
+        return super(RRuntimeError, cls).__new__(cls, *args)
 
     RRuntimeError.__new__ = new  # the class stays itself, for everybody who has imported it

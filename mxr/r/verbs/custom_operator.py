@@ -84,6 +84,11 @@ class RProp(CustomOpProp):
     def create_operator(self, ctx, shapes, dtypes):
         return ROperator(self, self._functions())
 
+    def check(self) -> None:
+        """What is checked whenever a symbol with the operator is bound: nothing, or by its own R function."""
+        if self.described["has.check"]:
+            self._functions()["check"]([])
+
     def _functions(self) -> dict:
         texts = RList(list(self.parameters.values()), list(self.parameters))
         return self.define([lambda: texts])

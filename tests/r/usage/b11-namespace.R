@@ -2,7 +2,7 @@
 mx.symbol.bind <- function(...) stop("a user's mx.symbol.bind was called")
 mx.model.init.params <- mx.model.extract.model <- mx.util.filter.null <- mx.model.check.arguments <- mx.nd.zeros <- mx.nd.array.user <- mx.simple.bind.user <-
   mx.metric.update <- is.MXDataIter <- mx.model.train <- mx.model.create.kvstore <- mx.io.internal <- mx.callback.user <- rnn.unroll <-
-  mx.opt.get.updater.user <- shape_of <- padding <- or_else <- report_metric <- wanted_output <- device_list <- stop_user <- call_python <- function(...) stop("a user's function was called")
+  mx.opt.get.updater.user <- shape_of <- padding <- or_else <- report_metric <- wanted_output <- device_list <- stop_type <- stop_parameter <- call_python <- function(...) stop("a user's function was called")
 source("_check.R")
 data <- mx.symbol.Variable("data")
 net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(data, num_hidden = 1, name = "fc"), name = "out")
