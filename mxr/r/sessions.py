@@ -5,9 +5,8 @@
     r.run("y <- as.array(mx.nd.square(mx.nd.array(x)))")
     r["y"]                                          # shape (2, 3)
 
-R is started by the first call. Threads may call it, and wait for each other: R does one thing at a time. (A
-thread of R's own would not do: while R sleeps, its handler of Ctrl-C jumps on the stack of the thread that
-gets the signal, and that is Python's main thread.)
+R is started by the first call. Threads may call it, and wait for each other: R does one thing at a time, and
+all of it in the thread that started it, where that is Python's main thread (mxr.r.host.own_thread).
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from typing import Any, TypeVar
 
 from mxr.operator import MxError
 from mxr.r import host
+from mxr.r.host import own_thread
 
 T = TypeVar("T")
 
@@ -30,6 +30,10 @@ T = TypeVar("T")
 class RUnavailable(MxError):
     """There is no R here that could be used: none, none that fits, or none with the package mxnet. The
     message says what to do."""
+
+
+def _print(text: str) -> None:
+    print(text, end="")
 
 
 @dataclass
@@ -77,15 +81,21 @@ class Session:
 
     def _in_r(self, ask: Callable[[], Any]) -> Any:
         __tracebackhide__ = True
-        return self._process.call(self._asked, ask)
+        if own_thread.is_here():
+            return self._process.call(self._asked, ask, _print)
+        texts: list[str] = []
+        try:
+            return self._process.call(self._asked, ask, texts.append)
+        finally:
+            _print("".join(texts))  # by the thread that asked: what the main thread does may be printing
 
-    def _asked(self, ask: Callable[[], Any]) -> Any:
+    def _asked(self, ask: Callable[[], Any], show: Callable[[str], None]) -> Any:
         """The value that R reported, or the error raised."""
         __tracebackhide__ = True
         from mxr.r import layout, objects
         from mxr.r.bridge import errors
 
-        with self._heard():
+        with self._heard(show):
             report = ask()
         how, value, calls, messages, warnings = report
         for said in (self.said, *self._captured):
@@ -111,12 +121,12 @@ class Session:
             self._captured.remove(mine)
 
     @contextmanager
-    def _heard(self) -> Iterator[None]:
+    def _heard(self, show: Callable[[str], None]) -> Iterator[None]:
         def hear(text: str) -> None:
             for said in (self.said, *self._captured):
                 said.output += text
             if not self._captured:
-                print(text, end="")
+                show(text)
 
         with self._process.printing_to(hear):
             yield
@@ -163,10 +173,15 @@ class _Process:
         self._stack = stack.checked
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """`function(*args)` when no other thread is in R."""
+        """`function(*args)` in R's own thread, when no other is in R."""
         __tracebackhide__ = True
-        with self._lock, self._stack():
-            return function(*args)
+
+        def work() -> T:
+            __tracebackhide__ = True
+            with self._lock, self._stack():
+                return function(*args)
+
+        return own_thread.call(work)
 
     def _begin(self) -> None:
         host.start()

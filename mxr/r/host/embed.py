@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from mxr.operator import MxError
-from mxr.r.host import attach
+from mxr.r.host import attach, own_thread
 from mxr.r.host.installation import import_rpy2, library_environment, load_libr, r_home
 
 
@@ -20,6 +20,7 @@ def start() -> None:
     each other is in mxr.r.objects."""
     load_libr()
     import_rpy2()
+    own_thread.begin()
     os.environ.update(library_environment())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
