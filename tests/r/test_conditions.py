@@ -5,10 +5,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-from tests.r.hosts import HOSTS, run_checks, run_code
-
 PRELUDE = r"""
 suppressMessages(library(mxnet))
 a <- mx.nd.ones(c(2, 3)); b <- mx.nd.ones(c(3, 2)); s <- mx.symbol.Variable("x")
@@ -222,39 +218,22 @@ CHECKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def checked():
-    answers = {}
-
-    def ask(host):
-        if host not in answers:
-            answers[host] = run_checks(host, PRELUDE, CHECKS)
-        return answers[host]
-
-    return ask
+def test_condition(check):
+    assert check == "ok"
 
 
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("name", CHECKS)
-def test_condition(name, host, checked):
-    assert checked(host)[name] == "ok"
-
-
-@pytest.mark.parametrize("host", HOSTS)
 def test_a_script_s_last_words(host):
     """An error that nobody handles: R's own words, nothing of Python."""
-    done = run_code(
-        host,
+    done = host(
         "library(mxnet)\na <- mx.nd.ones(2)\nf <- function(v) v + mx.nd.ones(3)\nf(a)\ncat('NOT REACHED')",
     )
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.status, done.stdout) == (1, "")
     assert done.stderr.startswith("Error in v + mx.nd.ones(3) : \n  `+`: the arrays have shapes 2 and 3;"), (
         done.stderr
     )
     assert "Traceback" not in done.stderr and done.stderr.endswith("Execution halted\n")
 
 
-@pytest.mark.parametrize("host", HOSTS)
 def test_the_traceback_is_r_s(host):
     code = r"""
         suppressMessages(library(mxnet))
@@ -263,8 +242,8 @@ def test_the_traceback_is_r_s(host):
         x <- matrix(1:20, 2); net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1))
         mx.model.FeedForward.create(net, X = x, y = 1:10, num.round = 1, array.layout = "colmajor", verbose = FALSE, eval.metric = mx.metric.custom("m", helper))
     """
-    done = run_code(host, code)
-    assert done.returncode == 1
+    done = host(code)
+    assert done.status == 1
     assert re.fullmatch(
         r"Error in deep\(\) : the words\nCalls: mx.model.FeedForward.create .* -> feval "
         r"-> deep\nExecution halted\n",
