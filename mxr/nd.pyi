@@ -849,6 +849,21 @@ def _contrib_DeformableConvolution(
     layout: Literal['NCW', 'NCHW', 'NCDHW'] | None = None,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _contrib_DeformablePSROIPooling(
+    data: NDArray | ArrayLike | None = None,
+    rois: NDArray | ArrayLike | None = None,
+    trans: NDArray | ArrayLike | None = None,
+    *,
+    spatial_scale: float,
+    output_dim: int,
+    group_size: int,
+    pooled_size: int,
+    part_size: int = 0,
+    sample_per_part: int = 1,
+    trans_std: float = 0.0,
+    no_trans: bool = False,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
 def _contrib_ModulatedDeformableConvolution(
     data: NDArray | ArrayLike | None = None,
     offset: NDArray | ArrayLike | None = None,
@@ -968,6 +983,16 @@ def _contrib_RROIAlign(
     sampling_ratio: int = -1,
     out: NDArray | list[NDArray] | None = None,
 ) -> NDArray: ...
+def _contrib_SparseEmbedding(
+    data: NDArray | ArrayLike | None = None,
+    weight: NDArray | ArrayLike | None = None,
+    *,
+    input_dim: int,
+    output_dim: int,
+    dtype: DTypeLike = 'float32',
+    sparse_grad: bool = False,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
 def _contrib_SyncBatchNorm(
     data: NDArray | ArrayLike | None = None,
     gamma: NDArray | ArrayLike | None = None,
@@ -1011,6 +1036,13 @@ def _contrib_bipartite_matching(
     topk: int = -1,
     out: NDArray | list[NDArray] | None = None,
 ) -> Any: ...
+def _contrib_boolean_mask(
+    data: NDArray | ArrayLike | None = None,
+    index: NDArray | ArrayLike | None = None,
+    *,
+    axis: int = 0,
+    out: NDArray | list[NDArray] | None = None,
+) -> NDArray: ...
 def _contrib_box_decode(
     data: NDArray | ArrayLike | None = None,
     anchors: NDArray | ArrayLike | None = None,

@@ -940,6 +940,22 @@ def _contrib_DeformableConvolution(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def _contrib_DeformablePSROIPooling(
+    data: Symbol | None = None,
+    rois: Symbol | None = None,
+    trans: Symbol | None = None,
+    *,
+    spatial_scale: float,
+    output_dim: int,
+    group_size: int,
+    pooled_size: int,
+    part_size: int = 0,
+    sample_per_part: int = 1,
+    trans_std: float = 0.0,
+    no_trans: bool = False,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
 def _contrib_ModulatedDeformableConvolution(
     data: Symbol | None = None,
     offset: Symbol | None = None,
@@ -1068,6 +1084,17 @@ def _contrib_RROIAlign(
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...
+def _contrib_SparseEmbedding(
+    data: Symbol | None = None,
+    weight: Symbol | None = None,
+    *,
+    input_dim: int,
+    output_dim: int,
+    dtype: DTypeLike = 'float32',
+    sparse_grad: bool = False,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
 def _contrib_SyncBatchNorm(
     data: Symbol | None = None,
     gamma: Symbol | None = None,
@@ -1112,6 +1139,14 @@ def _contrib_bipartite_matching(
     is_ascend: bool = False,
     threshold: float,
     topk: int = -1,
+    name: str | None = None,
+    attr: dict[str, str] | None = None,
+) -> Symbol: ...
+def _contrib_boolean_mask(
+    data: Symbol | None = None,
+    index: Symbol | None = None,
+    *,
+    axis: int = 0,
     name: str | None = None,
     attr: dict[str, str] | None = None,
 ) -> Symbol: ...

@@ -109,6 +109,7 @@ def _simply_bound(symbol: Symbol, settings: dict, shapes_given: dict) -> Executo
             f"({', '.join(f'{k} {shape_text(v)}' for k, v in given.items()) or 'none'}) do not determine the "
             f"shape of {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''}; give it by name"
         )
+    _check_determined(symbol, shapes)
     if not isinstance(type_dict, (dict, type(None))):
         raise MxError(
             f"simple.bind: type_dict must be a dict of element types by name, not {type(type_dict).__name__}"

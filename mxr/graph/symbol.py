@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -89,6 +89,10 @@ class Symbol(Graph):
                 seen.add(id(node))
                 inputs += node.inputs
         return Symbol(inputs) if inputs else None
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        """NumPy would take the outputs for elements, and theirs, and so on."""
+        raise TypeError("a symbol has no numbers before it is bound: symbol.simple_bind(), then forward()")
 
     def __len__(self) -> int:
         return len(self.heads)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from mxr.operator.errors import ParamError, suggest
+from mxr.operator.inputs import inputs_of
 from mxr.operator.parameters import COUNTS, MOST, Parameter, to_text
+
+# What an input can be given, for messages.
+A_SYMBOL = "a symbol{}; its values go into arg.params, or to bind, under the symbol's name"
+AN_ARRAY = "an NDArray, an array or numbers{}"
 
 
 @dataclass
@@ -75,22 +81,18 @@ class Op:
 
     def has_input(self, name: str) -> bool:
         """Whether an input or auxiliary state has that name, whatever the parameters."""
-        defaults = {k: 1 if v.required else v.default for k, v in self.params.items()}
-        for p in (
-            defaults,
-            {k: not v if isinstance(v, bool) else v for k, v in defaults.items()},
-        ):  # no_bias, for example
-            try:
-                if name in (*self.inputs(SimpleNamespace(**p)), *self.aux(SimpleNamespace(**p))):
-                    return True
-            except (
-                TypeError,
-                ValueError,
-                AttributeError,
-                LookupError,
-            ):  # parameters that have no such default
-                continue
-        return False
+        return name in self._every_input
+
+    @cached_property
+    def _every_input(self) -> frozenset[str]:
+        return frozenset(inputs_of(self))
+
+    def check_input(self, key: str, where: str | None = None, given: str = "", takes: str = A_SYMBOL) -> None:
+        """ParamError if `key` is an input: what is `given` is nothing that an input takes."""
+        if not self.takes(key.replace(".", "_")) and self.has_input(key.replace(".", "_")):
+            raise ParamError(
+                f"{where or self.name}: {key} is an input and takes {takes.format(given and f', not {given}')}"
+            )
 
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
         """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
@@ -98,11 +100,7 @@ class Op:
         for key, value in attrs.items():
             name = key.replace(".", "_")
             if not self.takes(name):
-                if self.has_input(name):
-                    raise ParamError(
-                        f"{where or self.name}: {key} is an input and takes a symbol; "
-                        "its values go into arg.params, or to bind, under the symbol's name"
-                    )
+                self.check_input(key, where)
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
                 raise ParamError(
                     f"{where or self.name}: unknown parameter {key}"

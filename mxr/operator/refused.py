@@ -19,14 +19,10 @@ EXACT = {
     "_contrib_fft": _GPU,
     "_contrib_ifft": _GPU,
     "_contrib_count_sketch": _GPU,
-    "_contrib_DeformablePSROIPooling": _GPU,
     "_contrib_getnnz": _SPARSE.replace(
         "use the operator of the same name on dense arrays", "count with sum(x != 0)"
     ),
     "_contrib_edge_id": _GRAPHS,
-    "_contrib_SparseEmbedding": "it is the Embedding for gradients in sparse storage; use Embedding",
-    "_contrib_boolean_mask": "the size of its result depends on values, so no symbol with it can be bound, "
-    "in MXNet neither; multiply by the mask, or pick rows with take",
     "_contrib_calibrate_entropy": _QUANTIZED,
     "_contrib_requantize": _QUANTIZED,
     "_contrib_dequantize": _QUANTIZED,

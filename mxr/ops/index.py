@@ -64,8 +64,7 @@ def add_rows(out, rows, values):
     )
 
 
-@op("Embedding", keeps=("ins",))
-class Embedding:
+class _Embedding:
     """A row of `weight` for every index in `data`: a trainable vector per word, item or category.
 
     `out[..., :] = weight[data[...], :]`; `data` of shape (a, b) gives (a, b, output_dim). Indices count from
@@ -103,6 +102,43 @@ class Embedding:
             igs[1].fill(0)
             if gs[0] is not None:
                 add_rows(igs[1], positions(ins[0], p.input_dim), gs[0].reshape(-1, p.output_dim))
+
+
+op("Embedding", keeps=("ins",))(_Embedding)
+op("_contrib_SparseEmbedding", keeps=("ins",))(
+    type(
+        "SparseEmbedding",
+        (),
+        {
+            **vars(_Embedding),
+            "__doc__": "`Embedding` under its old name. Its gradient is dense here, where MXNet has it in sparse "
+            "storage only.",
+        },
+    )
+)
+
+
+@op("_contrib_boolean_mask")
+class BooleanMask:
+    """The rows of `data` (along its first C-order axis; in R: the last dimension) whose `index` is not 0.
+
+    How many there are depends on the values, so the operator works on arrays only: a symbol with it cannot be
+    bound, here as in MXNet. In a symbol, multiply by the mask, or pick rows with `take`.
+    """
+
+    axis: int = P(0, "the axis, which must be 0", low=0, high=0)
+
+    inputs = ("data", "index")
+    own_types = ("index",)
+
+    def infer_shape(p, ins, outs):
+        data, index = ins
+        if data is not None:
+            index = unify(index, data[:1])
+        return [data, index], outs
+
+    def forward(p, data, index):
+        return data[index != 0]
 
 
 @op("take", keeps=("ins",))

@@ -248,3 +248,128 @@ def _cut(start, extent, count: int, limit: int) -> list[slice]:
     edges = np.arange(count + 1, dtype=np.float32) * step
     low, high = np.floor(edges[:-1] + start).astype(int), np.ceil(edges[1:] + start).astype(int)
     return [slice(a, b) for a, b in zip(np.clip(low, 0, limit).tolist(), np.clip(high, 0, limit).tolist())]
+
+
+@op("_contrib_DeformablePSROIPooling", keeps=("ins", "outs"))
+class DeformablePSROIPooling:
+    """`PSROIPooling` whose bins are moved: each averages `sample_per_part` x `sample_per_part` interpolated points
+    of a rectangle that `trans` moves, in parts of the region's width and height times `trans_std`.
+
+    `trans` is (regions, 2 * classes, part_size, part_size), the shifts along x and y of every class of output
+    channels; without it (`no_trans`) nothing moves. The gradient goes to the data and to `trans`. Source: Dai et
+    al. 2017, https://arxiv.org/abs/1703.06211.
+    """
+
+    spatial_scale: float = P(
+        REQUIRED, "size of the data relative to the image that the regions refer to", low=0.0001, high=1
+    )
+    output_dim: int = P(REQUIRED, "channels of the output")
+    group_size: int = P(REQUIRED, "rows and columns of groups of channels")
+    pooled_size: int = P(REQUIRED, "rows and columns of the output")
+    part_size: int = P(0, "rows and columns of `trans`; as `pooled_size` if 0")
+    sample_per_part: int = P(1, "points of a bin along each axis")
+    trans_std: float = P(0.0, "what the shifts are multiplied by", low=0, high=1)
+    no_trans: bool = P(False, "there is no `trans`")
+
+    inputs = lambda p: ("data", "rois") if p.no_trans else ("data", "rois", "trans")
+    hidden = ("top_count",)
+
+    def infer_shape(p, ins, outs):
+        data, rois = _regions(ins[0], ins[1], outs[0], 5)
+        needed = p.output_dim * p.group_size * p.group_size
+        if data and data[1] and data[1] != needed:
+            raise ShapeError(
+                f"data must have {p.output_dim} * {p.group_size} * {p.group_size} channels, not {data[1]}"
+            )
+        shapes = [data, rois]
+        if not p.no_trans:
+            part = p.part_size or p.pooled_size
+            trans = unify(ins[2], (0, 0, part, part))
+            if trans[1] and (trans[1] % 2 or p.output_dim % (trans[1] // 2)):
+                raise ShapeError(
+                    f"trans must have twice as many channels as there are classes, of which the {p.output_dim} "
+                    f"output channels are a multiple, not {trans[1]}"
+                )
+            shapes.append(trans)
+        size = (rois[0], p.output_dim, p.pooled_size, p.pooled_size)
+        return shapes, [unify(outs[0], size), size]
+
+    def compute(p, run, ins, outs):
+        for at, image, points in _moved(p, ins):
+            pixels = ins[0][image, points.channel]
+            values = sum(pixels[y, x] * weight for y, x, weight in points.corners())
+            outs[1][at] = points.count
+            outs[0][at] = values.sum(dtype=np.float32) / points.count if points.count else 0
+
+    def gradient(p, run, gs, ins, outs, igs):
+        for g in igs:
+            if g is not None:
+                g[...] = 0
+        shifts = None if p.no_trans else igs[2]
+        for at, image, points in _moved(p, ins):
+            if not points.count:
+                continue
+            g = gs[0][at] / outs[1][at]
+            if igs[0] is not None:
+                for y, x, weight in points.corners():
+                    np.add.at(igs[0][image, points.channel], (y, x), g * weight)
+            if shifts is not None:
+                slopes = points.slopes(ins[0][image, points.channel])
+                for k in (0, 1):
+                    scale = g * np.float32(p.trans_std) * points.size[1 - k]
+                    shifts[(at[0], 2 * points.kind + k, *points.part)] += slopes[k].sum() * scale
+
+
+class _Points:
+    """The points of one bin: positions `y`, `x` of those inside the image, in `channel`; the region's `size` (height,
+    width); which `part` of `trans` moves it, for which class (`kind`)."""
+
+    def __init__(self, y, x, limits, channel: int, size, part, kind: int):
+        h, w = limits
+        inside = (x >= -0.5) & (x <= w - 0.5) & (y >= -0.5) & (y <= h - 0.5)
+        self.count = int(inside.sum())
+        y, x = np.clip(y, 0, h - 1)[inside], np.clip(x, 0, w - 1)[inside]
+        self.channel, self.size, self.part, self.kind = channel, size, part, kind
+        self.rows = [f(y).astype(int) for f in (np.floor, np.ceil)]
+        self.columns = [f(x).astype(int) for f in (np.floor, np.ceil)]
+        self.dy, self.dx = (y - self.rows[0]).astype(np.float32), (x - self.columns[0]).astype(np.float32)
+
+    def corners(self):
+        """(rows, columns, weights) of the four pixels around the points."""
+        for y, down in zip(self.rows, (1 - self.dy, self.dy)):
+            for x, across in zip(self.columns, (1 - self.dx, self.dx)):
+                yield y, x, down * across
+
+    def slopes(self, pixels):
+        """How the interpolated values change along x, and along y."""
+        (a, b), (c, d) = [[pixels[y, x] for x in self.columns] for y in self.rows]
+        return (
+            (d - c) * self.dy + (b - a) * (1 - self.dy),
+            (d - b) * self.dx + (c - a) * (1 - self.dx),
+        )
+
+
+def _moved(p, ins):
+    """(region, channel, row and column; image; points) of every bin."""
+    f, group, part = np.float32, p.group_size, p.part_size or p.pooled_size
+    trans = None if p.no_trans else ins[2]
+    each = p.output_dim if trans is None else p.output_dim // (trans.shape[1] // 2)
+    steps = np.arange(p.sample_per_part, dtype=f)
+    for region, roi in enumerate(ins[1].astype(f)):
+        rounded = np.trunc(roi[1:] + np.copysign(f(0.5), roi[1:]))
+        x1, y1 = rounded[:2] * f(p.spatial_scale) - f(0.5)
+        x2, y2 = (rounded[2:] + 1) * f(p.spatial_scale) - f(0.5)
+        size = np.maximum(np.array([y2 - y1, x2 - x1], f), f(0.1))
+        bins = size / f(p.pooled_size)
+        small = bins / f(p.sample_per_part)
+        for c, i, j in np.ndindex(p.output_dim, p.pooled_size, p.pooled_size):
+            moved_by, kind = [int(f(k) / f(p.pooled_size) * part) for k in (i, j)], c // each
+            shift = np.zeros(2, f)
+            if trans is not None:
+                shift = trans[(region, [2 * kind + 1, 2 * kind], *moved_by)]
+            start = np.array([i * bins[0] + y1, j * bins[1] + x1], f) + shift * f(p.trans_std) * size
+            y, x = np.meshgrid(start[0] + steps * small[0], start[1] + steps * small[1], indexing="ij")
+            rows, columns = (min(k * group // p.pooled_size, group - 1) for k in (i, j))
+            channel = (c * group + rows) * group + columns
+            points = _Points(y, x, ins[0].shape[2:], channel, size, moved_by, kind)
+            yield (region, c, i, j), int(roi[0]), points

@@ -67,6 +67,12 @@ class Worker:
     def array(self, x):
         return self.mx.nd.array(x, dtype=x.dtype)
 
+    def names(self, q, arrays):
+        """Everything in the registry."""
+        count, found = ctypes.c_uint(), ctypes.POINTER(ctypes.c_char_p)()
+        self.mx.base.check_call(self.mx.base._LIB.MXListAllOpNames(ctypes.byref(count), ctypes.byref(found)))
+        return {"names": sorted(found[i].decode() for i in range(count.value))}, {}
+
     # --------------------------------------------------------------------------------- one operator, symbolic
 
     def sample(self, q, arrays):

@@ -27,6 +27,14 @@ SAMPLES = {
         F("input_dim is required", {"output_dim": 3}, (4,), (5, 3)),
         F("at least 1", {"input_dim": 0, "output_dim": 3}, (4,), (5, 3)),
     ],
+    "_contrib_SparseEmbedding": [  # its gradient is in sparse storage in MXNet
+        S({"input_dim": 5, "output_dim": 3}, draw(4, high=5, ints=True), (5, 3), grad=False),
+        S({"input_dim": 5, "output_dim": 3}, draw(2, 6, high=5, ints=True), (5, 3), grad=False),
+        S({"input_dim": 4, "output_dim": 2}, _WILD, (4, 2), grad=False),
+        S({"input_dim": 1, "output_dim": 1}, [0], (1, 1), grad=False),
+        S({"input_dim": 3, "output_dim": 4}, [[[1, 1], [1, 1]]], (3, 4), grad=False),
+        F("differ", {"input_dim": 5, "output_dim": 3}, (4,), (5, 4)),
+    ],
     "take": [  # MXNet refuses to add to the gradient of the indices
         S({}, (4, 3), [0, 3, 1, 1], grad=_FIRST),
         S({}, (4, 3), _WILD, grad=_FIRST),
