@@ -280,7 +280,7 @@ def test_r_starts_in_a_notebook_as_rpy2_does_it():
         " print('error:', e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
-    assert "error:" in done.check(), done.stderr
+    assert done.returncode == 0 and "error:" in done.stdout, done.stderr
 
 
 # ----------------------------------------------------------------------------------------------------- Ctrl-C
