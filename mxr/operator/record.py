@@ -91,7 +91,8 @@ class Op:
         """ParamError if `key` is an input: what is `given` is nothing that an input takes."""
         if not self.takes(key.replace(".", "_")) and self.has_input(key.replace(".", "_")):
             raise ParamError(
-                f"{where or self.name}: {key} is an input and takes {takes.format(given and f', not {given}')}"
+                f"{where or self.name}: {key} is an input and takes "
+                f"{takes.format(given and f', not {given}')}"
             )
 
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:

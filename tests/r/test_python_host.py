@@ -22,9 +22,11 @@ PREPARE = """
 mx.set.seed(1)
 x <- matrix(seq(-1, 1, length.out = 80), 2)
 y <- x[1, ] - 2 * x[2, ]
-net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1), mx.symbol.Variable("label"))
-train <- function(...) mx.model.FeedForward.create(net, X = x, y = y, num.round = 2, array.batch.size = 20, array.layout = "colmajor",
-                                                   verbose = FALSE, ...)
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1),
+  mx.symbol.Variable("label"))
+train <- function(...) mx.model.FeedForward.create(net, X = x, y = y, num.round = 2, array.batch.size = 20,
+  array.layout = "colmajor",
+  verbose = FALSE, ...)
 """
 
 

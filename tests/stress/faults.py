@@ -31,7 +31,8 @@ import sys, numpy as np
 from mxr.io import params
 print(flush=True)
 for value in range(1, 10**9):
-    params.save(sys.argv[1], {"x": np.full(500_000, value, np.float32), "y": np.full(500_000, value, np.float32)})
+    params.save(sys.argv[1],
+      {"x": np.full(500_000, value, np.float32), "y": np.full(500_000, value, np.float32)})
 """
 
 

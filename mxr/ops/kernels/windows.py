@@ -7,9 +7,10 @@ Columns hold, for every position and every offset in the kernel, the channels th
 Only the inner kernel axes need to be laid out before a product: BLAS packs its operands, so long columns cost
 more than they look. Over the outer ones, where windows move by single steps, products are made for every
 offset, and added up shifted by whole rows (`_Cut`). The three products are
-    out     = sum over outer offsets of  matrix @ columns                  matrix (F, outer kernel; C, inner kernel)
-    input   = sum over inner offsets of  matrix transposed @ slopes        columns (C, inner kernel; grid)
-    matrix' = columns @ slopes transposed                                  slopes (F, outer kernel; grid)
+    out     = sum over outer offsets of  matrix @ columns
+    input   = sum over inner offsets of  matrix transposed @ slopes
+    matrix' = columns @ slopes transposed
+of matrix (F, outer kernel; C, inner kernel), columns (C, inner kernel; grid), slopes (F, outer kernel; grid),
 on a grid that has the input's outer axes and the output's inner ones.
 
 Samples go in blocks small enough for the cache, blocks are spread over the threads. A block is laid out as

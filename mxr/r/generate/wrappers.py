@@ -158,7 +158,9 @@ def parameter_text(p: Parameter) -> str:
     default = "required" if p.required else f"default {in_r(p.default)}"
     text = p.doc.strip().rstrip(".")
     ignored = " It has no effect here." if p.ignored else ""
-    return f"{text[:1].upper()}{text[1:]}{'. ' if text else ''}{kind[:1].upper()}{kind[1:]}{', ' + bounds if bounds else ''}; {default}.{ignored}"
+    text = f"{text[:1].upper()}{text[1:]}. " if text else ""
+    bounds = f", {bounds}" if bounds else ""
+    return f"{text}{kind[:1].upper()}{kind[1:]}{bounds}; {default}.{ignored}"
 
 
 def arguments_text(op: Op, with_symbol: bool, with_ndarray: bool) -> list[tuple[str, str]]:
