@@ -1,4 +1,4 @@
-"""What the tests of this folder share: the two hosts, and checks in R code that run one after the other in one process."""
+"""What the tests of this folder share: the two hosts, and checks in R code that run in one process."""
 
 from __future__ import annotations
 
