@@ -13,10 +13,11 @@ import numpy.typing as npt
 from mxr.operator.parameters import REQUIRED, Dtype, Floats, Parameter, Shape
 from mxr.operator.record import Op
 
+# MXNet calls their list of inputs args, and takes no num_args beside it
 LIST_NAMED_ARGS = {
     "add_n",
     "khatri_rao",
-}  # MXNet calls their list of inputs args, and takes no num_args beside it
+}
 
 
 def list_of(op: Op) -> str | None:
