@@ -78,7 +78,6 @@ class Op:
 
     def has_input(self, name: str) -> bool:
         """Whether an input or auxiliary state has that name, whatever the parameters."""
-<<<<<<< HEAD
         return name in self._every_input
 
     @cached_property
@@ -92,26 +91,6 @@ class Op:
                 f"{where or self.name}: {key} is an input and takes "
                 f"{takes.format(given and f', not {given}')}"
             )
-=======
-        defaults = {k: 1 if v.required else v.default for k, v in self.params.items()}
-        # no_bias, for example
-        for p in (
-            defaults,
-            {k: not v if isinstance(v, bool) else v for k, v in defaults.items()},
-        ):
-            try:
-                if name in (*self.inputs(SimpleNamespace(**p)), *self.aux(SimpleNamespace(**p))):
-                    return True
-            # parameters that have no such default
-            except (
-                TypeError,
-                ValueError,
-                AttributeError,
-                LookupError,
-            ):
-                continue
-        return False
->>>>>>> f174d0d6f585f5082ee3b234cf7e4e87d594d645
 
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
         """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
