@@ -1,5 +1,5 @@
-"""What the modules of mxr keep for the whole process, found by reading them: each one is in the list below, with
-the reason why several threads may use it."""
+"""What the modules of mxr keep for the whole process, found by reading them: each one is in the list below,
+with the reason why several threads may use it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ CHANGES = {
     "popleft",
 }
 
-# Why each may be there. The threads, locks and forks among them are tested in tests/runtime/test_several_threads.py.
+# Why each may be there. tests/runtime/test_several_threads.py tests the threads, locks and forks among them.
 KNOWN = {
-    "compiler/regions.py:_filled_blocks": "equal constants share a block: two threads that make one at once make equal ones",
+    "compiler/regions.py:_filled_blocks": "constants share a block: two threads make equal ones",
     "compiler/value.py:_current": "the tape: a threading.local",
     "compiler/value.py:_result_types": "a table of NumPy's answers: computed twice, they are equal",
     "engine/workers.py:_group": "the group of MPI: made under a lock",
@@ -33,23 +33,25 @@ KNOWN = {
     "io/readers/base.py:parameters": "functools: a table that depends on its class only",
     "native/blas.py:found": "functools: the same answer every time",
     "operator/custom.py:_props": "operators that users register, one assignment each",
-    "operator/registry.py:registry": "filled while mxr is imported, under Python's lock of imports; a user's operator is one assignment",
+    "operator/registry.py:registry": "filled while mxr is imported; a user's operator is one assignment",
     "ops/shared/updates.py:_rounded": "functools: depends on its arguments only, and is bounded",
     "optimizer.py:_BY_NAME": "optimizers that users register, one assignment each",
-    "random/samplers.py:_factorials": "a table that is read once into a local name, and replaced by a longer one",
+    "random/samplers.py:_factorials": "a table that is read once into a local name, and replaced as a whole",
     "random/samplers.py:_lgammaf": "functools: the same answer every time",
     "random/streams.py:_source": "replaced as a whole; draws hold `lock`",
     "random/streams.py:lock": "the lock of the draws; a forked child gets a new one",
     "runtime/progress.py:_last": "when a line of progress was shown: only what is shown depends on it",
     "runtime/progress.py:_show": "who shows progress: only what is shown depends on it",
+    "runtime/speed.py:speed": "functools: this machine's speed; measured twice at most",
     "runtime/threads.py:UNBROKEN": "filled by decorators while mxr is imported",
     "runtime/threads.py:_inside": "counts the threads in `single_blas`, under `_turn`",
     "runtime/threads.py:_making": "a lock; a forked child gets a new one",
     "runtime/threads.py:_pool": "made under `_making`; a forked child gets a new one",
     "runtime/threads.py:_turn": "a lock; a forked child gets a new one",
-    "testing/current.py:_of_test": "the R session of the running test: pytest runs one test at a time in a process",
+    "testing/current.py:_of_test": "the R session of the running test: a process runs one test at a time",
 }
-# R has one thread. What belongs to it is used by that thread only: mxr.r.host.own_thread sends the others' calls there.
+# R has one thread. What belongs to it is used by that thread only: mxr.r.host.own_thread sends the others'
+# calls there.
 OF_R = (
     "r/bridge/",
     "r/host/own_thread.py:_own",
@@ -72,8 +74,8 @@ def targets(node: ast.AST) -> list[ast.expr]:
 
 
 def kept(source: str) -> set[str]:
-    """Names of a module that its functions change: by `global`, by assignment to an element or an attribute, by a method that changes
-    a container; and functions with a cache."""
+    """Names of a module that its functions change: by `global`, by assignment to an element or an attribute,
+    by a method that changes a container; and functions with a cache."""
     tree = ast.parse(source)
     module = {
         n.id for node in tree.body for t in targets(node) for n in ast.walk(t) if isinstance(n, ast.Name)
