@@ -36,15 +36,18 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 
 check_data <- function(X) {
   if (is_of_matrix_package(X)) stop_type("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
-  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA)))
-    for (name in c("iter.next", "value", "reset"))
-      if (!has_function(X, name))
-        stop_type("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
-                  "functions iter.next(), value() and reset(), and this one has no ", name, "()")
+  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA))) check_own_iterator(X)
   if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
     stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
   if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
     stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
+}
+
+check_own_iterator <- function(X) {
+  for (name in c("iter.next", "value", "reset"))
+    if (!has_function(X, name))
+      stop_type("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
+                "functions iter.next(), value() and reset(), and this one has no ", name, "()")
 }
 
 check_limit <- function(limit, name) {

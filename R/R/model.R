@@ -270,8 +270,9 @@ add_round <- function(history, round, result, validation) {
        validation = c(history$validation, number(validation)))
 }
 
-# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it is
-# the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch any more.
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of
+# it is the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch
+# any more.
 run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
                         end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
@@ -432,8 +433,8 @@ check_rounds <- function(begin.round, num.round) {
   begin <- as.numeric(begin.round)
   end <- as.numeric(num.round)
   if (begin > end)
-    warn_once("rounds", "begin.round = ", begin, " and num.round = ", end, " train ", begin - end + 1, " rounds, counted ",
-              "backwards, as in MXNet: num.round is the number of the last round, not how many follow")
+    warn_once("rounds", "begin.round = ", begin, " and num.round = ", end, " train ", begin - end + 1,
+              " rounds, counted backwards, as in MXNet: num.round is the number of the last round, not how many follow")
 }
 
 # Warns, once in a session, of classes that are counted from 1: MXNet's are counted from 0.
@@ -463,9 +464,9 @@ with_label <- function(batch, output.names) {
   batch
 }
 
-# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned, like
-# a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the shapes of what
-# the batches bring; `initial` the names of what has values.
+# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned,
+# like a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the
+# shapes of what the batches bring; `initial` the names of what has values.
 check_read <- function(symbol, given, initial, fields, y) {
   infer <- function(more) {
     shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
@@ -479,12 +480,14 @@ check_read <- function(symbol, given, initial, fields, y) {
   unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
   if (length(unread) == 1 && !any(endsWith(names(given), "label")))
     stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
-                   "the label, but its name does not end in \"label\", so ", if (is.null(y)) "no field of the batches" else "y",
-                   if (is.null(y)) " reaches it" else " does not reach it", ": give output.names = \"", unread, "\"")
+                   "the label, but its name does not end in \"label\", so ",
+                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
+                   ": give output.names = \"", unread, "\"")
   if (length(unread))
     stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
-                   "values; as parameters they would be learned. Give the names of data in input.names and of labels in ",
-                   "output.names, with an iterator that has fields of these names (here are ", paste(fields, collapse = ", "), ")")
+                   "values; as parameters they would be learned. Give the names of data in input.names and of ",
+                   "labels in output.names, with an iterator that has fields of these names (here are ",
+                   paste(fields, collapse = ", "), ")")
   if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
         !any(endsWith(names(given), "label")))
     warning("the network has no label, so y is not used", call. = FALSE)

@@ -338,9 +338,8 @@ class MpiWorkers(Workers):
         self._tell("ends", reason)
         self._linger()
         if status == 0:
-            self._mpi.COMM_WORLD.Abort(
-                1
-            )  # MPI cannot end well any more, whatever the script made of the error
+            # MPI cannot end well any more, whatever the script made of the error
+            self._mpi.COMM_WORLD.Abort(1)
 
     def _linger(self) -> None:
         """Leave the others time to hear why, and to say so: launchers end all as soon as one has failed."""
