@@ -64,12 +64,13 @@ def color(n: Node) -> str:
 
 
 _MOST = 400  # operators that are drawn; larger networks are shown as text
+# pixels: between boxes, between layers, a box, a line of text
 _ACROSS, _DOWN, _WIDTH, _LINE = (
     170,
     84,
     150,
     14,
-)  # pixels: between boxes, between layers, a box, a line of text
+)
 
 
 def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:

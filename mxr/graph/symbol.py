@@ -198,9 +198,8 @@ class Symbol(Graph):
         node = result._single("name") if name else None
         if name is None or node is None or node.op is None:
             return result
-        named = Node(
-            node.op, name, dict(node.attrs), node.p, node.inputs
-        )  # a node of its own: the head may be a symbol that was given
+        # a node of its own: the head may be a symbol that was given
+        named = Node(node.op, name, dict(node.attrs), node.p, node.inputs)
         return Symbol((named, i) for _, i in result.heads)
 
     def __call__(self, **inputs: Any) -> Symbol:

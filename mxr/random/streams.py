@@ -40,9 +40,8 @@ class _Machine:
 
     def __init__(self) -> None:
         self._generator = np.random.MT19937(0)
-        self._seeder = np.random.RandomState(
-            self._generator
-        )  # its way of seeding is that of C++ and of MXNet
+        # its way of seeding is that of C++ and of MXNet
+        self._seeder = np.random.RandomState(self._generator)
         self._memory = np.ctypeslib.as_array(
             (ctypes.c_uint32 * 625).from_address(self._generator.ctypes.state_address)
         )
@@ -169,9 +168,8 @@ def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
         x *= 2.0**32
         x += draws[..., ::2]
         x *= 2.0**-64
-    return np.minimum(
-        x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x
-    )  # a draw near 2^32 would round to 1
+    # a draw near 2^32 would round to 1
+    return np.minimum(x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x)
 
 
 def _draws_each(dtype) -> int:

@@ -25,6 +25,7 @@ from tests.reference import oracle
 from . import costs, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
+# settings that slow an engine down, or hurry it
 TUNING = (
     "OPENBLAS_",
     "GOTO_",
@@ -36,7 +37,7 @@ TUNING = (
     "GOMP_",
     "KMP_",
     "MXNET_",
-)  # settings that slow an engine down, or hurry it
+)
 
 
 class Engine:
@@ -168,9 +169,8 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
     for name, e in running.items():
         e.ask(results=os.path.join(folder, f"{name}.npz"))
         with np.load(os.path.join(folder, f"{name}.npz")) as z:
-            found[name] = {
-                k: z[k] for k in z.files if k != "out" or w.peer != "mlp"
-            }  # SoftmaxOutput returns probabilities
+            # SoftmaxOutput returns probabilities
+            found[name] = {k: z[k] for k in z.files if k != "out" or w.peer != "mlp"}
     for name, arrays in found.items():
         for k, ours in found["mxr"].items():
             scale = float(np.abs(ours).max())

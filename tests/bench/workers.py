@@ -226,9 +226,8 @@ def hosts(count: int, rate: str):
         subprocess.run(words, check=True, capture_output=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        burst = {"100mbit": "64kb", "1gbit": "640kb"}[
-            rate
-        ]  # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
+        # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
+        burst = {"100mbit": "64kb", "1gbit": "640kb"}[rate]
         agent = Path(folder, "agent.sh")
         agent.write_text(
             '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; '

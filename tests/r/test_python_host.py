@@ -274,9 +274,8 @@ def test_endless_recursion_is_an_error(r):
 
 @pytest.mark.parametrize("code", ["Sys.sleep(20)", "x <- mx.nd.ones(c(50, 50)); repeat x <- x * 1"])
 def test_ctrl_c_while_r_works(r, code):
-    former = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background process ignores it
+    # a shell's background process ignores it
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:

@@ -25,9 +25,8 @@ def compare(
         for case in variants:
             ran.add(name(case))
             theirs = {"error": "not asked"}, {}
-            with contextlib.suppress(
-                mxr.MxError
-            ):  # of shapes that the question needs; then MXNet is not asked
+            # of shapes that the question needs; then MXNet is not asked
+            with contextlib.suppress(mxr.MxError):
                 theirs = mxnet.ask(
                     arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case)
                 )

@@ -234,9 +234,8 @@ class _Cut:
         self.direct = w.plain or self.outers > lead  # whether the columns are the input itself
         self.outer, self.inner = w.kernel[: self.outers], w.kernel[self.outers :]
         self.grid = w.size[: self.outers] + w.out[self.outers :]
-        self.adds = (
-            prod(self.outer) > 1 or self.grid != w.out
-        )  # whether products must be added up, or moved, to make the output
+        # whether products must be added up, or moved, to make the output
+        self.adds = prod(self.outer) > 1 or self.grid != w.out
 
     def _pays(self, lead: int) -> bool:
         """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of

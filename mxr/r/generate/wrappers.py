@@ -38,10 +38,11 @@ NAMESPACE_HEAD = [
 SYMBOL_BY_HAND = {"concat", "Concat", "min"}  # R/R/symbol.R
 NDARRAY_BY_HAND = {"slice"}  # R/R/ndarray.R: MXNet's R package has another function of that name
 VARG_BY_HAND = {"concat", "Concat"}
+# MXNet lists the auxiliary states of its newer operators only
 AUX_LAST = {
     "BatchNorm_v1",
     "IdentityAttachKLSparseReg",
-}  # MXNet lists the auxiliary states of its newer operators only
+}
 
 
 # --------------------------------------------------------------------------------- what R sees of an operator
