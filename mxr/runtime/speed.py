@@ -13,7 +13,8 @@ _SIDE, _ELEMENTS, _TURNS, _TRIES = 384, 1 << 16, 10_000, 5
 
 
 class Speed(NamedTuple):
-    """A second's floating-point operations of matrix products, exponentials, and turns of an empty loop of Python."""
+    """A second's floating-point operations of matrix products, exponentials, and turns of an empty loop of
+    Python."""
 
     products: float
     elements: float

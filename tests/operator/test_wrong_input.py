@@ -1,5 +1,5 @@
-"""Every input of every operator, given what no input can be: the message says that it is an input and what it takes.
-And every operator, given a name that it does not have. From Python and from R."""
+"""Every input of every operator, given what no input can be: the message says that it is an input and what it
+takes. And every operator, given a name that it does not have. From Python and from R."""
 
 from __future__ import annotations
 
@@ -71,15 +71,19 @@ count <- 0
 check <- function(f, arguments, wanted) {
   count <<- count + 1
   message <- tryCatch({ suppressWarnings(do.call(f, arguments)); "no error" }, error = conditionMessage)
-  if (!all(vapply(wanted, grepl, NA, message, fixed = TRUE))) bad <<- c(bad, paste0(f, "(", names(arguments), "): ", message))
+  if (!all(vapply(wanted, grepl, NA, message, fixed = TRUE)))
+    bad <<- c(bad, paste0(f, "(", names(arguments), "): ", message))
 }
-values <- list(numbers = matrix(1, 2, 5), `a number` = 1, text = "y", `TRUE or FALSE` = TRUE, texts = c("a", "b"))
+values <- list(numbers = matrix(1, 2, 5), `a number` = 1, text = "y", `TRUE or FALSE` = TRUE,
+  texts = c("a", "b"))
 for (i in seq_len(nrow(inputs))) {
   key <- inputs$input[[i]]
   for (f in intersect(c(paste0("mx.symbol.", inputs$symbol[[i]])), exported)) for (kind in names(values))
-    check(f, structure(values[kind], names = key), c(paste(key, "is an input and takes a symbol, not"), "its values go into arg.params"))
+    check(f, structure(values[kind], names = key),
+      c(paste(key, "is an input and takes a symbol, not"), "its values go into arg.params"))
   for (f in setdiff(intersect(inputs$array[[i]], exported), "mx.nd.slice")) {
-    check(f, structure(list("y"), names = key), paste(key, "is an input and takes an NDArray, an array or numbers, not text"))
+    check(f, structure(list("y"), names = key),
+      paste(key, "is an input and takes an NDArray, an array or numbers, not text"))
     check(f, structure(list(s), names = key), key)
   }
 }

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests.r.hosts import HOSTS, command, environment, run_checks, run_code, succeeds
+from tests.r.hosts import HOSTS, command, environment
 
 # Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
 PRELUDE = r"""
@@ -47,7 +47,9 @@ def keep(x): store.append(x)
 @verb('test.kept')
 def kept(): return store[-1] * 1
 @verb('test.fail')
-def fail(kind): raise {'user': MxError, 'bug': KeyError, 'file': lambda m: FileNotFoundError(2, 'No such file', m)}[kind]('words')
+def fail(kind):
+    missing = lambda m: FileNotFoundError(2, 'No such file', m)
+    raise {'user': MxError, 'bug': KeyError, 'file': missing}[kind]('words')
 @verb('test.halfway')
 def halfway(): return {'a': np.zeros(3), 'b': [np.zeros(2), object()]}
 @verb('test.work')
@@ -58,13 +60,8 @@ def work(seconds):
 """
 
 
-@pytest.fixture(params=HOSTS)
-def host(request):
-    return request.param
-
-
 def printed(host, code, **options):
-    return succeeds(run_code(host, PRELUDE + code, **options))
+    return host(PRELUDE + code, **options).check()
 
 
 VALUES = {
@@ -122,11 +119,14 @@ CHECKS = {
         stopifnot(call("test.repr", 1L, b = "x", 2L) == "(1, 2){'b': 'x'}")
     """,
     "values come back as they were": """
-        values <- list(NULL, TRUE, 3L, 2.5, "text", "\\u00e9", c("a", NA), list(a = 1, b = list("x", TRUE)), list(1, b = 2), list(),
-                       array(c(1, 2), 2), matrix(as.double(1:6), 2), array(as.double(1:24), 2:4), array(0, c(0, 3)),
-                       array(c(NA, 1, Inf), 3), matrix(c(TRUE, FALSE), 1))
-        for (v in values) if (!identical(call("test.same", v), v)) stop(deparse(v), " became ", deparse(call("test.same", v)))
-        stopifnot(identical(call("test.same", c(1, 2)), array(c(1, 2), 2)))     # an array keeps its one dimension
+        values <- list(NULL, TRUE, 3L, 2.5, "text", "\\u00e9", c("a", NA), list(a = 1, b = list("x", TRUE)),
+          list(1, b = 2), list(),
+          array(c(1, 2), 2), matrix(as.double(1:6), 2), array(as.double(1:24), 2:4), array(0, c(0, 3)),
+          array(c(NA, 1, Inf), 3), matrix(c(TRUE, FALSE), 1))
+        for (v in values) if (!identical(call("test.same", v), v))
+          stop(deparse(v), " became ", deparse(call("test.same", v)))
+        # an array keeps its one dimension
+        stopifnot(identical(call("test.same", c(1, 2)), array(c(1, 2), 2)))
     """,
     "arrays arrive as read-only views with reversed dims": """
         x <- array(as.double(1:24), c(2, 3, 4)); r <- call("test.shape", x)
@@ -144,10 +144,12 @@ CHECKS = {
           best[2] <- min(best[2], system.time(y <- as.array(a), FALSE)[[3]])
           best[3] <- min(best[3], system.time(for (j in 1:5e5) one.by.one[[j]] <- x[[j]], FALSE)[[3]])
         }
-        stopifnot(max(abs(x - y)) < 1e-7); if (any(best[1:2] > best[3])) stop(paste(best, collapse = ", "), " seconds")
+        stopifnot(max(abs(x - y)) < 1e-7)
+        if (any(best[1:2] > best[3])) stop(paste(best, collapse = ", "), " seconds")
     """,
     "a crossing costs about what a plain call of reticulate's does": """
-        a <- call("test.box"); b <- call("test.box"); theirs <- reticulate::py_eval("lambda a, b, c: None"); best <- c(99, 99)
+        a <- call("test.box"); b <- call("test.box"); theirs <- reticulate::py_eval("lambda a, b, c: None")
+        best <- c(99, 99)
         for (i in 1:5) {
           best[1] <- min(best[1], system.time(for (j in 1:1000) call("test.same3", a, b, TRUE), FALSE)[[3]])
           best[2] <- min(best[2], system.time(for (j in 1:1000) theirs(1, 2, TRUE), FALSE)[[3]])
@@ -157,9 +159,11 @@ CHECKS = {
     "handles are released when R no longer needs them": """
         gc(); call("bridge.live")
         before <- call("bridge.live"); held <- call("test.boxes", 10L)
-        stopifnot(call("bridge.live") == before + 10, class(held$a[[1]]) == "MXHandle", is.null(held$b), "b" %in% names(held))
+        stopifnot(call("bridge.live") == before + 10, class(held$a[[1]]) == "MXHandle", is.null(held$b),
+          "b" %in% names(held))
         first <- held$a[[1]]; rm(held); gc(); call("bridge.live")
-        stopifnot(call("bridge.live") == before + 1, identical(call("test.repr", first), call("test.repr", first)))
+        stopifnot(call("bridge.live") == before + 1,
+          identical(call("test.repr", first), call("test.repr", first)))
         for (i in 1:5000) call("test.box"); gc(); call("bridge.live")
         stopifnot(call("bridge.live") <= before + 2)
     """,
@@ -178,13 +182,17 @@ CHECKS = {
         stopifnot(identical(as.array(b), as.array(a)), identical(as.array(b + b), as.array(a * 2)))
         live <- call("bridge.live"); again <- unserialize(serialize(b, NULL)); rm(b)
         stopifnot(identical(as.array(again), as.array(a)), identical(dim(readRDS(file)), 3L))
-        s <- mx.symbol.exp(mx.symbol.Variable("x"), name = "e"); t <- unserialize(serialize(s, NULL, ascii = TRUE))
+        s <- mx.symbol.exp(mx.symbol.Variable("x"), name = "e")
+        t <- unserialize(serialize(s, NULL, ascii = TRUE))
         stopifnot(identical(s$as.json(), t$as.json()), identical(outputs(t), "e_output"))
     """,
     "executors and damaged objects are refused": """
-        ex <- mx.simple.bind(mx.symbol.Variable("x"), ctx = mx.cpu(), x = 2); e <- unserialize(serialize(ex, NULL))
-        stopifnot(grepl("this executor belongs to another R session", tryCatch(e$outputs, error = conditionMessage)))
-        bytes <- serialize(mx.nd.array(1:3), NULL); at <- grepRaw("mxr 1 A", bytes); bytes[at + 20] <- as.raw(0)
+        ex <- mx.simple.bind(mx.symbol.Variable("x"), ctx = mx.cpu(), x = 2)
+        e <- unserialize(serialize(ex, NULL))
+        stopifnot(grepl("this executor belongs to another R session",
+          tryCatch(e$outputs, error = conditionMessage)))
+        bytes <- serialize(mx.nd.array(1:3), NULL); at <- grepRaw("mxr 1 A", bytes)
+        bytes[at + 20] <- as.raw(0)
         stopifnot(grepl("damaged", tryCatch(as.array(unserialize(bytes)), error = conditionMessage)))
     """,
     "errors are conditions and the session goes on": """
@@ -192,7 +200,8 @@ CHECKS = {
         stopifnot(identical(class(e), c("mxnet_error", "error", "condition")), conditionMessage(e) == "words")
         said <- function(...) tryCatch(call(...), mxnet_error = conditionMessage)
         stopifnot(said("test.fail", "file") == "No such file: words")
-        stopifnot(grepl("^a defect in mxr, not in your script: KeyError: 'words'.*mxr.last.error", said("test.fail", "bug")))
+        stopifnot(grepl("^a defect in mxr, not in your script: KeyError: 'words'.*mxr.last.error",
+          said("test.fail", "bug")))
         stopifnot(grepl("run `mxr install-r` again", said("no.such.verb")))
         for (i in 1:300) try(call("test.halfway"), silent = TRUE)
         stopifnot(call("test.same", 1) == 1)
@@ -202,30 +211,20 @@ CHECKS = {
     "the error's call is the user's": """
         x <- mx.symbol.Variable("x")
         said <- function(expr) deparse(conditionCall(tryCatch(expr, error = identity)))
-        stopifnot(said(mx.symbol.Activation(x, act_type = "no")) == 'mx.symbol.Activation(x, act_type = "no")')
-        stopifnot(startsWith(said(do.call(mx.symbol.Activation, list(x, act_type = "no"))), "mx.symbol.Activation("))
-        stopifnot(startsWith(said(lapply(list(x), mx.symbol.Activation, act_type = "no")), "mx.symbol.Activation("))
-        stopifnot(said(lapply(1, function(s) mx.symbol.Activation(x, act_type = "never"))) == 'mx.symbol.Activation(x, act_type = "never")')
+        stopifnot(said(mx.symbol.Activation(x, act_type = "no")) ==
+          'mx.symbol.Activation(x, act_type = "no")')
+        stopifnot(startsWith(said(do.call(mx.symbol.Activation, list(x, act_type = "no"))),
+          "mx.symbol.Activation("))
+        stopifnot(startsWith(said(lapply(list(x), mx.symbol.Activation, act_type = "no")),
+          "mx.symbol.Activation("))
+        stopifnot(said(lapply(1, function(s) mx.symbol.Activation(x, act_type = "never"))) ==
+          'mx.symbol.Activation(x, act_type = "never")')
     """,
 }
 
 
-@pytest.fixture(scope="module")
-def checked():
-    """What each check said, by host; the checks of a host run once."""
-    answers = {}
-
-    def ask(host):
-        if host not in answers:
-            answers[host] = run_checks(host, PRELUDE, CHECKS)
-        return answers[host]
-
-    return ask
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_door(name, host, checked):
-    assert checked(host)[name] == "ok"
+def test_door(check):
+    assert check == "ok"
 
 
 # -------------------------------------------------------------------------------------- as a user's R session
@@ -234,7 +233,8 @@ def test_door(name, host, checked):
 def test_both_hosts_are_rscript(tmp_path):
     script = tmp_path / "script.R"
     script.write_text("""
-        print(commandArgs(TRUE)); print(commandArgs()); print(interactive()); print(sys.nframe()); cat(readLines(file("stdin")), "\\n")
+        print(commandArgs(TRUE)); print(commandArgs()); print(interactive()); print(sys.nframe())
+        cat(readLines(file("stdin")), "\\n")
         message("a message"); warning("a warning")
         f <- function() stop("the end"); f()
     """)
@@ -257,42 +257,41 @@ def test_both_hosts_are_rscript(tmp_path):
     "code, status", [("invisible(mx.nd.array(1)); quit(status = 7)", 7), ("mx.symbol.Activation(1)", 1)]
 )
 def test_exit_status(host, code, status):
-    done = run_code(host, "library(mxnet)\n" + code)
-    assert done.returncode == status, done.stderr
+    done = host("library(mxnet)\n" + code)
+    assert done.status == status, done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_nothing_of_the_session_changes(host):
     code = """
-        before <- Sys.getenv(); options(digits = 5); old <- options(); set.seed(1); seed <- .Random.seed; dir <- getwd()
+        before <- Sys.getenv(); options(digits = 5); old <- options(); set.seed(1); seed <- .Random.seed
+        dir <- getwd()
         tmp <- tempdir(); search.before <- c(search(), "package:mxnet")
         library(mxnet); x <- mxnet:::call_python("bridge.live")
         after <- Sys.getenv(); changed <- setdiff(names(after), names(before))
         same <- intersect(names(after), names(before))
         cat(c(changed, same[after[same] != before[same]]), "\\n")
         cat(names(which(!mapply(identical, old, options()[names(old)]))), "\\n")
-        stopifnot(setequal(search(), search.before), identical(seed, .Random.seed), getwd() == dir, tempdir() == tmp, dir.exists(tmp))
+        stopifnot(setequal(search(), search.before), identical(seed, .Random.seed), getwd() == dir,
+          tempdir() == tmp, dir.exists(tmp))
     """
-    variables, options_changed = succeeds(run_code(host, code)).split("\n")[:2]
+    variables, options_changed = host(code).check().split("\n")[:2]
     # tells reticulate, should it be loaded later, which Python runs here
     assert set(variables.split()) <= {"PYTHON_SESSION_INITIALIZED"}, variables
     assert options_changed.split() == []
 
 
 def test_python_s_own_output_stays_silent(host):
-    done = run_code(
-        host, "suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done.stdout + done.stderr
+    done = host("suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')")
+    assert (done.status, done.stdout, done.stderr) == (0, "", ""), done.stdout + done.stderr
 
 
-def test_loading_the_package_does_not_start_python():
-    done = run_code(
-        "Rscript",
+def test_loading_the_package_does_not_start_python(rscript):
+    done = rscript(
         "library(mxnet); cat('reticulate' %in% loadedNamespaces(), file.exists('/proc/self/maps') && "
         "any(grepl('libpython', readLines('/proc/self/maps'))))",
     )
-    assert succeeds(done) == "FALSE FALSE"
+    assert done.check() == "FALSE FALSE"
 
 
 def test_r_starts_in_a_notebook_as_rpy2_does_it():
@@ -304,7 +303,7 @@ def test_r_starts_in_a_notebook_as_rpy2_does_it():
         " print('error:', e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
-    assert "error:" in succeeds(done), done.stderr
+    assert done.returncode == 0 and "error:" in done.stdout, done.stderr
 
 
 # ----------------------------------------------------------------------------------------------------- Ctrl-C
@@ -322,7 +321,8 @@ def test_ctrl_c_is_an_r_interrupt(host, where):
         PRELUDE
         + f"""
         for (round in 1:3) {{
-          cat(tryCatch({{ cat("ready\\n"); {INTERRUPTED[where]}; "went on" }}, interrupt = function(e) "interrupted"), "\\n")
+          cat(tryCatch({{ cat("ready\\n"); {INTERRUPTED[where]}; "went on" }},
+            interrupt = function(e) "interrupted"), "\\n")
         }}
         stopifnot(call("test.same", 1) == 1)
         cat("ready\\n"); {INTERRUPTED[where]}

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.r.hosts import HOSTS, run_checks
-
 PRELUDE = r"""
 suppressMessages(library(mxnet))
 Sys.setenv(RETICULATE_PYTHON = Sys.getenv("MXR_PYTHON"))
@@ -26,7 +22,8 @@ CHECKS = {
     "symbols that reticulate did not convert are taken too": """
         x <- plain$sym$Variable("x")
         stopifnot(inherits(x, "python.builtin.object"), identical(arguments(x), "x"))
-        stopifnot(identical(arguments(mx.symbol.square(x)), "x"), identical(arguments(reticulate::py_to_r(x)), "x"))
+        stopifnot(identical(arguments(mx.symbol.square(x)), "x"),
+          identical(arguments(reticulate::py_to_r(x)), "x"))
         e <- reticulate::py_to_r(x); stopifnot(identical(arguments(e + 1), "x"))
     """,
     "R's symbols and arrays are taken by Python": """
@@ -49,7 +46,5 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_reticulate(host):
-    said = run_checks(host, PRELUDE, CHECKS)
-    assert {k: v for k, v in said.items() if v != "ok"} == {}
+def test_reticulate(check):
+    assert check == "ok"

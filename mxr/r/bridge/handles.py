@@ -58,8 +58,8 @@ def _class_vector(kind: type) -> Any:
 
 
 def _size(value: Any) -> int:
-    """The bytes of an array behind a handle. Only of arrays: a question for an attribute that an object of ours does
-    not have makes a message with suggestions, which takes milliseconds."""
+    """The bytes of an array behind a handle. Only of arrays: a question for an attribute that an object of
+    ours does not have makes a message with suggestions, which takes milliseconds."""
     return value.data.nbytes if isinstance(value, NDArray) else 0
 
 

@@ -140,9 +140,8 @@ def invoke(op_name: str, arguments, out):
     expected."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
-    given = [
-        (k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)
-    ]  # a device has no effect
+    # a device has no effect
+    given = [(k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)]
     if op.variadic:  # names of inputs do not count
         given = [("" if _is_input(v) and k.replace(".", "_") not in op.params else k, v) for k, v in given]
     positional, named, params = values.split(op, given, where, _is_input, AN_ARRAY)

@@ -15,7 +15,8 @@ from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
 from mxr.runtime.speed import speed
 
-# What a step of R's training loop with a metric takes by itself, and each operator in it, in turns of an empty loop of Python
+# What a step of R's training loop with a metric takes by itself, and each operator in it, in turns of an
+# empty loop of Python
 _STEP, _CALL = 15_000, 200
 
 # The states that RNN gives out: R scripts know them by the names of MXNet 1.0 to 1.5; 1.6 renamed them.
