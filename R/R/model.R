@@ -378,6 +378,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
   check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
+  beside <- c(y = !is.null(y), array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout))
+  if (is_iterator(X)) check_beside_iterator(beside)
   check_layout(X, y, array.layout)
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   given.y <- if (!is_iterator(X)) y
@@ -398,6 +400,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_rounds(begin.round, num.round)
   check_classes(symbol, if (is.atomic(given.y)) given.y, c(input.shape, output.shape))
   check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
+  check_unused(symbol, arg.params, fixed.param, !missing(initializer), names(c(input.shape, output.shape)), eval.data,
+               eval.metric)
   params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params

@@ -40,6 +40,8 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
     check_dots(or_else(...names(), ""), c("output", "model"),
                "predict() has X, ctx, array.batch.size, array.layout and output",
                also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
+  if (is_iterator(X))
+    check_beside_iterator(c(array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout)))
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))

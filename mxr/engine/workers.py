@@ -380,14 +380,16 @@ def launched() -> int:
 
 
 _group: Workers | None = None
+_connecting = threading.Lock()  # MPI is started once
 
 
 def workers() -> Workers:
     """The workers of this run. The first call connects them: all of them must make it."""
     global _group
-    if _group is None:
-        _group = Workers() if launched() <= 1 else _connect()
-    return _group
+    with _connecting:
+        if _group is None:
+            _group = Workers() if launched() <= 1 else _connect()
+        return _group
 
 
 def _connect() -> MpiWorkers:
