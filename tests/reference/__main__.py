@@ -134,7 +134,18 @@ def main() -> int:
         "what",
         nargs="?",
         default="all",
-        choices=["all", "install", "compare", "record", "shapes", "types", "enlarged", "graphs", "files"],
+        choices=[
+            "all",
+            "install",
+            "compare",
+            "record",
+            "shapes",
+            "types",
+            "types-enlarged",
+            "enlarged",
+            "graphs",
+            "files",
+        ],
     )
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
@@ -151,6 +162,8 @@ def main() -> int:
         complaints += partial.compare(args.family, args.op)
     if args.what in ("all", "types"):
         complaints += dtypes.compare(args.family, args.op)
+    if args.what in ("all", "types-enlarged"):
+        complaints += dtypes.compare_enlarged(args.family, args.op)
     if args.what in ("all", "enlarged"):
         complaints += enlarged.compare(args.family, args.op)
     if args.what in ("all", "graphs"):
