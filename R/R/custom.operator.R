@@ -261,12 +261,14 @@ operator_function <- function(f, wanted, more, positions, what) {
 # error or a Ctrl-C is returned, as a value of class "mxr.failure". callCC costs a third of tryCatch.
 callable_by_python <- function(f, what, slots) {
   force(f)
-  failed <- function(k) function(e) k(structure(class = "mxr.failure", list(
-    kind = "error", message = failure_text(e), calls = failure_calls(sys.calls()))))
-  broken <- function(k) function(e) k(structure(class = "mxr.failure", list(kind = "interrupt", message = "", calls = "")))
-  guarded <- function(...) callCC(function(k) withCallingHandlers(f(...), error = failed(k), interrupt = broken(k)))
+  guarded <- function(...) callCC(function(k) withCallingHandlers(f(...), error = function(e) k(failure("error", e)),
+                                                                  interrupt = function(e) k(failure("interrupt"))))
   structure(list(guarded, slots), class = "mxr.function")
 }
+
+# What a function that failed returns.
+failure <- function(kind, e = NULL) structure(class = "mxr.failure", list(
+  kind = kind, message = if (is.null(e)) "" else failure_text(e), calls = if (is.null(e)) "" else failure_calls(sys.calls())))
 
 # An error's message, and the call that it happened in.
 failure_text <- function(e) {
@@ -275,11 +277,13 @@ failure_text <- function(e) {
   paste0(conditionMessage(e), where)
 }
 
-# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`.
+# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`, but for R's
+# handling of the error.
 failure_calls <- function(calls) {
-  heads <- vapply(calls, function(call) is.call(call) && identical(call[[1]], quote(withCallingHandlers)), NA)
-  first <- if (any(heads)) max(which(heads)) + 1 else 1
-  calls <- calls[seq(first, length.out = max(0, length(calls) - first - 1))]
+  last_of <- function(name) max(0, which(vapply(calls, function(call) is.call(call) && identical(call[[1]], name), NA)))
+  first <- last_of(quote(withCallingHandlers)) + 1
+  end <- last_of(quote(.handleSimpleError))                      # R's own way from an error to its handler
+  calls <- calls[seq(first, length.out = max(0, (if (end > first) end else length(calls) - 2) - first))]
   lines <- vapply(calls, function(call) substr(paste(deparse(if (is.call(call)) shorten_call(call) else call)[[1]]), 1, 100), "")
   if (length(lines)) lines else ""
 }
