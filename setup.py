@@ -46,8 +46,8 @@ class SdistWithR(sdist):
         add_vignettes(Path(base_dir, "R"))
 
 
-# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves it
-# out, so that the wheel is for every platform.
+# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves
+# it out, so that the wheel is for every platform.
 NATIVE = Extension(
     "mxr.native._core",
     sources=[f"mxr/native/{name}.c" for name in ("core", "plain", "avx2", "avx512")],

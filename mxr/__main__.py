@@ -9,12 +9,13 @@ HELP = """\
 mxr: runs R scripts written for Apache MXNet
 
   mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (mxr run --help: more)
-  mxr check SCRIPT.R [--json]    read a script or an Rmd, without running it: what works here, what differs, what is missing
+  mxr check SCRIPT.R [--json]    read a script or an Rmd, without running it: what works here, what differs,
+                                 what is missing
   mxr doctor                     what is installed, whether it fits together, and what to do where it does not
   mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python, and the rpy2 that fits R
   mxr uninstall-r [--lib DIR]    remove it
   mxr install-rpy2               install the rpy2 that fits the R at hand
-  mxr gen [--check]              in a checkout: write (or check) what is generated from the operator declarations
+  mxr gen [--check]              in a checkout: write (or check) what is generated from the declarations
   mxr --version
 """
 

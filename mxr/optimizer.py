@@ -163,7 +163,7 @@ class _NagInPlace(GraphRule):
     def new_weight(self, lr: np.float32, w: np.ndarray, g: np.ndarray, momentum: np.ndarray) -> np.ndarray:
         s = self.s
         momentum *= s.momentum
-        new = w - momentum + (momentum - lr * (g + s.wd * w)) * (np.float32(1) + s.momentum)
+        new: np.ndarray = w - momentum + (momentum - lr * (g + s.wd * w)) * (np.float32(1) + s.momentum)
         momentum -= lr * (g + s.wd * new)
         return new
 
@@ -185,7 +185,8 @@ class Adam(Optimizer):
     rate = 0.001
 
     def _factor(self, count: int) -> float:
-        return math.sqrt(1 - self.own["beta2"] ** count) / (1 - self.own["beta1"] ** count)
+        beta1, beta2 = float(self.own["beta1"]), float(self.own["beta2"])
+        return math.sqrt(1 - beta2**count) / (1 - beta1**count)
 
 
 class RMSProp(Optimizer):

@@ -71,7 +71,8 @@ binary <- function(generic, e1, e2) {
 # The operand beside a symbol, as a number.
 scalar_operand <- function(x, operator) {
   if (is.mx.ndarray(x))
-    stop_type("`", operator, "`: an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
+    stop_type("`", operator, "`: ",
+              "an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
               "and give the array to mx.simple.bind's executor, or as a parameter, under that name")
   if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
     stop_type("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],

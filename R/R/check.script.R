@@ -7,7 +7,11 @@
 #' which data files and packages will be missing. `mxr check old.R` does the same from the command line.
 #'
 #' What a script makes as it runs is not seen: names put together by `paste`, functions called by `do.call` through a
-#' variable, sizes of data. So no time can be foretold; the rounds of training that are written as numbers are listed.
+#' variable. How long a training will take on this machine is estimated where the script says how large the network and
+#' the data are (numbers, data sets of R, files that are there): from the operations that the shapes imply, and from how fast
+#' this machine multiplies matrices now. The true time is between a third of it and three times it, on a machine with
+#' nothing else to do. Where a size is only known as the script runs, this is said instead. For the estimate, networks are
+#' composed and small tables are read; nothing else of the script is evaluated.
 #'
 #' @param file path of the script.
 #' @param json whether to print the result as JSON, for other programs.
@@ -15,7 +19,7 @@
 #' @param all whether to print every line with a call, not only those to look at.
 #' @param ... not used.
 #' @return A data frame of class `mx.script.check`: `line`, `kind` (one of `"missing"`, `"differs"`, `"renamed"`,
-#'   `"ignored"`, `"note"`, `"supported"`), `what` (a function, argument, file or package), `message`, and `link`, a
+#'   `"ignored"`, `"note"`, `"time"`, `"supported"`), `what` (a function, argument, file or package), `message`, and `link`, a
 #'   page of the documentation. Its attribute `status` is 0 where nothing is missing, else 1.
 #' @examples
 #' file <- tempfile(fileext = ".R")
@@ -38,7 +42,7 @@ mx.check.script <- function(file, json = FALSE) {
   if (is.null(tokens)) tokens <- data.frame(line1 = integer(), token = character(), text = character(),
                                             parent = integer(), id = integer())
   found <- rbind(check_functions(tokens), check_packages(tokens), check_files(tokens, dirname(file)),
-                 check_habits(tokens))
+                 check_habits(tokens), check_times(parsed, tokens, dirname(file)))
   found <- unique(found[order(found$line, match(found$kind, script_kinds)), ])
   rownames(found) <- NULL
   result <- structure(found, class = c("mx.script.check", "data.frame"), file = file,
@@ -47,7 +51,7 @@ mx.check.script <- function(file, json = FALSE) {
   if (json) invisible(result) else result
 }
 
-script_kinds <- c("missing", "differs", "renamed", "ignored", "note", "supported")
+script_kinds <- c("missing", "differs", "renamed", "ignored", "note", "time", "supported")
 
 #' @rdname mx.check.script
 #' @export
@@ -88,8 +92,6 @@ script_code <- function(lines, markdown) {
 script_functions <- list(
   mx.gpu = c("differs", "there is no GPU here: it is computed on the processor, with the same numbers",
              "differences#what-is-not-here"),
-  mx.symbol.Custom = c("missing", "operators written by users are not here; an expression of symbols may do",
-                       "differences#what-is-not-here"),
   mx.symbol.Concat = c("renamed", "mx.symbol.concat; the old name works, with a warning", ""),
   FactorScheduler = c("renamed", "mx.lr_scheduler.FactorScheduler; the old name works", ""),
   mx.infer.buckets = c("renamed", "mx.infer.rnn; the old name works", ""),
@@ -246,19 +248,11 @@ check_habits <- function(tokens) {
   factors <- calls$text %in% c("read.csv", "read.table", "data.frame") & !grepl("stringsAsFactors", texts)
   compares <- tokens[tokens$token == "EQ", ]
   of_class <- vapply(compares$parent, function(id) compares_class(tokens, id), NA)
-  subs <- tokens[tokens$token == "SYMBOL_SUB" & tokens$text == "num.round", ]
-  rounds <- vapply(seq_len(nrow(subs)), function(i) {
-    inner <- tokens[tokens$parent == subs$parent[[i]], ]
-    value <- inner$id[which(inner$id == subs$id[[i]]) + 2]
-    c(tokens$text[tokens$parent %in% value & tokens$token == "NUM_CONST"], "")[[1]]
-  }, "")
   rbind(finding(calls$line1[factors], "note", calls$text[factors],
                 "since R 4.0 texts are no factors: stringsAsFactors = TRUE gives what the script was written for",
                 "docs/vignettes/old-scripts"),
         finding(compares$line1[of_class], "note", "class(x) ==",
-                "a matrix has two classes since R 4.0: use inherits()", "docs/vignettes/old-scripts"),
-        finding(subs$line1[nzchar(rounds)], "note", "num.round",
-                paste(rounds[nzchar(rounds)], "rounds of training; docs/performance.md has times")))
+                "a matrix has two classes since R 4.0: use inherits()", "docs/vignettes/old-scripts"))
 }
 
 # Whether one side of the comparison `id` is a call of class().

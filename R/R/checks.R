@@ -36,15 +36,18 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 
 check_data <- function(X) {
   if (is_of_matrix_package(X)) stop_type("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
-  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA)))
-    for (name in c("iter.next", "value", "reset"))
-      if (!has_function(X, name))
-        stop_type("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
-                  "functions iter.next(), value() and reset(), and this one has no ", name, "()")
+  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA))) check_own_iterator(X)
   if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
     stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
   if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
     stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
+}
+
+check_own_iterator <- function(X) {
+  for (name in c("iter.next", "value", "reset"))
+    if (!has_function(X, name))
+      stop_type("X must be an array, a matrix or an iterator, not ", class(X)[[1]], ": an iterator needs the ",
+                "functions iter.next(), value() and reset(), and this one has no ", name, "()")
 }
 
 check_limit <- function(limit, name) {
@@ -186,6 +189,33 @@ nearest_name <- function(name, known) {
     meant <- known[distance == min(distance, Inf) & distance <= max(1, nchar(name) %/% 4)]
   }
   if (length(meant)) meant[[1]]
+}
+
+# Warns, once in a session for each, of arguments that have no effect beside an iterator. `given` says which ones the
+# call has.
+check_beside_iterator <- function(given) {
+  why <- c(y = "the iterator brings its labels", array.batch.size = "the iterator has its own batches",
+           array.layout = "it is for matrices, and an iterator's batches have their samples in the last dimension")
+  for (name in names(why)[names(why) %in% names(given)[given]])
+    warn_once(paste("iterator", name), name, " has no effect: X is an iterator, and ", why[[name]])
+}
+
+# Warns of arguments of a training function that have no effect in combination with others.
+check_unused <- function(symbol, arg.params, fixed.param, initializer.given, inputs, eval.data, metric) {
+  if (!is.null(eval.data) && is.null(metric))
+    warn_once("evaluation", "eval.data has no effect without a metric: give eval.metric, such as mx.metric.rmse")
+  unknown <- setdiff(fixed.param, arguments(symbol))
+  if (length(unknown)) {
+    meant <- nearest_name(unknown[[1]], arguments(symbol))
+    warning("fixed.param has ", paste(unknown, collapse = ", "), ", which the network has not",
+            if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?"), call. = FALSE)
+  }
+  if (is.null(arg.params)) return()
+  if (initializer.given)
+    warn_once("initializer", "initializer has no effect beside arg.params, which are all that is taken")
+  lacking <- setdiff(arguments(symbol), c(names(arg.params), inputs))
+  if (length(lacking))
+    warning("arg.params has no ", paste(lacking, collapse = ", "), "; zeros take their place", call. = FALSE)
 }
 
 # Stops where R has taken a name meant for `...`, such as that of a variable "s", for the beginning of one of `formals`.

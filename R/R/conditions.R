@@ -9,8 +9,8 @@ raise_failure <- function(failure) {
   raise_error(message, class = failure$class, kinds = as.character(failure$conditions), number = failure$number)
 }
 
-# Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error", such as
-# "mxnet_shape_error"; `number` is Python's number of the exception.
+# Raises an error that shows the call in the user's code. `kinds` are classes of the condition before "mxnet_error",
+# such as "mxnet_shape_error"; `number` is Python's number of the exception.
 raise_error <- function(message, class = NULL, kinds = character(), number = 0, call = user_call()) {
   condition <- structure(class = c(kinds, "mxnet_error", "error", "condition"),
                          list(message = message, call = call, class = class, number = number))
@@ -28,7 +28,8 @@ last_condition <- function() {
 # What Python is told of a condition. The call is "" where it is none of the user's.
 condition_fields <- function(condition) {
   call <- conditionCall(condition)
-  ours <- is.null(call) || identical(call, body(evaluate_expression)) || is.call(call) && identical(call[[1]], quote(parse))
+  ours <- is.null(call) || identical(call, body(evaluate_expression)) ||
+    is.call(call) && identical(call[[1]], quote(parse))
   list(conditionMessage(condition), if (ours) "" else shown_call(call), class(condition),
        as.double(if (is.null(condition$number)) 0 else condition$number))
 }
@@ -111,8 +112,9 @@ mxr.last.error <- function() {
   invisible(text)
 }
 
-# The errors of this package's own checks: a sentence pasted from the arguments, the call in the user's code, and a class for
-# tryCatch. mxr/r/bridge/errors.py has the same classes, for Python. Nothing else in this package calls stop().
+# The errors of this package's own checks: a sentence pasted from the arguments, the call in the user's code, and a
+# class for tryCatch. mxr/r/bridge/errors.py has the same classes, for Python. Nothing else in this package calls
+# stop().
 
 # An argument, or what a user's function gives, is not the kind of thing that is needed.
 stop_type <- function(...) raise_error(paste0(...), kinds = "mxnet_type_error")

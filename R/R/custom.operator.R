@@ -7,25 +7,27 @@
 #' Operators written in R
 #'
 #' Registers an operator under a name, for [mx.symbol.Custom()] and [mx.nd.Custom()]. Each function is called with those
-#' of the arguments below that it has (all of them, if it has `...`). Arrays are R arrays with R's dimensions, those of one
-#' dimension plain vectors; lists of arrays are named. What the functions return is checked: a wrong number of arrays, wrong
-#' dimensions, text and NA are errors (NaN is not). Values are rounded to single precision.
+#' of the arguments below that it has (all of them, if it has `...`). Arrays are R arrays with R's dimensions, those
+#' of one dimension plain vectors; lists of arrays are named. What the functions return is checked: a wrong number
+#' of arrays, wrong dimensions, text and NA are errors (NaN is not). Values are rounded to single precision.
 #'
 #' `forward(inputs, outputs, is.train, req, aux, params, state)` returns the output, or a list of outputs. `outputs` are
 #' arrays of zeros of the right dimensions. Elements named as auxiliary states become their new values when training.
 #'
-#' `backward(output.grads, inputs, outputs, req, aux, params, state)` returns the gradient of the first input, or a list of
-#' gradients in the order of `arguments` or by their names; NULL, or nothing, is no gradient. `output.grads` are the gradients
-#' from above.
+#' `backward(output.grads, inputs, outputs, req, aux, params, state)` returns the gradient of the first input, or a
+#' list of gradients in the order of `arguments` or by their names; NULL, or nothing, is no gradient. `output.grads`
+#' are the gradients from above.
 #'
-#' `infer.shape(shapes, params)` takes the dimensions of the inputs (NULL where they are not known yet) and returns those of
-#' the output, or `list(outputs = , inputs = , aux = )` with a list of dimensions each. Without it, all are equal.
+#' `infer.shape(shapes, params)` takes the dimensions of the inputs (NULL where they are not known yet) and returns
+#' those of the output, or `list(outputs = , inputs = , aux = )` with a list of dimensions each. Without it, all are
+#' equal.
 #'
 #' `params` is a list of the parameters that mx.symbol.Custom was given; numbers and logicals are such. `state` is an
 #' environment that one operator of one executor keeps from call to call.
 #'
-#' An error of a function stops the call that ran it; the executor stays usable. `mxr.last.error()` shows the calls that led
-#' to it. Models are saved with the parameters, but without the functions: register the operator before loading.
+#' An error of a function stops the call that ran it; the executor stays usable. `mxr.last.error()` shows the calls
+#' that led to it. Models are saved with the parameters, but without the functions: register the operator before
+#' loading.
 #'
 #' @param name the name, as `op.type` of mx.symbol.Custom.
 #' @param forward,backward,infer.shape functions, see above.
@@ -42,8 +44,9 @@
 mx.operator.register <- function(name, forward, backward = NULL, infer.shape = NULL, arguments = "data",
                                  outputs = "output", aux = character(), need.top.grad = TRUE,
                                  arrays = c("R", "NDArray")) {
-  arrays <- tryCatch(match.arg(arrays), error = function(e)
-    stop_parameter('mx.operator.register: arrays must be "R" or "NDArray"'))
+  arrays <- tryCatch(match.arg(arrays), error = function(e) {
+    stop_parameter('mx.operator.register: arrays must be "R" or "NDArray"')
+  })
   register_operator(name, forward, backward, infer.shape, arguments, outputs, aux, need.top.grad, arrays)
 }
 
@@ -53,44 +56,49 @@ register_operator <- function(name, forward, backward, infer.shape = NULL, argum
   if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name))
     stop_type("mx.operator.register: name must be one text")
   what <- paste0("mx.operator.register: ", name, ": ")
-  if (!is.function(forward)) stop_type(what, "forward must be a function, not ", kind_of(forward))
-  for (other in c("backward", "infer.shape"))
-    if (!is.null(get(other)) && !is.function(get(other))) stop_type(what, other, " must be a function or NULL")
-  for (texts in c("arguments", "outputs", "aux"))
-    if (!is.character(get(texts)) || anyNA(get(texts))) stop_type(what, texts, " must be texts")
-  if (anyDuplicated(c(arguments, aux)) || anyDuplicated(outputs) || !length(arguments) || !length(outputs))
-    stop_parameter(what, "arguments and aux, and outputs, must be one or more different names")
+  check_operator_functions(what, forward, list(backward = backward, infer.shape = infer.shape))
+  check_operator_names(what, list(arguments = arguments, outputs = outputs, aux = aux))
   positions <- list(forward = c("inputs", "outputs", "is.train", "req", "aux"),
                     backward = c("output.grads", "inputs", "outputs", "req", "aux"))
   wanted <- list(forward = operator_formals(forward, positions$forward, what, "forward"),
                  backward = operator_formals(backward, positions$backward, what, "backward"))
   positions <- Map(intersect, positions, wanted)
   define <- function(texts) {
-    params <- lapply(texts, read_parameter)
-    state <- new.env(parent = globalenv())
-    more <- list(params = params, state = state)
-    functions <- list(forward = operator_function(forward, wanted$forward, more, positions$forward, "forward"))
-    if (!is.null(backward)) functions$backward <- operator_function(
-      backward, wanted$backward, more, positions$backward, "backward")
-    if (!is.null(infer.shape)) {
-      takes_params <- any(c("params", "...") %in% names(formals(infer.shape)))
-      functions$infer.shape <- callable_by_python(
-        function(shapes) if (takes_params) infer.shape(shapes, params = params) else infer.shape(shapes), "infer.shape", 1L)
-    }
-    if (!is.null(check)) functions$check <- callable_by_python(function() { check(params); NULL }, "check", 0L)
-    functions
+    more <- list(params = lapply(texts, read_parameter), state = new.env(parent = globalenv()))
+    made <- function(f, which) if (!is.null(f)) operator_function(f, wanted[[which]], more, positions[[which]], which)
+    mx.util.filter.null(list(
+      forward = made(forward, "forward"), backward = made(backward, "backward"),
+      infer.shape = shape_function(infer.shape, more$params),
+      check = if (!is.null(check)) callable_by_python(function() is.null(check(more$params)), "check", 0L)))
   }
-  described <- list(arguments = arguments, outputs = outputs, aux = aux, need.top.grad = isTRUE(as.logical(need.top.grad)),
+  described <- list(arguments = arguments, outputs = outputs, aux = aux,
+                    need.top.grad = isTRUE(as.logical(need.top.grad)),
                     arrays = arrays, has.infer.shape = !is.null(infer.shape), has.check = !is.null(check),
                     forward.formals = positions$forward, backward.formals = positions$backward)
   call_python("operator.register", name, described, callable_by_python(define, "the definition", 1L))
   invisible(name)
 }
 
+check_operator_functions <- function(what, forward, others) {
+  if (!is.function(forward)) stop_type(what, "forward must be a function, not ", kind_of(forward))
+  for (other in names(others))
+    if (!is.null(others[[other]]) && !is.function(others[[other]]))
+      stop_type(what, other, " must be a function or NULL")
+}
+
+check_operator_names <- function(what, names) {
+  for (kind in base::names(names))
+    if (!is.character(names[[kind]]) || anyNA(names[[kind]])) stop_type(what, kind, " must be texts")
+  unclear <- anyDuplicated(c(names$arguments, names$aux)) || anyDuplicated(names$outputs)
+  if (unclear || !length(names$arguments) || !length(names$outputs))
+    stop_parameter(what, "arguments and aux, and outputs, must be one or more different names")
+}
+
 #' Call an operator written in R
 #'
-#' `op.type` is the name that [mx.operator.register()] was given. In `mx.symbol.Custom` symbols are inputs, by position or by
-#' name; everything else is a parameter of the operator. In `mx.nd.Custom`, unnamed arguments and NDArrays are inputs.
+#' `op.type` is the name that [mx.operator.register()] was given. In `mx.symbol.Custom` symbols are inputs, by
+#' position or by name; everything else is a parameter of the operator. In `mx.nd.Custom`, unnamed arguments and
+#' NDArrays are inputs.
 #'
 #' @param ... inputs, `op.type`, parameters and `name`.
 #' @param data the first input.
@@ -112,7 +120,8 @@ mx.symbol.Custom <- function(...) call_python("symbol.create", "Custom", mx.util
 mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
   more <- list(...)
   if (is.null(op_type)) op_type <- more$op.type
-  if (!is.character(op_type) || length(op_type) != 1) stop_type("mx.nd.Custom: op.type must be one text, the operator's name")
+  if (!is.character(op_type) || length(op_type) != 1)
+    stop_type("mx.nd.Custom: op.type must be one text, the operator's name")
   more$op.type <- NULL
   given <- names(more)
   is_input <- vapply(more, is.mx.ndarray, NA)
@@ -124,15 +133,15 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
 #' An element-wise function of one's own
 #'
 #' Makes an operator of an R function of arrays of equal dimensions: an activation, or a loss to be put into
-#' [mx.symbol.MakeLoss()]. `gradient` has the same arguments and returns the derivative with respect to the first one, or a
-#' list of derivatives (NULL for none). Without it, R's [stats::deriv()] finds it, where `f` is one expression of functions that
-#' it knows; the derivatives with respect to all inputs are then there.
+#' [mx.symbol.MakeLoss()]. `gradient` has the same arguments and returns the derivative with respect to the first
+#' one, or a list of derivatives (NULL for none). Without it, R's [stats::deriv()] finds it, where `f` is one
+#' expression of functions that it knows; the derivatives with respect to all inputs are then there.
 #'
-#' When the symbol is bound, the derivative is compared with differences of `f` at random points, once for every function and
-#' parameters; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
+#' When the symbol is bound, the derivative is compared with differences of `f` at random points, once for every
+#' function and parameters; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
 #'
-#' The operator's `op.type` is made from the text of `f` and `gradient`, so a saved model runs in any session in which the same
-#' functions have been given to mx.symbol.fun.
+#' The operator's `op.type` is made from the text of `f` and `gradient`, so a saved model runs in any session in
+#' which the same functions have been given to mx.symbol.fun.
 #'
 #' @param ... symbols, and parameters of `f` by name.
 #' @param f function of as many arrays as there are symbols, and of the parameters.
@@ -184,19 +193,25 @@ mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
 # The derivatives of `f` with respect to `arguments`, a function that returns a list of arrays.
 derivative_of <- function(f, arguments) {
   expression <- body(f)
-  while (is.call(expression) && identical(expression[[1]], quote(`{`)) && length(expression) == 2) expression <- expression[[2]]
-  derivatives <- tryCatch(lapply(arguments, function(a) stats::D(expression, a)), error = function(e)
+  while (is.call(expression) && identical(expression[[1]], quote(`{`)) && length(expression) == 2)
+    expression <- expression[[2]]
+  derivatives <- tryCatch(lapply(arguments, function(a) stats::D(expression, a)), error = function(e) {
     stop_parameter("mx.symbol.fun: R cannot derive f (", conditionMessage(e), "); give gradient = function(",
-                   paste(names(formals(f)), collapse = ", "), ") ..., its derivative"))
+                   paste(names(formals(f)), collapse = ", "), ") ..., its derivative")
+  })
   slope <- f
-  body(slope) <- as.call(c(quote(list), lapply(derivatives, function(d) call("+", d, call("*", 0, as.name(arguments[[1]]))))))
+  zeros <- call("*", 0, as.name(arguments[[1]]))
+  body(slope) <- as.call(c(quote(list), lapply(derivatives, function(d) call("+", d, zeros))))
   slope
 }
 
 # Stops where `slope` is not the derivative of `f`: compared with differences at random points, kinks apart.
 check_derivative <- function(f, slope, arguments, params) {
   seed <- if (exists(".Random.seed", globalenv())) get(".Random.seed", globalenv())
-  on.exit(if (is.null(seed)) suppressWarnings(rm(".Random.seed", envir = globalenv())) else assign(".Random.seed", seed, globalenv()))
+  on.exit({
+    if (is.null(seed)) suppressWarnings(rm(".Random.seed", envir = globalenv()))
+    else assign(".Random.seed", seed, globalenv())
+  })
   set.seed(1)
   for (draw in list(function() stats::rnorm(40, 0, 2), function() stats::runif(40, 0.1, 0.9))) {
     at <- lapply(arguments, function(a) draw())
@@ -207,14 +222,19 @@ check_derivative <- function(f, slope, arguments, params) {
     if (!is.list(said)) said <- list(said)
     for (i in seq_along(said)) if (!is.null(said[[i]])) {
       h <- 1e-5
-      near <- function(step) { moved <- at; moved[[i]] <- moved[[i]] + step; suppressWarnings(do.call(f, c(moved, params))) }
+      near <- function(step) {
+        moved <- at
+        moved[[i]] <- moved[[i]] + step
+        suppressWarnings(do.call(f, c(moved, params)))
+      }
       differences <- (near(h) - near(-h)) / (2 * h)
       wrong <- abs(differences - said[[i]]) > 1e-4 * (1 + abs(differences))
       if (mean(wrong, na.rm = TRUE) > 0.1 && any(!is.na(wrong))) {
         k <- which(wrong)[[1]]
+        short <- function(x) format(x, digits = 4)
         stop_parameter("mx.symbol.fun: the derivative with respect to ", arguments[[i]], " is not that of f: at ",
-                       paste(arguments, "=", vapply(at, function(a) format(a[[k]], digits = 4), ""), collapse = ", "), " it is ",
-                       format(rep_len(said[[i]], 40)[[k]], digits = 4), ", differences of f give ", format(differences[[k]], digits = 4),
+                       paste(arguments, "=", vapply(at, function(a) short(a[[k]]), ""), collapse = ", "), " it is ",
+                       short(rep_len(said[[i]], 40)[[k]]), ", differences of f give ", short(differences[[k]]),
                        "; check = FALSE if that is meant")
       }
     }
@@ -252,23 +272,36 @@ operator_function <- function(f, wanted, more, positions, what) {
   arguments <- lapply(wanted, function(name) if (name %in% names(more)) more[[name]] else as.name(name))
   names(arguments) <- wanted
   g <- function() NULL
-  formals(g) <- stats::setNames(rep(alist(x = ), length(positions)), positions)
+  formals(g) <- stats::setNames(formals(function(x) NULL)[rep(1, length(positions))], positions)
   body(g) <- as.call(c(f, arguments))
   callable_by_python(g, what, length(positions))
 }
 
-# An R function for Python (mxr/r/bridge/functions.py), which calls it with so many arguments. Nothing jumps out of it: an
-# error or a Ctrl-C is returned, as a value of class "mxr.failure". callCC costs a third of tryCatch.
+# infer.shape as Python calls it, or NULL.
+shape_function <- function(infer.shape, params) {
+  if (is.null(infer.shape)) return(NULL)
+  takes_params <- any(c("params", "...") %in% names(formals(infer.shape)))
+  f <- function(shapes) if (takes_params) infer.shape(shapes, params = params) else infer.shape(shapes)
+  callable_by_python(f, "infer.shape", 1L)
+}
+
+# An R function for Python (mxr/r/bridge/functions.py), which calls it with so many arguments. Nothing jumps out of
+# it: an error or a Ctrl-C is returned, as a value of class "mxr.failure". callCC costs a third of tryCatch.
 callable_by_python <- function(f, what, slots) {
   force(f)
-  guarded <- function(...) callCC(function(k) withCallingHandlers(f(...), error = function(e) k(failure("error", e)),
-                                                                  interrupt = function(e) k(failure("interrupt"))))
+  guarded <- function(...) {
+    callCC(function(k) {
+      withCallingHandlers(f(...),
+        error = function(e) k(failure("error", failure_text(e), failure_calls(sys.calls()))),
+        interrupt = function(e) k(failure("interrupt", "", "")))
+    })
+  }
   structure(list(guarded, slots), class = "mxr.function")
 }
 
-# What a function that failed returns.
-failure <- function(kind, e = NULL) structure(class = "mxr.failure", list(
-  kind = kind, message = if (is.null(e)) "" else failure_text(e), calls = if (is.null(e)) "" else failure_calls(sys.calls())))
+failure <- function(kind, message, calls) {
+  structure(class = "mxr.failure", list(kind = kind, message = message, calls = calls))
+}
 
 # An error's message, and the call that it happened in.
 failure_text <- function(e) {
@@ -277,14 +310,17 @@ failure_text <- function(e) {
   paste0(conditionMessage(e), where)
 }
 
-# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`, but for R's
-# handling of the error.
+# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`, but for
+# R's handling of the error.
 failure_calls <- function(calls) {
-  last_of <- function(name) max(0, which(vapply(calls, function(call) is.call(call) && identical(call[[1]], name), NA)))
+  is_call_of <- function(name) vapply(calls, function(call) is.call(call) && identical(call[[1]], name), NA)
+  last_of <- function(name) max(0, which(is_call_of(name)))
   first <- last_of(quote(withCallingHandlers)) + 1
   end <- last_of(quote(.handleSimpleError))                      # R's own way from an error to its handler
-  calls <- calls[seq(first, length.out = max(0, (if (end > first) end else length(calls) - 2) - first))]
-  lines <- vapply(calls, function(call) substr(paste(deparse(if (is.call(call)) shorten_call(call) else call)[[1]]), 1, 100), "")
+  if (end <= first) end <- length(calls)
+  calls <- calls[seq(first, length.out = max(0, end - first))]
+  shown <- function(call) substr(deparse(if (is.call(call)) shorten_call(call) else call)[[1]], 1, 100)
+  lines <- vapply(calls, shown, "")
   if (length(lines)) lines else ""
 }
 

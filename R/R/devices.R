@@ -31,8 +31,9 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
     return(list(
       batch = batch,
       train = function(dlist) {
-        of_one_size(call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums),
-                    dlist, size)
+        of_one_size(
+          call_python("model.step", execs[[1]], batch(dlist), updater, optimizer_rates(optimizer, active), sums),
+          dlist, size)
       },
       evaluate = function(dlist) call_python("model.evaluate", execs[[1]], batch(dlist))))
   }
@@ -55,7 +56,8 @@ of_one_size <- function(step, dlist, size) {
   tryCatch(step, mxnet_shape_error = function(e) {
     samples <- vapply(dlist, function(x) tail(shape_of(x), 1), 0)
     if (length(unique(samples)) == 1 && samples[[1]] != size)
-      stop_shape("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size, ": all batches of a ",
+      stop_shape("the iterator gave a batch of ", samples[[1]], " samples, after batches of ", size,
+        ": all batches of a ",
                  "training have one size; fill the last one up (with samples of the first, say), or leave it out")
     stop(e)
   })
@@ -109,11 +111,13 @@ evaluator <- function(symbol, ctx, runner, execs, slices, shapes, output.names) 
     }
     whole <- vapply(slices, function(s) s$end - s$begin, 0)
     kept <- vapply(slices, function(s) max(0, min(s$end, samples - pad) - s$begin), 0)
-    parts <- function(of) lapply(which(kept > 0), function(i) {
-      x <- of(execs[[i]])
-      # other outputs, a loss that is one number for example, cannot be cut
-      if (is.null(x) || tail(shape_of(x), 1) != whole[[i]]) x else without_pad(x, whole[[i]] - kept[[i]])
-    })
+    parts <- function(of) {
+      lapply(which(kept > 0), function(i) {
+        x <- of(execs[[i]])
+        # other outputs, a loss that is one number for example, cannot be cut
+        if (is.null(x) || tail(shape_of(x), 1) != whole[[i]]) x else without_pad(x, whole[[i]] - kept[[i]])
+      })
+    }
     list(labels = parts(function(e) label_of(e, output.names)), preds = parts(function(e) e$ref.outputs[[1]]))
   }
 }

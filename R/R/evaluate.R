@@ -1,26 +1,31 @@
 # R code for a Python program that has started R (mxr/r/sessions.py): it is evaluated here, and how it ended is a value.
 # Nothing is raised: Python raises what fits there.
 
-# Evaluates the code in the text `code` or, where that is NULL, in the file `file`, expression by expression, in `envir`.
-evaluate_for_python <- function(code, file, envir, chdir = FALSE) report_to_python(function() {
-  if (chdir) {
-    before <- setwd(dirname(file))
-    on.exit(setwd(before))
-    file <- basename(file)
-  }
-  parsed <- if (is.null(code)) parse(file, keep.source = TRUE) else parse(text = code, keep.source = TRUE)
-  value <- NULL
-  for (expression in parsed) value <- evaluate_expression(expression, envir)
-  value
-})
+# Evaluates the code in the text `code` or, where that is NULL, in the file `file`, expression by expression, in
+# `envir`.
+evaluate_for_python <- function(code, file, envir, chdir = FALSE) {
+  report_to_python(function() {
+    if (chdir) {
+      before <- setwd(dirname(file))
+      on.exit(setwd(before))
+      file <- basename(file)
+    }
+    parsed <- if (is.null(code)) parse(file, keep.source = TRUE) else parse(text = code, keep.source = TRUE)
+    value <- NULL
+    for (expression in parsed) value <- evaluate_expression(expression, envir)
+    value
+  })
+}
 
 # The traceback that Python shows begins below the calls of this function.
 evaluate_expression <- function(expression, envir) eval(expression, envir)
 
-apply_for_python <- function(f, args) report_to_python(function() evaluate_expression(as.call(c(list(f), args)), globalenv()))
+apply_for_python <- function(f, args) {
+  report_to_python(function() evaluate_expression(as.call(c(list(f), args)), globalenv()))
+}
 
-# What became of work(): list(how, value or the condition's fields, traceback, messages, warnings), `how` one of "value",
-# "error" and "interrupt".
+# What became of work(): list(how, value or the condition's fields, traceback, messages, warnings), `how` one of
+# "value", "error" and "interrupt".
 report_to_python <- function(work) {
   messages <- warnings <- calls <- character()
   outcome <- tryCatch(
@@ -40,8 +45,8 @@ report_to_python <- function(work) {
   c(outcome[1], outcome[2], list(calls, messages, warnings))
 }
 
-# The user's part of a stack of calls, as texts, outermost first: what comes after `evaluate_expression` and its two evals,
-# without the handlers and the raising functions at the end. Nothing where the code could not be parsed.
+# The user's part of a stack of calls, as texts, outermost first: what comes after `evaluate_expression` and its two
+# evals, without the handlers and the raising functions at the end. Nothing where the code could not be parsed.
 user_calls <- function(calls) {
   heads <- vapply(calls, function(call) deparse(call[[1]], nlines = 1)[[1]], "")
   before <- which(heads == "evaluate_expression")

@@ -270,8 +270,9 @@ add_round <- function(history, round, result, validation) {
        validation = c(history$validation, number(validation)))
 }
 
-# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of it is
-# the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch any more.
+# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of
+# it is the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch
+# any more.
 run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
                         end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
@@ -377,6 +378,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_number(array.batch.size, "array.batch.size")
   check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
   check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
+  beside <- c(y = !is.null(y), array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout))
+  if (is_iterator(X)) check_beside_iterator(beside)
   check_layout(X, y, array.layout)
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   given.y <- if (!is_iterator(X)) y
@@ -397,6 +400,8 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_rounds(begin.round, num.round)
   check_classes(symbol, if (is.atomic(given.y)) given.y, c(input.shape, output.shape))
   check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
+  check_unused(symbol, arg.params, fixed.param, !missing(initializer), names(c(input.shape, output.shape)), eval.data,
+               eval.metric)
   params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
@@ -432,8 +437,8 @@ check_rounds <- function(begin.round, num.round) {
   begin <- as.numeric(begin.round)
   end <- as.numeric(num.round)
   if (begin > end)
-    warn_once("rounds", "begin.round = ", begin, " and num.round = ", end, " train ", begin - end + 1, " rounds, counted ",
-              "backwards, as in MXNet: num.round is the number of the last round, not how many follow")
+    warn_once("rounds", "begin.round = ", begin, " and num.round = ", end, " train ", begin - end + 1,
+              " rounds, counted backwards, as in MXNet: num.round is the number of the last round, not how many follow")
 }
 
 # Warns, once in a session, of classes that are counted from 1: MXNet's are counted from 0.
@@ -463,9 +468,9 @@ with_label <- function(batch, output.names) {
   batch
 }
 
-# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned, like
-# a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the shapes of what
-# the batches bring; `initial` the names of what has values.
+# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned,
+# like a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the
+# shapes of what the batches bring; `initial` the names of what has values.
 check_read <- function(symbol, given, initial, fields, y) {
   infer <- function(more) {
     shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
@@ -479,12 +484,14 @@ check_read <- function(symbol, given, initial, fields, y) {
   unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
   if (length(unread) == 1 && !any(endsWith(names(given), "label")))
     stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
-                   "the label, but its name does not end in \"label\", so ", if (is.null(y)) "no field of the batches" else "y",
-                   if (is.null(y)) " reaches it" else " does not reach it", ": give output.names = \"", unread, "\"")
+                   "the label, but its name does not end in \"label\", so ",
+                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
+                   ": give output.names = \"", unread, "\"")
   if (length(unread))
     stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
-                   "values; as parameters they would be learned. Give the names of data in input.names and of labels in ",
-                   "output.names, with an iterator that has fields of these names (here are ", paste(fields, collapse = ", "), ")")
+                   "values; as parameters they would be learned. Give the names of data in input.names and of ",
+                   "labels in output.names, with an iterator that has fields of these names (here are ",
+                   paste(fields, collapse = ", "), ")")
   if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
         !any(endsWith(names(given), "label")))
     warning("the network has no label, so y is not used", call. = FALSE)

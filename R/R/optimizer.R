@@ -141,7 +141,8 @@ check_settings <- function(names, optimizer, own) {
   if (is.character(optimizer)) {
     check_dots(names, names(formals(optimizer_maker(optimizer))), known_settings(optimizer), also = own)
   } else {
-    everything <- unique(unlist(lapply(c("sgd", "rmsprop", "adam", "adadelta"), function(n) names(formals(optimizer_maker(n))))))
+    settings <- function(name) names(formals(optimizer_maker(name)))
+    everything <- unique(unlist(lapply(c("sgd", "rmsprop", "adam", "adadelta"), settings)))
     check_dots(names, everything, "the optimizer has its settings already", also = own)
     warning(paste(names, collapse = ", "), " has no effect: the optimizer has its settings already; ",
             "give them to mx.opt.create()", call. = FALSE)

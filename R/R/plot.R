@@ -74,7 +74,8 @@ plot.mx.loss.curve <- function(x, xlab = "prediction", ...) {
 #'
 #' @param x a model, or a record made by `mx.metric.logger$new()`.
 #' @param ylab the word at the upright axis; that of a model's curve is the name of its metric.
-#' @param ... `log = "y"` for a logarithmic axis, `xlab`, `ylab`, `main`, and other arguments of `matplot`, such as `ylim`.
+#' @param ... `log = "y"` for a logarithmic axis, `xlab`, `ylab`, `main`, and other arguments of `matplot`, such as
+#'   `ylim`.
 #' @param period draw after every so many rounds.
 #' @return `plot` gives a data frame of the columns `round`, `train` and, where there are evaluation data, `validation`,
 #'   invisibly. `mx.callback.plot` gives a callback.

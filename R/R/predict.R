@@ -37,8 +37,11 @@
 predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {
   if (...length())
-    check_dots(or_else(...names(), ""), c("output", "model"), "predict() has X, ctx, array.batch.size, array.layout and output",
+    check_dots(or_else(...names(), ""), c("output", "model"),
+               "predict() has X, ctx, array.batch.size, array.layout and output",
                also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
+  if (is_iterator(X))
+    check_beside_iterator(c(array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout)))
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
@@ -57,7 +60,8 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape_of)))
   lacking <- setdiff(model$symbol$auxiliary.states, names(model$aux.params))
   if (length(lacking))
-    warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "), " in aux.params; zeros take their place")
+    warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "),
+              " in aux.params; zeros take their place")
   params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
   call_python("exec.load", exec, params, or_else(model$aux.params, list()))
   packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)

@@ -2,17 +2,19 @@
 
 #' Which Python mxnet uses, and why
 #'
-#' mxnet computes in Python; the first call that needs it starts it. This function says which Python that is, or would be, without starting it.
+#' mxnet computes in Python; the first call that needs it starts it. This function says which Python that is, or
+#' would be, without starting it.
 #'
-#' It is the first of these: (1) option or variable `MXR_PYTHON`; (2) the Python that runs in this session already, because reticulate has
-#' started it, or because a Python program has started R; (3) the one recorded by the command `mxr install-r`, or by [mx.install.python()];
-#' (4) variable `RETICULATE_PYTHON`; (5) variables `VIRTUAL_ENV` and `CONDA_PREFIX`, an activated environment; (6) a folder `.venv` in the
-#' working directory or above it; (7) with reticulate 1.41 or newer, what its `py_require()` makes for mxr. Of 4 to 6, one without mxr is
-#' passed over. A session has one Python: where one runs already and `MXR_PYTHON` names another, the first call warns.
+#' It is the first of these: (1) option or variable `MXR_PYTHON`; (2) the Python that runs in this session already,
+#' because reticulate has started it, or because a Python program has started R; (3) the one recorded by the command
+#' `mxr install-r`, or by [mx.install.python()]; (4) variable `RETICULATE_PYTHON`; (5) variables `VIRTUAL_ENV` and
+#' `CONDA_PREFIX`, an activated environment; (6) a folder `.venv` in the working directory or above it; (7) with
+#' reticulate 1.41 or newer, what its `py_require()` makes for mxr. Of 4 to 6, one without mxr is passed over. A
+#' session has one Python: where one runs already and `MXR_PYTHON` names another, the first call warns.
 #'
-#' @return A list of class `mx.python`, which prints as a table: `python` (the path, or `NA`), `why`, `running` (whether it runs in this session
-#'   already), `considered` (a data frame with a row for every place that was looked at: `place`, `what`), and `problem` (a text where no
-#'   Python can be used, else `NULL`).
+#' @return A list of class `mx.python`, which prints as a table: `python` (the path, or `NA`), `why`, `running`
+#'   (whether it runs in this session already), `considered` (a data frame with a row for every place that was
+#'   looked at: `place`, `what`), and `problem` (a text where no Python can be used, else `NULL`).
 #' @examples
 #' mx.python()
 #' @export
@@ -20,14 +22,17 @@ mx.python <- function() {
   found <- tryCatch(find_python(), mxnet_error = function(e) list(problem = conditionMessage(e)))
   seen <- .bridge$considered
   structure(class = "mx.python", list(
-    python = or_else(found$python, NA_character_), why = or_else(found$why, NA_character_), running = isTRUE(found$running),
-    considered = data.frame(place = as.character(names(seen)), what = as.character(unlist(seen))), problem = found$problem))
+    python = or_else(found$python, NA_character_), why = or_else(found$why, NA_character_),
+    running = isTRUE(found$running),
+    considered = data.frame(place = as.character(names(seen)), what = as.character(unlist(seen))),
+    problem = found$problem))
 }
 
 #' @export
 print.mx.python <- function(x, ...) {
   if (is.null(x$problem))
-    cat(x$python, "\n  by ", x$why, if (x$running) "; it runs in this session" else "; it is not started yet", "\n", sep = "")
+    cat(x$python, "\n  by ", x$why, if (x$running) "; it runs in this session" else "; it is not started yet", "\n",
+      sep = "")
   else
     cat(x$problem, "\n", sep = "")
   cat("looked at, in this order:\n", paste0("  ", format(x$considered$place), "  ", x$considered$what, "\n"), sep = "")
@@ -54,13 +59,8 @@ find_python <- function() {
   gone <- length(recorded) && !file.exists(recorded)
   consider("recorded", if (!length(recorded)) "nothing" else if (gone) paste(recorded, "is gone") else recorded)
   if (length(recorded) && !gone) return(list(python = recorded, why = "the record of the installation"))
-  for (place in names(around <- pythons_around())) {
-    python <- around[[place]]
-    usable <- nzchar(python) && file.exists(python) && isTRUE(ask_python(python)$has_mxr)
-    consider(place, if (!nzchar(python)) "not there" else if (!file.exists(python)) paste(python, "does not exist")
-                    else if (usable) python else paste(python, "has no package mxr"))
-    if (usable) return(list(python = python, why = place))
-  }
+  around <- usable_around()
+  if (!is.null(around)) return(around)
   if (can_require()) {
     consider("reticulate::py_require()", "makes one")
     return(list(python = NA_character_, why = "reticulate::py_require()", by = "reticulate"))
@@ -69,7 +69,22 @@ find_python <- function() {
   stop_bridge(
     if (length(recorded)) c("the Python that this package was installed with is gone (", recorded, ")")
     else "no Python was recorded when this package was installed, and none around here has mxr",
-    ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python, or make one by mx.install.python()")
+    ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python, ",
+    "or make one by mx.install.python()")
+}
+
+# The first of the Pythons around here that has mxr: list(python, why), or NULL.
+usable_around <- function() {
+  around <- pythons_around()
+  for (place in names(around)) {
+    python <- around[[place]]
+    problem <- if (!nzchar(python)) "not there"
+      else if (!file.exists(python)) paste(python, "does not exist")
+      else if (!isTRUE(ask_python(python)$has_mxr)) paste(python, "has no package mxr")
+    consider(place, or_else(problem, python))
+    if (is.null(problem)) return(list(python = python, why = place))
+  }
+  NULL
 }
 
 consider <- function(place, what) .bridge$considered[[place]] <- what
@@ -92,7 +107,8 @@ hosting_python <- function() {
 
 reticulate_runs <- function() isNamespaceLoaded("reticulate") && reticulate::py_available(initialize = FALSE)
 
-# What `mxr install-r` has written into this package, else mx.install.python() into the user's settings; character() if neither.
+# What `mxr install-r` has written into this package, else mx.install.python() into the user's settings; character()
+# if neither.
 recorded_python <- function() {
   for (record in c(system.file("python", package = "mxnet"), own_record()))
     if (nzchar(record) && file.exists(record)) return(readLines(record, 1, warn = FALSE))
@@ -108,7 +124,8 @@ pythons_around <- function() {
     found <- Filter(file.exists, file.path(folder, "bin", c("python", "python3")))
     if (length(found)) found[[1]] else file.path(folder, "bin", "python")
   }
-  list(RETICULATE_PYTHON = path.expand(Sys.getenv("RETICULATE_PYTHON")), VIRTUAL_ENV = inside(Sys.getenv("VIRTUAL_ENV")),
+  list(RETICULATE_PYTHON = path.expand(Sys.getenv("RETICULATE_PYTHON")),
+       VIRTUAL_ENV = inside(Sys.getenv("VIRTUAL_ENV")),
        CONDA_PREFIX = inside(Sys.getenv("CONDA_PREFIX")), .venv = inside(venv_above()))
 }
 
@@ -127,9 +144,11 @@ can_require <- function() {
   version >= "1.41" && !is.null(mxr_source())
 }
 
-# What a Python says of itself: list(version, library, has_mxr), or list(problem = text). `library` is its shared library, "" if it has none.
+# What a Python says of itself: list(version, library, has_mxr), or list(problem = text). `library` is its shared
+# library, "" if it has none.
 ask_python <- function(python) {
-  said <- suppressWarnings(tryCatch(system2(python, c("-c", shQuote(ABOUT_PYTHON)), stdout = TRUE, stderr = TRUE), error = conditionMessage))
+  said <- suppressWarnings(tryCatch(
+    system2(python, c("-c", shQuote(ABOUT_PYTHON)), stdout = TRUE, stderr = TRUE), error = conditionMessage))
   at <- match("== about", said)
   if (is.na(at) || length(said) < at + 3) return(list(problem = utils::tail(c("it says nothing", said), 1)))
   list(version = said[[at + 1]], library = said[[at + 2]], has_mxr = said[[at + 3]] == "True")
@@ -138,8 +157,10 @@ ask_python <- function(python) {
 ABOUT_PYTHON <- "
 import importlib.util, os, sys, sysconfig
 value = lambda name: sysconfig.get_config_var(name) or ''
-folders = [value('LIBDIR'), os.path.join(sys.base_prefix, 'lib'), '/usr/lib/' + value('MULTIARCH'), value('PYTHONFRAMEWORKPREFIX')]
-files = [os.path.join(f, n) for n in (value('INSTSONAME'), value('LDLIBRARY')) for f in folders if f and n and not n.endswith('.a')]
+folders = [value('LIBDIR'), os.path.join(sys.base_prefix, 'lib'), '/usr/lib/' + value('MULTIARCH'),
+           value('PYTHONFRAMEWORKPREFIX')]
+names = [n for n in (value('INSTSONAME'), value('LDLIBRARY')) if n and not n.endswith('.a')]
+files = [os.path.join(f, n) for n in names for f in folders if f]
 print('== about')
 print('%d.%d.%d' % sys.version_info[:3])
 print(next(filter(os.path.isfile, files), ''))

@@ -2,12 +2,13 @@
 
 #' Make a Python environment with mxr
 #'
-#' Makes a virtual environment, installs the Python package mxr and the rpy2 that fits this R in it, and records it as the Python to use
-#' (see [mx.python()]). Takes effect in sessions that have not started Python yet.
+#' Makes a virtual environment, installs the Python package mxr and the rpy2 that fits this R in it, and records it
+#' as the Python to use (see [mx.python()]). Takes effect in sessions that have not started Python yet.
 #'
-#' @param envname The folder of the environment: a path, or a name in the folder of R's data for this package. One that is there is made anew.
-#' @param source What pip installs as mxr: a wheel, a source distribution, a folder, or `git+https://...`. Default: what this package carries, or
-#'   the repository that it was installed from.
+#' @param envname The folder of the environment: a path, or a name in the folder of R's data for this package. One
+#'   that is there is made anew.
+#' @param source What pip installs as mxr: a wheel, a source distribution, a folder, or `git+https://...`. Default:
+#'   what this package carries, or the repository that it was installed from.
 #' @param python The Python to make it from: 3.11 or newer, with a shared library. Default: the first such on the path.
 #' @return The path of the environment's Python, invisibly.
 #' @examples
@@ -15,9 +16,10 @@
 #' @export
 mx.install.python <- function(envname = "python", source = mxr_source(), python = base_python()) {
   if (is.null(source))
-    stop_bridge("mx.install.python: this package does not know where its Python part is: say source = (a wheel, the folder of a checkout, or ",
-                "git+https://...)")
-  folder <- if (grepl("/", envname, fixed = TRUE)) path.expand(envname) else file.path(tools::R_user_dir("mxnet", "data"), envname)
+    stop_bridge("mx.install.python: this package does not know where its Python part is: say source = (a wheel, ",
+                "the folder of a checkout, or git+https://...)")
+  folder <- file.path(tools::R_user_dir("mxnet", "data"), envname)
+  if (grepl("/", envname, fixed = TRUE)) folder <- path.expand(envname)
   message("making ", folder, " with ", python)
   dir.create(dirname(folder), recursive = TRUE, showWarnings = FALSE)
   run_program(python, c("-m", "venv", "--clear", folder))
@@ -33,7 +35,8 @@ mx.install.python <- function(envname = "python", source = mxr_source(), python 
 run_program <- function(program, arguments) {
   said <- suppressWarnings(system2(program, shQuote(arguments), stdout = TRUE, stderr = TRUE))
   if (!is.null(attr(said, "status")))
-    stop_bridge("`", paste(basename(program), paste(arguments, collapse = " ")), "` failed:\n", paste(utils::tail(said, 15), collapse = "\n"))
+    stop_bridge("`", paste(basename(program), paste(arguments, collapse = " ")), "` failed:\n",
+      paste(utils::tail(said, 15), collapse = "\n"))
 }
 
 # In this package where it can be written to, as `mxr install-r` does; else in the user's settings.
@@ -48,7 +51,8 @@ record_python <- function(python) {
     message("recorded ", python, " in ", record)
 }
 
-# What pip takes for mxr, or NULL: the wheel or source distribution in this package, or the repository that it came from.
+# What pip takes for mxr, or NULL: the wheel or source distribution in this package, or the repository that it came
+# from.
 mxr_source <- function() {
   wheel <- list.files(system.file("python-package", package = "mxnet"), "\\.(whl|tar\\.gz)$", full.names = TRUE)
   if (length(wheel)) return(paste0("mxr @ file://", wheel[[1]]))

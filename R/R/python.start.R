@@ -1,14 +1,16 @@
 # Starting Python in this process, or joining the one that runs in it.
 #
-# R loads the shared library of Python and calls three of its C functions by `.C`: no compiled code of our own, and no other package. Python
-# then works out by itself, from the name of its program, which environment it is. Where reticulate has started Python already, it is asked
-# to let mxr join; loaded later, it joins the Python that it finds (the variable PYTHON_SESSION_INITIALIZED tells it).
+# R loads the shared library of Python and calls three of its C functions by `.C`: no compiled code of our own, and
+# no other package. Python then works out by itself, from the name of its program, which environment it is. Where
+# reticulate has started Python already, it is asked to let mxr join; loaded later, it joins the Python that it
+# finds (the variable PYTHON_SESSION_INITIALIZED tells it).
 
 # Find Python and have it open the door (the option `mxr.door`), unless it is open.
 start_python <- function() {
   if (is.null(getOption("mxr.door"))) {
     if (is.null(getwd()))                 # Python would end the process
-      stop_bridge("the working directory does not exist any more, and Python does not start without one: setwd() to another")
+      stop_bridge("the working directory does not exist any more, and Python does not start without one: ",
+                  "setwd() to another")
     found <- find_python()
     if (isTRUE(found$running)) join_running(found)
     else if (identical(found$by, "reticulate")) require_python()
@@ -30,7 +32,8 @@ leave_python <- function(bridge) if (!is.null(bridge$python)) .Call(bridge$pytho
 
 join_running <- function(found) {
   if (!is.null(found$asked) && !same_environment(found$asked, found$python))
-    warning("MXR_PYTHON is ", found$asked, ", but this session runs ", found$python, " already, which is used", call. = FALSE)
+    warning("MXR_PYTHON is ", found$asked, ", but this session runs ", found$python, " already, which is used",
+      call. = FALSE)
   if (!is.null(.bridge$started)) return(join_python(run_python, found$python))
   if (reticulate_runs()) return(join_python(reticulate::py_run_string, found$python, running = TRUE))
   stop_bridge("R runs inside a Python program here (", found$python,
@@ -38,20 +41,25 @@ join_running <- function(found) {
 }
 
 # An environment's python and python3 are the same.
-same_environment <- function(one, other) identical(normalizePath(dirname(one), mustWork = FALSE), normalizePath(dirname(other), mustWork = FALSE))
+same_environment <- function(one, other) {
+  identical(normalizePath(dirname(one), mustWork = FALSE), normalizePath(dirname(other), mustWork = FALSE))
+}
 
 # Start `python` in this process.
 embed_python <- function(python) {
   about <- ask_python(python)
   if (!is.null(about$problem)) stop_bridge("Python (", python, ") does not start: ", about$problem)
   if (package_version(about$version) < "3.11")
-    stop_bridge("the Python ", python, " is ", about$version, ", and mxr needs 3.11 or newer: set MXR_PYTHON to a newer one that has mxr")
+    stop_bridge("the Python ", python, " is ", about$version,
+                ", and mxr needs 3.11 or newer: set MXR_PYTHON to a newer one that has mxr")
   if (!about$has_mxr) stop_bridge(lacks(python, "mxr"))
   minor <- sub("^([0-9]+\\.[0-9]+).*", "\\1", about$version)
   if (!nzchar(about$library))
-    stop_bridge("the Python ", python, " has no shared library, so R cannot start it: install one (Debian, Ubuntu: apt-get install libpython",
-                minor, "; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared), or run the script by `mxr run script.R`")
-  .bridge$library <- tryCatch(dyn.load(about$library, local = FALSE), error = function(e) stop_bridge(conditionMessage(e)))
+    stop_bridge("the Python ", python, " has no shared library, so R cannot start it: ",
+                "install one (Debian, Ubuntu: apt-get install libpython", minor,
+                "; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared), or run the script by `mxr run script.R`")
+  .bridge$library <- tryCatch(dyn.load(about$library, local = FALSE),
+                              error = function(e) stop_bridge(conditionMessage(e)))
   initialize_python(python)
   .bridge$started <- python
   join_python(run_python, python)
@@ -69,7 +77,8 @@ initialize_python <- function(python) {
   if (locale %in% c("C", "POSIX") && is.na(before[["PYTHONUTF8"]])) Sys.setenv(PYTHONUTF8 = "1")
   Sys.setenv(PYTHON_SESSION_INITIALIZED = paste0("current_pid=", Sys.getpid(), ":sys.executable=", python))
   if (python_has("Py_SetProgramName"))
-    call_c("Py_SetProgramName", c(utf8ToInt(enc2utf8(python)), 0L))      # a wchar_t is as wide as an integer, but on Windows
+    # a wchar_t is as wide as an integer, but on Windows
+    call_c("Py_SetProgramName", c(utf8ToInt(enc2utf8(python)), 0L))
   else
     Sys.setenv(PATH = paste(dirname(python), before[["PATH"]], sep = .Platform$path.sep))   # it looks for python3 there
   call_c("Py_Initialize")
@@ -86,25 +95,28 @@ python_has <- function(name) is.loaded(name, PACKAGE = .bridge$library[["name"]]
 call_c <- function(name, ...) invisible(.C(getNativeSymbolInfo(name, .bridge$library), ...))
 run_python <- function(code) call_c("PyRun_SimpleString", c(charToRaw(enc2utf8(code)), as.raw(0)))
 
-# Have the Python of this process open the door. `run` runs Python code; what fails comes back in a file, in both languages' own words.
+# Have the Python of this process open the door. `run` runs Python code; what fails comes back in a file, in both
+# languages' own words.
 join_python <- function(run, python, running = FALSE) {
   embedded <- identical(run, run_python)
   held <- embedded || utils::packageVersion("reticulate") < "1.40"         # Python's lock, while R's code runs
   report <- tempfile("mxr-")
   on.exit(unlink(report))
-  run(sprintf(JOIN, encodeString(report, quote = '"'), if (held) "True" else "False", if (embedded) "True" else "False"))
+  truth <- function(x) if (x) "True" else "False"
+  run(sprintf(JOIN, encodeString(report, quote = '"'), truth(held), truth(embedded)))
   if (!file.exists(report)) return(invisible())
   said <- readLines(report, warn = FALSE, encoding = "UTF-8")
   if (nzchar(said[[1]])) stop_bridge(lacks(python, said[[1]], running))
   stop_bridge(paste(said[-1], collapse = "\n"))
 }
 
-lacks <- function(python, package, running = FALSE)
+lacks <- function(python, package, running = FALSE) {
   paste0("the Python ", python, if (running) ", which this session has started already,", " has no package ", package,
          ": set MXR_PYTHON to one that has it, or install it there (", python, " -m pip install)")
+}
 
-# Some Pythons do not read .pth files (installations in place) when they are started inside another program. The first line of the report is
-# the name of a package that is missing, or empty.
+# Some Pythons do not read .pth files (installations in place) when they are started inside another program. The
+# first line of the report is the name of a package that is missing, or empty.
 JOIN <- "
 def _mxr_join(report, held, ends):
     try:
@@ -126,9 +138,11 @@ del _mxr_join
 
 # With reticulate 1.41: an environment that it makes for the session, with mxr in it.
 require_python <- function() {
-  py_require <- getExportedValue("reticulate", "py_require")      # an older one, in which R CMD check looks, does not have it
+  # an older one, in which R CMD check looks, does not have it
+  py_require <- getExportedValue("reticulate", "py_require")
   py_require(c(mxr_source(), rpy2_for()))
-  started <- tryCatch({ reticulate::py_config(); TRUE }, error = conditionMessage)
-  if (!isTRUE(started)) stop_bridge("reticulate could not make a Python with mxr (", started, "): make one by mx.install.python()")
+  started <- tryCatch(is.list(reticulate::py_config()), error = conditionMessage)
+  if (!isTRUE(started))
+    stop_bridge("reticulate could not make a Python with mxr (", started, "): make one by mx.install.python()")
   join_python(reticulate::py_run_string, reticulate::py_config()$python, running = TRUE)
 }

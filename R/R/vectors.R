@@ -60,8 +60,8 @@ no_numbers <- function(x, generic, levels = 2) {
   what <- if (grepl("[a-z]", asked$name)) paste0(asked$name, "()") else paste0("`", asked$name, "`")
   what <- switch(asked$name, "[" = "s[...]", "[<-" = "s[...] <-", "[[<-" = "s[[i]] <-", what)
   why <- switch(kind, symbol = "a symbol has none before it is bound", paste("an", kind, "is no array"))
-  raise_error(paste0(what, " needs numbers, and ", why, "; use ", instead,
-                     if (asked$name == "[") ", or s[[i]] for output i"), kinds = "mxnet_type_error",
+  also <- if (asked$name == "[") ", or s[[i]] for output i"
+  raise_error(paste0(what, " needs numbers, and ", why, "; use ", instead, also), kinds = "mxnet_type_error",
               call = or_else(asked$call, user_call()))
 }
 
@@ -204,7 +204,7 @@ in_r <- function(x, ...) {
 `[.MXNDArray` <- function(x, ...) {
   given <- as.list(substitute(list(...)))[-1]
   for (i in seq_along(given))
-    if (!identical(given[[i]], quote(expr = )) && is.mx.ndarray(...elt(i)))
+    if (!identical(given[[i]], substitute()) && is.mx.ndarray(...elt(i)))
       stop_type("an NDArray is no index; give as.array(i), or as.array(i) == 1 where it says which ",
                 "elements are meant")
   as.array(x)[...]

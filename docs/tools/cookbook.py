@@ -2,7 +2,8 @@
 test follow.
 
     python -m docs.tools.cookbook            write R/demo and docs/cookbook/index.md
-    python -m docs.tools.cookbook run        run every recipe in R, keep its numbers in docs/cookbook/numbers.json, then the same
+    python -m docs.tools.cookbook run        run every recipe in R, keep its numbers in
+                                             docs/cookbook/numbers.json, then the same
     python -m docs.tools.cookbook --check    only say what is out of date
 
 A page has a head of three fields (family, use, tolerance), and its R and Python code under the headings that
@@ -164,12 +165,14 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
         INDEX_MARK,
         "# Loss cookbook\n",
         textwrap.dedent(f"""\
-        {len(chosen)} losses, each as an expression of symbols that ends in `MakeLoss`. Every page has the formula and where it comes
-        from, when to use it, the code in R and in Python, a picture of value and gradient, and data on which it learns, beside R's own
-        model where R has one. Where it has none, `optim` minimises the same function in double precision.
+        {len(chosen)} losses, each as an expression of symbols that ends in `MakeLoss`. Every page has the
+        formula and where it comes from, when to use it, the code in R and in Python, a picture of value and
+        gradient, and data on which it learns, beside R's own model where R has one. Where it has none,
+        `optim` minimises the same function in double precision.
 
-        In R each is a demo: `demo("focal-loss", package = "mxnet")`; `demo(package = "mxnet")` lists them. The suite runs all of them,
-        compares the numbers below, and compares Python's networks with R's, value by value and gradient by gradient.
+        In R each is a demo: `demo("focal-loss", package = "mxnet")`; `demo(package = "mxnet")` lists them.
+        The suite runs all of them, compares the numbers below, and compares Python's networks with R's, value
+        by value and gradient by gradient.
         """),
     ]
     for family in FAMILIES:

@@ -1,7 +1,9 @@
-"""The built vignettes in the R package's sources: `python -m docs.tools.vignettes [--check]`, which `make vignettes` calls.
+"""The built vignettes in the R package's sources: `python -m docs.tools.vignettes [--check]`, which
+`make vignettes` calls.
 
-R CMD INSTALL copies what is in inst/doc and build/vignette.rds, and builds nothing. So that `browseVignettes("mxnet")` has pages after every
-installation, also where there is neither knitr nor pandoc, both are kept in R/. Each file names the md5 of the page that it comes from.
+R CMD INSTALL copies what is in inst/doc and build/vignette.rds, and builds nothing. So that
+`browseVignettes("mxnet")` has pages after every installation, also where there is neither knitr nor pandoc,
+both are kept in R/. Each file names the md5 of the page that it comes from.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -89,25 +90,24 @@ def program(
     lanes = threads.workers() if time >= max(2 * costs.WAKE_NS, costs.LOCK_NS * len(values)) else 1
     if n <= costs.REGION_BLOCK and lanes == 1:
         outer = {k: np.broadcast_to(a, shape) if a.size > 1 else a for k, a in outer.items()}
-        return threads.in_turn(_instructions(values, shape, inside, outer, store))
+        return threads.in_turn(_instructions(values, shape, outer, store, {}))
     flat = all(_flat(a, shape) for a in (*outer.values(), *store.values()))
     if flat:
         outer = {k: a.reshape(-1) if a.size > 1 else a.reshape(()) for k, a in outer.items()}
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
-    axis = max(
-        range(len(shape)), key=lambda i: min(shape[i], 64)
-    )  # the first long one: each thread streams through memory of its own
+    # the first long axis: each thread streams through memory of its own
+    axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))
     tasks = []
     for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
-        temporaries: dict = {}
+        kept: dict = {}
         code = []
         for key in _blocks((*shape[:axis], b - a, *shape[axis + 1 :])):
             key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1 :])
             full = {k: x[key] if x.ndim else x for k, x in outer.items()}
             part = {k: x[key] for k, x in store.items()}
-            code += _instructions(values, next(iter(part.values())).shape, inside, full, part, temporaries)
+            code += _instructions(values, next(iter(part.values())).shape, full, part, kept)
         tasks.append(threads.in_turn(code))
     if len(tasks) == 1:
         return tasks[0]
@@ -174,77 +174,84 @@ def _worth_gathering(a: np.ndarray) -> bool:
     return run < costs.GATHER_RUN
 
 
-def _instructions(values, shape, inside, outer, store, temporaries=None) -> list:
-    """`(function, arguments)` pairs computing `values` on blocks of `shape`, temporaries reused as soon as
-    they are free."""
-    temporaries = {} if temporaries is None else temporaries
-    last = {}
-    for i, v in enumerate(values):
-        for a in v.args:
-            if isinstance(a, Value):
-                last[id(a)] = i
-    free: dict[np.dtype, list] = {}
-    made: dict[np.dtype, int] = {}
-    where: dict[int, np.ndarray] = {}
-    code = []
+class _Buffers:
+    """Memory for the temporaries of one block, all of its shape. What is given back is taken again first,
+    so that few buffers are in use and all stay in cache."""
 
-    def take(dtype):
-        if free.get(dtype):
-            return free[dtype].pop()
-        index = made.get(dtype, 0)
-        made[dtype] = index + 1
-        buffer = temporaries.get((dtype, index))
-        if buffer is None or buffer.size < math.prod(shape):
-            temporaries[dtype, index] = buffer = np.empty(math.prod(shape), dtype)
-        return buffer[: math.prod(shape)].reshape(shape)
+    def __init__(self, shape: tuple[int, ...], kept: dict[tuple[np.dtype, int], np.ndarray]):
+        self._shape, self._size = shape, math.prod(shape)
+        self._kept = kept  # by type and number, for all blocks of a thread, which come one after the other
+        self._free: dict[np.dtype, list[np.ndarray]] = {}
+        self._made: dict[np.dtype, int] = {}
 
-    def give_back(ended):
-        for key, a in ended.items():
-            free.setdefault(a.dtype, []).append(where[key])
+    def take(self, dtype: np.dtype) -> np.ndarray:
+        if self._free.get(dtype):
+            return self._free[dtype].pop()
+        key = dtype, self._made.get(dtype, 0)
+        self._made[dtype] = key[1] + 1
+        buffer = self._kept.get(key)
+        if buffer is None or buffer.size < self._size:
+            self._kept[key] = buffer = np.empty(self._size, dtype)
+        return buffer[: self._size].reshape(self._shape)
 
-    gathered: set[int] = set()
-    for i, v in enumerate(values):
-        args = []
-        types = _loop_types(v)
-        for a in v.args:
-            if (
-                isinstance(a, Value)
-                and id(a) in outer
-                and id(a) not in gathered
-                and outer[id(a)].shape == shape
-                and _worth_gathering(outer[id(a)])
-            ):
-                where[id(a)] = take(a.dtype)
-                code += split_strided(np.copyto, where[id(a)], outer[id(a)])
-                gathered.add(id(a))
-        for a, t in zip(v.args, types):
-            if not isinstance(a, Value):
-                args.append(_filled(a, t, shape) if v.fn in _KEYWORD_OUT else np.array(a, t))
-            elif id(a) in where:
-                args.append(where[id(a)])
-            else:
-                args.append(outer[id(a)])
-        released = {
-            id(a): a
-            for a in v.args
-            if isinstance(a, Value) and id(a) in where and id(a) not in store and last[id(a)] == i
-        }
-        if v.fn is not select:
-            give_back(released)
-        out = store[id(v)] if id(v) in store else take(v.dtype)
-        where[id(v)] = out
-        if v.fn is not select:
-            code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
-            continue
-        # select writes its output, and the mask, before it has read all inputs
-        if v.dtype.itemsize == 4 and out.size >= costs.SELECT_BITS_ELEMENTS:
-            mask = take(np.dtype(np.int32))
+    def give_back(self, array: np.ndarray) -> None:
+        self._free.setdefault(array.dtype, []).append(array)
+
+
+def _instructions(
+    values: list[Value],
+    shape: tuple[int, ...],
+    outer: dict[int, np.ndarray],
+    store: dict[int, np.ndarray],
+    kept: dict[tuple[np.dtype, int], np.ndarray],
+) -> list[tuple[Callable, tuple]]:
+    """`(function, arguments)` pairs that compute `values` on one block of `shape`.
+
+    `outer` has the blocks of values from outside the region, `store` those of values that somebody outside
+    reads; the rest is in buffers, each free again after the last value that reads it.
+    """
+    last_reader = {id(a): v for v in values for a in v.args if isinstance(a, Value)}
+    buffers = _Buffers(shape, kept)
+    place = dict(outer)  # where each value is read
+    temporary: set[int] = set()  # the values that are in a buffer
+    code: list[tuple[Callable, tuple]] = []
+    for v in values:
+        operands = list({id(a): a for a in v.args if isinstance(a, Value)}.values())
+        for a in operands:
+            if place[id(a)].shape == shape and id(a) in outer and _worth_gathering(place[id(a)]):
+                copy = buffers.take(a.dtype)
+                code += split_strided(np.copyto, copy, place[id(a)])
+                place[id(a)] = copy
+                temporary.add(id(a))
+        args = [
+            place[id(a)] if isinstance(a, Value) else _number(v.fn, a, dtype, shape)
+            for a, dtype in zip(v.args, _loop_types(v))
+        ]
+        ended = [place[id(a)] for a in operands if id(a) in temporary and last_reader[id(a)] is v]
+        # Operands that end here may hold the result, but for `select`, which writes its result and its mask
+        # before it has read all of them.
+        in_place = v.fn is not select
+        for array in ended if in_place else ():
+            buffers.give_back(array)
+        out = store.get(id(v))
+        if out is None:
+            out = buffers.take(v.dtype)
+            temporary.add(id(v))
+        place[id(v)] = out
+        if v.fn is select and v.dtype.itemsize == 4 and out.size >= costs.SELECT_BITS_ELEMENTS:
+            mask = buffers.take(np.dtype(np.int32))
             code += _select_by_bits(*args, out, mask)
-            free.setdefault(mask.dtype, []).append(mask)
+            buffers.give_back(mask)
         else:
-            code.append((select, (*args, out)))
-        give_back(released)
+            code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))
+        for array in () if in_place else ended:
+            buffers.give_back(array)
     return code
+
+
+def _number(fn: Callable, number: Any, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A number as an operand: a block full of it where that is faster."""
+    return _filled(number, dtype, shape) if fn in _KEYWORD_OUT else np.array(number, dtype)
 
 
 def _select_by_bits(condition, a, b, out, mask) -> list:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -143,7 +144,7 @@ class Executor:
         self._ran_forward = True
         return self.output_list
 
-    def backward(self, heads: list[NDArray | np.ndarray | None] | None = None, *, out_grads=None) -> None:
+    def backward(self, heads: Sequence[NDArray | np.ndarray | None] | None = None, *, out_grads=None) -> None:
         """Compute the gradients of the last forward pass. `heads` (in MXNet `out_grads`): one gradient per
         output; ones where not given. Loss layers ignore theirs."""
         heads = out_grads if heads is None else heads
@@ -265,8 +266,8 @@ class Executor:
         """What the backward pass computes, and where it goes."""
         if not self.wanted:
             raise MxError(
-                'backward: no argument has a gradient; bind with grad.req = "write" (arguments named *data or *label, '
-                "and fixed ones, never get one)"
+                'backward: no argument has a gradient; bind with grad.req = "write" '
+                "(arguments named *data or *label, and fixed ones, never get one)"
             )
         roots = self._gradients[given]
         return [r for r, _ in roots], [self.grads[name].data for _, name in roots]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from mxr.engine.ndarray import NDArray, array, call, numbers
 from mxr.graph.symbol import Symbol, create
-from mxr.operator import MxError, Op, ParamError, get, match_inputs, possible_inputs, suggest
+from mxr.operator import MxError, Op, get, match_inputs
 from mxr.operator.signature import signature
 
 
@@ -27,13 +26,11 @@ def symbol_function(name: str) -> Callable[..., Symbol]:
         inputs = {k: v for k, v in kw.items() if isinstance(v, Symbol)}
         attrs = {k: v for k, v in kw.items() if k not in inputs}
         _check_parameters(op, inputs, where)
-        others = [] if op.variadic or op.open else _others(op, attrs)
-        possible = possible_inputs(op, _parsed(op, attrs, others, where)) if others else ()
-        for key in others:
-            if _plain(key) in possible:
-                value = attrs.pop(key)
-                if value is not None:  # None: not given
-                    raise MxError(f"{where}: {key} must be a symbol, not {type(value).__name__}")
+        for key in [] if op.open else _others(op, attrs):
+            if attrs[key] is not None:
+                op.check_input(key, where, type(attrs[key]).__name__)
+            elif op.has_input(_plain(key)):
+                del attrs[key]  # None: not given
         return create(_name, args, inputs, {**attrs, **(attr or {})}, name, where)
 
     _name = name
@@ -80,25 +77,16 @@ def _check_parameters(op: Op, given: dict, where: str) -> None:
             raise MxError(f"{where}: {key} is a parameter and takes a value, not a {type(value).__name__}")
 
 
-def _parsed(op: Op, attrs: dict, others: Iterable[str], where: str) -> SimpleNamespace:
-    """The parameters; where one is missing because its name is misspelt among `others`, MxError says that."""
-    try:
-        return op.parse({k: v for k, v in attrs.items() if op.takes(_plain(k))}, where)
-    except ParamError:
-        for key in others:
-            if suggest(_plain(key), op.params):
-                op.plain_names({key: None}, where)
-        raise
-
-
 def _matched(op: Op, args: list, attrs: dict, named: dict, where: str) -> list:
     """The inputs in the operator's order, from those by position and from keywords."""
-    p = _parsed(op, attrs, named, where)
-    possible = possible_inputs(op, p)
-    for key, value in named.items():
-        if _plain(key) not in possible:
-            op.plain_names({key: value}, where)  # raises: neither an input nor a parameter
-    given = {k: v for k, v in named.items() if v is not None}
+    inputs = [k for k in named if op.open or op.has_input(_plain(k))]
+    given = {
+        k: v if isinstance(v, NDArray) else array(numbers(v, f"{where}: {k} is an input and"))
+        for k in inputs
+        if (v := named[k]) is not None
+    }
+    op.plain_names({k: None for k in named if k not in inputs}, where)  # raises where there is one
+    p = op.parse({k: v for k, v in attrs.items() if op.takes(_plain(k))}, where)
     return list(match_inputs(op, p, args, given, where, complete=True).values())
 
 

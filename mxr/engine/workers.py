@@ -338,9 +338,8 @@ class MpiWorkers(Workers):
         self._tell("ends", reason)
         self._linger()
         if status == 0:
-            self._mpi.COMM_WORLD.Abort(
-                1
-            )  # MPI cannot end well any more, whatever the script made of the error
+            # MPI cannot end well any more, whatever the script made of the error
+            self._mpi.COMM_WORLD.Abort(1)
 
     def _linger(self) -> None:
         """Leave the others time to hear why, and to say so: launchers end all as soon as one has failed."""
@@ -381,14 +380,16 @@ def launched() -> int:
 
 
 _group: Workers | None = None
+_connecting = threading.Lock()  # MPI is started once
 
 
 def workers() -> Workers:
     """The workers of this run. The first call connects them: all of them must make it."""
     global _group
-    if _group is None:
-        _group = Workers() if launched() <= 1 else _connect()
-    return _group
+    with _connecting:
+        if _group is None:
+            _group = Workers() if launched() <= 1 else _connect()
+        return _group
 
 
 def _connect() -> MpiWorkers:

@@ -23,6 +23,14 @@ class Names:
         # `next` and `setdefault` are one step each: no two threads get one number
         return f"{hint}{next(counter)}"
 
+    def kept(self) -> dict[str, int]:
+        """The numbers that come next."""
+        return {hint: next(copy.copy(counter)) for hint, counter in self._counters.items()}
+
+    def restore(self, kept: Mapping[str, int]) -> None:
+        """Go on from the numbers of an earlier time."""
+        self._counters = {hint: itertools.count(number) for hint, number in kept.items()}
+
 
 names = Names()
 

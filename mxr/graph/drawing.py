@@ -32,13 +32,12 @@ def parts(
     """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or "").
     Parameters are not drawn, but what stands on the right of an operator is, such as the label in a loss."""
     sizes = all_shapes(symbol, given) if given else {}
-    nodes = [n for n in symbol.nodes() if n.op is not None]
-    drawn = [
-        m
-        for n in nodes
-        for at, (name, (m, _)) in enumerate(zip(n.op.inputs(n.p), n.inputs))
-        if at == 0 or name == "rhs"
-    ]
+    nodes, drawn = [], []
+    for n in symbol.nodes():
+        if n.op is not None:
+            nodes.append(n)
+            pairs = zip(n.op.inputs(n.p), n.inputs)
+            drawn += [m for at, (name, (m, _)) in enumerate(pairs) if at == 0 or name == "rhs"]
     inputs = {id(m): m for m in [*drawn, *(n for n, _ in symbol.heads)] if m.op is None}
 
     def size(n: Node, k: int) -> str:
@@ -65,12 +64,13 @@ def color(n: Node) -> str:
 
 
 _MOST = 400  # operators that are drawn; larger networks are shown as text
+# pixels: between boxes, between layers, a box, a line of text
 _ACROSS, _DOWN, _WIDTH, _LINE = (
     170,
     84,
     150,
     14,
-)  # pixels: between boxes, between layers, a box, a line of text
+)
 
 
 def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:

@@ -28,13 +28,13 @@ def place(count: int, edges: list[Edge]) -> tuple[list[tuple[float, int]], list[
     does."""
     layer = ranks(count, edges)
     paths = []
-    for a, b in edges:
-        between = range(layer[a] + 1, layer[b])
-        paths.append([a, *range(len(layer), len(layer) + len(between)), b])
+    for start, end in edges:
+        between = range(layer[start] + 1, layer[end])
+        paths.append([start, *range(len(layer), len(layer) + len(between)), end])
         layer += between
     rows: list[list[int]] = [[] for _ in range(max(layer, default=0) + 1)]
-    for box, row in enumerate(layer):
-        rows[row].append(box)
+    for box, at in enumerate(layer):
+        rows[at].append(box)
     above: dict[int, list[int]] = {box: [] for box in range(len(layer))}
     below: dict[int, list[int]] = {box: [] for box in range(len(layer))}
     for path in paths:

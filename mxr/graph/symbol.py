@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class ByName(list):
         super().__init__(values.values())
         self._names = list(values)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             if key not in self._names:
                 raise KeyError(
@@ -54,7 +54,7 @@ class ByName(list):
     def __eq__(self, other: object) -> bool:
         return dict(self.items()) == other if isinstance(other, dict) else super().__eq__(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
@@ -89,6 +89,10 @@ class Symbol(Graph):
                 seen.add(id(node))
                 inputs += node.inputs
         return Symbol(inputs) if inputs else None
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        """NumPy would take the outputs for elements, and theirs, and so on."""
+        raise TypeError("a symbol has no numbers before it is bound: symbol.simple_bind(), then forward()")
 
     def __len__(self) -> int:
         return len(self.heads)
@@ -194,9 +198,8 @@ class Symbol(Graph):
         node = result._single("name") if name else None
         if name is None or node is None or node.op is None:
             return result
-        named = Node(
-            node.op, name, dict(node.attrs), node.p, node.inputs
-        )  # a node of its own: the head may be a symbol that was given
+        # a node of its own: the head may be a symbol that was given
+        named = Node(node.op, name, dict(node.attrs), node.p, node.inputs)
         return Symbol((named, i) for _, i in result.heads)
 
     def __call__(self, **inputs: Any) -> Symbol:
@@ -315,7 +318,7 @@ def debug_text(symbol: Graph, output_names: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def variable(name: str, attr: dict[str, str] | None = None, **attrs) -> Symbol:
+def variable(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol:
     """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as
     MXNet does; those of `attr` under the names that they have there."""
     if not isinstance(name, str):

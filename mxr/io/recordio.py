@@ -1,9 +1,10 @@
 """RecordIO files, as MXNet and dmlc write them: a sequence of byte strings, here mostly images with a header.
 
     record  uint32 magic, uint32 flag << 29 | length, bytes, zeros up to a multiple of four
-    flag    0: whole; else a string that holds the magic at a multiple of four bytes is cut there: 1 first, 2 middle, 3 last part,
-            and the magic itself is left out between parts
-    image   uint32 flag, float32 label, uint64 id, uint64 id2; if flag > 0, so many float32 labels; then the encoded image
+    flag    0: whole; else a string that holds the magic at a multiple of four bytes is cut there: 1 first,
+            2 middle, 3 last part, and the magic itself is left out between parts
+    image   uint32 flag, float32 label, uint64 id, uint64 id2; if flag > 0, so many float32 labels; then the
+            encoded image
     index   text beside the file: a number and an offset a line
 
 All little-endian.

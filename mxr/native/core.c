@@ -244,8 +244,9 @@ static void any_length(Loop loop, float *r, const float *const *x, const unsigne
 /* Add a block to the sums of its rows. `open` is the sum of a row that the block before has begun. */
 static void add_up(const Region *g, int which, ptrdiff_t start, ptrdiff_t n, const float *x, ptrdiff_t chunk, double *open)
 {
+    ptrdiff_t at = start % g->row, row = start / g->row;
     while (n > 0) {
-        ptrdiff_t at = start % g->row, length = g->row - at < n ? g->row - at : n;
+        ptrdiff_t length = g->row - at < n ? g->row - at : n;
         double s = vectors->sum(x, length);
         if (g->partial)
             g->partial[which * ((g->count + g->chunk - 1) / g->chunk) + chunk] += s;
@@ -253,9 +254,9 @@ static void add_up(const Region *g, int which, ptrdiff_t start, ptrdiff_t n, con
             s += at ? *open : 0.0;
             *open = s;
             if (at + length == g->row)
-                g->sum[which][start / g->row] = (float)s;
+                g->sum[which][row] = (float)s;
         }
-        start += length, x += length, n -= length;
+        row++, at = 0, x += length, n -= length;
     }
 }
 

@@ -43,9 +43,8 @@ class _Tape:
             if x.slot is None and self.region is not None:
                 raise _Refused("scratch is read before it is written")
             return x.slot
-        if type(x) not in (float, int, np.float32) or math.isnan(
-            x
-        ):  # a double would make NumPy compute in double precision
+        # a double would make NumPy compute in double precision
+        if type(x) not in (float, int, np.float32) or math.isnan(x):
             raise _Refused(f"an operand of type {type(x).__name__}")
         self.numbers.append(float(x))
         return self.region.number(x, shared=False) if self.region is not None else None

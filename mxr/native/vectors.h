@@ -386,23 +386,32 @@ static double NAME(sum)(const float *a, ptrdiff_t n)
         total += ((double)lane[0] + lane[4]) + ((double)lane[1] + lane[5]) + ((double)lane[2] + lane[6]) + ((double)lane[3] + lane[7]);
         a += m, n -= m;
     }
-    double rest = 0.0;
-    for (ptrdiff_t i = 0; i < n; i++) rest += a[i];
-    return total + rest;
+    double part[8] = {0}, rest = 0.0;           /* fewer than LANES are left */
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8) LOOP for (int j = 0; j < 8; j++) part[j] += a[i + j];
+    for (; i < n; i++) rest += a[i];
+    return total + (((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])) + rest);
 }
+
+/* Of n >= lanes elements, side by side. The last ones are looked at together with some that were there before. */
+#define LARGEST_OF(lanes) \
+    if (n >= lanes) { \
+        float most[lanes]; \
+        memcpy(most, a, sizeof most); \
+        for (ptrdiff_t i = lanes; i + lanes <= n; i += lanes) \
+            LOOP for (int j = 0; j < lanes; j++) most[j] = f_maximum(most[j], a[i + j]); \
+        LOOP for (int j = 0; j < lanes; j++) most[j] = f_maximum(most[j], a[n - lanes + j]); \
+        for (int w = lanes / 2; w >= 4; w /= 2) LOOP for (int j = 0; j < w; j++) most[j] = f_maximum(most[j], most[j + w]); \
+        return f_maximum(f_maximum(most[0], most[1]), f_maximum(most[2], most[3])); \
+    }
 
 static float NAME(largest)(const float *a, ptrdiff_t n)
 {
+    LARGEST_OF(64)
+    LARGEST_OF(16)
+    LARGEST_OF(4)
     float most = a[0];
-    if (n >= LANES) {
-        float lane[LANES];
-        memcpy(lane, a, sizeof lane);
-        for (ptrdiff_t i = LANES; i + LANES <= n; i += LANES)
-            LOOP for (int j = 0; j < LANES; j++) lane[j] = f_maximum(lane[j], a[i + j]);
-        for (int j = 0; j < LANES; j++) most = f_maximum(most, lane[j]);
-        a += n & -LANES, n %= LANES;
-    }
-    for (ptrdiff_t i = 0; i < n; i++) most = f_maximum(most, a[i]);
+    for (ptrdiff_t i = 1; i < n; i++) most = f_maximum(most, a[i]);
     return most;
 }
 

@@ -34,6 +34,7 @@ class _Required:
 
 REQUIRED = _Required()
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
+# MXNet's, in files
 TYPE_NUMBERS = {
     "float32": 0,
     "float64": 1,
@@ -43,11 +44,12 @@ TYPE_NUMBERS = {
     "int8": 5,
     "int64": 6,
     "bool": 7,
-}  # MXNet's, in files
+}
+# of inputs or outputs, each with a name
 COUNTS, MOST = (
     {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"},
     1 << 16,
-)  # of inputs or outputs, each with a name
+)
 _TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
 
 

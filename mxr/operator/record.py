@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from mxr.operator.errors import ParamError, suggest
+from mxr.operator.inputs import inputs_of
 from mxr.operator.parameters import COUNTS, MOST, Parameter, to_text
+
+# What an input can be given, for messages.
+A_SYMBOL = "a symbol{}; its values go into arg.params, or to bind, under the symbol's name"
+AN_ARRAY = "an NDArray, an array or numbers{}"
 
 
 @dataclass
@@ -22,34 +28,31 @@ class Op:
     params: dict[str, Parameter]
     inputs: Callable[[Any], tuple[str, ...]]  # names of the array inputs, given the parsed parameters
     aux: Callable[[Any], tuple[str, ...]]  # names of the trailing inputs that are auxiliary states
-    outputs: Callable[
-        [Any], tuple[str, ...]
-    ]  # suffixes of the visible outputs: ("output",) or ("output0", ...)
-    hidden: Callable[
-        [Any], tuple[str, ...]
-    ]  # suffixes of outputs that only the gradient sees, after the visible ones
+    # suffixes of the visible outputs: ("output",) or ("output0", ...)
+    outputs: Callable[[Any], tuple[str, ...]]
+    # suffixes of outputs that only the gradient sees, after the visible ones
+    hidden: Callable[[Any], tuple[str, ...]]
     infer_shape: Callable  # (p, ins, outs) -> (ins, outs), None or 0 where unknown
     infer_type: Callable  # (p, in dtypes) -> out dtypes
     forward: Callable | None  # expression operators: (p, *inputs) -> output or tuple
     backward: Callable | None  # (p, g, ins, outs) -> gradient or tuple
     compute: Callable | None  # kernel operators: (p, run, ins, outs) -> None
     gradient: Callable | None  # (p, run, gs, ins, outs, igs) -> None
-    prepare: (
-        Callable | None
-    )  # takes what `compute` takes and returns a call that does the same, again and again
+    # takes what `compute` takes and returns a call that does the same, again and again
+    prepare: Callable | None
     prepare_gradient: Callable | None  # the same for `gradient`
     aliases: tuple[str, ...] = ()
     variadic: str | None = None  # the parameter that counts the inputs
     loss: bool = False  # its gradient ignores head gradients
     random: bool = False  # draws from the random stream
     zero_gradient: bool = False  # differentiable in MXNet's sense, with gradient zero
+    # what a kernel operator's gradient reads
     keeps: Callable[[Any], tuple[str, ...]] = lambda p: (
         "ins",
         "outs",
-    )  # what a kernel operator's gradient reads
-    own_types: Callable[[np.dtype | None], tuple[str, ...]] = (
-        lambda t: ()
-    )  # inputs whose type does not follow the others', if that is t
+    )
+    # inputs whose type does not follow the others', if that is t
+    own_types: Callable[[np.dtype | None], tuple[str, ...]] = lambda t: ()
     mutates: tuple[int, ...] = ()  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""  # the module it is declared in
     open: bool = False  # takes parameters of any name (`Custom`): as text, in `p.others`
@@ -75,22 +78,19 @@ class Op:
 
     def has_input(self, name: str) -> bool:
         """Whether an input or auxiliary state has that name, whatever the parameters."""
-        defaults = {k: 1 if v.required else v.default for k, v in self.params.items()}
-        for p in (
-            defaults,
-            {k: not v if isinstance(v, bool) else v for k, v in defaults.items()},
-        ):  # no_bias, for example
-            try:
-                if name in (*self.inputs(SimpleNamespace(**p)), *self.aux(SimpleNamespace(**p))):
-                    return True
-            except (
-                TypeError,
-                ValueError,
-                AttributeError,
-                LookupError,
-            ):  # parameters that have no such default
-                continue
-        return False
+        return name in self._every_input
+
+    @cached_property
+    def _every_input(self) -> frozenset[str]:
+        return frozenset(inputs_of(self))
+
+    def check_input(self, key: str, where: str | None = None, given: str = "", takes: str = A_SYMBOL) -> None:
+        """ParamError if `key` is an input: what is `given` is nothing that an input takes."""
+        if not self.takes(key.replace(".", "_")) and self.has_input(key.replace(".", "_")):
+            raise ParamError(
+                f"{where or self.name}: {key} is an input and takes "
+                f"{takes.format(given and f', not {given}')}"
+            )
 
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
         """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
@@ -98,11 +98,7 @@ class Op:
         for key, value in attrs.items():
             name = key.replace(".", "_")
             if not self.takes(name):
-                if self.has_input(name):
-                    raise ParamError(
-                        f"{where or self.name}: {key} is an input and takes a symbol; "
-                        "its values go into arg.params, or to bind, under the symbol's name"
-                    )
+                self.check_input(key, where)
                 known = [*self.params, *(k.replace("_", ".") for k in self.params)]
                 raise ParamError(
                     f"{where or self.name}: unknown parameter {key}"

@@ -27,7 +27,7 @@ EXACT = {
     "_contrib_requantize": _QUANTIZED,
     "_contrib_dequantize": _QUANTIZED,
     "_contrib_group_adagrad_update": "it is the update of an optimizer for sparse gradients; use adagrad",
-    "_CustomFunction": "it holds a Python function of one process (autograd.Function), which no file can keep",
+    "_CustomFunction": "it holds a Python function (autograd.Function), which no file can keep",
     "_NoGradient": _INTERNAL,
     "_copyto": _INTERNAL,
     "_CrossDeviceCopy": _INTERNAL,
@@ -47,7 +47,7 @@ BEGINNINGS = {
     "_np": _NUMPY,
     "_contrib_backward": _INTERNAL,
     "_backward": _INTERNAL,
-    "_cv": "it reads and changes images by OpenCV; the image iterators and the operators _image_* do the same",
+    "_cv": "it changes images by OpenCV; the image iterators and the operators _image_* do the same",
     "_TensorRT": "it runs a part of a network by TensorRT, on a GPU only",
 }
 

@@ -245,11 +245,12 @@ class HawkesLl:
 def _likelihood(lda, alpha, beta, state, ins, b: int):
     """(log likelihood, last state, gradients of lda, alpha, beta) of sequence b."""
     lags, marks, count, until = ins[4][b], ins[5][b], int(ins[6][b]), float(ins[7][b])
+    # slope: derivative of s with respect to beta
     last, s, slope = (
         np.zeros_like(lda),
         state.copy(),
         np.zeros_like(lda),
-    )  # slope: derivative of s with respect to beta
+    )
     t, total = 0.0, 0.0
     g_lda, g_alpha, g_beta = np.zeros_like(lda), np.zeros_like(lda), np.zeros_like(lda)
 

@@ -156,9 +156,8 @@ class _Trellis:
             beta[:, :-1] = np.logaddexp(beta[:, :-1], after[:, 1:])
             beta[:, :-2] = np.logaddexp(beta[:, :-2], np.where(jumps[:, :-2], after[:, 2:], -np.inf))
             beta = np.where((self.steps == t + 1)[:, None], final, beta)
-            share = np.exp(
-                self.alpha[t] + beta - self.total[:, None]
-            )  # beta without this step's own probability
+            # beta without this step's own probability
+            share = np.exp(self.alpha[t] + beta - self.total[:, None])
             np.subtract.at(out[t], (rows, self.states), np.nan_to_num(share, nan=0.0, posinf=0.0))
             beta = beta + self.emit[t]
         skipped = np.arange(len(out))[:, None] >= self.steps

@@ -342,11 +342,13 @@ def _kept(boxes, threshold, most: int) -> np.ndarray:
     return np.array(kept, int)
 
 
-_DOC = """Boxes that may hold an object, from the scores and offsets that a region proposal network gives its anchors.
+_DOC = """Boxes that may hold an object, from the scores and offsets that a region proposal network gives its
+anchors.
 
-`cls_prob` (samples, 2 * anchors, rows, columns) has the anchors' probabilities of background, then those of objects; `bbox_pred` their
-offsets; `im_info` a row for each image: height, width, and scale. Boxes are cut off at the image, those of the highest scores are
-taken, and of those that overlap the best one stays. Too few are filled up from the first again.
+`cls_prob` (samples, 2 * anchors, rows, columns) has the anchors' probabilities of background, then those of
+objects; `bbox_pred` their offsets; `im_info` a row for each image: height, width, and scale. Boxes are cut
+off at the image, those of the highest scores are taken, and of those that overlap the best one stays. Too few
+are filled up from the first again.
 
 Returns rows of the sample's index and left, top, right, bottom"""
 _declare("_contrib_Proposal", _DOC + "; for one image.", False)

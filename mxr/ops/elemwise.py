@@ -252,9 +252,8 @@ class Clip:
     a_max: float = P(REQUIRED, "the largest value allowed")
 
     def forward(p, data):
-        x = (
-            data if data.dtype.kind == "f" else data.astype(np.float64)
-        )  # the bounds need not be numbers of the type
+        # the bounds need not be numbers of the type
+        x = data if data.dtype.kind == "f" else data.astype(np.float64)
         if p.a_min <= p.a_max:
             return like(np.clip(x, p.a_min, p.a_max), data)
         return like(np.where(x > p.a_max, p.a_max, np.where(x < p.a_min, p.a_min, x)), data)
@@ -346,11 +345,12 @@ class Where:
 
     def backward(p, g, ins, outs):
         chosen = _aligned(ins[0], ins[1]) != 0
+        # a choice: an infinite g must not become NaN
         return (
             None,
             np.where(chosen, g, 0),
             np.where(chosen, 0, g),
-        )  # a choice: an infinite g must not become NaN
+        )
 
 
 def _aligned(condition, x):

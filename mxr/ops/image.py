@@ -87,8 +87,8 @@ def _each(p, data):
 
 
 def _as_c(x, dtype):
-    """Single precision in another type, as C converts it: whole numbers are cut off behind the point, and wrap
-    around; what is no number, or too large, is the least number of 32 (or 64) bits."""
+    """Single precision in another type, as C converts it: whole numbers are cut off behind the point, and
+    wrap around; what is no number, or too large, is the least number of 32 (or 64) bits."""
     dtype = np.dtype(dtype)
     if dtype.kind in "iu" and dtype.itemsize < 4:
         return x.astype(np.int32).astype(dtype)
@@ -148,8 +148,8 @@ class Resize:
         data, out = (x.reshape(-1, *x.shape[-3:]) for x in (ins[0], outs[0]))
         if p.interp and data.dtype not in (np.uint8, np.float32, np.float64):
             raise ParamError(
-                f"images of {data.dtype} can be resized only by taking the nearest pixel (interp = 0); others must be uint8, "
-                "float32 or float64"
+                f"images of {data.dtype} can be resized only by taking the nearest pixel (interp = 0); "
+                "others must be uint8, float32 or float64"
             )
         for image, to in zip(data, out):
             to[...] = sizes.resize(np.ascontiguousarray(image), *to.shape[:2], p.interp).reshape(to.shape)
@@ -192,7 +192,7 @@ class FlipTopBottom:
         return g
 
 
-# --------------------------------------------------------------------------------------------- colours, at random
+# ----------------------------------------------------------------------------------------- colours, at random
 
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -230,7 +230,8 @@ def _saturated(data, factor):
 
 
 def _hued(data, factor):
-    """The colours turned around the circle of hues by `factor`, 1 being the whole; lightness and saturation stay."""
+    """The colours turned around the circle of hues by `factor`, 1 being the whole; lightness and saturation
+    stay."""
     if data.shape[-1] == 1:
         return data.astype(np.float32)
     hue, lightness, saturation = _to_hls(data[..., :3].astype(np.float32) / np.float32(255))
@@ -238,7 +239,8 @@ def _hued(data, factor):
 
 
 def _to_hls(x):
-    """Red, green and blue (..., 3) from 0 to 1 as hue in degrees, lightness and saturation. Source: OpenCV, colour conversions."""
+    """Red, green and blue (..., 3) from 0 to 1 as hue in degrees, lightness and saturation. Source: OpenCV,
+    colour conversions."""
     most, least = x.max(axis=-1), x.min(axis=-1)
     red, green, blue = np.moveaxis(x, -1, 0)
     spread, lightness = most - least, (most + least) * np.float32(0.5)

@@ -111,8 +111,8 @@ op("_contrib_SparseEmbedding", keeps=("ins",))(
         (),
         {
             **vars(_Embedding),
-            "__doc__": "`Embedding` under its old name. Its gradient is dense here, where MXNet has it in sparse "
-            "storage only.",
+            "__doc__": "`Embedding` under its old name. Its gradient is dense here, "
+            "where MXNet has it in sparse storage only.",
         },
     )
 )

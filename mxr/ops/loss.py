@@ -347,9 +347,8 @@ class SVMOutput:
         score = outs[0].reshape(-1, outs[0].shape[-1])
         side = 1 - 2 * _is_class(score, ins[1].reshape(-1, 1)).astype(score.dtype)
         wrong = p.margin + side * score
-        grad = (
-            side * (wrong > 0).astype(score.dtype) if p.use_linear else 2 * side * np.fmax(wrong, 0)
-        )  # no gradient for NaN
+        # no gradient for NaN
+        grad = side * (wrong > 0).astype(score.dtype) if p.use_linear else 2 * side * np.fmax(wrong, 0)
         return (grad * p.regularization_coefficient).reshape(outs[0].shape), None
 
 

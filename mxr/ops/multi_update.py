@@ -96,10 +96,11 @@ def _sgd_step(p, run, i, weight, w, g, states, out, tail):
 
 
 _SGD = """
-    One step of gradient descent{momentum} for several weights: what `{single}` does for one, with a learning rate and a weight decay
-    for each.
+    One step of gradient descent{momentum} for several weights: what `{single}` does for one, with a learning
+    rate and a weight decay for each.
 
-    The inputs are the arrays of the first weight ({arrays}), then those of the second, and so on{tail}. Returns the new weights{states}.
+    The inputs are the arrays of the first weight ({arrays}), then those of the second, and so on{tail}.
+    Returns the new weights{states}.
     """
 
 for _mom in (False, True):
@@ -154,11 +155,12 @@ for _mixed in (False, True):
     _declare(
         f"_multi_{'mp_' * _mixed}adamw_update",
         f"""
-        One step of AdamW for several weights: what `_{'mp_' * _mixed}adamw_update` does for one, with a learning rate, a weight decay
-        and a multiplier for each.
+        One step of AdamW for several weights: what `_{'mp_' * _mixed}adamw_update` does for one, with a
+        learning rate, a weight decay and a multiplier for each.
 
-        The inputs are the arrays of the first weight ({_arrays}), then those of the second, and so on, and last
-        `rescale_grad`, one number for all; if it is 0 or not finite nothing changes. Returns the new weights; the states change in place.
+        The inputs are the arrays of the first weight ({_arrays}), then those of the second, and so on, and
+        last `rescale_grad`, one number for all; if it is 0 or not finite nothing changes. Returns the new
+        weights; the states change in place.
         """,
         "lrs beta1 beta2 epsilon wds etas clip_gradient",
         "mean var",
@@ -170,10 +172,11 @@ for _mixed in (False, True):
     _declare(
         f"_multi_{'mp_' * _mixed}lamb_update",
         f"""
-        One step of LAMB for several weights: `lamb_update_phase1`, the norms of the weight and of its result, and `lamb_update_phase2`.
+        One step of LAMB for several weights: `lamb_update_phase1`, the norms of the weight and of its result,
+        and `lamb_update_phase2`.
 
-        The inputs are the arrays of the first weight ({_arrays}), then those of the second, and so on. Returns the new weights;
-        the states change in place.
+        The inputs are the arrays of the first weight ({_arrays}), then those of the second, and so on.
+        Returns the new weights; the states change in place.
         """,
         "learning_rates beta1 beta2 epsilon=1e-6 wds rescale_grad lower_bound upper_bound clip_gradient "
         "bias_correction step_count",

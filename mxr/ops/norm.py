@@ -101,10 +101,11 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
     )
     gx = None if igs[0] is None else _outer_inner(igs[0], axis)
     gamma, kind = _scale(p, ins[1]), ins[1].dtype.type
+    # a backward pass is always a training one
     count, own = (
         kind(x.shape[0] * x.shape[2]),
         not p.use_global_stats,
-    )  # a backward pass is always a training one
+    )
     mean, var = (outs[1], outs[2]) if own else (ins[3], ins[4])
     if own and inverse:
         scale = outs[2]
@@ -117,10 +118,11 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
             moving *= momentum
             moving += batch * (1 - momentum)
 
+    # else centered has the wider type
     ones, in_place = (
         np.ones(x.shape[2], g.dtype),
         gx is not None and x.dtype == gamma.dtype,
-    )  # else centered has the wider type
+    )
 
     def work(c):
         part, head = x[:, c], g[:, c]

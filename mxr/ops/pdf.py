@@ -59,9 +59,9 @@ def _declare(kind: str, params: tuple, text: str, log_density, gradients, densit
     doc = f"""
         The density of {text}, at every element of `sample`; its logarithm with `is_log`.
 
-        The axes of {names} are the first C-order axes of `sample` (the last ones in R): every element of the parameters goes with the part of
-        the samples at its place. Returns an array of the shape of `sample`. The gradient reaches the parameters, and the sample where the
-        density depends on it smoothly.
+        The axes of {names} are the first C-order axes of `sample` (the last ones in R): every element of the
+        parameters goes with the part of the samples at its place. Returns an array of the shape of `sample`.
+        The gradient reaches the parameters, and the sample where the density depends on it smoothly.
         """
     op(f"_random_pdf_{kind}", f"random_pdf_{kind}")(
         type(

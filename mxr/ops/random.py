@@ -177,7 +177,8 @@ def _declare(kind: str, d: _Distribution):
             f"""
         Random numbers from {text}.
 
-        Returns an array of the given shape. The same seed (`mx.set.seed`, `mxr.random.seed`) gives the numbers that MXNet gives.
+        Returns an array of the given shape. The same seed (`mx.set.seed`, `mxr.random.seed`) gives the
+        numbers that MXNet gives.
         """,
             {
                 **own(),
@@ -208,11 +209,11 @@ def _declare(kind: str, d: _Distribution):
         _class(
             f"sample_{kind}",
             f"""
-        Random numbers from many distributions at once. For every element of {" and ".join(f"`{n}`" for n in d.names)}, an array of
-        `shape` is drawn from {named}.
+        Random numbers from many distributions at once. For every element of
+        {" and ".join(f"`{n}`" for n in d.names)}, an array of `shape` is drawn from {named}.
 
-        Returns an array whose C-order shape is that of the parameters followed by `shape`; with no `shape`, one number for every
-        element.
+        Returns an array whose C-order shape is that of the parameters followed by `shape`; with no `shape`,
+        one number for every element.
         """,
             {
                 "shape": (Shape, P((), "the shape that is drawn for every element")),

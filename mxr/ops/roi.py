@@ -252,12 +252,12 @@ def _cut(start, extent, count: int, limit: int) -> list[slice]:
 
 @op("_contrib_DeformablePSROIPooling", keeps=("ins", "outs"))
 class DeformablePSROIPooling:
-    """`PSROIPooling` whose bins are moved: each averages `sample_per_part` x `sample_per_part` interpolated points
-    of a rectangle that `trans` moves, in parts of the region's width and height times `trans_std`.
+    """`PSROIPooling` whose bins are moved: each averages `sample_per_part` x `sample_per_part` interpolated
+    points of a rectangle that `trans` moves, in parts of the region's width and height times `trans_std`.
 
     `trans` is (regions, 2 * classes, part_size, part_size), the shifts along x and y of every class of output
-    channels; without it (`no_trans`) nothing moves. The gradient goes to the data and to `trans`. Source: Dai et
-    al. 2017, https://arxiv.org/abs/1703.06211.
+    channels; without it (`no_trans`) nothing moves. The gradient goes to the data and to `trans`. Source: Dai
+    et al. 2017, https://arxiv.org/abs/1703.06211.
     """
 
     spatial_scale: float = P(
@@ -287,8 +287,8 @@ class DeformablePSROIPooling:
             trans = unify(ins[2], (0, 0, part, part))
             if trans[1] and (trans[1] % 2 or p.output_dim % (trans[1] // 2)):
                 raise ShapeError(
-                    f"trans must have twice as many channels as there are classes, of which the {p.output_dim} "
-                    f"output channels are a multiple, not {trans[1]}"
+                    "trans must have twice as many channels as there are classes, "
+                    f"of which the {p.output_dim} output channels are a multiple, not {trans[1]}"
                 )
             shapes.append(trans)
         size = (rois[0], p.output_dim, p.pooled_size, p.pooled_size)
@@ -321,8 +321,8 @@ class DeformablePSROIPooling:
 
 
 class _Points:
-    """The points of one bin: positions `y`, `x` of those inside the image, in `channel`; the region's `size` (height,
-    width); which `part` of `trans` moves it, for which class (`kind`)."""
+    """The points of one bin: positions `y`, `x` of those inside the image, in `channel`; the region's `size`
+    (height, width); which `part` of `trans` moves it, for which class (`kind`)."""
 
     def __init__(self, y, x, limits, channel: int, size, part, kind: int):
         h, w = limits

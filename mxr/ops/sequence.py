@@ -128,9 +128,8 @@ class SequenceReverse:
 
     def gradient(p, run, gs, ins, outs, igs):
         if igs[0] is not None:
-            igs[0][...] = gs[0][
-                _reversed(ins)
-            ]  # reversing twice changes nothing, so the gradient is reversed alike
+            # reversing twice changes nothing, so the gradient is reversed alike
+            igs[0][...] = gs[0][_reversed(ins)]
         if igs[1:] and igs[1] is not None:
             igs[1].fill(0)
 

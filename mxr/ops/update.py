@@ -204,9 +204,8 @@ def _ftrl(c, w, g, z, n, out, s, t):
     s += c.beta
     s /= c.lr
     s += c.wd
-    np.clip(
-        z, -c.lamda1, c.lamda1, out=t
-    )  # sign(z) * lamda1 where that matters, z itself where the result is 0
+    # sign(z) * lamda1 where that matters, z itself where the result is 0
+    np.clip(z, -c.lamda1, c.lamda1, out=t)
     t -= z
     np.divide(t, s, out=out)
 

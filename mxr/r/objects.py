@@ -1,9 +1,10 @@
 """What a Python program that has started R (`host.start`) and R give each other through rpy2: mxr's objects,
 and functions.
 
-mx = importr("mxnet")
-ex = python(mx.mx_simple_bind(mxr.sym.square(mxr.sym.Variable("x")), x=3))       # the Executor behind R's handle
-metric = mx.mx_metric_custom("mae", lambda label, pred: np.abs(np.asarray(label) - np.asarray(pred)).mean())
+    mx = importr("mxnet")
+    # the Executor behind R's handle
+    ex = python(mx.mx_simple_bind(mxr.sym.square(mxr.sym.Variable("x")), x=3))
+    metric = mx.mx_metric_custom("mae", lambda label, pred: abs(np.asarray(label) - pred).mean())
 """
 
 from __future__ import annotations

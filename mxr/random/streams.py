@@ -40,9 +40,8 @@ class _Machine:
 
     def __init__(self) -> None:
         self._generator = np.random.MT19937(0)
-        self._seeder = np.random.RandomState(
-            self._generator
-        )  # its way of seeding is that of C++ and of MXNet
+        # its way of seeding is that of C++ and of MXNet
+        self._seeder = np.random.RandomState(self._generator)
         self._memory = np.ctypeslib.as_array(
             (ctypes.c_uint32 * 625).from_address(self._generator.ctypes.state_address)
         )
@@ -169,9 +168,8 @@ def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
         x *= 2.0**32
         x += draws[..., ::2]
         x *= 2.0**-64
-    return np.minimum(
-        x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x
-    )  # a draw near 2^32 would round to 1
+    # a draw near 2^32 would round to 1
+    return np.minimum(x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x)
 
 
 def _draws_each(dtype) -> int:
@@ -285,12 +283,18 @@ def _hex(text: str) -> np.ndarray:
 
 # the C library's logf, which is fast rather than nearest: numbers of its table (1 / c, log c), of its
 # polynomial, and log 2
-_INVERSE = _hex("""0x1.661ec79f8f3bep+0 0x1.571ed4aaf883dp+0 0x1.49539f0f010bp+0 0x1.3c995b0b80385p+0 0x1.30d190c8864a5p+0
-    0x1.25e227b0b8eap+0 0x1.1bb4a4a1a343fp+0 0x1.12358f08ae5bap+0 0x1.0953f419900a7p+0 0x1p+0 0x1.e608cfd9a47acp-1
-    0x1.ca4b31f026aap-1 0x1.b2036576afce6p-1 0x1.9c2d163a1aa2dp-1 0x1.886e6037841edp-1 0x1.767dcf5534862p-1""")
-_LOG = _hex("""-0x1.57bf7808caadep-2 -0x1.2bef0a7c06ddbp-2 -0x1.01eae7f513a67p-2 -0x1.b31d8a68224e9p-3 -0x1.6574f0ac07758p-3
-    -0x1.1aa2bc79c81p-3 -0x1.a4e76ce8c0e5ep-4 -0x1.1973c5a611cccp-4 -0x1.252f438e10c1ep-5 0x0p+0 0x1.aa5aa5df25984p-5
-    0x1.c5e53aa362eb4p-4 0x1.526e57720db08p-3 0x1.bc2860d22477p-3 0x1.1058bc8a07ee1p-2 0x1.4043057b6ee09p-2""")
+_INVERSE = _hex("""
+    0x1.661ec79f8f3bep+0 0x1.571ed4aaf883dp+0 0x1.49539f0f010bp+0 0x1.3c995b0b80385p+0 0x1.30d190c8864a5p+0
+    0x1.25e227b0b8eap+0 0x1.1bb4a4a1a343fp+0 0x1.12358f08ae5bap+0 0x1.0953f419900a7p+0 0x1p+0
+    0x1.e608cfd9a47acp-1 0x1.ca4b31f026aap-1 0x1.b2036576afce6p-1 0x1.9c2d163a1aa2dp-1 0x1.886e6037841edp-1
+    0x1.767dcf5534862p-1
+""")
+_LOG = _hex("""
+    -0x1.57bf7808caadep-2 -0x1.2bef0a7c06ddbp-2 -0x1.01eae7f513a67p-2 -0x1.b31d8a68224e9p-3
+    -0x1.6574f0ac07758p-3 -0x1.1aa2bc79c81p-3 -0x1.a4e76ce8c0e5ep-4 -0x1.1973c5a611cccp-4
+    -0x1.252f438e10c1ep-5 0x0p+0 0x1.aa5aa5df25984p-5 0x1.c5e53aa362eb4p-4 0x1.526e57720db08p-3
+    0x1.bc2860d22477p-3 0x1.1058bc8a07ee1p-2 0x1.4043057b6ee09p-2
+""")
 _CUBIC = _hex("-0x1.00ea348b88334p-2 0x1.5575b0be00b6ap-2 -0x1.ffffef20a4123p-2")
 _LN2, _OFFSET = float.fromhex("0x1.62e42fefa39efp-1"), 0x3F330000
 

@@ -212,7 +212,8 @@ NATIVE_LEAST_BLOCK: Annotated[
     int,
     About(
         "elements",
-        "a block at least; a region with so many intermediate values that it would be smaller is left to NumPy",
+        "a block at least; a region with so many intermediate values that it would be smaller is "
+        "left to NumPy",
         fixed="four times the widest vectors: below it the loops' own overhead counts",
     ),
 ] = 64

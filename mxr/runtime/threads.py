@@ -270,9 +270,8 @@ class _Helper:
         threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True).start()
 
     def _loop(self) -> None:
-        np.seterr(
-            all="ignore"
-        )  # a thread of its own has NumPy's settings of its own: the caller's do not hold here
+        # a thread of its own has NumPy's settings of its own: the caller's do not hold here
+        np.seterr(all="ignore")
         while True:
             job = self.jobs.get()
             with self.busy:

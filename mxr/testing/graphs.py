@@ -54,9 +54,8 @@ def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
 def parameters(node: Node) -> dict[str, object]:
     """The parameters of a node that are not their defaults, and what is attached to it (`__key__`)."""
     hidden: dict[str, object] = {k: v for k, v in node.attrs.items() if k.startswith("__")}
-    if (
-        node.op is None
-    ):  # what MXNet copies of an operator onto the variables of its inputs says nothing of them
+    # what MXNet copies of an operator onto the variables of its inputs says nothing of them
+    if node.op is None:
         return hidden
     return {
         k: getattr(node.p, k)

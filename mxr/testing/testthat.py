@@ -18,7 +18,8 @@ from mxr.testing import plugin
 from mxr.testing.scripts import Ran, RScript
 
 _NAME = re.compile(
-    r"""^[ \t]*(?:testthat::)?test_that\(\s*(?:desc\s*=\s*)?(?P<quote>["'])(?P<name>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
+    r"""^[ \t]*(?:testthat::)?test_that\(\s*(?:desc\s*=\s*)?"""
+    r"""(?P<quote>["'])(?P<name>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
     re.MULTILINE,
 )
 OTHERS = "(others)"
@@ -28,7 +29,9 @@ OTHERS = "(others)"
 _RUN = r"""
 quoted <- function(x) {
   x <- gsub("\\", "\\\\", enc2utf8(paste(x, collapse = "\n")), fixed = TRUE)
-  for (pair in list(c("\"", "\\\""), c("\n", "\\n"), c("\t", "\\t"), c("\r", "\\r"))) x <- gsub(pair[1], pair[2], x, fixed = TRUE)
+  for (pair in list(c("\"", "\\\""), c("\n", "\\n"), c("\t", "\\t"), c("\r", "\\r"))) {
+    x <- gsub(pair[1], pair[2], x, fixed = TRUE)
+  }
   paste0("\"", gsub("[[:cntrl:]]", "?", x), "\"")
 }
 arguments <- commandArgs(TRUE)
@@ -37,8 +40,11 @@ kind <- function(e) sub("^expectation_", "", class(e)[[1]])
 lines <- vapply(results, function(test) {
   bad <- Filter(function(e) kind(e) != "success", test$results)
   where <- function(e) if (is.null(e$srcref)) "" else paste0("line ", e$srcref[[1]], ": ")
-  said <- vapply(bad, function(e) paste0("[", quoted(kind(e)), ",", quoted(paste0(where(e), conditionMessage(e))), "]"), "")
-  paste0("{\"name\":", quoted(test$test), ",\"bad\":[", paste(said, collapse = ","), "],\"n\":", length(test$results), "}")
+  said <- vapply(bad, FUN.VALUE = "", function(e) {
+    paste0("[", quoted(kind(e)), ",", quoted(paste0(where(e), conditionMessage(e))), "]")
+  })
+  paste0("{\"name\":", quoted(test$test), ",\"bad\":[", paste(said, collapse = ","),
+         "],\"n\":", length(test$results), "}")
 }, "")
 writeLines(lines, arguments[[2]], useBytes = TRUE)
 """

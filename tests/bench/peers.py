@@ -37,7 +37,7 @@ def install(name: str) -> Path:
     return python
 
 
-# --------------------------------------------------------------------------------------------- the losses; f has the functions
+# ---------------------------------------------------------------------------- the losses; f has the functions
 
 
 def cross_entropy(f, p, x):

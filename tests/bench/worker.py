@@ -1,13 +1,13 @@
 """One engine in a process of its own: `python worker.py mxnet|mxr|torch|compile|jax`. Reads commands as JSON
 lines, answers as JSON lines.
 
-{"load": file.npz}       ->  {"ok": true}             file: symbol JSON, arrays, wanted gradients, whether to update,
-                                                      whether forward and backward are two calls
-{"run": n}               ->  {"seconds": ...}
-{"results": file.npz}    ->  {"ok": true}             what the first step gave goes there: the loss, and the gradients
-{"memory": true}         ->  {"peak": ..., "now": ...}  MB above what the process had after importing the engine
-{"copies": n}            ->  {"seconds": ...}         two arrays of n floats copied to two others (mxr only)
-{"products": [...]}      ->  {"seconds": ...}         matrix products alone: lists of batch, m, k, n (mxr only)
+{"load": file.npz}     ->  {"ok": true}      file: symbol JSON, arrays, wanted gradients, whether to update,
+                                             whether forward and backward are two calls
+{"run": n}             ->  {"seconds": ...}
+{"results": file.npz}  ->  {"ok": true}      what the first step gave goes there: the loss, and the gradients
+{"memory": true}       ->  {"peak": ..., "now": ...}    MB above what there was after importing the engine
+{"copies": n}          ->  {"seconds": ...}  two arrays of n floats copied to two others (mxr only)
+{"products": [...]}    ->  {"seconds": ...}  matrix products alone: lists of batch, m, k, n (mxr only)
 """
 
 import json

@@ -1,13 +1,14 @@
 """What several workers gain, and what a step costs them on a network:
 `python -m tests.bench.workers [steps|sums|networks|overlap|paper]`.
 
-steps     two workers of one thread each beside one process with two threads and one with one: the same network and the same samples in a step
+steps     two workers of one thread each beside one process with two threads and one with one: the same
+          network and the same samples in a step
 sums      Allreduce on this machine by size: shared memory, and TCP on loopback
 paper     what the formula gives for 2 to 1024 workers
 overlap   the most that overlapping the sum with computing could gain: on this machine, and between namespaces
           (as root)
 networks  the same between network namespaces whose links `tc ... tbf` limits, beside the formula (as root;
-needs iproute2)
+          needs iproute2)
 
 docs/distributed.md explains the formula and has the numbers of one run.
 """
@@ -79,10 +80,11 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
 
 
 def _overlap(group, name: str, batch: str, runs: str) -> dict:
-    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of it.
+    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of
+    it.
 
-    The second sums an array of the same size that was ready before the step, so no real overlap can do better: real gradients become
-    ready one after the other. Both are measured in turn.
+    The second sums an array of the same size that was ready before the step, so no real overlap can do
+    better: real gradients become ready one after the other. Both are measured in turn.
     """
     import mpi4py.MPI as mpi
 
@@ -224,9 +226,8 @@ def hosts(count: int, rate: str):
         subprocess.run(words, check=True, capture_output=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        burst = {"100mbit": "64kb", "1gbit": "640kb"}[
-            rate
-        ]  # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
+        # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
+        burst = {"100mbit": "64kb", "1gbit": "640kb"}[rate]
         agent = Path(folder, "agent.sh")
         agent.write_text(
             '#!/bin/sh\n# HOST COMMAND ...: what ssh is for mpirun\nwhile [ "${1#-}" != "$1" ]; do shift; '
@@ -313,7 +314,8 @@ def networks() -> None:
 
 def overlap() -> None:
     print(
-        "| network | link of 2 workers | sum after computing | sum during all of it | after : during |\n|---|---|---|---|---|"
+        "| network | link of 2 workers | sum after computing | sum during all of it | after : "
+        "during |\n|---|---|---|---|---|"
     )
     rows = (("mlp", 100, 60), ("lenet", 100, 12), ("lstm", 32, 30))
     threads = {"OMP_NUM_THREADS": "1"}

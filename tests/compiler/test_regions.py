@@ -62,7 +62,6 @@ def test_temporaries_are_used_again():
     regions._instructions(
         values,
         (10,),
-        {id(x) for x in values},
         {id(values[0].args[0]): np.ones(10, np.float32)},
         out,
         temporaries,

@@ -166,7 +166,7 @@ def test_attributes_of_a_variable():
         (lambda: sym.load_json(None), "it is no text"),
         (
             lambda: sym.FullyConnected(data=np.ones((2, 3)), num_hidden=3),
-            "data must be a symbol, not ndarray",
+            "data is an input and takes a symbol, not ndarray; its values go into arg.params",
         ),
         (lambda: sym.FullyConnected(x, num_hidden=x), "num_hidden is a parameter"),
         (lambda: sym.relu(x, name=3), "name must be text"),

@@ -402,9 +402,8 @@ MISREAD = {
     "1f": "1f is read as 1",
     "bigexp": "1e40 is read as 1e38, 1e-50 as 1e-38",
 }
-CSV_TEXTS = json.loads(
-    (FOLDER / "csv.json").read_text()
-)  # texts, and what MXNet 1.9.1's CSVIter gives: rows, or an error (null)
+# texts, and what MXNet 1.9.1's CSVIter gives: rows, or an error (null)
+CSV_TEXTS = json.loads((FOLDER / "csv.json").read_text())
 
 
 @pytest.mark.parametrize("name", CSV_TEXTS)

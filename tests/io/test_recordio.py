@@ -119,9 +119,8 @@ def test_im2rec_unchanged_keeps_the_files(folder):
     assert [h for h, _ in images] == [recordio.Header(i + 0.5, i + 10) for i in range(3)]
     assert [c for _, c in images] == [(folder / f"pic {i}.png").read_bytes() for i in range(3)]
     _, raw = packed(folder, unchanged=1, pack_label=1)
-    assert raw[1][:32] == struct.pack(
-        "<IfQQff", 2, 1.5, 11, 0, 1.5, 2.0
-    )  # MXNet writes the first label twice
+    # MXNet writes the first label twice
+    assert raw[1][:32] == struct.pack("<IfQQff", 2, 1.5, 11, 0, 1.5, 2.0)
 
 
 @pytest.mark.parametrize(

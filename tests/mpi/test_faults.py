@@ -194,7 +194,8 @@ def test_a_script_without_a_store_needs_no_mpi(tmp_path):
 
 def test_names_of_types():
     code = """library(mxnet)
-for (type in c("dist_sync", "dist_device_sync", "dist_sync_device", "local", "device")) print(mx.kv.create(type))
+for (type in c("dist_sync", "dist_device_sync", "dist_sync_device", "local", "device"))
+  print(mx.kv.create(type))
 cat(tryCatch(mx.kv.create("dist_async"), error = conditionMessage), "\\n")"""
     done = subprocess.run(
         [*command("mxr run"), "-e", code],

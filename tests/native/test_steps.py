@@ -78,9 +78,8 @@ def test_reductions(vectors, ufunc, shape, axes):
     step = steps.reduction(ufunc, x, axes, out)
     step()
     exact = ufunc.reduce(x.astype(np.float64), axes, keepdims=True)
-    np.testing.assert_allclose(
-        out, exact, 1e-6, 2e-8 * x.size / out.size if ufunc is np.add else 0
-    )  # of what was added up
+    # of what was added up
+    np.testing.assert_allclose(out, exact, 1e-6, 2e-8 * x.size / out.size if ufunc is np.add else 0)
     x.reshape(-1)[x.size // 2] = np.nan
     step()
     np.testing.assert_array_equal(np.isnan(out), np.isnan(ufunc.reduce(x, axes, keepdims=True)))

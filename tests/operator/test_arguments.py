@@ -60,6 +60,5 @@ def test_what_does_not_fit_is_named(p, positional, named, options, message):
 def test_a_count_that_contradicts_the_inputs():
     with pytest.raises(MxError, match="num_args is 3 but 2 inputs are given"):
         match_inputs(CONCAT, CONCAT.parse({"num_args": 3}), ["a", "b"], {}, "concat")
-    assert (
-        match_inputs(CONCAT, CONCAT.parse({"num_args": 3}), [], {}, "concat") == {}
-    )  # symbols become variables
+    # symbols become variables
+    assert match_inputs(CONCAT, CONCAT.parse({"num_args": 3}), [], {}, "concat") == {}

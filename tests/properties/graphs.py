@@ -177,9 +177,8 @@ class _Builder:
         x, op = self.pick(), self.one_of(SAME)
         others = [p for p in self.parts if p.shape == x.shape] or [self.variable(x.shape)]
         y = self.use(others)
-        if (
-            self.choose(6) == 0
-        ):  # the condition is an argument: computed ones may fall on either side by rounding
+        # the condition is an argument: computed ones may fall on either side by rounding
+        if self.choose(6) == 0:
             self.add("where", [self.variable(x.shape), x, y], max(x.bound, y.bound))
         else:
             self.add(op, [x, y], SAME[op]([x.bound, y.bound]))

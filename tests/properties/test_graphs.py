@@ -9,10 +9,11 @@ import mxr
 from tests.properties import graphs, naive
 from tests.reference.worker import ADD_START, head_gradient
 
+# cut into blocks, spread over threads, and strided; double, so that rounding hides nothing
 SIZES = {
     "small": ((1, 2, 3, 4), "float32"),
     "large": ((1, 3, 16, 40, 130), "float64"),
-}  # cut into blocks, spread over threads, and strided; double, so that rounding hides nothing
+}
 
 
 @st.composite

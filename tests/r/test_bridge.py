@@ -23,12 +23,11 @@ invisible(call("bridge.live"))
 reticulate::py_run_string("
 import time
 import numpy as np
-from mxr import MxError
+from mxr import MxError, NDArray
 from mxr.r.bridge import convert
 from mxr.r.bridge.registry import verb
 class Box:
     '''Something that R may hold.'''
-    def __init__(self, nbytes=0): self.nbytes = nbytes
 Box.__module__ = 'mxr.tests'
 store = []
 @verb('test.same')
@@ -40,7 +39,7 @@ def show(*args, **named): return repr(args) + repr(named)
 @verb('test.shape')
 def shape(x): return [f'{x.dtype} {x.shape} {x.flags.c_contiguous} {x.flags.writeable}', x.astype(np.float32)]
 @verb('test.box')
-def box(n=0): return Box(n)
+def box(n=0): return NDArray(np.empty(int(n) // 4, np.float32)) if n else Box()
 @verb('test.boxes')
 def boxes(n): return {'a': [Box() for _ in range(n)], 'b': None}
 @verb('test.keep')
@@ -48,7 +47,9 @@ def keep(x): store.append(x)
 @verb('test.kept')
 def kept(): return store[-1] * 1
 @verb('test.fail')
-def fail(kind): raise {'user': MxError, 'bug': KeyError, 'file': lambda m: FileNotFoundError(2, 'No such file', m)}[kind]('words')
+def fail(kind):
+    missing = lambda m: FileNotFoundError(2, 'No such file', m)
+    raise {'user': MxError, 'bug': KeyError, 'file': missing}[kind]('words')
 @verb('test.halfway')
 def halfway(): return {'a': np.zeros(3), 'b': [np.zeros(2), object()]}
 @verb('test.work')
@@ -123,11 +124,14 @@ CHECKS = {
         stopifnot(call("test.repr", 1L, b = "x", 2L) == "(1, 2){'b': 'x'}")
     """,
     "values come back as they were": """
-        values <- list(NULL, TRUE, 3L, 2.5, "text", "\\u00e9", c("a", NA), list(a = 1, b = list("x", TRUE)), list(1, b = 2), list(),
-                       array(c(1, 2), 2), matrix(as.double(1:6), 2), array(as.double(1:24), 2:4), array(0, c(0, 3)),
-                       array(c(NA, 1, Inf), 3), matrix(c(TRUE, FALSE), 1))
-        for (v in values) if (!identical(call("test.same", v), v)) stop(deparse(v), " became ", deparse(call("test.same", v)))
-        stopifnot(identical(call("test.same", c(1, 2)), array(c(1, 2), 2)))     # an array keeps its one dimension
+        values <- list(NULL, TRUE, 3L, 2.5, "text", "\\u00e9", c("a", NA), list(a = 1, b = list("x", TRUE)),
+          list(1, b = 2), list(),
+          array(c(1, 2), 2), matrix(as.double(1:6), 2), array(as.double(1:24), 2:4), array(0, c(0, 3)),
+          array(c(NA, 1, Inf), 3), matrix(c(TRUE, FALSE), 1))
+        for (v in values) if (!identical(call("test.same", v), v))
+          stop(deparse(v), " became ", deparse(call("test.same", v)))
+        # an array keeps its one dimension
+        stopifnot(identical(call("test.same", c(1, 2)), array(c(1, 2), 2)))
     """,
     "arrays arrive as read-only views with reversed dims": """
         x <- array(as.double(1:24), c(2, 3, 4)); r <- call("test.shape", x)
@@ -145,10 +149,12 @@ CHECKS = {
           best[2] <- min(best[2], system.time(y <- as.array(a), FALSE)[[3]])
           best[3] <- min(best[3], system.time(for (j in 1:5e5) one.by.one[[j]] <- x[[j]], FALSE)[[3]])
         }
-        stopifnot(max(abs(x - y)) < 1e-7); if (any(best[1:2] > best[3])) stop(paste(best, collapse = ", "), " seconds")
+        stopifnot(max(abs(x - y)) < 1e-7)
+        if (any(best[1:2] > best[3])) stop(paste(best, collapse = ", "), " seconds")
     """,
     "a crossing costs about what a plain call of reticulate's does": """
-        a <- call("test.box"); b <- call("test.box"); theirs <- reticulate::py_eval("lambda a, b, c: None"); best <- c(99, 99)
+        a <- call("test.box"); b <- call("test.box"); theirs <- reticulate::py_eval("lambda a, b, c: None")
+        best <- c(99, 99)
         for (i in 1:5) {
           best[1] <- min(best[1], system.time(for (j in 1:1000) call("test.same3", a, b, TRUE), FALSE)[[3]])
           best[2] <- min(best[2], system.time(for (j in 1:1000) theirs(1, 2, TRUE), FALSE)[[3]])
@@ -158,15 +164,19 @@ CHECKS = {
     "handles are released when R no longer needs them": """
         gc(); call("bridge.live")
         before <- call("bridge.live"); held <- call("test.boxes", 10L)
-        stopifnot(call("bridge.live") == before + 10, class(held$a[[1]]) == "MXHandle", is.null(held$b), "b" %in% names(held))
+        stopifnot(call("bridge.live") == before + 10, class(held$a[[1]]) == "MXHandle", is.null(held$b),
+          "b" %in% names(held))
         first <- held$a[[1]]; rm(held); gc(); call("bridge.live")
-        stopifnot(call("bridge.live") == before + 1, identical(call("test.repr", first), call("test.repr", first)))
+        stopifnot(call("bridge.live") == before + 1,
+          identical(call("test.repr", first), call("test.repr", first)))
         for (i in 1:5000) call("test.box"); gc(); call("bridge.live")
         stopifnot(call("bridge.live") <= before + 2)
     """,
     "R collects when big arrays pile up": """
         before <- call("bridge.live"); for (i in 1:100) call("test.box", 2^27)    # 13 GB that R does not see
         stopifnot(call("bridge.live") < before + 20)
+        gc(); before <- call("bridge.live"); for (i in 1:16) mx.nd.zeros(2^25)    # 2 GB
+        stopifnot(call("bridge.live") < before + 8)
     """,
     "reticulate's finalizers run behind the door": """
         for (i in 1:50) reticulate::py_eval("[1, 2]", convert = FALSE)           # dropped at once
@@ -177,13 +187,17 @@ CHECKS = {
         stopifnot(identical(as.array(b), as.array(a)), identical(as.array(b + b), as.array(a * 2)))
         live <- call("bridge.live"); again <- unserialize(serialize(b, NULL)); rm(b)
         stopifnot(identical(as.array(again), as.array(a)), identical(dim(readRDS(file)), 3L))
-        s <- mx.symbol.exp(mx.symbol.Variable("x"), name = "e"); t <- unserialize(serialize(s, NULL, ascii = TRUE))
+        s <- mx.symbol.exp(mx.symbol.Variable("x"), name = "e")
+        t <- unserialize(serialize(s, NULL, ascii = TRUE))
         stopifnot(identical(s$as.json(), t$as.json()), identical(outputs(t), "e_output"))
     """,
     "executors and damaged objects are refused": """
-        ex <- mx.simple.bind(mx.symbol.Variable("x"), ctx = mx.cpu(), x = 2); e <- unserialize(serialize(ex, NULL))
-        stopifnot(grepl("this executor belongs to another R session", tryCatch(e$outputs, error = conditionMessage)))
-        bytes <- serialize(mx.nd.array(1:3), NULL); at <- grepRaw("mxr 1 A", bytes); bytes[at + 20] <- as.raw(0)
+        ex <- mx.simple.bind(mx.symbol.Variable("x"), ctx = mx.cpu(), x = 2)
+        e <- unserialize(serialize(ex, NULL))
+        stopifnot(grepl("this executor belongs to another R session",
+          tryCatch(e$outputs, error = conditionMessage)))
+        bytes <- serialize(mx.nd.array(1:3), NULL); at <- grepRaw("mxr 1 A", bytes)
+        bytes[at + 20] <- as.raw(0)
         stopifnot(grepl("damaged", tryCatch(as.array(unserialize(bytes)), error = conditionMessage)))
     """,
     "errors are conditions and the session goes on": """
@@ -191,7 +205,8 @@ CHECKS = {
         stopifnot(identical(class(e), c("mxnet_error", "error", "condition")), conditionMessage(e) == "words")
         said <- function(...) tryCatch(call(...), mxnet_error = conditionMessage)
         stopifnot(said("test.fail", "file") == "No such file: words")
-        stopifnot(grepl("^a defect in mxr, not in your script: KeyError: 'words'.*mxr.last.error", said("test.fail", "bug")))
+        stopifnot(grepl("^a defect in mxr, not in your script: KeyError: 'words'.*mxr.last.error",
+          said("test.fail", "bug")))
         stopifnot(grepl("run `mxr install-r` again", said("no.such.verb")))
         for (i in 1:300) try(call("test.halfway"), silent = TRUE)
         stopifnot(call("test.same", 1) == 1)
@@ -201,10 +216,14 @@ CHECKS = {
     "the error's call is the user's": """
         x <- mx.symbol.Variable("x")
         said <- function(expr) deparse(conditionCall(tryCatch(expr, error = identity)))
-        stopifnot(said(mx.symbol.Activation(x, act_type = "no")) == 'mx.symbol.Activation(x, act_type = "no")')
-        stopifnot(startsWith(said(do.call(mx.symbol.Activation, list(x, act_type = "no"))), "mx.symbol.Activation("))
-        stopifnot(startsWith(said(lapply(list(x), mx.symbol.Activation, act_type = "no")), "mx.symbol.Activation("))
-        stopifnot(said(lapply(1, function(s) mx.symbol.Activation(x, act_type = "never"))) == 'mx.symbol.Activation(x, act_type = "never")')
+        stopifnot(said(mx.symbol.Activation(x, act_type = "no")) ==
+          'mx.symbol.Activation(x, act_type = "no")')
+        stopifnot(startsWith(said(do.call(mx.symbol.Activation, list(x, act_type = "no"))),
+          "mx.symbol.Activation("))
+        stopifnot(startsWith(said(lapply(list(x), mx.symbol.Activation, act_type = "no")),
+          "mx.symbol.Activation("))
+        stopifnot(said(lapply(1, function(s) mx.symbol.Activation(x, act_type = "never"))) ==
+          'mx.symbol.Activation(x, act_type = "never")')
     """,
 }
 
@@ -233,7 +252,8 @@ def test_door(name, host, checked):
 def test_both_hosts_are_rscript(tmp_path):
     script = tmp_path / "script.R"
     script.write_text("""
-        print(commandArgs(TRUE)); print(commandArgs()); print(interactive()); print(sys.nframe()); cat(readLines(file("stdin")), "\\n")
+        print(commandArgs(TRUE)); print(commandArgs()); print(interactive()); print(sys.nframe())
+        cat(readLines(file("stdin")), "\\n")
         message("a message"); warning("a warning")
         f <- function() stop("the end"); f()
     """)
@@ -263,14 +283,16 @@ def test_exit_status(host, code, status):
 
 def test_nothing_of_the_session_changes(host):
     code = """
-        before <- Sys.getenv(); options(digits = 5); old <- options(); set.seed(1); seed <- .Random.seed; dir <- getwd()
+        before <- Sys.getenv(); options(digits = 5); old <- options(); set.seed(1); seed <- .Random.seed
+        dir <- getwd()
         tmp <- tempdir(); search.before <- c(search(), "package:mxnet")
         library(mxnet); x <- mxnet:::call_python("bridge.live")
         after <- Sys.getenv(); changed <- setdiff(names(after), names(before))
         same <- intersect(names(after), names(before))
         cat(c(changed, same[after[same] != before[same]]), "\\n")
         cat(names(which(!mapply(identical, old, options()[names(old)]))), "\\n")
-        stopifnot(setequal(search(), search.before), identical(seed, .Random.seed), getwd() == dir, tempdir() == tmp, dir.exists(tmp))
+        stopifnot(setequal(search(), search.before), identical(seed, .Random.seed), getwd() == dir,
+          tempdir() == tmp, dir.exists(tmp))
     """
     variables, options_changed = succeeds(run_code(host, code)).split("\n")[:2]
     # tells reticulate, should it be loaded later, which Python runs here
@@ -321,7 +343,8 @@ def test_ctrl_c_is_an_r_interrupt(host, where):
         PRELUDE
         + f"""
         for (round in 1:3) {{
-          cat(tryCatch({{ cat("ready\\n"); {INTERRUPTED[where]}; "went on" }}, interrupt = function(e) "interrupted"), "\\n")
+          cat(tryCatch({{ cat("ready\\n"); {INTERRUPTED[where]}; "went on" }},
+            interrupt = function(e) "interrupted"), "\\n")
         }}
         stopifnot(call("test.same", 1) == 1)
         cat("ready\\n"); {INTERRUPTED[where]}

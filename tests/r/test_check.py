@@ -4,6 +4,7 @@ what they are: runnable."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -53,6 +54,30 @@ def test_scripts_that_run_lack_nothing(path, findings):
     assert set(missing) <= MEANT
     assert sum(f["kind"] == "supported" for f in found["findings"]) > 2
     assert found["status"] == bool(missing)
+
+
+TRAINING = ("mx.model.FeedForward.create(", "mx.mlp(", "mx.model.buckets(", "mx.exec.backward(")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)
+def test_every_training_has_an_estimate_or_the_reason_why_not(path, findings):
+    told = [f for f in findings[path.name]["findings"] if f["kind"] == "time"]
+    text = re.sub(r"#.*|`[^`\n]*`", "", path.read_text())
+    called = [w for w in TRAINING if re.search(rf"(?<![\w.]){re.escape(w)}", text)]
+    assert {w[:-1] for w in called} <= {f["what"] for f in told}
+    words = r"(about .* on this machine \(between|less than three seconds|how long it takes cannot be told: )"
+    assert [f["message"] for f in told if not re.match(words, f["message"])] == []
+
+
+def test_most_trainings_of_the_census_can_be_estimated(findings):
+    told = [
+        f["message"]
+        for found in findings.values()
+        for f in found["findings"]
+        if f["kind"] == "time" and f["what"] in ("mx.model.FeedForward.create", "mx.mlp")
+    ]
+    unknown = [m for m in told if "cannot be told" in m]
+    assert len(told) > 30 and len(unknown) < len(told) / 3, unknown
 
 
 def test_the_command_and_its_exit_status(tmp_path):

@@ -18,7 +18,8 @@ library(mxnet)
 said <- tryCatch(mx.model.load("custom", 3), error = conditionMessage)
 stopifnot(grepl('node out: no operator "tempered" is registered in this session', said, fixed = TRUE))
 mx.operator.register("tempered", arguments = c("data", "label"), aux = "calls", need.top.grad = FALSE,
-  infer.shape = function(shapes) list(inputs = list(shapes$data, rev(shapes$data)[1]), outputs = list(shapes$data),
+  infer.shape = function(shapes)
+    list(inputs = list(shapes$data, rev(shapes$data)[1]), outputs = list(shapes$data),
                                       aux = list(1)),
   forward = function(inputs, params, aux, is.train) {
     x <- exp(inputs$data / params$temperature)
@@ -42,24 +43,28 @@ names(grads) <- paste0("grad_", names(grads))
 mx.nd.save(c(list(out = ex$ref.outputs[[1]], calls = ex$ref.aux.arrays$out_calls), grads), "found.params")
 """
 
-# What a session keeps of a step: R's collector counts its cells, the system the process's memory. R enlarges its heap
-# now and then; what every step keeps is there in each of the rounds.
+# What a session keeps of a step: R's collector counts its cells, the system the process's memory. R enlarges
+# its heap now and then; what every step keeps is there in each of the rounds.
 MANY_STEPS = """
 library(mxnet)
 mx.operator.register("kept", arguments = c("data", "label"), need.top.grad = FALSE,
   forward = function(inputs) abs(inputs$data - inputs$label),
   backward = function(inputs) list(data = sign(inputs$data - inputs$label)))
-bell <- mx.symbol.fun(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 3, name = "fc"), k = 2,
+bell <- mx.symbol.fun(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 3, name = "fc"),
+  k = 2,
                       f = function(x, k) exp(-k * x^2))
 out <- mx.symbol.Reshape(mx.symbol.FullyConnected(bell, num.hidden = 1, name = "out"), shape = -1)
 net <- mx.symbol.Custom(out, mx.symbol.Variable("label"), op.type = "kept")
 ex <- mx.simple.bind(net, ctx = mx.cpu(), grad.req = "write", data = c(2, 4))
 mx.exec.update.arg.arrays(ex, list(fc_weight = mx.nd.array(matrix(1:6 / 6, 2))), match.name = TRUE)
 steps <- function(n) for (i in seq_len(n)) { mx.exec.forward(ex, is.train = TRUE); mx.exec.backward(ex) }
-resident <- function() as.numeric(sub("\\\\D*(\\\\d+).*", "\\\\1", grep("VmRSS", readLines("/proc/self/status"), value = TRUE)))
+resident <- function()
+  as.numeric(sub("\\\\D*(\\\\d+).*", "\\\\1", grep("VmRSS", readLines("/proc/self/status"), value = TRUE)))
 cells <- function() gc()[1, 1]
 steps(1000)
-grown <- sapply(1:4, function(round) { before <- c(cells(), resident()); steps(2500); c(cells(), resident()) - before })
+grown <- sapply(1:4, function(round) {
+  before <- c(cells(), resident()); steps(2500); c(cells(), resident()) - before
+})
 cat("grown:", apply(grown, 1, min), "\\n")
 """
 

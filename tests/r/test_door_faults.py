@@ -31,7 +31,8 @@ class Hollow(Exception):
     @property
     def args(self): raise RuntimeError('no arguments')
     def __getattribute__(self, name):
-        if name.startswith('__') and name not in ('__class__', '__traceback__', '__init__'): raise MemoryError(name)
+        if name.startswith('__') and name not in ('__class__', '__traceback__', '__init__'):
+            raise MemoryError(name)
         return super().__getattribute__(name)
 class Nameless(MxError):
     def __repr__(self): raise OSError
@@ -44,11 +45,16 @@ def noted():
     e.__notes__ = 5
     return e
 ODD = [Mute, Number, Interrupting, Ending, Hollow, lambda: Nameless('x\0y'), circle, noted,
-       lambda: ExceptionGroup('several', [Mute(), ValueError('\0')]), lambda: OSError(2, None, 'a\0b'), lambda: OSError(5, '\ud800', b'\xff\0'),
-       lambda: OSError(2, 'words', 3.5), lambda: MxError(), lambda: MxError(None), lambda: MxError('x' * 10_000_000),
-       lambda: MxError('\0' * 200_000), lambda: MxError('\x1b[31m\r\n\t\x07'), lambda: MxError(b'\xff\xfe'), lambda: UnicodeDecodeError('utf-8', b'\xff' * 3, 0, 1, 'bad\0'),
-       lambda: type('Naïve\u2028', (MxError,), {})('x'), lambda: SystemExit(1), lambda: GeneratorExit(), lambda: StopIteration(3),
-       lambda: SyntaxError('bad', ('file\0', 1, 1, 'text\0')), lambda: RecursionError('deep'), lambda: MemoryError('\0')]
+       lambda: ExceptionGroup('several', [Mute(), ValueError('\0')]), lambda: OSError(2, None, 'a\0b'),
+       lambda: OSError(5, '\ud800', b'\xff\0'),
+       lambda: OSError(2, 'words', 3.5), lambda: MxError(), lambda: MxError(None),
+       lambda: MxError('x' * 10_000_000),
+       lambda: MxError('\0' * 200_000), lambda: MxError('\x1b[31m\r\n\t\x07'), lambda: MxError(b'\xff\xfe'),
+       lambda: UnicodeDecodeError('utf-8', b'\xff' * 3, 0, 1, 'bad\0'),
+       lambda: type('Naïve\u2028', (MxError,), {})('x'), lambda: SystemExit(1), lambda: GeneratorExit(),
+       lambda: StopIteration(3),
+       lambda: SyntaxError('bad', ('file\0', 1, 1, 'text\0')), lambda: RecursionError('deep'),
+       lambda: MemoryError('\0')]
 KINDS = [k for k in vars(builtins).values() if isinstance(k, type) and issubclass(k, BaseException)
          and not issubclass(k, (KeyboardInterrupt, UnicodeError, BaseExceptionGroup))] + [MxError]
 @verb('test.odd')
@@ -58,8 +64,10 @@ def odd(i):
 @verb('test.any')
 def any_exception(seed):
     rng = random.Random(seed)
-    text = ''.join(chr(rng.choice([rng.randrange(256), rng.randrange(0x110000), 0, 0xd800 + rng.randrange(2048), 0x25])) for _ in range(rng.randrange(60)))
-    error = rng.choice(KINDS)(*[rng.choice([text, text.encode('utf-8', 'surrogatepass'), None, rng.random(), [text]]) for _ in range(rng.randrange(4))])
+    text = ''.join(chr(rng.choice([rng.randrange(256), rng.randrange(0x110000), 0,
+      0xd800 + rng.randrange(2048), 0x25])) for _ in range(rng.randrange(60)))
+    error = rng.choice(KINDS)(*[rng.choice([text, text.encode('utf-8', 'surrogatepass'), None, rng.random(),
+      [text]]) for _ in range(rng.randrange(4))])
     raise error
 allocate = r_api.allocate
 @verb('test.starve')
@@ -77,7 +85,8 @@ def feed(): r_api.allocate = allocate
 @verb('test.exhaust')
 def exhaust(_):
     '''Runs out of memory for good.'''
-    resource.setrlimit(resource.RLIMIT_AS, (int(open('/proc/self/statm').read().split()[0]) * 4096 + (16 << 20), resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS,
+      (int(open('/proc/self/statm').read().split()[0]) * 4096 + (16 << 20), resource.RLIM_INFINITY))
     held, size = [], 8 << 20
     while True:
         try:
@@ -93,7 +102,8 @@ failed <- function(...) {
   if (!inherits(e, "mxnet_error")) stop(list(...)[[2]], " gave ", deparse(e)[1])
   message <- conditionMessage(e)
   call("test.feed"); call("test.relieve")
-  if (length(message) != 1 || !validUTF8(message) || !nzchar(message) || nchar(message) > 101000) stop(list(...)[[2]], ": ", substr(message, 1, 200))
+  if (length(message) != 1 || !validUTF8(message) || !nzchar(message) || nchar(message) > 101000)
+    stop(list(...)[[2]], ": ", substr(message, 1, 200))
   text <- capture.output(mxr.last.error())
   stopifnot(all(validUTF8(text)))
   message
@@ -105,7 +115,8 @@ CHECKS = {
         i <- 0
         while (!identical(tryCatch(call("test.odd", i), error = function(e) "error"), "no more")) {
           failed("test.odd", i)
-          if (try(call("test.odd", i), silent = TRUE) |> inherits("try-error") |> isFALSE()) stop("try() saw no error")
+          if (try(call("test.odd", i), silent = TRUE) |> inherits("try-error") |> isFALSE())
+            stop("try() saw no error")
           i <- i + 1
         }
         stopifnot(i > 20, identical(call("bridge.version"), as.character(packageVersion("mxnet"))))""",
@@ -126,16 +137,19 @@ CHECKS = {
         for (f in ls(space, pattern = "\\.(MXNDArray|Rcpp_MXSymbol|Rcpp_MXExecutor)$"))
           for (x in list(array(1:4), "x", NULL, mean, structure(list(), class = "MXNDArray"))) {
             e <- tryCatch({ capture.output(get(f, space)(x)); NULL }, error = identity)
-            if (!is.null(e) && grepl("defect", conditionMessage(e))) said <- c(said, paste(f, conditionMessage(e)))
+            if (!is.null(e) && grepl("defect", conditionMessage(e)))
+              said <- c(said, paste(f, conditionMessage(e)))
           }
         if (length(said)) stop(paste(said, collapse = "; "))""",
     "a file with a zero character": r"""
         for (text in c('{"nodes":[{"op":"foo\\u0000bar","name":"x","inputs":[]}],"heads":[[0,0,0]]}',
                        '{"nodes":[{"op":"foo\\ud800","name":"x","inputs":[]}],"heads":[[0,0,0]]}')) {
           r <- try(mx.symbol.load.json(text), silent = TRUE)
-          stopifnot(inherits(r, "try-error"), grepl("there is no operator foo|characters that are not text", r))
+          stopifnot(inherits(r, "try-error"),
+            grepl("there is no operator foo|characters that are not text", r))
         }
-        s <- mx.symbol.load.json('{"nodes":[{"op":"null","name":"a\\u0000b","inputs":[]}],"arg_nodes":[0],"heads":[[0,0,0]]}')
+        s <- mx.symbol.load.json(paste0('{"nodes":[{"op":"null","name":"a\\u0000b","inputs":[]}],',
+          '"arg_nodes":[0],"heads":[[0,0,0]]}'))
         stopifnot(inherits(try(mx.simple.bind(s, mx.cpu(), "write"), silent = TRUE), "try-error"))
         stopifnot(inherits(try(mx.simple.bind(s, mx.cpu(), "write", x = 3), silent = TRUE), "try-error"))""",
 }

@@ -18,26 +18,35 @@ suppressMessages(library(mxnet))
 folder <- commandArgs(TRUE)[1]; reason <- commandArgs(TRUE)[2]
 at <- function(name) file.path(folder, name)
 net <- function(name) mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = name)
-model <- function(name, n) list(symbol = net(name), arg.params = list(w = mx.nd.ones(c(n, 10))), aux.params = list())
-pictures <- function(n) { list <- file.path(tempdir(), "pictures.lst"); writeLines(rep(paste0("0\t1\t", list), n), list); list }
+model <- function(name, n)
+  list(symbol = net(name), arg.params = list(w = mx.nd.ones(c(n, 10))), aux.params = list())
+pictures <- function(n) {
+  list <- file.path(tempdir(), "pictures.lst"); writeLines(rep(paste0("0\t1\t", list), n), list); list
+}
 long <- strrep("n", 1e5)
 saves <- list(
-  "model-symbol.json" = function(big) mx.model.save(if (big) model(long, 1) else model("fc", 1), at("model"), 1),
-  "model-0001.params" = function(big) mx.model.save(if (big) model("fc", 1e4) else model("fc", 1), at("model"), 1),
+  "model-symbol.json" = function(big)
+    mx.model.save(if (big) model(long, 1) else model("fc", 1), at("model"), 1),
+  "model-0001.params" = function(big)
+    mx.model.save(if (big) model("fc", 1e4) else model("fc", 1), at("model"), 1),
   "symbol.json" = function(big) mx.symbol.save(net(if (big) long else "fc"), at("symbol.json")),
   "method.json" = function(big) net(if (big) long else "fc")$save(at("method.json")),
   "arrays.params" = function(big) mx.nd.save(list(w = mx.nd.ones(if (big) 1e5 else 2)), at("arrays.params")),
   "images.rec" = function(big) im2rec(pictures(if (big) 200 else 2), "", at("images.rec"), unchanged = 1))
 for (save in saves) save(FALSE)
-contents <- function() lapply(sapply(list.files(folder, all.files = TRUE, no.. = TRUE, full.names = TRUE), identity), function(f) readBin(f, "raw", 1e6))
+contents <- function()
+  lapply(sapply(list.files(folder, all.files = TRUE, no.. = TRUE, full.names = TRUE), identity),
+    function(f) readBin(f, "raw", 1e6))
 before <- contents()
 stopifnot(length(before) == 6)
 for (name in names(saves)) for (again in 1:3) {
   e <- tryCatch({ saves[[name]](TRUE); NULL }, error = identity)
-  stopifnot(inherits(e, "mxnet_error"), grepl(name, conditionMessage(e), fixed = TRUE), grepl(reason, conditionMessage(e), fixed = TRUE), identical(contents(), before))
+  stopifnot(inherits(e, "mxnet_error"), grepl(name, conditionMessage(e), fixed = TRUE),
+    grepl(reason, conditionMessage(e), fixed = TRUE), identical(contents(), before))
 }
 for (save in saves) save(FALSE)
-stopifnot(identical(contents(), before), identical(as.array(mx.model.load(at("model"), 1)$arg.params$w), matrix(1, 1, 10)))
+stopifnot(identical(contents(), before),
+  identical(as.array(mx.model.load(at("model"), 1)$arg.params$w), matrix(1, 1, 10)))
 cat("all whole")
 """
 

@@ -23,29 +23,43 @@ suppressMessages(library(mxnet))
 x <- matrix(sin(1:3000), 5); y <- colSums(x)
 net <- mx.symbol.BatchNorm(mx.symbol.Variable("data"), name = "bn")
 net <- mx.symbol.Activation(mx.symbol.FullyConnected(net, num.hidden = 30, name = "fc1"), act.type = "tanh")
-net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(net, num.hidden = 1, name = "fc2"), name = "lro")
-train <- function(rounds, X = x, ...) mx.model.FeedForward.create(net, X = X, y = y, num.round = rounds, array.batch.size = 20, array.layout = "colmajor",
-                                                                  verbose = FALSE, optimizer = mx.opt.create("sgd", learning.rate = 0.01), ...)
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(net, num.hidden = 1, name = "fc2"),
+  name = "lro")
+train <- function(rounds, X = x, ...)
+  mx.model.FeedForward.create(net, X = X, y = y, num.round = rounds, array.batch.size = 20,
+    array.layout = "colmajor",
+    verbose = FALSE, optimizer = mx.opt.create("sgd", learning.rate = 0.01), ...)
 values <- function(arrays) lapply(arrays, as.array)
-state <- function(env) { e <- env$train.execs[[1]]; values(c(e$ref.arg.arrays[!names(e$ref.arg.arrays) %in% c("data", "lro_label")], e$ref.aux.arrays)) }
+state <- function(env) {
+  e <- env$train.execs[[1]]
+  values(c(e$ref.arg.arrays[!names(e$ref.arg.arrays) %in% c("data", "lro_label")], e$ref.aux.arrays))
+}
 last <- kept <- NULL
 record <- function(i, n, env, verbose) { s <- state(env); suspendInterrupts({ kept <<- env; last <<- s }) }
 
-# What an interrupted training left are the parameters of its last batch, or of the one after it (when the interrupt came between the
+# What an interrupted training left are the parameters of its last batch, or of the one after it (when the
+# interrupt came between the
 # step and the callback).
 check.state <- function() {
   now <- state(kept)
   devices <- length(kept$train.execs)
   weights <- setdiff(kept$arg_names, c("data", "lro_label"))
-  if (devices == 2 && !identical(values(kept$train.execs[[2]]$ref.arg.arrays[weights]), now[weights])) stop("the devices differ")
-  same <- if (devices == 2) weights else names(now)       # with two devices the auxiliary states may be one forward pass ahead
+  if (devices == 2 && !identical(values(kept$train.execs[[2]]$ref.arg.arrays[weights]), now[weights]))
+    stop("the devices differ")
+  # with two devices the auxiliary states may be one forward pass ahead
+  same <- if (devices == 2) weights else names(now)
   if (identical(now[same], last[same])) return("as before")
   v <- kept$dlist
-  one <- local({ n <- 0; list(iter.next = function() (n <<- n + 1) == 1, value = function() v, reset = function() n <<- 0, num.pad = function() 0) })
+  one <- local({
+    n <- 0; list(iter.next = function() (n <<- n + 1) == 1, value = function() v, reset = function() n <<- 0,
+      num.pad = function() 0)
+  })
   aux <- startsWith(names(last), "bn_moving")
-  m <- train(1, X = one, arg.params = lapply(last[!aux], mx.nd.array), aux.params = lapply(last[aux], mx.nd.array), ctx = lapply(seq_len(devices), mx.cpu))
+  m <- train(1, X = one, arg.params = lapply(last[!aux], mx.nd.array),
+    aux.params = lapply(last[aux], mx.nd.array), ctx = lapply(seq_len(devices), mx.cpu))
   after <- values(c(m$arg.params, m$aux.params))[names(now)]
-  if (!identical(after[same], now[same])) stop("half a step was done: ", paste(names(now)[!mapply(identical, now, after)], collapse = " "))
+  if (!identical(after[same], now[same]))
+    stop("half a step was done: ", paste(names(now)[!mapply(identical, now, after)], collapse = " "))
   "one step on"
 }
 result <- function() { mx.set.seed(1); m <- train(2); values(c(m$arg.params, m$aux.params)) }
@@ -56,10 +70,13 @@ wide <- mx.symbol.Variable("data")
 for (i in 1:60) wide <- mx.symbol.FullyConnected(wide, num.hidden = 1500, no.bias = TRUE)
 wide <- mx.simple.bind(wide, mx.cpu(), "null", data = c(1500, 300))
 deep <- mx.symbol.Variable("data"); for (i in 1:400) deep <- mx.symbol.Activation(deep, act.type = "tanh")
-mx.operator.register("own", forward = function(inputs) inputs$data, backward = function(output.grads) output.grads[[1]])
+mx.operator.register("own", forward = function(inputs) inputs$data,
+  backward = function(output.grads) output.grads[[1]])
 mx.operator.register("endless", forward = function(inputs) repeat 1)
-own <- mx.simple.bind(mx.symbol.Custom(mx.symbol.Variable("data"), op.type = "own"), mx.cpu(), "null", data = 3)
-endless <- mx.simple.bind(mx.symbol.Custom(mx.symbol.Variable("data"), op.type = "endless"), mx.cpu(), "null", data = 3)
+own <- mx.simple.bind(mx.symbol.Custom(mx.symbol.Variable("data"), op.type = "own"), mx.cpu(), "null",
+  data = 3)
+endless <- mx.simple.bind(mx.symbol.Custom(mx.symbol.Variable("data"), op.type = "endless"), mx.cpu(), "null",
+  data = 3)
 csv <- tempfile(); write.table(matrix(1:20000, 2000), csv, sep = ",", row.names = FALSE, col.names = FALSE)
 reader <- mx.io.CSVIter(data.csv = csv, data.shape = 10, batch.size = 100)
 """
@@ -67,12 +84,18 @@ reader <- mx.io.CSVIter(data.csv = csv, data.shape = 10, batch.size = 100)
 # None of these ends on any machine, however fast: a Ctrl-C finds it at work.
 WORK = {
     "forward": "repeat mx.exec.forward(wide)",
-    "binding and planning": "repeat mx.exec.forward(mx.simple.bind(deep, mx.cpu(), 'null', data = c(10, 10)))",
+    "binding and planning": """
+        repeat mx.exec.forward(mx.simple.bind(deep, mx.cpu(), 'null', data = c(10, 10)))
+    """,
     "array functions": "a <- mx.nd.ones(c(200, 200)); repeat a <- mx.nd.dot(a, a) * 0.005",
     "training": "train(1e6)",
     "training with callbacks": "train(1e6, batch.end.callback = record, eval.metric = mx.metric.rmse)",
-    "a callback": "train(1e6, batch.end.callback = function(i, n, env, verbose) { record(i, n, env); repeat 1 })",
-    "a metric that sleeps": "train(1e6, eval.metric = mx.metric.custom('m', function(label, pred) Sys.sleep(60)))",
+    "a callback": """
+        train(1e6, batch.end.callback = function(i, n, env, verbose) { record(i, n, env); repeat 1 })
+    """,
+    "a metric that sleeps": """
+        train(1e6, eval.metric = mx.metric.custom('m', function(label, pred) Sys.sleep(60)))
+    """,
     "an operator written in R": "mx.exec.forward(endless)",
     "calls of an operator written in R": "repeat mx.exec.forward(own)",
     "reading data": "repeat { reader$reset(); while (reader$iter.next()) reader$value() }",
@@ -83,14 +106,19 @@ WORK = {
 ROUNDS = """
 answers <- file("stdin", "r")
 for (name in names(work)) repeat {
-  said <- tryCatch({ cat("ready", name, "\\n"); eval(work[[name]]); "went on" }, interrupt = function(e) "stopped")
+  said <- tryCatch({ cat("ready", name, "\\n"); eval(work[[name]]); "went on" },
+    interrupt = function(e) "stopped")
   cat(said, "\\n")
   if (readLines(answers, 1) != "again") break
 }
 cat(check.state(), "\\n")
 for (i in 1:RANDOM) {
-  said <- tryCatch({ cat("randomly\\n"); train(1e6, batch.end.callback = record, eval.metric = if (i %% 2) mx.metric.rmse, ctx = if (i %% 3 == 0) list(mx.cpu(), mx.cpu(1))); "went on" },
-                   interrupt = function(e) "stopped")
+  said <- tryCatch({
+    cat("randomly\\n")
+    train(1e6, batch.end.callback = record, eval.metric = if (i %% 2) mx.metric.rmse, ctx = if (i %% 3 == 0)
+      list(mx.cpu(), mx.cpu(1))); "went on"
+  },
+  interrupt = function(e) "stopped")
   if (said != "stopped") stop(said)
   check.state()
 }

@@ -15,7 +15,8 @@ invisible(as.array(mx.nd.ones(2)))
 reticulate::py_run_string("
 import ctypes, threading
 from mxr.r.bridge import convert, r_api, registry
-c, thread = ctypes.PyDLL(None), ctypes.c_ulong()          # with Python's lock held: giving it up and taking it again makes Python look
+# with Python's lock held: giving it up and taking it again makes Python look
+c, thread = ctypes.PyDLL(None), ctypes.c_ulong()
 interrupt = ctypes.pythonapi.PyErr_SetInterrupt
 def tell_another_thread():
     c.pthread_create(ctypes.byref(thread), None, interrupt, None)
@@ -24,7 +25,9 @@ def tell_another_thread():
 def tell():
     tell_another_thread()
     return 'told'
-r_api.evaluate('options', r_api.native_symbol(r_api.ffi.cast('void *', ctypes.cast(interrupt, ctypes.c_void_p).value)), name='test.interrupt')
+r_api.evaluate('options',
+  r_api.native_symbol(r_api.ffi.cast('void *',
+    ctypes.cast(interrupt, ctypes.c_void_p).value)), name='test.interrupt')
 ")
 """
 
@@ -33,7 +36,8 @@ TOLD = """for (i in 1:3) stopifnot(identical(as.array(mx.nd.array(c(1, 2))), c(1
 CHECKS = {
     "what R has been told already is not told again": ".C(getOption('test.interrupt')); " + TOLD,
     "what comes at the end of Python's turn is not lost": """
-        stopped <- tryCatch({ mxnet:::call_python("test.tell"); for (i in 1:100) Sys.sleep(0.01); FALSE }, interrupt = function(e) TRUE)
+        stopped <- tryCatch({ mxnet:::call_python("test.tell"); for (i in 1:100) Sys.sleep(0.01); FALSE },
+          interrupt = function(e) TRUE)
         stopifnot(stopped, identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
     """,
 }

@@ -12,15 +12,19 @@ from tests.r.hosts import HOSTS, command, environment, run_code, succeeds
 
 NET = """
 suppressMessages(library(mxnet))
-net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc"), name = "lro")
-train <- function(...) mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.layout = "colmajor", eval.metric = mx.metric.rmse, ...)
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1,
+  name = "fc"), name = "lro")
+train <- function(...) mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1,
+  array.layout = "colmajor", eval.metric = mx.metric.rmse, ...)
 """
 
 FORKS = (
     NET
     + """
 a <- mx.nd.ones(c(300, 300)); ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(300, 200))
-work <- function(i) { mx.exec.forward(ex); mx.exec.backward(ex); m <- train(verbose = FALSE); sum(as.array(mx.nd.dot(a, a))) * i }
+work <- function(i) {
+  mx.exec.forward(ex); mx.exec.backward(ex); m <- train(verbose = FALSE); sum(as.array(mx.nd.dot(a, a))) * i
+}
 one <- work(1)
 for (round in 1:6) {
   r <- parallel::mclapply(1:4, work, mc.cores = 2)
@@ -42,7 +46,8 @@ CLUSTER = (
     NET
     + """
 cl <- parallel::makeCluster(2); invisible(parallel::clusterEvalQ(cl, suppressMessages(library(mxnet))))
-stopifnot(identical(parallel::parSapply(cl, 1:4, function(i) sum(as.array(mx.nd.ones(3) * i))), c(3, 6, 9, 12)))
+stopifnot(identical(parallel::parSapply(cl, 1:4, function(i) sum(as.array(mx.nd.ones(3) * i))),
+  c(3, 6, 9, 12)))
 there <- parallel::clusterCall(cl, function(a) list(sum(as.array(a)), a * 2), mx.nd.ones(3))
 stopifnot(identical(there[[1]][[1]], 3), identical(c(as.array(there[[2]][[2]])), c(2, 2, 2)))
 ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(2, 3))
@@ -110,7 +115,8 @@ def test_two_sessions_at_once(tmp_path):
         NET
         + """
         mx.set.seed(1)
-        m <- mx.model.FeedForward.create(net, X = matrix(sin(1:2000), 2), y = cos(1:1000), num.round = 30, array.batch.size = 10, array.layout = "colmajor", verbose = FALSE)
+        m <- mx.model.FeedForward.create(net, X = matrix(sin(1:2000), 2), y = cos(1:1000), num.round = 30,
+          array.batch.size = 10, array.layout = "colmajor", verbose = FALSE)
         f <- paste0("m", Sys.getpid()); mx.model.save(m, f, 1)
         cat(format(unlist(lapply(mx.model.load(f, 1)$arg.params, as.array)), digits = 15))"""
     )
@@ -135,13 +141,20 @@ C_LOCALE = (
     + r"""
 folder <- list.files(pattern = "^donn"); at <- file.path(folder, "m"); stopifnot(nchar(folder, "bytes") == 8)
 model <- train(verbose = FALSE); mx.model.save(model, at, 1)
-stopifnot(identical(list.files(folder), c("m-0001.params", "m-symbol.json")), identical(names(mx.model.load(at, 1)$arg.params), c("fc_weight", "fc_bias")))
+stopifnot(identical(list.files(folder), c("m-0001.params", "m-symbol.json")),
+  identical(names(mx.model.load(at, 1)$arg.params), c("fc_weight", "fc_bias")))
 writeLines(c("1,2", "3,4"), file.path(folder, "x.csv"))
-it <- mx.io.CSVIter(data.csv = file.path(folder, "x.csv"), data.shape = 2, batch.size = 2); stopifnot(it$iter.next(), identical(as.array(it$value()$data), matrix(c(1, 2, 3, 4), 2)))
-writeLines(paste0("0\t1\t", folder, "/x.csv"), "list"); im2rec("list", "", file.path(folder, "r"), unchanged = 1); stopifnot(file.exists(file.path(folder, "r")))
-marked <- "n\u00e9.params"; mx.nd.save(structure(list(mx.nd.ones(2)), names = "\u65e5"), marked); stopifnot(length(list.files(pattern = "^n.*params$")) == 1, identical(names(mx.nd.load(marked)), "\u65e5"))
-e <- tryCatch(mx.nd.load("\u65e5"), mxnet_error = conditionMessage); stopifnot(identical(e, "cannot read \u65e5: No such file or directory"))
-named <- mx.symbol.Variable(folder); stopifnot(identical(arguments(named), "donn\u00e9es"), identical(arguments(mx.symbol.load.json(named$as.json())), "donn\u00e9es"))
+it <- mx.io.CSVIter(data.csv = file.path(folder, "x.csv"), data.shape = 2, batch.size = 2)
+stopifnot(it$iter.next(), identical(as.array(it$value()$data), matrix(c(1, 2, 3, 4), 2)))
+writeLines(paste0("0\t1\t", folder, "/x.csv"), "list")
+im2rec("list", "", file.path(folder, "r"), unchanged = 1); stopifnot(file.exists(file.path(folder, "r")))
+marked <- "n\u00e9.params"; mx.nd.save(structure(list(mx.nd.ones(2)), names = "\u65e5"), marked)
+stopifnot(length(list.files(pattern = "^n.*params$")) == 1, identical(names(mx.nd.load(marked)), "\u65e5"))
+e <- tryCatch(mx.nd.load("\u65e5"), mxnet_error = conditionMessage)
+stopifnot(identical(e, "cannot read \u65e5: No such file or directory"))
+named <- mx.symbol.Variable(folder)
+stopifnot(identical(arguments(named), "donn\u00e9es"),
+  identical(arguments(mx.symbol.load.json(named$as.json())), "donn\u00e9es"))
 cat("all right")
 """
 )
@@ -259,7 +272,8 @@ mx.symbol.Variable("x")
 ```
 ```{r}
 net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1))
-train <- function() mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.layout = "colmajor", eval.metric = mx.metric.rmse)
+train <- function() mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1,
+  array.layout = "colmajor", eval.metric = mx.metric.rmse)
 m <- train()
 ```
 ```{r, error = TRUE}
@@ -277,11 +291,16 @@ s <- mx.symbol.Concat(list(net, net), num.args = 2)
 CAPTURED = (
     NET
     + """
-file <- tempfile(); sink(file); mx.nd.ones(3); print(mx.nd.ones(2)); print(net); m <- suppressMessages(train()); sink()
+file <- tempfile(); sink(file); mx.nd.ones(3); print(mx.nd.ones(2)); print(net)
+m <- suppressMessages(train()); sink()
 stopifnot(readLines(file)[1:2] == c("[1] 1 1 1", "[1] 1 1"), any(grepl("lro_output", readLines(file))))
-stopifnot(identical(capture.output(print(mx.nd.ones(3))), "[1] 1 1 1"), any(grepl("Traceback|no error", capture.output(mxr.last.error()))))
+stopifnot(identical(capture.output(print(mx.nd.ones(3))), "[1] 1 1 1"),
+  any(grepl("Traceback|no error", capture.output(mxr.last.error()))))
 stopifnot(length(capture.output(suppressMessages(train()) -> m)) == 0)
-seen <- character(); withCallingHandlers(train(), message = function(m) { seen <<- c(seen, conditionMessage(m)); invokeRestart("muffleMessage") }) -> m
+seen <- character()
+withCallingHandlers(train(), message = function(m) {
+  seen <<- c(seen, conditionMessage(m)); invokeRestart("muffleMessage")
+}) -> m
 stopifnot(any(grepl("^Start training", seen)), any(grepl("Train-rmse=", seen)))
 con <- file(tempfile(), "w"); sink(con, type = "message"); train() -> m; sink(type = "message"); close(con)
 invisible(knitr::knit("document.Rmd", quiet = TRUE))

@@ -22,9 +22,11 @@ PREPARE = """
 mx.set.seed(1)
 x <- matrix(seq(-1, 1, length.out = 80), 2)
 y <- x[1, ] - 2 * x[2, ]
-net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1), mx.symbol.Variable("label"))
-train <- function(...) mx.model.FeedForward.create(net, X = x, y = y, num.round = 2, array.batch.size = 20, array.layout = "colmajor",
-                                                   verbose = FALSE, ...)
+net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1),
+  mx.symbol.Variable("label"))
+train <- function(...) mx.model.FeedForward.create(net, X = x, y = y, num.round = 2, array.batch.size = 20,
+  array.layout = "colmajor",
+  verbose = FALSE, ...)
 """
 
 
@@ -272,9 +274,8 @@ def test_endless_recursion_is_an_error(r):
 
 @pytest.mark.parametrize("code", ["Sys.sleep(20)", "x <- mx.nd.ones(c(50, 50)); repeat x <- x * 1"])
 def test_ctrl_c_while_r_works(r, code):
-    former = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background process ignores it
+    # a shell's background process ignores it
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:

@@ -26,7 +26,8 @@ CHECKS = {
     "symbols that reticulate did not convert are taken too": """
         x <- plain$sym$Variable("x")
         stopifnot(inherits(x, "python.builtin.object"), identical(arguments(x), "x"))
-        stopifnot(identical(arguments(mx.symbol.square(x)), "x"), identical(arguments(reticulate::py_to_r(x)), "x"))
+        stopifnot(identical(arguments(mx.symbol.square(x)), "x"),
+          identical(arguments(reticulate::py_to_r(x)), "x"))
         e <- reticulate::py_to_r(x); stopifnot(identical(arguments(e + 1), "x"))
     """,
     "R's symbols and arrays are taken by Python": """

@@ -14,9 +14,10 @@ library(mxnet)
 fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")
 x <- scale(mtcars[, c("wt", "hp")])
 mx.set.seed(1)
-model <- mx.model.FeedForward.create(mx.symbol.LinearRegressionOutput(fit, name = "out"), X = x, y = mtcars$mpg,
-                                     array.layout = "rowmajor", array.batch.size = 8, num.round = 3, learning.rate = 0.05,
-                                     eval.metric = mx.metric.rmse, verbose = FALSE)
+model <- mx.model.FeedForward.create(mx.symbol.LinearRegressionOutput(fit, name = "out"), X = x,
+  y = mtcars$mpg,
+  array.layout = "rowmajor", array.batch.size = 8, num.round = 3, learning.rate = 0.05,
+  eval.metric = mx.metric.rmse, verbose = FALSE)
 saveRDS(list(model = model, predicted = predict(model, x, array.layout = "rowmajor")), "model.rds")
 save(model, file = "model.rda")
 """
@@ -26,10 +27,13 @@ library(mxnet)
 x <- scale(mtcars[, c("wt", "hp")])
 stopifnot(identical(predict(saved$model, x, array.layout = "rowmajor"), saved$predicted))
 load("model.rda")
-stopifnot(identical(predict(model, x, array.layout = "rowmajor"), saved$predicted), length(attr(model, "history")$train) == 3)
-more <- mx.model.FeedForward.create(model$symbol, X = x, y = mtcars$mpg, array.layout = "rowmajor", array.batch.size = 8,
-                                    num.round = 3, learning.rate = 0.05, arg.params = model$arg.params, verbose = FALSE)
-stopifnot(mean((predict(more, x, array.layout = "rowmajor") - mtcars$mpg)^2) < mean((saved$predicted - mtcars$mpg)^2))
+stopifnot(identical(predict(model, x, array.layout = "rowmajor"), saved$predicted),
+  length(attr(model, "history")$train) == 3)
+more <- mx.model.FeedForward.create(model$symbol, X = x, y = mtcars$mpg, array.layout = "rowmajor",
+  array.batch.size = 8,
+  num.round = 3, learning.rate = 0.05, arg.params = model$arg.params, verbose = FALSE)
+stopifnot(mean((predict(more, x,
+  array.layout = "rowmajor") - mtcars$mpg)^2) < mean((saved$predicted - mtcars$mpg)^2))
 cat("all right")
 """
 REPORT = """---

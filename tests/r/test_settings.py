@@ -12,7 +12,8 @@ MISTAKES = {
     "mx.nd.ones(factor(3))": "mx.nd.ones: shape must be dimensions (whole numbers), not factor",
     'mx.runif("a")': "mx.runif: shape must be dimensions (whole numbers), not character",
     "mx.rnorm(NULL)": "mx.rnorm: shape must be dimensions (whole numbers), not NULL",
-    "mx.nd.array(matrix(1i))": "src.array must be numbers (an array, matrix or vector), not an array of complex",
+    "mx.nd.array(matrix(1i))": "src.array must be numbers (an array, matrix or vector), "
+    "not an array of complex",
     "mx.symbol.Variable(NA_character_)": "name must be one text",
     "mx.symbol.MakeLoss(x, grad.scale = NA)": "mx.symbol.MakeLoss: grad_scale is NA",
     "mx.symbol.MakeLoss(x, grad.scale = NA_real_)": "mx.symbol.MakeLoss: grad_scale is NA",
@@ -23,7 +24,8 @@ MISTAKES = {
     'mx.lr_scheduler.FactorScheduler("a", 1)': "step must be numbers of updates, not character",
     'mx.lr_scheduler.MultiFactorScheduler(1:2, "b")': "factor_val must be one number, not character",
     'mx.metric.custom("m", 3)': "feval must be a function of (label, pred), not numeric",
-    "mx.io.arrayiter(matrix(1, 2, 4), 1:4, batch.size = NA)": "mx.io.arrayiter: batch.size must be one number, not NA",
+    "mx.io.arrayiter(matrix(1, 2, 4), 1:4, batch.size = NA)": "mx.io.arrayiter: batch.size must be "
+    "one number, not NA",
     'train(num.round = "ten")': "num.round must be one number",
     "train(num.round = NA)": "num.round must be one number",
     'train(array.batch.size = "a")': "array.batch.size must be one number",
@@ -38,10 +40,14 @@ def test_what_is_no_number_is_refused_by_name_and_without_warnings():
         options(warn = 2)
         library(mxnet)
         x <- mx.symbol.Variable("x")
-        train <- function(...) mx.model.FeedForward.create(mx.symbol.LinearRegressionOutput(mx.symbol.Variable("data")), X = matrix(1, 2, 4), y = matrix(1, 2, 4),
-                                                           array.layout = "colmajor", verbose = FALSE, ...)
-        for (call in expression({calls})) cat(tryCatch({{ eval(call); "no error" }}, error = conditionMessage), "\\n")
-        cat("NaN: ", mx.symbol.MakeLoss(x, grad.scale = NaN, name = "l")$attributes$grad_scale, "\\n", sep = "")
+        train <- function(...)
+          mx.model.FeedForward.create(mx.symbol.LinearRegressionOutput(mx.symbol.Variable("data")),
+            X = matrix(1, 2, 4), y = matrix(1, 2, 4),
+            array.layout = "colmajor", verbose = FALSE, ...)
+        for (call in expression({calls}))
+          cat(tryCatch({{ eval(call); "no error" }}, error = conditionMessage), "\\n")
+        cat("NaN: ", mx.symbol.MakeLoss(x, grad.scale = NaN, name = "l")$attributes$grad_scale, "\\n",
+          sep = "")
     """,
     )
     assert done.returncode == 0, done.stderr
@@ -121,11 +127,14 @@ def test_declared_types_do_not_change_what_r_binds():
         "Rscript",
         """
         library(mxnet)
-        json <- '{"nodes": [{"op": "null", "name": "x", "attrs": {"__dtype__": "1"}, "inputs": []}, {"op": "null", "name": "w", "inputs": []},
-          {"op": "FullyConnected", "name": "f", "attrs": {"num_hidden": "1", "no_bias": "True"}, "inputs": [[0, 0, 0], [1, 0, 0]]}],
+        json <- '{"nodes": [{"op": "null", "name": "x", "attrs": {"__dtype__": "1"}, "inputs": []},
+          {"op": "null", "name": "w", "inputs": []},
+          {"op": "FullyConnected", "name": "f", "attrs": {"num_hidden": "1", "no_bias": "True"},
+            "inputs": [[0, 0, 0], [1, 0, 0]]}],
           "arg_nodes": [0, 1], "heads": [[2, 0, 0]]}'
         ex <- mx.simple.bind(mx.symbol.load.json(json), x = c(2, 3))
-        mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(matrix(1 / 3, 2, 3)), w = mx.nd.ones(c(2, 1))), match.name = TRUE)
+        mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(matrix(1 / 3, 2, 3)), w = mx.nd.ones(c(2, 1))),
+          match.name = TRUE)
         mx.exec.forward(ex, is.train = FALSE)
         stopifnot(all(as.array(ex$ref.outputs[[1]]) != 2 / 3))
     """,

@@ -11,8 +11,10 @@ from tests.r.test_interrupts import Terminal
 PRELUDE = """
 suppressMessages(library(mxnet))
 net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1))
-train <- function(callback) invisible(mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.batch.size = 2, array.layout = "colmajor",
-                                                                  verbose = FALSE, batch.end.callback = callback))
+train <- function(callback)
+  invisible(mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1,
+    array.batch.size = 2, array.layout = "colmajor",
+    verbose = FALSE, batch.end.callback = callback))
 total <- function(n) sum(as.array(mx.nd.ones(n)))
 """
 BROWSE = r"Browse\[\d\]> $"
@@ -57,7 +59,8 @@ def test_progress_is_one_line_at_the_prompt(tmp_path):
     (tmp_path / "prelude.R").write_text(
         PRELUDE
         + """
-slow <- function(verbose = FALSE, ...) invisible(mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 2,
+slow <- function(verbose = FALSE, ...)
+  invisible(mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 2,
   array.batch.size = 2, array.layout = "colmajor", verbose = verbose, eval.metric = mx.metric.rmse,
   batch.end.callback = function(i, n, env) Sys.sleep(0.1), ...))
 """
@@ -87,9 +90,12 @@ def test_files_and_predictions_show_how_far_they_are(tmp_path):
     (tmp_path / "prelude.R").write_text(
         PRELUDE
         + f"""
-pack <- function() im2rec("{tmp_path}/images.lst", "{tmp_path}/", "{tmp_path}/images.rec", encoding = ".png", quality = 6)
-read <- function() invisible(mx.io.CSVIter(data.csv = "{tmp_path}/numbers.csv", data.shape = 5, batch.size = 10))
-model <- mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1, array.layout = "colmajor", verbose = FALSE)
+pack <- function() im2rec("{tmp_path}/images.lst", "{tmp_path}/", "{tmp_path}/images.rec", encoding = ".png",
+  quality = 6)
+read <- function()
+  invisible(mx.io.CSVIter(data.csv = "{tmp_path}/numbers.csv", data.shape = 5, batch.size = 10))
+model <- mx.model.FeedForward.create(net, X = matrix(1:20, 2), y = 1:10, num.round = 1,
+  array.layout = "colmajor", verbose = FALSE)
 slowly <- setRefClass("Slowly", fields = "iter", contains = "Rcpp_MXArrayDataIter", methods = list(
   initialize = function(iter) {{ .self$iter <- iter; .self }},
   iter.next = function() {{ Sys.sleep(0.1); .self$iter$iter.next() }}, value = function() .self$iter$value(),

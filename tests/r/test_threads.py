@@ -94,7 +94,8 @@ def test_what_r_prints_is_printed_by_the_thread_that_asked(r, capsys):
 
 
 def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
-    """R asleep for another thread: its handler of Ctrl-C jumps on the stack of the main thread, so R must be there."""
+    """R asleep for another thread: its handler of Ctrl-C jumps on the stack of the main thread, so R must be
+    there."""
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     found: list = []
 
@@ -119,7 +120,8 @@ def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
 
 
 def test_a_main_thread_that_never_looks_does_not_stop_the_others(r):
-    """In C code that does not come back to Python, such as a GUI's loop: the call then runs in the thread that asks."""
+    """In C code that does not come back to Python, such as a GUI's loop: the call then runs in the thread
+    that asks."""
     c, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
     deaf = threading.Event()
     r["in.main"] = in_main

@@ -264,8 +264,9 @@ def test_python_is_its_own_environment():
         stopifnot(!"reticulate" %in% loadedNamespaces())
         run("
 import json, os, sys, sysconfig, multiprocessing, subprocess
-there = json.loads(subprocess.run([sys.executable, '-c', 'import json, sys; print(json.dumps([sys.prefix, sys.base_prefix]))'],
-                                  capture_output=True, text=True).stdout)
+there = json.loads(subprocess.run([sys.executable, '-c',
+  'import json, sys; print(json.dumps([sys.prefix, sys.base_prefix]))'],
+  capture_output=True, text=True).stdout)
 assert there == [sys.prefix, sys.base_prefix], there
 assert os.path.dirname(os.__file__).startswith(sys.base_prefix) and 'site' in sys.modules
 with multiprocessing.get_context('spawn').Pool(1) as pool:
@@ -294,9 +295,11 @@ def test_reticulate_loaded_afterwards_sees_the_same_python():
         run("import mxr; mark = 'ours'; import numpy; array = numpy.arange(3.0)")
         library(reticulate)
         stopifnot(identical(py_eval("mark"), "ours"), identical(py_config()$python, Sys.getenv("MXR_PYTHON")))
-        stopifnot(identical(py_eval("array.tolist()"), c(0, 1, 2)), identical(import("mxr")$`__name__`, "mxr"))
+        stopifnot(identical(py_eval("array.tolist()"), c(0, 1, 2)),
+          identical(import("mxr")$`__name__`, "mxr"))
         f <- py_eval("lambda g: g(3)"); stopifnot(f(function(x) x + 1) == 4)
-        e <- tryCatch(py_run_string("1/0"), error = conditionMessage); stopifnot(grepl("ZeroDivisionError", e))
+        e <- tryCatch(py_run_string("1/0"), error = conditionMessage)
+        stopifnot(grepl("ZeroDivisionError", e))
         for (i in 1:300) x <- py_eval("[1]", convert = FALSE); invisible(gc())
         stopifnot(sum(as.array(mx.nd.ones(2) + 1)) == 4)
         cat("one Python")"""
@@ -340,7 +343,8 @@ def test_threads_output_and_exit_functions(host, tmp_path):
         call <- function(...) invisible(mxnet:::call_python(...))
         ran <- function(work) { before <- call("test.count"); work; call("test.count") - before }
         if ((n <- ran(Sys.sleep(0.5))) < 20) stop("while R waits: ", n)
-        if ((n <- ran({ end <- Sys.time() + 0.5; while (Sys.time() < end) for (i in 1:100) i })) < 20) stop("while R computes: ", n)
+        if ((n <- ran({ end <- Sys.time() + 0.5; while (Sys.time() < end) for (i in 1:100) i })) < 20)
+          stop("while R computes: ", n)
         cat("R one\n"); call("test.say"); cat("R two\n"); call("test.late")"""
     )
     if host == "Rscript":

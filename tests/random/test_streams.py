@@ -29,9 +29,8 @@ def test_fills_are_mxnets_own(case):
         assert x.dtype == case["dtype"] and x.shape == (case["n"],)
         found, total = x[case["places"]].astype(float).tolist(), math.fsum(x.tolist())
         values = [float.fromhex(v) for v in expected["values"]]
-        if (
-            case["kind"] == "normal" and case["dtype"] != "float32"
-        ):  # NumPy's own logarithm: on some processors the last bit differs
+        # NumPy's own logarithm: on some processors the last bit differs
+        if case["kind"] == "normal" and case["dtype"] != "float32":
             assert np.allclose(found, values, rtol=1e-14 if case["dtype"] == "float64" else 1e-3, atol=0)
         else:
             assert found == values and total == float.fromhex(expected["sum"])

@@ -87,8 +87,8 @@ def one_family(family: str, op: str | None) -> tuple[dict, dict, list[str]]:
 
 
 def registry_of_mxnet() -> int:
-    """Whether tests/data/registry.txt, which docs/coverage.md counts, is MXNet's registry. The number of names that
-    differ."""
+    """Whether tests/data/registry.txt, which docs/coverage.md counts, is MXNet's registry. The number of
+    names that differ."""
     with oracle.Oracle() as mxnet:
         theirs = set(mxnet.ask("names", {})[0]["names"])
     kept = set((oracle.ROOT / "tests" / "data" / "registry.txt").read_text().split())

@@ -1,6 +1,6 @@
-"""A model with an operator of the user's own, trained and saved by MXNet: `custom_file.py FOLDER`, run by MXNet's
-Python, writes FOLDER/custom-symbol.json, custom-0003.params and custom.npz (inputs, outputs, gradients, states).
-tests/faces/test_custom.py reads them, and registers the same class under mxr.
+"""A model with an operator of the user's own, trained and saved by MXNet: `custom_file.py FOLDER`, run by
+MXNet's Python, writes FOLDER/custom-symbol.json, custom-0003.params and custom.npz (inputs, outputs,
+gradients, states). tests/faces/test_custom.py reads them, and registers the same class under mxr.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import numpy as np
 
 
 def register(mx):
-    """Register "tempered": a softmax with a temperature and a loss's gradient, which counts its calls in a state."""
+    """Register "tempered": a softmax with a temperature and a loss's gradient, which counts its calls in a
+    state."""
 
     class Tempered(mx.operator.CustomOp):
         def __init__(self, temperature):

@@ -14,11 +14,12 @@ from tests.reference.compare import array_difference
 
 WAYS = ((0, 97), (-1, 61))  # the axis along which arrays are repeated, and how often
 MOST = 400_000  # elements of a question
+# families: draws have samples of their own; decompositions magnify BLAS's rounding
 APART = {
     "random",
     "linalg",
     "linalg_diag",
-}  # families: draws have samples of their own; decompositions magnify BLAS's rounding
+}
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:

@@ -18,16 +18,15 @@ def compare(
     section: str, what: str, variants: Iterable[Case], name: Callable[[Case], str], close: Callable
 ) -> int:
     """The number of complaints about variants that mxr refuses and MXNet takes, or whose arrays are not
-    `close(case, ours, MXNet's)`. Known differences are in `section` of tests/known.toml, by `name(case)`, and in
-    [reference] where they are those of every sample."""
+    `close(case, ours, MXNet's)`. Known differences are in `section` of tests/known.toml, by `name(case)`, and
+    in [reference] where they are those of every sample."""
     started, n, found, ran = time.time(), 0, {}, set()
     with oracle.Oracle() as mxnet:
         for case in variants:
             ran.add(name(case))
             theirs = {"error": "not asked"}, {}
-            with contextlib.suppress(
-                mxr.MxError
-            ):  # of shapes that the question needs; then MXNet is not asked
+            # of shapes that the question needs; then MXNet is not asked
+            with contextlib.suppress(mxr.MxError):
                 theirs = mxnet.ask(
                     arrays={f"in{i}": x for i, x in enumerate(case.inputs)}, **ours.question(case)
                 )

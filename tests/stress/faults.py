@@ -31,7 +31,8 @@ import sys, numpy as np
 from mxr.io import params
 print(flush=True)
 for value in range(1, 10**9):
-    params.save(sys.argv[1], {"x": np.full(500_000, value, np.float32), "y": np.full(500_000, value, np.float32)})
+    params.save(sys.argv[1],
+      {"x": np.full(500_000, value, np.float32), "y": np.full(500_000, value, np.float32)})
 """
 
 
@@ -254,13 +255,13 @@ def _interrupted(work, delay: float) -> float | None:
 
     sent: list[float] = []
     hook, sys.unraisablehook = sys.unraisablehook, dropped
-    former = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background process ignores it
+    # a shell's background process ignores it
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Hypothesis leaves one behind; Python drops an interrupt that is raised in it
     watchers, gc.callbacks[:] = (
         gc.callbacks[:],
         [],
-    )  # Hypothesis leaves one behind; Python drops an interrupt that is raised in it
+    )
     timer = threading.Timer(delay, send)
     try:
         timer.start()
@@ -324,9 +325,8 @@ def interrupts(times: int) -> list[dict]:
             for _ in range(times):
                 took.append(_interrupted(forever(call), rng.uniform(0.001, 0.15)))
                 assert numbers(ex, start) == right, f"wrong numbers after an interrupt of {what}"
-            while (
-                statistics.median_low(took) > 0.5 and len(took) < times + 20
-            ):  # a machine busy with other things
+            # a machine busy with other things
+            while statistics.median_low(took) > 0.5 and len(took) < times + 20:
                 took.append(_interrupted(forever(call), 0.1))
             assert statistics.median_low(took) < 0.5, f"interrupts of {what} took {took} s"
             rows.append(

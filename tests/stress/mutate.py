@@ -113,9 +113,8 @@ def data(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
 
 
 def _change(out: bytearray, rng: random.Random, others: list[bytes]) -> None:
-    at = (
-        rng.randrange(len(out) + 1) if rng.random() < 0.6 else rng.randrange(min(len(out), 64) + 1)
-    )  # headers stand in front
+    # headers stand in front
+    at = rng.randrange(len(out) + 1) if rng.random() < 0.6 else rng.randrange(min(len(out), 64) + 1)
     kind = rng.randrange(9)
     if kind == 0 and at < len(out):
         out[at] ^= 1 << rng.randrange(8)
@@ -161,9 +160,8 @@ def text(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
         else:
             lines.insert(rng.randrange(len(lines) + 1), (line * rng.choice((1, 2, 200)))[:20_000])
     for line in lines:
-        del line[
-            bisect([*itertools.accumulate(map(len, line))], _LONGEST) :
-        ]  # before it is put together: its memory would count
+        # before it is put together: its memory would count
+        del line[bisect([*itertools.accumulate(map(len, line))], _LONGEST) :]
     glue = rng.choice((b"", b"", b" "))
     rows = [b" ".join(line).replace(b" , ", glue + b"," + glue).replace(b" : ", b":") for line in lines]
     return rng.choice((b"\n", b"\n", b"\r\n", b"\r")).join(rows)[:_LONGEST]

@@ -39,10 +39,14 @@ def threads(times: int) -> list[tuple[str, int, str]]:
 
 
 def door_faults(times: int) -> list[tuple[str, int, str]]:
-    """Exceptions of every kind with every text, raised behind the door."""
+    """Exceptions of every kind with every text, raised behind the door; every tenth time some piece of the
+    memory for the report cannot be had, every thousandth time there is no memory at all."""
     rows = []
     for host in HOSTS:
-        body = f'for (i in 1:{times}) failed("test.any", i)'
+        body = (
+            f'for (i in 1:{times}) if (i %% 1000 == 0) failed("test.exhaust", 0) else '
+            'if (i %% 10 == 0) failed("test.starve", i %/% 10 %% 20) else failed("test.any", i)'
+        )
         said = run_checks(
             host,
             door.PRELUDE,
@@ -51,7 +55,7 @@ def door_faults(times: int) -> list[tuple[str, int, str]]:
         assert set(said.values()) == {"ok"}, said
         rows.append(
             (
-                f"exceptions of any class and text behind the door, {host}",
+                f"exceptions of any class and text behind the door, every tenth without memory, {host}",
                 times,
                 "each one R error, with a text that R can print",
             )
@@ -87,7 +91,7 @@ def remedies(times: int) -> list[tuple[str, int, str]]:
 
 RUNS: list[tuple[Callable[[int], list[tuple[str, int, str]]], int]] = [
     (threads, 4000),
-    (door_faults, 20_000),
+    (door_faults, 60_000),
     (at_once_and_bound, 1),
     (remedies, 1),
 ]

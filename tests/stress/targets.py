@@ -128,9 +128,10 @@ def _zipped(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
 
 @cache
 def _zipped_seeds() -> list[bytes]:
+    # 100 MB in 100 KB
     bomb = gzip.compress(
         b"\0\0\x08\3" + b"\0\0\x27\x10" + b"\0\0\0\x64" * 2 + bytes(10_000 * 100 * 100), 9, mtime=0
-    )  # 100 MB in 100 KB
+    )
     labels = gzip.compress(b"\0\0\x08\1\x06\0\0\0" + bytes(100_000_000), 9, mtime=0)
     return [gzip.compress(x, mtime=0) for x in _contents("images.ubyte", "labels.ubyte")()] + [bomb, labels]
 

@@ -77,7 +77,8 @@ def test_tolerance_and_what_is_missing(tmp_path):
 def test_r_writes_what_python_reads(rscript, tmp_path):
     ran = rscript.observe(r"""
         library(mxnet)
-        observe("matrix", matrix(0:5 / 7, 3)); observe("number", 3); observe("yes", TRUE); observe("text", "a\"b\\\u00fc\n")
+        observe("matrix", matrix(0:5 / 7, 3)); observe("number", 3); observe("yes", TRUE)
+        observe("text", "a\"b\\\u00fc\n")
         observe("texts", c("a", "b")); observe("nothing", NULL); observe("odd", c(NaN, Inf, -Inf))
         observe("parts", list(a = mx.nd.ones(2), b = list(1.5, "x")))""")
     record(tmp_path / "golden.jsonl", VALUES)

@@ -21,18 +21,17 @@ test_that("arguments are known in both spellings, cut short, as texts, and passe
                    "b <- mx.symbol.Pooling(a, kern = c(2, 2))",
                    "mx.model.FeedForward.create(a, X = x, y = y, learning.rate = 0.1, momentum = 0.9)",
                    "mx.simple.bind(a, ctx = mx.cpu(), data = c(2, 3))", "mxnet:::mx.model.init.params(a, NULL)")
-  expect_setequal(found$kind, "supported")
+  expect_setequal(found$kind, c("supported", "time"))
   expect_equal(attr(found, "status"), 0)
 })
 
 test_that("what differs, is ignored or renamed is told", {
   found <- checked("ctx <- mx.gpu(0)", "mx.symbol.Convolution(d, workspace = 512, num_filter = 1, kernel = c(1, 1))",
-                   "s <- FactorScheduler(10, 0.5)", "mx.symbol.Custom(d)")
+                   "s <- FactorScheduler(10, 0.5)")
   expect_equal(about(found, 1), "differs mx.gpu")
   expect_match(found$link[found$line == 1], "docs/differences.md#")
   expect_equal(about(found, 2), "ignored mx.symbol.Convolution(workspace)")
   expect_equal(about(found, 3), "renamed FactorScheduler")
-  expect_equal(about(found, 4), "missing mx.symbol.Custom")
 })
 
 test_that("packages, files and habits of older R are found", {
@@ -44,6 +43,61 @@ test_that("packages, files and habits of older R are found", {
   expect_equal(about(found, 4), "note class(x) ==")
   expect_equal(about(found, 5), "note install.packages")
   expect_equal(about(found, 6), character())                 # a file that is there, in the script's folder
+})
+
+network <- c("net <- mx.symbol.Variable('data')",
+             "for (width in c(20, 3)) net <- mx.symbol.FullyConnected(net, num.hidden = width)",
+             "net <- mx.symbol.SoftmaxOutput(net)")
+times <- function(...) {
+  found <- checked(network, ...)
+  found$message[found$kind == "time"]
+}
+
+test_that("time is estimated from what the script says of network and data", {
+  # 2 operations a weight and sample, three passes: 6 * 50 * (10 * 20 + 20 * 3)
+  said <- times("n <- 1000; x <- matrix(runif(10 * n), ncol = 10)",
+                "m <- mx.model.FeedForward.create(net, X = x, y = sample(0:2, n, TRUE), num.round = 7, array.batch.size = 50)")
+  expect_match(said, "7 rounds of 20 batches, 0.078 million operations of matrix products a batch of 50$")
+  expect_match(times("it <- mx.io.arrayiter(t(iris[, 1:4]), as.numeric(iris$Species) - 1, batch.size = 50)",
+                     "m <- mx.model.FeedForward.create(net, X = it, num.round = 1)"), "1 round of 3 batches")
+  expect_match(times("train <- function(x, rounds = 3) for (i in 1:5)",
+                     "  mx.model.FeedForward.create(net, X = as.matrix(mtcars), y = mtcars$mpg, num.round = rounds, array.layout = 'rowmajor')"),
+               "3 rounds of 1 batch, .*, 5 times$")
+  expect_match(times("it <- mx.io.ImageRecordIter(path.imgrec = 'a.rec', data.shape = c(32, 32, 3), batch.size = 10)",
+                     "m <- mx.model.FeedForward.create(net, X = it, num.round = 2)"),
+               "for every 1000 samples.*how many samples there are is not written")
+  expect_match(times("m <- mx.mlp(matrix(0, 100, 6), rep(0:1, 50), hidden_node = 4, out_node = 2, num.round = 1, array.batch.size = 10)"),
+               "1 round of 10 batches, 0.00192 million")
+})
+
+test_that("a long training is told in words, with how sure it is", {
+  work <- list(products = 1e9, elements = 1e6, seconds = 0.05)
+  expect_equal(mxnet:::told_time(work, list(shapes = list(data = c(3, 64)), batches = 1000), 20, 1),
+               paste0("about 16 min 40 s on this machine (between 5 min 30 s and 50 min 0 s): 20 rounds of 1000 batches, ",
+                      "3,000 million operations of matrix products a batch of 64"))
+})
+
+test_that("what is only known as the script runs is said to be so", {
+  expect_match(times("x <- read.csv('nowhere.csv')", "mx.model.FeedForward.create(net, X = x, y = 1)"), "the size of the data is only known")
+  expect_match(times("mx.model.FeedForward.create(foo(net), X = matrix(0, 9, 2), y = 1:9)"), "the network is only known")
+  expect_match(times("repeat { mx.exec.backward(e) }"), "the batches are counted as it runs")
+})
+
+test_that("for the estimate nothing is written, run, waited for or left behind", {
+  file <- tempfile()
+  before <- names(mx.symbol.infer.shape(mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 1), d = c(1, 1))$arg.shapes)
+  set.seed(3)
+  seed <- .Random.seed
+  said <- times(sprintf("net$save('%s'); writeLines('a', '%s'); do.call('system', list('touch %s')); base::file.create('%s')", file, file, file, file),
+                "x <- matrix(rnorm(1e12)); y <- matrix(0, 1e6, 1e6); while (TRUE) 1; Sys.sleep(1000)",
+                "lapply('system', function(f) f)", "mx.set.seed(1); set.seed(1); rnorm(1)",
+                "mx.model.FeedForward.create(net, X = x, y = 1)")
+  expect_match(said, "cannot be told")
+  expect_false(file.exists(file))
+  expect_identical(.Random.seed, seed)
+  after <- names(mx.symbol.infer.shape(mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 1), d = c(1, 1))$arg.shapes)
+  number <- function(names) as.numeric(sub("fullyconnected([0-9]+)_weight", "\\1", names[[2]]))
+  expect_equal(number(after), number(before) + 1)
 })
 
 test_that("names of the script's own and members of objects are not ours", {

@@ -115,3 +115,49 @@ test_that("no exported function swallows an argument", {
     expect_true(is.character(error), info = name)
   }
 })
+
+test_that("what has no effect beside other arguments is said, once", {
+  forget <- function() assign("warned", NULL, envir = mxnet:::.MXNetEnv)
+  it <- function() mx.io.arrayiter(x, y, batch.size = 20)
+  plain <- function(...) mx.model.FeedForward.create(lro, num.round = 1, verbose = FALSE, optimizer = mx.opt.create("sgd"), ...)
+  forget()
+  expect_silent(plain(X = it()))
+  expect_warning(plain(X = it(), y = y), "y has no effect: X is an iterator, and the iterator brings its labels")
+  expect_silent(plain(X = it(), y = y))
+  expect_warning(plain(X = it(), array.batch.size = 5), "array.batch.size has no effect")
+  expect_warning(plain(X = it(), array.layout = "rowmajor"), "array.layout has no effect")
+  expect_warning(plain(X = it(), eval.data = it()), "eval.data has no effect without a metric.*mx.metric.rmse")
+  expect_silent(suppressMessages(plain(X = it(), eval.data = it(), eval.metric = mx.metric.rmse)))
+  model <- plain(X = it())
+  expect_warning(plain(X = it(), arg.params = model$arg.params, initializer = mx.init.normal(1)), "initializer has no effect")
+  expect_silent(plain(X = it(), arg.params = model$arg.params))
+  expect_warning(plain(X = it(), arg.params = model$arg.params["fc_weight"]), "arg.params has no fc_bias; zeros")
+  expect_warning(plain(X = it(), fixed.param = "fc_wieght"), 'did you mean "fc_weight"')
+  forget()
+  expect_warning(predict(model, it(), array.batch.size = 7), "array.batch.size has no effect")
+  expect_warning(predict(model, it(), array.layout = "rowmajor"), "array.layout has no effect")
+  expect_silent(predict(model, it(), array.layout = "rowmajor"))
+  expect_error(mx.mlp(x, y, hidden_node = NULL, out_node = 1, dropout = 0.5, out_activation = "rmse"), "dropout has no effect")
+  expect_error(mx.mlp(x, y, out_node = 1, out_activation = "rmse", ctx = mx.cpu(), device = mx.cpu()), "give one of them")
+})
+
+test_that("predict takes a ragged last batch to task, and evaluation takes batches of any size on several devices", {
+  Ragged <- setRefClass("Ragged", fields = list(at = "numeric", sizes = "numeric", x = "matrix", y = "numeric"), methods = list(
+    iter.next = function() { at <<- at + 1; at <= length(sizes) }, reset = function() { at <<- 0 },
+    value = function() {
+      k <- sum(.self$sizes[seq_len(at - 1)]) + seq_len(.self$sizes[[at]])
+      list(data = mx.nd.array(.self$x[, k, drop = FALSE]), label = mx.nd.array(.self$y[k]))
+    }))
+  ragged <- function(...) Ragged$new(at = 0, sizes = c(...), x = x, y = y)
+  for (ctx in list(list(mx.cpu()), list(mx.cpu(0), mx.cpu(1)))) {
+    seen <- NULL
+    metric <- mx.metric.custom("seen", function(label, pred) { seen <<- c(seen, label); 0 })
+    model <- train(lro, ctx = ctx, X = mx.io.arrayiter(x, y, batch.size = 20), eval.metric = metric, eval.data = ragged(30, 30, 7, 1),
+                   epoch.end.callback = function(iteration, nbatch, env, verbose) FALSE)
+    expect_equal(as.numeric(tail(seen, 68)), y[1:68], tolerance = 1e-6)
+    expect_error(predict(model, ragged(20, 20, 7)), "a batch of 7 samples, after batches of 20.*fill the last one up")
+    expect_equal(dim(predict(model, ragged(20, 20, 20))), c(1, 60))
+    padded <- mx.io.arrayiter(x[, 1:47], y[1:47], batch.size = 20)
+    expect_equal(predict(model, padded), predict(model, x[, 1:47], array.layout = "colmajor"), tolerance = 1e-6)
+  }
+})

@@ -46,9 +46,8 @@ def to_hls(image: np.ndarray) -> np.ndarray:
     return saturated(np.stack([hue, lightness * 255, saturation * 255], -1))
 
 
-_SECTORS = np.array(
-    [[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]]
-)  # which of four values red, green, blue take
+# which of four values red, green, blue take
+_SECTORS = np.array([[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]])
 
 
 def from_hls(hls: np.ndarray) -> np.ndarray:

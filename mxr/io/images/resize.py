@@ -60,9 +60,8 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     else:
         bands = [np.take(wide, rows[:, k], 0) for k in range(len(shares))]
         total = sum(b * v for b, v in zip(bands, shares)) + (1 << 21) >> 22
-        if (
-            len(shares) == 4
-        ):  # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
+        # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
+        if len(shares) == 4:
             eights = total.shape[1] // 8 * 8
             terms = [
                 b[:, :eights] * (v.astype(np.float32) * np.float32(1 / _ONE**2))

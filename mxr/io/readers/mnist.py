@@ -15,10 +15,11 @@ from mxr.operator import P
 from mxr.random.cpp_engine import Engine
 from mxr.runtime import costs, progress
 
+# bytes that a compressed file may always hold; how many times its own size it may hold
 _ALWAYS, _MOST = (
     1 << 24,
     256,
-)  # bytes that a compressed file may always hold; how many times its own size it may hold
+)
 
 
 class MNIST(Reader):

@@ -41,10 +41,11 @@ def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
         shape[axis + 1] = w.out[axis]
         y = out if axis == axes[-1] else lane.scratch(axis, shape, x.dtype)
         if axis == len(w.size) - 1 and _in_pairs(w, x):
+            # of all neighbours: every second is wanted
             both, row = (
                 lane.scratch(len(w.size) + 1, (x.size,), x.dtype),
                 x.reshape(-1),
-            )  # of all neighbours: every second is wanted
+            )
             lane.step(ufunc, row[:-1], row[1:], both[:-1])
             lane.step(np.copyto, y.reshape(-1).view(np.uint32), both.view(np.uint64), "unsafe")
             return
@@ -133,9 +134,8 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
         tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) or ((), ())
         for offset in np.ndindex(*kernel)
     ]
-    lands = [
-        (outs, ats) for outs, ats in lands if all(at.stop > at.start for at in outs)
-    ]  # offsets that show any input
+    # offsets that show any input
+    lands = [(outs, ats) for outs, ats in lands if all(at.stop > at.start for at in outs)]
     if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size[: len(kernel)]):
         lane.step(gx.fill, 0)
     missed = lane.scratch(0, y.shape, bool)

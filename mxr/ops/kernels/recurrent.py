@@ -40,9 +40,8 @@ class Memory:
     initial state; and so have the rows of an lstm, which hold a step's gates and the cells before it. The
     rows of a gru hold r times the state's part of the candidate, then the gates."""
 
-    rows: (
-        np.ndarray
-    )  # (t, G, n, size), after the activations; gru: (t, G + 1, n, size), lstm: (t + 1, G + 1, n, size)
+    # (t, G, n, size), after the activations; gru: (t, G + 1, n, size), lstm: (t + 1, G + 1, n, size)
+    rows: np.ndarray
     h: np.ndarray  # (t + 1, n, passed)
     inner: np.ndarray  # (t, n, size), lstm: tanh of the cells
     mode: str
@@ -276,9 +275,8 @@ class Cell:
                 )
             else:
                 loops.append(partial(recurrent_steps.backward_plain, cell, up, d, step, back, at_sums))
-        if (
-            len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= costs.STEP_SHARED_FLOPS
-        ):  # its product is for all workers
+        # its product is for all workers
+        if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= costs.STEP_SHARED_FLOPS:
             loops.pop()()
         together([*loops, *beside], at_state.size)
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]

@@ -170,9 +170,8 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
     along_i = along[0]
     a, b, whole = memory(8, 3)
     dc_before[...] = dc
-    recompute = (
-        p.projection_size or cell.live is not None
-    )  # else what the output gate let through is the new state
+    # else what the output gate let through is the new state
+    recompute = p.projection_size or cell.live is not None
     if p.projection_size:
         project_grad[...] = 0
     by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)

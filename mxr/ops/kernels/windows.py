@@ -7,9 +7,10 @@ Columns hold, for every position and every offset in the kernel, the channels th
 Only the inner kernel axes need to be laid out before a product: BLAS packs its operands, so long columns cost
 more than they look. Over the outer ones, where windows move by single steps, products are made for every
 offset, and added up shifted by whole rows (`_Cut`). The three products are
-    out     = sum over outer offsets of  matrix @ columns                  matrix (F, outer kernel; C, inner kernel)
-    input   = sum over inner offsets of  matrix transposed @ slopes        columns (C, inner kernel; grid)
-    matrix' = columns @ slopes transposed                                  slopes (F, outer kernel; grid)
+    out     = sum over outer offsets of  matrix @ columns
+    input   = sum over inner offsets of  matrix transposed @ slopes
+    matrix' = columns @ slopes transposed
+of matrix (F, outer kernel; C, inner kernel), columns (C, inner kernel; grid), slopes (F, outer kernel; grid),
 on a grid that has the input's outer axes and the output's inner ones.
 
 Samples go in blocks small enough for the cache, blocks are spread over the threads. A block is laid out as
@@ -233,9 +234,8 @@ class _Cut:
         self.direct = w.plain or self.outers > lead  # whether the columns are the input itself
         self.outer, self.inner = w.kernel[: self.outers], w.kernel[self.outers :]
         self.grid = w.size[: self.outers] + w.out[self.outers :]
-        self.adds = (
-            prod(self.outer) > 1 or self.grid != w.out
-        )  # whether products must be added up, or moved, to make the output
+        # whether products must be added up, or moved, to make the output
+        self.adds = prod(self.outer) > 1 or self.grid != w.out
 
     def _pays(self, lead: int) -> bool:
         """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of

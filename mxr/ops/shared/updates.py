@@ -131,8 +131,8 @@ def apply(run, rule, c, w, g, states, out) -> None:
 
 MIXED = """
 
-`weight` and `grad` are of half precision. The step is taken on `weight32`, the same weight in single precision, in place; the result is
-its rounded value."""
+`weight` and `grad` are of half precision. The step is taken on `weight32`, the same weight in single
+precision, in place; the result is its rounded value."""
 
 
 def step(name: str | None, states: str, params: str, mixed: str | None = None):

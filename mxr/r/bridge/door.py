@@ -112,12 +112,10 @@ def connect() -> None:
     (mxr.r.host.attach)."""
     if _doors:
         return
-    warnings.filterwarnings(
-        "ignore", module=r"mxr\."
-    )  # overflow, division by zero: R computes on, and so do we
-    _doors.append(
-        ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare())
-    )  # error: should the door itself fail
+    # overflow, division by zero: R computes on, and so do we
+    warnings.filterwarnings("ignore", module=r"mxr\.")
+    # error: should the door itself fail
+    _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare()))
     r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
 

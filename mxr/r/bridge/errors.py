@@ -60,7 +60,8 @@ class RStateError(MxRError):
 
 
 class RFileError(MxRError, FileError):
-    """A `FileError` within R code: a file is not there, or cannot be read or written (R's class: mxnet_file_error)."""
+    """A `FileError` within R code: a file is not there, or cannot be read or written (R's class:
+    mxnet_file_error)."""
 
 
 class RNotImplementedInMxr(MxRError, NotImplementedInMxr):

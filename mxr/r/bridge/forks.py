@@ -65,9 +65,8 @@ def _enter() -> None:
 
 def _before() -> None:
     if not _by_r:
-        _c["__cxa_finalize"](
-            ctypes.byref(_ours)
-        )  # what a library that is unloaded calls: takes its entries off
+        # what a library that is unloaded calls: takes its entries off
+        _c["__cxa_finalize"](ctypes.byref(_ours))
 
 
 def _after() -> None:

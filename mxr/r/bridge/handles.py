@@ -57,16 +57,22 @@ def _class_vector(kind: type) -> Any:
     return vector
 
 
+def _size(value: Any) -> int:
+    """The bytes of an array behind a handle. Only of arrays: a question for an attribute that an object of
+    ours does not have makes a message with suggestions, which takes milliseconds."""
+    return value.data.nbytes if isinstance(value, NDArray) else 0
+
+
 def handle(value: Any) -> Any:
     """A new external pointer for `value`; R's collector is called when the arrays behind such pointers pile
     up."""
     global _made_bytes, _gc_at
     vector = _class_vector(type(value))
-    _made_bytes += getattr(value, "nbytes", 0)
+    _made_bytes += _size(value)
     if _made_bytes > _gc_at:
         _made_bytes = 0
         r_api.collect()
-        _gc_at = max(costs.COLLECT_BYTES, sum(getattr(o, "nbytes", 0) for o in _objects.values()))
+        _gc_at = max(costs.COLLECT_BYTES, sum(map(_size, _objects.values())))
     pointer = protect(r_api.external(_next))
     r_api.set_attribute(pointer, CLASS, vector)
     _enter(pointer, value)

@@ -141,10 +141,11 @@ def enter() -> None:
     _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
+        # ignored, as under nohup: so it stays while Python works
         if outside not in (
             _python_handler,
             _IGNORED,
-        ):  # ignored, as under nohup: so it stays while Python works
+        ):
             _r_handler = outside
             _setsig(_SIGINT, _python_handler)
     depth += 1

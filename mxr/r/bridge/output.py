@@ -28,9 +28,8 @@ def prepare() -> None:
     """Watch the output of a script whose R has lost its handler. At a prompt the user sees what becomes of
     the output."""
     global _watched
-    handler = ctypes.pythonapi.PyOS_getsig(
-        int(signal.SIGPIPE)
-    )  # the process's own, not the one that Python believes in
+    # the process's own, not the one that Python believes in
+    handler = ctypes.pythonapi.PyOS_getsig(int(signal.SIGPIPE))
     _watched = handler == signal.SIG_IGN and not _interactive.value
 
 

@@ -195,9 +195,8 @@ def utf8(x):
     """The characters of a CHARSXP."""
     encoding = _encoding(address(x))
     if encoding == _NATIVE and locale.nl_langinfo(locale.CODESET) == _C_CODESET:
-        return R.R_CHAR(
-            x
-        )  # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
+        # the bytes of a file name, say, for which the C locale has no characters: R would write <c3><a9>
+        return R.R_CHAR(x)
     if encoding == _BYTES:  # for R an error, which would jump over Python's frames
         raise MxError(
             'a text of encoding "bytes" cannot be used; say what it is by Encoding(x) <- "UTF-8" or '

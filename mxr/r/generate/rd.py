@@ -273,9 +273,8 @@ def markup(text: str) -> str:
             code = part.strip("`").replace("\\", "\\\\").replace("%", "\\%")
             if code.count("{") != code.count("}"):
                 code = code.replace("{", "\\{").replace("}", "\\}")
-            tag = (
-                "verb" if code.count("'") % 2 or code.count('"') % 2 else "code"
-            )  # R's quotes must be closed in \\code
+            # R's quotes must be closed in \\code
+            tag = "verb" if code.count("'") % 2 or code.count('"') % 2 else "code"
             done.append(f"\\{tag}{{{code}}}")
         else:
             part = part.replace("\\", "\\\\").replace("%", "\\%").replace("{", "\\{").replace("}", "\\}")

@@ -38,10 +38,11 @@ NAMESPACE_HEAD = [
 SYMBOL_BY_HAND = {"concat", "Concat", "min"}  # R/R/symbol.R
 NDARRAY_BY_HAND = {"slice"}  # R/R/ndarray.R: MXNet's R package has another function of that name
 VARG_BY_HAND = {"concat", "Concat"}
+# MXNet lists the auxiliary states of its newer operators only
 AUX_LAST = {
     "BatchNorm_v1",
     "IdentityAttachKLSparseReg",
-}  # MXNet lists the auxiliary states of its newer operators only
+}
 
 
 # --------------------------------------------------------------------------------- what R sees of an operator
@@ -158,7 +159,9 @@ def parameter_text(p: Parameter) -> str:
     default = "required" if p.required else f"default {in_r(p.default)}"
     text = p.doc.strip().rstrip(".")
     ignored = " It has no effect here." if p.ignored else ""
-    return f"{text[:1].upper()}{text[1:]}{'. ' if text else ''}{kind[:1].upper()}{kind[1:]}{', ' + bounds if bounds else ''}; {default}.{ignored}"
+    text = f"{text[:1].upper()}{text[1:]}. " if text else ""
+    bounds = f", {bounds}" if bounds else ""
+    return f"{text}{kind[:1].upper()}{kind[1:]}{bounds}; {default}.{ignored}"
 
 
 def arguments_text(op: Op, with_symbol: bool, with_ndarray: bool) -> list[tuple[str, str]]:

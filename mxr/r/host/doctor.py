@@ -25,7 +25,8 @@ PROBE = """
 of <- function(p) tryCatch(as.character(packageVersion(p)), error = function(e) "")
 where <- system.file(package = "mxnet")
 stamp <- file.path(where, "stamp")
-found <- if (nzchar(where)) tryCatch(mxnet::mx.python(), error = function(e) list(problem = conditionMessage(e)))
+failed <- function(e) list(problem = conditionMessage(e))
+found <- if (nzchar(where)) tryCatch(mxnet::mx.python(), error = failed)
 cat("== probe", of("reticulate"), of("mxnet"), where,
     if (nzchar(where) && file.exists(stamp)) paste(readLines(stamp), collapse = ";") else "",
     paste(.libPaths(), collapse = " "), if (is.null(found$problem)) found$python else "",

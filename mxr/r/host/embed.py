@@ -38,8 +38,9 @@ usage: mxr run [options of R] script.R [arguments]
        mxr run [options of R] -e 'R code' [-e 'more'] [arguments]
        mxr run [options of R]
 
-Runs a script as Rscript would, in an R inside this Python. `-` for the script is standard input. Options of R's stand before the script,
-as for Rscript: --vanilla reads no user's files, --no-environ, --no-init-file ... With neither script nor -e: R's prompt, mxnet attached.
+Runs a script as Rscript would, in an R inside this Python. `-` for the script is standard input. Options of
+R's stand before the script, as for Rscript: --vanilla reads no user's files, --no-environ, --no-init-file ...
+With neither script nor -e: R's prompt, mxnet attached.
 """
 
 

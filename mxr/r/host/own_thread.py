@@ -1,11 +1,13 @@
 """R's own thread, to which the other threads' calls go: Python's main thread, where R was started there.
 
-R belongs to one thread. Its check of the C stack is for that thread's stack; while R sleeps, its handler of Ctrl-C jumps on the stack of
-the thread that gets the signal, which is the main one; and packages such as later ask whether they run where R was started.
+R belongs to one thread. Its check of the C stack is for that thread's stack; while R sleeps, its handler of
+Ctrl-C jumps on the stack of the thread that gets the signal, which is the main one; and packages such as
+later ask whether they run where R was started.
 
-The main thread may be anywhere when another one asks: in a loop, in `thread.join()`, asleep. So it is woken by a signal, SIGURG, which
-is ignored where nobody has asked for it, and works for the other thread between two lines of its own code. It does so only where it
-is not itself in R or in rpy2: there, the other waits until it has come out.
+The main thread may be anywhere when another one asks: in a loop, in `thread.join()`, asleep. So it is woken
+by a signal, SIGURG, which is ignored where nobody has asked for it, and works for the other thread between
+two lines of its own code. It does so only where it is not itself in R or in rpy2: there, the other waits
+until it has come out.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ T = TypeVar("T")
 
 _KNOCK = signal.SIGURG
 _FIRST, _MOST = 0.002, 0.05  # seconds until the next knock: twice as long each time
-_PATIENCE = 1.0  # seconds without an answer after which the main thread counts as deaf (it runs a loop of C's, a GUI's)
+# seconds without an answer after which the main thread counts as deaf (it runs a loop of C's, a GUI's)
+_PATIENCE = 1.0
 _BUSY = ("rpy2.", "mxr.r.")  # modules whose code may have R in its hands
 
 
@@ -114,7 +117,8 @@ class OwnThread:
             self._serve()
 
     def _serve(self) -> None:
-        """Work off what was asked for. A Ctrl-C meanwhile ends the other thread's call, and is the main thread's too."""
+        """Work off what was asked for. A Ctrl-C meanwhile ends the other thread's call, and is the main
+        thread's too."""
         self._depth += 1
         try:
             while self._asked:

@@ -145,8 +145,8 @@ class ROperator(CustomOp):
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
         if self.run_back is None:
             raise MxError(
-                f'the operator {self.name} was registered without backward; bind its inputs with grad.req = "null", or put '
-                "mx.symbol.BlockGrad around it"
+                f'the operator {self.name} was registered without backward; bind its inputs with '
+                'grad.req = "null", or put mx.symbol.BlockGrad around it'
             )
 
         def given(what):

@@ -24,9 +24,8 @@ def simple_bind(symbol: Symbol, request: str, fixed, given):
         name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request
         for name in symbol.list_arguments()
     }
-    single = dict.fromkeys(
-        (*reqs, *symbol.list_auxiliary_states()), "float32"
-    )  # whatever variables declare, as MXNet's R package binds
+    # whatever variables declare, as MXNet's R package binds
+    single = dict.fromkeys((*reqs, *symbol.list_auxiliary_states()), "float32")
     return symbol.simple_bind(reqs, single, **shapes(given, "mx.simple.bind"))
 
 

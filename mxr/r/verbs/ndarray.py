@@ -8,6 +8,7 @@ from mxr.engine.ndarray import NDArray, call
 from mxr.io import params as files
 from mxr.nd import full as filled
 from mxr.operator import MxError, ShapeError, get, match_inputs, shape_text
+from mxr.operator.record import AN_ARRAY
 from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs import values
@@ -139,12 +140,11 @@ def invoke(op_name: str, arguments, out):
     expected."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
-    given = [
-        (k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)
-    ]  # a device has no effect
+    # a device has no effect
+    given = [(k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)]
     if op.variadic:  # names of inputs do not count
         given = [("" if _is_input(v) and k.replace(".", "_") not in op.params else k, v) for k, v in given]
-    positional, named, params = values.split(op, given, where, _is_input)
+    positional, named, params = values.split(op, given, where, _is_input, AN_ARRAY)
     positional = [array(v, f"{where}: an input") for v in positional]
     named = {k: array(v, f"{where}: {k}") for k, v in named.items()}
     if op.variadic in op.params:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from mxr.graph import symbol as core
+from mxr.graph.compose import names
 from mxr.graph.infer_shapes import all_shapes
 from mxr.graph.symbol import Symbol
+from mxr.graph.work import work
 from mxr.operator import MxError, get, known, registry
 from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
+from mxr.runtime.speed import speed
+
+# What a step of R's training loop with a metric takes by itself, and each operator in it, in turns of an
+# empty loop of Python
+_STEP, _CALL = 15_000, 200
 
 # The states that RNN gives out: R scripts know them by the names of MXNet 1.0 to 1.5; 1.6 renamed them.
 STATE_NAMES = {"state_output": "state", "statecell_output": "state_cell"}
@@ -53,6 +60,28 @@ def ignored():
         for name, op in registry.items()
         if (found := [k for k, p in op.params.items() if p.ignored])
     }
+
+
+@verb("symbol.names")
+def automatic_names(kept=None):
+    """The numbers of the automatic names to come; they go on from `kept` where it is given."""
+    if kept is not None:
+        names.restore({hint: int(number) for hint, number in pairs(kept)})
+    return names.kept()
+
+
+@verb("symbol.work")
+def symbol_work(symbol: Symbol, given):
+    """What a training step computes with these shapes, and about how many seconds it takes on this machine;
+    NULL where the shapes do not determine all others."""
+    shapes_of = all_shapes(symbol, dict(shapes(given, "the estimate")))
+    if not all(known(shapes_of[id(n), i]) for n in symbol.nodes() for i in range(n.n_outputs)):
+        return None
+    w, s = work(symbol, shapes_of), speed()
+    passes = 3  # forward; backward to the inputs, and to the weights
+    seconds = passes * (w.products / s.products + w.elements / s.elements)
+    seconds += (_STEP + _CALL * w.calls) / s.turns
+    return {"products": w.products, "elements": w.elements, "seconds": seconds}
 
 
 @verb("symbol.variable")

@@ -8,7 +8,9 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
-from mxr.operator import Floats, MxError, Op, Parameter, ShapeError, shape_text, to_text
+from mxr.operator import Floats, MxError, Op, Parameter, ShapeError, shape_text, suggest, to_text
+from mxr.operator.inputs import inputs_of
+from mxr.operator.record import A_SYMBOL
 from mxr.r.bridge.convert import RList, shape_from_r
 from mxr.r.bridge.missing import NA
 
@@ -119,6 +121,11 @@ def _kind(value) -> str:
         list: "texts",
         type(None): "NULL",
         Symbol: "a symbol",
+        NDArray: "an NDArray",
+        np.ndarray: "numbers",
+        float: "a number",
+        int: "a number",
+        bool: "TRUE or FALSE",
     }.get(type(value), type(value).__name__)
 
 
@@ -157,11 +164,14 @@ def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
     return result
 
 
-def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tuple[list, dict, dict]:
+def split(
+    op: Op, given: list[tuple[str, object]], where: str, is_input, takes: str = A_SYMBOL
+) -> tuple[list, dict, dict]:
     """The (name, value) pairs of an operator's R call as (inputs by position, inputs by name, parameters as
     text).
 
-    `is_input` tells inputs by their value. A list of inputs stands for its elements.
+    `is_input` tells inputs by their value; `takes` says what that is. A list of inputs stands for its
+    elements.
     """
     positional, named, params = [], {}, {}
     for key, value in given:
@@ -178,14 +188,24 @@ def split(op: Op, given: list[tuple[str, object]], where: str, is_input) -> tupl
         elif key in params or key in named:
             raise MxError(f"{where}: {key} is given twice")
         elif param is None and is_input(value):
+            _check_input_name(op, key, where)
             named[key] = value
         else:
+            if not op.open:
+                op.check_input(key, where, _kind(value), takes)
             params[key] = (
                 parameter_text(key, value, param, where)
                 if param or not op.open
                 else own_text(key, value, where)
             )
     return positional, named, params
+
+
+def _check_input_name(op: Op, key: str, where: str) -> None:
+    if op.open or op.variadic or op.has_input(key.replace(".", "_")):
+        return
+    known = [*inputs_of(op), *op.params]
+    raise MxError(f"{where}: has no input {key}" + (suggest(key, known) or f"; it has {', '.join(known)}"))
 
 
 def _all_inputs(value, is_input) -> bool:

@@ -89,8 +89,8 @@ SAMPLES = {
             (6, 3, 3, 3),
             (6,),
             atol=5e-6,
-            why="sums of products that cancel: the last digit depends on the order of summation, in MXNet on the "
-            "processor (off by up to 7e-6; mxr by up to 3e-6)",
+            why="sums of products that cancel: the last digit depends on the order of summation, "
+            "in MXNet on the processor (off by up to 7e-6; mxr by up to 3e-6)",
         ),
         S({"kernel": (3, 3), "num_filter": 6, "num_group": 3}, (2, 6, 6, 5), (6, 2, 3, 3), (6,)),
         *_FAILS,

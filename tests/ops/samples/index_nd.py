@@ -16,9 +16,8 @@ SAMPLES = {
         S({}, (2, 3, 4), [[[0, 1], [1, 1]], [[2, 0], [0, 0]]]),
         S({}, (2, 3, 4), [[1], [2], [3]]),
         S({}, (5,), [[4, 0, 4]]),
-        S(
-            {}, (3, 4), [[-1, -3], [-4, 2]], grad=False
-        ),  # MXNet's gradient writes outside the array where an index is negative
+        # MXNet's gradient writes outside the array where an index is negative
+        S({}, (3, 4), [[-1, -3], [-4, 2]], grad=False),
         S({}, (3, 4), [[1.7, -0.5], [0.2, -1.5]], grad=False),
         S({}, (1, 1), [[0], [0]]),
         S({}, (3, 4), _ints([0, 2], [1, 1])),

@@ -55,9 +55,8 @@ SAMPLES = {
             (2, 2, 2, 3, 4),
             numeric=False,
         ),
-        S(
-            {"kernel": (2, 2), "stride": (3, 2), "pad": (1, 0)}, (2, 2, 2, 32)
-        ),  # nothing is shown at one offset of the kernel
+        # nothing is shown at one offset of the kernel
+        S({"kernel": (2, 2), "stride": (3, 2), "pad": (1, 0)}, (2, 2, 2, 32)),
         S({"kernel": (2, 2), "stride": (2, 2), "pool_type": "lp", "p_value": 2}, (2, 3, 6, 4)),
         S(
             {"kernel": (3, 3), "pad": (1, 1), "pool_type": "lp", "p_value": 3},
