@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
+# what the cookbook compares its losses with
+COOKBOOK := MASS e1071 nlme nnet quantreg survival
 R_SOURCES := $(shell find R -type f)
 PYTHON_SOURCES := $(shell find mxr -name '*.py')
 NATIVE_SOURCES := $(wildcard mxr/native/*.[ch])
@@ -19,7 +21,7 @@ demo: .rlib/mxnet/python ## a custom-loss regression on Boston housing, by plain
 	Rscript demo/boston.R </dev/null
 
 test: .rlib/mxnet/python ## every Python and R test
-	@scripts/install-r-packages MASS e1071 nlme nnet quantreg survival
+	@scripts/install-r-packages $(COOKBOOK)
 	$(VENV)/python -m pytest tests -n auto --dist loadfile --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
 
 test-numpy: .rlib/mxnet/python ## the engine's tests without the native core
@@ -39,7 +41,7 @@ bench: .rlib/mxnet/python ## how fast it is
 	$(VENV)/python -m tests.bench
 
 docs: .rlib/mxnet/python ## the documentation as a site, in build/site
-	@scripts/install-r-packages MASS e1071 knitr nlme nnet quantreg survival
+	@scripts/install-r-packages $(COOKBOOK) knitr
 	@$(VENV)/python -m pip install -qq --editable '.[docs]' </dev/null
 	$(VENV)/python -m docs.tools.site build/site </dev/null
 
@@ -48,7 +50,7 @@ vignettes: .rlib/mxnet/python ## the built vignettes that are kept in R/inst/doc
 	$(VENV)/python -m docs.tools.vignettes </dev/null
 
 check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, in build/check
-	@scripts/install-r-packages knitr rmarkdown
+	@scripts/install-r-packages $(COOKBOOK) knitr rmarkdown
 	scripts/check-r build/check
 	$(VENV)/python -m docs.tools.vignettes --check </dev/null
 

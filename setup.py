@@ -33,7 +33,9 @@ class BuildWithR(build_py):
         super().run()
         if not self.editable_mode:
             shutil.copytree(
-                SOURCE, library / "r" / "package", ignore=shutil.ignore_patterns("stamp", "Rplots.pdf")
+                SOURCE,
+                library / "r" / "package",
+                ignore=shutil.ignore_patterns("stamp", "NEWS.Rd", "Rplots.pdf"),
             )
             add_vignettes(library / "r" / "package")
 

@@ -159,6 +159,11 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     return call
 
 
+def helpers() -> int:
+    """How many threads of ours there are beside the calling one. They sleep but for the time of a `run`."""
+    return len(_pool.helpers) if _pool is not None else 0
+
+
 def blas_libraries() -> list[str]:
     """The files of the BLAS libraries that this process has loaded."""
     return [lib.filepath for lib in _started().blas]

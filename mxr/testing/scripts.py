@@ -44,8 +44,9 @@ class RScript:
     package mxnet and this Python. Relative paths are looked for from `folder`, which is also the working
     directory."""
 
-    def __init__(self, folder: Path, libraries: tuple[str, ...] = ()):
+    def __init__(self, folder: Path, libraries: tuple[str, ...] = (), program: tuple[str, ...] = ()):
         self.folder, self.libraries = folder, libraries
+        self.program = program or (str(host.r_home() / "bin" / "Rscript"),)
 
     def __call__(
         self,
@@ -95,7 +96,7 @@ class RScript:
         with tempfile.TemporaryDirectory() as folder:
             file = self._file(script, Path(folder))
             done = subprocess.run(
-                [host.r_home() / "bin" / "Rscript", *before, str(file), *arguments],
+                [*self.program, *before, str(file), *arguments],
                 cwd=cwd or self.folder,
                 timeout=timeout,
                 env=self.environment(variables),

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from mxr.r.host import library_environment, r_home
+from mxr.testing.scripts import Ran, RScript
 
 HERE = Path(__file__).resolve().parent
 HOSTS = ("Rscript", "mxr run")
@@ -26,24 +28,24 @@ def command(host: str) -> list[str]:
     return [sys.executable, "-m", "mxr", "run"]
 
 
+class Host(RScript):
+    """The fixture `rscript` of mxr.testing, for either host, and in a locale that is the same everywhere."""
+
+    def __init__(self, name: str, folder: Path | str = HERE):
+        super().__init__(Path(folder), program=tuple(command(name)))
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return super().environment({"LC_ALL": "C.UTF-8", **variables})
+
+
 def run_script(
-    host: str,
-    script: Path | str,
-    *arguments: str,
-    cwd: Path | str | None = None,
-    timeout: float = 900,
-    **variables: str,
+    host: str, script: Path | str, *arguments: str, cwd: Path | str | None = None, **options
 ) -> subprocess.CompletedProcess:
     """Run a script to its end, whatever that is."""
-    return subprocess.run(
-        [*command(host), str(script), *arguments],
-        cwd=cwd,
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
+    done = Host(host)(
+        Path(cwd or ".", script).resolve(), *arguments, cwd=cwd or ".", **{"timeout": 900} | options
     )
+    return subprocess.CompletedProcess([host, script], done.status, done.stdout, done.stderr)
 
 
 def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -57,10 +59,7 @@ def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.Com
 
 def succeeds(done: subprocess.CompletedProcess) -> str:
     """What was printed, after making sure that it ended well; all its words if not."""
-    assert done.returncode == 0, (
-        f"exit status {done.returncode}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr[-800:]}"
-    )
-    return done.stdout
+    return Ran(done.returncode, done.stdout, done.stderr).check()
 
 
 def run_checks(host: str, prelude: str, bodies: dict[str, str], also=None, **options) -> dict[str, str]:

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests.r.hosts import HOSTS, command, environment, run_checks, run_code, succeeds
+from tests.r.hosts import HOSTS, command, environment
 
 # Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
 PRELUDE = r"""
@@ -60,13 +60,8 @@ def work(seconds):
 """
 
 
-@pytest.fixture(params=HOSTS)
-def host(request):
-    return request.param
-
-
 def printed(host, code, **options):
-    return succeeds(run_code(host, PRELUDE + code, **options))
+    return host(PRELUDE + code, **options).check()
 
 
 VALUES = {
@@ -228,22 +223,8 @@ CHECKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def checked():
-    """What each check said, by host; the checks of a host run once."""
-    answers = {}
-
-    def ask(host):
-        if host not in answers:
-            answers[host] = run_checks(host, PRELUDE, CHECKS)
-        return answers[host]
-
-    return ask
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_door(name, host, checked):
-    assert checked(host)[name] == "ok"
+def test_door(check):
+    assert check == "ok"
 
 
 # -------------------------------------------------------------------------------------- as a user's R session
@@ -276,8 +257,8 @@ def test_both_hosts_are_rscript(tmp_path):
     "code, status", [("invisible(mx.nd.array(1)); quit(status = 7)", 7), ("mx.symbol.Activation(1)", 1)]
 )
 def test_exit_status(host, code, status):
-    done = run_code(host, "library(mxnet)\n" + code)
-    assert done.returncode == status, done.stderr
+    done = host("library(mxnet)\n" + code)
+    assert done.status == status, done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -294,26 +275,23 @@ def test_nothing_of_the_session_changes(host):
         stopifnot(setequal(search(), search.before), identical(seed, .Random.seed), getwd() == dir,
           tempdir() == tmp, dir.exists(tmp))
     """
-    variables, options_changed = succeeds(run_code(host, code)).split("\n")[:2]
+    variables, options_changed = host(code).check().split("\n")[:2]
     # tells reticulate, should it be loaded later, which Python runs here
     assert set(variables.split()) <= {"PYTHON_SESSION_INITIALIZED"}, variables
     assert options_changed.split() == []
 
 
 def test_python_s_own_output_stays_silent(host):
-    done = run_code(
-        host, "suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done.stdout + done.stderr
+    done = host("suppressMessages(library(mxnet)); x <- mx.nd.array(1:3); y <- mx.symbol.Variable('x')")
+    assert (done.status, done.stdout, done.stderr) == (0, "", ""), done.stdout + done.stderr
 
 
-def test_loading_the_package_does_not_start_python():
-    done = run_code(
-        "Rscript",
+def test_loading_the_package_does_not_start_python(rscript):
+    done = rscript(
         "library(mxnet); cat('reticulate' %in% loadedNamespaces(), file.exists('/proc/self/maps') && "
         "any(grepl('libpython', readLines('/proc/self/maps'))))",
     )
-    assert succeeds(done) == "FALSE FALSE"
+    assert done.check() == "FALSE FALSE"
 
 
 def test_r_starts_in_a_notebook_as_rpy2_does_it():
@@ -325,7 +303,7 @@ def test_r_starts_in_a_notebook_as_rpy2_does_it():
         " print('error:', e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
-    assert "error:" in succeeds(done), done.stderr
+    assert done.returncode == 0 and "error:" in done.stdout, done.stderr
 
 
 # ----------------------------------------------------------------------------------------------------- Ctrl-C

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.r.hosts import HOSTS, run_code, succeeds
 from tests.reference.iterators import FOLDER
 
 PRELUDE = f"""
@@ -139,11 +138,10 @@ interrupted(repeat mx.io.CSVIter(data.csv = paste0(folder, "x.csv"), data.shape 
 """
 
 
-@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize(
     "code",
     [MNIST, IMAGES, PACKING, TRAINING, ERRORS, INTERRUPT],
     ids=["mnist", "images", "packing", "training", "errors", "interrupt"],
 )
 def test_iterators(code, host):
-    assert succeeds(run_code(host, f"{PRELUDE}\n{code}\ncat('done\\n')")).endswith("done\n")
+    assert host(f"{PRELUDE}\n{code}\ncat('done\\n')").check().endswith("done\n")

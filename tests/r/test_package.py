@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from mxr.r.generate import wrappers
-from tests.r.hosts import HERE, HOSTS, run_code, succeeds
+from tests.r.hosts import HERE
 
 FORMALS = r"""
 library(mxnet)
@@ -39,8 +37,8 @@ def test_nothing_generated_is_stale():
     assert wrappers.stale() == []
 
 
-def test_exports_and_formals_are_those_of_mxnet():
-    printed = succeeds(run_code("Rscript", FORMALS, str(HERE / "signatures.txt")))
+def test_exports_and_formals_are_those_of_mxnet(rscript):
+    printed = rscript(FORMALS, str(HERE / "signatures.txt")).check()
     missing = set(re.findall(r"not exported: (\S+)", printed))
     different = set(re.findall(r"formals: (\S+)", printed))
     assert missing == set()
@@ -48,11 +46,10 @@ def test_exports_and_formals_are_those_of_mxnet():
     assert different == set(MORE_FORMALS)
 
 
-@pytest.mark.parametrize("host", HOSTS)
 def test_testthat(host):
     folder = HERE.parents[1] / "R" / "tests" / "testthat"
     code = (
         f'library(testthat)\nlibrary(mxnet)\ntest_dir("{folder}", reporter = "summary", '
         'stop_on_failure = TRUE)\n'
     )
-    succeeds(run_code(host, code))
+    host(code).check()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.r.hosts import HERE, HOSTS, run_script
+from tests.r.hosts import HERE
 
 PROBES = HERE / "probes"
 NAMES = sorted(path.stem for path in PROBES.glob("[a-z]*.R"))
@@ -17,13 +17,12 @@ NAMES = sorted(path.stem for path in PROBES.glob("[a-z]*.R"))
 LATER: dict[str, str] = {}
 
 
-@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("name", NAMES)
 def test_probe(name, host, tmp_path, request):
     if name in LATER:
         request.applymarker(pytest.mark.xfail(reason=LATER[name], strict=True))
     out = tmp_path / "out.jsonl"
-    done = run_script(host, f"{name}.R", cwd=PROBES, PROBE_OUT=str(out))
+    done = host(PROBES / f"{name}.R", cwd=PROBES, PROBE_OUT=str(out))
     compared = (
         subprocess.run(
             [sys.executable, PROBES / "compare.py", PROBES / "golden" / f"{name}.jsonl", out],
@@ -34,7 +33,7 @@ def test_probe(name, host, tmp_path, request):
         else None
     )
     words = f"{compared.stdout if compared else ''}\n---- stdout\n{done.stdout}\n---- stderr\n{done.stderr}"
-    assert done.returncode == 0 and compared and compared.returncode == 0, words
+    assert done.status == 0 and compared and compared.returncode == 0, words
 
 
 def test_every_probe_has_its_answers():

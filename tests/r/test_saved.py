@@ -7,8 +7,6 @@ import shutil
 
 import pytest
 
-from tests.r.hosts import HOSTS, run_code, succeeds
-
 SAVE = """
 library(mxnet)
 fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")
@@ -57,13 +55,12 @@ cat(names(mx.symbol.infer.shape(fit, data = c(2, 5))$arg.shapes), sum(as.array(v
 """
 
 
-@pytest.mark.parametrize("host", HOSTS)
 def test_a_saved_model_predicts_in_another_session(host, tmp_path):
-    succeeds(run_code(host, SAVE, cwd=tmp_path))
-    assert succeeds(run_code(host, LOAD, cwd=tmp_path)).endswith("all right")
+    host(SAVE, cwd=tmp_path).check()
+    assert host(LOAD, cwd=tmp_path).check().endswith("all right")
 
 
-def test_a_cached_chunk_is_found_again(tmp_path):
+def test_a_cached_chunk_is_found_again(rscript, tmp_path):
     """The second rendering, in another session, does not train again, and works with what the first left
     behind."""
     knit = (
@@ -72,26 +69,23 @@ def test_a_cached_chunk_is_found_again(tmp_path):
     )
     for number, total in ((1, 6), (2, 12)):
         (tmp_path / "report.Rmd").write_text(REPORT.replace("NUMBER", str(number)))
-        succeeds(run_code("Rscript", knit, cwd=tmp_path))
+        rscript(knit, cwd=tmp_path).check()
         assert f"data fit_weight fit_bias {total}" in (tmp_path / "report.md").read_text()
     assert (tmp_path / "log.txt").read_text().count("trained") == 1
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)
 
 
 @pytest.mark.parametrize("target", ["html", "latex", "docx"])
-def test_a_network_in_a_document_is_a_picture(target, tmp_path):
+def test_a_network_in_a_document_is_a_picture(target, rscript, tmp_path):
     """In every kind of document, without Graphviz: a figure, and no text of SVG."""
     (tmp_path / "net.Rmd").write_text(
         "```{r}\nlibrary(mxnet)\ngraph.viz(mx.symbol.exp(mx.symbol.Variable('x'), name = 'e'))\n```\n"
     )
-    succeeds(
-        run_code(
-            "Rscript",
-            f'knitr::opts_knit$set(rmarkdown.pandoc.to = "{target}")\nknitr::knit("net.Rmd", quiet = TRUE)\n',
-            cwd=tmp_path,
-            PATH=str(tmp_path),
-        )
-    )
+    rscript(
+        f'knitr::opts_knit$set(rmarkdown.pandoc.to = "{target}")\nknitr::knit("net.Rmd", quiet = TRUE)\n',
+        cwd=tmp_path,
+        PATH=str(tmp_path),
+    ).check()
     text = (tmp_path / "net.md").read_text()
     assert "figure/unnamed-chunk-1-1" in text and "<svg" not in text and "digraph" not in text
     assert len(list((tmp_path / "figure").iterdir())) == 1

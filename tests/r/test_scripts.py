@@ -9,16 +9,15 @@ import shutil
 
 import pytest
 
-from tests.r.hosts import HERE, HOSTS, run_script, succeeds
+from tests.r.hosts import HERE
 
 SCRIPTS = HERE / "scripts"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("[a-z]*.R"))
 
 
-@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("name", NAMES)
 def test_script(name, host):
-    printed = succeeds(run_script(host, f"{name}.R", cwd=SCRIPTS))
+    printed = host(SCRIPTS / f"{name}.R", cwd=SCRIPTS).check()
     assert re.search(rf"^{name} agrees with MXNet in \d+ results, \d+ numbers$", printed, re.MULTILINE), (
         printed
     )
@@ -39,12 +38,12 @@ def test_enough_is_compared(name):
     assert any(k.startswith("end.") for k in expected["values"])
 
 
-def test_a_wrong_number_is_noticed(tmp_path):
+def test_a_wrong_number_is_noticed(rscript, tmp_path):
     copy = shutil.copytree(SCRIPTS, tmp_path / "scripts")
     file = copy / "expected" / "quantile.json"
     expected = json.loads(file.read_text())
     expected["values"]["losses"][13] *= 1.001
     file.write_text(json.dumps(expected))
-    done = run_script("Rscript", "quantile.R", cwd=copy)
-    assert done.returncode != 0
+    done = rscript(copy / "quantile.R", cwd=copy)
+    assert done.status != 0
     assert "losses differs from MXNet in 1 of 30 values, first in number 14" in done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 
-from tests.r.hosts import run_code, succeeds
 from tests.r.test_interrupts import Terminal
 
 PRELUDE = """
@@ -124,7 +123,7 @@ all <- function() slowly$new(mx.io.arrayiter(matrix(1:20, 2), 1:10, batch.size =
         r.quit()
 
 
-def test_a_script_has_no_line_of_progress(tmp_path):
+def test_a_script_has_no_line_of_progress(rscript, tmp_path):
     (tmp_path / "prelude.R").write_text(PRELUDE)
-    done = run_code("Rscript", f"source('{tmp_path}/prelude.R'); train(function(...) Sys.sleep(0.1))")
-    assert "round" not in succeeds(done) + done.stderr
+    done = rscript(f"source('{tmp_path}/prelude.R'); train(function(...) Sys.sleep(0.1))")
+    assert "round" not in done.check() + done.stderr

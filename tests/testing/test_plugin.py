@@ -51,6 +51,11 @@ FILES = {
             [t.start() for t in threads]; [t.join() for t in threads]
             assert found == [3] * 4
         ''',
+    "library_.py": '''
+        def test_library(r, rscript):
+            assert r.run('.libPaths()[[1]]') == rscript('cat(.libPaths()[[1]])').stdout
+            assert r.run('basename(.libPaths()[[1]])') == 'library'
+        ''',
     "shared.R": 'shared <- "text"\n',
     "script.R": 'library(mxnet); cat(as.array(mx.nd.ones(2)), commandArgs(TRUE), Sys.getenv("COLOUR")); '
     'quit(status = 3)\n',
@@ -76,12 +81,14 @@ def project(tmp_path_factory):
     return folder
 
 
-def run(folder, *arguments, **variables) -> tuple[dict[str, str], str]:
-    """How every test ended, by its name, and all that pytest said."""
+def run(folder, *arguments, alone=True, **variables) -> tuple[dict[str, str], str]:
+    """How every test ended, by its name, and all that pytest said. `alone`: without other plugins that are
+    installed here, which take longer to load than these tests to run."""
+    only = ("-p", "pytest_mxr") if alone else ()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--tb=short", *arguments],
+        [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--tb=short", *only, *arguments],
         cwd=folder,
-        env={**os.environ, **variables},
+        env={**os.environ, **({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if alone else {}), **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -112,11 +119,7 @@ FAIL = {
 }
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_everything(project, workers):
-    ended, text = run(project, *workers)
-    assert {k for k, how in ended.items() if how == "PASSED"} == PASS, text
-    assert {k for k, how in ended.items() if how == "FAILED"} == FAIL, text
+def failures_are_explained(text: str) -> None:
     for words in (
         "a message of R",
         "a warning of R",
@@ -128,39 +131,39 @@ def test_everything(project, workers):
         "computed 2: ",
         "R has no package no.such.package",
         "line 6: .*later",
-        "there is no golden file .*--r-record",
     ):
         assert re.search(words, text), f"{words} is not in:\n{text}"
 
 
-def test_recording(project):
+def test_everything(project, tmp_path):
+    """Alone, with a library by option, and after its golden file was recorded."""
     ended, text = run(project, "--r-record", "-k", "test_golden")
     assert ended == {"test_golden": "PASSED"}, text
-    ended, text = run(project, "-k", "test_golden")
-    assert ended == {"test_golden": "PASSED"}, text
+    (tmp_path / "library").mkdir()
+    ended, text = run(
+        project, f"--r-library={tmp_path / 'library'}", "-o", "python_files=test_*.py library_.py"
+    )
     (project / "golden.jsonl").unlink()
+    assert {k for k, how in ended.items() if how == "PASSED"} == PASS | {"test_golden", "test_library"}, text
+    assert {k for k, how in ended.items() if how == "FAILED"} == FAIL - {"test_golden"}, text
+    failures_are_explained(text)
+
+
+def test_everything_by_two_workers(project):
+    ended, text = run(project, "-n", "2", alone=False)
+    assert {k for k, how in ended.items() if how == "PASSED"} == PASS, text
+    assert {k for k, how in ended.items() if how == "FAILED"} == FAIL, text
+    failures_are_explained(text)
+    assert re.search("there is no golden file .*--r-record", text), text
 
 
 def test_without_r(project, tmp_path):
     ended, text = run(project, PATH=str(tmp_path), R_HOME="")
-    assert ended == {"test_golden": "FAILED"} and text.count("R cannot be used here: R was not found") >= 2, (
-        text
-    )
-    ended, text = run(project, "--r-required", "-k", "threads or sums", PATH=str(tmp_path), R_HOME="")
-    assert set(ended) == {"test_threads", "sums"} and "R is required (--r-required)" in text, text
-    ended, text = run(project, "-k", "threads", f"--r-home={tmp_path / 'none'}")
-    assert ended == {} and re.search("R cannot be used here: R's home folder .* does not exist", text), text
-
-
-def test_a_library_by_option(project, tmp_path):
-    (tmp_path / "library").mkdir()
-    (project / "test_library.py").write_text(
-        "def test_library(r, rscript):\n"
-        "    assert r.run('.libPaths()[[1]]') == rscript('cat(.libPaths()[[1]])').stdout\n"
-        "    assert r.run('basename(.libPaths()[[1]])') == 'library'\n"
-    )
-    ended, text = run(project, f"--r-library={tmp_path / 'library'}", "test_library.py")
-    assert ended == {"test_library": "PASSED"}, text
+    assert ended == {"test_golden": "FAILED"}, text
+    assert text.count("R cannot be used here: R was not found") >= 2, text
+    ended, text = run(project, "--r-required", "-k", "threads or sums", f"--r-home={tmp_path / 'none'}")
+    assert set(ended) == {"test_threads", "sums"}, text
+    assert re.search(r"R is required \(--r-required\).*R's home folder .* does not exist", text), text
 
 
 def test_unused_it_loads_nothing(tmp_path):
@@ -169,5 +172,5 @@ def test_unused_it_loads_nothing(tmp_path):
         "import sys\ndef test_nothing():\n    assert 'pytest_mxr' in sys.modules\n"
         "    assert not {m for m in sys.modules if m.split('.')[0] in ('mxr', 'numpy', 'rpy2')}\n"
     )
-    ended, text = run(tmp_path, "-p", "no:hypothesispytest")
+    ended, text = run(tmp_path, "-p", "no:hypothesispytest", alone=False)
     assert ended == {"test_nothing": "PASSED"}, text

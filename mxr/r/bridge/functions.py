@@ -8,6 +8,7 @@ with R's message, whose cause has the calls that led to it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class RNames:
 
     __slots__ = ("vector",)
     _made: dict[tuple, RNames] = {}
+    vector: Any
 
     def __new__(cls, names) -> RNames:
         made = cls._made.get(tuple(names))

@@ -16,6 +16,7 @@ import time
 
 from mxr.r.bridge import interrupts
 from mxr.r.bridge.registry import verb
+from mxr.runtime.threads import helpers
 
 EVERY = 5_000  # microseconds of waiting until R calls, where nothing else has asked for it
 SELDOM = 0.002  # seconds between two turns, while R computes
@@ -36,7 +37,7 @@ def _give_way() -> None:
         now = time.monotonic()
         if now - _last > SELDOM:
             _last = now
-            if threading.active_count() > 1:
+            if threading.active_count() > 1 + helpers():  # ours have nothing to do while R computes
                 time.sleep(0)
     except KeyboardInterrupt:  # reticulate's handler tells Python what R hears, too
         pass
@@ -53,7 +54,7 @@ def threads(run: bool) -> None:
     global _before, _address
     polled = ctypes.c_void_p.in_dll(ctypes.PyDLL(None), "R_PolledEvents")
     ours = ctypes.cast(_give_way, ctypes.c_void_p).value
-    if run and _held and _before is None:
+    if run and _held and _before is None and polled.value is not None:
         interrupts.rests(globals())
         _address, _before = polled.value, ctypes.PYFUNCTYPE(None)(polled.value)
         wait = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_wait_usec")
