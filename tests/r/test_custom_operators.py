@@ -90,8 +90,8 @@ def test_ten_thousand_steps_keep_nothing():
     assert kilobytes < 100, f"the process holds {kilobytes:.0f} kB more after 2500 steps"  # 40 bytes a step
 
 
-# A network of LeNet's size that finds ten numbers in an image, with Gaussian units and the wing loss (Feng et al. 2018):
-# both as functions of R, then in symbols.
+# A network of LeNet's size that finds ten numbers in an image, with Gaussian units and the wing loss (Feng et al.
+# 2018): both as functions of R, then in symbols.
 TWO_WAYS = """
 library(mxnet)
 w <- 2
@@ -101,7 +101,8 @@ places <- apply(images, 4, function(image) colSums(matrix(image[, 1:20, 1], ncol
 x <- mx.symbol.Variable("data")
 for (k in 1:2) {
   x <- mx.symbol.Convolution(x, kernel = c(5, 5), num.filter = c(20, 50)[k], name = paste0("conv", k))
-  x <- mx.symbol.Pooling(mx.symbol.Activation(x, act.type = "tanh"), pool.type = "max", kernel = c(2, 2), stride = c(2, 2))
+  x <- mx.symbol.Activation(x, act.type = "tanh")
+  x <- mx.symbol.Pooling(x, pool.type = "max", kernel = c(2, 2), stride = c(2, 2))
 }
 hidden <- mx.symbol.FullyConnected(mx.symbol.Flatten(x), num.hidden = 500, name = "fc1") * 0.1
 out <- function(bell) mx.symbol.FullyConnected(bell, num.hidden = 10, name = "fc2")
@@ -117,9 +118,9 @@ near <- mx.symbol.broadcast_lesser(d, mx.symbol.ones_like(d) * w)
 in.symbols <- near * w * log(1 + d / 2) + (1 - near) * (d - w + w * log(1 + w / 2))
 train <- function(loss, rounds) {
   mx.set.seed(7)
-  model <- mx.model.FeedForward.create(mx.symbol.MakeLoss(loss, name = "loss"), images, places, ctx = mx.cpu(),
-    num.round = rounds, array.batch.size = 32, learning.rate = 0.05, initializer = mx.init.Xavier(), verbose = FALSE,
-    eval.metric = mx.metric.custom("none", function(label, pred) 0))
+  model <- mx.model.FeedForward.create(mx.symbol.MakeLoss(loss, name = "loss"), images, places,
+    ctx = mx.cpu(), num.round = rounds, array.batch.size = 32, learning.rate = 0.05,
+    initializer = mx.init.Xavier(), verbose = FALSE, eval.metric = mx.metric.custom("none", function(label, pred) 0))
   lapply(model$arg.params, as.array)
 }
 a <- train(in.r, 4)

@@ -29,8 +29,9 @@ def converted(family: str | None, op: str | None) -> Iterator[Case]:
 
 
 def compare_enlarged(family: str | None = None, op: str | None = None) -> int:
-    """As `compare`, on arrays many times as large, of every expression operator: what a region of the compiler cuts
-    into blocks, in every type. (tests/ops/test_eager_and_bound.py holds that both ways of calling one agree.)"""
+    """As `compare`, on arrays many times as large, of every expression operator: what a region of the compiler
+    cuts into blocks, in every type. (tests/ops/test_eager_and_bound.py holds that both ways of calling one
+    agree.)"""
     return variants.compare(
         "types_enlarged",
         "in other types, enlarged",

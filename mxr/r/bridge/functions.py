@@ -42,8 +42,8 @@ class RFunction:
     def __call__(
         self, values: list, take: Callable = convert.to_python, made: Callable = lambda value: value()
     ):
-        """`made(value)` for every one of `values` is an argument: a value of Python, or of R, unprotected. Without
-        `made`, the values are functions that make them."""
+        """`made(value)` for every one of `values` is an argument: a value of Python, or of R, unprotected.
+        Without `made`, the values are functions that make them."""
         depth, first = protection.depth(), R.CDR(self._call)
         try:
             cell = first
