@@ -90,8 +90,8 @@ def test_ten_thousand_steps_keep_nothing():
     assert kilobytes < 100, f"the process holds {kilobytes:.0f} kB more after 2500 steps"  # 40 bytes a step
 
 
-# A network of LeNet's size that finds ten numbers in an image, with Gaussian units and the wing loss (Feng et al.
-# 2018): both as functions of R, then in symbols.
+# A network of LeNet's size that finds ten numbers in an image, with Gaussian units and the wing loss (Feng et
+# al. 2018): both as functions of R, then in symbols.
 TWO_WAYS = """
 library(mxnet)
 w <- 2
@@ -120,7 +120,8 @@ train <- function(loss, rounds) {
   mx.set.seed(7)
   model <- mx.model.FeedForward.create(mx.symbol.MakeLoss(loss, name = "loss"), images, places,
     ctx = mx.cpu(), num.round = rounds, array.batch.size = 32, learning.rate = 0.05,
-    initializer = mx.init.Xavier(), verbose = FALSE, eval.metric = mx.metric.custom("none", function(label, pred) 0))
+    initializer = mx.init.Xavier(), verbose = FALSE,
+    eval.metric = mx.metric.custom("none", function(label, pred) 0))
   lapply(model$arg.params, as.array)
 }
 a <- train(in.r, 4)

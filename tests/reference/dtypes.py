@@ -29,7 +29,7 @@ def converted(family: str | None, op: str | None) -> Iterator[Case]:
 
 
 def compare_enlarged(family: str | None = None, op: str | None = None) -> int:
-    """As `compare`, on arrays many times as large, of every expression operator: what a region of the compiler
+    """As `compare`, on arrays many times as large, of every expression operator: what a region of the program
     cuts into blocks, in every type. (tests/ops/test_eager_and_bound.py holds that both ways of calling one
     agree.)"""
     return variants.compare(
