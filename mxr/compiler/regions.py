@@ -60,7 +60,7 @@ def calls(
     """Functions without arguments that compute the region `values` (in order), fill `store`, and make `sums`.
 
     `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
-    receives it, for the values that anybody outside needs. `sums` are values that add up values of the
+    receives it, for the values that are read outside the region. `sums` are values that add up values of the
     region, with their arrays.
     """
     step = native_regions.region(values, shape, resolve, store, sums)
