@@ -40,6 +40,11 @@ def pytest_configure(config):
     config.addinivalue_line("markers", MARK)
     if config.getoption("r_home"):
         os.environ["R_HOME"] = os.path.abspath(config.getoption("r_home"))
+    if config.getoption("r_library"):
+        # by the environment, so that an assert that is given R code finds them without the fixture `r`
+        folders = [os.path.abspath(folder) for folder in config.getoption("r_library")]
+        before = os.environ.get("R_LIBS", "").split(os.pathsep)
+        os.environ["R_LIBS"] = os.pathsep.join([*folders, *(x for x in before if x and x not in folders)])
 
 
 def pytest_collect_file(file_path, parent):
@@ -62,6 +67,12 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item, call):
+    if call.excinfo is not None and call.excinfo.typename == "RUnavailable":
+        # an assert was given R code, without the fixture `r`, where there is no R
+        from mxr.testing.plugin import no_r
+
+        why = str(call.excinfo.value)
+        call.excinfo = pytest.CallInfo.from_call(lambda: no_r(item.config, why), call.when).excinfo
     session = getattr(item, "funcargs", {}).get("r")
     if call.when == "call" and session is not None:
         from mxr.testing.plugin import tell

@@ -26,10 +26,11 @@ def skip_without_r(config: pytest.Config) -> None:
     """Skip the test where R cannot be used; fail it under --r-required."""
     why = sessions.unavailable()
     if why:
-        _no_r(config, why)
+        no_r(config, why)
 
 
-def _no_r(config: pytest.Config, why: str) -> None:
+def no_r(config: pytest.Config, why: str) -> None:
+    """The end of a test that needs R, where R cannot be used."""
     if config.getoption("r_required"):
         pytest.fail(f"R is required (--r-required), and cannot be used: {why}", pytrace=False)
     pytest.skip(f"R cannot be used here: {why}")
@@ -44,7 +45,7 @@ def session_of(config: pytest.Config) -> sessions.Session:
     try:
         return sessions.session(libraries(config))
     except sessions.RUnavailable as error:
-        _no_r(config, str(error))
+        no_r(config, str(error))
         raise
 
 

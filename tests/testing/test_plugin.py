@@ -166,6 +166,20 @@ def test_without_r(project, tmp_path):
     assert re.search(r"R is required \(--r-required\).*R's home folder .* does not exist", text), text
 
 
+def test_an_assert_that_is_given_r_code_without_the_fixture(tmp_path):
+    """It finds the library of the option, and is skipped where there is no R."""
+    (tmp_path / "test_loss.py").write_text(
+        "import mxr as mx\nfrom mxr.testing import assert_same_loss\ndef test_loss():\n"
+        "    ours = mx.sym.MakeLoss(mx.sym.square(mx.sym.Variable('a')))\n"
+        "    assert_same_loss('mx.symbol.MakeLoss(mx.symbol.Variable(\"a\")^2)', ours, {'a': [1.0, 2.0]})\n"
+    )
+    libraries = [f"--r-library={x}" for x in os.environ.get("R_LIBS", "").split(os.pathsep) if x]
+    ended, text = run(tmp_path, *libraries, R_LIBS="")
+    assert ended == {"test_loss": "PASSED"}, text
+    ended, text = run(tmp_path, PATH=str(tmp_path), R_HOME="")
+    assert ended == {} and "SKIPPED" in text and "R cannot be used here: R was not found" in text, text
+
+
 def test_unused_it_loads_nothing(tmp_path):
     """Its cost where it is not used (`make bench` does not measure it: docs/testing.md says how)."""
     (tmp_path / "test_nothing.py").write_text(
