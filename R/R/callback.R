@@ -24,7 +24,15 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 #' @return A callback.
 #' @examples
 #' logger <- mx.metric.logger$new()
-#' callback <- mx.callback.log.train.metric(1, logger)
+#' x <- as.matrix(mtcars[, c("wt", "qsec")])
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' net <- mx.symbol.LinearRegressionOutput(net, name = "out")
+#' mx.set.seed(1)
+#' model <- mx.model.FeedForward.create(
+#'   net, X = x, y = mtcars$mpg, num.round = 3, array.batch.size = 16, array.layout = "rowmajor", learning.rate = 1e-3,
+#'   eval.metric = mx.metric.rmse, verbose = FALSE,
+#'   epoch.end.callback = mx.callback.log.train.metric(1, logger))
+#' logger$train
 #' @export
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
@@ -56,7 +64,13 @@ log_metric <- function(env, state, nbatch, label, says) {
 #' @param frequency number of batches between messages.
 #' @return A callback for the end of batches.
 #' @examples
-#' callback <- mx.callback.log.speedometer(batch.size = 100, frequency = 20)
+#' x <- as.matrix(mtcars[, c("wt", "qsec")])
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' net <- mx.symbol.LinearRegressionOutput(net, name = "out")
+#' mx.set.seed(1)
+#' model <- mx.model.FeedForward.create(
+#'   net, X = x, y = mtcars$mpg, num.round = 1, array.batch.size = 4, array.layout = "rowmajor", learning.rate = 1e-3,
+#'   eval.metric = mx.metric.rmse, batch.end.callback = mx.callback.log.speedometer(batch.size = 4, frequency = 3))
 #' @export
 mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
   function(iteration, nbatch, env, verbose = TRUE) {
@@ -85,7 +99,16 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' @param period number of epochs between files.
 #' @return A callback.
 #' @examples
-#' callback <- mx.callback.save.checkpoint(file.path(tempdir(), "net"), period = 5)
+#' prefix <- file.path(tempdir(), "net")
+#' x <- as.matrix(mtcars[, c("wt", "qsec")])
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' net <- mx.symbol.LinearRegressionOutput(net, name = "out")
+#' mx.set.seed(1)
+#' model <- mx.model.FeedForward.create(
+#'   net, X = x, y = mtcars$mpg, num.round = 10, array.batch.size = 16, array.layout = "rowmajor", learning.rate = 1e-3,
+#'   eval.metric = mx.metric.rmse, verbose = FALSE,
+#'   epoch.end.callback = mx.callback.save.checkpoint(prefix, period = 5))
+#' list.files(tempdir(), "^net-")
 #' @export
 mx.callback.save.checkpoint <- function(prefix, period = 1) {
   function(iteration, nbatch, env, verbose = TRUE) {
@@ -109,7 +132,15 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #'   instead.
 #' @return A callback.
 #' @examples
-#' callback <- mx.callback.early.stop(eval.metric = 0.1, bad.steps = 5)
+#' x <- as.matrix(mtcars[, c("wt", "qsec")])
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' net <- mx.symbol.LinearRegressionOutput(net, name = "out")
+#' mx.set.seed(1)
+#' model <- mx.model.FeedForward.create(
+#'   net, X = x, y = mtcars$mpg, num.round = 100, array.batch.size = 16, array.layout = "rowmajor",
+#'   learning.rate = 1e-3, eval.metric = mx.metric.rmse, verbose = FALSE,
+#'   epoch.end.callback = mx.callback.early.stop(train.metric = 6))
+#' tail(plot(model), 1)          # ended where the error was below 6
 #' @export
 mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,
                                    verbose = FALSE) {

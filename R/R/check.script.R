@@ -8,10 +8,10 @@
 #'
 #' What a script makes as it runs is not seen: names put together by `paste`, functions called by `do.call` through a
 #' variable. How long a training will take on this machine is estimated where the script says how large the network and
-#' the data are (numbers, data sets of R, files that are there): from the operations that the shapes imply, and from how fast
-#' this machine multiplies matrices now. The true time is between a third of it and three times it, on a machine with
-#' nothing else to do. Where a size is only known as the script runs, this is said instead. For the estimate, networks are
-#' composed and small tables are read; nothing else of the script is evaluated.
+#' the data are (numbers, data sets of R, files that are there): from the operations that the shapes imply, and from how
+#' fast this machine multiplies matrices now. The true time is between a third of it and three times it, on a machine
+#' with nothing else to do. Where a size is only known as the script runs, this is said instead. For the estimate,
+#' networks are composed and small tables are read; nothing else of the script is evaluated.
 #'
 #' @param file path of the script.
 #' @param json whether to print the result as JSON, for other programs.
@@ -19,8 +19,8 @@
 #' @param all whether to print every line with a call, not only those to look at.
 #' @param ... not used.
 #' @return A data frame of class `mx.script.check`: `line`, `kind` (one of `"missing"`, `"differs"`, `"renamed"`,
-#'   `"ignored"`, `"note"`, `"time"`, `"supported"`), `what` (a function, argument, file or package), `message`, and `link`, a
-#'   page of the documentation. Its attribute `status` is 0 where nothing is missing, else 1.
+#'   `"ignored"`, `"note"`, `"time"`, `"supported"`), `what` (a function, argument, file or package), `message`, and
+#'   `link`, a page of the documentation. Its attribute `status` is 0 where nothing is missing, else 1.
 #' @examples
 #' file <- tempfile(fileext = ".R")
 #' writeLines(c("library(mxnet)", "data <- mx.symbol.Variable('data')",

@@ -44,19 +44,24 @@ estimate_trainings <- function(expressions, folder) {
   found
 }
 
-# Evaluates an expression in the room; where that is not possible, the names that it gives a value to are not known any more.
+# Evaluates an expression in the room; where that is not possible, the names that it gives a value to are not known any
+# more.
 try_in_room <- function(expression, room) {
   clock <- get(".clock", room)
-  done <- clock$left > 0 && tryCatch({
-    before <- proc.time()[["elapsed"]]
+  if (clock$left <= 0) return(forget(expression, room))
+  before <- proc.time()[["elapsed"]]
+  done <- tryCatch({
     setTimeLimit(elapsed = 5)
     utils::capture.output(suppressWarnings(suppressMessages(eval(expression, room))))
     TRUE
   }, error = function(e) FALSE)
   setTimeLimit()
-  clock$left <- clock$left - (proc.time()[["elapsed"]] - or_else(get0("before", inherits = FALSE), proc.time()[["elapsed"]]))
-  if (!done) suppressWarnings(rm(list = intersect(assigned_names(expression), ls(room, all.names = TRUE)), envir = room))
-  done
+  clock$left <- clock$left - (proc.time()[["elapsed"]] - before)
+  if (!done) forget(expression, room)
+}
+
+forget <- function(expression, room) {
+  suppressWarnings(rm(list = intersect(assigned_names(expression), ls(room, all.names = TRUE)), envir = room))
 }
 
 # A function that walks through an expression, evaluates on its way what stands before a training in the same block, and
@@ -64,17 +69,11 @@ try_in_room <- function(expression, room) {
 trainings_visitor <- function(tell) {
   visit <- function(expression, room, times) {
     if (!is.call(expression)) return(invisible())
-    head <- expression[[1]]
-    if (is.call(head) && deparse1(head[[1]]) %in% c("::", ":::")) head <- head[[3]]
-    name <- if (is.name(head)) as.character(head) else ""
+    name <- called_name(expression)
     if (name %in% script_trainers) tell(expression, room, times)
     if (name == "function") return(visit(expression[[3]], with_defaults(expression[[2]], room), times))
-    if (name == "for") {
-      over <- tryCatch(eval(expression[[3]], room), error = function(e) NULL)
-      if (length(over)) assign(as.character(expression[[2]]), over[[1]], room)
-      return(visit(expression[[4]], room, times * if (is.null(over)) NA else length(over)))
-    }
-    for (i in seq_along(expression)[-1]) if (!identical(expression[[i]], quote(expr = ))) {
+    if (name == "for") return(visit(expression[[4]], room, times * turns_of(expression, room)))
+    for (i in written(expression)) {
       visit(expression[[i]], room, times)
       if (name == "{") try_in_room(expression[[i]], room)
     }
@@ -82,89 +81,77 @@ trainings_visitor <- function(tell) {
   visit
 }
 
+# The arguments of a call that are there: in x[, 1] the second is not.
+written <- function(call) setdiff(which(nzchar(vapply(as.list(call), deparse1, ""))), 1)
+
+# The name of the function that is called, without its package; "" where it is none.
+called_name <- function(call) {
+  head <- call[[1]]
+  if (is.call(head) && deparse1(head[[1]]) %in% c("::", ":::")) head <- head[[3]]
+  if (is.name(head)) as.character(head) else ""
+}
+
+# How often a loop turns, NA where that is not known; its variable has its first value from here on.
+turns_of <- function(loop, room) {
+  over <- tryCatch(eval(loop[[3]], room), error = function(e) NULL)
+  if (length(over)) assign(as.character(loop[[2]]), over[[1]], room)
+  if (is.null(over)) NA else length(over)
+}
+
 # Where the body of a function of the script's runs: its arguments have their defaults.
 with_defaults <- function(formals, room) {
   inner <- new.env(parent = room)
-  for (name in names(formals)) if (!identical(formals[[name]], quote(expr = ))) local({
-    default <- formals[[name]]
-    eval(call("delayedAssign", name, default, inner, inner))
-  })
+  for (name in names(formals))
+    if (nzchar(deparse1(formals[[name]]))) eval(call("delayedAssign", name, formals[[name]], inner, inner))
   inner
 }
 
 assigned_names <- function(expression) {
   if (!is.call(expression)) return(character())
-  parts <- as.list(expression)
-  target <- if (deparse1(parts[[1]]) %in% c("<-", "=", "<<-", "for")) all.names(parts[[2]], functions = FALSE)
-  c(utils::head(target, 1), unlist(lapply(parts[-1], function(part)
-    if (!identical(part, quote(expr = ))) assigned_names(part))))
+  target <- if (called_name(expression) %in% c("<-", "=", "<<-", "for")) all.names(expression[[2]], functions = FALSE)
+  inner <- lapply(written(expression), function(i) assigned_names(expression[[i]]))
+  c(utils::head(target, 1), unlist(inner))
 }
 
 # ---------------------------------------------------------------- the closed room
 
 room_functions <- c(
-  "<-", "=", "<<-", "{", "(", "if", "for", "function", "return", "next", "break", "&&", "||", "!", "&", "|", "+", "-",
-  "*", "/", "^", "%%", "%/%", "%in%", "%*%", ":", "==", "!=", "<", ">", "<=", ">=", "[", "[[", "$", "@", "[<-", "[[<-", "$<-",
-  "c", "list", "vector", "numeric", "integer", "character", "logical", "rep", "rep_len", "seq", "seq_len", "seq_along", "rev",
-  "matrix", "array", "dim", "dim<-", "nrow", "ncol", "NROW", "NCOL", "length", "t", "aperm", "cbind", "rbind", "data.frame",
-  "as.matrix", "data.matrix", "as.array", "as.numeric", "as.integer", "as.vector", "as.double", "as.character",
-  "as.data.frame", "factor", "as.factor", "levels", "unlist", "names", "names<-", "colnames", "colnames<-", "rownames",
-  "rownames<-", "dimnames", "dimnames<-", "setdiff", "intersect", "union", "unique", "which", "order", "sort", "head", "tail",
-  "sum", "mean", "max", "min", "range", "abs", "sqrt", "exp", "log", "sin", "cos", "round", "floor", "ceiling", "scale", "apply",
-  "lapply", "sapply", "vapply", "Map", "Reduce", "Filter", "do.call", "paste", "paste0", "sprintf", "is.null", "is.na",
-  "ifelse", "stop", "identity", "invisible", "missing", "nchar", "toupper", "tolower", "is.function", "is.numeric", "any", "all",
-  "subset", "with", "colMeans", "rowMeans", "colSums", "rowSums", "table", "cut", "switch", "is.list", "append", "prod", "cumsum",
-  "stopifnot", "structure", "class", "inherits", "T", "F", "pi", "letters", "LETTERS", "suppressMessages", "suppressWarnings", "nlevels",
-  "na.omit", "complete.cases", "is.factor", "expand.grid", "outer", "diag", "model.matrix", "sweep", "max.col", "identical", "gsub", "sub",
-  "match", "tabulate", "crossprod", "mapply", "tapply", "split", "quantile", "var", "sd", "cor", "median", "rank", "as.logical",
-  "is.character", "sign", "trunc", "within", "transform", "merge", "~", "replicate", "simplify2array", "nlevels", "droplevels",
-  "is.matrix", "is.array", "is.data.frame", "is.vector", "mode", "typeof", "strsplit", "startsWith", "endsWith", "grepl", "rowsum",
-  "setNames", "force", "isTRUE", "isFALSE", "xor", "rapply", "nargs", "is.environment")
+  "<-", "=", "<<-", "{", "(", "if", "for", "function", "return", "next", "break", "&&", "||", "!", "&", "|",
+  "+", "-", "*", "/", "^", "%%", "%/%", "%in%", "%*%", ":", "==", "!=", "<", ">", "<=", ">=", "[", "[[", "$",
+  "@", "[<-", "[[<-", "$<-", "c", "list", "vector", "numeric", "integer", "character", "logical", "rep",
+  "rep_len", "seq", "seq_len", "seq_along", "rev", "matrix", "array", "dim", "dim<-", "nrow", "ncol", "NROW",
+  "NCOL", "length", "t", "aperm", "cbind", "rbind", "data.frame", "as.matrix", "data.matrix", "as.array",
+  "as.numeric", "as.integer", "as.vector", "as.double", "as.character", "as.data.frame", "factor", "as.factor",
+  "levels", "unlist", "names", "names<-", "colnames", "colnames<-", "rownames", "rownames<-", "dimnames",
+  "dimnames<-", "setdiff", "intersect", "union", "unique", "which", "order", "sort", "head", "tail", "sum",
+  "mean", "max", "min", "range", "abs", "sqrt", "exp", "log", "sin", "cos", "round", "floor", "ceiling",
+  "scale", "apply", "lapply", "sapply", "vapply", "Map", "Reduce", "Filter", "do.call", "paste", "paste0",
+  "sprintf", "is.null", "is.na", "ifelse", "stop", "identity", "invisible", "missing", "nchar", "toupper",
+  "tolower", "is.function", "is.numeric", "any", "all", "subset", "with", "colMeans", "rowMeans", "colSums",
+  "rowSums", "table", "cut", "switch", "is.list", "append", "prod", "cumsum", "stopifnot", "structure", "class",
+  "inherits", "T", "F", "pi", "letters", "LETTERS", "suppressMessages", "suppressWarnings", "nlevels",
+  "na.omit", "complete.cases", "is.factor", "expand.grid", "outer", "diag", "model.matrix", "sweep", "max.col",
+  "identical", "gsub", "sub", "match", "tabulate", "crossprod", "mapply", "tapply", "split", "quantile", "var",
+  "sd", "cor", "median", "rank", "as.logical", "is.character", "sign", "trunc", "within", "transform", "merge",
+  "~", "replicate", "simplify2array", "droplevels", "is.matrix", "is.array", "is.data.frame", "is.vector",
+  "mode", "typeof", "strsplit", "startsWith", "endsWith", "grepl", "rowsum", "setNames", "force", "isTRUE",
+  "isFALSE", "xor", "rapply", "nargs", "is.environment")
 
 # Where names are looked for that the script has not made. Random numbers are zeros: only how many there are counts.
 closed_room <- function(folder) {
   known <- new.env(parent = emptyenv())
   for (name in room_functions) assign(name, get(name, home_of(name)), known)
-  space <- asNamespace("mxnet")
-  for (name in getNamespaceExports("mxnet"))
-    if (grepl("^mx\\.(symbol|init|opt|metric|callback|lr_scheduler)\\.", name) && !grepl("\\.(save|load|fun|Custom)$", name))
-      assign(name, get(name, space), known)
+  pure <- "^mx\\.(symbol|init|opt|metric|callback|lr_scheduler)\\."
+  for (name in grep(pure, getNamespaceExports("mxnet"), value = TRUE))
+    if (!grepl("\\.(save|load|fun|Custom)$", name)) assign(name, get(name, asNamespace("mxnet")), known)
   for (name in c("mx.set.seed", "set.seed", "library", "require", "options", "rm", "cat", "print", "message"))
     assign(name, function(...) invisible(NULL), known)
-  zeros <- function(n = 1, ...) numeric(if (length(n) > 1) length(n) else small(n))
-  for (name in c("rnorm", "runif", "rbinom", "rpois", "rexp", "rgamma", "mx.runif", "mx.rnorm")) assign(name, zeros, known)
-  known$sample <- function(x, size, ...) {
-    all <- if (length(x) == 1 && is.numeric(x)) seq_len(small(x)) else x
-    rep_len(all, if (missing(size)) length(all) else small(size))
-  }
-  known$sample.int <- function(n, size = n, ...) known$sample(n, size)
-  known$mx.cpu <- known$mx.gpu <- function(dev.id = 0) structure(list(device = "cpu", device_id = dev.id), class = "MXContext")
   known$`%>%` <- pipe
-  known$`$` <- function(x, name) {                    # but for what writes
-    name <- as.character(substitute(name))
-    if (is.mx.symbol(x) && name == "save") stop("writes a file")
-    do.call(base::`$`, list(x, name))
-  }
-  known$`::` <- known$`:::` <- function(package, name) {
-    package <- as.character(substitute(package))
-    name <- as.character(substitute(name))
-    if (package == "mxnet" && exists(name, known, inherits = FALSE)) return(get(name, known))
-    value <- getExportedValue(package, name)
-    if (is.function(value)) stop("a function of another package")
-    value
-  }
-  for (name in c("mx.io.CSVIter", "mx.io.ImageRecordIter", "mx.io.LibSVMIter", "mx.io.MNISTIter"))
-    assign(name, file_batches(name, folder), known)
-  known$mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE)
-    structure(list(shapes = lapply(list(data = data, label = label), function(x) c(utils::head(size_of(x), -1), batch.size)),
-                   batches = ceiling(utils::tail(size_of(data), 1) / batch.size)), class = "mxr_batches")
-  for (name in c("read.csv", "read.table", "read.delim")) assign(name, table_reader(name, folder), known)
-  known$data <- function(..., list = character(), package = NULL) {
-    names <- c(vapply(as.list(substitute(list(...)))[-1], as.character, ""), list)
-    utils::data(list = names, package = package, envir = known)
-  }
-  sets <- ls("package:datasets")
-  for (name in sets) local({ n <- name; delayedAssign(n, get(n, "package:datasets"), assign.env = known) })
+  known$`$` <- reads_member
+  known$`::` <- known$`:::` <- member_of_package(known)
+  known$mx.cpu <- known$mx.gpu <- function(dev.id = 0) mx.cpu(dev.id)
+  furnish_with_numbers(known)
+  furnish_with_data(known, folder)
   room <- new.env(parent = known)
   known$.clock <- list2env(list(left = 20))           # seconds
   known$source <- function(file, ...) {
@@ -173,6 +160,53 @@ closed_room <- function(folder) {
     for (expression in parse(path, keep.source = FALSE)) try_in_room(expression, room)
   }
   room
+}
+
+furnish_with_numbers <- function(known) {
+  zeros <- function(n = 1, ...) numeric(if (length(n) > 1) length(n) else small(n))
+  for (name in c("rnorm", "runif", "rbinom", "rpois", "rexp", "rgamma", "mx.runif", "mx.rnorm"))
+    assign(name, zeros, known)
+  known$sample <- function(x, size, ...) {
+    all <- if (length(x) == 1 && is.numeric(x)) seq_len(small(x)) else x
+    rep_len(all, if (missing(size)) length(all) else small(size))
+  }
+  known$sample.int <- function(n, size = n, ...) known$sample(n, size)
+}
+
+furnish_with_data <- function(known, folder) {
+  for (name in c("mx.io.CSVIter", "mx.io.ImageRecordIter", "mx.io.LibSVMIter", "mx.io.MNISTIter"))
+    assign(name, file_batches(name, folder), known)
+  known$mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
+    shapes <- lapply(list(data = data, label = label), function(x) c(utils::head(size_of(x), -1), batch.size))
+    batches <- ceiling(utils::tail(size_of(data), 1) / batch.size)
+    structure(list(shapes = shapes, batches = batches), class = "mxr_batches")
+  }
+  for (name in c("read.csv", "read.table", "read.delim")) assign(name, table_reader(name, folder), known)
+  known$data <- function(..., list = character(), package = NULL) {
+    names <- c(vapply(as.list(substitute(list(...)))[-1], as.character, ""), list)
+    utils::data(list = names, package = package, envir = known)
+  }
+  datasets <- as.environment("package:datasets")
+  for (name in ls(datasets)) eval(call("delayedAssign", name, call("get", name, datasets), baseenv(), known))
+}
+
+# `$`, but for what writes.
+reads_member <- function(x, name) {
+  name <- as.character(substitute(name))
+  if (is.mx.symbol(x) && name == "save") stop("writes a file")
+  do.call(base::`$`, list(x, name))
+}
+
+# `::` for what the room knows of this package, and for the data of others.
+member_of_package <- function(known) {
+  function(package, name) {
+    package <- as.character(substitute(package))
+    name <- as.character(substitute(name))
+    if (package == "mxnet" && exists(name, known, inherits = FALSE)) return(get(name, known))
+    value <- getExportedValue(package, name)
+    if (is.function(value)) stop("a function of another package")
+    value
+  }
 }
 
 small <- function(n) if (n > 5e7) stop("too large to be made here") else n
@@ -195,15 +229,18 @@ pipe <- function(lhs, rhs) {
 }
 
 # The batches that a reader of files will give: their shape, and how many, NA where the file does not tell.
-file_batches <- function(reader, folder) function(...) {
-  given <- list(...)
-  names(given) <- gsub("_", ".", names(given), fixed = TRUE)
-  size <- or_else(given$batch.size, 128)
-  shape <- if (reader == "mx.io.MNISTIter") { if (isTRUE(as.logical(given$flat))) 784 else c(28, 28, 1) } else given$data.shape
-  shape <- shape_numbers(shape)
-  lines <- at_hand(or_else(or_else(given$data.csv, given$data.libsvm), ""), folder)
-  samples <- if (is.null(lines)) NA else length(readLines(lines, warn = FALSE))
-  structure(list(shapes = list(data = c(shape, size)), batches = ceiling(samples / size)), class = "mxr_batches")
+file_batches <- function(reader, folder) {
+  function(...) {
+    given <- list(...)
+    names(given) <- gsub("_", ".", names(given), fixed = TRUE)
+    size <- or_else(given$batch.size, 128)
+    digits <- if (isTRUE(as.logical(given$flat))) 784 else c(28, 28, 1)
+    shape <- if (reader == "mx.io.MNISTIter") digits else given$data.shape
+    shape <- shape_numbers(shape)
+    lines <- at_hand(or_else(or_else(given$data.csv, given$data.libsvm), ""), folder)
+    samples <- if (is.null(lines)) NA else length(readLines(lines, warn = FALSE))
+    structure(list(shapes = list(data = c(shape, size)), batches = ceiling(samples / size)), class = "mxr_batches")
+  }
 }
 
 shape_numbers <- function(shape) {
@@ -212,16 +249,17 @@ shape_numbers <- function(shape) {
 
 # A file of the script that is there, and not too large to be read for this.
 at_hand <- function(path, folder) {
-  for (p in c(file.path(folder, path), path))
-    if (is.character(path) && nzchar(path) && !grepl("^(https?|ftp):", path) && file.exists(p) && !dir.exists(p) && file.size(p) < 5e7)
-      return(p)
-  NULL
+  if (!is.character(path) || !nzchar(path) || grepl("^(https?|ftp):", path)) return(NULL)
+  found <- Filter(function(p) file.exists(p) && !dir.exists(p) && file.size(p) < 5e7, c(file.path(folder, path), path))
+  if (length(found)) found[[1]]
 }
 
-table_reader <- function(name, folder) function(file, ...) {
-  path <- at_hand(file, folder)
-  if (is.null(path)) stop("not at hand")
-  get(name, asNamespace("utils"))(path, ...)
+table_reader <- function(name, folder) {
+  function(file, ...) {
+    path <- at_hand(file, folder)
+    if (is.null(path)) stop("not at hand")
+    get(name, asNamespace("utils"))(path, ...)
+  }
 }
 
 size_of <- function(x) {
@@ -231,29 +269,39 @@ size_of <- function(x) {
 # ---------------------------------------------------------------- one training
 
 estimate_training <- function(call, room, times) {
-  name <- sub("^mxnet:::?", "", deparse1(call[[1]]))
+  name <- called_name(call)
   call <- call[!vapply(as.list(call), identical, NA, quote(...))]             # of a function of the script's own
   matched <- as.list(match.call(get(name, asNamespace("mxnet")), call, expand.dots = FALSE, envir = room))
   matched <- c(matched, as.list(matched$...))
   value <- function(argument, default = NULL) {
     if (is.null(matched[[argument]])) return(default)
-    tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], room))), error = function(e) structure(list(), class = "mxr_unknown"))
+    tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], room))), error = function(e) NULL)
   }
-  unknown <- function(x) inherits(x, "mxr_unknown")
-  no <- function(...) list(what = name, message = paste0("how long it takes cannot be told: ", ...))
-  data <- value(if (name == "mx.mlp") "data" else "X")
-  symbol <- if (name == "mx.mlp") mlp_symbol(value) else value("symbol")
+  untold <- function(e) paste0("how long it takes cannot be told: ", conditionMessage(e))
+  message <- tryCatch(time_of_training(name, value, times), mxr_not_told = untold)
+  list(what = name, message = message)
+}
+
+# What is said of a training's time; `value` gives its arguments.
+time_of_training <- function(name, value, times) {
+  untold <- function(what) {
+    stop(structure(class = c("mxr_not_told", "error", "condition"), list(message = what, call = NULL)))
+  }
+  of_mlp <- name == "mx.mlp"
+  symbol <- if (of_mlp) mlp_symbol(value) else value("symbol")
+  if (!is.mx.symbol(symbol)) untold("the network is only known as the script runs")
+  data <- value(if (of_mlp) "data" else "X")
+  if (is.null(data)) untold("the size of the data is only known as the script runs")
   rounds <- value("num.round", 10)
-  rounds <- if (is.numeric(rounds)) rounds - value("begin.round", 1) + 1 else rounds
+  begin <- value("begin.round", 1)
   size <- value("array.batch.size", 128)
-  if (!is.mx.symbol(symbol)) return(no("the network is only known as the script runs"))
-  if (unknown(data) || is.null(data)) return(no("the size of the data is only known as the script runs"))
-  if (!is.numeric(rounds) || !is.numeric(size)) return(no("the number of rounds or the size of a batch is only known as the script runs"))
+  if (!is.numeric(rounds) || !is.numeric(begin) || !is.numeric(size))
+    untold("the number of rounds or the size of a batch is only known as the script runs")
   batches <- tryCatch(given_batches(data, size, value("array.layout", "auto")), error = function(e) NULL)
-  if (is.null(batches)) return(no("the data are of a kind that is only known as the script runs"))
+  if (is.null(batches)) untold("the data are of a kind that is only known as the script runs")
   work <- symbol_work(symbol, batches$shapes)
-  if (is.null(work)) return(no("the shapes of the network do not follow from those of the data"))
-  list(what = name, message = told_time(work, batches, rounds, times))
+  if (is.null(work)) untold("the shapes of the network do not follow from those of the data")
+  told_time(work, batches, rounds - begin + 1, times)
 }
 
 # The work of a network; labels whose shapes follow from nothing are taken to be one number a sample.
@@ -268,7 +316,9 @@ symbol_work <- function(symbol, shapes) {
 mlp_symbol <- function(value) {
   net <- mx.symbol.Variable("data")
   widths <- c(value("hidden_node", 1), value("out_node"))
-  for (width in widths) net <- mx.symbol.Activation(mx.symbol.FullyConnected(net, num.hidden = width), act.type = "tanh")
+  if (!is.numeric(widths)) return(NULL)
+  for (width in widths)
+    net <- mx.symbol.Activation(mx.symbol.FullyConnected(net, num.hidden = width), act.type = "tanh")
   net
 }
 
@@ -279,7 +329,7 @@ given_batches <- function(data, size, layout) {
   if (is.list(data) && !is.data.frame(data)) return(NULL)
   dims <- size_of(data)
   if (length(dims) == 1) dims <- c(1, dims)
-  rows <- length(dims) == 2 && (identical(layout, "rowmajor") || (identical(layout, "auto") && dims[[1]] >= dims[[2]]))
+  rows <- length(dims) == 2 && switch(layout, rowmajor = TRUE, auto = dims[[1]] >= dims[[2]], FALSE)
   samples <- if (rows) dims[[1]] else utils::tail(dims, 1)
   shape <- if (rows) dims[[2]] else utils::head(dims, -1)
   list(shapes = list(data = c(shape, size)), batches = ceiling(samples / size))
@@ -300,18 +350,21 @@ counted_batches <- function(iterator) {
 
 told_time <- function(work, batches, rounds, times) {
   size <- utils::tail(batches$shapes[[1]], 1)
+  many <- function(n, what) paste0(n, " ", what, if (n != 1) if (what == "batch") "es" else "s")
   step <- paste0(format(signif(3 * work$products / 1e6, 3), big.mark = ",", scientific = FALSE),
                  " million operations of matrix products a batch of ", size)
-  within <- function(seconds, of = "")
-    if (seconds < 1) paste0("less than three seconds", of, " on this machine") else
-      paste0("about ", about(seconds), of, " on this machine (between ", about(seconds / 3), " and ", about(seconds * 3), ")")
   often <- if (is.na(times)) ", each time" else if (times > 1) paste0(", ", times, " times")
   if (is.na(batches$batches))
-    return(paste0(within(work$seconds * 1000 * rounds / size, " for every 1000 samples"), ": ", rounds, " rounds, ", step,
-                  "; how many samples there are is not written", often))
-  many <- function(n, what) paste0(n, " ", what, if (n != 1) if (what == "batch") "es" else "s")
-  paste0(within(work$seconds * batches$batches * rounds * if (is.na(times)) 1 else times), ": ", many(rounds, "round"), " of ",
-         many(batches$batches, "batch"), ", ", step, often)
+    return(paste0(within_times(work$seconds * 1000 * rounds / size, " for every 1000 samples"), ": ",
+                  many(rounds, "round"), ", ", step, "; how many samples there are is not written", often))
+  seconds <- work$seconds * batches$batches * rounds * if (is.na(times)) 1 else times
+  paste0(within_times(seconds), ": ", many(rounds, "round"), " of ", many(batches$batches, "batch"), ", ", step, often)
+}
+
+within_times <- function(seconds, of = "") {
+  if (seconds < 1) return(paste0("less than three seconds", of, " on this machine"))
+  paste0("about ", about(seconds), of, " on this machine (between ", about(seconds / 3), " and ", about(seconds * 3),
+         ")")
 }
 
 # Seconds in words, to two digits.

@@ -106,6 +106,11 @@ name_of <- function(f, envir) {
 #' The Python side of the last error
 #'
 #' Prints and returns (invisibly) Python's traceback of the last error that came from Python.
+#'
+#' @return The text, invisibly.
+#' @examples
+#' try(mx.nd.ones(2) + mx.nd.ones(3))
+#' mxr.last.error()
 mxr.last.error <- function() {
   text <- if (.bridge$open) call_python("bridge.last.traceback") else ""
   cat(if (nzchar(text)) text else "no error came from Python in this session\n")

@@ -310,11 +310,15 @@ failure_text <- function(e) {
   paste0(conditionMessage(e), where)
 }
 
-# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`.
+# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`, but for
+# R's handling of the error.
 failure_calls <- function(calls) {
-  heads <- vapply(calls, function(call) is.call(call) && identical(call[[1]], quote(withCallingHandlers)), NA)
-  first <- if (any(heads)) max(which(heads)) + 1 else 1
-  calls <- calls[seq(first, length.out = max(0, length(calls) - first - 1))]
+  is_call_of <- function(name) vapply(calls, function(call) is.call(call) && identical(call[[1]], name), NA)
+  last_of <- function(name) max(0, which(is_call_of(name)))
+  first <- last_of(quote(withCallingHandlers)) + 1
+  end <- last_of(quote(.handleSimpleError))                      # R's own way from an error to its handler
+  if (end <= first) end <- length(calls)
+  calls <- calls[seq(first, length.out = max(0, end - first))]
   shown <- function(call) substr(deparse(if (is.call(call)) shorten_call(call) else call)[[1]], 1, 100)
   lines <- vapply(calls, shown, "")
   if (length(lines)) lines else ""

@@ -25,7 +25,10 @@ decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
 #' @return A function of the optimizer's environment, with the fields `lr`, `num_update` and `count`.
 #' @examples
 #' schedule <- mx.lr_scheduler.FactorScheduler(step = 100, factor_val = 0.5)
-#' optimizer <- mx.opt.create("sgd", learning.rate = 0.1, lr_scheduler = schedule)
+#' mx.opt.create("sgd", learning.rate = 0.1, lr_scheduler = schedule)
+#' state <- list2env(list(num_update = 101, count = 0, lr = 0.1))        # what a schedule gets
+#' schedule(state)
+#' state$lr
 #' @export
 mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
   check_schedule(step, factor_val)

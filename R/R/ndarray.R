@@ -43,7 +43,7 @@ mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 #' @return A new NDArray with the same contents.
 #' @examples
 #' a <- mx.nd.ones(3)
-#' b <- mx.nd.copyto(a, mx.cpu())
+#' mx.nd.copyto(a, mx.cpu())
 #' @export
 mx.nd.copyto <- function(src, ctx) call_python("nd.copy", src)
 

@@ -114,7 +114,7 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #' @return A list of functions, to be passed to [mx.opt.get.updater()] or as `optimizer` of
 #'   [mx.model.FeedForward.create()].
 #' @examples
-#' optimizer <- mx.opt.create("adam", learning.rate = 0.01)
+#' mx.opt.create("adam", learning.rate = 0.01)
 #' @export
 mx.opt.create <- function(name, ...) {
   make <- optimizer_maker(name)

@@ -7,6 +7,7 @@
 #' @param state an element of `MX.PROF.STATE`.
 #' @return NULL, invisibly.
 #' @examples
+#' unlist(MX.PROF.STATE)
 #' mx.profiler.state(MX.PROF.STATE$STOP)
 #' @export
 mx.profiler.config <- function(params, mode = NULL, filename = NULL) invisible()

@@ -86,7 +86,7 @@ print.MXFeedForwardModel <- function(x, ...) {
   } else if (!is.mx.symbol(x$symbol)) {
     cat("<model> without a symbol\n")
   } else {
-    cat("<model> outputs:", outputs(x$symbol), "\n")
+    cat(paste0("<model> outputs: ", paste(outputs(x$symbol), collapse = " "), "\n"))
     print(summary(x), rows = 40)
   }
   invisible(x)

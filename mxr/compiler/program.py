@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +63,7 @@ class Program:
     """The computation of `roots` from arrays that exist: leaves, constants, and `stored` (ids of values
     already in memory)."""
 
-    def __init__(self, roots: list[Value], stored: set[int] = frozenset()):
+    def __init__(self, roots: list[Value], stored: AbstractSet[int] = frozenset()):
         self.roots = roots
         self._stored = stored
         self._root_bases = {id(base(r)) for r in roots}
@@ -222,7 +224,7 @@ class Program:
         buffers: Buffers,
         run: Run,
         targets: list[np.ndarray | None],
-    ) -> list[Callable[[], None]]:
+    ) -> list[Callable[[], Any]]:
         """The steps as functions without arguments. `arrays` holds the memory of stored values by id and
         receives that of kept ones; `variables` finds the array of a leaf; `targets` are where the roots go
         (None: memory of their own)."""
@@ -250,7 +252,7 @@ class Program:
                 placed[id(v)] = apply_view(resolve(v.args[0]), v.fn, v.arg)
             return placed[id(v)]
 
-        steps: list[Callable[[], None]] = []
+        steps: list[Callable[[], Any]] = []
         for group in groups:
             first = group[0]
             if first.kind == "map":
@@ -311,12 +313,13 @@ def _fuses(a: Value, user: Value) -> bool:
     return a.kind == user.kind == "map" and a.shape == user.shape
 
 
-def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], None]]:
+def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], Any]]:
     """The prepared calls that compute one value that is neither element-wise nor a kernel's."""
     if v.kind == "reduce":
         return reductions.calls(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
-        return [native_steps.product(*ins, out) or threads.product(*ins, out)]
+        a, b = ins
+        return [native_steps.product(a, b, out) or threads.product(a, b, out)]
     if v.kind == "concat":
         return _concatenate(ins, v.arg, out)
     if v.kind == "copy":
@@ -345,14 +348,15 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
     raise AssertionError(v.kind)
 
 
-def _copy(out: np.ndarray, x: np.ndarray) -> Callable[[], None]:
+def _copy(out: np.ndarray, x: np.ndarray) -> Callable[[], Any]:
     return native_steps.call(np.copyto, (out, x)) or partial(np.copyto, out, x)
 
 
-def _concatenate(ins: list[np.ndarray], axis: int, out: np.ndarray) -> list[Callable[[], None]]:
+def _concatenate(ins: list[np.ndarray], axis: int, out: np.ndarray) -> list[Callable[[], Any]]:
     places = np.cumsum([x.shape[axis] for x in ins])[:-1]
     copies = [native_steps.call(np.copyto, (part, x)) for part, x in zip(np.split(out, places, axis), ins)]
-    return copies if all(copies) else [partial(np.concatenate, ins, axis, out)]
+    made: list[Callable[[], Any]] = [copy for copy in copies if copy]
+    return made if len(made) == len(copies) else [partial(np.concatenate, ins, axis, out)]
 
 
 def _tiles(keys, shape) -> bool:

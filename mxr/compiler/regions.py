@@ -56,11 +56,11 @@ def calls(
     resolve: Callable[[Value], np.ndarray],
     store: dict[int, np.ndarray],
     sums: list[tuple[Value, np.ndarray]],
-) -> list[Callable[[], object]]:
+) -> list[Callable[[], Any]]:
     """Functions without arguments that compute the region `values` (in order), fill `store`, and make `sums`.
 
     `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
-    receives it, for the values that anybody outside needs. `sums` are values that add up values of the
+    receives it, for the values that are read outside the region. `sums` are values that add up values of the
     region, with their arrays.
     """
     step = native_regions.region(values, shape, resolve, store, sums)
@@ -153,7 +153,7 @@ def split_strided(fn, *arrays: np.ndarray) -> list:
             and wide
             and all(a.strides[-1] == a.itemsize and a.dtype == arrays[0].dtype for a in arrays)
         ):
-            views = tuple(a.view(wide)[..., 0] for a in arrays)
+            views: tuple[np.ndarray, ...] = tuple(a.view(wide)[..., 0] for a in arrays)
             if all(v.flags.aligned for v in views):
                 return [(fn, views)]
         return [(fn, tuple(a[..., j] for a in arrays)) for j in range(shape[-1])]
@@ -223,7 +223,7 @@ def _instructions(
                 code += split_strided(np.copyto, copy, place[id(a)])
                 place[id(a)] = copy
                 temporary.add(id(a))
-        args = [
+        args: list[Any] = [
             place[id(a)] if isinstance(a, Value) else _number(v.fn, a, dtype, shape)
             for a, dtype in zip(v.args, _loop_types(v))
         ]
@@ -240,7 +240,8 @@ def _instructions(
         place[id(v)] = out
         if v.fn is select and v.dtype.itemsize == 4 and out.size >= costs.SELECT_BITS_ELEMENTS:
             mask = buffers.take(np.dtype(np.int32))
-            code += _select_by_bits(*args, out, mask)
+            condition, a, b = args
+            code += _select_by_bits(condition, a, b, out, mask)
             buffers.give_back(mask)
         else:
             code.append((_KEYWORD_OUT.get(v.fn, v.fn), (*args, out)))

@@ -58,7 +58,7 @@ class Executor:
         blocks: list[Block] | None = None,
     ):
         self.symbol, self.reqs = symbol, reqs
-        self.args, self.grads, self.aux = map(Arrays, (args, grads, aux))
+        self.args, self.grads, self.aux = Arrays(args), Arrays(grads), Arrays(aux)
         self.blocks = (
             [Block([k], args[k].data, g.data, [...]) for k, g in grads.items() if g is not None]
             if blocks is None
@@ -69,7 +69,7 @@ class Executor:
         for n in symbol.nodes():
             if n.op is not None and n.op.bound is not None:
                 n.op.bound(n.p)
-        self._arrays = {("var", k): v.data for k, v in (args | aux).items()}
+        self._arrays: dict[tuple, np.ndarray] = {("var", k): v.data for k, v in (args | aux).items()}
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
         self.output_list = [NDArray(memory.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
         self.outputs = Arrays(zip(symbol.list_outputs(), self.output_list))
@@ -77,7 +77,8 @@ class Executor:
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
         self._trace()
-        self._forward_steps = self._both_steps = None
+        self._forward_steps: list | None = None
+        self._both_steps: list | None = None
         self._backward_steps: dict[bool, list] = {}
         self._ran_forward = False
 

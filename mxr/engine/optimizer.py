@@ -143,7 +143,7 @@ class State:
     def __init__(self, rule: Rule, shape: tuple):
         self.rule, self.shape, self.states = rule, shape, rule.states(np.empty(shape, np.float32))
 
-    def update(self, lr: float, weight: np.ndarray, grad: np.ndarray) -> NDArray:
+    def update(self, lr: Any, weight: np.ndarray, grad: np.ndarray) -> NDArray:
         """The new weight."""
         if weight.shape != self.shape or grad.shape != self.shape:
             raise MxError(

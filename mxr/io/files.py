@@ -7,12 +7,12 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mxr.operator import FileError, MxError
 
 
-def path_of(path, what: str) -> str | bytes:
+def path_of(path: Any, what: str) -> Any:
     """`path` (text, or a pathlib.Path) as the system takes it; MxError saying of what it should be the path
     otherwise."""
     if not isinstance(path, int):

@@ -45,7 +45,7 @@ def parse(text: bytes) -> np.ndarray:
     if point.any():
         whole /= _POWERS[decimals]
     np.negative(whole, where=kinds[starts] == _MINUS, out=whole)
-    for i in np.flatnonzero(odd):
+    for i in np.flatnonzero(odd).tolist():
         whole[i] = number(text[starts[i] : ends[i]])
     return whole
 

@@ -82,7 +82,7 @@ class _Reader:
         except ValueError:  # no elements, but a dimension beyond all bounds
             raise _Damaged(f"an array in it has the shape {shape}") from None
         if out.size:
-            self._file.readinto(memoryview(out).cast("B"))
+            self._file.readinto(out.reshape(-1).view(np.uint8).data)
         return out.astype(dtype.newbyteorder("="), copy=False)
 
 

@@ -32,10 +32,8 @@ EXPENSIVE = {
     "cos",
     "power",
     "hypot",
-    "divide",
-    "sqrt",
-    "reciprocal",
 }
+DIVISIONS = {"divide", "sqrt", "reciprocal"}
 _ARITHMETIC: dict[Any, str] = {
     np.add: "add",
     np.subtract: "subtract",
@@ -159,7 +157,11 @@ class Region:
     def _emit(self, op: str, to: Slot | int, *operands: Slot) -> None:
         self._code.append((op, to, operands))
         self.nanoseconds += self.count * (
-            costs.NATIVE_EXPENSIVE_NS if op in EXPENSIVE else costs.NATIVE_OPERATION_NS
+            costs.NATIVE_EXPENSIVE_NS
+            if op in EXPENSIVE
+            else costs.NATIVE_DIVISION_NS
+            if op in DIVISIONS
+            else costs.NATIVE_OPERATION_NS
         )
 
     def _emit_to(self, to: Slot, op: str, operands: Sequence[Slot]) -> Slot:

@@ -283,7 +283,8 @@ def _base_anchors(p) -> np.ndarray:
 def _proposed(p, prob, pred, info, many: bool):
     """The boxes and scores that are proposed for one image."""
     f = np.float32
-    k, h, w = len(p.scales) * len(p.ratios), *prob.shape[1:]
+    k = len(p.scales) * len(p.ratios)
+    h, w = prob.shape[1:]
     y, x = np.mgrid[:h, :w].astype(f) * f(p.feature_stride)
     shift = np.stack([x, y, x, y], axis=-1)[:, :, None]
     anchors = (_base_anchors(p) + shift).astype(f)  # (h, w, k, 4)
@@ -326,7 +327,8 @@ def _kept(boxes, threshold, most: int) -> np.ndarray:
     """Boxes, best first, that overlap no better one by more than the threshold; their sides count a pixel
     more than their difference."""
     areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
-    gone, kept = np.zeros(len(boxes), bool), []
+    gone = np.zeros(len(boxes), bool)
+    kept: list[int] = []
     for i in range(len(boxes)):
         if len(kept) == most:
             break

@@ -50,7 +50,7 @@ def _declare_adamw(name: str, mixed: bool):
         if mixed:
             np.copyto(outs[0], w, casting="unsafe")
 
-    doc = inspect.cleandoc(adamw.__doc__) + (MIXED if mixed else "")
+    doc = inspect.cleandoc(str(adamw.__doc__)) + (MIXED if mixed else "")
     op(name, mutates=range(2, len(inputs) - 1))(
         declaration(
             __name__,
@@ -94,7 +94,7 @@ def _declare_lamb_phase1(name: str, mixed: bool):
         declaration(
             __name__,
             name,
-            inspect.cleandoc(lamb_direction.__doc__) + more,
+            inspect.cleandoc(str(lamb_direction.__doc__)) + more,
             "beta1 beta2 epsilon=1e-6 t bias_correction wd= rescale_grad clip_gradient",
             inputs=("weight", "grad", "mean", "var", *(("weight32",) if mixed else ())),
             compute=compute,
@@ -155,7 +155,7 @@ def _declare_lamb_phase2(name: str, mixed: bool):
         declaration(
             __name__,
             name,
-            inspect.cleandoc(_declare_lamb_phase2.__doc__) + more,
+            inspect.cleandoc(str(_declare_lamb_phase2.__doc__)) + more,
             "lr lower_bound upper_bound",
             inputs=("weight", "g", "r1", "r2", *(("weight32",) if mixed else ())),
             compute=compute,

@@ -206,7 +206,7 @@ class multi_lars:
         return np.where(usable, lrs * p.eta * w / (g * p.rescale_grad + wds * w + p.eps), lrs)
 
 
-def _arrays(p):
+def _array_names(p):
     return tuple(f"array_{i}" for i in range(p.num_arrays))
 
 
@@ -216,7 +216,7 @@ class multi_sum_sq:
 
     num_arrays: int = P(REQUIRED, "how many arrays there are", low=1)
 
-    inputs = _arrays
+    inputs = _array_names
 
     def infer_shape(p, ins, outs):
         return ins, [unify(outs[0], (p.num_arrays,))]
@@ -235,7 +235,7 @@ class reset_arrays:
 
     num_arrays: int = P(REQUIRED, "how many arrays there are", low=1)
 
-    inputs = _arrays
+    inputs = _array_names
     outputs = ()
 
     def infer_shape(p, ins, outs):

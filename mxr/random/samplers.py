@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -200,7 +201,7 @@ def _generalized_negative_binomial(lanes, who, mu, alpha):
     return _poisson(lanes, who, mean)
 
 
-_SAMPLERS = {
+_SAMPLERS: dict[str, Callable[..., np.ndarray]] = {
     "gamma": _gamma,
     "poisson": _poisson,
     "negative_binomial": _negative_binomial,
@@ -215,7 +216,7 @@ def fill(out: np.ndarray, kind: str, *params: np.ndarray) -> None:
     if not out.size:
         return
     per = 1 + (out.size - 1) // params[0].size
-    params = [x.reshape(-1) for x in params]
+    params = tuple(x.reshape(-1) for x in params)
     # gamma follows the type of the result, the counting distributions are always drawn in single precision
     dtype = np.float64 if kind == "gamma" and out.dtype == np.float64 else np.float32
     sample = _SAMPLERS[kind]

@@ -197,7 +197,8 @@ NATIVE_OPERATION_NS: Annotated[
 ] = 0.08
 NATIVE_EXPENSIVE_NS: Annotated[
     float, About("ns an element", "the time of an expensive one: exp, log, tanh")
-] = 0.7
+] = 0.6
+NATIVE_DIVISION_NS: Annotated[float, About("ns an element", "the time of a quotient or a square root")] = 0.2
 NATIVE_ROW_NS: Annotated[
     float, About("ns a row", "the time that a row of a reduction takes, however short it is")
 ] = 5

@@ -296,6 +296,7 @@ TIMES: dict[str, Callable[[], float]] = {
     "EXPENSIVE_OPERATIONS": expensive,
     "NATIVE_OPERATION_NS": partial(instruction, np.add, np.multiply, np.maximum),
     "NATIVE_EXPENSIVE_NS": partial(instruction, np.exp, np.log, np.tanh),
+    "NATIVE_DIVISION_NS": partial(instruction, np.divide, np.sqrt),
     "NATIVE_ROW_NS": row,
     "UPDATE_NS": update,
     "POOL_NS": partial(pool, False),

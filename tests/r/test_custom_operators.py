@@ -88,3 +88,51 @@ def test_ten_thousand_steps_keep_nothing():
     cells, kilobytes = map(float, printed.split("grown:")[1].split())
     assert cells < 250, f"R holds {cells:.0f} cells more after 2500 steps"  # a tenth of a cell a step
     assert kilobytes < 100, f"the process holds {kilobytes:.0f} kB more after 2500 steps"  # 40 bytes a step
+
+
+# A network of LeNet's size that finds ten numbers in an image, with Gaussian units and the wing loss (Feng et
+# al. 2018): both as functions of R, then in symbols.
+TWO_WAYS = """
+library(mxnet)
+w <- 2
+set.seed(1)
+images <- array(rnorm(28 * 28 * 160), c(28, 28, 1, 160))
+places <- apply(images, 4, function(image) colSums(matrix(image[, 1:20, 1], ncol = 10)) / 10)
+x <- mx.symbol.Variable("data")
+for (k in 1:2) {
+  x <- mx.symbol.Convolution(x, kernel = c(5, 5), num.filter = c(20, 50)[k], name = paste0("conv", k))
+  x <- mx.symbol.Activation(x, act.type = "tanh")
+  x <- mx.symbol.Pooling(x, pool.type = "max", kernel = c(2, 2), stride = c(2, 2))
+}
+hidden <- mx.symbol.FullyConnected(mx.symbol.Flatten(x), num.hidden = 500, name = "fc1") * 0.1
+out <- function(bell) mx.symbol.FullyConnected(bell, num.hidden = 10, name = "fc2")
+label <- mx.symbol.Variable("label")
+in.r <- mx.symbol.fun(out(mx.symbol.fun(hidden, f = function(x) exp(-x^2))), label, w = w,
+  f = function(x, y, w) {
+    d <- abs(x - y)
+    ifelse(d < w, w * log(1 + d / 2), d - w + w * log(1 + w / 2))
+  },
+  gradient = function(x, y, w) sign(x - y) * ifelse(abs(x - y) < w, w / (2 + abs(x - y)), 1))
+d <- abs(out(exp(-mx.symbol.square(hidden))) - label)
+near <- mx.symbol.broadcast_lesser(d, mx.symbol.ones_like(d) * w)
+in.symbols <- near * w * log(1 + d / 2) + (1 - near) * (d - w + w * log(1 + w / 2))
+train <- function(loss, rounds) {
+  mx.set.seed(7)
+  model <- mx.model.FeedForward.create(mx.symbol.MakeLoss(loss, name = "loss"), images, places,
+    ctx = mx.cpu(), num.round = rounds, array.batch.size = 32, learning.rate = 0.05,
+    initializer = mx.init.Xavier(), verbose = FALSE,
+    eval.metric = mx.metric.custom("none", function(label, pred) 0))
+  lapply(model$arg.params, as.array)
+}
+a <- train(in.r, 4)
+b <- train(in.symbols, 4)
+stopifnot(identical(names(a), names(b)), length(a) == 8, sum(lengths(a)) > 430000)
+for (name in names(a)) stopifnot(max(abs(a[[name]] - b[[name]])) < 1e-5 * max(1, abs(b[[name]])))
+cat("apart by at most", max(mapply(function(x, y) max(abs(x - y)), a, b)), "\\n")
+"""
+
+
+def test_functions_of_r_train_what_symbols_train():
+    """20 steps of 430 000 parameters."""
+    printed = succeeds(run_code("Rscript", TWO_WAYS))
+    assert 0 < float(printed.split("apart by at most")[1]) < 1e-5

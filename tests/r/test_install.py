@@ -80,6 +80,8 @@ def test_the_wheel_carries_the_r_package_and_nothing_stale(built):
         if p.is_file() and p.name not in ("stamp", "NEWS.Rd", "Rplots.pdf")
     }
     assert {n.removeprefix("mxr/r/package/") for n in names if n.startswith("mxr/r/package/")} >= sources
+    with tarfile.open(built[1]) as archive:
+        assert not [n for n in archive.getnames() if n.endswith(".so")]  # every machine makes its own
     modules = {str(p.relative_to(CHECKOUT)) for p in (CHECKOUT / "mxr").rglob("*.py")}
     assert [n for n in names if n.startswith("mxr/native/_core")]  # there is a compiler here: rpy2 needed one
     assert {n for n in names if n.endswith(".py")} == modules | {"pytest_mxr.py"}

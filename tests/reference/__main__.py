@@ -1,5 +1,5 @@
-"""python -m tests.reference [install | compare | record | shapes | types | enlarged | graphs | files]
-[--family conv] [--op Pooling]
+"""python -m tests.reference [install | compare | record | shapes | types | types-enlarged | enlarged |
+graphs | files] [--family conv] [--op Pooling]
 
 (nothing)  all of this against MXNet 1.9.1: every sample, shapes from part of them, other types, larger
            arrays, 500 random graphs, models through files; exit status 1 if anything differs
@@ -7,6 +7,8 @@ install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON 
 compare    the samples (of one family, of one operator)
 shapes     what follows from some of the samples' shapes
 types      the first samples, in every other element type that MXNet takes
+types-enlarged
+           expression operators in every element type, on larger arrays
 enlarged   the samples on arrays many times as large
 graphs     the random graphs
 files      models that mxr saves, loaded, run and saved again by MXNet
@@ -134,7 +136,18 @@ def main() -> int:
         "what",
         nargs="?",
         default="all",
-        choices=["all", "install", "compare", "record", "shapes", "types", "enlarged", "graphs", "files"],
+        choices=[
+            "all",
+            "install",
+            "compare",
+            "record",
+            "shapes",
+            "types",
+            "types-enlarged",
+            "enlarged",
+            "graphs",
+            "files",
+        ],
     )
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
@@ -151,6 +164,8 @@ def main() -> int:
         complaints += partial.compare(args.family, args.op)
     if args.what in ("all", "types"):
         complaints += dtypes.compare(args.family, args.op)
+    if args.what in ("all", "types-enlarged"):
+        complaints += dtypes.compare_enlarged(args.family, args.op)
     if args.what in ("all", "enlarged"):
         complaints += enlarged.compare(args.family, args.op)
     if args.what in ("all", "graphs"):

@@ -3,17 +3,18 @@ takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from tests.ops.collect import Case, cases
 from tests.ops.sample import S
-from tests.reference import variants
+from tests.reference import enlarged, variants
 from tests.reference.compare import array_difference
 
 TYPES = ("float64", "float16", "int32", "int64", "int8", "uint8")
 EACH = 2  # samples of an operator
+MOST = 20_000  # elements of an enlarged question
 HALF = 2e-2  # what half precision may differ by, relative to the largest value: MXNet adds up in it
 
 
@@ -24,8 +25,29 @@ def compare(family: str | None = None, op: str | None = None) -> int:
 
 def converted(family: str | None, op: str | None) -> Iterator[Case]:
     """The first samples of every operator, all their inputs converted to each type; named "operator type"."""
+    return in_each_type(cases(family=family, op=op))
+
+
+def compare_enlarged(family: str | None = None, op: str | None = None) -> int:
+    """As `compare`, on arrays many times as large, of every expression operator: what a region of the program
+    cuts into blocks, in every type. (tests/ops/test_eager_and_bound.py holds that both ways of calling one
+    agree.)"""
+    return variants.compare(
+        "types_enlarged",
+        "in other types, enlarged",
+        in_each_type(
+            case
+            for case in enlarged.enlarged(family, op)
+            if case.op.is_expression and sum(x.size for x in case.inputs) <= MOST
+        ),
+        lambda case: case.id,
+        close,
+    )
+
+
+def in_each_type(samples: Iterable[Case]) -> Iterator[Case]:
     taken: dict[str, int] = {}
-    for case in cases(family=family, op=op):
+    for case in samples:
         sample, inputs = case.sample, case.inputs
         if (
             sample.reference is not True

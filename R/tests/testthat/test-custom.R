@@ -94,6 +94,7 @@ test_that("an error shows the function's own calls and leaves the executor usabl
   expect_error(mx.exec.forward(ex, is.train = TRUE), "forward of picky: too large (in helper(inputs$data))", fixed = TRUE)
   shown <- capture.output(mxr.last.error())
   expect_true(any(grepl("helper(inputs$data)", shown, fixed = TRUE)))
+  expect_false(any(grepl("handleSimpleError|failure\\(", shown)))
   mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(c(1, 2))), match.name = TRUE)
   mx.exec.forward(ex, is.train = TRUE)
   expect_equal(as.array(ex$ref.outputs[[1]]), c(1, 2))

@@ -19,7 +19,7 @@ def shorter_edge(image: np.ndarray, size: int, method: int, engine: Engine | Non
     """The image with its shorter edge resized to `size`."""
     h, w = image.shape[:2]
     new = (size * h // w, size) if h > w else (size, size * w // h)
-    return sizes.resize(image, *new, sizes.method_for(method, (h, w), new, engine))
+    return sizes.resize(image, new[0], new[1], sizes.method_for(method, (h, w), new, engine))
 
 
 class Augmented:
@@ -80,15 +80,17 @@ class Augmented:
         if self._moves(ratios):
             image = self._moved(image, ratios, engine)
         if self.pad > 0:
-            image = pixels.bordered(image, *[self.pad] * 4, self.fill_value)
+            pad = self.pad
+            image = pixels.bordered(image, pad, pad, pad, pad, self.fill_value)
         image = self._cropped(image, ratios, engine)
         if image.shape[2] == 3:
             image = self._coloured(image, engine)
         return image
 
     def _resized(self, image: np.ndarray, engine: Engine) -> np.ndarray:
-        new = self.data_shape[1:]
-        return sizes.resize(image, *new, sizes.method_for(self.inter_method, image.shape[:2], new, engine))
+        _, h, w = self.data_shape
+        method = sizes.method_for(self.inter_method, image.shape[:2], (h, w), engine)
+        return sizes.resize(image, h, w, method)
 
     def _moves(self, ratios) -> bool:
         return bool(

@@ -3,6 +3,9 @@ Bytes are computed in whole numbers, others in their own precision."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM = 0, 1, 2, 3, 4, 9, 10
@@ -10,7 +13,7 @@ METHODS = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM)
 _ONE = 2048  # weights are fixed-point numbers of 11 bits
 
 
-def method_for(method: int, old: tuple[int, int], new: tuple[int, int], engine) -> int:
+def method_for(method: int, old: Sequence[Any], new: Sequence[Any], engine) -> int:
     """The method itself; for AUTO the one that fits the change of size (height, width); for RANDOM one drawn
     from `engine`."""
     if method == AUTO:

@@ -140,9 +140,9 @@ class Batched(Reader):
                 )
             self._borrowed = True
         else:
-            more = [b[-missing:] for b in self._before] or [
+            more = tuple(b[-missing:] for b in self._before) or tuple(
                 np.zeros((missing, *f.shape[1:]), f.dtype) for f in fields
-            ]
+            )
         return tuple(np.concatenate(pair) for pair in zip(fields, more))
 
     def reset(self) -> None:

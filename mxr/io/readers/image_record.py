@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +37,16 @@ class Normalized:
     max_random_illumination: float = P(0.0, "add a random number up to this, either way")
 
     mean_image: np.ndarray | None = None
+
+    if TYPE_CHECKING:  # what the reader has, of which this is a part
+        data_shape: Any
+        batch_size: int
+        path_imgrec: str
+        order: Any
+        index: Any
+        error: Callable[[str], Exception]
+        take: Callable[[int], tuple]
+        rewind: Callable[[], None]
 
     def channels(self, what: str) -> np.ndarray:
         """mean_* or std_* as an array (channels, 1, 1)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,10 @@ class _Sparse:
 
     def __init__(self, width: int):
         self.width = width
-        self.labels: list[float] = []
-        self.starts, self.index, self.values = [0], [], []
+        self.labels: Any = []  # lists while they grow, arrays once they are sealed
+        self.starts: Any = [0]
+        self.index: Any = []
+        self.values: Any = []
 
     def add(self, label: float, index: list[int], values: list[float]) -> None:
         self.labels.append(label)
@@ -107,8 +110,8 @@ class LibSVM(Batched):
         doing = f"reading the numbers of {os.path.basename(path)}"
         for done, (where, line) in enumerate(mine):
             progress.report(doing, done, len(mine))
-            first, *pairs = line.split(b"#")[0].split()
-            pairs = [p.partition(b":") for p in pairs if not p.startswith(b"qid:")]
+            first, *texts = line.split(b"#")[0].split()
+            pairs = [p.partition(b":") for p in texts if not p.startswith(b"qid:")]
             try:
                 label = float(first.split(b":")[0])
                 index, values = (

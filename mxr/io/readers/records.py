@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from typing import Any
 
 import numpy as np
 
@@ -186,7 +187,7 @@ class ImageReader(Batched):
         return self.order.left(most)
 
     def take(self, n: int):
-        places = []
+        places: list[Any] = []
         while len(places) < n and (place := self.order.next(self.batch_size - n + len(places))):
             places.append(place)
         try:

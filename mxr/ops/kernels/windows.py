@@ -26,7 +26,7 @@ The functions add to `Steps` what is to be done; nothing is computed yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -167,7 +167,7 @@ def _saved_runs(w: Windows, channels: int, samples: int) -> float:
     return channels * (apart - beside)
 
 
-def _shifts(strides: tuple, dilate: tuple, stride: tuple) -> tuple[tuple, tuple]:
+def _shifts(strides: Sequence[int], dilate: tuple, stride: tuple) -> tuple[tuple, tuple]:
     """How far a step in the kernel, and one from window to window, is in memory."""
     return tuple(s * d for s, d in zip(strides, dilate)), tuple(s * t for s, t in zip(strides, stride))
 
@@ -195,13 +195,13 @@ def convolve(
     for block in _blocks(steps, cut, samples, products):
         columns = None if out is None and gw is None else cut.columns(block, x)
         slopes = None if gx is None and gw is None else cut.slopes(block, g)
-        if gw is not None:
+        if total is not None:
             total.add(block, columns, slopes)
         if out is not None:
             cut.make_out(block, matrix, columns, out, bias)
         if gx is not None:
             cut.make_input(block, matrix, slopes, gx, bias)
-    if gw is not None:
+    if total is not None:
         total.finish()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,7 +112,7 @@ def apply(run, rule, c, w, g, states, out) -> None:
         s, t = run.workspace((2, *w.shape), w.dtype)
         rule(c, *arrays[:-1], out=out, s=s, t=t)
         return
-    arrays = [a.reshape(-1) for a in arrays]
+    arrays = tuple(a.reshape(-1) for a in arrays)
     wake = round(costs.WAKE_NS / costs.UPDATE_NS)
     parts = threads.cuts(w.size, threads.workers() if w.size >= 2 * wake else 1, wake)
     scratch = run.workspace((len(parts), 2, min(costs.UPDATE_BLOCK, w.size)), w.dtype)
@@ -126,7 +126,7 @@ def apply(run, rule, c, w, g, states, out) -> None:
     if len(parts) == 1:
         part(0, *parts[0])
     else:
-        threads.run([lambda k=k, p=p: part(k, *p) for k, p in enumerate(parts)])
+        threads.run([partial(part, k, *p) for k, p in enumerate(parts)])
 
 
 MIXED = """

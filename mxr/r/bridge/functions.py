@@ -8,6 +8,7 @@ with R's message, whose cause has the calls that led to it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -38,13 +39,16 @@ class RFunction:
         self._call = r_api.call_of(closure, slots)
         self._alive = ffi.gc(self._call, _released.append)
 
-    def __call__(self, values: list[Callable], take: Callable = convert.to_python):
-        """`values` are functions that make the arguments: values of Python, or of R, unprotected."""
+    def __call__(
+        self, values: list, take: Callable = convert.to_python, made: Callable = lambda value: value()
+    ):
+        """`made(value)` for every one of `values` is an argument: a value of Python, or of R, unprotected.
+        Without `made`, the values are functions that make them."""
         depth, first = protection.depth(), R.CDR(self._call)
         try:
             cell = first
-            for make in values:
-                value = make()
+            for what in values:
+                value = made(what)
                 R.SETCAR(cell, value if isinstance(value, ffi.CData) else convert.to_r(value))
                 cell = R.CDR(cell)
             with interrupts.turn_of_r():
@@ -81,6 +85,7 @@ class RNames:
 
     __slots__ = ("vector",)
     _made: dict[tuple, RNames] = {}
+    vector: Any
 
     def __new__(cls, names) -> RNames:
         made = cls._made.get(tuple(names))

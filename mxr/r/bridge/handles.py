@@ -98,7 +98,7 @@ def held(x: Any) -> Any:
     if value is None:
         value = saved.restored(x)
         if value is None:
-            what = _WORDS.get((class_of(x) or [""])[0], "object")
+            what = _WORDS.get((class_of(x) or [""])[0] or "", "object")
             raise MxError(
                 f"this {what} belongs to another R session, and cannot be saved; symbols, "
                 "NDArrays and models can: bind the symbol again"

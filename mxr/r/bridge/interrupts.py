@@ -23,6 +23,7 @@ import signal
 import threading
 import time
 from _signal import getsignal  # signal.getsignal costs ten times more: it makes an enum of the answer
+from typing import Any
 
 from rpy2.rinterface_lib import openrlib
 
@@ -39,7 +40,7 @@ _AGAIN = 0.005  # seconds after which a Ctrl-C that cannot be raised is tried ag
 
 _python_handler: int | None = None  # the C function that Python installs
 _r_handler: int | None = None  # the one that was in place before: R's, or reticulate's
-_previous = signal.default_int_handler  # what Ctrl-C did in Python before mxr
+_previous: Any = signal.default_int_handler  # what Ctrl-C did in Python before mxr
 _waiting = False  # a Ctrl-C has come and was not raised yet
 _knocks = 0  # how many of the calls of `_on_interrupt` to come are `_knock`'s
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")

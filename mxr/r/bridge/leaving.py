@@ -32,7 +32,8 @@ def r_ends() -> bool:
 def leave() -> None:
     if not r_ends():
         return
-    for last in (threading._shutdown, atexit._run_exitfuncs, _flush):  # waits for threads, as Python does
+    wait = threading._shutdown  # type: ignore[attr-defined]  # in no stub
+    for last in (wait, atexit._run_exitfuncs, _flush):  # waits for threads, as Python does
         try:
             last()
         except BaseException:

@@ -54,7 +54,7 @@ def threads(run: bool) -> None:
     global _before, _address
     polled = ctypes.c_void_p.in_dll(ctypes.PyDLL(None), "R_PolledEvents")
     ours = ctypes.cast(_give_way, ctypes.c_void_p).value
-    if run and _held and _before is None:
+    if run and _held and _before is None and polled.value is not None:
         interrupts.rests(globals())
         _address, _before = polled.value, ctypes.PYFUNCTYPE(None)(polled.value)
         wait = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_wait_usec")

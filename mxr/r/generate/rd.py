@@ -112,14 +112,13 @@ def blocks(source: str) -> list[Block]:
 
 
 def _tags(lines: list[str]) -> list[tuple[str, str]]:
-    tags, current = [], ["text", []]
+    parts: list[tuple[str, list[str]]] = [("text", [])]
     for line in lines:
         if m := re.match(r"@(\w+)\s?(.*)", line):
-            tags.append((current[0], "\n".join(current[1]).strip("\n")))
-            current = [m[1], [m[2]]]
+            parts.append((m[1], [m[2]]))
         else:
-            current[1].append(line)
-    tags.append((current[0], "\n".join(current[1]).strip("\n")))
+            parts[-1][1].append(line)
+    tags = [(tag, "\n".join(text).strip("\n")) for tag, text in parts]
     return [t for t in tags if t != ("text", "")]
 
 
@@ -147,7 +146,9 @@ def pages(r_folder: Path) -> tuple[dict[str, str], list[str]]:
         for b in blocks(path.read_text()):
             if b.has("export"):
                 namespace += exports(b)
-            namespace += [f"S3method({generic},{b.method[1]})" for generic in b.all("exportS3Method")]
+            namespace += [
+                f"S3method({generic},{b.method[1]})" for generic in b.all("exportS3Method") if b.method
+            ]
             namespace += shared_methods(b)
             if b.has("text") or b.has("rdname"):
                 name = (b.all("rdname") or [b.name])[0]

@@ -18,7 +18,8 @@ from types import SimpleNamespace
 
 import mxr.ops  # noqa: F401  (declares the operators)
 from mxr.operator import MxError, Op, Parameter, canonical, same_shape
-from mxr.operator.signature import LIST_NAMED_ARGS, any_value, inputs_of, list_of
+from mxr.operator.inputs import inputs_of, list_of
+from mxr.operator.signature import LIST_NAMED_ARGS, any_value
 from mxr.r.generate import rd, stubs
 
 PACKAGE = Path(__file__).resolve().parents[3] / "R"

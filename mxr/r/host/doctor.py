@@ -141,7 +141,7 @@ def check_speed(report: Report) -> None:
     """Variables of the environment that hold NumPy or mxr back; everything works with them."""
     kind = os.environ.get("OPENBLAS_CORETYPE")
     own = openblas_kind() if kind else ""
-    if own and own.lower() != kind.lower():
+    if kind and own and own.lower() != kind.lower():
         report.slow(
             "speed",
             f"OPENBLAS_CORETYPE={kind} has NumPy multiply matrices as for another processor than "

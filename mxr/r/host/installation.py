@@ -121,9 +121,10 @@ def import_rpy2() -> None:
         ) from None
     os.environ.setdefault("R_HOME", str(r_home()))
     if hasattr(situation, "r_ld_library_path_from_subprocess"):
-        situation.r_ld_library_path_from_subprocess = lambda home: ""
+        situation.r_ld_library_path_from_subprocess = lambda r_home: ""
     log = logging.getLogger("rpy2")
-    level, _ = log.level, log.setLevel(logging.CRITICAL)  # it logs what is raised here, in better words
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # it logs what is raised here, in better words
     try:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:

@@ -27,7 +27,8 @@ def remark(version: str, stamp: list[str]) -> str:
     package = package_source()
     if package is None or not any(stamp):
         return ""
-    then = dict(reversed(line.split(" ", 1)) for line in stamp if line)
+    pairs = [line.split(" ", 1) for line in stamp if line]
+    then = {file: found for found, file in pairs}
     now = sums(package)
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     if not changed:

@@ -110,32 +110,37 @@ class ROperator(CustomOp):
     def __init__(self, prop: RProp, functions: dict):
         self.name, self.nd = prop.name, prop.described["arrays"] == "NDArray"
         self.inputs, self.outputs, self.states = prop._names
+        self.input_names, self.output_names, self.state_names = map(RNames, prop._names)
         self.run, self.run_back = functions["forward"], functions.get("backward")
         self.wants, self.wants_back = (
             _texts(prop.described[k]) for k in ("forward.formals", "backward.formals")
         )
 
-    def _given(self, arrays: list[NDArray], names: list[str]):
+    def _given(self, arrays: list[NDArray], names: list[str], made: RNames):
         if self.nd:
             return RList([a.copy() for a in arrays], names)
-        return r_arrays([a.data for a in arrays], RNames(names))
+        return r_arrays([a.data for a in arrays], made)
 
     def forward(self, is_train, req, in_data, out_data, aux):
         outs = [y.data for y in out_data]
-        given = {
-            "inputs": lambda: self._given(in_data, self.inputs),
-            "is.train": lambda: is_train,
-            "req": lambda: list(req),
-            "outputs": lambda: r_arrays([np.zeros(y.shape) for y in outs], RNames(self.outputs)),
-            "aux": lambda: self._given(aux, self.states),
-        }
+
+        def given(what):
+            if what == "inputs":
+                return self._given(in_data, self.inputs, self.input_names)
+            if what == "is.train":
+                return is_train
+            if what == "aux":
+                return self._given(aux, self.states, self.state_names)
+            return (
+                list(req) if what == "req" else r_arrays([np.zeros(y.shape) for y in outs], self.output_names)
+            )
 
         def take(result):
             self._take(
                 result, outs, self.outputs, [a.data for a in aux] if is_train else [], "forward", False
             )
 
-        self.run([given[k] for k in self.wants], take)
+        self.run(self.wants, take, given)
 
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
         if self.run_back is None:
@@ -143,17 +148,21 @@ class ROperator(CustomOp):
                 f'the operator {self.name} was registered without backward; bind its inputs with '
                 'grad.req = "null", or put mx.symbol.BlockGrad around it'
             )
-        given = {
-            "output.grads": lambda: self._given(out_grad, self.outputs) if out_grad else NIL,
-            "req": lambda: list(req),
-            "inputs": lambda: self._given(in_data, self.inputs),
-            "outputs": lambda: self._given(out_data, self.outputs),
-            "aux": lambda: self._given(aux, self.states),
-        }
+
+        def given(what):
+            if what == "output.grads":
+                return self._given(out_grad, self.outputs, self.output_names) if out_grad else NIL
+            if what == "inputs":
+                return self._given(in_data, self.inputs, self.input_names)
+            if what == "outputs":
+                return self._given(out_data, self.outputs, self.output_names)
+            return list(req) if what == "req" else self._given(aux, self.states, self.state_names)
+
         wanted = [g.data if r != "null" else None for g, r in zip(in_grad, req)]
         self.run_back(
-            [given[k] for k in self.wants_back],
+            self.wants_back,
             lambda result: self._take(result, wanted, self.inputs, [], "backward", True),
+            given,
         )
 
     def _take(self, result, arrays: list, names: list[str], states: list, what: str, gradients: bool) -> None:

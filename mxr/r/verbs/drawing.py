@@ -43,10 +43,10 @@ def before_loss(symbol: Symbol, inputs, params) -> str | None:
             tainted.add(id(n))
         if doors := [m for m, _ in n.inputs if id(m) in gate]:
             gate[id(n)] = _common(doors, gate, depth)
-    n = loss if id(loss) in gate and id(loss) in tainted else None
-    while n is not None and id(n) in tainted:
-        n = gate[id(n)]
-    return "" if n is None or n.op is None or n.n_visible > 1 else n.output_name(0)
+    found = loss if id(loss) in gate and id(loss) in tainted else None
+    while found is not None and id(found) in tainted:
+        found = gate[id(found)]
+    return "" if found is None or found.op is None or found.n_visible > 1 else found.output_name(0)
 
 
 def _common(doors: list[Node], gate, depth) -> Node | None:
@@ -128,7 +128,7 @@ def layers(symbol: Symbol, given, inputs):
                 n.op.name,
                 Dims(sizes[id(n), 0] or ()),
                 ", ".join(dict.fromkeys(m.name for m in own)),
-                math.nan if not all(map(known, parameters)) else float(sum(map(math.prod, parameters))),
+                float(sum(math.prod(s) if known(s) else math.nan for s in parameters)),
             )
         )
     columns = zip(*rows) if rows else [()] * 5

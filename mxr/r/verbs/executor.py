@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mxr.engine.executor import Executor
@@ -37,14 +39,14 @@ def bind(symbol: Symbol, args, aux, requests):
     arg_names = symbol.list_arguments()
     args = _copies(args, arg_names, "arg.arrays")
     aux = _copies(aux, symbol.list_auxiliary_states(), "aux.arrays")
-    reqs = [v for _, v in pairs(requests)]
-    if len(reqs) == 1:
-        reqs *= len(arg_names)
-    if len(reqs) != len(arg_names):
+    each = [v for _, v in pairs(requests)]
+    if len(each) == 1:
+        each *= len(arg_names)
+    if len(each) != len(arg_names):
         raise MxError(
-            f"mx.symbol.bind: {len(reqs)} grad.reqs for {len(arg_names)} arguments ({', '.join(arg_names)})"
+            f"mx.symbol.bind: {len(each)} grad.reqs for {len(arg_names)} arguments ({', '.join(arg_names)})"
         )
-    reqs = dict(zip(arg_names, reqs))
+    reqs = dict(zip(arg_names, each))
     grads = {k: NDArray(np.zeros_like(args[k].data)) for k, req in reqs.items() if req != "null"}
     return symbol.bind(args, grads, reqs, aux)
 
@@ -69,7 +71,7 @@ def forward(ex: Executor, is_train):
 
 @verb("exec.backward")
 def backward(ex: Executor, heads):
-    given = []
+    given: list[Any] = []
     for _, v in pairs(heads):
         given += [w for _, w in pairs(v)] if isinstance(v, (RList, dict)) else [v]
     if not given:
@@ -79,13 +81,13 @@ def backward(ex: Executor, heads):
             f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs "
             f"({', '.join(ex.outputs)})"
         )
-    given = [array(v, "mx.exec.backward: a head gradient") for v in given]
-    ex.backward(given + [None] * (len(ex.output_list) - len(given)))
+    arrays = [array(v, "mx.exec.backward: a head gradient") for v in given]
+    ex.backward(arrays + [None] * (len(ex.output_list) - len(given)))
 
 
 def _part(ex: Executor, which: str) -> tuple[list[str], list[NDArray | None]]:
     if which == "outputs":
-        return output_names(ex.symbol), ex.output_list
+        return output_names(ex.symbol), list(ex.output_list)
     found = {"args": ex.args, "grads": ex.grads, "aux": ex.aux}[which]
     return list(found), list(found.values())
 

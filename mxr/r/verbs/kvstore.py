@@ -109,7 +109,7 @@ def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
     """What all workers do after a round: make sure that they have the same parameters, and agree whether the
     training ends here."""
     items = pairs(params)
-    sums = [zlib.crc32(np.ascontiguousarray(array(v).data).view(np.uint8)) for _, v in items]
+    sums = [zlib.crc32(np.ascontiguousarray(array(v).data).view(np.uint8).data) for _, v in items]
     found = group.gather((sums, bool(ends)), f"the end of round {iteration}")
     for rank, (theirs, _) in enumerate(found):
         different = [k for (k, _), a, b in zip(items, found[0][0], theirs) if a != b]

@@ -66,7 +66,7 @@ def _whole(executors: list[Executor], sums: GradientSum, finish) -> bool:
     """Forward, backward, sum, and `finish`, or the auxiliary states of before."""
     aux = [a.data for ex in executors for a in ex.aux.values()]
     before = [a.copy() for a in aux]
-    finished = []
+    finished: list[bool] = []
     try:
         with sums.group.guard():
             for ex in executors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from mxr.r.bridge.convert import RList, shape_from_r
 from mxr.r.bridge.missing import NA
 
 
-def pairs(arguments) -> list[tuple[str, object]]:
+def pairs(arguments) -> list[tuple[str, Any]]:
     """The (name, value) pairs of a converted R list; "" where there is no name. None values are left out."""
     if arguments is None:
         return []
@@ -154,7 +155,7 @@ def shape(value) -> tuple[int, ...]:
 
 def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
     """Named R dimensions as C-order shapes."""
-    result = {}
+    result: dict[str, Any] = {}
     for key, value in pairs(arguments):
         if not key:
             raise MxError(f"{where}: shapes go by name, as in data = c(10, 5)")
