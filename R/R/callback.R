@@ -137,8 +137,9 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' net <- mx.symbol.LinearRegressionOutput(net, name = "out")
 #' mx.set.seed(1)
 #' model <- mx.model.FeedForward.create(
-#'   net, X = x, y = mtcars$mpg, num.round = 100, array.batch.size = 16, array.layout = "rowmajor", learning.rate = 1e-3,
-#'   eval.metric = mx.metric.rmse, verbose = FALSE, epoch.end.callback = mx.callback.early.stop(train.metric = 6))
+#'   net, X = x, y = mtcars$mpg, num.round = 100, array.batch.size = 16, array.layout = "rowmajor",
+#'   learning.rate = 1e-3, eval.metric = mx.metric.rmse, verbose = FALSE,
+#'   epoch.end.callback = mx.callback.early.stop(train.metric = 6))
 #' tail(plot(model), 1)          # ended where the error was below 6
 #' @export
 mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,

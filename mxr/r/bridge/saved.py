@@ -65,7 +65,7 @@ def from_bytes(data: bytes) -> Symbol | NDArray:
     if data.startswith(_MARK) and kind == b"A":
         try:
             return NDArray(np.load(io.BytesIO(rest), allow_pickle=False))
-        except (ValueError, EOFError, OSError) as error:
+        except Exception as error:  # NumPy's reader raises many kinds; since Python 3.12 TokenError too
             raise MxError(f"a saved NDArray is damaged: {error}") from None
     raise MxError("a saved MXNet object is damaged, or was saved by a newer mxr")
 
