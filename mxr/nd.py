@@ -9,7 +9,7 @@ import numpy as np
 
 from mxr import ops  # noqa: F401  (declares the operators)
 from mxr.engine.device import Context, checked
-from mxr.engine.functions import array_function
+from mxr.engine.functions import GROUPS, array_function
 from mxr.engine.ndarray import NDArray, numbers
 from mxr.engine.ndarray import array as _array
 from mxr.operator import MxError, affordable, element_type, registry, suggest
@@ -91,6 +91,10 @@ def save(path: str, arrays) -> None:
 
 def __getattr__(name: str):
     if name not in registry:
+        if name in GROUPS:
+            raise AttributeError(
+                f"mxr.nd has no {name}: operators have one name each here, mxr.nd.{GROUPS[name]}"
+            )
         raise AttributeError(f"module 'mxr.nd' has no attribute {name!r}" + suggest(name, registry))
     globals()[name] = function = array_function(name)
     return function

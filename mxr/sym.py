@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mxr import ops  # noqa: F401  (declares the operators)
-from mxr.engine.functions import symbol_function
+from mxr.engine.functions import GROUPS, symbol_function
 from mxr.graph.symbol import Symbol, load, load_json
 from mxr.graph.symbol import group as Group
 from mxr.graph.symbol import variable as Variable
@@ -16,6 +16,10 @@ __all__ = ["Symbol", "Variable", "var", "Group", "load", "load_json"]
 
 def __getattr__(name: str):
     if name not in registry:
+        if name in GROUPS:
+            raise AttributeError(
+                f"mxr.sym has no {name}: operators have one name each here, mxr.sym.{GROUPS[name]}"
+            )
         raise AttributeError(f"module 'mxr.sym' has no attribute {name!r}" + suggest(name, registry))
     globals()[name] = function = symbol_function(name)
     return function

@@ -12,6 +12,16 @@ from mxr.graph.symbol import Symbol, create
 from mxr.operator import MxError, Op, get, match_inputs
 from mxr.operator.signature import signature
 
+# MXNet-Python's groups of operators, and how their members are called here.
+GROUPS = {
+    "random": "random_uniform(low=0, high=1, shape=(2, 3)) for example",
+    "linalg": "linalg_gemm2(a, b) for example",
+    "contrib": "_contrib_box_iou(a, b) for example",
+    "image": "_image_normalize(data) for example",
+    "sparse": "dot(a, b) for example, of dense arrays",
+    "op": "dot(a, b) for example",
+}
+
 
 def symbol_function(name: str) -> Callable[..., Symbol]:
     """`f(*symbols, name=None, **parameters_or_symbols)`; dotted and underscored spellings are one

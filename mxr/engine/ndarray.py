@@ -75,6 +75,11 @@ class NDArray:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are the operator's
         parameters in their order."""
+        if name in ("attach_grad", "backward", "grad"):
+            raise AttributeError(
+                f"an NDArray has no {name}: gradients are an executor's. Bind a symbol: "
+                "executor.forward_backward() fills executor.grads"
+            )
         if name.startswith("_") or name not in registry:
             raise AttributeError(f"an NDArray has no {name}" + suggest(name, [*dir(NDArray), *registry]))
 

@@ -220,6 +220,22 @@ def test_notebooks_show_pictures():
     assert "NDArray 3 float32" in mx.nd.ones((3,))._repr_html_()
 
 
+@pytest.mark.parametrize(
+    "where, name, instead",
+    [
+        (mx, "kv", "mx.kv.create"),
+        (mx.nd, "random", r"mxr\.nd\.random_uniform"),
+        (mx.sym, "contrib", r"mxr\.sym\._contrib_box_iou"),
+        (mx.io, "NDArrayIter", "slices of NumPy arrays"),
+        (mx.nd.array([1.0]), "attach_grad", r"executor\.forward_backward\(\)"),
+    ],
+)
+def test_what_is_elsewhere_is_named(where, name, instead):
+    assert not hasattr(where, name)
+    with pytest.raises(AttributeError, match=f"has no {name}.*{instead}"):
+        getattr(where, name)
+
+
 @pytest.mark.parametrize("name", ["gluon", "autograd", "mod", "model", "init"])
 def test_what_is_not_here_says_what_serves(name):
     with pytest.raises(AttributeError, match=f"mxr has no {name} .*; instead: "):
