@@ -156,7 +156,7 @@ closed_room <- function(folder) {
   known$.clock <- list2env(list(left = 20))           # seconds
   known$source <- function(file, ...) {
     path <- at_hand(file, folder)
-    if (is.null(path)) stop("not at hand")
+    if (is.null(path)) cannot_run("not at hand")
     for (expression in parse(path, keep.source = FALSE)) try_in_room(expression, room)
   }
   room
@@ -190,10 +190,13 @@ furnish_with_data <- function(known, folder) {
   for (name in ls(datasets)) eval(call("delayedAssign", name, call("get", name, datasets), baseenv(), known))
 }
 
+# Ends one line of the script in the room: what it makes stays unknown.
+cannot_run <- function(why) stop(why, call. = FALSE)
+
 # `$`, but for what writes.
 reads_member <- function(x, name) {
   name <- as.character(substitute(name))
-  if (is.mx.symbol(x) && name == "save") stop("writes a file")
+  if (is.mx.symbol(x) && name == "save") cannot_run("writes a file")
   do.call(base::`$`, list(x, name))
 }
 
@@ -204,12 +207,12 @@ member_of_package <- function(known) {
     name <- as.character(substitute(name))
     if (package == "mxnet" && exists(name, known, inherits = FALSE)) return(get(name, known))
     value <- getExportedValue(package, name)
-    if (is.function(value)) stop("a function of another package")
+    if (is.function(value)) cannot_run("a function of another package")
     value
   }
 }
 
-small <- function(n) if (n > 5e7) stop("too large to be made here") else n
+small <- function(n) if (n > 5e7) cannot_run("too large to be made here") else n
 
 home_of <- function(name) {
   for (package in c("base", "stats", "utils", "methods"))
@@ -257,7 +260,7 @@ at_hand <- function(path, folder) {
 table_reader <- function(name, folder) {
   function(file, ...) {
     path <- at_hand(file, folder)
-    if (is.null(path)) stop("not at hand")
+    if (is.null(path)) cannot_run("not at hand")
     get(name, asNamespace("utils"))(path, ...)
   }
 }

@@ -25,7 +25,7 @@ import time
 from _signal import getsignal  # signal.getsignal costs ten times more: it makes an enum of the answer
 from typing import Any
 
-from rpy2.rinterface_lib import openrlib
+from rpy2.rinterface_lib import callbacks, openrlib
 
 from mxr.runtime.threads import UNBROKEN
 
@@ -98,9 +98,15 @@ def _unbroken(frame) -> bool:
     return False
 
 
+def _looks_for_r(frame) -> bool:
+    """Whether R has just asked whether there is something to do. rpy2 leaves a Ctrl-C to R there too, but
+    loses one that comes before its `try`."""
+    return frame.f_globals is vars(callbacks) and frame.f_code.co_name == "_processevents"
+
+
 def _at_the_border(frame) -> bool:
     while frame is not None:
-        if _in(frame, _door) or _in(frame, _rest):
+        if _in(frame, _door) or _in(frame, _rest) or _looks_for_r(frame):
             return True
         frame = frame.f_back
     return False
