@@ -3,7 +3,7 @@
 #' Fully connected layers with an activation after each hidden one, trained by [mx.model.FeedForward.create()].
 #'
 #' @param data matrix, array or iterator of inputs.
-#' @param label labels.
+#' @param label labels; none where `data` is an iterator, which brings its own.
 #' @param hidden_node vector of the hidden layers' sizes.
 #' @param out_node number of outputs.
 #' @param dropout NULL, or the share of the last hidden layer to drop while training.
@@ -40,5 +40,5 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
     stop_parameter("mx.mlp: device is what ctx was called before; give one of them")
   if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
   net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
-  mx.model.FeedForward.create(output(net), X = data, y = label, ctx = device, ...)
+  mx.model.FeedForward.create(output(net), X = data, y = if (!missing(label)) label, ctx = device, ...)
 }

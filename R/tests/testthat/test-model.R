@@ -157,3 +157,16 @@ test_that("a metric that needs NDArrays gets them, from its first failure with R
   failing <- mx.metric.custom("m", function(label, pred) stop("no way for a ", class(label)[[1]]))
   expect_error(failing$update(mx.nd.array(1:4), mx.nd.array(1:4), c(0, 0)), "no way for a numeric")
 })
+
+test_that("mx.mlp takes its labels from an iterator", {
+  x <- matrix(seq(-1, 1, length.out = 40), 2)
+  train <- function(...) {
+    mx.set.seed(1)
+    mx.mlp(..., hidden_node = 3, out_node = 2, num.round = 2, learning.rate = 0.5, verbose = FALSE)$arg.params
+  }
+  label <- rep(0:1, 10)
+  of_arrays <- train(x, label, array.batch.size = 10, array.layout = "colmajor")
+  of_iterator <- train(mx.io.arrayiter(x, label, batch.size = 10, shuffle = FALSE))
+  expect_equal(length(of_iterator), length(of_arrays))
+  expect_true(all(vapply(of_iterator, function(a) all(is.finite(as.array(a))), NA)))
+})
