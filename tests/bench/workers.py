@@ -336,9 +336,9 @@ def overlap() -> None:
 LINKS = {"1 Gbit": (23.6e-6, 0.1182e9), "10 Gbit": (8.9e-6, 0.95e9), "100 Gbit": (1.93e-6, 11.6e9)}
 # Parameters, and seconds of a step of one worker with one thread, measured by `steps` (half of its samples).
 COSTS = {
-    "MLP, batch 100": (109_386, 0.64e-3),
-    "LeNet, batch 100": (431_080, 53e-3),
-    "LSTM, batch 32": (67_860, 7.3e-3),
+    "MLP, batch 100": (109_386, 0.54e-3),
+    "LeNet, batch 100": (431_080, 42e-3),
+    "LSTM, batch 32": (67_860, 8.7e-3),
 }
 
 
