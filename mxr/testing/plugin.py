@@ -43,7 +43,7 @@ def libraries(config: pytest.Config) -> tuple[str, ...]:
 def session_of(config: pytest.Config) -> sessions.Session:
     skip_without_r(config)
     try:
-        return sessions.session(libraries(config))
+        return sessions.session()  # --r-library is in R_LIBS since the run was configured
     except sessions.RUnavailable as error:
         no_r(config, str(error))
         raise
