@@ -115,7 +115,11 @@ dim.MXNDArray <- function(x) {
 }
 
 #' @export
-length.MXNDArray <- function(x) prod(dim(x))
+length.MXNDArray <- function(x) {
+  if (identical(sys.function(sys.parent()), stopifnot))        # it counts what is no logical, for its message
+    stop_type("stopifnot() takes R's own TRUE and FALSE; give it as.array(x) == 1")
+  prod(dim(x))
+}
 
 #' @export
 as.array.MXNDArray <- function(x, ...) {

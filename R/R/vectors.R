@@ -77,6 +77,10 @@ asked_by <- function(generic, known, levels = 2) {
   while (frame > 0 && is_of_r(sys.function(frame))) {
     head <- sys.call(frame)[[1]]
     if (identical(head, quote(FUN)) || identical(head, quote(f))) break      # the user gave this function to another
+    if (!is_written(head) || !tail(as.character(head), 1) %in% known) {
+      own <- own_name(sys.function(frame), known)                            # do.call(pmax, ...), larger(...)
+      if (!is.null(own)) head <- as.name(own)
+    }
     if (is_written(head)) {
       outer <- sub(methods, "", tail(as.character(head), 1))
       if (outer %in% known || !name %in% known) name <- outer
@@ -86,6 +90,13 @@ asked_by <- function(generic, known, levels = 2) {
     frame <- parents[[frame]]
   }
   list(name = name, call = if (!is.null(call)) shorten_call(call))
+}
+
+# The name among `known` that R has for the function `f`, or NULL.
+own_name <- function(f, known) {
+  space <- environment(f)
+  for (name in known)
+    if (exists(name, space, mode = "function", inherits = FALSE) && identical(get(name, space), f)) return(name)
 }
 
 is_of_r <- function(f) {
@@ -150,7 +161,8 @@ answered <- function(x, generic, answer) {
 # Functions of R that read the memory of R's own arrays, and ask first whether they have one.
 reads_arrays <- c("rowSums", "colSums", "rowMeans", "colMeans", "cor", "cov", "cor.test", "diag", "jitter", "tabulate",
                   "rowsum", "row", "col", "max.col", "is.unsorted", "addmargins", "margin.table", "convolve", "embed",
-                  "filter", "rle", "outer", "%o%", "sprintf", "gettextf")
+                  "filter", "rle", "outer", "%o%", "sprintf", "gettextf", "stopifnot", "ts", "marginSums", "cov2cor",
+                  "cov.wt", "rcond", "diffinv", "bw.nrd0", "bw.nrd", "bw.SJ", "lag", "time", "cycle")
 
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: dim
 dim_without <- function(x) answered(x, "dim", NULL)

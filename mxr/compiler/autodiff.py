@@ -12,7 +12,7 @@ import numpy as np
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
-from mxr.operator import MxError
+from mxr.operator import MxError, spelled
 
 Entry = tuple[int, int]  # (id(node), output index)
 
@@ -135,7 +135,7 @@ def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], 
     if op.gradient is None:
         raise MxError(
             f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
-            'or bind its inputs with grad.req = "null"'
+            f'or bind its inputs with {spelled("grad.req", "reqs")} = "null"'
         )
     return _kernel_gradient(n, gs, ins, outs, wanted)
 

@@ -14,7 +14,7 @@ from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
 from mxr.graph.infer_types import all_types
 from mxr.graph.symbol import Symbol
-from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, suggest
+from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, spelled, suggest
 from mxr.runtime import memory, threads
 
 _nothing = nullcontext()
@@ -267,7 +267,7 @@ class Executor:
         """What the backward pass computes, and where it goes."""
         if not self.wanted:
             raise MxError(
-                'backward: no argument has a gradient; bind with grad.req = "write" '
+                f'backward: no argument has a gradient; bind with {spelled("grad.req", "reqs")} = "write" '
                 "(arguments named *data or *label, and fixed ones, never get one)"
             )
         roots = self._gradients[given]

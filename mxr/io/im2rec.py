@@ -104,7 +104,7 @@ def _content(path: str, where: str) -> bytes:
     except OSError as e:
         raise MxError(
             f"im2rec: {where}: cannot read {path}: {e.strerror or e}; "
-            "root and the path in the list are put together as they are, so root ends with /"
+            "root and the path in the list are put together as they are: end root with /"
         ) from None
 
 

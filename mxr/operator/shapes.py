@@ -58,6 +58,11 @@ _LARGEST = 2**60  # what NumPy lets the other dimensions of an empty array be
 r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
+def spelled(r: str, python: str) -> str:
+    """What a message calls something: `r` when R is the reader, `python` otherwise."""
+    return r if r_order.get() else python
+
+
 def shape_text(shape: Sequence[int] | None) -> str:
     """A shape for a message: `(2, 3)` in Python; `c(3, 2)` when R is the reader; `?` for what is unknown."""
     if shape is None:

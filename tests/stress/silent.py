@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+import tests.remedies
 from mxr.operator import DTYPES
+from tests import test_remedies as python_remedies
 from tests.ops import test_eager_and_bound as pairs
 from tests.r import test_door_faults as door
 from tests.r.hosts import HOSTS, run_checks, run_code, succeeds
@@ -80,12 +82,15 @@ def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
 
 def remedies(times: int) -> list[tuple[str, int, str]]:
     """Messages that name a remedy: the mistake is made, the remedy followed."""
-    count = REMEDIES.read_text().count("  follows(")
+    words = tests.remedies.followed()
     code = (
         f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", '
         'stop_on_failure = TRUE)\n'
     )
     succeeds(run_code("mxr run", code))
+    for said, mistake, remedy in python_remedies.CASES:
+        python_remedies.follows(said, mistake, remedy)
+    count = len(words | {case[0] for case in (*python_remedies.CASES, *python_remedies.FILES)})
     return [("remedies of messages, followed to the letter", count, "all work")]
 
 
