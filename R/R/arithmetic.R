@@ -55,16 +55,22 @@ unary <- function(generic, x) {
          "!" = call_python("symbol.create", "logical_not", list(x)))
 }
 
-# `e1` and `e2` are symbols, NDArrays and numbers.
+# `e1` and `e2` are symbols, NDArrays or numbers.
 binary <- function(generic, e1, e2) {
   for (e in list(e1, e2)) if (!is.null(kind_without_numbers(e)) && !is.mx.symbol(e)) no_numbers(e, generic, 3)
-  if (!is.mx.symbol(e1) && !is.mx.symbol(e2)) return(call_python("nd.binary", generic, e1, e2))
+  if (is.mx.symbol(e1) || is.mx.symbol(e2)) symbol_arithmetic(generic, e1, e2)
+  else call_python("nd.binary", generic, e1, e2)
+}
+
+# `e1`, `e2` or both are symbols.
+symbol_arithmetic <- function(generic, e1, e2) {
   ops <- symbol_binary[[generic]]
-  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
-  if (is.mx.symbol(e1)) {
+  if (!is.mx.symbol(e2)) {
     call_python("symbol.create", ops[[2]], list(e1, scalar = scalar_operand(e2, generic)))
-  } else {
+  } else if (!is.mx.symbol(e1)) {
     call_python("symbol.create", ops[[3]], list(e2, scalar = scalar_operand(e1, generic)))
+  } else {
+    call_python("symbol.create", ops[[1]], list(e1, e2))
   }
 }
 

@@ -36,12 +36,17 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 
 check_data <- function(X) {
   if (is_of_matrix_package(X)) stop_type("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
-  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA))) check_own_iterator(X)
-  if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
-    stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
-  if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
-    stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
+  if (looks_like_iterator(X)) check_own_iterator(X)
+  if (is_empty_array(X)) stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
+  if (!may_be_data(X)) stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
 }
+
+# Whether `x` is probably meant as an iterator, complete or not.
+looks_like_iterator <- function(x) is.environment(x) || isS4(x) || is.list(x) && any(vapply(x, is.function, NA))
+
+is_empty_array <- function(x) is.atomic(x) && length(dim(x)) > 1 && !all(dim(x))
+
+may_be_data <- function(x) !is.null(x) && (is.atomic(x) || is.mx.ndarray(x) || is.data.frame(x))
 
 check_own_iterator <- function(X) {
   for (name in c("iter.next", "value", "reset"))
@@ -62,10 +67,12 @@ check_optimizer <- function(optimizer) {
               "create_exec and update, not ", kind_of(optimizer))
 }
 
-# Whether `x` is used as an iterator: a list of closures may be one too.
-is_iterator <- function(x) {
-  is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next) ||
-    (is.environment(x) || isS4(x)) && !is.mx.ndarray(x) && !is.mx.symbol(x) && has_function(x, "iter.next")
+# Whether `x` is used as an iterator: one of mxr's, a list of functions, or an object of a user's class.
+is_iterator <- function(x) is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next) || is_iterator_object(x)
+
+# Arrays and symbols are environments too, and have fields, but are no iterators.
+is_iterator_object <- function(x) {
+  (is.environment(x) || isS4(x)) && !is.mx.ndarray(x) && !is.mx.symbol(x) && has_function(x, "iter.next")
 }
 
 # Whether `x` is a matrix of the package Matrix, whose numbers only that package can read.

@@ -79,19 +79,27 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
-  check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
-                                    "mx.init.Xavier()"))
-  if (length(formals(initializer)) && !any(c("name", "shape", "...") %in% names(formals(initializer)))) {
-    for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
-      if (identical(initializer, get(maker)))
-        stop_type("the initializer is the function ", maker, " itself: call it, as in ", maker,
-                  if (maker == "mx.init.Xavier") "()" else "(0.01)")
-  }
+  check_initializer(initializer)
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)
-  for (name in names(values))
-    if (!is.null(values[[name]]) && !is.mx.ndarray(values[[name]]) && !is.numeric(values[[name]]))
-      stop_type("the initializer must give an NDArray for ", name, ", not ", kind_of(values[[name]]))
+  for (name in names(values)) check_initial(values[[name]], name)
   if (skip.unknown) mx.util.filter.null(values) else values
+}
+
+check_initializer <- function(initializer) {
+  check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
+                                    "mx.init.Xavier()"))
+  takes <- names(formals(initializer))
+  if (!length(takes) || any(c("name", "shape", "...") %in% takes)) return()
+  for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
+    if (identical(initializer, get(maker)))
+      stop_type("the initializer is the function ", maker, " itself: call it, as in ", maker,
+                if (maker == "mx.init.Xavier") "()" else "(0.01)")
+}
+
+# What an initializer gave for the parameter `name`: an NDArray, numbers or NULL.
+check_initial <- function(value, name) {
+  if (!is.null(value) && !is.mx.ndarray(value) && !is.numeric(value))
+    stop_type("the initializer must give an NDArray for ", name, ", not ", kind_of(value))
 }

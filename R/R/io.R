@@ -98,31 +98,44 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   data <- as_samples(data, "data")
   label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
-  n <- function(x) dim(x)[[length(dim(x))]]
-  if (n(data) != n(label)) {
-    turned <- function(x, name) {
-      axes <- seq_along(dim(x))
-      if (length(axes) == 2) paste0("t(", name, ")")
-      else paste0("aperm(", name, ", c(", paste(c(axes[-1], 1), collapse = ", "), "))")
-    }
-    first <- dim(data)[[1]]
-    advice <- if (dim(label)[[1]] == n(data)) {
-      c(turned(label, "label"), if (length(label) == n(data)) "or as.vector(label)")
-    } else if (first == n(label)) {
-      turned(data, "data")
-    } else if (first == dim(label)[[1]]) {
-      c(turned(data, "data"), "and", turned(label, "label"))
-    }
-    stop_shape("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
-               if (!is.null(advice)) paste0(": samples are the last dimension, so pass ",
-                                               paste(advice, collapse = " ")),
-               if (first == n(label) && length(dim(data)) == 2) ", or array.layout = \"rowmajor\" to the training",
-               if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
-  }
+  check_samples(data, label)
   check_real(batch.size, "mx.io.arrayiter: batch.size")
-  draws <- if (shuffle) mx.runif(n(data)) else NULL
+  draws <- if (shuffle) mx.runif(sample_count(data)) else NULL
   batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
                  keep = TRUE)
+}
+
+# The length of the last dimension.
+sample_count <- function(x) dim(x)[[length(dim(x))]]
+
+# Stops if data and labels have different numbers of samples, and says how to pass them if one is the wrong way round.
+check_samples <- function(data, label) {
+  samples <- sample_count(data)
+  labels <- sample_count(label)
+  if (samples == labels) return()
+  advice <- turning_advice(data, label)
+  stop_shape("mx.io.arrayiter: data has ", samples, " samples (its last dimension) and label ", labels,
+             if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
+             if (dim(data)[[1]] == labels && length(dim(data)) == 2)
+               ", or array.layout = \"rowmajor\" to the training",
+             if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
+}
+
+# The calls of t() or aperm() that give data and labels the same number of samples, NULL if none does.
+turning_advice <- function(data, label) {
+  turned <- function(x, name) {
+    axes <- seq_along(dim(x))
+    if (length(axes) == 2) paste0("t(", name, ")")
+    else paste0("aperm(", name, ", c(", paste(c(axes[-1], 1), collapse = ", "), "))")
+  }
+  samples <- sample_count(data)
+  if (dim(label)[[1]] == samples) {
+    c(turned(label, "label"), if (length(label) == samples) "or as.vector(label)")
+  } else if (dim(data)[[1]] == sample_count(label)) {
+    turned(data, "data")
+  } else if (dim(data)[[1]] == dim(label)[[1]]) {
+    c(turned(data, "data"), "and", turned(label, "label"))
+  }
 }
 
 factor_codes <- function(label) {

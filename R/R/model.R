@@ -69,15 +69,21 @@ choose_layout <- function(rowmajor, colmajor, sizes) {
   layout
 }
 
-# Stops where the given layout of a matrix contradicts the number of labels, and the other one would not.
+# Stops if the given layout of a matrix contradicts the number of labels, and the other layout would not.
 check_layout <- function(X, y, array.layout) {
   layout <- tolower(array.layout[[1]])
   if (layout == "auto" || length(dim(X)) != 2 || !is.atomic(y) || is.null(y)) return()
   samples <- tail(shape_of(y), 1)
-  given <- if (layout == "rowmajor") 1 else 2
-  if (dim(X)[[given]] != samples && dim(X)[[3 - given]] == samples)
-    stop_shape("X is ", paste(dim(X), collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
-               c("columns", "rows")[[given]], " of X: give array.layout = \"", c("colmajor", "rowmajor")[[given]], "\"")
+  if (layout == "rowmajor") check_direction(dim(X), samples, 1, c("columns", "colmajor"))
+  else check_direction(dim(X), samples, 2, c("rows", "rowmajor"))
+}
+
+# Stops if the other dimension of a matrix than `given`, 1 or 2, has as many samples as there are labels. `other` says
+# in words what that dimension is, and its layout.
+check_direction <- function(size, samples, given, other) {
+  if (size[[given]] != samples && size[[3 - given]] == samples)
+    stop_shape("X is ", paste(size, collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
+               other[[1]], " of X: give array.layout = \"", other[[2]], "\"")
 }
 
 # A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
@@ -468,33 +474,44 @@ with_label <- function(batch, output.names) {
   batch
 }
 
-# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned,
-# like a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the
-# shapes of what the batches bring; `initial` the names of what has values.
+# Stops if the network has a variable that is data or a label and nothing gives its values: it would be learned, like
+# a weight. Warns if `y` reaches no variable. `given` are the shapes of what the batches bring; `initial` the names of
+# what has values.
 check_read <- function(symbol, given, initial, fields, y) {
+  unread <- unread_variables(symbol, given, initial)
+  if (is.null(unread)) return()
+  has_label <- any(endsWith(names(given), "label"))
+  if (length(unread)) stop_unread(unread, has_label, fields, y)
+  unused <- !is.null(y) && !has_label && !any(names(given) %in% setdiff(fields, "data"))
+  if (unused && length(unique(as.vector(as.array(y)))) > 1)
+    warning("the network has no label, so y is not used", call. = FALSE)
+}
+
+stop_unread <- function(unread, has_label, fields, y) {
+  if (length(unread) == 1 && !has_label)
+    stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
+                   "the label, but its name does not end in \"label\", so ",
+                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
+                   ": give output.names = \"", unread, "\"")
+  stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
+                 "values; as parameters they would be learned. Give the names of data in input.names and of ",
+                 "labels in output.names, with an iterator that has fields of these names (here are ",
+                 paste(fields, collapse = ", "), ")")
+}
+
+# The names of the variables without values whose shape grows with the batch, which no weight's does. NULL if the shapes
+# cannot be inferred.
+unread_variables <- function(symbol, given, initial) {
   infer <- function(more) {
     shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
     tryCatch(call_python("symbol.infer_shape", symbol, shapes)$arg.shapes, error = function(e) NULL)
   }
   now <- infer(0)
   larger <- infer(1)
-  if (is.null(now) || is.null(larger)) return()
+  if (is.null(now) || is.null(larger)) return(NULL)
   others <- setdiff(names(now), c(names(given), initial))
   others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
-  unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
-  if (length(unread) == 1 && !any(endsWith(names(given), "label")))
-    stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
-                   "the label, but its name does not end in \"label\", so ",
-                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
-                   ": give output.names = \"", unread, "\"")
-  if (length(unread))
-    stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
-                   "values; as parameters they would be learned. Give the names of data in input.names and of ",
-                   "labels in output.names, with an iterator that has fields of these names (here are ",
-                   paste(fields, collapse = ", "), ")")
-  if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
-        !any(endsWith(names(given), "label")))
-    warning("the network has no label, so y is not used", call. = FALSE)
+  others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
 }
 
 # Evaluation data as an iterator, in batches of the training data's size.

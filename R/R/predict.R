@@ -54,31 +54,43 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!next_batch(X)) stop_state("the iterator has no batch")
-  size <- tail(shape_of(X$value()[[1]]), 1)
-  inputs <- wanted_inputs(model, X$value(), labels, strict = !is.null(output))
+  batch <- X$value()
+  inputs <- wanted_inputs(model, batch, labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
-  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape_of)))
+  exec <- prediction_executor(model, lapply(batch[inputs], shape_of), ctx)
+  results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1), total)
+  if (length(results) == 1) results[[1]] else results
+}
+
+# An executor of the model's symbol with the model's parameters, for inputs of the given shapes.
+prediction_executor <- function(model, shapes, ctx) {
+  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), shapes))
   lacking <- setdiff(model$symbol$auxiliary.states, names(model$aux.params))
   if (length(lacking))
     warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "),
               " in aux.params; zeros take their place")
-  params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
+  params <- model$arg.params[setdiff(names(model$arg.params), names(shapes))]
   call_python("exec.load", exec, params, or_else(model$aux.params, list()))
-  packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
-  X$reset()
+  exec
+}
+
+# The outputs of all batches of `iter`, a list of arrays by the names `wanted`. `size` is the number of samples that the
+# executor is bound for; `total` is the number of batches, NA if it is not known.
+predict_batches <- function(exec, iter, inputs, wanted, size, total) {
+  packers <- sapply(wanted, function(name) mx.nd.arraypacker(), simplify = FALSE)
+  iter$reset()
   line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
   batches <- 0
-  while (next_batch(X)) {
-    batch <- X$value()
+  while (next_batch(iter)) {
+    batch <- iter$value()
     results <- of_one_size(call_python("model.predict", exec, batch[inputs]), batch, size)
-    for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
+    for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(iter)))
     batches <- batches + 1
     if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)
   }
-  X$reset()
-  results <- lapply(packers, function(p) p$get())
-  if (length(results) == 1) results[[1]] else results
+  iter$reset()
+  lapply(packers, function(p) p$get())
 }
 
 # The symbol to compute: the inner results of `symbol` that `output` names, `output` itself if it is a symbol, and by

@@ -49,28 +49,41 @@ find_python <- function() {
     consider(running$why, running$python)
     return(c(running, running = TRUE, asked = if (nzchar(asked)) asked))
   }
-  if (nzchar(asked)) {
-    consider("MXR_PYTHON", asked)
-    if (!file.exists(asked)) stop_bridge("MXR_PYTHON is ", asked, ", which does not exist")
-    return(list(python = asked, why = "MXR_PYTHON"))
-  }
+  if (nzchar(asked)) return(python_of_setting(asked))
   consider("MXR_PYTHON", "not set")
   recorded <- recorded_python()
-  gone <- length(recorded) && !file.exists(recorded)
-  consider("recorded", if (!length(recorded)) "nothing" else if (gone) paste(recorded, "is gone") else recorded)
-  if (length(recorded) && !gone) return(list(python = recorded, why = "the record of the installation"))
-  around <- usable_around()
-  if (!is.null(around)) return(around)
-  if (can_require()) {
-    consider("reticulate::py_require()", "makes one")
-    return(list(python = NA_character_, why = "reticulate::py_require()", by = "reticulate"))
+  for (find in list(function() existing_record(recorded), usable_around, required_python)) {
+    found <- find()
+    if (!is.null(found)) return(found)
   }
-  consider("reticulate::py_require()", "needs reticulate 1.41, and a source of mxr")
   stop_bridge(
     if (length(recorded)) c("the Python that this package was installed with is gone (", recorded, ")")
     else "no Python was recorded when this package was installed, and none around here has mxr",
     ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python, ",
     "or make one by mx.install.python()")
+}
+
+python_of_setting <- function(python) {
+  consider("MXR_PYTHON", python)
+  if (!file.exists(python)) stop_bridge("MXR_PYTHON is ", python, ", which does not exist")
+  list(python = python, why = "MXR_PYTHON")
+}
+
+# The recorded Python, list(python, why), or NULL if there is no record or no such file any more.
+existing_record <- function(recorded) {
+  gone <- length(recorded) && !file.exists(recorded)
+  consider("recorded", if (!length(recorded)) "nothing" else if (gone) paste(recorded, "is gone") else recorded)
+  if (length(recorded) && !gone) list(python = recorded, why = "the record of the installation")
+}
+
+# The Python that reticulate would make for mxr, list(python = NA, why, by), or NULL if it cannot.
+required_python <- function() {
+  if (!can_require()) {
+    consider("reticulate::py_require()", "needs reticulate 1.41, and a source of mxr")
+    return(NULL)
+  }
+  consider("reticulate::py_require()", "makes one")
+  list(python = NA_character_, why = "reticulate::py_require()", by = "reticulate")
 }
 
 # The first of the Pythons around here that has mxr: list(python, why), or NULL.
