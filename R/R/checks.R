@@ -1,5 +1,5 @@
-# Checks of what users give, for mistakes of which R would only say, for example, "attempt to apply non-function".
-# A check stops with a sentence that says what is wanted; most give back the value, or nothing.
+# Checks of users' arguments, for mistakes for which R itself would only say, for example, "attempt to apply
+# non-function". A check stops with a message that says what is needed. It returns the checked value, or nothing.
 
 # Whether `x$name` is a function, `x` a list, an environment or an object of a reference class.
 has_function <- function(x, name) is.function(tryCatch(do.call(`$`, list(x, name)), error = function(e) NULL))
@@ -118,7 +118,7 @@ check_number <- function(x, what) {
   if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_type(what, " must be one number")
 }
 
-# `x` must be one number, and not its text: it is used in arithmetic.
+# `x` must be one number, not the text of a number, because it is used in arithmetic.
 check_real <- function(x, what) {
   if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_type(what, " must be one number, not ", kind_of(x))
 }
@@ -180,7 +180,7 @@ required_field <- function(x, name) {
 # The dimensions of an array or NDArray, the length of a vector.
 shape_of <- function(x) or_else(dim(x), length(x))
 
-# Names that users of other versions, languages and packages give, and what is meant.
+# Argument names of other versions, languages and packages = this package's names.
 other_names <- c(lr = "learning.rate", eta = "learning.rate", epochs = "num.round", num.epoch = "num.round",
                  nrounds = "num.round", metric = "eval.metric", layout = "array.layout",
                  batch.size = "array.batch.size", weight.decay = "wd", scheduler = "lr_scheduler", label = "y",
@@ -198,7 +198,7 @@ nearest_name <- function(name, known) {
   if (length(meant)) meant[[1]]
 }
 
-# Warns, once in a session for each, of arguments that have no effect beside an iterator. `given` says which ones the
+# Warns, once in a session for each, of arguments that have no effect with an iterator. `given` says which ones the
 # call has.
 check_beside_iterator <- function(given) {
   why <- c(y = "the iterator brings its labels", array.batch.size = "the iterator has its own batches",
@@ -214,18 +214,18 @@ check_unused <- function(symbol, arg.params, fixed.param, initializer.given, inp
   unknown <- setdiff(fixed.param, arguments(symbol))
   if (length(unknown)) {
     meant <- nearest_name(unknown[[1]], arguments(symbol))
-    warning("fixed.param has ", paste(unknown, collapse = ", "), ", which the network has not",
+    warning("fixed.param has ", paste(unknown, collapse = ", "), ", which the network does not have",
             if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?"), call. = FALSE)
   }
   if (is.null(arg.params)) return()
   if (initializer.given)
-    warn_once("initializer", "initializer has no effect beside arg.params, which are all that is taken")
+    warn_once("initializer", "initializer has no effect if arg.params are given")
   lacking <- setdiff(arguments(symbol), c(names(arg.params), inputs))
   if (length(lacking))
-    warning("arg.params has no ", paste(lacking, collapse = ", "), "; zeros take their place", call. = FALSE)
+    warning("arg.params has no ", paste(lacking, collapse = ", "), "; zeros are used", call. = FALSE)
 }
 
-# Stops where R has taken a name meant for `...`, such as that of a variable "s", for the beginning of one of `formals`.
+# Stops if R has matched a name meant for `...`, such as that of a variable "s", to an argument that begins with it.
 check_short_names <- function(call, formals) {
   for (name in setdiff(names(call), c("", formals))) {
     taken <- formals[startsWith(formals, name)]
@@ -235,8 +235,8 @@ check_short_names <- function(call, formals) {
   }
 }
 
-# Names in `...` must be among `taken`; R would ignore the others, or speak of a function that the user has not called.
-# `also` are further arguments that a suggestion may name.
+# Names in `...` must be among `taken`; R would ignore the others, or name a function that the user has not called in
+# the error. `also` are further arguments that a suggestion may name.
 check_dots <- function(names, taken, what, also = NULL) {
   names <- names[nzchar(names)]
   short <- pmatch(names, taken, duplicates.ok = TRUE)        # R completes names; but lr is not short for lr_scheduler

@@ -1,12 +1,12 @@
-# Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray, or
-# NULL for a name without a rule, if allow.unknown is TRUE.
+# Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray. For
+# a name without a rule it gives NULL if allow.unknown is TRUE.
 
 # Parameters that are not weights: zeros or ones, by the ending of the name.
 mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FALSE) {
   if (any(endsWith(name, c("bias", "beta", "moving_mean", "moving_avg")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
-  # the sentence begins with MXNet's own words and its misspelling, because scripts and tests look for them
+  # the message begins with MXNet's own words and misspelling, because scripts and tests compare them
   stop_parameter("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
@@ -20,8 +20,8 @@ weight_initializer <- function(draw) {
 
 #' Initializers of weights
 #'
-#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others
-#' by their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
+#' Rules for the initial values of parameters. All of them draw random values for names that end in `weight`. Other
+#' names have fixed values: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
 #' `mx.init.uniform` draws from \[-scale, scale), `mx.init.normal` from the normal distribution with mean 0.
 #' `mx.init.Xavier` scales by the layer's size: with s = sqrt(magnitude / n), where n is the number of inputs (`"in"`),
 #' outputs (`"out"`) or their mean (`"avg"`), it draws from \[-s, s) or from the normal distribution with deviation s.
@@ -68,7 +68,7 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 
 #' Initial values for a list of shapes
 #'
-#' Calls the initializer for every name, in order, so that with a seed the numbers are MXNet's.
+#' Calls the initializer for every name, in order, so that the same seed gives MXNet's numbers.
 #'
 #' @param initializer an initializer, such as `mx.init.uniform(0.07)`.
 #' @param shape.array named list of shapes.

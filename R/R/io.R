@@ -1,5 +1,5 @@
-# Data iterators: objects with iter.next(), value(), reset() and num.pad(), of class "Rcpp_MXArrayDataIter" (arrays),
-# "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
+# Data iterators: objects with iter.next(), value(), reset() and num.pad(). Their class is "Rcpp_MXArrayDataIter"
+# (arrays), "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
 
 no_method <- function(name) stop_not_implemented("this iterator class must define ", name, "()")
 
@@ -44,8 +44,8 @@ is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArr
 
 is.MXDataIter <- is.mx.dataiter
 
-# An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and then kept
-# in R.
+# An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and cached in
+# R.
 batch_iterator <- function(source, class, keep = FALSE) {
   force(source)
   at <- 0L
@@ -59,7 +59,7 @@ batch_iterator <- function(source, class, keep = FALSE) {
   n.batches <- if (keep) call_python("io.length", source) else NA
   pad <- if (keep) call_python("io.pad", source) else NA
   self$value <- function() {
-    if (at == 0L) stop_state("the iterator stands before its first batch; call iter.next() first")
+    if (at == 0L) stop_state("the iterator is before its first batch; call iter.next() first")
     if (!keep) return(call_python("io.value", source))
     if (length(batches) < at || is.null(batches[[at]])) batches[[at]] <<- call_python("io.batch", source, at)
     batches[[at]]
@@ -82,12 +82,12 @@ print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
 
 #' Iterate over arrays
 #'
-#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the
-#' samples that stood in its place before stay there, and `num.pad()` tells how many.
+#' Batches of samples; the last dimension of `data` and `label` counts the samples. If the last batch is not full, the
+#' samples of the batch before stay in its last places, and `num.pad()` gives their number.
 #'
 #' @param data array, matrix, vector or NDArray.
-#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which
-#'   begin at 1, are taken, with a warning.
+#' @param label labels: a vector, or an array whose last dimension counts the samples. For a factor its codes, which
+#'   start at 1, are used, with a warning.
 #' @param batch.size samples in a batch.
 #' @param shuffle whether to shuffle once, at creation, by MXNet's random numbers.
 #' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
