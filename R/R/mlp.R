@@ -37,7 +37,7 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
   }
   if (!is.null(dropout) && layers == 0) stop_parameter("mx.mlp: dropout has no effect without a hidden layer")
   if (!missing(device) && !missing(ctx))
-    stop_parameter("mx.mlp: device is an earlier name of ctx; give only one of them")
+    stop_parameter("mx.mlp: device is an earlier name of ctx; give one of them")
   if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
   net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
   mx.model.FeedForward.create(output(net), X = data, y = if (!missing(label)) label, ctx = device, ...)
