@@ -305,7 +305,20 @@ CASES: list[tuple[str, Callable, Callable]] = [
         lambda: mxr.operator.register("square"),
     ),
     ("use adagrad", lambda: node("_contrib_group_adagrad_update"), lambda: mxr.optimizer.create("adagrad")),
-    ("use the operator of the same name on dense arrays", lambda: node("_sparse_abs"), lambda: node("abs")),
+    ("the same name without _sparse_ is the operator", lambda: node("_sparse_abs"), lambda: node("abs")),
+    (
+        "Write slices of NumPy arrays into executor.args[name][:] instead",
+        lambda: mxr.io.NDArrayIter,
+        lambda: on(exp, v=(3,)).args["v"].__setitem__(slice(None), np.arange(6)[:3]),
+    ),
+    (
+        "use Pad",
+        lambda: node("_cvcopyMakeBorder"),
+        lambda: sym.Pad(v, mode="edge", pad_width=(0,) * 4 + (1,) * 4),
+    ),
+    ("use _image_resize", lambda: node("_cvimresize"), lambda: nd._image_resize(nd.ones((4, 4, 3)), size=2)),
+    ("build the network from mx.sym", lambda: node("_np_copy"), lambda: sym.identity(v)),
+    ("or save it from a block without mx.npx.set_np", lambda: node("_np_copy"), lambda: node("_copy")),
     ("count with sum(x != 0)", lambda: node("_contrib_getnnz"), lambda: on(sym.sum(v != 0), v=(3,))),
     ("use the network before quantization", lambda: node("_contrib_quantize_v2"), lambda: node("identity")),
     (
@@ -361,7 +374,7 @@ FILES: list[tuple[str, Callable[[Path], object], Callable[[Path], object]]] = [
     ("use im2rec with pack_label", lambda folder: packed(folder, False), lambda folder: packed(folder, True)),
     ("or path.imglist", lambda folder: packed(folder, False), imglist),
     (
-        "set label_width to how many there are",
+        "set label_width to their number",
         lambda folder: im2rec("x", "", "y", pack_label=1),
         lambda folder: packed(folder, True),
     ),

@@ -134,13 +134,13 @@ CHECKS = {
           mx.install.python(tempfile("a/"), source = "mxr.whl", python = "python3")
         }), message = function(m) { said <<- c(said, conditionMessage(m)); invokeRestart("muffleMessage") })
         stopifnot(any(grepl("start a new one to use it", said)))""",
-    # follows: mx.install.python: ... say source = (a wheel, the folder of a checkout, or git+https://...)
-    # follows: or say python =
+    # follows: mx.install.python: ... give source = (a wheel, the folder of a checkout, or git+https://...)
+    # follows: or give python =
     "install": """
-        says(mx.install.python(source = NULL), "say source = ")
+        says(mx.install.python(source = NULL), "give source = ")
         install_nothing()
         path <- Sys.getenv("PATH"); Sys.setenv(PATH = "/nowhere"); on.exit(Sys.setenv(PATH = path))
-        says(mxnet:::base_python(), "or say python = "); Sys.setenv(PATH = path)
+        says(mxnet:::base_python(), "or give python = "); Sys.setenv(PATH = path)
         python <- Sys.getenv("MXR_PYTHON")
         made <- suppressMessages(mx.install.python(tempfile("a/"), source = "mxr.whl", python = python))
         stopifnot(endsWith(made, "bin/python"))""",

@@ -183,7 +183,7 @@ def test_r_first(built, tmp_path):
 
     # made by R: pip is told to take what is needed from here, and finds it on the way that `needed.pth` shows
     # follows: make one by mx.install.python()
-    # follows: say source =
+    # follows: give source =
     make = f"mxnet::mx.install.python(source = '{built[0]}', python = '{sys.executable}')"
     done = run(
         r_home() / "bin" / "Rscript",

@@ -85,7 +85,7 @@ test_that("remedies work", {
   follows("call it, as in mx.init.uniform(0.01)", train(initializer = mx.init.uniform), train(initializer = mx.init.uniform(0.01)))
   follows("call it, as in mx.init.Xavier()", train(initializer = mx.init.Xavier), train(initializer = mx.init.Xavier()))
   more <- list(fc_weight = mx.nd.ones(c(3, 1)), fc_bias = mx.nd.ones(1), last_weight = mx.nd.ones(2))
-  follows("allow.extra.params = TRUE leaves out what is too much", train(arg.params = more), train(arg.params = more, allow.extra.params = TRUE))
+  follows("allow.extra.params = TRUE ignores them", train(arg.params = more), train(arg.params = more, allow.extra.params = TRUE))
   # iterators that derive from nothing, and their last batches
   Own <- setRefClass("Own", fields = list(at = "numeric", last = "numeric", x = "matrix", y = "numeric"), methods = list(
     iter.next = function() { at <<- at + 1; at <= 2 }, reset = function() { at <<- 0 },
@@ -105,7 +105,7 @@ test_that("remedies work", {
     exec <- mx.simple.bind(symbol, mx.cpu(), "null", u = 3, name = 3)
     mx.exec.update.arg.arrays(exec, list(name = mx.nd.ones(3)), match.name = TRUE)
   }
-  follows("put mx.symbol.Variable(\"name\") in its place, and give the array to mx.simple.bind's executor", s - mx.nd.ones(3),
+  follows("use mx.symbol.Variable(\"name\") instead, and give the array to mx.simple.bind's executor", s - mx.nd.ones(3),
           given(s - mx.symbol.Variable("name")))
   follows("give the array to mx.simple.bind's executor, or as a parameter, under that name", mx.nd.ones(3) * s,
           train(symbol = mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data") * mx.symbol.Variable("name"), num.hidden = 1, name = "fc"), name = "lro"),
@@ -156,8 +156,9 @@ test_that("remedies of operators, bindings and arrays work", {
   follows("give it as.array(x)", rowSums(nd), rowSums(as.array(nd)))
   follows("give it as.array(x) == 1", stopifnot(nd > -9), stopifnot(as.array(nd > -9) == 1))
   follows("give as.array(i), or as.array(i) == 1", nd[nd > 1], nd[as.array(nd > 1) == 1])
-  follows("change a copy by as.array() and make an NDArray of it by mx.nd.array()", nd[1] <- 2, { a <- as.array(nd); a[1] <- 2; mx.nd.array(a) })
+  follows("change a copy from as.array() and make an NDArray of it with mx.nd.array()", nd[1] <- 2, { a <- as.array(nd); a[1] <- 2; mx.nd.array(a) })
   follows("use mx.nd.reshape(x, shape = c(6, 10))", dim(nd) <- c(6, 10), mx.nd.reshape(nd, shape = c(6, 10)))
+  follows("use as.array(x), dim(x) or ctx(x)", nd$values, list(as.array(nd), dim(nd), ctx(nd)))
   follows("use as.array", as.matrix(mx.nd.ones(c(2, 2, 2))), as.array(mx.nd.ones(c(2, 2, 2))))
   follows("use as.array first", mxnet:::call_python("nd.binary", "%o%", nd, nd), as.array(nd) %o% 2)
   f <- factor(c(3, 5))
@@ -259,7 +260,7 @@ test_that("remedies of operators that are written in R work", {
   follows("give gradient = function(x) ..., its derivative", mx.symbol.fun(s, f = bessel),
           mx.symbol.fun(s, f = bessel, gradient = function(x) besselI(x, 0) - besselI(x, 1) / x))
   wrong <- function(...) on_square(mx.symbol.fun(s, f = function(x) x^2, gradient = function(x) x, ...))
-  follows("check = FALSE if that is meant", wrong(), wrong(check = FALSE))
+  follows("check = FALSE if that is intended", wrong(), wrong(check = FALSE))
   follows("mx.symbol.fun: give one or more symbols, the inputs of f", mx.symbol.fun(f = exp), mx.symbol.fun(s, f = function(x) exp(x)))
   follows('register it before, with mx.operator.register("twice", ...)', mx.symbol.Custom(s, op.type = "twice"),
           { mx.operator.register("twice", forward = function(inputs) inputs[[1]] * 2); mx.symbol.Custom(s, op.type = "twice") })
