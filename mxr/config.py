@@ -9,12 +9,12 @@ import numpy as np
 import threadpoolctl
 
 from mxr import native
-from mxr.runtime import threads
+from mxr.runtime import onednn, threads
 
 
 def show_config() -> None:
     """Print the versions, and what computes: the native core with which vector instructions, or NumPy alone;
-    the BLAS library, and how many threads work."""
+    the BLAS library; oneDNN, where it is installed; and how many threads work."""
     try:
         own = version("mxr")
     except PackageNotFoundError:
@@ -23,6 +23,7 @@ def show_config() -> None:
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, on {platform.machine()}")
     print(f"computing: {native.description()}")
     print(f"BLAS: {blas()}")
+    print(f"oneDNN: {onednn.description()}")
     print(f"threads: {threads.workers()} of {threads.cpus()} processors")
 
 

@@ -101,6 +101,13 @@ COLUMN_FILTER_NS: Annotated[
     ),
 ] = 0.011
 
+PRIMITIVE_FLOP_NS: Annotated[
+    float, About("ns an operation", "the time of a convolution by oneDNN, without its reorders")
+] = 0.0068
+REORDER_NS: Annotated[
+    float, About("ns an element", "the time to bring an element into the layout that oneDNN asks for")
+] = 0.15
+
 # ---------------------------------------------------------------------------- the processor and its libraries
 
 CACHE_LINE: Annotated[int, About("bytes", "where arrays begin", fixed="the processor's cache lines")] = 64
@@ -269,6 +276,20 @@ POOL_SHARED_OFFSETS: Annotated[
     ),
 ] = 8
 COLUMNS_BLOCK: Annotated[int, About("elements", "a block of a convolution's columns and slopes")] = 1 << 19
+PRIMITIVE_LEAST_NS: Annotated[
+    int,
+    About(
+        "ns",
+        "of a convolution by columns and products, from which oneDNN computes it, where it is installed",
+        fixed="a choice: oneDNN compiles code for every shape, which takes a millisecond",
+    ),
+] = 20_000
+PRIMITIVE_BLOCK: Annotated[
+    int,
+    About(
+        "elements", "of input and output that go through a primitive of oneDNN at a time, with their reorders"
+    ),
+] = 1 << 19
 COPY_RUN_ELEMENTS: Annotated[
     int,
     About(
