@@ -82,10 +82,10 @@ def convolve(
         or not pays(w, weight.shape[1] * w.groups, len(weight), len(g if x is None else x))
     ):
         return False
-    made = [("out", out, x, weight, out), ("gx", gx, gx, weight, g), ("gw", gw, x, gw, g)]
+    made = [("out", out, (x, weight, out)), ("gx", gx, (gx, weight, g)), ("gw", gw, (x, gw, g))]
     parts = [
-        _Part(kind, w, *operands, bias if kind == "out" else None)
-        for kind, result, *operands in made
+        _Part(kind, w, *operands, bias=bias if kind == "out" else None)
+        for kind, result, operands in made
         if result is not None
     ]
     parts = [
