@@ -79,6 +79,7 @@ class Executor:
         self._trace()
         self._forward_steps: list | None = None
         self._both_steps: list | None = None
+        self._inference_steps: list | None = None
         self._backward_steps: dict[bool, list] = {}
         self._ran_forward = False
 
@@ -127,6 +128,10 @@ class Executor:
         normalization and the like. `values`: new values of arguments, by name."""
         for name, value in values.items():
             self.args[name][:] = value
+        if not is_train and not self.wanted and self._has_inference:
+            if self._inference_steps is None:
+                self._compile_inference()
+            return self._execute_forward(self._inference_steps, False)
         if self._forward_steps is None:
             self._compile_forward()
         return self._execute_forward(self._forward_steps, bool(is_train))
@@ -250,6 +255,25 @@ class Executor:
 
     def _compile_forward(self) -> None:
         self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
+
+    @property
+    def _has_inference(self) -> bool:
+        """Whether an operator computes something else where nothing is trained."""
+        return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
+
+    def _compile_inference(self) -> None:
+        """The outputs alone, by the operators' expressions for inference: these join the regions around
+        them, and nothing stays for a backward pass."""
+        with tape():
+            values = trace_forward(self.symbol, self._shapes, self._types, inference=True)
+            heads = [values[id(n), i] for n, i in self.symbol.heads]
+            effects = [
+                values[id(n), 0]
+                for n in self.symbol.nodes()
+                if n.op and (n.op.random or (n.aux_entries and n.op.inference is None))
+            ]
+            program = Program(heads + effects)
+        self._inference_steps = self._compile(program, [o.data for o in self.output_list])
 
     def _compile_backward(self, given: bool) -> None:
         roots, targets = self._gradient_roots(given)

@@ -56,7 +56,9 @@ def op(
     `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have
     `prepare`/`prepare_gradient` instead, of the same arguments: they compute nothing yet, but return a call
     that does. Beside `prepare` there may be `native(p, ins, outs)`: the same as one step of the native core,
-    or None where the core has none for these arrays. `variadic="num_args"`: any number of inputs named arg0,
+    or None where the core has none for these arrays. Beside a kernel there may be `inference(p, *inputs)`:
+    the visible output as an expression, where nothing is trained and no gradient taken; None where there is
+    none for these inputs. `variadic="num_args"`: any number of inputs named arg0,
     arg1, ...; the parameter counts them. `open`: parameters of any name, as text in `p.others`. `complete(p,
     where)`, if there is one, adds to parsed parameters what follows from them.
     """
@@ -111,6 +113,7 @@ def op(
             subgraphs=subgraphs,
             complete=d.get("complete"),
             bound=d.get("bound"),
+            inference=d.get("inference"),
         )
         return register(record)
 

@@ -58,6 +58,7 @@ class Op:
     open: bool = False  # takes parameters of any name (`Custom`): as text, in `p.others`
     subgraphs: int = 0  # how many graphs a node holds inside, in `p.subgraphs` (control flow)
     bound: Callable | None = None  # (p): what is to be done whenever a symbol with the operator is bound
+    inference: Callable | None = None  # (p, *inputs): a kernel's output as an expression, without training
     complete: Callable | None = None  # (p, where): what follows from the parameters, put into `p` once
 
     @property

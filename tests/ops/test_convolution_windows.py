@@ -247,7 +247,7 @@ def test_onednn_and_our_own_code_agree(data):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(primitives, "pays", lambda *_: True)
-        done, theirs = computed(primitives.convolve)
+        done, theirs = computed(primitives.by_primitives)
         patch.setenv("MXR_ONEDNN", "0")
         _, ours = computed(windows.convolve)
     for a, b in zip(theirs if done else [], ours):

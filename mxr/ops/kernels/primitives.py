@@ -1,4 +1,4 @@
-"""Convolutions by oneDNN's primitives, where it is installed and faster than `windows`.
+"""Convolutions: by oneDNN's primitives where it is installed and faster, else by `windows`.
 
 Notation of shapes: n samples, C input channels, F filters, G groups.
 
@@ -13,15 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mxr.ops.kernels import windows
 from mxr.ops.kernels.steps import Lane, Steps
+from mxr.ops.kernels.windows import Windows
 from mxr.runtime import costs, onednn
-
-if TYPE_CHECKING:
-    from mxr.ops.kernels.windows import Windows
 
 FLOAT = np.dtype(np.float32)
 _Placed = tuple[onednn.Layout, np.ndarray]  # memory, and how an array lies there
@@ -69,10 +67,16 @@ class _Part:
         return self.flops * costs.PRIMITIVE_FLOP_NS + self.moved * costs.REORDER_NS
 
 
-def convolve(
+def convolve(steps: Steps, w: Windows, weight, **arrays) -> None:
+    """Those products of a convolution whose results are given: see `windows.convolve`."""
+    if not by_primitives(steps, w, weight, **arrays):
+        windows.convolve(steps, w, weight, **arrays)
+
+
+def by_primitives(
     steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None
 ) -> bool:
-    """As `windows.convolve`. False, and nothing is done, where the work is left to `windows`."""
+    """The same by oneDNN. False, and nothing is done, where the work is left to `windows`."""
     library = onednn.library()
     results = [a for a in (out, gx, gw) if a is not None]
     if (

@@ -33,7 +33,6 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from mxr.ops.kernels import primitives
 from mxr.ops.kernels.steps import Lane, Steps
 from mxr.runtime import costs
 
@@ -185,8 +184,6 @@ def convolve(
     the output of a deconvolution."""
     products = sum(a is not None for a in (out, gx, gw))
     if not products:
-        return
-    if primitives.convolve(steps, w, weight, x=x, g=g, out=out, gx=gx, gw=gw, bias=bias):
         return
     samples = len(g if x is None else x)
     cut = _Cut(w, weight.shape[1] * w.groups, len(weight), gx is not None)
