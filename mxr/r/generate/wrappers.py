@@ -295,11 +295,16 @@ def page(op: Op) -> tuple[str, str]:
 
 # what people look for who do not know an operator's name, by family
 CONCEPTS = {
+    "attention": ["attention", "transformer"],
+    "boxes": ["object detection", "bounding box"],
     "broadcast": ["arithmetic with broadcasting"],
     "columns": ["convolution"],
+    "contrib": ["experimental operator"],
     "conv": ["convolution", "layer"],
     "create": ["make arrays"],
     "ctc": ["loss", "loss function", "sequence"],
+    "deformable": ["object detection", "convolution", "layer"],
+    "detection": ["object detection", "bounding box"],
     "elemwise": ["element-wise function", "arithmetic"],
     "index": ["indexing", "select elements"],
     "index_nd": ["indexing"],
@@ -316,6 +321,8 @@ CONCEPTS = {
     "pdf": ["probability density", "log likelihood"],
     "pool": ["pooling", "layer"],
     "random": ["random numbers", "distribution"],
+    "resample": ["image", "layer"],
+    "roi": ["object detection", "layer"],
     "reduce": ["reduction", "sum, mean, maximum over axes"],
     "rnn": ["recurrent network", "LSTM", "GRU", "layer"],
     "scalar": ["arithmetic"],
@@ -335,6 +342,14 @@ MORE_CONCEPTS = {
 
 def concepts(op: Op) -> list[str]:
     return [*CONCEPTS[op.family], *MORE_CONCEPTS.get(op.name, [])]
+
+
+def contrib_relatives(op: Op) -> str:
+    """Other operators of contrib, of the same family where there are some."""
+    others = [o for o in canonical() if o is not op and contrib(o)]
+    near = [o for o in others if o.family == op.family] or others
+    first = [contrib_functions(o, contrib(o)[0])[0].split(" <- ")[0] for o in near[:5]]
+    return _links(first) + "."
 
 
 def relatives(op: Op) -> str:
@@ -379,6 +394,8 @@ def contrib_page(op: Op) -> tuple[str, str]:
         arguments_text(op, True, True),
         value,
         shown,
+        see=contrib_relatives(op),
+        concepts=CONCEPTS.get(op.family, []),
     )
     return f"{functions[0]}.Rd", text
 
