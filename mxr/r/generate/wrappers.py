@@ -362,7 +362,8 @@ def relatives(op: Op) -> str:
     if "loss" in concepts(op):
         near = list(dict.fromkeys(n for n in ["mx.symbol.MakeLoss", *near] if n != own))
         return f"{_links(near)}; `demo(package = \"mxnet\")` lists recipes of losses."
-    return _links(near) + "." if near else ""
+    # the only one of its family is RNN
+    return _links(near or ["rnn.graph", "mx.model.buckets", "mx.symbol.SequenceMask"]) + "."
 
 
 def _links(pages: list[str]) -> str:
