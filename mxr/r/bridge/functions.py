@@ -17,7 +17,7 @@ from mxr.operator import MxError, ShapeError, shape_text
 from mxr.r.bridge import convert, interrupts, protection, r_api
 from mxr.r.bridge.missing import NA_BITS, NA_INTEGER
 from mxr.r.bridge.r_api import NIL, R, Sexp, ffi
-from mxr.r.bridge.texts import NAMES, class_of
+from mxr.r.bridge.texts import NAMES, class_of, strings
 from mxr.runtime import costs
 
 # Calls of RFunctions that are gone. They are released at the next `RFunction()`: Python may collect one on
@@ -98,7 +98,7 @@ class RNames:
         made = cls._made.get(tuple(names))
         if made is None:
             made = cls._made[tuple(names)] = object.__new__(cls)
-            made.vector = r_api.preserve(convert.to_r(list(names) or [""]))
+            made.vector = r_api.preserve(strings(list(names)))
         return made
 
 
