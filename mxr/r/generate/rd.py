@@ -21,7 +21,8 @@ from pathlib import Path
 # fmt: off
 CLASSES = (
     "mxr.graph.symbol.Symbol", "mxr.engine.ndarray.NDArray", "mxr.engine.executor.Executor", "mx.python",
-    "mx.graph", "mx.summary", "mx.loss.curve", "mx.metric.logger", "mx.script.check", "mx.optimizer",
+    "mx.graph", "mx.summary", "mx.described", "mx.inference", "mx.loss.curve", "mx.metric.logger",
+    "mx.script.check", "mx.optimizer",
     "Rcpp_MXSymbol", "MXNDArray", "Rcpp_MXExecutor", "Rcpp_MXKVStore", "MXContext", "MXFeedForwardModel",
     "Rcpp_MXArrayDataIter", "Rcpp_MXNativeDataIter", "Rcpp_MXDataIter", "mx.metric", "MXNDArrayPacker",
     "mxnet_error",
