@@ -194,7 +194,7 @@ def dot(symbol: Symbol, given: Any, direction: str, title: str | None = None) ->
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
     for n in nodes:
-        label = "\\n".join(filter(None, (n.op.name if n.op else None, n.name, details(n))))
+        label = "\\n".join(filter(None, (n.op.name if n.op else "", n.name, details(n))))
         lines.append(
             f'  {_quoted(n.name)} [shape = box, fillcolor = "{color(n)}", label = {_quoted(label)}];'
         )

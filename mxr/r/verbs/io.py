@@ -72,9 +72,9 @@ def batch(source: Arrays, i: int) -> dict[str, NDArray]:
 
 
 @verb("io.description")
-def description(source: Arrays | readers.Reader):
-    """What printing an iterator shows: its name, the number of its samples and of its batches (0 where these
-    are not known), and the shapes of a batch's arrays as far as they are known."""
+def description(source: Arrays | readers.Reader) -> dict[str, Any]:
+    """What printing an iterator shows: its name, its numbers of samples and batches (0 if unknown), and the
+    shapes of a batch's arrays that are known."""
     if isinstance(source, Arrays):
         arrays = {"data": source.data, "label": source.label}
         shapes = {k: (source.batch, *a.shape[1:]) for k, a in arrays.items()}
