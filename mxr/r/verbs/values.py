@@ -191,7 +191,7 @@ def split(
             if not is_input(value):
                 raise MxError(
                     f"{where}: only inputs go by position; a "
-                    f"{'text' if isinstance(value, str) else 'number'} needs a name, as in key = value"
+                    f"{'text' if isinstance(value, str) else 'number'} goes by name, as in key = value"
                 )
             positional.append(value)
         elif key in params or key in named:
