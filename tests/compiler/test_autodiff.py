@@ -1,5 +1,5 @@
-"""Values of a graph's gradients: which arguments get one, how contributions add up, and what a kernel is
-given."""
+"""Gradients of a graph as values: which arguments get one, how contributions are added, and the arguments of
+kernels."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from mxr.graph.infer_types import all_types, variable_types
 
 
 def traced(symbol, wanted, **shapes):
-    """The values of the outputs, and of the gradients of what is wanted, with ones as head gradients."""
+    """The values of the outputs, and of the wanted gradients, with ones as head gradients."""
     with tape():
         values = trace_forward(
             symbol, all_shapes(symbol, shapes), all_types(symbol, variable_types(symbol, {}))

@@ -1,5 +1,5 @@
-"""Programs: what is computed together, what gets memory, what the forward pass keeps for the backward
-pass."""
+"""Programs: which values are computed together, which get memory, and which the forward pass keeps for the
+backward pass."""
 
 import numpy as np
 
@@ -62,8 +62,8 @@ def test_a_result_is_computed_in_its_target_and_a_view_of_it_copied(monkeypatch)
 
 
 def kept(n, make):
-    """What a forward pass keeps of `make`'s intermediate values for a backward pass that reads them, by
-    function name."""
+    """The function names of `make`'s intermediate values that the forward pass keeps for a backward pass that
+    reads them."""
     with tape():
         a = var("a", n)
         inner = make(a)

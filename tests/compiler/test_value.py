@@ -1,4 +1,4 @@
-"""Symbolic arrays: what NumPy code leaves behind when it runs on them, and how that is executed."""
+"""Symbolic arrays: what NumPy code records when it runs on them, and how that is executed."""
 
 import inspect
 
@@ -185,7 +185,7 @@ def test_several_results_of_one_region(n):
 
 @pytest.mark.parametrize("n", [7, 200_001])
 def test_a_result_may_lie_where_an_operand_is(n):
-    """As gradients do that are added to what is there."""
+    """As gradients that accumulate do."""
     x, g = (rng.standard_normal(n).astype("f4") for _ in range(2))
     expected = g + np.tanh(x) * np.exp(x) * 2.0
     with tape():
@@ -225,7 +225,7 @@ BASE = {
 
 
 def keyword_cases():
-    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:  # these give no arrays
+    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:  # these return no arrays
         for key in inspect.signature(function).parameters:
             for v in VALUES.get(key, []):
                 yield (
@@ -263,7 +263,7 @@ def keyword_cases():
 
 
 def test_no_keyword_is_dropped_while_tracing():
-    """Every keyword of every function that can be traced: what NumPy gives, or an error."""
+    """Every keyword of every function that can be traced gives NumPy's result, or an error."""
     worked, wrong = 0, []
     for function, call, text in keyword_cases():
         for x in (X, np.maximum(X, 0).astype(np.uint8), X.astype(np.int8), X.astype(np.float16)):

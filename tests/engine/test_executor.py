@@ -56,7 +56,7 @@ def test_head_gradients_of_a_plain_output():
 
 
 def test_a_loss_inside_a_loss_keeps_its_own_gradient():
-    """SoftmaxOutput under MakeLoss and even under BlockGrad passes (p - label) down, as in MXNet."""
+    """SoftmaxOutput below MakeLoss, and even below BlockGrad, passes (p - label) on, as in MXNet."""
     x, label = sym.Variable("x"), sym.Variable("label")
     inner = sym.SoftmaxOutput(x, label)
     values = rng.normal(size=(2, 3))

@@ -1,5 +1,5 @@
-"""Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a
-number, what does not fit in memory."""
+"""Extreme sizes and values: deep and wide graphs, long and non-ASCII names, empty arrays, NaN and infinity,
+arrays that do not fit in memory."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def test_shapes_go_backwards_through_a_thousand_layers():
 
 @pytest.mark.parametrize("op", ["add_n", "Concat", "stack", "Group"])
 def test_ten_thousand_arguments(op):
-    use_arguments(op, 10)  # whatever is only done once
+    use_arguments(op, 10)  # warm-up: work that is only done once
     took = [min(use_arguments(op, wide) for _ in range(2)) for wide in (WIDE // 10, WIDE)]
     assert took[1] < 40 * took[0], f"time grows faster than the number of arguments: {took}"
 
@@ -167,7 +167,7 @@ def test_a_parameter_beyond_the_integers():
     ],
 )
 def test_arrays_without_elements(op):
-    """What MXNet calls unknown is not there: a sentence, or an empty result, never garbage."""
+    """Unknown sizes give an error or an empty result, never garbage."""
     x = sym.Variable("data")
     attrs = {"FullyConnected": {"num_hidden": 3}}.get(op, {})
     symbol = sym.dot(x, sym.Variable("w")) if op == "dot" else getattr(sym, op)(x, **attrs)
@@ -224,7 +224,7 @@ def test_disk_full():
 
 
 def test_working_directory_that_is_gone(tmp_path):
-    """In a process of its own, which it would hinder otherwise."""
+    """In a separate process, which it would otherwise disturb."""
     code = (
         "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\nfor act in (lambda: "
         "mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: "

@@ -1,4 +1,4 @@
-"""How much arithmetic a network takes, counted by hand."""
+"""How many operations a network takes, compared with counts on paper."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Damaged files, a short part of `make stress`: every loader gives an answer or a sentence, within limits of
-memory and time. And what that found."""
+"""Damaged files, a short part of `make stress`: every loader gives the content or an error message, within
+limits of memory and time. And the bugs that this found."""
 
 import gzip
 import io
@@ -111,7 +111,7 @@ def test_inputs_are_counted_before_they_are_named():
 
 
 def test_one_name_for_variables_of_different_shapes():
-    """Inference once went round in circles."""
+    """Inference once looped forever."""
     text = mlp().replace('"fc1_weight"', '"w"').replace('"fc2_weight"', '"w"').replace('"fc1_bias"', '"w"')
     with pytest.raises(MxError, match="w|shape"):
         sym.load_json(text).simple_bind(data=(4, 6))
@@ -220,11 +220,11 @@ def test_index_with_impossible_offsets(tmp_path):
 
 
 def test_nothing_that_is_loaded_is_run():
-    """No module of the package unpickles, evaluates or imports what a file says."""
+    """No module of the package unpickles, evaluates or imports the contents of a file."""
     for path in Path(mxr.__file__).parent.rglob("*.py"):
         text = path.read_text()
         for word in ("pickle", " eval(", " exec(", "np.load(", "os.system", "yaml", "marshal"):
-            # workers of one MPI run pickle what they tell each other; no file is read that way
+            # workers of one MPI run pickle their messages; no file is read in this way
             told = path.name == "workers.py" and word == "pickle"
             assert word not in text or told or "/r/" in str(path), f"{path} has {word}"
 

@@ -1,4 +1,4 @@
-"""Long work on files tells how far it is."""
+"""Long work on files reports its progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mxr.runtime import costs, progress
 
 @pytest.fixture
 def told(monkeypatch):
-    """What was reported, at every opportunity."""
+    """The reports, without a minimum time between them."""
     monkeypatch.setattr(progress, "_EVERY", 0)
     monkeypatch.setattr(costs, "TEXT_BLOCK", 50)
     monkeypatch.setattr(costs, "READ_BLOCK", 50)

@@ -27,7 +27,7 @@ def written(records) -> bytes:
 
 
 def test_mxnets_files_read_and_write_back_byte_for_byte():
-    # written by MXNet; its records hold the magic number itself at several places
+    # written by MXNet; its records contain the magic number itself at several places
     records = list(recordio.Reader(FOLDER / "magic.rec"))
     assert records == [
         b"",
