@@ -88,6 +88,6 @@ def test_pages_of_the_repository_link_to_what_exists():
         for target in re.findall(
             r"\]\(([^)#\s]+)(?:#[^)]*)?\)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
         ):
-            # those two are made for the site
+            # these two folders are made for the site
             if not re.match(r"https?:", target) and not target.startswith(("vignettes/", "r/")):
                 assert (ROOT / name).parent.joinpath(target).exists(), f"{name} links to {target}"

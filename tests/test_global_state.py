@@ -1,5 +1,5 @@
-"""What the modules of mxr keep for the whole process, found by reading them: each one is in the list below,
-with the reason why several threads may use it."""
+"""State that the modules of mxr keep for the whole process, found in their source: each one is in the list
+below, with the reason why it is safe with several threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison notices what it is there to notice."""
+"""The comparison finds differences that are made on purpose."""
 
 import dataclasses
 
@@ -71,7 +71,7 @@ def test_known_differences_must_shrink(monkeypatch):
 
 
 def test_plain_evaluation_differentiates():
-    """The yardstick of the random graphs: d(sum of x * tanh(x))."""
+    """The plain evaluation of random graphs, checked by a known derivative: d(sum of x * tanh(x))."""
     x = mxr.sym.Variable("x")
     value = np.array([[0.5, -1.0, 2.0]], np.float32)
     outputs, gradients = naive.evaluate(mxr.sym.sum(x * mxr.sym.tanh(x)), {"x": value}, None)

@@ -43,7 +43,7 @@ def test_outputs_and_gradients(case):
         ex.backward(heads(ex))
     steps = case["json"].count("_while_loop") and 3
     for o, theirs in zip(ex.output_list, case["out"]):
-        end = steps or None  # what a loop did not reach is not set in MXNet
+        end = steps or None  # outputs of steps that a loop did not reach are not set in MXNet
         np.testing.assert_allclose(
             o.asnumpy()[:end], np.asarray(theirs, np.float32)[:end], rtol=1e-5, atol=1e-6
         )

@@ -1,4 +1,4 @@
-"""Operators written in R, where a whole R session is needed: a file of MXNet's with one, memory over 10 000
+"""Tests of operators written in R that need a whole R session: one in a file of MXNet's, memory over 10 000
 steps. (The rest: R/tests/testthat/test-custom.R, test_interrupts.py, tests/mpi.)"""
 
 from __future__ import annotations

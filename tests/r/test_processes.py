@@ -1,5 +1,5 @@
-"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing,
-two sessions at once; and output that goes where R's own goes."""
+"""Processes of R's users: forked children, ends of scripts, read-only or missing home folders, two sessions
+at once; and output that goes to the same place as R's own."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ ENDS = {
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_scripts_end_as_r_ends_them(host):
-    """The exit status is R's, and nothing of Python's is in the words. None: what plain R makes of it."""
+    """The exit status is R's, and the output has nothing of Python's. None: the same status as in plain R."""
     for code, status in ENDS.items():
         done = run_code(host, NET + code)
         plain = run_code("Rscript", code.split("; ", 1)[1]) if status is None else None
@@ -109,7 +109,7 @@ def test_a_home_that_is_no_use(host, home, tmp_path):
 
 
 def test_two_sessions_at_once(tmp_path):
-    """Of both hosts, in one folder: the same numbers as alone."""
+    """Two sessions, one of each host, in one folder: the same numbers as alone."""
     script = tmp_path / "script.R"
     script.write_text(
         NET
@@ -228,8 +228,8 @@ def test_standard_output_is_closed(host, tmp_path):
     ("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")]
 )
 def test_nobody_reads_the_output(host, writes, ends, tmp_path):
-    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes
-    on."""
+    """`Rscript script.R | head -1`: as in plain R, a script that writes more is ended, and one that does not
+    write continues."""
     script = tmp_path / "script.R"
     script.write_text(
         'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), '

@@ -1,4 +1,4 @@
-"""R in unusual settings, and values that are no numbers where numbers are wanted."""
+"""R with unusual settings, and values that are not numbers as arguments that must be numbers."""
 
 import os
 import subprocess
@@ -121,8 +121,8 @@ def test_environments_that_lack_things(tmp_path):
 
 
 def test_declared_types_do_not_change_what_r_binds():
-    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written
-    declares."""
+    """As MXNet's R package, binds arrays of single precision, even if a symbol from Python declares other
+    types."""
     done = run_code(
         "Rscript",
         """

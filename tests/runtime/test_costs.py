@@ -1,4 +1,4 @@
-"""The tuning numbers: each says what it is, none hides elsewhere, and none is without its measurement."""
+"""The tuning numbers: each has a description and a measurement, and there are none in other modules."""
 
 import ast
 import re
@@ -33,7 +33,7 @@ def test_every_number_is_used():
 
 
 def test_no_tuning_number_hides_elsewhere():
-    """At the top of no other module is a number whose name is that of a limit or of a block's size."""
+    """No other module has a top-level number named like a limit or a block's size."""
     words = re.compile(
         r"^_?(?:WAKE|BLOCK|CHUNK|PIECE|FEW|SMALL|LARGE|TALL|DEAR|EXPENSIVE|THRESHOLD)(?:_\w+)? = [\d_.(]+",
         re.MULTILINE,

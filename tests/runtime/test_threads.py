@@ -1,5 +1,5 @@
-"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever
-the timing."""
+"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits with any
+timing."""
 
 import threading
 import warnings

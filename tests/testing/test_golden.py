@@ -89,7 +89,7 @@ def test_r_writes_what_python_reads(rscript, tmp_path):
 
 
 def test_the_probes_are_golden_files(tmp_path):
-    """Both comparisons, the probes' own and ours, say the same of one wrong number."""
+    """Both comparisons, the probes' own and mxr's, report the same for one wrong number."""
     file = HERE / "probes" / "golden" / "optimizers.jsonl"
     golden = read(file)
     assert len(golden) > 20 and compare(golden, golden) == []
