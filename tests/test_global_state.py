@@ -117,7 +117,7 @@ def test_every_global_state_is_known():
     assert set(KNOWN) - found == set(), "not there any more"
 
 
-def test_the_search_finds_what_it_looks_for():
+def test_the_search_finds_changed_state():
     source = """
 import functools
 table, count, names, plain, box = {}, 0, [], {1: 2}, object()

@@ -23,7 +23,7 @@ def traced(symbol, wanted, **shapes):
         )
 
 
-def test_only_what_is_wanted_and_reached_gets_a_gradient():
+def test_only_wanted_and_reachable_values_get_a_gradient():
     a, b, c = map(sym.Variable, "abc")
     _, grads = traced(sym.Group(a * b, sym.BlockGrad(c)), ["a", "c"], a=(3,), b=(3,), c=(3,))
     assert list(grads) == ["a"] and grads["a"].shape == (3,)
@@ -44,7 +44,7 @@ def test_slices_are_added_into_one_array():
     assert grads["a"].kind == "scatter" and len(grads["a"].arg[0]) == 4
 
 
-def test_a_loss_ignores_what_comes_from_above():
+def test_a_loss_ignores_its_head_gradient():
     a = sym.Variable("a")
     loss = sym.MakeLoss(sym.square(a), grad_scale=3.0, name="loss")
     plain, scaled = (traced(s, ["a"], a=(5,))[1]["a"] for s in (loss, loss * 100))

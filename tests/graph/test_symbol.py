@@ -141,7 +141,7 @@ def test_old_json_gets_its_auxiliary_states():
     assert attrs["bn_gamma"] == {"__lr_mult__": "3"} and attrs["bn"]["__lr_mult__"] == "0.1"
 
 
-def test_states_of_two_nodes_of_one_name_are_no_arguments():
+def test_states_of_two_nodes_of_one_name_are_not_arguments():
     net = sym.BatchNorm(sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc1"), name="bn")
     net = sym.BatchNorm(sym.FullyConnected(net, num_hidden=3, name="fc2"), name="bn")
     assert net.list_arguments() == [
@@ -332,7 +332,7 @@ def test_long_integers_of_old_files():
     assert sym.load_json(x.tojson()).tojson() == x.tojson()
 
 
-def test_composing_leaves_what_is_given_as_it_was():
+def test_composing_does_not_change_its_arguments():
     x, square = mxr.sym.Variable("x"), mxr.sym.square(mxr.sym.Variable("data"), name="sq")
     group = mxr.sym.split(x, num_outputs=2, name="parts")
     for outer, inputs in [

@@ -71,7 +71,7 @@ def mlp(**changes) -> str:
         ('{"nodes": [{"op": "null", "name": "a"}], "heads": [[NaN, 0, 0]]}', "heads"),
     ],
 )
-def test_graphs_that_are_none(text, says):
+def test_invalid_graphs(text, says):
     with pytest.raises(MxError, match=says):
         sym.load_json(text)
 
@@ -79,7 +79,7 @@ def test_graphs_that_are_none(text, says):
 @pytest.mark.parametrize(
     "value", ["1e999", "nan", "9" * 30, "1" + "0" * 18, "-1", "", "(1, 2)", "__import__('os')", "日本"]
 )
-def test_parameters_that_are_none(value):
+def test_invalid_parameters(value):
     with pytest.raises(MxError):
         sym.load_json(mlp(fc1__num_hidden=value)).simple_bind(data=(4, 6))
 
@@ -97,7 +97,7 @@ def test_parameters_that_are_none(value):
         "__import__('os').getcwd()",
     ],
 )
-def test_shapes_that_are_none(value):
+def test_invalid_shapes(value):
     with pytest.raises(MxError):
         sym.load_json(mlp(data____shape__=value)).simple_bind()
 

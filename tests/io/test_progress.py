@@ -68,7 +68,7 @@ def test_images(told, tmp_path, indexed):
     assert rises(told, "making mean.nd") and (tmp_path / "mean.nd").exists()
 
 
-def test_nobody_hears_of_it_afterwards(tmp_path):
+def test_the_progress_callback_is_removed_after_an_error(tmp_path):
     with pytest.raises(MxError), progress.watched(lambda what, share: None):
         readers.create("CSVIter", {"data_csv": "none.csv", "data_shape": (2,), "batch_size": 5})
     assert progress._show is None

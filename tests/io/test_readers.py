@@ -108,7 +108,7 @@ def test_packed_objects_are_those_of_the_list(tmp_path):
         min_size=1,
     )
 )
-def test_numbers_are_what_python_reads(values):
+def test_numbers_equal_those_that_python_reads(values):
     text = ",".join(map(str, values)).encode()
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(
@@ -292,7 +292,7 @@ FILES = [  # reader, parameters, the file, a part of the message
 
 
 @pytest.mark.parametrize("kind, args, content, message", FILES)
-def test_files_that_are_not_right(kind, args, content, message, tmp_path):
+def test_wrong_files(kind, args, content, message, tmp_path):
     path = tmp_path / "the file"
     path.write_bytes(content)
     with pytest.raises(MxError) as e:

@@ -149,7 +149,7 @@ def test_shared_steps_give_the_same_bits(vectors):
             np.testing.assert_array_equal(o, a)
 
 
-def test_helping_nobody_ends():
+def test_help_returns_if_nothing_runs():
     out = np.empty(3, np.float32)
     program = native.core.program([steps.call(np.negative, (out, out)).native])
     program.help()

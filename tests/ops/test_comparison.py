@@ -19,7 +19,7 @@ def tanh_case():
     return case, answers.load(case.op.family)[answers.key(case)]
 
 
-def test_agrees_as_it_is():
+def test_agrees_unchanged():
     case, theirs = tanh_case()
     assert ours.against(case, theirs)[0] == {}
 
@@ -41,7 +41,7 @@ def test_wrong_sums_under_add_are_noticed():
 
 
 @pytest.mark.parametrize("fact", ["json", "outputs", "shapes", "types"])
-def test_wrong_facts_are_noticed(fact):
+def test_wrong_metadata_is_detected(fact):
     case, theirs = tanh_case()
     meta, arrays = ours.answer(case)
     wrong = meta["json"].replace("tanh", "sinh") if fact == "json" else ["else"]

@@ -100,7 +100,7 @@ CONVOLUTIONS = [
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-def test_convolution_is_what_its_formula_says(case, cut):
+def test_convolution_equals_its_formula(case, cut):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(3)
     net = mxr.sym.Convolution(

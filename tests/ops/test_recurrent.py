@@ -39,7 +39,7 @@ def same(left, right):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
+def test_a_used_executor_computes_the_same_as_a_new_one(mode, bidirectional):
     used, heads = bound(mode, bidirectional=bidirectional)
     first = results(used, heads)
     assert same(first, results(used, heads))  # a step does not change the next one
@@ -76,7 +76,7 @@ def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, monkeypatch):
+def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode, monkeypatch):
     def run():
         ex, heads = bound(mode, bidirectional=True, use_sequence_length=True)
         ex.args["rnn_sequence_length"][:] = [6, 2, 4]

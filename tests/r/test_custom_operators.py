@@ -132,7 +132,7 @@ cat("apart by at most", max(mapply(function(x, y) max(abs(x - y)), a, b)), "\\n"
 """
 
 
-def test_functions_of_r_train_what_symbols_train():
+def test_functions_of_r_train_the_same_as_symbols():
     """20 steps of 430 000 parameters."""
     printed = succeeds(run_code("Rscript", TWO_WAYS))
     assert 0 < float(printed.split("apart by at most")[1]) < 1e-5

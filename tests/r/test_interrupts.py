@@ -178,7 +178,7 @@ def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float],
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_everything_stops_at_once_and_goes_on(host):
+def test_work_stops_at_once_and_the_session_continues(host):
     took, words = interrupted(host, 30)
     assert set(took) == set(WORK) and words.endswith("all right\n"), words
     assert {name: t for name, t in took.items() if t > AT_ONCE} == {}

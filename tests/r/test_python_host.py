@@ -221,7 +221,7 @@ def test_kinds_of_errors(r, ro, code, kind, condition, call):
         assert error.__cause__ is None if kind is TypeError else isinstance(error.__cause__, mxr.MxError)
 
 
-def test_shapes_in_the_order_of_who_asks(r):
+def test_shapes_in_the_order_of_the_caller(r):
     r.run("a <- mx.nd.array(matrix(1:6, 2)); b <- mx.nd.array(matrix(1:6, 3))")
     with pytest.raises(mxr.ShapeError, match=r"c\(2, 3\) and c\(3, 2\)"):
         r.run("a + b")

@@ -86,14 +86,14 @@ def test_endless_recursion_in_another_thread_is_an_error(r):
     assert isinstance(error, mxr.r.RError) and r.run("1 + 1") == 2
 
 
-def test_what_r_prints_is_printed_by_the_thread_that_asked(r, capsys):
+def test_r_output_is_printed_by_the_calling_thread(r, capsys):
     with r.capture() as said:
         asked_from_elsewhere(lambda: r.run("print('captured')"))
     asked_from_elsewhere(lambda: r.run("print('printed')"))
     assert said.output == '[1] "captured"\n' and capsys.readouterr().out == '[1] "printed"\n'
 
 
-def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
+def test_ctrl_c_during_a_call_ends_it_and_reaches_the_main_thread(r):
     """R sleeps for another thread: R's handler of Ctrl-C jumps on the stack of the main thread, so R must run
     there."""
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -119,7 +119,7 @@ def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
     assert [type(e) for e in found] == [KeyboardInterrupt] and r.run("sum(as.array(mx.nd.ones(3)))") == 3
 
 
-def test_a_main_thread_that_never_looks_does_not_stop_the_others(r):
+def test_a_busy_main_thread_does_not_stop_the_others(r):
     """In C code that does not return to Python, such as a GUI's loop: the call then runs in the calling
     thread."""
     c, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)

@@ -99,7 +99,7 @@ def test_an_environment_without_mxr_is_passed_over(library, tmp_path):
     ), said
 
 
-def test_the_python_that_runs_comes_before_what_is_recorded(library):
+def test_the_running_python_comes_before_the_recorded_one(library):
     (library / "mxnet" / "python").write_text("/other/python\n")
     code = f"Sys.unsetenv('RETICULATE_PYTHON'); {RUNNING}\n" + WHICH
     said = succeeds(
@@ -113,7 +113,7 @@ def test_the_python_that_runs_comes_before_what_is_recorded(library):
     assert said.startswith(f"{sys.executable}|reticulate in this session|TRUE\n"), said
 
 
-def test_another_python_than_the_one_asked_for(tmp_path):
+def test_a_running_python_that_differs_from_the_setting(tmp_path):
     other = make_environment(tmp_path / "other")
     code = RUNNING + "; x <- mxnet::mx.nd.ones(2)"
     done = run_code("Rscript", code, MXR_PYTHON=other)
@@ -278,7 +278,7 @@ print(sys.executable)
     assert succeeds(run_code("Rscript", code)) == f"{sys.executable}\n"
 
 
-def test_a_python_that_is_told_its_name_by_path(tmp_path):
+def test_a_python_that_finds_its_name_on_path(tmp_path):
     """As for future Pythons, in which the name cannot be set in another way."""
     before = (
         "library(mxnet); ns <- asNamespace('mxnet'); unlockBinding('python_has', ns); assign('python_has', "
@@ -385,7 +385,7 @@ for line in process.stdout:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_sigint_is_ignored_where_plain_r_ignores_it(host, tmp_path):
+def test_sigint_is_ignored_if_plain_r_ignores_it(host, tmp_path):
     """`nohup Rscript script.R &`: R's reaction to a Ctrl-C then depends on its version."""
     from tests.r.hosts import command
 

@@ -32,7 +32,7 @@ def test_every_number_is_used():
     assert [name for name in TABLE if not re.search(rf"\b{name}\b", text)] == []
 
 
-def test_no_tuning_number_hides_elsewhere():
+def test_tuning_numbers_are_only_in_costs():
     """No other module has a top-level number named like a limit or a block's size."""
     words = re.compile(
         r"^_?(?:WAKE|BLOCK|CHUNK|PIECE|FEW|SMALL|LARGE|TALL|DEAR|EXPENSIVE|THRESHOLD)(?:_\w+)? = [\d_.(]+",
@@ -43,7 +43,7 @@ def test_no_tuning_number_hides_elsewhere():
     assert {name: hits for name, hits in found.items() if hits} == {}
 
 
-def test_a_trial_takes_every_value_and_leaves_the_number_as_it_was():
+def test_a_trial_tries_every_value_and_restores_the_number():
     before, seen = costs.READER_DRAWS, []
     answer = measured.tried("READER_DRAWS", lambda: seen.append(costs.READER_DRAWS) or (lambda: None))
     assert seen == [256, 512, 1024, 2048, 4096]

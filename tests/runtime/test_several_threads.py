@@ -105,7 +105,7 @@ def blas_threads() -> set[int]:
     }
 
 
-def test_single_blas_holds_until_the_last_one_leaves():
+def test_single_blas_lasts_until_its_last_user_ends():
     libraries = threads._started().blas
     before = [b.get_num_threads() for b in libraries]
     for b in libraries:

@@ -58,7 +58,7 @@ def test_differences(tmp_path, name, value, words):
     assert words in str(failed.value) and "1 observations differ" in str(failed.value)
 
 
-def test_tolerance_and_what_is_missing(tmp_path):
+def test_tolerance_and_missing_values(tmp_path):
     file = tmp_path / "golden.jsonl"
     record(file, VALUES)
     assert_golden(file, VALUES | {"number": 3 + 2e-4})
