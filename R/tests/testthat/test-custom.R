@@ -72,7 +72,7 @@ test_that("NDArrays on request", {
   expect_equal(as.array(ex$ref.grad.arrays$x), c(2, 4, 6))
 })
 
-test_that("what a function returns is checked", {
+test_that("values returned by functions are checked", {
   m <- mx.nd.array(matrix(1:6, 2))
   bad <- function(forward, says) {
     mx.operator.register("bad", forward = forward)
@@ -172,7 +172,7 @@ test_that("a wing loss and an RBF activation written in R train the parameters o
   for (name in names(in_r)) expect_equal(on_two[[name]], in_symbols[[name]], tolerance = 1e-5)
 })
 
-test_that("mx.symbol.fun derives, checks, and says what it cannot", {
+test_that("mx.symbol.fun derives and checks gradients, and reports what it cannot derive", {
   x <- mx.symbol.Variable("x")
   run <- function(s) {
     ex <- mx.simple.bind(s, ctx = mx.cpu(), x = 3, y = 3, grad.req = "write")
