@@ -415,6 +415,8 @@ def refused_page() -> tuple[str, str]:
         [("...", "anything.")],
         "None.",
         'try(mx.symbol.contrib.fft(mx.symbol.Variable("x")))',
+        see="[mx.gpu()] and what else differs: `mx.check.script` reads an old script for it.",
+        concepts=["not implemented", "quantization"],
     )
     return "mx.symbol.contrib.Rd", text
 
