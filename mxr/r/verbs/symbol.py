@@ -67,7 +67,7 @@ def automatic_names(kept=None):
     """The numbers of the automatic names to come; they go on from `kept` where it is given."""
     if kept is not None:
         names.restore({hint: int(number) for hint, number in pairs(kept)})
-    return names.kept()
+    return names.state()
 
 
 @verb("symbol.work")
