@@ -74,12 +74,6 @@ batch_iterator <- function(source, class, keep = FALSE) {
   structure(self, class = class, n.batches = if (keep) n.batches)
 }
 
-#' @export
-print.Rcpp_MXArrayDataIter <- function(x, ...) cat("<data iterator: iter.next(), value(), reset(), num.pad()>\n")
-
-#' @export
-print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
-
 #' Iterate over arrays
 #'
 #' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the

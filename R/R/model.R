@@ -243,6 +243,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
       line$show(function() paste0("round ", frame$iteration, " of ", frame$end.round, ", validation batch ", validated))
   }
   frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
+  inputs <- c(frame$input.shape, frame$output.shape)     # the same for all batches, but for buckets
   frame$progress.line <- line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
   for (iteration in seq(frame$begin.round, frame$end.round)) {
@@ -254,7 +255,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     evaluated <- if (!is.null(frame$eval.data))
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation", show_validation)
     history <- add_round(history, iteration, trained, evaluated)
-    frame$model <- structure(extract(), history = history)
+    frame$model <- structure(extract(), history = history, inputs = inputs)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
     if (ends_together(frame, frame$model$arg.params, ends)) break
   }
