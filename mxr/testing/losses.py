@@ -189,7 +189,7 @@ def _where(
         ]
     (m, i), (n, j) = pair
     lines = [
-        "they begin to differ at this node:",
+        "they differ from this node on:",
         f"  R       {graphs.describe(m, R)}",
         f"  Python  {graphs.describe(n, PYTHON)}",
     ]
@@ -245,7 +245,7 @@ def _where_back(
         text = difference(ga, gb, rtol, atol, (R, PYTHON))
         if text:
             above = (graphs.users(r_run.symbol, x), graphs.users(python_run.symbol, y))
-            lines = ["in the backward pass they begin to differ at this node:"]
+            lines = ["backward, they differ from this node on:"]
             lines += [
                 f"  {side.name:<8}{graphs.describe(n, side)}"
                 for side, nodes in zip((R, PYTHON), above)

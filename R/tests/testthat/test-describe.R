@@ -55,7 +55,7 @@ examples <- function() {
     MXContext = list(mx.cpu(), "cpu.0.", "device> cpu", "cpu.0."),
     mx.graph = list(graph.viz(net), "softmax: SoftmaxOutput\n.- fc", "graph> of 3 nodes", "FullyConnected"),
     mx.summary = list(summary(net, data = c(4, 7)), "fc +FullyConnected +3 x 7", "layer", "3 x 7"),
-    mx.python = list(mx.python(), "looked at, in this order", "python", "looked at"),
+    mx.python = list(mx.python(), "checked, in this order", "python", "checked"),
     mx.script.check = list(mx.check.script(script), "differs +mx.gpu", "message", "differs +1"),
     mx.inference = list(inference, "1 recurrent layer of 4, 1 sequence", "rnn.exec", "l1.i2h.weight"))
 }
