@@ -25,7 +25,7 @@ import time
 from _signal import getsignal  # signal.getsignal costs ten times more: it makes an enum of the answer
 from typing import Any
 
-from rpy2.rinterface_lib import callbacks, openrlib
+from rpy2.rinterface_lib import callbacks, ffi_proxy, openrlib
 
 from mxr.runtime.threads import UNBROKEN
 
@@ -105,6 +105,10 @@ def _looks_for_r(frame) -> bool:
 
 
 def _at_the_border(frame) -> bool:
+    """Whether R works and Python is only about to begin, or has just ended. An exception of the frame in which
+    rpy2 wraps what R calls would be printed and forgotten."""
+    if frame is not None and frame.f_globals is vars(ffi_proxy):
+        return True
     while frame is not None:
         if _in(frame, _door) or _in(frame, _rest) or _looks_for_r(frame):
             return True
