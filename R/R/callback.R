@@ -1,5 +1,5 @@
-# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that
-# is called at the end of an epoch and returns FALSE ends the training.
+# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. A
+# callback at the end of an epoch that returns FALSE ends the training.
 
 #' A record of metrics
 #'
@@ -17,7 +17,8 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 
 #' Log the metric while training
 #'
-#' As a callback at the end of batches it prints the metric every `period` batches; with a `logger` the values are kept.
+#' As a callback at the end of batches it prints the metric every `period` batches. With a `logger` it also stores the
+#' values there.
 #'
 #' @param period number of batches (or epochs) between entries.
 #' @param logger NULL or a record made by `mx.metric.logger$new()`.
@@ -37,7 +38,7 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
     stop_type("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
-  function(iteration, nbatch, env, verbose = TRUE) {
+  callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     says <- nbatch != 0 && verbose && is_leader(env)
     train <- log_metric(env, "train.metric", nbatch, "Train", says)
@@ -47,6 +48,7 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
       logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", says))
     TRUE
   }
+  described(callback, "callback", "mx.callback.log.train.metric", period = period, logger = logger)
 }
 
 # The value of a training's metric for the state in its variable `state`, printed if `says`.
@@ -73,7 +75,7 @@ log_metric <- function(env, state, nbatch, label, says) {
 #'   eval.metric = mx.metric.rmse, batch.end.callback = mx.callback.log.speedometer(batch.size = 4, frequency = 3))
 #' @export
 mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
-  function(iteration, nbatch, env, verbose = TRUE) {
+  callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (is.null(env$count) || env$count > nbatch) env$init <- FALSE
     env$count <- nbatch
     if (!isTRUE(env$init)) {
@@ -88,12 +90,13 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
     }
     TRUE
   }
+  described(callback, "callback", "mx.callback.log.speedometer", batch.size = batch.size, frequency = frequency)
 }
 
 #' Save the model while training
 #'
 #' As a callback at the end of epochs it writes `prefix-symbol.json` and `prefix-0001.params`, `prefix-0002.params`, and
-#' so on. Of several workers ([distributed.training()]) only the first writes them.
+#' so on. With several workers ([distributed.training()]) only the first writes them.
 #'
 #' @param prefix path and beginning of the file names.
 #' @param period number of epochs between files.
@@ -111,13 +114,14 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' list.files(tempdir(), "^net-")
 #' @export
 mx.callback.save.checkpoint <- function(prefix, period = 1) {
-  function(iteration, nbatch, env, verbose = TRUE) {
+  callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (iteration %% period == 0 && is_leader(env)) {
       mx.model.save(env$model, prefix, iteration)
       if (verbose) message(sprintf("Model checkpoint saved to %s-%04d.params\n", prefix, iteration))
     }
     TRUE
   }
+  described(callback, "callback", "mx.callback.save.checkpoint", prefix = prefix, period = period)
 }
 
 #' Stop training early
@@ -128,8 +132,7 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @param train.metric,eval.metric thresholds, or NULL.
 #' @param bad.steps number of epochs without improvement, or NULL.
 #' @param maximize whether larger is better.
-#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts
-#'   instead.
+#' @param verbose whether to print the best score at the end; a training loop passes its own `verbose` instead.
 #' @return A callback.
 #' @examples
 #' x <- as.matrix(mtcars[, c("wt", "qsec")])
@@ -152,13 +155,15 @@ mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.
     score <- score_of(env, state)
     !is.null(limit) && !is.null(score) && better(score, limit)
   }
-  function(iteration, nbatch, env, verbose = say) {
+  callback <- function(iteration, nbatch, env, verbose = say) {
     if (passed(env, "train.metric", train.metric) || passed(env, "eval.metric", eval.metric)) return(FALSE)
     is.null(waiting) || waiting(iteration, score_of(env, "eval.metric"), verbose)
   }
+  described(callback, "callback", "mx.callback.early.stop", train.metric = train.metric, eval.metric = eval.metric,
+            bad.steps = bad.steps, maximize = maximize)
 }
 
-# The value of the training loop's metric for the state in its variable `state`; NULL where it has none.
+# The value of the training loop's metric for the state in its variable `state`; NULL without a metric or state.
 score_of <- function(env, state) if (!is.null(env$metric) && !is.null(env[[state]])) env$metric$get(env[[state]])$value
 
 # A function of (iteration, score, verbose): FALSE when `bad.steps` scores in a row were no better than the best one.

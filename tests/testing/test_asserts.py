@@ -67,7 +67,7 @@ BROKEN = {  # the mistake in R; what the message names
     ),
     "a gradient cut off": (
         FOCAL_R.replace("mx.symbol.log(pt)", "mx.symbol.log(mx.symbol.BlockGrad(pt))"),
-        ["the losses agree, but the gradients of y differ", r"on the way back they part at this node"],
+        ["the losses agree, but the gradients of y differ", r"backward, they differ from this node on"],
     ),
     "other arguments": (
         FOCAL_R.replace('"y"', '"label"'),

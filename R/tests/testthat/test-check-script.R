@@ -65,7 +65,7 @@ test_that("time is estimated from what the script says of network and data", {
                "3 rounds of 1 batch, .*, 5 times$")
   expect_match(times("it <- mx.io.ImageRecordIter(path.imgrec = 'a.rec', data.shape = c(32, 32, 3), batch.size = 10)",
                      "m <- mx.model.FeedForward.create(net, X = it, num.round = 2)"),
-               "for every 1000 samples.*how many samples there are is not written")
+               "for every 1000 samples.*the number of samples is not known")
   expect_match(times("m <- mx.mlp(matrix(0, 100, 6), rep(0:1, 50), hidden_node = 4, out_node = 2, num.round = 1, array.batch.size = 10)"),
                "1 round of 10 batches, 0.00192 million")
 })
@@ -77,10 +77,10 @@ test_that("a long training is told in words, with how sure it is", {
                       "3,000 million operations of matrix products a batch of 64"))
 })
 
-test_that("what is only known as the script runs is said to be so", {
+test_that("a time that depends on values of the running script is reported as unknown", {
   expect_match(times("x <- read.csv('nowhere.csv')", "mx.model.FeedForward.create(net, X = x, y = 1)"), "the size of the data is only known")
   expect_match(times("mx.model.FeedForward.create(foo(net), X = matrix(0, 9, 2), y = 1:9)"), "the network is only known")
-  expect_match(times("repeat { mx.exec.backward(e) }"), "the batches are counted as it runs")
+  expect_match(times("repeat { mx.exec.backward(e) }"), "the number of batches is only known when the script runs")
 })
 
 test_that("for the estimate nothing is written, run, waited for or left behind", {
@@ -92,7 +92,7 @@ test_that("for the estimate nothing is written, run, waited for or left behind",
                 "x <- matrix(rnorm(1e12)); y <- matrix(0, 1e6, 1e6); while (TRUE) 1; Sys.sleep(1000)",
                 "lapply('system', function(f) f)", "mx.set.seed(1); set.seed(1); rnorm(1)",
                 "mx.model.FeedForward.create(net, X = x, y = 1)")
-  expect_match(said, "cannot be told")
+  expect_match(said, "cannot be estimated")
   expect_false(file.exists(file))
   expect_identical(.Random.seed, seed)
   after <- names(mx.symbol.infer.shape(mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 1), d = c(1, 1))$arg.shapes)

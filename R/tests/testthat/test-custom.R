@@ -172,7 +172,7 @@ test_that("mx.symbol.fun derives, checks, and says what it cannot", {
   expect_equal(got, list(c(0.5, 6, 40), c(2, 12, 40), c(0.5, 2, 8)), tolerance = 1e-6)
   expect_error(mx.symbol.fun(x, f = function(x) abs(x)), "R cannot derive f .*give gradient = function\\(x\\)")
   bound <- function(...) mx.simple.bind(mx.symbol.fun(x, ...), ctx = mx.cpu(), x = 3)
-  wrong <- "is not that of f: at x = .* check = FALSE if that is meant"
+  wrong <- "is not that of f: at x = .* check = FALSE if that is intended"
   expect_error(bound(f = function(x) x^2, gradient = function(x) x), wrong)
   expect_error(bound(f = function(x) x^2, gradient = function(x) x), wrong)
   expect_silent(bound(f = function(x) round(x), gradient = function(x) 1, check = FALSE))

@@ -76,7 +76,7 @@ test_that("NDArrays give R's own answers", {
   expect_error(nd[nd > 1], "give as.array(i), or as.array(i) == 1", fixed = TRUE)
   i <- nd > 1
   expect_equal(nd[as.array(i) == 1], x[x > 1])
-  expect_error(nd[1] <- 2, "change a copy by as.array() and make an NDArray of it by mx.nd.array()", fixed = TRUE)
+  expect_error(nd[1] <- 2, "change a copy from as.array() and make an NDArray of it with mx.nd.array()", fixed = TRUE)
   expect_error(dim(nd) <- 4, "use mx.nd.reshape(x, shape = c(4))", fixed = TRUE)
   expect_equal(as.array(mx.nd.reshape(nd, shape = c(4))), as.vector(x))
   expect_equal(dim(nd), c(2, 2))

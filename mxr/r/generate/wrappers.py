@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import mxr.ops  # noqa: F401  (declares the operators)
 from mxr.operator import MxError, Op, Parameter, canonical, same_shape
 from mxr.operator.inputs import inputs_of, list_of
+from mxr.operator.refused import EXACT
 from mxr.operator.signature import LIST_NAMED_ARGS, any_value
 from mxr.r.generate import rd, stubs
 
@@ -33,6 +34,7 @@ IMPORTED = {
     "stats": "aggregate ave density median na.omit predict quantile weighted.mean",
     "utils": ".DollarNames head tail",
 }
+REFUSED = [name for name in sorted(EXACT) if name.startswith("_contrib_")]
 NAMESPACE_HEAD = [
     "import(methods)",
     *(f"importFrom({package},{name})" for package, names in IMPORTED.items() for name in names.split()),
@@ -110,6 +112,13 @@ def contrib_functions(op: Op, name: str) -> list[str]:
         f"mx.symbol.internal.{name} <- {symbol}",
         f"mx.nd.contrib.{plain} <- {array}",
     ]
+
+
+def refused_functions(name: str) -> list[str]:
+    """The same names for an operator of contrib that is not here: they say why."""
+    plain = name.removeprefix("_contrib_")
+    starts = ("mx.symbol.contrib.", "mx.symbol.internal._contrib_", "mx.nd.contrib.")
+    return [f'{start}{plain} <- function(...) symbol_varg("{name}", list(...))' for start in starts]
 
 
 def symbol_function(op: Op, name: str) -> str:
@@ -385,6 +394,26 @@ def contrib_page(op: Op) -> tuple[str, str]:
     return f"{functions[0]}.Rd", text
 
 
+def refused_page() -> tuple[str, str]:
+    """(file name, Rd text) of the help page of what MXNet's contrib has and mxr has not."""
+    calls = [f.split(" <- ")[0] for n in REFUSED for f in refused_functions(n)]
+    reasons: dict[str, list[str]] = {}
+    for name in REFUSED:
+        reasons.setdefault(EXACT[name], []).append(f"`{name.removeprefix('_contrib_')}`")
+    text = rd.document(
+        "mx.symbol.contrib",
+        ["mx.symbol.contrib", *calls],
+        "Operators of MXNet's contrib that are not here",
+        ["Each of these functions is an error that says why it is not here."]
+        + [f"{', '.join(names)}: {why}." for why, names in reasons.items()],
+        [f"{call}(...)" for call in calls],
+        [("...", "anything.")],
+        "None.",
+        'try(mx.symbol.contrib.fft(mx.symbol.Variable("x")))',
+    )
+    return "mx.symbol.contrib.Rd", text
+
+
 # ---------------------------------------------------------------------------------------------- all files
 
 
@@ -397,6 +426,7 @@ def files() -> dict[str, str]:
         ndarray_function(o, n) for o in ops if not o.open for n in names_of(o) if n not in NDARRAY_BY_HAND
     ]
     more = [f for o in ops for n in contrib(o) for f in contrib_functions(o, n)]
+    more += [f for n in REFUSED for f in refused_functions(n)]
     out = {
         "R/ops-contrib-generated.R": HEADER + "\n".join(["", *sorted(more), ""]),
         "R/ops-symbol-generated.R": HEADER + "\n".join(["", *sorted(symbols), "", *sorted(vargs), ""]),
@@ -406,6 +436,7 @@ def files() -> dict[str, str]:
     pages = dict(
         [page(o) for o in ops if exported(o)]
         + [contrib_page(o) for o in ops if contrib(o) and not exported(o)]
+        + [refused_page()]
     )
     twice = set(by_hand) & set(pages)
     pages = {k: v for k, v in pages.items() if k not in twice}
