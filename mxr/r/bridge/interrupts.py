@@ -105,8 +105,8 @@ def _looks_for_r(frame) -> bool:
 
 
 def _at_the_border(frame) -> bool:
-    """Whether R works and Python is only about to begin, or has just ended. An exception of the frame in which
-    rpy2 wraps what R calls would be printed and forgotten."""
+    """Whether R works, and Python is only about to begin or has just ended. An exception in rpy2's wrapper of
+    what R calls would be printed and forgotten."""
     if frame is not None and frame.f_globals is vars(ffi_proxy):
         return True
     while frame is not None:
