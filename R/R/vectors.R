@@ -222,8 +222,9 @@ iterator_assigned <- function(x, i, value) {
 in_r <- function(x, ...) computed_in_r(.Generic, x, ...)
 
 #' @methods MXNDArray: aperm
-aperm_in_r <- function(a, perm, ...)
+aperm_in_r <- function(a, perm, ...) {
   if (missing(perm)) computed_in_r(.Generic, a, ...) else computed_in_r(.Generic, a, perm, ...)
+}
 
 #' @methods MXNDArray: barplot
 barplot_in_r <- function(height, ...) computed_in_r(.Generic, height, ...)
@@ -235,8 +236,9 @@ by_in_r <- function(data, INDICES, FUN, ...) computed_in_r(.Generic, data, INDIC
 object_in_r <- function(object, ...) computed_in_r(.Generic, object, ...)
 
 #' @methods MXNDArray: solve
-solve_in_r <- function(a, b, ...)
+solve_in_r <- function(a, b, ...) {
   if (missing(b)) computed_in_r(.Generic, a, ...) else computed_in_r(.Generic, a, b, ...)
+}
 
 #' @methods MXNDArray: transform
 transform_in_r <- function(`_data`, ...) computed_in_r(.Generic, `_data`, ...)
