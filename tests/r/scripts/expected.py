@@ -590,7 +590,7 @@ def main(folder: Path, out: Path) -> None:
             f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": '
             f'{{\n{lines}\n }}}}\n'
         )
-        print(f"{given.script}: {len(given.values)} results")
+        print(f"{given.script}: {len(given.values)} results", flush=True)
 
 
 if __name__ == "__main__":
