@@ -182,7 +182,7 @@ class ConvolutionV1:
 
 
 def _margins(p, spatial) -> tuple[tuple, tuple]:
-    """(pad, adj): as given, or whatever makes the output as large as `target_shape`."""
+    """(pad, adj): the given ones, or those that make the output as large as `target_shape`."""
     stride, dilate = per_axis(p, "stride", 1), per_axis(p, "dilate", 1)
     pad, adj = per_axis(p, "pad", 0), per_axis(p, "adj", 0)
     target = p.target_shape
@@ -276,8 +276,7 @@ class Deconvolution:
 
 
 def _deconv_windows(p, data, out) -> windows.Windows:
-    """The windows of the convolution that this is the transpose of: from the output's positions to the
-    input's."""
+    """The windows of the convolution whose transpose this is: its input is the output here."""
     return windows.Windows(
         tuple(out[2:]),
         tuple(data[2:]),

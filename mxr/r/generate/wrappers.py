@@ -1,8 +1,7 @@
-"""The R side of the operators, from their declarations: wrappers, help pages, NAMESPACE; and Python's type
-stubs.
+"""`mxr gen`: R wrappers, help pages and NAMESPACE, and Python's type stubs, from the operators' declarations.
 
     python -m mxr gen            write R/R/ops-*-generated.R, R/man/*.Rd, R/NAMESPACE, mxr/sym.pyi, mxr/nd.pyi
-    python -m mxr gen --check    say what is stale, and exit 1 if anything is
+    python -m mxr gen --check    print the stale files, and exit 1 if there are any
 
 Needs neither R nor rpy2.
 """
@@ -15,6 +14,7 @@ import sys
 from os.path import normpath
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import mxr.ops  # noqa: F401  (declares the operators)
 from mxr.operator import MxError, Op, Parameter, canonical, same_shape
@@ -43,23 +43,20 @@ NAMESPACE_HEAD = [
 SYMBOL_BY_HAND = {"concat", "Concat", "min"}  # R/R/symbol.R
 NDARRAY_BY_HAND = {"slice"}  # R/R/ndarray.R: MXNet's R package has another function of that name
 VARG_BY_HAND = {"concat", "Concat"}
-# MXNet lists the auxiliary states of its newer operators only
-AUX_LAST = {
-    "BatchNorm_v1",
-    "IdentityAttachKLSparseReg",
-}
+# Old operators, whose auxiliary states come after the parameters in MXNet's signature
+AUX_LAST = {"BatchNorm_v1", "IdentityAttachKLSparseReg"}
 
 
-# --------------------------------------------------------------------------------- what R sees of an operator
+# ------------------------------------------------------------------------------------- names and R functions
 
 
 def names_of(op: Op) -> list[str]:
-    """All names of an operator, those that R exports first."""
+    """All names of an operator, those that R exports before the others."""
     return sorted((op.name, *op.aliases), key=lambda n: (n.startswith("_"), n != op.name))
 
 
 def exported(op: Op) -> list[str]:
-    """The names under which R exports it; what a user's own operator is called by is written by hand
+    """The names under which R exports an operator. None for `Custom`, whose R functions are hand-written
     (R/R/custom.operator.R)."""
     return [] if op.open else [n for n in names_of(op) if not n.startswith("_")]
 
@@ -78,8 +75,8 @@ def formal(name: str) -> str:
 
 
 def nd_formals(op: Op) -> list[str]:
-    """Inputs and parameters in MXNet's order, which interleaves them for distributions with several
-    parameters."""
+    """The arguments of an array function, in MXNet's order: inputs, then parameters. For distributions and
+    their densities the parameters come after the first one or two inputs."""
     inputs, params = inputs_of(op), list(op.params)
     if op.name in LIST_NAMED_ARGS:
         return inputs
@@ -97,13 +94,12 @@ def nd_formals(op: Op) -> list[str]:
 
 
 def contrib(op: Op) -> list[str]:
-    """The names under which users look for an operator of MXNet's contrib: mx.symbol.contrib.X,
-    mx.nd.contrib.X."""
+    """The names _contrib_X of an operator, which R has as mx.symbol.contrib.X and mx.nd.contrib.X."""
     return [n for n in names_of(op) if n.startswith("_contrib_")]
 
 
 def contrib_functions(op: Op, name: str) -> list[str]:
-    """The functions of such an operator; mx.symbol.internal._contrib_X is the first of them."""
+    """The R functions of an operator for its name _contrib_X."""
     symbol = symbol_function(op, name).split(" <- ", 1)[1]
     array = ndarray_function(op, name).split(" <- ", 1)[1]
     plain = name.removeprefix("_contrib_")
@@ -144,20 +140,16 @@ def varg_function(name: str) -> str:
 # ---------------------------------------------------------------------------------------------- help pages
 
 
-def in_r(value) -> str:
+def in_r(value: Any) -> str:
     """A default value as R writes it."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
         return str(value).upper()
+    if isinstance(value, tuple) and len(value) < 2:
+        return in_r(value[0]) if value else "empty"
     if isinstance(value, tuple):
-        return (
-            "empty"
-            if not value
-            else in_r(value[0])
-            if len(value) == 1
-            else f"c({', '.join(in_r(v) for v in reversed(value))})"
-        )
+        return f"c({', '.join(in_r(v) for v in reversed(value))})"
     if isinstance(value, str):
         return f'"{value}"'
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -202,8 +194,8 @@ def arguments_text(op: Op, with_symbol: bool, with_ndarray: bool) -> list[tuple[
 
 def _both(name: str, with_symbol: bool, with_ndarray: bool) -> str:
     spellings = [dotted(name)] * with_symbol + [name] * with_ndarray
-    # R CMD check sees a reserved word (`repeat`) with its backticks where a usage has no default for it,
-    # and without them elsewhere
+    # In a usage, R CMD check reads a reserved word (`repeat`) with its backticks if it has no default, else
+    # without. So the page has both spellings.
     return ", ".join(dict.fromkeys(spelling for s in spellings for spelling in (s, formal(s))))
 
 
@@ -211,8 +203,11 @@ def _input_text(name: str) -> str:
     return f"The input `{name}`: a symbol, an NDArray or, for the array functions, an R array."
 
 
+NAMED = 'name = "x"'  # the last argument of a call in an example
+
+
 def example(op: Op) -> str:
-    """An example that runs: the one in mxr/r/examples, or one that composes the operator."""
+    """R code that runs: the file in mxr/r/generate/examples, or else code that composes the operator."""
     names = exported(op)
     for name in names:
         if (path := EXAMPLES / f"{name}.R").exists():
@@ -238,10 +233,7 @@ def example(op: Op) -> str:
             if op.variadic
             else f"mx.nd.{dotted(name)}(mx.nd.array(1:3))"
         )
-    call = rd.fold(
-        "x <- "
-        f"mx.symbol.{name}({', '.join([*symbols, *required, chr(110) + 'ame = ' + chr(34) + 'x' + chr(34)])})"
-    )
+    call = rd.fold(f"x <- mx.symbol.{name}({', '.join([*symbols, *required, NAMED])})")
     shown = f"{call}\narguments(x)\noutputs(x)"
     if op.infer_shape is same_shape and inputs_of(op) == ["data"] and not required and not op.random:
         shown += f"\n\n{rd.fold(f'as.array(mx.nd.{dotted(name)}(mx.nd.array(c(0.2, 0.5, 0.9))))')}"
@@ -261,8 +253,8 @@ def _example_value(name: str, p: Parameter) -> str:
 
 
 def page_title(paragraph: str) -> str:
-    """The title of a help page: its first paragraph up to the first colon or full stop, or an earlier break
-    where that is long."""
+    """The title of a help page: its first paragraph up to the first colon or full stop; if that is long, up
+    to an earlier parenthesis, semicolon or comma."""
     title = re.split(r"(?<!\.)\. ", paragraph.replace("`", ""))[0].split(": ")[0]
     for cut in (" (", "; ", ", "):
         if len(title) > 90:
@@ -304,7 +296,7 @@ def page(op: Op) -> tuple[str, str]:
     return f"{functions[0]}.Rd", text
 
 
-# what people look for who do not know an operator's name, by family
+# Search words for `help.search`, for people who do not know an operator's name; by family
 CONCEPTS = {
     "broadcast": ["arithmetic with broadcasting"],
     "columns": ["convolution"],
@@ -336,7 +328,7 @@ CONCEPTS = {
     "spatial": ["image", "layer"],
     "update": ["optimizer update"],
 }
-# losses outside the family of that name
+# losses that are not in the family `loss`
 MORE_CONCEPTS = {
     "smooth_l1": ["loss", "loss function", "Huber"],
     "log_softmax": ["cross-entropy loss"],
@@ -349,8 +341,8 @@ def concepts(op: Op) -> list[str]:
 
 
 def relatives(op: Op) -> str:
-    """The pages to look at next: for losses MakeLoss and the cookbook, for others some neighbours of the
-    family."""
+    """Links to related pages: some neighbours of the same family; for losses also MakeLoss and the
+    cookbook."""
     pages = [f"mx.symbol.{exported(o)[0]}" for o in canonical() if o.family == op.family and exported(o)]
     own = f"mx.symbol.{exported(op)[0]}"
     at = pages.index(own)
@@ -376,10 +368,7 @@ def contrib_page(op: Op) -> tuple[str, str]:
     p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
     given = [f'mx.symbol.Variable("{n}")' for n in op.inputs(p)]
     given += [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required]
-    shown = (
-        rd.fold(f'x <- {functions[0]}({", ".join([*given, chr(110) + "ame = " + chr(34) + "x" + chr(34)])})')
-        + "\narguments(x)"
-    )
+    shown = rd.fold(f"x <- {functions[0]}({', '.join([*given, NAMED])})") + "\narguments(x)"
     value = "A symbol; `mx.nd.contrib` functions: an NDArray, or a list of them."
     text = rd.document(
         functions[0],
@@ -465,7 +454,7 @@ def stale() -> list[str]:
 
 
 def write() -> list[str]:
-    """Bring all generated files up to date; the paths that changed."""
+    """Write the generated files that are stale; their paths."""
     changed, wanted = stale(), files()
     for k in changed:
         path = PACKAGE / k
@@ -484,7 +473,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something is stale")
     args = parser.parse_args(argv)
     if not (PACKAGE / "DESCRIPTION").exists():
-        raise MxError(f"writes the sources of a checkout, and this mxr is installed in {PACKAGE.parent}")
+        raise MxError(
+            f"mxr gen: writes into a checkout of mxr, and this mxr is installed in {PACKAGE.parent}; run it "
+            "there as `python -m mxr gen`"
+        )
     if args.check:
         changed = stale()
         print(
