@@ -1,4 +1,4 @@
-# The system packages, .venv and .rlib are file targets: a second run of anything starts at once.
+# The system packages, .venv and .rlib are file targets, so they are made once.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
-# what the cookbook compares its losses with
+# R packages with which the cookbook compares its losses
 COOKBOOK := MASS e1071 nlme nnet quantreg survival
 R_SOURCES := $(shell find R -type f)
 PYTHON_SOURCES := $(shell find mxr -name '*.py')
@@ -54,7 +54,7 @@ check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, i
 	scripts/check-r build/check
 	$(VENV)/python -m docs.tools.vignettes --check </dev/null
 
-wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R package's source file, in build/dist
+wheel: .rlib/mxnet/python ## the wheel, the source distribution, the R package's source file, in build/dist
 	@scripts/install-r-packages knitr rmarkdown
 	scripts/build-packages
 
@@ -78,7 +78,7 @@ lint: .rlib/mxnet/python ## style, and that the generated files are up to date
 gen: .venv/ready ## write the files that follow from the operator declarations
 	$(VENV)/python -m mxr gen
 
-doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit together
+doctor: .rlib/mxnet/python ## whether R, Python and rpy2 fit together
 	$(VENV)/mxr doctor
 
 clean: ## remove what make has made (not the system packages)
@@ -105,12 +105,12 @@ clean: ## remove what make has made (not the system packages)
 .rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled .cache/native
 	@$(VENV)/mxr install-r --lib .rlib
 
-# `pip install --editable` has built it; here again where a source has changed since
+# `pip install --editable` has built it; this builds it again after a source has changed
 .cache/native: .venv/ready $(NATIVE_SOURCES)
 	@$(VENV)/python setup.py -q build_ext --inplace
 	@touch $@
 
-# Python's bytecode: where Python does not write it (PYTHONDONTWRITEBYTECODE, a folder of somebody else), every start would compile
+# Python's bytecode. If Python cannot write it (PYTHONDONTWRITEBYTECODE, a read-only folder), every start would compile the modules.
 .cache/compiled: .venv/ready $(PYTHON_SOURCES)
 	@$(VENV)/python -m compileall -q mxr
 	@touch $@

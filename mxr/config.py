@@ -1,4 +1,4 @@
-"""What this installation computes with, for people and for reports of faults."""
+"""`show_config`: a description of this installation, for users and for bug reports."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mxr.runtime import threads
 
 
 def show_config() -> None:
-    """Print the versions, and what computes: the native core with which vector instructions, or NumPy alone;
-    the BLAS library, and how many threads work."""
+    """Print the versions, whether the native core is used and with which vector instructions, the BLAS
+    library, and the number of threads."""
     try:
         own = version("mxr")
     except PackageNotFoundError:

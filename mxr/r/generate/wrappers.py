@@ -298,11 +298,16 @@ def page(op: Op) -> tuple[str, str]:
 
 # Search words for `help.search`, for people who do not know an operator's name; by family
 CONCEPTS = {
+    "attention": ["attention", "transformer"],
+    "boxes": ["object detection", "bounding box"],
     "broadcast": ["arithmetic with broadcasting"],
     "columns": ["convolution"],
+    "contrib": ["experimental operator"],
     "conv": ["convolution", "layer"],
     "create": ["make arrays"],
     "ctc": ["loss", "loss function", "sequence"],
+    "deformable": ["object detection", "convolution", "layer"],
+    "detection": ["object detection", "bounding box"],
     "elemwise": ["element-wise function", "arithmetic"],
     "index": ["indexing", "select elements"],
     "index_nd": ["indexing"],
@@ -319,6 +324,8 @@ CONCEPTS = {
     "pdf": ["probability density", "log likelihood"],
     "pool": ["pooling", "layer"],
     "random": ["random numbers", "distribution"],
+    "resample": ["image", "layer"],
+    "roi": ["object detection", "layer"],
     "reduce": ["reduction", "sum, mean, maximum over axes"],
     "rnn": ["recurrent network", "LSTM", "GRU", "layer"],
     "scalar": ["arithmetic"],
@@ -340,6 +347,14 @@ def concepts(op: Op) -> list[str]:
     return [*CONCEPTS[op.family], *MORE_CONCEPTS.get(op.name, [])]
 
 
+def contrib_relatives(op: Op) -> str:
+    """Other operators of contrib, of the same family where there are some."""
+    others = [o for o in canonical() if o is not op and contrib(o)]
+    near = [o for o in others if o.family == op.family] or others
+    first = [contrib_functions(o, contrib(o)[0])[0].split(" <- ")[0] for o in near[:5]]
+    return _links(first) + "."
+
+
 def relatives(op: Op) -> str:
     """Links to related pages: some neighbours of the same family; for losses also MakeLoss and the
     cookbook."""
@@ -350,7 +365,8 @@ def relatives(op: Op) -> str:
     if "loss" in concepts(op):
         near = list(dict.fromkeys(n for n in ["mx.symbol.MakeLoss", *near] if n != own))
         return f"{_links(near)}; `demo(package = \"mxnet\")` lists recipes of losses."
-    return _links(near) + "." if near else ""
+    # the only one of its family is RNN
+    return _links(near or ["rnn.graph", "mx.model.buckets", "mx.symbol.SequenceMask"]) + "."
 
 
 def _links(pages: list[str]) -> str:
@@ -379,6 +395,8 @@ def contrib_page(op: Op) -> tuple[str, str]:
         arguments_text(op, True, True),
         value,
         shown,
+        see=contrib_relatives(op),
+        concepts=CONCEPTS.get(op.family, []),
     )
     return f"{functions[0]}.Rd", text
 
@@ -399,6 +417,8 @@ def refused_page() -> tuple[str, str]:
         [("...", "anything.")],
         "None.",
         'try(mx.symbol.contrib.fft(mx.symbol.Variable("x")))',
+        see="[mx.gpu()] and what else differs: `mx.check.script` reads an old script for it.",
+        concepts=["not implemented", "quantization"],
     )
     return "mx.symbol.contrib.Rd", text
 

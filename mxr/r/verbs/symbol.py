@@ -70,7 +70,7 @@ def automatic_names(kept: Any = None) -> dict[str, int]:
     """The next numbers of automatic names, by their prefix. `kept`: numbers to set first."""
     if kept is not None:
         names.restore({hint: int(number) for hint, number in pairs(kept)})
-    return names.kept()
+    return names.state()
 
 
 @verb("symbol.work")
