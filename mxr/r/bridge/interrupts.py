@@ -108,8 +108,8 @@ def _polls_events(frame: FrameType) -> bool:
 
 
 def _in_turn_of_r(frame: FrameType | None) -> bool:
-    """Whether R code has called the Python code that runs. rpy2's wrapper of such calls would print and forget
-    an exception, so a Ctrl-C there is R's too."""
+    """Whether R code has called the Python code that runs. rpy2 prints and drops an exception in
+    its wrapper of such calls, so a Ctrl-C there is R's too."""
     if frame is not None and frame.f_globals is vars(ffi_proxy):
         return True
     while frame is not None:
