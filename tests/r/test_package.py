@@ -47,6 +47,17 @@ def test_exports_and_formals_are_those_of_mxnet(rscript):
     assert different == set(MORE_FORMALS)
 
 
+def test_methods_have_the_arguments_of_their_generics(rscript):
+    """What `R CMD check` compares."""
+    printed = rscript('tools::checkS3methods("mxnet"); tools::checkReplaceFuns("mxnet")').check()
+    assert printed == ""
+
+
+def test_it_loads_without_the_packages_that_r_attaches(rscript):
+    code = "library(mxnet); cat(search()[2:3], as.array(mx.nd.array(1:3) + 1))"
+    assert rscript(code, R_DEFAULT_PACKAGES="NULL").check() == "package:mxnet Autoloads 2 3 4"
+
+
 def test_testthat(host):
     folder = HERE.parents[1] / "R" / "tests" / "testthat"
     code = (
