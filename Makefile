@@ -95,7 +95,7 @@ clean: ## remove what make has made (not the system packages)
 	@$(VENV)/python -m pip install -qq --editable '.[mpi]' </dev/null
 	@touch $@
 
-.venv/ready: pyproject.toml .cache/system
+.venv/ready: pyproject.toml | .cache/system
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
 	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from mxr.compiler.value import kernel
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import float_type
 from mxr.runtime import costs, threads
@@ -90,6 +91,23 @@ def _batch_forward(p, run, ins, outs, axis, inverse):
 
     with np.errstate(divide="ignore", invalid="ignore"):
         _channel_blocks(x, work)
+
+
+def _batch_inference(p, data, gamma, beta, mean, var, axis):
+    """The output by the moving statistics, to the bits of `_batch_forward`: it joins the region of what comes
+    after, such as an activation. None for half precision."""
+    if data.dtype != gamma.dtype:
+        return None
+
+    def prepare(run, ins, outs):
+        def call():
+            outs[0][...] = _scale(p, ins[0]) / np.sqrt(ins[1] + ins[0].dtype.type(p.eps))
+
+        return call
+
+    (scale,) = kernel(prepare, [gamma, var], [gamma.shape], [gamma.dtype], label="BatchNorm")
+    along = tuple(-1 if i == axis % len(data.shape) else 1 for i in range(len(data.shape)))
+    return (data - mean.reshape(along)) * scale.reshape(along) + beta.reshape(along)
 
 
 def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
@@ -184,6 +202,9 @@ class BatchNorm:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, p.axis, inverse=True)
 
+    def inference(p, *ins):
+        return _batch_inference(p, *ins, p.axis)
+
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, p.axis, inverse=True)
 
@@ -245,6 +266,9 @@ class SyncBatchNorm:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
 
+    def inference(p, *ins):
+        return _batch_inference(p, *ins, 1)
+
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
 
@@ -279,6 +303,9 @@ class BatchNormV1:
 
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
+
+    def inference(p, *ins):
+        return _batch_inference(p, *ins, 1)
 
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
