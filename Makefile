@@ -25,7 +25,7 @@ test: .rlib/mxnet/python ## every Python and R test
 	$(VENV)/python -m pytest tests -n auto --dist loadfile --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
 
 test-numpy: .rlib/mxnet/python ## the engine's tests without the native core
-	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties </dev/null
+	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties -n auto --dist loadfile </dev/null
 
 test-native: .rlib/mxnet/python ## the native core under sanitizers, with each kind of vectors; the engine without it
 	scripts/test-native $(VENV)/python
@@ -95,7 +95,7 @@ clean: ## remove what make has made (not the system packages)
 	@$(VENV)/python -m pip install -qq --editable '.[mpi]' </dev/null
 	@touch $@
 
-.venv/ready: pyproject.toml .cache/system
+.venv/ready: pyproject.toml | .cache/system
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
 	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null

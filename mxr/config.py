@@ -9,12 +9,12 @@ import numpy as np
 import threadpoolctl
 
 from mxr import native
-from mxr.runtime import threads
+from mxr.runtime import onednn, threads
 
 
 def show_config() -> None:
     """Print the versions, whether the native core is used and with which vector instructions, the BLAS
-    library, and the number of threads."""
+    library, oneDNN if it is used, and the number of threads."""
     try:
         own = version("mxr")
     except PackageNotFoundError:
@@ -23,6 +23,7 @@ def show_config() -> None:
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, on {platform.machine()}")
     print(f"computing: {native.description()}")
     print(f"BLAS: {blas()}")
+    print(f"oneDNN: {onednn.description()}")
     print(f"threads: {threads.workers()} of {threads.cpus()} processors")
 
 

@@ -33,9 +33,10 @@ def _called(n: Node) -> str:
 
 
 def trace_forward(
-    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]
+    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype], inference: bool = False
 ) -> dict[Entry, Value]:
-    """The value of every entry of the graph, with hidden outputs."""
+    """The value of every entry of the graph, with hidden outputs. With `inference`, an operator that has an
+    expression for inference is traced as that, without hidden outputs."""
     values: dict[Entry, Value] = {}
     for n in symbol.nodes():
         if n.op is None:
@@ -43,6 +44,9 @@ def trace_forward(
             continue
         ins = [values[id(m), i] for m, i in n.inputs]
         keys = [(id(n), i) for i in range(n.n_outputs)]
+        if inference and (inferred := _inferred(n, ins)) is not None:
+            values[keys[0]] = inferred
+            continue
         if n.op.forward is not None:
             with _errors_of(n):
                 result = n.op.forward(n.p, *ins)
@@ -63,6 +67,15 @@ def trace_forward(
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
             values[k] = o.astype(types[k])
     return values
+
+
+def _inferred(n: Node, ins: list[Value]) -> Value | None:
+    """The output of a node's expression for inference, None if it has none."""
+    if n.op is None or n.op.inference is None or n.n_visible > 1:
+        return None
+    with _errors_of(n):
+        out: Value | None = n.op.inference(n.p, *ins)
+    return out
 
 
 class KernelStep(partial):

@@ -82,6 +82,7 @@ class Executor:
         self._trace()
         self._forward_steps: Calls | None = None
         self._both_steps: Calls | None = None
+        self._inference_steps: Calls | None = None
         self._backward_steps: dict[bool, Calls] = {}  # by whether head gradients are given
         self._ran_forward = False
 
@@ -135,6 +136,10 @@ class Executor:
         """
         for name, value in values.items():
             self.args[name][:] = value
+        if not is_train and not self.wanted and self._has_inference:
+            if self._inference_steps is None:
+                self._inference_steps = self._compile_inference()
+            return self._execute_forward(self._inference_steps, False)
         if self._forward_steps is None:
             self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
         return self._execute_forward(self._forward_steps, bool(is_train))
@@ -263,6 +268,25 @@ class Executor:
                 return
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
+
+    @property
+    def _has_inference(self) -> bool:
+        """Whether an operator has an expression for inference."""
+        return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
+
+    def _compile_inference(self) -> Calls:
+        """The outputs alone. Operators' expressions for inference join the regions around them, and no value
+        is stored for a backward pass."""
+        with tape():
+            values = trace_forward(self.symbol, self._shapes, self._types, inference=True)
+            heads = [values[id(n), i] for n, i in self.symbol.heads]
+            effects = [
+                values[id(n), 0]
+                for n in self.symbol.nodes()
+                if n.op and (n.op.random or (n.aux_entries and n.op.inference is None))
+            ]
+            program = Program(heads + effects)
+        return self._compile(program, [o.data for o in self.output_list])
 
     def _compile_both(self) -> Calls:
         roots, targets = self._gradient_roots(False)

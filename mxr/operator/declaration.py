@@ -59,6 +59,8 @@ def op(
       `prepare` and `prepare_gradient` with the same arguments instead, which return a call that computes.
     - beside `prepare`, optionally `native(p, ins, outs)`: the call as one step of the native core, or None if
       the core cannot do it for these arrays.
+    - beside a kernel, optionally `inference(p, *inputs)`: the visible output as an expression, if nothing is
+      trained and no gradient is computed; None if there is none for these inputs.
     - optionally `complete(p, where)`, which adds derived values to the parsed parameters.
 
     `variadic="num_args"`: any number of inputs named arg0, arg1, ..., which the parameter counts. `open`:
@@ -115,6 +117,7 @@ def op(
             subgraphs=subgraphs,
             complete=d.get("complete"),
             bound=d.get("bound"),
+            inference=d.get("inference"),
         )
         return register(record)
 

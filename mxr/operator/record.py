@@ -55,6 +55,7 @@ class Op:
     open: bool = False  # takes parameters of any name (`Custom`), as text in `p.others`
     subgraphs: int = 0  # the number of graphs inside a node, in `p.subgraphs` (control flow)
     bound: Callable | None = None  # (p): called whenever a symbol with the operator is bound
+    inference: Callable | None = None  # (p, *inputs): a kernel's output as an expression, without training
     complete: Callable | None = None  # (p, where): adds derived values to the parsed parameters
 
     @property

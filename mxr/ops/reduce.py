@@ -29,7 +29,7 @@ def _axes(axis, ndim: int, exclude: bool = False) -> tuple[int, ...]:
 
 
 def _reduced(shape, axes, keepdims: bool) -> tuple[int, ...]:
-    """What is left of `shape`; at least one dimension is."""
+    """`shape` without the reduced axes; at least (1,)."""
     if keepdims:
         return tuple(1 if i in axes else n for i, n in enumerate(shape))
     return tuple(n for i, n in enumerate(shape) if i not in axes) or (1,)
@@ -87,8 +87,8 @@ def _total(x, axes):
 
 
 def _mean(x, axes):
-    """The sum over the number of elements. Of whole numbers in MXNet's way: that number is one of their type
-    too, and the quotient is cut."""
+    """The sum divided by the number of elements. For integers as in MXNet: the number is converted to their
+    type, and the quotient is cut to an integer."""
     total, n = _total(x, axes), _count(x.shape, axes)
     if x.dtype.kind not in "iu":
         return total / n

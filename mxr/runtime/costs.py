@@ -78,6 +78,10 @@ COLUMN_NS: Annotated[float, About("ns per element",
     "time to copy an element of a convolution's columns")] = 0.15
 COLUMN_FILTER_NS: Annotated[float, About("ns per element and filter",
     "time to multiply an element of a convolution's columns with each filter")] = 0.011
+PRIMITIVE_FLOP_NS: Annotated[float, About("ns per operation",
+    "time of a convolution by oneDNN, without its reorders")] = 0.0068
+REORDER_NS: Annotated[float, About("ns per element",
+    "time to copy an element into oneDNN's layout")] = 0.15
 
 # ------------------------------------------------------------------------- the processor and its libraries
 CACHE_LINE: Annotated[int, About("bytes", "where arrays begin", fixed="the processor's cache lines")] = 64
@@ -162,6 +166,11 @@ POOL_SHARED_OFFSETS: Annotated[int, About("kernel offsets",
     "up to which gradients of windows that do not overlap are divided offset by offset")] = 8
 COLUMNS_BLOCK: Annotated[int, About("elements",
     "of a block of a convolution's columns and gradients")] = 1 << 19
+PRIMITIVE_LEAST_NS: Annotated[int, About("ns",
+    "of a convolution by columns and products, from which oneDNN computes it, where it is installed",
+    fixed="a choice: oneDNN compiles code for every shape, which takes a millisecond")] = 20_000
+PRIMITIVE_BLOCK: Annotated[int, About("elements",
+    "of input and output that go through a oneDNN primitive at a time, with their reorders")] = 1 << 19
 COPY_RUN_ELEMENTS: Annotated[int, About("elements",
     "that can be transposed while a copy begins another contiguous run: whether a convolution's "
     "samples lie side by side")] = 10

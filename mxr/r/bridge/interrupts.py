@@ -26,7 +26,7 @@ from _signal import getsignal  # signal.getsignal takes ten times longer: it con
 from types import FrameType
 from typing import Any
 
-from rpy2.rinterface_lib import callbacks, openrlib
+from rpy2.rinterface_lib import callbacks, ffi_proxy, openrlib
 
 from mxr.runtime.threads import UNBROKEN
 
@@ -108,7 +108,10 @@ def _polls_events(frame: FrameType) -> bool:
 
 
 def _in_turn_of_r(frame: FrameType | None) -> bool:
-    """Whether R code has called the Python code that runs."""
+    """Whether R code has called the Python code that runs. rpy2 prints and drops an exception in
+    its wrapper of such calls, so a Ctrl-C there is R's too."""
+    if frame is not None and frame.f_globals is vars(ffi_proxy):
+        return True
     while frame is not None:
         if _in(frame, _door) or _in(frame, _rest) or _polls_events(frame):
             return True

@@ -17,7 +17,7 @@ from mxr import __version__, config, native
 from mxr.operator import MxError
 from mxr.r.host import installation as host
 from mxr.r.host.stamp import remark
-from mxr.runtime import threads
+from mxr.runtime import onednn, threads
 
 # R code that prints a line for each of: reticulate's version; mxnet's version, folder and stamp; R's
 # libraries; the Python that library(mxnet) would use, and why.
@@ -133,6 +133,7 @@ def check_python(report: Report) -> None:
         )
     report.good("NumPy", f"{np.__version__}, SciPy {version_of('scipy')}, BLAS: {config.blas()}")
     report.good("computing", native.description())
+    report.good("oneDNN", onednn.description())
 
 
 def check_speed(report: Report) -> None:
