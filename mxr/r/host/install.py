@@ -147,8 +147,8 @@ def install_rpy2(arguments: list[str]) -> int:
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise MxError(
-            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that fits (its "
-            f"output is above); to try again: `{rpy2_remedy()}`"
+            f"{misfit or 'rpy2 was to be installed again'}, and pip failed to install a release that fits "
+            f"(its output is above); to try again: `{rpy2_remedy()}`"
         )
     print(f"installed rpy2-rinterface {_installed('rpy2-rinterface')}, which fits R {r}")
     return 0
