@@ -1,5 +1,5 @@
-"""What the modules of mxr keep for the whole process, found by reading them: each one is in the list below,
-with the reason why several threads may use it."""
+"""State that the modules of mxr keep for the whole process, found in their source: each one is in the list
+below, with the reason why it is safe with several threads."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ KNOWN = {
     "operator/registry.py:registry": "filled while mxr is imported; a user's operator is one assignment",
     "ops/shared/updates.py:_rounded": "functools: depends on its arguments only, and is bounded",
     "optimizer.py:_BY_NAME": "optimizers that users register, one assignment each",
-    "random/samplers.py:_factorials": "a table that is read once into a local name, and replaced as a whole",
+    "random/samplers.py:_log_factorials": "a table, read once into a local name and replaced as a whole",
     "random/samplers.py:_lgammaf": "functools: the same answer every time",
     "random/streams.py:_source": "replaced as a whole; draws hold `lock`",
     "random/streams.py:lock": "the lock of the draws; a forked child gets a new one",
+    "runtime/onednn.py:_found": "functools: the same answer every time; a library made twice is two engines",
     "runtime/progress.py:_last": "when a line of progress was shown: only what is shown depends on it",
     "runtime/progress.py:_show": "who shows progress: only what is shown depends on it",
     "runtime/speed.py:speed": "functools: this machine's speed; measured twice at most",
@@ -117,7 +118,7 @@ def test_every_global_state_is_known():
     assert set(KNOWN) - found == set(), "not there any more"
 
 
-def test_the_search_finds_what_it_looks_for():
+def test_the_search_finds_changed_state():
     source = """
 import functools
 table, count, names, plain, box = {}, 0, [], {1: 2}, object()

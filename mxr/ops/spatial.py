@@ -1,4 +1,4 @@
-"""Operators that look at images from elsewhere: sampling at computed places, regions of interest, comparing
+"""Spatial operators: images sampled at computed points, max pooling of regions of interest, correlation of
 displaced images."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_t
 
 
 class _Sampling:
-    """Where the points of a grid (n, 2, points) lie in images (n, c, h, w): four neighbouring pixels each,
+    """The points of a grid (n, 2, points) in images (n, c, h, w): the four neighbouring pixels of each point
     and their weights.
 
     The grid's two channels are x and y from -1 (the middle of the first pixel) to 1 (of the last). Pixels
@@ -110,6 +110,7 @@ class BilinearSampler:
         _four("grid", grid)
         if data is not None and grid is not None:
             grid = unify(grid, (data[0], 2, 0, 0))
+            assert grid is not None
             out = unify(out, (grid[0], data[1], *grid[2:]))
         return [data, grid], [out, _UNUSED]
 
@@ -232,7 +233,7 @@ def _transform(p, data, loc):
 
 
 def _bins(start: int, end: int, count: int, limit: int):
-    """The bounds of `count` equal bins over the positions start..end, cut off at 0 and `limit`."""
+    """The bounds of `count` equal bins over the positions start to end, clipped to 0 and `limit`."""
     step = np.float32(max(end - start + 1, 1)) / np.float32(count)
     edges = np.arange(count + 1, dtype=np.float32) * step
     low, high = np.floor(edges[:-1]).astype(int) + start, np.ceil(edges[1:]).astype(int) + start
@@ -265,6 +266,7 @@ class ROIPooling:
             raise ParamError(f"pooled_size must be two positive numbers, not {shape_text(p.pooled_size)}")
         _four("data", data)
         rois = unify(rois, (0, 5))
+        assert rois is not None
         out = unify(out, (rois[0], data[1] if data else 0, *p.pooled_size))
         return [data, rois], [out, out]
 

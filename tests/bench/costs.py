@@ -1,13 +1,14 @@
 """The numbers of mxr/runtime/costs.py measured on this machine: `python -m tests.bench --costs [NAME]`.
 
-A time is measured directly. A limit or a block's size is tried out: work that depends on it is prepared and
-timed with a quarter, half, the value itself, two and four times as much; shown is the fastest, and how much
-longer the work takes with ours.
+A time is measured directly. A limit or a block's size is varied: work that depends on it is timed with a
+quarter, half, once, twice and four times the value. The output is the fastest value, and how much longer the
+work takes with mxr's.
 """
 
 from __future__ import annotations
 
 import gzip
+import os
 import statistics
 import struct
 import tempfile
@@ -24,7 +25,7 @@ from mxr.engine.optimizer import State, rule
 from mxr.io import readers
 from mxr.native import steps
 from mxr.random.cpp_engine import Engine
-from mxr.runtime import costs, threads
+from mxr.runtime import costs, onednn, threads
 
 FACTORS = (0.25, 0.5, 1, 2, 4)
 Work = Callable[[], object]
@@ -32,8 +33,8 @@ rng = np.random.default_rng(0)
 
 
 def seconds(work: Work, least: float = 0.03) -> float:
-    """The least time of a call, of calls that take `least` seconds together: what disturbs only makes it
-    longer."""
+    """The shortest time of a call, among calls that take `least` seconds together. Disturbances only make
+    calls longer."""
     times: list[float] = []
     end = time.perf_counter() + least
     while time.perf_counter() < end or len(times) < 3:
@@ -51,7 +52,8 @@ def floats(*shape: int) -> np.ndarray:
 
 
 def wake() -> float:
-    """From a job's hand-over to another thread's first step, where the calling thread stays busy."""
+    """The time from handing over a job to the other thread's first step, while the calling thread stays
+    busy."""
     begun: list[int] = []
 
     def busy() -> None:
@@ -70,7 +72,7 @@ def wake() -> float:
 
 
 def lock() -> float:
-    """The shortest call with which two threads together are faster than one."""
+    """The shortest call for which two threads are faster than one."""
     for n in (1 << i for i in range(9, 20)):
         arrays = [floats(n) for _ in range(2)]
         lanes = [threads.in_turn([(np.add, (a, a, a))] * 50) for a in arrays]
@@ -95,7 +97,7 @@ def operation() -> float:
 
 
 def expensive() -> float:
-    """Of exp, log and tanh, in cheap operations."""
+    """The time of exp, log and tanh, in units of a cheap operation."""
     a, out = floats(costs.REGION_BLOCK), np.empty(costs.REGION_BLOCK, np.float32)
     return statistics.mean(_each(partial(f, a, out), a.size) for f in (np.exp, np.log, np.tanh)) / operation()
 
@@ -120,7 +122,7 @@ def row() -> float:
 
 
 def _alone(work: Callable[[], Work], elements: float) -> float:
-    """The time of an element in work that is prepared as for one thread."""
+    """The time per element of work that is prepared for one thread."""
     former, threads.workers = threads.workers, lambda: 1
     try:
         return _each(work(), elements)
@@ -154,8 +156,8 @@ def sums() -> float:
 
 
 def columns(part: str) -> float:
-    """The time of an element of the columns: what does not depend on the number of filters, or what each
-    adds."""
+    """The time per element of the columns: the part that does not depend on the number of filters, or the
+    part per filter."""
     few, many = 8, 64
     times = []
     for filters in (few, many):
@@ -170,6 +172,29 @@ def columns(part: str) -> float:
 # --------------------------------------------------------------------------- work that a number decides about
 
 POOLED = (64, 16, 56, 56)
+
+
+def primitive(what: str) -> float:
+    """By oneDNN: the time of an operation of a convolution, or of an element's reorder (into its layout and
+    back)."""
+    found, x, weight = onednn.library(), (8, 64, 28, 28), (64, 64, 3, 3)
+    if found is None:
+        return float("nan")
+    with onednn.one_thread():
+        made = found.convolution("out", (x, weight, x), False, ((1, 1), (0, 0), (1, 1), (1, 1)))
+        layouts = {k: made.layouts[k] for k in onednn.ARGUMENTS["out"]}
+        memory = {k: (v, floats(max(1, v.nbytes // 4))) for k, v in layouts.items()}
+        scratch = {"scratch": (made.layouts["scratch"], floats(made.layouts["scratch"].nbytes // 4 + 1))}
+        call = made.call(**memory, **scratch)
+        plain = found.layout(x, (64 * 28 * 28, 28 * 28, 28, 1)), floats(*x)
+        there = found.reorder(plain[0], layouts["src"]).call(src=plain, dst=memory["src"])
+        back = found.reorder(layouts["src"], plain[0]).call(src=memory["src"], dst=plain)
+    work, count = (
+        (call, 2 * 64 * 9 * floats(*x).size)
+        if what == "flop"
+        else (lambda: (there(), back()), 2 * floats(*x).size)
+    )
+    return seconds(partial(onednn.run, [work])) / count * 1e9
 
 
 def bound(net, part: str, **shapes) -> Work:
@@ -206,7 +231,7 @@ def loss(*shape: int) -> Callable[[], Work]:
 
 
 def cheap_loss(*shape: int) -> Callable[[], Work]:
-    """A loss of cheap functions, whose backward pass may recompute what the forward pass has made."""
+    """A loss of cheap functions, whose backward pass may recompute values of the forward pass."""
     a, b = sym.Variable("a"), sym.Variable("b")
     d = sym.square(a * b - a) * (a + b)
     return lambda: bound(sym.MakeLoss(d * d * d, name="loss"), "fb", a=shape, b=shape)
@@ -266,7 +291,7 @@ def reader_draws() -> Work:
 
 
 def file_work(kind: str) -> Callable[[], Work]:
-    """Reading a file that lies in the system's cache."""
+    """Reading a file that is in the system's cache."""
 
     def make() -> Work:
         folder = Path(tempfile.mkdtemp())
@@ -303,6 +328,8 @@ TIMES: dict[str, Callable[[], float]] = {
     "POOL_GRADIENT_NS": partial(pool, True),
     "SOFTMAX_NS": softmax,
     "SUM_NS": sums,
+    "PRIMITIVE_FLOP_NS": partial(primitive, "flop"),
+    "REORDER_NS": partial(primitive, "reorder"),
     "COLUMN_NS": partial(columns, "rest"),
     "COLUMN_FILTER_NS": partial(columns, "filter"),
 }
@@ -342,6 +369,7 @@ TRIALS: dict[str, Callable[[], Work]] = {
     "POOL_BLOCK": lambda: bound(max_pool(), "fb", data=POOLED),
     "POOL_SHARED_OFFSETS": lambda: bound(max_pool(3, 3), "b", data=(64, 16, 54, 54)),
     "COLUMNS_BLOCK": convolution(64, 16, 32, 32),
+    "PRIMITIVE_BLOCK": convolution(16, 64, 28, 64, pad=1),
     "COPY_RUN_ELEMENTS": convolution(64, 16, 12, 32),
     "COLUMN_MULTIPLICATIONS": convolution(32, 16, 16, 32, pad=1),
     "GRID_EXCESS": lambda: bound(
@@ -369,7 +397,8 @@ TRIALS: dict[str, Callable[[], Work]] = {
 
 
 def tried(name: str, make: Callable[[], Work]) -> str:
-    """The fastest of some values of a number, and how much longer the work takes with ours."""
+    """The fastest of several values of a tuning number, and how much longer the work takes with mxr's
+    value."""
     ours = getattr(costs, name)
     values = [type(ours)(ours * f) for f in FACTORS if ours * f >= 1]
     works = {}
@@ -394,13 +423,17 @@ def tried(name: str, make: Callable[[], Work]) -> str:
 
 
 def measured(name: str) -> str:
-    """A number on this machine. Those that are not the native core's are of NumPy's calls."""
+    """A tuning number measured on this machine: of NumPy's calls, except for those of the native core and of
+    oneDNN."""
     former = native.vectors
     native.vectors = former if name.startswith("NATIVE_") else ""
+    if not name.startswith(("PRIMITIVE_", "REORDER_")):
+        os.environ["MXR_ONEDNN"] = "0"
     try:
         return shown(TIMES[name]()) if name in TIMES else tried(name, TRIALS[name])
     finally:
         native.vectors = former
+        os.environ.pop("MXR_ONEDNN", None)
 
 
 def shown(value: float) -> str:

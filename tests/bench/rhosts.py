@@ -1,5 +1,5 @@
-"""What R's side costs: time per batch of a training script, and until the first symbol exists in a fresh
-R."""
+"""The time that R needs: per batch of a training script, and until the first symbol exists in a new R
+process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST = 'library(mxnet)\nx <- mx.symbol.Variable("x")\n'
 
 
 def rows() -> Iterator[str]:
-    """The rows of the table, as they are measured."""
+    """The rows of the table, one after the other."""
     boston = [
         float(hosts.succeeds(hosts.run_script("Rscript", Path(__file__).with_name("boston.R"))))
         for _ in range(3)

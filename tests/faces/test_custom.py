@@ -1,5 +1,4 @@
-"""Operators that users write in Python: as MXNet's Python has them (`CustomOp`), and traced ones
-(`mxr.extend`)."""
+"""Operators that users write in Python: `CustomOp` as in MXNet's Python, and traced ones (`mxr.extend`)."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Softmax(mx.operator.CustomOp):
-    """MXNet's own example of an operator in Python, as it stands in its tutorial."""
+    """MXNet's example of an operator in Python, from its tutorial."""
 
     def forward(self, is_train, req, in_data, out_data, aux):
         x = in_data[0].asnumpy()
@@ -195,7 +194,7 @@ def test_a_ctrl_c_in_the_function_ends_it_and_leaves_the_executor_usable():
 
 
 class Wrong(mx.operator.CustomOpProp):
-    """What can be wrong with a declaration, by name."""
+    """Wrong declarations, by name."""
 
     def __init__(self, what):
         super().__init__()
@@ -283,8 +282,9 @@ def test_memory_does_not_grow():
 
 
 def test_a_file_of_mxnet_runs_once_its_operator_is_registered():
-    """A model that MXNet trained and saved (tests/reference/custom_file.py), in a process where nothing is
-    registered: it says what is missing; registered, it computes MXNet's outputs, gradients and states."""
+    """A model that MXNet trained and saved (tests/reference/custom_file.py), in a process without the
+    operator: the error says what is missing. With the operator, it computes MXNet's outputs, gradients and
+    states."""
     code = """
 import numpy as np, mxr as mx
 from tests.reference.custom_operators import register

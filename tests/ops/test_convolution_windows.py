@@ -1,16 +1,18 @@
-"""Convolution and pooling against sums written out, in every way the work can be cut and laid out: samples
-apart and side by side, one worker and several, one block and many, contiguous arrays and others; and calls
-that are prepared once."""
+"""Convolution and pooling against explicit sums, in every division and layout of the work: samples as
+outermost or innermost axis, one thread and several, one block and many, contiguous arrays and others; with
+oneDNN and without; and calls that are prepared once."""
 
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mxr
 from mxr.operator import Run, get
-from mxr.ops.kernels import steps
-from mxr.runtime import costs, threads
+from mxr.ops.kernels import primitives, steps, windows
+from mxr.runtime import costs, onednn, threads
 
 
 def positions(out, kernel, stride, dilate, pad, size):
@@ -42,16 +44,38 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
 
 
 def check(ex, out, gx, gw, g) -> None:
-    """The outputs and gradients of a layer with a bias are these, where g is the gradient of its output."""
+    """The outputs and gradients of a layer with a bias are equal to these, where g is the gradient of its
+    output."""
     bias = [*ex.args.values()][2].data.reshape(-1, *(1 for _ in g.shape[2:]))
     sums = g.sum(axis=(0, *range(2, g.ndim)), dtype=float)
     for ours, exact in zip((*ex.output_list, *ex.grads.values()), (out + bias, gx, gw, sums), strict=True):
         np.testing.assert_allclose(ours.data, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
+@pytest.fixture
+def by_onednn(monkeypatch):
+    """Everything that it can compute, oneDNN computes; yields the calls that it has got."""
+    if onednn.library() is None:
+        pytest.skip(f"oneDNN is {onednn.description()}")
+    calls, run = [], onednn.run
+    monkeypatch.setattr(primitives, "pays", lambda *_: True)
+    monkeypatch.setattr(onednn, "run", lambda some: (calls.extend(some), run(some)))
+    return calls
+
+
+@pytest.fixture(params=["at once", "by workers"])
+def cut_onednn(request, monkeypatch, by_onednn):
+    """How oneDNN's work is cut: one part, or parts and blocks of single samples."""
+    if request.param == "by workers":
+        monkeypatch.setattr(costs, "WAKE_NS", 1)
+        monkeypatch.setattr(costs, "PRIMITIVE_BLOCK", 1)
+    return by_onednn
+
+
 @pytest.fixture(params=["at once", "by workers", "in blocks", "sample by sample"])
 def cut(request, monkeypatch):
-    """How the work is cut."""
+    """How the work is divided, without oneDNN."""
+    monkeypatch.setenv("MXR_ONEDNN", "0")
     if request.param in ("by workers", "in blocks"):
         monkeypatch.setattr(costs, "WAKE_NS", 1)
     if request.param == "sample by sample":
@@ -63,7 +87,7 @@ def cut(request, monkeypatch):
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 CONVOLUTIONS = [
-    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),  # small images: side by side
+    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),  # small images: samples are the innermost axis
     (9, 4, (8, 7), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),
     (
         9,
@@ -77,7 +101,7 @@ CONVOLUTIONS = [
         1,
     ),  # many filters: the gradients of columns are scattered
     (7, 3, (6, 6), 4, (3, 3), (2, 2), (1, 1), (1, 1), 1),
-    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),  # few samples: one after the other
+    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),  # few samples: samples are the outermost axis
     (3, 2, (15, 14), 4, (4, 3), (3, 2), (1, 1), (1, 2), 2),
     (5, 4, (9,), 6, (3,), (2,), (2,), (2,), 2),
     (5, 2, (5, 6, 4), 3, (3, 2, 3), (1, 2, 1), (1, 1, 1), (1, 0, 1), 1),
@@ -92,14 +116,24 @@ CONVOLUTIONS = [
     (3, 5, (1, 30), 6, (1, 7), (1, 1), (1, 1), (0, 3), 1),  # kernels of one row
     (3, 4, (3, 30), 6, (1, 5), (1, 1), (1, 2), (0, 4), 2),
     (9, 5, (4,), 6, (7,), (1,), (1,), (3,), 1),  # reaching beyond the row on both sides
-    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),  # windows that pave the input
-    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # that meet in spite of their stride
+    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),  # windows that cover the input without overlap
+    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that overlap despite their stride
     (3, 4, (9, 9), 4, (1, 1), (1, 1), (1, 1), (0, 0), 4),  # one number times another
 ]
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-def test_convolution_is_what_its_formula_says(case, cut):
+def test_convolution_equals_its_formula(case, cut):
+    check_convolution(case)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution_by_onednn_equals_its_formula(case, cut_onednn):
+    check_convolution(case)
+    assert cut_onednn
+
+
+def check_convolution(case):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(3)
     net = mxr.sym.Convolution(
@@ -117,7 +151,7 @@ def test_convolution_is_what_its_formula_says(case, cut):
         a.data[...] = rng.standard_normal(a.shape)
     g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
     x, weight, _ = (a.data for a in ex.args.values())
-    for _ in range(2):  # the second time, what was prepared the first time meets other values
+    for _ in range(2):  # the second time, the calls prepared the first time get other values
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
@@ -127,18 +161,28 @@ def test_convolution_is_what_its_formula_says(case, cut):
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 DECONVOLUTIONS = [
-    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),  # the windows pave the output
+    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),  # the windows cover the output without overlap
     (5, 4, (6, 5), 3, (2, 2), (3, 3), (1, 1), (0, 0), 1),  # and leave gaps
     (3, 3, (5, 4), 2, (4, 4), (2, 2), (1, 1), (1, 1), 1),
     (2, 6, (12, 14), 6, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     (3, 4, (1, 20), 5, (1, 5), (1, 1), (1, 1), (0, 2), 1),
     (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),
-    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that meet in the gaps
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that overlap in the gaps
 ]
 
 
 @pytest.mark.parametrize("case", DECONVOLUTIONS, ids=str)
 def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
+    check_deconvolution(case)
+
+
+@pytest.mark.parametrize("case", DECONVOLUTIONS, ids=str)
+def test_deconvolution_by_onednn_is_the_gradient_of_a_convolution(case, cut_onednn):
+    check_deconvolution(case)
+    assert cut_onednn
+
+
+def check_deconvolution(case):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(7)
     net = mxr.sym.Deconvolution(
@@ -163,6 +207,52 @@ def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
         ex.backward([g])
         gx, out, gw = written_out(g, weight, x, stride, dilate, pad, groups)
         check(ex, out, gx, gw, g)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.data())
+def test_onednn_and_our_own_code_agree(data):
+    """Over shapes, strides, padding, dilation and groups: the output and both gradients, to rounding."""
+    if onednn.library() is None:
+        pytest.skip(f"oneDNN is {onednn.description()}")
+    axes, n, groups = (data.draw(st.integers(1, most)) for most in (3, 3, 3))
+
+    def each(low, high):
+        return tuple(data.draw(st.integers(low, high)) for _ in range(axes))
+
+    kernel, stride, dilate, pad, more = each(1, 4), each(1, 3), each(1, 2), each(0, 3), each(0, 9 - 2 * axes)
+    channels, filters = (groups * data.draw(st.integers(1, 20)) for _ in range(2))
+    size = tuple(max(1, d * (k - 1) + 1 - 2 * p) + m for k, d, p, m in zip(kernel, dilate, pad, more))
+    out = tuple(
+        (m + 2 * p - d * (k - 1) - 1) // s + 1 for m, p, d, k, s in zip(size, pad, dilate, kernel, stride)
+    )
+    w = windows.Windows(size, out, kernel, stride, dilate, pad, groups)
+    rng = np.random.default_rng(1)
+    x, weight, g, bias = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in (
+            (n, channels, *size),
+            (filters, channels // groups, *kernel),
+            (n, filters, *out),
+            (filters,),
+        )
+    )
+
+    def computed(fn):
+        results = [np.full_like(a, np.nan) for a in (g, x, weight)]
+        work = steps.Steps(Run())
+        done = fn(work, w, weight, x=x, out=results[0], bias=bias)
+        done = fn(work, w, weight, x=x, g=g, gx=results[1], gw=results[2]) and done
+        work.call()()
+        return done, results
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(primitives, "pays", lambda *_: True)
+        done, theirs = computed(primitives.by_primitives)
+        patch.setenv("MXR_ONEDNN", "0")
+        _, ours = computed(windows.convolve)
+    for a, b in zip(theirs if done else [], ours):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max())
 
 
 @pytest.mark.parametrize(

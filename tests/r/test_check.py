@@ -1,5 +1,4 @@
-"""`mxr check` and mx.check.script: the scripts of the suite, in every style of the census, are found to be
-what they are: runnable."""
+"""`mxr check` and mx.check.script: they find that all scripts of the tests, in every style, can run."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ SCRIPTS = [
     *sorted((HERE / "probes").glob("[a-z]*.R")),
     *sorted((HERE.parents[1] / "R" / "vignettes").glob("*.Rmd")),
 ]
-# what a page shows on purpose as a mistake
+# mistakes that a page shows on purpose
 MEANT = {("old-scripts.Rmd", "mx.symbol.FullyConnected(num.hiden)")}
 
 
@@ -36,7 +35,7 @@ def mxr_check(*arguments, cwd=None) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def findings():
-    """What is found in each script, as its JSON says it."""
+    """The findings in each script, from the JSON output."""
     code = "library(mxnet)\nfor (file in commandArgs(TRUE)) mx.check.script(file, json = TRUE)\n"
     text = succeeds(run_code("Rscript", code, *map(str, SCRIPTS)))
     decoder, at, found = json.JSONDecoder(), 0, {}

@@ -18,6 +18,19 @@ test_that("an operator computes at once, in a graph, and after MakeLoss", {
   expect_equal(as.array(ex$ref.grad.arrays$x), 8 * m)
 })
 
+test_that("functions may take all arguments by `...`, also auxiliary states that the operator does not have", {
+  mx.operator.register("squared", forward = function(inputs, aux, ...) if (!length(aux)) inputs$data^2,
+                       backward = function(inputs, output.grads, ...) 2 * inputs$data * output.grads[[1]])
+  m <- matrix(1:6, 2)
+  ex <- mx.simple.bind(mx.symbol.Custom(mx.symbol.Variable("x"), op.type = "squared"), ctx = mx.cpu(), x = c(2, 3),
+                       grad.req = "write")
+  mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(m)), match.name = TRUE)
+  mx.exec.forward(ex, is.train = TRUE)
+  mx.exec.backward(ex, mx.nd.ones(c(2, 3)))
+  expect_equal(as.array(ex$ref.outputs[[1]]), m^2)
+  expect_equal(as.array(ex$ref.grad.arrays$x), 2 * m)
+})
+
 test_that("several inputs and outputs, states, parameters, the mode, shapes", {
   mx.operator.register("moments", arguments = c("data", "weight"), outputs = c("mean", "scaled"), aux = "seen",
     forward = function(inputs, outputs, is.train, req, aux, params, state) {
@@ -59,7 +72,7 @@ test_that("NDArrays on request", {
   expect_equal(as.array(ex$ref.grad.arrays$x), c(2, 4, 6))
 })
 
-test_that("what a function returns is checked", {
+test_that("values returned by functions are checked", {
   m <- mx.nd.array(matrix(1:6, 2))
   bad <- function(forward, says) {
     mx.operator.register("bad", forward = forward)
@@ -159,7 +172,7 @@ test_that("a wing loss and an RBF activation written in R train the parameters o
   for (name in names(in_r)) expect_equal(on_two[[name]], in_symbols[[name]], tolerance = 1e-5)
 })
 
-test_that("mx.symbol.fun derives, checks, and says what it cannot", {
+test_that("mx.symbol.fun derives and checks gradients, and reports what it cannot derive", {
   x <- mx.symbol.Variable("x")
   run <- function(s) {
     ex <- mx.simple.bind(s, ctx = mx.cpu(), x = 3, y = 3, grad.req = "write")

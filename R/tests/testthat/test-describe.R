@@ -60,7 +60,7 @@ examples <- function() {
     mx.inference = list(inference, "1 recurrent layer of 4, 1 sequence", "rnn.exec", "l1.i2h.weight"))
 }
 
-test_that("print(), str() and summary() of every class say what it is", {
+test_that("print(), str() and summary() of every class describe the object", {
   skip_if(requireNamespace("DiagrammeR", quietly = TRUE))
   shown <- examples()
   text <- function(code) paste(capture.output(code), collapse = "\n")
@@ -75,13 +75,13 @@ test_that("print(), str() and summary() of every class say what it is", {
   }
 })
 
-test_that("no class is without an example above", {
+test_that("every class has an example above", {
   skip_if(requireNamespace("DiagrammeR", quietly = TRUE))
   methods <- getNamespaceInfo("mxnet", "S3methods")
   expect_setequal(methods[methods[, 1] == "print", 2], unique(names(examples())))
 })
 
-test_that("a function that is described still is the function", {
+test_that("a described function can be called as before", {
   start <- mx.init.normal(0.1)
   expect_true(is.function(start))
   expect_s3_class(start("fc_weight", c(2, 3), mx.cpu()), "MXNDArray")

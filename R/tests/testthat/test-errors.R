@@ -79,7 +79,7 @@ test_that("the session goes on", {
   expect_equal(dim(exec$ref.outputs$fc_output), c(3L, 2L))
 })
 
-test_that("a GPU is warned of once", {
+test_that("mx.gpu warns once", {
   suppressWarnings(mx.gpu())
   expect_silent(context <- mx.gpu(1))
   expect_equal(context$device, "cpu")
@@ -93,11 +93,11 @@ test_that("predictions", {
   says(predict(model, 1:5), "predict", "as.array(X)", "as.matrix(X)")
 })
 
-# Classes that tryCatch may ask for, each under mxnet_error; docs/testing.md lists them.
+# Classes for tryCatch, each under mxnet_error; docs/testing.md lists them.
 kinds <- c("mxnet_type_error", "mxnet_parameter_error", "mxnet_shape_error", "mxnet_not_implemented_error", "mxnet_file_error",
            "mxnet_state_error", "mxnet_start_error", "mxnet_python_error")
 
-test_that("an error of this package has a class of its kind", {
+test_that("an error of this package has the class of its kind", {
   kind.of <- function(expr) class(tryCatch({ expr; stop("no error") }, error = identity))
   is.a <- function(kind, expr) expect_identical(kind.of(expr), c(kind, "mxnet_error", "error", "condition"))
   is.a("mxnet_type_error", mx.nd.array("a"))
@@ -115,7 +115,7 @@ test_that("an error of this package has a class of its kind", {
   is.a("mxnet_state_error", mx.io.arrayiter(matrix(1:6, 2), 1:3)$value())
 })
 
-test_that("all code raises its errors by these functions", {
+test_that("all code raises errors through these functions", {
   space <- asNamespace("mxnet")
   raising <- c("raise_error", paste0("stop_", c(sub("mxnet_(.*)_error", "\\1", setdiff(kinds, c("mxnet_start_error", "mxnet_python_error"))), "bridge")))
   expect_true(all(vapply(raising, function(name) is.function(space[[name]]), NA)))
@@ -129,12 +129,12 @@ test_that("all code raises its errors by these functions", {
   code <- c(Filter(is.function, as.list(space, all.names = TRUE)),
             unlist(lapply(sub("[.]__C__(.*)", "\\1", ls(space, all.names = TRUE, pattern = "^[.]__C__.*Iter$|logger")), function(class) tryCatch(methods(class), error = function(e) NULL))))
   by <- function(names) names(code)[vapply(code, function(f) any(calls(f) %in% names), NA)]
-  # of_one_size passes an error on; the other two are caught by who reads a script without running it
+  # of_one_size passes an error on; the other two are caught when a script is checked without running it
   expect_setequal(by("stop"), c("raise_error", "of_one_size", "cannot_run", "time_of_training"))
   expect_setequal(by(c("stopifnot", "stop_user")), character())       # stop_user gave no class
-  expect_setequal(by("match.arg"), "mx.operator.register")           # which catches its error
+  expect_setequal(by("match.arg"), "mx.operator.register")           # it catches the error itself
   expect_true(all(c("raise_failure", "python_function", "raise_interrupt") %in% by("raise_error")))
-  classless <- function(code) {       # calls of raise_error that give no class
+  classless <- function(code) {       # calls of raise_error without a class
     if (is.function(code)) return(classless(body(code)))
     if (!is.call(code)) return(FALSE)
     identical(code[[1]], quote(raise_error)) && !"kinds" %in% names(code) || any(vapply(as.list(code), function(part) is.call(part) && classless(part), NA))

@@ -12,7 +12,7 @@ test_that("summaries count parameters and show shapes", {
   expect_match(shown(table), "parameters: 243")
 })
 
-test_that("a network without known shapes says what it knows", {
+test_that("a network without known shapes shows the known ones", {
   expect_match(shown(summary(net)), "fc2 +FullyConnected +\\? +fc2_weight, fc2_bias +\\?")
   expect_match(shown(summary(net)), "give the shapes", fixed = TRUE)
   model <- structure(list(symbol = net, arg.params = list(fc1_weight = mx.nd.ones(c(4, 20)), fc1_bias = mx.nd.zeros(20)),
@@ -35,7 +35,7 @@ test_that("large models print their ends", {
   expect_match(shown(mx.simple.bind(deep, ctx = mx.cpu(), data = c(2, 3))), "... and 81 more ...", fixed = TRUE)
 })
 
-test_that("executors, symbols, arrays and devices print what they hold", {
+test_that("executors, symbols, arrays and devices print their contents", {
   exec <- mx.simple.bind(net, ctx = mx.cpu(), grad.req = "write", data = c(4, 7))
   expect_match(shown(exec), "data: 4 x 7\n.*fc1_weight: 4 x 20, gradient \\(write\\).*bn1_moving_mean: 20\n.*softmax_output: 3 x 7")
   expect_equal(sum(summary(exec)$count), 243)
@@ -75,14 +75,14 @@ test_that("with Graphviz a knitted page gets its picture, without it a plot", {
   target <- knitr::opts_knit$get("rmarkdown.pandoc.to")
   on.exit(knitr::opts_knit$set(rmarkdown.pandoc.to = target), add = TRUE)
   knitr::opts_knit$set(rmarkdown.pandoc.to = "html")
-  # knitr takes what is plotted, so the value is the graph itself
+  # knitr shows the plot, so the value is the graph itself
   drawn <- tempfile(fileext = ".svg")
   grDevices::svg(drawn)
   value <- mxnet:::knit_print.mx.graph(graph)
   grDevices::dev.off()
   expect_identical(value, graph)
   expect_gt(file.size(drawn), 2000)
-  # a stand-in for dot that writes down its arguments and what it read
+  # a replacement for dot that records its arguments and its input
   writeLines(c("#!/bin/sh", "PATH=/bin:/usr/bin", "args=$*", "while [ $# -gt 1 ]; do shift; done",
                "{ echo '<?xml version=\"1.0\"?>'; echo \"<svg><!-- $args -->\"; cat; echo '</svg>'; } > $1"), file.path(folder, "dot"))
   Sys.chmod(file.path(folder, "dot"), "755")
@@ -92,7 +92,7 @@ test_that("with Graphviz a knitted page gets its picture, without it a plot", {
   expect_match(picture, "^\n<svg><!-- -Tsvg -Gsize=2,1! -o .*digraph network.*</svg>\n$")
 })
 
-test_that("settings print as they are given, and the label of a loss is drawn", {
+test_that("settings are printed as given, and the label of a loss is drawn", {
   conv <- mx.symbol.Convolution(mx.symbol.Variable("data"), kernel = c(3, 5), num.filter = 2, no.bias = TRUE, name = "conv")
   expect_match(shown(conv), "kernel = c(3, 5)", fixed = TRUE)
   expect_match(shown(conv), "no_bias = TRUE", fixed = TRUE)

@@ -1,4 +1,4 @@
-# No input is silently ignored: labels that nobody reads, evaluation batches of any size, arguments in dots.
+# No input is silently ignored: labels that are not used, evaluation batches of any size, arguments in dots.
 mx.set.seed(1)
 x <- matrix(rnorm(300), 3)
 y <- colSums(x)
@@ -11,7 +11,7 @@ train <- function(symbol, X = x, y = NULL, ..., optimizer = mx.opt.create("sgd",
 flat <- mx.symbol.Reshape(fc, shape = 0)
 target <- mx.symbol.Variable("target")
 
-test_that("a label that nothing brings is an error, whatever the loss, and output.names brings it", {
+test_that("a label that is not in the batches is an error with any loss, and output.names gives it", {
   losses <- list(mx.symbol.MakeLoss(mx.symbol.mean(mx.symbol.square(flat - target))),
                  mx.symbol.MakeLoss(mx.symbol.sum(mx.symbol.abs(flat - target)) / 20),
                  mx.symbol.LinearRegressionOutput(fc, target, name = "out"),
@@ -27,7 +27,7 @@ test_that("a label that nothing brings is an error, whatever the loss, and outpu
   }
 })
 
-test_that("several unread variables are all named; what has values is no label", {
+test_that("all unread variables are named; variables with values are no labels", {
   two <- mx.symbol.MakeLoss(mx.symbol.square(flat - target) * mx.symbol.Variable("importance"))
   expect_error(train(two, x, y), "target, importance .*input.names.*data, label")
   expect_error(train(two, x, y, output.names = "target"), "importance")
@@ -54,7 +54,7 @@ test_that("evaluation scores every sample once, whatever its batch size, and no 
           epoch.end.callback = function(iteration, nbatch, env, verbose) {
             expect_equal(as.numeric(tail(seen, 50)), y[1:50], tolerance = 1e-6)
             mine <<- predict(env$model, x[, 1:50], array.layout = "colmajor")
-            # each device has moving averages of its own; a model has their mean
+            # each device has its own moving averages; a model has their mean
             if (length(ctx) == 1 || !length(env$model$aux.params)) expect_equal(tail(pred.seen, 50), as.numeric(mine), tolerance = 1e-4)
             seen <<- pred.seen <<- NULL
             iteration < 2
@@ -65,7 +65,7 @@ test_that("evaluation scores every sample once, whatever its batch size, and no 
   expect_true(all(is.finite(attr(few, "history")$validation)))
 })
 
-test_that("no exported function swallows an argument", {
+test_that("no exported function silently ignores an argument", {
   model <- train(lro, x, y)
   meant <- function(call, name) expect_error(eval(call), paste0('did you mean "', name, '"'), fixed = TRUE)
   meant(quote(predict(model, x, outputs = "fc_output")), "output")
@@ -108,7 +108,7 @@ test_that("no exported function swallows an argument", {
     error <- tryCatch(suppressMessages(suppressWarnings({ eval(call); NULL })), error = conditionMessage)
     expect_match(paste(name, error), "no.such.argument")
   }
-  # operators: MXNet takes inputs of add_n and its like under any name
+  # operators: MXNet takes inputs of add_n and similar operators under any name
   any.name <- c("mx.nd.ElementWiseSum", "mx.nd.add.n", "mx.nd.stack", "mx.nd.multi.all.finite")
   for (name in setdiff(with.dots[with.dots %in% operators], any.name)) {
     error <- tryCatch(suppressWarnings({ do.call(name, list(no.such.argument = 1)); NULL }), error = conditionMessage)
@@ -116,7 +116,7 @@ test_that("no exported function swallows an argument", {
   }
 })
 
-test_that("what has no effect beside other arguments is said, once", {
+test_that("arguments without effect give one warning", {
   forget <- function() assign("warned", NULL, envir = mxnet:::.MXNetEnv)
   it <- function() mx.io.arrayiter(x, y, batch.size = 20)
   plain <- function(...) mx.model.FeedForward.create(lro, num.round = 1, verbose = FALSE, optimizer = mx.opt.create("sgd"), ...)
@@ -141,7 +141,7 @@ test_that("what has no effect beside other arguments is said, once", {
   expect_error(mx.mlp(x, y, out_node = 1, out_activation = "rmse", ctx = mx.cpu(), device = mx.cpu()), "give one of them")
 })
 
-test_that("predict takes a ragged last batch to task, and evaluation takes batches of any size on several devices", {
+test_that("predict rejects a last batch of another size, and evaluation takes batches of any size on several devices", {
   Ragged <- setRefClass("Ragged", fields = list(at = "numeric", sizes = "numeric", x = "matrix", y = "numeric"), methods = list(
     iter.next = function() { at <<- at + 1; at <= length(sizes) }, reset = function() { at <<- 0 },
     value = function() {

@@ -7,15 +7,16 @@ interrupts come back as a list of class "mxr.failure", which R turns into condit
     @verb("exec.forward")
     def exec_forward(executor, is_train): ...
 
-The door is a C function pointer that R calls by `.Call`: 10 microseconds a crossing, a third of what it costs
-through `rpy2.rinterface.rternalize`, which inspects and wraps everything anew and turns a stray exception
-into NULL.
+The door is a C function pointer that R calls by `.Call`: 10 microseconds a crossing, a third of the time of
+`rpy2.rinterface.rternalize`, which wraps every argument in a class and turns an unexpected exception into
+NULL.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from mxr import __version__
 from mxr.operator import MxError, r_order
@@ -32,14 +33,14 @@ from mxr.r.bridge import (  # noqa: F401  (share registers verbs)
     share,
     texts,
 )
-from mxr.r.bridge.r_api import NIL, ffi
+from mxr.r.bridge.r_api import NIL, Sexp, ffi
 from mxr.r.bridge.registry import verb, verbs
 
 interrupts.protect(globals(), *map(vars, (convert, handles, missing, protection, saved, texts)))
-_doors: list = []  # a function pointer that Python drops while R still holds it ends the process
+_doors: list[Any] = []  # the function pointer: if Python freed it while R holds it, the process would crash
 
 
-def _call(request):
+def _call(request: Sexp) -> Sexp:
     """Look the verb up, convert, call, convert back."""
     arguments, names = convert.elements(request)
     name = arguments[0]
@@ -49,11 +50,12 @@ def _call(request):
             f"the R package and the Python package do not fit together: Python has no {name}; "
             "run `mxr install-r` again"
         )
-    positional, named = arguments[1:], {}
+    positional: list[Any] = arguments[1:]
+    named: dict[str, Any] = {}
     if names is not None:
         named = {n: a for n, a in zip(names[1:], positional) if n}
         positional = [a for a, n in zip(positional, names[1:]) if not n]
-    interrupts.in_verb = True  # from here on a Ctrl-C breaks off
+    interrupts.in_verb = True  # from here on a Ctrl-C raises KeyboardInterrupt
     try:
         result = function(*positional, **named)
     except (AttributeError, TypeError):
@@ -63,14 +65,14 @@ def _call(request):
         interrupts.in_verb = False
     try:
         return convert.to_r(result)
-    except TypeError:  # an attribute of something else than was meant
+    except TypeError:  # the verb may have returned an attribute of an object of the wrong class
         _check_kinds(function, positional, named)
         raise
 
 
-def _check_kinds(function: Callable, positional: list, named: dict) -> None:
-    """MxError if a verb that failed was given something else in the place of a symbol, an executor or another
-    object of ours: R's class attributes can be set to anything."""
+def _check_kinds(function: Callable[..., Any], positional: list[Any], named: dict[str, Any]) -> None:
+    """After a verb failed: MxError if an argument is not of the class of mxr's (Symbol, Executor ...) that
+    the verb's annotation names. R code can set any class attribute on any object."""
     import inspect
     import typing
 
@@ -84,9 +86,9 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
             ) from None
 
 
-def _door(request, freed):
-    """What R calls: `request` is list(verb, ...); `freed` the chain of handles that R no longer needs, or, at
-    the first call, the R function that makes such chains."""
+def _door(request: Sexp, freed: Sexp) -> Sexp:
+    """The function that R calls. `request` is list(verb, ...). `freed` is the chain of handles that R no
+    longer needs; at the first call, the R function that makes such chains."""
     protected, depth, reader = protection.depth(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
@@ -108,13 +110,13 @@ def _door(request, freed):
 
 
 def connect() -> None:
-    """Hand the door to R, as option `mxr.door`. R must be running, and the verbs registered
+    """Give R the door, as option `mxr.door`. R must be running, and the verbs registered
     (mxr.r.host.attach)."""
     if _doors:
         return
-    # overflow, division by zero: R computes on, and so do we
+    # NumPy's warnings of overflow and division by zero: R computes on without a word, and so does mxr
     warnings.filterwarnings("ignore", module=r"mxr\.")
-    # error: should the door itself fail
+    # `error`: what cffi returns to R if `_door` itself raises
     _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _door, error=failures.prepare()))
     r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
