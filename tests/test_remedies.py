@@ -154,8 +154,28 @@ a32, b32 = sym.Variable("a", dtype="float32"), sym.Variable("b", dtype="float32"
 b16, b8 = sym.Variable("b", dtype="float16"), sym.Variable("b", dtype="int32")
 rate = sym.Variable("w", shape=(3,))
 
+
 # words of the message, the mistake, and what the words say
+def mined(**settings):
+    """Targets of two anchors that overlap one object: one of them has to be background."""
+    anchors = np.array([[[0, 0, 0.5, 0.5], [0.1, 0.1, 0.6, 0.6]]], np.float32)
+    label = np.array([[[0, 0, 0, 0.5, 0.5]]], np.float32)
+    scores = np.zeros((1, 2, 2), np.float32)
+    return mxr.nd._contrib_MultiBoxTarget(anchors, label, scores, overlap_threshold=0.9, **settings)
+
+
 CASES: list[tuple[str, Callable, Callable]] = [
+    *(
+        (
+            words,
+            lambda: mined(negative_mining_ratio=1.0, negative_mining_thresh=0.01),
+            remedy,
+        )
+        for words, remedy in (
+            ("raise it", lambda: mined(negative_mining_ratio=1.0, negative_mining_thresh=0.9)),
+            ("or lower the ratio", lambda: mined(negative_mining_ratio=0.5, negative_mining_thresh=0.01)),
+        )
+    ),
     (
         "instead: compose symbols by mxr.sym and bind them",
         lambda: mxr.gluon,
@@ -402,6 +422,7 @@ FILES: list[tuple[str, Callable[[Path], object], Callable[[Path], object]]] = [
 
 # Nobody follows these, and why
 NOT_FOLLOWED = {
+    "run it there as `python -m mxr gen`": "`make lint` runs it in the checkout",
     "see the lines above": "the doctor's last line, beside others that say what to do",
     "follow the arrows": "the doctor's last line, after lines that say what to do",
     "run `mxr doctor` again": "the doctor's last line, after lines that say what to do",
@@ -464,5 +485,5 @@ def test_packages_of_debian_have_the_names_by_which_they_are_installed():
     named = [c.split()[2:] for c in remedies.remedies() if c.startswith("apt-get install")]
     assert len(named) > 3
     for package in {name.rstrip(")").replace(remedies.HOLE, "$version") for names in named for name in names}:
-        plain = package.replace("python3-", "python$version-").replace("libpython3-dev", "python$version-dev")
+        plain = package.replace("libpython3-dev", "python$version-dev").replace("python3-", "python$version-")
         assert plain in installed, package

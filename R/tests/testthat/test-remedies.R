@@ -181,7 +181,7 @@ test_that("remedies of operators, bindings and arrays work", {
 
 test_that("remedies of iterators and training work", {
   it <- mx.io.arrayiter(x, y, batch.size = 10)
-  follows("call iter.next() first", it$value(), { it$iter.next(); it$value() })
+  follows("call iter.next() first, and take value() only while it returns TRUE", it$value(), while (it$iter.next()) it$value())
   Named <- setRefClass("Named", fields = list(at = "numeric", x = "matrix", y = "numeric"), methods = list(
     iter.next = function() { at <<- at + 1; at <= 2 }, reset = function() { at <<- 0 },
     value = function() list(picture = mx.nd.array(.self$x[, 1:10]), price = mx.nd.array(.self$y[1:10]))))
