@@ -37,7 +37,7 @@ def test_a_python_is_named_or_recorded(library):
 
 
 def test_a_library_of_ones_own_is_named(tmp_path):
-    code = "from mxr.r import RSession\nprint(RSession().run('1 + 1'))"
+    code = "from mxr.r import session\nprint(session().run('1 + 1'))"
 
     def session(**variables: str) -> subprocess.CompletedProcess:
         hidden = environment() | {"R_LIBS": "", "R_LIBS_SITE": "", "R_LIBS_USER": str(tmp_path)} | variables
@@ -167,12 +167,12 @@ def test_in_a_session(name, said):
 
 def test_a_table_is_given_to_r():
     code = """
-from mxr.r import RSession
+from mxr.r import session
 import numpy as np, mxr
 class Frame:
     def to_numpy(self): return np.ones((2, 2))
     columns = {"a": 1}
-r = RSession()
+r = session()
 try: r["x"] = Frame()
 except (mxr.MxError, TypeError) as e: print(e)
 r["x"] = Frame().to_numpy(); r["y"] = {"a": [1, 2]}

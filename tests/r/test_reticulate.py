@@ -38,11 +38,11 @@ CHECKS = {
         mx.exec.forward(ex)
         stopifnot(identical(as.numeric(as.array(ex$ref.outputs[[1]])), c(1, 4, 9)))
     """,
-    # follows: make it anew
+    # follows: make it again
     "an object of another session": """
         x <- plain$sym$Variable("x"); other <- unserialize(serialize(x, NULL))
         said <- message_of(mx.symbol.square(other))
-        stopifnot(grepl("belongs to another R session: make it anew", said, fixed = TRUE))
+        stopifnot(grepl("belongs to another R session: make it again", said, fixed = TRUE))
         x <- plain$sym$Variable("x"); stopifnot(is.mx.symbol(mx.symbol.square(x)))
     """,
     "other Python objects and R functions are refused in a sentence": """

@@ -181,7 +181,12 @@ test_that("remedies of operators, bindings and arrays work", {
 
 test_that("remedies of iterators and training work", {
   it <- mx.io.arrayiter(x, y, batch.size = 10)
-  follows("call iter.next() first, and take value() only while it returns TRUE", it$value(), while (it$iter.next()) it$value())
+  follows("call iter.next() first", it$value(), { it$iter.next(); it$value() })
+  table <- tempfile(fileext = ".csv")
+  writeLines(c("1,2", "3,4"), table)
+  lines <- mx.io.CSVIter(data.csv = table, data.shape = 2, batch.size = 1)
+  follows("call iter.next() first, and take value() only while it returns TRUE", { while (lines$iter.next()) NULL; lines$value() },
+          { lines$reset(); while (lines$iter.next()) lines$value() })
   Named <- setRefClass("Named", fields = list(at = "numeric", x = "matrix", y = "numeric"), methods = list(
     iter.next = function() { at <<- at + 1; at <= 2 }, reset = function() { at <<- 0 },
     value = function() list(picture = mx.nd.array(.self$x[, 1:10]), price = mx.nd.array(.self$y[1:10]))))
@@ -262,9 +267,9 @@ test_that("remedies of operators that are written in R work", {
   wrong <- function(...) on_square(mx.symbol.fun(s, f = function(x) x^2, gradient = function(x) x, ...))
   follows("check = FALSE if that is intended", wrong(), wrong(check = FALSE))
   follows("mx.symbol.fun: give one or more symbols, the inputs of f", mx.symbol.fun(f = exp), mx.symbol.fun(s, f = function(x) exp(x)))
-  follows('register it before, with mx.operator.register("twice", ...)', mx.symbol.Custom(s, op.type = "twice"),
-          { mx.operator.register("twice", forward = function(inputs) inputs[[1]] * 2); mx.symbol.Custom(s, op.type = "twice") })
-  flat <- mx.symbol.Custom(s, op.type = "twice")
+  follows('register it before, with mx.operator.register("thrice", ...)', mx.symbol.Custom(s, op.type = "thrice"),
+          { mx.operator.register("thrice", forward = function(inputs) inputs[[1]] * 3); mx.symbol.Custom(s, op.type = "thrice") })
+  flat <- mx.symbol.Custom(s, op.type = "thrice")
   back <- function(symbol, req) {
     exec <- mx.simple.bind(symbol, mx.cpu(), req, u = 3)
     mx.exec.forward(exec, TRUE)
@@ -274,7 +279,7 @@ test_that("remedies of operators that are written in R work", {
   follows("put mx.symbol.BlockGrad around it", back(flat, "write"), back(mx.symbol.BlockGrad(flat), "write"))
   given <- '{"nodes": [{"op": "%s", "name": "x", "inputs": []}], "heads": [[0, 0, 0]], "arg_nodes": []}'
   for (op in c("_NDArray", "_Native"))
-    follows("write the operator as Custom", mx.symbol.load.json(sprintf(given, op)), mx.symbol.Custom(s, op.type = "twice"))
+    follows("write the operator as Custom", mx.symbol.load.json(sprintf(given, op)), mx.symbol.Custom(s, op.type = "thrice"))
 })
 
 test_that("what MXNet is silent about too is said once", {
