@@ -181,7 +181,7 @@ def test_a_script_without_a_store_needs_no_mpi(tmp_path):
             "2",
             *command("mxr run"),
             "-e",
-            "library(mxnet); cat(as.array(mx.nd.ones(2)), '\\n')",
+            "library(mxnet); cat(paste0(paste(as.array(mx.nd.ones(2)), collapse = ' '), '\\n'))",
         ],
         capture_output=True,
         text=True,
