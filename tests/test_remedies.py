@@ -19,6 +19,7 @@ from mxr import nd, sym
 from mxr.extend import op
 from mxr.io import readers
 from mxr.io.im2rec import im2rec
+from mxr.operator import registry
 from mxr.testing import golden
 from tests import remedies
 
@@ -74,7 +75,10 @@ def declared(forward: Callable, compute: Callable | None = None):
         Test.forward = forward
         Test.backward = lambda p, g, ins, outs: g
     op(name := f"test_{'kernel' if compute else 'expression'}_{forward.__name__}")(Test)
-    return on(getattr(sym, name)(v), v=(4,))
+    try:
+        return on(getattr(sym, name)(v), v=(4,))
+    finally:
+        registry.pop(name)  # other tests of this process look at all operators
 
 
 def looks(p, data):
