@@ -75,12 +75,8 @@ asked_by <- function(generic, known, levels = 2) {
   call <- NULL
   frame <- parents[[sys.parent(levels)]]
   while (frame > 0 && is_of_r(sys.function(frame))) {
-    head <- sys.call(frame)[[1]]
-    if (identical(head, quote(FUN)) || identical(head, quote(f))) break      # passed by the user to another function
-    if (!is_written(head) || !tail(as.character(head), 1) %in% known) {
-      own <- own_name(sys.function(frame), known)                            # do.call(pmax, ...), larger(...)
-      if (!is.null(own)) head <- as.name(own)
-    }
+    head <- head_of(frame, known)
+    if (is_argument(head)) break                                             # passed by the user to another function
     if (is_written(head)) {
       outer <- sub(methods, "", tail(as.character(head), 1))
       if (outer %in% known || !name %in% known) name <- outer
@@ -91,6 +87,18 @@ asked_by <- function(generic, known, levels = 2) {
   }
   list(name = name, call = if (!is.null(call)) shorten_call(call))
 }
+
+# What the call in `frame` names as its function. If that is not among `known`, as in do.call(pmax, ...) or in
+# larger(...) after larger <- pmax, it is the name among them that R has for the function, if there is one.
+head_of <- function(frame, known) {
+  head <- sys.call(frame)[[1]]
+  if (is_argument(head) || (is_written(head) && tail(as.character(head), 1) %in% known)) return(head)
+  own <- own_name(sys.function(frame), known)
+  if (is.null(own)) head else as.name(own)
+}
+
+# Whether a function is called by the name of an argument of R's, as in lapply(x, FUN) and Reduce(f, x).
+is_argument <- function(head) identical(head, quote(FUN)) || identical(head, quote(f))
 
 # The name among `known` that R has for the function `f`, or NULL.
 own_name <- function(f, known) {
