@@ -75,7 +75,7 @@ asked_by <- function(generic, known, levels = 2) {
   call <- NULL
   frame <- parents[[sys.parent(levels)]]
   while (frame > 0 && is_of_r(sys.function(frame))) {
-    head <- head_of(frame, known)
+    head <- function_of_frame(frame, known)
     if (is_argument(head)) break                                             # passed by the user to another function
     if (is_written(head)) {
       outer <- sub(methods, "", tail(as.character(head), 1))
@@ -90,7 +90,7 @@ asked_by <- function(generic, known, levels = 2) {
 
 # What the call in `frame` names as its function. If that is not among `known`, as in do.call(pmax, ...) or in
 # larger(...) after larger <- pmax, it is the name among them that R has for the function, if there is one.
-head_of <- function(frame, known) {
+function_of_frame <- function(frame, known) {
   head <- sys.call(frame)[[1]]
   if (is_argument(head) || (is_written(head) && tail(as.character(head), 1) %in% known)) return(head)
   own <- own_name(sys.function(frame), known)
