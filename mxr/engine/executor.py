@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -269,7 +270,7 @@ class Executor:
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
-    @property
+    @cached_property
     def _has_inference(self) -> bool:
         """Whether an operator has an expression for inference."""
         return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
