@@ -161,12 +161,6 @@ as.matrix.MXNDArray <- function(x, ...) {
 }
 
 #' @export
-as.vector.MXNDArray <- function(x, mode = "any") as.vector(as.array(x), mode)
-
-#' @export
-as.double.MXNDArray <- function(x, ...) as.double(as.array(x))
-
-#' @export
 print.MXNDArray <- function(x, ...) {
   print(as.array(x))
   invisible(x)
