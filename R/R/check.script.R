@@ -73,7 +73,7 @@ finding <- function(line, kind, what, message, link = "") {
              message = rep_len(message, length(line)), link = rep_len(link, length(line)))
 }
 
-# The lines of a script; of R Markdown the code of R chunks, in their places.
+# The lines of a script. For R Markdown: the code of the R chunks, with their line numbers, and all other lines empty.
 script_code <- function(lines, markdown) {
   if (!markdown) return(lines)
   opens <- grepl("^[[:space:]>]*```+[[:space:]]*\\{[rR][ ,}]", lines)
