@@ -226,3 +226,66 @@ def symbol(network: Network) -> Any:
 
     scores = network(Symbols(), sym.Variable("data"))
     return sym.SoftmaxOutput(scores, multi_output=network is unet, name="softmax")
+
+
+class Layers:
+    """Computes a network by PyTorch, from parameters and statistics with the names that `Symbols` gives."""
+
+    def __init__(self, torch: Any, values: dict[str, Any], train: bool) -> None:
+        self.torch, self.f, self.values, self.train = torch, torch.nn.functional, values, train
+        self.count = 0
+
+    def _values(self, kind: str, *names: str) -> list[Any]:
+        self.count += 1
+        return [self.values.get(f"{kind}{self.count}_{name}") for name in names]
+
+    def conv(
+        self,
+        x: Any,
+        filters: int,
+        kernel: int,
+        stride: int = 1,
+        pad: int = 0,
+        groups: int = 1,
+        dilate: int = 1,
+        axes: int = 2,
+        bias: bool = True,
+    ) -> Any:
+        weight, added = self._values("conv", "weight", "bias")
+        convolve = self.f.conv1d if axes == 1 else self.f.conv2d
+        return convolve(x, weight, added, stride, pad, dilate, groups)
+
+    def conv_norm(self, x: Any, *sizes: int, act: bool = True, **more: Any) -> Any:
+        x = self.conv(x, *sizes, bias=False, **more)
+        gamma, beta, mean, var = self._values("norm", "gamma", "beta", "moving_mean", "moving_var")
+        x = self.f.batch_norm(x, mean, var, gamma, beta, self.train, 0.1, 1e-5)
+        return self.relu(x) if act else x
+
+    def transposed(self, x: Any, filters: int, kernel: int, stride: int) -> Any:
+        return self.f.conv_transpose2d(x, *self._values("deconv", "weight", "bias"), stride)
+
+    def relu(self, x: Any) -> Any:
+        self.count += 1
+        return self.torch.relu(x)
+
+    def add(self, a: Any, b: Any) -> Any:
+        return a + b
+
+    def concat(self, *xs: Any) -> Any:
+        self.count += 1
+        return self.torch.cat(xs, 1)
+
+    def max_pool(self, x: Any, kernel: int, stride: int, pad: int = 0) -> Any:
+        self.count += 1
+        return self.f.max_pool2d(x, kernel, stride, pad)
+
+    def avg_pool(self, x: Any, kernel: int, stride: int, pad: int = 0) -> Any:
+        self.count += 1
+        return self.f.avg_pool2d(x, kernel, stride, pad)
+
+    def global_pool(self, x: Any) -> Any:
+        self.count += 1
+        return x.flatten(2).mean(2)
+
+    def dense(self, x: Any, width: int) -> Any:
+        return self.f.linear(x.flatten(1), *self._values("dense", "weight", "bias"))

@@ -38,6 +38,7 @@ class Mxnet:
             grad_req={k: "write" if k in wanted else "null" for k in args},
             aux_states=aux,
         )
+        self.predict = bool(z["predict"])
         self.state = (
             [(args[k], grads[k], mx.nd.zeros(args[k].shape)) for k in wanted] if bool(z["update"]) else []
         )
@@ -48,6 +49,10 @@ class Mxnet:
         }
 
     def step(self):
+        if self.predict:
+            self.ex.forward(is_train=False)
+            self.mx.nd.waitall()
+            return
         self.ex.forward(is_train=True)
         self.ex.backward()
         for w, g, m in self.state:
@@ -75,7 +80,7 @@ class Mxr:
         )
         for k, a in (self.ex.args | self.ex.aux).items():
             a[:] = arrays[k]
-        self.apart = bool(z["apart"])
+        self.apart, self.predict = bool(z["apart"]), bool(z["predict"])
         self.updater = (
             Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
         )
@@ -86,6 +91,9 @@ class Mxr:
         }
 
     def step(self):
+        if self.predict:
+            self.ex.forward(False)
+            return
         if self.apart:
             self.ex.forward(True)
             self.ex.backward()
