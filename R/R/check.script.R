@@ -8,10 +8,12 @@
 #'
 #' What a script makes as it runs is not seen: names put together by `paste`, functions called by `do.call` through a
 #' variable. How long a training will take on this machine is estimated where the script says how large the network and
-#' the data are (numbers, data sets of R, files that are there): from the operations that the shapes imply, and from how
-#' fast this machine multiplies matrices now. The true time is between a third of it and three times it, on a machine
-#' with nothing else to do. Where a size is only known as the script runs, this is said instead. For the estimate,
-#' networks are composed and small tables are read; nothing else of the script is evaluated.
+#' the data are (numbers, data sets of R, files that are there): a few batches of constant numbers of the same shapes are
+#' trained with its optimizer and metric, for half a second or so. The true time is usually between a half of the
+#' estimate and twice that, on a machine with nothing else to do; callbacks and slow readers of files are not counted. Where
+#' no batch can be tried, the operations that the shapes imply are counted instead, and the true time is between a third
+#' and three times the estimate. Where a size is only known as the script runs, this is said. For the estimate, networks
+#' are composed and small tables are read; nothing else of the script is evaluated.
 #'
 #' @param file path of the script.
 #' @param json whether to print the result as JSON, for other programs.

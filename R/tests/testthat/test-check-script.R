@@ -123,3 +123,25 @@ test_that("it prints what to look at, and gives JSON", {
   expect_output(print(found, all = TRUE), "2  supported +mx.symbol.Variable")
   expect_match(mxnet:::script_json(structure(found, file = "a\"b\\c")), '{"file": "a\\"b\\\\c"', fixed = TRUE)
 })
+
+test_that("an estimate is of the size of the truth, and leaves the session's random numbers alone", {
+  script <- c("n <- 600; x <- matrix(runif(20 * n), ncol = 20); y <- runif(n)",
+              "net <- mx.symbol.FullyConnected(mx.symbol.Variable('data'), num.hidden = 1)",
+              "net <- mx.symbol.Reshape(mx.symbol.Dropout(net, p = 0.1), shape = 0)",
+              "net <- mx.symbol.MakeLoss(mx.symbol.square(net - mx.symbol.Variable('label')))",
+              paste("fit <- mx.model.FeedForward.create(net, X = x, y = y, num.round = 40, array.batch.size = 10, optimizer = 'adam',",
+                    "array.layout = 'rowmajor', verbose = FALSE)"))
+  parsed <- parse(text = script, keep.source = TRUE)
+  mx.set.seed(7)
+  first <- as.array(mx.runif(3))
+  mx.set.seed(7)
+  found <- mxnet:::estimate_trainings(as.list(parsed), ".")
+  expect_identical(as.array(mx.runif(3)), first)
+  expect_match(found[[1]]$message, "less than two seconds|between")
+  net <- eval(parsed[[4]][[3]], list2env(list(net = eval(parsed[[3]][[3]], list2env(list(net = eval(parsed[[2]][[3]])))))))
+  value <- function(argument, default = NULL) if (argument == "optimizer") "adam" else default
+  shapes <- list(data = c(20, 10))
+  batch <- mxnet:::measured_batch(net, mxnet:::symbol_work(net, shapes), shapes, value)
+  expect_gt(batch, 1e-6)
+  expect_lt(batch, 0.5)                        # 0.1 ms on an idle machine; how close it is, is no matter for a test
+})

@@ -162,6 +162,12 @@ def seed(value: int):
     random.seed(value)
 
 
+@verb("random.exchange")
+def exchange(source=None):
+    """Draw from other streams from here on; gives the ones before, to be put back."""
+    return random.exchange(source)
+
+
 @verb("random.draw")
 def draw(kind: str, dim, a: float, b: float):
     """Uniform numbers in [a, b), or normal ones with mean a and deviation b; both rounded to six digits as

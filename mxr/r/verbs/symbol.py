@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mxr.graph import symbol as core
@@ -81,7 +83,8 @@ def symbol_work(symbol: Symbol, given):
     passes = 3  # forward; backward to the inputs, and to the weights
     seconds = passes * (w.products / s.products + w.elements / s.elements)
     seconds += (_STEP + _CALL * w.calls) / s.turns
-    return {"products": w.products, "elements": w.elements, "seconds": seconds}
+    inputs = sum(math.prod(shapes_of[id(n), 0] or ()) for n in symbol.nodes() if n.op is None)
+    return {"products": w.products, "elements": w.elements, "inputs": inputs, "seconds": seconds}
 
 
 @verb("symbol.variable")
