@@ -13,9 +13,9 @@
 # content (mxr/r/bridge/saved.py); its first use in another session makes the object again. An executor belongs to its
 # session; using it in another is an error.
 #
-# A handle is an external pointer, not an environment, for two reasons. Python reads its address with one C call, but the
-# content of an environment with ten. And a restored pointer has the address 0, so it cannot be taken for an object of
-# the new session. A call takes about 10 us, with three handles 14.
+# A handle is an external pointer, not an environment, for two reasons. Python reads its address with one C call, but
+# the content of an environment with ten. And a restored pointer has the address 0, so it cannot be taken for an object
+# of the new session. A call takes about 10 us, with three handles 14.
 
 .bridge <- new.env(parent = emptyenv())
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))
