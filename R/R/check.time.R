@@ -1,5 +1,5 @@
 # Estimates how long the trainings of a script will take, from the network and the data that it describes, without
-# running it.
+# running it. Constant numbers of the same shapes are trained for a few batches.
 #
 # The network is composed and small data are made in a closed room. That is an environment with functions for composing,
 # arithmetic, vectors and tables, and without functions that use the internet, write, plot, train or wait. Values that
@@ -305,7 +305,72 @@ time_of_training <- function(name, value, times) {
   if (is.null(batches)) untold("the kind of the data is only known when the script runs")
   work <- symbol_work(symbol, batches$shapes)
   if (is.null(work)) untold("the shapes of the network do not follow from those of the data")
-  told_time(work, batches, rounds - begin + 1, times)
+  measured <- measured_batch(symbol, work, batches$shapes, value)
+  if (!is.null(measured)) work$seconds <- measured
+  told_time(c(work, measured = !is.null(measured)), batches, rounds - begin + 1, times)
+}
+
+# The seconds of one batch, measured by training on constant numbers of the same shapes. There are three short rounds;
+# the first is a warm-up, the faster of the other two counts. A batch that would take much time or memory is measured
+# with fewer samples. NULL if the network cannot be trained on such numbers.
+measured_batch <- function(symbol, work, shapes, value) {
+  size <- utils::tail(shapes[[1]], 1)
+  part <- min(1, 0.2 / work$seconds, 2e7 / (work$elements + work$inputs + 1))
+  few <- max(1, round(size * part))
+  arrays <- constant_batch(symbol, shapes, few)
+  turns <- min(200, max(1, round(0.1 / (work$seconds * few / size))))
+  # The session keeps its random numbers, and the warnings that are given once are still to be given.
+  streams <- call_python("random.exchange")
+  once <- c("warned", "long.metrics")
+  given <- lapply(once, function(name) .MXNetEnv[[name]])
+  on.exit({
+    setTimeLimit()
+    for (i in seq_along(once)) assign(once[[i]], given[[i]], .MXNetEnv)
+    call_python("random.exchange", streams)
+  })
+  setTimeLimit(elapsed = 20)
+  rounds <- tryCatch(timed_rounds(symbol, arrays, turns, value), error = function(e) NULL)
+  if (length(rounds) != 3) return(NULL)
+  max(min(rounds[-1]), 1e-9) / turns * size / few
+}
+
+# A batch of `samples` samples in arrays of these shapes. Labels that are not given are one number per sample.
+constant_batch <- function(symbol, shapes, samples) {
+  labels <- setdiff(grep("label$", arguments(symbol), value = TRUE), names(shapes))
+  shapes[labels] <- list(samples)
+  lapply(shapes[names(shapes) %in% arguments(symbol)], function(shape) {
+    mx.nd.array(array(1, c(utils::head(shape, -1), samples)))
+  })
+}
+
+# The seconds of three rounds of a training with `turns` batches each.
+timed_rounds <- function(symbol, arrays, turns, value) {
+  at <- 0
+  starts <- NULL
+  # Processor time and elapsed time. The former is less if other programs keep this one waiting.
+  now <- function() {
+    clock <- proc.time()
+    c(clock[["user.self"]] + clock[["sys.self"]], clock[["elapsed"]])
+  }
+  iterator <- list(
+    reset = function() {
+      at <<- 0
+      starts <<- rbind(starts, now())
+    },
+    iter.next = function() (at <<- at + 1) <= turns,
+    value = function() arrays, num.pad = function() 0)
+  is_label <- grepl("label$", names(arrays))
+  optimizer <- value("optimizer", "sgd")
+  kind <- if (is.character(optimizer)) optimizer else or_else(attr(optimizer, "kind"), "sgd")
+  metric <- value("eval.metric")
+  suppressWarnings(suppressMessages(utils::capture.output(mx.model.FeedForward.create(
+    symbol, X = iterator, ctx = mx.cpu(), num.round = 3, optimizer = sub("alex$", "", kind),
+    initializer = function(name, shape, ...) mx.nd.array(array(0.01, shape)),
+    eval.metric = if (inherits(metric, "mx.metric")) metric, input.names = names(arrays)[!is_label],
+    output.names = if (any(is_label)) names(arrays)[is_label], verbose = FALSE))))
+  # The training also resets the iterator once before the first round.
+  spent <- diff(utils::tail(rbind(starts, now()), 4))
+  pmin(spent[, 1], spent[, 2])
 }
 
 # The work of a network. Labels of unknown shape are taken as one number per sample.
@@ -354,21 +419,24 @@ counted_batches <- function(iterator) {
 
 told_time <- function(work, batches, rounds, times) {
   size <- utils::tail(batches$shapes[[1]], 1)
+  factor <- if (isTRUE(work$measured)) 2 else 3
   many <- function(n, what) paste0(n, " ", what, if (n != 1) if (what == "batch") "es" else "s")
   step <- paste0(format(signif(3 * work$products / 1e6, 3), big.mark = ",", scientific = FALSE),
                  " million operations of matrix products a batch of ", size)
   often <- if (is.na(times)) ", each time" else if (times > 1) paste0(", ", times, " times")
   if (is.na(batches$batches))
-    return(paste0(within_times(work$seconds * 1000 * rounds / size, " for every 1000 samples"), ": ",
+    return(paste0(within_times(work$seconds * 1000 * rounds / size, " for every 1000 samples", factor), ": ",
                   many(rounds, "round"), ", ", step, "; the number of samples is not known", often))
   seconds <- work$seconds * batches$batches * rounds * if (is.na(times)) 1 else times
-  paste0(within_times(seconds), ": ", many(rounds, "round"), " of ", many(batches$batches, "batch"), ", ", step, often)
+  paste0(within_times(seconds, factor = factor), ": ", many(rounds, "round"), " of ", many(batches$batches, "batch"),
+         ", ", step, often)
 }
 
-within_times <- function(seconds, of = "") {
-  if (seconds < 1) return(paste0("less than three seconds", of, " on this machine"))
-  paste0("about ", about(seconds), of, " on this machine (between ", about(seconds / 3), " and ", about(seconds * 3),
-         ")")
+# `factor` is how far off the estimate may be: 2 if batches were measured, else 3.
+within_times <- function(seconds, of = "", factor = 3) {
+  if (seconds < 1) return(paste0("less than ", if (factor == 2) "two" else "three", " seconds", of, " on this machine"))
+  paste0("about ", about(seconds), of, " on this machine (between ", about(seconds / factor), " and ",
+         about(seconds * factor), ")")
 }
 
 # Seconds in words, to two digits.
