@@ -14,6 +14,11 @@ device_slices <- function(shapes, ndevice) {
 # optimizer a step is one call of Python. Otherwise the batch is cut, the gradients are summed over the devices, and
 # each device's updater applies the sum. `sums` sums the gradients up, over the devices and over all workers; `train`
 # gives FALSE, and makes no step, if another worker has no batch any more.
+#
+# A third function, `several(iter, metric)`, makes the iterator's step and those of the batches that follow, as many as
+# take a tenth of a second, so that R can take a Ctrl-C and show how far it is. It moves the iterator to the last one,
+# and gives the number of batches and, of the metric of that name, their scores. NULL, and no step, where R has to make
+# each step by itself.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer, sums) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -28,7 +33,18 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   size <- slices[[ndevice]]$end
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
+    fields <- NULL                                # the names of the batches' arrays, by the network's names
     return(list(
+      several = function(iter, metric) {
+        ahead <- if (!attr(optimizer, "scheduled")) batches_ahead(iter)
+        if (is.null(ahead)) return(NULL)
+        if (is.null(fields)) fields <<- batch(sapply(names(iter$value()), identity, simplify = FALSE))
+        first <- ahead$at()
+        ran <- call_python("model.steps", execs[[1]], ahead$source, first, fields, updater,
+                           optimizer_rates(optimizer, active), sums, metric, tail(output.names, 1))
+        ahead$move(first + ran$batches - 1L)
+        ran
+      },
       batch = batch,
       train = function(dlist) {
         of_one_size(
@@ -40,6 +56,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   updaters <- device_updaters(execs, optimizer)
   feed <- function(dlist) feed_devices(execs, cut_batch(batch(dlist), slices))
   list(
+    several = function(iter, metric) NULL,
     batch = batch,
     train = function(dlist) {
       of_one_size(feed(dlist), dlist, size)

@@ -45,7 +45,7 @@ is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArr
 is.MXDataIter <- is.mx.dataiter
 
 # An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and then kept
-# in R.
+# in R, and attribute "ahead" lets a training take several batches in one call (see `batches_ahead`).
 batch_iterator <- function(source, class, keep = FALSE) {
   force(source)
   at <- 0L
@@ -71,7 +71,18 @@ batch_iterator <- function(source, class, keep = FALSE) {
   }
   self$num.pad <- function() if (!keep) call_python("io.pad", source) else if (at == n.batches) pad else 0L
   self$finalize <- function() invisible()               # iterators that wrap this one call it at their end
-  structure(self, class = class, n.batches = if (keep) n.batches)
+  methods <- c("iter.next", "value")
+  own <- mget(methods, self)
+  ahead <- list(source = source, at = function() at, move = function(to) at <<- to,
+                changed = function() !identical(mget(methods, self), own))
+  structure(self, class = class, n.batches = if (keep) n.batches, ahead = if (keep) ahead)
+}
+
+# What Python needs to take the following batches by itself; NULL for an iterator whose batches R makes, such as one
+# that a script has written, or whose functions it has replaced.
+batches_ahead <- function(iter) {
+  ahead <- attr(iter, "ahead", exact = TRUE)
+  if (!is.null(ahead) && !ahead$changed()) ahead
 }
 
 #' @export

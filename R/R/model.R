@@ -202,18 +202,22 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
+  scores <- NULL                                  # of the batches that Python has trained on by itself
   run_epochs(
     frame,
     train = function(iter) {
-      dlist <<- iter$value()
       compared <<- trained
-      run$train(dlist)
+      several <- if (python_goes_on(frame)) run$several(iter, attr(metric$update, "kind"))
+      scores <<- several$scores
+      dlist <<- iter$value()
+      if (is.null(several)) run$train(dlist) else several$batches
     },
     evaluate = function(iter) {
       dlist <<- iter$value()
       compared <<- evaluate(dlist, frame$iteration, padding(iter))
     },
     score = function(state) {
+      if (!is.null(scores)) return(Reduce(add_score, scores, state))
       for (i in seq_along(compared$preds))
         state <- metric$update(label = shown(or_else(compared$labels[[i]], dlist$label)),
                                pred = shown(compared$preds[[i]]), state = state)
@@ -223,6 +227,12 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
 }
 
+# Whether nothing in R has a say between two batches: then Python may go on with the batches that follow.
+python_goes_on <- function(frame) {
+  is.null(frame$batch.end.callback) && is.null(workers_of(frame$kvstore)) &&
+    (is.null(frame$metric) || !is.null(attr(frame$metric$update, "kind")))
+}
+
 # The loop over epochs and batches, for training on arrays and on buckets.
 #
 # `frame` is the frame of the training function, which callbacks get as `env`. The loop keeps its variables there, under
@@ -230,22 +240,26 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
 #
 # `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
 # `extract()` gives the model, and `end(took.part)` ends a round together with the other workers (see end_of_batches).
+# `train` may run batches that follow, too: its value is then how many it has run, and `score` is for all of them.
 run_epochs <- function(frame, train, evaluate, score, extract, end) {
-  count_batch <- function() {
-    frame$nbatch <- frame$nbatch + 1
+  count_batch <- function(ran) {
+    frame$nbatch <- frame$nbatch + ran
     if (!is.null(line)) show_training(line, frame, batches)
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
-  show_validation <- function() {
-    validated <<- validated + 1
+  show_validation <- function(ran) {
+    validated <<- validated + ran
     if (!is.null(line))
       line$show(function() paste0("round ", frame$iteration, " of ", frame$end.round, ", validation batch ", validated))
   }
   frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
   frame$progress.line <- line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
-  for (iteration in seq(frame$begin.round, frame$end.round)) {
+  rounds <- seq(frame$begin.round, frame$end.round)
+  callbacks <- c(frame$epoch.end.callback, frame$batch.end.callback)
+  seen <- length(callbacks) > 0 || !is.null(workers_of(frame$kvstore))
+  for (iteration in rounds) {
     frame$iteration <- iteration
     frame$nbatch <- 0
     trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
@@ -254,6 +268,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     evaluated <- if (!is.null(frame$eval.data))
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation", show_validation)
     history <- add_round(history, iteration, trained, evaluated)
+    if (!seen && iteration != rounds[[length(rounds)]]) next       # nobody sees the model of this round
     frame$model <- structure(extract(), history = history)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
     if (ends_together(frame, frame$model$arg.params, ends)) break
@@ -273,16 +288,17 @@ add_round <- function(history, round, result, validation) {
 # One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of
 # it is the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch
 # any more.
-run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
+run_batches <- function(frame, iter, run, score, result, label, after_batch = function(ran) NULL,
                         end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
   iter$reset()
   alone <- FALSE
   while (!alone && next_batch(iter)) {
-    alone <- isFALSE(run(iter))
+    ran <- run(iter)
+    alone <- isFALSE(ran)
     if (!alone) {
       if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
-      after_batch()
+      after_batch(if (is.numeric(ran)) ran else 1)
     }
   }
   end(took.part = alone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from mxr.engine.distributed import GradientSum
@@ -11,9 +13,13 @@ from mxr.engine.optimizer import Updater
 from mxr.engine.workers import Workers
 from mxr.operator import MxError, suggest
 from mxr.r.bridge.registry import verb
+from mxr.r.verbs.io import Arrays
+from mxr.r.verbs.metric import score
 from mxr.r.verbs.optimizer import rate
 from mxr.r.verbs.values import assign, pairs
 from mxr.runtime.threads import unbroken
+
+_TURN = 0.1  # seconds of steps between two turns of R's
 
 
 def _feed(ex: Executor, batch) -> None:
@@ -32,8 +38,42 @@ def step(ex: Executor, batch, updater: Updater, lr, sums: GradientSum) -> bool:
     """One training step on a batch: forward, backward, the sum over all workers, update. All of it happens,
     or none: what an interrupt leaves are the parameters and auxiliary states of the step before. False if
     another worker has no batch any more."""
+    return _step(ex, batch, updater, rate(lr), sums)
+
+
+@verb("model.steps")
+def steps(
+    ex: Executor,
+    source: Arrays,
+    first: int,
+    fields: dict[str, str],
+    updater: Updater,
+    lr,
+    sums: GradientSum,
+    metric: str | None,
+    label: str | None,
+):
+    """`model.step` on batch `first` of the source, from 1, and on those that follow, for a tenth of a second.
+
+    `fields`: the names of the source's arrays by those of the network. The number of batches, and the scores
+    of a built-in metric, which compares the first output with the argument `label`, or without one with the
+    source's labels.
+    """
+    lr, end = rate(lr), time.monotonic() + _TURN
+    scores: list[float] = []
+    for i in range(first, source.length + 1):
+        batch = source.value(i - 1)
+        _step(ex, {name: batch[field] for name, field in fields.items()}, updater, lr, sums)
+        if metric is not None:
+            scores.append(score(metric, ex.args[label] if label else batch["label"], ex.output_list[0]))
+        if time.monotonic() > end:
+            break
+    return {"batches": i - first + 1, "scores": np.array(scores) if metric is not None else None}
+
+
+def _step(ex: Executor, batch, updater: Updater, lr: float | list[float], sums: GradientSum) -> bool:
     _feed(ex, batch)
-    return _whole([ex], sums, lambda: updater.train(rate(lr), ex))
+    return _whole([ex], sums, lambda: updater.train(lr, ex))
 
 
 @verb("model.gradients")
