@@ -15,7 +15,7 @@
 #
 # It is an external pointer, not an environment, for two reasons. Python reads its address by one C call, where the
 # content of an environment takes ten. And a restored pointer has the address 0, so it cannot be taken for an object of
-# the new session. A call takes about 10 us, with three handles 14.
+# the new session. A call takes about 4 us (10 where Python's half was installed without a C compiler).
 
 .bridge <- new.env(parent = emptyenv())
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))

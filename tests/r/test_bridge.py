@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests.r.hosts import HOSTS, command, environment
+from tests.r.hosts import HOSTS, command, environment, run_checks
 
 # Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
 PRELUDE = r"""
@@ -225,6 +225,11 @@ CHECKS = {
 
 def test_door(check):
     assert check == "ok"
+
+
+def test_door_without_its_part_in_c():
+    said = run_checks("Rscript", PRELUDE, CHECKS, MXR_NATIVE="0")
+    assert said == dict.fromkeys(CHECKS, "ok")
 
 
 # -------------------------------------------------------------------------------------- as a user's R session

@@ -27,6 +27,7 @@ from typing import Any
 
 from rpy2.rinterface_lib import callbacks, openrlib
 
+from mxr.r.bridge import crossing
 from mxr.runtime.threads import UNBROKEN
 
 _getsig = ctypes.pythonapi.PyOS_getsig
@@ -34,6 +35,9 @@ _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
 _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
+if crossing.core is not None:  # the same, in a third of the time
+    _getsig, _setsig = crossing.core.get_signal, crossing.core.set_signal
+    _notice_signals = crossing.core.check_signals
 _SIGINT = int(signal.SIGINT)
 _IGNORED = int(signal.SIG_IGN)
 _AGAIN = 0.005  # seconds after which a Ctrl-C that cannot be raised is tried again

@@ -95,16 +95,22 @@ def _register() -> int:
     return kind
 
 
-_class = None
+_class: int | None = None
 
 
-def attach(handle, objects: dict[int, object]) -> None:
-    """Let R save what `handle` stands for, which is in `objects` under its address."""
+def registered(objects: dict[int, object]) -> int:
+    """R's class of the raw vectors that handles protect; what a handle stands for is in `objects`, under its
+    address."""
     global _class, _objects
     if _class is None:
         _class, _objects = _register(), objects
+    return _class
+
+
+def attach(handle, objects: dict[int, object]) -> None:
+    """Let R save what `handle` stands for."""
     at = address(handle)
-    _protect(at, _new(_class, at, address(NIL)))
+    _protect(at, _new(registered(objects), at, address(NIL)))
 
 
 def restored(handle) -> Symbol | NDArray | None:

@@ -22,8 +22,8 @@ from mxr.runtime.threads import unbroken
 _TURN = 0.1  # seconds of steps between two turns of R's
 
 
-def _feed(ex: Executor, batch) -> None:
-    for name, value in pairs(batch):
+def _feed(ex: Executor, batch: list) -> None:
+    for name, value in batch:
         target = ex.args.get(name)
         if target is None:
             raise MxError(
@@ -38,7 +38,7 @@ def step(ex: Executor, batch, updater: Updater, lr, sums: GradientSum) -> bool:
     """One training step on a batch: forward, backward, the sum over all workers, update. All of it happens,
     or none: what an interrupt leaves are the parameters and auxiliary states of the step before. False if
     another worker has no batch any more."""
-    return _step(ex, batch, updater, rate(lr), sums)
+    return _step(ex, pairs(batch), updater, rate(lr), sums)
 
 
 @verb("model.steps")
@@ -63,7 +63,7 @@ def steps(
     scores: list[float] = []
     for i in range(first, source.length + 1):
         batch = source.value(i - 1)
-        _step(ex, {name: batch[field] for name, field in fields.items()}, updater, lr, sums)
+        _step(ex, [(name, batch[field]) for name, field in fields.items()], updater, lr, sums)
         if metric is not None:
             scores.append(score(metric, ex.args[label] if label else batch["label"], ex.output_list[0]))
         if time.monotonic() > end:
@@ -71,7 +71,7 @@ def steps(
     return {"batches": i - first + 1, "scores": np.array(scores) if metric is not None else None}
 
 
-def _step(ex: Executor, batch, updater: Updater, lr: float | list[float], sums: GradientSum) -> bool:
+def _step(ex: Executor, batch: list, updater: Updater, lr: float | list[float], sums: GradientSum) -> bool:
     _feed(ex, batch)
     return _whole([ex], sums, lambda: updater.train(lr, ex))
 
@@ -136,7 +136,7 @@ def _restore(arrays, before) -> None:
 
 @verb("model.evaluate")
 def evaluate(ex: Executor, batch):
-    _feed(ex, batch)
+    _feed(ex, pairs(batch))
     ex.forward(False)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mxr.engine import optimizer as core
+from mxr.engine.ndarray import NDArray
 from mxr.engine.optimizer import Rule, State, Updater
 from mxr.operator import MxError
 from mxr.r.bridge.registry import verb
-from mxr.r.verbs.values import array, number_text, shape
+from mxr.r.verbs.values import array, items, number_text, shape
 
 
 def rate(lr) -> float | list[float]:
@@ -46,5 +47,8 @@ def updater(rule: Rule):
 @verb("opt.step")
 def step(updater: Updater, lr, weights, grads):
     """The list of new weights, None where there is no gradient. Copies: the user may keep them."""
-    weights, grads = ([None if a is None else array(a).data for a in arrays] for arrays in (weights, grads))
-    return updater.step(rate(lr), weights, grads)
+    return updater.step(rate(lr), _data(weights), _data(grads))
+
+
+def _data(arrays) -> list[np.ndarray | None]:
+    return [a.data if type(a) is NDArray else None if a is None else array(a).data for _, a in items(arrays)]
