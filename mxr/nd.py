@@ -12,7 +12,7 @@ from mxr.engine.device import Context, checked
 from mxr.engine.functions import GROUPS, array_function
 from mxr.engine.ndarray import NDArray, numbers
 from mxr.engine.ndarray import array as _array
-from mxr.operator import MxError, affordable, element_type, registry, suggest
+from mxr.operator import MxError, affordable, element_type, not_here, registry, suggest
 
 __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
@@ -95,7 +95,9 @@ def __getattr__(name: str):
             raise AttributeError(
                 f"mxr.nd has no {name}: operators have one name each here, mxr.nd.{GROUPS[name]}"
             )
-        raise AttributeError(f"module 'mxr.nd' has no attribute {name!r}" + suggest(name, registry))
+        raise AttributeError(
+            not_here(name) or f"module 'mxr.nd' has no attribute {name!r}" + suggest(name, registry)
+        )
     globals()[name] = function = array_function(name)
     return function
 

@@ -8,7 +8,7 @@ from mxr.engine.functions import GROUPS, symbol_function
 from mxr.graph.symbol import Symbol, load, load_json
 from mxr.graph.symbol import group as Group
 from mxr.graph.symbol import variable as Variable
-from mxr.operator import registry, suggest
+from mxr.operator import not_here, registry, suggest
 
 var = Variable
 __all__ = ["Symbol", "Variable", "var", "Group", "load", "load_json"]
@@ -20,7 +20,9 @@ def __getattr__(name: str):
             raise AttributeError(
                 f"mxr.sym has no {name}: operators have one name each here, mxr.sym.{GROUPS[name]}"
             )
-        raise AttributeError(f"module 'mxr.sym' has no attribute {name!r}" + suggest(name, registry))
+        raise AttributeError(
+            not_here(name) or f"module 'mxr.sym' has no attribute {name!r}" + suggest(name, registry)
+        )
     globals()[name] = function = symbol_function(name)
     return function
 

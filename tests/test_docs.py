@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+import mxr
 from docs.tools import operators as docs
 from docs.tools import vignettes
-from mxr.operator import NotImplementedInMxr, get, registry
+from mxr.operator import NotImplementedInMxr, get, not_here, registry
 from mxr.operator.refused import EXACT, why_not
 from tests.known import listed, sections
 
@@ -29,6 +30,13 @@ def test_every_operator_of_mxnet_is_here_or_says_why():
         with pytest.raises(NotImplementedInMxr) as found:
             get(name)
         assert str(found.value) == f"the operator {name} is not in mxr: {why_not(name)}"
+        for module in (mxr.sym, mxr.nd):
+            with pytest.raises(AttributeError) as found:
+                getattr(module, name)
+            assert str(found.value) == not_here(name)
+    assert [n for n in missing if n.startswith("_contrib_") and not n.startswith("_contrib_backward")] == [
+        n for n in sorted(EXACT) if n.startswith("_contrib_")
+    ]
     both = [n for n in EXACT if n in registry]
     assert both == []
     with pytest.raises(

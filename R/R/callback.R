@@ -37,7 +37,7 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
     stop_type("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
-  function(iteration, nbatch, env, verbose = TRUE) {
+  callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
     says <- nbatch != 0 && verbose && is_leader(env)
     train <- log_metric(env, "train.metric", nbatch, "Train", says)
@@ -47,6 +47,7 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
       logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", says))
     TRUE
   }
+  described(callback, "callback", "mx.callback.log.train.metric", period = period, logger = logger)
 }
 
 # The value of a training's metric for the state in its variable `state`, printed if `says`.
@@ -73,7 +74,7 @@ log_metric <- function(env, state, nbatch, label, says) {
 #'   eval.metric = mx.metric.rmse, batch.end.callback = mx.callback.log.speedometer(batch.size = 4, frequency = 3))
 #' @export
 mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
-  function(iteration, nbatch, env, verbose = TRUE) {
+  callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (is.null(env$count) || env$count > nbatch) env$init <- FALSE
     env$count <- nbatch
     if (!isTRUE(env$init)) {
@@ -88,6 +89,7 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
     }
     TRUE
   }
+  described(callback, "callback", "mx.callback.log.speedometer", batch.size = batch.size, frequency = frequency)
 }
 
 #' Save the model while training
@@ -111,13 +113,14 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' list.files(tempdir(), "^net-")
 #' @export
 mx.callback.save.checkpoint <- function(prefix, period = 1) {
-  function(iteration, nbatch, env, verbose = TRUE) {
+  callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (iteration %% period == 0 && is_leader(env)) {
       mx.model.save(env$model, prefix, iteration)
       if (verbose) message(sprintf("Model checkpoint saved to %s-%04d.params\n", prefix, iteration))
     }
     TRUE
   }
+  described(callback, "callback", "mx.callback.save.checkpoint", prefix = prefix, period = period)
 }
 
 #' Stop training early
@@ -152,10 +155,12 @@ mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.
     score <- score_of(env, state)
     !is.null(limit) && !is.null(score) && better(score, limit)
   }
-  function(iteration, nbatch, env, verbose = say) {
+  callback <- function(iteration, nbatch, env, verbose = say) {
     if (passed(env, "train.metric", train.metric) || passed(env, "eval.metric", eval.metric)) return(FALSE)
     is.null(waiting) || waiting(iteration, score_of(env, "eval.metric"), verbose)
   }
+  described(callback, "callback", "mx.callback.early.stop", train.metric = train.metric, eval.metric = eval.metric,
+            bad.steps = bad.steps, maximize = maximize)
 }
 
 # The value of the training loop's metric for the state in its variable `state`; NULL where it has none.

@@ -63,9 +63,3 @@ device_list <- function(ctx) {
     stop_type("ctx must be a device (such as mx.cpu()) or a list of devices")
   ctx
 }
-
-#' @export
-print.MXContext <- function(x, ...) {
-  cat(x$device, "(", x$device_id, ")\n", sep = "")
-  invisible(x)
-}

@@ -38,21 +38,22 @@ weight_initializer <- function(draw) {
 #' @export
 mx.init.uniform <- function(scale) {
   check_real(scale, "mx.init.uniform: scale")
-  weight_initializer(function(shape) mx.runif(shape, -scale, scale))
+  described(weight_initializer(function(shape) mx.runif(shape, -scale, scale)), "initializer", "mx.init.uniform",
+            scale = scale)
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.normal <- function(sd) {
   check_real(sd, "mx.init.normal: sd")
-  weight_initializer(function(shape) mx.rnorm(shape, 0, sd))
+  described(weight_initializer(function(shape) mx.rnorm(shape, 0, sd)), "initializer", "mx.init.normal", sd = sd)
 }
 
 #' @rdname mx.init.uniform
 #' @export
 mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude = 3) {
   check_real(magnitude, "mx.init.Xavier: magnitude")
-  weight_initializer(function(shape) {
+  initializer <- weight_initializer(function(shape) {
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
     size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
@@ -64,6 +65,8 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
            gaussian = mx.rnorm(shape, 0, scale),
            stop_parameter('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
   })
+  described(initializer, "initializer", "mx.init.Xavier", rnd_type = rnd_type, factor_type = factor_type,
+            magnitude = magnitude)
 }
 
 #' Initial values for a list of shapes

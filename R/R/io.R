@@ -85,12 +85,6 @@ batches_ahead <- function(iter) {
   if (!is.null(ahead) && !ahead$changed()) ahead
 }
 
-#' @export
-print.Rcpp_MXArrayDataIter <- function(x, ...) cat("<data iterator: iter.next(), value(), reset(), num.pad()>\n")
-
-#' @export
-print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
-
 #' Iterate over arrays
 #'
 #' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the

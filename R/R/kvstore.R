@@ -87,13 +87,6 @@ check_kvstore_type <- function(type) {
                          "package; \"dist_sync\" is, where all workers take every step together")
 }
 
-#' @export
-print.Rcpp_MXKVStore <- function(x, ...) {
-  worker <- if (x$num.workers > 1) c(", worker ", x$rank, " of ", x$num.workers)
-  cat("<key-value store ", x$type, worker, ">\n", sep = "")
-  invisible(x)
-}
-
 # The store for training on `ndevice` devices; NULL for one device of one worker.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)

@@ -32,12 +32,14 @@ decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
 #' @export
 mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
   check_schedule(step, factor_val)
-  function(optimizerEnv) {
+  schedule <- function(optimizerEnv) {
     if (optimizerEnv$num_update > optimizerEnv$count + step) {
       optimizerEnv$count <- optimizerEnv$count + step
       decay_lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
     }
   }
+  described(schedule, "learning-rate schedule", "mx.lr_scheduler.FactorScheduler", step = step, factor_val = factor_val,
+            stop_factor_lr = stop_factor_lr)
 }
 
 #' @rdname mx.lr_scheduler.FactorScheduler
@@ -45,7 +47,7 @@ mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1
 mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
   if (is.unsorted(step)) stop_parameter("Schedule step must be an increasing integer list")
   check_schedule(step, factor_val)
-  function(optimizerEnv) {
+  schedule <- function(optimizerEnv) {
     i <- or_else(optimizerEnv$cur_step_ind, 1)
     if (i <= length(step) && optimizerEnv$num_update > step[[i]]) {
       optimizerEnv$count <- step[[i]]
@@ -53,6 +55,8 @@ mx.lr_scheduler.MultiFactorScheduler <- function(step, factor_val, stop_factor_l
       decay_lr(optimizerEnv, factor_val, stop_factor_lr, verbose)
     }
   }
+  described(schedule, "learning-rate schedule", "mx.lr_scheduler.MultiFactorScheduler", step = step,
+            factor_val = factor_val, stop_factor_lr = stop_factor_lr)
 }
 
 #' @rdname mx.lr_scheduler.FactorScheduler

@@ -70,8 +70,8 @@ early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
   start$arg.params[known] <- arg.params[known]
   mx.exec.update.arg.arrays(exec, start$arg.params, match.name = TRUE)
   mx.exec.update.aux.arrays(exec, start$aux.params, match.name = TRUE)
-  list(rnn.exec = exec, symbol = symbol, num.rnn.layer = layers, num.hidden = num.hidden, seq.len = seq.len,
-       batch.size = batch.size, num.embed = num.embed)
+  structure(list(rnn.exec = exec, symbol = symbol, num.rnn.layer = layers, num.hidden = num.hidden, seq.len = seq.len,
+                 batch.size = batch.size, num.embed = num.embed), class = "mx.inference")
 }
 
 early_data <- function(data, batch.size, is.train) {

@@ -254,6 +254,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
       line$show(function() paste0("round ", frame$iteration, " of ", frame$end.round, ", validation batch ", validated))
   }
   frame$train.metric <- frame$eval.metric <- frame$model <- history <- batches <- NULL
+  inputs <- c(frame$input.shape, frame$output.shape)     # the same for all batches, but for buckets
   frame$progress.line <- line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
   rounds <- seq(frame$begin.round, frame$end.round)
@@ -269,7 +270,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation", show_validation)
     history <- add_round(history, iteration, trained, evaluated)
     if (!seen && iteration != rounds[[length(rounds)]]) next       # nobody sees the model of this round
-    frame$model <- structure(extract(), history = history)
+    frame$model <- structure(extract(), history = history, inputs = inputs)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
     if (ends_together(frame, frame$model$arg.params, ends)) break
   }

@@ -170,15 +170,19 @@ check_settings <- function(names, optimizer, own) {
 #' as.array(exec$ref.arg.arrays$x)
 #' @export
 mx.opt.get.updater <- function(optimizer, weights, ctx) {
-  if (is_built_in(optimizer)) return(fused_updater(optimizer))
+  told <- function(updater) {
+    described(updater, "updater of all parameters", "mx.opt.get.updater",
+              optimizer = if (is_built_in(optimizer)) sub("alex$", "", attr(optimizer, "kind")))
+  }
+  if (is_built_in(optimizer)) return(told(fused_updater(optimizer)))
   check_optimizer(optimizer)
   ctx <- if (missing(ctx)) mx.ctx.default() else ctx
   updates <- lapply(seq_along(weights), function(i) {
     if (!is.null(weights[[i]])) own_update(optimizer, i, weights[[i]], ctx)
   })
-  function(weight, grad) {
+  told(function(weight, grad) {
     lapply(seq_along(weight), function(i) if (!is.null(grad[[i]])) updates[[i]](weight[[i]], grad[[i]]))
-  }
+  })
 }
 
 # A function of (weight, grad) that gives one parameter's new weight. The optimizer may be a script's own, with the

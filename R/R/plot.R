@@ -118,7 +118,7 @@ plot.mx.metric.logger <- function(x, ylab = "metric", ...) {
 mx.callback.plot <- function(period = 1, ...) {
   check_real(period, "period")
   settings <- list(...)
-  function(iteration, nbatch, env, verbose = TRUE) {
+  draws <- function(iteration, nbatch, env, verbose = TRUE) {
     history <- attr(env$model, "history")
     drawable <- grDevices::dev.cur() > 1 || interactive() && grDevices::dev.interactive(orNone = TRUE)
     if (is.null(history) || iteration %% period != 0 || !drawable) return(TRUE)
@@ -127,6 +127,7 @@ mx.callback.plot <- function(period = 1, ...) {
     do.call(plot_history, c(list(history), settings))
     TRUE
   }
+  described(draws, "callback", "mx.callback.plot", period = period)
 }
 
 plot_history <- function(history, log = "", xlab = "round", ylab = history$metric, main = "", ...) {

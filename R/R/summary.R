@@ -27,6 +27,8 @@ summary.MXFeedForwardModel <- function(object, ...) {
   known <- c(object$arg.params, object$aux.params)
   known <- lapply(known[names(known) %in% c(arguments(object$symbol), object$symbol$auxiliary.states)], shape_of)
   given <- list(...)
+  # the shapes of the training's batches, where no others are given
+  if (!length(given)) given <- attr(object, "inputs")
   known[names(given)] <- given
   layer_table(object$symbol, known, setdiff(arguments(object$symbol), names(object$arg.params)))
 }
@@ -128,53 +130,3 @@ str.MXNDArray <- function(object, ...) {
 str.Rcpp_MXExecutor <- function(object, ...) {
   cat("<executor> of", length(object$ref.arg.arrays), "arguments and", length(object$ref.outputs), "outputs\n")
 }
-
-#' @export
-print.mx.metric.logger <- function(x, ...) {
-  cat("<logger>", length(x$train), "entries of training,", length(x$eval), "of evaluation")
-  for (part in c("train", "eval")) {
-    values <- x[[part]]
-    if (length(values))
-      cat("\n  ", part, ": ", paste(format(unique(c(utils::head(values, 3), utils::tail(values, 1))), digits = 4,
-                                           trim = TRUE),
-                                 collapse = " "), sep = "")
-  }
-  cat("\n")
-  invisible(x)
-}
-
-#' @export
-summary.mx.metric.logger <- function(object, ...) {
-  parts <- Filter(length, list(train = object$train, eval = object$eval))
-  if (!length(parts)) return(cat("an empty logger\n"))
-  row <- function(v) {
-    data.frame(entries = length(v), first = v[[1]], least = min(v), most = max(v), last = v[[length(v)]])
-  }
-  do.call(rbind, lapply(parts, row))
-}
-
-#' @export
-print.mx.metric <- function(x, ...) {
-  cat("<metric> for eval.metric; by hand: init(), update(label, pred, state), get(state)\n")
-  invisible(x)
-}
-
-#' @export
-print.mx.optimizer <- function(x, ...) {
-  cat("<optimizer ", attr(x, "kind"), "> learning rate ", environment(x$update)$lr, if (attr(x,
-      "scheduled")) ", on a schedule", "\n",
-      sep = "")
-  invisible(x)
-}
-
-#' @export
-summary.Rcpp_MXArrayDataIter <- function(object, ...) print(object)
-
-#' @export
-summary.Rcpp_MXNativeDataIter <- function(object, ...) print(object)
-
-#' @exportS3Method utils::str
-str.Rcpp_MXArrayDataIter <- function(object, ...) print(object)
-
-#' @exportS3Method utils::str
-str.Rcpp_MXNativeDataIter <- function(object, ...) print(object)

@@ -1,4 +1,4 @@
-"""Files: parameters, records, and readers of data and images.
+"""Files: saved arrays, RecordIO files, and readers of data and images.
 
 May import: runtime, operator, random.
 """
@@ -9,7 +9,7 @@ from typing import NoReturn
 def __getattr__(name: str) -> NoReturn:
     if name.endswith("Iter"):
         raise AttributeError(
-            f"mxr.io has no {name} (MXNet's training interface for Python is no part of it); instead: slices "
-            "of NumPy arrays, written into executor.args[name][:]; from R: mx.io.arrayiter and others"
+            f"mxr.io has no {name}: mxr does not have MXNet's training interface for Python. Write slices of "
+            "NumPy arrays into executor.args[name][:] instead; in R there are mx.io.arrayiter and others"
         )
     raise AttributeError(f"module 'mxr.io' has no attribute {name!r}")

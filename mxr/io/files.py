@@ -1,4 +1,4 @@
-"""Writing a file so that a failure leaves the old one whole."""
+"""Reading whole files, and writing a file so that a failure leaves the old one unchanged."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mxr.operator import FileError, MxError
 
 
 def path_of(path: Any, what: str) -> Any:
-    """`path` (text, or a pathlib.Path) as the system takes it; MxError saying of what it should be the path
-    otherwise."""
+    """`path` (text or a pathlib.Path) as the operating system takes it. MxError, which names `what`, for
+    anything else."""
     if not isinstance(path, int):
         try:
             return os.fspath(path)
@@ -24,10 +24,13 @@ def path_of(path: Any, what: str) -> Any:
 
 
 @contextmanager
-def replacing(path: str) -> Iterator[BinaryIO]:
-    """A file to write what `path` shall hold: a temporary one beside it, renamed at the end, removed if
-    anything fails. MxError naming the path when writing does. Links are followed, and the old file's
-    permissions kept; what is no plain file, such as /dev/null, is written to."""
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file object for the new content of `path`.
+
+    It is a temporary file in the same folder, renamed to `path` at the end and removed if anything fails.
+    Links are followed, and the old file's permissions are preserved. A special file such as /dev/null is
+    written directly. MxError, with the path, if writing fails.
+    """
     path = path_of(path, "the file to write")
     try:
         path = os.path.realpath(path)
@@ -43,7 +46,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         fd, temporary = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)[:40]}.")
     except FileNotFoundError:
         raise MxError(
-            f"cannot write {path}: there is no folder {folder} (it is looked for in {os.getcwd()})"
+            f"cannot write {path}: there is no folder {folder} (the working directory is {os.getcwd()})"
         ) from None
     except OSError as e:
         raise FileError(f"cannot write {path}: {e.strerror}") from None
@@ -64,14 +67,14 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         raise
 
 
-def write_atomically(path: str, *chunks: bytes) -> None:
-    """Write `chunks` to `path`, so that a failure leaves the old file whole."""
+def write_atomically(path: str | os.PathLike[str], *chunks: bytes | memoryview) -> None:
+    """Write `chunks` to `path`. A failure leaves the old file unchanged."""
     with replacing(path) as f:
         f.writelines(chunks)
 
 
 def read_bytes(path: str, what: str) -> bytes:
-    """The whole file; MxError saying `what` could not be read and why."""
+    """The file's content. MxError, which names `what` and the reason, if it cannot be read."""
     path = path_of(path, f"a {what}")
     try:
         with open(path, "rb") as f:

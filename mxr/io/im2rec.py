@@ -1,9 +1,10 @@
-"""im2rec: images that a list names, packed into a RecordIO file."""
+"""im2rec: packs the images of a list into a RecordIO file."""
 
 from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -33,15 +34,18 @@ def im2rec(
     inter_method: int = 1,
     encoding: str = ".jpg",
 ) -> int:
-    """Write the images of the list file (lines: id, `label_width` labels, path below `root`) to `output_rec`
-    (with `.part000` and so on where `nsplit` parts are asked for); returns how many. `color_mode`: 1 colour,
-    0 grey, -1 as the file. MxError names the line."""
+    """Write the images of a list to the RecordIO file `output_rec`, and return their number.
+
+    Each line of `image_lst` has an id, `label_width` labels and a path, which is appended to `root`. With
+    `nsplit` > 1, part number `partid` is written, to `output_rec` with `.part000` and so on at its end.
+    `color_mode`: 1 colour, 0 grey, -1 like the file. MxError names the line that is wrong.
+    """
     if color_mode not in (-1, 0, 1):
         raise MxError(f"im2rec: color_mode must be 1, 0 or -1, not {color_mode}")
     if encoding not in (".jpg", ".png"):
         raise MxError(f'im2rec: encoding must be ".jpg" or ".png", not "{encoding}"')
     if pack_label and label_width <= 1:
-        raise MxError("im2rec: pack_label is for several labels: set label_width to how many there are")
+        raise MxError("im2rec: pack_label is for several labels: set label_width to their number")
     if inter_method not in resize.METHODS:
         raise MxError(
             f"im2rec: inter_method must be one of {', '.join(map(str, resize.METHODS))}, not {inter_method}"
@@ -74,7 +78,7 @@ def im2rec(
     return len(mine)
 
 
-def _entries(path: str, width: int):
+def _entries(path: str, width: int) -> Iterator[tuple[str, int, np.ndarray, str]]:
     """(line for messages, id, labels, image path) of a list file."""
     if not os.path.exists(path):
         raise MxError(f"im2rec: there is no list file {path}")
@@ -85,11 +89,8 @@ def _entries(path: str, width: int):
                 continue
             where = f"{path}, line {n}"
             try:
-                number, labels, name = (
-                    int(fields[0]),
-                    [float(x) for x in fields[1 : 1 + width]],
-                    fields[1 + width].strip(),
-                )
+                number, name = int(fields[0]), fields[1 + width].strip()
+                labels = [float(x) for x in fields[1 : 1 + width]]
             except (ValueError, IndexError):
                 raise MxError(
                     f"im2rec: {where}: an id, {width} label{'s' * (width != 1)} and a path are expected"
@@ -104,7 +105,7 @@ def _content(path: str, where: str) -> bytes:
     except OSError as e:
         raise MxError(
             f"im2rec: {where}: cannot read {path}: {e.strerror or e}; "
-            "root and the path in the list are put together as they are, so root ends with /"
+            "the path is root followed by the path in the list, so root must end with /"
         ) from None
 
 
@@ -114,7 +115,9 @@ def _decoded(content: bytes, color_mode: int, where: str) -> np.ndarray:
     return decode.decode(content, decode.channels(content, where), where)
 
 
-def _shaped(image: np.ndarray, new_size: int, center_crop: int, method: int, engine) -> np.ndarray:
+def _shaped(
+    image: np.ndarray, new_size: int, center_crop: int, method: int, engine: Engine | None
+) -> np.ndarray:
     if new_size <= 0:
         return image
     if center_crop:
@@ -127,6 +130,6 @@ def _shaped(image: np.ndarray, new_size: int, center_crop: int, method: int, eng
 
 
 def _head(number: int, labels: np.ndarray, pack: bool) -> bytes:
-    """The header; the first label stands in it even where all follow."""
+    """The record's header. The first label is in its fixed part, even if all labels follow."""
     head = struct.pack("<IfQQ", len(labels) if pack else 0, labels[0], number, 0)
     return head + labels.tobytes() if pack else head

@@ -1,4 +1,4 @@
-"""MXNet's binary files of arrays (`.params`, `mx.nd.save`): a list of arrays, with names or without.
+"""MXNet's binary files of arrays (`.params`, `mx.nd.save`): a list of arrays, with or without names.
 
 All integers little-endian:
 
@@ -11,8 +11,8 @@ All integers little-endian:
         older                   the magic itself is ndim, uint32 dims, context, int32 type, data
     context int32 device type (1: CPU), int32 device number
 
-An array without dimensions ends after them: it holds nothing (in V3, it is a scalar, and -1 dimensions hold
-nothing).
+The record of an empty array ends after its dimensions. An array is empty if ndim is 0; in V3, if ndim is -1,
+and ndim 0 is a scalar.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from __future__ import annotations
 import math
 import os
 import struct
+from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mxr.io.files import path_of, write_atomically
 from mxr.operator import TYPE_NUMBERS, FileError, MxError
@@ -35,14 +38,16 @@ _MAX_DIMS = 32
 
 
 class _Damaged(Exception):
-    """What is wrong with the file, without its name."""
+    """What is wrong with the file. The message gets the file's name later."""
 
 
 class _Reader:
-    """A file read from front to back; asking for more than it holds is damage, found before memory is
-    taken."""
+    """A file that is read from front to back.
 
-    def __init__(self, file):
+    Every length in it is compared with the bytes that are left before memory is allocated.
+    """
+
+    def __init__(self, file: BufferedReader):
         self._file, self.left = file, os.fstat(file.fileno()).st_size
 
     def _need(self, n: int) -> None:
@@ -60,7 +65,7 @@ class _Reader:
         return self.numbers(form)[0]
 
     def count(self, least: int) -> int:
-        """How many things follow, each of `least` bytes or more."""
+        """The number of items that follow, each of at least `least` bytes."""
         n = self.number("Q")
         if n * least > self.left:
             raise _Damaged("it announces more than it holds")
@@ -74,12 +79,12 @@ class _Reader:
         except UnicodeDecodeError:
             raise _Damaged("a name in it is not text") from None
 
-    def array(self, shape, dtype) -> np.ndarray:
-        dtype = np.dtype(dtype).newbyteorder("<")
+    def array(self, shape: tuple[int, ...], type_name: str) -> np.ndarray:
+        dtype = np.dtype(type_name).newbyteorder("<")
         self._need(math.prod(shape) * dtype.itemsize)
         try:
             out = np.empty(shape, dtype)
-        except ValueError:  # no elements, but a dimension beyond all bounds
+        except ValueError:  # one dimension is 0 and another too large for NumPy
             raise _Damaged(f"an array in it has the shape {shape}") from None
         if out.size:
             self._file.readinto(out.reshape(-1).view(np.uint8).data)
@@ -114,16 +119,18 @@ def _read_array(r: _Reader) -> np.ndarray:
         shape = _read_shape(r, r.number("I"), "q") if magic == _V1 else _read_shape(r, magic, "I")
         if not shape:
             return np.empty(0, np.float32)
-    r.numbers("ii")  # the device it was on
+    r.numbers("ii")  # skip the context: the device of the array
     code = r.number("i")
     if code not in _TYPES:
         raise _Damaged(f"element type {code} is unknown")
     return r.array(shape, _TYPES[code])
 
 
-def load(path) -> dict[str, np.ndarray] | list[np.ndarray]:
-    """The arrays of a file by name, in the file's order; a list if they have no names. MxError, with the
-    file's name, if the file is missing, cut, or not of this kind."""
+def load(path: str | Path) -> dict[str, np.ndarray] | list[np.ndarray]:
+    """The arrays of a file by name, in the file's order. A list if they have no names.
+
+    MxError, with the file's name, if the file is missing, incomplete, or of another format.
+    """
     path = Path(path_of(path, "a file of arrays"))
     try:
         with open(path, "rb") as file:
@@ -141,7 +148,7 @@ def load(path) -> dict[str, np.ndarray] | list[np.ndarray]:
     return dict(zip(names, arrays)) if names else arrays
 
 
-def _array_bytes(array) -> list:
+def _array_bytes(array: npt.ArrayLike) -> list[bytes | memoryview]:
     """An array's record, as pieces to write."""
     array = np.asarray(array)
     if array.dtype.name not in TYPE_NUMBERS:
@@ -155,14 +162,15 @@ def _array_bytes(array) -> list:
     return [head, array.reshape(-1).view(np.uint8).data]
 
 
-def save(path, arrays) -> None:
-    """Write arrays (a dict by name, or a list without names) as MXNet writes them; scalars become arrays of
+def save(path: str | Path, arrays: Mapping[str, npt.ArrayLike] | Iterable[npt.ArrayLike]) -> None:
+    """Write arrays, a mapping by name or a list without names, in MXNet's format. Scalars become arrays of
     one element.
 
-    The file appears whole or not at all. MxError if it cannot be written."""
-    names = [str(k).encode() for k in arrays] if isinstance(arrays, dict) else []
-    values = list(arrays.values() if isinstance(arrays, dict) else arrays)
-    pieces = [struct.pack("<QQQ", _LIST, 0, len(values))]
+    MxError if the file cannot be written; an old file is then unchanged.
+    """
+    names = [str(k).encode() for k in arrays] if isinstance(arrays, Mapping) else []
+    values = list(arrays.values() if isinstance(arrays, Mapping) else arrays)
+    pieces: list[bytes | memoryview] = [struct.pack("<QQQ", _LIST, 0, len(values))]
     for value in values:
         pieces += _array_bytes(value)
     pieces.append(struct.pack("<Q", len(names)))

@@ -1,11 +1,11 @@
-"""RecordIO files, as MXNet and dmlc write them: a sequence of byte strings, here mostly images with a header.
+"""RecordIO files, as MXNet and dmlc write them: a sequence of byte strings, mostly images with a header.
 
     record  uint32 magic, uint32 flag << 29 | length, bytes, zeros up to a multiple of four
-    flag    0: whole; else a string that holds the magic at a multiple of four bytes is cut there: 1 first,
-            2 middle, 3 last part, and the magic itself is left out between parts
-    image   uint32 flag, float32 label, uint64 id, uint64 id2; if flag > 0, so many float32 labels; then the
+    flag    0: the whole string. A string that contains the magic at a multiple of four bytes is cut there,
+            and the magic is left out between the parts: 1 first part, 2 middle part, 3 last part
+    image   uint32 flag, float32 label, uint64 id, uint64 id2; if flag > 0, `flag` float32 labels; then the
             encoded image
-    index   text beside the file: a number and an offset a line
+    index   a text file beside it; each line has a number and an offset
 
 All little-endian.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _LONGEST = 1 << 29
 
 
 class Header(NamedTuple):
-    """What stands before an image: `label` is one number, or an array of several."""
+    """The header of an image: `label` is one number, or an array of several."""
 
     label: float | np.ndarray
     id: int
@@ -44,7 +44,8 @@ def pack(header: Header, content: bytes) -> bytes:
 
 
 def unpack(record: bytes, where: str = "the record") -> tuple[Header, bytes]:
-    """The header and the encoded image of a record. MxError, beginning with `where`, if it is too short."""
+    """The header and the encoded image of a record. MxError, which begins with `where`, if it is too
+    short."""
     if len(record) < _HEADER.size:
         raise MxError(f"{where} has {len(record)} bytes, too few for the header of an image")
     flag, label, number, number2 = _HEADER.unpack_from(record)
@@ -57,9 +58,9 @@ def unpack(record: bytes, where: str = "the record") -> tuple[Header, bytes]:
 
 
 class Writer:
-    """Writes records one after the other into a file object."""
+    """Writes records into a binary file object."""
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO):
         self._file = file
 
     def write(self, record: bytes) -> None:
@@ -80,7 +81,7 @@ class Writer:
 
 
 def _magics(record: bytes) -> list[int]:
-    """Where the magic stands in a record, at multiples of four."""
+    """The positions of the magic in a record, at multiples of four only."""
     found, at = [], record.find(MAGIC)
     while at >= 0:
         if at % 4 == 0:
@@ -90,10 +91,10 @@ def _magics(record: bytes) -> list[int]:
 
 
 class Reader:
-    """Records of a file, read one at a time. Nothing is read or allocated before its length was checked
-    against the file's."""
+    """Reads records of a file, one at a time. Every length in the file is checked against the file's size
+    before anything is read or allocated."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = os.fspath(path)
         self._open()
         self.size = os.fstat(self._file.fileno()).st_size
@@ -105,12 +106,14 @@ class Reader:
             raise FileError(f"cannot read {self.path}: {e.strerror or e}") from None
 
     def _seek(self, at: int) -> None:
-        if self._process != os.getpid():  # forked processes would share one position
+        if self._process != os.getpid():  # forked processes share the position of an open file
             self._open()
         self._file.seek(at)
 
     def _damaged(self, at: int, what: str) -> MxError:
-        return MxError(f"{self.path}: the record at byte {at} {what}; it is not a RecordIO file, or damaged")
+        return MxError(
+            f"{self.path}: the record at byte {at} {what}; the file is damaged, or no RecordIO file"
+        )
 
     def _part(self, at: int) -> tuple[int, int]:
         """The flag and length of the part that begins at byte `at`."""
@@ -127,7 +130,7 @@ class Reader:
         return flag, length
 
     def _parts(self, at: int) -> Iterator[tuple[int, int]]:
-        """(offset of the bytes, length) of every part of the record at `at`."""
+        """(offset of its bytes, length) of each part of the record at `at`."""
         begin = at
         flag, length = self._part(at)
         if flag not in (0, 1):
@@ -142,7 +145,7 @@ class Reader:
                 raise self._damaged(begin, "has no end")
 
     def next(self, at: int) -> int:
-        """Where the record after the one at byte `at` begins."""
+        """The offset of the record after the one at byte `at`."""
         *_, (begin, length) = self._parts(at)
         return begin + length + -length % 4
 
@@ -155,8 +158,8 @@ class Reader:
         return MAGIC.join(pieces)
 
     def first(self, at: int) -> int:
-        """The first byte from `at` on, a multiple of four, where a record begins; the file's length if there
-        is none."""
+        """The offset of the first record that begins at `at` or later; the file's length if there is
+        none."""
         at += -at % 4
         self._seek(at)
         overlap = b""
@@ -170,7 +173,7 @@ class Reader:
         return self.size
 
     def offsets(self, begin: int = 0, end: int | None = None) -> Iterator[int]:
-        """Where the records that begin in begin..end stand."""
+        """The offsets of the records that begin at `begin` or later, and before `end`."""
         at = self.first(begin) if begin else 0
         end = self.size if end is None else end
         while at < end:
@@ -184,8 +187,8 @@ class Reader:
         self._file.close()
 
 
-def read_index(path) -> list[int]:
-    """The offsets in an index file, ascending. MxError with the line if it is not one."""
+def read_index(path: str | os.PathLike[str]) -> list[int]:
+    """The offsets in an index file, ascending. MxError, with the line, if it is no index file."""
     offsets = []
     try:
         with open(path) as file:
@@ -197,7 +200,7 @@ def read_index(path) -> list[int]:
                     offsets.append(int(fields[1]))
                 except (IndexError, ValueError):
                     raise MxError(
-                        f"{path}, line {n}: an index file has a number and an offset a line"
+                        f"{path}, line {n}: a line of an index file has a number and an offset"
                     ) from None
     except (OSError, UnicodeDecodeError) as e:
         raise FileError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from None

@@ -22,7 +22,7 @@ from mxr.operator.parameters import (
     to_text,
 )
 from mxr.operator.record import Op
-from mxr.operator.registry import canonical, get, registry
+from mxr.operator.registry import canonical, get, not_here, registry
 from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "possible_inputs",
     "r_order",
     "register",
+    "not_here",
     "registry",
     "same_shape",
     "shape_text",

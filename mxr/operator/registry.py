@@ -14,9 +14,15 @@ def get(name: str) -> Op:
     try:
         return registry[name]
     except KeyError:
-        if why := why_not(name):
-            raise NotImplementedInMxr(f"the operator {name} is not in mxr: {why}") from None
+        if why := not_here(name):
+            raise NotImplementedInMxr(why) from None
         raise NotImplementedInMxr(f"there is no operator {name} in mxr" + suggest(name, registry)) from None
+
+
+def not_here(name: str) -> str | None:
+    """The sentence about an operator that MXNet has and mxr has not; None about any other name."""
+    why = why_not(name)
+    return f"the operator {name} is not in mxr: {why}" if why else None
 
 
 def canonical() -> list[Op]:

@@ -1,5 +1,4 @@
-"""Random numbers: MXNet's streams and samplers, bit for bit, and the C++ standard library's engine for
-readers.
+"""Random numbers: MXNet's streams and samplers, bit for bit, and the C++ generator that readers draw from.
 
 May import: runtime, operator.
 """

@@ -1,8 +1,8 @@
-"""The C++ standard library's random numbers, as MXNet's readers and its operators on images draw them: one
-mt19937, and GNU's way from draws to values.
+"""The C++ standard library's generator `mt19937` and its distributions, bit for bit.
 
-NumPy's `RandomState` is the same mt19937, and `randint` over the whole range of 32 bits gives its draws as
-they are.
+MXNet's readers and its operators on images draw from them. How a distribution makes a value from draws is
+that of GNU's library, libstdc++. NumPy's `RandomState` is the same generator: `randint` over all 32-bit
+integers returns its draws unchanged.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +21,14 @@ _RANGE = 2**32 - 1
 
 
 class Engine:
-    """A seeded `std::mt19937`; every method consumes the draws that the C++ distribution of that name
-    consumes."""
+    """A seeded `std::mt19937`. Each method consumes as many draws as the corresponding C++ distribution."""
 
     def __init__(self, seed: int):
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
-        """Start anew."""
-        self._source = np.random.RandomState(seed & 0xFFFFFFFF)  # seeds its mt19937 as C++ does
+        """Restart the sequence from `seed`, of which 32 bits count."""
+        self._source = np.random.RandomState(seed & 0xFFFFFFFF)  # initializes the state as C++ does
         self._ahead: list[int] = []
 
     def draw(self) -> int:
@@ -38,26 +38,27 @@ class Engine:
         return self._ahead.pop()
 
     def integer(self, low: int, high: int) -> int:
-        """An integer in low..high, both included."""
+        """An integer from `low` to `high`, both included."""
         values = high - low + 1
         scale = _RANGE // values
         while (x := self.draw()) >= values * scale:
             pass
         return low + x // scale
 
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> np.float32:
+    def uniform(self, low: float | np.float32 = 0.0, high: float | np.float32 = 1.0) -> np.float32:
         """A single-precision number in [low, high)."""
         bottom, top = np.float32(low), np.float32(high)
         x = np.float32(self.draw()) * np.float32(2.0**-32)
         return min(x, np.nextafter(np.float32(1), np.float32(0))) * (top - bottom) + bottom
 
     def coin(self) -> bool:
-        """True half of the time."""
+        """True with probability 1/2."""
         x = self.draw()
         return x + self.draw() * 2.0**32 < 2.0**63
 
     def normals(self, n: int, scale: float) -> list[np.float32]:
-        """Normal numbers from one distribution object: the polar method, both of every pair."""
+        """n normal numbers by the polar method, as one C++ distribution object returns them: it uses both
+        values of each pair."""
         out: list[np.float32] = []
         while len(out) < n:
             x, y = (np.float32(2) * self.uniform() - np.float32(1) for _ in range(2))
@@ -67,7 +68,7 @@ class Engine:
                 out += [y * factor * np.float32(scale), x * factor * np.float32(scale)]
         return out[:n]
 
-    def shuffle(self, values: list) -> None:
+    def shuffle(self, values: list[Any]) -> None:
         """Reorder a list in place."""
         for i in range(1, len(values)):
             j = self.integer(0, i)
@@ -75,9 +76,9 @@ class Engine:
 
 
 class _Shared(Engine):
-    """The distributions over the one engine of `streams`, which `mx.random.seed` seeds."""
+    """Draws from the engine of `streams`, which `mx.random.seed` seeds."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # has no generator itself
         pass
 
     def draw(self) -> int:
@@ -89,6 +90,6 @@ _shared = _Shared()
 
 @contextlib.contextmanager
 def shared() -> Iterator[Engine]:
-    """The engine that operators share, for draws that belong together."""
+    """The engine that operators share. Other threads cannot draw from it until the block ends."""
     with streams.lock:
         yield _shared

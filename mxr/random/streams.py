@@ -1,13 +1,13 @@
 """MXNet's random numbers on the CPU: the same seed gives the same numbers.
 
-Two sources, both 32-bit Mersenne Twisters (mt19937), both reset by `seed(s)`:
+There are two sources. Both are 32-bit Mersenne Twisters (mt19937), and `seed(s)` resets both:
 
-- 1024 parallel *streams*, number i seeded with `127 s + i`. A fill of N values is cut into min(ceil(N / 64),
-  1024) runs of equal length; run i draws from stream i. Streams go on from call to call. Dropout, every
-  `random_*` and every `sample_*` operator draw here.
-- one *engine*, seeded with `127 s`: shuffling and `sample_multinomial` draw there (`engine()`).
+- 1024 parallel *streams*. Stream i is seeded with `127 s + i`. A fill of N values is cut into
+  min(ceil(N / 64), 1024) runs of equal length, and run i draws from stream i. The next fill continues where
+  the streams are. Dropout and the operators `random_*` and `sample_*` draw here.
+- one *engine*, seeded with `127 s`. Shuffling and `sample_multinomial` draw here.
 
-Nothing is seeded before it is used: until `seed` is called, both behave as after `seed(0)`.
+Streams and engine are made when they are first used. Until `seed` is called, both behave as after `seed(0)`.
 """
 
 from __future__ import annotations
@@ -15,35 +15,37 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+from collections.abc import Callable
 from threading import RLock
 
 import numpy as np
+import numpy.typing as npt
 
 from mxr.operator import MxError
 from mxr.runtime import costs
 
-STREAMS, RUN = 1024, 64  # MXNet's constants: how many streams, and the fewest values worth a run of their own
-_MAGIC = 127  # MXNet multiplies every seed by this
+STREAMS, RUN = 1024, 64  # MXNet's constants: the number of streams, and the shortest run of a large fill
+_SEED_FACTOR = 127  # MXNet multiplies every seed by this
+_STATE_WORDS = 624  # of mt19937
 
-
-lock = RLock()  # a fill is one piece, whichever thread asks for it
+lock = RLock()  # a thread holds it for a whole fill
 
 
 class _Machine:
-    """One generator, which takes the state of whichever sequence is drawn from.
+    """One NumPy generator, which draws for all sequences: each puts its state in before it draws.
 
-    A state is NumPy's `mt19937_state`: 624 words and a position. It is swapped in the memory that the
-    generator's documented `ctypes` interface points to: in 0.3 microseconds, where the `state` property takes
-    35 to read and 40 to set, and a fill of 65 536 values swaps 1024 times. Should that memory ever be laid
-    out otherwise, the property is used.
+    A state is an array of 625 words: 624 of the generator and its position, as in NumPy's `mt19937_state`.
+    A fill of 65 536 values changes the state 1024 times. So the state is copied straight into the memory
+    that the generator's documented `ctypes` interface points to: that takes 0.3 microseconds, where the
+    property `state` takes 35 to read and 40 to set. If that memory is laid out differently, which is tested
+    here, the property is used.
     """
 
     def __init__(self) -> None:
         self._generator = np.random.MT19937(0)
-        # its way of seeding is that of C++ and of MXNet
-        self._seeder = np.random.RandomState(self._generator)
+        self._seeder = np.random.RandomState(self._generator)  # seeds as C++ and MXNet do
         self._memory = np.ctypeslib.as_array(
-            (ctypes.c_uint32 * 625).from_address(self._generator.ctypes.state_address)
+            (ctypes.c_uint32 * (_STATE_WORDS + 1)).from_address(self._generator.ctypes.state_address)
         )
         self._seeder.seed(1)
         self.direct = np.array_equal(self._memory, self._public())
@@ -54,30 +56,30 @@ class _Machine:
         return np.append(state["key"], np.uint32(state["pos"]))
 
     def seeded(self, seed: int) -> np.ndarray:
-        """The state of a sequence that begins with this seed."""
+        """The state right after seeding."""
         self._seeder.seed(seed & 0xFFFFFFFF)
-        return self.leave()
+        return self.state()
 
-    def enter(self, state: np.ndarray) -> None:
-        """Go on from this state."""
+    def set_state(self, state: np.ndarray) -> None:
+        """Continue from this state."""
         if self.direct:
             self._memory[...] = state
         else:
             self._generator.state = {
                 "bit_generator": "MT19937",
-                "state": {"key": state[:624], "pos": int(state[624])},
+                "state": {"key": state[:_STATE_WORDS], "pos": int(state[_STATE_WORDS])},
             }
 
-    def leave(self) -> np.ndarray:
-        """The present state, as memory of its own."""
+    def state(self) -> np.ndarray:
+        """A copy of the current state."""
         return self._memory.copy() if self.direct else self._public()
 
 
 _machine = _Machine()
 
 
-class _Twister:
-    """One mt19937 sequence of 32-bit draws."""
+class Twister:
+    """One mt19937 sequence of 32-bit draws. Hold `lock` while you use it."""
 
     __slots__ = ("_state",)
 
@@ -85,38 +87,38 @@ class _Twister:
         self._state = _machine.seeded(seed)
 
     def peek(self, n: int) -> np.ndarray:
-        """The next n draws, not consumed."""
-        _machine.enter(self._state)
+        """The next n draws. The sequence stays where it is."""
+        _machine.set_state(self._state)
         return _machine.draw(n)
 
     def skip(self, n: int) -> None:
-        """Consume n draws."""
-        _machine.enter(self._state)
+        """Advance the sequence by n draws."""
+        _machine.set_state(self._state)
         _machine.draw(n, output=False)
-        self._state = _machine.leave()
+        self._state = _machine.state()
 
     def take(self, n: int) -> np.ndarray:
-        """The next n draws, consumed."""
+        """The next n draws. The sequence advances by n."""
         draws = self.peek(n)
-        self._state = _machine.leave()
+        self._state = _machine.state()
         return draws
 
 
 class _Source:
-    """Everything a seed decides."""
+    """The streams and the engine of one seed."""
 
     def __init__(self, seed: int):
-        self._seed = seed * _MAGIC
-        self._streams: list[_Twister] = []
-        self._engine: _Twister | None = None
+        self._seed = seed * _SEED_FACTOR
+        self._streams: list[Twister] = []
+        self._engine: Twister | None = None
 
-    def streams(self, n: int) -> list[_Twister]:
+    def streams(self, n: int) -> list[Twister]:
         """The first n streams."""
-        self._streams.extend(_Twister(self._seed + i) for i in range(len(self._streams), n))
+        self._streams.extend(Twister(self._seed + i) for i in range(len(self._streams), n))
         return self._streams[:n]
 
-    def engine(self) -> _Twister:
-        self._engine = self._engine or _Twister(self._seed)
+    def engine(self) -> Twister:
+        self._engine = self._engine or Twister(self._seed)
         return self._engine
 
 
@@ -124,18 +126,18 @@ _source = _Source(0)
 
 
 def seed(s: int) -> None:
-    """Restart every source of random numbers from `s`, an integer (of which 32 bits count)."""
+    """Restart all streams and the engine from `s`, an integer, of which 32 bits count."""
     global _source
     try:
         fresh = _Source(int(s))
     except (TypeError, ValueError, OverflowError):
         raise MxError(f"seed: takes an integer, not {s!r}") from None
-    with lock:  # not in the middle of another thread's fill
+    with lock:  # waits for another thread's fill
         _source = fresh
 
 
 def _after_fork() -> None:
-    """In the child nobody holds the lock: a thread that did so when the process was forked is not there."""
+    """Make a new lock in the child: the thread that held it may not exist there."""
     global lock
     lock = RLock()
 
@@ -144,22 +146,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def engine() -> _Twister:
-    """The single generator (`take(n)`: its next n 32-bit draws; hold `lock`)."""
+def engine() -> Twister:
+    """The engine. Hold `lock` while you draw from it."""
     return _source.engine()
 
 
-def first(n: int) -> list[_Twister]:
-    """The first n streams (hold `lock`)."""
+def first(n: int) -> list[Twister]:
+    """The first n streams. Hold `lock` while you draw from them."""
     return _source.streams(n)
 
 
 # ------------------------------------------------------------------------------------------- draws to numbers
 
 
-def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
-    """Uniform numbers in [0, 1): a single-precision one from each draw, a double-precision one from two along
-    the last axis."""
+def unit(draws: np.ndarray, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
+    """Uniform numbers in [0, 1), of `dtype` float32 or float64.
+
+    A float32 number is made from one draw, a float64 number from two that are neighbours along the last axis.
+    """
     if dtype == np.float32:
         x = draws.astype(np.float32)
         x *= np.float32(2.0**-32)
@@ -168,31 +172,31 @@ def unit(draws: np.ndarray, dtype=np.float32) -> np.ndarray:
         x *= 2.0**32
         x += draws[..., ::2]
         x *= 2.0**-64
-    # a draw near 2^32 would round to 1
+    # draws near 2^32 would round to 1
     return np.minimum(x, np.nextafter(x.dtype.type(1), x.dtype.type(0)), out=x)
 
 
-def _draws_each(dtype) -> int:
+def _draws_each(dtype: np.dtype) -> int:
     return 1 if dtype == np.float32 else 2
 
 
-def working(dtype):
-    """The precision in which MXNet draws numbers of this type: half precision is drawn as double."""
+def working(dtype: npt.DTypeLike) -> type[np.float32] | type[np.float64]:
+    """The precision in which MXNet draws numbers of this type: float16 is drawn as float64."""
     return np.float32 if np.dtype(dtype) == np.float32 else np.float64
 
 
-def rounded(x: np.ndarray, dtype) -> np.ndarray:
-    """`x` as that type; to half precision by way of single, as MXNet rounds."""
+def rounded(x: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
+    """`x` as `dtype`. To float16 it is rounded twice, first to float32, as MXNet does."""
     if np.dtype(dtype) == np.float16:
         x = x.astype(np.float32)
     return x.astype(dtype, copy=False)
 
 
-def as_c(ufunc, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Two arrays combined as MXNet's code does it: in the wider type, but to half precision, by way of
-    single, where one of them has it.
+def as_c(ufunc: np.ufunc, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """`ufunc(a, b)` in the type that MXNet's C++ code computes in: the wider of the two.
 
-    The result is `out` if that has the right type.
+    If one of them is float16, the result is float16, computed in float32. `out` takes the result if its type
+    fits.
     """
     if np.float16 in (a.dtype, b.dtype):
         return ufunc(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
@@ -201,15 +205,16 @@ def as_c(ufunc, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> 
 
 
 def runs(n: int) -> tuple[int, int]:
-    """How a fill of n > 0 values is cut: the number of runs that are not empty, and their length (the last
-    may be shorter)."""
+    """How a fill of n > 0 values is cut: the number of runs that are not empty, and their length. The last
+    run may be shorter."""
     wanted = min(-(-n // RUN), STREAMS)
     step = -(-n // wanted)
     return -(-n // step), step
 
 
-def _fill(out: np.ndarray, block) -> None:
-    """Fill the flat array `out` group by group of runs: `block(streams, step, out part)`."""
+def _fill(out: np.ndarray, block: Callable[[list[Twister], int, np.ndarray], None]) -> None:
+    """Fill the flat array `out`. `block(streams, step, part)` fills a part of it: a run of `step` values from
+    each of these streams."""
     if not out.size:
         return
     with lock:
@@ -220,8 +225,8 @@ def _fill(out: np.ndarray, block) -> None:
             block(streams[a : a + group], step, out[a * step : (a + group) * step])
 
 
-def _draws(streams, step, n, each):
-    """The next draws for n values in runs of `step`, `each` per value: a flat array."""
+def _draws(streams: list[Twister], step: int, n: int, each: int) -> np.ndarray:
+    """The next draws for n values in runs of `step`, `each` draws per value: a flat array."""
     draws = np.empty((len(streams), step * each), np.uint32)
     for row, stream in zip(draws[:-1], streams):
         row[...] = stream.take(step * each)
@@ -230,19 +235,18 @@ def _draws(streams, step, n, each):
     return draws.ravel()[: n * each]
 
 
-def _uniform_block(streams, step, out):
+def _uniform_block(streams: list[Twister], step: int, out: np.ndarray) -> None:
     out[...] = unit(_draws(streams, step, out.size, _draws_each(out.dtype)), out.dtype)
 
 
-def _integer_block(streams, step, out):
+def _integer_block(streams: list[Twister], step: int, out: np.ndarray) -> None:
     pairs = _draws(streams, step, out.size, 2).astype(np.int64)
     np.left_shift(pairs[::2], 31, out=out)
     out += pairs[1::2]
 
 
-def _normal_block(streams, step, out):
-    # Marsaglia's polar method, one value (the second) of every accepted pair; a run's rejected pairs are its
-    # own
+def _normal_block(streams: list[Twister], step: int, out: np.ndarray) -> None:
+    """Marsaglia's polar method. Of the two values of each accepted pair, MXNet uses the second."""
     each = 2 * _draws_each(out.dtype)
     need = np.full((len(streams), 1), step)
     need[-1] = out.size - (len(streams) - 1) * step
@@ -268,8 +272,9 @@ def _normal_block(streams, step, out):
     out[...] = polar(y[accepted], square[accepted])
 
 
-def polar(y, square):
-    """The normal number that the polar method makes of one coordinate and the squared radius."""
+def polar(y: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The polar method's normal number, from a coordinate and the squared radius:
+    y sqrt(-2 log(square) / square)."""
     factor = log(square)
     factor *= -2
     factor /= square
@@ -281,8 +286,8 @@ def _hex(text: str) -> np.ndarray:
     return np.array([float.fromhex(x) for x in text.split()])
 
 
-# the C library's logf, which is fast rather than nearest: numbers of its table (1 / c, log c), of its
-# polynomial, and log 2
+# The constants of glibc's logf, whose results are not always correctly rounded: its table (1 / c and log c),
+# the polynomial's coefficients, and log 2.
 _INVERSE = _hex("""
     0x1.661ec79f8f3bep+0 0x1.571ed4aaf883dp+0 0x1.49539f0f010bp+0 0x1.3c995b0b80385p+0 0x1.30d190c8864a5p+0
     0x1.25e227b0b8eap+0 0x1.1bb4a4a1a343fp+0 0x1.12358f08ae5bap+0 0x1.0953f419900a7p+0 0x1p+0
@@ -300,7 +305,7 @@ _LN2, _OFFSET = float.fromhex("0x1.62e42fefa39efp-1"), 0x3F330000
 
 
 def log(x: np.ndarray) -> np.ndarray:
-    """The natural logarithm of positive normal numbers, in single precision to the C library's last bit."""
+    """The natural logarithm of positive normal numbers. For float32 it has the same bits as glibc's logf."""
     if x.dtype != np.float32:
         return np.log(x)
     bits = np.ascontiguousarray(x).view(np.int32)
@@ -326,7 +331,7 @@ def uniform_into(out: np.ndarray) -> None:
 
 
 def integers_into(out: np.ndarray) -> None:
-    """Fill a contiguous int64 array with MXNet's random integers of 63 bits."""
+    """Fill a contiguous int64 array with random integers of 63 bits, as MXNet draws them."""
     _fill(out.reshape(-1), _integer_block)
 
 
@@ -336,7 +341,7 @@ def normal_into(out: np.ndarray) -> None:
 
 
 def below(bounds: np.ndarray) -> np.ndarray:
-    """For each bound a whole number from 0 up to it (excluded), drawn from the single generator."""
+    """For each bound a whole number from 0 to bound - 1, drawn from the engine."""
     bounds = bounds.astype(np.uint64)
     buckets = 0xFFFFFFFF // bounds
     out = np.empty(len(bounds), np.int64)
@@ -352,17 +357,20 @@ def below(bounds: np.ndarray) -> np.ndarray:
     return out
 
 
-def uniform(shape, low=0.0, high=1.0, dtype=np.float32) -> np.ndarray:
+def uniform(
+    shape: int | tuple[int, ...], low: float = 0.0, high: float = 1.0, dtype: npt.DTypeLike = np.float32
+) -> np.ndarray:
     """Uniform numbers in [low, high), of `shape` in C order."""
     out = np.empty(shape, working(dtype))
     uniform_into(out)
-    low, high = np.float32(low), np.float32(high)
-    out *= high - low
-    out += low
+    out *= np.float32(high) - np.float32(low)
+    out += np.float32(low)
     return rounded(out, dtype)
 
 
-def normal(shape, loc=0.0, scale=1.0, dtype=np.float32) -> np.ndarray:
+def normal(
+    shape: int | tuple[int, ...], loc: float = 0.0, scale: float = 1.0, dtype: npt.DTypeLike = np.float32
+) -> np.ndarray:
     """Normal numbers with mean `loc` and standard deviation `scale`, of `shape` in C order."""
     out = np.empty(shape, working(dtype))
     normal_into(out)

@@ -266,7 +266,7 @@ def test_a_file_of_mxnet_runs_once_its_operator_is_registered():
     registered: it says what is missing; registered, it computes MXNet's outputs, gradients and states."""
     code = """
 import numpy as np, mxr as mx
-from tests.reference.custom_file import register
+from tests.reference.custom_operators import register
 try:
     mx.sym.load("tests/data/custom-symbol.json")
 except mx.MxError as e:

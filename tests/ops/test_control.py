@@ -1,5 +1,5 @@
 """Loops and branches as MXNet's Python wrote them into JSON: outputs and gradients are MXNet 1.9.1's own
-(tests/data/control)."""
+(tests/data/control; nested ones by tests/reference/control_file.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 import mxr
 from mxr.operator import MxError
 
-CASES = json.loads((Path(__file__).parents[1] / "data" / "control" / "mxnet.json").read_text())
+DATA = Path(__file__).parents[1] / "data" / "control"
+CASES = {k: v for file in sorted(DATA.glob("*.json")) for k, v in json.loads(file.read_text()).items()}
 
 
 @pytest.fixture(params=sorted(CASES))

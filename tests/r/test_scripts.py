@@ -10,14 +10,14 @@ import shutil
 import pytest
 
 from tests.r.hosts import HERE
+from tests.r.scripts.__main__ import NAMES, SMALL
 
 SCRIPTS = HERE / "scripts"
-NAMES = sorted(path.stem for path in SCRIPTS.glob("[a-z]*.R"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_script(name, host):
-    printed = host(SCRIPTS / f"{name}.R", cwd=SCRIPTS).check()
+    printed = host(SCRIPTS / f"{name}.R", cwd=SCRIPTS, **SMALL).check()
     assert re.search(rf"^{name} agrees with MXNet in \d+ results, \d+ numbers$", printed, re.MULTILINE), (
         printed
     )

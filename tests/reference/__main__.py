@@ -1,8 +1,9 @@
 """python -m tests.reference [install | compare | record | shapes | types | types-enlarged | enlarged |
-graphs | files] [--family conv] [--op Pooling]
+graphs | custom | scripts | files | registry] [--family conv] [--op Pooling]
 
 (nothing)  all of this against MXNet 1.9.1: every sample, shapes from part of them, other types, larger
-           arrays, 500 random graphs, models through files; exit status 1 if anything differs
+           arrays, 500 random graphs, operators in Python, whole networks, models through files, the list of
+           operators; exit status 1 if anything differs
 install    put MXNet 1.9.1 into .reference, or check that $MXR_REFERENCE_PYTHON has it
 compare    the samples (of one family, of one operator)
 shapes     what follows from some of the samples' shapes
@@ -11,7 +12,10 @@ types-enlarged
            expression operators in every element type, on larger arrays
 enlarged   the samples on arrays many times as large
 graphs     the random graphs
+custom     operators written in Python: the same classes under mxr and MXNet
+scripts    SSD, Faster R-CNN and U-net at published widths, trained in R for three steps
 files      models that mxr saves, loaded, run and saved again by MXNet
+registry   whether docs/coverage.md counts what MXNet has registered
 record     the samples, and keep MXNet's answers in tests/reference/answers for `make test`
 """
 
@@ -19,15 +23,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from mxr.operator import canonical
 from tests.known import listed, settle
 from tests.ops import ours
 from tests.ops.collect import cases
 from tests.ops.sample import F
-from tests.reference import answers, dtypes, enlarged, files, graphs, oracle, partial
+from tests.reference import answers, custom, dtypes, enlarged, files, graphs, oracle, partial, scripts
 from tests.reference.compare import adds, essential, largest, settled
 
 
@@ -126,6 +133,37 @@ def remember(family: str, figures: dict) -> None:
     answers.LARGEST.write_text("{\n" + lines + "\n}\n")
 
 
+PARTS: dict[str, Callable[[str | None, str | None], int]] = {
+    "enlarged": enlarged.compare,
+    "types-enlarged": dtypes.compare_enlarged,
+    "scripts": lambda family, op: scripts.compare(),
+    "types": dtypes.compare,
+    "compare": lambda family, op: compare("compare", family, op),
+    "shapes": partial.compare,
+    "graphs": lambda family, op: graphs.compare(),
+    "custom": lambda family, op: custom.compare(),
+    "files": lambda family, op: files.compare(),
+    "registry": lambda family, op: registry_of_mxnet(),
+}
+
+
+def everything(more: list[str]) -> int:
+    """All parts, the longest first, two at a time in processes of their own. How many did not end well."""
+
+    def run(part: str) -> tuple[str, int, float]:
+        started = time.time()
+        done = subprocess.run([sys.executable, "-m", "tests.reference", part, *more])
+        return part, done.returncode, time.time() - started
+
+    bad = 0
+    with ThreadPoolExecutor(2) as pool:
+        for done in as_completed([pool.submit(run, part) for part in PARTS]):
+            part, status, seconds = done.result()
+            print(f"== {part}: {'differs' if status else 'agrees'}, {seconds:.0f} s", flush=True)
+            bad += bool(status)
+    return bad
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.reference",
@@ -133,21 +171,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "what",
-        nargs="?",
-        default="all",
-        choices=[
-            "all",
-            "install",
-            "compare",
-            "record",
-            "shapes",
-            "types",
-            "types-enlarged",
-            "enlarged",
-            "graphs",
-            "files",
-        ],
+        "what", nargs="?", default="all", choices=["all", "install", "record", *sorted(PARTS)]
     )
     parser.add_argument("--family", help="only operators declared in mxr/ops/FAMILY.py")
     parser.add_argument("--op", help="only this operator")
@@ -157,22 +181,15 @@ def main() -> int:
     oracle.install()
     if args.what == "install":
         return 0
-    complaints = compare(args.what, args.family, args.op) if args.what in ("all", "compare", "record") else 0
+    if args.what == "record":
+        return bool(compare("record", args.family, None))
     if args.what == "all":
-        complaints += registry_of_mxnet()
-    if args.what in ("all", "shapes"):
-        complaints += partial.compare(args.family, args.op)
-    if args.what in ("all", "types"):
-        complaints += dtypes.compare(args.family, args.op)
-    if args.what in ("all", "types-enlarged"):
-        complaints += dtypes.compare_enlarged(args.family, args.op)
-    if args.what in ("all", "enlarged"):
-        complaints += enlarged.compare(args.family, args.op)
-    if args.what in ("all", "graphs"):
-        complaints += graphs.compare()
-    if args.what in ("all", "files"):
-        complaints += files.compare()
-    return bool(complaints)
+        started = time.time()
+        only = [f"--{k}={v}" for k, v in (("family", args.family), ("op", args.op)) if v]
+        bad = everything(only)
+        print(f"{len(PARTS)} parts, {bad} differ from MXNet, {time.time() - started:.0f} s", flush=True)
+        return bool(bad)
+    return bool(PARTS[args.what](args.family, args.op))
 
 
 if __name__ == "__main__":

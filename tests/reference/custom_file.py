@@ -11,51 +11,9 @@ from pathlib import Path
 import numpy as np
 
 
-def register(mx):
-    """Register "tempered": a softmax with a temperature and a loss's gradient, which counts its calls in a
-    state."""
-
-    class Tempered(mx.operator.CustomOp):
-        def __init__(self, temperature):
-            super().__init__()
-            self.temperature = temperature
-
-        def forward(self, is_train, req, in_data, out_data, aux):
-            x = in_data[0].asnumpy() / self.temperature
-            y = np.exp(x - x.max(axis=1, keepdims=True))
-            self.assign(out_data[0], req[0], mx.nd.array(y / y.sum(axis=1, keepdims=True)))
-            if is_train:
-                aux[0][:] = aux[0].asnumpy() + 1
-
-        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
-            label = in_data[1].asnumpy().ravel().astype(int)
-            y = out_data[0].asnumpy().copy()
-            y[np.arange(len(label)), label] -= 1
-            self.assign(in_grad[0], req[0], mx.nd.array(y / self.temperature))
-
-    @mx.operator.register("tempered")
-    class TemperedProp(mx.operator.CustomOpProp):
-        def __init__(self, temperature="1.0"):
-            super().__init__(need_top_grad=False)
-            self.temperature = float(temperature)
-
-        def list_arguments(self):
-            return ["data", "label"]
-
-        def list_auxiliary_states(self):
-            return ["calls"]
-
-        def infer_shape(self, in_shape):
-            return [in_shape[0], [in_shape[0][0]]], [in_shape[0]], [[1]]
-
-        def create_operator(self, ctx, shapes, dtypes):
-            return Tempered(self.temperature)
-
-    return TemperedProp
-
-
 def main(folder: Path) -> None:
     import mxnet as mx
+    from custom_operators import register
 
     register(mx)
     hidden = mx.sym.Activation(

@@ -3,7 +3,6 @@ on symbols that mxr wrote."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import mxr
@@ -12,13 +11,14 @@ from tests.known import settle
 from tests.ops import ours
 from tests.ops.collect import Case, cases
 from tests.reference import oracle
+from tests.reference.progress import Progress
 
 Known = tuple[list, list | None]  # the shape of every input, and of the output; None where it is not given
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:
     """Every sample with some of its shapes left out. The number of complaints."""
-    started, n, found, ran = time.time(), 0, {}, set()
+    progress, n, found, ran = Progress("questions about shapes"), 0, {}, set()
     with oracle.Oracle() as mxnet:
         for case in cases(family=family, op=op):
             if case.sample.reference is not True or ours.at_once(case):
@@ -26,13 +26,14 @@ def compare(family: str | None = None, op: str | None = None) -> int:
             ran.add(case.op.name)
             for ins, out in questions(case):
                 n += 1
+                progress(n)
                 if text := difference(mxnet, case, ins, out):
                     found.setdefault(case.op.name, f"{case.sample.params} inputs {ins} output {out}: {text}")
     complaints = settle("partial", found, ran.__contains__)
     for text in complaints:
         print(text, flush=True)
     print(
-        f"{n:5} questions about shapes, {len(complaints)} differences, {time.time() - started:.0f} s",
+        f"{n:5} questions about shapes, {len(complaints)} differences, {progress.seconds():.0f} s",
         flush=True,
     )
     return len(complaints)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable
 
 import mxr
@@ -12,6 +11,7 @@ from tests.ops import ours
 from tests.ops.collect import Case
 from tests.reference import oracle
 from tests.reference.compare import expected
+from tests.reference.progress import Progress
 
 
 def compare(
@@ -20,7 +20,7 @@ def compare(
     """The number of complaints about variants that mxr refuses and MXNet takes, or whose arrays are not
     `close(case, ours, MXNet's)`. Known differences are in `section` of tests/known.toml, by `name(case)`, and
     in [reference] where they are those of every sample."""
-    started, n, found, ran = time.time(), 0, {}, set()
+    progress, n, found, ran = Progress(f"samples {what}"), 0, {}, set()
     with oracle.Oracle() as mxnet:
         for case in variants:
             ran.add(name(case))
@@ -33,6 +33,7 @@ def compare(
             if "error" in theirs[0]:
                 continue
             n += 1
+            progress(n)
             differing, mine = ours.against(case, theirs)
             differing = {
                 k: text
@@ -48,7 +49,7 @@ def compare(
     complaints = settle(section, found, ran.__contains__)
     for text in complaints:
         print(text, flush=True)
-    print(f"{n:5} samples {what}, {len(complaints)} differences, {time.time() - started:.0f} s", flush=True)
+    print(f"{n:5} samples {what}, {len(complaints)} differences, {progress.seconds():.0f} s", flush=True)
     return len(complaints)
 
 

@@ -242,6 +242,40 @@ class Worker:
             out.update({f"grad_{n}": g.asnumpy() for n, g in run.grads.items()})
         return {}, out
 
+    # ---------------------------------------------------------------------------- operators of the user's own
+
+    def register(self, q, arrays):
+        """Make those of custom_operators.py known."""
+        from custom_operators import register
+
+        register(self.mx)
+        return {}, {}
+
+    def steps(self, q, arrays):
+        """Gradient descent by `rate` of what has a gradient; its end, the last outputs and gradients, and the
+        outputs without training."""
+        symbol = self.mx.sym.load_json(q["json"])
+        run = self.bind(symbol, arrays, q["grad"], q["request"], {})
+        for _ in range(q["steps"]):
+            outs = self.forward(run, {"seed": 0, "train": True})
+            self.backward(run)
+            for name, g in run.grads.items():
+                run.args[name][:] = run.args[name] - q["rate"] * g
+        return {}, {
+            **{f"out_{i}": x for i, x in enumerate(outs)},
+            **{f"grad_{n}": g.asnumpy() for n, g in run.grads.items()},
+            **{f"end_{n}": run.args[n].asnumpy() for n in run.grads},
+            **{f"aux_{n}": x.asnumpy() for n, x in run.aux.items()},
+            **{f"plain_{i}": x for i, x in enumerate(self.forward(run, {"seed": 0, "train": False}))},
+        }
+
+    def custom(self, q, arrays):
+        """`mx.nd.Custom` on arrays."""
+        inputs = [self.array(arrays[f"in{i}"]) for i in range(len(arrays))]
+        return {}, {"out": self.mx.nd.Custom(*inputs, op_type=q["op"], **q["params"]).asnumpy()}
+
+    # ------------------------------------------------------------------------------------------------ files
+
     def files(self, q, arrays):
         """A model from files that mxr wrote: its outputs; and MXNet's own files of it, beside."""
         symbol, args, states = self.mx.model.load_checkpoint(q["prefix"], q["epoch"])

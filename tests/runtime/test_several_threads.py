@@ -160,7 +160,7 @@ def test_a_table_that_another_thread_shortens(monkeypatch):
         samplers._log_factorial(np.array([3.0]))
         return real(x)
 
-    monkeypatch.setattr(samplers, "_factorials", np.empty(0, np.float32))
+    monkeypatch.setattr(samplers, "_log_factorials", np.empty(0, np.float32))
     monkeypatch.setattr(samplers, "_log_gamma", overtaken)
     assert samplers._log_factorial(np.array([50.0])) == pytest.approx(148.47777, rel=1e-5)
 
@@ -168,10 +168,10 @@ def test_a_table_that_another_thread_shortens(monkeypatch):
         """The long table, whose length is read just before it is replaced by a short one."""
 
         def __len__(self):
-            samplers._factorials = np.zeros(1, np.float32)
+            samplers._log_factorials = np.zeros(1, np.float32)
             return self.size
 
-    samplers._factorials = real(np.arange(1, 200)).view(Late)
+    samplers._log_factorials = real(np.arange(1, 200)).view(Late)
     assert samplers._log_factorial(np.array([50.0])) == pytest.approx(148.47777, rel=1e-5)
 
 

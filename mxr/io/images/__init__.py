@@ -1,1 +1,1 @@
-"""Images as arrays: decode, resize, augment, change pixels. MXNet's and OpenCV's arithmetic, bit for bit."""
+"""Images as arrays: decoding, resizing, augmenting and pixels, bit for bit as MXNet and OpenCV do it."""

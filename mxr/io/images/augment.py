@@ -1,5 +1,7 @@
-"""What MXNet's default augmenter does to an image: resizing, turning, cropping, colours. Draws come in
-MXNet's order."""
+"""MXNet's default augmenter: resizes, rotates and crops an image, and changes its colours.
+
+Random numbers are drawn in MXNet's order.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def shorter_edge(image: np.ndarray, size: int, method: int, engine: Engine | Non
 
 
 class Augmented:
-    """Parameters of the default augmenter, and what they do."""
+    """Parameters of the default augmenter, and their effect on an image."""
 
     data_shape: Shape = P(REQUIRED, "width, height and channels of the images that come out")
     resize: int = P(-1, "length of the shorter edge before anything else is done; -1: as it is")
@@ -63,13 +65,13 @@ class Augmented:
     aug_seq: str = P("aug_default", "the augmenter", one_of=("aug_default",))
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """The part that draws nothing, so that several images can be prepared at once."""
+        """The part that draws no random numbers, so that threads can prepare several images at once."""
         if self.resize != -1 and self.inter_method != sizes.RANDOM:
             return shorter_edge(image, self.resize, self.inter_method, None)
         return image
 
     def augment(self, image: np.ndarray, engine: Engine) -> np.ndarray:
-        """A prepared image as data_shape asks for it. MxError if that cannot be."""
+        """A prepared image, augmented, of shape data_shape. MxError if that is impossible."""
         if self.resize != -1 and self.inter_method == sizes.RANDOM:
             image = shorter_edge(image, self.resize, self.inter_method, engine)
         ratios = (
@@ -92,7 +94,8 @@ class Augmented:
         method = sizes.method_for(self.inter_method, image.shape[:2], (h, w), engine)
         return sizes.resize(image, h, w, method)
 
-    def _moves(self, ratios) -> bool:
+    def _moves(self, ratios: tuple[float, float]) -> bool:
+        """Whether rotating, shearing or scaling is asked for."""
         return bool(
             self.max_rotate_angle > 0
             or self.max_shear_ratio > 0
@@ -105,7 +108,8 @@ class Augmented:
             or self.min_img_size != 0
         )
 
-    def _moved(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray:
+    def _moved(self, image: np.ndarray, ratios: tuple[float, float], engine: Engine) -> np.ndarray:
+        """The image rotated, sheared and scaled by one affine map."""
         one = np.float32(1)
         h, w = image.shape[:2]
         shear = engine.uniform() * np.float32(self.max_shear_ratio) * 2 - np.float32(self.max_shear_ratio)
@@ -141,7 +145,7 @@ class Augmented:
         method = sizes.method_for(self.inter_method, (h, w), (height, width), engine)
         return pixels.warp(image, matrix, int(height), int(width), self.fill_value, method)
 
-    def _cropped(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray:
+    def _cropped(self, image: np.ndarray, ratios: tuple[float, float], engine: Engine) -> np.ndarray:
         if self.random_resized_crop:
             if (
                 self.rand_crop
@@ -162,7 +166,7 @@ class Augmented:
             if min(h, w) < self.max_crop_size or self.max_crop_size < self.min_crop_size:
                 raise MxError(
                     f"an image of {w} by {h} pixels is smaller than max.crop.size ({self.max_crop_size}), "
-                    "or that is less than min.crop.size"
+                    f"or max.crop.size is less than min.crop.size ({self.min_crop_size})"
                 )
             size = engine.integer(self.min_crop_size, self.max_crop_size)
             return self._resized(self._window(image, size, size, engine), engine)
@@ -185,12 +189,15 @@ class Augmented:
         return self._window(image, height, width, engine)
 
     def _window(self, image: np.ndarray, height: int, width: int, engine: Engine) -> np.ndarray:
-        """A part of the image: its centre, or anywhere."""
+        """A part of the image: its centre, or at a random place with rand_crop."""
         y, x = image.shape[0] - height, image.shape[1] - width
         y, x = (engine.integer(0, y), engine.integer(0, x)) if self.rand_crop else (y // 2, x // 2)
         return image[y : y + height, x : x + width]
 
-    def _random_area(self, image: np.ndarray, ratios, engine: Engine) -> np.ndarray | None:
+    def _random_area(
+        self, image: np.ndarray, ratios: tuple[float, float], engine: Engine
+    ) -> np.ndarray | None:
+        """A crop of random area and aspect ratio, resized; None if ten tries did not fit into the image."""
         if not 0 < ratios[0] <= ratios[1] or self.min_random_area > self.max_random_area:
             raise MxError(
                 "the smallest aspect ratio must be above 0, and the smallest ratio and area not "
@@ -230,21 +237,22 @@ class Augmented:
             image = np.clip(np.trunc(image + noise), 0, 255).astype(np.uint8)
         return image
 
-    def _jittered(self, image: np.ndarray, what: int, factor) -> np.ndarray:
-        if what == 0:
+    def _jittered(self, image: np.ndarray, change: int, factor: np.float32) -> np.ndarray:
+        """The image with another brightness (change 0), contrast (1) or saturation (2)."""
+        if change == 0:
             return pixels.scaled(image, factor)
         grey = pixels.swapped_grey(image)
-        if what == 1:
+        if change == 1:
             return pixels.scaled(image, factor, (1 - factor) * np.float32(grey.mean()))
         return pixels.saturated(image * factor + grey * (1 - factor))
 
 
-def _rounded(x) -> int:
-    """Halves go up."""
+def _rounded(x: np.floating) -> int:
+    """The nearest integer; halves are rounded up."""
     return int(math.floor(float(x) + 0.5))
 
 
-# of the colours of ImageNet: eigenvectors times eigenvalues
+# The principal components of ImageNet's colours: eigenvectors times eigenvalues.
 _COMPONENTS = np.array(
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32
 ) * np.array([55.46, 4.794, 1.148], np.float32)

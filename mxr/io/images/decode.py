@@ -1,8 +1,10 @@
-"""Images as arrays: decoding and encoding by Pillow, which is an optional part of mxr."""
+"""Decoding image files to arrays and encoding them, by Pillow, which is optional."""
 
 from __future__ import annotations
 
 import io
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +12,12 @@ from mxr.operator import MxError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
-_ALWAYS, _MOST = 1 << 22, 1024  # pixels that any file may hold; and that one byte may
+# Limits against files that decompress to a huge image: pixels of any file; pixels per byte of larger ones.
+_ALWAYS, _MOST = 1 << 22, 1024
 
 
-def pillow():
-    """The PIL.Image module; MxError saying how to install it."""
+def pillow() -> ModuleType:
+    """The PIL.Image module. MxError, which says how to install it, if it is missing."""
     try:
         from PIL import Image
     except ImportError:
@@ -26,16 +29,18 @@ def pillow():
 
 
 def decode(data: bytes, channels: int, where: str) -> np.ndarray:
-    """The image in `data` (JPEG, PNG and what else Pillow knows) as an array (height, width, channels) of
-    uint8, red first. 1 channel: grey; 3: colour; 4: colour and alpha, which the image must have. MxError,
-    beginning with `where`, otherwise."""
+    """The image in `data` (one of `_FORMATS`) as an array (height, width, channels) of uint8, red first.
+
+    1 channel: grey; 3: colour; 4: colour and alpha, which the image must have. MxError, which begins with
+    `where`, if that is impossible.
+    """
     image_module = pillow()
     try:
         image = _opened(data)
         if channels == 1 and image.format == "JPEG":
-            image.draft("L", image.size)  # the brightness that the file holds, as MXNet takes it
+            image.draft("L", image.size)  # the brightness channel of the file itself, as in MXNet
         image.load()
-    except Exception as e:  # Pillow raises whatever its parsers stumble over
+    except Exception as e:  # Pillow's parsers raise exceptions of many types
         raise MxError(f"{where} is not an image that can be read: {e}") from None
     if channels == 4 and image.mode != "RGBA":
         raise MxError(
@@ -50,7 +55,7 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
 
 
 def channels(data: bytes, where: str) -> int:
-    """How many channels the image in `data` has: 1, 3 or 4."""
+    """The number of channels of the image in `data`: 1, 3 or 4."""
     pillow()
     try:
         return {"L": 1, "1": 1, "I;16": 1, "LA": 4, "RGBA": 4}.get(_opened(data).mode, 3)
@@ -58,8 +63,9 @@ def channels(data: bytes, where: str) -> int:
         raise MxError(f"{where} is not an image that can be read: {e}") from None
 
 
-def _opened(data: bytes):
-    """The image, its header read only. Formats that OpenCV reads too: others may start programs (EPS)."""
+def _opened(data: bytes) -> Any:
+    """The image, with only its header read. The formats are those that OpenCV reads as well: some of
+    Pillow's other formats start programs (EPS)."""
     module = pillow()
     try:
         image = module.open(io.BytesIO(data), formats=_FORMATS)
@@ -72,15 +78,15 @@ def _opened(data: bytes):
 
 
 def _grey(image: np.ndarray, png: bool) -> np.ndarray:
-    """Brightness of a colour image, as MXNet's decoders compute it: that of PNG files rounds down, OpenCV to
-    the nearest."""
+    """Brightness of a colour image, as MXNet's decoders compute it: rounded down for PNG files, to the
+    nearest integer for others."""
     weights, bits, half = ((9797, 19234, 3737), 15, 0) if png else ((4899, 9617, 1868), 14, 8192)
     return (image.astype(np.int32) @ np.array(weights, np.int32) + half >> bits).astype(np.uint8)[:, :, None]
 
 
 def encode(image: np.ndarray, encoding: str, quality: int) -> bytes:
-    """The file (".jpg": quality 0 to 100, ".png": compression 0 to 9) of an image (height, width, channels)
-    of uint8."""
+    """The file of an image (height, width, channels) of uint8. `quality` is 0 to 100 for ".jpg", and the
+    compression level 0 to 9 for ".png"."""
     if image.shape[2] == 4 and encoding == ".jpg":
         image = image[:, :, :3]
     picture = pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))

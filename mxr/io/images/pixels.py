@@ -1,4 +1,4 @@
-"""Colours and geometry of 8-bit images (height, width, channels; red first), with OpenCV's arithmetic."""
+"""Colours and geometry of uint8 images (height, width, channels; red first), with OpenCV's arithmetic."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mxr.io.images import resize as sizes
 
 
 def saturated(x: np.ndarray) -> np.ndarray:
-    """Numbers as bytes: rounded, cut to 0..255."""
+    """Numbers as uint8: rounded and clipped to 0..255."""
     return np.clip(np.rint(x), 0, 255).astype(np.uint8)
 
 
-def scaled(image: np.ndarray, factor, shift=0.0) -> np.ndarray:
+def scaled(image: np.ndarray, factor: float | np.float32, shift: float | np.float32 = 0.0) -> np.ndarray:
     """image * factor + shift, in single precision."""
     return saturated(image * np.float32(factor) + np.float32(shift))
 
 
 def swapped_grey(image: np.ndarray) -> np.ndarray:
-    """Brightness, computed as MXNet's colour jitter does it: with the weights of red and blue exchanged."""
+    """Brightness as MXNet's colour jitter computes it: with the weights of red and blue exchanged."""
     red, green, blue = (image[:, :, k : k + 1].astype(np.int32) for k in range(3))
     return (red * 1868 + green * 9617 + blue * 4899 + 8192 >> 14).astype(np.uint8)
 
@@ -46,7 +46,7 @@ def to_hls(image: np.ndarray) -> np.ndarray:
     return saturated(np.stack([hue, lightness * 255, saturation * 255], -1))
 
 
-# which of four values red, green, blue take
+# For each sixth of the hue circle: which of the four `values` in from_hls are red, green and blue.
 _SECTORS = np.array([[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]])
 
 
@@ -72,20 +72,21 @@ def add_hls(image: np.ndarray, hue: int, lightness: int, saturation: int) -> np.
 
 
 def bordered(image: np.ndarray, top: int, bottom: int, left: int, right: int, value: int) -> np.ndarray:
-    """The image with a border; a fourth channel is 0 there."""
+    """The image with a border of `value`. In the border, a fourth channel is 0."""
     padded = np.pad(image, ((top, bottom), (left, right), (0, 0)), constant_values=value)
     if image.shape[2] == 4:
         padded[..., 3] = np.pad(image[..., 3], ((top, bottom), (left, right)))
     return padded
 
 
-_BITS, _CELLS = 10, 32  # fixed-point bits of a position; steps that a pixel is divided into
+_BITS, _CELLS = 10, 32  # fixed-point bits of a position; positions between two pixels
 
 
 def warp(
     image: np.ndarray, matrix: np.ndarray, height: int, width: int, fill: int, method: int = sizes.LINEAR
 ) -> np.ndarray:
-    """The image moved by an affine map (2 by 3: old to new positions); what comes from outside is `fill`."""
+    """The image moved by an affine map, a 2 by 3 matrix from old to new positions. Pixels from outside of the
+    image are `fill`."""
     nearest = method == sizes.NEAREST
     (a, b, c), (d, e, f) = matrix.astype(np.float64)
     determinant = a * e - b * d
@@ -100,11 +101,11 @@ def warp(
         + np.rint(p * x * one).astype(np.int64)
         for p, q, r in ((a, b, c), (d, e, f))
     )
-    # with a rim of `fill`, every position outside is brought onto the rim
+    # positions outside are clipped to a border of `fill`
     h, w, channels = image.shape
     framed = bordered(image, 2, 2, 2, 2, fill)
 
-    def at(rows, columns):
+    def at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return framed[np.clip(rows + 2, 0, h + 3), np.clip(columns + 2, 0, w + 3)].astype(np.int32)
 
     if nearest:
@@ -123,15 +124,15 @@ def warp(
 
 @cache
 def _cell_weights(method: int) -> np.ndarray:
-    """Weights (cell, row, column) of the pixels around a position, as fixed-point numbers of 15 bits that add
-    up to one."""
+    """Weights (cell, row, column) of the pixels around a position: fixed-point numbers of 15 bits whose sum
+    is one."""
     x = (np.arange(_CELLS) / _CELLS).astype(np.float32)
     one_axis = np.stack(sizes.weights(x, method), 1).astype(np.float32)
     n = one_axis.shape[1]
     both = one_axis[:, None, :, None] * one_axis[None, :, None, :]
     both = np.rint(both * np.float32(32768)).astype(np.int32).reshape(-1, n, n)
     for cell, wrong in zip(both, both.sum((1, 2)) - 32768):
-        if wrong:  # is taken from one of the four in the middle, by OpenCV's choice
+        if wrong:  # as in OpenCV, one of the four weights in the middle takes the rounding error
             middle = cell[n // 2 : n // 2 + 2, n // 2 : n // 2 + 2]
             middle.flat[middle.argmax() if wrong < 0 else middle.argmin()] -= wrong
     return both

@@ -1,5 +1,7 @@
-"""Resizing images with OpenCV's arithmetic: MXNet resizes with it, and Pillow's filters give other pixels.
-Bytes are computed in whole numbers, others in their own precision."""
+"""Resizing images with OpenCV's arithmetic, as MXNet does; Pillow's filters give other pixels.
+
+uint8 images are computed with integers, others in their own precision.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +10,32 @@ from typing import Any
 
 import numpy as np
 
+from mxr.random.cpp_engine import Engine
+
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM = 0, 1, 2, 3, 4, 9, 10
 METHODS = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO, RANDOM)
 _ONE = 2048  # weights are fixed-point numbers of 11 bits
 
 
-def method_for(method: int, old: Sequence[Any], new: Sequence[Any], engine) -> int:
-    """The method itself; for AUTO the one that fits the change of size (height, width); for RANDOM one drawn
-    from `engine`."""
+def method_for(method: int, old: Sequence[Any], new: Sequence[Any], engine: Engine | None) -> int:
+    """`method`, except for AUTO and RANDOM.
+
+    AUTO becomes the method for the change of size from `old` to `new` (height, width). RANDOM becomes one
+    drawn from `engine`, which only it needs.
+    """
     if method == AUTO:
         if new[0] > old[0] and new[1] > old[1]:
             return CUBIC
         return AREA if new[0] < old[0] and new[1] < old[1] else LINEAR
-    return engine.integer(0, 4) if method == RANDOM else method
+    if method == RANDOM:
+        assert engine is not None
+        return engine.integer(0, 4)
+    return method
 
 
 def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> np.ndarray:
-    """An image (height, width, channels) of uint8, float32 or float64 in another size; `method` is one of the
-    first five, NEAREST for any other type."""
+    """An image (height, width, channels) in another size. `method` is NEAREST, LINEAR, CUBIC, AREA or
+    LANCZOS for uint8, float32 and float64, and NEAREST for other types."""
     h, w = image.shape[:2]
     if (h, w) == (height, width):
         return image
@@ -36,7 +46,7 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
             for new, old, scale in ((height, h, scales[0]), (width, w, scales[1]))
         )
         return image[rows][:, columns]
-    # OpenCV's linear resize to exactly half the size is the mean of four
+    # OpenCV's linear resize to exactly half the size is the mean of four pixels
     halved = method == LINEAR and scales == [2, 2]
     if (method == AREA and min(scales) >= 1) or halved:
         return _area(image, height, width, scales)
@@ -45,7 +55,7 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     if image.dtype != np.uint8:
         return _blended(image, columns, across, rows, down)
     across, down = (np.rint(shares * _ONE).astype(np.int32) for shares in (across, down))
-    # whole numbers below 2^24 in single precision, which NumPy multiplies faster than integers
+    # float32 holds integers below 2^24 exactly, and NumPy multiplies it faster than integers
     channels = image.shape[2]
     rows_of_values = image.reshape(h, -1)
     wide = sum(
@@ -63,7 +73,7 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     else:
         bands = [np.take(wide, rows[:, k], 0) for k in range(len(shares))]
         total = sum(b * v for b, v in zip(bands, shares)) + (1 << 21) >> 22
-        # OpenCV takes eight values at a time in single precision, what is left over in whole numbers
+        # OpenCV computes groups of eight values in single precision, and the rest with integers
         if len(shares) == 4:
             eights = total.shape[1] // 8 * 8
             terms = [
@@ -74,14 +84,17 @@ def resize(image: np.ndarray, height: int, width: int, method: int = LINEAR) -> 
     return np.clip(total, 0, 255).astype(np.uint8).reshape(height, width, channels)
 
 
-def _blended(image, columns, across, rows, down) -> np.ndarray:
-    """Pixels as sums of their neighbours by their shares, first along the rows, then along the columns."""
+def _blended(
+    image: np.ndarray, columns: np.ndarray, across: np.ndarray, rows: np.ndarray, down: np.ndarray
+) -> np.ndarray:
+    """Weighted sums of neighbouring pixels, first along the rows (weights `across` of the old `columns`),
+    then along the columns."""
     wide = sum(image[:, columns[:, k]] * across[:, k, None] for k in range(columns.shape[1]))
     return sum(wide[rows[:, k]] * down[:, k, None, None] for k in range(rows.shape[1]))
 
 
 def _down(wide: np.ndarray, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Rows by their shares, with 16 bits cut off."""
+    """`wide[rows] * shares`, without the lowest 16 bits."""
     part = np.take(wide, rows, 0)
     part *= shares
     part >>= 16
@@ -89,9 +102,11 @@ def _down(wide: np.ndarray, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[np.ndarray, np.ndarray]:
-    """For every new position, the old positions it is made of, and their weights; `clamp`: beyond the border
-    all weight is on one pixel, not shared by two that are the same (linear, horizontally: the rounding
-    differs)."""
+    """For each new position, the old positions that it is computed from, and their weights.
+
+    `clamp` is for linear methods horizontally: at the border, all weight is on one pixel. Otherwise the two
+    positions are the same pixel and share the weight, which is rounded differently.
+    """
     at = np.arange(new)
     if method == AREA:
         left = np.floor(at * scale)
@@ -113,8 +128,8 @@ def _taps(new: int, old: int, scale: float, method: int, clamp: bool) -> tuple[n
 
 
 def weights(x: np.ndarray, method: int) -> list[np.ndarray]:
-    """The weights of the pixels around a position between two of them, `x` behind the first; 2, 4 or 8
-    pixels."""
+    """The weights of the 2, 4 or 8 pixels around a position that is `x` (0 to 1) after the pixel before
+    it."""
     return _cubic(x) if method == CUBIC else _lanczos(x) if method == LANCZOS else [1 - x, x]
 
 
@@ -148,7 +163,7 @@ def _lanczos(x: np.ndarray) -> list[np.ndarray]:
 
 
 def _area(image: np.ndarray, height: int, width: int, scales: list[float]) -> np.ndarray:
-    """The mean of the old pixels that a new one covers."""
+    """Each new pixel is the mean of the old pixels that it covers."""
     down, across = (int(round(s)) for s in scales)
     h, w, c = image.shape
     whole = image.dtype == np.uint8
@@ -170,8 +185,8 @@ def _area(image: np.ndarray, height: int, width: int, scales: list[float]) -> np
 
 
 def _shares(image: np.ndarray, new: int, scale: float) -> np.ndarray:
-    """The mean along the first axis over consecutive stretches of `scale` rows, the rows at the ends by their
-    share."""
+    """Means over consecutive ranges of `scale` rows. A row that lies in two ranges counts by its share in
+    each."""
     old = len(image)
     out = np.zeros((new, *image.shape[1:]), image.dtype)
     for i in range(new):

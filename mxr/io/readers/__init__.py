@@ -1,9 +1,11 @@
-"""Readers of data files, batch by batch: `create` and `parameters` by the name that scripts use.
+"""Readers of data files, batch by batch. `READERS` lists them; `create` makes one by MXNet's name.
 
-`READERS` is the list of them. May import: the rest of io, and what io may.
+May import: the rest of io, and what io may import.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from mxr.io.readers.base import NEVER_HAD, Reader
 from mxr.io.readers.csv import CSV
@@ -18,6 +20,8 @@ from mxr.io.readers.image_record import (
 from mxr.io.readers.libsvm import LibSVM
 from mxr.io.readers.mnist import MNIST
 from mxr.operator import MxError, Parameter, suggest
+
+__all__ = ["READERS", "Reader", "create", "parameters"]
 
 READERS: dict[str, type[Reader]] = {
     cls.name: cls
@@ -36,11 +40,10 @@ READERS: dict[str, type[Reader]] = {
 _ELSEWHERE = NEVER_HAD.union(*(cls.parameters() for cls in READERS.values()))
 
 
-def create(name: str, given: dict) -> Reader:
-    """A reader by name, from parameters with underscored names (values or text). MxError for what does not
-    fit.
+def create(name: str, given: dict[str, Any]) -> Reader:
+    """A reader by name, from parameters (values or text) by their names with underscores.
 
-    Parameters that only other readers have are ignored, as MXNet ignores them.
+    Parameters that only other readers have are ignored, as in MXNet. MxError for all others that do not fit.
     """
     cls = _class(name)
     known = cls.parameters()

@@ -1,10 +1,9 @@
-"""Readers of files, batch by batch: what they have in common. A reader is one class with its parameters, as
-an operator is.
+"""What all readers of data files have in common. A reader is one class that declares its parameters.
 
 class CSV(Batched):
     name = "CSVIter"
     data_csv: str = P(REQUIRED, "...")
-    def open(self): return Table(...)
+    def open(self) -> Source: return Table(...)
 
 it = readers.create("CSVIter", {"data_csv": "x.csv", "data_shape": (3,), "batch_size": 2})
 while it.next(): it.value["data"], it.value["label"], it.num_pad
@@ -15,29 +14,31 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from mxr.operator import REQUIRED, MxError, P, ParamError, Parameter, suggest
 from mxr.runtime import costs, progress
 
-# Parameters that scripts give and MXNet's readers never had: like every unknown one, MXNet ignores them.
+# Parameters that scripts give although MXNet's readers never had them. MXNet ignores all unknown parameters.
 NEVER_HAD = frozenset(("input_shape", "silent", "mean", "data_name", "label_name", "num_thread"))
-_AHEAD = 16  # batches that MXNet's readers read in advance
+_AHEAD = 16  # batches that MXNet's readers prefetch
 
 
 class Reader:
-    """What every reader is to its user: `next`, `value`, `num_pad`, `reset`. Parameters are the annotated
-    `P`s of its classes."""
+    """The interface of all readers: `next`, `value`, `num_pad`, `reset`.
+
+    Class attributes with an annotation and a value `P(...)` are the parameters.
+    """
 
     batch_size: int = P(REQUIRED, "samples in a batch", low=1)
     prefetch_buffer: int = P(4, "accepted for MXNet's sake, without effect")
     ctx: str = P("gpu", "accepted for MXNet's sake, without effect", one_of=("cpu", "gpu"))
 
-    name = ""  # what scripts call it
+    name = ""  # MXNet's name of the reader
     value: dict[str, np.ndarray] | None = None
     num_pad = 0
 
@@ -46,13 +47,13 @@ class Reader:
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Begin another pass."""
+        """Start another pass over the data."""
         raise NotImplementedError
 
     @classmethod
     @cache
     def parameters(cls) -> dict[str, Parameter]:
-        """Parameters by name, those of the class itself first."""
+        """Parameters by name: those of the class first, then those of its base classes."""
         found: dict[str, Parameter] = {}
         for c in cls.__mro__:
             for key, kind in inspect.get_annotations(c, eval_str=True).items():
@@ -62,7 +63,7 @@ class Reader:
                     found[key] = param
         return found
 
-    def __init__(self, given: dict):
+    def __init__(self, given: dict[str, Any]):
         where = f"mx.io.{self.name}"
         known = self.parameters()
         given = {k: v for k, v in given.items() if v is not None}
@@ -82,35 +83,40 @@ class Reader:
 
 
 class Source(Protocol):
-    """Samples in order. `take` gives arrays (data, label) of the next samples of the pass, at most n; none at
-    its end."""
+    """Samples in order."""
 
-    def take(self, n: int) -> tuple[np.ndarray, ...]: ...
+    def take(self, n: int) -> tuple[np.ndarray, ...]:
+        """The next samples of the pass, at most n, as arrays (data, label). They are empty at its end."""
+        ...
 
-    def rewind(self) -> None: ...
+    def rewind(self) -> None:
+        """Go back to the first sample."""
+        ...
 
     def left(self, most: int) -> int:
-        """How many samples the pass still has, counted no further than `most`."""
+        """The number of samples that are left in the pass, or `most` if that is less."""
         ...
 
 
 class Batched(Reader):
-    """A reader that cuts a source into batches. A last batch that is not full is filled from the beginning,
-    and the next pass goes on behind those samples (`round_batch`); otherwise samples of the batch before stay
-    in its last places."""
+    """A reader that cuts a source into batches.
+
+    With `round_batch`, a last batch that is not full takes samples from the beginning of the data, and the
+    next pass starts after them. Without, its last places repeat those of the batch before.
+    """
 
     round_batch: bool = P(
         True, "whether a last batch that is not full is filled from the beginning of the data"
     )
 
-    def __init__(self, given: dict):
+    def __init__(self, given: dict[str, Any]):
         super().__init__(given)
         self.source = self.open()
-        self._borrowed = False
+        self._borrowed = False  # whether the last batch has taken samples of the next pass
         self._before: tuple[np.ndarray, ...] = ()
 
     def open(self) -> Source:
-        """The samples; called once."""
+        """The samples. Called once."""
         raise NotImplementedError
 
     def next(self) -> bool:
@@ -124,12 +130,13 @@ class Batched(Reader):
         if count < self.batch_size:
             fields = self._filled(fields, self.batch_size - count)
         self._before = () if self.round_batch else fields
-        # one label a sample: a vector, not a matrix of one column
         data, label = fields
+        # with one label per sample, `label` is a vector, not a matrix of one column
         self.value = {"data": data, "label": label.reshape(-1) if label.size == len(label) else label}
         return True
 
-    def _filled(self, fields, missing: int):
+    def _filled(self, fields: tuple[np.ndarray, ...], missing: int) -> tuple[np.ndarray, ...]:
+        """The fields of a batch, completed by `missing` samples."""
         self.num_pad = missing
         if self.round_batch:
             self.source.rewind()
@@ -146,8 +153,8 @@ class Batched(Reader):
         return tuple(np.concatenate(pair) for pair in zip(fields, more))
 
     def reset(self) -> None:
-        # MXNet reads ahead: where that reached the end of the data, and borrowed samples, a pass broken off
-        # counts as complete
+        # MXNet prefetches batches. If they reach the end of the data, and the last one takes samples of the
+        # next pass, then a pass that is broken off counts as complete.
         if self.round_batch and not self._borrowed:
             most = _AHEAD * self.batch_size
             left = self.source.left(most + 1)
@@ -160,7 +167,7 @@ class Batched(Reader):
 
 
 class Table:
-    """A source that is in memory: arrays of equal length, and the order of their rows."""
+    """A source in memory: arrays with one row per sample."""
 
     def __init__(self, *arrays: np.ndarray):
         self._arrays, self._at = arrays, 0
@@ -176,9 +183,9 @@ class Table:
         return min(most, len(self._arrays[0]) - self._at)
 
 
-def files(path: str, error) -> list[str]:
-    """The file, or all files of the folder, or those of a list with semicolons between; `error` makes the
-    exception."""
+def files(path: str, error: Callable[[str], Exception]) -> list[str]:
+    """The files that `path` names: files and folders, separated by semicolons. A folder stands for all its
+    files. `error` makes the exception for a file that does not exist."""
     found = []
     for part in path.split(";"):
         if os.path.isdir(part):
@@ -191,8 +198,7 @@ def files(path: str, error) -> list[str]:
 
 
 def blocks(path: str) -> Iterator[tuple[int, list[bytes]]]:
-    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes, each with the number of its first
-    line."""
+    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes: (number of the first line, lines)."""
     line, rest, taken = 1, b"", 0
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size

@@ -1,9 +1,11 @@
-"""ImageDetRecordIter: images with boxes around objects; what is done to an image is done to its boxes."""
+"""ImageDetRecordIter: images with boxes around objects. Every change of an image changes its boxes too."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from mxr.io import recordio
 from mxr.io.images import pixels
 from mxr.io.images import resize as sizes
 from mxr.io.images.augment import shorter_edge
+from mxr.io.readers.base import Source
 from mxr.io.readers.image_record import Normalized
 from mxr.io.readers.records import ImageReader, Labels
 from mxr.operator import REQUIRED, Floats, MxError, P, Shape
@@ -21,7 +24,7 @@ _f = np.float32
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in parts of the image's width and height, in single precision."""
+    """A rectangle, in fractions of the image's width and height, in single precision."""
 
     x: np.float32
     y: np.float32
@@ -33,14 +36,14 @@ class Box:
         return self.width * self.height
 
     def overlap(self, other: Box) -> np.float32:
-        """The area that both cover."""
+        """The area of the intersection."""
         x, y = max(self.x, other.x), max(self.y, other.y)
         width = min(self.x + self.width, other.x + other.width) - x
         height = min(self.y + self.height, other.y + other.height) - y
         return width * height if width > 0 and height > 0 else _f(0)
 
-    def holds(self, x, y) -> bool:
-        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+    def holds(self, x: np.float32, y: np.float32) -> bool:
+        return bool(self.x <= x < self.x + self.width and self.y <= y < self.y + self.height)
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,14 @@ class Object:
     top: np.float32
     right: np.float32
     bottom: np.float32
-    extra: tuple = ()
+    extra: tuple[np.float32, ...] = ()
 
     @property
     def box(self) -> Box:
         return Box(self.left, self.top, self.right - self.left, self.bottom - self.top)
 
     def within(self, box: Box) -> Object:
-        """In parts of `box`, cut at its edges."""
+        """The object in fractions of `box`, clipped at its edges."""
         return replace(
             self,
             left=max(_f(0), (self.left - box.x) / box.width),
@@ -71,17 +74,20 @@ class Object:
     def mirrored(self) -> Object:
         return replace(self, left=_f(1) - self.right, right=_f(1) - self.left)
 
-    def numbers(self) -> list:
+    def numbers(self) -> list[np.float32]:
         return [self.id, self.left, self.top, self.right, self.bottom, *self.extra]
 
 
-def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
-    """Header and objects of a label: header width, object width, further header, then objects: class, left,
-    top, right, bottom, ..."""
+def objects_of(label: np.ndarray) -> tuple[list[np.float32], list[Object]]:
+    """Header and objects of a label.
+
+    A label is: header width, object width, the rest of the header, then the objects, each with class, left,
+    top, right, bottom and further numbers. Objects without area are left out.
+    """
     if len(label) < 7:
         raise MxError(
             f"a label of {len(label)} numbers is too short: header width, object width, "
-            "and at least 5 numbers an object are expected"
+            "and at least 5 numbers for each object are expected"
         )
     if not np.isfinite(label[:2]).all():
         raise MxError(
@@ -93,13 +99,18 @@ def objects_of(label: np.ndarray) -> tuple[list, list[Object]]:
             f"a label of {len(label)} numbers does not consist of a header of {header} and objects of {width}"
         )
     rows = label[header:].reshape(-1, width)
-    found = [Object(*row[:5], tuple(row[5:])) for row in rows]
+    found = [
+        Object(kind, left, top, right, bottom, tuple(extra))
+        for kind, left, top, right, bottom, *extra in rows
+    ]
     return list(label[:header]), [o for o in found if o.right > o.left and o.bottom > o.top]
 
 
 class DetAugmented:
-    """Parameters of the detection augmenter, and what they do. Those that end in s may have a value for each
-    crop sampler."""
+    """Parameters of the detection augmenter, and their effect on an image and its label.
+
+    Parameters whose name ends with s have one value for all crop samplers, or one for each.
+    """
 
     data_shape: Shape = P(REQUIRED, "width, height and channels of the images that come out")
     resize: int = P(-1, "length of the shorter edge before anything else is done; -1: as it is")
@@ -147,23 +158,15 @@ class DetAugmented:
     )
     aug_seq: str = P("det_aug_default", "the augmenter", one_of=("det_aug_default",))
 
-    _LISTS = (
-        "min_crop_scales",
-        "max_crop_scales",
-        "min_crop_aspect_ratios",
-        "max_crop_aspect_ratios",
-        "min_crop_overlaps",
-        "max_crop_overlaps",
-        "min_crop_sample_coverages",
-        "max_crop_sample_coverages",
-        "min_crop_object_coverages",
-        "max_crop_object_coverages",
-        "max_crop_trials",
-    )
+    _RANGES = ("scales", "aspect_ratios", "overlaps", "sample_coverages", "object_coverages")
+
+    if TYPE_CHECKING:  # a method of ImageReader, with which this class is combined
+        error: Callable[[str], MxError]
 
     def check(self) -> None:
-        """One value for each crop sampler."""
-        for key in self._LISTS if self.num_crop_sampler else ():
+        """Check the lists, and extend them to one value for each crop sampler."""
+        lists = [f"{side}_crop_{what}" for what in self._RANGES for side in ("min", "max")]
+        for key in [*lists, "max_crop_trials"] if self.num_crop_sampler else []:
             value = getattr(self, key)
             if len(value) == 1:
                 setattr(self, key, value * self.num_crop_sampler)
@@ -171,7 +174,7 @@ class DetAugmented:
                 raise self.error(
                     f"{key} has {len(value)} values, num_crop_sampler is {self.num_crop_sampler}"
                 )
-        for what in ("scales", "aspect_ratios", "overlaps", "sample_coverages", "object_coverages"):
+        for what in self._RANGES:
             for low, high in zip(getattr(self, f"min_crop_{what}"), getattr(self, f"max_crop_{what}")):
                 if low > high or (what == "scales" and not 0 <= low < high <= 1):
                     raise self.error(
@@ -198,33 +201,37 @@ class DetAugmented:
         return self._fitted(image, engine), np.array(header + [n for o in objects for n in o.numbers()], _f)
 
     def _coloured(self, image: np.ndarray, engine: Engine) -> np.ndarray:
-        whats = ("hue", "saturation", "illumination", "contrast")
-        chances = [_f(getattr(self, f"random_{w}_prob")) for w in whats]
+        changes = ("hue", "saturation", "illumination", "contrast")
+        chances = [_f(getattr(self, f"random_{c}_prob")) for c in changes]
         if max(chances) <= 0:
             return image
-        h, s, li, c = (engine.uniform(-1, 1) * _f(getattr(self, f"max_random_{w}")) for w in whats)
-        h, s, li, c = (
-            v if engine.uniform() < chance else _f(0)
-            for v, chance in zip((int(h), int(s), int(li), c), chances)
+        amounts = [engine.uniform(-1, 1) * _f(getattr(self, f"max_random_{c}")) for c in changes]
+        hue, saturation, lightness, contrast = (
+            amount if engine.uniform() < chance else _f(0) for amount, chance in zip(amounts, chances)
         )
-        if h or s or li:
-            image = pixels.add_hls(image, int(h), int(li), int(s))
-        return pixels.scaled(image, c + _f(1)) if abs(c) > 1e-3 else image
+        if int(hue) or int(saturation) or int(lightness):
+            image = pixels.add_hls(image, int(hue), int(lightness), int(saturation))
+        return pixels.scaled(image, contrast + _f(1)) if abs(contrast) > 1e-3 else image
 
-    def _bordered(self, image, objects, engine):
+    def _bordered(
+        self, image: np.ndarray, objects: list[Object], engine: Engine
+    ) -> tuple[np.ndarray, list[Object]]:
         scale = engine.uniform(1, self.max_pad_scale)
         if scale < _f(1.05):
             return image, objects
         x, y = (engine.uniform(0, scale - _f(1)) for _ in range(2))
         box = Box(-x, -y, scale, scale)
         h, w = (_f(n) for n in image.shape[:2])
-        edges = [
+        top, bottom, left, right = (
             int(v) for v in (y * h, (box.height + box.y - _f(1)) * h, x * w, (box.width + box.x - _f(1)) * w)
-        ]
-        return pixels.bordered(image, *edges, self.fill_value), [o.within(box) for o in objects]
+        )
+        bordered = pixels.bordered(image, top, bottom, left, right, self.fill_value)
+        return bordered, [o.within(box) for o in objects]
 
-    def _cropped(self, image, objects, engine):
-        """The first crop that suits some object; samplers in random order."""
+    def _cropped(
+        self, image: np.ndarray, objects: list[Object], engine: Engine
+    ) -> tuple[np.ndarray, list[Object]]:
+        """The first crop that satisfies its sampler's limits. Samplers are tried in random order."""
         samplers = list(range(self.num_crop_sampler))
         engine.shuffle(samplers)
         h, w = (_f(n) for n in image.shape[:2])
@@ -252,14 +259,14 @@ class DetAugmented:
         return Box(x, engine.uniform(0, one - height), width, height)
 
     def _inside(self, i: int, crop: Box, objects: list[Object]) -> list[Object] | None:
-        """The objects in a crop, or None if it does not suit."""
+        """The objects in a crop, or None if the crop does not satisfy the limits of sampler i."""
         if not objects:
             return objects
         limits = [
             (_f(getattr(self, f"min_crop_{w}")[i]), _f(getattr(self, f"max_crop_{w}")[i]))
             for w in ("overlaps", "sample_coverages", "object_coverages")
         ]
-        limited = [low > 0 or high < 1 for low, high in limits]
+        limited = [bool(low > 0 or high < 1) for low, high in limits]
         if any(limited) and not any(self._suits(crop, o.box, limits, limited) for o in objects):
             return None
         if self.crop_emit_mode == "center":
@@ -270,7 +277,7 @@ class DetAugmented:
         return [o.within(crop) for o in inside] or None
 
     @staticmethod
-    def _suits(crop: Box, box: Box, limits, limited) -> bool:
+    def _suits(crop: Box, box: Box, limits: list[tuple[np.float32, np.float32]], limited: list[bool]) -> bool:
         common = crop.overlap(box)
         union = crop.area + box.area - common
         ratios = (
@@ -282,24 +289,28 @@ class DetAugmented:
 
     def _fitted(self, image: np.ndarray, engine: Engine) -> np.ndarray:
         h, w = image.shape[:2]
-        height, width = new = self.data_shape[1:]
+        height, width = self.data_shape[1:]
         if self.resize_mode == "shrink" and h <= height and w <= width:
             return image
         if self.resize_mode != "force":
             ratio = min(_f(height) / _f(h), _f(width) / _f(w))
-            new = int(ratio * _f(h)), int(ratio * _f(w))
-        return sizes.resize(image, *new, sizes.method_for(self.inter_method, (h, w), new, engine))
+            height, width = int(ratio * _f(h)), int(ratio * _f(w))
+        method = sizes.method_for(self.inter_method, (h, w), (height, width), engine)
+        return sizes.resize(image, height, width, method)
 
 
-class ImageDetRecord(DetAugmented, ImageReader, Normalized):
-    """Images of a RecordIO file with objects in them. A label is: channels, height and width of the image,
-    the number of values that follow, these values (header width, object width, header, objects: class, left,
-    top, right, bottom, ... in parts of the image), and padding."""
+# The augmenter's max_random_illumination is an integer, the normalizer's a float: MXNet has both.
+class ImageDetRecord(DetAugmented, ImageReader, Normalized):  # type: ignore[misc]
+    """Images of a RecordIO file with objects in them.
+
+    A label is: channels, height and width of the image, the number of values that follow, these values (see
+    `objects_of`; edges are in fractions of the image), and padding.
+    """
 
     name = "ImageDetRecordIter"
     path_imgrec: str = P("./data/imgrec.rec", "path of the RecordIO file")
-    label_width: int = P(-1, "values an image; -1: any number")
-    label_pad_width: int = P(0, "length of the padded labels; 0 and less: of the longest one")
+    label_width: int = P(-1, "values per image; -1: any number")
+    label_pad_width: int = P(0, "length of the padded labels; 0 or less: of the longest one")
     label_pad_value: float = P(-1.0, "what labels are padded with")
     std_r: float = P(0.0, "standard deviation of red, a divisor; 0: none")
     std_g: float = P(0.0, "standard deviation of green")
@@ -309,9 +320,9 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
 
     magic = 233
 
-    def open(self):
+    def open(self) -> Source:
         self.check()
-        super().open()
+        source = super().open()
         width = self.label_width if self.label_width > 0 else None
         self._labels = Labels(self.path_imglist, width) if self.path_imglist else None
         widest = self._labels.widest() if self._labels else self._widest()
@@ -322,7 +333,7 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
         self.label_pad_width = max(widest, self.label_pad_width)
         if self.mean_img:
             self.use_mean_image()
-        return self
+        return source
 
     def _widest(self) -> int:
         """The length of the longest label in the part of the file that is read."""
@@ -338,7 +349,7 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
     def _label(self, where: str, header: recordio.Header) -> np.ndarray:
         if self._labels:
             return self._labels[header.id]
-        if np.ndim(header.label) == 0:
+        if not isinstance(header.label, np.ndarray):
             raise self.error(f"{where} has no packed label; use im2rec with pack_label, or path.imglist")
         if self.label_width > 0 and len(header.label) != self.label_width:
             raise self.error(
@@ -346,7 +357,9 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
             )
         return header.label
 
-    def sample(self, number, where, header, image):
+    def sample(
+        self, number: int, where: str, header: recordio.Header, image: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         label = self._label(where, header)
         try:
             image, label = self.augment(image, label, self.engine)
@@ -361,7 +374,7 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):
         return self.normalize(data), padded
 
     def normalize(self, data: np.ndarray) -> np.ndarray:
-        """One image (channels, height, width) as it comes out."""
+        """An augmented image (channels, height, width) of float32, normalized."""
         if max(self.mean_r, self.mean_g, self.mean_b, self.mean_a) > 0:
             data -= self.channels("mean")
         elif self.mean_image is not None:

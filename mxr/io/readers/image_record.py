@@ -1,17 +1,18 @@
-"""ImageRecordIter and its relatives: images with labels, augmented and normalized."""
+"""ImageRecordIter and its variants: images with labels, augmented and normalized."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mxr.io import params, recordio
 from mxr.io.images.augment import Augmented
-from mxr.io.readers.records import ImageReader, Labels
-from mxr.operator import MxError, P
+from mxr.io.readers.base import Source
+from mxr.io.readers.records import ImageReader, Labels, Order
+from mxr.operator import MxError, P, Shape
 from mxr.random.cpp_engine import Engine
 from mxr.runtime import progress
 
@@ -38,24 +39,23 @@ class Normalized:
 
     mean_image: np.ndarray | None = None
 
-    if TYPE_CHECKING:  # what the reader has, of which this is a part
-        data_shape: Any
+    if TYPE_CHECKING:  # attributes of ImageReader, with which this class is combined
+        data_shape: Shape
         batch_size: int
         path_imgrec: str
-        order: Any
-        index: Any
-        error: Callable[[str], Exception]
-        take: Callable[[int], tuple]
+        order: Order
+        index: list[int] | None
+        error: Callable[[str], MxError]
+        take: Callable[[int], tuple[np.ndarray, ...]]
         rewind: Callable[[], None]
 
     def channels(self, what: str) -> np.ndarray:
         """mean_* or std_* as an array (channels, 1, 1)."""
-        return np.array([getattr(self, f"{what}_{c}") for c in "rgba"[: self.data_shape[0]]], np.float32)[
-            :, None, None
-        ]
+        values = [getattr(self, f"{what}_{c}") for c in "rgba"[: self.data_shape[0]]]
+        return np.array(values, np.float32)[:, None, None]
 
     def use_mean_image(self) -> None:
-        """Read the mean image, or make it of one pass over the data and write it."""
+        """Read the mean image. If there is no file, compute it in one pass over the data and write it."""
         if os.path.exists(self.mean_img):
             arrays = params.load(self.mean_img)
             arrays = list(arrays.values()) if isinstance(arrays, dict) else arrays
@@ -82,23 +82,29 @@ class Normalized:
 
 
 class _Images(Augmented, ImageReader):
-    """Images of a RecordIO file, cut to data.shape, with labels."""
+    """Images of a RecordIO file, augmented to data.shape, with labels."""
 
-    label_width: int = P(1, "labels an image", low=1)
+    label_width: int = P(1, "labels per image", low=1)
     path_imgidx: str = P(
         "", "path of the index of the RecordIO file; with it, shuffling goes over the whole file"
     )
     device_id: int = P(0, "accepted for MXNet's sake, without effect")
     seed_aug: int = P(None, "seed of the augmentation, set anew for every image", none=True)
 
-    def open(self):
+    def open(self) -> Source:
         if self.path_imgidx:
             self.index = recordio.read_index(self.path_imgidx)
         source = super().open()
         self._labels = Labels(self.path_imglist, self.label_width) if self.path_imglist else None
         return source
 
-    def sample(self, number, where, header, image):
+    def normalize(self, image: np.ndarray) -> np.ndarray:
+        """The augmented image (channels, height, width) of uint8, normalized."""
+        raise NotImplementedError
+
+    def sample(
+        self, number: int, where: str, header: recordio.Header, image: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         if self.seed_aug is not None:
             self.engine.seed(self.seed_aug + number + self.magic)
         label = self._label(where, header)
@@ -126,14 +132,13 @@ class ImageRecord(_Images, Normalized):
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32", "uint8", "int8"))
     chunk = 64 << 20
 
-    def open(self):
-        super().open()
+    def open(self) -> Source:
+        source = super().open()
         if self.mean_img and self.dtype != "uint8":
             self.use_mean_image()
-        return self
+        return source
 
     def normalize(self, image: np.ndarray) -> np.ndarray:
-        """One image (channels, height, width) of bytes as it comes out."""
         mirrored = (self.rand_mirror and self.engine.coin()) or self.mirror
         if self.dtype != "uint8":
             contrast, illumination = (
@@ -154,7 +159,7 @@ class ImageRecord(_Images, Normalized):
 
 
 def _nearest(x: np.ndarray) -> np.ndarray:
-    """Rounded, halves away from zero."""
+    """The nearest integers; halves are rounded away from zero."""
     return (np.sign(x) * np.floor(np.abs(x) + 0.5)).astype(np.int16)
 
 
@@ -173,22 +178,21 @@ class ImageRecordInt8(ImageRecord):
 
 
 class ImageRecordV1(_Images, Normalized):
-    """The first edition of ImageRecordIter: it draws the random numbers of normalizing from another
-    engine."""
+    """The first version of ImageRecordIter. It draws the random numbers of normalizing from an engine of its
+    own."""
 
     name = "ImageRecordIter_v1"
     dtype: str = P("float32", "type of the images", none=True, one_of=("float32",))
 
-    def open(self):
+    def open(self) -> Source:
         self.path_imgidx = ""
         self._normalizing = Engine(self.seed)
-        super().open()
+        source = super().open()
         if self.mean_img:
             self.use_mean_image()
-        return self
+        return source
 
     def normalize(self, image: np.ndarray) -> np.ndarray:
-        """One image (channels, height, width) of bytes as it comes out."""
         one = np.float32(1)
         contrast, illumination = (
             self._normalizing.uniform() * np.float32(v) * 2 - np.float32(v)
@@ -203,11 +207,10 @@ class ImageRecordV1(_Images, Normalized):
 
 
 class ImageRecordUInt8V1(_Images):
-    """Images of a RecordIO file as bytes from 0 to 255, augmented; the first edition."""
+    """Images of a RecordIO file as bytes from 0 to 255, augmented; the first version."""
 
     name = "ImageRecordUInt8Iter_v1"
     dtype: str = P("uint8", "type of the images", one_of=("uint8",))
 
     def normalize(self, image: np.ndarray) -> np.ndarray:
-        """One image (channels, height, width) of bytes as it comes out."""
         return image

@@ -1,10 +1,9 @@
-"""LibSVMIter: sparse samples in text files, given as dense arrays."""
+"""LibSVMIter: sparse samples in text files, returned as dense arrays."""
 
 from __future__ import annotations
 
 import math
 import os
-from typing import Any
 
 import numpy as np
 
@@ -14,28 +13,18 @@ from mxr.runtime import progress
 
 
 class _Sparse:
-    """Rows of index-value pairs: row i has those from starts[i] to starts[i + 1]."""
+    """Rows of index-value pairs, in compressed sparse row format: row i has the pairs from starts[i] to
+    starts[i + 1]."""
 
-    def __init__(self, width: int):
+    def __init__(
+        self, width: int, labels: list[float], starts: list[int], index: list[int], values: list[float]
+    ):
         self.width = width
-        self.labels: Any = []  # lists while they grow, arrays once they are sealed
-        self.starts: Any = [0]
-        self.index: Any = []
-        self.values: Any = []
-
-    def add(self, label: float, index: list[int], values: list[float]) -> None:
-        self.labels.append(label)
-        self.index += index
-        self.values += values
-        self.starts.append(len(self.index))
-
-    def seal(self) -> _Sparse:
-        self.labels = np.array(self.labels, np.float32)
-        self.starts, self.index = np.array(self.starts), np.array(self.index, np.int64)
-        self.values = np.array(self.values, np.float32)
-        return self
+        self.labels, self.values = np.array(labels, np.float32), np.array(values, np.float32)
+        self.starts, self.index = np.array(starts), np.array(index, np.int64)
 
     def dense(self, begin: int, end: int) -> np.ndarray:
+        """Rows `begin` to `end` as a dense array."""
         out = np.zeros((end - begin, self.width), np.float32)
         part = slice(self.starts[begin], self.starts[end])
         rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin : end + 1]))
@@ -44,36 +33,37 @@ class _Sparse:
 
 
 class _Rows(Table):
-    """The source: data from one sparse table, labels from the same or from another."""
+    """The samples: data from one sparse table, labels from the same table or from another."""
 
     def __init__(self, data: _Sparse, label: _Sparse | None):
         super().__init__(np.arange(len(data.labels)))
         self._data, self._label = data, label
 
-    def take(self, n: int):
+    def take(self, n: int) -> tuple[np.ndarray, ...]:
         (rows,) = super().take(n)
-        part = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
-        return self._data.dense(*part), self._label.dense(*part) if self._label else self._data.labels[
-            slice(*part)
-        ].copy()
+        begin, end = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
+        label = self._label.dense(begin, end) if self._label else self._data.labels[begin:end].copy()
+        return self._data.dense(begin, end), label
 
 
 class LibSVM(Batched):
-    """Samples of a LibSVM file: a line has a label and `index:value` pairs, indices from 0. MXNet gives
-    sparse arrays, mxr the same values as dense ones."""
+    """Samples of a LibSVM file. A line has a label and `index:value` pairs, with indices from 0.
+
+    MXNet returns sparse arrays, mxr dense arrays of the same values.
+    """
 
     name = "LibSVMIter"
     data_libsvm: str = P(REQUIRED, "path of the file (or of a folder of such files)")
     data_shape: Shape = P(REQUIRED, "number of features")
     label_libsvm: str = P(
         "NULL",
-        "path of a file of labels in the same format; without one the first number of a line is its label",
+        "path of a file of labels in the same format; without one, the first number of a line is its label",
     )
     label_shape: Shape = P((1,), "number of label values")
     num_parts: int = P(1, "into how many parts to split the data", low=1)
     part_index: int = P(0, "which part to read, from 0", low=0)
 
-    def open(self):
+    def open(self) -> Table:
         if len(self.data_shape) != 1:
             raise self.error("data.shape must be one number")
         if not self.round_batch:
@@ -97,7 +87,9 @@ class LibSVM(Batched):
         return _Rows(data, label)
 
     def _table(self, path: str, width: int, what: str) -> _Sparse:
-        table = _Sparse(width)
+        labels: list[float] = []
+        starts, indices = [0], list[int]()
+        numbers: list[float] = []
         lines = [
             (f"{file}, line {n}", line)
             for file in files(path, self.error)
@@ -114,10 +106,8 @@ class LibSVM(Batched):
             pairs = [p.partition(b":") for p in texts if not p.startswith(b"qid:")]
             try:
                 label = float(first.split(b":")[0])
-                index, values = (
-                    [int(i) for i, _, _ in pairs],
-                    [float(v) if colon else 1.0 for _, colon, v in pairs],
-                )
+                index = [int(i) for i, _, _ in pairs]
+                values = [float(v) if colon else 1.0 for _, colon, v in pairs]
             except ValueError:
                 raise self.error(f"{where} is not a label and index:value pairs") from None
             if index and not 0 <= min(index) <= max(index) < width:
@@ -125,5 +115,8 @@ class LibSVM(Batched):
                     f"{where} has index {max(index) if max(index) >= width else min(index)}; "
                     f"{what} is {width}, and indices begin with 0"
                 )
-            table.add(label, index, values)
-        return table.seal()
+            labels.append(label)
+            indices += index
+            numbers += values
+            starts.append(len(indices))
+        return _Sparse(width, labels, starts, indices, numbers)

@@ -1,4 +1,4 @@
-"""MNISTIter: images and labels in the format of the MNIST files, compressed or not."""
+"""MNISTIter: images and labels in the format of the MNIST files, with or without gzip compression."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import os
 import struct
 import zlib
+from io import BufferedReader
 
 import numpy as np
 
@@ -15,22 +16,19 @@ from mxr.operator import P
 from mxr.random.cpp_engine import Engine
 from mxr.runtime import costs, progress
 
-# bytes that a compressed file may always hold; how many times its own size it may hold
-_ALWAYS, _MOST = (
-    1 << 24,
-    256,
-)
+# The limit against files that decompress to huge sizes: bytes of any file; bytes per byte of a larger one.
+_ALWAYS, _MOST = 1 << 24, 256
 
 
 class MNIST(Reader):
-    """Images of a file in MNIST's format, as numbers from 0 to 255/256; samples that do not fill a last batch
+    """Images of a file in MNIST's format, as numbers from 0 to 255/256. Samples that do not fill a last batch
     are left out."""
 
     name = "MNISTIter"
     image: str = P("./train-images-idx3-ubyte", "path of the images, gzip-compressed or not")
     label: str = P("./train-labels-idx1-ubyte", "path of the labels, gzip-compressed or not")
     batch_size: int = P(128, "images in a batch", low=1)
-    shuffle: bool = P(True, "whether to shuffle, once")
+    shuffle: bool = P(True, "whether to shuffle the images, once")
     flat: bool = P(False, "whether an image is a vector, not a matrix with one channel")
     seed: int = P(0, "seed of the shuffling")
     num_parts: int = P(1, "into how many parts to split the data", low=1)
@@ -68,8 +66,8 @@ class MNIST(Reader):
         self._table.rewind()
 
     def _read(self, path: str, ndim: int) -> np.ndarray:
-        """The array of bytes in a file: two zeros, 8 (bytes), the number of dimensions, dimensions as
-        big-endian integers."""
+        """The array of bytes in a file: two zeros, 8 (the type, bytes), the number of dimensions, the
+        dimensions as big-endian integers, the bytes."""
         if not os.path.exists(path):
             raise self.error(f"there is no file {path}")
         with open(path, "rb") as file:
@@ -94,16 +92,12 @@ class MNIST(Reader):
                         f"{os.path.getsize(path) - len(head)} follow"
                     )
                 return np.frombuffer(self._bytes(file, size, path), np.uint8).reshape(shape)
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            zlib.error,
-        ) as e:  # ValueError: no elements, but dimensions beyond all bounds
+        except (OSError, EOFError, ValueError, zlib.error) as e:
+            # ValueError: one dimension is 0 and another too large for NumPy
             raise self.error(f"cannot read {path}: {e}") from None
 
-    def _bytes(self, file, size: int, path: str) -> bytes:
-        """`size` bytes, taken block by block: a compressed file's announcement may be false."""
+    def _bytes(self, file: gzip.GzipFile | BufferedReader, size: int, path: str) -> bytes:
+        """`size` bytes, read in blocks: a compressed file may hold less than its header says."""
         pieces, left = [], size
         while left and (piece := file.read(min(left, costs.READ_BLOCK))):
             pieces.append(piece)

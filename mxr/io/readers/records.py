@@ -1,28 +1,34 @@
-"""Samples from RecordIO files of images: in which order, with which labels, decoded."""
+"""Images from RecordIO files: the order of the records, their labels, and decoding."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mxr.io import recordio
 from mxr.io.images import decode
 from mxr.io.images import resize as sizes
-from mxr.io.readers.base import Batched, blocks
-from mxr.operator import REQUIRED, MxError, P
+from mxr.io.readers.base import Batched, Source, blocks
+from mxr.operator import REQUIRED, MxError, P, Shape
 from mxr.random.cpp_engine import Engine
 from mxr.runtime.threads import workers
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+Place = tuple[int, int]  # offset of a record, and its number
+
 
 class Order:
-    """Where the records to read next begin, pass by pass; `next()` gives (offset, number), the number as
-    `seed_aug` counts.
+    """The order in which records are read. `next()` returns (offset, number), where `number` is added to
+    `seed_aug`.
 
-    Without an index, MXNet shuffles what it reads at once: `chunk` bytes. With one, it shuffles all records,
-    anew in every pass."""
+    With an index, MXNet shuffles all records in each pass. Without, it shuffles those of a chunk of `chunk`
+    bytes, which it reads together.
+    """
 
     def __init__(
         self,
@@ -36,7 +42,7 @@ class Order:
     ):
         self._file, self._index, self.shuffle, self._chunk, self._batch = file, index, shuffle, chunk, batch
         self._engine = Engine(seed)
-        self._ahead: deque = deque()
+        self._ahead: deque[Place] = deque()
         number, parts = part
         if index is None:
             step = -(-file.size // parts)
@@ -59,14 +65,14 @@ class Order:
         self._ahead.extend((offset, 0) for offset in order)
         self._pending = False
 
-    def next(self, place: int = 0):
-        """The next record, or None at the end of the pass; `place` is where in the batch it goes."""
+    def next(self, place: int = 0) -> Place | None:
+        """The next record, or None at the end of the pass. `place` is its position in the batch."""
         if not self._ahead and self._pending:
             self._load(place)
         return self._ahead.popleft() if self._ahead else None
 
     def done(self) -> tuple[int, int]:
-        """How much of the pass has been given, and the whole: records of an index, else bytes."""
+        """How much of the pass has been read, and its size: in records with an index, else in bytes."""
         if self._index is not None:
             return len(self._index) - len(self._ahead), len(self._index)
         return (self._ahead[0][0] if self._ahead else self._at) - self._begin, self._end - self._begin
@@ -76,13 +82,13 @@ class Order:
             self._load(0)
         return min(most, len(self._ahead))
 
-    def put_back(self, places: list) -> None:
-        """Let `next` give these again."""
+    def put_back(self, places: list[Place]) -> None:
+        """Let `next` return these again."""
         self._ahead.extendleft(reversed(places))
 
     def _load(self, place: int) -> None:
-        """The offsets of one chunk: of the records before the last one that begins in it, if the file goes on
-        behind it."""
+        """Add the records of one chunk. If the file continues after the chunk, the last record that begins in
+        it belongs to the next chunk."""
         offsets, limit, begin = [], self._at + self._chunk, self._at
         while begin < self._end and begin + 8 <= limit:
             offsets.append(begin)
@@ -100,8 +106,8 @@ class Order:
 
 
 class Labels:
-    """The labels of an image list: lines of an id, labels and a path. `width` labels a line, or all but the
-    last field if None."""
+    """The labels of an image list. Each line has an id, `width` labels and a path; with `width` None, all
+    fields between id and path are labels."""
 
     def __init__(self, path: str, width: int | None):
         self._path, self._of = path, {}
@@ -133,12 +139,14 @@ class Labels:
 
 
 class ImageReader(Batched):
-    """What readers of image records have in common. Decoding is spread over threads; a batch is in memory,
-    not the file."""
+    """What all readers of image records have in common. Threads decode the images of a batch in parallel. One
+    batch is in memory at a time, not the whole file."""
 
     path_imgrec: str = P(REQUIRED, "path of the RecordIO file")
     path_imglist: str = P("", "path of an image list, whose labels are used instead of those in the records")
     preprocess_threads: int = P(4, "images decoded at once, at most; never more than processors", low=1)
+    data_shape: Shape  # a parameter of the augmenter, as is the next
+    inter_method: int
     verbose: bool = P(True, "accepted for MXNet's sake, without effect")
     num_parts: int = P(1, "into how many parts to split the data", low=1)
     part_index: int = P(0, "which part to read, from 0", low=0)
@@ -148,10 +156,10 @@ class ImageReader(Batched):
     seed: int = P(0, "seed of the shuffling")
 
     chunk = 8 << 20
-    magic = 111  # what MXNet adds to seeds
+    magic = 111  # MXNet adds it to seeds
     index: list[int] | None = None
 
-    def open(self):
+    def open(self) -> Source:
         if len(self.data_shape) != 3 or self.data_shape[0] not in (1, 3, 4) or 0 in self.data_shape:
             raise self.error("data.shape must be c(width, height, channels), with 1, 3 or 4 channels")
         if self.part_index >= self.num_parts:
@@ -165,7 +173,8 @@ class ImageReader(Batched):
             raise self.error(f"{self.path_imgrec} is empty")
         decode.pillow()
         count = min(self.preprocess_threads, workers())
-        self._threads, self._pool, self._process = count, None, 0
+        self._threads, self._process = count, 0
+        self._pool: Executor | None = None
         self.engine = Engine(self.magic)
         self.order = Order(
             self.file,
@@ -178,7 +187,7 @@ class ImageReader(Batched):
         )
         return self
 
-    # the source: samples one after the other
+    # the reader is its own source of samples
 
     def rewind(self) -> None:
         self.order.rewind()
@@ -186,32 +195,32 @@ class ImageReader(Batched):
     def left(self, most: int) -> int:
         return self.order.left(most)
 
-    def take(self, n: int):
-        places: list[Any] = []
+    def take(self, n: int) -> tuple[np.ndarray, ...]:
+        places: list[Place] = []
         while len(places) < n and (place := self.order.next(self.batch_size - n + len(places))):
             places.append(place)
         try:
             prepared = self._prepared([offset for offset, _ in places])
             samples = [self.sample(number, *record) for (_, number), record in zip(places, prepared)]
-        except BaseException:  # Ctrl-C: the batch can be asked for again
+        except BaseException:  # after Ctrl-C, the same batch can be read again
             self.order.put_back(places)
             raise
         if not samples:
-            return (), ()
+            return np.empty(0), np.empty(0)
         return tuple(np.stack(field) for field in zip(*samples))
 
-    def _prepared(self, offsets: list[int]):
-        """(where, header, image) of records, as they are ready, in order."""
+    def _prepared(self, offsets: list[int]) -> list[tuple[str, recordio.Header, np.ndarray]]:
+        """(where, header, image) of each record, in order."""
         records = ((o, self.file.read(o)) for o in offsets)
         if self._threads == 1:
             return [self._decoded(r) for r in records]
-        if self._process != os.getpid():  # the first time; and threads do not survive a fork
+        if self._pool is None or self._process != os.getpid():  # threads do not survive a fork
             from concurrent.futures import ThreadPoolExecutor  # takes longer to import than all readers
 
             self._pool, self._process = ThreadPoolExecutor(self._threads, "mxr-images"), os.getpid()
         return list(self._pool.map(self._decoded, records))
 
-    def _decoded(self, record):
+    def _decoded(self, record: tuple[int, bytes]) -> tuple[str, recordio.Header, np.ndarray]:
         offset, data = record
         where = f"{self.path_imgrec}, the record at byte {offset}"
         header, content = recordio.unpack(data, where)
@@ -219,11 +228,11 @@ class ImageReader(Batched):
         return where, header, self.prepare(decode.decode(content, self.data_shape[0], where))
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """What can be done with an image on its own."""
+        """The part of augmenting that draws no random numbers. Threads call it for several images at once."""
         return image
 
     def sample(
         self, number: int, where: str, header: recordio.Header, image: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Data and label made of a decoded record; called in the order of use."""
+        """Data and label of a decoded record. Called in the order of the pass."""
         raise NotImplementedError

@@ -19,6 +19,8 @@ CLASSES = (
     "mx.python",
     "mx.graph",
     "mx.summary",
+    "mx.described",
+    "mx.inference",
     "mx.loss.curve",
     "mx.metric.logger",
     "mx.script.check",

@@ -7,6 +7,7 @@ import numpy as np
 from mxr.engine.ndarray import NDArray
 from mxr.io import im2rec, readers
 from mxr.operator import MxError
+from mxr.r.bridge.convert import Dims
 from mxr.r.bridge.functions import RFunction
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, file_name, pairs, parameter_text
@@ -71,6 +72,32 @@ def length(source: Arrays):
 @verb("io.batch")
 def batch(source: Arrays, i: int):
     return source.value(i - 1)
+
+
+@verb("io.description")
+def description(source: Arrays | readers.Reader):
+    """What printing an iterator shows: its name, the number of its samples and of its batches (0 where these
+    are not known), and the shapes of a batch's arrays as far as they are known."""
+    if isinstance(source, Arrays):
+        arrays = {"data": source.data, "label": source.label}
+        shapes = {k: (source.batch, *a.shape[1:]) for k, a in arrays.items()}
+        return _described("arrays", source.batch, shapes, len(source.data), source.length)
+    if source.value is not None:
+        return _described(source.name, source.batch_size, {k: a.shape for k, a in source.value.items()})
+    given = getattr(source, "data_shape", None)
+    return _described(source.name, source.batch_size, {"data": (source.batch_size, *given)} if given else {})
+
+
+def _described(name: str, batch: int, shapes: dict, samples: int = 0, batches: int = 0) -> dict:
+    dims = [Dims(s) for s in shapes.values()]
+    return {
+        "name": name,
+        "batch": batch,
+        "samples": samples,
+        "batches": batches,
+        "fields": list(shapes),
+        "shapes": dims,
+    }
 
 
 # ---------------------------------------------------------------------------------------------- files

@@ -1,6 +1,6 @@
 # For the scripts beside it, which run in this folder. `begin` names the script; `given` says what it starts from; `agree`
 # compares with what MXNet 1.9.1 made of the same (expected/<script>.json); `done` ends it. When MXR_GIVEN names a folder,
-# what is given is saved there for expected.py, and nothing is compared.
+# what is given is saved there for expected.py, and nothing is compared; MXR_EXPECTED names another folder with what MXNet made of it.
 
 .check <- new.env()
 
@@ -10,7 +10,7 @@ begin <- function(script) {
   .check$recording <- nzchar(.check$folder)
   .check$given <- list()
   .check$agreed <- character()
-  if (!.check$recording) .check$expected <- expected(file.path("expected", paste0(script, ".json")))
+  if (!.check$recording) .check$expected <- expected(file.path(Sys.getenv("MXR_EXPECTED", "expected"), paste0(script, ".json")))
 }
 
 # The values in a file of expected.py's, which has a line for every key: read without other packages, as the scripts themselves run.
@@ -47,11 +47,12 @@ all.batches <- function(iter) {
   batches
 }
 
-# Numbers, an array, or a list of them, whose names are then added to the key.
+# Numbers, an array, or a list of them, whose names (or numbers) are then added to the key.
 agree <- function(key, value, rtol = 1e-4, atol = 1e-5) {
   if (.check$recording) return(invisible())
   if (is.list(value) && !is.mx.ndarray(value)) {
-    for (name in names(value)) agree(paste0(key, ".", name), value[[name]], rtol, atol)
+    names <- if (is.null(names(value))) seq_along(value) else names(value)
+    for (i in seq_along(value)) agree(paste0(key, ".", names[i]), value[[i]], rtol, atol)
     return(invisible())
   }
   complain <- function(...) stop(.check$script, ": ", key, ..., call. = FALSE)
@@ -63,6 +64,21 @@ agree <- function(key, value, rtol = 1e-4, atol = 1e-5) {
   if (length(off)) complain(" differs from MXNet in ", length(off), " of ", length(value), " values, first in number ", off[1],
                             ": ", format(value[off[1]], digits = 9), ", not ", format(wanted[off[1]], digits = 9))
   .check$agreed <- c(.check$agreed, key)
+}
+
+# A list of matrices: as many columns as MXNet has, and one within `tolerance` of each of MXNet's. (Their order is that of scores, which
+# may differ by less than rounding errors.)
+agree.columns <- function(key, value, tolerance = 1e-4) {
+  if (.check$recording) return(invisible())
+  for (i in seq_along(value)) {
+    name <- paste0(key, ".", i)
+    mine <- value[[i]]
+    wanted <- matrix(.check$expected[[name]], nrow(mine))
+    off <- apply(wanted, 2, function(column) min(apply(abs(mine - column), 2, max)))
+    if (ncol(mine) != ncol(wanted) || any(off > tolerance))
+      stop(.check$script, ": ", name, " has ", ncol(mine), " columns, MXNet has ", ncol(wanted), ", ", sum(off > tolerance), " of them others")
+    .check$agreed <- c(.check$agreed, name)
+  }
 }
 
 done <- function() {

@@ -5,7 +5,7 @@ numpy and mxnet, reads what the scripts saved in the folder GIVEN and writes OUT
 Every network is read from its JSON and trained here by MXNet's own executor and operators, step by step as
 the script and MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled
 samples and noise are not taken from what the script saved but drawn from MXNet's random streams. Arrays are
-listed in R's order, which is C's reversed.
+listed in R's order, which is C's reversed. Scripts of which nothing is in GIVEN are left out.
 """
 
 import json
@@ -418,25 +418,37 @@ def detection(g: Given) -> None:
     g.put("pred", net.predict(g.symbol("pred"), data=batches[0]["data"]))
 
 
-def descended(g: Given, steps: int, rate: float, look) -> Net:
+def descended(g: Given, look) -> Net:
     """`descend` of _steps.R: plain gradient descent from the weights that the script saved."""
     batches, weights = g.batches(), g.group("weights")
+    steps, rate = (float(g[f"descent.{what}"].asscalar()) for what in ("steps", "rate"))
     net = Net(g.symbol("net"), **{k: v.shape for k, v in {**batches[0], **weights}.items()})
     net.ex.copy_params_from(weights)
-    for step in range(steps):
+    for step in range(int(steps)):
         batch = batches[step % len(batches)]
         net.feed(batch)
         outputs = net.forward()
         net.ex.backward()
+        if step == 0:
+            for k in weights:
+                largest = np.abs(net.grads[k].asnumpy()).max()
+                g.put(f"first.gradient.{k}", thinned(net.grads[k]) / max(largest, 1e-30))
         look(outputs, batch)
+        print(f"{g.script}: step {step + 1} of {steps:.0f}", flush=True)
         for name in weights:
             net.args[name][:] = net.args[name] - six(rate) * net.grads[name]
-    g.put("end", {k: net.args[k] for k in weights})
+    g.put("end", {k: thinned(net.args[k]) for k in weights})
     return net
 
 
+def thinned(array: nd.NDArray) -> np.ndarray:
+    """`thinned` of _steps.R: at most 1000 numbers, evenly chosen."""
+    numbers = array.asnumpy().ravel()
+    return numbers[:: -(-len(numbers) // 1000)]
+
+
 def ssd(g: Given) -> None:
-    losses, cross, seen = [], [], []
+    losses, cross, borders, seen = [], [], [], []
 
     def look(outputs, _):
         prob, loc, truth, _ = outputs
@@ -444,32 +456,107 @@ def ssd(g: Given) -> None:
         losses.append(loc.sum())
         used = np.argwhere(truth >= 0)
         cross.append(-np.mean([np.log(prob[b, int(truth[b, a]), a]) for b, a in used]))
+        borders.extend(np.log(p[0, t == -1].min() / p[0, t == 0].max()) for p, t in zip(prob, truth))
 
-    descended(g, 20, 0.01, look)
+    def detected(found):
+        return {str(i): image[image[:, 0] >= 0] for i, image in enumerate(found, 1)}
+
+    descended(g, look)
+    print(
+        f"ssd: a box that is not taken as background is apart from one that is by {min(borders):.1e} at least"
+    )
+    if min(borders) < 2e-5:
+        raise SystemExit("ssd: rounding decides what is background; choose another rate")
     g.put("losses", losses)
     g.put("losses.cross", cross)
     g.put("first.target", seen[0][2])
-    g.put("first.found", seen[0][3])
-    g.put("found", seen[-1][3])
+    g.put("first.found", detected(seen[0][3]))
+    g.put("found", detected(seen[-1][3]))
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of boxes a (n, 4) and b (m, 4): pixels of both over pixels of either, (n, m)."""
+
+    def area(x):
+        return (x[:, 2] - x[:, 0] + 1) * (x[:, 3] - x[:, 1] + 1)
+
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = np.maximum(high - low + 1, 0).prod(axis=2)
+    return both / (area(a)[:, None] + area(b)[None] - both)
+
+
+class ProposalTarget(mx.operator.CustomOp):
+    """The operator that faster_rcnn.R registers as a function of R."""
+
+    def __init__(self, classes: int):
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, is_train, req, in_data, out_data, aux):
+        rois, objects = in_data[0].asnumpy().astype(float), in_data[1].asnumpy()[0].astype(float)
+        rois = np.concatenate([rois, np.insert(objects[:, :4], 0, 0, axis=1)])
+        much = overlap(rois[:, 1:], objects[:, :4])
+        theirs = objects[much.argmax(axis=1)]
+        label = np.where(much.max(axis=1) >= 0.5, theirs[:, 4], 0)
+        target, weight = np.zeros((2, len(rois), self.classes, 4))
+        size, wanted = rois[:, 3:] - rois[:, 1:3] + 1, theirs[:, 2:4] - theirs[:, :2] + 1
+        centre, there = rois[:, 1:3] + (size - 1) / 2, theirs[:, :2] + (wanted - 1) / 2
+        shift = np.concatenate([(there - centre) / size, np.log(wanted / size)], axis=1)
+        for i in np.flatnonzero(label):
+            target[i, int(label[i])], weight[i, int(label[i])] = shift[i], 1
+        for i, found in enumerate((rois, label, target, weight)):
+            self.assign(out_data[i], req[i], nd.array(found.reshape(out_data[i].shape)))
+
+    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+        for i in range(2):
+            self.assign(in_grad[i], req[i], 0)
+
+
+@mx.operator.register("proposal_target")
+class ProposalTargetProp(mx.operator.CustomOpProp):
+    def __init__(self, classes):
+        super().__init__(need_top_grad=False)
+        self.classes = int(classes)
+
+    def list_arguments(self):
+        return ["rois", "gt_boxes"]
+
+    def list_outputs(self):
+        return ["rois_output", "label", "bbox_target", "bbox_weight"]
+
+    def infer_shape(self, in_shape):
+        n = in_shape[0][0] + in_shape[1][1]
+        return in_shape, [(n, 5), (n,), (n, 4 * self.classes), (n, 4 * self.classes)], []
+
+    def create_operator(self, ctx, shapes, dtypes):
+        return ProposalTarget(self.classes)
 
 
 def faster_rcnn(g: Given) -> None:
-    losses, seen = [], []
+    losses, seen = {"rpn.class": [], "rpn.box": [], "class": [], "box": []}, []
 
-    def look(outputs, _):
-        seen.append(outputs)
-        losses.append(outputs[1].sum())
+    def cross(prob, label):
+        """`prob` has a row for each place."""
+        return -np.mean([np.log(p[int(k)]) for p, k in zip(prob, label) if k >= 0])
 
-    descended(g, 20, 0.02, look)
+    def look(outputs, batch):
+        rpn_prob, rpn_box, prob, box, _, label = outputs
+        seen.append(outputs[2:])
+        losses["rpn.class"].append(cross(rpn_prob[0].T, batch["rpn_label"].asnumpy()[0]))
+        losses["rpn.box"].append(rpn_box.sum())
+        losses["class"].append(cross(prob, label))
+        losses["box"].append(box.sum())
+
+    descended(g, look)
     g.put("losses", losses)
-    for i, name in enumerate(("prob", "box", "rois")):
+    for i, name in enumerate(("prob", "box", "rois", "label")):
         g.put(f"first.{name}", seen[0][i])
         g.put(f"last.{name}", seen[-1][i])
 
 
 def unet(g: Given) -> None:
     losses = []
-    net = descended(g, 20, 0.1, lambda outputs, _: losses.append(outputs[0].mean()))
+    net = descended(g, lambda outputs, _: losses.append(outputs[0].mean()))
     g.put("losses", losses)
     g.put("mask", net.forward(train=False)[1])
 
@@ -494,6 +581,8 @@ SCRIPTS = (
 def main(folder: Path, out: Path) -> None:
     out.mkdir(exist_ok=True)
     for script in SCRIPTS:
+        if not (folder / f"{script.__name__}.params").exists():
+            continue
         given = Given(folder, script.__name__)
         script(given)
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in given.values.items())
