@@ -1,5 +1,5 @@
-# A regression on Boston housing whose loss is an expression of one's own, ended by MakeLoss: a script for MXNet's
-# R package as its users wrote them. Run it by `make demo`, or by R_LIBS=.rlib Rscript demo/boston.R
+# A regression on Boston housing with a custom loss: an expression that ends in MakeLoss. The script is written as for
+# MXNet's own R package. Run it by `make demo`, or by R_LIBS=.rlib Rscript demo/boston.R
 library(mxnet)
 data(BostonHousing, package = "mlbench")
 

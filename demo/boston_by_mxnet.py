@@ -1,14 +1,13 @@
-"""What MXNet 1.9.1 itself answers to boston.R: the same training through MXNet's own Python API, written out
-by hand.
+"""MXNet 1.9.1's own result for boston.R: the same training through MXNet's Python API.
 
     Rscript -e 'library(mlbench); data(BostonHousing); b <- BostonHousing; b$chas <-
                 as.numeric(as.character(b$chas)) options(digits = 17); write.table(scale(data.matrix(b)),
                 "boston.txt", row.names = FALSE, col.names = FALSE)'
     .reference/bin/python demo/boston_by_mxnet.py boston.txt
 
-The R package draws its random numbers in this order: n uniforms for the shuffle of the rows (Fisher-Yates
-from the end), then the initial weights (biases are zero). What the last batch of an epoch lacks is left from
-the batch before it.
+MXNet's R package draws its random numbers in this order: n uniforms for the shuffle of the rows (Fisher-Yates
+from the end), then the initial weights (biases are zero). The last batch of an epoch is filled up with
+samples of the batch before it.
 """
 
 import sys

@@ -1,5 +1,4 @@
-"""The list of known differences, tests/known.toml: each has its reason, and one that has gone must be struck
-off.
+"""The list of known differences, tests/known.toml: each has its reason, and must be removed when it is gone.
 
 [section]
 "id" = "reason"
@@ -26,7 +25,8 @@ def listed(section: str) -> dict[str, str]:
 
 
 def settle(section: str, found: dict[str, str], ran=lambda id: True) -> list[str]:
-    """Complaints: what is found and not listed, and what is listed, was run, and is not found any more."""
+    """Complaints: differences that are found and not listed, and differences that are listed, were run, and
+    are not found."""
     known = listed(section)
     news = [f"{id}: {text}" for id, text in found.items() if id not in known]
     gone = [

@@ -71,7 +71,7 @@ def arrows() -> dict[str, set[str]]:
 
 
 def wrong(found: dict[str, set[str]]) -> list[str]:
-    """Arrows that go up: between the floors, and between the folders of r."""
+    """Imports that go up: between the floors, and between the folders of r."""
 
     def room(module: str) -> int:
         part = module.split(".")[2] if module.count(".") > 1 else ""
@@ -88,8 +88,8 @@ def wrong(found: dict[str, set[str]]) -> list[str]:
 
 
 def circle(found: dict[str, set[str]]) -> list[str]:
-    """The modules of a circle, or nothing. A package's `__init__` that gathers its own modules is no part of
-    one."""
+    """The modules of an import circle, or nothing. A package's `__init__` that imports its own modules does
+    not count."""
     graph = {a: {b for b in others if not a.startswith(b + ".")} for a, others in found.items()}
     try:
         TopologicalSorter(graph).prepare()

@@ -18,7 +18,7 @@ KEPT = json.loads(cookbook.NUMBERS.read_text())
 
 
 class Kitchen:
-    """The recipes that were asked for, run one after the other in one R process."""
+    """The selected recipes, run one after the other in one R process."""
 
     def __init__(self, names, folder):
         self.folder, self.done, self.failed = folder, {}, None
@@ -50,7 +50,7 @@ def kitchen(request, tmp_path_factory):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe(kitchen, name):
-    """R's numbers are reached, they are those that the page shows, and Python's network is R's."""
+    """mxr reaches R's numbers, the page shows them, and Python's network is the same as R's."""
     recipe, numbers = RECIPES[name], kitchen.numbers(name)
     far = [w for w, off in zip(numbers["what"], cookbook.differences(numbers)) if not off <= recipe.tolerance]
     assert not far, f"further from {numbers['model'][0]} than {recipe.tolerance}: {far} in {numbers}"
@@ -71,7 +71,7 @@ def same_network(recipe, folder):
         tuple(k.split(":")): v.asnumpy()
         for k, v in mxr.nd.load(str(folder / f"{recipe.name}.params")).items()
     }
-    # beside what was learned: there the gradients are not zero
+    # away from the trained values, where the gradients are not zero
     arrays = {name: v if kind == "input" else 1.1 * v + 0.05 for (kind, name), v in saved.items()}
     learned = sorted(name for kind, name in saved if kind == "param")
     theirs = mxr.sym.load(str(folder / f"{recipe.name}.json"))

@@ -70,7 +70,7 @@ def test_readme_prints_what_it_says(tmp_path):
             assert ours == theirs
 
 
-def test_links_that_lead_nowhere_are_found(tmp_path):
+def test_broken_links_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<a href="b.html#x">b</a><a href="c.html">c</a><a href="#here">h</a><h1 id="here"></h1>'
         '<script src="https://example.org/x.js"></script>'
@@ -88,6 +88,6 @@ def test_pages_of_the_repository_link_to_what_exists():
         for target in re.findall(
             r"\]\(([^)#\s]+)(?:#[^)]*)?\)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
         ):
-            # those two are made for the site
+            # these two folders are made for the site
             if not re.match(r"https?:", target) and not target.startswith(("vignettes/", "r/")):
                 assert (ROOT / name).parent.joinpath(target).exists(), f"{name} links to {target}"

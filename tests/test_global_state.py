@@ -1,5 +1,5 @@
-"""What the modules of mxr keep for the whole process, found by reading them: each one is in the list below,
-with the reason why several threads may use it."""
+"""State that the modules of mxr keep for the whole process, found in their source: each one is in the list
+below, with the reason why it is safe with several threads."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_every_global_state_is_known():
     assert set(KNOWN) - found == set(), "not there any more"
 
 
-def test_the_search_finds_what_it_looks_for():
+def test_the_search_finds_changed_state():
     source = """
 import functools
 table, count, names, plain, box = {}, 0, [], {1: 2}, object()

@@ -1,6 +1,5 @@
-"""Every message that names a remedy is met in a test: the words of the remedy stand in one. Those that are
-met nowhere are in tests/data/remedies.txt, which may only shrink: a new remedy needs a test that follows it
-(R/tests/testthat/test-remedies.R)."""
+"""Every remedy in a message appears in a test. Those that do not are listed in tests/data/remedies.txt, which
+may only get shorter: a new remedy needs a test that follows it (R/tests/testthat/test-remedies.R)."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LISTED = ROOT / "tests" / "data" / "remedies.txt"
-# What begins a remedy, and the beginning of what it names
+# The verb that begins a remedy, and the beginning of its object
 REMEDY = re.compile(r"\b(?:use|give|pass|say|install|call|put|set) (?:it )?(?:as )?(?=[\w.`$\[\"']{3})")
 R_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 R_MESSAGE = re.compile(r"\b(?:stop_\w+|raise_error|warning|warn_once|stop)\(")
@@ -39,7 +38,7 @@ def messages_of_python(path: Path) -> list[str]:
 
 
 def remedies() -> set[str]:
-    """The words of every remedy, after the verb, up to where something else follows."""
+    """The words of every remedy, after the verb, up to the next punctuation mark."""
     by_hand = [path for path in (ROOT / "R" / "R").glob("*.R") if "generated" not in path.name]
     texts = [t for path in by_hand for t in messages_of_r(path)]
     texts += [t for path in (ROOT / "mxr").rglob("*.py") for t in messages_of_python(path)]

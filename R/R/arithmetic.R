@@ -1,8 +1,8 @@
 # R's own operators and functions on symbols and NDArrays.
 
-utils::globalVariables(".Generic")   # R defines it in group methods; the checks of R code do not know it
+utils::globalVariables(".Generic")   # R defines it in group methods, which R CMD check does not see
 
-# The operators behind `e1 op e2`: between two symbols, with a number on the right, with a number on the left.
+# The operators for `e1 op e2`: for two symbols, for a number on the right, for a number on the left.
 symbol_binary <- list(
   "+" = c("_Plus", "_PlusScalar", "_PlusScalar"), "-" = c("_Minus", "_MinusScalar", "_rminus_scalar"),
   "*" = c("_Mul", "_MulScalar", "_MulScalar"), "/" = c("_Div", "_DivScalar", "_rdiv_scalar"),
@@ -16,7 +16,7 @@ symbol_binary <- list(
   "&" = c("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
   "|" = c("_logical_or", "_logical_or_scalar", "_logical_or_scalar"))
 
-# Functions of one argument: R's name, and the operator's.
+# Functions of one argument: R's name = the operator's name.
 symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", ceiling = "ceil", trunc = "trunc",
                  round = "round", exp = "exp", expm1 = "expm1", log1p = "log1p", log2 = "log2", log10 = "log10",
                  cos = "cos", sin = "sin", tan = "tan", acos = "arccos", asin = "arcsin", atan = "arctan",
@@ -25,11 +25,11 @@ symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
 
 #' Arithmetic of symbols
 #'
-#' Symbols take R's operators and functions, so that a loss can be written as in a textbook:
-#' `0 - (label * log(p) + (1 - label) * log(1 - p))`. Operators go between two symbols of one shape, or a symbol and a
-#' single number on either side; they do not broadcast (use `mx.symbol.broadcast_add` and its kin). Comparisons give 0
-#' and 1. `sum`, `prod`, `max`, `min` and `mean` reduce all elements; with `axis` (counted from 0 in MXNet's order),
-#' those axes.
+#' R's operators and functions work on symbols, so that a loss can be written as in a textbook:
+#' `0 - (label * log(p) + (1 - label) * log(1 - p))`. The operands are two symbols of one shape, or a symbol and a
+#' single number on either side. Operators do not broadcast; use `mx.symbol.broadcast_add` and similar functions.
+#' Comparisons give 0 and 1. `sum`, `prod`, `max`, `min` and `mean` reduce all elements, or those axes that `axis` gives
+#' (counted from 0 in MXNet's order).
 #'
 #' As in MXNet, `%/%` computes the remainder, as `%%` does.
 #'
@@ -55,16 +55,22 @@ unary <- function(generic, x) {
          "!" = call_python("symbol.create", "logical_not", list(x)))
 }
 
-# `e1` and `e2` are symbols, NDArrays and numbers.
+# `e1` and `e2` are symbols, NDArrays or numbers.
 binary <- function(generic, e1, e2) {
   for (e in list(e1, e2)) if (!is.null(kind_without_numbers(e)) && !is.mx.symbol(e)) no_numbers(e, generic, 3)
-  if (!is.mx.symbol(e1) && !is.mx.symbol(e2)) return(call_python("nd.binary", generic, e1, e2))
+  if (is.mx.symbol(e1) || is.mx.symbol(e2)) symbol_arithmetic(generic, e1, e2)
+  else call_python("nd.binary", generic, e1, e2)
+}
+
+# `e1`, `e2` or both are symbols.
+symbol_arithmetic <- function(generic, e1, e2) {
   ops <- symbol_binary[[generic]]
-  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(call_python("symbol.create", ops[[1]], list(e1, e2)))
-  if (is.mx.symbol(e1)) {
+  if (!is.mx.symbol(e2)) {
     call_python("symbol.create", ops[[2]], list(e1, scalar = scalar_operand(e2, generic)))
-  } else {
+  } else if (!is.mx.symbol(e1)) {
     call_python("symbol.create", ops[[3]], list(e2, scalar = scalar_operand(e1, generic)))
+  } else {
+    call_python("symbol.create", ops[[1]], list(e1, e2))
   }
 }
 
@@ -72,7 +78,7 @@ binary <- function(generic, e1, e2) {
 scalar_operand <- function(x, operator) {
   if (is.mx.ndarray(x))
     stop_type("`", operator, "`: ",
-              "an NDArray cannot stand beside a symbol: put mx.symbol.Variable(\"name\") in its place, ",
+              "an NDArray cannot be combined with a symbol: use mx.symbol.Variable(\"name\") instead, ",
               "and give the array to mx.simple.bind's executor, or as a parameter, under that name")
   if (!(is.numeric(x) || is.logical(x)) || length(x) != 1)
     stop_type("`", operator, "`: a symbol goes with a symbol or a single number, not with ", class(x)[[1]],
@@ -97,8 +103,7 @@ Math.Rcpp_MXSymbol <- function(x, ...) {
   call_python("symbol.create", op[[1]], list(x))
 }
 
-# Reduces each symbol, and combines the results of several, and numbers: by the first operator two symbols, by the
-# second a symbol and a number.
+# Each symbol is reduced. The results are combined by the first operator, and with numbers by the second.
 symbol_summary <- list(sum = c("_Plus", "_PlusScalar"), prod = c("_Mul", "_MulScalar"),
                        max = c("_maximum", "_maximum_scalar"), min = c("_minimum", "_minimum_scalar"))
 
@@ -126,11 +131,12 @@ mean.Rcpp_MXSymbol <- function(x, ...) call_python("symbol.create", "mean", list
 #' @export
 t.Rcpp_MXSymbol <- function(x) call_python("symbol.create", "transpose", list(x))
 
-# The same as for symbols: R calls a method for two objects of different classes only where both classes have the same.
+# The same function as for symbols: for two operands of different classes R calls a method only if both classes have the
+# same one.
 #' @export
 Ops.MXNDArray <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
 
-# By the operator; what MXNet has no operator for, R computes.
+# Functions for which MXNet has no operator are computed by R.
 #' @export
 Math.MXNDArray <- function(x, ...) {
   op <- if (.Generic == "log") "log" else symbol_math[.Generic]

@@ -1,4 +1,4 @@
-# The one door to Python: call_python(verb, ...) calls the Python function that is registered under the name `verb`
+# All calls to Python: call_python(verb, ...) calls the Python function that is registered under the name `verb`
 # (mxr/r/verbs), and returns its value.
 #
 # Arguments may be NULL, numbers, text, vectors, arrays, lists of these, and handles. Named arguments keep their names.
@@ -7,15 +7,15 @@
 # and a Python object as a handle.
 #
 # A handle is an external pointer of class "Rcpp_MXSymbol", "MXNDArray", "Rcpp_MXExecutor", or "MXHandle" for all other
-# objects. Its S3 methods stand in symbol.R, ndarray.R, executor.R and arithmetic.R. Python makes the handles, at any
-# depth of a list, and gives each a finalizer. The finalizer puts the handle into a queue; the next call of Python takes
-# the queue along. A handle is never copied, and may be given further attributes. R saves a symbol or an array with what
-# it stands for (mxr/r/bridge/saved.py), and its first use in another session makes it anew; an executor belongs to its
-# session, and using it in another is an error that says so.
+# objects. Its S3 methods are in symbol.R, ndarray.R, executor.R and arithmetic.R. Python makes the handles, at any
+# depth of a list, and gives each a finalizer. The finalizer puts the handle into a queue, which the next call passes to
+# Python. R never copies a handle, and handles may have further attributes. R saves a symbol or an array with its
+# content (mxr/r/bridge/saved.py), from which its first use in another session makes the object. An executor belongs to
+# its session; using it in another is an error.
 #
-# It is an external pointer, not an environment, for two reasons. Python reads its address by one C call, where the
-# content of an environment takes ten. And a restored pointer has the address 0, so it cannot be taken for an object of
-# the new session. A call takes about 4 us (10 where Python's half was installed without a C compiler).
+# It is an external pointer, not an environment, for two reasons. Python reads its address with one C call, but the
+# content of an environment with ten. And a restored pointer has the address 0, so it cannot be taken for an object of
+# the new session. A call takes about 4 us (10 if mxr was installed without a C compiler).
 
 .bridge <- new.env(parent = emptyenv())
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))
@@ -26,15 +26,15 @@ call_python <- function(verb, ...) {
   if (inherits(value, "mxr.failure")) raise_failure(value) else value
 }
 
-# `.bridge$door` for the first call: starts Python, then puts `cross_bridge` in its own place.
+# `.bridge$door` for the first call: starts Python, then replaces itself by `cross_bridge`.
 open_bridge <- function(request) {
   start_python()
   stamp <- system.file("stamp", package = "mxnet")
   ours <- list("bridge.open", as.character(utils::packageVersion("mxnet")), if (nzchar(stamp)) readLines(stamp) else "")
   remark <- .Call(.bridge$python, ours, queue_dead)
   if (is.character(remark)) warning(remark, call. = FALSE)
-  # R loads a function when it is first used, and cannot repeat a loading that a Ctrl-C has interrupted. So the
-  # functions that run when a Ctrl-C is pending are loaded here.
+  # R loads a function when it is first used, and cannot load it again if a Ctrl-C interrupts that. So the functions
+  # that run while a Ctrl-C is pending are loaded here.
   list(raise_failure, raise_interrupt, raise_error, inherits, Sys.sleep)
   .bridge$door <- cross_bridge
   .bridge$open <- TRUE
@@ -46,7 +46,7 @@ open_bridge <- function(request) {
 cross_bridge <- function(request) {
   queue <- .bridge$queue
   if (is.null(queue$dead)) return(.Call(.bridge$python, request, NULL))
-  # a finalizer may run between these two lines: whether it finds the old queue or the new one, the handle is not lost
+  # A finalizer may run between these two lines. It uses the old queue or the new one; the handle is not lost.
   .bridge$queue <- new.env(parent = emptyenv())
   .Call(.bridge$python, request, queue$dead)
 }

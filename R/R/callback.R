@@ -1,5 +1,5 @@
-# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. One that
-# is called at the end of an epoch and returns FALSE ends the training.
+# Callbacks: functions of (iteration, nbatch, env, verbose), where env is the environment of the training loop. A
+# callback at the end of an epoch that returns FALSE ends the training.
 
 #' A record of metrics
 #'
@@ -17,7 +17,8 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 
 #' Log the metric while training
 #'
-#' As a callback at the end of batches it prints the metric every `period` batches; with a `logger` the values are kept.
+#' As a callback at the end of batches it prints the metric every `period` batches. With a `logger` it also stores the
+#' values there.
 #'
 #' @param period number of batches (or epochs) between entries.
 #' @param logger NULL or a record made by `mx.metric.logger$new()`.
@@ -95,7 +96,7 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' Save the model while training
 #'
 #' As a callback at the end of epochs it writes `prefix-symbol.json` and `prefix-0001.params`, `prefix-0002.params`, and
-#' so on. Of several workers ([distributed.training()]) only the first writes them.
+#' so on. With several workers ([distributed.training()]) only the first writes them.
 #'
 #' @param prefix path and beginning of the file names.
 #' @param period number of epochs between files.
@@ -131,8 +132,7 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #' @param train.metric,eval.metric thresholds, or NULL.
 #' @param bad.steps number of epochs without improvement, or NULL.
 #' @param maximize whether larger is better.
-#' @param verbose whether to print the best score at the end; in a training loop that loop's own `verbose` counts
-#'   instead.
+#' @param verbose whether to print the best score at the end; a training loop passes its own `verbose` instead.
 #' @return A callback.
 #' @examples
 #' x <- as.matrix(mtcars[, c("wt", "qsec")])
@@ -163,7 +163,7 @@ mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.
             bad.steps = bad.steps, maximize = maximize)
 }
 
-# The value of the training loop's metric for the state in its variable `state`; NULL where it has none.
+# The value of the training loop's metric for the state in its variable `state`; NULL without a metric or state.
 score_of <- function(env, state) if (!is.null(env$metric) && !is.null(env[[state]])) env$metric$get(env[[state]])$value
 
 # A function of (iteration, score, verbose): FALSE when `bad.steps` scores in a row were no better than the best one.

@@ -1,26 +1,28 @@
-# Reading a script without running it: what of it works here, what does not, and what it needs.
+# Reading a script without running it: which of its calls work here, and what it needs.
 
 #' Check a script before it runs
 #'
-#' Reads an R script or an R Markdown file, without running it, and tells line by line which of the functions of mxnet
-#' that it calls are here, with which arguments; what has another name now, has no effect or behaves differently; and
-#' which data files and packages will be missing. `mxr check old.R` does the same from the command line.
+#' Reads an R script or an R Markdown file, without running it. The result says line by line which functions and
+#' arguments of mxnet are supported, which have another name, have no effect or behave differently, and which data files
+#' and packages are missing. `mxr check old.R` does the same from the command line.
 #'
-#' What a script makes as it runs is not seen: names put together by `paste`, functions called by `do.call` through a
-#' variable. How long a training will take on this machine is estimated where the script says how large the network and
-#' the data are (numbers, data sets of R, files that are there): from the operations that the shapes imply, and from how
-#' fast this machine multiplies matrices now. The true time is between a third of it and three times it, on a machine
-#' with nothing else to do. Where a size is only known as the script runs, this is said instead. For the estimate,
+#' Names that are made when the script runs are not found: those put together by `paste`, and functions called by
+#' `do.call` through a variable.
+#'
+#' The time of each training on this machine is estimated if the script says how large the network and the data are
+#' (numbers, data sets of R, existing files). The estimate uses the operations that the shapes need, and the present
+#' speed of this machine for products of matrices. On an otherwise idle machine the true time is between a third and
+#' three times the estimate. If a size is only known when the script runs, the result says so. For the estimate,
 #' networks are composed and small tables are read; nothing else of the script is evaluated.
 #'
 #' @param file path of the script.
 #' @param json whether to print the result as JSON, for other programs.
-#' @param x what `mx.check.script` gave.
-#' @param all whether to print every line with a call, not only those to look at.
+#' @param x the result of `mx.check.script`.
+#' @param all whether to print every line with a call, not only those with a finding.
 #' @param ... not used.
 #' @return A data frame of class `mx.script.check`: `line`, `kind` (one of `"missing"`, `"differs"`, `"renamed"`,
 #'   `"ignored"`, `"note"`, `"time"`, `"supported"`), `what` (a function, argument, file or package), `message`, and
-#'   `link`, a page of the documentation. Its attribute `status` is 0 where nothing is missing, else 1.
+#'   `link`, a page of the documentation. Its attribute `status` is 0 if nothing is missing, else 1.
 #' @examples
 #' file <- tempfile(fileext = ".R")
 #' writeLines(c("library(mxnet)", "data <- mx.symbol.Variable('data')",
@@ -88,9 +90,9 @@ script_code <- function(lines, markdown) {
 
 # ---------------------------------------------------------------- functions
 
-# What differs, has another name or is not here, by function: kind, message, page of the documentation.
+# The functions that differ or have another name: kind, message, page of the documentation.
 script_functions <- list(
-  mx.gpu = c("differs", "there is no GPU here: it is computed on the processor, with the same numbers",
+  mx.gpu = c("differs", "there is no GPU support: everything is computed on the CPU, with the same numbers",
              "differences#what-is-not-here"),
   mx.symbol.Concat = c("renamed", "mx.symbol.concat; the old name works, with a warning", ""),
   FactorScheduler = c("renamed", "mx.lr_scheduler.FactorScheduler; the old name works", ""),
@@ -104,8 +106,9 @@ script_functions <- list(
   mx.io.ImageRecordIter = c("differs", "random crops are MXNet's where it decodes with one thread",
                             "differences#iterators-over-files"),
   mx.io.LibSVMIter = c("differs", "gives dense arrays", "differences#iterators-over-files"),
-  mx.io.CSVIter = c("differs", "a reset in the middle of a pass begins anew", "differences#iterators-over-files"))
-# Arguments without effect, by function; those of operators are told by their declarations.
+  mx.io.CSVIter = c("differs", "a reset in the middle of a pass starts from the beginning",
+                    "differences#iterators-over-files"))
+# Arguments without effect, by function. Those of operators follow from the declarations.
 script_ignored <- list(
   mx.model.FeedForward.create = c("kvstore", "metric_cpu"), mx.model.buckets = c("kvstore", "metric_cpu", "gc_freq"),
   predict = "allow.extra.params", mx.nd.array = "ctx", mx.nd.zeros = "ctx", mx.nd.ones = "ctx",
@@ -126,7 +129,7 @@ check_functions <- function(tokens) {
 
 head_of <- function(x, n) utils::head(x, n)
 
-# Names that the script itself gives a value to.
+# Names that the script itself defines.
 script_definitions <- function(tokens) {
   arrows <- tokens[tokens$token %in% c("LEFT_ASSIGN", "EQ_ASSIGN"), ]
   unlist(lapply(seq_len(nrow(arrows)), function(i) {
@@ -207,7 +210,7 @@ check_packages <- function(tokens) {
   installs <- tokens[tokens$token == "SYMBOL_FUNCTION_CALL" & tokens$text %in% c("install.packages", "drat::addRepo",
       "install_github"), ]
   rbind(finding(used$line1[lacking], "missing", paste("package", used$text[lacking]), "is not installed"),
-        finding(installs$line1, "note", installs$text, "take out lines that install MXNet: this package has its place",
+        finding(installs$line1, "note", installs$text, "remove lines that install MXNet: this package replaces it",
                 "docs/vignettes/old-scripts"))
 }
 
@@ -233,7 +236,7 @@ check_files <- function(tokens, folder) {
         finding(texts$line1[web], "note", inner[web], "is fetched from the network"))
 }
 
-# The name of the function whose argument stands at `id`; "" where it is none.
+# The name of the function of which `id` is an argument; "" if it is not an argument.
 calling <- function(tokens, id) {
   call <- tokens$parent[tokens$id == id]
   head <- tokens$id[tokens$parent %in% call]
@@ -249,7 +252,7 @@ check_habits <- function(tokens) {
   compares <- tokens[tokens$token == "EQ", ]
   of_class <- vapply(compares$parent, function(id) compares_class(tokens, id), NA)
   rbind(finding(calls$line1[factors], "note", calls$text[factors],
-                "since R 4.0 texts are no factors: stringsAsFactors = TRUE gives what the script was written for",
+                "since R 4.0 texts do not become factors: give stringsAsFactors = TRUE if the script needs factors",
                 "docs/vignettes/old-scripts"),
         finding(compares$line1[of_class], "note", "class(x) ==",
                 "a matrix has two classes since R 4.0: use inherits()", "docs/vignettes/old-scripts"))

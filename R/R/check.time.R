@@ -1,13 +1,14 @@
-# How long the trainings of a script will take, from what it says of network and data, without running it.
+# Estimates how long the trainings of a script will take, from the network and the data that it describes, without
+# running it.
 #
-# The network is composed and small data are made in a closed room: an environment that knows composing, arithmetic and
-# what makes vectors and tables, and nothing that reads the network, writes, plots, trains or waits. What cannot be made
-# there is not known.
+# The network is composed and small data are made in a closed room. That is an environment with functions for composing,
+# arithmetic, vectors and tables, and without functions that use the internet, write, plot, train or wait. Values that
+# need other functions are unknown.
 
 script_trainers <- c("mx.model.FeedForward.create", "mx.mlp")
 script_loops <- c("mx.model.buckets", "mx.lstm", "mx.gru", "mx.rnn", "mx.exec.backward", "mx.model.train.buckets")
 
-# A finding for each training, and one for loops of the script's own.
+# A finding for each training, and one for the script's own training loops.
 check_times <- function(parsed, tokens, folder) {
   none <- finding(integer(), "", "", "")
   calls <- tokens[tokens$token == "SYMBOL_FUNCTION_CALL", ]
@@ -15,7 +16,7 @@ check_times <- function(parsed, tokens, folder) {
   loops <- calls[calls$text %in% script_loops, ]
   loops <- loops[!duplicated(loops$text), ]
   other <- finding(loops$line1, "time", loops$text,
-                   "how long it takes cannot be told: the batches are counted as it runs")
+                   "the time cannot be estimated: the number of batches is only known when the script runs")
   if (!length(lines)) return(other)
   estimates <- estimate_trainings(as.list(parsed), folder)
   if (length(estimates) != length(lines)) return(other)
@@ -24,12 +25,12 @@ check_times <- function(parsed, tokens, folder) {
   }, lines, estimates))))
 }
 
-# The trainings in the order of the text: what each is called, and what is said of its time.
+# The trainings in the order of the script: the function's name, and the message about its time.
 estimate_trainings <- function(expressions, folder) {
-  names <- call_python("symbol.names")                # composing here leaves automatic names as they were
+  names <- call_python("symbol.names")                # restored at the end: the script's automatic names do not change
   on.exit(call_python("symbol.names", names))
   most <- mem.maxVSize()
-  mem.maxVSize(sum(gc()[, 2]) + 1000)                 # megabytes: a script may ask for more than there is
+  mem.maxVSize(sum(gc()[, 2]) + 1000)                 # megabytes: the script may need more than this machine has
   on.exit({
     mem.maxVSize(most)
     setTimeLimit()
@@ -44,8 +45,7 @@ estimate_trainings <- function(expressions, folder) {
   found
 }
 
-# Evaluates an expression in the room; where that is not possible, the names that it gives a value to are not known any
-# more.
+# Evaluates an expression in the room. If that fails, the names that the expression assigns become unknown.
 try_in_room <- function(expression, room) {
   clock <- get(".clock", room)
   if (clock$left <= 0) return(forget(expression, room))
@@ -64,8 +64,8 @@ forget <- function(expression, room) {
   suppressWarnings(rm(list = intersect(assigned_names(expression), ls(room, all.names = TRUE)), envir = room))
 }
 
-# A function that walks through an expression, evaluates on its way what stands before a training in the same block, and
-# calls `tell(call, room, times)` for each training: how often loops around it run it, NA where that is not known.
+# A function that walks through an expression. It evaluates the lines before a training in the same block, and calls
+# `tell(call, room, times)` for each training. `times` is how often loops repeat the training, NA if that is unknown.
 trainings_visitor <- function(tell) {
   visit <- function(expression, room, times) {
     if (!is.call(expression)) return(invisible())
@@ -81,24 +81,24 @@ trainings_visitor <- function(tell) {
   visit
 }
 
-# The arguments of a call that are there: in x[, 1] the second is not.
+# The positions of a call's arguments without the empty ones: in x[, 1] the second part is empty.
 written <- function(call) setdiff(which(nzchar(vapply(as.list(call), deparse1, ""))), 1)
 
-# The name of the function that is called, without its package; "" where it is none.
+# The name of the function that is called, without its package; "" if it has no name.
 called_name <- function(call) {
   head <- call[[1]]
   if (is.call(head) && deparse1(head[[1]]) %in% c("::", ":::")) head <- head[[3]]
   if (is.name(head)) as.character(head) else ""
 }
 
-# How often a loop turns, NA where that is not known; its variable has its first value from here on.
+# The number of turns of a loop, NA if unknown. Gives the loop's variable its first value.
 turns_of <- function(loop, room) {
   over <- tryCatch(eval(loop[[3]], room), error = function(e) NULL)
   if (length(over)) assign(as.character(loop[[2]]), over[[1]], room)
   if (is.null(over)) NA else length(over)
 }
 
-# Where the body of a function of the script's runs: its arguments have their defaults.
+# The environment for the body of one of the script's functions: its arguments have their defaults.
 with_defaults <- function(formals, room) {
   inner <- new.env(parent = room)
   for (name in names(formals))
@@ -137,7 +137,8 @@ room_functions <- c(
   "mode", "typeof", "strsplit", "startsWith", "endsWith", "grepl", "rowsum", "setNames", "force", "isTRUE",
   "isFALSE", "xor", "rapply", "nargs", "is.environment")
 
-# Where names are looked for that the script has not made. Random numbers are zeros: only how many there are counts.
+# The environment of a script, above one with the functions that are allowed. Random numbers are zeros: only their
+# number matters.
 closed_room <- function(folder) {
   known <- new.env(parent = emptyenv())
   for (name in room_functions) assign(name, get(name, home_of(name)), known)
@@ -190,17 +191,17 @@ furnish_with_data <- function(known, folder) {
   for (name in ls(datasets)) eval(call("delayedAssign", name, call("get", name, datasets), baseenv(), known))
 }
 
-# Ends one line of the script in the room: what it makes stays unknown.
+# Stops the evaluation of one line of the script; its result stays unknown.
 cannot_run <- function(why) stop(why, call. = FALSE)
 
-# `$`, but for what writes.
+# `$`, without methods that write files.
 reads_member <- function(x, name) {
   name <- as.character(substitute(name))
   if (is.mx.symbol(x) && name == "save") cannot_run("writes a file")
   do.call(base::`$`, list(x, name))
 }
 
-# `::` for what the room knows of this package, and for the data of others.
+# `::` for this package's functions that are allowed, and for the data of other packages.
 member_of_package <- function(known) {
   function(package, name) {
     package <- as.character(substitute(package))
@@ -231,7 +232,7 @@ pipe <- function(lhs, rhs) {
   eval(rhs, room)
 }
 
-# The batches that a reader of files will give: their shape, and how many, NA where the file does not tell.
+# The batches of a reader of files: their shapes and their number, NA if the file does not tell.
 file_batches <- function(reader, folder) {
   function(...) {
     given <- list(...)
@@ -250,7 +251,7 @@ shape_numbers <- function(shape) {
   if (is.character(shape)) as.numeric(regmatches(shape, gregexpr("[0-9]+", shape))[[1]]) else shape
 }
 
-# A file of the script that is there, and not too large to be read for this.
+# The path of a file of the script, NULL if it does not exist or is too large to be read here.
 at_hand <- function(path, folder) {
   if (!is.character(path) || !nzchar(path) || grepl("^(https?|ftp):", path)) return(NULL)
   found <- Filter(function(p) file.exists(p) && !dir.exists(p) && file.size(p) < 5e7, c(file.path(folder, path), path))
@@ -280,34 +281,34 @@ estimate_training <- function(call, room, times) {
     if (is.null(matched[[argument]])) return(default)
     tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], room))), error = function(e) NULL)
   }
-  untold <- function(e) paste0("how long it takes cannot be told: ", conditionMessage(e))
+  untold <- function(e) paste0("the time cannot be estimated: ", conditionMessage(e))
   message <- tryCatch(time_of_training(name, value, times), mxr_not_told = untold)
   list(what = name, message = message)
 }
 
-# What is said of a training's time; `value` gives its arguments.
+# The message about a training's time; `value` gives the training's arguments.
 time_of_training <- function(name, value, times) {
   untold <- function(what) {
     stop(structure(class = c("mxr_not_told", "error", "condition"), list(message = what, call = NULL)))
   }
   of_mlp <- name == "mx.mlp"
   symbol <- if (of_mlp) mlp_symbol(value) else value("symbol")
-  if (!is.mx.symbol(symbol)) untold("the network is only known as the script runs")
+  if (!is.mx.symbol(symbol)) untold("the network is only known when the script runs")
   data <- value(if (of_mlp) "data" else "X")
-  if (is.null(data)) untold("the size of the data is only known as the script runs")
+  if (is.null(data)) untold("the size of the data is only known when the script runs")
   rounds <- value("num.round", 10)
   begin <- value("begin.round", 1)
   size <- value("array.batch.size", 128)
   if (!is.numeric(rounds) || !is.numeric(begin) || !is.numeric(size))
-    untold("the number of rounds or the size of a batch is only known as the script runs")
+    untold("the number of rounds or the size of a batch is only known when the script runs")
   batches <- tryCatch(given_batches(data, size, value("array.layout", "auto")), error = function(e) NULL)
-  if (is.null(batches)) untold("the data are of a kind that is only known as the script runs")
+  if (is.null(batches)) untold("the kind of the data is only known when the script runs")
   work <- symbol_work(symbol, batches$shapes)
   if (is.null(work)) untold("the shapes of the network do not follow from those of the data")
   told_time(work, batches, rounds - begin + 1, times)
 }
 
-# The work of a network; labels whose shapes follow from nothing are taken to be one number a sample.
+# The work of a network. Labels of unknown shape are taken as one number per sample.
 symbol_work <- function(symbol, shapes) {
   shapes <- shapes[names(shapes) %in% arguments(symbol)]
   ask <- function(shapes) tryCatch(call_python("symbol.work", symbol, shapes), error = function(e) NULL)
@@ -338,7 +339,7 @@ given_batches <- function(data, size, layout) {
   list(shapes = list(data = c(shape, size)), batches = ceiling(samples / size))
 }
 
-# An iterator of the script's own, gone through once.
+# The batches of an iterator that the script defines: runs through it once.
 counted_batches <- function(iterator) {
   setTimeLimit(elapsed = 5)
   on.exit(setTimeLimit())
@@ -359,7 +360,7 @@ told_time <- function(work, batches, rounds, times) {
   often <- if (is.na(times)) ", each time" else if (times > 1) paste0(", ", times, " times")
   if (is.na(batches$batches))
     return(paste0(within_times(work$seconds * 1000 * rounds / size, " for every 1000 samples"), ": ",
-                  many(rounds, "round"), ", ", step, "; how many samples there are is not written", often))
+                  many(rounds, "round"), ", ", step, "; the number of samples is not known", often))
   seconds <- work$seconds * batches$batches * rounds * if (is.na(times)) 1 else times
   paste0(within_times(seconds), ": ", many(rounds, "round"), " of ", many(batches$batches, "batch"), ", ", step, often)
 }

@@ -1,5 +1,5 @@
-# Checks of what users give, for mistakes of which R would only say, for example, "attempt to apply non-function".
-# A check stops with a sentence that says what is wanted; most give back the value, or nothing.
+# Checks of users' arguments, for mistakes for which R itself would only say, for example, "attempt to apply
+# non-function". A check stops with a message that says what is needed. It returns the checked value, or nothing.
 
 # Whether `x$name` is a function, `x` a list, an environment or an object of a reference class.
 has_function <- function(x, name) is.function(tryCatch(do.call(`$`, list(x, name)), error = function(e) NULL))
@@ -36,12 +36,17 @@ check_training <- function(begin.round, num.round, metric, epoch.end.callback, b
 
 check_data <- function(X) {
   if (is_of_matrix_package(X)) stop_type("X is a ", class(X)[[1]], " of the package Matrix: pass as.matrix(X)")
-  if (is.environment(X) || isS4(X) || is.list(X) && any(vapply(X, is.function, NA))) check_own_iterator(X)
-  if (is.atomic(X) && length(dim(X)) > 1 && !all(dim(X)))
-    stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
-  if (is.null(X) || !(is.atomic(X) || is.mx.ndarray(X) || is.data.frame(X)))
-    stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
+  if (looks_like_iterator(X)) check_own_iterator(X)
+  if (is_empty_array(X)) stop_shape("X is ", paste(dim(X), collapse = " x "), ": it has no samples, or no features")
+  if (!may_be_data(X)) stop_type("X must be an array, a matrix or an iterator, not ", kind_of(X))
 }
+
+# Whether `x` is probably meant as an iterator, complete or not.
+looks_like_iterator <- function(x) is.environment(x) || isS4(x) || is.list(x) && any(vapply(x, is.function, NA))
+
+is_empty_array <- function(x) is.atomic(x) && length(dim(x)) > 1 && !all(dim(x))
+
+may_be_data <- function(x) !is.null(x) && (is.atomic(x) || is.mx.ndarray(x) || is.data.frame(x))
 
 check_own_iterator <- function(X) {
   for (name in c("iter.next", "value", "reset"))
@@ -62,10 +67,12 @@ check_optimizer <- function(optimizer) {
               "create_exec and update, not ", kind_of(optimizer))
 }
 
-# Whether `x` is used as an iterator: a list of closures may be one too.
-is_iterator <- function(x) {
-  is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next) ||
-    (is.environment(x) || isS4(x)) && !is.mx.ndarray(x) && !is.mx.symbol(x) && has_function(x, "iter.next")
+# Whether `x` is used as an iterator: one of mxr's, a list of functions, or an object of a user's class.
+is_iterator <- function(x) is.mx.dataiter(x) || is.list(x) && is.function(x$iter.next) || is_iterator_object(x)
+
+# Arrays and symbols are environments too, and have fields, but are no iterators.
+is_iterator_object <- function(x) {
+  (is.environment(x) || isS4(x)) && !is.mx.ndarray(x) && !is.mx.symbol(x) && has_function(x, "iter.next")
 }
 
 # Whether `x` is a matrix of the package Matrix, whose numbers only that package can read.
@@ -111,7 +118,7 @@ check_number <- function(x, what) {
   if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_type(what, " must be one number")
 }
 
-# `x` must be one number, and not its text: it is used in arithmetic.
+# `x` must be one number, not the text of a number, because it is used in arithmetic.
 check_real <- function(x, what) {
   if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_type(what, " must be one number, not ", kind_of(x))
 }
@@ -173,7 +180,7 @@ required_field <- function(x, name) {
 # The dimensions of an array or NDArray, the length of a vector.
 shape_of <- function(x) or_else(dim(x), length(x))
 
-# Names that users of other versions, languages and packages give, and what is meant.
+# Argument names of other versions, languages and packages = this package's names.
 other_names <- c(lr = "learning.rate", eta = "learning.rate", epochs = "num.round", num.epoch = "num.round",
                  nrounds = "num.round", metric = "eval.metric", layout = "array.layout",
                  batch.size = "array.batch.size", weight.decay = "wd", scheduler = "lr_scheduler", label = "y",
@@ -191,7 +198,7 @@ nearest_name <- function(name, known) {
   if (length(meant)) meant[[1]]
 }
 
-# Warns, once in a session for each, of arguments that have no effect beside an iterator. `given` says which ones the
+# Warns, once in a session for each, of arguments that have no effect with an iterator. `given` says which ones the
 # call has.
 check_beside_iterator <- function(given) {
   why <- c(y = "the iterator brings its labels", array.batch.size = "the iterator has its own batches",
@@ -207,18 +214,18 @@ check_unused <- function(symbol, arg.params, fixed.param, initializer.given, inp
   unknown <- setdiff(fixed.param, arguments(symbol))
   if (length(unknown)) {
     meant <- nearest_name(unknown[[1]], arguments(symbol))
-    warning("fixed.param has ", paste(unknown, collapse = ", "), ", which the network has not",
+    warning("fixed.param has ", paste(unknown, collapse = ", "), ", which the network does not have",
             if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?"), call. = FALSE)
   }
   if (is.null(arg.params)) return()
   if (initializer.given)
-    warn_once("initializer", "initializer has no effect beside arg.params, which are all that is taken")
+    warn_once("initializer", "initializer has no effect if arg.params are given")
   lacking <- setdiff(arguments(symbol), c(names(arg.params), inputs))
   if (length(lacking))
-    warning("arg.params has no ", paste(lacking, collapse = ", "), "; zeros take their place", call. = FALSE)
+    warning("arg.params has no ", paste(lacking, collapse = ", "), "; zeros are used", call. = FALSE)
 }
 
-# Stops where R has taken a name meant for `...`, such as that of a variable "s", for the beginning of one of `formals`.
+# Stops if R has matched a name meant for `...`, such as that of a variable "s", to an argument that begins with it.
 check_short_names <- function(call, formals) {
   for (name in setdiff(names(call), c("", formals))) {
     taken <- formals[startsWith(formals, name)]
@@ -228,8 +235,8 @@ check_short_names <- function(call, formals) {
   }
 }
 
-# Names in `...` must be among `taken`; R would ignore the others, or speak of a function that the user has not called.
-# `also` are further arguments that a suggestion may name.
+# Names in `...` must be among `taken`; R would ignore the others, or name a function that the user has not called in
+# the error. `also` are further arguments that a suggestion may name.
 check_dots <- function(names, taken, what, also = NULL) {
   names <- names[nzchar(names)]
   short <- pmatch(names, taken, duplicates.ok = TRUE)        # R completes names; but lr is not short for lr_scheduler

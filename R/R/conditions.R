@@ -25,7 +25,7 @@ last_condition <- function() {
   if (!is.null(condition)) condition_fields(condition)
 }
 
-# What Python is told of a condition. The call is "" where it is none of the user's.
+# The fields of a condition that Python gets. The call is "" if it is not the user's.
 condition_fields <- function(condition) {
   call <- conditionCall(condition)
   ours <- is.null(call) || identical(call, body(evaluate_expression)) ||
@@ -51,8 +51,8 @@ raise_interrupt <- function() {
   raise_error("interrupted", kinds = "mxnet_state_error")
 }
 
-# The call in the user's code that led here, as the user wrote it and short to print: the call of this package's
-# outermost function. Functions of base R, such as lapply and do.call, may stand between.
+# The call in the user's code that led here, as the user wrote it and shortened for printing: the call of this package's
+# outermost function. Functions of base R, such as lapply and do.call, may be between.
 user_call <- function() {
   ours <- topenv()
   found <- outermost_frame(ours)
@@ -85,14 +85,14 @@ outermost_frame <- function(ours) {
   found
 }
 
-# `call` with `...` in the place of whole arrays and lists: do.call puts values where a user writes expressions.
+# `call` with `...` instead of arrays and lists: do.call puts values where a user writes expressions.
 shorten_call <- function(call) {
   short <- function(arg) is.language(arg) || is.atomic(arg) && length(arg) == 1
   for (i in seq_along(call)[-1]) if (!short(call[[i]])) call[[i]] <- quote(...)
   call
 }
 
-# Whether the head of a call is the name of a function as a user writes it: f, x$f, mxnet::f.
+# Whether the head of a call is a function as a user writes it: f, x$f, mxnet::f.
 is_written <- function(head) {
   if (is.name(head)) return(!identical(head, quote(FUN)))
   is.call(head) && as.character(head[[1]])[[1]] %in% c("$", "::", ":::")
@@ -117,26 +117,25 @@ mxr.last.error <- function() {
   invisible(text)
 }
 
-# The errors of this package's own checks: a sentence pasted from the arguments, the call in the user's code, and a
-# class for tryCatch. mxr/r/bridge/errors.py has the same classes, for Python. Nothing else in this package calls
-# stop().
+# The errors of this package's checks: a message pasted from the arguments, the call in the user's code, and a class for
+# tryCatch. mxr/r/bridge/errors.py has the same classes, for Python. Nothing else in this package calls stop().
 
-# An argument, or what a user's function gives, is not the kind of thing that is needed.
+# An argument, or the result of a user's function, has the wrong kind.
 stop_type <- function(...) raise_error(paste0(...), kinds = "mxnet_type_error")
 
-# A name or a value that is wrong, missing or unknown.
+# A wrong, missing or unknown name or value.
 stop_parameter <- function(...) raise_error(paste0(...), kinds = "mxnet_parameter_error")
 
 # Dimensions that do not fit together.
 stop_shape <- function(...) raise_error(paste0(...), kinds = "mxnet_shape_error")
 
-# What MXNet or R has, and this package has not.
+# A feature of MXNet or R that this package does not have.
 stop_not_implemented <- function(...) raise_error(paste0(...), kinds = "mxnet_not_implemented_error")
 
-# A file that is not there, or cannot be read.
+# A file that does not exist or cannot be read.
 stop_file <- function(...) raise_error(paste0(...), kinds = "mxnet_file_error")
 
-# What cannot be done now: a batch before the first one, the learning curve of a training without a metric.
+# A call at the wrong time: a batch before the first one, the learning curve of a training without a metric.
 stop_state <- function(...) raise_error(paste0(...), kinds = "mxnet_state_error")
 
 # Python, or mxr in it, cannot be found or started.

@@ -8,8 +8,8 @@ new_context <- function(device, id) {
 
 #' Devices
 #'
-#' `mx.cpu` names the processor. `mx.gpu` names a graphics card: there is none here, so the first call in a session
-#' warns, and this and every later call give the processor instead. Results are the same.
+#' `mx.cpu` is the CPU. There is no GPU support: `mx.gpu` also gives the CPU, and its first call in a session warns.
+#' Results are the same.
 #'
 #' @param dev.id number of the device; it has no effect.
 #' @return A list of class `MXContext` with the elements `device`, `device_id` and `device_typeid`.
@@ -55,7 +55,7 @@ mx.ctx.default <- function(new = NULL) {
 #' @export
 is.mx.context <- function(x) inherits(x, "MXContext")
 
-# `ctx` as a list of devices. A batch is cut into one part for each.
+# `ctx` as a list of devices. Each gets a part of every batch.
 device_list <- function(ctx) {
   if (is.null(ctx)) ctx <- mx.ctx.default()
   if (is.mx.context(ctx)) ctx <- list(ctx)

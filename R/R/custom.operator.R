@@ -7,32 +7,31 @@
 #' Operators written in R
 #'
 #' Registers an operator under a name, for [mx.symbol.Custom()] and [mx.nd.Custom()]. Each function is called with those
-#' of the arguments below that it has (all of them, if it has `...`). Arrays are R arrays with R's dimensions, those
-#' of one dimension plain vectors; lists of arrays are named. What the functions return is checked: a wrong number
-#' of arrays, wrong dimensions, text and NA are errors (NaN is not). Values are rounded to single precision.
+#' of the arguments below that it has (all of them, if it has `...`). Arrays are R arrays with R's dimensions; arrays
+#' of one dimension are plain vectors; lists of arrays are named. Returned values are checked: a wrong number of
+#' arrays, wrong dimensions, text and NA are errors (NaN is not). Values are rounded to single precision.
 #'
 #' `forward(inputs, outputs, is.train, req, aux, params, state)` returns the output, or a list of outputs. `outputs` are
 #' arrays of zeros of the right dimensions. Elements named as auxiliary states become their new values when training.
 #'
 #' `backward(output.grads, inputs, outputs, req, aux, params, state)` returns the gradient of the first input, or a
 #' list of gradients in the order of `arguments` or by their names; NULL, or nothing, is no gradient. `output.grads`
-#' are the gradients from above.
+#' are the gradients of the outputs.
 #'
-#' `infer.shape(shapes, params)` takes the dimensions of the inputs (NULL where they are not known yet) and returns
-#' those of the output, or `list(outputs = , inputs = , aux = )` with a list of dimensions each. Without it, all are
-#' equal.
+#' `infer.shape(shapes, params)` takes the dimensions of the inputs (NULL if not known yet) and returns those of the
+#' output, or `list(outputs = , inputs = , aux = )`, each a list of dimensions. Without it, all dimensions are equal.
 #'
-#' `params` is a list of the parameters that mx.symbol.Custom was given; numbers and logicals are such. `state` is an
-#' environment that one operator of one executor keeps from call to call.
+#' `params` is a list of the parameters that mx.symbol.Custom got; numbers and logicals keep their types. `state` is an
+#' environment that each operator of an executor has for itself, and which it keeps from call to call.
 #'
-#' An error of a function stops the call that ran it; the executor stays usable. `mxr.last.error()` shows the calls
+#' An error in a function stops the call that ran it; the executor stays usable. `mxr.last.error()` shows the calls
 #' that led to it. Models are saved with the parameters, but without the functions: register the operator before
 #' loading.
 #'
 #' @param name the name, as `op.type` of mx.symbol.Custom.
 #' @param forward,backward,infer.shape functions, see above.
 #' @param arguments,outputs,aux names of the inputs, of the outputs and of the auxiliary states.
-#' @param need.top.grad whether the gradient depends on the gradient from above; FALSE for losses.
+#' @param need.top.grad whether the gradient depends on the output's gradient; FALSE for losses.
 #' @param arrays "R" for R arrays, "NDArray" for NDArrays.
 #' @return The name, invisibly.
 #' @examples
@@ -50,7 +49,7 @@ mx.operator.register <- function(name, forward, backward = NULL, infer.shape = N
   register_operator(name, forward, backward, infer.shape, arguments, outputs, aux, need.top.grad, arrays)
 }
 
-# As mx.operator.register; `check` is a function of the operator's parameters that is called whenever it is bound.
+# Like mx.operator.register. `check` is a function of the operator's parameters, called at every bind.
 register_operator <- function(name, forward, backward, infer.shape = NULL, arguments = "data", outputs = "output",
                               aux = character(), need.top.grad = TRUE, arrays = "R", check = NULL) {
   if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name))
@@ -130,18 +129,18 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
   call_python("operator.invoke", op_type, c(unname(first), unname(more[is_input])), more[!is_input], out)
 }
 
-#' An element-wise function of one's own
+#' Custom element-wise functions
 #'
-#' Makes an operator of an R function of arrays of equal dimensions: an activation, or a loss to be put into
+#' Makes an operator of an R function of arrays of equal dimensions: an activation, or a loss for
 #' [mx.symbol.MakeLoss()]. `gradient` has the same arguments and returns the derivative with respect to the first
-#' one, or a list of derivatives (NULL for none). Without it, R's [stats::deriv()] finds it, where `f` is one
-#' expression of functions that it knows; the derivatives with respect to all inputs are then there.
+#' one, or a list of derivatives (NULL for none). Without `gradient`, R's [stats::deriv()] finds the derivatives with
+#' respect to all inputs; `f` must then be one expression of functions that deriv supports.
 #'
-#' When the symbol is bound, the derivative is compared with differences of `f` at random points, once for every
-#' function and parameters; one that does not agree is an error, unless `check = FALSE` says that it is meant so.
+#' When the symbol is bound, the derivative is compared with finite differences of `f` at random points, once for each
+#' function and its parameters. If they do not agree, this is an error, unless `check = FALSE`.
 #'
-#' The operator's `op.type` is made from the text of `f` and `gradient`, so a saved model runs in any session in
-#' which the same functions have been given to mx.symbol.fun.
+#' The operator's `op.type` is made from the text of `f` and `gradient`. So a saved model runs in any session that has
+#' called mx.symbol.fun with the same functions.
 #'
 #' @param ... symbols, and parameters of `f` by name.
 #' @param f function of as many arrays as there are symbols, and of the parameters.
@@ -163,12 +162,7 @@ mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
   if (missing(f) || !is.function(f)) stop_type("mx.symbol.fun: f must be a function of arrays")
   if (!any(inputs)) stop_type("mx.symbol.fun: give one or more symbols, the inputs of f")
   params <- given[!inputs]
-  if (length(params) && (is.null(names(params)) || !all(nzchar(names(params)))))
-    stop_parameter("mx.symbol.fun: parameters of f go by name")
-  arguments <- setdiff(names(formals(f)), names(params))
-  if (length(arguments) < sum(inputs)) stop_parameter("mx.symbol.fun: ", sum(inputs), " symbols for f, which takes ",
-                                                      length(arguments), " (", paste(arguments, collapse = ", "), ")")
-  arguments <- arguments[seq_len(sum(inputs))]
+  arguments <- input_arguments(f, sum(inputs), params)
   slope <- if (is.null(gradient)) derivative_of(f, arguments) else gradient
   if (!is.function(slope)) stop_type("mx.symbol.fun: gradient must be a function of the same arguments as f")
   type <- paste0("fun_", text_hash(c(deparse(f), deparse(gradient), arguments)))
@@ -188,6 +182,17 @@ mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
   do.call(mx.symbol.Custom, c(unname(given[inputs]), params, list(op.type = type, name = name)))
 }
 
+# The arguments of `f` that take the symbols: the first ones that are not among `params`.
+input_arguments <- function(f, symbols, params) {
+  if (length(params) && (is.null(names(params)) || !all(nzchar(names(params)))))
+    stop_parameter("mx.symbol.fun: parameters of f go by name")
+  arguments <- setdiff(names(formals(f)), names(params))
+  if (length(arguments) < symbols)
+    stop_parameter("mx.symbol.fun: ", symbols, " symbols for f, which takes ", length(arguments), " (",
+                   paste(arguments, collapse = ", "), ")")
+  arguments[seq_len(symbols)]
+}
+
 # ---------------------------------------------------------------- derivatives
 
 # The derivatives of `f` with respect to `arguments`, a function that returns a list of arrays.
@@ -205,7 +210,8 @@ derivative_of <- function(f, arguments) {
   slope
 }
 
-# Stops where `slope` is not the derivative of `f`: compared with differences at random points, kinks apart.
+# Stops if `slope` is not the derivative of `f`: compared with differences of `f` at random points. Up to a tenth of the
+# points may disagree, because `f` may have kinks.
 check_derivative <- function(f, slope, arguments, params) {
   seed <- if (exists(".Random.seed", globalenv())) get(".Random.seed", globalenv())
   on.exit({
@@ -218,27 +224,32 @@ check_derivative <- function(f, slope, arguments, params) {
     values <- suppressWarnings(do.call(f, c(at, params)))
     if (!is.numeric(values) || length(values) != 40)
       stop_shape("mx.symbol.fun: f must be element-wise: for vectors of 40 numbers it gave ", kind_of(values))
-    said <- suppressWarnings(do.call(slope, c(at, params)))
-    if (!is.list(said)) said <- list(said)
-    for (i in seq_along(said)) if (!is.null(said[[i]])) {
-      h <- 1e-5
-      near <- function(step) {
-        moved <- at
-        moved[[i]] <- moved[[i]] + step
-        suppressWarnings(do.call(f, c(moved, params)))
-      }
-      differences <- (near(h) - near(-h)) / (2 * h)
-      wrong <- abs(differences - said[[i]]) > 1e-4 * (1 + abs(differences))
-      if (mean(wrong, na.rm = TRUE) > 0.1 && any(!is.na(wrong))) {
-        k <- which(wrong)[[1]]
-        short <- function(x) format(x, digits = 4)
-        stop_parameter("mx.symbol.fun: the derivative with respect to ", arguments[[i]], " is not that of f: at ",
-                       paste(arguments, "=", vapply(at, function(a) short(a[[k]]), ""), collapse = ", "), " it is ",
-                       short(rep_len(said[[i]], 40)[[k]]), ", differences of f give ", short(differences[[k]]),
-                       "; check = FALSE if that is meant")
-      }
-    }
+    slopes <- suppressWarnings(do.call(slope, c(at, params)))
+    if (!is.list(slopes)) slopes <- list(slopes)
+    for (i in seq_along(slopes))
+      if (!is.null(slopes[[i]])) check_slope(slopes[[i]], differences_of(f, at, i, params), arguments, i, at)
   }
+}
+
+# The slope of `f` in its i-th argument at the points `at`, from a small step to either side.
+differences_of <- function(f, at, i, params, h = 1e-5) {
+  near <- function(step) {
+    at[[i]] <- at[[i]] + step
+    suppressWarnings(do.call(f, c(at, params)))
+  }
+  (near(h) - near(-h)) / (2 * h)
+}
+
+# Stops if `slope`, given as the derivative with respect to the i-th argument, is not near `differences`.
+check_slope <- function(slope, differences, arguments, i, at) {
+  wrong <- abs(differences - slope) > 1e-4 * (1 + abs(differences))
+  if (all(is.na(wrong)) || mean(wrong, na.rm = TRUE) <= 0.1) return()
+  k <- which(wrong)[[1]]
+  short <- function(x) format(x, digits = 4)
+  stop_parameter("mx.symbol.fun: the derivative with respect to ", arguments[[i]], " is not that of f: at ",
+                 paste(arguments, "=", vapply(at, function(a) short(a[[k]]), ""), collapse = ", "), " it is ",
+                 short(rep_len(slope, length(at[[1]]))[[k]]), ", differences of f give ", short(differences[[k]]),
+                 "; check = FALSE if that is intended")
 }
 
 # A short name for texts.
@@ -257,7 +268,7 @@ to_unsigned <- function(x) as.integer(if (x >= 2^31) x - 2^32 else x)
 
 # ---------------------------------------------------------------- functions that Python calls
 
-# The arguments, of those it may be given, that a user's function has.
+# Those of the `possible` arguments that a user's function has.
 operator_formals <- function(f, possible, what, which) {
   possible <- c(possible, "params", "state")
   has <- if (is.function(f)) names(formals(args(f)))
@@ -267,7 +278,7 @@ operator_formals <- function(f, possible, what, which) {
   intersect(possible, has)
 }
 
-# `f` as Python calls it: with the arguments that it has by position; those of `more` are known already.
+# `f` as Python calls it: with its arguments by position, except those whose values are in `more`.
 operator_function <- function(f, wanted, more, positions, what) {
   arguments <- lapply(wanted, function(name) if (name %in% names(more)) more[[name]] else as.name(name))
   names(arguments) <- wanted
@@ -285,8 +296,8 @@ shape_function <- function(infer.shape, params) {
   callable_by_python(f, "infer.shape", 1L)
 }
 
-# An R function for Python (mxr/r/bridge/functions.py), which calls it with so many arguments. Nothing jumps out of
-# it: an error or a Ctrl-C is returned, as a value of class "mxr.failure". callCC costs a third of tryCatch.
+# An R function for Python (mxr/r/bridge/functions.py), which calls it with `slots` arguments. An error or a Ctrl-C in
+# it is returned as a value of class "mxr.failure". callCC takes a third of the time of tryCatch.
 callable_by_python <- function(f, what, slots) {
   force(f)
   guarded <- function(...) {
@@ -310,8 +321,8 @@ failure_text <- function(e) {
   paste0(conditionMessage(e), where)
 }
 
-# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`, but for
-# R's handling of the error.
+# The calls of the user's functions that led to an error, each as one line: those after the last `guarded`, without R's
+# handling of the error.
 failure_calls <- function(calls) {
   is_call_of <- function(name) vapply(calls, function(call) is.call(call) && identical(call[[1]], name), NA)
   last_of <- function(name) max(0, which(is_call_of(name)))
@@ -324,7 +335,7 @@ failure_calls <- function(calls) {
   if (length(lines)) lines else ""
 }
 
-# What a text of a parameter stands for.
+# The value of a parameter's text: a logical, a number, numbers, or the text itself.
 read_parameter <- function(text) {
   if (text %in% c("True", "TRUE")) return(TRUE)
   if (text %in% c("False", "FALSE")) return(FALSE)

@@ -11,14 +11,14 @@ device_slices <- function(shapes, ndevice) {
 }
 
 # Two functions of a batch: `train` makes a step, `evaluate` only computes the outputs. On one device with a built-in
-# optimizer a step is one call of Python. Otherwise the batch is cut, the gradients are summed over the devices, and
-# each device's updater applies the sum. `sums` sums the gradients up, over the devices and over all workers; `train`
-# gives FALSE, and makes no step, if another worker has no batch any more.
+# optimizer a step is one call of Python. Otherwise the batch is split, the gradients are summed over the devices, and
+# each device's updater applies the sum. `sums` adds the gradients over the devices and over all workers. If another
+# worker has no batch left, `train` gives FALSE and makes no step.
 #
 # A third function, `several(iter, metric)`, makes the iterator's step and those of the batches that follow, as many as
-# take a tenth of a second, so that R can take a Ctrl-C and show how far it is. It moves the iterator to the last one,
-# and gives the number of batches and, of the metric of that name, their scores. NULL, and no step, where R has to make
-# each step by itself.
+# take a tenth of a second, so that R can answer a Ctrl-C and show the progress. It moves the iterator to the last one.
+# It gives the number of batches and, for the metric of that name, their scores. If R has to make each step by itself,
+# it gives NULL and makes no step.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer, sums) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -68,7 +68,8 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
     })
 }
 
-# The value of `step`, which takes a batch; its error for a batch that is smaller or larger than the first.
+# The value of `step`, an expression that uses a batch. Explains the error of a batch that is smaller or larger than the
+# first.
 of_one_size <- function(step, dlist, size) {
   tryCatch(step, mxnet_shape_error = function(e) {
     samples <- vapply(dlist, function(x) tail(shape_of(x), 1), 0)
@@ -95,7 +96,7 @@ feed_devices <- function(execs, parts) {
 }
 
 # One step with the parts that feed_devices() has set. Each device has its own updater, which applies the summed
-# gradients. FALSE, and no step, if another worker has no batch any more.
+# gradients. FALSE, and no step, if another worker has no batch left.
 train_devices <- function(execs, updaters, optimizer, sums) {
   whole <- if (is_built_in(optimizer)) suspendInterrupts else identity
   if (!call_python("model.gradients", unname(execs), sums)) return(FALSE)

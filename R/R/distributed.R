@@ -1,4 +1,4 @@
-# Training over several workers: what the training loops do together with the other processes of an `mpirun`.
+# Training over several workers: the parts of the training loops that need the other processes of an `mpirun`.
 
 #' Training over several workers
 #'
@@ -7,29 +7,29 @@
 #' `kvstore = "dist_sync"`, or a store that `mx.kv.create("dist_sync")` made, they train one network together.
 #'
 #' Every worker computes the gradients of its own batch. The gradients are summed over all workers, and every worker
-#' updates its parameters by that sum; so N workers with batches of b samples train as one process with batches of
-#' N * b samples does. When `optimizer` is a name, gradients are divided by b * N. Training starts with worker 0's
-#' parameters, and after every round it is made sure that all workers hold the same ones. Statistics of
-#' [mx.symbol.BatchNorm()] are each worker's own, as in MXNet.
+#' updates its parameters with that sum. So N workers with batches of b samples train like one process with batches of
+#' N * b samples. If `optimizer` is a name, gradients are divided by b * N. Training starts with worker 0's
+#' parameters, and after every round a check makes sure that all workers have the same ones. Each worker has its own
+#' statistics of [mx.symbol.BatchNorm()], as in MXNet.
 #'
-#' Which part of the data a worker takes is up to the script. Iterators over files have `num.parts = kv$num.workers` and
+#' The script decides which part of the data a worker takes. Iterators over files have `num.parts = kv$num.workers` and
 #' `part.index = kv$rank`; of arrays, take every `kv$num.workers`th sample or a block of them. All workers should have
-#' equally many batches. Where they have not, training does not begin, and an error says how many each has. Where an
-#' iterator does not tell how many it has, a round ends on all workers as soon as one has no batch left, with a warning.
+#' the same number of batches. Otherwise training does not begin, and an error says how many each has. If an iterator
+#' does not tell its number, a round ends on all workers as soon as one has no batch left, with a warning.
 #'
-#' [mx.callback.save.checkpoint()] writes files, and the logging callbacks print, on worker 0 only. Metrics are each
-#' worker's own, unless the store was made with `sum.metrics = TRUE`. If a callback ends the training on one worker, it
-#' ends on all of them after that round.
+#' [mx.callback.save.checkpoint()] writes files, and the logging callbacks print, on worker 0 only. Each worker computes
+#' its own metrics, unless the store was made with `sum.metrics = TRUE`. If a callback ends the training on one worker,
+#' it ends on all of them after that round.
 #'
 #' A worker that fails, is killed or ends early stops all others within seconds, with an error that names it. Without
 #' `mpirun`, or with `mpirun -n 1`, the same script trains in one process.
 #'
-#' It takes the Python package mpi4py (`pip install "mxr[mpi]"`) and an MPI library, such as Open MPI (on Debian:
+#' This needs the Python package mpi4py (`pip install "mxr[mpi]"`) and an MPI library, such as Open MPI (on Debian:
 #' `apt-get install openmpi-bin`).
 #'
 #' @examples
 #' kv <- mx.kv.create("dist_sync")
-#' set.seed(1)                                             # the same data on all workers, of which each takes its part
+#' set.seed(1)                                             # the same data on all workers; each takes its own part
 #' x <- matrix(rnorm(300), 100, 3)
 #' y <- x[, 1] - 2 * x[, 2]
 #' mine <- seq_len(100) %% kv$num.workers == kv$rank
@@ -40,7 +40,7 @@
 #' @name distributed.training
 NULL
 
-# Connects this process with the other workers, once. At the end of R the others are told how this one has ended.
+# Connects this process with the other workers, once. At R's exit this worker tells the others how it ended.
 connect_workers <- function() {
   workers <- call_python("kv.workers")
   if (workers$size > 1 && is.null(.MXNetEnv$at.end)) {
@@ -50,7 +50,7 @@ connect_workers <- function() {
   workers
 }
 
-# The handle of the workers that train together by this store, or NULL where this process trains alone.
+# The handle of the workers that train together by this store, or NULL if this process trains alone.
 workers_of <- function(kvstore) if (is.MXKVStore(kvstore) && kvstore$num.workers > 1) kvstore$workers
 
 # How many workers share a step.
@@ -69,14 +69,14 @@ optimizer_settings <- function(optimizer) {
   c(rate, list("the optimizer" = attr(optimizer, "rule")()))
 }
 
-# How many batches an iterator gives in a round, or NA where it does not tell.
+# How many batches an iterator gives in a round, or NA if it does not tell.
 batch_count <- function(iter) {
   known <- tryCatch(or_else(attr(iter, "n.batches"), iter$batch.per.epoch), error = function(e) NULL)
   if (is.numeric(known) && length(known) == 1) as.numeric(known) else NA_real_
 }
 
-# The start of a training: an error unless all workers train the same network in the same way; otherwise worker 0's
-# parameters. Training alone, the parameters as they are.
+# The initial parameters: worker 0's, or `params` if this process trains alone. An error if the workers' networks or
+# settings differ.
 begin_together <- function(kvstore, params, batch.size, train.data, rounds, optimizer) {
   workers <- workers_of(kvstore)
   if (is.null(workers)) return(params)
@@ -85,8 +85,8 @@ begin_together <- function(kvstore, params, batch.size, train.data, rounds, opti
   call_python("kv.begin", workers, params, settings)
 }
 
-# The end of a worker's batches, after `done` steps: the others may have some left, and wait for its part in their next
-# step. `took.part` says that this worker has just taken part in a step that some others had no batch for.
+# Called when a worker has no batch left, after `done` steps: the others may have some, and wait for its part in their
+# next step. `took.part`: this worker has just taken part in a step for which some others had no batch.
 end_of_batches <- function(frame, execs, sums, took.part, done = frame$nbatch) {
   workers <- workers_of(frame$kvstore)
   if (is.null(workers)) return(invisible())
@@ -102,21 +102,21 @@ end_of_batches <- function(frame, execs, sums, took.part, done = frame$nbatch) {
   invisible()
 }
 
-# The end of a round: whether training ends here, for all workers if for one. `params` must be the same on all.
+# Called at the end of a round: whether training ends, on all workers if on one. `params` must be the same on all.
 ends_together <- function(frame, params, ends) {
   workers <- workers_of(frame$kvstore)
   if (is.null(workers)) return(ends)
   call_python("kv.round", workers, params, ends, as.integer(frame$iteration))
 }
 
-# A metric's state over all workers, where the store asks for it.
+# A metric's state, summed over all workers if the store has sum.metrics.
 metric_together <- function(frame, state, what) {
   kvstore <- frame$kvstore
   if (is.null(workers_of(kvstore)) || !kvstore$sum.metrics) return(state)
   call_python("kv.total", kvstore$workers, state, paste("the sum of the", what))
 }
 
-# What a worker puts before the metrics that it prints; NULL where it does not print them.
+# The text before the metrics that a worker prints; NULL if it does not print them.
 metric_prefix <- function(kvstore) {
   if (is.null(workers_of(kvstore))) return("")
   if (!kvstore$sum.metrics) return(own_prefix(kvstore))

@@ -1,8 +1,7 @@
-# R code for a Python program that has started R (mxr/r/sessions.py): it is evaluated here, and how it ended is a value.
-# Nothing is raised: Python raises what fits there.
+# Evaluates R code for a Python program that has started R (mxr/r/sessions.py). Errors are returned as values; Python
+# raises its own exceptions for them.
 
-# Evaluates the code in the text `code` or, where that is NULL, in the file `file`, expression by expression, in
-# `envir`.
+# Evaluates the code in the text `code` or, if that is NULL, in the file `file`, expression by expression, in `envir`.
 evaluate_for_python <- function(code, file, envir, chdir = FALSE) {
   report_to_python(function() {
     if (chdir) {
@@ -24,8 +23,8 @@ apply_for_python <- function(f, args) {
   report_to_python(function() evaluate_expression(as.call(c(list(f), args)), globalenv()))
 }
 
-# What became of work(): list(how, value or the condition's fields, traceback, messages, warnings), `how` one of
-# "value", "error" and "interrupt".
+# The outcome of work(): list(how, value or the condition's fields, traceback, messages, warnings), where `how` is
+# "value", "error" or "interrupt".
 report_to_python <- function(work) {
   messages <- warnings <- calls <- character()
   outcome <- tryCatch(
@@ -45,8 +44,8 @@ report_to_python <- function(work) {
   c(outcome[1], outcome[2], list(calls, messages, warnings))
 }
 
-# The user's part of a stack of calls, as texts, outermost first: what comes after `evaluate_expression` and its two
-# evals, without the handlers and the raising functions at the end. Nothing where the code could not be parsed.
+# The user's part of a stack of calls, as texts, outermost first: the calls after `evaluate_expression` and its two
+# evals, without the handlers and the raising functions at the end. Empty if the code could not be parsed.
 user_calls <- function(calls) {
   heads <- vapply(calls, function(call) deparse(call[[1]], nlines = 1)[[1]], "")
   before <- which(heads == "evaluate_expression")

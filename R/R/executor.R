@@ -1,4 +1,4 @@
-# Executors: handles of class "Rcpp_MXExecutor". The lists `ref.*` hold the executor's own arrays, the other lists
+# Executors: handles of class "Rcpp_MXExecutor". The lists `ref.*` have the executor's own arrays, the other lists have
 # copies.
 
 #' Bind a network to arrays
@@ -7,8 +7,8 @@
 #' or `label`, and those in `fixed.param`, get no gradient; all others get `grad.req`.
 #'
 #' The executor's fields `ref.arg.arrays`, `ref.grad.arrays`, `ref.aux.arrays` and `ref.outputs` are named lists of its
-#' own NDArrays, which change as it runs (NULL where there is no gradient); `arg.arrays`, `grad.arrays`, `aux.arrays`
-#' and `outputs` are copies.
+#' own NDArrays, which change when it runs (NULL for arguments without gradient). `arg.arrays`, `grad.arrays`,
+#' `aux.arrays` and `outputs` are copies.
 #'
 #' @param symbol a symbol.
 #' @param ctx device.
@@ -115,7 +115,7 @@ update_method <- function(exec, which) {
   function(arrays, match.name, skip.null) exec_update(exec, which, arrays, match.name, skip.null)
 }
 
-# The lists `ref.*` always hold the same arrays, so each list is fetched once and kept as an attribute of the handle.
+# The lists `ref.*` always have the same arrays, so each list is fetched once and cached as an attribute of the handle.
 exec_arrays <- function(x, field) {
   if (!startsWith(field, "ref.")) return(call_python("exec.copies", x, executor_fields[[field]]))
   attr(x, field) <- kept <- call_python("exec.arrays", x, executor_fields[[field]])

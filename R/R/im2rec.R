@@ -6,17 +6,17 @@
 #' tabs.
 #'
 #' @param image_lst path of the list.
-#' @param root what stands before the paths in the list; a folder ends with `/`.
+#' @param root text that is put before each path of the list; a folder must end with `/`.
 #' @param output_rec path of the file to write.
-#' @param label_width labels an image.
-#' @param pack_label 1: all labels go into the file, where otherwise only the first does.
+#' @param label_width number of labels per image.
+#' @param pack_label 1: all labels go into the file; 0: only the first.
 #' @param new_size length of the shorter edge of the images; -1 leaves their size.
-#' @param nsplit,partid of how many parts of the list to pack one, and which, from 0; the file's name then ends with
-#'   `.part` and the number in three digits.
+#' @param nsplit,partid number of parts of the list, and which of them to pack, from 0; with several parts the file's
+#'   name ends with `.part` and the number in three digits.
 #' @param center_crop 1: crop the largest square in the centre first (with `new_size` only).
 #' @param quality of JPEG files (0 to 100), or compression of PNG files (0 to 9).
-#' @param color_mode 1: in colour, 0: grey, -1: as the file is.
-#' @param unchanged 1: the files go in as they are.
+#' @param color_mode 1: in colour, 0: grey, -1: as in the file.
+#' @param unchanged 1: the files are packed unchanged.
 #' @param inter_method interpolation: 0 nearest, 1 bilinear, 2 cubic, 3 area, 4 Lanczos, 9 by the sizes, 10 random.
 #' @param encoding `".jpg"` or `".png"`.
 #' @return Nothing.

@@ -1,12 +1,12 @@
-# Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray, or
-# NULL for a name without a rule, if allow.unknown is TRUE.
+# Initial values of parameters. An initializer is a function(name, shape, ctx, allow.unknown) that gives an NDArray. For
+# a name without a rule it gives NULL if allow.unknown is TRUE.
 
 # Parameters that are not weights: zeros or ones, by the ending of the name.
 mx.init.internal.default <- function(name, shape, ctx = NULL, allow.unknown = FALSE) {
   if (any(endsWith(name, c("bias", "beta", "moving_mean", "moving_avg")))) return(mx.nd.zeros(shape))
   if (any(endsWith(name, c("gamma", "moving_var")))) return(mx.nd.ones(shape))
   if (allow.unknown) return(NULL)
-  # the sentence begins with MXNet's own words and its misspelling, because scripts and tests look for them
+  # the message begins with MXNet's own words and misspelling, because scripts and tests compare them
   stop_parameter("Unkown initialization pattern for  ", name, ": end its name in _weight, _bias, _gamma, _beta, ",
        "_moving_mean, _moving_var or _moving_avg, or give the array yourself")
 }
@@ -20,8 +20,8 @@ weight_initializer <- function(draw) {
 
 #' Initializers of weights
 #'
-#' Rules for the initial values of parameters. All of them draw parameters whose names end in `weight` and treat others
-#' by their endings: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
+#' Rules for the initial values of parameters. All of them draw random values for names that end in `weight`. Other
+#' names have fixed values: `bias`, `beta`, `moving_mean` and `moving_avg` are 0; `gamma` and `moving_var` are 1.
 #' `mx.init.uniform` draws from \[-scale, scale), `mx.init.normal` from the normal distribution with mean 0.
 #' `mx.init.Xavier` scales by the layer's size: with s = sqrt(magnitude / n), where n is the number of inputs (`"in"`),
 #' outputs (`"out"`) or their mean (`"avg"`), it draws from \[-s, s) or from the normal distribution with deviation s.
@@ -71,7 +71,7 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 
 #' Initial values for a list of shapes
 #'
-#' Calls the initializer for every name, in order, so that with a seed the numbers are MXNet's.
+#' Calls the initializer for every name, in order, so that the same seed gives MXNet's numbers.
 #'
 #' @param initializer an initializer, such as `mx.init.uniform(0.07)`.
 #' @param shape.array named list of shapes.
@@ -82,19 +82,27 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
-  check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
-                                    "mx.init.Xavier()"))
-  if (length(formals(initializer)) && !any(c("name", "shape", "...") %in% names(formals(initializer)))) {
-    for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
-      if (identical(initializer, get(maker)))
-        stop_type("the initializer is the function ", maker, " itself: call it, as in ", maker,
-                  if (maker == "mx.init.Xavier") "()" else "(0.01)")
-  }
+  check_initializer(initializer)
   if (!length(shape.array)) return(list())
   values <- Map(function(name, shape) initializer(name, shape, ctx, allow.unknown = skip.unknown),
                 names(shape.array), shape.array)
-  for (name in names(values))
-    if (!is.null(values[[name]]) && !is.mx.ndarray(values[[name]]) && !is.numeric(values[[name]]))
-      stop_type("the initializer must give an NDArray for ", name, ", not ", kind_of(values[[name]]))
+  for (name in names(values)) check_initial(values[[name]], name)
   if (skip.unknown) mx.util.filter.null(values) else values
+}
+
+check_initializer <- function(initializer) {
+  check_function(initializer, paste("the initializer must be a function of (name, shape, ctx, allow.unknown), such as",
+                                    "mx.init.Xavier()"))
+  takes <- names(formals(initializer))
+  if (!length(takes) || any(c("name", "shape", "...") %in% takes)) return()
+  for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
+    if (identical(initializer, get(maker)))
+      stop_type("the initializer is the function ", maker, " itself: call it, as in ", maker,
+                if (maker == "mx.init.Xavier") "()" else "(0.01)")
+}
+
+# What an initializer gave for the parameter `name`: an NDArray, numbers or NULL.
+check_initial <- function(value, name) {
+  if (!is.null(value) && !is.mx.ndarray(value) && !is.numeric(value))
+    stop_type("the initializer must give an NDArray for ", name, ", not ", kind_of(value))
 }

@@ -1,5 +1,5 @@
-# Data iterators: objects with iter.next(), value(), reset() and num.pad(), of class "Rcpp_MXArrayDataIter" (arrays),
-# "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
+# Data iterators: objects with iter.next(), value(), reset() and num.pad(). Their class is "Rcpp_MXArrayDataIter"
+# (arrays), "Rcpp_MXNativeDataIter" (files), or derived from the reference classes of these names.
 
 no_method <- function(name) stop_not_implemented("this iterator class must define ", name, "()")
 
@@ -44,8 +44,8 @@ is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArr
 
 is.MXDataIter <- is.mx.dataiter
 
-# An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and then kept
-# in R, and attribute "ahead" lets a training take several batches in one call (see `batches_ahead`).
+# An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and cached in
+# R, and attribute "ahead" lets a training run several batches in one call (see `batches_ahead`).
 batch_iterator <- function(source, class, keep = FALSE) {
   force(source)
   at <- 0L
@@ -59,7 +59,7 @@ batch_iterator <- function(source, class, keep = FALSE) {
   n.batches <- if (keep) call_python("io.length", source) else NA
   pad <- if (keep) call_python("io.pad", source) else NA
   self$value <- function() {
-    if (at == 0L) stop_state("the iterator stands before its first batch; call iter.next() first")
+    if (at == 0L) stop_state("the iterator is before its first batch; call iter.next() first")
     if (!keep) return(call_python("io.value", source))
     if (length(batches) < at || is.null(batches[[at]])) batches[[at]] <<- call_python("io.batch", source, at)
     batches[[at]]
@@ -87,12 +87,12 @@ batches_ahead <- function(iter) {
 
 #' Iterate over arrays
 #'
-#' Batches of samples; the last dimension of `data` and `label` counts them. When the last batch is not full, the
-#' samples that stood in its place before stay there, and `num.pad()` tells how many.
+#' Batches of samples; the last dimension of `data` and `label` counts the samples. If the last batch is not full, the
+#' samples of the batch before stay in its last places, and `num.pad()` gives their number.
 #'
 #' @param data array, matrix, vector or NDArray.
-#' @param label labels: a vector, or an array whose last dimension counts the samples. Of a factor the codes, which
-#'   begin at 1, are taken, with a warning.
+#' @param label labels: a vector, or an array whose last dimension counts the samples. For a factor its codes, which
+#'   start at 1, are used, with a warning.
 #' @param batch.size samples in a batch.
 #' @param shuffle whether to shuffle once, at creation, by MXNet's random numbers.
 #' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.
@@ -103,31 +103,44 @@ batches_ahead <- function(iter) {
 mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   data <- as_samples(data, "data")
   label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
-  n <- function(x) dim(x)[[length(dim(x))]]
-  if (n(data) != n(label)) {
-    turned <- function(x, name) {
-      axes <- seq_along(dim(x))
-      if (length(axes) == 2) paste0("t(", name, ")")
-      else paste0("aperm(", name, ", c(", paste(c(axes[-1], 1), collapse = ", "), "))")
-    }
-    first <- dim(data)[[1]]
-    advice <- if (dim(label)[[1]] == n(data)) {
-      c(turned(label, "label"), if (length(label) == n(data)) "or as.vector(label)")
-    } else if (first == n(label)) {
-      turned(data, "data")
-    } else if (first == dim(label)[[1]]) {
-      c(turned(data, "data"), "and", turned(label, "label"))
-    }
-    stop_shape("mx.io.arrayiter: data has ", n(data), " samples (its last dimension) and label ", n(label),
-               if (!is.null(advice)) paste0(": samples are the last dimension, so pass ",
-                                               paste(advice, collapse = " ")),
-               if (first == n(label) && length(dim(data)) == 2) ", or array.layout = \"rowmajor\" to the training",
-               if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
-  }
+  check_samples(data, label)
   check_real(batch.size, "mx.io.arrayiter: batch.size")
-  draws <- if (shuffle) mx.runif(n(data)) else NULL
+  draws <- if (shuffle) mx.runif(sample_count(data)) else NULL
   batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
                  keep = TRUE)
+}
+
+# The length of the last dimension.
+sample_count <- function(x) dim(x)[[length(dim(x))]]
+
+# Stops if data and labels have different numbers of samples, and says how to pass them if one is the wrong way round.
+check_samples <- function(data, label) {
+  samples <- sample_count(data)
+  labels <- sample_count(label)
+  if (samples == labels) return()
+  advice <- turning_advice(data, label)
+  stop_shape("mx.io.arrayiter: data has ", samples, " samples (its last dimension) and label ", labels,
+             if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
+             if (dim(data)[[1]] == labels && length(dim(data)) == 2)
+               ", or array.layout = \"rowmajor\" to the training",
+             if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
+}
+
+# The calls of t() or aperm() that give data and labels the same number of samples, NULL if none does.
+turning_advice <- function(data, label) {
+  turned <- function(x, name) {
+    axes <- seq_along(dim(x))
+    if (length(axes) == 2) paste0("t(", name, ")")
+    else paste0("aperm(", name, ", c(", paste(c(axes[-1], 1), collapse = ", "), "))")
+  }
+  samples <- sample_count(data)
+  if (dim(label)[[1]] == samples) {
+    c(turned(label, "label"), if (length(label) == samples) "or as.vector(label)")
+  } else if (dim(data)[[1]] == sample_count(label)) {
+    turned(data, "data")
+  } else if (dim(data)[[1]] == dim(label)[[1]]) {
+    c(turned(data, "data"), "and", turned(label, "label"))
+  }
 }
 
 factor_codes <- function(label) {

@@ -1,15 +1,15 @@
-# Iterators over files: the readers of mxr.io, with the functions that R's iterators have (io.R).
+# Iterators over files: the readers of mxr.io, with the functions of R's iterators (io.R).
 
 #' Iterate over files
 #'
-#' Iterators over files of numbers, of the MNIST format, and of packed images, batch by batch. Parameters go by name,
-#' with dots or underscores; an unknown one is an error, one that only another of these readers knows is ignored, as
-#' MXNet ignores it.
+#' Iterators over files of numbers, files in MNIST's format, and packed images, batch by batch. Parameters are given by
+#' name, with dots or underscores. An unknown parameter is an error; one that only another of these readers has is
+#' ignored, as in MXNet.
 #'
-#' All of them: `batch.size`; `round.batch` (TRUE: a last batch that is not full is filled from the beginning, and the
-#' next pass goes on behind those samples; FALSE: samples of the batch before stay in its last places; `num.pad()` says
-#' how many). Image records are read as they are needed, all other files at once. `prefetch.buffer`, `silent` and
-#' `verbose` have no effect.
+#' Parameters of all: `batch.size`; `round.batch` (TRUE: a last batch that is not full is filled from the beginning of
+#' the data, and the next pass starts after those samples; FALSE: samples of the batch before stay in its last places;
+#' `num.pad()` gives their number). Image records are read when needed, all other files at once. `prefetch.buffer`,
+#' `silent` and `verbose` have no effect.
 #'
 #' `CSVIter`: `data.csv` (one sample a line, commas between numbers, no headings), `data.shape` (the dimensions of a
 #' sample), `label.csv` (without it, labels are 0), `label.shape`, `dtype`.
@@ -18,11 +18,11 @@
 #' `label.shape`. Arrays are dense.
 #'
 #' `MNISTIter`: `image`, `label` (paths, gzip-compressed or not), `shuffle` (TRUE: once, by `seed`), `flat` (TRUE: an
-#' image is a vector). Samples that do not fill a batch are left out.
+#' image is a vector). Samples that do not fill a batch are dropped.
 #'
 #' `ImageRecordIter`: `path.imgrec` (made by [im2rec()]), `data.shape` (width, height, channels), `label.width`,
-#' `path.imglist` (a list whose labels count instead of those in the file), `path.imgidx` (an index: shuffling then goes
-#' over the whole file), `shuffle`, `seed`, `seed.aug`, `preprocess.threads`, `num.parts`, `part.index`. Images are
+#' `path.imglist` (a list with labels to use instead of those in the file), `path.imgidx` (an index, with which the
+#' whole file is shuffled), `shuffle`, `seed`, `seed.aug`, `preprocess.threads`, `num.parts`, `part.index`. Images are
 #' first resized (`resize`: the shorter edge; `inter.method`), turned and sheared (`rotate`, `rotate.list`,
 #' `max.rotate.angle`, `max.shear.ratio`, `max.random.scale`, `min.random.scale`, `max.aspect.ratio`), bordered (`pad`,
 #' `fill.value`), cropped (`rand.crop`, `max.crop.size`, `min.crop.size`, `random.resized.crop`), coloured
@@ -34,11 +34,10 @@
 #' `ImageDetRecordIter`: images with boxes: `label.pad.width`, `label.pad.value`, `rand.crop.prob` with
 #' `min.crop.scales`, `min.crop.overlaps`, `min.crop.object.coverages` (and `max.`; also `aspect.ratios` and
 #' `sample.coverages`), `num.crop.sampler`, `rand.pad.prob`, `max.pad.scale`, `rand.mirror.prob`, `resize.mode`. A label
-#' holds channels, height and width of the image, the number of values that follow, these values as they were packed,
-#' and padding.
+#' has channels, height and width of the image, the number of values that follow, these values as packed, and padding.
 #'
-#' The sequence of batches, shuffled or not, is MXNet's own, and so are random crops and mirrored images where MXNet
-#' decodes with one thread. The `_v1` readers are those of earlier versions of MXNet.
+#' The sequence of batches, shuffled or not, is that of MXNet. Random crops and mirrored images are those of MXNet with
+#' one decoding thread. The `_v1` readers are those of earlier versions of MXNet.
 #'
 #' @param ... parameters by name.
 #' @return An iterator: `$iter.next()`, `$value()` (a list of `data` and `label`), `$reset()`, `$num.pad()`.

@@ -4,12 +4,12 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 
 #' Key-value stores
 #'
-#' Keeps arrays under whole-number keys. `$init(keys, arrays)` sets them; `$push(keys, lists)` adds up one list of
-#' arrays per device and stores the sums, or, after `$set.optimizer(optimizer)`, updates the stored arrays by them as
-#' gradients; `$pull(keys, lists)` copies the stored arrays into the given ones.
+#' Stores arrays under integer keys. `$init(keys, arrays)` sets them. `$push(keys, lists)` takes one list of arrays per
+#' device, adds them and stores the sums. After `$set.optimizer(optimizer)` the sums are gradients, with which `$push`
+#' updates the stored arrays. `$pull(keys, lists)` copies the stored arrays into the given ones.
 #'
-#' A store whose type begins with `dist` spans all workers: the processes that `mpirun` or `srun` has started, such as
-#' `mpirun -n 4 mxr run train.R`. There `$push` adds up over the workers too, and `$init` takes the arrays of worker 0.
+#' A store whose type begins with `dist` spans all workers: the processes started by `mpirun` or `srun`, such as
+#' `mpirun -n 4 mxr run train.R`. There `$push` also adds over the workers, and `$init` takes the arrays of worker 0.
 #' See [distributed.training()].
 #'
 #' @param type `"local"`, `"local_update_cpu"`, `"local_allreduce_cpu"` or the same with `device`; `"dist_sync"`, or

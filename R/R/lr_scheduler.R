@@ -15,8 +15,8 @@ decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
 #' Learning-rate schedules
 #'
 #' `FactorScheduler` multiplies the learning rate by `factor_val` every `step` updates; `MultiFactorScheduler` does so
-#' once after each of the given numbers of updates. `FactorScheduler` without a prefix is the name it had at first. Pass
-#' the result as `lr_scheduler` of an optimizer. An update is one batch.
+#' once after each of the given numbers of updates. `FactorScheduler` without a prefix is its earlier name. Pass the
+#' result as `lr_scheduler` of an optimizer. An update is one batch.
 #'
 #' @param step number of updates; for `MultiFactorScheduler` an increasing vector of them.
 #' @param factor_val the factor, at most 1.

@@ -1,8 +1,8 @@
-# mx.lstm, mx.gru and mx.rnn: the recurrent networks of the package before its version 1.0. They are unrolled over
-# sequences of one length, and have their own training loop. Parameters and their order are MXNet's: models of that time
-# load, and a seed gives the same initial weights.
+# mx.lstm, mx.gru and mx.rnn: the recurrent networks of MXNet's package before its version 1.0. They are unrolled over
+# sequences of one length, and have their own training loop. Parameters and their order are MXNet's: old models can be
+# loaded, and a seed gives the same initial weights.
 
-# The cells under the names by which scripts reach them, such as mxnet:::lstm.
+# The cells under the names that scripts use, such as mxnet:::lstm.
 lstm <- function(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout = 0) {
   lstm.cell(num.hidden, indata, prev.state, param, seqidx, layeridx, dropout)
 }
@@ -106,8 +106,8 @@ loss_reporter <- function(kvstore, verbose) {
   }
 }
 
-# A function that updates the parameters by the sum of the gradients since the last update, over all workers. FALSE, and
-# no update, if another worker has no batch any more.
+# A function that updates the parameters with the sum of the gradients since the last update, over all workers. It gives
+# FALSE, and makes no update, if another worker has no batch left.
 early_update <- function(exec, optimizer, kvstore, sums, ctx) {
   updater <- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx)
   zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
@@ -182,12 +182,12 @@ early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num
 
 #' Recurrent networks over sequences of one length
 #'
-#' How the package trained recurrent networks before its version 1.0; for new scripts there are [rnn.graph()] and
+#' The functions for recurrent networks of MXNet's package before version 1.0. New scripts should use [rnn.graph()] and
 #' [mx.model.buckets()]. The network embeds the items of a sequence, passes them through layers of LSTM cells
-#' (`mx.lstm`), GRU cells (`mx.gru`) or plain ones (`mx.rnn`) and predicts a label for every step.
+#' (`mx.lstm`), GRU cells (`mx.gru`) or plain cells (`mx.rnn`) and predicts a label for every step.
 #'
-#' `mx.lstm.inference` makes a network of one step from the trained parameters; each `mx.lstm.forward` feeds it an item,
-#' and it keeps its state for the next. So do the others.
+#' `mx.lstm.inference` makes a network of one step from the trained parameters. Each `mx.lstm.forward` feeds it an item,
+#' and the network keeps its state for the next one. The functions for GRU and plain cells do the same.
 #'
 #' The `optimizer` takes effect; MXNet's functions always used `"sgd"`.
 #'

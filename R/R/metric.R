@@ -1,8 +1,8 @@
 # Metrics: lists of init(), update(label, pred, state) and get(state), of class "mx.metric".
 # The state is c(number of batches, sum over batches); the value is the mean over batches.
 
-# `at.once` says that `score` does not keep the arrays, so that it can be given the executor's own arrays.
-# `kind` is the name under which Python computes the score by itself, NULL where it cannot.
+# `at.once`: `score` does not keep the arrays, so it can get the executor's own arrays without a copy.
+# `kind`: the name under which Python computes the score by itself, NULL if it cannot.
 new_metric <- function(name, score, at.once = TRUE, kind = NULL) {
   structure(list(
     init = function() c(0, 0),
@@ -20,8 +20,8 @@ for_metric <- function(metric) {
   else function(x) if (is.mx.ndarray(x)) call_python("nd.copy", x) else x
 }
 
-# The result of a user's function (a number, an array or an NDArray) as one number. Of several numbers the first counts,
-# as in MXNet; here a warning says so, once for each metric name.
+# The result of a user's function (a number, an array or an NDArray) as one number. If there are several, the first
+# counts, as in MXNet; a warning says so, once for each metric name.
 as_score <- function(x, name) {
   x <- as_plain(if (is.list(x) && length(x) == 1) x[[1]] else x)
   if (!(is.numeric(x) || is.logical(x)) || !length(x))
@@ -44,10 +44,10 @@ as_nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else 
 #' Wraps a function of the labels and the predictions of one batch. Its values are averaged over the batches. For a
 #' network that ends in a loss (`mx.symbol.MakeLoss`) the prediction is the loss itself.
 #'
-#' `feval` is called with R arrays, labels first. Inside it R's own functions work, and so do the `mx.nd` functions,
-#' which take R arrays too; if it fails nevertheless, it is called with NDArrays, then and from then on. It may return a
-#' number, an array or an NDArray of one element; of several, the first counts. `mx.metric.custom_nd` hands NDArrays to
-#' `feval` from the start.
+#' `feval` is called with R arrays, labels first. R's own functions work on them, and so do the `mx.nd` functions. If
+#' `feval` fails, it is called with NDArrays, then and in all later calls. It may return a number, an array or an
+#' NDArray of one element; of several elements the first counts. `mx.metric.custom_nd` always calls `feval` with
+#' NDArrays.
 #'
 #' @param name name to print.
 #' @param feval function of (label, pred), called by position.
@@ -64,7 +64,7 @@ mx.metric.custom <- function(name, feval) {
     score <- function(as) as_score(feval(as(label), as(pred)), name)
     if (!plain) return(score(as_nd))
     try.as <- function(as) tryCatch(list(score(as)), error = function(e) NULL)
-    # functions written since 2018 may rely on NDArrays: as.array(label) of one of them, for example, is a plain vector
+    # functions written since 2018 may need NDArrays: as.array(label) of an NDArray, for example, is a plain vector
     value <- try.as(as_plain)
     if (is.null(value)) {
       value <- try.as(as_nd)
@@ -90,7 +90,7 @@ built_in_metric <- function(name, kind = name) {
 
 #' Metrics
 #'
-#' Ready-made metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an
+#' Built-in metrics for `eval.metric`. Each is computed per batch and averaged over the batches: the `rmse` of an
 #' epoch is the mean of the batches' values.
 #'
 #' `accuracy`: share of samples whose largest output is the label. `top_k_accuracy`: share with the label among the five

@@ -3,14 +3,14 @@
 #' Fully connected layers with an activation after each hidden one, trained by [mx.model.FeedForward.create()].
 #'
 #' @param data matrix, array or iterator of inputs.
-#' @param label labels; none where `data` is an iterator, which brings its own.
+#' @param label labels; not given if `data` is an iterator, which has its own.
 #' @param hidden_node vector of the hidden layers' sizes.
 #' @param out_node number of outputs.
 #' @param dropout NULL, or the share of the last hidden layer to drop while training.
 #' @param activation name of the activation, or one name per hidden layer.
 #' @param out_activation `"softmax"`, `"rmse"` or `"logistic"`.
 #' @param ctx device or list of devices.
-#' @param device what `ctx` was called before version 0.11.
+#' @param device the name of `ctx` before version 0.11.
 #' @param ... further arguments of [mx.model.FeedForward.create()] and of the optimizer.
 #' @return A model (class `MXFeedForwardModel`).
 #' @examples
@@ -37,7 +37,7 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
   }
   if (!is.null(dropout) && layers == 0) stop_parameter("mx.mlp: dropout has no effect without a hidden layer")
   if (!missing(device) && !missing(ctx))
-    stop_parameter("mx.mlp: device is what ctx was called before; give one of them")
+    stop_parameter("mx.mlp: device is an earlier name of ctx; give one of them")
   if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
   net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
   mx.model.FeedForward.create(output(net), X = data, y = if (!missing(label)) label, ctx = device, ...)

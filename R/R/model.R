@@ -15,7 +15,7 @@ mx.model.slice.shape <- function(shape, nsplit) {
   })
 }
 
-# The names of the data argument and of the label argument, of which there may be one each.
+# The names of the data argument and of the label argument; there may be at most one of each.
 mx.model.check.arguments <- function(symbol) {
   found <- lapply(c("data", "label"), function(suffix) {
     names <- arguments(symbol)[endsWith(arguments(symbol), suffix)]
@@ -54,33 +54,40 @@ mx.model.select.layout.predict <- function(X, model) {
   colmajor <- fits(size[[1]])
   if (!rowmajor && !colmajor)
     stop_shape("X is a matrix of ", paste(size, collapse = " x "),
-               ", which the network takes neither way: samples have another number of ",
-               "features there, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
+               ", which fits the network in neither layout: its samples have another number of ",
+               "features, or more dimensions, as images do: dim(X) <- c(width, height, channels, samples)")
   choose_layout(rowmajor, colmajor, paste("X is", paste(size, collapse = " x ")))
 }
 
 choose_layout <- function(rowmajor, colmajor, sizes) {
   if (rowmajor == colmajor)
-    stop_parameter("array.layout cannot be told from the sizes: ", sizes,
-                   if (rowmajor) ", and both ways fit" else ", and neither way fits",
+    stop_parameter("array.layout cannot be detected from the sizes: ", sizes,
+                   if (rowmajor) ", and both layouts fit" else ", and neither layout fits",
                    '; if they are right, give "rowmajor" (samples in rows) or "colmajor" (samples in columns)')
   layout <- if (rowmajor) "rowmajor" else "colmajor"
   warning("Auto detect layout of input matrix, use ", layout, "..\n", call. = FALSE)
   layout
 }
 
-# Stops where the given layout of a matrix contradicts the number of labels, and the other one would not.
+# Stops if the given layout of a matrix contradicts the number of labels, and the other layout would not.
 check_layout <- function(X, y, array.layout) {
   layout <- tolower(array.layout[[1]])
   if (layout == "auto" || length(dim(X)) != 2 || !is.atomic(y) || is.null(y)) return()
   samples <- tail(shape_of(y), 1)
-  given <- if (layout == "rowmajor") 1 else 2
-  if (dim(X)[[given]] != samples && dim(X)[[3 - given]] == samples)
-    stop_shape("X is ", paste(dim(X), collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
-               c("columns", "rows")[[given]], " of X: give array.layout = \"", c("colmajor", "rowmajor")[[given]], "\"")
+  if (layout == "rowmajor") check_direction(dim(X), samples, 1, c("columns", "colmajor"))
+  else check_direction(dim(X), samples, 2, c("rows", "rowmajor"))
 }
 
-# A matrix with the samples in its columns. As in MXNet, every layout but "auto" and "rowmajor" means that X is one.
+# Stops if only the other dimension of a matrix than `given`, 1 or 2, fits the number of labels. `other` has that
+# dimension's name and its layout.
+check_direction <- function(size, samples, given, other) {
+  if (size[[given]] != samples && size[[3 - given]] == samples)
+    stop_shape("X is ", paste(size, collapse = " x "), " and there are ", samples, " labels, so the samples are the ",
+               other[[1]], " of X: give array.layout = \"", other[[2]], "\"")
+}
+
+# A matrix with the samples in its columns. As in MXNet, every layout except "auto" and "rowmajor" means that X has them
+# there already.
 as_colmajor <- function(X, array.layout, detect) {
   if (!is.array(X)) return(X)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
@@ -117,7 +124,7 @@ first_batch <- function(iter) {
 
 #' Initial parameters of a network
 #'
-#' Infers the shapes of all parameters from those of data and labels, and draws their values: what training starts from.
+#' Infers the shapes of all parameters from those of data and labels, and draws the values with which training starts.
 #'
 #' @param symbol a symbol.
 #' @param input.shape,output.shape named lists of the shapes of data and labels. A plain vector is the shape of the
@@ -238,8 +245,9 @@ python_goes_on <- function(frame) {
 # `frame` is the frame of the training function, which callbacks get as `env`. The loop keeps its variables there, under
 # the names that scripts know: iteration, nbatch, train.metric, eval.metric, model.
 #
-# `train(iter)` and `evaluate(iter)` run the iterator's batch, `score(state)` gives the metric's state after that batch,
-# `extract()` gives the model, and `end(took.part)` ends a round together with the other workers (see end_of_batches).
+# `train(iter)` and `evaluate(iter)` run the iterator's current batch. `score(state)` gives the metric's state after
+# that batch. `extract()` gives the model. `end(took.part)` ends a round together with the other workers (see
+# end_of_batches).
 # `train` may run batches that follow, too: its value is then how many it has run, and `score` is for all of them.
 run_epochs <- function(frame, train, evaluate, score, extract, end) {
   count_batch <- function(ran) {
@@ -277,8 +285,8 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
   frame$model
 }
 
-# The metric's values of all rounds so far, for plot(model). `result` and `validation` are what the metric gave, NULL
-# without evaluation data.
+# The metric's values of all rounds so far, for plot(model). `result` and `validation` are the metric's results;
+# `validation` is NULL without evaluation data.
 add_round <- function(history, round, result, validation) {
   if (is.null(result)) return(NULL)
   number <- function(result) if (!is.null(result)) c(suppressWarnings(as.numeric(unlist(result$value))), NA)[[1]]
@@ -286,9 +294,8 @@ add_round <- function(history, round, result, validation) {
        validation = c(history$validation, number(validation)))
 }
 
-# One pass over an iterator. The metric's state goes to the variable `result` of the frame; what the metric makes of
-# it is the value, NULL without a metric. The pass ends early where `run` gives FALSE: another worker has no batch
-# any more.
+# One pass over an iterator. The metric's state is stored in the variable `result` of the frame. Returns the metric's
+# value, NULL without a metric. The pass ends early if `run` gives FALSE: another worker has no batch left.
 run_batches <- function(frame, iter, run, score, result, label, after_batch = function(ran) NULL,
                         end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
@@ -324,8 +331,8 @@ report_metric <- function(iteration, what, result, kvstore = NULL) {
   if (!is.null(prefix)) message(prefix, "[", iteration, "] ", what, "-", result$name, "=", result$value)
 }
 
-# Calls the callback for the end of an epoch, if there is one, and tells whether training ends there. Scripts have
-# callbacks with and without the fourth argument.
+# Calls the callback for the end of an epoch, if there is one; TRUE if it ends the training. Scripts have callbacks with
+# and without the fourth argument.
 ends_training <- function(callback, iteration, env, verbose) {
   if (is.null(callback)) return(FALSE)
   args <- names(formals(args(callback)))
@@ -344,9 +351,9 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' Trains the parameters of `symbol` on arrays or an iterator, by mini-batches. Samples are the last dimension of
 #' arrays; matrices may also have them in rows, see `array.layout`. Arrays are shuffled once, by MXNet's random numbers.
 #'
-#' When `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`), and by the number of workers
-#' where there are several (see [distributed.training()]). For a loss of your own that is
-#' a mean already (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
+#' If `optimizer` is a name, gradients are divided by the batch size (`rescale.grad`), and with several workers by their
+#' number (see [distributed.training()]). For a custom loss that already is a mean
+#' (`mx.symbol.MakeLoss(mx.symbol.mean(...))`), pass `mx.opt.create(...)` instead, or scale the loss.
 #'
 #' @param symbol a network that ends in a loss or an output layer.
 #' @param X array, matrix or iterator of the training data.
@@ -361,8 +368,8 @@ ends_training <- function(callback, iteration, env, verbose) {
 #'   returns FALSE.
 #' @param batch.end.callback function of (iteration, nbatch, env) after every batch.
 #' @param array.batch.size batch size for arrays.
-#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: as the sizes
-#'   tell.
+#' @param array.layout `"rowmajor"`: samples are the rows of a matrix; `"colmajor"`: its columns; `"auto"`: detected
+#'   from the sizes.
 #' @param kvstore a type of [mx.kv.create()], or a store. `"dist_sync"` trains together with other processes, see
 #'   [distributed.training()]; the other types have no effect on the results.
 #' @param verbose whether to print by `message()`.
@@ -441,15 +448,15 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
-# Stops for parameters that the network does not have: those of another last layer, say.
+# Stops for parameters that the network does not have, such as those of another last layer.
 check_extra <- function(symbol, arg.params) {
   extra <- setdiff(names(arg.params), arguments(symbol))
   if (length(extra))
-    stop_parameter("arg.params has ", paste(extra, collapse = ", "), ", which the network has not: ",
-                   "allow.extra.params = TRUE leaves out what is too much")
+    stop_parameter("arg.params has ", paste(extra, collapse = ", "), ", which the network does not have: ",
+                   "allow.extra.params = TRUE ignores them")
 }
 
-# Rounds as R counts them: both ends count, and seq() would count backwards.
+# Warns if the rounds go backwards, as seq() counts them.
 check_rounds <- function(begin.round, num.round) {
   begin <- as.numeric(begin.round)
   end <- as.numeric(num.round)
@@ -476,7 +483,7 @@ warn_once <- function(key, ...) {
   warning(..., call. = FALSE)
 }
 
-# A batch whose only label goes by the name that the network has for it.
+# A batch whose only label has the name that the network has for it.
 with_label <- function(batch, output.names) {
   if (length(output.names) == 1 && is.null(batch[[output.names]])) {
     label <- which(endsWith(names(batch), "label"))
@@ -485,33 +492,44 @@ with_label <- function(batch, output.names) {
   batch
 }
 
-# Stops where the network has a variable that is data or a label, and nothing gives its values: it would be learned,
-# like a weight. Such a variable has another shape for another batch size, which no weight has. `given` are the
-# shapes of what the batches bring; `initial` the names of what has values.
+# Stops if the network has a variable that is data or a label and nothing gives its values: it would be learned, like
+# a weight. Warns if `y` is not used. `given` are the shapes of the batches' arrays; `initial` are the names that have
+# values.
 check_read <- function(symbol, given, initial, fields, y) {
+  unread <- unread_variables(symbol, given, initial)
+  if (is.null(unread)) return()
+  has_label <- any(endsWith(names(given), "label"))
+  if (length(unread)) stop_unread(unread, has_label, fields, y)
+  unused <- !is.null(y) && !has_label && !any(names(given) %in% setdiff(fields, "data"))
+  if (unused && length(unique(as.vector(as.array(y)))) > 1)
+    warning("the network has no label, so y is not used", call. = FALSE)
+}
+
+stop_unread <- function(unread, has_label, fields, y) {
+  if (length(unread) == 1 && !has_label)
+    stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
+                   "the label, but its name does not end in \"label\", so ",
+                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
+                   ": give output.names = \"", unread, "\"")
+  stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
+                 "values; as parameters they would be learned. Give the names of data in input.names and of ",
+                 "labels in output.names, with an iterator that has fields of these names (here are ",
+                 paste(fields, collapse = ", "), ")")
+}
+
+# The names of the variables without values whose shape grows with the batch, which no weight's does. NULL if the shapes
+# cannot be inferred.
+unread_variables <- function(symbol, given, initial) {
   infer <- function(more) {
     shapes <- lapply(given, function(s) replace(s, length(s), tail(s, 1) + more))
     tryCatch(call_python("symbol.infer_shape", symbol, shapes)$arg.shapes, error = function(e) NULL)
   }
   now <- infer(0)
   larger <- infer(1)
-  if (is.null(now) || is.null(larger)) return()
+  if (is.null(now) || is.null(larger)) return(NULL)
   others <- setdiff(names(now), c(names(given), initial))
   others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
-  unread <- others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
-  if (length(unread) == 1 && !any(endsWith(names(given), "label")))
-    stop_parameter("the network's variable ", unread, " has the shape of a batch and no values, so it is probably ",
-                   "the label, but its name does not end in \"label\", so ",
-                   if (is.null(y)) "no field of the batches reaches it" else "y does not reach it",
-                   ": give output.names = \"", unread, "\"")
-  if (length(unread))
-    stop_parameter("the network's variables ", paste(unread, collapse = ", "), " have the shape of a batch and no ",
-                   "values; as parameters they would be learned. Give the names of data in input.names and of ",
-                   "labels in output.names, with an iterator that has fields of these names (here are ",
-                   paste(fields, collapse = ", "), ")")
-  if (!is.null(y) && !any(names(given) %in% setdiff(fields, "data")) && length(unique(as.vector(as.array(y)))) > 1 &&
-        !any(endsWith(names(given), "label")))
-    warning("the network has no label, so y is not used", call. = FALSE)
+  others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
 }
 
 # Evaluation data as an iterator, in batches of the training data's size.
@@ -565,8 +583,8 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 #' Models as plain R objects
 #'
 #' `mx.serialize` turns a model into lists of R arrays and text; `mx.unserialize` turns it back. `is.serialized` tells
-#' which of the two a model is. `save` and `saveRDS`, knitr's cache and worker processes take models, symbols and
-#' NDArrays as they are too; what `mx.serialize` gives can be read without this package.
+#' whether a model is serialized. `save`, `saveRDS`, knitr's cache and worker processes also take models, symbols and
+#' NDArrays without this; but the result of `mx.serialize` can be read without this package.
 #'
 #' @param model a model.
 #' @return A model, or TRUE or FALSE.

@@ -1,17 +1,17 @@
 # Training on buckets of sequences.
 
-# The symbol for the iterator's bucket. `symbol` is one symbol for all buckets, or a list by the names of buckets.
+# The symbol for the iterator's current bucket. `symbol` is one symbol for all buckets, or a list by their names.
 bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else symbol[[names(iter$bucketID)]]
 
 #' Train a recurrent network on buckets
 #'
-#' Trains by mini-batches, each of sequences of one length. Where `symbol` is a list, every length has a network of its
-#' own, unrolled for it, and all of them share their parameters. Arguments that neither the iterator brings nor the
-#' initializer has a rule for, such as the initial states, are zero. Several devices share every batch, as in
+#' Trains by mini-batches, each with sequences of one length. If `symbol` is a list, every length has its own unrolled
+#' network, and all of them share their parameters. Arguments that are neither in the batches nor covered by the
+#' initializer's rules, such as the initial states, are zero. Several devices share every batch, as in
 #' [mx.model.FeedForward.create()].
 #'
-#' Iterators without buckets, such as [mx.io.arrayiter()], do as well. When `optimizer` is a name, gradients are divided
-#' by the batch size, and by the number of workers where there are several (see [distributed.training()]).
+#' Iterators without buckets, such as [mx.io.arrayiter()], also work. If `optimizer` is a name, gradients are divided
+#' by the batch size, and with several workers by their number (see [distributed.training()]).
 #'
 #' @param symbol a symbol, or a list of symbols by the names of the buckets.
 #' @param train.data,eval.data iterators, such as [mx.io.bucket.iter()].
@@ -48,7 +48,7 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
   shapes <- parameter_shapes(sym_ini, input.shape)
   drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
   trained <- setdiff(names(drawn), fixed.params)
-  # without the zeros of the initial states, whose shape is the batch's
+  # without the zeros of the initial states, whose shapes depend on the batch
   kept <- setdiff(c(names(drawn), names(arg.params)), trained)
   drawn[names(arg.params)] <- arg.params
   kvstore <- mx.model.create.kvstore(kvstore, drawn, length(ctx), verbose = verbose)
@@ -69,8 +69,8 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                          kvstore, verbose)
 }
 
-# The training loop over buckets. Each bucket has executors of its own, one for each device, which start with that
-# device's `arg.params`. When the bucket changes, the parameters are copied from the executors of the last bucket.
+# The training loop over buckets. Each bucket has its own executors, one per device, which start with that device's
+# `arg.params`. When the bucket changes, the parameters are copied from the executors of the last bucket.
 mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params,
                                    trained, kept, begin.round, end.round, optimizer, metric, epoch.end.callback,
                                    batch.end.callback, kvstore, verbose) {
@@ -126,7 +126,7 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
 }
 
-# The names that scripts of 2016 and 2017 reach by `mxnet:::`.
+# The names that scripts of 2016 and 2017 call by `mxnet:::`.
 mx.model.init.iter.rnn <- function(X, y, batch.size, is.train) mx.model.init.iter(X, y, batch.size, is.train)
 
 mx.model.init.params.rnn <- function(symbol, input.shape, initializer, ctx) {

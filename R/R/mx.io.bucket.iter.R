@@ -5,10 +5,10 @@
 #' Sequences of similar length share a bucket, and a batch comes from one bucket.
 #'
 #' @param buckets named list, by sequence length, of lists `data` (length by samples) and `label` (a value for each
-#'   sample, or for each element of `data`). The layout of versions before 1.1, samples by length, is recognised by one
-#'   label for each.
+#'   sample, or for each element of `data`). The layout of versions before 1.1, samples by length, is recognised if
+#'   there is one label per row.
 #' @param batch.size samples in a batch.
-#' @param data.mask.element value that fills the sequences up.
+#' @param data.mask.element value with which short sequences are filled up.
 #' @param shuffle whether to shuffle samples and batches at every reset.
 #' @param seed seed of R's random numbers for the shuffle.
 #' @return An iterator whose `value()` has `data`, `seq.mask` (the lengths) and `label`, and with fields such as
@@ -44,7 +44,7 @@ bucket_columns <- function(bucket, name) {
   bucket
 }
 
-# bucketID is the number of the batch in its bucket; its name is the bucket's.
+# bucketID is the number of the batch in its bucket, with the bucket's name as its name.
 BucketIter <- setRefClass("BucketIter", contains = "Rcpp_MXArrayDataIter",
   fields = c("buckets", "bucket.names", "batch.size", "data.mask.element", "shuffle", "seed", "bucket.plan",
              "bucketID", "batch", "epoch", "batch.per.bucket", "batch.per.epoch", "sizes"),

@@ -1,29 +1,28 @@
 #' MXNet's R package, running again
 #'
-#' R scripts written for Apache MXNet, unmodified, with MXNet's own numbers. The functions are those of MXNet's R
-#' package, versions 0.7 to 1.9; the work is done by mxr, a package of Python, on the processor.
+#' Runs R scripts written for Apache MXNet, unmodified, with MXNet's own numbers. The functions are those of MXNet's R
+#' package, versions 0.7 to 1.9. They call mxr, a Python package that computes on the CPU.
 #'
-#' To begin: [mx.symbol.MakeLoss()] makes any expression of symbols a loss, [mx.model.FeedForward.create()] trains, and
-#' `predict` predicts ([predict.MXFeedForwardModel()]). `vignette("custom-losses", package = "mxnet")` goes from an
-#' expression to a trained model; `demo(package = "mxnet")` lists 31 losses, each with data and R's own model beside
-#' it, such as `demo("focal-loss", package = "mxnet")`.
+#' To begin: [mx.symbol.MakeLoss()] makes a loss of any expression of symbols, [mx.model.FeedForward.create()] trains,
+#' and `predict` predicts ([predict.MXFeedForwardModel()]). `vignette("custom-losses", package = "mxnet")` goes from an
+#' expression to a trained model. `demo(package = "mxnet")` lists 31 losses, such as
+#' `demo("focal-loss", package = "mxnet")`, each with data and a comparison with R's own model.
 #'
-#' Networks: [mx.symbol.Variable()], [mx.symbol.FullyConnected()], [mx.symbol.Convolution()] and some three hundred
-#' more; `help.search("layer", package = "mxnet")` finds those of a kind, as do "loss", "activation function",
-#' "recurrent network", "random numbers". `summary` and `plot` show a network, [graph.viz()] as MXNet did.
+#' Networks: [mx.symbol.Variable()], [mx.symbol.FullyConnected()], [mx.symbol.Convolution()] and about three hundred
+#' more. `help.search("layer", package = "mxnet")` finds layers; try also "loss", "activation function", "recurrent
+#' network", "random numbers". `summary` and `plot` show a network, [graph.viz()] draws it as in MXNet.
 #'
-#' Arrays: [mx.nd.array()] and `as.array`; R's arithmetic works on them. Dimensions are R's, the samples last.
+#' Arrays: [mx.nd.array()] and `as.array`; R's arithmetic works on them. Dimensions are in R's order, the samples last.
 #'
-#' Training by hand: [mx.simple.bind()], [mx.exec.forward()], [mx.opt.create()], [mx.opt.get.updater()]. Data:
-#' [mx.io.arrayiter()], [mx.io.CSVIter()], [im2rec()]. Watching: [mx.metric.custom()], [mx.metric.accuracy()],
+#' Custom training loops: [mx.simple.bind()], [mx.exec.forward()], [mx.opt.create()], [mx.opt.get.updater()]. Data:
+#' [mx.io.arrayiter()], [mx.io.CSVIter()], [im2rec()]. Monitoring: [mx.metric.custom()], [mx.metric.accuracy()],
 #' [mx.callback.log.train.metric()], [mx.callback.plot()], [mx.callback.early.stop()].
 #'
-#' An old script: [mx.check.script()] reads it and tells what works, what differs and what is missing;
-#' `vignette("old-scripts", package = "mxnet")` tells more. Models keep by [mx.model.save()] in MXNet's files, and by
-#' `saveRDS`.
+#' Old scripts: [mx.check.script()] reads a script and lists what works, what differs and what is missing; see also
+#' `vignette("old-scripts", package = "mxnet")`. [mx.model.save()] saves models in MXNet's files; `saveRDS` works too.
 #'
-#' Options: `options(MXR_PYTHON = )`, the Python to use, else the one that the package was installed for;
-#' `options(mxnet.progress = FALSE)` for no line of progress in interactive sessions. Where something does not work,
+#' Options: `options(MXR_PYTHON = )` is the Python to use, see [mx.python()] for the default.
+#' `options(mxnet.progress = FALSE)` turns off the progress line in interactive sessions. If something does not work,
 #' `mxr doctor` on the command line says what to do.
 #'
 #' @name mxnet-package

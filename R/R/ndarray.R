@@ -2,9 +2,9 @@
 
 #' Arrays in single precision
 #'
-#' `mx.nd.array` copies an R vector, matrix or array; `as.array` copies back. Dimensions are R's. Arithmetic (`+ - * /
-#' %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, and take plain R arrays and
-#' numbers beside them. An NDArray of one dimension becomes a plain vector in R.
+#' `mx.nd.array` copies an R vector, matrix or array; `as.array` copies back. Dimensions are in R's order. Arithmetic
+#' (`+ - * / %%`), comparisons (which give 0 and 1) and all `mx.nd` functions work on NDArrays, also together with R
+#' arrays and numbers. `as.array` of an NDArray of one dimension is a plain vector.
 #'
 #' @param src.array numeric or logical vector, matrix or array, or an NDArray.
 #' @param ctx device; it has no effect.
@@ -47,12 +47,12 @@ mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 #' @export
 mx.nd.copyto <- function(src, ctx) call_python("nd.copy", src)
 
-#' Cut out samples
+#' Select samples
 #'
-#' Elements `begin + 1` to `end` of the last dimension: `begin` counts from 0 and `end` is left out.
+#' Elements `begin + 1` to `end` of the last dimension: `begin` counts from 0 and `end` is not included.
 #'
 #' @param nd an NDArray or array.
-#' @param begin,end where to cut.
+#' @param begin,end the first element, and the one after the last, counted from 0.
 #' @return An NDArray.
 #' @examples
 #' as.array(mx.nd.slice(mx.nd.array(matrix(1:6, 2, 3)), 1, 3))
@@ -108,7 +108,7 @@ ctx <- function(nd) {
 
 #' @export
 dim.MXNDArray <- function(x) {
-  # dimensions never change, so they are fetched once and kept as an attribute of the handle
+  # dimensions never change, so they are fetched once and cached as an attribute of the handle
   size <- attr(x, "size", exact = TRUE)
   if (is.null(size)) attr(x, "size") <- size <- call_python("nd.dim", x)
   size
@@ -128,7 +128,7 @@ as.array.MXNDArray <- function(x, ...) {
 #' @export
 `$.MXNDArray` <- function(x, name) {
   if (name == "as.array") return(function() as.array(x))
-  stop_parameter("an NDArray has no ", name, "; as.array, dim and ctx give what it is")
+  stop_parameter("an NDArray has no ", name, "; use as.array(x), dim(x) or ctx(x)")
 }
 
 #' @export
@@ -149,13 +149,13 @@ print.MXNDArray <- function(x, ...) {
   invisible(x)
 }
 
-# R's default would compare the handles, and find all arrays equal.
+# R's default method would compare the handles, for which all arrays are equal.
 #' @export
 all.equal.MXNDArray <- function(target, current, ...) all.equal(as.array(target), as_plain(current), ...)
 
 # ---------------------------------------------------------------- calls of operators
 
-# The body of every generated mx.nd function: passes on the formals that are not NULL, then the dots.
+# The body of every generated mx.nd function: passes the formals that are not NULL, then the dots.
 nd_operator <- function(op) {
   frame <- parent.frame()
   named <- setdiff(names(formals(sys.function(sys.parent()))), c("...", "out"))

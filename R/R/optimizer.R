@@ -16,8 +16,8 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
   env <- new.env(parent = emptyenv())
   env$lr <- lr <- learning.rate
   env$count <- env$num_update <- 0
-  # Scripts change the rate from outside: get("rmsprop", environment(optimizer$update))$lr where there is a schedule,
-  # environment(optimizer$update)$lr where there is none.
+  # Scripts change the rate from outside: get("rmsprop", environment(optimizer$update))$lr with a schedule,
+  # environment(optimizer$update)$lr without one.
   assign(sub("alex$", "", kind), env)
 
   # The rate for the next update of parameter `index`; a schedule may lower env$lr and counts the updates.
@@ -90,15 +90,16 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 
 #' Optimizers
 #'
-#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then, unless
-#' `clip_gradient` is negative (it is -1), cuts it to \[-clip_gradient, clip_gradient]; `wd` (0) is the weight decay.
+#' Makes an optimizer by name. Every optimizer multiplies the gradient by `rescale.grad` (1) and then clips it to
+#' \[-clip_gradient, clip_gradient], unless `clip_gradient` is negative (the default is -1). `wd` (0) is the weight
+#' decay.
 #'
 #' The other settings and their defaults:
 #'
 #' `"sgd"`: `learning.rate = 0.01`, `momentum = 0`. `"nag"` (Nesterov): the same.
 #'
-#' `"adam"`: `learning.rate = 0.001`, `beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`; as in MXNet for R, without
-#' correction of the bias of the first steps.
+#' `"adam"`: `learning.rate = 0.001`, `beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`; without bias correction, as in
+#' MXNet for R.
 #'
 #' `"rmsprop"`: `learning.rate = 0.002`, `centered = TRUE`, `gamma1 = 0.95`, `gamma2 = 0.9`, `epsilon = 1e-4`.
 #'
@@ -106,7 +107,7 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #'
 #' `"adadelta"`: `rho = 0.9`, `epsilon = 1e-5`, no learning rate.
 #'
-#' All but adadelta take `lr_scheduler`, a schedule such as [mx.lr_scheduler.FactorScheduler()] or a function of the
+#' All except adadelta take `lr_scheduler`, a schedule such as [mx.lr_scheduler.FactorScheduler()] or a function of the
 #' optimizer's environment that sets its `lr`.
 #'
 #' @param name name of the optimizer.
@@ -133,8 +134,8 @@ known_settings <- function(name) {
   paste0("the optimizer \"", name, "\" has ", paste(names(formals(optimizer_maker(name))), collapse = ", "))
 }
 
-# Further arguments of a training function are settings of the optimizer that is given by name. `frame` is the training
-# function's; its own arguments may be what is meant.
+# Checks further arguments of a training function: they must be settings of the optimizer that is given by name. `own`
+# are the training function's own arguments, which an error may suggest.
 check_settings <- function(names, optimizer, own) {
   names <- names[nzchar(or_else(names, ""))]
   if (!length(names)) return()
@@ -149,16 +150,16 @@ check_settings <- function(names, optimizer, own) {
   }
 }
 
-#' An updater for a training loop of your own
+#' An updater for a custom training loop
 #'
-#' Keeps the optimizer's state of every parameter (momentum and the like) from step to step, and gives the new weights;
-#' they take effect when the executor is updated with them.
+#' Keeps the optimizer's state of every parameter (such as its momentum) from step to step, and gives the new weights.
+#' They take effect when the executor is updated with them.
 #'
-#' @param optimizer an optimizer, from [mx.opt.create()] or of your own making.
+#' @param optimizer an optimizer, from [mx.opt.create()] or a custom one.
 #' @param weights the arrays to train: `exec$ref.arg.arrays`.
-#' @param ctx device; it may be left out.
-#' @return A function of (weight, grad), two lists of NDArrays, that gives the list of new weights, NULL where there is
-#'   no gradient, for `mx.exec.update.arg.arrays(exec, new, skip.null = TRUE)`.
+#' @param ctx device; optional.
+#' @return A function of (weight, grad), two lists of NDArrays, that gives the list of new weights, NULL for those
+#'   without gradient, for `mx.exec.update.arg.arrays(exec, new, skip.null = TRUE)`.
 #' @examples
 #' x <- mx.symbol.Variable("x")
 #' exec <- mx.simple.bind(mx.symbol.MakeLoss(mx.symbol.square(x)), ctx = mx.cpu(), grad.req = "write", x = 2)
@@ -185,8 +186,8 @@ mx.opt.get.updater <- function(optimizer, weights, ctx) {
   })
 }
 
-# A function of (weight, grad) that gives one parameter's new weight. The optimizer may be a script's own, with the
-# functions of either time.
+# A function of (weight, grad) that gives one parameter's new weight. The optimizer may be a custom one, with the
+# functions of MXNet before or since 2018.
 own_update <- function(optimizer, index, weight, ctx) {
   if (has_function(optimizer, "create_exec")) {
     exec <- optimizer$create_exec(index = index, weight_dim = dim(weight), ctx = ctx)

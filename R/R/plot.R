@@ -2,17 +2,17 @@
 
 #' Value and gradient of a loss
 #'
-#' Computes a loss of one number, and its gradient, at many points: what a training sees of it. `plot` draws both.
+#' Computes a loss of one number, and its gradient, at many points. `plot` draws both.
 #'
-#' @param loss a function of one symbol that gives the loss as a symbol, or a list of such functions under their names.
-#'   The symbol it gets has one element; all elements of what it gives are added up.
+#' @param loss a function of one symbol that gives the loss as a symbol, or a named list of such functions. The symbol
+#'   has one element; all elements of the loss are summed.
 #' @param from,to the first and the last point.
-#' @param n how many points.
-#' @param x for `plot`, what `mx.loss.curve` gave.
-#' @param xlab the words under the picture.
+#' @param n number of points.
+#' @param x for `plot`, the result of `mx.loss.curve`.
+#' @param xlab label of the horizontal axis.
 #' @param ... arguments of `matplot`, such as `lwd`.
 #' @return A data frame of class `mx.loss.curve` with the columns `loss` (the name), `at`, `value` and `gradient`.
-#'   `plot` gives it back, invisibly.
+#'   `plot` returns it invisibly.
 #' @examples
 #' huber <- function(error) mx.symbol.smooth_l1(error, scalar = 1)
 #' curve <- mx.loss.curve(list(huber = huber, squared = mx.symbol.square), from = -3, to = 3, n = 7)
@@ -64,20 +64,20 @@ plot.mx.loss.curve <- function(x, xlab = "prediction", ...) {
 
 #' Learning curves
 #'
-#' The metric after every round of a training, on the training data and on the evaluation data where there were some. A
-#' model remembers them where it was trained with a metric (`eval.metric`); the learning rate of a later training does
-#' not change them. A logger holds what [mx.callback.log.train.metric()] wrote.
+#' The metric after every round of a training, on the training data and on the evaluation data if there were any. A
+#' model has these values if it was trained with a metric (`eval.metric`). A logger has the values that
+#' [mx.callback.log.train.metric()] wrote.
 #'
-#' `mx.callback.plot` is a callback for the end of epochs that draws the curve again as it grows. It draws where a
-#' graphics device is open or can be opened on a screen; a script that runs by `Rscript` without a device goes on
-#' without a picture. In knitted documents give the chunk `fig.keep = "last"`.
+#' `mx.callback.plot` is a callback for the end of epochs that draws the curve again as it grows. It draws if a
+#' graphics device is open or can be opened on a screen. In a script run by `Rscript` without a device it does nothing.
+#' In knitted documents give the chunk `fig.keep = "last"`.
 #'
 #' @param x a model, or a record made by `mx.metric.logger$new()`.
-#' @param ylab the word at the upright axis; that of a model's curve is the name of its metric.
+#' @param ylab label of the vertical axis; for a model, by default the name of its metric.
 #' @param ... `log = "y"` for a logarithmic axis, `xlab`, `ylab`, `main`, and other arguments of `matplot`, such as
 #'   `ylim`.
-#' @param period draw after every so many rounds.
-#' @return `plot` gives a data frame of the columns `round`, `train` and, where there are evaluation data, `validation`,
+#' @param period number of rounds between drawings.
+#' @return `plot` gives a data frame with the columns `round`, `train` and, with evaluation data, `validation`,
 #'   invisibly. `mx.callback.plot` gives a callback.
 #' @examples
 #' fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")
@@ -107,7 +107,7 @@ plot.mx.metric.logger <- function(x, ylab = "metric", ...) {
   if (!length(x$train))
     stop_state("the logger is empty: pass it to mx.callback.log.train.metric() in a training with a metric")
   count <- length(x$train)
-  # in the first round there is nothing to log of the evaluation data at the end of batches: they have fewer entries
+  # at the end of batches of the first round there is no evaluation yet, so `eval` may have fewer entries
   validation <- if (length(x$eval)) tail(c(rep(NA, count), x$eval), count)
   plot_history(list(metric = ylab, round = seq_len(count), train = x$train, validation = validation), xlab = "entry",
                ...)
@@ -146,11 +146,11 @@ plot_history <- function(history, log = "", xlab = "round", ylab = history$metri
   invisible(history)
 }
 
-# matplot in the style of this file, but for what `settings` and `...` say otherwise.
+# matplot in the style of this file; `settings` and `...` override the style.
 draw_lines <- function(x, y, settings, ...) {
   style <- list(type = "l", lty = 1, lwd = 2, pch = 19, bty = "l", ylab = "")
   do.call(graphics::matplot, c(list(x, y), utils::modifyList(utils::modifyList(style, settings), list(...))))
 }
 
-# Colors that people tell apart whatever they see of colors (Okabe and Ito 2008), on white and on black.
+# Colors that people with color blindness can distinguish (Okabe and Ito 2008), on white and on black.
 picture_colors <- function(n) rep_len(c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), n)

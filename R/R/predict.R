@@ -1,20 +1,20 @@
-# Prediction with models, and with any inner result of their networks.
+# Prediction with models, and of any inner result of their networks.
 
 #' Predict with a model
 #'
-#' The first output of the model's symbol for every sample, batch by batch; or, with `output`, any inner result of the
-#' network. Only what that result needs is computed and asked for: labels, and other arrays that only the loss reads
-#' (such as weights of the observations), may be left out.
+#' The first output of the model's symbol for every sample, batch by batch. With `output`, any inner result of the
+#' network: only that result is computed, and only its inputs are needed. Labels, and other arrays that only the loss
+#' reads (such as weights of the observations), are not.
 #'
 #' The output of a model that ends in [mx.symbol.MakeLoss()] is the loss. `output` names what to predict instead:
-#' `predict(model, X, output = "fc2_output")` where the layer was made with `name = "fc2"`.
-#' `outputs(internals(model$symbol))` lists all names.
+#' `predict(model, X, output = "fc2_output")` if the layer has `name = "fc2"`. `outputs(internals(model$symbol))` lists
+#' all names.
 #'
-#' As in MXNet, labels are zero unless `output` is given and an iterator brings them.
+#' As in MXNet, labels are zero unless `output` is given and an iterator has them.
 #'
-#' @param object,model a model; hand-made lists of class `MXFeedForwardModel` will do. Parameters that the symbol does
-#'   not have are ignored.
-#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may bring several inputs by their
+#' @param object,model a model; a hand-made list of class `MXFeedForwardModel` also works. Parameters that the symbol
+#'   does not have are ignored.
+#' @param X array, matrix or iterator. An array is the network's `data`; an iterator may give several inputs by their
 #'   names.
 #' @param ctx device.
 #' @param array.batch.size batch size for arrays.
@@ -45,7 +45,7 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   if (is.serialized(model)) model <- mx.unserialize(model)
   check_symbol(model$symbol)
   if (is.atomic(X) && is.null(dim(X)))
-    stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: of a vector, ",
+    stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: for a vector, ",
                "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted_output(model$symbol, output)
   X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
@@ -54,35 +54,47 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
   X$reset()
   if (!next_batch(X)) stop_state("the iterator has no batch")
-  size <- tail(shape_of(X$value()[[1]]), 1)
-  inputs <- wanted_inputs(model, X$value(), labels, strict = !is.null(output))
+  batch <- X$value()
+  inputs <- wanted_inputs(model, batch, labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
-  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), lapply(X$value()[inputs], shape_of)))
-  lacking <- setdiff(model$symbol$auxiliary.states, names(model$aux.params))
-  if (length(lacking))
-    warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "),
-              " in aux.params; zeros take their place")
-  params <- model$arg.params[setdiff(names(model$arg.params), inputs)]
-  call_python("exec.load", exec, params, or_else(model$aux.params, list()))
-  packers <- sapply(outputs(model$symbol), function(name) mx.nd.arraypacker(), simplify = FALSE)
-  X$reset()
-  line <- progress_line()
-  on.exit(if (!is.null(line)) line$clear())
-  batches <- 0
-  while (next_batch(X)) {
-    batch <- X$value()
-    results <- of_one_size(call_python("model.predict", exec, batch[inputs]), batch, size)
-    for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(X)))
-    batches <- batches + 1
-    if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)
-  }
-  X$reset()
-  results <- lapply(packers, function(p) p$get())
+  exec <- prediction_executor(model, lapply(batch[inputs], shape_of), ctx)
+  results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1), total)
   if (length(results) == 1) results[[1]] else results
 }
 
-# The symbol to compute: the inner results of `symbol` that `output` names, `output` itself if it is a symbol, and by
-# default the first output of `symbol`.
+# An executor of the model's symbol with the model's parameters, for inputs of the given shapes.
+prediction_executor <- function(model, shapes, ctx) {
+  exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = ctx), shapes))
+  lacking <- setdiff(model$symbol$auxiliary.states, names(model$aux.params))
+  if (length(lacking))
+    warn_once("states", "predict: the model has no ", paste(lacking, collapse = ", "),
+              " in aux.params; zeros are used")
+  params <- model$arg.params[setdiff(names(model$arg.params), names(shapes))]
+  call_python("exec.load", exec, params, or_else(model$aux.params, list()))
+  exec
+}
+
+# The outputs of all batches of `iter`, a list of arrays by the names `wanted`. `size` is the number of samples that the
+# executor is bound for; `total` is the number of batches, NA if it is not known.
+predict_batches <- function(exec, iter, inputs, wanted, size, total) {
+  packers <- sapply(wanted, function(name) mx.nd.arraypacker(), simplify = FALSE)
+  iter$reset()
+  line <- progress_line()
+  on.exit(if (!is.null(line)) line$clear())
+  batches <- 0
+  while (next_batch(iter)) {
+    batch <- iter$value()
+    results <- of_one_size(call_python("model.predict", exec, batch[inputs]), batch, size)
+    for (i in seq_along(packers)) packers[[i]]$push(without_pad(results[[i]], padding(iter)))
+    batches <- batches + 1
+    if (!is.null(line)) line$show(function() paste("predict: batch", batches), batches / total)
+  }
+  iter$reset()
+  lapply(packers, function(p) p$get())
+}
+
+# The symbol to compute: `output` itself if it is a symbol, the inner results of `symbol` that it names, or the first
+# output of `symbol` if it is NULL.
 wanted_output <- function(symbol, output) {
   if (is.null(output)) return(symbol[[1]])
   if (is.mx.symbol(output)) return(output)
@@ -97,8 +109,8 @@ wanted_output <- function(symbol, output) {
   if (length(pick) == 1) pick[[1]] else mx.symbol.Group(pick)
 }
 
-# The names of the batch's arrays that the model's symbol takes. If `strict`, an argument that neither the batch nor the
-# parameters give is an error.
+# The names of the batch's arrays that the model's symbol takes. If `strict`, an argument that is neither in the batch
+# nor in the parameters is an error.
 wanted_inputs <- function(model, batch, labels, strict) {
   needed <- arguments(model$symbol)
   given <- names(batch)
@@ -108,7 +120,7 @@ wanted_inputs <- function(model, batch, labels, strict) {
   if (!strict) {
     untold <- grep("(weight|bias|gamma|beta)$", setdiff(lacking, given), value = TRUE)
     if (length(untold))
-      warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros take their place", call. = FALSE)
+      warning("predict: the model has no ", paste(untold, collapse = ", "), "; zeros are used", call. = FALSE)
     lacking <- intersect(lacking, "data")
   }
   if (length(lacking))

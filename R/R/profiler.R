@@ -1,9 +1,9 @@
 #' Profiling
 #'
-#' Accepted for the sake of old scripts; nothing is recorded. Use R's `Rprof` or Python's profilers.
+#' For old scripts only: nothing is recorded. Use R's `Rprof` or Python's profilers.
 #'
 #' @param params list of settings.
-#' @param mode,filename the settings that there were before version 1.1.
+#' @param mode,filename the settings before version 1.1.
 #' @param state an element of `MX.PROF.STATE`.
 #' @return NULL, invisibly.
 #' @examples

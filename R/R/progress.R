@@ -1,15 +1,15 @@
-# One line that tells how far a training, a prediction, the packing of images or the reading of files is, at the prompt
-# only. Logs (Rscript, knitr, jobs) stay as MXNet's.
+# One line with the progress of a training, a prediction, the packing of images or the reading of files. It is shown at
+# the prompt only; logs (Rscript, knitr, jobs) are the same as MXNet's.
 
-# Whether somebody watches: a session with a screen, whose messages go there.
+# Whether to show progress: the session is interactive, and its messages go to a screen.
 progress_wanted <- function() {
   conditions <- c(interactive(), isTRUE(getOption("mxnet.progress", TRUE)), !isTRUE(getOption("knitr.in.progress")),
                   sink.number() == 0, sink.number("message") == 2)
   all(conditions) && (isatty(stderr()) || identical(Sys.getenv("RSTUDIO"), "1"))
 }
 
-# An object of two functions: show(text, share), which draws the line at most five times a second, and clear(). `share`
-# is what is done of the whole, NA where that is not known. NULL where nobody watches.
+# A list of two functions: show(text, share), which draws the line at most five times a second, and clear(). `share` is
+# the part that is done, NA if unknown. NULL if progress is not shown.
 progress_line <- function() {
   if (!progress_wanted()) return(NULL)
   now <- function() proc.time()[["elapsed"]]
@@ -32,8 +32,8 @@ progress_line <- function() {
     })
 }
 
-# Calls `work` with what Python takes to tell how far it is: an R function of a text and a share; NULL where nobody
-# watches.
+# Calls `work` with the function by which Python reports progress: an R function of a text and a share, or NULL if
+# progress is not shown.
 with_progress <- function(work) {
   line <- progress_line()
   if (is.null(line)) return(work(NULL))
@@ -41,7 +41,7 @@ with_progress <- function(work) {
   work(callable_by_python(function(what, share) {
     line$show(function() paste0(what, " (", round(100 * share), " %)"), share)
     NULL
-  }, "the line of progress", 2L))
+  }, "the progress line", 2L))
 }
 
 # Seconds as "12 s", "3 min 20 s" or "2 h 5 min".

@@ -1,20 +1,20 @@
-# Which Python: the order in which it is decided, and what can be said about it without starting it.
+# Which Python to use: the order of the candidates, and facts about them without starting them in this process.
 
 #' Which Python mxnet uses, and why
 #'
-#' mxnet computes in Python; the first call that needs it starts it. This function says which Python that is, or
+#' mxnet computes in Python, which the first call that needs it starts. This function says which Python that is, or
 #' would be, without starting it.
 #'
 #' It is the first of these: (1) option or variable `MXR_PYTHON`; (2) the Python that runs in this session already,
 #' because reticulate has started it, or because a Python program has started R; (3) the one recorded by the command
 #' `mxr install-r`, or by [mx.install.python()]; (4) variable `RETICULATE_PYTHON`; (5) variables `VIRTUAL_ENV` and
 #' `CONDA_PREFIX`, an activated environment; (6) a folder `.venv` in the working directory or above it; (7) with
-#' reticulate 1.41 or newer, what its `py_require()` makes for mxr. Of 4 to 6, one without mxr is passed over. A
-#' session has one Python: where one runs already and `MXR_PYTHON` names another, the first call warns.
+#' reticulate 1.41 or newer, the one that its `py_require()` makes for mxr. In 4 to 6, a Python without mxr is skipped.
+#' A session has only one Python: if one runs already and `MXR_PYTHON` names another, the first call warns.
 #'
 #' @return A list of class `mx.python`, which prints as a table: `python` (the path, or `NA`), `why`, `running`
 #'   (whether it runs in this session already), `considered` (a data frame with a row for every place that was
-#'   looked at: `place`, `what`), and `problem` (a text where no Python can be used, else `NULL`).
+#'   checked: `place`, `what`), and `problem` (a text if no Python can be used, else `NULL`).
 #' @examples
 #' mx.python()
 #' @export
@@ -35,7 +35,7 @@ print.mx.python <- function(x, ...) {
       sep = "")
   else
     cat(x$problem, "\n", sep = "")
-  cat("looked at, in this order:\n", paste0("  ", format(x$considered$place), "  ", x$considered$what, "\n"), sep = "")
+  cat("checked, in this order:\n", paste0("  ", format(x$considered$place), "  ", x$considered$what, "\n"), sep = "")
   invisible(x)
 }
 
@@ -49,28 +49,41 @@ find_python <- function() {
     consider(running$why, running$python)
     return(c(running, running = TRUE, asked = if (nzchar(asked)) asked))
   }
-  if (nzchar(asked)) {
-    consider("MXR_PYTHON", asked)
-    if (!file.exists(asked)) stop_bridge("MXR_PYTHON is ", asked, ", which does not exist")
-    return(list(python = asked, why = "MXR_PYTHON"))
-  }
+  if (nzchar(asked)) return(python_of_setting(asked))
   consider("MXR_PYTHON", "not set")
   recorded <- recorded_python()
-  gone <- length(recorded) && !file.exists(recorded)
-  consider("recorded", if (!length(recorded)) "nothing" else if (gone) paste(recorded, "is gone") else recorded)
-  if (length(recorded) && !gone) return(list(python = recorded, why = "the record of the installation"))
-  around <- usable_around()
-  if (!is.null(around)) return(around)
-  if (can_require()) {
-    consider("reticulate::py_require()", "makes one")
-    return(list(python = NA_character_, why = "reticulate::py_require()", by = "reticulate"))
+  for (find in list(function() existing_record(recorded), usable_around, required_python)) {
+    found <- find()
+    if (!is.null(found)) return(found)
   }
-  consider("reticulate::py_require()", "needs reticulate 1.41, and a source of mxr")
   stop_bridge(
     if (length(recorded)) c("the Python that this package was installed with is gone (", recorded, ")")
     else "no Python was recorded when this package was installed, and none around here has mxr",
     ": run `mxr install-r` from the Python that has mxr, or set MXR_PYTHON=/path/to/python, ",
     "or make one by mx.install.python()")
+}
+
+python_of_setting <- function(python) {
+  consider("MXR_PYTHON", python)
+  if (!file.exists(python)) stop_bridge("MXR_PYTHON is ", python, ", which does not exist")
+  list(python = python, why = "MXR_PYTHON")
+}
+
+# The recorded Python, list(python, why), or NULL if there is no record or no such file any more.
+existing_record <- function(recorded) {
+  gone <- length(recorded) && !file.exists(recorded)
+  consider("recorded", if (!length(recorded)) "nothing" else if (gone) paste(recorded, "is gone") else recorded)
+  if (length(recorded) && !gone) list(python = recorded, why = "the record of the installation")
+}
+
+# The Python that reticulate would make for mxr, list(python = NA, why, by), or NULL if it cannot.
+required_python <- function() {
+  if (!can_require()) {
+    consider("reticulate::py_require()", "needs reticulate 1.41, and a source of mxr")
+    return(NULL)
+  }
+  consider("reticulate::py_require()", "makes one")
+  list(python = NA_character_, why = "reticulate::py_require()", by = "reticulate")
 }
 
 # The first of the Pythons around here that has mxr: list(python, why), or NULL.
@@ -98,7 +111,7 @@ running_python <- function() {
   NULL
 }
 
-# The Python whose process this is: a variable says so, which rpy2 and reticulate know too.
+# The Python program that runs in this process, or NULL, from a variable that rpy2 and reticulate use too.
 hosting_python <- function() {
   said <- Sys.getenv("PYTHON_SESSION_INITIALIZED")
   if (!startsWith(said, paste0("current_pid=", Sys.getpid(), ":"))) return(NULL)
@@ -107,8 +120,8 @@ hosting_python <- function() {
 
 reticulate_runs <- function() isNamespaceLoaded("reticulate") && reticulate::py_available(initialize = FALSE)
 
-# What `mxr install-r` has written into this package, else mx.install.python() into the user's settings; character()
-# if neither.
+# The Python that `mxr install-r` has recorded in this package, else the one that mx.install.python() has recorded in
+# the user's settings; character() if neither.
 recorded_python <- function() {
   for (record in c(system.file("python", package = "mxnet"), own_record()))
     if (nzchar(record) && file.exists(record)) return(readLines(record, 1, warn = FALSE))
@@ -117,7 +130,7 @@ recorded_python <- function() {
 
 own_record <- function() file.path(tools::R_user_dir("mxnet", "config"), "python")
 
-# Pythons that this session's surroundings name, by place; "" where there is none.
+# The Pythons named by environment variables and by a folder .venv, by place; "" if there is none.
 pythons_around <- function() {
   inside <- function(folder) {
     if (!nzchar(folder)) return("")
@@ -144,8 +157,8 @@ can_require <- function() {
   version >= "1.41" && !is.null(mxr_source())
 }
 
-# What a Python says of itself: list(version, library, has_mxr), or list(problem = text). `library` is its shared
-# library, "" if it has none.
+# Runs a Python program to ask about it: list(version, library, has_mxr), or list(problem = text). `library` is its
+# shared library, "" if it has none.
 ask_python <- function(python) {
   said <- suppressWarnings(tryCatch(
     system2(python, c("-c", shQuote(ABOUT_PYTHON)), stdout = TRUE, stderr = TRUE), error = conditionMessage))

@@ -1,14 +1,14 @@
-# An environment of Python's with mxr in it, made from R.
+# Making a Python environment with mxr, from R.
 
 #' Make a Python environment with mxr
 #'
 #' Makes a virtual environment, installs the Python package mxr and the rpy2 that fits this R in it, and records it
 #' as the Python to use (see [mx.python()]). Takes effect in sessions that have not started Python yet.
 #'
-#' @param envname The folder of the environment: a path, or a name in the folder of R's data for this package. One
-#'   that is there is made anew.
+#' @param envname The folder of the environment: a path, or a name in the folder of R's data for this package. An
+#'   existing environment is replaced.
 #' @param source What pip installs as mxr: a wheel, a source distribution, a folder, or `git+https://...`. Default:
-#'   what this package carries, or the repository that it was installed from.
+#'   the file in this package, or the repository that it was installed from.
 #' @param python The Python to make it from: 3.11 or newer, with a shared library. Default: the first such on the path.
 #' @return The path of the environment's Python, invisibly.
 #' @examples
@@ -16,7 +16,7 @@
 #' @export
 mx.install.python <- function(envname = "python", source = mxr_source(), python = base_python()) {
   if (is.null(source))
-    stop_bridge("mx.install.python: this package does not know where its Python part is: say source = (a wheel, ",
+    stop_bridge("mx.install.python: this package does not contain its Python part: give source = (a wheel, ",
                 "the folder of a checkout, or git+https://...)")
   folder <- file.path(tools::R_user_dir("mxnet", "data"), envname)
   if (grepl("/", envname, fixed = TRUE)) folder <- path.expand(envname)
@@ -39,7 +39,7 @@ run_program <- function(program, arguments) {
       paste(utils::tail(said, 15), collapse = "\n"))
 }
 
-# In this package where it can be written to, as `mxr install-r` does; else in the user's settings.
+# Records the Python in this package if its folder is writable, as `mxr install-r` does; else in the user's settings.
 record_python <- function(python) {
   here <- system.file(package = "mxnet")
   record <- if (file.access(here, 2) == 0) file.path(here, "python") else own_record()
@@ -51,8 +51,8 @@ record_python <- function(python) {
     message("recorded ", python, " in ", record)
 }
 
-# What pip takes for mxr, or NULL: the wheel or source distribution in this package, or the repository that it came
-# from.
+# The name by which pip installs mxr, or NULL: the wheel or source distribution in this package, or the repository that
+# this package was installed from.
 mxr_source <- function() {
   wheel <- list.files(system.file("python-package", package = "mxnet"), "\\.(whl|tar\\.gz)$", full.names = TRUE)
   if (length(wheel)) return(paste0("mxr @ file://", wheel[[1]]))
@@ -64,7 +64,7 @@ mxr_source <- function() {
   NULL
 }
 
-# The rpy2 that fits this R, as mxr.r.host.rpy2_for has it.
+# The rpy2 that fits this R: the same as mxr.r.host.rpy2_for.
 rpy2_for <- function(version = getRversion()) {
   if (version >= "4.5") c("rpy2>=3.6.4", "rpy2-rinterface>=3.6.7") else c("rpy2==3.6.4", "rpy2-rinterface==3.6.5")
 }
@@ -77,5 +77,5 @@ base_python <- function() {
     if (is.null(about$problem) && package_version(about$version) >= "3.11" && nzchar(about$library)) return(python)
   }
   stop_bridge("mx.install.python: no Python of 3.11 or newer with a shared library is on the path: install one ",
-              "(Debian, Ubuntu: apt-get install python3-venv libpython3-dev), or say python = ")
+              "(Debian, Ubuntu: apt-get install python3-venv libpython3-dev), or give python = ")
 }

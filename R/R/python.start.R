@@ -1,14 +1,14 @@
 # Starting Python in this process, or joining the one that runs in it.
 #
-# R loads the shared library of Python and calls three of its C functions by `.C`: no compiled code of our own, and
-# no other package. Python then works out by itself, from the name of its program, which environment it is. Where
-# reticulate has started Python already, it is asked to let mxr join; loaded later, it joins the Python that it
-# finds (the variable PYTHON_SESSION_INITIALIZED tells it).
+# R loads the shared library of Python and calls three of its C functions by `.C`. This needs no compiled code and no
+# other package. Python finds its environment from the name of its program. If reticulate has started Python already, it
+# runs the code by which mxr joins. If it is loaded later, it joins the running Python, which it finds by the variable
+# PYTHON_SESSION_INITIALIZED.
 
-# Find Python and have it open the door (the option `mxr.door`), unless it is open.
+# Finds Python and makes it open the door (the option `mxr.door`), unless it is open.
 start_python <- function() {
   if (is.null(getOption("mxr.door"))) {
-    if (is.null(getwd()))                 # Python would end the process
+    if (is.null(getwd()))                 # Python would exit the process
       stop_bridge("the working directory does not exist any more, and Python does not start without one: ",
                   "setwd() to another")
     found <- find_python()
@@ -20,14 +20,14 @@ start_python <- function() {
   reg.finalizer(.bridge, leave_python, onexit = TRUE)
 }
 
-# Python's other threads run while R waits, but not beside a reticulate before 1.40 (mxr/r/bridge/waiting.py).
+# Python's other threads run while R waits, but not with reticulate before 1.40 (mxr/r/bridge/waiting.py).
 let_threads_run <- function() {
   old <- function() utils::packageVersion("reticulate") < "1.40"
   cross_bridge(list("bridge.threads", !(isNamespaceLoaded("reticulate") && old())))
   setHook(packageEvent("reticulate", "onLoad"), function(...) if (old()) cross_bridge(list("bridge.threads", FALSE)))
 }
 
-# At the end of R: Python's exit functions, where nobody else calls them.
+# At R's exit: calls Python's exit functions, if nothing else does.
 leave_python <- function(bridge) if (!is.null(bridge$python)) .Call(bridge$python, list("host.leave"), NULL)
 
 join_running <- function(found) {
@@ -40,12 +40,12 @@ join_running <- function(found) {
               "), which has not let mxr in: call `from mxr.r import host; host.start()` there first")
 }
 
-# An environment's python and python3 are the same.
+# Whether two Python programs belong to one environment, such as its python and python3.
 same_environment <- function(one, other) {
   identical(normalizePath(dirname(one), mustWork = FALSE), normalizePath(dirname(other), mustWork = FALSE))
 }
 
-# Start `python` in this process.
+# Starts `python` in this process.
 embed_python <- function(python) {
   about <- ask_python(python)
   if (!is.null(about$problem)) stop_bridge("Python (", python, ") does not start: ", about$problem)
@@ -65,26 +65,26 @@ embed_python <- function(python) {
   join_python(run_python, python)
 }
 
-# The C calls. Python leaves the handler of SIGINT as it is where, as here, there is one already.
+# The C calls. Python does not replace an existing handler of SIGINT, and R has one.
 initialize_python <- function(python) {
   before <- Sys.getenv(c("PATH", "PYTHONUTF8"), NA)
   locale <- Sys.getlocale("LC_CTYPE")
   on.exit({
-    Sys.setlocale("LC_CTYPE", locale)          # Python sets it to what the environment says
+    Sys.setlocale("LC_CTYPE", locale)          # Python sets it from the environment variables
     for (name in names(before)) restore_variable(name, before[[name]])
   })
-  # as the program python does for a locale that has no characters
+  # as the program python does in the C locale
   if (locale %in% c("C", "POSIX") && is.na(before[["PYTHONUTF8"]])) Sys.setenv(PYTHONUTF8 = "1")
   Sys.setenv(PYTHON_SESSION_INITIALIZED = paste0("current_pid=", Sys.getpid(), ":sys.executable=", python))
   if (python_has("Py_SetProgramName"))
-    # a wchar_t is as wide as an integer, but on Windows
+    # a wchar_t is as wide as an integer, except on Windows
     call_c("Py_SetProgramName", c(utf8ToInt(enc2utf8(python)), 0L))
   else
     Sys.setenv(PATH = paste(dirname(python), before[["PATH"]], sep = .Platform$path.sep))   # it looks for python3 there
   call_c("Py_Initialize")
 }
 
-# In the environment, and in Python's copy of it.
+# Restores an environment variable, in R and in Python's copy of the environment.
 restore_variable <- function(name, value) {
   if (is.na(value)) Sys.unsetenv(name) else do.call(Sys.setenv, structure(list(value), names = name))
   run_python(if (is.na(value)) sprintf("import os; os.environ.pop('%s', None)", name)
@@ -95,8 +95,7 @@ python_has <- function(name) is.loaded(name, PACKAGE = .bridge$library[["name"]]
 call_c <- function(name, ...) invisible(.C(getNativeSymbolInfo(name, .bridge$library), ...))
 run_python <- function(code) call_c("PyRun_SimpleString", c(charToRaw(enc2utf8(code)), as.raw(0)))
 
-# Have the Python of this process open the door. `run` runs Python code; what fails comes back in a file, in both
-# languages' own words.
+# Makes the Python of this process open the door. `run` runs Python code. An error is reported in a file.
 join_python <- function(run, python, running = FALSE) {
   embedded <- identical(run, run_python)
   held <- embedded || utils::packageVersion("reticulate") < "1.40"         # Python's lock, while R's code runs
@@ -115,8 +114,8 @@ lacks <- function(python, package, running = FALSE) {
          ": set MXR_PYTHON to one that has it, or install it there (", python, " -m pip install)")
 }
 
-# Some Pythons do not read .pth files (installations in place) when they are started inside another program. The
-# first line of the report is the name of a package that is missing, or empty.
+# Some Pythons do not read .pth files (editable installations) if they are started inside another program. The first
+# line of the report is the name of a missing package, or empty.
 JOIN <- "
 def _mxr_join(report, held, ends):
     try:
@@ -136,9 +135,9 @@ _mxr_join(%s, %s, %s)
 del _mxr_join
 "
 
-# With reticulate 1.41: an environment that it makes for the session, with mxr in it.
+# With reticulate 1.41: makes an environment with mxr for this session.
 require_python <- function() {
-  # an older one, in which R CMD check looks, does not have it
+  # by name: an older reticulate does not have it, and R CMD check would complain
   py_require <- getExportedValue("reticulate", "py_require")
   py_require(c(mxr_source(), rpy2_for()))
   started <- tryCatch(is.list(reticulate::py_config()), error = conditionMessage)

@@ -2,7 +2,7 @@
 
 #' The seed of MXNet's random streams
 #'
-#' The same seed gives the numbers that MXNet gave: initial weights, dropout masks, shuffles and `mx.runif`, `mx.rnorm`.
+#' The same seed gives the same numbers as MXNet: initial weights, dropout masks, shuffles and `mx.runif`, `mx.rnorm`.
 #' R's `set.seed` has no influence on them.
 #'
 #' @param seed a whole number.
@@ -20,7 +20,7 @@ mx.set.seed <- function(seed) {
 
 #' Random arrays
 #'
-#' Draws from the uniform distribution on \[min, max) or the normal distribution, by MXNet's generators.
+#' Draws from the uniform distribution on \[min, max) or the normal distribution, with MXNet's generators.
 #'
 #' @param shape dimensions of the result.
 #' @param min,max bounds.

@@ -1,5 +1,5 @@
-# Symbols, NDArrays and executors that a script makes or uses by reticulate::import("mxr") are this package's own
-# objects: reticulate asks these methods when it converts.
+# Methods by which reticulate converts symbols, NDArrays and executors: objects that a script makes or uses by
+# reticulate::import("mxr") are this package's own objects.
 
 from_reticulate <- function(x) call_python("bridge.same", x)
 

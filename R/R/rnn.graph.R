@@ -1,5 +1,5 @@
-# Recurrent networks: by the fused operator, and unrolled over time. A batch is (sequence length, samples) in R's order;
-# inside the networks time is the first dimension in C order.
+# Recurrent networks: with the fused operator, and unrolled over time. A batch is (sequence length, samples) in R's
+# order; inside the networks time is the first dimension in C order.
 
 # The output layer that `loss_output` names.
 loss_layer <- function(kind, data, label, ignore_label, name) {
@@ -52,7 +52,7 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' @param num_hidden size of the state.
 #' @param num_decode size of the output.
 #' @param dropout share of values dropped between layers.
-#' @param ignore_label label that counts for nothing; -1 for none.
+#' @param ignore_label label that is ignored; -1 for none.
 #' @param bidirectional whether to run over the sequence in both directions.
 #' @param loss_output `"softmax"`, `"linear"`, `"logistic"`, `"MAE"`, or NULL for the states themselves.
 #' @param config `"seq-to-one"` (one output per sequence) or `"one-to-one"` (one per step).
@@ -62,7 +62,7 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' @param rnn.state,rnn.state.cell,init.state symbols of the initial states.
 #' @param prefix beginning of all names.
 #' @param data_name,label_name names of the inputs.
-#' @param ... the same arguments as versions before 1.1 spelled them (`num.hidden`; `num.label` for `num_decode`).
+#' @param ... the same arguments as spelled before version 1.1 (`num.hidden`; `num.label` for `num_decode`).
 #' @return A symbol.
 #' @examples
 #' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 10, num_embed = 4, num_hidden = 5,

@@ -3,7 +3,8 @@
 #' Inference with recurrent networks
 #'
 #' `mx.infer.rnn` gives the first output for all sequences of an iterator. `mx.infer.rnn.one` and
-#' `mx.infer.rnn.one.unroll` run one batch and give all outputs, the last states among them, to be fed in again.
+#' `mx.infer.rnn.one.unroll` run one batch and give all outputs, including the last states, which the next call can
+#' take as its initial states.
 #'
 #' @param infer.data an iterator; for `mx.infer.rnn.one.unroll` an NDArray.
 #' @param model a model.

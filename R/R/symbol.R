@@ -2,8 +2,8 @@
 
 # ---------------------------------------------------------------- calls of operators
 
-# The arguments that the calling wrapper was given: first the dots, then the formals that are not missing. Arguments
-# that are NULL count as missing.
+# The arguments of the calling wrapper: first the dots, then the formals that are not missing. Arguments that are NULL
+# count as missing.
 given_arguments <- function(frame, wrapper) {
   named <- setdiff(names(formals(wrapper)), "...")
   named <- named[!vapply(named, function(n) eval(call("missing", as.name(n)), frame), NA)]
@@ -35,7 +35,7 @@ mx.symbol.Variable <- function(name) {
 
 #' Groups of symbols
 #'
-#' One symbol with the outputs of several, in order: to run several losses at once, or to look at inner results while
+#' One symbol with the outputs of several, in order: to train several losses at once, or to see inner results while
 #' training on a loss.
 #'
 #' @param ... symbols, or one list of symbols.
@@ -55,8 +55,8 @@ mx.varg.symbol.internal.Group <- function(slist) {
 
 #' Join symbols along an axis
 #'
-#' Puts inputs one after the other along the axis `dim`, counted from 0 in MXNet's order: with R's dimensions reversed,
-#' 0 is the last dimension (the samples), 1 the one before it. `mx.symbol.Concat` is the same with a warning.
+#' Concatenates the inputs along the axis `dim`, counted from 0 in MXNet's order, which is the reverse of R's: 0 is R's
+#' last dimension (the samples), 1 the one before it. `mx.symbol.Concat` does the same with a warning.
 #'
 #' @param data list of symbols; several symbols as separate arguments work too.
 #' @param num.args number of symbols.
@@ -71,7 +71,7 @@ mx.varg.symbol.internal.Group <- function(slist) {
 #' mx.symbol.infer.shape(ab, a = c(2, 3), b = c(5, 3))$out.shapes
 #' @export
 mx.symbol.concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
-  # symbols given as separate arguments may stand in any of the formals
+  # symbols given as separate arguments may be in any of the formals
   parts <- c(if (!missing(data)) list(data = data), if (!missing(num.args)) list(num.args = num.args),
              list(dim = dim, name = name, ...))
   parts <- mx.util.filter.null(parts)
@@ -130,7 +130,8 @@ unname_formals <- function(args, name) {
 
 #' Save and load symbols
 #'
-#' Symbols are kept as MXNet's JSON: files of every MXNet version can be read, and MXNet reads what is written.
+#' Symbols are stored in MXNet's JSON format. Files of every MXNet version can be read, and MXNet can read the files
+#' that are written.
 #'
 #' @param symbol a symbol.
 #' @param filename,file.name path of the file.
@@ -169,8 +170,8 @@ mx.symbol.load.json <- function(json.str) {
 #'
 #' @param symbol a symbol.
 #' @param ... shapes by the names of arguments, such as `data = c(13, 60)`.
-#' @return A list of `arg.shapes`, `out.shapes` and `aux.shapes` (named lists of integer vectors), or NULL when the
-#'   given shapes do not suffice. Shapes that contradict each other are an error.
+#' @return A list of `arg.shapes`, `out.shapes` and `aux.shapes` (named lists of integer vectors), or NULL if the given
+#'   shapes do not determine them. Shapes that contradict each other are an error.
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
 #' mx.symbol.infer.shape(net, data = c(13, 60))$arg.shapes
@@ -194,13 +195,13 @@ is.MXSymbol <- is.mx.symbol
 
 #' Parts of symbols
 #'
-#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result, so that one can be
-#' picked out: `internals(net)[[match("fc2_output", outputs(internals(net)))]]`. `children` gives the inputs of the last
-#' operator, NULL for a variable. `mx.apply` puts symbols in the place of variables.
+#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result as an output, to select
+#' one: `internals(net)[["fc2_output"]]`. `children` gives the inputs of the last operator, NULL for a variable.
+#' `mx.apply` replaces variables by symbols.
 #'
-#' The same things are fields and methods: `$arguments`, `$outputs`, `$auxiliary.states`, `$attributes`, `$as.json()`,
+#' Symbols also have fields and methods: `$arguments`, `$outputs`, `$auxiliary.states`, `$attributes`, `$as.json()`,
 #' `$save(file)`, `$get.internals()`, `$get.children()`, `$get.output(i)`, `$infer.shape(list)`, `$apply(list)`,
-#' `$debug.str()`; `[[i]]` picks an output, counted from 1, or by its name.
+#' `$debug.str()`. `[[i]]` selects an output by its number, from 1, or by its name.
 #'
 #' @param x a symbol.
 #' @param ... symbols by the names of the variables they replace; `name` renames the result.

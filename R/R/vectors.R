@@ -1,7 +1,7 @@
-# R's functions for vectors, given an object of this package. An NDArray has numbers: they work on a copy of it in R.
-# A symbol, an executor and an iterator have none: an error names the function of this package that is meant.
+# R's functions for vectors, called with an object of this package. For an NDArray they work on a copy of its numbers in
+# R. Symbols, executors and iterators have no numbers: an error names the function of this package to use.
 
-# What to use for a symbol in the place of a function of R; in these calls s, a and b are symbols.
+# What to use instead of a function of R for a symbol; in these calls s, a and b are symbols.
 symbol_instead <- local({
   slice <- "mx.symbol.slice_axis(s, axis = 0, begin = 0, end = 1)"
   sum <- "mx.symbol.sum(s, axis = 0)"
@@ -39,15 +39,15 @@ symbol_instead <- local({
     diag = "mx.symbol.diag(s)", qr = "mx.symbol.linalg_gelqf(s)", eigen = "mx.symbol.linalg_syevd(s)")
 })
 
-# "symbol", "executor" or "iterator", NULL for what has numbers.
+# "symbol", "executor" or "iterator"; NULL for other objects.
 kind_without_numbers <- function(x) {
   if (is.mx.symbol(x)) return("symbol")
   if (inherits(x, "Rcpp_MXExecutor")) return("executor")
   if (is.mx.dataiter(x)) "iterator"
 }
 
-# Stops in the method of `generic` for `x`: names the function that the user has called, sd() rather than the
-# as.vector() in it, and what to use instead.
+# Stops in the method of `generic` for `x`. The error names the function that the user has called, for example sd(), not
+# the as.vector() inside it, and what to use instead.
 no_numbers <- function(x, generic, levels = 2) {
   asked <- asked_by(generic, c(names(symbol_instead), reads_arrays), levels)
   kind <- kind_without_numbers(x)
@@ -65,9 +65,9 @@ no_numbers <- function(x, generic, levels = 2) {
               call = or_else(asked$call, user_call()))
 }
 
-# The function of R, among `known` if there is one, through which the user's call came to the method of `generic` from
-# which this is called, and that call, NULL if it is the method's own: list(name = , call = ). `levels` counts the
-# functions from here to the method.
+# The function of R through which the user's call reached the method of `generic`: list(name = , call = ). A function
+# among `known` is preferred. `call` is NULL if the user called the generic itself. `levels` is the number of calls from
+# here to the method.
 asked_by <- function(generic, known, levels = 2) {
   parents <- sys.parents()
   methods <- "\\.default$"
@@ -76,7 +76,7 @@ asked_by <- function(generic, known, levels = 2) {
   frame <- parents[[sys.parent(levels)]]
   while (frame > 0 && is_of_r(sys.function(frame))) {
     head <- sys.call(frame)[[1]]
-    if (identical(head, quote(FUN)) || identical(head, quote(f))) break      # the user gave this function to another
+    if (identical(head, quote(FUN)) || identical(head, quote(f))) break      # passed by the user to another function
     if (is_written(head)) {
       outer <- sub(methods, "", tail(as.character(head), 1))
       if (outer %in% known || !name %in% known) name <- outer
@@ -114,12 +114,12 @@ math_without_numbers <- function(x, ...) no_numbers(x, .Generic)
 #' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Summary
 summary_without_numbers <- function(..., na.rm = FALSE) no_numbers(..1, .Generic)
 
-# As for symbols and NDArrays, see there.
+# The same as for symbols and NDArrays (arithmetic.R).
 #' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Ops
 ops_without_numbers <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
 
-# R would put what has no numbers into a matrix of lists. One method for all classes: of two different ones R would
-# take neither.
+# R would make a matrix of lists from objects without numbers. All classes have the same method, because R uses no
+# method if two classes have different ones.
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter MXNDArray: cbind
 bound_columns <- function(..., deparse.level = 1) bound_arrays("cbind", list(...))
 
@@ -131,15 +131,15 @@ bound_arrays <- function(generic, args) {
   do.call(generic, lapply(args, as_plain), quote = TRUE)
 }
 
-# Products of matrices: R 4.3 and later have a group of them. `x` and `y` are what stands beside `%*%`.
+# Products of matrices, a group of generics in R 4.3 and later. `x` and `y` are the operands of `%*%`.
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter MXNDArray: matrixOps
 matrix_product <- function(x, y) {
   for (e in list(x, y)) if (!is.null(kind_without_numbers(e))) no_numbers(e, .Generic)
   mx.nd.array(match.fun(.Generic)(as_plain(x), as_plain(y)))
 }
 
-# What an object without dimensions and numbers answers; but functions that want numbers afterwards get the error at
-# once.
+# Returns `answer`, for an object without dimensions and numbers. If a function that needs numbers has called the
+# generic, stops instead.
 answered <- function(x, generic, answer) {
   known <- c(names(symbol_instead), reads_arrays)
   asked <- asked_by(generic, known)$name
@@ -147,7 +147,7 @@ answered <- function(x, generic, answer) {
   answer
 }
 
-# Functions of R that read the memory of R's own arrays, and ask first whether they have one.
+# Functions of R that read the memory of R's own arrays, and first check whether their argument is one.
 reads_arrays <- c("rowSums", "colSums", "rowMeans", "colMeans", "cor", "cov", "cor.test", "diag", "jitter", "tabulate",
                   "rowsum", "row", "col", "max.col", "is.unsorted", "addmargins", "margin.table", "convolve", "embed",
                   "filter", "rle", "outer", "%o%", "sprintf", "gettextf")
@@ -158,14 +158,14 @@ dim_without <- function(x) answered(x, "dim", NULL)
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: is.numeric is.array is.matrix
 kind_without <- function(x) answered(x, .Generic, FALSE)
 
-# Outputs are what `[[` picks.
+# The number of outputs, which `[[` selects.
 #' @export
 length.Rcpp_MXSymbol <- function(x) answered(x, "length", length(outputs(x)))
 
 #' @export
 length.Rcpp_MXExecutor <- function(x) answered(x, "length", 1L)
 
-# The number of batches, where it is known: of arrays.
+# The number of batches if it is known, as for arrays; else 1.
 #' @export
 length.Rcpp_MXArrayDataIter <- function(x) answered(x, "length", or_else(attr(x, "n.batches"), 1L))
 
@@ -205,8 +205,8 @@ in_r <- function(x, ...) {
   given <- as.list(substitute(list(...)))[-1]
   for (i in seq_along(given))
     if (!identical(given[[i]], substitute()) && is.mx.ndarray(...elt(i)))
-      stop_type("an NDArray is no index; give as.array(i), or as.array(i) == 1 where it says which ",
-                "elements are meant")
+      stop_type("an NDArray cannot be an index; give as.array(i), or as.array(i) == 1 if it has 0 and 1 for ",
+                "each element")
   as.array(x)[...]
 }
 
@@ -242,8 +242,8 @@ nd_kind <- function(x) {
   FALSE
 }
 
-# Stops in a method for NDArrays where a function asks that would take the answer for the whole, or stop with less to
-# say.
+# Stops in a method for NDArrays that is called by a function of R which would go on with a wrong answer, or stop with a
+# less helpful error.
 refuse_foreign <- function(generic) {
   asked <- asked_by(generic, reads_arrays)
   if (asked$name %in% reads_arrays)
@@ -253,8 +253,8 @@ refuse_foreign <- function(generic) {
 
 #' @methods MXNDArray: [<- [[<- $<- dimnames<- names<- length<- levels<-
 nd_assigned <- function(x, ..., value) {
-  stop_parameter("an NDArray is not changed in place; change a copy by as.array() and make an NDArray of it ",
-                 "by mx.nd.array()")
+  stop_parameter("an NDArray is not changed in place; change a copy from as.array() and make an NDArray of it ",
+                 "with mx.nd.array()")
 }
 
 #' @export

@@ -4,20 +4,20 @@
 #'
 #' A graph of the operators and of the shapes that pass between them.
 #'
-#' `graph.viz` gives a widget of the package DiagrammeR where that is installed, as in MXNet. Else its result shows
-#' itself: in an HTML document as the picture that Graphviz (the command `dot`) makes; on a graphics device that is
-#' open, such as `png()` or the page of a PDF or Word document, drawn by R; in an interactive session as either of the
-#' two; and in a script without a device as a tree of text, when it is printed. `plot` always draws, and needs nothing
-#' else.
+#' If the package DiagrammeR is installed, `graph.viz` gives its widget, as in MXNet. Otherwise the result is shown in
+#' one of these forms. In an HTML document it is the picture that Graphviz (the command `dot`) makes. On an open
+#' graphics device, such as `png()` or the page of a PDF or Word document, R draws it. An interactive session uses
+#' either of the two. In a script without a device, printing it gives a tree of text. `plot` always draws, and needs no
+#' other software.
 #'
 #' @param symbol a symbol, or its JSON text.
 #' @param shape NULL, the shape of `data`, or a named list of shapes.
 #' @param direction `"TD"` (top down) or `"LR"` (left to right).
 #' @param type `"graph"`; other values have no effect.
 #' @param graph.width.px,graph.height.px size of the drawing.
-#' @param model,graph.title,graph.title.font.name,graph.title.font.size the network, and a title above it, as versions
-#'   before 0.10 called them; the font has no effect.
-#' @param x a symbol, or what `graph.viz` gave.
+#' @param model,graph.title,graph.title.font.name,graph.title.font.size names before version 0.10 of the network and of
+#'   a title above it; the font has no effect.
+#' @param x a symbol, or the result of `graph.viz`.
 #' @param main a title.
 #' @param ... for a symbol, `shape` and `direction`.
 #' @return A DiagrammeR object, or one of class `mx.graph`, a list of `dot` (the graph in the Graphviz language),
@@ -40,7 +40,7 @@ graph.viz <- function(symbol, shape = NULL, direction = "TD", type = "graph", gr
     graph <- getExportedValue("DiagrammeR", "grViz")(graph$dot, width = graph.width.px, height = graph.height.px)
   } else {
     graph[c("width", "height")] <- list(graph.width.px, graph.height.px)
-    # a script draws at once where it has opened a device, as print does in a session
+    # a script with an open device draws at once, as print does in an interactive session
     if (!interactive() && !knitting && grDevices::dev.cur() > 1) plot(graph)
   }
   if (interactive() || knitting) graph else invisible(graph)
@@ -65,7 +65,7 @@ print.mx.graph <- function(x, ...) {
   invisible(x)
 }
 
-# What a knitted document shows: in HTML Graphviz's picture, elsewhere, or without Graphviz, R's own.
+# The picture in a knitted document: Graphviz's in HTML; R's own in other formats, or without Graphviz.
 #' @exportS3Method knitr::knit_print
 knit_print.mx.graph <- function(x, ...) {
   picture <- if (knitr::is_html_output()) draw_graph(x)
@@ -107,7 +107,7 @@ plot.mx.graph <- function(x, main = x$title, ...) {
   invisible(x)
 }
 
-# The size of boxes for texts, and that of the letters, so that all boxes find room: `room` is across and down.
+# The size of boxes for texts, and of the letters, so that all boxes fit into `room`, a width and a height.
 box_size <- function(text, room) {
   wide <- graphics::strwidth(text)
   high <- graphics::strheight(text)
@@ -116,7 +116,7 @@ box_size <- function(text, room) {
   list(cex = cex, width = rep(max(wide) * cex * 1.15, length(text)), height = high * cex + 1.2 * line)
 }
 
-# Lines from box to box with a head, and the shapes that pass along them.
+# Arrows from box to box, labelled with the shapes.
 draw_edges <- function(turns, at, shapes, size, flat) {
   for (i in seq_along(turns)) {
     x <- turns[[i]]$x
@@ -135,7 +135,7 @@ draw_edges <- function(turns, at, shapes, size, flat) {
   }
 }
 
-# The path of an SVG picture that Graphviz draws, or NULL.
+# The path of an SVG picture drawn by Graphviz, or NULL.
 draw_graph <- function(x, file = tempfile("network", fileext = ".svg")) {
   program <- Sys.which("dot")
   if (!nzchar(program)) return(NULL)

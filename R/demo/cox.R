@@ -1,6 +1,6 @@
 # Generated from docs/cookbook by `python -m docs.tools.cookbook`; do not edit.
 
-# Cox's partial likelihood: who comes first, whatever the time scale.
+# Cox's partial likelihood: which events come first matters, not how long they take.
 
 # ---- In R
 

@@ -1,6 +1,6 @@
 # Generated from docs/cookbook by `python -m docs.tools.cookbook`; do not edit.
 
-# Dice loss: images: which pixels belong to something small.
+# Dice loss: images; find the few pixels that belong to a small object.
 
 # ---- In R
 

@@ -1,6 +1,6 @@
 # Generated from docs/cookbook by `python -m docs.tools.cookbook`; do not edit.
 
-# Discrete-time survival: durations in intervals, of which some had not ended.
+# Discrete-time survival: durations in intervals, some of which had not ended.
 
 # ---- In R
 
@@ -25,7 +25,7 @@ risk <- 1 * outer(1:4, interval, "<=")    # a column for each person
 died <- sweep(1 * outer(1:4, interval, "=="), 2, veteran$status, "*")
 
 score <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, no.bias = TRUE, name = "fit")
-base <- mx.symbol.Variable("interval_bias")    # no layer tells its shape, so it is given (C order)
+base <- mx.symbol.Variable("interval_bias")    # no layer determines its shape, so it is given (C order)
 base$attributes <- list(`__shape__` = "(1, 4)")
 loss <- mx.symbol.MakeLoss(discrete.survival(mx.symbol.broadcast_add(score, base), mx.symbol.Variable("label"), mx.symbol.Variable("risk")))
 

@@ -1,6 +1,6 @@
 # Generated from docs/cookbook by `python -m docs.tools.cookbook`; do not edit.
 
-# Expectile loss: an asymmetric bound is wanted that also looks at how far off the rest is.
+# Expectile loss: an asymmetric bound is wanted that depends on the size of the errors too.
 
 # ---- In R
 

@@ -34,7 +34,7 @@ model <- mx.model.FeedForward.create(
 weights <- model$arg.params
 theirs <- e1071::svm(x, factor(y), kernel = "linear", cost = 1, scale = FALSE, tolerance = 1e-5)
 slopes <- c(t(theirs$coefs) %*% theirs$SV)
-sign <- theirs$labels[[1]]    # svm's first class is the one of the first case
+sign <- theirs$labels[[1]]    # svm's first class is that of the first case
 sign <- if (levels(factor(y))[[sign]] == "1") 1 else -1
 objective <- function(b) sum(pmax(0, 1 - y * (cbind(1, x) %*% b))) + 0.5 * sum(b[-1]^2)
 ours <- c(as.array(weights$fit_bias), as.array(weights$fit_weight))

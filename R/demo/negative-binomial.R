@@ -25,7 +25,7 @@ quine <- MASS::quine
 x <- model.matrix(~ Eth + Sex + Age + Lrn, quine)[, -1]
 y <- quine$Days
 
-# one parameter more: no layer tells its shape, so it is given (C order); a name that ends in bias begins at zero
+# one more parameter: no layer determines its shape, so it is given (C order); names that end in bias start at zero
 log.theta <- mx.symbol.Variable("theta_bias")
 log.theta$attributes <- list(`__shape__` = "(1,)")
 

@@ -27,7 +27,7 @@ x <- model.matrix(~ Infl + Type + Cont, housing)[, -1]
 y <- as.integer(housing$Sat) - 1
 w <- housing$Freq
 
-parameter <- function(name) {    # no layer tells its shape, so it is given (C order)
+parameter <- function(name) {    # no layer determines its shape, so it is given (C order)
   variable <- mx.symbol.Variable(name)
   variable$attributes <- list(`__shape__` = "(1,)")
   variable

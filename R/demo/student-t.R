@@ -21,7 +21,7 @@ plot(mx.loss.curve(curves, from = -6, to = 6), xlab = "prediction, where the lab
 x <- scale(stackloss[, c("Air.Flow", "Water.Temp")])
 y <- stackloss$stack.loss
 
-# one parameter more: no layer tells its shape, so it is given (C order); a name that ends in bias begins at zero
+# one parameter more: no layer determines its shape, so it is given (C order); a name that ends in bias begins at zero
 log.scale <- mx.symbol.Variable("scale_bias")
 log.scale$attributes <- list(`__shape__` = "(1,)")
 

@@ -1,6 +1,7 @@
 # Generated from docs/cookbook by `python -m docs.tools.cookbook`; do not edit.
 
-# Variational autoencoder: what lies behind many measures: a few numbers and their uncertainty.
+# Variational autoencoder: many measurements are to be described by a few numbers with their
+# uncertainty.
 
 # ---- In R
 
@@ -28,7 +29,7 @@ mean <- mx.symbol.FullyConnected(data, num.hidden = 2, name = "mean")
 log.variance <- mx.symbol.FullyConnected(data, num.hidden = 2, name = "variance")
 z <- mean + mx.symbol.exp(log.variance / 2) * mx.symbol.Variable("noise.data")
 decoded <- mx.symbol.FullyConnected(z, num.hidden = 4, name = "decoded")
-log.s <- mx.symbol.Variable("s_bias")    # no layer tells its shape, so it is given (C order)
+log.s <- mx.symbol.Variable("s_bias")    # no layer determines its shape, so it is given (C order)
 log.s$attributes <- list(`__shape__` = "(1, 1)")
 loss <- mx.symbol.MakeLoss(vae(data, mean, log.variance, decoded, log.s))
 

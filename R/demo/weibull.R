@@ -1,6 +1,6 @@
 # Generated from docs/cookbook by `python -m docs.tools.cookbook`; do not edit.
 
-# Weibull likelihood with censoring: durations, of which some had not ended.
+# Weibull likelihood with censoring: durations, some of which had not ended.
 
 # ---- In R
 
@@ -22,7 +22,7 @@ x <- scale(cbind(age = lung$age, sex = lung$sex))
 log.time <- log(lung$time / 300)    # in units that make usual times about 1
 event <- as.numeric(lung$status == 2)
 
-log.sigma <- mx.symbol.Variable("sigma_bias")    # no layer tells its shape, so it is given (C order)
+log.sigma <- mx.symbol.Variable("sigma_bias")    # no layer determines its shape, so it is given (C order)
 log.sigma$attributes <- list(`__shape__` = "(1,)")
 fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")
 pred <- mx.symbol.Reshape(fit, shape = 0)

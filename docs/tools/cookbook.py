@@ -1,14 +1,14 @@
-"""The cookbook of losses. One page in docs/cookbook declares a loss; its R demo, its row in the index and its
-test follow.
+"""The cookbook of losses. A page in docs/cookbook declares a loss; its R demo, its row in the index and its
+test are made from the page.
 
     python -m docs.tools.cookbook            write R/demo and docs/cookbook/index.md
-    python -m docs.tools.cookbook run        run every recipe in R, keep its numbers in
-                                             docs/cookbook/numbers.json, then the same
+    python -m docs.tools.cookbook run        run every recipe in R, store its numbers in
+                                             docs/cookbook/numbers.json, then write as above
     python -m docs.tools.cookbook --check    only say what is out of date
 
 A page has a head of three fields (family, use, tolerance), and its R and Python code under the headings that
-`SECTIONS` names. The R code of a page, from top to bottom, is the demo. It ends with `numbers`, a matrix:
-what mxr reached, what R's own model did.
+`SECTIONS` names. The R code of a page, from top to bottom, is the demo. It ends with `numbers`, a matrix with
+a column for mxr and a column for R's own model.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Numbers = dict[str, list]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One loss. `r` and `python` are the code under each heading that has some."""
+    """One loss. `r` has the R code by heading, `python` is the code under "In Python"."""
 
     name: str
     title: str
@@ -66,7 +66,7 @@ class Recipe:
 
 
 def read(path: Path) -> Recipe:
-    """The recipe that a page declares; a ValueError says what the page lacks."""
+    """The recipe that a page declares. ValueError: something is missing on the page."""
     text = path.read_text()
     head = re.match(r"---\n(.*?)\n---\n", text, re.S)
     title = re.search(r"^# (.+)$", text, re.M)
@@ -113,10 +113,10 @@ def recipes() -> list[Recipe]:
 
 
 def run(chosen: list[Recipe], folder: Path, rscript: list[str], **options) -> Iterator[tuple[str, Numbers]]:
-    """Run the demos of recipes in one R process, and give the name and the numbers of each as soon as it is
-    done. It leaves in `folder`, for each, NAME.svg, NAME.json (its symbol), NAME.params (its last batch, and
-    what it learned) and NAME.csv (its numbers). `options` are those of `subprocess.Popen`. What R says as it
-    fails is in the CalledProcessError."""
+    """Run the demos of recipes in one R process; yield the name and the numbers of each when it is done. For
+    each it writes into `folder` NAME.svg, NAME.json (the symbol), NAME.params (the last batch and the trained
+    parameters) and NAME.csv (the numbers). `options` go to `subprocess.Popen`. R's output after a failure is
+    in the CalledProcessError."""
     for recipe in chosen:
         (folder / f"{recipe.name}.R").write_text(recipe.demo)
     command = [*rscript, str(ROOT / "docs" / "tools" / "recipes.R"), str(folder), *(r.name for r in chosen)]
@@ -140,8 +140,7 @@ def run(chosen: list[Recipe], folder: Path, rscript: list[str], **options) -> It
 
 
 def numbers_of(path: Path) -> Numbers:
-    """What a recipe's table says: the names of its rows, mxr's numbers, R's numbers, and the name of R's
-    model."""
+    """A recipe's table: the names of its rows, mxr's numbers, R's numbers, and the name of R's model."""
     with path.open(newline="") as file:
         (_, ours, theirs), *rows = csv.reader(file)
     if ours != "mxr" or not rows:
@@ -155,7 +154,7 @@ def numbers_of(path: Path) -> Numbers:
 
 
 def differences(numbers: Numbers) -> list[float]:
-    """How far each of mxr's numbers is from R's, relative to R's where that is above 1."""
+    """How far each of mxr's numbers is from R's, relative to R's if that is above 1."""
     return [abs(a - b) / max(1.0, abs(b)) for a, b in zip(numbers["mxr"], numbers["R"], strict=True)]
 
 
@@ -165,14 +164,14 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
         INDEX_MARK,
         "# Loss cookbook\n",
         textwrap.dedent(f"""\
-        {len(chosen)} losses, each as an expression of symbols that ends in `MakeLoss`. Every page has the
-        formula and where it comes from, when to use it, the code in R and in Python, a picture of value and
-        gradient, and data on which it learns, beside R's own model where R has one. Where it has none,
-        `optim` minimises the same function in double precision.
+        {len(chosen)} losses, each an expression of symbols that ends in `MakeLoss`. Every page has the
+        formula with its source, when to use it, the code in R and in Python, a picture of value and
+        gradient, and an example with data. The example is compared with R's own model; if R has none, with
+        `optim`, which minimises the same function in double precision.
 
         In R each is a demo: `demo("focal-loss", package = "mxnet")`; `demo(package = "mxnet")` lists them.
-        The suite runs all of them, compares the numbers below, and compares Python's networks with R's, value
-        by value and gradient by gradient.
+        mxr's tests run all of them, compare the numbers below, and compare the values and gradients of
+        Python's networks with those of R's.
         """),
     ]
     for family in FAMILIES:
@@ -191,7 +190,7 @@ def index(chosen: list[Recipe], numbers: dict[str, Numbers]) -> str:
         ]
     parts += [
         "## All numbers\n",
-        "*Difference* is relative to R's number where that is above 1.\n",
+        "*Difference* is relative to R's number if that is above 1.\n",
         "| loss | number | mxr | R | R's model | difference |",
         "|---|---|---|---|---|---|",
     ]
@@ -225,7 +224,7 @@ def stale() -> list[Path]:
 
 
 def record() -> None:
-    """Run every recipe and keep its numbers."""
+    """Run every recipe and store its numbers."""
     with tempfile.TemporaryDirectory() as folder:
         numbers = dict(run(recipes(), Path(folder), ["Rscript"]))
     short = {

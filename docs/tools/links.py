@@ -1,4 +1,4 @@
-"""Whether every link and every picture of a site leads somewhere, and nothing is loaded from elsewhere:
+"""Checks that every link and picture of a site exists, and that nothing is loaded from the network:
 `python -m docs.tools.links build/site`."""
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def broken(site: Path) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     wrong = broken(Path(arguments[0]))
-    print("\n".join(wrong) or "every link leads somewhere, and nothing is loaded from elsewhere")
+    print("\n".join(wrong) or "no broken links, and nothing is loaded from the network")
     return bool(wrong)
 
 

@@ -1,8 +1,8 @@
 """Writes docs/operators.md and docs/coverage.md: `python -m docs.tools.operators`; with `--check` it only
 says whether they are up to date.
 
-What is declared comes from the registry, what MXNet has from tests/data/operators.json, what was compared
-from the last `python -m tests.reference record`.
+The declared operators come from the registry, those of MXNet from tests/data/operators.json, and the
+comparisons from the last `python -m tests.reference record`.
 """
 
 from __future__ import annotations
@@ -75,9 +75,10 @@ def operators() -> str:
     parts = [
         MARK,
         "# Operators\n",
-        "What each operator computes, as `?mx.symbol.<name>` tells it in R; its inputs and required "
-        "parameters; all parameters. In Python the functions are `mxr.sym.<name>` and `mxr.nd.<name>`, "
-        "with underscores where R has dots. Shapes in formulas are in C order, the reverse of R's `dim()`.\n",
+        "For each operator: the call with its inputs and required parameters, what it computes (as on "
+        "R's help page `?mx.symbol.<name>`), and all parameters. In Python the functions are "
+        "`mxr.sym.<name>` and `mxr.nd.<name>`, with underscores instead of R's dots. Shapes in formulas are "
+        "in C order, the reverse of R's `dim()`.\n",
     ]
     for family in sorted(families):
         parts.append(
@@ -103,7 +104,7 @@ def operator(op: Op) -> str:
 
 
 def call(op: Op, name: str) -> str:
-    """The call from R: inputs, then the parameters without which it does not work."""
+    """The call from R: inputs, then required parameters."""
     inputs = ["..."] if list_of(op) else inputs_of(op)
     required = [f"{dotted(k)} = " for k, p in op.params.items() if p.required and k != op.variadic]
     return f"mx.symbol.{name}({', '.join([*inputs, *required])})"
@@ -113,7 +114,7 @@ def call(op: Op, name: str) -> str:
 
 
 def coverage() -> str:
-    """What of MXNet is there, and how it was compared."""
+    """Which operators and functions of MXNet mxr has, and how they were compared."""
     figures = json.loads(LARGEST.read_text()) if LARGEST.exists() else {}
     here = sorted({registry[n].name for n in MXNET if n in registry} | {op.name for op in canonical()})
     named = [n for n in REGISTRY if not n.startswith("_backward")]
@@ -123,13 +124,13 @@ def coverage() -> str:
         MARK,
         "# Coverage\n",
         f"Of the {len(named)} operator names in the registry of MXNet 1.9.1's CPU build "
-        f"({len(REGISTRY) - len(named)} more are names of gradients), {len(named) - len(missing)} are here, "
-        f"and those that are not say why in one sentence. {compared} samples were compared with MXNet 1.9.1 "
-        "itself: outputs, gradients with random head gradients, gradients added up, "
-        "inferred shapes and types, auxiliary states and symbol JSON. Beside them: "
-        "what follows from some of the shapes, in both directions; the other element types that MXNet "
+        f"({len(REGISTRY) - len(named)} more are names of gradients), mxr has {len(named) - len(missing)}; "
+        f"the others are errors that say why. {compared} samples were compared with MXNet 1.9.1 "
+        "itself: outputs, gradients with random head gradients, accumulated gradients, "
+        "inferred shapes and types, auxiliary states and symbol JSON. Also compared were "
+        "inference from some of the shapes, in both directions; the other element types that MXNet "
         "takes; arrays many times as large; 500 random graphs of up to 40 operators.\n",
-        "*Difference* is the largest one seen, relative to the value where that is above 1.\n",
+        "*Difference* is the largest one seen, relative to the value if that is above 1.\n",
         "## Not here\n",
         *not_here(missing),
         "",
@@ -140,8 +141,8 @@ def coverage() -> str:
             for k, v in sorted(listed(section).items())
         ],
         "",
-        'Under the request "add", the gradients of these operators are not added up correctly in MXNet; '
-        'here they are:\n',
+        'With the request "add", MXNet does not accumulate the gradients of these operators correctly; mxr '
+        "does:\n",
         *[f"- `{k}`: {v}" for k, v in sorted(listed("add").items())],
         "",
         "## Here\n",
@@ -162,8 +163,8 @@ def coverage() -> str:
 
 
 def exports() -> list[str]:
-    """The functions that MXNet's R package exported, and those its users reach by `:::`: which are here, and
-    where."""
+    """The functions that MXNet's R package exported, and those that scripts call by `:::`: whether mxr has
+    them, and in which file."""
     exported = set(re.findall(r"^export\(\"?([^\")]+)\"?\)", (ROOT / "R" / "NAMESPACE").read_text(), re.M))
     source = {path.name: path.read_text() for path in sorted((ROOT / "R" / "R").glob("*.R"))}
     defined = {
@@ -189,7 +190,7 @@ def exports() -> list[str]:
         "with the same formals (`tests/r/test_package.py` compares them)."
         + "".join(f"\n- `{n}`: missing" for n in theirs if n not in exported)
         + "\n",
-        "Those that follow from operators are in the table above. The others:\n",
+        "The functions of operators are in the table above. The others:\n",
         "| function | file in R/R |",
         "|---|---|",
         *rows,
@@ -208,7 +209,7 @@ def gradient(op: Op) -> str:
 
 
 def not_here(missing: list[str]) -> list[str]:
-    """The operators that are missing, together where the reason is one."""
+    """The missing operators, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for name in missing:
         reasons.setdefault(why_not(name) or "not yet", []).append(name)

@@ -3,7 +3,7 @@ arguments <- commandArgs(TRUE)
 folder <- arguments[[1]]
 library(mxnet)
 
-# What a training was given, so that Python can be given the same.
+# Records the arguments of the training, so that Python can train the same.
 trained <- NULL
 train <- function(symbol, X, y = NULL, ...) {
   trained <<- list(symbol = symbol, batch = if (is.list(X)) { X$reset(); X$iter.next(); X$value() } else list(data = t(X), label = y))

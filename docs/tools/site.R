@@ -1,5 +1,5 @@
-# What R gives the site: Rscript site.R SOURCES TARGET   (see site.py)
-# The vignettes, knitted to Markdown, in TARGET/vignettes; the help pages, their examples run, in TARGET/r.
+# R's part of the site: Rscript site.R SOURCES TARGET   (see site.py)
+# Knits the vignettes to Markdown in TARGET/vignettes, and the help pages with their examples in TARGET/r.
 arguments <- commandArgs(TRUE)
 package <- normalizePath(arguments[[1]])
 target <- normalizePath(arguments[[2]])
@@ -46,7 +46,7 @@ for (rd in read) {
   body <- sub("(?s)^.*?</h2>", "", text, perl = TRUE)
   body <- sub("(?s)<h3>Examples</h3>.*$", "", body, perl = TRUE)
   body <- sub("(?s)(<hr[^>]*>)?<div[^>]*>\\[.*$", "", body, perl = TRUE)
-  body <- gsub("(</?)h3>", "\\1h2>", body)                  # beside Examples, which is a heading of Markdown
+  body <- gsub("(</?)h3>", "\\1h2>", body)                  # the same level as "## Examples" below
   code <- tempfile(fileext = ".R")
   tools::Rd2ex(rd, code)
   example <- if (file.exists(code)) {
@@ -56,7 +56,7 @@ for (rd in read) {
   }
   source <- tempfile(fileext = ".Rmd")
   aliases <- setdiff(field(rd, "\\alias"), field(rd, "\\name"))
-  # no page of the side bar: there are too many
+  # orphan: not in the side bar, since there are too many
   writeLines(c("---", "orphan: true", "---", paste0("# ", field(rd, "\\title")), "", paste0("`", c(field(rd, "\\name"), aliases), "`", collapse = " "), "",
                "```{raw} html", '<div class="r-page">', body, "</div>", "```", "", example), source)
   knit(source, file.path(target, "r", paste0(file(rd), ".md")))

@@ -1,9 +1,9 @@
 """Makes the documentation site: `python -m docs.tools.site [TARGET]` (build/site by default), which
 `make docs` calls.
 
-Pages come from docs/, from the R package (vignettes and help pages, whose code is run for it) and from the
-recipes of the cookbook (which are run too). They are gathered in build/docs, where Sphinx reads them. Any
-warning of Sphinx and any link to nowhere fails.
+Pages come from docs/, from the R package (vignettes and help pages) and from the recipes of the cookbook; the
+R code of all of these is run. The pages are gathered in build/docs, where Sphinx reads them. Any warning of
+Sphinx and any broken link is a failure.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def gather(target: Path) -> None:
     shutil.copy(ROOT / "docs" / "conf.py", target)
     start = target / "index.md"
     text = start.read_text()
-    # pages that the front page does not place
+    # pages that are in no toctree of the front page
     more = sorted(
         p.stem
         for p in target.glob("*.md")

@@ -8,7 +8,7 @@ _QUANTIZED = (
 _SPARSE = "it works on arrays in sparse storage, which mxr does not have"
 _SPARSE_NAME = (
     "it is an operator's name for arrays in sparse storage, which mxr does not have; "
-    "the same name without _sparse is the operator for dense arrays"
+    "the same name without _sparse_ is the operator for dense arrays"
 )
 _IMAGE_FILES = "it reads an image by OpenCV; the image iterators, as mx.io.ImageRecordIter, do"
 _GRAPHS = "it samples graphs in sparse storage for DGL, which mxr does not have"

@@ -186,7 +186,7 @@ def _where(
         ]
     (m, i), (n, j) = pair
     lines = [
-        "they part at this node:",
+        "they differ from this node on:",
         f"  R       {graphs.describe(m, R)}",
         f"  Python  {graphs.describe(n, PYTHON)}",
     ]
@@ -240,7 +240,7 @@ def _where_back(
         text = difference(ga, gb, rtol, atol, (R, PYTHON))
         if text:
             above = (graphs.users(ours.symbol, x), graphs.users(theirs.symbol, y))
-            lines = ["on the way back they part at this node:"]
+            lines = ["backward, they differ from this node on:"]
             lines += [
                 f"  {side.name:<8}{graphs.describe(n, side)}"
                 for side, nodes in zip((R, PYTHON), above)

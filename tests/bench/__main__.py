@@ -1,7 +1,7 @@
 """`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes
 docs/performance.md.
 
-Ratios are MXNet's time over ours, pair by pair (median, least, greatest); higher is better.
+Ratios are MXNet's time divided by mxr's, pair by pair (median, least, greatest); higher is better.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.reference import oracle
 from . import costs, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
-# settings that slow an engine down, or hurry it
+# settings that make an engine slower or faster
 TUNING = (
     "OPENBLAS_",
     "GOTO_",
@@ -73,7 +73,7 @@ class Engine:
 
 
 def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None) -> dict[str, Engine]:
-    """A worker of each name, loaded with the work."""
+    """A worker process for each engine, with the workload loaded."""
     path = os.path.join(folder, "work.npz")
     aux = set(w.symbol.list_auxiliary_states())
     wanted = w.wanted or [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
@@ -90,7 +90,7 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
 
 
 def alternate(running: dict[str, Engine], seconds: float, rounds: int) -> dict[str, list[float]]:
-    """Step times of engines that take turns, each for about `seconds` a round."""
+    """Step times of engines that run alternately, each for about `seconds` per round."""
     counts = {}
     for name, e in running.items():
         once = max(e.ask(run=3)["seconds"] / 3, 1e-6)
@@ -136,7 +136,7 @@ PEER_HEAD = (f"| work | mxr | {' | '.join(PEERS.values())} |", "|---" * (2 + len
 def peer_row(
     w: workloads.Workload, seconds: float, rounds: int, settings: dict[str, dict] | None = None
 ) -> str:
-    """All engines side by side in one run: our time, and each peer's over ours, by rounds (median, least,
+    """All engines in one alternating run: mxr's time, and each peer's time divided by it (median, least,
     greatest)."""
     with tempfile.TemporaryDirectory() as folder:
         running, failed = {}, set()
@@ -163,8 +163,7 @@ def peer_row(
 
 
 def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> None:
-    """Raise unless all engines computed the same loss and gradients in their first step: then they do the
-    same work."""
+    """Raise unless all engines computed the same loss and gradients in their first step."""
     found = {}
     for name, e in running.items():
         e.ask(results=os.path.join(folder, f"{name}.npz"))
@@ -221,7 +220,7 @@ def growth_row(w: workloads.Workload, steps=10_000) -> str:
 
 
 def table(title: str, head, rows) -> list[str]:
-    """Print a table while it is made."""
+    """Print the rows of a table as they are measured."""
     lines = [f"## {title}", "", *head]
     print("\n" + "\n".join(lines), flush=True)
     for line in rows:
@@ -302,12 +301,12 @@ def main() -> int:
 
 
 def nine(only: str = "") -> list[workloads.Workload]:
-    """The work that PyTorch and JAX do too."""
+    """The workloads that PyTorch and JAX also have."""
     return [w for w in (make() for make in workloads.NINE) if only in w.name]
 
 
 def machine() -> str:
-    """The processor, its vector instructions, and what computes in mxr."""
+    """The processor, its vector instructions, and whether mxr uses its native core."""
     with open("/proc/cpuinfo") as f:
         info = dict(line.rstrip("\n").replace("\t", "").split(":", 1) for line in f if ":" in line)
     cpu = info.get("model name", platform.processor()).strip()

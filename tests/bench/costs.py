@@ -1,8 +1,8 @@
 """The numbers of mxr/runtime/costs.py measured on this machine: `python -m tests.bench --costs [NAME]`.
 
-A time is measured directly. A limit or a block's size is tried out: work that depends on it is prepared and
-timed with a quarter, half, the value itself, two and four times as much; shown is the fastest, and how much
-longer the work takes with ours.
+A time is measured directly. A limit or a block's size is varied: work that depends on it is timed with a
+quarter, half, once, twice and four times the value. The output is the fastest value, and how much longer the
+work takes with mxr's.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ rng = np.random.default_rng(0)
 
 
 def seconds(work: Work, least: float = 0.03) -> float:
-    """The least time of a call, of calls that take `least` seconds together: what disturbs only makes it
-    longer."""
+    """The shortest time of a call, among calls that take `least` seconds together. Disturbances only make
+    calls longer."""
     times: list[float] = []
     end = time.perf_counter() + least
     while time.perf_counter() < end or len(times) < 3:
@@ -51,7 +51,8 @@ def floats(*shape: int) -> np.ndarray:
 
 
 def wake() -> float:
-    """From a job's hand-over to another thread's first step, where the calling thread stays busy."""
+    """The time from handing over a job to the other thread's first step, while the calling thread stays
+    busy."""
     begun: list[int] = []
 
     def busy() -> None:
@@ -70,7 +71,7 @@ def wake() -> float:
 
 
 def lock() -> float:
-    """The shortest call with which two threads together are faster than one."""
+    """The shortest call for which two threads are faster than one."""
     for n in (1 << i for i in range(9, 20)):
         arrays = [floats(n) for _ in range(2)]
         lanes = [threads.in_turn([(np.add, (a, a, a))] * 50) for a in arrays]
@@ -95,7 +96,7 @@ def operation() -> float:
 
 
 def expensive() -> float:
-    """Of exp, log and tanh, in cheap operations."""
+    """The time of exp, log and tanh, in units of a cheap operation."""
     a, out = floats(costs.REGION_BLOCK), np.empty(costs.REGION_BLOCK, np.float32)
     return statistics.mean(_each(partial(f, a, out), a.size) for f in (np.exp, np.log, np.tanh)) / operation()
 
@@ -120,7 +121,7 @@ def row() -> float:
 
 
 def _alone(work: Callable[[], Work], elements: float) -> float:
-    """The time of an element in work that is prepared as for one thread."""
+    """The time per element of work that is prepared for one thread."""
     former, threads.workers = threads.workers, lambda: 1
     try:
         return _each(work(), elements)
@@ -154,8 +155,8 @@ def sums() -> float:
 
 
 def columns(part: str) -> float:
-    """The time of an element of the columns: what does not depend on the number of filters, or what each
-    adds."""
+    """The time per element of the columns: the part that does not depend on the number of filters, or the
+    part per filter."""
     few, many = 8, 64
     times = []
     for filters in (few, many):
@@ -206,7 +207,7 @@ def loss(*shape: int) -> Callable[[], Work]:
 
 
 def cheap_loss(*shape: int) -> Callable[[], Work]:
-    """A loss of cheap functions, whose backward pass may recompute what the forward pass has made."""
+    """A loss of cheap functions, whose backward pass may recompute values of the forward pass."""
     a, b = sym.Variable("a"), sym.Variable("b")
     d = sym.square(a * b - a) * (a + b)
     return lambda: bound(sym.MakeLoss(d * d * d, name="loss"), "fb", a=shape, b=shape)
@@ -266,7 +267,7 @@ def reader_draws() -> Work:
 
 
 def file_work(kind: str) -> Callable[[], Work]:
-    """Reading a file that lies in the system's cache."""
+    """Reading a file that is in the system's cache."""
 
     def make() -> Work:
         folder = Path(tempfile.mkdtemp())
@@ -369,7 +370,8 @@ TRIALS: dict[str, Callable[[], Work]] = {
 
 
 def tried(name: str, make: Callable[[], Work]) -> str:
-    """The fastest of some values of a number, and how much longer the work takes with ours."""
+    """The fastest of several values of a tuning number, and how much longer the work takes with mxr's
+    value."""
     ours = getattr(costs, name)
     values = [type(ours)(ours * f) for f in FACTORS if ours * f >= 1]
     works = {}
@@ -394,7 +396,7 @@ def tried(name: str, make: Callable[[], Work]) -> str:
 
 
 def measured(name: str) -> str:
-    """A number on this machine. Those that are not the native core's are of NumPy's calls."""
+    """A tuning number measured on this machine: of NumPy's calls, except for those of the native core."""
     former = native.vectors
     native.vectors = former if name.startswith("NATIVE_") else ""
     try:

@@ -2,8 +2,8 @@
 environments these run in.
 
 A loss is written once, on a few functions that both libraries have (`Torch`, `Jax`); its value is a vector or
-a number, and what is minimised is its sum, as MakeLoss has it. Runs in the peers' own Python: imports nothing
-of ours.
+a number, and its sum is minimised, as with MakeLoss. Runs in the peers' own Python and imports nothing of
+mxr.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class Jax:
 
 
 class Peer:
-    """What worker.py asks of an engine."""
+    """The interface of an engine for worker.py."""
 
     def __init__(self, name: str):
         self.library = {"torch": Torch, "compile": lambda: Torch(True), "jax": Jax}[name]()

@@ -1,5 +1,5 @@
-"""What R's side costs: time per batch of a training script and of a loop of its own, beside the same steps
-called from Python; and until the first symbol exists in a fresh R."""
+"""The time that R needs: per batch of a training script and of a loop of its own, beside the same steps called
+from Python; and until the first symbol exists in a new R process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST = 'library(mxnet)\nx <- mx.symbol.Variable("x")\n'
 
 
 def rows() -> Iterator[str]:
-    """The rows of the table, as they are measured."""
+    """The rows of the table, one after the other."""
     yield from _boston()
     fresh = [_seconds(FIRST) for _ in range(6)][1:]
     yield (

@@ -52,7 +52,7 @@ class Mxnet:
         self.ex.backward()
         for w, g, m in self.state:
             self.mx.nd.sgd_mom_update(w, g, m, out=w, lr=1e-3, momentum=0.9, rescale_grad=0.01, wd=0.0)
-        # a step ends when its results exist, as they do for a loop that looks at its loss
+        # a step ends when its results exist, as in a training loop that reads its loss
         self.mx.nd.waitall()
 
 
@@ -63,7 +63,7 @@ class Mxr:
         self.mxr = mxr
 
     def load(self, z):
-        """As the R package's training loop does it, but for `apart`."""
+        """A step as in the R package's training loop; with `apart`, both passes are separate calls."""
         from mxr.engine.optimizer import Updater, rule
 
         symbol = self.mxr.sym.load_json(str(z["symbol"]))
@@ -96,7 +96,7 @@ class Mxr:
 
 
 def copies(n: int) -> float:
-    """What reading and writing the arrays takes when nothing is computed, spread over the same threads."""
+    """The time for reading and writing the arrays without computing, on the same threads."""
     from mxr.runtime import threads
 
     pairs = [(np.zeros(n, np.float32), np.ones(n, np.float32)) for _ in range(2)]
@@ -109,7 +109,7 @@ def copies(n: int) -> float:
 
 
 def products(shapes) -> float:
-    """What the multiplications take alone, as the plan does them."""
+    """The time of the multiplications alone, computed as the program does."""
     from mxr.runtime import threads
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What several workers gain, and what a step costs them on a network:
+"""The speed of several workers, and the time of a step on a network:
 `python -m tests.bench.workers [steps|sums|networks|overlap|paper]`.
 
 steps     two workers of one thread each beside one process with two threads and one with one: the same
@@ -80,8 +80,8 @@ def _step(group, name: str, batch: str, runs: str) -> dict:
 
 
 def _overlap(group, name: str, batch: str, runs: str) -> dict:
-    """Milliseconds of a step whose sum comes after computing, and of one whose sum is under way during all of
-    it.
+    """Milliseconds of a step whose sum comes after computing, and of one whose sum runs during the whole
+    step.
 
     The second sums an array of the same size that was ready before the step, so no real overlap can do
     better: real gradients become ready one after the other. Both are measured in turn.
@@ -219,14 +219,14 @@ def _remove_hosts(count: int) -> None:
 
 @contextlib.contextmanager
 def hosts(count: int, rate: str):
-    """Network namespaces m0, m1 ... on one switch; what each sends is limited to `rate`. Yields the launcher
-    of one worker on each."""
+    """Network namespaces m0, m1 ... on one switch, each limited to send at `rate`. Yields the launcher of one
+    worker on each."""
 
     def do(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        # what may pass in a tick of the kernel (4 ms): with less, the ticks are the limit
+        # bytes per tick of the kernel (4 ms); with fewer, the ticks would limit the rate
         burst = {"100mbit": "64kb", "1gbit": "640kb"}[rate]
         agent = Path(folder, "agent.sh")
         agent.write_text(
@@ -234,7 +234,7 @@ def hosts(count: int, rate: str):
             'done\nhost=$1; shift\nexec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n'
         )
         agent.chmod(0o755)
-        _remove_hosts(count)  # of a run that was killed
+        _remove_hosts(count)  # left by a run that was killed
         try:
             do("ip", "link", "add", "mxrsw", "type", "bridge")
             do("ip", "link", "set", "mxrsw", "up")
@@ -297,7 +297,7 @@ def networks() -> None:
                 small = run(count, "sum", "1", "60", launcher=launcher)["seconds"]
                 latency = small / (2 * math.ceil(math.log2(count)))
                 for size in SIZES[1:]:
-                    nbytes, bandwidth = 4 * size, bits / 8 * 1448 / 1514  # what of a frame is payload
+                    nbytes, bandwidth = 4 * size, bits / 8 * 1448 / 1514  # the payload's share of a frame
                     took = run(count, "sum", str(size), "9", launcher=launcher)["seconds"]
                     a, b = ring(count, nbytes, latency, bandwidth), tree(count, nbytes, latency, bandwidth)
                     print(
@@ -343,8 +343,8 @@ COSTS = {
 
 
 def paper() -> None:
-    """The share of a step that is computing, by the formula, without overlap: every worker with a batch of
-    its own."""
+    """The share of a step that is computing, by the formula, without overlap. Every worker has its own
+    batch."""
     counts = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
     print("| network | link | " + " | ".join(map(str, counts)) + " |\n|---|---|" + "---|" * len(counts))
     for name, (numbers, compute) in COSTS.items():

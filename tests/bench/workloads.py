@@ -1,4 +1,4 @@
-"""The work that is measured: symbols with input shapes, built once and handed to both engines as JSON."""
+"""The workloads: symbols with input shapes, built once and given to both engines as JSON."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Workload:
     train: bool = True
     draw: dict = field(default_factory=dict)
     wanted: tuple | None = None  # gradients of these only
-    copies: int = 0  # where memory is the bound: the length of the arrays that are read and written
-    apart: bool = False  # whether ours takes two calls for forward and backward
+    copies: int = 0  # if memory is the bound: the length of the arrays that are read and written
+    apart: bool = False  # whether mxr makes two calls, forward and backward
     peer: str = ""  # its loss in peers.py
 
     def products(self) -> list[tuple]:
@@ -81,7 +81,7 @@ class Workload:
 
 
 def goal(text: str, met: bool) -> str:
-    """A target, and whether it is met."""
+    """A target ratio, and whether it is reached."""
     return f"{text}: {'met' if met else '**missed**'}"
 
 
@@ -229,7 +229,7 @@ def _small_net(x, out, name):
 
 
 def cox() -> Workload:
-    """Negative partial log likelihood; `risk` marks who is at risk when each subject's event happens."""
+    """Negative partial log likelihood; `risk` marks the subjects at risk at the time of each event."""
     score = _small_net(sym.Variable("data"), 1, "fc")
     risk, event = sym.Variable("risk"), sym.Variable("event")
     log_risk = sym.log(sym.dot(risk, sym.exp(score)) + 1e-8)

@@ -1,5 +1,5 @@
-"""Values of a graph's gradients: which arguments get one, how contributions add up, and what a kernel is
-given."""
+"""Gradients of a graph as values: which arguments get one, how contributions are added, and the arguments of
+kernels."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from mxr.graph.infer_types import all_types, variable_types
 
 
 def traced(symbol, wanted, **shapes):
-    """The values of the outputs, and of the gradients of what is wanted, with ones as head gradients."""
+    """The values of the outputs, and of the wanted gradients, with ones as head gradients."""
     with tape():
         values = trace_forward(
             symbol, all_shapes(symbol, shapes), all_types(symbol, variable_types(symbol, {}))
@@ -23,7 +23,7 @@ def traced(symbol, wanted, **shapes):
         )
 
 
-def test_only_what_is_wanted_and_reached_gets_a_gradient():
+def test_only_wanted_and_reachable_values_get_a_gradient():
     a, b, c = map(sym.Variable, "abc")
     _, grads = traced(sym.Group(a * b, sym.BlockGrad(c)), ["a", "c"], a=(3,), b=(3,), c=(3,))
     assert list(grads) == ["a"] and grads["a"].shape == (3,)
@@ -44,7 +44,7 @@ def test_slices_are_added_into_one_array():
     assert grads["a"].kind == "scatter" and len(grads["a"].arg[0]) == 4
 
 
-def test_a_loss_ignores_what_comes_from_above():
+def test_a_loss_ignores_its_head_gradient():
     a = sym.Variable("a")
     loss = sym.MakeLoss(sym.square(a), grad_scale=3.0, name="loss")
     plain, scaled = (traced(s, ["a"], a=(5,))[1]["a"] for s in (loss, loss * 100))

@@ -1,5 +1,5 @@
-"""Programs: what is computed together, what gets memory, what the forward pass keeps for the backward
-pass."""
+"""Programs: which values are computed together, which get memory, and which the forward pass keeps for the
+backward pass."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def test_element_wise_values_of_one_shape_are_one_step():
     np.testing.assert_allclose(out, np.exp(x) * x - np.sqrt(x), rtol=1e-6)
 
 
-def test_what_only_its_own_region_reads_gets_no_memory():
+def test_values_read_only_in_their_region_get_no_memory():
     with tape():
         a = var("a", 5)
         inner = np.exp(a)
@@ -62,8 +62,8 @@ def test_a_result_is_computed_in_its_target_and_a_view_of_it_copied(monkeypatch)
 
 
 def kept(n, make):
-    """What a forward pass keeps of `make`'s intermediate values for a backward pass that reads them, by
-    function name."""
+    """The function names of `make`'s intermediate values that the forward pass keeps for a backward pass that
+    reads them."""
     with tape():
         a = var("a", n)
         inner = make(a)
@@ -72,7 +72,7 @@ def kept(n, make):
     return {v.fn.__name__ for v in forward.kept.values()}
 
 
-def test_expensive_values_are_kept_and_cheap_ones_computed_again():
+def test_expensive_values_are_kept_and_cheap_ones_recomputed():
     assert kept(LARGE, np.exp) == {"exp"}
     assert kept(LARGE, np.square) == set()
     assert kept(costs.CACHED_ELEMENTS, np.square) == {"square"}  # small: storing costs nothing
@@ -99,7 +99,7 @@ def test_a_backward_program_takes_what_was_kept():
     np.testing.assert_allclose(out, np.exp(x) * 3, rtol=1e-6)
 
 
-def test_reached_stops_where_it_is_told_to():
+def test_reached_stops_at_the_given_ends():
     with tape():
         a = var("a", 3)
         b = np.exp(a)

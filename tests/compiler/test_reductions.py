@@ -1,4 +1,4 @@
-"""Reductions as prepared calls: every way there is, against NumPy in double precision."""
+"""Reductions as prepared calls: every implementation, against NumPy in double precision."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_long_columns_lose_no_digits():
         call()
     exact = x.astype(np.float64).sum(axis=0)
     ours, numpys = (float(np.abs(s.ravel() / exact - 1).max()) for s in (out, x.sum(axis=0)))
-    assert ours < 1e-5 < 1e-4 < numpys  # NumPy's own sum does, row after row
+    assert ours < 1e-5 < 1e-4 < numpys  # NumPy's own sum adds row after row
 
 
 @pytest.mark.parametrize("block", [32, 100, 1 << 15])

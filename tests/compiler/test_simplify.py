@@ -1,4 +1,4 @@
-"""The cheaper forms of traced functions: which ones are taken, and that they change no bit."""
+"""The cheaper forms of traced functions: which forms are chosen, and that the bits stay the same."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_the_form_and_its_bits(make, simple):
             **{f: getattr(np, f) for f in ("negative", "multiply", "divide", "add", "subtract", "square")},
         }
         got, expected = eval(simple, names), make(x, y)
-    numbers = ~np.isnan(expected)  # the sign of a NaN is no bit of a number
+    numbers = ~np.isnan(expected)  # the sign of a NaN does not matter
     assert (np.isnan(got) == ~numbers).all() and got[numbers].tobytes() == expected[numbers].tobytes()
 
 

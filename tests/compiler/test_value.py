@@ -1,4 +1,4 @@
-"""Symbolic arrays: what NumPy code leaves behind when it runs on them, and how that is executed."""
+"""Symbolic arrays: what NumPy code records when it runs on them, and how that is executed."""
 
 import inspect
 
@@ -127,7 +127,7 @@ def test_a_chain_is_one_step_without_intermediate_arrays():
     assert sum(program.in_memory(v) for v in program.values) == 1 and len(program._groups()) == 1
 
 
-def test_memory_is_shared_between_values_that_do_not_meet():
+def test_memory_is_shared_between_values_with_disjoint_lifetimes():
     def layers(x, w):
         for _ in range(20):
             x = np.matmul(np.tanh(x), w)
@@ -184,8 +184,8 @@ def test_several_results_of_one_region(n):
 
 
 @pytest.mark.parametrize("n", [7, 200_001])
-def test_a_result_may_lie_where_an_operand_is(n):
-    """As gradients do that are added to what is there."""
+def test_a_result_may_alias_an_operand(n):
+    """As gradients that accumulate do."""
     x, g = (rng.standard_normal(n).astype("f4") for _ in range(2))
     expected = g + np.tanh(x) * np.exp(x) * 2.0
     with tape():
@@ -225,7 +225,7 @@ BASE = {
 
 
 def keyword_cases():
-    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:  # these give no arrays
+    for function in value._FUNCTIONS.keys() - {np.size, np.ndim, np.shape}:  # these return no arrays
         for key in inspect.signature(function).parameters:
             for v in VALUES.get(key, []):
                 yield (
@@ -263,7 +263,7 @@ def keyword_cases():
 
 
 def test_no_keyword_is_dropped_while_tracing():
-    """Every keyword of every function that can be traced: what NumPy gives, or an error."""
+    """Every keyword of every function that can be traced gives NumPy's result, or an error."""
     worked, wrong = 0, []
     for function, call, text in keyword_cases():
         for x in (X, np.maximum(X, 0).astype(np.uint8), X.astype(np.int8), X.astype(np.float16)):
@@ -298,6 +298,6 @@ def test_no_keyword_is_dropped_while_tracing():
         lambda v: v.ravel(order="F"),
     ],
 )
-def test_what_cannot_be_traced_is_refused(call):
+def test_functions_that_cannot_be_traced_are_errors(call):
     with pytest.raises(TypeError, match="a traced operator called"):
         execute(call, X)

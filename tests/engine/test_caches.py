@@ -1,4 +1,4 @@
-"""No cache grows with use: what executors shared is gone with them."""
+"""No cache grows with use: objects that executors share are freed with them."""
 
 import gc
 import tracemalloc
@@ -57,4 +57,4 @@ def test_equal_executors_share_a_block():
     for run in runs:
         assert run.forward()[0].asnumpy().max() == 12345
     mine = [block for (number, _), block in regions._filled_blocks.items() if number == "12345.0"]
-    assert len(mine) <= 1  # none where the native core computes it
+    assert len(mine) <= 1  # empty if the native core computes it

@@ -56,7 +56,7 @@ def test_head_gradients_of_a_plain_output():
 
 
 def test_a_loss_inside_a_loss_keeps_its_own_gradient():
-    """SoftmaxOutput under MakeLoss and even under BlockGrad passes (p - label) down, as in MXNet."""
+    """SoftmaxOutput below MakeLoss, and even below BlockGrad, passes (p - label) on, as in MXNet."""
     x, label = sym.Variable("x"), sym.Variable("label")
     inner = sym.SoftmaxOutput(x, label)
     values = rng.normal(size=(2, 3))
@@ -69,7 +69,7 @@ def test_a_loss_inside_a_loss_keeps_its_own_gradient():
         np.testing.assert_allclose(ex.grads["x"].data, want, atol=1e-6)
 
 
-def test_gradient_that_is_another_value_twice():
+def test_equal_gradients_have_separate_arrays():
     x, y = sym.Variable("x"), sym.Variable("y")
     ex = bound(sym.MakeLoss(x + y), x=[1, 2], y=[3, 4])
     ex.forward(True)

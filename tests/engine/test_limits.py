@@ -1,5 +1,5 @@
-"""Sizes and values at the edge: deep and wide graphs, long and foreign names, empty arrays, what is not a
-number, what does not fit in memory."""
+"""Extreme sizes and values: deep and wide graphs, long and non-ASCII names, empty arrays, NaN and infinity,
+arrays that do not fit in memory."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def test_shapes_go_backwards_through_a_thousand_layers():
 
 @pytest.mark.parametrize("op", ["add_n", "Concat", "stack", "Group"])
 def test_ten_thousand_arguments(op):
-    use_arguments(op, 10)  # whatever is only done once
+    use_arguments(op, 10)  # warm-up: work that is only done once
     took = [min(use_arguments(op, wide) for _ in range(2)) for wide in (WIDE // 10, WIDE)]
     assert took[1] < 40 * took[0], f"time grows faster than the number of arguments: {took}"
 
@@ -103,7 +103,7 @@ def test_any_name(name, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(10**9, 10**9), (2**31, 2**31), (2**63, 1), (10**30,), (2**62, 2)])
-def test_what_does_not_fit_in_memory_is_said(shape):
+def test_arrays_that_do_not_fit_in_memory_are_errors(shape):
     x = sym.Variable("x")
     with pytest.raises(MxError, match="memory|large"):
         (x * 2).simple_bind(x=shape)
@@ -112,12 +112,12 @@ def test_what_does_not_fit_in_memory_is_said(shape):
 
 
 @pytest.mark.parametrize("shape", [(-1, 2), (2.5,), ("a",), None, (0, 2**62)])
-def test_shapes_that_are_none(shape):
+def test_invalid_shapes(shape):
     with pytest.raises(MxError, match="shape"):
         mxr.nd.zeros(shape)
 
 
-def test_what_an_operator_asks_for_is_checked():
+def test_operators_with_enormous_outputs_are_errors():
     x = sym.Variable("data")
     for symbol in (
         sym.FullyConnected(x, num_hidden=10**12),
@@ -167,7 +167,7 @@ def test_a_parameter_beyond_the_integers():
     ],
 )
 def test_arrays_without_elements(op):
-    """What MXNet calls unknown is not there: a sentence, or an empty result, never garbage."""
+    """Unknown sizes give an error or an empty result, never garbage."""
     x = sym.Variable("data")
     attrs = {"FullyConnected": {"num_hidden": 3}}.get(op, {})
     symbol = sym.dot(x, sym.Variable("w")) if op == "dot" else getattr(sym, op)(x, **attrs)
@@ -185,7 +185,7 @@ def test_single_precision_ends_at_2_to_the_24():
 # --------------------------------------------------------------------------------------- values that are none
 
 
-def test_not_a_number_goes_through():
+def test_nan_is_passed_through():
     x = np.array([[1, np.nan, 2], [np.inf, -np.inf, 0]], np.float32)
     assert np.isnan(mxr.nd.relu(mxr.nd.array(x)).asnumpy()).tolist() == [
         [False, True, False],
@@ -224,7 +224,7 @@ def test_disk_full():
 
 
 def test_working_directory_that_is_gone(tmp_path):
-    """In a process of its own, which it would hinder otherwise."""
+    """In a separate process, which it would otherwise disturb."""
     code = (
         "import os, mxr\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\nfor act in (lambda: "
         "mxr.nd.save('y', {'a': mxr.nd.ones((2,))}), lambda: mxr.nd.load('y'), lambda: "
@@ -257,7 +257,7 @@ def test_folder_that_cannot_be_written(tmp_path):
     assert mxr.nd.load(str(folder / "x.params"))["a"].asnumpy().tolist() == [1, 1]
 
 
-def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
+def test_special_files_are_not_replaced(tmp_path):
     (tmp_path / "real.params").write_bytes(b"old")
     (tmp_path / "real.params").chmod(0o640)
     (tmp_path / "link.params").symlink_to("real.params")
@@ -329,7 +329,7 @@ def test_any_number_is_a_learning_rate(lr):
 
 
 @pytest.mark.parametrize("lr", ["fast", None, [1.0, 2.0], {}, [None]])
-def test_no_number_is_no_learning_rate(lr):
+def test_a_learning_rate_must_be_a_number(lr):
     ex = (sym.Variable("x") * 2).simple_bind("write", x=(2,))
     ex.forward_backward()
     with pytest.raises(mxr.MxError, match="learning rate"):

@@ -41,7 +41,7 @@ def filled(ex, seed=0):
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("rates", [0.1, [0.1, 0.2, 0.3, 0.4]], ids=["one rate", "four rates"])
-def test_training_gives_each_weight_what_it_gets_alone(name, rates):
+def test_training_updates_each_weight_as_if_alone(name, rates):
     ex, updater = network(), Updater(make(name))
     weights = filled(ex)
     alone = {k: State(make(name), w.shape) for k, w in weights.items()}
@@ -68,7 +68,7 @@ def test_a_bound_network_is_one_block_and_its_arrays_begin_at_cache_lines():
         assert array.data.ctypes.data % CACHE_LINE == 0
 
 
-def test_arrays_that_were_given_are_trained_where_they_are():
+def test_given_arrays_are_trained_in_place():
     x = np.ones((4, 6), np.float32)[:, ::2]
     ex = sym.sum(sym.square(sym.Variable("x"))).bind({"x": x}, {"x": np.zeros((4, 3), np.float32)})
     ex.forward(True)
@@ -77,7 +77,7 @@ def test_arrays_that_were_given_are_trained_where_they_are():
     assert (x == 0.5).all()
 
 
-def test_a_parameter_that_gets_a_gradient_later_begins_then_and_the_others_go_on():
+def test_a_parameter_whose_gradient_begins_later_does_not_affect_the_others():
     updater, plain = (
         Updater(make("sgd with momentum")),
         {k: State(make("sgd with momentum"), s) for k, s in SHAPES.items()},
@@ -112,7 +112,7 @@ def test_large_weights_go_piece_by_piece(name):
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_step_returned_stays_as_it_is():
+def test_results_of_step_do_not_change_later():
     updater = Updater(rule("sgd", {}))
     w = [np.ones(3, np.float32)]
     first = updater.step(0.1, w, w)[0]

@@ -1,9 +1,9 @@
-"""Operators that users write in Python: as MXNet's Python has them (`CustomOp`), and traced ones
-(`mxr.extend`)."""
+"""Operators that users write in Python: `CustomOp` as in MXNet's Python, and traced ones (`mxr.extend`)."""
 
 from __future__ import annotations
 
 import gc
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Softmax(mx.operator.CustomOp):
-    """MXNet's own example of an operator in Python, as it stands in its tutorial."""
+    """MXNet's example of an operator in Python, from its tutorial."""
 
     def forward(self, is_train, req, in_data, out_data, aux):
         x = in_data[0].asnumpy()
@@ -173,8 +173,28 @@ def test_a_failure_has_the_functions_traceback_and_leaves_the_executor_usable():
     assert ex.output_list[0].asnumpy().tolist() == [2, 4] and ex.grads["data"].asnumpy().tolist() == [2, 2]
 
 
+def test_a_ctrl_c_in_the_function_ends_it_and_leaves_the_executor_usable():
+    class Pressed(mx.operator.CustomOp):
+        def forward(self, is_train, req, in_data, out_data, aux):
+            if in_data[0].asnumpy()[0] > 100:
+                signal.raise_signal(signal.SIGINT)
+            self.assign(out_data[0], req[0], in_data[0])
+
+    @mx.operator.register("test_pressed")
+    class PressedProp(mx.operator.CustomOpProp):
+        def create_operator(self, ctx, shapes, dtypes):
+            return Pressed()
+
+    ex = mx.sym.Custom(mx.sym.Variable("data"), op_type="test_pressed").simple_bind("null", data=(2,))
+    ex.args["data"][:] = 200
+    with pytest.raises(KeyboardInterrupt):
+        ex.forward(True)
+    ex.args["data"][:] = 3
+    assert ex.forward(True)[0].asnumpy().tolist() == [3, 3]
+
+
 class Wrong(mx.operator.CustomOpProp):
-    """What can be wrong with a declaration, by name."""
+    """Wrong declarations, by name."""
 
     def __init__(self, what):
         super().__init__()
@@ -254,7 +274,7 @@ def test_memory_does_not_grow():
     tracemalloc.start()
     steps(10)
     before = tracemalloc.get_traced_memory()[0]
-    steps(1000)
+    steps(10_000)
     gc.collect()
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
@@ -262,8 +282,9 @@ def test_memory_does_not_grow():
 
 
 def test_a_file_of_mxnet_runs_once_its_operator_is_registered():
-    """A model that MXNet trained and saved (tests/reference/custom_file.py), in a process where nothing is
-    registered: it says what is missing; registered, it computes MXNet's outputs, gradients and states."""
+    """A model that MXNet trained and saved (tests/reference/custom_file.py), in a process without the
+    operator: the error says what is missing. With the operator, it computes MXNet's outputs, gradients and
+    states."""
     code = """
 import numpy as np, mxr as mx
 from tests.reference.custom_operators import register

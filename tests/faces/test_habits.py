@@ -230,14 +230,14 @@ def test_notebooks_show_pictures():
         (mx.nd.array([1.0]), "attach_grad", r"executor\.forward_backward\(\)"),
     ],
 )
-def test_what_is_elsewhere_is_named(where, name, instead):
+def test_names_in_other_modules_give_the_place(where, name, instead):
     assert not hasattr(where, name)
     with pytest.raises(AttributeError, match=f"has no {name}.*{instead}"):
         getattr(where, name)
 
 
 @pytest.mark.parametrize("name", ["gluon", "autograd", "mod", "model", "init"])
-def test_what_is_not_here_says_what_serves(name):
+def test_missing_functions_name_a_replacement(name):
     with pytest.raises(AttributeError, match=f"mxr has no {name} .*; instead: "):
         getattr(mxr, name)
 

@@ -90,7 +90,7 @@ def test_pickles_and_copies(protocol):
         np.testing.assert_array_equal(other.data, a.data + 1)
 
 
-def test_numpy_is_lent_the_memory_only_on_request():
+def test_numpy_shares_the_memory_only_on_request():
     a = six()
     assert np.shares_memory(np.asarray(a, copy=False), a.data) and not np.shares_memory(np.asarray(a), a.data)
     with pytest.raises(ValueError):

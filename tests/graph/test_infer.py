@@ -22,7 +22,7 @@ def test_shapes_follow_forwards_and_backwards():
     assert named(net, all_shapes(net, {"other": (2, 4)}))["x"] == (2, 4)
 
 
-def test_what_does_not_follow_is_unknown():
+def test_shapes_that_do_not_follow_are_unknown():
     net = sym.FullyConnected(sym.Variable("data"), num_hidden=4, name="fc")
     assert infer_shapes(net, {}) is None
     assert named(net, all_shapes(net, {}))["fc_weight"] in (None, (4, 0))

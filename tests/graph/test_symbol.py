@@ -141,7 +141,7 @@ def test_old_json_gets_its_auxiliary_states():
     assert attrs["bn_gamma"] == {"__lr_mult__": "3"} and attrs["bn"]["__lr_mult__"] == "0.1"
 
 
-def test_states_of_two_nodes_of_one_name_are_no_arguments():
+def test_states_of_two_nodes_of_one_name_are_not_arguments():
     net = sym.BatchNorm(sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc1"), name="bn")
     net = sym.BatchNorm(sym.FullyConnected(net, num_hidden=3, name="fc2"), name="bn")
     assert net.list_arguments() == [
@@ -202,7 +202,7 @@ def test_declared_shapes(text, shape):
     assert symbol.infer_shape() == (
         None if shape is None or 0 in shape else ({"a": shape}, {"e_output": shape}, {})
     )
-    assert symbol.infer_shape(a=(5,))[0] == {"a": (5,)}  # what is given counts
+    assert symbol.infer_shape(a=(5,))[0] == {"a": (5,)}  # a given shape overrides a declared one
 
 
 @pytest.mark.parametrize("text", ["(2, 3", "(2.5, 3)", "(2.0, 3)", "", "(2 3)", "(2, None)", "x"])
@@ -223,8 +223,7 @@ def test_shapes_that_cannot_be_read(text):
     ],
 )
 def test_declared_types(text, dtype):
-    """What is given counts, then what is declared. Executors follow the declaration, unless they are told
-    types."""
+    """A given type overrides a declared one. Executors use declared types, unless they are given types."""
     symbol = declaring(__dtype__=text)
     assert symbol.infer_type()[:2] == ({"a": dtype}, {"e_output": dtype})
     assert symbol.infer_type(a="float64")[1] == {"e_output": "float64"}
@@ -237,7 +236,8 @@ def types(symbol, **given):
 
 
 def test_types_that_follow():
-    """As MXNet 1.9.1 infers them: forwards and backwards, but for inputs that may differ, such as indices."""
+    """As MXNet 1.9.1 infers them: in both directions, except for inputs whose types may differ, such as
+    indices."""
     w, x = sym.Variable("w", dtype="float64"), sym.Variable("x")
     fc = sym.FullyConnected(x, w, num_hidden=3, name="f")
     assert types(fc) == {"x": "float64", "w": "float64", "f_bias": "float64", "f_output": "float64"}
@@ -273,7 +273,7 @@ def test_types_that_follow():
 
 
 def test_types_of_executors():
-    """MXNet's simple_bind: what is declared, else float32; with type_dict, what follows from it."""
+    """MXNet's simple_bind: the declared type, else float32; with type_dict, the types that follow from it."""
     x = sym.Variable("x")
     fc = sym.FullyConnected(x, num_hidden=2, name="f")
     for given in ({"x": "float64"}, {"f_weight": np.float64}):
@@ -332,7 +332,7 @@ def test_long_integers_of_old_files():
     assert sym.load_json(x.tojson()).tojson() == x.tojson()
 
 
-def test_composing_leaves_what_is_given_as_it_was():
+def test_composing_does_not_change_its_arguments():
     x, square = mxr.sym.Variable("x"), mxr.sym.square(mxr.sym.Variable("data"), name="sq")
     group = mxr.sym.split(x, num_outputs=2, name="parts")
     for outer, inputs in [

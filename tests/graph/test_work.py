@@ -1,4 +1,4 @@
-"""How much arithmetic a network takes, counted by hand."""
+"""How many operations a network takes, compared with counts on paper."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_products(name):
     assert work(symbol, all_shapes(symbol, {"data": shape})).products == flops
 
 
-def test_what_is_no_product_counts_by_element():
+def test_operators_that_are_not_products_count_by_element():
     symbol = mx.sym.sum(mx.sym.exp(DATA))
     found = work(symbol, all_shapes(symbol, {"data": (6, 5)}))
     assert (found.products, found.elements, found.calls) == (0, 60, 2)

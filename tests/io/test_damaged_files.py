@@ -1,5 +1,5 @@
-"""Damaged files, a short part of `make stress`: every loader gives an answer or a sentence, within limits of
-memory and time. And what that found."""
+"""Damaged files, a short part of `make stress`: every loader gives the content or an error message, within
+limits of memory and time. And the bugs that this found."""
 
 import gzip
 import io
@@ -71,7 +71,7 @@ def mlp(**changes) -> str:
         ('{"nodes": [{"op": "null", "name": "a"}], "heads": [[NaN, 0, 0]]}', "heads"),
     ],
 )
-def test_graphs_that_are_none(text, says):
+def test_invalid_graphs(text, says):
     with pytest.raises(MxError, match=says):
         sym.load_json(text)
 
@@ -79,7 +79,7 @@ def test_graphs_that_are_none(text, says):
 @pytest.mark.parametrize(
     "value", ["1e999", "nan", "9" * 30, "1" + "0" * 18, "-1", "", "(1, 2)", "__import__('os')", "日本"]
 )
-def test_parameters_that_are_none(value):
+def test_invalid_parameters(value):
     with pytest.raises(MxError):
         sym.load_json(mlp(fc1__num_hidden=value)).simple_bind(data=(4, 6))
 
@@ -97,7 +97,7 @@ def test_parameters_that_are_none(value):
         "__import__('os').getcwd()",
     ],
 )
-def test_shapes_that_are_none(value):
+def test_invalid_shapes(value):
     with pytest.raises(MxError):
         sym.load_json(mlp(data____shape__=value)).simple_bind()
 
@@ -111,7 +111,7 @@ def test_inputs_are_counted_before_they_are_named():
 
 
 def test_one_name_for_variables_of_different_shapes():
-    """Inference once went round in circles."""
+    """Inference once looped forever."""
     text = mlp().replace('"fc1_weight"', '"w"').replace('"fc2_weight"', '"w"').replace('"fc1_bias"', '"w"')
     with pytest.raises(MxError, match="w|shape"):
         sym.load_json(text).simple_bind(data=(4, 6))
@@ -220,11 +220,11 @@ def test_index_with_impossible_offsets(tmp_path):
 
 
 def test_nothing_that_is_loaded_is_run():
-    """No module of the package unpickles, evaluates or imports what a file says."""
+    """No module of the package unpickles, evaluates or imports the contents of a file."""
     for path in Path(mxr.__file__).parent.rglob("*.py"):
         text = path.read_text()
         for word in ("pickle", " eval(", " exec(", "np.load(", "os.system", "yaml", "marshal"):
-            # workers of one MPI run pickle what they tell each other; no file is read that way
+            # workers of one MPI run pickle their messages; no file is read in this way
             told = path.name == "workers.py" and word == "pickle"
             assert word not in text or told or "/r/" in str(path), f"{path} has {word}"
 

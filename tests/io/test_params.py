@@ -106,7 +106,7 @@ def test_missing_and_foreign_files(tmp_path):
         params.load(tmp_path / "note.txt")
 
 
-def test_what_cannot_be_saved_leaves_the_old_file(tmp_path):
+def test_a_failed_save_leaves_the_old_file(tmp_path):
     file = tmp_path / "w.params"
     params.save(file, {"x": np.ones(3, np.float32)})
     before = file.read_bytes()

@@ -1,4 +1,4 @@
-"""Long work on files tells how far it is."""
+"""Long work on files reports its progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mxr.runtime import costs, progress
 
 @pytest.fixture
 def told(monkeypatch):
-    """What was reported, at every opportunity."""
+    """The reports, without a minimum time between them."""
     monkeypatch.setattr(progress, "_EVERY", 0)
     monkeypatch.setattr(costs, "TEXT_BLOCK", 50)
     monkeypatch.setattr(costs, "READ_BLOCK", 50)
@@ -68,7 +68,7 @@ def test_images(told, tmp_path, indexed):
     assert rises(told, "making mean.nd") and (tmp_path / "mean.nd").exists()
 
 
-def test_nobody_hears_of_it_afterwards(tmp_path):
+def test_the_progress_callback_is_removed_after_an_error(tmp_path):
     with pytest.raises(MxError), progress.watched(lambda what, share: None):
         readers.create("CSVIter", {"data_csv": "none.csv", "data_shape": (2,), "batch_size": 5})
     assert progress._show is None

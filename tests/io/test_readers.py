@@ -1,5 +1,5 @@
-"""The readers of files against MXNet's own answers (tests/reference/iterators.py), and what they say of files
-that are not right."""
+"""The readers of files against MXNet's own answers (tests/reference/iterators.py), and their errors for wrong
+files."""
 
 import gzip
 import json
@@ -108,7 +108,7 @@ def test_packed_objects_are_those_of_the_list(tmp_path):
         min_size=1,
     )
 )
-def test_numbers_are_what_python_reads(values):
+def test_numbers_equal_those_that_python_reads(values):
     text = ",".join(map(str, values)).encode()
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(
@@ -292,7 +292,7 @@ FILES = [  # reader, parameters, the file, a part of the message
 
 
 @pytest.mark.parametrize("kind, args, content, message", FILES)
-def test_files_that_are_not_right(kind, args, content, message, tmp_path):
+def test_wrong_files(kind, args, content, message, tmp_path):
     path = tmp_path / "the file"
     path.write_bytes(content)
     with pytest.raises(MxError) as e:
@@ -394,7 +394,7 @@ def test_random_bytes_never_crash(tmp_path_factory, content, kind, begins_well):
         pass
 
 
-# What MXNet reads as something else than what stands there, by the name of the text: refused, or read right.
+# Texts that MXNet misreads, by name: mxr rejects them, or reads them correctly.
 MISREAD = {
     "hex": "0x10 is read as 0",
     "trailing": "2x is read as 2",
@@ -424,5 +424,5 @@ def test_csv_as_tolerant_as_mxnet(name, tmp_path):
         assert theirs is not None and json.dumps(rows) != json.dumps(theirs)
     elif theirs is not None:
         assert json.dumps(rows) == json.dumps(theirs)  # NaN is NaN
-    elif name != "only blank line":  # a line of blanks, which is left out
+    elif name != "only blank line":  # a line of blanks, which is skipped
         assert rows is None

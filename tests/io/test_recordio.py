@@ -27,7 +27,7 @@ def written(records) -> bytes:
 
 
 def test_mxnets_files_read_and_write_back_byte_for_byte():
-    # written by MXNet; its records hold the magic number itself at several places
+    # written by MXNet; its records contain the magic number itself at several places
     records = list(recordio.Reader(FOLDER / "magic.rec"))
     assert records == [
         b"",
@@ -61,7 +61,7 @@ def test_offsets_are_those_of_the_index():
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(st.sampled_from([MAGIC, b"a", b"bcd", b"efgh", MAGIC[:2]])).map(b"".join)))
-def test_what_is_written_reads_back(tmp_path_factory, records):
+def test_written_files_read_back(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("records") / "x.rec"
     path.write_bytes(written(records))
     reader = recordio.Reader(path)
@@ -83,7 +83,7 @@ def test_random_bytes_are_refused_with_a_sentence(tmp_path_factory, content):
 
 
 @pytest.mark.parametrize("text", ["1 x\n", "7\n"])
-def test_an_index_that_is_none(tmp_path, text):
+def test_an_invalid_index(tmp_path, text):
     (tmp_path / "i.idx").write_text("0 0\n" + text)
     with pytest.raises(MxError, match="line 2"):
         recordio.read_index(tmp_path / "i.idx")
@@ -143,7 +143,7 @@ def test_im2rec_sizes(folder, how, sizes, encoding):
         )
 
 
-def test_im2rec_grey_and_as_it_is(folder):
+def test_im2rec_grey_and_unchanged_colours(folder):
     assert [decode.channels(c, "") for _, c in packed(folder, color_mode=0)[0]] == [1, 1, 1]
     assert [decode.channels(c, "") for _, c in packed(folder, color_mode=-1)[0]] == [3, 3, 3]
 
@@ -196,7 +196,7 @@ def test_im2rec_names_the_line_of_a_bad_image(folder):
 # ------------------------------------------------------------------------------------------- pixels and draws
 
 
-def test_resizing_keeps_what_is_constant():
+def test_resizing_keeps_constant_images():
     image = np.full((9, 13, 3), 200, np.uint8)
     for method in range(5):
         for size in ((9, 13), (18, 26), (5, 7), (30, 4)):

@@ -1,4 +1,4 @@
-"""Starts workers by mpirun, and sees that none stays behind."""
+"""Starts workers by mpirun, and checks that none of them is left running."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def workers(
     timeout: float = 120,
     **variables: str,
 ) -> Run:
-    """Run a script of this folder on so many workers, to its end, whatever that is. None of its processes may
-    be left."""
+    """Run a script of this folder on `workers` workers to its end, with any exit status. None of its
+    processes may be left."""
     start = [*(MPIRUN if launcher is None else launcher), *(["-n", str(count)] if launcher is None else [])]
     process = subprocess.Popen(
         [*start, *command(host), str(HERE / script), *words],
@@ -60,7 +60,7 @@ def workers(
         text, _ = process.communicate()
         raise AssertionError(f"{script} {words} did not end in {timeout} s:\n{text}") from None
     run = Run(process.returncode, text, time.time())
-    until = time.monotonic() + 2  # mpirun may be gone a moment before its last worker is
+    until = time.monotonic() + 2  # mpirun may end a moment before its last worker
     while (left := [pid for pid in run.pids().values() if alive(pid)]) and time.monotonic() < until:
         time.sleep(0.05)
     assert not left, f"processes {left} were left behind:\n{text}"

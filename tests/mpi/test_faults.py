@@ -1,5 +1,5 @@
-"""What goes wrong on one worker ends all of them within seconds, with a sentence that names it, and leaves no
-process behind."""
+"""A failure of one worker ends all workers within seconds, with an error that names it, and leaves no process
+behind."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_one_worker_ends_the_training_of_all():
 
 
 def test_no_half_checkpoint(tmp_path):
-    """Worker 0 alone writes files, and those of the rounds before the fault are whole."""
+    """Only worker 0 writes files, and those of the rounds before the fault are complete."""
     from mxr.io import params
 
     run = workers(2, "faults.R", "kill", str(tmp_path))
@@ -172,7 +172,7 @@ def test_a_launcher_that_mpi_does_not_know():
 
 
 def test_a_script_without_a_store_needs_no_mpi(tmp_path):
-    """Under mpirun, every process is on its own."""
+    """Without a store, every process under mpirun runs alone, and mpi4py is not imported."""
     (tmp_path / "mpi4py.py").write_text("raise ImportError('no')")
     done = subprocess.run(
         [

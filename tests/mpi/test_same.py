@@ -1,5 +1,5 @@
-"""N workers with batches of b train as one process with batches of N * b, whatever the optimizer and the
-interface; and all workers hold the same bits."""
+"""N workers with batches of b train like one process with batches of N * b, with any optimizer and interface;
+all workers have the same bits."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_workers_are_one_process_with_a_larger_batch(runs, count):
 
 
 def test_batchnorm_has_the_statistics_of_each_worker(runs):
-    """As two devices of one process have, bit for bit."""
+    """The same as with two devices of one process, bit for bit."""
     assert hashes(runs(1)[0])["batchnorm"] == list(set(hashes(runs(2)[0])["batchnorm"]))
 
 

@@ -94,7 +94,7 @@ SETTINGS = settings(
 
 
 def result(fn, *arrays, dtype=FLOAT, block=None):
-    """What the core computes, by `apply`."""
+    """The core's result, by `apply`."""
     out = np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), dtype)
     region = Region(out.shape)
     slots = [region.array(a) for a in arrays]
@@ -104,7 +104,7 @@ def result(fn, *arrays, dtype=FLOAT, block=None):
 
 
 def range_of_floats(count=60_000):
-    """Floats of every exponent and sign, many of the usual size, and the special ones."""
+    """Floats of every exponent and sign, many of usual magnitude, and special values."""
     rng = np.random.default_rng(7)
     patterns = rng.integers(0, 2**32, count, dtype=np.uint64).astype(np.uint32).view(np.float32)
     patterns = np.where(np.isnan(patterns), np.float32(np.nan), patterns)  # no signalling ones
@@ -241,8 +241,8 @@ def test_select_and_limit(vectors):
 
 @pytest.mark.parametrize("fn", [np.add, np.power, np.exp, np.sin], ids=lambda f: f.__name__)
 def test_lengths_and_alignments(vectors, fn):
-    """Lengths 0 to 100 and around blocks; memory that begins anywhere. An element's bits do not depend on its
-    place."""
+    """Lengths 0 to 100 and around block sizes, at any alignment. An element's bits do not depend on its
+    position."""
     rng = np.random.default_rng(1)
     data = rng.uniform(0.1, 3, (2, 3 * costs.NATIVE_BLOCK + 40)).astype(np.float32)
     whole = result(fn, *data[: fn.nin])
@@ -260,8 +260,8 @@ def test_lengths_and_alignments(vectors, fn):
 
 @st.composite
 def strided(draw, shape, dtype=np.float32):
-    """An array that can be broadcast to `shape`: cut out of a larger one, turned, reversed, stretched, or
-    with axes missing."""
+    """An array that can be broadcast to `shape`: a slice of a larger one, transposed, reversed, of length 1,
+    or with missing axes."""
     own = [1 if draw(st.integers(0, 4)) == 0 else n for n in shape]
     own = own[draw(st.integers(0, len(own))) if draw(st.integers(0, 3)) == 0 else 0 :]
     order = draw(st.permutations(range(len(own))))

@@ -1,4 +1,4 @@
-"""Products, reductions, softmax and sums against NumPy; shared by threads to the same bits; and which core
+"""Products, reductions, softmax and sums against NumPy; the same bits with several threads; and which core
 runs."""
 
 import os
@@ -120,7 +120,7 @@ def test_softmax(vectors, shape):
 
 
 def test_shared_steps_give_the_same_bits(vectors):
-    """Whoever takes a chunk; and as often as it is run."""
+    """The same bits, whichever thread takes a chunk, in every run."""
     x, w = random(200_000), random(300, 400)
     outs = [
         np.empty_like(x),
@@ -149,7 +149,7 @@ def test_shared_steps_give_the_same_bits(vectors):
             np.testing.assert_array_equal(o, a)
 
 
-def test_helping_nobody_ends():
+def test_help_returns_if_nothing_runs():
     out = np.empty(3, np.float32)
     program = native.core.program([steps.call(np.negative, (out, out)).native])
     program.help()
@@ -182,7 +182,7 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_optimizers_give_numpys_bits(kind, monkeypatch, vectors):
-    """Steps hold no function that is rounded differently; learning rates change without a new step."""
+    """Steps use no function that the core rounds differently; learning rates change without a new step."""
     settings = {"rescale_grad": 0.5, "clip_gradient": -1, "wd": 0.0, **OPTIMIZERS[kind]}
     results = []
     for active in (vectors, ""):

@@ -19,7 +19,7 @@ def test_positions_and_names_in_the_operators_order():
     assert list(match_inputs(FC, P, [], {"bias": "b", "data": "x"}, "fc")) == ["data", "bias"]
 
 
-def test_as_r_matches_positions_fill_what_names_leave():
+def test_positions_fill_the_inputs_without_names_as_in_r():
     assert match_inputs(FC, P, ["w", "b"], {"data": "x"}, "fc", fill_gaps=True) == {
         "data": "x",
         "weight": "w",
@@ -52,7 +52,7 @@ def test_as_r_matches_positions_fill_what_names_leave():
         (P, [], {"no.such": 1, "no_such": 2}, {}, "fc: an input is given twice"),
     ],
 )
-def test_what_does_not_fit_is_named(p, positional, named, options, message):
+def test_mismatches_are_named(p, positional, named, options, message):
     with pytest.raises(MxError, match=message):
         match_inputs(FC, p, positional, named, "fc", **options)
 

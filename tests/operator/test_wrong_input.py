@@ -1,5 +1,5 @@
-"""Every input of every operator, given what no input can be: the message says that it is an input and what it
-takes. And every operator, given a name that it does not have. From Python and from R."""
+"""Every input of every operator with a value that cannot be an input: the message says that it is an input
+and what it takes. And every operator with an unknown name. From Python and from R."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.r.hosts import run_code, succeeds
 
 OPERATORS = {name: op for name, op in registry.items() if op.name == name and not op.open}
 INPUTS = [(name, key) for name, op in OPERATORS.items() for key in inputs_of(op)]
-# The name of a parameter with a slip of the pen in it, by operator
+# A misspelled parameter name, by operator
 SLIPS = {name: next(iter(op.params))[:-1] + "qx" for name, op in OPERATORS.items() if op.params}
 
 
@@ -108,7 +108,7 @@ def test_from_r(tmp_path):
     assert int(printed.split(" calls")[0].split()[-1]) > 1500, printed
 
 
-# Functions of R that take inputs under any name; mx.nd.slice is another one than the operator
+# Functions of R that take inputs under any name; mx.nd.slice is not the operator
 OPEN_IN_R = ["mx.symbol.infer.shape", "mx.symbol.Group", "mx.symbol.fun", "mx.nd.fun", "mx.nd.slice"] + [
     f"mx.{face}.{shown}"
     for name, op in registry.items()

@@ -1,4 +1,4 @@
-"""What mxr computes for a sample, in the form in which tests/reference/worker.py answers for MXNet.
+"""mxr's answer for a sample, in the form of MXNet's answers from tests/reference/worker.py.
 
 An answer is `(meta, arrays)`: `meta` has the symbol's JSON, names, inferred shapes and types; `arrays` has
 `out<i>`, `grad<i>` (by input), `add<i>` (the gradient array after two passes under "add"), `aux<i>`, or for
@@ -30,7 +30,8 @@ def wanted(case: Case) -> list[int]:
 
 
 def at_once(case: Case) -> bool:
-    """Whether the operator is compared imperatively: optimizer steps, and whatever else writes its inputs."""
+    """Whether the operator is compared imperatively: optimizer steps, and other operators that write their
+    inputs."""
     return bool(case.op.mutates) or "update" in case.op.family
 
 
@@ -84,12 +85,12 @@ def question_params(case: Case) -> dict[str, str]:
 
 
 def answer(case: Case) -> tuple[dict, dict]:
-    """Our answer; raises what mxr raises."""
+    """mxr's answer. Raises mxr's exceptions."""
     return imperative(case) if at_once(case) else symbolic(case)
 
 
 def against(case: Case, theirs: tuple[dict, dict]) -> tuple[dict[str, str], tuple[dict, dict]]:
-    """(differences from MXNet's answer, our answer)."""
+    """(differences from MXNet's answer, mxr's answer)."""
     try:
         mine = answer(case)
     except Exception as e:
@@ -143,7 +144,7 @@ def symbolic(case: Case) -> tuple[dict, dict]:
 
 
 def shapes_from_first(symbol, shapes) -> dict[str, list]:
-    """What follows from the first input's shape alone: name -> shape, where it is known."""
+    """The shapes that follow from the first input's shape alone: name -> shape."""
     found = all_shapes(symbol, {"v0": shapes["v0"]})
     entries = {n.name: (id(n), 0) for n in symbol.arg_nodes() + symbol.aux_nodes()}
     entries |= {name: (id(n), i) for name, (n, i) in zip(symbol.list_outputs(), symbol.heads)}

@@ -1,5 +1,5 @@
-"""Our executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet, without
-MXNet."""
+"""mxr's executor against MXNet's recorded answers (tests/reference/answers): the comparison with MXNet,
+without MXNet."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_as_recorded(name):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_json_of_mxnet(name):
-    """What MXNet wrote is read, and written as it was."""
+    """MXNet's JSON is read, and written unchanged."""
     for case in cases(op=name):
         meta, _ = answers.load(case.op.family).get(answers.key(case), ({}, {}))
         for text in filter(None, (meta.get("json"), meta.get("auto_json"))):

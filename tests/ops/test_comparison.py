@@ -1,4 +1,4 @@
-"""The comparison notices what it is there to notice."""
+"""The comparison finds differences that are made on purpose."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ def tanh_case():
     return case, answers.load(case.op.family)[answers.key(case)]
 
 
-def test_agrees_as_it_is():
+def test_agrees_unchanged():
     case, theirs = tanh_case()
     assert ours.against(case, theirs)[0] == {}
 
@@ -41,7 +41,7 @@ def test_wrong_sums_under_add_are_noticed():
 
 
 @pytest.mark.parametrize("fact", ["json", "outputs", "shapes", "types"])
-def test_wrong_facts_are_noticed(fact):
+def test_wrong_metadata_is_detected(fact):
     case, theirs = tanh_case()
     meta, arrays = ours.answer(case)
     wrong = meta["json"].replace("tanh", "sinh") if fact == "json" else ["else"]
@@ -71,7 +71,7 @@ def test_known_differences_must_shrink(monkeypatch):
 
 
 def test_plain_evaluation_differentiates():
-    """The yardstick of the random graphs: d(sum of x * tanh(x))."""
+    """The plain evaluation of random graphs, checked by a known derivative: d(sum of x * tanh(x))."""
     x = mxr.sym.Variable("x")
     value = np.array([[0.5, -1.0, 2.0]], np.float32)
     outputs, gradients = naive.evaluate(mxr.sym.sum(x * mxr.sym.tanh(x)), {"x": value}, None)

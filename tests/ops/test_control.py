@@ -43,7 +43,7 @@ def test_outputs_and_gradients(case):
         ex.backward(heads(ex))
     steps = case["json"].count("_while_loop") and 3
     for o, theirs in zip(ex.output_list, case["out"]):
-        end = steps or None  # what a loop did not reach is not set in MXNet
+        end = steps or None  # outputs of steps that a loop did not reach are not set in MXNet
         np.testing.assert_allclose(
             o.asnumpy()[:end], np.asarray(theirs, np.float32)[:end], rtol=1e-5, atol=1e-6
         )
@@ -64,7 +64,7 @@ def test_the_json_is_mxnets_own(case):
     assert mxr.sym.load_json(case["json"]).tojson() == case["json"]
 
 
-def test_a_branch_is_chosen_anew_each_time():
+def test_a_branch_is_chosen_at_every_call():
     ex = bound(CASES["cond_then"])
     for a, b, want in (([1, 2], [3, 4], [5, 8]), ([5, 2], [3, 3], [15, 6]), ([0, 0], [1, 1], [1, 1])):
         ex.args["a"][:], ex.args["b"][:] = a, b

@@ -1,6 +1,6 @@
-"""Convolution and pooling against sums written out, in every way the work can be cut and laid out: samples
-apart and side by side, one worker and several, one block and many, contiguous arrays and others; and calls
-that are prepared once."""
+"""Convolution and pooling against explicit sums, in every division and layout of the work: samples as
+outermost or innermost axis, one thread and several, one block and many, contiguous arrays and others; and
+calls that are prepared once."""
 
 import itertools
 
@@ -42,7 +42,8 @@ def written_out(x, weight, g, stride, dilate, pad, groups):
 
 
 def check(ex, out, gx, gw, g) -> None:
-    """The outputs and gradients of a layer with a bias are these, where g is the gradient of its output."""
+    """The outputs and gradients of a layer with a bias are equal to these, where g is the gradient of its
+    output."""
     bias = [*ex.args.values()][2].data.reshape(-1, *(1 for _ in g.shape[2:]))
     sums = g.sum(axis=(0, *range(2, g.ndim)), dtype=float)
     for ours, exact in zip((*ex.output_list, *ex.grads.values()), (out + bias, gx, gw, sums), strict=True):
@@ -51,7 +52,7 @@ def check(ex, out, gx, gw, g) -> None:
 
 @pytest.fixture(params=["at once", "by workers", "in blocks", "sample by sample"])
 def cut(request, monkeypatch):
-    """How the work is cut."""
+    """How the work is divided."""
     if request.param in ("by workers", "in blocks"):
         monkeypatch.setattr(costs, "WAKE_NS", 1)
     if request.param == "sample by sample":
@@ -63,7 +64,7 @@ def cut(request, monkeypatch):
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 CONVOLUTIONS = [
-    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),  # small images: side by side
+    (9, 3, (8, 8), 4, (5, 5), (1, 1), (1, 1), (0, 0), 1),  # small images: samples are the innermost axis
     (9, 4, (8, 7), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),
     (
         9,
@@ -77,7 +78,7 @@ CONVOLUTIONS = [
         1,
     ),  # many filters: the gradients of columns are scattered
     (7, 3, (6, 6), 4, (3, 3), (2, 2), (1, 1), (1, 1), 1),
-    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),  # few samples: one after the other
+    (2, 2, (20, 21), 3, (3, 3), (1, 1), (2, 2), (2, 1), 1),  # few samples: samples are the outermost axis
     (3, 2, (15, 14), 4, (4, 3), (3, 2), (1, 1), (1, 2), 2),
     (5, 4, (9,), 6, (3,), (2,), (2,), (2,), 2),
     (5, 2, (5, 6, 4), 3, (3, 2, 3), (1, 2, 1), (1, 1, 1), (1, 0, 1), 1),
@@ -92,14 +93,14 @@ CONVOLUTIONS = [
     (3, 5, (1, 30), 6, (1, 7), (1, 1), (1, 1), (0, 3), 1),  # kernels of one row
     (3, 4, (3, 30), 6, (1, 5), (1, 1), (1, 2), (0, 4), 2),
     (9, 5, (4,), 6, (7,), (1,), (1,), (3,), 1),  # reaching beyond the row on both sides
-    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),  # windows that pave the input
-    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # that meet in spite of their stride
+    (5, 4, (8, 6), 3, (2, 2), (2, 2), (1, 1), (0, 0), 1),  # windows that cover the input without overlap
+    (5, 4, (10, 9), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that overlap despite their stride
     (3, 4, (9, 9), 4, (1, 1), (1, 1), (1, 1), (0, 0), 4),  # one number times another
 ]
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-def test_convolution_is_what_its_formula_says(case, cut):
+def test_convolution_equals_its_formula(case, cut):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(3)
     net = mxr.sym.Convolution(
@@ -117,7 +118,7 @@ def test_convolution_is_what_its_formula_says(case, cut):
         a.data[...] = rng.standard_normal(a.shape)
     g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
     x, weight, _ = (a.data for a in ex.args.values())
-    for _ in range(2):  # the second time, what was prepared the first time meets other values
+    for _ in range(2):  # the second time, the calls prepared the first time get other values
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
@@ -127,13 +128,13 @@ def test_convolution_is_what_its_formula_says(case, cut):
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
 DECONVOLUTIONS = [
-    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),  # the windows pave the output
+    (5, 4, (6, 5), 6, (2, 2), (2, 2), (1, 1), (0, 0), 2),  # the windows cover the output without overlap
     (5, 4, (6, 5), 3, (2, 2), (3, 3), (1, 1), (0, 0), 1),  # and leave gaps
     (3, 3, (5, 4), 2, (4, 4), (2, 2), (1, 1), (1, 1), 1),
     (2, 6, (12, 14), 6, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     (3, 4, (1, 20), 5, (1, 5), (1, 1), (1, 1), (0, 2), 1),
     (6, 4, (5, 5), 6, (1, 1), (1, 1), (1, 1), (0, 0), 2),
-    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that meet in the gaps
+    (5, 4, (6, 5), 3, (2, 2), (3, 3), (3, 3), (0, 0), 1),  # windows that overlap in the gaps
 ]
 
 

@@ -1,7 +1,8 @@
-"""One declaration, one answer: every expression operator, in every element type, gives on arrays at once what
-it gives when it is bound.
+"""Every expression operator, in every element type, gives the same result when called on arrays and when
+bound.
 
-Its samples are tried as they are, and enlarged, so that sums leave small types behind. Whole numbers must be
+Its samples are used unchanged, and enlarged, so that sums exceed the range of small types. Whole numbers must
+be
 equal; others may differ by the order of additions.
 """
 
@@ -20,7 +21,7 @@ from tests.reference.enlarged import enlarged
 
 EXPRESSIONS = [op.name for op in canonical() if op.is_expression and not op.random]
 EACH = 2  # samples of an operator, and as many enlarged ones
-MOST = 20_000  # elements of a question
+MOST = 20_000  # the largest number of elements of a sample
 ROUNDING = {"float16": 4e-3, "float32": 1e-5, "float64": 1e-11}
 
 
@@ -35,12 +36,13 @@ def samples(name: str) -> Iterator[tuple[Case, list[np.ndarray]]]:
         yield case, case.inputs
 
 
-LARGE = {"int8": 50, "uint8": 50, "int32": 5e7, "int64": 5e16}  # factors with which sums leave the type
+# factors with which sums exceed the type's range
+LARGE = {"int8": 50, "uint8": 50, "int32": 5e7, "int64": 5e16}
 
 
 def converted(x: np.ndarray, kind: str) -> np.ndarray:
-    """The sample in another type; numbers near the type's largest where they are not classes, positions or
-    the like."""
+    """The sample in another type, with numbers near the type's largest, unless they are classes or
+    positions."""
     with np.errstate(all="ignore"):
         return (
             np.asarray(x if (x == np.round(x)).all() else x * LARGE.get(kind, 1), np.float64)

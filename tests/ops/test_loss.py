@@ -22,7 +22,7 @@ from mxr.runtime import costs
 @pytest.mark.parametrize("block", [1, 12, 1 << 17])
 def test_softmax_does_not_depend_on_its_blocks(shape, multi, block, monkeypatch):
     monkeypatch.setattr(costs, "SOFTMAX_BLOCK", block)
-    monkeypatch.setattr(costs, "SOFTMAX_NS", 1e9)  # as if it took long enough for every worker
+    monkeypatch.setattr(costs, "SOFTMAX_NS", 1e9)  # as if it took long enough to use every thread
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
     ex = sym.SoftmaxOutput(sym.Variable("x"), sym.Variable("y"), multi_output=multi).simple_bind(
         "write", x=shape

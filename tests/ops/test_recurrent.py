@@ -1,4 +1,4 @@
-"""Recurrent layers: what does not show in one small run (tests/ops/samples/rnn.py has those)."""
+"""Recurrent layers: properties that one small run does not show (tests/ops/samples/rnn.py has small runs)."""
 
 import numpy as np
 import pytest
@@ -39,10 +39,10 @@ def same(left, right):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
+def test_a_used_executor_computes_the_same_as_a_new_one(mode, bidirectional):
     used, heads = bound(mode, bidirectional=bidirectional)
     first = results(used, heads)
-    assert same(first, results(used, heads))  # a step leaves nothing behind
+    assert same(first, results(used, heads))  # a step does not change the next one
     fill(used, 2)
     fresh, _ = bound(mode, bidirectional=bidirectional)
     fill(fresh, 2)
@@ -66,8 +66,8 @@ def test_a_used_executor_gives_what_a_fresh_one_does(mode, bidirectional):
     ],
 )
 def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
-    """Blocks of one step and of four, which six are no multiple of; products and gradients that all workers
-    share."""
+    """Blocks of one step and of four (six steps are no multiple of four); products and gradients that all
+    threads share."""
     whole = results(*bound(mode, bidirectional=True))
     for name, value in limits.items():
         monkeypatch.setattr(costs, name, value)
@@ -76,7 +76,7 @@ def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, monkeypatch):
+def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode, monkeypatch):
     def run():
         ex, heads = bound(mode, bidirectional=True, use_sequence_length=True)
         ex.args["rnn_sequence_length"][:] = [6, 2, 4]
@@ -91,7 +91,7 @@ def test_workers_with_samples_of_their_own_stop_where_their_sequences_end(mode, 
 
 
 def test_shut_gates_keep_the_cells():
-    """Input gates at 0 and forget gates at 1 keep the cells to the last bit, and stop the gradient."""
+    """Input gates at 0 and forget gates at 1 keep the cells bit for bit, and stop the gradient."""
     ex, heads = bound("lstm")
     parameters, gradient = ex.args["rnn_parameters"].data, ex.grads["rnn_parameters"].data
     biases = parameters[-4 * 4 * 5 :].reshape(4, 4, 5)  # of input and state in both layers, by gate
@@ -105,8 +105,8 @@ def test_shut_gates_keep_the_cells():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
-    """Few samples, a sequence of exactly two blocks, enough of it for several workers: the same bits as by
-    one."""
+    """Few samples and a sequence of exactly two blocks, long enough for several threads: the same bits as
+    with one."""
     t, n, size = 32, 16, 64
     monkeypatch.setattr(costs, "SEQUENCE_BLOCK", t // 2 * n * size * recurrent.GATES[mode])
     ex = sym.RNN(sym.Variable("data"), state_size=size, num_layers=1, mode=mode, name="rnn").simple_bind(

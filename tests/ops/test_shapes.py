@@ -1,4 +1,4 @@
-"""What is inferred is what comes out; calling at once and binding give the same values."""
+"""Inferred shapes and types are those of the results; calling on arrays and binding give the same values."""
 
 import numpy as np
 import pytest

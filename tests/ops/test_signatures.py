@@ -78,7 +78,7 @@ def parameter(mine: Parameter, text: str) -> str:
         if " or None" in kind and not mine.none:
             wrong.append("None is not taken")
     default = re.search(r"default=(.*)$", text)
-    if mine.required != (default is None) and "," in text:  # a bare type says nothing about it
+    if mine.required != (default is None) and "," in text:  # MXNet's description has only the type
         wrong.append("required" if mine.required else f"optional, default {mine.default!r}")
     elif default and not same(mine, default[1].strip("'")):
         wrong.append(f"default {mine.default!r}")
@@ -95,8 +95,8 @@ def same(mine: Parameter, default: str) -> bool:
 
 
 def inputs(op, theirs) -> dict[str, str]:
-    """Array inputs: those of every sample are some of MXNet's, in its order. Where MXNet has a list of
-    arrays, only what counts them."""
+    """Array inputs: those of every sample are among MXNet's, in its order. For a list of arrays, only the
+    parameter that counts them is compared."""
     texts = dict(theirs["args"])
     if op.variadic or any(t.endswith("[]") for t in texts.values()):
         counter = theirs.get("variadic") or next((k for k in texts if k.startswith("num_")), op.variadic)

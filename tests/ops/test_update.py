@@ -1,4 +1,4 @@
-"""Optimizer steps on arrays larger than a block, and spread over threads: the same numbers as on small
+"""Optimizer steps on arrays larger than a block and divided among threads: the same numbers as on small
 pieces."""
 
 import numpy as np

@@ -164,7 +164,7 @@ class _Builder:
         self.add(op, [x], x.bound if rule is None else rule(x.bound) if callable(rule) else rule)
 
     def positive(self, x: Part) -> Part:
-        """Something of at least 0.5, away from singularities."""
+        """A node with values of at least 0.5, away from singularities."""
         return self.add(
             "_plus_scalar", [self.add("square", [x], x.bound**2)], min(x.bound**2, LIMIT) + 0.5, scalar=0.5
         )
@@ -177,7 +177,7 @@ class _Builder:
         x, op = self.pick(), self.one_of(SAME)
         others = [p for p in self.parts if p.shape == x.shape] or [self.variable(x.shape)]
         y = self.use(others)
-        # the condition is an argument: computed ones may fall on either side by rounding
+        # the condition is an argument: a computed one may change by rounding
         if self.choose(6) == 0:
             self.add("where", [self.variable(x.shape), x, y], max(x.bound, y.bound))
         else:

@@ -1,5 +1,5 @@
-"""A graph evaluated the plain way: one operator after the other, every value kept. What the executor must
-agree with."""
+"""Plain evaluation of a graph, one operator after the other, keeping every value. The executor must agree
+with it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ import mxr
 from tests.properties import graphs, naive
 from tests.reference.worker import ADD_START, head_gradient
 
-# cut into blocks, spread over threads, and strided; double, so that rounding hides nothing
+# divided into blocks and threads, and strided; in double precision, so that rounding does not hide
+# differences
 SIZES = {
     "small": ((1, 2, 3, 4), "float32"),
     "large": ((1, 3, 16, 40, 130), "float64"),
@@ -45,7 +46,7 @@ def test_executor_is_naive_evaluation(sizes, data, with_heads, request_):
         run.backward(heads)
         for name in graph.wanted:
             close(run.grads[name].data, gradients[name] + (ADD_START if request_ == "add" else 0))
-        run.forward(True)  # a second pass finds its memory as the first one did
+        run.forward(True)  # a second pass gives the same
         run.backward(heads)
         for name in graph.wanted:
             close(
@@ -94,5 +95,5 @@ def bind(graph, request_):
 
 
 def close(a, b):
-    """Equal but for rounding, which a graph of 40 operators magnifies."""
+    """Equal except for rounding, which a graph of 40 operators magnifies."""
     np.testing.assert_allclose(a, b, 1e-4, 1e-5 * max(1.0, float(np.abs(b[np.isfinite(b)]).max(initial=0))))

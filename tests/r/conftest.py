@@ -1,4 +1,4 @@
-"""What the tests of this folder share: the two hosts, and checks in R code that run in one process."""
+"""Fixtures of this folder: the two hosts, and checks in R code that run in one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(params=HOSTS)
 def host(request, tmp_path):
-    """Each of the two: `host(code, cwd=..., VARIABLE=...)`, as mxr's fixture `rscript`."""
+    """Each of the two hosts: `host(code, cwd=..., VARIABLE=...)`, like mxr's fixture `rscript`."""
     return Host(request.param, tmp_path)
 
 
@@ -25,11 +25,11 @@ def rscript(tmp_path):
 
 @pytest.fixture(scope="module", params=HOSTS)
 def said(request):
-    """What each of the module's CHECKS said; those of a host run once, after its PRELUDE."""
+    """The result of each of the module's CHECKS. For each host they run once, after the module's PRELUDE."""
     return run_checks(request.param, request.module.PRELUDE, request.module.CHECKS)
 
 
 @pytest.fixture
 def check(request, said):
-    """ "ok", or what the check says is wrong."""
+    """ "ok", or the check's error."""
     return said[request.param]

@@ -41,7 +41,7 @@ class Host(RScript):
 def run_script(
     host: str, script: Path | str, *arguments: str, cwd: Path | str | None = None, **options
 ) -> subprocess.CompletedProcess:
-    """Run a script to its end, whatever that is."""
+    """Run a script to its end, with any exit status."""
     done = Host(host)(
         Path(cwd or ".", script).resolve(), *arguments, cwd=cwd or ".", **{"timeout": 900} | options
     )
@@ -58,7 +58,7 @@ def run_code(host: str, code: str, *arguments: str, **options) -> subprocess.Com
 
 
 def succeeds(done: subprocess.CompletedProcess) -> str:
-    """What was printed, after making sure that it ended well; all its words if not."""
+    """The output of a process that ended with status 0. Fails with all of its output otherwise."""
     return Ran(done.returncode, done.stdout, done.stderr).check()
 
 

@@ -1,5 +1,5 @@
-"""The door between R and Python, under both hosts: values, handles, errors, interrupts, and what must stay
-untouched."""
+"""Calls between R and Python, under both hosts: values, handles, errors, interrupts, and state that must not
+change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.r.hosts import HOSTS, command, environment, run_checks
 
-# Verbs for these tests only, defined through reticulate, which finds the Python that is there in either host.
+# Verbs for these tests only, defined through reticulate, which finds the running Python under either host.
 PRELUDE = r"""
 suppressMessages(library(mxnet))
 call <- mxnet:::call_python
@@ -281,7 +281,7 @@ def test_nothing_of_the_session_changes(host):
           tempdir() == tmp, dir.exists(tmp))
     """
     variables, options_changed = host(code).check().split("\n")[:2]
-    # tells reticulate, should it be loaded later, which Python runs here
+    # tells reticulate, if it is loaded later, which Python runs here
     assert set(variables.split()) <= {"PYTHON_SESSION_INITIALIZED"}, variables
     assert options_changed.split() == []
 
@@ -340,7 +340,7 @@ def test_ctrl_c_is_an_r_interrupt(host, where):
 
 
 def press_ctrl_c(host, code):
-    """Send SIGINT whenever the script says that it is ready; everything it prints and its exit status."""
+    """Send SIGINT each time the script prints that it is ready. Returns its output and its exit status."""
     with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
         script.write(code)
         script.flush()

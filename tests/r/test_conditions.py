@@ -1,5 +1,5 @@
-"""Errors both ways: what Python raises as R conditions with the user's call, what user's closures raise as
-their own, and what is left of a training that they end."""
+"""Errors in both directions: Python's exceptions as R conditions with the user's call, errors of users'
+closures unchanged, and the state after a training that an error has ended."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_condition(check):
 
 
 def test_a_script_s_last_words(host):
-    """An error that nobody handles: R's own words, nothing of Python."""
+    """An unhandled error: R's own output, without Python's traceback."""
     done = host(
         "library(mxnet)\na <- mx.nd.ones(2)\nf <- function(v) v + mx.nd.ones(3)\nf(a)\ncat('NOT REACHED')",
     )

@@ -1,4 +1,4 @@
-"""Operators written in R, where a whole R session is needed: a file of MXNet's with one, memory over 10 000
+"""Tests of operators written in R that need a whole R session: one in a file of MXNet's, memory over 10 000
 steps. (The rest: R/tests/testthat/test-custom.R, test_interrupts.py, tests/mpi.)"""
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ cat("apart by at most", max(mapply(function(x, y) max(abs(x - y)), a, b)), "\\n"
 """
 
 
-def test_functions_of_r_train_what_symbols_train():
+def test_functions_of_r_train_the_same_as_symbols():
     """20 steps of 430 000 parameters."""
     printed = succeeds(run_code("Rscript", TWO_WAYS))
     assert 0 < float(printed.split("apart by at most")[1]) < 1e-5

@@ -1,5 +1,4 @@
-"""What the user is told where something is missing or does not fit: by R, by `mxr run`, by `mxr doctor`, by
-`mxr install-r`."""
+"""Messages when something is missing or does not fit: of R, `mxr run`, `mxr doctor` and `mxr install-r`."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ def run_mxr(*arguments, **variables):
 
 
 def says(done, *words):
-    """The process failed, and its standard error has all the words and nothing of Python's inside."""
+    """The process failed, and its standard error has all the words and no Python traceback."""
     assert done.returncode == 1, done
     assert "Traceback" not in done.stderr and "mxr.op." not in done.stderr, done.stderr
     for word in words:
@@ -52,8 +51,7 @@ def library(tmp_path):
 
 @pytest.fixture
 def other_rpy2(tmp_path):
-    """A folder for PYTHONPATH whose rpy2 does not fit: one that is as if it were not there, one built for a
-    newer R."""
+    """A folder for PYTHONPATH with a wrong rpy2: one that cannot be imported, or one built for a newer R."""
 
     def make(kind):
         folder = tmp_path / "path" / "rpy2"
@@ -201,7 +199,8 @@ def test_r_and_python_know_the_same_rpy2():
     assert [line.split() for line in done.stdout.splitlines()] == [host.rpy2_for(v) for v in versions], done
 
 
-# Every mismatch that the doctor knows, as if it were so: what is faked, what the report says, which remedy it
+# Every mismatch that the doctor reports, simulated: the faked value, the report's text, and the remedy that
+# it
 # names.
 
 
@@ -236,7 +235,7 @@ def packages(
 
 
 def fitting(monkeypatch):
-    """A world in which all is well, without starting anything."""
+    """A fake environment in which everything fits, without starting anything."""
     monkeypatch.setattr(host, "r_home", lambda: "/usr/lib/R")
     monkeypatch.setattr(host, "r_version", lambda: (4, 2, 2))
     monkeypatch.setattr(host, "load_libr", lambda: None)

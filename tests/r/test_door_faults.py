@@ -1,5 +1,4 @@
-"""The door itself under fault: whatever exception Python raises, with whatever message, R gets an error,
-never NULL."""
+"""Faults of the door itself: for any exception of Python, with any message, R gets an error, never NULL."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Saving onto a disk that is full, from R: an error with the file and the reason, the old file whole, nothing
-left behind."""
+"""Saving to a full disk from R: an error with the file and the reason, the old file unchanged, no temporary
+file left."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ cat("all whole")
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_saving_onto_a_full_disk(host, tmp_path):
-    """A tmpfs of 64 KB; where none may be mounted, a limit on the size of files."""
+    """A tmpfs of 64 KB; if it cannot be mounted, a limit on the size of files."""
     (tmp_path / "script.R").write_text(SCRIPT)
     with small_disk(64) as disk:
         reason = os.strerror(errno.ENOSPC if disk else errno.EFBIG)

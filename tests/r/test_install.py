@@ -1,7 +1,7 @@
-"""What is given away: the wheel and the source distribution install into an empty environment outside the
+"""The distributed files: the wheel and the source distribution install into an empty environment outside the
 checkout, and work there; so does the R package alone, which makes its own environment.
 
-Nothing is downloaded: what mxr depends on comes from the environment that runs the tests.
+Nothing is downloaded: mxr's dependencies come from the environment that runs the tests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OURS = {"PYTHONPATH", "R_LIBS", "MXR_PYTHON", "VIRTUAL_ENV", "RETICULATE_PYTHON"
 
 
 def run(*words, cwd, **variables) -> subprocess.CompletedProcess:
-    """A command as somebody else's shell runs it; everything that it says."""
+    """The output of a command in a user's shell."""
     kept = {k: v for k, v in os.environ.items() if k not in OURS}
     done = subprocess.run(
         [str(w) for w in words],
@@ -52,7 +52,7 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def environment(folder: Path) -> Path:
-    """An empty virtual environment, but for what mxr needs; its python."""
+    """The python of a virtual environment that has only mxr's dependencies."""
     run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
     (next((folder / "lib").glob("python*")) / "site-packages" / "needed.pth").write_text(
         sysconfig.get_path("purelib") + "\n"
@@ -81,9 +81,10 @@ def test_the_wheel_carries_the_r_package_and_nothing_stale(built):
     }
     assert {n.removeprefix("mxr/r/package/") for n in names if n.startswith("mxr/r/package/")} >= sources
     with tarfile.open(built[1]) as archive:
-        assert not [n for n in archive.getnames() if n.endswith(".so")]  # every machine makes its own
+        assert not [n for n in archive.getnames() if n.endswith(".so")]  # each machine builds its own
     modules = {str(p.relative_to(CHECKOUT)) for p in (CHECKOUT / "mxr").rglob("*.py")}
-    assert [n for n in names if n.startswith("mxr/native/_core")]  # there is a compiler here: rpy2 needed one
+    # this machine has a compiler: rpy2 needed one
+    assert [n for n in names if n.startswith("mxr/native/_core")]
     assert {n for n in names if n.endswith(".py")} == modules | {"pytest_mxr.py"}
     assert not [n for n in names if n.startswith(("tests/", "setup"))]
     assert {f"mxr-{mxr.__version__}.dist-info/licenses/{n}" for n in ("LICENSE", "NOTICE")} <= names
@@ -149,8 +150,8 @@ def test_news_citation_and_vignettes(installed, tmp_path):
 
 
 def test_r_first(built, tmp_path):
-    """`R CMD INSTALL` of the sources, which know no Python: the activated environment, or the one that R
-    makes."""
+    """`R CMD INSTALL` of the sources, without a recorded Python: uses the activated environment, or the one
+    that R makes."""
     library = tmp_path / "library"
     library.mkdir()
     with tarfile.open(built[1]) as archive:
@@ -229,7 +230,7 @@ def test_the_tests_of_the_source_distribution_run(built, tmp_path):
 
 
 def test_an_edited_package_is_noticed(tmp_path):
-    """The stamp: what was installed is compared with the sources beside the mxr that runs."""
+    """The stamp: the installed files are compared with the sources of the running mxr."""
     from mxr.r.host.installation import package_source
     from mxr.r.host.stamp import remark, sums
 

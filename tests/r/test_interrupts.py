@@ -1,4 +1,4 @@
-"""Ctrl-C, by real SIGINTs: whatever runs stops at once, and the session goes on with the right numbers."""
+"""Ctrl-C, by real SIGINTs: running work stops at once, and the session continues with the right numbers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ csv <- tempfile(); write.table(matrix(1:20000, 2000), csv, sep = ",", row.names 
 reader <- mx.io.CSVIter(data.csv = csv, data.shape = 10, batch.size = 100)
 """
 
-# None of these ends on any machine, however fast: a Ctrl-C finds it at work.
+# None of these ends on any machine, so a Ctrl-C always interrupts it.
 WORK = {
     "forward": "repeat mx.exec.forward(wide)",
     "binding and planning": """
@@ -102,7 +102,7 @@ WORK = {
     "a loop of R": "repeat 1",
 }
 
-# The test answers, on standard input, whether it wants to see a work interrupted again.
+# The test tells the script, on standard input, whether to run the work again.
 ROUNDS = """
 answers <- file("stdin", "r")
 for (name in names(work)) repeat {
@@ -128,7 +128,7 @@ cat("all right\\n")
 
 
 AT_ONCE = 0.5  # seconds
-ROUNDS_MOST = 10  # on a machine that is busy with other things, the first tries may take longer
+ROUNDS_MOST = 10  # on a busy machine the first tries may take longer
 
 
 def enough(took: list[float]) -> bool:
@@ -178,7 +178,7 @@ def interrupted(host: str, times: int, seed: int = 0) -> tuple[dict[str, float],
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_everything_stops_at_once_and_goes_on(host):
+def test_work_stops_at_once_and_the_session_continues(host):
     took, words = interrupted(host, 30)
     assert set(took) == set(WORK) and words.endswith("all right\n"), words
     assert {name: t for name, t in took.items() if t > AT_ONCE} == {}
@@ -188,8 +188,9 @@ PATIENCE = 300  # seconds after which a terminal without an answer hangs
 
 
 class Terminal:
-    """An interactive R behind a pseudo-terminal. Prompts answer nothing: an old one looks like a new one. So
-    every command is followed by one that prints a mark of its own, which its echo does not contain."""
+    """An interactive R behind a pseudo-terminal. A prompt alone proves nothing, because an old one looks like
+    a new one. So every command is followed by one that prints a unique mark, which its echo does not
+    contain."""
 
     def __enter__(self):
         self.screen, self.marks = "", 0
@@ -203,7 +204,7 @@ class Terminal:
         return self
 
     def __exit__(self, *_):
-        if self.pid:  # a test that failed: R may compute for ever
+        if self.pid:  # after a failed test R may compute forever
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self.file)
@@ -227,7 +228,7 @@ class Terminal:
         return f"cat(sprintf('<mark %d>\\n', {self.marks}))", f"<mark {self.marks}>\n"
 
     def run(self, code: str) -> str:
-        """Type a line; what was printed, echo included, until R has done it and waits for the next."""
+        """Type a line. Returns the output, echo included, until R waits for the next line."""
         print_it, mark = self.mark()
         self.type(f"{code}\n{print_it}\n")
         said = self.expect(mark)
@@ -235,7 +236,7 @@ class Terminal:
         return said
 
     def interrupt(self, work: str) -> float:
-        """Start a work that does not end, and press Ctrl-C in the midst of it; seconds until R waits for the
+        """Start work that does not end, and press Ctrl-C during it. Returns the seconds until R waits for the
         next line."""
         print_it, mark = self.mark()
         self.type(f"{{ {print_it}; {work} }}\n")

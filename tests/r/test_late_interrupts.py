@@ -1,5 +1,4 @@
-"""A Ctrl-C that Python notices late: it neither comes twice nor gets lost. (Python does so when another
-thread was told of the signal.)"""
+"""A Ctrl-C that Python notices late, because another thread received the signal: it arrives exactly once."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ CHECKS = {
         stopifnot(stopped, identical(as.array(mx.nd.array(c(1, 2))), c(1, 2)))
     """,
 }
-if sys.version_info < (3, 13):  # since then, Python looks at once, and reticulate's own call is broken off
+if sys.version_info < (3, 13):  # from here on Python checks at once, and reticulate's own call is interrupted
     CHECKS["nor is what another thread was told"] = (
         "reticulate::py_run_string('tell_another_thread()'); " + TOLD
     )

@@ -1,5 +1,5 @@
-"""The edges of R's values: empty, huge, missing, misnamed, and who may change what; memory that comes back;
-R's collector at every turn."""
+"""Extreme values in R: empty, huge, missing, misnamed; which values may be changed; freed memory; R's garbage
+collector at every allocation."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ CHECKS = {
                   identical(back$b[[3]], c("p", NA)), identical(back$c, array(as.double(1:8), c(2, 2, 2))))
     """,
 }
-# What takes minutes, for tests/stress.
+# Checks that take minutes, for tests/stress.
 LONG = {
     "long vectors": """
         r <- raw(2^31 + 10); stopifnot(call("test.size", r) == 2^31 + 10); rm(r); invisible(gc())

@@ -1,4 +1,4 @@
-"""The R package: what is generated is up to date, exports are MXNet's, and its own tests pass under both
+"""The R package: generated files are up to date, exports are MXNet's, and its own tests pass under both
 hosts."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_exports_and_formals_are_those_of_mxnet(rscript):
     missing = set(re.findall(r"not exported: (\S+)", printed))
     different = set(re.findall(r"formals: (\S+)", printed))
     assert missing == set()
-    # `out` stands after the extra formals
+    # `out` comes after the extra formals
     assert different == set(MORE_FORMALS)
 
 

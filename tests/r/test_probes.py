@@ -13,7 +13,8 @@ from tests.r.hosts import HERE
 PROBES = HERE / "probes"
 NAMES = sorted(path.stem for path in PROBES.glob("[a-z]*.R"))
 
-# What does not agree yet, with the reason. One that does agree fails the run: the list must shrink.
+# Probes that do not agree yet, with the reason. If one of them agrees, the test fails: the list may only get
+# shorter.
 LATER: dict[str, str] = {}
 
 

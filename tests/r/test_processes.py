@@ -1,5 +1,5 @@
-"""Processes as R's users have them: forked children, ends of scripts, homes that are read-only or missing,
-two sessions at once; and output that goes where R's own goes."""
+"""Processes of R's users: forked children, ends of scripts, read-only or missing home folders, two sessions
+at once; and output that goes to the same place as R's own."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ ENDS = {
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_scripts_end_as_r_ends_them(host):
-    """The exit status is R's, and nothing of Python's is in the words. None: what plain R makes of it."""
+def test_scripts_end_as_in_plain_r(host):
+    """The exit status is R's, and the output has nothing of Python's. None: the same status as in plain R."""
     for code, status in ENDS.items():
         done = run_code(host, NET + code)
         plain = run_code("Rscript", code.split("; ", 1)[1]) if status is None else None
@@ -87,7 +87,7 @@ def test_scripts_end_as_r_ends_them(host):
     "host, home",
     [("Rscript", "read-only"), ("Rscript", "missing"), ("Rscript", "unset"), ("mxr run", "missing")],
 )
-def test_a_home_that_is_no_use(host, home, tmp_path):
+def test_a_home_folder_that_cannot_be_used(host, home, tmp_path):
     where = tmp_path / "home"
     if home == "read-only":
         where.mkdir(mode=0o555)
@@ -109,7 +109,7 @@ def test_a_home_that_is_no_use(host, home, tmp_path):
 
 
 def test_two_sessions_at_once(tmp_path):
-    """Of both hosts, in one folder: the same numbers as alone."""
+    """Two sessions, one of each host, in one folder: the same numbers as alone."""
     script = tmp_path / "script.R"
     script.write_text(
         NET
@@ -227,9 +227,9 @@ def test_standard_output_is_closed(host, tmp_path):
 @pytest.mark.parametrize(
     ("writes", "ends"), [('cat("more\n")', "Execution halted"), ("Sys.sleep(0.001)", "at the end")]
 )
-def test_nobody_reads_the_output(host, writes, ends, tmp_path):
-    """`Rscript script.R | head -1`: as in plain R, a script that writes more ends, and one that does not goes
-    on."""
+def test_output_without_a_reader(host, writes, ends, tmp_path):
+    """`Rscript script.R | head -1`: as in plain R, a script that writes more is ended, and one that does not
+    write continues."""
     script = tmp_path / "script.R"
     script.write_text(
         'suppressMessages(library(mxnet)); x <- mx.nd.ones(2); cat("one\n"); go <- readLines(file("stdin"), '
@@ -251,7 +251,7 @@ def test_nobody_reads_the_output(host, writes, ends, tmp_path):
     assert ends in words and ("at the end" in words) == (process.wait(60) == 0), words
 
 
-def test_a_script_that_is_not_there(tmp_path):
+def test_a_missing_script(tmp_path):
     for name, says in ((str(tmp_path), "it is a folder"), ("nowhere.R", "no such file")):
         done = subprocess.run(
             [*command("mxr run"), name], env=environment(), capture_output=True, text=True, timeout=100
@@ -309,7 +309,7 @@ invisible(knitr::knit("document.Rmd", quiet = TRUE))
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_output_goes_where_r_s_goes(host, tmp_path):
+def test_output_goes_to_the_same_place_as_r_s(host, tmp_path):
     (tmp_path / "document.Rmd").write_text(DOCUMENT)
     done = run_code(host, CAPTURED, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done

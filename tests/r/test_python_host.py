@@ -1,4 +1,4 @@
-"""A Python program that starts R by rpy2: what it and R's package mxnet give each other, by rpy2's own
+"""A Python program that starts R by rpy2: objects passed between it and R's package mxnet, by rpy2's own
 functions and by mxr.r.session."""
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def test_errors_cross_every_border(r, ro, mx):
     ],
 )
 def test_kinds_of_errors(r, ro, code, kind, condition, call):
-    """The same by mxr's session and by rpy2's own functions, where mxr raised them."""
+    """The same by mxr's session and by rpy2's own functions, for errors that mxr raised."""
     with pytest.raises(kind) as failed:
         r.run(code)
     assert (failed.value.conditions[0], failed.value.call) == (condition, call)
@@ -217,11 +217,11 @@ def test_kinds_of_errors(r, ro, code, kind, condition, call):
             failed.value.call,
             failed.value.conditions,
         )
-        # what R's own checks raise began with no exception of Python's
+        # errors of R's own checks have no Python exception as their cause
         assert error.__cause__ is None if kind is TypeError else isinstance(error.__cause__, mxr.MxError)
 
 
-def test_shapes_in_the_order_of_who_asks(r):
+def test_shapes_in_the_order_of_the_caller(r):
     r.run("a <- mx.nd.array(matrix(1:6, 2)); b <- mx.nd.array(matrix(1:6, 3))")
     with pytest.raises(mxr.ShapeError, match=r"c\(2, 3\) and c\(3, 2\)"):
         r.run("a + b")
@@ -289,7 +289,7 @@ def test_ctrl_c_while_r_works(r, code):
 
 @pytest.mark.parametrize("name", ["convert", "handles", "missing", "protection", "saved", "texts"])
 def test_no_conversion_is_broken_off(ro, name):
-    """A Ctrl-C between two lines that count what stands on R's protection stack would leave the count
+    """A Ctrl-C between two lines that count the entries of R's protection stack would leave the count
     wrong."""
     from mxr.r.bridge import interrupts
 

@@ -1,4 +1,4 @@
-"""What a script makes by `reticulate::import("mxr")` is this package's own, under both hosts."""
+"""Objects that a script makes by `reticulate::import("mxr")` are this package's own, under both hosts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Models, symbols and arrays that R saves as they are, and finds again in another session: saveRDS, knitr's
-cache; networks in documents."""
+"""Models, symbols and arrays that R saves and restores in another session: saveRDS, knitr's cache; networks
+in documents."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_a_saved_model_predicts_in_another_session(host, tmp_path):
 
 
 def test_a_cached_chunk_is_found_again(rscript, tmp_path):
-    """The second rendering, in another session, does not train again, and works with what the first left
-    behind."""
+    """The second rendering, in another session, does not train again, and uses the cached objects of the
+    first."""
     knit = (
         'if (!requireNamespace("knitr", quietly = TRUE)) quit(status = 9)\nknitr::knit("report.Rmd", '
         'quiet = TRUE)\n'
@@ -77,7 +77,7 @@ def test_a_cached_chunk_is_found_again(rscript, tmp_path):
 
 @pytest.mark.parametrize("target", ["html", "latex", "docx"])
 def test_a_network_in_a_document_is_a_picture(target, rscript, tmp_path):
-    """In every kind of document, without Graphviz: a figure, and no text of SVG."""
+    """In every kind of document, without Graphviz: a figure, not the text of an SVG."""
     (tmp_path / "net.Rmd").write_text(
         "```{r}\nlibrary(mxnet)\ngraph.viz(mx.symbol.exp(mx.symbol.Variable('x'), name = 'e'))\n```\n"
     )

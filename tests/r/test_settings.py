@@ -1,4 +1,4 @@
-"""R in unusual settings, and values that are no numbers where numbers are wanted."""
+"""R with unusual settings, and values that are not numbers as arguments that must be numbers."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ MISTAKES = {
 }
 
 
-def test_what_is_no_number_is_refused_by_name_and_without_warnings():
+def test_values_that_are_not_numbers_are_errors_without_warnings():
     calls = ", ".join(MISTAKES)
     done = run_code(
         "Rscript",
@@ -58,7 +58,7 @@ def test_what_is_no_number_is_refused_by_name_and_without_warnings():
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_working_directory_that_is_gone(host, tmp_path):
+def test_a_deleted_working_directory(host, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     code = "library(mxnet); a <- try(mx.nd.ones(2)); setwd('/'); cat(as.array(mx.nd.ones(2)), '\\n')"
@@ -120,9 +120,9 @@ def test_environments_that_lack_things(tmp_path):
     assert os.listdir(folder) == ["é.nd"]
 
 
-def test_declared_types_do_not_change_what_r_binds():
-    """MXNet's R package binds arrays of single precision, whatever a symbol that Python has written
-    declares."""
+def test_declared_types_do_not_change_the_arrays_that_r_binds():
+    """As MXNet's R package, binds arrays of single precision, even if a symbol from Python declares other
+    types."""
     done = run_code(
         "Rscript",
         """

@@ -53,8 +53,8 @@ def test_tools_of_the_prompt(tmp_path):
 
 
 def test_progress_is_one_line_at_the_prompt(tmp_path):
-    """Rounds, batches, the metric and the time left, on a line that is wiped at the end; not in captured
-    output, not if it is off."""
+    """Rounds, batches, the metric and the time left, on a line that is cleared at the end; not in captured
+    output, and not if it is turned off."""
     (tmp_path / "prelude.R").write_text(
         PRELUDE
         + """
@@ -80,7 +80,7 @@ slow <- function(verbose = FALSE, ...)
 
 
 def test_files_and_predictions_show_how_far_they_are(tmp_path):
-    """Packing images, reading files and predicting: one line each, wiped at the end."""
+    """Packing images, reading files and predicting: one line each, cleared at the end."""
     from PIL import Image
 
     (tmp_path / "numbers.csv").write_bytes(b"1.25,2.5,3.75,5.125,6.0625\n" * 1_000_000)

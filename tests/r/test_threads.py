@@ -1,4 +1,4 @@
-"""Threads that ask R for something: all of it is done by R's own thread, whatever that does meanwhile."""
+"""Threads that call R: R's own thread runs all of their calls, also while it does other work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def in_main() -> bool:
 
 
 def asked_from_elsewhere(work, meanwhile=lambda thread: thread.join()):
-    """What `work()` gives, or raises, in another thread, while the main thread does something else."""
+    """The result or exception of `work()` in another thread, while the main thread does something else."""
     found: list = []
 
     def ask():
@@ -75,7 +75,7 @@ def test_many_threads_get_their_own_answers(r):
     for thread in threads:
         thread.start()
     for k in range(20):
-        assert r.run(f"{k} + 1") == k + 1  # the main thread has its turns too
+        assert r.run(f"{k} + 1") == k + 1  # the main thread runs too
     for thread in threads:
         thread.join()
     assert answers == {i: [f"words of {i}" if k == 5 else i * 100 + k for k in range(10)] for i in range(8)}
@@ -86,15 +86,15 @@ def test_endless_recursion_in_another_thread_is_an_error(r):
     assert isinstance(error, mxr.r.RError) and r.run("1 + 1") == 2
 
 
-def test_what_r_prints_is_printed_by_the_thread_that_asked(r, capsys):
+def test_r_output_is_printed_by_the_calling_thread(r, capsys):
     with r.capture() as said:
         asked_from_elsewhere(lambda: r.run("print('captured')"))
     asked_from_elsewhere(lambda: r.run("print('printed')"))
     assert said.output == '[1] "captured"\n' and capsys.readouterr().out == '[1] "printed"\n'
 
 
-def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
-    """R asleep for another thread: its handler of Ctrl-C jumps on the stack of the main thread, so R must be
+def test_ctrl_c_during_a_call_ends_it_and_reaches_the_main_thread(r):
+    """R sleeps for another thread: R's handler of Ctrl-C jumps on the stack of the main thread, so R must run
     there."""
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     found: list = []
@@ -110,7 +110,7 @@ def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
     try:
         with pytest.raises(KeyboardInterrupt):
             timer.start()
-            thread.start()  # the main thread may be asked already here
+            thread.start()  # the main thread may already run a call here
             thread.join()
         thread.join(10)
     finally:
@@ -119,9 +119,9 @@ def test_ctrl_c_ends_the_call_and_the_program_s_turn(r):
     assert [type(e) for e in found] == [KeyboardInterrupt] and r.run("sum(as.array(mx.nd.ones(3)))") == 3
 
 
-def test_a_main_thread_that_never_looks_does_not_stop_the_others(r):
-    """In C code that does not come back to Python, such as a GUI's loop: the call then runs in the thread
-    that asks."""
+def test_a_busy_main_thread_does_not_stop_the_others(r):
+    """In C code that does not return to Python, such as a GUI's loop: the call then runs in the calling
+    thread."""
     c, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
     deaf = threading.Event()
     r["in.main"] = in_main

@@ -1,5 +1,5 @@
-"""The habits of real R scripts, section by section of the census (usage/bN-*.R), under both hosts. Each habit
-of a script is one call of `usage()`; a script fails if any of its habits does."""
+"""The usage patterns of real R scripts, by section (usage/bN-*.R), under both hosts. Each pattern is one call
+of `usage()`; a script fails if any of its patterns does."""
 
 from __future__ import annotations
 

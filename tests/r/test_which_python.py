@@ -1,4 +1,4 @@
-"""Which Python R takes, in which order, what it says about it, and that it starts each of them as it is."""
+"""Which Python R chooses, in which order, the messages about it, and that it can start each of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHICH = "p <- mxnet::mx.python(); cat(p$python, p$why, p$running, sep = '|'); ca
 
 
 def says(done, *words):
-    """The process failed, and its standard error has all the words and nothing of Python's inside."""
+    """The process failed, and its standard error has all the words and no Python traceback."""
     assert done.returncode == 1 and "Traceback" not in done.stderr, done
     for word in words:
         assert word in done.stderr, done.stderr
@@ -65,7 +65,7 @@ def which(library, cwd, **variables) -> tuple[str, str, str]:
 
 
 def test_the_order(library, tmp_path):
-    """From the last place to the first: each one found wins over those behind it."""
+    """From the last place to the first: each one has priority over those after it."""
     below = tmp_path / "project" / "scripts"
     below.mkdir(parents=True)
     python, why, said = which(library, below)
@@ -99,7 +99,7 @@ def test_an_environment_without_mxr_is_passed_over(library, tmp_path):
     ), said
 
 
-def test_the_python_that_runs_comes_before_what_is_recorded(library):
+def test_the_running_python_comes_before_the_recorded_one(library):
     (library / "mxnet" / "python").write_text("/other/python\n")
     code = f"Sys.unsetenv('RETICULATE_PYTHON'); {RUNNING}\n" + WHICH
     said = succeeds(
@@ -113,7 +113,7 @@ def test_the_python_that_runs_comes_before_what_is_recorded(library):
     assert said.startswith(f"{sys.executable}|reticulate in this session|TRUE\n"), said
 
 
-def test_another_python_than_the_one_asked_for(tmp_path):
+def test_a_running_python_that_differs_from_the_setting(tmp_path):
     other = make_environment(tmp_path / "other")
     code = RUNNING + "; x <- mxnet::mx.nd.ones(2)"
     done = run_code("Rscript", code, MXR_PYTHON=other)
@@ -215,7 +215,8 @@ def test_a_python_without_mxr(tmp_path):
 
 
 def test_a_python_program_that_has_not_let_mxr_in():
-    """rpy2's own start: a sentence, and a clean end; what it says helps, there and then."""
+    """rpy2's own start: an error message and a clean exit; the remedy in the message works in the same
+    session."""
     begin = "from rpy2.robjects.packages import importr\nimport rpy2.robjects as ro\nmx = importr('mxnet')\n"
     fails = begin + "try:\n    mx.mx_nd_ones(3)\nexcept Exception as e:\n    print(e)\n"
     helps = "from mxr.r import host\nhost.start()\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])\n"
@@ -252,8 +253,7 @@ def test_the_session_stays_usable_after_a_failed_start():
 
 # --------------------------------------------------------------------------------- Python as R has started it
 
-# For Python code that is not mxr's: what mxr's R code itself runs Python by, or reticulate where it is
-# loaded.
+# Runs Python code that is not mxr's: by mxr's own R function, or by reticulate if that is loaded.
 RUN = "suppressMessages(library(mxnet)); invisible(mx.nd.ones(1)); run <- mxnet:::run_python\n"
 
 
@@ -278,8 +278,8 @@ print(sys.executable)
     assert succeeds(run_code("Rscript", code)) == f"{sys.executable}\n"
 
 
-def test_a_python_that_is_told_its_name_by_path(tmp_path):
-    """As for Pythons to come, which cannot be told otherwise."""
+def test_a_python_that_finds_its_name_on_path(tmp_path):
+    """As for future Pythons, in which the name cannot be set in another way."""
     before = (
         "library(mxnet); ns <- asNamespace('mxnet'); unlockBinding('python_has', ns); assign('python_has', "
         "function(name) FALSE, ns)\npath <- Sys.getenv('PATH'); invisible(mx.nd.ones(1)); "
@@ -385,8 +385,8 @@ for line in process.stdout:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_sigint_is_ignored_where_plain_r_ignores_it(host, tmp_path):
-    """`nohup Rscript script.R &`: what plain R makes of a Ctrl-C then depends on its version."""
+def test_sigint_is_ignored_if_plain_r_ignores_it(host, tmp_path):
+    """`nohup Rscript script.R &`: R's reaction to a Ctrl-C then depends on its version."""
     from tests.r.hosts import command
 
     work = (

@@ -20,8 +20,8 @@ GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "random.json").read_te
     "case", GOLDEN["fills"], ids=lambda c: f"{c['kind']}-{c['dtype']}-{c['seed']}-{c['n']}"
 )
 def test_fills_are_mxnets_own(case):
-    """Each case: MXNet's values at some places of two fills in a row after seeding, and a checksum over all
-    of them."""
+    """Each case: MXNet's values at some positions of two consecutive fills after seeding, and a checksum over
+    all of them."""
     random.seed(case["seed"])
     fill = getattr(random, case["kind"])
     for expected in case["fills"]:
@@ -85,7 +85,7 @@ def test_small_fills_make_only_the_stream_they_need():
 
 
 def test_numbers_below_bounds_are_drawn_one_by_one():
-    """Refused draws are skipped, whatever was drawn ahead."""
+    """Rejected draws are skipped, with any number of values drawn in advance."""
     bounds = np.array([2**31 + 1, 5, 3 * 2**30, 1, 2**32 - 2] * 20)
     random.seed(4)
     draws = iter(random.engine().take(1000).tolist())
@@ -152,7 +152,7 @@ def test_parameters_of_two_types_are_refused():
 
 
 def test_states_that_go_through_numpys_public_property_give_the_same(monkeypatch):
-    """The way that is taken where the generator's memory is laid out otherwise."""
+    """The fallback if the generator's memory has another layout."""
     random.seed(5)
     fast = [random.uniform(300), random.normal(300), random.engine().take(7)]
     assert random._machine.direct

@@ -106,8 +106,8 @@ def registry_of_mxnet() -> int:
 
 
 def must_fail(mxnet, family: str, op: str | None) -> list[str]:
-    """Must-fail samples that MXNet computes. (Parameters that an operator does not have are refused here, and
-    mostly ignored there.)"""
+    """Must-fail samples that MXNet computes. (mxr rejects parameters that an operator does not have; MXNet
+    ignores most of them.)"""
     found, ran = {}, set()
     for case in cases(F, family, op):
         ran.add(case.id)

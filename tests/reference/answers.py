@@ -57,7 +57,7 @@ def save(family: str, answers: dict[str, tuple[dict, dict]]) -> None:
 
 
 def forget_all_but(families) -> None:
-    """Remove the answers of families that are no more."""
+    """Remove the answers of families that no longer exist."""
     for path in FOLDER.glob("*.npz"):
         if path.stem not in families:
             path.unlink()

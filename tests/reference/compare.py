@@ -32,13 +32,14 @@ def differences(case: Case, ours: tuple[dict, dict], theirs: tuple[dict, dict]) 
 
 
 def added(key: str, x: np.ndarray) -> np.ndarray:
-    """What is compared under "add": what each of the two passes added, which may cancel what was there."""
+    """The arrays compared under "add": what each of the two passes has added, which may cancel the previous
+    values."""
     return (x - x.dtype.type(ADD_START)) / x.dtype.type(2) if key.startswith("add") else x
 
 
 def expected(case: Case, key: str, theirs: dict) -> np.ndarray | None:
-    """MXNet's array. What "add" must give follows from the gradient where MXNet's kernel does not add, and
-    where it is not recorded."""
+    """MXNet's array. The expected result of "add" is computed from the gradient if MXNet's kernel does not
+    add, or if it is not recorded."""
     if key.startswith("add") and (key not in theirs or case.op.name in listed("add")):
         return twice_added(theirs.get("grad" + key[3:]))
     return theirs[key]
@@ -59,7 +60,7 @@ def adds(theirs: dict, tolerance: float) -> bool:
 
 
 def essential(case: Case, theirs: tuple[dict, dict]) -> tuple[dict, dict]:
-    """MXNet's answer without what `expected` makes again."""
+    """MXNet's answer without the arrays that `expected` can compute."""
     meta, arrays = theirs
     if case.op.name in listed("add") or adds(arrays, 1e-6):
         arrays = {k: x for k, x in arrays.items() if not k.startswith("add")}
@@ -119,7 +120,7 @@ def largest(ours: dict, theirs: dict) -> float:
 
 
 def settled(op: str, found: dict[str, dict[str, str]]) -> list[str]:
-    """Complaints about one operator: `found` is sample id -> differences; tests/known.toml may say
+    """Unlisted differences of one operator: `found` is sample id -> differences; tests/known.toml may say
     "Operator[3]: what" or, for all samples, "Operator: what"."""
     known = listed("reference")
     flat = {}

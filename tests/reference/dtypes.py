@@ -14,12 +14,13 @@ from tests.reference.compare import array_difference
 
 TYPES = ("float64", "float16", "int32", "int64", "int8", "uint8")
 EACH = 2  # samples of an operator
-MOST = 20_000  # elements of an enlarged question
-HALF = 2e-2  # what half precision may differ by, relative to the largest value: MXNet adds up in it
+MOST = 20_000  # the largest number of elements of an enlarged sample
+# the tolerance of half precision, relative to the largest value: MXNet accumulates in half precision
+HALF = 2e-2
 
 
 def compare(family: str | None = None, op: str | None = None) -> int:
-    """The number of operators that refuse what MXNet takes, or differ."""
+    """The number of operators that reject types that MXNet takes, or that differ."""
     return variants.compare("types", "in other types", converted(family, op), lambda case: case.id, close)
 
 
@@ -69,7 +70,7 @@ def in_each_type(samples: Iterable[Case]) -> Iterator[Case]:
 
 
 def close(case: Case, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether arrays are equal but for rounding."""
+    """Whether arrays are equal except for rounding."""
     tolerance = HALF if case.id.endswith("float16") else 1e-5
     largest = float(np.abs(b).max(initial=0)) if b.dtype.kind == "f" else 0.0
     return not array_difference(a, b, tolerance, tolerance * max(1.0, largest))

@@ -1,5 +1,5 @@
-"""Every sample once more on arrays many times as large: what is cut into blocks, spread over threads or laid
-out otherwise."""
+"""Every sample on arrays many times as large, which are divided into blocks and threads, or have another
+layout."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.reference import variants
 from tests.reference.compare import array_difference
 
 WAYS = ((0, 97), (-1, 61))  # the axis along which arrays are repeated, and how often
-MOST = 400_000  # elements of a question
-# families: draws have samples of their own; decompositions magnify BLAS's rounding
+MOST = 400_000  # the largest number of elements of a sample
+# left out: random numbers have their own samples; decompositions magnify BLAS's rounding
 APART = {
     "random",
     "linalg",
@@ -66,6 +66,6 @@ def _repeated(x: np.ndarray, axis: int, times: int, rng) -> np.ndarray:
 
 
 def close(case: Case, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether arrays are equal but for rounding."""
+    """Whether arrays are equal except for rounding."""
     largest = float(np.abs(b[np.isfinite(b)]).max(initial=0)) if b.dtype.kind == "f" else 0.0
     return not array_difference(a, b, 1e-4, 2e-5 * max(1.0, largest))

@@ -1,4 +1,4 @@
-"""The oracle: MXNet 1.9.1 in a virtual environment of its own, asked through a worker process."""
+"""The oracle: MXNet 1.9.1 in its own virtual environment, called through a worker process."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Oracle:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            with contextlib.suppress(BrokenPipeError):  # the rest of a question that it did not read
+            with contextlib.suppress(BrokenPipeError):  # the rest of a question that the worker did not read
                 self._process.stdin.close()
             self._process.stdout.close()
             self._process = None

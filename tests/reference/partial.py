@@ -55,7 +55,7 @@ def questions(case: Case) -> Iterator[Known]:
 
 
 def difference(mxnet, case: Case, ins: list, out: list | None) -> str | None:
-    """What MXNet knows and mxr does not, or knows otherwise."""
+    """Shapes that MXNet infers and mxr does not, or infers differently."""
     symbol, given = ours.compose(case), {f"v{i}": s for i, s in enumerate(ins) if s is not None}
     if out is not None:  # something else fixes the shape of the output
         symbol, given["out"] = mxr.sym.elemwise_add(symbol, mxr.sym.Variable("out"), name="sum"), out

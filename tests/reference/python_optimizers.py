@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-np.bool = bool  # MXNet 1.9.1 is older than their removal from NumPy
+np.bool = bool  # MXNet 1.9.1 uses names that NumPy has removed since
 warnings.simplefilter("ignore")
 import mxnet as mx  # noqa: E402
 

@@ -22,7 +22,7 @@ def compare() -> int:
         variables = {"MXR_WIDTH": width, "MXR_STEPS": STEPS}
         with tempfile.TemporaryDirectory() as expected:
             record(expected, [name], **variables)
-            print(f"{name}: MXNet took {time.time() - started:.0f} s", flush=True)
+            print(f"{name}: MXNet took {time.time() - started:.0f} s; now in R", flush=True)
             done = run_script("Rscript", f"{name}.R", cwd=HERE, MXR_EXPECTED=expected, **variables)
         if done.returncode:
             bad += 1

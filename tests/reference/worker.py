@@ -59,8 +59,7 @@ class Worker:
         return handle.value
 
     def symbol(self, op, params, inputs, name=None):
-        """Any registered operator over symbols, whatever module of MXNet's Python package it is filed
-        under."""
+        """Any registered operator as a function of symbols, from any module of MXNet's Python package."""
         name = self.mx.name.NameManager.current.get(name, op.lower().lstrip("_"))
         return self._create(self.handle(op), inputs, {}, list(params), list(params.values()), name, False)
 
@@ -96,14 +95,14 @@ class Worker:
         return meta, out
 
     def auto_json(self, q, first):
-        """The symbol whose other inputs MXNet names itself; None where it cannot."""
+        """The symbol with its other inputs named by MXNet; None if MXNet cannot."""
         try:
             return self.symbol(q["op"], q["params"], [first], "op").tojson()
         except self.mx.MXNetError:
             return None
 
     def from_first(self, symbol, shapes):
-        """All shapes, where they follow from the first input's; {} otherwise."""
+        """All shapes if they follow from the first input's; else {}."""
         try:
             args, outs, aux = symbol.infer_shape(v0=shapes["v0"])
         except self.mx.MXNetError:
@@ -112,15 +111,14 @@ class Worker:
         return dict(zip(names, [*args, *aux, *outs])) if args else {}
 
     def partial(self, q, arrays):
-        """What follows from some shapes of a symbol that mxr wrote."""
+        """The shapes that follow from some shapes of a symbol that mxr wrote."""
         symbol = self.mx.sym.load_json(q["json"])
         args, outs, aux = symbol.infer_shape_partial(**{k: tuple(s) for k, s in q["shapes"].items()})
         names = symbol.list_arguments() + symbol.list_auxiliary_states() + symbol.list_outputs()
         return {"shapes": dict(zip(names, [*args, *aux, *outs]))}, {}
 
     def passes(self, symbol, values, q, meta):
-        """Forward, backward, and twice both under "add"; fills in meta["no_gradient"] where MXNet has
-        none."""
+        """Forward, backward, and twice both under "add"; sets meta["no_gradient"] if MXNet has none."""
         run = self.bind(symbol, values, q["grad"], "write", meta)
         out = {f"out{i}": x for i, x in enumerate(self.forward(run, q))}
         if run.grads:
@@ -291,7 +289,7 @@ class Bound:
 
 def main():
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever MXNet prints does not end up between the answers
+    os.dup2(2, 1)  # MXNet's own output must not mix with the answers
     worker = Worker()
     write_message(answers, {"version": worker.mx.__version__}, {})
     while (message := read_message(sys.stdin.buffer)) is not None:

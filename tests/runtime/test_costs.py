@@ -1,4 +1,4 @@
-"""The tuning numbers: each says what it is, none hides elsewhere, and none is without its measurement."""
+"""The tuning numbers: each has a description and a measurement, and there are none in other modules."""
 
 import ast
 import re
@@ -32,8 +32,8 @@ def test_every_number_is_used():
     assert [name for name in TABLE if not re.search(rf"\b{name}\b", text)] == []
 
 
-def test_no_tuning_number_hides_elsewhere():
-    """At the top of no other module is a number whose name is that of a limit or of a block's size."""
+def test_tuning_numbers_are_only_in_costs():
+    """No other module has a top-level number named like a limit or a block's size."""
     words = re.compile(
         r"^_?(?:WAKE|BLOCK|CHUNK|PIECE|FEW|SMALL|LARGE|TALL|DEAR|EXPENSIVE|THRESHOLD)(?:_\w+)? = [\d_.(]+",
         re.MULTILINE,
@@ -43,7 +43,7 @@ def test_no_tuning_number_hides_elsewhere():
     assert {name: hits for name, hits in found.items() if hits} == {}
 
 
-def test_a_trial_takes_every_value_and_leaves_the_number_as_it_was():
+def test_a_trial_tries_every_value_and_restores_the_number():
     before, seen = costs.READER_DRAWS, []
     answer = measured.tried("READER_DRAWS", lambda: seen.append(costs.READER_DRAWS) or (lambda: None))
     assert seen == [256, 512, 1024, 2048, 4096]

@@ -16,7 +16,7 @@ def test_arrays_begin_at_lines(shape, dtype):
     assert not zeros(shape, dtype).any()
 
 
-def test_a_buffer_is_lent_to_the_value_that_fits_best_or_grows():
+def test_a_value_gets_the_buffer_that_fits_best_or_one_that_grows():
     buffers = Buffers()
     small, large = buffers.take(10), buffers.take(100)
     assert small != large

@@ -1,5 +1,4 @@
-"""Several threads at once: what belongs to the process is counted or locked, what belongs to a thread is the
-thread's own."""
+"""Several threads at once: state of the process is counted or locked, state of a thread is separate."""
 
 import os
 import signal
@@ -28,7 +27,7 @@ def impatient():
 
 
 def together(*tasks):
-    """Run the tasks, each in a thread of its own; raise what the first one that failed raised."""
+    """Run each task in its own thread; raise the exception of the first that failed."""
     errors, start = [], threading.Barrier(len(tasks))
 
     def thread(task):
@@ -106,7 +105,7 @@ def blas_threads() -> set[int]:
     }
 
 
-def test_single_blas_holds_until_the_last_one_leaves():
+def test_single_blas_lasts_until_its_last_user_ends():
     libraries = threads._started().blas
     before = [b.get_num_threads() for b in libraries]
     for b in libraries:
@@ -151,8 +150,7 @@ def test_the_reader_of_messages_is_the_threads_own():
 
 
 def test_a_table_that_another_thread_shortens(monkeypatch):
-    """The table of factorials is replaced between a thread's look at its length and its look at its
-    values."""
+    """The table of factorials is replaced between a thread's reads of its length and of its values."""
     real = samplers._log_gamma
 
     def overtaken(x):
@@ -177,7 +175,8 @@ def test_a_table_that_another_thread_shortens(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_fork_while_another_thread_draws_and_computes():
-    """The child of a fork draws and multiplies, though a thread that is not there held every lock."""
+    """The child of a fork draws and multiplies, although a thread that does not exist in it held every
+    lock."""
     held, end = threading.Event(), threading.Event()
 
     def holder():
@@ -190,7 +189,7 @@ def test_a_fork_while_another_thread_draws_and_computes():
     held.wait(10)
     child = os.fork()
     if not child:
-        signal.alarm(20)  # a child that waits for ever is ended
+        signal.alarm(20)  # a child that waits forever is ended
         good = mxr.random.uniform((3,)).shape == (3,)
         threads.run([lambda: None] * 4)
         trained(3)

@@ -1,5 +1,5 @@
-"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits whatever
-the timing."""
+"""The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits with any
+timing."""
 
 import threading
 import warnings
@@ -195,7 +195,7 @@ def test_processes_of_a_launcher_share_the_cpus(variables, want, monkeypatch):
     assert threads._wanted() == want
 
 
-def test_a_launcher_has_divided_the_cpus_itself(monkeypatch):
+def test_cpus_that_the_launcher_has_divided(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "2")
     monkeypatch.setattr(threads, "cpus", lambda: 4)

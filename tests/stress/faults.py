@@ -37,8 +37,8 @@ for value in range(1, 10**9):
 
 
 def killed_while_saving(times: int) -> dict:
-    """SIGKILL at a random moment of saving again and again: the file holds one whole state, the last or the
-    one before."""
+    """SIGKILL at random moments of repeated saving: the file has one complete state, the last or the one
+    before."""
     rng, left = random.Random(7), 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.params"
@@ -66,7 +66,7 @@ def killed_while_saving(times: int) -> dict:
 
 @contextmanager
 def small_disk(kilobytes: int):
-    """A folder on a file system of that size, or None where this process may not mount one."""
+    """A folder on a file system of that size, or None if this process may not mount one."""
     with tempfile.TemporaryDirectory() as folder:
         done = (
             subprocess.run(
@@ -111,8 +111,8 @@ def only_room(folder: Path, size: int):
 
 
 def disk_full(times: int) -> list[dict]:
-    """Writes that the system refuses half way, by a limit on the size of files and on a disk that is really
-    full: an MxError, the old file whole, nothing left behind."""
+    """Writes that fail half way, by a limit on the size of files and on a full disk: an MxError, the old file
+    unchanged, no temporary file left."""
     rng = random.Random(8)
     symbol = mxr.sym.FullyConnected(mxr.sym.Variable("data"), num_hidden=3, name="f" * 9000)
     arrays = {"x": np.ones(20_000, np.float32)}
@@ -201,8 +201,8 @@ def numbers(ex: mxr.Executor, start: dict) -> bytes:
 
 
 def forked(times: int, limit: float = 200.0) -> dict:
-    """Children forked after threads have worked: they compute with the parent's executor, bind one of their
-    own, and go on reading images."""
+    """Children forked after threads have worked: they compute with the parent's executor, bind their own, and
+    continue reading images."""
     ex, start = network(256, 512)
     right = numbers(ex, start)
     images = readers.create(
@@ -246,8 +246,8 @@ def _interrupted(work, delay: float) -> float | None:
         os.kill(os.getpid(), signal.SIGINT)
 
     def dropped(unraisable):
-        """Python drops what is raised in a weak reference's callback, an interrupt too: whoever pressed
-        Ctrl-C presses it again."""
+        """Python drops exceptions in a weak reference's callback, interrupts too: a user would press Ctrl-C
+        again."""
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             threading.Timer(0.01, send).start()
         else:
@@ -257,7 +257,7 @@ def _interrupted(work, delay: float) -> float | None:
     hook, sys.unraisablehook = sys.unraisablehook, dropped
     # a shell's background process ignores it
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Hypothesis leaves one behind; Python drops an interrupt that is raised in it
+    # Hypothesis leaves one behind; Python drops interrupts that are raised in it
     watchers, gc.callbacks[:] = (
         gc.callbacks[:],
         [],
@@ -267,7 +267,7 @@ def _interrupted(work, delay: float) -> float | None:
         timer.start()
         work()
         timer.join()
-        time.sleep(0.01)  # the interrupt arrives behind the work
+        time.sleep(0.01)  # the interrupt arrives after the work
         raise AssertionError("the interrupt was lost")
     except KeyboardInterrupt:
         return time.perf_counter() - sent[-1]
@@ -279,8 +279,8 @@ def _interrupted(work, delay: float) -> float | None:
 
 
 def interrupts(times: int) -> list[dict]:
-    """SIGINT at random moments of forward, training, binding and reading: it stops at once, and the next step
-    gives the right numbers."""
+    """SIGINT at random moments of forward, training, binding and reading: the work stops at once, and the
+    next step gives the right numbers."""
     rng = random.Random(9)
     ex, start = network(256, 2048)
     right = numbers(ex, start)
@@ -325,7 +325,7 @@ def interrupts(times: int) -> list[dict]:
             for _ in range(times):
                 took.append(_interrupted(forever(call), rng.uniform(0.001, 0.15)))
                 assert numbers(ex, start) == right, f"wrong numbers after an interrupt of {what}"
-            # a machine busy with other things
+            # a busy machine
             while statistics.median_low(took) > 0.5 and len(took) < times + 20:
                 took.append(_interrupted(forever(call), 0.1))
             assert statistics.median_low(took) < 0.5, f"interrupts of {what} took {took} s"

@@ -28,7 +28,7 @@ STUCK = 60.0  # seconds without progress after which the process is stopped
 
 
 class Hang(BaseException):
-    """Raised by the alarm, so that nothing takes it for an error of the file."""
+    """Raised by the alarm; no handler takes it for an error of the file."""
 
 
 def run(name: str, count: int, start: int = 0, progress=None) -> dict:
@@ -116,8 +116,8 @@ def _worker(name: str, count: int, start: int, place: str) -> None:
 
 
 def limited(name: str, count: int) -> dict:
-    """`run` in processes of their own with limits; one that dies or hangs is a finding, and the next goes on
-    behind it."""
+    """Call `run` in separate processes with limits. An input that crashes or hangs its process is a finding;
+    the next process continues after it."""
     total: dict = {
         "inputs": 0,
         "loaded": 0,

@@ -1,5 +1,5 @@
-"""Damaged files: what a random generator makes of good ones. A number decides everything, so a finding can be
-made again."""
+"""Damaged files, made from good ones by a random generator. A number determines each, so a finding can be
+reproduced."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def data(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
 
 
 def _change(out: bytearray, rng: random.Random, others: list[bytes]) -> None:
-    # headers stand in front
+    # headers are at the beginning
     at = rng.randrange(len(out) + 1) if rng.random() < 0.6 else rng.randrange(min(len(out), 64) + 1)
     kind = rng.randrange(9)
     if kind == 0 and at < len(out):
@@ -160,7 +160,7 @@ def text(seed: bytes, rng: random.Random, others: list[bytes]) -> bytes:
         else:
             lines.insert(rng.randrange(len(lines) + 1), (line * rng.choice((1, 2, 200)))[:20_000])
     for line in lines:
-        # before it is put together: its memory would count
+        # before it is assembled, because its memory would count
         del line[bisect([*itertools.accumulate(map(len, line))], _LONGEST) :]
     glue = rng.choice((b"", b"", b" "))
     rows = [b" ".join(line).replace(b" , ", glue + b"," + glue).replace(b" : ", b":") for line in lines]

@@ -8,13 +8,14 @@ import time
 from tests.r import test_bridge, test_interrupts, test_limits_r, test_processes
 from tests.r.hosts import HOSTS, run_checks, run_code
 
-# Checks of the door that measure time, or count what R's collector has not done yet, mean nothing while it
+# Checks of the door that measure time, or count handles that R's garbage collector has not freed, mean
+# nothing if it
 # runs at every turn.
 NOT_TORTURED = ("a crossing costs", "four million", "R collects when", "handles are released")
 
 
 def memory(host: str, count: int):
-    """Things made and dropped: growth of resident memory, from the check itself."""
+    """Objects made and dropped: the growth of resident memory, measured by the check."""
     for name, body in test_limits_r.LONG.items():
         scale = count / 100_000
         body = re.sub(
@@ -84,7 +85,7 @@ def forks(host: str, count: int):
 
 
 def torture(host: str, count: int):
-    """R's collector at every so manieth allocation, over the tests of the door and of its values."""
+    """R's garbage collector at every n-th allocation, during the tests of the door and of its values."""
     step = 50
     checks = {
         name: f"gctorture2({step}); on.exit(gctorture2(0)); {body}"

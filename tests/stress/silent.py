@@ -1,5 +1,5 @@
-"""What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound,
-remedies of messages."""
+"""Things that must not fail silently, counted: threads, the door's reports, operators called on arrays and
+bound, remedies of messages."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def threads(times: int) -> list[tuple[str, int, str]]:
 
 
 def door_faults(times: int) -> list[tuple[str, int, str]]:
-    """Exceptions of every kind with every text, raised behind the door; every tenth time some piece of the
-    memory for the report cannot be had, every thousandth time there is no memory at all."""
+    """Exceptions of every kind with every text, raised behind the door; every tenth time a part of the memory
+    for the report is missing, every thousandth time there is none."""
     rows = []
     for host in HOSTS:
         body = (
@@ -64,7 +64,7 @@ def door_faults(times: int) -> list[tuple[str, int, str]]:
 
 
 def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
-    """Every expression operator, in every type, on samples as they are and enlarged."""
+    """Every expression operator, in every type, on unchanged and enlarged samples."""
     count = 0
     for name in pairs.EXPRESSIONS:
         count += len(list(pairs.samples(name))) * len(DTYPES)
@@ -79,7 +79,7 @@ def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
 
 
 def remedies(times: int) -> list[tuple[str, int, str]]:
-    """Messages that name a remedy: the mistake is made, the remedy followed."""
+    """Messages with a remedy: the tests make the mistake and follow the remedy."""
     count = REMEDIES.read_text().count("  follows(")
     code = (
         f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", '

@@ -1,5 +1,4 @@
-"""The loaders that are fed damaged files: where good ones come from, how they are damaged, how they are
-read."""
+"""The loaders for damaged files: where good files come from, how they are damaged, how they are read."""
 
 from __future__ import annotations
 
@@ -24,12 +23,12 @@ IO, GRAPHS = DATA / "io", DATA / "fuzz"
 
 @dataclass
 class Target:
-    """`use(folder, bytes)` writes the bytes and loads them as far as a script would."""
+    """`use(folder, bytes)` writes the bytes and loads them like a script."""
 
     seeds: Callable[[], list[bytes]]
     mutate: Callable[[bytes, random.Random, list[bytes]], bytes]
     use: Callable[[Path, bytes], None]
-    asks: bool = False  # the content may ask for any amount of memory, and be refused
+    asks: bool = False  # the content may need any amount of memory, and be rejected
     good: list[bytes] = field(default_factory=list)
 
     def input(self, name: str, number: int) -> bytes:
@@ -191,7 +190,7 @@ def _images(folder: Path, content: bytes) -> None:
 
 
 def _pictures() -> list[bytes]:
-    """The encoded images themselves: damage to their headers is not found by the frame around them."""
+    """The encoded images themselves: RecordIO's framing does not detect damage to their headers."""
     found = []
     for name in ("images.rec", "grey.rec", "alpha.rec", "photos.rec"):
         for record in recordio.Reader(IO / name):

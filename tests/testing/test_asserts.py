@@ -1,4 +1,4 @@
-"""The asserts: they hold where they should, and where they fail they name the place."""
+"""The asserts: they pass when they should, and a failure names the place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_same_loss(r):
     )
 
 
-BROKEN = {  # the mistake in R; what the message names
+BROKEN = {  # the mistake in R; the place that the message names
     "another parameter": (
         FOCAL_R.replace("^ 2", "^ 3"),
         [
@@ -67,7 +67,7 @@ BROKEN = {  # the mistake in R; what the message names
     ),
     "a gradient cut off": (
         FOCAL_R.replace("mx.symbol.log(pt)", "mx.symbol.log(mx.symbol.BlockGrad(pt))"),
-        ["the losses agree, but the gradients of y differ", r"on the way back they part at this node"],
+        ["the losses agree, but the gradients of y differ", r"backward, they differ from this node on"],
     ),
     "other arguments": (
         FOCAL_R.replace('"y"', '"label"'),

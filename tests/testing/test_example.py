@@ -14,7 +14,7 @@ EXAMPLE = ROOT / "examples" / "interop"
 
 
 def test_the_example(tmp_path):
-    """And the ten lines that the page begins with, beside it."""
+    """And the ten lines at the beginning of the page."""
     folder = shutil.copytree(EXAMPLE, tmp_path / "interop")
     page = (ROOT / "docs" / "testing.md").read_text()
     code = re.search(r"^```\{code-block\} python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

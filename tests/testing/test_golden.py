@@ -58,7 +58,7 @@ def test_differences(tmp_path, name, value, words):
     assert words in str(failed.value) and "1 observations differ" in str(failed.value)
 
 
-def test_tolerance_and_what_is_missing(tmp_path):
+def test_tolerance_and_missing_values(tmp_path):
     file = tmp_path / "golden.jsonl"
     record(file, VALUES)
     assert_golden(file, VALUES | {"number": 3 + 2e-4})
@@ -89,7 +89,7 @@ def test_r_writes_what_python_reads(rscript, tmp_path):
 
 
 def test_the_probes_are_golden_files(tmp_path):
-    """Both comparisons, the probes' own and ours, say the same of one wrong number."""
+    """Both comparisons, the probes' own and mxr's, report the same for one wrong number."""
     file = HERE / "probes" / "golden" / "optimizers.jsonl"
     golden = read(file)
     assert len(golden) > 20 and compare(golden, golden) == []

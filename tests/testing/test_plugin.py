@@ -1,4 +1,4 @@
-"""The plugin as a user's project has it: run by pytest in a process of its own, outside the checkout."""
+"""The plugin in a user's project: run by pytest in a separate process, outside the checkout."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def project(tmp_path_factory):
 
 
 def run(folder, *arguments, alone=True, **variables) -> tuple[dict[str, str], str]:
-    """How every test ended, by its name, and all that pytest said. `alone`: without other plugins that are
+    """The outcome of every test, by its name, and pytest's output. `alone`: without other plugins that are
     installed here, which take longer to load than these tests to run."""
     only = ("-p", "pytest_mxr") if alone else ()
     done = subprocess.run(
@@ -167,7 +167,7 @@ def test_without_r(project, tmp_path):
 
 
 def test_an_assert_that_is_given_r_code_without_the_fixture(tmp_path):
-    """It finds the library of the option, and is skipped where there is no R."""
+    """It finds the library of the option, and is skipped if there is no R."""
     (tmp_path / "test_loss.py").write_text(
         "import mxr as mx\nfrom mxr.testing import assert_same_loss\ndef test_loss():\n"
         "    ours = mx.sym.MakeLoss(mx.sym.square(mx.sym.Variable('a')))\n"
@@ -181,7 +181,7 @@ def test_an_assert_that_is_given_r_code_without_the_fixture(tmp_path):
 
 
 def test_unused_it_loads_nothing(tmp_path):
-    """Its cost where it is not used (`make bench` does not measure it: docs/testing.md says how)."""
+    """The time that it takes when it is not used (`make bench` does not measure it; see docs/testing.md)."""
     (tmp_path / "test_nothing.py").write_text(
         "import sys\ndef test_nothing():\n    assert 'pytest_mxr' in sys.modules\n"
         "    assert not {m for m in sys.modules if m.split('.')[0] in ('mxr', 'numpy', 'rpy2')}\n"

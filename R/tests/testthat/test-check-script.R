@@ -6,7 +6,7 @@ checked <- function(..., name = "old.R") {
 }
 about <- function(found, line) paste(found$kind, found$what)[found$line == line & found$kind != "supported"]
 
-test_that("functions and arguments that are not here are named, with the nearest that is", {
+test_that("missing functions and arguments are reported with the nearest existing one", {
   found <- checked("library(mxnet)", "net <- mx.symbol.FullyConected(data, num_hidden = 2)",
                    "net <- mx.symbol.Activation(net, act_typo = 'relu')", "mxnet::mx.nothing.such(1)")
   expect_equal(about(found, 2), "missing mx.symbol.FullyConected")
@@ -16,7 +16,7 @@ test_that("functions and arguments that are not here are named, with the nearest
   expect_equal(attr(found, "status"), 1)
 })
 
-test_that("arguments are known in both spellings, cut short, as texts, and passed on", {
+test_that("arguments are found in both spellings, abbreviated, as texts, and passed on", {
   found <- checked("a <- mx.symbol.Convolution(d, kernel = c(3, 3), num.filter = 8, no_bias = T, 'pad' = 1)",
                    "b <- mx.symbol.Pooling(a, kern = c(2, 2))",
                    "mx.model.FeedForward.create(a, X = x, y = y, learning.rate = 0.1, momentum = 0.9)",
@@ -25,7 +25,7 @@ test_that("arguments are known in both spellings, cut short, as texts, and passe
   expect_equal(attr(found, "status"), 0)
 })
 
-test_that("what differs, is ignored or renamed is told", {
+test_that("differing, ignored and renamed functions and arguments are reported", {
   found <- checked("ctx <- mx.gpu(0)", "mx.symbol.Convolution(d, workspace = 512, num_filter = 1, kernel = c(1, 1))",
                    "s <- FactorScheduler(10, 0.5)")
   expect_equal(about(found, 1), "differs mx.gpu")
@@ -53,7 +53,7 @@ times <- function(...) {
   found$message[found$kind == "time"]
 }
 
-test_that("time is estimated from what the script says of network and data", {
+test_that("time is estimated from the network and data in the script", {
   # 2 operations a weight and sample, three passes: 6 * 50 * (10 * 20 + 20 * 3)
   said <- times("n <- 1000; x <- matrix(runif(10 * n), ncol = 10)",
                 "m <- mx.model.FeedForward.create(net, X = x, y = sample(0:2, n, TRUE), num.round = 7, array.batch.size = 50)")
@@ -65,25 +65,25 @@ test_that("time is estimated from what the script says of network and data", {
                "3 rounds of 1 batch, .*, 5 times$")
   expect_match(times("it <- mx.io.ImageRecordIter(path.imgrec = 'a.rec', data.shape = c(32, 32, 3), batch.size = 10)",
                      "m <- mx.model.FeedForward.create(net, X = it, num.round = 2)"),
-               "for every 1000 samples.*how many samples there are is not written")
+               "for every 1000 samples.*the number of samples is not known")
   expect_match(times("m <- mx.mlp(matrix(0, 100, 6), rep(0:1, 50), hidden_node = 4, out_node = 2, num.round = 1, array.batch.size = 10)"),
                "1 round of 10 batches, 0.00192 million")
 })
 
-test_that("a long training is told in words, with how sure it is", {
+test_that("the time of a long training is given in words, with its range", {
   work <- list(products = 1e9, elements = 1e6, seconds = 0.05)
   expect_equal(mxnet:::told_time(work, list(shapes = list(data = c(3, 64)), batches = 1000), 20, 1),
                paste0("about 16 min 40 s on this machine (between 5 min 30 s and 50 min 0 s): 20 rounds of 1000 batches, ",
                       "3,000 million operations of matrix products a batch of 64"))
 })
 
-test_that("what is only known as the script runs is said to be so", {
+test_that("a time that depends on values of the running script is reported as unknown", {
   expect_match(times("x <- read.csv('nowhere.csv')", "mx.model.FeedForward.create(net, X = x, y = 1)"), "the size of the data is only known")
   expect_match(times("mx.model.FeedForward.create(foo(net), X = matrix(0, 9, 2), y = 1:9)"), "the network is only known")
-  expect_match(times("repeat { mx.exec.backward(e) }"), "the batches are counted as it runs")
+  expect_match(times("repeat { mx.exec.backward(e) }"), "the number of batches is only known when the script runs")
 })
 
-test_that("for the estimate nothing is written, run, waited for or left behind", {
+test_that("the estimate does not write, run or wait for anything, and leaves no trace", {
   file <- tempfile()
   before <- names(mx.symbol.infer.shape(mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 1), d = c(1, 1))$arg.shapes)
   set.seed(3)
@@ -92,7 +92,7 @@ test_that("for the estimate nothing is written, run, waited for or left behind",
                 "x <- matrix(rnorm(1e12)); y <- matrix(0, 1e6, 1e6); while (TRUE) 1; Sys.sleep(1000)",
                 "lapply('system', function(f) f)", "mx.set.seed(1); set.seed(1); rnorm(1)",
                 "mx.model.FeedForward.create(net, X = x, y = 1)")
-  expect_match(said, "cannot be told")
+  expect_match(said, "cannot be estimated")
   expect_false(file.exists(file))
   expect_identical(.Random.seed, seed)
   after <- names(mx.symbol.infer.shape(mx.symbol.FullyConnected(mx.symbol.Variable("d"), num.hidden = 1), d = c(1, 1))$arg.shapes)
@@ -110,14 +110,14 @@ test_that("R Markdown is read chunk by chunk, under the lines of the file", {
   expect_equal(found$line, 4)
 })
 
-test_that("nothing is run, and what cannot be read says where", {
+test_that("nothing is run, and a file that cannot be parsed gives the line", {
   expect_silent(checked("stop('it ran')", "quit(status = 3)"))
   expect_error(checked("x <- 1", "if ("), "old.R is not R code that can be read: line", class = "mxnet_error")
   expect_error(mx.check.script("nowhere.R"), "there is no file nowhere.R")
   expect_equal(nrow(checked("")), 0)
 })
 
-test_that("it prints what to look at, and gives JSON", {
+test_that("the check prints its findings, and gives JSON", {
   found <- checked("ctx <- mx.gpu()", "d <- mx.symbol.Variable(\"a\\\\b\")")
   expect_output(print(found), "old.R: 1 calls of mxnet are supported\n +1  differs +mx.gpu")
   expect_output(print(found, all = TRUE), "2  supported +mx.symbol.Variable")

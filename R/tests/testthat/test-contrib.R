@@ -3,19 +3,19 @@
 starts <- c("mx.symbol.contrib.", "mx.symbol.internal._contrib_", "mx.nd.contrib.")
 named <- function(start) sub(start, "", grep(start, getNamespaceExports("mxnet"), fixed = TRUE, value = TRUE), fixed = TRUE)
 
-test_that("every one has all three names", {
+test_that("every contrib operator has all three names", {
   for (start in starts) expect_setequal(named(start), named(starts[1]))
   expect_gt(length(named(starts[1])), 60)
 })
 
-test_that("they are those operators", {
+test_that("the names of a contrib operator give the same result", {
   x <- mx.symbol.Variable("x")
   a <- mx.symbol.contrib.MultiBoxPrior(x, sizes = "(0.5, 0.25)", name = "a")
   expect_equal(mx.symbol.internal._contrib_MultiBoxPrior(x, sizes = "(0.5, 0.25)", name = "a")$as.json(), a$as.json())
   expect_equal(dim(mx.nd.contrib.MultiBoxPrior(mx.nd.zeros(c(3, 2, 1, 1)), sizes = c(0.5, 0.25))), c(4, 12, 1))
 })
 
-test_that("what is not here says why, in one sentence", {
+test_that("missing operators give the reason in one sentence", {
   x <- mx.symbol.Variable("x")
   expect_error(mx.symbol.contrib.fft(x), "the operator _contrib_fft is not in mxr: MXNet computes it on a GPU only", fixed = TRUE)
   expect_error(mx.symbol.internal._contrib_quantize_v2(x), "quantized networks (int8)", fixed = TRUE)

@@ -59,7 +59,7 @@ test_that("NDArrays on request", {
   expect_equal(as.array(ex$ref.grad.arrays$x), c(2, 4, 6))
 })
 
-test_that("what a function returns is checked", {
+test_that("values returned by functions are checked", {
   m <- mx.nd.array(matrix(1:6, 2))
   bad <- function(forward, says) {
     mx.operator.register("bad", forward = forward)
@@ -159,7 +159,7 @@ test_that("a wing loss and an RBF activation written in R train the parameters o
   for (name in names(in_r)) expect_equal(on_two[[name]], in_symbols[[name]], tolerance = 1e-5)
 })
 
-test_that("mx.symbol.fun derives, checks, and says what it cannot", {
+test_that("mx.symbol.fun derives and checks gradients, and reports what it cannot derive", {
   x <- mx.symbol.Variable("x")
   run <- function(s) {
     ex <- mx.simple.bind(s, ctx = mx.cpu(), x = 3, y = 3, grad.req = "write")
@@ -172,7 +172,7 @@ test_that("mx.symbol.fun derives, checks, and says what it cannot", {
   expect_equal(got, list(c(0.5, 6, 40), c(2, 12, 40), c(0.5, 2, 8)), tolerance = 1e-6)
   expect_error(mx.symbol.fun(x, f = function(x) abs(x)), "R cannot derive f .*give gradient = function\\(x\\)")
   bound <- function(...) mx.simple.bind(mx.symbol.fun(x, ...), ctx = mx.cpu(), x = 3)
-  wrong <- "is not that of f: at x = .* check = FALSE if that is meant"
+  wrong <- "is not that of f: at x = .* check = FALSE if that is intended"
   expect_error(bound(f = function(x) x^2, gradient = function(x) x), wrong)
   expect_error(bound(f = function(x) x^2, gradient = function(x) x), wrong)
   expect_silent(bound(f = function(x) round(x), gradient = function(x) 1, check = FALSE))

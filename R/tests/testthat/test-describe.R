@@ -55,12 +55,12 @@ examples <- function() {
     MXContext = list(mx.cpu(), "cpu.0.", "device> cpu", "cpu.0."),
     mx.graph = list(graph.viz(net), "softmax: SoftmaxOutput\n.- fc", "graph> of 3 nodes", "FullyConnected"),
     mx.summary = list(summary(net, data = c(4, 7)), "fc +FullyConnected +3 x 7", "layer", "3 x 7"),
-    mx.python = list(mx.python(), "looked at, in this order", "python", "looked at"),
+    mx.python = list(mx.python(), "checked, in this order", "python", "checked"),
     mx.script.check = list(mx.check.script(script), "differs +mx.gpu", "message", "differs +1"),
     mx.inference = list(inference, "1 recurrent layer of 4, 1 sequence", "rnn.exec", "l1.i2h.weight"))
 }
 
-test_that("print(), str() and summary() of every class say what it is", {
+test_that("print(), str() and summary() of every class describe the object", {
   skip_if(requireNamespace("DiagrammeR", quietly = TRUE))
   shown <- examples()
   text <- function(code) paste(capture.output(code), collapse = "\n")
@@ -75,13 +75,13 @@ test_that("print(), str() and summary() of every class say what it is", {
   }
 })
 
-test_that("no class is without an example above", {
+test_that("every class has an example above", {
   skip_if(requireNamespace("DiagrammeR", quietly = TRUE))
   methods <- getNamespaceInfo("mxnet", "S3methods")
   expect_setequal(methods[methods[, 1] == "print", 2], unique(names(examples())))
 })
 
-test_that("a function that is described still is the function", {
+test_that("a described function can be called as before", {
   start <- mx.init.normal(0.1)
   expect_true(is.function(start))
   expect_s3_class(start("fc_weight", c(2, 3), mx.cpu()), "MXNDArray")

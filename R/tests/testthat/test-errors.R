@@ -79,7 +79,7 @@ test_that("the session goes on", {
   expect_equal(dim(exec$ref.outputs$fc_output), c(3L, 2L))
 })
 
-test_that("a GPU is warned of once", {
+test_that("mx.gpu warns once", {
   suppressWarnings(mx.gpu())
   expect_silent(context <- mx.gpu(1))
   expect_equal(context$device, "cpu")
@@ -97,7 +97,7 @@ test_that("predictions", {
 kinds <- c("mxnet_type_error", "mxnet_parameter_error", "mxnet_shape_error", "mxnet_not_implemented_error", "mxnet_file_error",
            "mxnet_state_error", "mxnet_start_error", "mxnet_python_error")
 
-test_that("an error of this package has a class of its kind", {
+test_that("an error of this package has the class of its kind", {
   kind.of <- function(expr) class(tryCatch({ expr; stop("no error") }, error = identity))
   is.a <- function(kind, expr) expect_identical(kind.of(expr), c(kind, "mxnet_error", "error", "condition"))
   is.a("mxnet_type_error", mx.nd.array("a"))
@@ -115,7 +115,7 @@ test_that("an error of this package has a class of its kind", {
   is.a("mxnet_state_error", mx.io.arrayiter(matrix(1:6, 2), 1:3)$value())
 })
 
-test_that("all code raises its errors by these functions", {
+test_that("all code raises errors through these functions", {
   space <- asNamespace("mxnet")
   raising <- c("raise_error", paste0("stop_", c(sub("mxnet_(.*)_error", "\\1", setdiff(kinds, c("mxnet_start_error", "mxnet_python_error"))), "bridge")))
   expect_true(all(vapply(raising, function(name) is.function(space[[name]]), NA)))

@@ -6,7 +6,7 @@ bound <- function(...) {
   exec
 }
 
-test_that("shapes flow backwards: the label's follows", {
+test_that("shapes are inferred backwards: the label's shape follows", {
   expect_equal(dim(bound()$ref.arg.arrays$label), 10L)
 })
 

@@ -7,7 +7,7 @@ train <- function(symbol = line(), X = x, ..., verbose = FALSE) {
 }
 weights <- function(model) as.vector(as.array(model$arg.params$fc_weight))
 
-test_that("metric functions of both generations see what they expect", {
+test_that("metric functions of MXNet before and since 2018 get the arrays that they expect", {
   value <- function(feval, ...) { m <- mx.metric.custom("m", feval, ...); m$get(m$update(mx.nd.array(1:4), mx.nd.array(matrix(2:5, 1)), m$init()))$value }
   expect_equal(value(function(label, pred) mean(abs(label - as.vector(pred)))), 1)
   expect_equal(value(function(real, p) as.array(mx.nd.mean(mx.nd.abs(mx.nd.reshape(real, shape = -1) - mx.nd.reshape(p, shape = -1))))), 1)
@@ -15,7 +15,7 @@ test_that("metric functions of both generations see what they expect", {
   expect_equal(value(function(label, pred) mean(as.array(pred)) - mean(as.array(label))), 1)
 })
 
-test_that("metrics of one's own making work", {
+test_that("custom metrics work", {
   mine <- structure(list(init = function() 0, update = function(label, pred, state) state + mean(as.array(pred)),
                          get = function(state) list(name = "sum", value = state)), class = "mx.metric")
   expect_message(train(y = y, eval.metric = mine, verbose = TRUE), "Train-sum=")
@@ -71,7 +71,7 @@ test_that("an array iterator whose functions a script has replaced is asked for 
   expect_gte(asked, 12)
 })
 
-test_that("several devices give the numbers of one", {
+test_that("several devices give the same numbers as one", {
   one <- weights(train(y = y))
   mx.set.seed(1)
   two <- mx.model.FeedForward.create(line(), X = x, y = y, ctx = list(mx.cpu(0), mx.cpu(1)), num.round = 3, array.batch.size = 10, learning.rate = 0.1,
@@ -88,7 +88,7 @@ test_that("parameters are kept, fixed or extra", {
   expect_s3_class(train(y = y, arg.params = c(start, list(other = mx.nd.zeros(1))), allow.extra.params = TRUE), "MXFeedForwardModel")
 })
 
-test_that("prediction cuts the padding, takes hand-made models and ignores surplus parameters", {
+test_that("prediction drops padding, takes hand-made models and ignores surplus parameters", {
   model <- train(y = y)
   inner <- internals(model$symbol)
   fit <- list(symbol = inner[[match("fc_output", outputs(inner))]], arg.params = c(model$arg.params, list(spare = mx.nd.zeros(2))))
@@ -129,7 +129,7 @@ test_that("nothing is left in the user's environment, and user's functions are n
   expect_equal(setdiff(ls(globalenv()), before), c("mx.nd.zeros", "mx.util.filter.null"))
 })
 
-test_that("of a metric's several numbers the first counts, and it is said once", {
+test_that("if a metric gives several numbers the first counts, with one warning", {
   own <- mx.metric.custom("first of several", function(label, pred) as.array(pred))
   batches <- function() {
     state <- own$update(1, mx.nd.array(c(3, 9)), own$init())
@@ -141,7 +141,7 @@ test_that("of a metric's several numbers the first counts, and it is said once",
   expect_error(mx.metric.custom("none", function(label, pred) NULL)$update(1, 1, c(0, 0)), "the metric none must give one number, not NULL")
 })
 
-test_that("what is no metric is named as such", {
+test_that("an argument that is not a metric is an error that says so", {
   expect_error(train(y = y, eval.metric = list(mx.metric.mae, mx.metric.rmse)), "must be a metric.* not list of length 2")
   expect_error(train(y = y, eval.metric = function(label, pred) 0), "must be a metric.* not function")
   Count <- setRefClass("Count", fields = list(name = "character"), methods = list(
@@ -150,7 +150,7 @@ test_that("what is no metric is named as such", {
     expect_message(train(y = y, eval.metric = made, verbose = TRUE), "Train-(n|mae)=")
 })
 
-test_that("evaluation batches are as large as those of the training data, and scored without padding", {
+test_that("evaluation batches have the size of the training batches, and padding is not scored", {
   on.batches <- function(data) {
     seen <- NULL
     train(X = mx.io.arrayiter(x, y, batch.size = 8), eval.data = list(data = data, label = numeric(ncol(data))),
@@ -161,11 +161,11 @@ test_that("evaluation batches are as large as those of the training data, and sc
   expect_equal(on.batches(x[, 1:7]), rep(c(8, 8, 8, 8, 8, 7), 3))
 })
 
-test_that("labels in a column say how to turn them", {
+test_that("the error for labels in a column says how to transpose them", {
   expect_error(train(y = matrix(y)), "t(label)", fixed = TRUE)
 })
 
-test_that("early stopping prints its best score where the loop is verbose", {
+test_that("early stopping prints its best score if the loop is verbose", {
   run <- function(verbose) {
     calls <- 0
     train(y = y, verbose = verbose, eval.data = list(data = x, label = y), epoch.end.callback = mx.callback.early.stop(bad.steps = 1),
@@ -175,7 +175,7 @@ test_that("early stopping prints its best score where the loop is verbose", {
   expect_silent(run(FALSE))
 })
 
-test_that("a metric that needs NDArrays gets them, from its first failure with R arrays on", {
+test_that("a metric that fails with R arrays gets NDArrays from then on", {
   kinds <- character()
   m <- mx.metric.custom("m", function(label, pred) { kinds <<- c(kinds, class(label)); mean(as.array(label) - as.array(pred)) })
   state <- m$update(mx.nd.array(1:4), mx.nd.array(matrix(2:5, 1)), m$init())

@@ -13,7 +13,7 @@ test_that("arrays keep R's dimensions", {
   expect_error(as.matrix(mx.nd.ones(3)), "1 dimensions")
 })
 
-test_that("plain R arrays and numbers stand beside NDArrays", {
+test_that("plain R arrays and numbers can be combined with NDArrays", {
   expect_equal(as.array(a + m), 2 * m)
   expect_equal(as.array(m - a), 0 * m)
   expect_equal(as.array(1 - a), 1 - m)

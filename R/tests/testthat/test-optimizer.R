@@ -14,7 +14,7 @@ test_that("ctx may be left out, and arrays without gradients are skipped", {
   expect_equal(as.vector(as.array(new[[2]])), c(0.95, -2.1), tolerance = 1e-6)
 })
 
-test_that("settings match partially, as scripts rely on", {
+test_that("settings match partially, because scripts rely on that", {
   expect_equal(stepped(mx.opt.create("adam", eps = 1e-3)), stepped(mx.opt.create("adam", epsilon = 1e-3)))
   expect_equal(stepped(mx.opt.create("adadelta", rho = 0.9, eps = 1e-4)), stepped(mx.opt.create("adadelta", rho = 0.9, epsilon = 1e-4)))
 })
@@ -35,7 +35,7 @@ test_that("schedules take effect on the rate", {
                  "learning rate is changed to 0.01")
 })
 
-test_that("parameters may have rates of their own while a schedule changes", {
+test_that("parameters may have different rates while a schedule changes", {
   schedule <- mx.lr_scheduler.FactorScheduler(step = 1, factor_val = 0.5, verbose = FALSE)
   updater <- mx.opt.get.updater(mx.opt.create("sgd", learning.rate = 1, lr_scheduler = schedule), list(w, w))
   steps <- sapply(1:4, function(i) { new <- updater(list(w, w), list(g, g)); sapply(new, function(n) 1 - as.array(n)[1]) })
@@ -43,7 +43,7 @@ test_that("parameters may have rates of their own while a schedule changes", {
   expect_equal(steps[2, ], c(0.5, 0.5, 0.25, 0.125))
 })
 
-test_that("both generations of optimizer objects work", {
+test_that("optimizer objects of MXNet before and since 2018 work", {
   optimizer <- mx.opt.create("sgd", learning.rate = 0.1, momentum = 0.9)
   state <- optimizer$create.state(1, w)
   result <- optimizer$update(1, w, g, state)
@@ -53,7 +53,7 @@ test_that("both generations of optimizer objects work", {
   expect_equal(as.vector(as.array(optimizer$update(1, exec, w, g))), c(0.95, -2.1), tolerance = 1e-6)
 })
 
-test_that("optimizers of one's own work in updaters", {
+test_that("custom optimizers work in updaters", {
   mine <- list(create_exec = function(index, weight_dim, ctx) ctx$device,
                update = function(index, exec_w, weight, grad) weight - grad)
   expect_equal(stepped(mine), c(0.5, -3))
@@ -85,7 +85,7 @@ test_that("key-value stores add up and update", {
   expect_equal(as.vector(as.array(out[[2]])), c(0.5, 1))
 })
 
-test_that("settings that are no number are told", {
+test_that("settings that are not numbers are errors", {
   expect_error(mx.opt.create("sgd", wd = NULL), "wd must be one number")
   expect_error(mx.opt.create("adam", learning.rate = c(0.1, 0.2)), "learning.rate must be one number")
   expect_error(mx.opt.create("nag", rescale.grad = "a lot"), "rescale.grad must be one number")

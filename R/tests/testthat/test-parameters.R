@@ -1,7 +1,7 @@
 x <- mx.symbol.Variable("x")
 attributes.of <- function(s) s$attributes[order(names(s$attributes))]
 
-test_that("vectors are written reversed, scalars and texts as they are", {
+test_that("vectors are written reversed, scalars and texts unchanged", {
   conv <- mx.symbol.Convolution(x, kernel = c(3, 5), stride = 2, pad = "(1,0)", num_filter = 4, no.bias = TRUE)
   expect_equal(attributes.of(conv), list(kernel = "(5, 3)", no_bias = "1", num_filter = "4", pad = "(1,0)", stride = "2"))
 })
@@ -11,7 +11,7 @@ test_that("a number whose name ends in shape becomes a tuple of one", {
   expect_equal(mx.symbol.Reshape(x, shape = c(-1, 3))$attributes$shape, "(3, -1)")
 })
 
-test_that("a scalar axis stays, an axis vector is reversed and need not be whole doubles", {
+test_that("a scalar axis is unchanged, a vector of axes is reversed and may be integers or doubles", {
   expect_equal(mx.symbol.sum(x, axis = 1)$attributes$axis, "1")
   expect_equal(mx.symbol.sum(x, axis = 0:2)$attributes$axis, "(2, 1, 0)")
 })
@@ -42,7 +42,7 @@ test_that("operators are ordinary functions for pipes, do.call and lapply", {
   expect_equal(outputs(x |> mx.symbol.sigmoid(name = "s") |> mx.symbol.Flatten(name = "f")), "f_output")
 })
 
-test_that("NULL is a parameter that is not given", {
+test_that("a NULL parameter counts as not given", {
   given <- mx.symbol.concat(list(x, x), num.args = 2, dim = NULL, name = NULL)
   expect_match(outputs(given), "^concat[0-9]+_output$")
   expect_equal(given$attributes, mx.symbol.concat(list(x, x), num.args = 2)$attributes)

@@ -39,7 +39,7 @@ test_that("a logger plots, and an empty one says what to do", {
   expect_equal(curve$train, logger$train)
 })
 
-test_that("the live curve draws where a device is open, and else lets the training go on", {
+test_that("the live curve draws if a device is open, and otherwise does not disturb the training", {
   expect_gt(with_device(trained(eval.metric = mx.metric.rmse, epoch.end.callback = mx.callback.plot())), blank)
   expect_s3_class(trained(eval.metric = mx.metric.rmse, epoch.end.callback = mx.callback.plot()), "MXFeedForwardModel")
   expect_s3_class(trained(epoch.end.callback = mx.callback.plot()), "MXFeedForwardModel")

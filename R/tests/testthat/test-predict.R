@@ -22,7 +22,7 @@ param <- function(name) as.array(model$arg.params[[name]])
 hidden <- pmax(crossprod(param("fc1_weight"), x) + as.vector(param("fc1_bias")), 0)
 fit <- crossprod(param("fc2_weight"), hidden) + as.vector(param("fc2_bias"))
 
-test_that("any inner result is predicted, by name or symbol, without the arrays that only the loss needs", {
+test_that("predict gives any inner result, by name or symbol, without the arrays that only the loss needs", {
   ask <- function(...) predict(model, x, array.layout = "colmajor", array.batch.size = 25, ...)
   expect_equal(ask(output = "fc2_output"), fit, tolerance = 1e-5)
   expect_equal(ask(output = "fc2"), fit, tolerance = 1e-5)
@@ -35,7 +35,7 @@ test_that("any inner result is predicted, by name or symbol, without the arrays 
   expect_equal(predict(mx.serialize(model), x, array.layout = "colmajor", output = "fc2_output"), fit, tolerance = 1e-5)
 })
 
-test_that("what a wanted output needs is asked for by name", {
+test_that("missing inputs of a wanted output are named", {
   ask <- function(X, output) predict(model, X, array.layout = "colmajor", output = output)
   expect_error(ask(x, "loss_output"), "loss_output needs w, label: .*what X gives \\(data\\)", class = "mxnet_error")
   expect_equal(ask(batches(data = x, label = y, w = w), "loss_output"), w * (fit[1, ] - y)^2, tolerance = 1e-3)
@@ -46,7 +46,7 @@ test_that("what a wanted output needs is asked for by name", {
   expect_error(ask(batches(label = y), "fc2_output"), "needs data", class = "mxnet_error")
 })
 
-test_that("weights that look like labels are no different", {
+test_that("weights whose names look like labels are treated as weights", {
   fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
   error <- mx.symbol.Reshape(fc, shape = 0) - mx.symbol.Variable("y_label")
   loss <- mx.symbol.MakeLoss(mx.symbol.broadcast_mul(mx.symbol.Variable("w_label"), mx.symbol.abs(error)))
@@ -56,7 +56,7 @@ test_that("weights that look like labels are no different", {
   expect_error(suppressMessages(predict(model, x, array.layout = "colmajor")), "w_label", class = "mxnet_error")   # its shape does not follow
 })
 
-test_that("plain predict of a loss is MXNet's, and says once how to get a prediction", {
+test_that("predict of a loss without output is MXNet's, and a message says once how to get a prediction", {
   state <- mxnet:::.MXNetEnv
   state$predict.hinted <- NULL
   expect_message(loss <- predict(model, x, array.layout = "colmajor"), 'output = "fit_output"', fixed = TRUE)
@@ -80,7 +80,7 @@ test_that("the result to predict with is found before losses of several forms", 
   expect_equal(before(mx.symbol.MakeLoss(mx.symbol.square(score - label)), c("user", "item")), "score_output")
 })
 
-test_that("parameters that do not fit the data or are missing are told", {
+test_that("parameters that do not fit the data or are missing are errors", {
   fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
   model <- structure(list(symbol = fc, arg.params = list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.ones(1))), class = "MXFeedForwardModel")
   expect_error(predict(model, wave(5, 3), array.layout = "colmajor"),

@@ -12,7 +12,7 @@ test_that("summaries count parameters and show shapes", {
   expect_match(shown(table), "parameters: 243")
 })
 
-test_that("a network without known shapes says what it knows", {
+test_that("a network without known shapes shows the known ones", {
   expect_match(shown(summary(net)), "fc2 +FullyConnected +\\? +fc2_weight, fc2_bias +\\?")
   expect_match(shown(summary(net)), "give the shapes", fixed = TRUE)
   model <- structure(list(symbol = net, arg.params = list(fc1_weight = mx.nd.ones(c(4, 20)), fc1_bias = mx.nd.zeros(20)),
@@ -35,7 +35,7 @@ test_that("large models print their ends", {
   expect_match(shown(mx.simple.bind(deep, ctx = mx.cpu(), data = c(2, 3))), "... and 81 more ...", fixed = TRUE)
 })
 
-test_that("executors, symbols, arrays and devices print what they hold", {
+test_that("executors, symbols, arrays and devices print their contents", {
   exec <- mx.simple.bind(net, ctx = mx.cpu(), grad.req = "write", data = c(4, 7))
   expect_match(shown(exec), "data: 4 x 7\n.*fc1_weight: 4 x 20, gradient \\(write\\).*bn1_moving_mean: 20\n.*softmax_output: 3 x 7")
   expect_equal(sum(summary(exec)$count), 243)
@@ -92,7 +92,7 @@ test_that("with Graphviz a knitted page gets its picture, without it a plot", {
   expect_match(picture, "^\n<svg><!-- -Tsvg -Gsize=2,1! -o .*digraph network.*</svg>\n$")
 })
 
-test_that("settings print as they are given, and the label of a loss is drawn", {
+test_that("settings are printed as given, and the label of a loss is drawn", {
   conv <- mx.symbol.Convolution(mx.symbol.Variable("data"), kernel = c(3, 5), num.filter = 2, no.bias = TRUE, name = "conv")
   expect_match(shown(conv), "kernel = c(3, 5)", fixed = TRUE)
   expect_match(shown(conv), "no_bias = TRUE", fixed = TRUE)

@@ -12,7 +12,7 @@ test_that("a bucket iterator gives batches of one bucket, padded from its start"
   expect_equal(as.vector(as.array(it$value()$seq.mask)), c(3, 2))
 })
 
-test_that("the layer that decodes every step is written as MXNet's package wrote it", {
+test_that("the layer that decodes every step has the form of MXNet's package", {
   attributes <- function(config) rnn.graph(num_rnn_layer = 1, input_size = 5, num_embed = 2, num_hidden = 3, num_decode = 2, config = config,
                                            cell_type = "lstm", loss_output = "softmax")$as.json()
   expect_match(attributes("one-to-one"), '"flatten": "1"', fixed = TRUE)

@@ -87,7 +87,7 @@ test_that("remedies work", {
   expect_null(mx.symbol.Variable("a")$infer.shape())
 })
 
-test_that("what MXNet is silent about too is said once", {
+test_that("problems about which MXNet is silent give one warning", {
   assign("warned", NULL, envir = mxnet:::.MXNetEnv)
   run <- function(...) mx.model.FeedForward.create(lro, X = x, y = y, array.batch.size = 10, array.layout = "colmajor", verbose = FALSE, learning.rate = 0.01, ...)
   rounds <- 0

@@ -11,7 +11,7 @@ train <- function(symbol, X = x, y = NULL, ..., optimizer = mx.opt.create("sgd",
 flat <- mx.symbol.Reshape(fc, shape = 0)
 target <- mx.symbol.Variable("target")
 
-test_that("a label that nothing brings is an error, whatever the loss, and output.names brings it", {
+test_that("a label that is not in the batches is an error with any loss, and output.names gives it", {
   losses <- list(mx.symbol.MakeLoss(mx.symbol.mean(mx.symbol.square(flat - target))),
                  mx.symbol.MakeLoss(mx.symbol.sum(mx.symbol.abs(flat - target)) / 20),
                  mx.symbol.LinearRegressionOutput(fc, target, name = "out"),
@@ -27,7 +27,7 @@ test_that("a label that nothing brings is an error, whatever the loss, and outpu
   }
 })
 
-test_that("several unread variables are all named; what has values is no label", {
+test_that("all unread variables are named; variables with values are no labels", {
   two <- mx.symbol.MakeLoss(mx.symbol.square(flat - target) * mx.symbol.Variable("importance"))
   expect_error(train(two, x, y), "target, importance .*input.names.*data, label")
   expect_error(train(two, x, y, output.names = "target"), "importance")
@@ -65,7 +65,7 @@ test_that("evaluation scores every sample once, whatever its batch size, and no 
   expect_true(all(is.finite(attr(few, "history")$validation)))
 })
 
-test_that("no exported function swallows an argument", {
+test_that("no exported function silently ignores an argument", {
   model <- train(lro, x, y)
   meant <- function(call, name) expect_error(eval(call), paste0('did you mean "', name, '"'), fixed = TRUE)
   meant(quote(predict(model, x, outputs = "fc_output")), "output")
@@ -116,7 +116,7 @@ test_that("no exported function swallows an argument", {
   }
 })
 
-test_that("what has no effect beside other arguments is said, once", {
+test_that("arguments without effect give one warning", {
   forget <- function() assign("warned", NULL, envir = mxnet:::.MXNetEnv)
   it <- function() mx.io.arrayiter(x, y, batch.size = 20)
   plain <- function(...) mx.model.FeedForward.create(lro, num.round = 1, verbose = FALSE, optimizer = mx.opt.create("sgd"), ...)
@@ -141,7 +141,7 @@ test_that("what has no effect beside other arguments is said, once", {
   expect_error(mx.mlp(x, y, out_node = 1, out_activation = "rmse", ctx = mx.cpu(), device = mx.cpu()), "give one of them")
 })
 
-test_that("predict takes a ragged last batch to task, and evaluation takes batches of any size on several devices", {
+test_that("predict rejects a last batch of another size, and evaluation takes batches of any size on several devices", {
   Ragged <- setRefClass("Ragged", fields = list(at = "numeric", sizes = "numeric", x = "matrix", y = "numeric"), methods = list(
     iter.next = function() { at <<- at + 1; at <= length(sizes) }, reset = function() { at <<- 0 },
     value = function() {

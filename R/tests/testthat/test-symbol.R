@@ -3,7 +3,7 @@ b <- mx.symbol.Variable("b")
 va <- wave(2, 3) + 1.5
 vb <- wave(2, 3, k = 2) + 2
 
-test_that("R's operators compute what R computes", {
+test_that("R's operators give the same as in R", {
   for (op in c("+", "-", "*", "/", "^", "%%")) {
     f <- get(op)
     expect_equal(value.of(f(a, b), a = va, b = vb), f(va, vb), tolerance = 1e-5, info = op)
@@ -19,7 +19,7 @@ test_that("R's operators compute what R computes", {
   expect_equal(value.of(-a, a = va), -va, tolerance = 1e-6)
 })
 
-test_that("R's functions compute what R computes", {
+test_that("R's functions give the same as in R", {
   for (f in list(abs, sqrt, exp, log, sin, cos, tanh, floor, ceiling, log1p, expm1, gamma, lgamma, atan))
     expect_equal(value.of(f(a), a = va), f(va), tolerance = 1e-5)
   expect_equal(value.of(log(a, 3), a = va), log(va, 3), tolerance = 1e-5)
@@ -32,7 +32,7 @@ test_that("R's functions compute what R computes", {
   expect_error(cumprod(a), "cumprod")
 })
 
-test_that("the textbook line is a loss", {
+test_that("an expression as in a textbook is a loss", {
   p <- mx.symbol.Variable("p")
   label <- mx.symbol.Variable("label")
   loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
@@ -46,7 +46,7 @@ test_that("sums in a loop start from a number", {
   expect_equal(value.of(s, a = va), 3 * va, tolerance = 1e-6)
 })
 
-test_that("outputs are picked by number and name, and methods are values", {
+test_that("outputs are selected by number and name, and methods are values", {
   three <- mx.symbol.SliceChannel(a, num.outputs = 3, name = "s")
   expect_equal(outputs(three[[2]]), "s_output1")
   expect_equal(outputs(three[["s_output2"]]), "s_output2")
@@ -75,7 +75,7 @@ test_that("attributes are read and assigned", {
   expect_error(v$name <- "x", "attributes")
 })
 
-test_that("symbols print, complete and survive as JSON", {
+test_that("symbols can be printed, completed and stored as JSON", {
   expect_output(print(mx.symbol.exp(a, name = "e")), "e = exp")
   expect_true("as.json" %in% utils::.DollarNames(a, "^as"))
   e <- mx.symbol.exp(a, name = "e")

@@ -76,13 +76,13 @@ test_that("NDArrays give R's own answers", {
   expect_error(nd[nd > 1], "give as.array(i), or as.array(i) == 1", fixed = TRUE)
   i <- nd > 1
   expect_equal(nd[as.array(i) == 1], x[x > 1])
-  expect_error(nd[1] <- 2, "change a copy by as.array() and make an NDArray of it by mx.nd.array()", fixed = TRUE)
+  expect_error(nd[1] <- 2, "change a copy from as.array() and make an NDArray of it with mx.nd.array()", fixed = TRUE)
   expect_error(dim(nd) <- 4, "use mx.nd.reshape(x, shape = c(4))", fixed = TRUE)
   expect_equal(as.array(mx.nd.reshape(nd, shape = c(4))), as.vector(x))
   expect_equal(dim(nd), c(2, 2))
 })
 
-test_that("symbols compute what R computes, or say what to use, and that works", {
+test_that("symbols give the same as R, or an error with a remedy that works", {
   condition <- mx.symbol.Variable("condition")
   used <- list()
   for (call in calls) {
@@ -133,7 +133,7 @@ test_that("symbols compute what R computes, or say what to use, and that works",
   expect_gt(followed, 35)
 })
 
-test_that("executors and iterators say where their numbers are", {
+test_that("errors of executors and iterators say where their numbers are", {
   for (call in calls) for (object in list(executor, iterator)) {
     text <- paste(deparse(call), collapse = " ")
     got <- outcome(call, object, object)
@@ -162,7 +162,7 @@ test_that("products of matrices, where R has methods for them", {
   expect_error(product("%*%", s, nd), "mx.symbol.dot(a, b)", fixed = TRUE)
 })
 
-test_that("a variable whose name is short for an argument is told from that argument", {
+test_that("a variable whose name abbreviates an argument is an error", {
   e <- mx.symbol.exp(mx.symbol.Variable("s"), name = "e")
   expect_error(mx.simple.bind(e, mx.cpu(), "write", s = 3), "give symbol = in full")
   expect_equal(names(mx.simple.bind(symbol = e, mx.cpu(), "write", s = 3)$arg.arrays), "s")

@@ -20,7 +20,7 @@ def positive(*shape, seed=0):
 
 
 def triangular(*shape, seed=0, lower=True):
-    """A triangle with a strong diagonal, and what must not be looked at in the other one."""
+    """A triangle with a strong diagonal; the other triangle has values that must not be read."""
     x = matrices(*shape, seed=seed) / 2
     other = np.triu(np.full(shape, 7.0), 1) if lower else np.tril(np.full(shape, 7.0), -1)
     return f32((np.tril(x, -1) if lower else np.triu(x, 1)) + (1.5 + np.abs(x)) * np.eye(shape[-1]) + other)

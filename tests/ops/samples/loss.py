@@ -1,4 +1,5 @@
-"""Loss layers. Their gradient is their own, so no numeric gradient can confirm it: MXNet's does."""
+"""Loss layers. They define their gradients, so these are compared with MXNet's, not with a numeric
+gradient."""
 
 import numpy as np
 

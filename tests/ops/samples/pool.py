@@ -31,7 +31,7 @@ SAMPLES = {
             (2, 3, 6, 7),
         ),
         S({"kernel": (2, 2), "pool_type": "sum"}, (2, 3, 5, 4)),
-        # windows beyond the data; the largest value there is the lowest number there is
+        # windows outside the data; their largest value is the lowest number of the type
         *(
             S(
                 {"kernel": (2, 1), "stride": (3, 3), "pool_type": kind, "pooling_convention": "full"},
@@ -55,7 +55,7 @@ SAMPLES = {
             (2, 2, 2, 3, 4),
             numeric=False,
         ),
-        # nothing is shown at one offset of the kernel
+        # one offset of the kernel never meets the data
         S({"kernel": (2, 2), "stride": (3, 2), "pad": (1, 0)}, (2, 2, 2, 32)),
         S({"kernel": (2, 2), "stride": (2, 2), "pool_type": "lp", "p_value": 2}, (2, 3, 6, 4)),
         S(

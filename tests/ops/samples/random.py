@@ -14,7 +14,7 @@ def drawn(params, *inputs, **kw):
 
 
 def fills(*params, wrong):
-    """One sample of every set of parameters, shapes and types that matter, and what must not pass."""
+    """One sample for every relevant set of parameters, shapes and types, and must-fail samples."""
     first = params[0]
     return [
         *(drawn({**p, "shape": (3, 50)}) for p in params),
@@ -39,7 +39,7 @@ def likes(*params, wrong):
 
 
 def typed(low, high, kind):
-    """Parameters of another type, with digits that single precision does not have if that has them."""
+    """Parameters of another type; float64 parameters have digits that single precision does not have."""
     return np.random.default_rng(int(1000 * high)).uniform(low, high, 4).astype(kind)
 
 

@@ -1,5 +1,5 @@
-"""Writes scripts/expected anew: `python -m tests.r.scripts [FOLDER]` runs the scripts under Rscript to save
-what they start from, then expected.py under the reference (see tests/reference/oracle.py)."""
+"""Writes scripts/expected: `python -m tests.r.scripts [FOLDER]` runs the scripts under Rscript to save their
+initial values, then expected.py under the reference (see tests/reference/oracle.py)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-# The plain CPU kernels: oneDNN's differ from machine to machine in their last digits.
+# The plain CPU kernels: oneDNN's results differ between machines in their last digits.
 os.environ.update(
     MXNET_MKLDNN_ENABLED="0",
     MXNET_SUBGRAPH_BACKEND="NONE",
@@ -28,12 +28,12 @@ nd = mx.nd
 
 
 def six(x: float) -> float:
-    """A parameter as R's MXNet passes it: six significant digits."""
+    """A parameter as MXNet's R package passes it: with six significant digits."""
     return float(f"{x:.6g}")
 
 
 class Given:
-    """What a script saved: symbols by key, arrays by key and name, in the order of saving."""
+    """The values that a script saved: symbols by key, arrays by key and name, in the order of saving."""
 
     def __init__(self, folder: Path, script: str):
         self.folder, self.script = folder, script
@@ -98,7 +98,8 @@ ENDINGS = {
 
 
 def initial(names, shapes, draw) -> dict:
-    """Values for those names that initializers of R's MXNet know, drawn in the order of the arguments."""
+    """Values for the names that the initializers of MXNet's R package have rules for, drawn in the order of
+    the arguments."""
     values = {}
     for name, shape in zip(names, shapes):
         rule = (
@@ -138,7 +139,7 @@ class Net:
         return [out.asnumpy() for out in self.ex.forward(is_train=train)]
 
     def step(self, optimizer, batch=()) -> list[np.ndarray]:
-        """Outputs for a batch, before the weights are updated by it."""
+        """Outputs for a batch; then the weights are updated."""
         self.feed(dict(batch))
         outputs = self.forward()
         self.ex.backward()
@@ -240,8 +241,8 @@ class AdaDelta(Optimizer):
 
 
 class ArrayIter:
-    """R's mx.io.arrayiter. Shuffled at creation, from the end; what a last batch lacks stays from the batch
-    before."""
+    """R's mx.io.arrayiter. Shuffled at creation, from the end; the last batch is filled up with samples of
+    the batch before."""
 
     def __init__(self, size: int, shuffle: bool, **fields):
         draws = (
@@ -590,7 +591,7 @@ def main(folder: Path, out: Path) -> None:
             f'{{"generated": "by expected.py with MXNet {mx.__version__}: do not edit",\n "values": '
             f'{{\n{lines}\n }}}}\n'
         )
-        print(f"{given.script}: {len(given.values)} results")
+        print(f"{given.script}: {len(given.values)} results", flush=True)
 
 
 if __name__ == "__main__":

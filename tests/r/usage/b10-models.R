@@ -102,8 +102,8 @@ usage("files in a folder, and plain R objects", {
   same(weight(mx.unserialize(kept)), weight(model))
 })
 usage("a layout that the sizes do not tell", {
-  says(mx.mlp(wave(10, 10), 1:10, hidden_node = 2, out_node = 1), "X is 10 x 10, y 10, and both ways fit")
-  says(mx.mlp(wave(10, 4), 1:11, hidden_node = 2, out_node = 1), "X is 10 x 4, y 11, and neither way fits")
+  says(mx.mlp(wave(10, 10), 1:10, hidden_node = 2, out_node = 1), "X is 10 x 10, y 10, and both layouts fit")
+  says(mx.mlp(wave(10, 4), 1:11, hidden_node = 2, out_node = 1), "X is 10 x 4, y 11, and neither layout fits")
 })
 usage("recurrent networks of the package before 1.0: train, then infer item by item", {
   items <- matrix(rep(0:3, length.out = 8 * 20), 8)
