@@ -71,11 +71,16 @@ batch_iterator <- function(source, class, keep = FALSE) {
   }
   self$num.pad <- function() if (!keep) call_python("io.pad", source) else if (at == n.batches) pad else 0L
   self$finalize <- function() invisible()               # iterators that wrap this one call it at their end
+  if (!keep) return(structure(self, class = class))
+  structure(self, class = class, n.batches = n.batches,
+            ahead = ahead_of(self, source, function() at, function(to) at <<- to))
+}
+
+# What a training needs to run batches of the iterator `self` without it: where it is, and a function that moves it.
+ahead_of <- function(self, source, at, move) {
   methods <- c("iter.next", "value")
   own <- mget(methods, self)
-  ahead <- list(source = source, at = function() at, move = function(to) at <<- to,
-                changed = function() !identical(mget(methods, self), own))
-  structure(self, class = class, n.batches = if (keep) n.batches, ahead = if (keep) ahead)
+  list(source = source, at = at, move = move, changed = function() !identical(mget(methods, self), own))
 }
 
 # What Python needs to take the following batches by itself; NULL for an iterator whose batches R makes, such as one

@@ -1,5 +1,5 @@
-"""The time that R needs: per batch of a training script and of a loop of its own, beside the same steps called
-from Python; and until the first symbol exists in a new R process."""
+"""The time that R needs: per batch of a training script and of a loop of its own, beside the same steps from
+Python; and until the first symbol exists in a new R process."""
 
 from __future__ import annotations
 
