@@ -53,11 +53,13 @@ batch_iterator <- function(source, class, keep = FALSE) {
   self <- new.env(parent = emptyenv())
   self$iter.next <- function() {
     more <- if (keep) at < n.batches else call_python("io.next", source)
-    if (more) at <<- at + 1L
+    at <<- at + as.integer(more)
     more
   }
-  n.batches <- if (keep) call_python("io.length", source) else NA
-  pad <- if (keep) call_python("io.pad", source) else NA
+  if (keep) {
+    n.batches <- call_python("io.length", source)
+    pad <- call_python("io.pad", source)
+  }
   self$value <- function() {
     if (at == 0L) stop_state("the iterator is before its first batch; call iter.next() first")
     if (!keep) return(call_python("io.value", source))
