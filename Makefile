@@ -1,4 +1,4 @@
-# The system packages, .venv and .rlib are file targets: a second run of anything starts at once.
+# The system packages, .venv and .rlib are file targets, so they are made once.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
-# what the cookbook compares its losses with
+# R packages with which the cookbook compares its losses
 COOKBOOK := MASS e1071 nlme nnet quantreg survival
 R_SOURCES := $(shell find R -type f)
 PYTHON_SOURCES := $(shell find mxr -name '*.py')
@@ -25,7 +25,7 @@ test: .rlib/mxnet/python ## every Python and R test
 	$(VENV)/python -m pytest tests -n auto --dist loadfile --ignore=tests/reference --ignore=tests/bench --ignore=tests/mpi </dev/null
 
 test-numpy: .rlib/mxnet/python ## the engine's tests without the native core
-	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties </dev/null
+	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties -n auto --dist loadfile </dev/null
 
 test-native: .rlib/mxnet/python ## the native core under sanitizers, with each kind of vectors; the engine without it
 	scripts/test-native $(VENV)/python
@@ -54,7 +54,7 @@ check: .rlib/mxnet/python ## R CMD check of the R package, with its vignettes, i
 	scripts/check-r build/check
 	$(VENV)/python -m docs.tools.vignettes --check </dev/null
 
-wheel: .rlib/mxnet/python ## the wheel, the source distribution and the R package's source file, in build/dist
+wheel: .rlib/mxnet/python ## the wheel, the source distribution, the R package's source file, in build/dist
 	@scripts/install-r-packages knitr rmarkdown
 	scripts/build-packages
 
@@ -78,7 +78,7 @@ lint: .rlib/mxnet/python ## style, and that the generated files are up to date
 gen: .venv/ready ## write the files that follow from the operator declarations
 	$(VENV)/python -m mxr gen
 
-doctor: .rlib/mxnet/python ## whether R, Python and what connects them fit together
+doctor: .rlib/mxnet/python ## whether R, Python and rpy2 fit together
 	$(VENV)/mxr doctor
 
 clean: ## remove what make has made (not the system packages)
@@ -95,7 +95,7 @@ clean: ## remove what make has made (not the system packages)
 	@$(VENV)/python -m pip install -qq --editable '.[mpi]' </dev/null
 	@touch $@
 
-.venv/ready: pyproject.toml .cache/system
+.venv/ready: pyproject.toml | .cache/system
 	@echo "making .venv"
 	@$(PYTHON) -m venv --clear .venv
 	@$(VENV)/python -m pip install -qq --editable '.[test]' </dev/null
@@ -105,12 +105,12 @@ clean: ## remove what make has made (not the system packages)
 .rlib/mxnet/python: .venv/ready $(R_SOURCES) | .cache/compiled .cache/native
 	@$(VENV)/mxr install-r --lib .rlib
 
-# `pip install --editable` has built it; here again where a source has changed since
+# `pip install --editable` has built it; this builds it again after a source has changed
 .cache/native: .venv/ready $(NATIVE_SOURCES)
 	@$(VENV)/python setup.py -q build_ext --inplace
 	@touch $@
 
-# Python's bytecode: where Python does not write it (PYTHONDONTWRITEBYTECODE, a folder of somebody else), every start would compile
+# Python's bytecode. If Python cannot write it (PYTHONDONTWRITEBYTECODE, a read-only folder), every start would compile the modules.
 .cache/compiled: .venv/ready $(PYTHON_SOURCES)
 	@$(VENV)/python -m compileall -q mxr
 	@touch $@

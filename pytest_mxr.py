@@ -1,5 +1,5 @@
-"""pytest loads this in every run once mxr is installed, so it imports nothing of mxr before something of it
-is used. See docs/testing.md."""
+"""The pytest plugin of mxr. Where mxr is installed, pytest loads it in every run, so modules of mxr are
+imported only when a test uses them. See docs/testing.md."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 import pytest
 
 MARK = (
-    'r("R code", source="file.R", package="name"): a test that needs R (skipped without); '
-    'the fixture `r` runs the code, the file'
+    'r("R code", source="file.R", package="name"): a test that needs R (skipped without R); '
+    'the fixture `r` runs the code and the file'
 )
 
 
@@ -21,12 +21,12 @@ def pytest_addoption(parser):
         "--r-library",
         metavar="DIR",
         action="append",
-        help="a library of R packages that comes before R's own (repeatable)",
+        help="a library of R packages, searched before R's own (repeatable)",
     )
     group.addoption(
         "--r-required",
         action="store_true",
-        help="tests that need R fail, instead of being skipped, where there is none",
+        help="if there is no R, tests that need it fail instead of being skipped",
     )
     group.addoption(
         "--r-record", action="store_true", help="write golden files instead of comparing with them"
@@ -41,7 +41,7 @@ def pytest_configure(config):
     if config.getoption("r_home"):
         os.environ["R_HOME"] = os.path.abspath(config.getoption("r_home"))
     if config.getoption("r_library"):
-        # by the environment, so that an assert that is given R code finds them without the fixture `r`
+        # in the environment, so that asserts with R code find them without the fixture `r`
         folders = [os.path.abspath(folder) for folder in config.getoption("r_library")]
         before = os.environ.get("R_LIBS", "").split(os.pathsep)
         os.environ["R_LIBS"] = os.pathsep.join([*folders, *(x for x in before if x and x not in folders)])
@@ -68,7 +68,7 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item, call):
     if call.excinfo is not None and call.excinfo.typename == "RUnavailable":
-        # an assert was given R code, without the fixture `r`, where there is no R
+        # an assert with R code, in a test without the fixture `r`, and there is no R
         from mxr.testing.plugin import no_r
 
         why = str(call.excinfo.value)
@@ -91,8 +91,8 @@ def r(request):
 
 @pytest.fixture
 def rscript(request):
-    """`rscript("script.R")` or `rscript(code)`: a process of plain Rscript; `.status`, `.stdout`, `.stderr`,
-    `.check()`."""
+    """`rscript("script.R")` or `rscript(code)`: runs Rscript in a process; the result has `.status`,
+    `.stdout`, `.stderr`, `.check()`."""
     from mxr.testing import plugin
 
     return plugin.rscript(request)
@@ -100,8 +100,8 @@ def rscript(request):
 
 @pytest.fixture
 def golden(request):
-    """`golden("file.jsonl", loss=array)`: the numbers are those of the file; `pytest --r-record` writes
-    it."""
+    """`golden("file.jsonl", loss=array)`: compares numbers with those in the file, which `pytest --r-record`
+    writes."""
     from mxr.testing import plugin
 
     return plugin.golden(request)

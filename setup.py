@@ -1,4 +1,4 @@
-"""The native core, and the R package within what setuptools builds; everything else is in pyproject.toml."""
+"""Builds the native core, and adds the R package to wheels. Everything else is in pyproject.toml."""
 
 import os
 import shutil
@@ -11,25 +11,27 @@ from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "R"
-BUILT = HERE / "build" / "r" / "mxnet"  # by `make wheel`: the same with its vignettes
+BUILT = HERE / "build" / "r" / "mxnet"  # the R package with built vignettes, from `make wheel`
 VIGNETTES = ("inst/doc", "build")
 
 
 def add_vignettes(package: Path) -> None:
-    """The vignettes that `make wheel` has built, into a copy of the R package's sources."""
+    """Copy the vignettes that `make wheel` has built into a copy of the R package's sources."""
     for name in VIGNETTES:
         if (BUILT / name).is_dir():
             shutil.copytree(BUILT / name, package / name, dirs_exist_ok=True)
 
 
 class BuildWithR(build_py):
-    """A wheel has the R package's sources at mxr/r/package, for `mxr install-r`. In place, the checkout's own
-    are used."""
+    """Adds the R package's sources to a wheel, at mxr/r/package, for `mxr install-r`. An editable
+    installation uses those of the checkout."""
 
     def run(self):
         library = Path(self.build_lib, "mxr")
         if not self.editable_mode:
-            shutil.rmtree(library, ignore_errors=True)  # files of an earlier build that are gone since
+            shutil.rmtree(
+                library, ignore_errors=True
+            )  # an earlier build may have files that were deleted since
         super().run()
         if not self.editable_mode:
             shutil.copytree(
@@ -41,29 +43,31 @@ class BuildWithR(build_py):
 
 
 class SdistWithR(sdist):
-    """The source distribution's copy of the R package has its vignettes, where they were built."""
+    """Adds the built vignettes, if any, to the R package in a source distribution."""
 
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
         add_vignettes(Path(base_dir, "R"))
 
 
-# C11. A build that fails leaves mxr without it (`optional`): NumPy computes then. MXR_BUILD_NATIVE=0 leaves
-# it out, so that the wheel is for every platform.
+FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fvisibility=hidden",
+]
+if sys.platform == "win32":
+    FLAGS = []
+
+# C11. It is optional: if the build fails, mxr is installed without it, and NumPy computes. With
+# MXR_BUILD_NATIVE=0 it is left out, so that the wheel is for every platform.
 NATIVE = Extension(
     "mxr.native._core",
     sources=[f"mxr/native/{name}.c" for name in ("core", "plain", "avx2", "avx512")],
     depends=["mxr/native/core.h", "mxr/native/vectors.h"],
-    extra_compile_args=[]
-    if sys.platform == "win32"
-    else [
-        "-std=gnu11",
-        "-O3",
-        "-fno-math-errno",
-        "-fno-trapping-math",
-        "-ffp-contract=fast",
-        "-fvisibility=hidden",
-    ],
+    extra_compile_args=FLAGS,
     py_limited_api=True,
     optional=True,
 )

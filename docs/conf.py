@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import latex2mathml.converter
 
 import mxr
@@ -33,7 +35,14 @@ def formula(translator, node, display: str) -> None:
     """A formula as MathML, which browsers draw by themselves: nothing is loaded."""
     from docutils.nodes import SkipNode
 
-    translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    text = latex2mathml.converter.convert(node.astext(), display=display)
+    # a thin space between the name of a function and what it is of: log p
+    text = re.sub(
+        r"(<mi>[a-z]{2,}</mi>)(?=<(?:mi|mn|msub|msup|msubsup|mfrac|msqrt)>)",
+        r'\1<mspace width="0.17em"/>',
+        text,
+    )
+    translator.body.append(text)
     raise SkipNode
 
 

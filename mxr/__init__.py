@@ -1,4 +1,4 @@
-"""mxr: the engine of Apache MXNet's R scripts, on NumPy. `import mxr` needs neither R nor rpy2.
+"""mxr: runs Apache MXNet's symbols and R scripts, on NumPy. `import mxr` needs neither R nor rpy2.
 
 x = mxr.sym.Variable("x")
 loss = mxr.sym.MakeLoss(mxr.sym.square(x), grad_scale=2, name="loss")
@@ -16,7 +16,7 @@ from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import FileError, MxError, NotImplementedInMxr, ParamError, ShapeError
 
-symbol, ndarray = sym, nd  # the names that they have in MXNet as well
+symbol, ndarray = sym, nd  # MXNet's longer names
 __version__ = "0.2.0"
 __all__ = [
     "sym",
@@ -42,7 +42,7 @@ __all__ = [
     "NotImplementedInMxr",
 ]
 
-_ELSEWHERE = {  # what MXNet's Python package has and this one has not, and what serves instead
+_ELSEWHERE = {  # modules of MXNet's Python package that mxr does not have, and what to use instead
     "autograd": "bind a symbol: executor.forward_backward() fills executor.grads",
     "gluon": "compose symbols by mxr.sym and bind them",
     "mod": "symbol.simple_bind(...), executor.forward_backward() and mxr.optimizer",
@@ -64,7 +64,7 @@ _ELSEWHERE = {  # what MXNet's Python package has and this one has not, and what
 def __getattr__(name: str) -> NoReturn:
     if name in _ELSEWHERE:
         raise AttributeError(
-            f"mxr has no {name} (MXNet's training interface for Python is no part of it); instead: "
+            f"mxr has no {name}: mxr does not have MXNet's training interface for Python; instead: "
             f"{_ELSEWHERE[name]}"
         )
     raise AttributeError(f"module 'mxr' has no attribute {name!r}")

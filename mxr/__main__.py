@@ -8,18 +8,18 @@ import sys
 HELP = """\
 mxr: runs R scripts written for Apache MXNet
 
-  mxr run SCRIPT.R [arguments]   run a script as Rscript would, R inside this Python   (mxr run --help: more)
-  mxr check SCRIPT.R [--json]    read a script or an Rmd, without running it: what works here, what differs,
-                                 what is missing
-  mxr doctor                     what is installed, whether it fits together, and what to do where it does not
-  mxr install-r [--lib DIR]      install the R package `mxnet`, for this Python, and the rpy2 that fits R
-  mxr uninstall-r [--lib DIR]    remove it
-  mxr install-rpy2               install the rpy2 that fits the R at hand
-  mxr gen [--check]              in a checkout: write (or check) what is generated from the declarations
+  mxr run SCRIPT.R [arguments]   run a script like Rscript, with R inside this Python (see mxr run --help)
+  mxr check SCRIPT.R [--json]    read a script or an Rmd without running it, and list what works here, what
+                                 differs and what is missing
+  mxr doctor                     list what is installed, whether it fits together, and what to do if not
+  mxr install-r [--lib DIR]      install the R package `mxnet` for this Python, and the rpy2 that fits R
+  mxr uninstall-r [--lib DIR]    remove the R package
+  mxr install-rpy2               install the rpy2 that fits this machine's R
+  mxr gen [--check]              in a checkout: write (or check) the files generated from the declarations
   mxr --version
 """
 
-# The function of each command, which takes the arguments after it and returns the exit status.
+# The function of each command. It takes the further arguments and returns the exit status.
 COMMANDS = {
     "run": "mxr.r.host.embed:run",
     "check": "mxr.r.host.check:check",

@@ -1,4 +1,4 @@
-"""What this installation computes with, for people and for reports of faults."""
+"""`show_config`: a description of this installation, for users and for bug reports."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import threadpoolctl
 
 from mxr import native
-from mxr.runtime import threads
+from mxr.runtime import onednn, threads
 
 
 def show_config() -> None:
-    """Print the versions, and what computes: the native core with which vector instructions, or NumPy alone;
-    the BLAS library, and how many threads work."""
+    """Print the versions, whether the native core is used and with which vector instructions, the BLAS
+    library, oneDNN if it is used, and the number of threads."""
     try:
         own = version("mxr")
     except PackageNotFoundError:
@@ -23,6 +23,7 @@ def show_config() -> None:
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, on {platform.machine()}")
     print(f"computing: {native.description()}")
     print(f"BLAS: {blas()}")
+    print(f"oneDNN: {onednn.description()}")
     print(f"threads: {threads.workers()} of {threads.cpus()} processors")
 
 

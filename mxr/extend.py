@@ -1,5 +1,4 @@
-"""What the author of an operator needs: to declare one of one's own that is traced, fused and threaded as the
-built-in ones are.
+"""For authors of operators: declaring an operator that is compiled like the built-in ones.
 
     import numpy as np
     from mxr.extend import P, op
@@ -24,8 +23,8 @@ built-in ones are.
 
     loss = mxr.sym.MakeLoss(mxr.sym.wing_loss(pred, label, w=5))
 
-docs/adding-an-operator.md says what a declaration holds. Operators in the style of MXNet's Python, with
-arrays instead of traced values, are `mxr.operator.CustomOp`.
+docs/adding-an-operator.md explains declarations. `mxr.operator.CustomOp` is for operators in the style of
+MXNet's Python, which get arrays instead of traced values.
 """
 
 from mxr.compiler.value import scatter_slice

@@ -1,9 +1,10 @@
-"""`mxr.nd.*`: one function per operator on NDArrays, and what makes them: `array`, `zeros`, `ones`, `load`,
-`save`."""
+"""`mxr.nd.*`: one function per operator on NDArrays; and `array`, `zeros`, `ones`, `full`, `load`, `save`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import index
+from typing import Any
 
 import numpy as np
 
@@ -17,41 +18,44 @@ from mxr.operator import MxError, affordable, element_type, not_here, registry, 
 __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
 
-def array(source, ctx=None, dtype=None) -> NDArray:
-    """A new NDArray with a copy of the values (an NDArray, a NumPy array, numbers in lists): of an NDArray's
-    type, else of float32, where `dtype` is not given. `ctx`: a device, as in MXNet's Python, or nothing; the
-    type may stand in its place."""
+def array(source: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
+    """A new NDArray with a copy of the values of an NDArray, a NumPy array or lists of numbers.
+
+    The default of `dtype` is the type of an NDArray, and float32 for other sources. `ctx` is a device, as in
+    MXNet's Python; the type may be given in its place.
+    """
     return _array(source, _type(ctx, dtype, "array"))
 
 
-def zeros(shape, ctx=None, dtype=None) -> NDArray:
-    """An array of zeros; `shape` in C order; float32 unless another `dtype` is given (it may stand in the
-    place of `ctx`, a device)."""
+def zeros(shape: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
+    """An array of zeros of `shape` in C order. The default of `dtype` is float32. `ctx` is a device; the type
+    may be given in its place."""
     return full(shape, 0, ctx, dtype)
 
 
-def ones(shape, ctx=None, dtype=None) -> NDArray:
-    """An array of ones; as `zeros`."""
+def ones(shape: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
+    """An array of ones. For the arguments, see `zeros`."""
     return full(shape, 1, ctx, dtype)
 
 
-def full(shape, value, ctx=None, dtype=None) -> NDArray:
-    """An array of one number; as `zeros`. MxError where `shape` is none, or too large for the machine."""
-    dtype = _type(ctx, dtype, "full")
-    dtype = element_type(np.float32 if dtype is None else dtype, "dtype")
-    value = numbers(value, "full: value")
-    if value.ndim:
-        raise MxError(f"full: value must be one number, not an array of shape {value.shape}")
+def full(shape: Any, value: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
+    """An array of one number. For the arguments, see `zeros`. MxError if `shape` is no shape, or too large
+    for the machine."""
+    given = _type(ctx, dtype, "full")
+    kind = element_type(np.float32 if given is None else given, "dtype")
+    number = numbers(value, "full: value")
+    if number.ndim:
+        raise MxError(f"full: value must be one number, not an array of shape {number.shape}")
     try:
-        shape = tuple(map(index, shape)) if hasattr(shape, "__iter__") else (index(shape),)
+        dims = tuple(map(index, shape)) if hasattr(shape, "__iter__") else (index(shape),)
     except TypeError:
         raise MxError(f"a shape is a sequence of integers, not {shape!r}") from None
-    affordable(shape, dtype.itemsize)
-    return NDArray(np.full(shape, value, dtype) if value else np.zeros(shape, dtype))
+    affordable(dims, kind.itemsize)
+    return NDArray(np.full(dims, number, kind) if number else np.zeros(dims, kind))
 
 
-def _type(ctx, dtype, where: str):
-    """The element type, where the device may have been left out."""
+def _type(ctx: Any, dtype: Any, where: str) -> Any:
+    """The element type, which may have been given in the place of the device."""
     if ctx is None or isinstance(ctx, Context):
         return dtype
     if dtype is not None:
@@ -59,8 +63,8 @@ def _type(ctx, dtype, where: str):
     return ctx
 
 
-def load(path: str):
-    """Arrays from a file in MXNet's format: a dict if they are named, else a list."""
+def load(path: str) -> dict[str, NDArray] | list[NDArray]:
+    """The arrays of a file in MXNet's format: a dict if they have names, else a list."""
     from mxr.io import params
 
     loaded = params.load(path)
@@ -69,8 +73,8 @@ def load(path: str):
     return [NDArray(v) for v in loaded]
 
 
-def save(path: str, arrays) -> None:
-    """Write arrays (a dict, a list or one) to a file in MXNet's format."""
+def save(path: str, arrays: Any) -> None:
+    """Write arrays (a dict, a list, or one array) to a file in MXNet's format."""
     from mxr.io import params
 
     if isinstance(arrays, (NDArray, np.ndarray)):
@@ -89,7 +93,7 @@ def save(path: str, arrays) -> None:
     params.save(path, dict(zip(arrays, data)) if named else data)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Callable[..., Any]:
     if name not in registry:
         if name in GROUPS:
             raise AttributeError(
@@ -102,5 +106,5 @@ def __getattr__(name: str):
     return function
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*__all__, *registry})

@@ -1,13 +1,13 @@
-"""Optimizers, as MXNet's Python programs call them: `create`, a class for each, `get_updater`; and `step` for
-a whole executor.
+"""Optimizers with the interface of MXNet's Python package: `create`, a class for each, `get_updater`; and
+`step` for a whole executor.
 
     optimizer = mxr.optimizer.create("adam", learning_rate=0.01, rescale_grad=1 / batch_size)
     executor.forward_backward()
     optimizer.step(executor)
 
-Rules and defaults are those of MXNet's Python package; where its R package differs (no bias correction in
-adam, other defaults), R scripts get those of the R package. Every optimizer multiplies gradients by
-`rescale_grad`, then cuts them to [-clip_gradient, clip_gradient].
+Rules and defaults are those of MXNet's Python package. R scripts get those of MXNet's R package, which differ
+(no bias correction in adam, other defaults). All optimizers multiply gradients by `rescale_grad`, and then
+clip them to [-clip_gradient, clip_gradient].
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ __all__ = [
 class Optimizer:
     """One rule for all parameters of a network.
 
-    `learning_rate`: a number (0.01, unless the class says otherwise); `lr_scheduler`: a function of the
-    number of updates so far that gives the rate instead; `wd`: weight decay; `rescale_grad`, `clip_gradient`
-    (None: no limit): see the module. Further settings: the class.
+    `learning_rate` is a number; its default is 0.01 in most classes. `lr_scheduler`, if given, is a function
+    from the number of updates so far to the learning rate. `wd` is the weight decay. For `rescale_grad` and
+    `clip_gradient` (None: no limit) see the module, for further settings the class.
     """
 
-    settings: ClassVar[Mapping[str, Any]] = {}  # the rule's own, and their defaults
+    settings: ClassVar[Mapping[str, Any]] = {}  # the class's further settings, with their defaults
     rate: ClassVar[float] = 0.01
 
     def __init__(
@@ -60,32 +60,18 @@ class Optimizer:
         where = f"optimizer.{type(self).__name__}"
         for name in settings:
             if name not in self.settings:
-                known = [
-                    *self.settings,
-                    "learning_rate",
-                    "wd",
-                    "rescale_grad",
-                    "clip_gradient",
-                    "lr_scheduler",
-                ]
+                common = ("learning_rate", "wd", "rescale_grad", "clip_gradient", "lr_scheduler")
+                known = [*self.settings, *common]
                 raise ParamError(
                     f"{where}: there is no setting {name}"
                     + (suggest(name, known) or f"; it has {', '.join(known)}")
                 )
         self.lr = self.rate if learning_rate is None else learning_rate
-        self.lr_scheduler, self.wd, self.rescale_grad, self.clip_gradient = (
-            lr_scheduler,
-            wd,
-            rescale_grad,
-            clip_gradient,
-        )
+        self.lr_scheduler, self.wd = lr_scheduler, wd
+        self.rescale_grad, self.clip_gradient = rescale_grad, clip_gradient
         self.own = {**self.settings, **settings}
-        for name, value in {
-            "learning_rate": self.lr,
-            "wd": wd,
-            "rescale_grad": rescale_grad,
-            **self.own,
-        }.items():
+        checked = {"learning_rate": self.lr, "wd": wd, "rescale_grad": rescale_grad, **self.own}
+        for name, value in checked.items():
             if value is not None and (
                 not isinstance(value, (int, float, np.number)) or not math.isfinite(value)
             ):
@@ -96,7 +82,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next update."""
+        """The learning rate of the next update."""
         return float(
             self.lr_scheduler(max(self._counts.values(), default=0)) if self.lr_scheduler else self.lr
         )
@@ -120,7 +106,7 @@ class Optimizer:
         return rule(type(self).__name__.lower(), settings)
 
     def _factor(self, count: int) -> float:
-        """What multiplies the rate at the count-th update of a parameter."""
+        """The factor of the learning rate in update number `count` of a parameter."""
         return 1.0
 
     def _next_rate(self, index: Any) -> float:
@@ -128,11 +114,11 @@ class Optimizer:
         return self.learning_rate * self._factor(self._counts[index])
 
     def create_state(self, index: Any, weight: NDArray) -> list[NDArray]:
-        """Zero-filled state for a weight."""
+        """The initial state of a weight: zeros."""
         return [NDArray(s) for s in self._rule().states(weight.data)]
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: list[NDArray]) -> None:
-        """Change `weight` and `state` in place. `index`: any name of the parameter."""
+        """Update `weight` and `state` in place. `index` is any name of the parameter."""
         if weight.shape != grad.shape:
             raise MxError(
                 f"optimizer: the weight {index} has shape {weight.shape}, its gradient {grad.shape}"
@@ -143,7 +129,7 @@ class Optimizer:
             )
 
     def step(self, executor: Executor) -> None:
-        """Update all arguments of an executor that have a gradient, from the gradients that are there."""
+        """Update all arguments of an executor that have a gradient, from their current gradients."""
         executor_, updater = self._updaters.setdefault(id(executor), (executor, Updater(self._rule())))
         updater.train(self._next_rate(id(executor_)), executor_)
 
@@ -155,15 +141,16 @@ class SGD(Optimizer):
 
 
 class _NagInPlace(GraphRule):
-    """MXNet's nag_mom_update, called in place as its optimizer calls it: the weight decay in the state is
-    that of the new weight."""
+    """MXNet's nag_mom_update, as its optimizer calls it: in place, so that the momentum gets the weight decay
+    of the new weight."""
 
     n_states = 1
 
-    def new_weight(self, lr: np.float32, w: np.ndarray, g: np.ndarray, momentum: np.ndarray) -> np.ndarray:
+    def new_weight(self, lr: Any, w: Any, g: Any, *states: Any) -> Any:
         s = self.s
+        (momentum,) = states
         momentum *= s.momentum
-        new: np.ndarray = w - momentum + (momentum - lr * (g + s.wd * w)) * (np.float32(1) + s.momentum)
+        new = w - momentum + (momentum - lr * (g + s.wd * w)) * (np.float32(1) + s.momentum)
         momentum -= lr * (g + s.wd * new)
         return new
 
@@ -190,7 +177,7 @@ class Adam(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """RMSProp; with `centered=True` Graves' form. `learning_rate` 0.001, `gamma1` (0.9), `gamma2` (0.9),
+    """RMSProp, in Graves' form with `centered=True`. `learning_rate` 0.001, `gamma1` (0.9), `gamma2` (0.9),
     `epsilon` (1e-8), `centered` (False), `clip_weights` (None: no limit of the weights)."""
 
     settings = {"gamma1": 0.9, "gamma2": 0.9, "epsilon": 1e-8, "centered": False, "clip_weights": None}
@@ -215,7 +202,7 @@ class AdaGrad(Optimizer):
 
 
 class AdaDelta(Optimizer):
-    """AdaDelta, which has no learning rate. `rho` (0.9), `epsilon` (1e-5)."""
+    """AdaDelta, in which the learning rate has no effect. `rho` (0.9), `epsilon` (1e-5)."""
 
     settings = {"rho": 0.9, "epsilon": 1e-5}
 
@@ -226,14 +213,14 @@ _BY_NAME: dict[str, type[Optimizer]] = {
 
 
 def register(kind: type[Optimizer]) -> type[Optimizer]:
-    """Make a class of your own known to `create`, by its name in lower case."""
+    """Register a class for `create`, under its name in lower case."""
     _BY_NAME[kind.__name__.lower()] = kind
     return kind
 
 
 def create(name: str | Optimizer, learning_rate: float | None = None, **settings: Any) -> Optimizer:
-    """The optimizer of that name: "sgd", "nag", "adam", "rmsprop", "adagrad", "adadelta"; settings as its
-    class takes them."""
+    """The optimizer of a name: "sgd", "nag", "adam", "rmsprop", "adagrad", "adadelta" or a registered one.
+    For settings, see its class."""
     if isinstance(name, Optimizer):
         return name
     kind = _BY_NAME.get(str(name).lower())
@@ -246,7 +233,7 @@ def create(name: str | Optimizer, learning_rate: float | None = None, **settings
 
 
 def get_updater(optimizer: Optimizer) -> Callable[[Any, NDArray, NDArray], None]:
-    """A function `(index, grad, weight)` that changes the weight in place and keeps the state of every
+    """A function `(index, grad, weight)` that updates the weight in place. It holds the state of each
     index."""
     states: dict[Any, list[NDArray]] = {}
 

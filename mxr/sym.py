@@ -1,7 +1,8 @@
-"""`mxr.sym.*`: one function per operator, and what makes symbols: `Variable`, `Group`, `load`,
-`load_json`."""
+"""`mxr.sym.*`: one function per operator on symbols; and `Variable`, `Group`, `load`, `load_json`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from mxr import ops  # noqa: F401  (declares the operators)
 from mxr.engine.functions import GROUPS, symbol_function
@@ -14,7 +15,7 @@ var = Variable
 __all__ = ["Symbol", "Variable", "var", "Group", "load", "load_json"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Callable[..., Symbol]:
     if name not in registry:
         if name in GROUPS:
             raise AttributeError(
@@ -27,5 +28,5 @@ def __getattr__(name: str):
     return function
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*__all__, *registry})

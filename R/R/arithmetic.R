@@ -42,6 +42,8 @@ symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
 #' label <- mx.symbol.Variable("label")
 #' loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
 #' arguments(loss)
+#' @concept arithmetic
+#' @seealso [mx.symbol.fun()] for a function of your own; [mx.symbol.MakeLoss()].
 #' @export
 Ops.Rcpp_MXSymbol <- function(e1, e2) if (missing(e2)) unary(.Generic, e1) else binary(.Generic, e1, e2)
 

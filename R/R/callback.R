@@ -11,6 +11,9 @@
 #' @examples
 #' logger <- mx.metric.logger$new()
 #' logger$train
+#' @concept metric
+#' @concept training history
+#' @seealso [mx.callback.log.train.metric()] fills it.
 #' @export
 mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numeric", eval = "numeric"), methods = list(
   show = function() print.mx.metric.logger(.self)))
@@ -34,6 +37,9 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 #'   eval.metric = mx.metric.rmse, verbose = FALSE,
 #'   epoch.end.callback = mx.callback.log.train.metric(1, logger))
 #' logger$train
+#' @concept callback
+#' @concept training history
+#' @seealso [mx.metric.logger], [mx.callback.plot()], [mx.callback.early.stop()].
 #' @export
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
@@ -73,6 +79,9 @@ log_metric <- function(env, state, nbatch, label, says) {
 #' model <- mx.model.FeedForward.create(
 #'   net, X = x, y = mtcars$mpg, num.round = 1, array.batch.size = 4, array.layout = "rowmajor", learning.rate = 1e-3,
 #'   eval.metric = mx.metric.rmse, batch.end.callback = mx.callback.log.speedometer(batch.size = 4, frequency = 3))
+#' @concept callback
+#' @concept speed
+#' @seealso [mx.callback.log.train.metric()], [mx.profiler.config()].
 #' @export
 mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
   callback <- function(iteration, nbatch, env, verbose = TRUE) {
@@ -112,6 +121,9 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #'   eval.metric = mx.metric.rmse, verbose = FALSE,
 #'   epoch.end.callback = mx.callback.save.checkpoint(prefix, period = 5))
 #' list.files(tempdir(), "^net-")
+#' @concept callback
+#' @concept save a model
+#' @seealso [mx.model.load()] reads the files.
 #' @export
 mx.callback.save.checkpoint <- function(prefix, period = 1) {
   callback <- function(iteration, nbatch, env, verbose = TRUE) {
@@ -144,6 +156,9 @@ mx.callback.save.checkpoint <- function(prefix, period = 1) {
 #'   learning.rate = 1e-3, eval.metric = mx.metric.rmse, verbose = FALSE,
 #'   epoch.end.callback = mx.callback.early.stop(train.metric = 6))
 #' tail(plot(model), 1)          # ended where the error was below 6
+#' @concept callback
+#' @concept early stopping
+#' @seealso [mx.callback.log.train.metric()], [mx.callback.save.checkpoint()], [mx.callback.plot()].
 #' @export
 mx.callback.early.stop <- function(train.metric = NULL, eval.metric = NULL, bad.steps = NULL, maximize = FALSE,
                                    verbose = FALSE) {

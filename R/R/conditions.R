@@ -111,6 +111,9 @@ name_of <- function(f, envir) {
 #' @examples
 #' try(mx.nd.ones(2) + mx.nd.ones(3))
 #' mxr.last.error()
+#' @concept error
+#' @concept traceback
+#' @seealso `vignette("r-and-python", package = "mxnet")`.
 mxr.last.error <- function() {
   text <- if (.bridge$open) call_python("bridge.last.traceback") else ""
   cat(if (nzchar(text)) text else "no error came from Python in this session\n")

@@ -16,6 +16,9 @@ new_context <- function(device, id) {
 #' @examples
 #' mx.cpu()
 #' mx.cpu()$device
+#' @concept device
+#' @concept GPU
+#' @seealso [mx.ctx.default()].
 #' @export
 mx.cpu <- function(dev.id = 0L) new_context("cpu", dev.id)
 
@@ -37,6 +40,8 @@ mx.gpu <- function(dev.id = 0L) {
 #' @return The default, an `MXContext`.
 #' @examples
 #' mx.ctx.default()
+#' @concept device
+#' @seealso [mx.cpu()].
 #' @export
 mx.ctx.default <- function(new = NULL) {
   if (!is.null(new)) {
@@ -52,6 +57,8 @@ mx.ctx.default <- function(new = NULL) {
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.context(mx.cpu())
+#' @concept device
+#' @seealso [mx.cpu()].
 #' @export
 is.mx.context <- function(x) inherits(x, "MXContext")
 

@@ -39,6 +39,8 @@
 #'   forward = function(inputs) 2 * inputs$data,
 #'   backward = function(output.grads) 2 * output.grads[[1]])
 #' as.array(mx.nd.Custom(mx.nd.array(1:3), op.type = "twice"))
+#' @concept custom operator
+#' @seealso [mx.symbol.Custom()] uses it; [mx.symbol.fun()] for element-wise functions.
 #' @export
 mx.operator.register <- function(name, forward, backward = NULL, infer.shape = NULL, arguments = "data",
                                  outputs = "output", aux = character(), need.top.grad = TRUE,
@@ -111,6 +113,9 @@ check_operator_names <- function(what, names) {
 #' x <- mx.symbol.Variable("x")
 #' y <- mx.symbol.Custom(x, op.type = "scaled", by = 2.5, name = "y")
 #' arguments(y)
+#' @concept custom operator
+#' @concept layer
+#' @seealso [mx.operator.register()], [mx.symbol.fun()].
 #' @export
 mx.symbol.Custom <- function(...) call_python("symbol.create", "Custom", mx.util.filter.null(list(...)))
 
@@ -155,6 +160,10 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
 #'   f = function(x, y, w) ifelse(abs(x - y) < w, w * log(1 + abs(x - y) / 2), abs(x - y) - w + w * log(1 + w / 2)),
 #'   gradient = function(x, y, w) sign(x - y) * ifelse(abs(x - y) < w, w / (2 + abs(x - y)), 1))
 #' arguments(wing)
+#' @concept custom operator
+#' @concept element-wise function
+#' @concept loss function
+#' @seealso [mx.symbol.MakeLoss()], [mx.operator.register()].
 #' @export
 mx.symbol.fun <- function(..., f, gradient = NULL, check = TRUE, name = NULL) {
   given <- list(...)

@@ -37,6 +37,10 @@
 #' net <- mx.symbol.LinearRegressionOutput(fc, name = "out")
 #' model <- mx.model.FeedForward.create(net, X = x[mine, ], y = y[mine], num.round = 5, array.batch.size = 10,
 #'                                      learning.rate = 0.1, array.layout = "rowmajor", kvstore = kv)
+#' @concept several machines
+#' @concept parallel training
+#' @concept MPI
+#' @seealso [mx.kv.create()], [mx.model.FeedForward.create()].
 #' @name distributed.training
 NULL
 

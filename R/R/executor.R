@@ -25,6 +25,9 @@
 #' mx.exec.backward(exec)
 #' as.array(exec$ref.outputs$sq_output)
 #' as.array(exec$ref.grad.arrays$x)
+#' @concept executor
+#' @concept training loop
+#' @seealso [mx.exec.forward()], [mx.model.init.params()].
 #' @export
 mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, ...) {
   check_short_names(sys.call(), c("symbol", "ctx", "grad.req", "fixed.param"))
@@ -61,6 +64,11 @@ mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs
 #' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(c(0, 1))), match.name = TRUE)
 #' mx.exec.forward(exec, is.train = FALSE)
 #' as.array(exec$ref.outputs$e_output)
+#' @concept executor
+#' @concept training loop
+#' @concept gradient
+#' @concept backpropagation
+#' @seealso [mx.simple.bind()] makes an executor; [mx.opt.get.updater()] for the updates.
 #' @export
 mx.exec.forward <- function(exec, is.train = TRUE) {
   check_executor(exec)

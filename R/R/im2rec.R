@@ -31,6 +31,9 @@
 #' it <- mx.io.ImageRecordIter(path.imgrec = paste0(folder, "images.rec"), data.shape = c(28, 28, 3), batch.size = 1)
 #' it$iter.next()
 #' dim(it$value()$data)
+#' @concept image
+#' @concept data file
+#' @seealso [mx.io.ImageRecordIter()] reads what it writes.
 #' @export
 im2rec <- function(image_lst, root, output_rec, label_width = 1L, pack_label = 0L, new_size = -1L, nsplit = 1L,
                    partid = 0L, center_crop = 0L, quality = 95L, color_mode = 1L, unchanged = 0L,

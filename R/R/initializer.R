@@ -35,6 +35,11 @@ weight_initializer <- function(draw) {
 #' mx.set.seed(1)
 #' init <- mx.init.Xavier(factor_type = "in", magnitude = 2)
 #' init("fc1_weight", c(3, 2), mx.cpu())
+#' @concept initializer
+#' @concept weights
+#' @concept Xavier
+#' @concept Glorot
+#' @seealso [mx.model.init.params()], [mx.model.FeedForward.create()].
 #' @export
 mx.init.uniform <- function(scale) {
   check_real(scale, "mx.init.uniform: scale")
@@ -80,6 +85,9 @@ mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude 
 #' @return Named list of NDArrays.
 #' @examples
 #' mx.init.create(mx.init.normal(0.1), list(fc1_weight = c(3, 2), fc1_bias = 2))
+#' @concept initializer
+#' @concept weights
+#' @seealso [mx.init.uniform()], [mx.init.normal()], [mx.init.Xavier()].
 #' @export
 mx.init.create <- function(initializer, shape.array, ctx = NULL, skip.unknown = TRUE) {
   check_initializer(initializer)

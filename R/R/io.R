@@ -20,6 +20,9 @@ no_method <- function(name) stop_not_implemented("this iterator class must defin
 #'   num.pad = function() .self$iter$num.pad()))
 #' it <- Doubled$new(mx.io.arrayiter(matrix(1:8, 2), 1:4, batch.size = 2))
 #' it$iter.next()
+#' @concept data iterator
+#' @concept batches
+#' @seealso [mx.io.arrayiter()], [mx.io.CSVIter()].
 #' @export
 Rcpp_MXDataIter <- setRefClass("Rcpp_MXDataIter", methods = list(
   iter.next = function() no_method("iter.next"), value = function() no_method("value"),
@@ -39,6 +42,8 @@ Rcpp_MXNativeDataIter <- setRefClass("Rcpp_MXNativeDataIter", contains = "Rcpp_M
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.dataiter(mx.io.arrayiter(1:4, 1:4, batch.size = 2))
+#' @concept data iterator
+#' @seealso [mx.io.arrayiter()].
 #' @export
 is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArrayDataIter", "Rcpp_MXDataIter"))
 
@@ -106,6 +111,9 @@ batches_ahead <- function(iter) {
 #' @examples
 #' it <- mx.io.arrayiter(matrix(1:14, 2, 7), 1:7, batch.size = 3)
 #' while (it$iter.next()) print(as.array(it$value()$label))
+#' @concept data iterator
+#' @concept batches
+#' @seealso [mx.io.CSVIter()], [mx.io.bucket.iter()], [Rcpp_MXDataIter] for an iterator of your own.
 #' @export
 mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   data <- as_samples(data, "data")
@@ -168,6 +176,8 @@ as_samples <- function(x, what) if (is.mx.ndarray(x)) x else as_numbers(x, paste
 #' @examples
 #' it <- mx.io.arrayiter(matrix(1:14, 2, 7), 1:7, batch.size = 3)
 #' mx.io.extract(it, "label")
+#' @concept data iterator
+#' @seealso [mx.io.arrayiter()].
 #' @export
 mx.io.extract <- function(iter, field) {
   check_iterator(iter)

@@ -47,6 +47,11 @@
 #' it <- mx.io.CSVIter(data.csv = file, data.shape = 3, batch.size = 2)
 #' it$iter.next()
 #' dim(it$value()$data)
+#' @concept data iterator
+#' @concept data file
+#' @concept batches
+#' @concept image
+#' @seealso [mx.io.arrayiter()], [im2rec()].
 #' @export
 mx.io.CSVIter <- function(...) file_iterator("CSVIter", list(...))
 

@@ -25,6 +25,9 @@ is.MXKVStore <- function(x) inherits(x, "Rcpp_MXKVStore")
 #' out <- mx.nd.zeros(2)
 #' kv$pull(1L, list(list(out)))
 #' out
+#' @concept key-value store
+#' @concept several machines
+#' @seealso [distributed.training].
 #' @export
 mx.kv.create <- function(type = "local", sum.metrics = FALSE) {
   check_kvstore_type(type)

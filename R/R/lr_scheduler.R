@@ -29,6 +29,9 @@ decay_lr <- function(env, factor_val, stop_factor_lr, verbose) {
 #' state <- list2env(list(num_update = 101, count = 0, lr = 0.1))        # what a schedule gets
 #' schedule(state)
 #' state$lr
+#' @concept learning rate
+#' @concept schedule
+#' @seealso [mx.opt.create()].
 #' @export
 mx.lr_scheduler.FactorScheduler <- function(step, factor_val, stop_factor_lr = 1e-8, verbose = TRUE) {
   check_schedule(step, factor_val)

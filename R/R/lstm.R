@@ -224,6 +224,10 @@ early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num
 #' one <- mx.lstm.inference(num.lstm.layer = 1, input.size = 4, num.hidden = 8, num.embed = 4, num.label = 4,
 #'                          arg.params = model$arg.params)
 #' as.array(mx.lstm.forward(one, 2, new.seq = TRUE)$prob)
+#' @concept recurrent network
+#' @concept LSTM
+#' @concept GRU
+#' @seealso [rnn.graph()], [mx.model.buckets()].
 #' @export
 mx.lstm <- function(train.data, eval.data = NULL, num.lstm.layer, seq.len, num.hidden, num.embed, num.label,
                     batch.size, input.size, ctx = mx.ctx.default(), num.round = 10, update.period = 1,

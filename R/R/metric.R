@@ -56,6 +56,9 @@ as_nd <- function(x) if (is.numeric(x) || is.mx.ndarray(x)) mx.nd.array(x) else 
 #' mae <- mx.metric.custom("mae", function(label, pred) mean(abs(label - pred)))
 #' state <- mae$update(array(1:3), array(2:4), mae$init())
 #' mae$get(state)
+#' @concept metric
+#' @concept evaluation
+#' @seealso [mx.metric.accuracy] and the others that are there.
 #' @export
 mx.metric.custom <- function(name, feval) {
   check_function(feval, "mx.metric.custom: feval must be a function of (label, pred)")
@@ -101,6 +104,10 @@ built_in_metric <- function(name, kind = name) {
 #' @examples
 #' state <- mx.metric.mse$update(mx.nd.array(1:3), mx.nd.array(c(1, 2, 5)), mx.metric.mse$init())
 #' mx.metric.mse$get(state)
+#' @concept metric
+#' @concept evaluation
+#' @concept accuracy
+#' @seealso [mx.metric.custom()] for a metric of your own.
 #' @export
 mx.metric.accuracy <- built_in_metric("accuracy")
 

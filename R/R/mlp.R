@@ -19,6 +19,9 @@
 #' model <- mx.mlp(x, as.numeric(x[, 1] > 0), hidden_node = 5, out_node = 2, num.round = 2,
 #'                 array.layout = "rowmajor", verbose = FALSE)
 #' dim(predict(model, x, array.layout = "rowmajor"))
+#' @concept neural network
+#' @concept multilayer perceptron
+#' @seealso [mx.model.FeedForward.create()] for any network.
 #' @export
 mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activation = "tanh",
                    out_activation = "softmax", ctx = mx.ctx.default(), ..., device = ctx) {

@@ -135,6 +135,9 @@ first_batch <- function(iter) {
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
 #' names(mx.model.init.params(net, list(data = c(3, 5)), NULL, mx.init.uniform(0.1), mx.cpu())$arg.params)
+#' @concept initializer
+#' @concept weights
+#' @seealso [mx.init.uniform()], [mx.simple.bind()].
 #' @export
 mx.model.init.params <- function(symbol, input.shape, output.shape, initializer, ctx) {
   check_symbol(symbol)
@@ -389,6 +392,11 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' net <- mx.symbol.LinearRegressionOutput(fc, name = "out")
 #' model <- mx.model.FeedForward.create(net, X = x, y = y, num.round = 5, array.batch.size = 20,
 #'                                      learning.rate = 0.1, eval.metric = mx.metric.rmse, array.layout = "rowmajor")
+#' @concept training
+#' @concept fit
+#' @concept neural network
+#' @concept deep learning
+#' @seealso [predict.MXFeedForwardModel()], [plot.MXFeedForwardModel()], [mx.symbol.MakeLoss()], [mx.model.load()].
 #' @export
 mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.round = 1, num.round = 10,
                                         optimizer = "sgd", initializer = mx.init.uniform(0.01),
@@ -559,6 +567,10 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
 #' prefix <- file.path(tempdir(), "line")
 #' mx.model.save(model, prefix, 7)
 #' names(mx.model.load(prefix, 7)$arg.params)
+#' @concept save a model
+#' @concept pretrained model
+#' @concept checkpoint
+#' @seealso [mx.symbol.save()], [mx.nd.save()], [mx.serialize()].
 #' @export
 mx.model.load <- function(prefix, iteration) {
   symbol <- mx.symbol.load(paste0(prefix, "-symbol.json"))
@@ -592,6 +604,8 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
 #' model <- list(symbol = net, arg.params = list(fc_weight = mx.nd.ones(c(2, 1))), aux.params = list())
 #' is.serialized(mx.serialize(model))
+#' @concept save a model
+#' @seealso [mx.model.load()]; `saveRDS` works on models as they are.
 #' @export
 mx.serialize <- function(model) {
   if (is.serialized(model)) return(model)

@@ -33,6 +33,10 @@ bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else sy
 #' buckets <- list("3" = list(data = matrix(1:12 %% 5, 3, 4), label = c(0, 1, 0, 1)))
 #' model <- mx.model.buckets(net, mx.io.bucket.iter(buckets, batch.size = 2), num.round = 2, verbose = FALSE)
 #' sapply(model$arg.params, function(p) paste(dim(p), collapse = " x "))
+#' @concept training
+#' @concept recurrent network
+#' @concept sequence
+#' @seealso [rnn.graph()], [mx.io.bucket.iter()], [mx.infer.rnn()].
 #' @export
 mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL, arg.params = NULL, aux.params = NULL,
                              fixed.params = NULL, num.round = 1, begin.round = 1, initializer = mx.init.uniform(0.01),

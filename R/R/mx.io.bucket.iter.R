@@ -20,6 +20,10 @@
 #' it$reset()
 #' it$iter.next()
 #' it$value()$label
+#' @concept data iterator
+#' @concept sequence
+#' @concept buckets
+#' @seealso [mx.model.buckets()], [rnn.graph()].
 #' @export
 mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffle = FALSE, seed = 123) {
   buckets <- Map(bucket_columns, buckets, or_else(names(buckets), seq_along(buckets)))

@@ -13,6 +13,9 @@
 #' a <- mx.nd.array(matrix(1:6, 2, 3))
 #' dim(a)
 #' as.array(1 - a + (2 * a) / (a + 0.5))
+#' @concept array
+#' @concept NDArray
+#' @seealso [mx.nd.zeros()], [mx.nd.save()].
 #' @export
 mx.nd.array <- function(src.array, ctx = NULL) {
   if (is.mx.ndarray(src.array)) return(call_python("nd.copy", src.array))
@@ -27,6 +30,8 @@ mx.nd.array <- function(src.array, ctx = NULL) {
 #' @examples
 #' mx.nd.zeros(c(2, 3))
 #' mx.nd.ones(4)
+#' @concept make arrays
+#' @seealso [mx.nd.array()], [mx.runif()].
 #' @export
 mx.nd.zeros <- function(shape, ctx = NULL) call_python("nd.full", as_dims(shape, "mx.nd.zeros"), 0)
 
@@ -44,6 +49,9 @@ mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 #' @examples
 #' a <- mx.nd.ones(3)
 #' mx.nd.copyto(a, mx.cpu())
+#' @concept array
+#' @concept copy
+#' @seealso [mx.nd.array()].
 #' @export
 mx.nd.copyto <- function(src, ctx) call_python("nd.copy", src)
 
@@ -56,6 +64,9 @@ mx.nd.copyto <- function(src, ctx) call_python("nd.copy", src)
 #' @return An NDArray.
 #' @examples
 #' as.array(mx.nd.slice(mx.nd.array(matrix(1:6, 2, 3)), 1, 3))
+#' @concept indexing
+#' @concept subset
+#' @seealso [mx.nd.array()].
 #' @export
 mx.nd.slice <- function(nd, begin, end) call_python("nd.slice", nd, begin, end)
 
@@ -70,6 +81,9 @@ mx.nd.slice <- function(nd, begin, end) call_python("nd.slice", nd, begin, end)
 #' file <- tempfile()
 #' mx.nd.save(list(a = mx.nd.ones(2)), file)
 #' names(mx.nd.load(file))
+#' @concept data file
+#' @concept save arrays
+#' @seealso [mx.model.load()], [mx.symbol.save()].
 #' @export
 mx.nd.save <- function(ndarray, filename) {
   if (!is.list(ndarray)) ndarray <- list(ndarray)
@@ -87,6 +101,8 @@ mx.nd.load <- function(filename) call_python("nd.load", check_path(filename, "mx
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.ndarray(mx.nd.ones(2))
+#' @concept array
+#' @seealso [mx.nd.array()].
 #' @export
 is.mx.ndarray <- function(src.array) inherits(src.array, "MXNDArray")
 
@@ -98,6 +114,9 @@ is.MXNDArray <- is.mx.ndarray
 #' @return An `MXContext`.
 #' @examples
 #' ctx(mx.nd.ones(2))$device
+#' @concept device
+#' @concept GPU
+#' @seealso [mx.cpu()], [mx.ctx.default()].
 #' @export
 ctx <- function(nd) {
   if (!is.mx.ndarray(nd)) stop_type("ctx: an NDArray is needed, not ", class(nd)[[1]])

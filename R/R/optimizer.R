@@ -116,6 +116,12 @@ mx.opt.nag <- function(learning.rate = 0.01, momentum = 0, wd = 0, rescale.grad 
 #'   [mx.model.FeedForward.create()].
 #' @examples
 #' mx.opt.create("adam", learning.rate = 0.01)
+#' @concept optimizer
+#' @concept SGD
+#' @concept Adam
+#' @concept learning rate
+#' @concept momentum
+#' @seealso [mx.lr_scheduler.FactorScheduler()], [mx.opt.get.updater()].
 #' @export
 mx.opt.create <- function(name, ...) {
   make <- optimizer_maker(name)
@@ -169,6 +175,9 @@ check_settings <- function(names, optimizer, own) {
 #' mx.exec.backward(exec)
 #' mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
 #' as.array(exec$ref.arg.arrays$x)
+#' @concept optimizer
+#' @concept training loop
+#' @seealso [mx.opt.create()], [mx.exec.forward()].
 #' @export
 mx.opt.get.updater <- function(optimizer, weights, ctx) {
   told <- function(updater) {

@@ -18,6 +18,10 @@
 #' curve <- mx.loss.curve(list(huber = huber, squared = mx.symbol.square), from = -3, to = 3, n = 7)
 #' curve
 #' plot(curve, xlab = "error")
+#' @concept loss
+#' @concept loss function
+#' @concept gradient
+#' @seealso [mx.symbol.MakeLoss()]; `demo(package = "mxnet")` lists recipes of losses.
 #' @export
 mx.loss.curve <- function(loss, from, to, n = 121) {
   losses <- if (is.list(loss)) loss else list(loss)

@@ -33,6 +33,9 @@
 #' model <- structure(list(symbol = net, arg.params = params, aux.params = list()), class = "MXFeedForwardModel")
 #' predict(model, matrix(1:6, 2), array.layout = "colmajor")
 #' predict(model, matrix(1:6, 2), array.layout = "colmajor", output = "relu1_output")
+#' @concept prediction
+#' @concept inference
+#' @seealso [mx.model.FeedForward.create()], [mx.model.load()].
 #' @export
 predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size = 128, array.layout = "auto",
                                        allow.extra.params = FALSE, ..., output = NULL, model = object) {

@@ -9,6 +9,9 @@
 #' @examples
 #' unlist(MX.PROF.STATE)
 #' mx.profiler.state(MX.PROF.STATE$STOP)
+#' @concept speed
+#' @concept profiling
+#' @seealso [mx.callback.log.speedometer()].
 #' @export
 mx.profiler.config <- function(params, mode = NULL, filename = NULL) invisible()
 

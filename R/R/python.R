@@ -17,6 +17,9 @@
 #'   checked: `place`, `what`), and `problem` (a text if no Python can be used, else `NULL`).
 #' @examples
 #' mx.python()
+#' @concept Python
+#' @concept installation
+#' @seealso [mx.install.python()].
 #' @export
 mx.python <- function() {
   found <- tryCatch(find_python(), mxnet_error = function(e) list(problem = conditionMessage(e)))

@@ -13,6 +13,9 @@
 #' @return The path of the environment's Python, invisibly.
 #' @examples
 #' \dontrun{mx.install.python()}
+#' @concept installation
+#' @concept Python
+#' @seealso [mx.python()].
 #' @export
 mx.install.python <- function(envname = "python", source = mxr_source(), python = base_python()) {
   if (is.null(source))

@@ -10,6 +10,10 @@
 #' @examples
 #' mx.set.seed(0)
 #' as.array(mx.runif(2))   # 0.5488135 0.5928446
+#' @concept random numbers
+#' @concept seed
+#' @concept reproducibility
+#' @seealso [mx.runif()].
 #' @export
 mx.set.seed <- function(seed) {
   if (!is.numeric(seed) || length(seed) != 1 || is.na(seed) || abs(seed) >= 2^31)
@@ -31,6 +35,9 @@ mx.set.seed <- function(seed) {
 #' mx.set.seed(0)
 #' mx.runif(c(2, 3))
 #' mx.rnorm(3, mean = 1, sd = 0.1)
+#' @concept random numbers
+#' @concept distribution
+#' @seealso [mx.set.seed()].
 #' @export
 mx.runif <- function(shape, min = 0, max = 1, ctx = NULL) {
   if (!is.numeric(min) || !is.numeric(max)) stop_type("mx.runif: min and max must be numbers")

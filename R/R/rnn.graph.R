@@ -68,6 +68,10 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 10, num_embed = 4, num_hidden = 5,
 #'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
 #' arguments(net)
+#' @concept recurrent network
+#' @concept LSTM
+#' @concept GRU
+#' @seealso [mx.model.buckets()], [mx.infer.rnn()].
 #' @export
 rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hidden, num_decode, dropout = 0,
                       ignore_label = -1, bidirectional = F, loss_output = NULL, config, cell_type, masking = F,

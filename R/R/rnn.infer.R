@@ -21,6 +21,11 @@
 #' it <- mx.io.bucket.iter(buckets, batch.size = 2)
 #' model <- mx.model.buckets(net, it, num.round = 1, verbose = FALSE)
 #' mx.infer.rnn(it, model)
+#' @concept recurrent network
+#' @concept prediction
+#' @concept LSTM
+#' @concept GRU
+#' @seealso [mx.model.buckets()] trains the network.
 #' @export
 mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
   infer.data$reset()

@@ -17,6 +17,10 @@
 #' net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(fc1, num.hidden = 3, name = "fc2"), name = "softmax")
 #' summary(net)
 #' summary(net, data = c(4, 100))
+#' @concept number of parameters
+#' @concept layers
+#' @concept network
+#' @seealso [graph.viz()] draws the network.
 #' @export
 summary.Rcpp_MXSymbol <- function(object, ...) layer_table(object, list(...))
 

@@ -27,6 +27,9 @@ symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filt
 #' @examples
 #' data <- mx.symbol.Variable("data")
 #' arguments(data)
+#' @concept network
+#' @concept input
+#' @seealso [mx.symbol.FullyConnected()], [mx.symbol.MakeLoss()].
 #' @export
 mx.symbol.Variable <- function(name) {
   if (!is.character(name) || length(name) != 1 || is.na(name)) stop_type("mx.symbol.Variable: name must be one text")
@@ -43,6 +46,9 @@ mx.symbol.Variable <- function(name) {
 #' @examples
 #' a <- mx.symbol.Variable("a")
 #' outputs(mx.symbol.Group(c(mx.symbol.exp(a, name = "e"), mx.symbol.log(a, name = "l"))))
+#' @concept several outputs
+#' @concept network
+#' @seealso [mx.symbol.BlockGrad()], [outputs()].
 #' @export
 mx.symbol.Group <- function(...) mx.varg.symbol.internal.Group(list(...))
 
@@ -69,6 +75,8 @@ mx.varg.symbol.internal.Group <- function(slist) {
 #' b <- mx.symbol.Variable("b")
 #' ab <- mx.symbol.concat(list(a, b), num.args = 2, dim = 1, name = "ab")
 #' mx.symbol.infer.shape(ab, a = c(2, 3), b = c(5, 3))$out.shapes
+#' @concept combine or split arrays
+#' @seealso [mx.symbol.SliceChannel()], [mx.symbol.stack()].
 #' @export
 mx.symbol.concat <- function(data, num.args, dim = NULL, name = NULL, ...) {
   # symbols given as separate arguments may be in any of the formals
@@ -111,6 +119,9 @@ mx.varg.symbol.Concat <- function(alist) symbol_varg("Concat", alist)
 #' a <- mx.symbol.Variable("a")
 #' mx.symbol.min(a, 0)
 #' mx.symbol.min(a, axis = 1)
+#' @concept reduction
+#' @concept minimum
+#' @seealso [mx.symbol.sum()], [mx.symbol.mean()].
 #' @export
 mx.symbol.min <- function(e1, e2, ..., axis, keepdims, exclude, name) {
   if (missing(e2)) return(mx.varg.symbol.min(unname_formals(given_arguments(environment(), sys.function()), "e1")))
@@ -141,6 +152,9 @@ unname_formals <- function(args, name) {
 #' file <- tempfile()
 #' mx.symbol.save(mx.symbol.exp(mx.symbol.Variable("x"), name = "e"), file)
 #' outputs(mx.symbol.load(file))
+#' @concept save a network
+#' @concept data file
+#' @seealso [mx.model.load()].
 #' @export
 mx.symbol.save <- function(symbol, filename) {
   check_symbol(symbol)
@@ -175,6 +189,9 @@ mx.symbol.load.json <- function(json.str) {
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
 #' mx.symbol.infer.shape(net, data = c(13, 60))$arg.shapes
+#' @concept dimensions
+#' @concept shape
+#' @seealso [arguments()], [summary.Rcpp_MXSymbol()].
 #' @export
 mx.symbol.infer.shape <- function(symbol, ...) {
   check_short_names(sys.call(), "symbol")
@@ -188,6 +205,8 @@ mx.symbol.infer.shape <- function(symbol, ...) {
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.symbol(mx.symbol.Variable("x"))
+#' @concept network
+#' @seealso [mx.symbol.Variable()].
 #' @export
 is.mx.symbol <- function(x) inherits(x, "Rcpp_MXSymbol")
 
@@ -210,6 +229,8 @@ is.MXSymbol <- is.mx.symbol
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
 #' arguments(net)
 #' outputs(internals(net))
+#' @concept inputs and outputs of a network
+#' @seealso [mx.symbol.infer.shape()], [summary.Rcpp_MXSymbol()].
 #' @export
 arguments <- function(x) {
   check_symbol(x)

@@ -98,12 +98,37 @@ is_of_r <- function(f) {
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter:
 #'   as.double as.integer as.logical as.character as.vector as.array as.matrix as.data.frame is.na is.nan is.finite
 #'   is.infinite anyNA rep rev sort unique duplicated anyDuplicated median quantile weighted.mean diff scale cut split
-#'   subset merge transform within with aggregate by aperm determinant isSymmetric solve qr chol head tail hist
-#'   barplot boxplot image density na.omit xtfrm
-#' @methods Rcpp_MXSymbol Rcpp_MXExecutor: [ [<- [[<- dim<- dimnames<- names<- length<- levels<- as.list
-#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: [ [<- dim<- dimnames<- names<- length<- levels<-
+#'   subset merge aggregate determinant qr chol head tail hist boxplot image density xtfrm
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor: [ as.list
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: [
 #' @methods Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: mean t
 without_numbers <- function(x, ...) no_numbers(x, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor: [<- [[<- dim<- dimnames<- names<- length<- levels<-
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: [<- dim<- dimnames<- names<- length<- levels<-
+assigned_without_numbers <- function(x, ..., value) no_numbers(x, .Generic)
+
+# The same for generics whose first arguments have other names: a method has its generic's.
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: aperm
+aperm_without_numbers <- function(a, perm, ...) no_numbers(a, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: barplot
+barplot_without_numbers <- function(height, ...) no_numbers(height, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: by
+by_without_numbers <- function(data, INDICES, FUN, ...) no_numbers(data, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: isSymmetric na.omit
+object_without_numbers <- function(object, ...) no_numbers(object, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: solve
+solve_without_numbers <- function(a, b, ...) no_numbers(a, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: transform
+transform_without_numbers <- function(`_data`, ...) no_numbers(`_data`, .Generic)
+
+#' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: with within
+with_without_numbers <- function(data, expr, ...) no_numbers(data, .Generic)
 
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: Complex
 complex_without_numbers <- function(z) no_numbers(z, .Generic)
@@ -134,8 +159,9 @@ bound_arrays <- function(generic, args) {
 # Products of matrices, a group of generics in R 4.3 and later. `x` and `y` are the operands of `%*%`.
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter MXNDArray: matrixOps
 matrix_product <- function(x, y) {
-  for (e in list(x, y)) if (!is.null(kind_without_numbers(e))) no_numbers(e, .Generic)
-  mx.nd.array(match.fun(.Generic)(as_plain(x), as_plain(y)))
+  factors <- if (missing(y)) list(x) else list(x, y)             # crossprod(x) is of this group since R 4.4
+  for (e in factors) if (!is.null(kind_without_numbers(e))) no_numbers(e, .Generic)
+  mx.nd.array(do.call(.Generic, lapply(factors, as_plain)))
 }
 
 # Returns `answer`, for an object without dimensions and numbers. If a function that needs numbers has called the
@@ -192,10 +218,36 @@ iterator_assigned <- function(x, i, value) {
 # ---------------------------------------------------------------- NDArrays
 
 #' @methods MXNDArray: [[ as.integer is.nan is.finite is.infinite rep unique duplicated anyDuplicated head tail diff cut
-#'   split subset as.data.frame determinant isSymmetric aperm solve na.omit density hist barplot boxplot image format
-#'   aggregate merge transform by Complex
-in_r <- function(x, ...) {
-  f <- match.fun(.Generic)
+#'   split subset as.data.frame determinant density hist boxplot image format aggregate merge
+in_r <- function(x, ...) computed_in_r(.Generic, x, ...)
+
+#' @methods MXNDArray: aperm
+aperm_in_r <- function(a, perm, ...) {
+  if (missing(perm)) computed_in_r(.Generic, a, ...) else computed_in_r(.Generic, a, perm, ...)
+}
+
+#' @methods MXNDArray: barplot
+barplot_in_r <- function(height, ...) computed_in_r(.Generic, height, ...)
+
+#' @methods MXNDArray: by
+by_in_r <- function(data, INDICES, FUN, ...) computed_in_r(.Generic, data, INDICES, FUN, ...)
+
+#' @methods MXNDArray: isSymmetric na.omit
+object_in_r <- function(object, ...) computed_in_r(.Generic, object, ...)
+
+#' @methods MXNDArray: solve
+solve_in_r <- function(a, b, ...) {
+  if (missing(b)) computed_in_r(.Generic, a, ...) else computed_in_r(.Generic, a, b, ...)
+}
+
+#' @methods MXNDArray: transform
+transform_in_r <- function(`_data`, ...) computed_in_r(.Generic, `_data`, ...)
+
+#' @methods MXNDArray: Complex
+complex_in_r <- function(z) computed_in_r(.Generic, z)
+
+computed_in_r <- function(generic, x, ...) {
+  f <- match.fun(generic)
   if (!any(vapply(list(...), is.mx.ndarray, NA))) return(f(as.array(x), ...))
   do.call(f, lapply(list(x, ...), as_plain), quote = TRUE)
 }

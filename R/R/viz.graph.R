@@ -131,7 +131,7 @@ draw_edges <- function(turns, at, shapes, size, flat) {
     if (nzchar(shapes[[i]]))
       graphics::text(mean(x[1:2]), mean(y[1:2]), shapes[[i]], cex = 0.85 * size$cex, pos = if (flat) 3 else 4,
                      offset = 0.2,
-                     col = "gray40")
+                     col = "gray50")
   }
 }
 

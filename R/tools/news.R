@@ -1,4 +1,4 @@
-# NEWS.md as Rd, at every installation (configure): a plain R, without the packages commonmark and xml2, does not read Markdown's.
+# Converts NEWS.md to Rd at every installation (configure): without the packages commonmark and xml2, R cannot read news in Markdown.
 # usage: Rscript tools/news.R NEWS.md inst/NEWS.Rd
 files <- commandArgs(trailingOnly = TRUE)
 text <- gsub("([\\%{}])", "\\\\\\1", readLines(files[[1]], encoding = "UTF-8"))

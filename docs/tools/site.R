@@ -57,7 +57,7 @@ for (rd in read) {
   source <- tempfile(fileext = ".Rmd")
   aliases <- setdiff(field(rd, "\\alias"), field(rd, "\\name"))
   # orphan: not in the side bar, since there are too many
-  writeLines(c("---", "orphan: true", "---", paste0("# ", field(rd, "\\title")), "", paste0("`", c(field(rd, "\\name"), aliases), "`", collapse = " "), "",
+  writeLines(c("---", "orphan: true", "---", paste0("# ", field(rd, "\\name"), ": ", field(rd, "\\title")), "", paste0("`", c(field(rd, "\\name"), aliases), "`", collapse = " "), "",
                "```{raw} html", '<div class="r-page">', body, "</div>", "```", "", example), source)
   knit(source, file.path(target, "r", paste0(file(rd), ".md")))
 }

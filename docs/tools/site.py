@@ -75,8 +75,9 @@ def illustrated(text: str, recipe: cookbook.Recipe, numbers: cookbook.Numbers) -
 def r_index(folder: Path) -> str:
     """The list of R's help pages: the package's own functions, then the operators by family."""
     titles = {
-        path.stem: re.search(r"^# (.+)$", path.read_text(), re.M)[1] for path in sorted(folder.glob("*.md"))
-    }  # type: ignore[index]
+        path.stem: re.search(r"^# \S+: (.+)$", path.read_text(), re.M)[1]  # type: ignore[index]
+        for path in sorted(folder.glob("*.md"))
+    }
     families: dict[str, list[str]] = {}
     for op in canonical():
         page = next((f"mx.symbol.{n}" for n in names_of(op) if f"mx.symbol.{n}" in titles), None)

@@ -1,4 +1,4 @@
-"""From operators' own NumPy code to steps: tracing, gradients, the plan, and its lowering to NumPy calls.
+"""From operators' own NumPy code to steps: tracing, gradients, programs, and lowering to NumPy and to C.
 
-May import: graph and what is below it.
+May import: graph and the folders below it.
 """

@@ -1,25 +1,27 @@
-"""From a symbol to the values it computes, and from those to the values of its gradients: operators' own code
-on symbolic arrays."""
+"""The values that a symbol computes, and the values of its gradients, by running operators on `Value`s."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
-from mxr.operator import MxError
+from mxr.operator import MxError, Run
 
+T = TypeVar("T")
 Entry = tuple[int, int]  # (id(node), output index)
+Binder = Callable[[Run, list[np.ndarray], list[np.ndarray]], Callable[[], Any]]
 
 
 @contextmanager
-def _of(n: Node):
-    """Errors of an operator's own code as MxErrors that name the operator."""
+def _errors_of(n: Node) -> Iterator[None]:
+    """Turn errors in an operator's code into MxErrors that name the operator."""
     try:
         yield
     except (ValueError, TypeError, ArithmeticError, LookupError) as e:
@@ -31,9 +33,10 @@ def _called(n: Node) -> str:
 
 
 def trace_forward(
-    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype]
+    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype], inference: bool = False
 ) -> dict[Entry, Value]:
-    """The value of every entry of the graph, hidden outputs included."""
+    """The value of every entry of the graph, with hidden outputs. With `inference`, an operator that has an
+    expression for inference is traced as that, without hidden outputs."""
     values: dict[Entry, Value] = {}
     for n in symbol.nodes():
         if n.op is None:
@@ -41,11 +44,14 @@ def trace_forward(
             continue
         ins = [values[id(m), i] for m, i in n.inputs]
         keys = [(id(n), i) for i in range(n.n_outputs)]
+        if inference and (inferred := _inferred(n, ins)) is not None:
+            values[keys[0]] = inferred
+            continue
         if n.op.forward is not None:
-            with _of(n):
-                outs = n.op.forward(n.p, *ins)
-            outs = outs if isinstance(outs, (tuple, list)) else (outs,)
-            outs = [lift(o, shapes[k]) for o, k in zip(outs, keys, strict=True)]
+            with _errors_of(n):
+                result = n.op.forward(n.p, *ins)
+            result = result if isinstance(result, (tuple, list)) else (result,)
+            outs = [lift(o, shapes[k]) for o, k in zip(result, keys, strict=True)]
         else:
             outs = kernel(
                 _bind_compute(n),
@@ -63,21 +69,31 @@ def trace_forward(
     return values
 
 
+def _inferred(n: Node, ins: list[Value]) -> Value | None:
+    """The output of a node's expression for inference, None if it has none."""
+    if n.op is None or n.op.inference is None or n.n_visible > 1:
+        return None
+    with _errors_of(n):
+        out: Value | None = n.op.inference(n.p, *ins)
+    return out
+
+
 class KernelStep(partial):
-    """A kernel's prepared call, and the node of the graph that it works for."""
+    """A kernel's prepared call, and its node of the graph."""
 
     node: Node
 
 
 def _step(n: Node, call: Callable[[], None]) -> KernelStep | Prepared:
-    if isinstance(call, Prepared):  # for the native core, which cannot fail
+    if isinstance(call, Prepared):  # a step of the native core, which cannot fail and needs no node
         return call
     step = KernelStep(call)
     step.node = n
     return step
 
 
-def _bind_compute(n: Node):
+def _bind_compute(n: Node) -> Binder:
+    """A function that prepares the node's kernel for given arrays."""
     prepare = n.op.prepare if n.op else None
     assert prepare is not None
     return lambda run, ins, outs: _step(n, prepare(n.p, run, ins, outs))
@@ -86,9 +102,11 @@ def _bind_compute(n: Node):
 def trace_backward(
     symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]
 ) -> dict[str, Value]:
-    """The gradient of every wanted argument, given the gradients of the outputs (None: zero). Arguments
-    without one are left out."""
-    grads: dict[Entry, list[Value]] = {}
+    """The gradient of each `wanted` argument, from those of the outputs, `heads` (None is zero).
+
+    Arguments without a gradient are left out.
+    """
+    grads: dict[Entry, list[Value]] = {}  # the contributions from the users of each entry, to be added
     for (n, i), g in zip(symbol.heads, heads):
         if g is not None:
             grads.setdefault((id(n), i), []).append(g)
@@ -105,7 +123,8 @@ def trace_backward(
             if gs[0] is not None:
                 by_name.setdefault(n.name, []).append(gs[0])
             continue
-        if n.op.zero_gradient or (not (n.op.loss or n.op.ignores_head(n.p)) and all(g is None for g in gs)):
+        needs_head = not (n.op.loss or n.op.ignores_head(n.p))
+        if n.op.zero_gradient or (needs_head and all(g is None for g in gs)):
             continue
         for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
             if g is not None and needs[id(m)]:
@@ -121,14 +140,17 @@ def trace_backward(
     return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
 
 
-def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], wanted: list[bool]) -> list:
-    """The gradient of every input of a node, None where there is none, from those of its visible outputs."""
+def _node_gradient(
+    n: Node, gs: list[Value | None], values: dict[Entry, Value], wanted: list[bool]
+) -> list[Any]:
+    """The gradient of every input of a node, or None, from those of its visible outputs. Gradients of
+    expressions may be numbers."""
     ins = [values[id(m), i] for m, i in n.inputs]
     outs = [values[id(n), i] for i in range(n.n_outputs)]
     op = n.op
     assert op is not None
     if op.backward:
-        with _of(n):
+        with _errors_of(n):
             result = op.backward(n.p, _head_gradient(n, gs, outs), tuple(ins), tuple(outs))
         result = list(result) if isinstance(result, (tuple, list)) else [result]
         return result + [None] * (len(ins) - len(result))
@@ -140,12 +162,17 @@ def _node_gradient(n: Node, gs: list[Value | None], values: dict[Entry, Value], 
     return _kernel_gradient(n, gs, ins, outs, wanted)
 
 
-def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
-    """What an operator's `backward` gets of the gradients of its outputs: the one there is, or a tuple of
-    several, zeros where nothing comes from above. None for a loss, which ignores it, unless it is asked by
-    `out_grad` to multiply with it."""
+def _head_gradient(
+    n: Node, gs: list[Value | None], outs: list[Value]
+) -> Value | tuple[Value | None, ...] | None:
+    """The argument `g` of an operator's `backward`.
+
+    For one output it is the output's gradient, for several a tuple, with zeros for those that have none. A
+    loss gets None, since it ignores the gradient, unless its parameter `out_grad` asks for it.
+    """
     nothing = all(g is None for g in gs)
-    if n.op is not None and n.op.loss and (nothing or (len(gs) == 1 and not getattr(n.p, "out_grad", False))):
+    ignored = len(gs) == 1 and not getattr(n.p, "out_grad", False)
+    if n.op is not None and n.op.loss and (nothing or ignored):
         return None
     if len(gs) == 1:
         return gs[0]
@@ -154,44 +181,47 @@ def _head_gradient(n: Node, gs: list[Value | None], outs: list[Value]):
 
 def _kernel_gradient(
     n: Node, gs: list[Value | None], ins: list[Value], outs: list[Value], wanted: list[bool]
-) -> list:
-    """The outputs of one kernel call: a gradient for every input that is wanted and no auxiliary state."""
+) -> list[Value | None]:
+    """The outputs of one kernel call: a gradient for each wanted input that is no auxiliary state."""
     op, p = n.op, n.p
     assert op is not None and op.prepare_gradient is not None
     prepare_gradient = op.prepare_gradient
-    keeps = op.keeps(p)  # the gradient always reads hidden outputs, and of the others what it declares
-    kept_ins = ins if "ins" in keeps else [None] * len(ins)
-    kept_outs = outs if "outs" in keeps else [None] * n.n_visible + outs[n.n_visible :]
-    reads = (gs, kept_ins, kept_outs)
+    # The gradient reads hidden outputs, and inputs and visible outputs if it declares so.
+    keeps = op.keeps(p)
+    read_ins = ins if "ins" in keeps else [None] * len(ins)
+    read_outs = outs if "outs" in keeps else [None] * n.n_visible + outs[n.n_visible :]
+    reads = (gs, read_ins, read_outs)
     n_in = len(ins) - n.n_aux
-    slots = [i for i in range(n_in) if wanted[i]]
+    positions = [i for i in range(n_in) if wanted[i]]
 
-    def bind(run, arrays, results):
+    def bind(run: Run, arrays: list[np.ndarray], results: list[np.ndarray]) -> KernelStep | Prepared:
         each = iter(arrays)
         parts = [[None if v is None else next(each) for v in part] for part in reads]
-        targets = [None] * n_in
-        for i, r in zip(slots, results):
-            targets[i] = r
-        return _step(n, prepare_gradient(p, run, *parts, targets))
+        return _step(n, prepare_gradient(p, run, *parts, _at(positions, results, n_in)))
 
     results = kernel(
         bind,
         [v for part in reads for v in part if v is not None],
-        [ins[i].shape for i in slots],
-        [ins[i].dtype for i in slots],
+        [ins[i].shape for i in positions],
+        [ins[i].dtype for i in positions],
         False,
         f"{op.name} gradient",
         op.open,
     )
-    gradients: list = [None] * len(ins)
-    for i, r in zip(slots, results):
-        gradients[i] = r
-    return gradients
+    return _at(positions, results, len(ins))
+
+
+def _at(positions: list[int], items: list[T], length: int) -> list[T | None]:
+    """A list of `length` with `items` at `positions` and None elsewhere."""
+    found: list[T | None] = [None] * length
+    for i, item in zip(positions, items):
+        found[i] = item
+    return found
 
 
 def _total(parts: list[Value]) -> Value | None:
-    """The sum of gradient contributions; slices are added into one array instead of each being blown up to
-    full size."""
+    """The sum of gradient contributions. Gradients of slices are added into one array, without an array of
+    zeros for each."""
     if not parts:
         return None
     slices = [v for v in parts if v.kind == "scatter"]

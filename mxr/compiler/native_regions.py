@@ -1,5 +1,5 @@
-"""Regions of element-wise values as steps of the native core (mxr/native); mxr/compiler/regions.py makes
-NumPy calls of the others."""
+"""Lowering regions of element-wise values to steps of the native core (mxr/native). mxr/compiler/regions.py
+lowers the others to NumPy calls."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def region(
     store: dict[int, np.ndarray],
     sums: Sequence[tuple[Value, np.ndarray]] = (),
 ) -> Prepared | None:
-    """As `regions.program`, but a native step, or None where the core has not all that the values need.
-    `sums` are values that add up values of the region over the last axes, and where they go."""
+    """As `regions.program`, but a native step, or None if the core cannot compute all values.
+
+    `sums` are sums of the region's values over the last axes, with the arrays for them.
+    """
     if not native.active():
         return None
     lowering = _Lowering(values, shape, resolve, store)
@@ -37,7 +39,8 @@ def region(
 
 
 def sums_rows(v: Value) -> bool:
-    """Whether a value adds up an element-wise one over its last axes, so that a region can do it."""
+    """Whether `v` is the sum of an element-wise value over its last axes, so that its region can compute
+    it."""
     if v.kind != "reduce" or v.fn is not np.add or v.dtype != FLOAT or v.args[0].kind != "map":
         return False
     shape = v.args[0].shape
@@ -55,8 +58,8 @@ def supported(v: Value) -> bool:
     return isinstance(v.fn, np.ufunc) and instruction(v.fn, loop_types(v), v.dtype) is not None
 
 
-def loop_types(v: Value) -> tuple:
-    """The types in which operands enter a ufunc's loop."""
+def loop_types(v: Value) -> tuple[np.dtype, ...]:
+    """The types of the operands in the loop of the value's ufunc."""
     types = tuple(
         a.dtype if isinstance(a, Value) else type(a) if type(a) in (int, float) else float for a in v.args
     )
@@ -64,7 +67,15 @@ def loop_types(v: Value) -> tuple:
 
 
 class _Lowering:
-    def __init__(self, values, shape, resolve, store):
+    """Adds the values of one region, in order, to a native `Region`."""
+
+    def __init__(
+        self,
+        values: Sequence[Value],
+        shape: tuple[int, ...],
+        resolve: Callable[[Value], np.ndarray],
+        store: dict[int, np.ndarray],
+    ):
         self.region = Region(shape)
         self._resolve, self._store = resolve, store
         self._slots: dict[int, Slot] = {}
@@ -73,7 +84,7 @@ class _Lowering:
         self._sigmoids = self._find_sigmoids(values)
 
     # ---------------------------------------------------------------- operands
-    def _operand(self, a) -> Slot | None:
+    def _operand(self, a: Any) -> Slot | None:
         if not isinstance(a, Value):
             return self.region.number(a)
         if id(a) in self._slots:
@@ -89,7 +100,7 @@ class _Lowering:
 
     # ---------------------------------------------------------------- values
     def add(self, v: Value) -> bool:
-        """Compute one value; False where the core cannot."""
+        """Add the instructions for one value. False if the core cannot compute it."""
         arguments = (self._sigmoids[id(v)],) if id(v) in self._sigmoids else v.args
         operands = [slot for slot in map(self._operand, arguments) if slot is not None]
         if v.dtype not in (FLOAT, _BOOL) or len(operands) < len(arguments):
@@ -114,21 +125,21 @@ class _Lowering:
         self._slots[id(v)] = slot
         return True
 
-    def _select(self, v: Value, operands: list[Slot], out) -> Slot | None:
+    def _select(self, v: Value, operands: list[Slot], out: np.ndarray | None) -> Slot | None:
         if v.dtype != FLOAT or operands[0].number is not None:
             return None
         condition = self.region.as_condition(operands[0])
         return self.region.emit("select", [condition, *map(self.region.as_number, operands[1:])], FLOAT, out)
 
     def add_sum(self, total: Value, out: np.ndarray) -> bool:
-        """Add up a value of the region."""
+        """Add the instruction for the sum of a value of the region. False if that is impossible."""
         x = total.args[0]
         return self.region.sum(self._slots[id(x)], x.size // total.size, out)
 
     # ---------------------------------------------------------------- sigmoids
-    def _find_sigmoids(self, values) -> dict[int, Value]:
-        """`1 / (1 + exp(-x))`, as most operators write it: by id, with its x. What lies between is skipped if
-        nobody else reads it."""
+    def _find_sigmoids(self, values: Sequence[Value]) -> dict[int, Value]:
+        """The values `1 / (1 + exp(-x))` by id, each with its x. Such a value becomes one instruction if no
+        other value reads the intermediate ones, which are then `skipped`."""
         users: dict[int, int] = {}
         for v in values:
             for a in v.args:
@@ -154,14 +165,13 @@ class _Lowering:
             ):
                 continue
             total = v.args[1]
-            exponential: Any = (
-                total.args[1] if _is_one(total.args[0]) else total.args[0] if _is_one(total.args[1]) else None
-            )
+            first, second = total.args
+            exponential: Any = second if _is_one(first) else first if _is_one(second) else None
             if alone(exponential, np.exp) and alone(exponential.args[0], np.negative):
                 found[id(v)] = exponential.args[0].args[0]
                 self.skipped |= {id(total), id(exponential), id(exponential.args[0])}
         return found
 
 
-def _is_one(x) -> bool:
-    return not isinstance(x, Value) and x == 1
+def _is_one(x: Any) -> bool:
+    return not isinstance(x, Value) and bool(x == 1)

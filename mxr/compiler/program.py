@@ -1,16 +1,17 @@
-"""Ordered steps on arrays that are allocated once: how values (mxr/compiler/value.py) get computed.
+"""From values (mxr/compiler/value.py) to ordered steps on arrays that are allocated once.
 
-1. A `Program` collects what its roots need and gives every value a stage. Element-wise values of one shape
-   and stage form one fused region (mxr/compiler/regions.py); views cost nothing; everything else is one
-   prepared call.
-2. A value gets memory only if something outside its region reads it. Memory is shared between values that do
-   not live at the same time. What the backward pass needs of the forward pass is kept if it was in memory
-   anyway, and computed again if not.
+1. A `Program` collects all values that its roots need, and gives each a stage. Element-wise values of the
+   same shape and stage form one region (mxr/compiler/regions.py). Views cost nothing. Every other value is
+   one prepared call.
+2. A value gets memory only if something outside its region reads it. Values whose lifetimes do not overlap
+   share memory.
+3. The backward pass reads values of the forward pass that are in memory or expensive. It recomputes the
+   others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from mxr import native
 from mxr.compiler import native_regions, reductions, regions
-from mxr.compiler.value import Call, Value, _thaw, apply_view
+from mxr.compiler.value import Call, Key, Value, apply_view, thaw
 from mxr.native import steps as native_steps
 from mxr.operator import Run
 from mxr.runtime import costs, threads
@@ -27,7 +28,7 @@ from mxr.runtime.memory import Buffers, empty
 
 
 def base(v: Value) -> Value:
-    """What `v` is a view of."""
+    """The value of which `v` is a view, or `v` itself."""
     while v.kind == "view":
         v = v.args[0]
     return v
@@ -39,8 +40,8 @@ def operands(v: Value) -> list[Value]:
 
 
 def reached(roots: list[Value], ends: Callable[[Value], bool] = lambda v: False) -> dict[int, Value]:
-    """By id: every value that `roots` are computed from, themselves included, but not what those are computed
-    from at which it `ends`."""
+    """The `roots` and all values that they are computed from, by id. Operands of values for which `ends` is
+    true are not followed."""
     found: dict[int, Value] = {}
     stack = list(roots)
     while stack:
@@ -53,21 +54,21 @@ def reached(roots: list[Value], ends: Callable[[Value], bool] = lambda v: False)
 
 
 def _reshaped(v: Value) -> Value:
-    """What `v` is a mere reshape of."""
+    """The value of which `v` is only a reshape, or `v` itself."""
     while v.kind == "view" and v.fn == "reshape":
         v = v.args[0]
     return v
 
 
 class Program:
-    """The computation of `roots` from arrays that exist: leaves, constants, and `stored` (ids of values
-    already in memory)."""
+    """The computation of `roots` from arrays that exist: leaves, constants, and values already in memory,
+    whose ids are `stored`."""
 
     def __init__(self, roots: list[Value], stored: AbstractSet[int] = frozenset()):
         self.roots = roots
         self._stored = stored
         self._root_bases = {id(base(r)) for r in roots}
-        self.kept: dict[int, Value] = {}  # values that must outlive the program
+        self.kept: dict[int, Value] = {}  # values that another program reads later
         self.values = self._needed()
         self._users = self._find_users()
         self._stage = self._find_stages()
@@ -78,7 +79,7 @@ class Program:
         return v.kind in ("leaf", "const") or id(v) in self._stored
 
     def _needed(self) -> list[Value]:
-        """Every value to compute, operands before users."""
+        """All values to compute, operands before users."""
         found: dict[int, Value] = {}
         stack = list(self.roots)
         while stack:
@@ -91,7 +92,8 @@ class Program:
         return sorted(found.values(), key=lambda v: v.serial)
 
     def _find_users(self) -> dict[int, list[tuple[Value, Value]]]:
-        """By id of a base: the `(operand, user)` pairs that read it, directly or through views."""
+        """By the id of a value that is no view: all `(operand, user)` pairs that read it. The operand is the
+        value or a view of it."""
         users: dict[int, list[tuple[Value, Value]]] = {}
         for v in self.values:
             if v.kind != "view":
@@ -100,10 +102,11 @@ class Program:
         return users
 
     def _find_stages(self) -> dict[int, int]:
-        """When each value is computed. Element-wise values of one shape share a stage wherever they can."""
+        """The stage of each value, by id. A value's stage is after those of its operands, except that
+        element-wise values of the same shape can be in one stage."""
         stage: dict[int, int] = {}
         random = 0
-        for v in self.values:  # as early as possible
+        for v in self.values:  # first, every value as early as possible
             s = 1
             for a in operands(v):
                 if not self._exists(base(a)):
@@ -111,10 +114,10 @@ class Program:
             if v.kind == "kernel":
                 call = v.arg[0]
                 s = max([s, *(stage[id(o)] for o in call.outs if id(o) in stage)])
-                if call.random and v.arg[1] == 0:  # draws happen in graph order
+                if call.random and v.arg[1] == 0:  # random numbers are drawn in the graph's order
                     random = s = max(s, random + 1)
             stage[id(v)] = s
-        for v in reversed(self.values):  # element-wise values as late as possible: beside their first user
+        for v in reversed(self.values):  # then element-wise values as late as possible, beside a user
             users = self._users.get(id(v))
             if v.kind == "map" and users and id(v) not in self._root_bases:
                 stage[id(v)] = max(
@@ -123,7 +126,8 @@ class Program:
         return stage
 
     def in_memory(self, v: Value) -> bool:
-        """Whether the computed value gets memory: all do, but maps that only their own region reads."""
+        """Whether a computed value gets memory: all do, except views and maps that only their own region
+        reads."""
         if v.kind == "view":
             return False
         if v.kind != "map" or id(v) in self.kept or id(v) in self._root_bases:
@@ -135,14 +139,14 @@ class Program:
         )
 
     def _find_sums(self) -> set[int]:
-        """Ids of the sums that the regions of their operands make."""
+        """The ids of the sums that are computed in the regions of their operands."""
         if not native.active():
             return set()
         refused = {
             self._region(v) for v in self.values if v.kind == "map" and not native_regions.supported(v)
         }
         computed = {id(v) for v in self.values}
-        found: dict = {}
+        found: dict[Key, list[Value]] = {}
         for v in self.values:
             if (
                 native_regions.sums_rows(v)
@@ -154,13 +158,13 @@ class Program:
                     same.append(v)
         return {id(v) for same in found.values() for v in same}
 
-    def _region(self, v: Value) -> tuple:
-        """Which region an element-wise value belongs to."""
+    def _region(self, v: Value) -> Key:
+        """The region of an element-wise value: its stage and shape."""
         return self._stage[id(v)], v.shape
 
     def keep_for(self, roots: list[Value]) -> None:
-        """Mark as kept what another program, that of `roots`, reads of this one: values in memory, and
-        element-wise values that cost more to compute again than to store. The rest it computes again."""
+        """Add to `kept` the values that the program of other `roots` will read: values in memory, and
+        element-wise values that cost less to store than to recompute. That program recomputes all others."""
         computed = {id(v) for v in self.values}
         needed = reached(roots)
         read = {id(r) for r in roots}
@@ -173,11 +177,13 @@ class Program:
         self.kept |= {key: v for key, v in reached(roots, is_kept).items() if is_kept(v)}
 
     def _expensive(self, needed: dict[int, Value], read: set[int]) -> set[int]:
-        """The ids of element-wise values without memory that are better stored than computed again, of those
-        that are `read` by another program: small ones, which stay in the cache, and those that are made by an
-        expensive function or by many cheap ones. A value that is made from stored ones costs only what is
-        left to compute."""
-        cost: dict[int, int] = {}
+        """The ids of the element-wise values without memory that are to be stored, of those that another
+        program `read`s.
+
+        Recomputing a value costs all operations from stored values to it. A large value is stored if that is
+        more than storing and reading it; a small one, which stays in the cache, is always stored.
+        """
+        cost: dict[int, int] = {}  # cheap operations to recompute a value
         expensive: set[int] = set()
         for v in self.values:
             if id(v) not in needed or v.kind not in ("map", "view") or self.in_memory(v):
@@ -185,7 +191,7 @@ class Program:
             c = sum(cost.get(id(a), 0) for a in operands(v))
             if v.kind == "map":
                 c += 1 if v.fn in regions.CHEAP else costs.STORE_OPERATIONS
-                if id(v) in read and c >= (1 if v.size <= costs.CACHED_ELEMENTS else costs.STORE_OPERATIONS):
+                if id(v) in read and (v.size <= costs.CACHED_ELEMENTS or c >= costs.STORE_OPERATIONS):
                     expensive.add(id(v))
                     continue
             cost[id(v)] = c
@@ -193,8 +199,8 @@ class Program:
 
     @property
     def uses_blas(self) -> bool:
-        """Whether anything is large enough for a BLAS library to start threads of its own (OpenBLAS's
-        limits), or is a kernel."""
+        """Whether a BLAS library might start its own threads: for kernels, and for products above OpenBLAS's
+        limits."""
         return any(
             (v.kind == "kernel" and not v.arg[0].foreign)
             or (
@@ -206,14 +212,14 @@ class Program:
         )
 
     def _groups(self) -> list[list[Value]]:
-        """The steps in order: a fused region, the outputs of one kernel call, or a single value."""
-        groups: dict = {}
+        """The values of each step, in order: a region, the outputs of one kernel call, or a single value."""
+        groups: dict[Any, list[Value]] = {}
         for v in self.values:
             if id(v) in self._sums:
                 groups[self._region(v.args[0])].append(v)
             elif v.kind != "view":
-                unit = self._region(v) if v.kind == "map" else id(v.arg[0]) if v.kind == "kernel" else id(v)
-                groups.setdefault(unit, []).append(v)
+                step = self._region(v) if v.kind == "map" else id(v.arg[0]) if v.kind == "kernel" else id(v)
+                groups.setdefault(step, []).append(v)
         return sorted(groups.values(), key=lambda g: (self._stage[id(g[0])], g[0].kind == "map", g[0].serial))
 
     # ---------------------------------------------------------------- code
@@ -223,11 +229,14 @@ class Program:
         variables: Callable[[tuple], np.ndarray],
         buffers: Buffers,
         run: Run,
-        targets: list[np.ndarray | None],
-    ) -> list[Callable[[], Any]]:
-        """The steps as functions without arguments. `arrays` holds the memory of stored values by id and
-        receives that of kept ones; `variables` finds the array of a leaf; `targets` are where the roots go
-        (None: memory of their own)."""
+        targets: Sequence[np.ndarray | None],
+    ) -> native_steps.Calls:
+        """The steps as functions without arguments.
+
+        `arrays` holds the arrays of stored values by id, and receives those of kept ones. `variables` finds
+        the array of a leaf. `targets` are the arrays for the roots. A root without a target (None) gets other
+        memory.
+        """
         groups = self._groups()
         placed = dict(arrays)
         late = []  # roots that are copied to their target at the end
@@ -237,7 +246,7 @@ class Program:
             if target is None or np.may_share_memory(target, placed.get(id(origin), ())):
                 continue
             if id(origin) in computed and id(origin) not in placed:
-                placed[id(origin)] = target.reshape(origin.shape)  # computed right where it is wanted
+                placed[id(origin)] = target.reshape(origin.shape)  # computed in the target, without a copy
             else:
                 late.append((root, target))
         self._place(groups, placed, buffers, {id(base(root)) for root, _ in late})
@@ -281,11 +290,11 @@ class Program:
     def _place(
         self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
     ) -> None:
-        """Give every value that needs it memory; buffers go back after the last step that reads them, of
-        those that are `held` at the end."""
+        """Give memory to all values that need it. A buffer is free again after the last step that reads it,
+        and that of a value in `held` after the last step."""
         position = {id(v): i for i, g in enumerate(groups) for v in g}
-        ends: list[list[int]] = [[] for _ in groups]
-        lent: dict[int, tuple[int, Value]] = {}
+        ends: list[list[int]] = [[] for _ in groups]  # buffers that are free again after each step
+        taken: dict[int, tuple[int, Value]] = {}
         pinned = []
         for i, group in enumerate(groups):
             for v in group:
@@ -295,7 +304,7 @@ class Program:
                     placed[id(v)] = empty(v.shape, v.dtype)
                     continue
                 b = buffers.take(v.size * v.dtype.itemsize)
-                lent[id(v)] = b, v
+                taken[id(v)] = b, v
                 if id(v) in held:
                     pinned.append(b)
                 else:
@@ -304,17 +313,17 @@ class Program:
                 buffers.give_back(b)
         for b in pinned:
             buffers.give_back(b)
-        for key, (b, v) in lent.items():
+        for key, (b, v) in taken.items():
             placed[key] = buffers.array(b, v.shape, v.dtype)
 
 
 def _fuses(a: Value, user: Value) -> bool:
-    """Whether `user` can be in one region with its operand `a`."""
+    """Whether `user` can be in the same region as its operand `a`."""
     return a.kind == user.kind == "map" and a.shape == user.shape
 
 
 def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], Any]]:
-    """The prepared calls that compute one value that is neither element-wise nor a kernel's."""
+    """The prepared calls for a value that is neither element-wise nor an output of a kernel."""
     if v.kind == "reduce":
         return reductions.calls(v.fn, ins[0], v.arg, v.dtype, out)
     if v.kind == "matmul":
@@ -329,21 +338,14 @@ def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[
         tiled = not has_base and _tiles(keys, v.shape)
         steps = [] if tiled else [_copy(out, ins[0] if has_base else np.zeros((), v.dtype))]
         for key, g in zip(keys, ins[has_base:]):
-            part = out[_thaw(key)]
-            whole = (
-                native_steps.call(np.copyto, (part, g))
-                if tiled
-                else native_steps.call(np.add, (part, g, part))
-            )
-            if whole is not None:
-                steps.append(whole)
-                continue
-            calls = (
-                regions.split_strided(np.copyto, part, g)
-                if tiled
-                else regions.split_strided(np.add, part, g, part)
-            )
-            steps += [partial(fn, *args) for fn, args in calls]
+            part = out[thaw(key)]
+            fn: Any = np.copyto if tiled else np.add
+            args = (part, g) if tiled else (part, g, part)
+            step = native_steps.call(fn, args)
+            if step is not None:
+                steps.append(step)
+            else:
+                steps += [partial(f, *arrays) for f, arrays in regions.split_strided(fn, *args)]
         return steps
     raise AssertionError(v.kind)
 
@@ -359,15 +361,15 @@ def _concatenate(ins: list[np.ndarray], axis: int, out: np.ndarray) -> list[Call
     return made if len(made) == len(copies) else [partial(np.concatenate, ins, axis, out)]
 
 
-def _tiles(keys, shape) -> bool:
-    """Whether the slices cover `shape` exactly once, cut along one axis."""
-    cuts: dict[int, list] = {}
+def _tiles(keys: Iterable[Key], shape: tuple[int, ...]) -> bool:
+    """Whether the slices, along one axis, cover `shape` exactly once."""
+    cuts: dict[int, list[tuple[int, int]]] = {}
     for key in keys:
         if len(key) > len(shape) or any(not isinstance(k, tuple) or k[3] not in (None, 1) for k in key):
             return False
         partial_axes = [
             (axis, s.indices(n)[:2])
-            for axis, (s, n) in enumerate(zip(_thaw(key), shape))
+            for axis, (s, n) in enumerate(zip(thaw(key), shape))
             if s.indices(n) != (0, n, 1)
         ]
         if len(partial_axes) != 1:

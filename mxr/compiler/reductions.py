@@ -1,10 +1,10 @@
-"""Reductions as prepared calls: the way of adding up, or of finding the largest, that is fastest and precise
-for the shape."""
+"""Lowering reductions to prepared calls. The shape decides which calls are fast and precise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,18 @@ from mxr.native import steps as native_steps
 from mxr.runtime import costs
 
 
-def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -> list[Callable[[], None]]:
-    """`ufunc.reduce` with keepdims. Long float sums over leading axes go by parts: NumPy adds those row after
-    row, and loses digits."""
+def calls(
+    ufunc: np.ufunc, x: np.ndarray, axes: tuple[int, ...], dtype: np.dtype, out: np.ndarray
+) -> list[Callable[[], Any]]:
+    """`ufunc.reduce` with keepdims.
+
+    Long float sums over leading axes are made in parts: NumPy adds one row after the other and loses digits.
+    """
     step = native_steps.reduction(ufunc, x, axes, out) if x.dtype == dtype else None
     if step is not None:
         return [step]
     rows = x.shape[0]
+    reduce: Any = ufunc.reduce
     if x.dtype == dtype and dtype.char in "fd" and x.flags.c_contiguous and out.flags.c_contiguous:
         n, flat = x.size // out.size, out.reshape(-1)
         leading, trailing = axes[-1] == len(axes) - 1, axes[0] == x.ndim - len(axes)
@@ -35,7 +40,7 @@ def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -
         or rows < costs.LONG_COLUMN
         or dtype.kind != "f"
     ):
-        return [partial(ufunc.reduce, x, axes, dtype, out, True)]
+        return [partial(reduce, x, axes, dtype, out, True)]
     height = int(rows**0.5)
     whole = rows // height * height
     parts = np.empty((rows // height + (whole < rows), 1, *out.shape[1:]), dtype)
@@ -56,8 +61,8 @@ def calls(ufunc, x: np.ndarray, axes: tuple[int, ...], dtype, out: np.ndarray) -
 
 
 def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
-    """Products with ones: a fraction of the time of NumPy's reduction. Long columns go by parts, for the sake
-    of the last digits."""
+    """Sums over the rows as products with ones, which take a fraction of the time of NumPy's reduction. Long
+    columns are added in parts, which loses fewer digits."""
     rows = len(x)
     if x.size <= costs.DOT_SUM_ELEMENTS:
         return [partial(np.dot, np.ones(rows, x.dtype), x, out)]
@@ -77,9 +82,9 @@ def _sum_columns(x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
     return [*steps, partial(np.dot, np.ones(len(parts), x.dtype), parts[:, 0], out)]
 
 
-def _reduce_short(ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
-    """Reduce the rows of `x`, block by block and turned: NumPy then works on long columns, not on one short
-    row after the other."""
+def _reduce_short(ufunc: np.ufunc, x: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
+    """Reduce the short rows of `x`. Blocks of rows are transposed first, so that NumPy computes with long
+    columns."""
     height = min(len(x), costs.TURNED_BLOCK // x.shape[1])
     turned = np.empty((x.shape[1], height), x.dtype)
     steps: list[Callable[[], None]] = []

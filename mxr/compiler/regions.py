@@ -1,11 +1,11 @@
-"""Element-wise programs: a region of `map` values evaluated block by block, all temporaries in cache, blocks
-over threads."""
+"""Lowering regions of element-wise values to NumPy calls: block by block, with all temporaries in the cache,
+and with blocks divided among threads."""
 
 from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,37 +14,18 @@ from mxr.compiler import native_regions, reductions
 from mxr.compiler.value import Value, cast, limit, select
 from mxr.runtime import costs, threads
 
+# fmt: off
 CHEAP = {
-    np.add,
-    np.subtract,
-    np.multiply,
-    np.divide,
-    np.negative,
-    np.maximum,
-    np.minimum,
-    np.square,
-    np.sqrt,
-    np.absolute,
-    np.sign,
-    np.greater,
-    np.greater_equal,
-    np.less,
-    np.less_equal,
-    np.equal,
-    np.not_equal,
-    np.logical_and,
-    np.logical_or,
-    np.logical_not,
-    np.floor,
-    np.ceil,
-    np.trunc,
-    np.rint,
-    cast,
-    select,
-    limit,
+    np.add, np.subtract, np.multiply, np.divide, np.negative, np.maximum, np.minimum, np.square, np.sqrt,
+    np.absolute, np.sign, np.floor, np.ceil, np.trunc, np.rint,
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
+    np.logical_and, np.logical_or, np.logical_not,
+    cast, select, limit,
 }
+# fmt: on
 
-_KEYWORD_OUT = {
+# NumPy takes a third positional argument of these only with a warning.
+_KEYWORD_OUT: dict[Any, Callable[..., Any]] = {
     np.maximum: lambda a, b, out: np.maximum(a, b, out=out),
     np.minimum: lambda a, b, out: np.minimum(a, b, out=out),
 }
@@ -57,11 +38,11 @@ def calls(
     store: dict[int, np.ndarray],
     sums: list[tuple[Value, np.ndarray]],
 ) -> list[Callable[[], Any]]:
-    """Functions without arguments that compute the region `values` (in order), fill `store`, and make `sums`.
+    """Functions without arguments that compute a region.
 
-    `resolve` gives the array of a value from outside the region; `store` maps `id(value)` to the array that
-    receives it, for the values that are read outside the region. `sums` are values that add up values of the
-    region, with their arrays.
+    `values` are the region's values, operands before users. `resolve` returns the array of a value from
+    outside the region. `store` maps the id of each value that is read outside the region to the array for it.
+    `sums` are sums of the region's values, with the arrays for them.
     """
     step = native_regions.region(values, shape, resolve, store, sums)
     if step is not None:
@@ -77,8 +58,8 @@ def calls(
 
 def program(
     values: list[Value], shape: tuple, resolve: Callable[[Value], np.ndarray], store: dict[int, np.ndarray]
-):
-    """As `calls`, by NumPy, in one function."""
+) -> Callable[[], None]:
+    """As `calls` without sums, by NumPy, as one function."""
     inside = {id(v) for v in values}
     outer: dict[int, np.ndarray] = {}
     for v in values:
@@ -97,30 +78,29 @@ def program(
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
-    # the first long axis: each thread streams through memory of its own
+    # cut along the first long axis, so that each thread reads a contiguous part of memory
     axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))
     tasks = []
     for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
-        kept: dict = {}
-        code = []
-        for key in _blocks((*shape[:axis], b - a, *shape[axis + 1 :])):
-            key = (*key[:axis], slice(key[axis].start + a, key[axis].stop + a), *key[axis + 1 :])
+        buffers: dict[tuple[np.dtype, int], np.ndarray] = {}
+        code: list[tuple] = []
+        for block in _blocks((*shape[:axis], b - a, *shape[axis + 1 :])):
+            key = (*block[:axis], slice(block[axis].start + a, block[axis].stop + a), *block[axis + 1 :])
             full = {k: x[key] if x.ndim else x for k, x in outer.items()}
             part = {k: x[key] for k, x in store.items()}
-            code += _instructions(values, next(iter(part.values())).shape, full, part, kept)
+            code += _instructions(values, next(iter(part.values())).shape, full, part, buffers)
         tasks.append(threads.in_turn(code))
     if len(tasks) == 1:
         return tasks[0]
     return lambda: threads.run(tasks)
 
 
-def _flat(a: np.ndarray, shape) -> bool:
+def _flat(a: np.ndarray, shape: tuple[int, ...]) -> bool:
     return a.size == 1 or (a.shape == shape and a.flags.c_contiguous)
 
 
-def _blocks(shape):
-    """Index tuples that cut `shape` into pieces of at most about REGION_BLOCK elements, equal where they can
-    be, in memory order."""
+def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Indices that cut `shape` into blocks of about REGION_BLOCK elements at most, in memory order."""
     inner = math.prod(shape[1:])
     if inner > costs.REGION_BLOCK and len(shape) > 1:
         for i in range(shape[0]):
@@ -133,13 +113,15 @@ def _blocks(shape):
         yield (slice(i, min(i + rows, shape[0])), *(slice(0, m) for m in shape[1:]))
 
 
-_WIDE = {8: np.int64, 16: np.complex128}  # types of which one element holds a short last axis
+_WIDE: dict[int, type[np.generic]] = {8: np.int64, 16: np.complex128}  # types by their bytes
 
 
-def split_strided(fn, *arrays: np.ndarray) -> list:
-    """`fn(*arrays)` (element-wise, all of one shape) as one call, or one per index of a short last axis:
-    NumPy would loop over that axis innermost, a few elements at a time. A copy takes the whole axis as one
-    wide element where it can."""
+def split_strided(fn: Callable[..., Any], *arrays: np.ndarray) -> list[tuple[Callable[..., Any], tuple]]:
+    """Calls for `fn(*arrays)`, an element-wise function of arrays of the same shape: (function, arguments).
+
+    NumPy's inner loop is over the last axis. If that is short, there is one call for each of its indices. A
+    copy is one call if the axis has the size of a `_WIDE` type, as which it is copied.
+    """
     shape = arrays[0].shape
     if (
         len(shape) > 1
@@ -161,7 +143,7 @@ def split_strided(fn, *arrays: np.ndarray) -> list:
 
 
 def _worth_gathering(a: np.ndarray) -> bool:
-    """Whether a strided operand has runs so short that a contiguous copy is faster to compute with."""
+    """Whether a strided operand has such short contiguous runs that it is faster to copy it first."""
     repeats = any(stride == 0 and n > 1 for n, stride in zip(a.shape, a.strides))
     least = costs.GATHER_REPEATED_ELEMENTS if repeats else costs.GATHER_ELEMENTS
     if a.ndim < 2 or a.size < least or a.flags.c_contiguous:
@@ -175,12 +157,15 @@ def _worth_gathering(a: np.ndarray) -> bool:
 
 
 class _Buffers:
-    """Memory for the temporaries of one block, all of its shape. What is given back is taken again first,
-    so that few buffers are in use and all stay in cache."""
+    """Memory for the temporaries of one block, all of its shape.
 
-    def __init__(self, shape: tuple[int, ...], kept: dict[tuple[np.dtype, int], np.ndarray]):
+    A buffer that was given back is taken again first, so that few buffers are in use and all stay in the
+    cache. `memory` holds them by type and number; all blocks of a thread use it, one after the other.
+    """
+
+    def __init__(self, shape: tuple[int, ...], memory: dict[tuple[np.dtype, int], np.ndarray]):
         self._shape, self._size = shape, math.prod(shape)
-        self._kept = kept  # by type and number, for all blocks of a thread, which come one after the other
+        self._memory = memory
         self._free: dict[np.dtype, list[np.ndarray]] = {}
         self._made: dict[np.dtype, int] = {}
 
@@ -189,9 +174,9 @@ class _Buffers:
             return self._free[dtype].pop()
         key = dtype, self._made.get(dtype, 0)
         self._made[dtype] = key[1] + 1
-        buffer = self._kept.get(key)
+        buffer = self._memory.get(key)
         if buffer is None or buffer.size < self._size:
-            self._kept[key] = buffer = np.empty(self._size, dtype)
+            self._memory[key] = buffer = np.empty(self._size, dtype)
         return buffer[: self._size].reshape(self._shape)
 
     def give_back(self, array: np.ndarray) -> None:
@@ -203,15 +188,16 @@ def _instructions(
     shape: tuple[int, ...],
     outer: dict[int, np.ndarray],
     store: dict[int, np.ndarray],
-    kept: dict[tuple[np.dtype, int], np.ndarray],
+    memory: dict[tuple[np.dtype, int], np.ndarray],
 ) -> list[tuple[Callable, tuple]]:
     """`(function, arguments)` pairs that compute `values` on one block of `shape`.
 
-    `outer` has the blocks of values from outside the region, `store` those of values that somebody outside
-    reads; the rest is in buffers, each free again after the last value that reads it.
+    `outer` has the blocks of values from outside the region, `store` those of values that are read outside.
+    All others are in buffers, each of which is free again after the last value that reads it. For `memory`,
+    see `_Buffers`.
     """
     last_reader = {id(a): v for v in values for a in v.args if isinstance(a, Value)}
-    buffers = _Buffers(shape, kept)
+    buffers = _Buffers(shape, memory)
     place = dict(outer)  # where each value is read
     temporary: set[int] = set()  # the values that are in a buffer
     code: list[tuple[Callable, tuple]] = []
@@ -228,8 +214,8 @@ def _instructions(
             for a, dtype in zip(v.args, _loop_types(v))
         ]
         ended = [place[id(a)] for a in operands if id(a) in temporary and last_reader[id(a)] is v]
-        # Operands that end here may hold the result, but for `select`, which writes its result and its mask
-        # before it has read all of them.
+        # The result may take the buffer of an operand that is not read any more. `select` is the exception,
+        # since it writes the result and its mask before it has read all operands.
         in_place = v.fn is not select
         for array in ended if in_place else ():
             buffers.give_back(array)
@@ -251,11 +237,13 @@ def _instructions(
 
 
 def _number(fn: Callable, number: Any, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A number as an operand: a block full of it where that is faster."""
+    """A number as an operand: an array without dimensions, or a full block if that is faster."""
     return _filled(number, dtype, shape) if fn in _KEYWORD_OUT else np.array(number, dtype)
 
 
-def _select_by_bits(condition, a, b, out, mask) -> list:
+def _select_by_bits(
+    condition: np.ndarray, a: np.ndarray, b: np.ndarray, out: np.ndarray, mask: np.ndarray
+) -> list[tuple[Callable, tuple]]:
     """`np.where` as `((a ^ b) & mask) ^ b` on the bits: several times faster than a branch per element."""
     a, b, bits = (x.view(np.int32) for x in (a, b, out))
     return [
@@ -267,11 +255,11 @@ def _select_by_bits(condition, a, b, out, mask) -> list:
     ]
 
 
-_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # as long as a program has them
+_filled_blocks: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # those that programs use
 
 
-def _filled(number, dtype, shape) -> np.ndarray:
-    """A block full of a number: `np.maximum` of two arrays is three times as fast as of an array and a
+def _filled(number: Any, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A block filled with a number. `np.maximum` of two arrays is three times as fast as of an array and a
     number."""
     key = repr(number), np.dtype(dtype)
     n = math.prod(shape)
@@ -281,8 +269,8 @@ def _filled(number, dtype, shape) -> np.ndarray:
     return block[:n].reshape(shape)
 
 
-def _loop_types(v: Value):
-    """The type in which each operand enters the ufunc's loop (numbers are converted once, here)."""
+def _loop_types(v: Value) -> Sequence[Any]:
+    """The type of each operand in the function's loop."""
     if not isinstance(v.fn, np.ufunc):
         return [np.bool_ if i == 0 and v.fn is select else v.dtype for i in range(len(v.args))]
     return native_regions.loop_types(v)

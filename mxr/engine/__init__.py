@@ -1,4 +1,4 @@
-"""Running things: executors, arrays, one operator at once, optimizers, operators as Python functions.
+"""Execution: executors, arrays, single operators, optimizers, workers, operators as Python functions.
 
-May import: compiler and what is below it.
+May import: compiler and the folders below it.
 """

@@ -1,8 +1,8 @@
-"""Training over several devices of this process, and over several workers: one sum of the gradients a step.
+"""Training on several devices of this process, and with several workers: the sum of all gradients.
 
-The gradients of a network lie side by side (engine/blocks.py), so that their sum over the devices is one
-addition for each device, and their sum over the workers one Allreduce, in place. Gradients that lie apart are
-packed together first.
+The gradients of a network are one array (mxr/engine/blocks.py). So the sum over devices is one addition per
+device, and the sum over workers is one Allreduce, both in place. Gradients in separate arrays are copied into
+one array first.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from mxr.runtime import costs, memory
 
 
 def add_up(targets: Sequence[np.ndarray], others: Sequence[Sequence[np.ndarray]]) -> None:
-    """Add the arrays of the other devices to those of the first, in place, in the order of the devices."""
+    """Add the arrays of the other devices to those of the first, in place and in the devices' order."""
     for arrays in others:
         for target, array in zip(targets, arrays):
             np.add(target, array, out=target)
 
 
 class Wire:
-    """Gradients of one element type as one array, with a few numbers behind them that are summed along.
+    """Gradients of one element type as one array, followed by some more numbers.
 
-    `whole` is what is sent, `mark` the first of the numbers behind: 1 from every worker that has a batch.
+    The array, `whole`, is summed over the workers. `mark` is the first number after the gradients: each
+    worker that has a batch sets it to 1.
     """
 
     def __init__(self, parts: list[np.ndarray], room: np.ndarray | None):
@@ -49,10 +50,10 @@ class Wire:
 
 
 class GradientSum:
-    """The sum of the gradients of networks that share their parameters, over devices and workers.
+    """The sum of gradients over devices and workers.
 
-    All workers must have the same parameters; which network of several (buckets) a worker uses in a step may
-    differ.
+    All workers must have the same parameters. Of several networks with these parameters (buckets), workers
+    may use different ones in a step.
     """
 
     def __init__(self, group: Workers):
@@ -61,9 +62,11 @@ class GradientSum:
         self._wires: dict[int, tuple[Executor, list[Wire]]] = {}
 
     def step(self, executors: list[Executor], batch: bool = True) -> int:
-        """Every executor of every worker gets the sum of all gradients. The value is the number of workers
-        that have a batch: if these are not all, the gradients are of no use. With `batch` False this worker
-        has none any more: it takes part in the sum with zeros, and keeps its gradients."""
+        """Write the sum of all gradients into every executor of every worker. Return the number of workers
+        that have a batch: if that is not all of them, the gradients are not valid.
+
+        `batch` False: this worker has no batch left. It adds zeros, and its gradients do not change.
+        """
         first, *others = executors
         if batch:
             add_up([b.grad for b in first.blocks], [[b.grad for b in ex.blocks] for ex in others])
@@ -116,8 +119,10 @@ class GradientSum:
 
 
 def compare(group: Workers, settings: dict[str, object]) -> None:
-    """MxError where the workers' settings differ: it names the first that does, and what each worker has.
-    None means unknown, and differs from nothing. Shapes are tuples."""
+    """MxError if the workers' settings differ. It names the first one that differs, and each worker's value.
+
+    None is an unknown value, which equals all others. Shapes are tuples.
+    """
     found = group.gather(list(settings.items()), "the start of a training")
     tables = [dict(items) for items in found]
     for name in dict.fromkeys(k for table in tables for k in table):

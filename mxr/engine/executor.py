@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -12,38 +13,40 @@ from mxr.compiler.program import Program, reached
 from mxr.compiler.value import Value, const, leaf, tape
 from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
-from mxr.graph.infer_types import all_types
+from mxr.graph.infer_types import Types, all_types
 from mxr.graph.symbol import Symbol
+from mxr.native.steps import Calls
 from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, suggest
+from mxr.operator.shapes import Dims
 from mxr.runtime import memory, threads
 
 _nothing = nullcontext()
+Heads = Sequence[NDArray | np.ndarray | None] | NDArray | np.ndarray | None
 
 
 @contextmanager
-def enough_memory():
-    """Running out of memory is an MxError."""
+def enough_memory() -> Iterator[None]:
+    """Turn a lack of memory into an MxError."""
     try:
         yield
     except MemoryError as e:
         raise MxError(f"there is not enough memory: {e}") from e
 
 
-def check_affordable(shapes, types) -> None:
-    """MxError where an array of the graph is larger than the machine's memory."""
+def check_affordable(shapes: dict[tuple[int, int], Dims], types: Types) -> None:
+    """MxError if an array of the graph is larger than the machine's memory."""
     for key, shape in shapes.items():
-        if shape is not None:
-            affordable(shape, types[key].itemsize)
+        affordable(shape, types[key].itemsize)
 
 
 class Executor:
-    """A bound symbol. `args`, `grads` (None where there is no gradient), `aux` and `outputs` are ordered
-    dicts of live NDArrays.
+    """A bound symbol.
 
-    `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add"); `forward_backward`
-    does both, in less time. Programs are made at the first call of each and reused after that; arrays keep
-    their memory for the executor's life. `blocks` are the arguments with a gradient, as an optimizer takes
-    them.
+    `args`, `grads`, `aux` and `outputs` are dicts of NDArrays in the symbol's order. `grads` has None for an
+    argument without a gradient. The arrays stay the same during the executor's lifetime; calls change their
+    values: `forward` fills `outputs`; `backward` fills `grads` ("write") or adds to them ("add");
+    `forward_backward` does both in less time. The first call of each makes a program, which later calls
+    reuse. `blocks` hold the arguments with a gradient for an optimizer.
     """
 
     def __init__(
@@ -53,8 +56,8 @@ class Executor:
         grads: dict[str, NDArray | None],
         reqs: dict[str, str],
         aux: dict[str, NDArray],
-        shapes,
-        types,
+        shapes: dict[tuple[int, int], Dims],
+        types: Types,
         blocks: list[Block] | None = None,
     ):
         self.symbol, self.reqs = symbol, reqs
@@ -77,38 +80,42 @@ class Executor:
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
         self._trace()
-        self._forward_steps: list | None = None
-        self._both_steps: list | None = None
-        self._backward_steps: dict[bool, list] = {}
+        self._forward_steps: Calls | None = None
+        self._both_steps: Calls | None = None
+        self._inference_steps: Calls | None = None
+        self._backward_steps: dict[bool, Calls] = {}  # by whether head gradients are given
         self._ran_forward = False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"<Executor of {', '.join(self.outputs)}: "
             f"{', '.join(f'{k} {shape_text(v.shape)}' for k, v in self.args.items())}>"
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise MxError(
             "an executor cannot be copied: bind its symbol again, and copy or save its arrays (args, aux)"
         )
 
-    # ------------------------------------------------------- the names that MXNet's Python has for its arrays
+    # -------------------------------------------------------------------- names of arrays in MXNet's Python
     arg_dict = property(lambda self: self.args, doc="`args`.")
     grad_dict = property(lambda self: self.grads, doc="`grads`.")
     aux_dict = property(lambda self: self.aux, doc="`aux`.")
     output_dict = property(lambda self: self.outputs, doc="`outputs`.")
     arg_arrays = property(lambda self: list(self.args.values()), doc="The arguments in the symbol's order.")
-    grad_arrays = property(
-        lambda self: list(self.grads.values()), doc="Their gradients, None where there is none."
-    )
+    grad_arrays = property(lambda self: list(self.grads.values()), doc="Their gradients, or None.")
     aux_arrays = property(
         lambda self: list(self.aux.values()), doc="The auxiliary states in the symbol's order."
     )
 
-    def copy_params_from(self, arg_params, aux_params=None, allow_extra_params: bool = False) -> None:
-        """Write values into the arguments and auxiliary states of these names; unknown names are errors
-        unless allowed."""
+    def copy_params_from(
+        self,
+        arg_params: Mapping[str, Any],
+        aux_params: Mapping[str, Any] | None = None,
+        allow_extra_params: bool = False,
+    ) -> None:
+        """Write values into the arguments and auxiliary states of these names. MxError for unknown names,
+        unless `allow_extra_params`."""
         for given, mine, what in (
             (arg_params, self.args, "argument"),
             (aux_params or {}, self.aux, "auxiliary state"),
@@ -122,60 +129,72 @@ class Executor:
                     )
 
     # ---------------------------------------------------------------- the calls
-    def forward(self, is_train: bool = False, **values) -> list[NDArray]:
-        """Compute the outputs from the current arguments; `is_train` is the mode of dropout, batch
-        normalization and the like. `values`: new values of arguments, by name."""
+    def forward(self, is_train: bool = False, **values: Any) -> list[NDArray]:
+        """Compute the outputs from the arguments, of which `values` gives new values by name.
+
+        `is_train` is the mode of dropout, batch normalization and similar operators.
+        """
         for name, value in values.items():
             self.args[name][:] = value
+        if not is_train and not self.wanted and self._has_inference:
+            if self._inference_steps is None:
+                self._inference_steps = self._compile_inference()
+            return self._execute_forward(self._inference_steps, False)
         if self._forward_steps is None:
-            self._compile_forward()
+            self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
         return self._execute_forward(self._forward_steps, bool(is_train))
 
     def forward_backward(self) -> list[NDArray]:
-        """`forward(True)` and `backward()` in one: the same numbers, but the inputs of element-wise functions
-        are read once for both, and what both compute is computed once."""
+        """`forward(True)` and `backward()` in one program, with the same results. Common values are computed
+        once, and element-wise functions of both passes read their inputs once."""
         if self._both_steps is None:
-            self._compile_both()
+            self._both_steps = self._compile_both()
         return self._execute_forward(self._both_steps, True)
 
-    def _execute_forward(self, steps, train: bool) -> list[NDArray]:
+    def _execute_forward(self, steps: Calls, train: bool) -> list[NDArray]:
         self._run.train = train
         self._ran_forward = False
         self._execute(steps)
         self._ran_forward = True
         return self.output_list
 
-    def backward(self, heads: Sequence[NDArray | np.ndarray | None] | None = None, *, out_grads=None) -> None:
-        """Compute the gradients of the last forward pass. `heads` (in MXNet `out_grads`): one gradient per
-        output; ones where not given. Loss layers ignore theirs."""
+    def backward(self, heads: Heads = None, *, out_grads: Heads = None) -> None:
+        """Compute the gradients of the last forward pass.
+
+        `heads`, in MXNet `out_grads`, has a gradient for each output. None stands for ones. Loss layers
+        ignore theirs.
+        """
         heads = out_grads if heads is None else heads
         if not self._ran_forward:
             raise MxError("backward: run forward first")
         heads = [heads] if isinstance(heads, (NDArray, np.ndarray)) else heads
         given = heads is not None and any(h is not None for h in heads)
-        if given:
-            heads = [
-                h if h is None or isinstance(h, NDArray) else numbers(h, "backward: a head gradient")
-                for h in heads
-            ]
-        if given and len(heads) != len(self.output_list):
-            raise MxError(f"backward: {len(heads)} head gradients for {len(self.output_list)} outputs")
-        if given:
-            for i, (h, out) in enumerate(zip(heads, self.output_list)):
-                head = self._arrays.get(("head", i))
-                if h is not None and h.shape != out.shape:
-                    raise ShapeError(
-                        f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, "
-                        f"the output {shape_text(out.shape)}"
-                    )
-                if head is not None:
-                    head[...] = 1.0 if h is None else h.data if isinstance(h, NDArray) else h
+        if heads is not None and given:
+            self._set_heads(heads)
         given = given and bool(self._heads_used)
         if given not in self._backward_steps:
-            self._compile_backward(given)
+            roots, targets = self._gradient_roots(given)
+            self._backward_steps[given] = self._compile(Program(roots, set(self._stored)), targets)
         self._execute(self._backward_steps[given])
 
-    def _execute(self, steps) -> None:
+    def _set_heads(self, heads: Sequence[NDArray | np.ndarray | None]) -> None:
+        """Check head gradients, and write them into the arrays that the backward pass reads."""
+        found = [
+            h.data if isinstance(h, NDArray) else h if h is None else numbers(h, "backward: a head gradient")
+            for h in heads
+        ]
+        if len(found) != len(self.output_list):
+            raise MxError(f"backward: {len(found)} head gradients for {len(self.output_list)} outputs")
+        for i, (h, out) in enumerate(zip(found, self.output_list)):
+            if h is not None and h.shape != out.shape:
+                raise ShapeError(
+                    f"backward: head gradient {i + 1} has shape {shape_text(h.shape)}, "
+                    f"the output {shape_text(out.shape)}"
+                )
+            if ("head", i) in self._arrays:
+                self._arrays["head", i][...] = 1.0 if h is None else h
+
+    def _execute(self, steps: Calls) -> None:
         with (
             _nothing if steps.native else np.errstate(all="ignore"),
             threads.single_blas() if self._uses_blas else _nothing,
@@ -184,10 +203,10 @@ class Executor:
                 for step in steps:
                     step()
             except (TypeError, ValueError, ArithmeticError, LookupError) as e:
-                raise MxError(f"{self._whose(step)} does not take such arrays: {e}") from e
+                raise MxError(f"{self._operator_of(step)} does not take such arrays: {e}") from e
 
-    def _whose(self, step) -> str:
-        """The operator that made a step, and the types of its inputs, for a message."""
+    def _operator_of(self, step: Callable[[], object]) -> str:
+        """For messages: the operator of a step, and the types of its inputs."""
         if not isinstance(step, KernelStep):
             return "an operator"
         n = step.node
@@ -203,7 +222,7 @@ class Executor:
         return [k for k, req in self.reqs.items() if req != "null" and self.grads.get(k) is not None]
 
     def _trace(self) -> None:
-        """What both passes compute. Raises where a gradient is wanted through an operator that has none."""
+        """Make the values of both passes. MxError for a gradient through an operator that has none."""
         with tape():
             values = trace_forward(self.symbol, self._shapes, self._types)
             heads = [values[id(n), i] for n, i in self.symbol.heads]
@@ -217,9 +236,11 @@ class Executor:
                 self._trace_gradients(values, heads, program)
         self._uses_blas = program.uses_blas
 
-    def _trace_gradients(self, values, heads, forward: Program) -> None:
-        """Both backward graphs (head gradients of ones, or given), and what the forward pass must keep for
-        them."""
+    def _trace_gradients(
+        self, values: dict[tuple[int, int], Value], heads: list[Value], forward: Program
+    ) -> None:
+        """Make the values of both backward passes, with given head gradients and with ones. Tell the forward
+        program which values they read."""
         for given in (True, False):
             gs: list[Value | None] = []
             for i, ((n, _), v) in enumerate(zip(self.symbol.heads, heads)):
@@ -232,7 +253,7 @@ class Executor:
             grads = trace_backward(self.symbol, values, gs, set(self.wanted))
             roots = []
             for name in self.wanted:
-                array = self.grads[name].data
+                array: np.ndarray = self.grads[name].data
                 g = grads.get(name)
                 if self.reqs[name] == "add":
                     if g is not None:
@@ -248,23 +269,35 @@ class Executor:
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
-    def _compile_forward(self) -> None:
-        self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
+    @property
+    def _has_inference(self) -> bool:
+        """Whether an operator has an expression for inference."""
+        return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
 
-    def _compile_backward(self, given: bool) -> None:
-        roots, targets = self._gradient_roots(given)
-        self._backward_steps[given] = self._compile(Program(roots, set(self._stored)), targets)
+    def _compile_inference(self) -> Calls:
+        """The outputs alone. Operators' expressions for inference join the regions around them, and no value
+        is stored for a backward pass."""
+        with tape():
+            values = trace_forward(self.symbol, self._shapes, self._types, inference=True)
+            heads = [values[id(n), i] for n, i in self.symbol.heads]
+            effects = [
+                values[id(n), 0]
+                for n in self.symbol.nodes()
+                if n.op and (n.op.random or (n.aux_entries and n.op.inference is None))
+            ]
+            program = Program(heads + effects)
+        return self._compile(program, [o.data for o in self.output_list])
 
-    def _compile_both(self) -> None:
+    def _compile_both(self) -> Calls:
         roots, targets = self._gradient_roots(False)
         first = self._program.roots
         program = Program(first + roots)
-        program.kept = self._program.kept  # for another `backward`
+        program.kept = self._program.kept  # so that `backward` can be called after it
         outputs = [o.data for o in self.output_list]
-        self._both_steps = self._compile(program, outputs + [None] * (len(first) - len(outputs)) + targets)
+        return self._compile(program, [*outputs, *[None] * (len(first) - len(outputs)), *targets])
 
     def _gradient_roots(self, given: bool) -> tuple[list[Value], list[np.ndarray]]:
-        """What the backward pass computes, and where it goes."""
+        """The values that the backward pass computes, and the arrays for them."""
         if not self.wanted:
             raise MxError(
                 'backward: no argument has a gradient; bind with grad.req = "write" '
@@ -274,17 +307,16 @@ class Executor:
         return [r for r, _ in roots], [self.grads[name].data for _, name in roots]
 
     @enough_memory()
-    def _compile(self, program: Program, targets: list) -> list:
-        """The steps of a program; roots without a target get memory of their own."""
+    def _compile(self, program: Program, targets: Sequence[np.ndarray | None]) -> Calls:
+        """The steps of a program, whose first roots are computed into `targets`."""
         self._uses_blas |= program.uses_blas
-        targets = targets + [None] * (len(program.roots) - len(targets))
-        with np.errstate(all="ignore"):  # a number beyond its type is infinite
-            return program.compile(self._stored, self._variable, self._buffers, self._run, targets)
-
-    def _variable(self, key) -> np.ndarray:
-        return self._arrays[key]
+        all_targets = [*targets, *[None] * (len(program.roots) - len(targets))]
+        with np.errstate(all="ignore"):  # numbers beyond the range of their type become infinite
+            return program.compile(
+                self._stored, self._arrays.__getitem__, self._buffers, self._run, all_targets
+            )
 
 
 def _heads_read(roots: list[Value]) -> set[int]:
-    """The numbers of the outputs whose head gradients `roots` are computed from."""
+    """The indices of the outputs whose head gradients are read to compute `roots`."""
     return {v.arg[1] for v in reached(roots).values() if v.kind == "leaf" and v.arg[0] == "head"}

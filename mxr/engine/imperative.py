@@ -1,16 +1,24 @@
-"""Calling one operator on arrays, at once: what `mxr.nd.*` and R's `mx.nd.*` do."""
+"""Calling one operator on arrays, for `mxr.nd.*` and R's `mx.nd.*`."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from mxr.operator import MxError, Op, Run, ShapeError, affordable, known, shape_text
+from mxr.operator.shapes import Dims
 
 
-def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=()) -> list[np.ndarray]:
-    """All outputs of `op` (hidden ones too) on `inputs`, auxiliary states last. Inputs in `op.mutates` are
-    written in place. `out_shapes`: shapes of the first outputs where the caller knows them; some operators
-    take theirs from there."""
+def invoke(
+    op: Op, inputs: list[np.ndarray], p: Any, train: bool = False, out_shapes: Sequence[Dims] = ()
+) -> list[np.ndarray]:
+    """All outputs of `op`, hidden ones included, for `inputs`, of which auxiliary states are the last.
+
+    Inputs in `op.mutates` are changed in place. `out_shapes` are shapes of the first outputs, if the caller
+    has them; some operators need them.
+    """
     names = (*op.inputs(p), *op.aux(p))
     if len(inputs) != len(names):
         raise MxError(
@@ -46,20 +54,27 @@ def invoke(op: Op, inputs: list[np.ndarray], p, train: bool = False, out_shapes=
         ) from e
 
 
-def _computed(op: Op, inputs, p, train, shapes, types) -> list[np.ndarray]:
+def _computed(
+    op: Op,
+    inputs: list[np.ndarray],
+    p: Any,
+    train: bool,
+    shapes: Sequence[Dims | None],
+    types: list[np.dtype],
+) -> list[np.ndarray]:
     with np.errstate(all="ignore"):
         if op.forward is not None:
-            outs = op.forward(p, *inputs)
-            outs = outs if isinstance(outs, (tuple, list)) else [outs]
+            result = op.forward(p, *inputs)
+            result = result if isinstance(result, (tuple, list)) else [result]
             return [
                 np.array(np.broadcast_to(o, s) if np.ndim(o) == 0 and s else o, t)
-                for o, s, t in zip(outs, shapes, types)
+                for o, s, t in zip(result, shapes, types)
             ]
         assert op.compute is not None
-        outs = [np.empty(s, t) for s, t in zip(shapes, types)]
+        outs = [np.empty(s, t) for s, t in zip(shapes, types) if s is not None]
         op.compute(p, Run(train), list(inputs), outs)
     return outs
 
 
-def _given(names, inputs) -> str:
+def _given(names: Iterable[str], inputs: Iterable[np.ndarray]) -> str:
     return ", ".join(f"{n} {shape_text(a.shape)}" for n, a in zip(names, inputs)) or "nothing"

@@ -1,10 +1,10 @@
-"""NDArray: an array in C order, float32 unless told otherwise."""
+"""`NDArray`: an array in C order, of float32 by default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,13 +15,10 @@ from mxr.operator.arguments import method
 
 
 class NDArray:
-    """A dense array. `data` is its memory, which executors write to in place; it is never replaced by
-    another."""
+    """A dense array. `data` is its memory, which executors change in place. It is never replaced."""
 
     __slots__ = ("data", "__weakref__")
-    __array_priority__ = (
-        1000.0  # `number op array` and `numpy array op array` are ours to compute, not NumPy's
-    )
+    __array_priority__ = 1000.0  # NumPy leaves `numpy array op NDArray` to this class
 
     def __init__(self, data: np.ndarray):
         if not isinstance(data, np.ndarray):
@@ -38,7 +35,7 @@ class NDArray:
 
     @property
     def context(self) -> Context:
-        """The device: the processor."""
+        """The device: the CPU."""
         return Context()
 
     ctx = context
@@ -48,33 +45,33 @@ class NDArray:
         """A copy with the axes in reverse order."""
         return NDArray(np.ascontiguousarray(self.data.T))
 
-    def astype(self, dtype, copy: bool = True) -> NDArray:
-        """The values as another element type; without `copy` the array itself where it has that type."""
+    def astype(self, dtype: Any, copy: bool = True) -> NDArray:
+        """The values as another element type. Without `copy`, an array of that type is returned itself."""
         dtype = element_type(dtype, "astype: dtype")
         return self if not copy and dtype == self.dtype else NDArray(self.data.astype(dtype))
 
-    def reshape(self, *shape, **parameters) -> NDArray:
-        """A copy of another shape, given as one sequence or as numbers; -1, 0, -2, -3, -4 as in the operator
-        Reshape."""
+    def reshape(self, *shape: Any, **parameters: Any) -> NDArray:
+        """A copy of another shape, given as one sequence or as numbers. 0, -1, -2, -3 and -4 have the meaning
+        that they have in the operator Reshape."""
         if shape:
             parameters["shape"] = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
         return call("Reshape", [self], parameters, where="NDArray.reshape")[0]
 
     def as_in_context(self, context: Context) -> NDArray:
-        """The array itself: there is one device."""
+        """The array itself, since there is one device."""
         checked(context, "as_in_context")
         return self
 
     def wait_to_read(self) -> None:
-        """Nothing: everything is computed at once."""
+        """Do nothing: operators return when they have computed."""
 
-    def tolist(self) -> list:
+    def tolist(self) -> list[Any]:
         """The values as nested lists of Python numbers."""
         return self.data.tolist()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are the operator's
-        parameters in their order."""
+        """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are parameters, in the
+        operator's order."""
         if name in ("attach_grad", "backward", "grad"):
             raise AttributeError(
                 f"an NDArray has no {name}: gradients are an executor's. Bind a symbol: "
@@ -93,24 +90,24 @@ class NDArray:
         """A copy as a NumPy array."""
         return self.data.copy()
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             return self.data if dtype is None else np.asarray(self.data, dtype, copy=False)
         return self.data.astype(dtype or self.dtype, copy=True)
 
-    def asscalar(self):
-        """The only element, as a Python number."""
+    def asscalar(self) -> Any:
+        """The single element, as a Python number."""
         if self.size != 1:
             raise MxError(f"asscalar: the array has shape {shape_text(self.shape)}, not one element")
         return self.data.item()
 
     def copy(self) -> NDArray:
-        """Another array of the same values."""
+        """A new array with the same values."""
         return NDArray(self.data.copy())
 
     __copy__ = copy
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return NDArray, (self.data,)
 
     def copyto(self, other: NDArray) -> NDArray:
@@ -120,7 +117,7 @@ class NDArray:
         other[:] = self
         return other
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         place = self._at(key)
         source = value.data if isinstance(value, NDArray) else numbers(value, "the value")
         try:
@@ -132,19 +129,19 @@ class NDArray:
                 else "cannot write into this array: its memory is read-only"
             ) from None
 
-    def __getitem__(self, key) -> NDArray:
+    def __getitem__(self, key: Any) -> NDArray:
         return NDArray(self._at(key).copy())
 
-    def _at(self, key) -> np.ndarray:
+    def _at(self, key: Any) -> np.ndarray:
         try:
             return np.asarray(self.data[_plain(key)])
         except (IndexError, ValueError, TypeError) as e:
             raise MxError(f"an array of shape {shape_text(self.shape)} has no such part: {e}") from None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._first_axis()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[NDArray]:
         return (self[i] for i in range(self._first_axis()))
 
     def _first_axis(self) -> int:
@@ -152,14 +149,14 @@ class NDArray:
             raise MxError("an array without axes has no length and no parts; asscalar() gives its number")
         return self.shape[0]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.data!r}\n<NDArray {'x'.join(map(str, self.shape)) or '()'} {self.dtype}>"
 
     def _repr_html_(self) -> str:
-        """What notebooks show: the values, in a table where there are two axes, and the shape."""
+        """The values for notebooks, as a table if there are two axes, and the shape."""
         return html_of(self.data)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         if self.size > 1:
             raise MxError(
                 f"an array of shape {shape_text(self.shape)} is neither true nor false; "
@@ -167,93 +164,93 @@ class NDArray:
             )
         return bool(self.size and self.data.item())
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self.asscalar())
 
-    def __int__(self):
+    def __int__(self) -> int:
         return int(self.asscalar())
 
-    def __add__(self, o):
+    def __add__(self, o: Any) -> NDArray:
         return arithmetic("add", self, o)
 
-    def __radd__(self, o):
+    def __radd__(self, o: Any) -> NDArray:
         return arithmetic("add", o, self)
 
-    def __iadd__(self, o):
+    def __iadd__(self, o: Any) -> NDArray:
         return self._become(self + o)
 
-    def __sub__(self, o):
+    def __sub__(self, o: Any) -> NDArray:
         return arithmetic("sub", self, o)
 
-    def __rsub__(self, o):
+    def __rsub__(self, o: Any) -> NDArray:
         return arithmetic("sub", o, self)
 
-    def __isub__(self, o):
+    def __isub__(self, o: Any) -> NDArray:
         return self._become(self - o)
 
-    def __mul__(self, o):
+    def __mul__(self, o: Any) -> NDArray:
         return arithmetic("mul", self, o)
 
-    def __rmul__(self, o):
+    def __rmul__(self, o: Any) -> NDArray:
         return arithmetic("mul", o, self)
 
-    def __imul__(self, o):
+    def __imul__(self, o: Any) -> NDArray:
         return self._become(self * o)
 
-    def __truediv__(self, o):
+    def __truediv__(self, o: Any) -> NDArray:
         return arithmetic("div", self, o)
 
-    def __rtruediv__(self, o):
+    def __rtruediv__(self, o: Any) -> NDArray:
         return arithmetic("div", o, self)
 
-    def __itruediv__(self, o):
+    def __itruediv__(self, o: Any) -> NDArray:
         return self._become(self / o)
 
-    def __mod__(self, o):
+    def __mod__(self, o: Any) -> NDArray:
         return arithmetic("mod", self, o)
 
-    def __rmod__(self, o):
+    def __rmod__(self, o: Any) -> NDArray:
         return arithmetic("mod", o, self)
 
-    def __pow__(self, o):
+    def __pow__(self, o: Any) -> NDArray:
         return arithmetic("power", self, o)
 
-    def __rpow__(self, o):
+    def __rpow__(self, o: Any) -> NDArray:
         return arithmetic("power", o, self)
 
-    def __neg__(self):
+    def __neg__(self) -> NDArray:
         return arithmetic("mul", self, -1.0)
 
-    def __abs__(self):
+    def __abs__(self) -> NDArray:
         return call("abs", [self], {})[0]
 
-    def __eq__(self, o):
+    def __eq__(self, o: Any) -> Any:
         return NotImplemented if o is None or isinstance(o, str) else arithmetic("equal", self, o)
 
-    def __ne__(self, o):
+    def __ne__(self, o: Any) -> Any:
         return NotImplemented if o is None or isinstance(o, str) else arithmetic("not_equal", self, o)
 
-    def __gt__(self, o):
+    def __gt__(self, o: Any) -> NDArray:
         return arithmetic("greater", self, o)
 
-    def __ge__(self, o):
+    def __ge__(self, o: Any) -> NDArray:
         return arithmetic("greater_equal", self, o)
 
-    def __lt__(self, o):
+    def __lt__(self, o: Any) -> NDArray:
         return arithmetic("lesser", self, o)
 
-    def __le__(self, o):
+    def __le__(self, o: Any) -> NDArray:
         return arithmetic("lesser_equal", self, o)
 
     __hash__ = object.__hash__
 
     def _become(self, result: NDArray) -> NDArray:
-        """`a op= b`: in place, so that an executor's own array stays its own."""
+        """`a op= b` in place, so that an executor's array stays the executor's."""
         self[:] = result
         return self
 
 
-_ROWS, _COLUMNS = 12, 12  # of a table in a notebook; what is left out is dots
+_ROWS, _COLUMNS = 12, 12  # of a table in a notebook; dots stand for the rest
 
 
 def html_of(a: np.ndarray) -> str:
@@ -269,23 +266,23 @@ def html_of(a: np.ndarray) -> str:
 
 
 class Arrays(dict):
-    """An executor's arrays by name: their values change, which arrays they are does not."""
+    """An executor's arrays by name. Their values can be changed, but no array can be replaced."""
 
-    def __missing__(self, name):
+    def __missing__(self, name: object) -> Any:
         if isinstance(name, int) and -len(self) <= name < len(self):  # `outputs[0]`, as in MXNet's Python
             return list(self.values())[name]
         raise MxError(
             f"the executor has no array {name}" + (suggest(str(name), self) or f"; it has {', '.join(self)}")
         )
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: object, value: object) -> NoReturn:
         raise MxError(
             f"an executor keeps its own arrays: write the values into {name} by [{name!r}][:] = values"
         )
 
 
-def _plain(key):
-    """An index without NDArrays: their numbers are positions, as in MXNet, unless they are logicals."""
+def _plain(key: Any) -> Any:
+    """An index in which NumPy arrays replace NDArrays: masks of bool, otherwise positions, as in MXNet."""
     if isinstance(key, NDArray):
         return key.data if key.dtype == bool else key.data.astype(np.int64)
     return tuple(map(_plain, key)) if isinstance(key, tuple) else key
@@ -304,8 +301,8 @@ _MIRROR = {
 _SCALAR = {"add": "_plus_scalar", "sub": "_minus_scalar"}
 
 
-def arithmetic(name: str, a, b) -> NDArray:
-    """`a op b` for arrays and numbers; arrays of different shapes broadcast."""
+def arithmetic(name: str, a: Any, b: Any) -> NDArray:
+    """`a op b` for arrays and numbers. Arrays are broadcast."""
     a, b = _operand(a, b), _operand(b, a)
     if isinstance(a, NDArray) and isinstance(b, NDArray):
         return call("broadcast_" + name, [a, b], {})[0]
@@ -314,9 +311,9 @@ def arithmetic(name: str, a, b) -> NDArray:
     return call(_MIRROR.get(name) or _SCALAR.get(name, f"_{name}_scalar"), [b], {"scalar": float(a)})[0]
 
 
-def _operand(x, other) -> NDArray | float:
-    """One side of `a op b`: an NDArray or a number. Lists and numpy arrays become arrays of the other side's
-    type."""
+def _operand(x: Any, other: Any) -> NDArray | float:
+    """An operand of `a op b` as an NDArray or a number. Lists and NumPy arrays are converted to the type of
+    the other operand."""
     if isinstance(x, (NDArray, int, float)):
         return x
     if isinstance(x, (np.ndarray, list, tuple)) and np.ndim(x):
@@ -334,11 +331,12 @@ def _operand(x, other) -> NDArray | float:
     return float(x)
 
 
-def numbers(source, what: str = "array: source") -> np.ndarray:
-    """Numbers in any form that NumPy takes, as a NumPy array."""
+def numbers(source: Any, what: str = "array: source") -> np.ndarray:
+    """Numbers in any form that NumPy accepts, as a NumPy array. MxError, which begins with `what`, for
+    anything else."""
     try:
         found = np.asarray(source)
-        if found.dtype.kind == "O" and found.ndim:  # a column of a data frame, integers beyond 64 bits
+        if found.dtype.kind == "O" and found.ndim:  # such as a column of a data frame, or large integers
             found = found.astype(np.float64)
     except (ValueError, TypeError, OverflowError):
         found = None
@@ -351,9 +349,9 @@ def numbers(source, what: str = "array: source") -> np.ndarray:
     return found
 
 
-def array(source, dtype=None) -> NDArray:
-    """A new NDArray with a copy of the values: of an NDArray's type, else of float32, where `dtype` is not
-    given."""
+def array(source: Any, dtype: Any = None) -> NDArray:
+    """A new NDArray with a copy of the values. The default of `dtype` is the type of an NDArray, and float32
+    for other sources."""
     if dtype is None:
         dtype = source.dtype if isinstance(source, NDArray) else np.float32
     elif dtype is not np.float32:
@@ -371,7 +369,7 @@ def call(
     where: str | None = None,
     train: bool = False,
 ) -> list[NDArray]:
-    """The visible outputs of an operator on arrays, written into `out` where given."""
+    """The visible outputs of an operator on arrays. They are written into `out` if that is given."""
     op = get(op_name)
     attrs = op.plain_names(attrs, where)
     if op.variadic and op.variadic in op.params:

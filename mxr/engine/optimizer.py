@@ -1,5 +1,4 @@
-"""Optimizers: rules, their state for one parameter, and updaters that apply a rule to all parameters of a
-network.
+"""Optimizers: rules, their state for one parameter, and updaters for all parameters of a network.
 
 updater = Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01}))
 executor.forward_backward(); updater.train(0.1, executor)
@@ -23,64 +22,76 @@ from mxr.runtime.threads import unbroken
 
 
 class Rule:
-    """How one optimizer changes a weight, or several that are one flat array. `settings` are numbers, or
-    their texts."""
+    """The update of one weight, or of several in one flat array. `settings` are numbers or their texts."""
 
     n_states: int  # arrays of state for each weight
 
-    def __init__(self, settings: dict):
+    def __init__(self, settings: dict[str, Any]):
         self.settings = settings
         self.s = SimpleNamespace(**{k: np.float32(v) for k, v in settings.items()})
 
     def states(self, like: np.ndarray) -> list[np.ndarray]:
-        """Zero-filled state for a weight."""
+        """The initial state of a weight: zeros."""
         return [np.zeros_like(like) for _ in range(self.n_states)]
 
-    def update(self, lr: float, weight, grad, states, out) -> None:
-        """Write the new weight into `out`, which may be `weight` itself, and bring `states` up to date."""
+    def update(
+        self, lr: Any, weight: np.ndarray, grad: np.ndarray, states: list[np.ndarray], out: np.ndarray
+    ) -> None:
+        """Write the new weight into `out`, which may be `weight` itself, and update `states` in place."""
         raise NotImplementedError
 
 
 class OperatorRule(Rule):
-    """A rule that is an update operator."""
+    """A rule that is one of MXNet's update operators."""
 
-    def __init__(self, op: str, settings: dict):
+    def __init__(self, op: str, settings: dict[str, Any]):
         super().__init__(settings)
         self.op: Op = get(op)
         self.p = self.op.parse({"lr": "0.01", **self.settings}, op)
         self.n_states = len(self.op.inputs(self.p)) - 2
         self.run = Run()
 
-    def update(self, lr, weight, grad, states, out):
+    def update(
+        self, lr: Any, weight: np.ndarray, grad: np.ndarray, states: list[np.ndarray], out: np.ndarray
+    ) -> None:
         self.p.lr = lr
+        assert self.op.compute is not None
         self.op.compute(self.p, self.run, [weight, grad, *states], [out])
 
 
 class GraphRule(Rule):
-    """A rule that MXNet's R package writes as a graph: single precision, operation by operation. Large arrays
-    go piece by piece, as each operation makes a new one."""
+    """A rule that MXNet's R package writes as a graph: each operation is in single precision.
 
-    def __init__(self, settings: dict):
+    Each operation makes a new array, so large weights are updated block by block.
+    """
+
+    def __init__(self, settings: dict[str, Any]):
         super().__init__(settings)
         self._recorded = Code(self._step)
 
-    def update(self, lr, weight, grad, states, out):
+    def new_weight(self, lr: Any, w: Any, g: Any, *states: Any) -> Any:
+        """The new weight, from the learning rate, the weight, its gradient and its states, which are updated
+        in place."""
+        raise NotImplementedError
+
+    def update(
+        self, lr: Any, weight: np.ndarray, grad: np.ndarray, states: list[np.ndarray], out: np.ndarray
+    ) -> None:
         arrays = [out, weight, grad, *states]
         if self._recorded.run(np.float32(lr), tuple(arrays)):
             return
+        blocks: list[Any] = [...]
         if out.size > costs.RULE_BLOCK and all(a.flags.c_contiguous for a in arrays):
             arrays = [a.reshape(-1) for a in arrays]
-            pieces = [slice(a, a + costs.RULE_BLOCK) for a in range(0, out.size, costs.RULE_BLOCK)]
-        else:
-            pieces = [...]
-        for piece in pieces:
-            self._step(np.float32(lr), *(a[piece] for a in arrays))
+            blocks = [slice(a, a + costs.RULE_BLOCK) for a in range(0, out.size, costs.RULE_BLOCK)]
+        for block in blocks:
+            self._step(np.float32(lr), *(a[block] for a in arrays))
 
-    def _step(self, lr, new, w, g, *rest):
+    def _step(self, lr: Any, new: Any, w: Any, g: Any, *states: Any) -> None:
         g = g * self.s.rescale_grad
         if self.s.clip_gradient >= 0:
             g = np.clip(g, -self.s.clip_gradient, self.s.clip_gradient)
-        new[...] = self.new_weight(lr, w, g, *rest)
+        new[...] = self.new_weight(lr, w, g, *states)
 
 
 class AdaGrad(GraphRule):
@@ -88,19 +99,21 @@ class AdaGrad(GraphRule):
 
     n_states = 1
 
-    def new_weight(self, lr, w, g, history):
+    def new_weight(self, lr: Any, w: Any, g: Any, *states: Any) -> Any:
+        (history,) = states
         history += g * g
         return w - (g / np.sqrt(history + self.s.epsilon) + w * self.s.wd) * lr
 
 
 class AdaDelta(GraphRule):
-    """The step is scaled by the ratio of the root mean squares of past steps and past gradients; there is no
-    learning rate."""
+    """The gradient is scaled by the ratio of the root mean squares of past steps and past gradients. The
+    learning rate has no effect."""
 
     n_states = 2
 
-    def new_weight(self, lr, w, g, acc_g, acc_delta):
-        s, rest = self.s, np.float32(format(1 - float(self.settings["rho"]), "g"))  # so R writes it
+    def new_weight(self, lr: Any, w: Any, g: Any, *states: Any) -> Any:
+        acc_g, acc_delta = states
+        s, rest = self.s, np.float32(format(1 - float(self.settings["rho"]), "g"))  # the digits that R writes
         acc_g[...] = acc_g * s.rho + (g * g) * rest
         delta = np.sqrt(acc_delta + s.epsilon) / np.sqrt(acc_g + s.epsilon) * g
         acc_delta[...] = acc_delta * s.rho + (delta * delta) * rest
@@ -108,16 +121,17 @@ class AdaDelta(GraphRule):
 
 
 class Nesterov(GraphRule):
-    """Momentum, with the gradient taken where it leads."""
+    """Nesterov's momentum: the step adds the momentum that the gradient leads to."""
 
-    @property
-    def n_states(self):
-        return int(self.s.momentum != 0)
+    def __init__(self, settings: dict[str, Any]):
+        super().__init__(settings)
+        self.n_states = int(self.s.momentum != 0)  # without momentum there is no state
 
-    def new_weight(self, lr, w, g, momentum=None):
+    def new_weight(self, lr: Any, w: Any, g: Any, *states: Any) -> Any:
         s = self.s
-        if momentum is None:
+        if not states:
             return w - (g + w * s.wd) * lr
+        (momentum,) = states
         momentum[...] = momentum * s.momentum + g + w * s.wd
         return w - (momentum * s.momentum + g) * lr
 
@@ -125,7 +139,7 @@ class Nesterov(GraphRule):
 _GRAPHS = {"adagrad": AdaGrad, "adadelta": AdaDelta, "nag": Nesterov}
 
 
-def rule(kind: str, settings: dict) -> Rule:
+def rule(kind: str, settings: dict[str, Any]) -> Rule:
     """The rule of an optimizer: "sgd", "nag", "adam", "rmsprop", "rmspropalex" (centered), "adagrad" or
     "adadelta"."""
     if kind in _GRAPHS:
@@ -141,7 +155,7 @@ def rule(kind: str, settings: dict) -> Rule:
 class State:
     """A rule's state for one parameter."""
 
-    def __init__(self, rule: Rule, shape: tuple):
+    def __init__(self, rule: Rule, shape: tuple[int, ...]):
         self.rule, self.shape, self.states = rule, shape, rule.states(np.empty(shape, np.float32))
 
     def update(self, lr: Any, weight: np.ndarray, grad: np.ndarray) -> NDArray:
@@ -156,8 +170,8 @@ class State:
         return NDArray(new)
 
 
-def _rate(lr, active: list) -> float | dict[Any, float]:
-    """One learning rate for all parameters, or one by parameter where they differ."""
+def _rate(lr: Any, active: list[Any]) -> float | dict[Any, float]:
+    """The learning rate of all parameters, or, if they differ, the learning rates by parameter."""
     if type(lr) is float:
         return lr
     try:
@@ -173,9 +187,9 @@ def _rate(lr, active: list) -> float | dict[Any, float]:
 
 
 class Updater:
-    """A rule for all parameters of a network; their states are made when they first have a gradient.
+    """Applies a rule to all parameters of a network. A parameter's state is made at its first gradient.
 
-    `lr` is one rate, or a list of one for every parameter that has a gradient.
+    `lr` is one learning rate, or a list with one for each parameter that has a gradient.
     """
 
     def __init__(self, rule: Rule):
@@ -192,7 +206,7 @@ class Updater:
         self._update(lr, ex.blocks, [k for k, g in ex.grads.items() if g is not None])
 
     def step(self, lr: float | list[float], weights: list, grads: list) -> list[NDArray | None]:
-        """The new weights, None where there is no gradient. `weights` and `grads` are left as they are."""
+        """The new weights, None for those without a gradient. `weights` and `grads` are not changed."""
         active = [i for i, g in enumerate(grads) if g is not None]
         given = [*weights, *grads]
         if len(given) != len(self._last) or not all(map(is_, given, self._last)):
@@ -217,7 +231,7 @@ class Updater:
                 raise MxError("the updater's weights must keep the shapes they had in its first call")
 
     @unbroken
-    def _update(self, lr, blocks: list[Block], active: list) -> None:
+    def _update(self, lr: Any, blocks: list[Block], active: list[Any]) -> None:
         layout = [(block.names, block.parts) for block in blocks]
         if layout != self._layout:
             self._arrange(blocks, layout)
@@ -234,7 +248,7 @@ class Updater:
                         )
 
     def _arrange(self, blocks: list[Block], layout: list) -> None:
-        """Make states for these blocks, with the values that there are."""
+        """Make states for these blocks, and copy the values of former states."""
         states_of = dict(self._resting)
         for (names, parts), states in zip(self._layout, self._states):
             states_of |= {name: [s[part] for s in states] for name, part in zip(names, parts)}

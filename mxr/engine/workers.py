@@ -1,19 +1,19 @@
-"""Workers: processes that one `mpirun` or `srun` has started, which train one network together.
+"""Workers: processes started by one `mpirun` or `srun`, which train one network together.
 
-    group = workers()                   # one worker where nothing has started several
+    group = workers()                   # one worker if there is no such launcher
     group.sum_all([gradients])          # in place; every worker gets the same bits
 
-MPI moves the numbers (mpi4py, imported only where there are several workers). What is added here is that
-nobody waits for ever:
+MPI moves the numbers (mpi4py, which is imported only for several workers). This module adds that no worker
+waits for ever:
 
-* Every worker counts the common steps it has been through. Where one waits, it looks every few milliseconds
-  for notes from the others.
-* A worker that ends sends a note with its reason and its count. Whoever waits for a later step than that
-  stops with that reason.
-* A worker that has waited for a second tells the others for what. Two that wait in the same step for
-  different things stop.
-* Workers of the same machine see when another process is gone. A launcher that ends all workers, because one
-  has died, does it by SIGTERM, which becomes an error like the others while a worker waits.
+* Each worker counts the common steps that it has done. While it waits, it reads the other workers' notes
+  every few milliseconds.
+* A worker that ends sends a note with its reason and its count. A worker that waits for a later step stops
+  with that reason.
+* A worker that has waited for a second tells the others for what it waits. Two workers that wait in the same
+  step for different things stop.
+* A worker sees when the process of another worker on the same machine has died. A launcher that ends all
+  workers because one has died sends SIGTERM, which becomes an error while a worker waits.
 """
 
 from __future__ import annotations
@@ -38,54 +38,52 @@ import numpy as np
 from mxr.operator import MxError
 from mxr.runtime import costs
 
-# How many workers a launcher has started: Open MPI, MPICH and Intel MPI, MVAPICH, Slurm's srun.
+# Variables with the number of workers: of Open MPI, MPICH and Intel MPI, MVAPICH, Slurm's srun.
 _COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-_SPINS = 200  # looks at a request before the processor is offered to others
-_LOOK = 0.02  # seconds between looks at the notes
-_SLEEPY = 0.05  # seconds of waiting after which the processor is left alone between looks
-_NAP = 5e-5  # seconds it is left alone for
-# seconds from the launcher's word to the last look at who has died: it may end this process a second later
+_SPINS = 200  # tests of a request before other processes may use the processor
+_LOOK = 0.02  # seconds between two readings of the notes
+_SLEEPY = 0.05  # seconds of waiting after which a worker sleeps between tests
+_NAP = 5e-5  # seconds of such a sleep
+# seconds from SIGTERM to the last look for dead workers; the launcher may kill this process a second later
 _PATIENCE = 0.2
-_TELL = 1.0  # seconds of waiting after which the others are told what is waited for
-_LINGER = 2.0  # seconds that a failing worker leaves the others to say what they have to say
+_TELL = 1.0  # seconds of waiting after which the others are told
+_LINGER = 2.0  # seconds that a failing worker waits for the others' notes before it ends
 _NOTE, _SUM = 1, 2  # MPI's tags: of notes; of the first array of a sum
 
 
 class Workers:
-    """One worker: this process alone. `rank` counts workers from 0, `size` is how many there are."""
+    """The workers of a run with only this process. `rank` counts workers from 0; `size` is their number."""
 
     rank = 0
     size = 1
-    left = False  # whether it takes part no longer
+    left = False  # whether `leave` has been called
 
-    def gather(self, value: Any, what: str) -> list:
-        """The values of all workers, in the order of their ranks. `what` says what for: MxError where workers
-        differ in that."""
+    def gather(self, value: Any, what: str) -> list[Any]:
+        """The values of all workers, in the order of their ranks. `what` describes the purpose: MxError if
+        another worker has another one."""
         return [value]
 
     def first(self, arrays: Sequence[np.ndarray], what: str) -> None:
-        """Give the arrays the values that they have on worker 0, in place."""
+        """Copy the values of worker 0's arrays into the arrays of all workers."""
 
     def sum_all(self, arrays: Sequence[np.ndarray], what: str = "a training step") -> None:
-        """Give each array the sum over all workers, in place. All workers must have arrays of these sizes:
-        see `gather`."""
+        """Replace the values of each array by the sum over all workers, in place. All workers must have
+        arrays of the same sizes, which `gather` can compare before."""
 
-    def guard(self) -> AbstractContextManager:
-        """While it is open, a launcher that ends this process is heard of by an error, in the next thing that
-        workers do together."""
+    def guard(self) -> AbstractContextManager[None]:
+        """Within the block, SIGTERM from the launcher does not end this process. It becomes an error in the
+        next common step."""
         return nullcontext()
 
     def failure(self, message: str) -> MxError:
-        """An error that all workers raise at the same point, so that none needs to hear of it from
-        another."""
+        """An error that all workers raise at the same point, so that none needs to tell the others."""
         return MxError(message)
 
     def leave_later(self) -> None:
-        """Python's exit functions are not the end of this process: its owner will call `leave`, and with the
-        exit status."""
+        """Do not leave when Python ends: the owner of this process will call `leave` with the exit status."""
 
     def leave(self, status: int, reason: str = "") -> None:
-        """Take part no longer, at the end of this process. `status` other than 0 tells the others that it has
+        """End this worker, at the end of its process. A `status` other than 0 tells the others that it has
         failed."""
 
 
@@ -96,23 +94,22 @@ class MpiWorkers(Workers):
         world = mpi.COMM_WORLD
         self.rank, self.size = world.rank, world.size
         self._mpi = mpi
-        # separate channels: what goes through one is never taken for what goes through another
+        # separate communicators, so that messages of one kind are never received as another
         self._sums, self._values, self._notes = (world.Dup() for _ in range(3))
-        self._step = 0  # how many common steps this worker has been through
-        self._what = ""
-        self._since = 0.0
+        self._step = 0  # the number of common steps that this worker has done
+        self._what = ""  # what it does now
+        self._since = 0.0  # when it has begun to wait
         self._spares: dict[int, np.ndarray] = {}
-        self._sent: list = []  # notes that MPI may not have delivered yet
-        self._gone: dict[
-            int, tuple[int, str]
-        ] = {}  # workers that have ended: their steps, and why if they have failed
-        self._waiting: dict[int, tuple[int, str]] = {}  # workers that wait: for which step, and what
-        self._broken = ""
+        self._sent: list[Any] = []  # requests that MPI may not have completed yet
+        # notes by rank: (steps done, "" or the reason of a failure), (the step, what the worker waits for)
+        self._gone: dict[int, tuple[int, str]] = {}
+        self._waiting: dict[int, tuple[int, str]] = {}
+        self._broken = ""  # the reason why this worker cannot go on
         self._known = False  # whether the others know of this worker's failure
-        self._terminated = False  # whether the launcher wants this process to end
+        self._terminated = False  # whether SIGTERM has arrived
         self.left = False
-        self._near: dict[int, int] = {}  # workers of this machine, by their processes
-        self._where: list = []
+        self._near: dict[int, int] = {}  # process ids of the other workers on this machine, by rank
+        self._where: list[Any] = []
         self._where = self.gather((socket.gethostname(), _processes(), os.getpid()), "the start")
         self._near = {
             r: pid
@@ -124,14 +121,12 @@ class MpiWorkers(Workers):
     def name(self, rank: int) -> str:
         return "this worker" if rank == self.rank else f"worker {rank}"
 
-    # ---------------------------------------------------------------- what workers do together
-    def gather(self, value, what):
+    # ---------------------------------------------------------------- common steps
+    def gather(self, value: Any, what: str) -> list[Any]:
         self._begin(what)
         mine = pickle.dumps((what, value))
-        head, heads = (
-            np.array([zlib.crc32(what.encode()), len(mine)], np.int64),
-            np.empty((self.size, 2), np.int64),
-        )
+        head = np.array([zlib.crc32(what.encode()), len(mine)], np.int64)
+        heads = np.empty((self.size, 2), np.int64)
         self._wait([self._values.Iallgather(head, heads)])
         sizes = heads[:, 1]
         whole = np.empty(int(sizes.sum()), np.uint8)
@@ -146,7 +141,7 @@ class MpiWorkers(Workers):
                 raise self.failure(_out_of_step(self.name(rank), theirs, what))
         return [v for _, v in found]
 
-    def first(self, arrays, what):
+    def first(self, arrays: Sequence[np.ndarray], what: str) -> None:
         kinds = self.gather([(a.shape, str(a.dtype)) for a in arrays], what)
         for rank, kind in enumerate(kinds):
             if kind != kinds[0]:
@@ -157,15 +152,15 @@ class MpiWorkers(Workers):
         self._wait([self._values.Ibcast(a, 0) for a in arrays])
         self._step += 1
 
-    def sum_all(self, arrays, what="a training step"):
+    def sum_all(self, arrays: Sequence[np.ndarray], what: str = "a training step") -> None:
         self._begin(what)
         if self.size == 2:
             self._exchange(arrays)
         elif len(self._near) == self.size - 1:
             self._wait([self._sums.Iallreduce(self._mpi.IN_PLACE, a) for a in arrays])
         else:
-            # Open MPI sums large arrays along a ring only where they are not summed in place; in place it is
-            # up and down a tree, which over a network takes three times as long for 4 workers
+            # Not in place: Open MPI then sums large arrays along a ring. In place it uses a tree, which takes
+            # three times as long for 4 workers over a network.
             spares = [self._spare(i, a) for i, a in enumerate(arrays)]
             self._wait([self._sums.Iallreduce(a, spare) for a, spare in zip(arrays, spares)])
             for a, spare in zip(arrays, spares):
@@ -173,16 +168,16 @@ class MpiWorkers(Workers):
         self._step += 1
 
     def _exchange(self, arrays: Sequence[np.ndarray]) -> None:
-        """The sum of two workers: each sends its own numbers while the other's arrive, in half the time of an
-        Allreduce that goes to one worker and back. Worker 0's come first in the sum on both, so that the bits
-        are the same."""
+        """The sum over two workers. Each sends its numbers while it receives the other's, which takes half
+        the time of an Allreduce to one worker and back. Both add worker 1's numbers to worker 0's, so that
+        they get the same bits."""
         other = 1 - self.rank
         spares = [self._spare(i, a) for i, a in enumerate(arrays)]
-        # over a network in pieces that Open MPI sends at once: of longer ones, both directions may wait for
-        # each other
+        # Over a network, arrays are sent in pieces that Open MPI sends at once. With longer ones, both
+        # workers may wait for each other.
         size = max(a.nbytes for a in arrays) if other in self._near else costs.WORKER_PIECE
 
-        def pieces(array):
+        def pieces(array: np.ndarray) -> list[np.ndarray]:
             flat = array.reshape(-1)
             step = max(1, size // array.itemsize)
             return [flat[at : at + step] for at in range(0, array.size, step)]
@@ -201,7 +196,7 @@ class MpiWorkers(Workers):
             np.add(first, second, out=a)
 
     def _spare(self, i: int, array: np.ndarray) -> np.ndarray:
-        """Memory for what arrives, kept from step to step."""
+        """Memory to receive an array, reused in every step."""
         found = self._spares.get(i)
         if found is None or found.shape != array.shape or found.dtype != array.dtype:
             found = self._spares[i] = np.empty_like(array)
@@ -209,20 +204,20 @@ class MpiWorkers(Workers):
 
     def _begin(self, what: str) -> None:
         if self.left:
-            raise MxError("the workers have parted already")
+            raise MxError("this worker has left the others already")
         if self._broken:
             raise MxError(f"the workers cannot go on together: {self._broken}")
         self._what = what
 
     # ---------------------------------------------------------------- waiting
-    def _wait(self, requests: list) -> None:
-        if all([r.Test() for r in requests]):  # noqa: C419  (every request is to be tested)
+    def _wait(self, requests: list[Any]) -> None:
+        if all([r.Test() for r in requests]):  # noqa: C419  (a list, since each request must be tested)
             return
         try:
             with self.guard():
                 self._poll(requests)
         except BaseException as error:
-            self._sent += requests  # MPI still works on their arrays
+            self._sent += requests  # MPI still uses their arrays
             self._broken = self._broken or (
                 "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
             )
@@ -241,15 +236,15 @@ class MpiWorkers(Workers):
         finally:
             _signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
-    def _on_terminate(self, number, frame) -> None:
+    def _on_terminate(self, number: int, frame: object) -> None:
         self._terminated = True
 
-    def failure(self, message):
+    def failure(self, message: str) -> MxError:
         self._known = True
         return MxError(message)
 
-    def _poll(self, requests: list) -> None:
-        test: Callable[[list], bool] = self._mpi.Request.Testall
+    def _poll(self, requests: list[Any]) -> None:
+        test: Callable[[list[Any]], bool] = self._mpi.Request.Testall
         for _ in range(_SPINS):
             if test(requests):
                 return
@@ -267,10 +262,10 @@ class MpiWorkers(Workers):
                 told = True
 
     def _look(self) -> None:
-        """Read the notes. MxError if what this worker waits for cannot come any more."""
+        """Read the notes. MxError if the step that this worker waits for cannot happen any more."""
         self._read()
         for rank, (step, reason) in self._gone.items():
-            if step <= self._step:  # it has not been through this step, and never will
+            if step <= self._step:  # it has ended before this step
                 if reason:
                     raise self.failure(f"worker {rank} has stopped: {reason}")
                 raise MxError(
@@ -286,7 +281,7 @@ class MpiWorkers(Workers):
                 f"worker {dead} (process {pid} on {host}) has died, and this worker cannot go on without it"
             )
         if self._terminated:
-            self._terminated = False  # the next look is the last
+            self._terminated = False  # for the call of _look below, which is the last
             time.sleep(_PATIENCE)
             self._look()
             raise self.failure(
@@ -304,22 +299,21 @@ class MpiWorkers(Workers):
         self._sent += [self._notes.isend(note, r, _NOTE) for r in range(self.size) if r != self.rank]
 
     def _dead(self) -> int | None:
-        """A worker of this machine whose process is gone, and which has not said so."""
+        """A worker on this machine whose process has ended without a note."""
         return next((r for r, pid in self._near.items() if r not in self._gone and not _lives(pid)), None)
 
     # ---------------------------------------------------------------- the end
     def _end_of_python(self) -> None:
-        """Where Python owns this process. (Where R owns it, Python is never told of the end:
-        mxr.r.verbs.kvstore.)"""
+        """Leave when Python exits. (In an R process, this is never called: see mxr.r.verbs.kvstore.)"""
         failed = getattr(sys, "last_value", None)
         self.leave(
             1 if failed is not None else 0, f"{type(failed).__name__}: {failed}" if failed is not None else ""
         )
 
-    def leave_later(self):
+    def leave_later(self) -> None:
         atexit.unregister(self._end_of_python)
 
-    def leave(self, status, reason=""):
+    def leave(self, status: int, reason: str = "") -> None:
         if self.left:
             return
         self.left = True
@@ -327,22 +321,23 @@ class MpiWorkers(Workers):
             return
         if status == 0 and not self._broken:
             self._tell("ends", "")
-            self._mpi.Finalize()  # waits until all have come this far
+            self._mpi.Finalize()  # waits for all workers
             return
         reason = reason or self._broken or f"its script was interrupted, or ended, with exit status {status}"
         if not self._known:
-            # not by sys.stderr, which may be R's, and R is gone by now
+            # sys.stderr may be R's, and R has ended
             os.write(
                 2, f"worker {self.rank} of {self.size} has failed: {reason}\n".encode("utf-8", "replace")
             )
         self._tell("ends", reason)
         self._linger()
         if status == 0:
-            # MPI cannot end well any more, whatever the script made of the error
+            # the script has caught the error, but MPI cannot finish normally
             self._mpi.COMM_WORLD.Abort(1)
 
     def _linger(self) -> None:
-        """Leave the others time to hear why, and to say so: launchers end all as soon as one has failed."""
+        """Give the others time to read this worker's reason and to report it: launchers end all workers when
+        one has failed."""
         until = time.monotonic() + _LINGER
         while len(self._gone) < self.size - 1 and time.monotonic() < until and self._dead() is None:
             self._read()
@@ -360,14 +355,15 @@ def _lives(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    try:  # a process that nobody has asked after yet is dead too
+    try:  # a process that has ended but whose parent has not read its status counts as dead
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (OSError, IndexError):
         return True
 
 
 def _processes() -> int:
-    """The number of the space of process numbers: containers of one host name may have different ones."""
+    """The number of this process's pid namespace. Containers with the same host name may have different
+    ones."""
     try:
         return os.stat("/proc/self/ns/pid").st_ino
     except OSError:
@@ -375,16 +371,16 @@ def _processes() -> int:
 
 
 def launched() -> int:
-    """How many workers this process's launcher says it has started; 1 where there is no launcher."""
+    """The number of workers that the launcher of this process has started; 1 without a launcher."""
     return max([int(os.environ[k]) for k in _COUNTS if os.environ.get(k, "").isdigit()], default=1)
 
 
 _group: Workers | None = None
-_connecting = threading.Lock()  # MPI is started once
+_connecting = threading.Lock()  # so that MPI is initialized once
 
 
 def workers() -> Workers:
-    """The workers of this run. The first call connects them: all of them must make it."""
+    """The workers of this run. The first call connects them, so all of them must make it."""
     global _group
     with _connecting:
         if _group is None:

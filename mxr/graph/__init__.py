@@ -1,4 +1,4 @@
-"""Graphs of operator calls: symbols, composing, inference of shapes and types, JSON.
+"""Graphs of operator calls: symbols, composing, inference of shapes and types, JSON, drawings.
 
 May import: runtime, operator, random, io.
 """

@@ -1,4 +1,4 @@
-"""Composing: a node from an operator and its inputs, automatic names, and graphs with variables replaced."""
+"""Composing: calling an operator, which makes a node; automatic names; replacing variables of a graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mxr.operator import MxError, Op, get, input_names, match_inputs, to_text
 
 
 class Names:
-    """Automatic names: one counter per operator, for the whole session and all of its threads."""
+    """Automatic names: one counter per operator, shared by all threads of the session."""
 
     def __init__(self) -> None:
         self._counters: dict[str, Iterator[int]] = {}
@@ -20,16 +20,16 @@ class Names:
         counter = self._counters.get(hint)
         if counter is None:
             counter = self._counters.setdefault(hint, itertools.count())
-        # `next` and `setdefault` are one step each: no two threads get one number
+        # `next` and `setdefault` are atomic: two threads never get the same number
         return f"{hint}{next(counter)}"
 
-    def kept(self) -> dict[str, int]:
-        """The numbers that come next."""
+    def state(self) -> dict[str, int]:
+        """The next number of each counter, for `restore`."""
         return {hint: next(copy.copy(counter)) for hint, counter in self._counters.items()}
 
-    def restore(self, kept: Mapping[str, int]) -> None:
-        """Go on from the numbers of an earlier time."""
-        self._counters = {hint: itertools.count(number) for hint, number in kept.items()}
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Set all counters to a former state."""
+        self._counters = {hint: itertools.count(number) for hint, number in state.items()}
 
 
 names = Names()
@@ -43,7 +43,7 @@ def call(
     name: str | None,
     where: str,
 ) -> Node:
-    """The node that calls an operator on `args` by position and `inputs` by name; `attrs` as in
+    """A node that calls an operator with `args` by position and `inputs` by name. For `attrs`, see
     `symbol.create`."""
     op = get(op_name)
     hidden = {k: v for k, v in attrs.items() if k.startswith("__")}
@@ -51,7 +51,7 @@ def call(
     _check_inputs(op, [*args, *inputs.values()], where)
     positional = [h for s in args for h in s.heads]
     named = {k: s.heads[0] for k, s in inputs.items()}
-    if op.variadic:  # names of inputs only order them
+    if op.variadic:  # the inputs' names are ignored, only their order counts
         positional += [h for s in inputs.values() for h in s.heads]
         named = {}
         attrs.setdefault(op.variadic, len(positional))
@@ -68,7 +68,7 @@ def call(
 
 
 def _variable(name: str, key: str, text: dict[str, str]) -> Node:
-    """The variable that stands for a missing input: MXNet copies the operator's parameters onto it."""
+    """A new variable for a missing input. As in MXNet, it has a copy of the operator's attributes."""
     return Node(None, f"{name}_{key}", dict(text))
 
 
@@ -87,7 +87,8 @@ def _check_inputs(op: Op, given: list[Graph], where: str) -> None:
 
 
 def substituted(graph: Graph, by_name: Mapping[str, Entry]) -> list[Entry]:
-    """The heads of a copy in which variables are replaced, by name. Other variables stay the same nodes."""
+    """The heads of a copy of the graph, in which the variables of these names are replaced. Other variables
+    are not copied."""
     swap: dict[int, Entry] = {}
     copies: dict[int, Node] = {}
     for node in graph.nodes():

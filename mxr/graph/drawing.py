@@ -1,4 +1,4 @@
-"""Drawings of graphs: what is drawn of them, for R's graphics too, and as SVG for notebooks."""
+"""Drawings of graphs: the parts that are drawn, which R's graphics use too, and SVG for notebooks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def parts(
     symbol: Graph, given: dict[str, Any]
 ) -> tuple[list[Node], dict[int, Node], Callable[[Node, int], str]]:
     """(operators in order, the variables that are drawn, function (node, output) -> "2x100" or "").
-    Parameters are not drawn, but what stands on the right of an operator is, such as the label in a loss."""
+
+    Of an operator's inputs, the first and one named `rhs` are drawn, such as the label of a loss. Weights are
+    not.
+    """
     sizes = all_shapes(symbol, given) if given else {}
     nodes, drawn = [], []
     for n in symbol.nodes():
@@ -53,7 +56,7 @@ def details(n: Node) -> str:
 
 
 def _size_text(shape: tuple[int, ...]) -> str:
-    """In the order of who reads it."""
+    """A shape for the picture: in R's order if R asks, else in C order."""
     return "x".join(str(d or "?") for d in (reversed(shape) if r_order.get() else shape))
 
 
@@ -63,19 +66,14 @@ def color(n: Node) -> str:
     return "#b3de69" if n.op.loss else _COLORS.get(n.op.name, "#fccde5")
 
 
-_MOST = 400  # operators that are drawn; larger networks are shown as text
-# pixels: between boxes, between layers, a box, a line of text
-_ACROSS, _DOWN, _WIDTH, _LINE = (
-    170,
-    84,
-    150,
-    14,
-)
+_MOST = 400  # operators; larger networks are shown as text
+_ACROSS, _DOWN = 170, 84  # pixels between the centres of boxes, and between layers
+_WIDTH, _LINE = 150, 14  # pixels of a box, and of a line of text
 
 
 def svg(symbol: Graph, shapes: dict[str, Any] | None = None) -> str | None:
-    """The network as an SVG picture: inputs as ovals, operators as boxes, the shapes that follow from
-    `shapes` on the edges. None where it is too large to be read."""
+    """The network as an SVG picture: inputs as ovals, operators as boxes, and on the edges the shapes that
+    follow from `shapes`. None if the network is too large for a readable picture."""
     nodes, inputs, size = parts(symbol, given_shapes(shapes or {}))
     if len(nodes) > _MOST:
         return None

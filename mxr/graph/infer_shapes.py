@@ -1,4 +1,4 @@
-"""Shapes of every value in a graph, from the few that are given, in both directions."""
+"""Inference of shapes: from the given ones to all values of a graph, in both directions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Shapes = dict[tuple[int, int], Dims | None]  # by (id(node), output index)
 
 
 def infer_shapes(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Dims], ...] | None:
-    """(argument, output, auxiliary shapes) as dicts, or None when `given` does not determine all of them."""
+    """(argument, output, auxiliary shapes) as dicts, or None if `given` does not determine all of them."""
     shapes = all_shapes(symbol, given_shapes(given))
     found = [{name: shapes[entry] for name, entry in part} for part in parts(symbol)]
     if not all(known(s) for part in found for s in part.values()):
@@ -27,8 +27,8 @@ def infer_shapes(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Dim
 
 
 def given_shapes(given: Mapping[str, Any]) -> dict[str, Dims | None]:
-    """Shapes that a user gives by name: whole numbers; a dimension that is not positive is unknown, and so is
-    all of ()."""
+    """Shapes that a user gives, checked, by name. A dimension of 0 or less is unknown, and () is wholly
+    unknown."""
     shapes: dict[str, Dims | None] = {}
     for name, shape in given.items():
         try:
@@ -52,9 +52,9 @@ def parts(symbol: Graph) -> Iterator[list[tuple[str, tuple[int, int]]]]:
 
 
 def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
-    """Shape of every entry `(id(node), output index)`, hidden outputs included; None or 0 where unknown.
+    """The shape of every entry `(id(node), output index)`, with hidden outputs; None or 0 if unknown.
 
-    Runs the operators' rules forwards and backwards over the graph until nothing changes.
+    Applies the operators' rules forwards and backwards over the graph until nothing changes.
     """
     nodes = symbol.nodes()
     shapes: Shapes = {}
@@ -70,7 +70,7 @@ def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
     for name, shape in given.items():
         for n in variables[name]:
             shapes[id(n), 0] = shape and tuple(int(d) for d in shape)
-    for same in variables.values():  # one name, several variables: one array
+    for same in variables.values():  # variables of the same name are one array
         if len(same) > 1:
             shape = unify(*(shapes[id(n), 0] for n in same))
             for n in same:
@@ -88,8 +88,8 @@ def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
 
 
 def _check_names(nodes: list[Node], variables: dict[str, list[Node]]) -> None:
-    """Variables of one name are one array (scripts make `label` twice), so they must not contradict each
-    other."""
+    """MxError if variables of the same name contradict each other. They are one array: scripts make `label`
+    twice."""
     if all(len(same) == 1 for same in variables.values()):
         return
     owner = {id(m): n for n in nodes for m, _ in n.aux_entries}
@@ -124,7 +124,7 @@ def _agree(shapes: list[Dims]) -> bool:
 
 
 def check_given(given: Iterable[str], variables: Mapping[str, Any]) -> None:
-    """MxError where a name that is given is no variable's."""
+    """MxError for a given name that no variable has."""
     for name in given:
         if name not in variables:
             raise MxError(
@@ -134,8 +134,8 @@ def check_given(given: Iterable[str], variables: Mapping[str, Any]) -> None:
 
 
 def _declared_shape(n: Node) -> Dims | None:
-    """What a variable's attribute says of its shape, as MXNet reads it: a dimension that is not positive is
-    unknown, and so is all of ()."""
+    """The shape that a variable's attribute `__shape__` declares. As in MXNet, a dimension of 0 or less is
+    unknown, and () is wholly unknown."""
     text = n.attrs.get("__shape__", "None")
     try:
         dims = ast.literal_eval(text.strip().replace("L", ""))  # L: a long integer of Python 2
@@ -181,14 +181,8 @@ def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bo
         raise ShapeError(
             f"{n.op.name} {n.name}: {e} ({_inputs(n, ins)}){_column(n, ins)}{_shared(n, variables)}"
         ) from None
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        LookupError,
-        MemoryError,
-    ) as e:  # a rule that does not check enough
+    except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError) as e:
+        # from a rule that does not check its input
         raise ShapeError(
             f"{n.op.name} {n.name}: its parameters do not fit its inputs: {e} ({_inputs(n, ins)})"
         ) from e
@@ -196,7 +190,8 @@ def _infer_node(n: Node, shapes: Shapes, variables: dict[str, list[Node]]) -> bo
 
 
 def _column(n: Node, shapes: list[Dims | None]) -> str:
-    """What to do where a column, the output of a layer of one unit, meets a vector, its labels."""
+    """The remedy if one input is a column (the output of a layer of one unit) and the other a vector (its
+    labels)."""
     if len(shapes) != 2:
         return ""
     for (m, _), column, vector in zip(n.inputs, shapes, shapes[::-1]):
@@ -226,7 +221,7 @@ def _inputs(n: Node, shapes: list[Dims | None]) -> str:
 
 
 def _shared(n: Node, variables: dict[str, list[Node]]) -> str:
-    """What to say of a node that does not fit because variables of its inputs' names are elsewhere too."""
+    """An explanation if variables with the names of this node's inputs are used elsewhere too."""
     names = [m.name for m, _ in n.inputs if m.op is None and len(variables[m.name]) > 1]
     if not names:
         return ""

@@ -1,4 +1,4 @@
-"""Element types of every value in a graph, from the few that are given, in both directions."""
+"""Inference of element types: from the given ones to all values of a graph, in both directions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ Types = dict[tuple[int, int], np.dtype]  # by (id(node), output index)
 
 
 def infer_types(symbol: Graph, given: Mapping[str, Any]) -> tuple[dict[str, np.dtype], ...]:
-    """(argument, output, auxiliary types) as dicts of numpy dtypes. What is not given is as the variables
-    declare it, or follows."""
+    """(argument, output, auxiliary types) as dicts of NumPy dtypes. For types that are not `given`, see
+    `variable_types`."""
     types = all_types(symbol, variable_types(symbol, given))
     check_types(symbol, types)
     return tuple({name: types[entry] for name, entry in part} for part in parts(symbol))
 
 
 def declared_types(symbol: Graph) -> dict[str, str]:
-    """What variables declare of their types (`__dtype__`), by name."""
+    """The types that variables declare by their attribute `__dtype__`, by name."""
     return {n.name: t for n in symbol.nodes() if n.op is None and (t := _declared_type(n))}
 
 
 def variable_types(symbol: Graph, given: Mapping[str, Any]) -> dict[str, np.dtype]:
-    """The types of variables, by name: as `given`, else as declared, else as follows: the inputs of most
-    operators have one type, which is also the output's. Those of which nothing is known are left out."""
+    """The types of variables, by name: the `given` type, else the declared one, else an inferred one.
+
+    Types are inferred from the rule of most operators that all inputs and the output have one type. Variables
+    of unknown type are left out.
+    """
     nodes = symbol.nodes()
     variables = {n.name: n for n in nodes if n.op is None}
     check_given(given, variables)
@@ -54,7 +57,10 @@ _PROBES = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def _spread(n: Node, types: Types) -> None:
-    """Fill in what the types that are known of one node's inputs and outputs say of the others."""
+    """Infer unknown types of one node's inputs and outputs from the known ones.
+
+    Calling the operator's rule with two different types shows which outputs have the type of the inputs.
+    """
     assert n.op is not None
     of_probes = [list(n.op.infer_type(n.p, [t] * len(n.inputs))) for t in _PROBES]
     follow = []  # the outputs that have the type of the inputs
@@ -71,7 +77,10 @@ def _spread(n: Node, types: Types) -> None:
 
 
 def _joined(n: Node, t: np.dtype | None) -> dict[str, tuple[int, int]]:
-    """The inputs of a node that have one type, `t` perhaps, by name. Updates of optimizers mix precisions."""
+    """The inputs of a node that must have the same type, which is `t` if that is known, by name.
+
+    Operators of optimizer updates mix precisions.
+    """
     assert n.op is not None
     own = n.op.own_types(t)
     if "*" in own or n.op.family.endswith("update"):
@@ -80,7 +89,7 @@ def _joined(n: Node, t: np.dtype | None) -> dict[str, tuple[int, int]]:
 
 
 def check_types(symbol: Graph, types: Types) -> None:
-    """MxError where the inputs of an operator must have one type, and have not."""
+    """MxError if inputs of an operator that must have the same type have different ones."""
     for n in symbol.nodes():
         if n.op is not None:
             t = next((types[k] for k in _joined(n, None).values()), None)
@@ -94,8 +103,8 @@ def check_types(symbol: Graph, types: Types) -> None:
 
 
 def all_types(symbol: Graph, given: Mapping[str, Any]) -> dict[tuple[int, int], np.dtype]:
-    """Element type of every entry; variables that are not given are float32, whatever they declare (so
-    MXNet's R package binds them)."""
+    """The element type of every entry. Variables that are not given are float32, even if they declare another
+    type: MXNet's R package binds them so."""
     types = {}
     for n in symbol.nodes():
         if n.op is None:
@@ -111,7 +120,7 @@ def all_types(symbol: Graph, given: Mapping[str, Any]) -> dict[tuple[int, int], 
 
 
 def _declared_type(n: Node) -> str | None:
-    """What a variable's attribute says of its element type: MXNet's number of it."""
+    """The type that a variable's attribute `__dtype__` declares, by MXNet's number of the type."""
     text = n.attrs.get("__dtype__", "-1").strip()
     if text != "-1" and text not in TYPE_NAMES:
         raise MxError(

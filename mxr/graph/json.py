@@ -1,4 +1,4 @@
-"""Symbol JSON: written as MXNet 1.9 writes it, byte for byte; read from every version since 0.8."""
+"""Symbol JSON: written as by MXNet 1.9, byte for byte, and read from every version since 0.8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mxr.graph.node import INIT_ATTRS, Graph, Node
 from mxr.io.files import read_bytes
 from mxr.operator import MxError, get, suggest
 
-# attributes that older files carry without the underscores
+# attributes that older files have without underscores around the name
 _HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 
 
@@ -19,11 +19,11 @@ def dumps(symbol: Graph) -> str:
 
 
 def _text(graph: Graph, indent: int, more: list[str]) -> str:
-    """A graph as an object that stands `indent` columns to the right; `more` are further fields."""
+    """A graph as a JSON object, indented by `indent` columns. `more` are further fields."""
     pad = " " * indent
     nodes = graph.nodes()
     number = {id(n): i for i, n in enumerate(nodes)}
-    versions: dict[int, int] = {}  # how often an auxiliary state has been written so far
+    versions: dict[int, int] = {}  # how often each auxiliary state has been written so far
     rows, row_ptr = [], [0]
     for n in nodes:
         inputs = []
@@ -51,7 +51,7 @@ def _text(graph: Graph, indent: int, more: list[str]) -> str:
 
 
 def _fields(n: Node, inputs: list[str], indent: int) -> list[str]:
-    """The fields of a node, at its place in a graph that stands `indent` columns to the right."""
+    """The fields of a node in a graph that is indented by `indent` columns."""
     fields = [f'"op": {_quote(n.op.name if n.op else "null")}', f'"name": {_quote(n.name)}']
     if n.attrs:
         fields.append(f'"attrs": {_object(n.attrs, indent + 6)}')
@@ -88,8 +88,8 @@ def _object(attrs: dict[str, str], indent: int) -> str:
 
 
 def read(path: str) -> list[tuple[Node, int]]:
-    """The heads of the symbol in a JSON file; MxError naming the file when it is missing, cut or no
-    symbol."""
+    """The heads of the symbol in a JSON file. MxError, which names the file, if it is missing, incomplete or
+    no symbol."""
     data = read_bytes(path, "symbol file")
     try:
         return parse(data.decode("utf-8"))
@@ -100,7 +100,7 @@ def read(path: str) -> list[tuple[Node, int]]:
 
 
 def parse(text: str | bytes) -> list[tuple[Node, int]]:
-    """The heads of the symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
+    """The heads of the symbol in JSON text of any MXNet version. MxError, which says what is wrong."""
     if not isinstance(text, (str, bytes)):
         raise MxError(f"this is not symbol JSON: it is no text, but {type(text).__name__}")
     try:
@@ -126,9 +126,7 @@ def parse(text: str | bytes) -> list[tuple[Node, int]]:
 def _heads(graph: dict) -> list[tuple[Node, int]]:
     """The heads of a graph, from its nodes."""
     nodes: list[Node] = []
-    late: list[
-        tuple[str, str, str]
-    ] = []  # (node, input, ...) attributes such as weight_lr_mult, for variables
+    late: list[tuple[str, str, str]] = []  # (variable, key, value) of attributes such as weight_lr_mult
     for row in graph["nodes"]:
         nodes.append(_node(row, nodes, late))
     by_name = {n.name: n for n in nodes if n.op is None}
@@ -162,7 +160,7 @@ def _entry(entry: Any, nodes: list[Node], where: str) -> tuple[Node, int]:
 
 
 def _subgraphs(row: dict[str, Any], count: int, where: str) -> list[Graph]:
-    """The graphs inside a node of control flow."""
+    """The graphs inside a control flow node."""
     graphs = row.get("subgraphs")
     if (
         not isinstance(graphs, list)
@@ -177,7 +175,7 @@ def _subgraphs(row: dict[str, Any], count: int, where: str) -> list[Graph]:
 
 
 def _attributes(row: dict[str, Any], name: str) -> dict[str, str]:
-    """A node's attributes, parameters among them, wherever its version of MXNet wrote them."""
+    """A node's attributes and parameters, from any of the fields in which versions of MXNet wrote them."""
     attrs: dict[str, str] = {}
     for key in ("param", "attr", "attrs"):  # `param` and `attr`: before 1.0
         part = row.get(key) or {}
@@ -219,7 +217,7 @@ def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node
             params[key] = value
         elif not key.startswith("__"):
             suffix = next((h for h in _HIDDEN if key.endswith("_" + h)), None)
-            if suffix:  # weight_lr_mult: belongs to the variable
+            if suffix:  # such as weight_lr_mult, which is an attribute of the variable
                 late.append((f"{name}_{key[: -len(suffix) - 1]}", suffix, attrs.pop(key)))
             elif "." not in key and row.get("attrs") is not None and key not in (row.get("attr") or {}):
                 raise MxError(f"node {name}: {op.name} has no parameter {key}" + suggest(key, op.params))
@@ -230,7 +228,7 @@ def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node
     if op.subgraphs:
         p.subgraphs = _subgraphs(row, op.subgraphs, f"node {name}")
     wanted = (*op.inputs(p), *op.aux(p))
-    for key in wanted[len(inputs) :]:  # auxiliary states were not written before 0.9
+    for key in wanted[len(inputs) :]:  # MXNet before 0.9 did not write auxiliary states
         init = INIT_ATTRS.get((op.name, key))
         inputs.append((Node(None, f"{name}_{key}", {"__init__": init} if init else {}), 0))
     if len(inputs) != len(wanted):

@@ -1,5 +1,5 @@
-"""Where the boxes of a network's drawing stand: layers of boxes, few crossings, edges around boxes
-(Sugiyama's method)."""
+"""The positions of boxes and edges in a network's drawing: layers of boxes with few crossings (Sugiyama's
+method)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ _SWEEPS = 8
 
 
 def ranks(count: int, edges: Iterable[Edge]) -> list[int]:
-    """The layer of each box: one below the lowest box that leads to it. Boxes are numbered so that edges go
-    upwards in number."""
+    """The layer of each box: one below the lowest of its inputs. Edges go from lower to higher box
+    numbers."""
     layer = [0] * count
     for a, b in sorted(edges, key=lambda edge: edge[1]):
         layer[b] = max(layer[b], layer[a] + 1)
     starts = {a for a, _ in edges} - {b for _, b in edges}
-    for a in starts:  # an input stands right above what reads it first
+    for a in starts:  # an input is one layer above its first reader
         layer[a] = min(layer[b] for x, b in edges if x == a) - 1
     return layer
 
 
 def place(count: int, edges: list[Edge]) -> tuple[list[tuple[float, int]], list[list[tuple[float, int]]]]:
-    """The place (across, layer) of each box, one apart from its neighbours at least, and of each edge the
-    places that it goes through, from box to box. Where an edge passes a layer, it takes room there as a box
-    does."""
+    """The positions (across, layer) of the boxes, and for each edge the positions that it passes.
+
+    Positions in a layer are at least one apart. An edge that passes a layer takes the room of a box there.
+    """
     layer = ranks(count, edges)
     paths = []
     for start, end in edges:
@@ -52,8 +53,8 @@ def place(count: int, edges: list[Edge]) -> tuple[list[tuple[float, int]], list[
 
 
 def _settle(row: list[int], across: dict[int, float], neighbours: dict[int, list[int]]) -> None:
-    """Move the boxes of a row to the middle of their neighbours, in the order of these middles, one apart at
-    least."""
+    """Move each box of a row to the mean position of its neighbours, and sort the row by these positions.
+    Boxes that would be less than one apart move as a group."""
     wish = {
         box: sum(across[n] for n in neighbours[box]) / len(neighbours[box])
         if neighbours[box]
@@ -61,7 +62,7 @@ def _settle(row: list[int], across: dict[int, float], neighbours: dict[int, list
         for box in row
     }
     row.sort(key=lambda box: (wish[box], across[box]))
-    groups: list[list] = []  # [the left end that is wished for, boxes]
+    groups: list[list] = []  # [position of the first box, boxes]
     for box in row:
         groups.append([wish[box], [box]])
         while len(groups) > 1 and groups[-1][0] < groups[-2][0] + len(groups[-2][1]):

@@ -1,4 +1,4 @@
-"""Nodes and graphs: the structure that inference, JSON, the compiler and symbols share."""
+"""`Node` and `Graph`: the structure on which inference, JSON, the compiler and symbols work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from mxr.operator import Op, input_names
 
-# what MXNet attaches to a variable that it creates for a missing input (read by its Python initializers)
+# The attribute `__init__` of variables that MXNet creates for missing inputs. Its initializers read it.
 INIT_ATTRS = {
     ("_contrib_BatchNormWithReLU", "moving_mean"): '["zero", {}]',
     ("_contrib_BatchNormWithReLU", "moving_var"): '["one", {}]',
@@ -27,8 +27,8 @@ INIT_ATTRS = {
 class Node:
     """One call of an operator, or a variable (`op` is None).
 
-    `attrs` is what the user wrote, as text, for the JSON; `p` the parsed parameters. `inputs` are
-    `(node, output index)` pairs, auxiliary states last. `entry_names` names every visible output.
+    `attrs` holds the attributes as the user wrote them, as text for the JSON. `p` holds the parsed
+    parameters. `inputs` are `(node, output index)` pairs, auxiliary states last.
     """
 
     __slots__ = ("op", "name", "attrs", "p", "inputs", "__weakref__")
@@ -45,7 +45,7 @@ class Node:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of the inputs, auxiliary states last; none of a variable."""
+        """The names of the inputs, auxiliary states last. A variable has none."""
         return () if self.op is None else input_names(self.op, self.p)
 
     @property
@@ -54,12 +54,12 @@ class Node:
 
     @property
     def n_outputs(self) -> int:
-        """All outputs, those included that only the gradient sees."""
+        """The number of outputs, with the hidden ones that only the gradient reads."""
         return 1 if self.op is None else len(self.op.outputs(self.p)) + len(self.op.hidden(self.p))
 
     @property
     def n_own(self) -> int:
-        """How many of the hidden outputs MXNet does not have (their names start with an underscore)."""
+        """The number of hidden outputs that MXNet does not have. Their names start with an underscore."""
         return 0 if self.op is None else sum(h.startswith("_") for h in self.op.hidden(self.p))
 
     @property
@@ -68,7 +68,7 @@ class Node:
 
     @property
     def aux_entries(self) -> list[tuple[Node, int]]:
-        """The inputs that the operator writes to: auxiliary states, and what update operators change in
+        """The inputs that the operator writes to: auxiliary states, and those that update operators change in
         place."""
         if self.op is None:
             return []
@@ -90,7 +90,7 @@ Entry = tuple[Node, int]  # one output of a node
 
 
 class Graph:
-    """One or several outputs of nodes, `heads`, and everything that they are computed from."""
+    """One or several outputs of nodes, `heads`, and all nodes that they are computed from."""
 
     __slots__ = ("heads", "_order", "__weakref__")
 

@@ -1,4 +1,4 @@
-"""Symbols: immutable graphs of operator calls, composed, named and inspected the way MXNet does."""
+"""`Symbol`: an immutable graph of operator calls, composed, named and inspected as in MXNet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxr.operator.arguments import method
 
 
 class ByName(list):
-    """Values in the symbol's order, as MXNet's Python gives them, that also have names: `shapes[0]`,
+    """A list of values in the symbol's order, as in MXNet's Python, whose items also have names: `shapes[0]`,
     `shapes["data"]`, `shapes.items()`."""
 
     def __init__(self, values: Mapping[str, Any]):
@@ -36,7 +36,7 @@ class ByName(list):
         return super().__getitem__(key)
 
     def __contains__(self, key: object) -> bool:
-        """Whether there is such a name, or such a value."""
+        """Whether `key` is one of the names or one of the values."""
         return key in self._names or super().__contains__(key)
 
     def keys(self) -> list[str]:
@@ -61,12 +61,12 @@ class ByName(list):
 
 
 class Symbol(Graph):
-    """One or several outputs of a graph. Never changes, but for the attributes of its nodes (`set_attr`)."""
+    """One or several outputs of a graph. Only the attributes of its nodes can change (`set_attr`)."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # `number op symbol` is ours to compute, not NumPy's
+    __array_ufunc__ = None  # NumPy leaves `number op symbol` to this class
 
-    if TYPE_CHECKING:  # mxr.engine.bind sets them: the engine is a floor above
+    if TYPE_CHECKING:  # mxr.engine.bind sets them, since this module may not import the engine
         bind: ClassVar[Callable[..., Any]]
         simple_bind: ClassVar[Callable[..., Any]]
         eval: ClassVar[Callable[..., Any]]
@@ -74,15 +74,15 @@ class Symbol(Graph):
     # ---------------------------------------------------------------- looking at it
     @property
     def name(self) -> str | None:
-        """The node's name; None for a group."""
+        """The name of the node. None for a group."""
         return self.heads[0][0].name if len({id(n) for n, _ in self.heads}) == 1 else None
 
     def get_internals(self) -> Symbol:
-        """A symbol with every visible output of every node, in order."""
+        """A symbol with all visible outputs of all nodes, inputs before users."""
         return Symbol((n, i) for n in self.nodes() for i in range(n.n_visible))
 
     def get_children(self) -> Symbol | None:
-        """The inputs of the output nodes; None for a variable."""
+        """The inputs of the output nodes. None for a variable."""
         inputs, seen = [], set()
         for node, _ in self.heads:
             if id(node) not in seen:
@@ -91,7 +91,7 @@ class Symbol(Graph):
         return Symbol(inputs) if inputs else None
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        """NumPy would take the outputs for elements, and theirs, and so on."""
+        """TypeError: without it, NumPy would treat a symbol as a sequence of its outputs, without end."""
         raise TypeError("a symbol has no numbers before it is bound: symbol.simple_bind(), then forward()")
 
     def __len__(self) -> int:
@@ -137,12 +137,12 @@ class Symbol(Graph):
         )
 
     def _repr_svg_(self) -> str | None:
-        """What notebooks show: the network drawn; None (the text instead) where it is too large."""
+        """A drawing of the network for notebooks. None, so that they show text, if it is too large."""
         return drawing.svg(self)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Operators as methods: `x.sum(axis=0)`, `x.reshape(shape=(2, 3))`. Numbers by position are the
-        operator's parameters in order."""
+        """Operators as methods: `x.sum(axis=0)`, `x.reshape(shape=(2, 3))`. Numbers by position are
+        parameters, in the operator's order."""
         if name.startswith("_") or name not in registry:
             raise AttributeError(f"a Symbol has no {name}" + suggest(name, [*dir(Symbol), *registry]))
 
@@ -156,32 +156,32 @@ class Symbol(Graph):
     # ---------------------------------------------------------------- attributes
     @property
     def attrs(self) -> dict[str, str]:
-        """Attributes of the (single) node: parameters as written, and whatever was attached."""
+        """The attributes of the (single) node: parameters as written, and attached attributes."""
         return dict(self._single("attributes").attrs)
 
     def set_attr(self, **attrs: str) -> None:
         self._single("attributes").attrs.update({k: to_text(v) for k, v in attrs.items()})
 
     def attr(self, key: str) -> str | None:
-        """One attribute of the (single) node, None where it has not got it."""
+        """One attribute of the (single) node, or None."""
         return self._single("attributes").attrs.get(key)
 
     def list_attr(self) -> dict[str, str]:
-        """`attrs`."""
+        """The same as `attrs`, under MXNet's name."""
         return self.attrs
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
-        """The attributes of all nodes that have some, by the nodes' names."""
+        """The attributes of all nodes that have any, by the nodes' names."""
         return {n.name: dict(n.attrs) for n in self.nodes() if n.attrs}
 
     def _single(self, what: str) -> Node:
         if len({id(n) for n, _ in self.heads}) != 1:
-            raise MxError(f"a group of symbols has no {what} of its own; pick one output first")
+            raise MxError(f"a group of symbols has no {what}; pick one output first")
         return self.heads[0][0]
 
     # ---------------------------------------------------------------- composing
     def compose(self, name: str | None = None, **inputs: Symbol) -> Symbol:
-        """A copy in which variables are replaced by symbols, by name; `name` renames the result."""
+        """A copy in which the variables of these names are replaced by symbols. `name` renames the result."""
         for key, value in inputs.items():
             if not isinstance(value, Symbol) or len(value.heads) != 1:
                 raise MxError(f"compose: {key} must be a symbol with one output")
@@ -198,28 +198,27 @@ class Symbol(Graph):
         node = result._single("name") if name else None
         if name is None or node is None or node.op is None:
             return result
-        # a node of its own: the head may be a symbol that was given
+        # a new node, since the head may belong to one of the given symbols
         named = Node(node.op, name, dict(node.attrs), node.p, node.inputs)
         return Symbol((named, i) for _, i in result.heads)
 
     def __call__(self, **inputs: Any) -> Symbol:
-        """`compose`, as MXNet's Python has it."""
+        """The same as `compose`, as in MXNet's Python."""
         return self.compose(**inputs)
 
     def infer_shape(self, /, **shapes: Any) -> Any:
-        """(argument, output, auxiliary shapes), each in order and by name (`ByName`), or None when the given
-        shapes do not suffice."""
+        """(argument, output, auxiliary shapes), each a `ByName`, or None if the given shapes do not determine
+        them."""
         found = infer_shapes(self, shapes)
         return found and tuple(map(ByName, found))
 
     def infer_type(self, /, **dtypes: Any) -> tuple[ByName, ...]:
-        """(argument, output, auxiliary types), each in order and by name (`ByName`). A variable has the type
-        that is given, else the one it declares (`__dtype__`), else the one that follows from the types of
-        what it meets, else float32."""
+        """(argument, output, auxiliary types), each a `ByName`. A variable has the given type, else the one
+        that it declares (`__dtype__`), else the one inferred from other types, else float32."""
         return tuple(map(ByName, infer_types(self, dtypes)))
 
     def debug_str(self) -> str:
-        """The graph in lines: operators, names, inputs, attributes."""
+        """The graph as text: operators, names, inputs, attributes."""
         return debug_text(self, self.list_outputs())
 
     # ---------------------------------------------------------------- files, execution
@@ -287,8 +286,8 @@ class Symbol(Graph):
 
 
 def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
-    """`a op b` where one of them may be a number: `right` is the scalar form with the number on the right,
-    `left` on the left."""
+    """`a op b`, where one of them may be a number. `right` names the operator for a number on the right,
+    `left` that for a number on the left."""
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return create(op, [a, b], {}, {})
     symbol, number, form = (a, b, right) if isinstance(a, Symbol) else (b, a, left)
@@ -303,7 +302,7 @@ def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
 
 
 def debug_text(symbol: Graph, output_names: list[str]) -> str:
-    """A graph in lines, as MXNet's `debug_str` writes them."""
+    """A graph as text, in the format of MXNet's `debug_str`."""
     lines = ["Symbol Outputs:"] + [
         f"\toutput[{i}]={name}({k})" for i, (name, (_, k)) in enumerate(zip(output_names, symbol.heads))
     ]
@@ -319,8 +318,8 @@ def debug_text(symbol: Graph, output_names: list[str]) -> str:
 
 
 def variable(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Symbol:
-    """A free input of that name. Extra attributes are attached as `__key__` (shape, dtype, lr_mult ...), as
-    MXNet does; those of `attr` under the names that they have there."""
+    """A variable: an input of that name. Further arguments (shape, dtype, lr_mult ...) become attributes
+    `__key__`, as in MXNet. Those in `attr` keep their names."""
     if not isinstance(name, str):
         raise MxError(f"Variable: name must be text, not {type(name).__name__}")
     if attr is not None and not isinstance(attr, dict):
@@ -338,7 +337,7 @@ def variable(name: str, attr: dict[str, str] | None = None, **attrs: Any) -> Sym
 
 
 def group(*symbols: Symbol | Iterable[Symbol]) -> Symbol:
-    """All outputs of all symbols (a list of them, or one after the other), as one symbol."""
+    """A symbol with all outputs of all symbols, which are given as a list or as several arguments."""
     given: list[Any] = list(symbols[0] if len(symbols) == 1 and isinstance(symbols[0], Iterable) else symbols)
     if not given or not all(isinstance(s, Symbol) for s in given):
         raise MxError("Group: give one or more symbols")
@@ -353,21 +352,21 @@ def create(
     name: str | None = None,
     where: str | None = None,
 ) -> Symbol:
-    """Call an operator on symbols: `args` by position or `inputs` by name, `attrs` its parameters (values or
-    text).
+    """Call an operator on symbols: `args` by position, `inputs` by name. `attrs` are the parameters, as
+    values or text.
 
     Missing inputs become variables `<name>_<input>`; a missing name becomes `<op in lower case><counter>`.
-    `where` is how messages call the function.
+    Messages begin with `where`.
     """
     node = call(op_name, args, inputs, attrs, name, where or op_name)
     return Symbol((node, i) for i in range(node.n_visible))
 
 
 def load(path: str) -> Symbol:
-    """The symbol in a JSON file; MxError naming the file when it is missing, cut or no symbol."""
+    """The symbol in a JSON file. MxError, which names the file, if it is missing, incomplete or no symbol."""
     return Symbol(json.read(path))
 
 
 def load_json(text: str | bytes) -> Symbol:
-    """The symbol in JSON text of any MXNet version; MxError saying what is wrong with it."""
+    """The symbol in JSON text of any MXNet version. MxError, which says what is wrong."""
     return Symbol(json.parse(text))

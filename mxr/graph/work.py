@@ -1,4 +1,4 @@
-"""How much arithmetic one forward pass of a graph takes, counted from shapes alone."""
+"""The amount of arithmetic in one forward pass of a graph, counted from shapes alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mxr.graph.infer_shapes import Shapes
 from mxr.graph.node import Graph, Node
 from mxr.operator.shapes import Dims
 
-# operators whose work is the product of a weight with every place of their output
+# operators that multiply their weight with each position of their output
 _BY_OUTPUT = ("FullyConnected", "Convolution", "Convolution_v1")
 _PRODUCTS = ("dot", "batch_dot", "_linalg_gemm", "_linalg_gemm2")
 
 
 class Work(NamedTuple):
-    """What one forward pass computes. A training step takes about three times as much."""
+    """The work of one forward pass. A training step takes about three times as much."""
 
     products: int  # floating-point operations of matrix products: a multiplication and an addition are two
     elements: int  # elements of the other operators' outputs
@@ -41,11 +41,11 @@ def work(graph: Graph, shapes: Shapes) -> Work:
 def _flops(node: Node, ins: list[Dims], out: Dims) -> int:
     assert node.op is not None
     name = node.op.name
-    if name in _BY_OUTPUT:  # a weight has a row for each channel, the second axis, of the output
+    if name in _BY_OUTPUT:  # the weight has one row for each output channel, which is the second axis
         return 2 * math.prod(out) // max(ins[1][0], 1) * math.prod(ins[1])
-    if name == "Deconvolution":  # a row for each channel of the input
+    if name == "Deconvolution":  # the weight has one row for each input channel
         return 2 * math.prod(ins[0]) // max(ins[1][0], 1) * math.prod(ins[1])
-    if name == "RNN":  # all weights at each place of the sequence
+    if name == "RNN":  # all weights are used at each position of the sequence
         return 2 * math.prod(ins[0][:2]) * math.prod(ins[1])
     if name in _PRODUCTS:
         transposed = getattr(node.p, "transpose_a", False)

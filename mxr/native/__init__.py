@@ -1,8 +1,7 @@
-"""The native core: which one runs, if any. `steps` prepares what it runs.
+"""The native core, an extension module in C (core.c, vectors.h): whether it is used, and with which vectors.
 
-It is an extension module in C (core.c, vectors.h), built where there is a compiler; without it, or with
-MXR_NATIVE=0, everything is computed by NumPy. MXR_NATIVE=avx512, avx2 or plain takes these vector
-instructions; otherwise the widest that the processor has.
+It is built if there is a C compiler. Without it, or with MXR_NATIVE=0, NumPy computes everything. The core
+uses the widest vector instructions of the processor, or those that MXR_NATIVE names: avx512, avx2 or plain.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-core: Any = None  # the module in C; None where there was no compiler when mxr was installed
+core: Any = None  # the module in C, or None if there was no compiler when mxr was installed
 with suppress(ImportError):
     core = import_module("mxr.native._core")
 
@@ -20,8 +19,8 @@ VECTORS = ("avx512", "avx2", "plain")
 
 
 def _choose(asked: str) -> str:
-    """The vectors to use, "" for NumPy. Raises where `asked` names what is not there: a measurement of
-    something else would mislead."""
+    """The vectors to use, or "" for NumPy. ImportError if `asked` is not available: measurements would be of
+    something else."""
     if asked == "0":
         return ""
     if asked and asked not in VECTORS:
@@ -41,7 +40,7 @@ vectors = _choose(os.environ.get("MXR_NATIVE", ""))
 
 
 def description() -> str:
-    """One line for people: what computes."""
+    """One line of text: what computes, and why."""
     if vectors:
         words = {
             "avx512": "AVX-512",
@@ -58,5 +57,5 @@ def description() -> str:
 
 
 def active() -> bool:
-    """Whether steps are made for the native core."""
+    """Whether the native core is used."""
     return bool(vectors)

@@ -1,5 +1,5 @@
-"""BLAS's matrix product for the native core: the one in the library that NumPy has loaded, so that both give
-the same bits."""
+"""BLAS's matrix product for the native core. It is the function in NumPy's own BLAS library, so that the
+results have the same bits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from mxr.native import core
 from mxr.runtime import threads
 
-# Names of cblas_sgemm, and whether its sizes have 64 bits: as NumPy's wheels have it, OpenBLAS and others
+# Names of cblas_sgemm in NumPy's wheels, OpenBLAS and others, and whether its sizes have 64 bits.
 _NAMES = (
     ("scipy_cblas_sgemm64_", True),
     ("cblas_sgemm64_", True),
@@ -23,7 +23,7 @@ _NAMES = (
 
 @cache
 def found() -> bool:
-    """Whether there is one, which the core then uses."""
+    """Whether the function has been found. The core then uses it."""
     libraries = sorted(threads.blas_libraries(), key=lambda path: "numpy" not in path)
     return any(_works(path, name, is_64) for path in libraries for name, is_64 in _NAMES)
 

@@ -1,8 +1,8 @@
 /* The native core: prepared steps on arrays, run without Python's lock, alone or shared by several threads.
 
-   A step is a region (instructions on blocks of elements), a matrix product, a reduction or a softmax. It knows its arrays'
-   memory and is cut into chunks by position: whoever computes a chunk, the bits are the same. A program is a list of steps.
-   mxr/native/__init__.py makes them; nothing here checks what that module has checked. */
+   A step is a region (instructions on blocks of elements), a matrix product, a reduction or a softmax. It holds pointers to its
+   arrays and is cut into chunks by position, so that the bits do not depend on which thread computes a chunk. A program is a list of
+   steps. mxr/native/steps.py makes steps and programs, and checks their arguments; this file does not check them again. */
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
@@ -34,7 +34,7 @@ static const Vectors *vectors;
 
 /* ------------------------------------------------------------------------------------------ steps */
 
-/* Instructions that only the interpreter knows */
+/* Instructions of the interpreter, for which vectors.h has no loops */
 enum { LOAD = INSTRUCTION_COUNT, STORE, FILL, SUM };
 
 typedef struct {
@@ -46,7 +46,7 @@ typedef struct {
 typedef struct {
     Loop loop;
     int op, to, a, b, c;        /* slots: registers, then operands, then numbers */
-    unsigned char whole;        /* works on registers only, whose blocks are whole vectors */
+    unsigned char whole;        /* all slots are registers or numbers: the loop may run over whole vectors, beyond the end */
     unsigned char is_number[3];
 } Code;
 
@@ -57,9 +57,9 @@ typedef struct {
     Operand *operand;
     float *number;
     Code *code;
-    ptrdiff_t row;              /* elements that are added up to one sum */
-    float **sum;                /* where sums go */
-    double *partial;            /* sums of chunks, where the only row is longer than a chunk */
+    ptrdiff_t row;              /* elements per sum */
+    float **sum;                /* the arrays for the sums */
+    double *partial;            /* sums of chunks, if the only row is longer than a chunk */
 } Region;
 
 typedef struct {
@@ -86,7 +86,7 @@ typedef struct {
 typedef struct Step {
     PyObject_HEAD
     void (*run)(struct Step *, ptrdiff_t chunk);
-    void (*finish)(struct Step *);          /* after all chunks; may be NULL */
+    void (*finish)(struct Step *);          /* called after all chunks; may be NULL */
     ptrdiff_t chunks;
     union { Region region; Product product; Reduction reduction; Softmax softmax; } as;
     Py_buffer *views;
@@ -108,7 +108,7 @@ static Place place(const Region *g, const Operand *o, ptrdiff_t start)
     return p;
 }
 
-/* To the next run of the last axis */
+/* Move to the next run of the last axis. */
 static inline void next_run(const Region *g, const Operand *o, Place *p)
 {
     int i = g->axes - 1;
@@ -123,7 +123,7 @@ static inline void next_run(const Region *g, const Operand *o, Place *p)
     }
 }
 
-/* Whole runs of the last axis that are short, as many as there are one after the other: between an operand's places and contiguous ones */
+/* Copy as many consecutive short runs of the last axis as possible between an operand and contiguous memory. Return their number. */
 #define RUNS(length, bytes) \
     for (ptrdiff_t i = 0; i < runs; i++, at += step, packed += (length)) \
         if (storing) memcpy(at, packed, bytes); else memcpy(packed, at, bytes);
@@ -223,7 +223,7 @@ static void store(const Region *g, const Operand *o, ptrdiff_t start, ptrdiff_t 
 
 /* ------------------------------------------------------------------------------------------ regions */
 
-/* A loop over any n elements of memory: the last ones go through whole vectors of their own. */
+/* Run a loop over any number n of elements. Those after the last whole vector are copied to a vector. */
 static void any_length(Loop loop, float *r, const float *const *x, const unsigned char *is_number, ptrdiff_t n)
 {
     ptrdiff_t whole = n & -WIDTH;
@@ -241,7 +241,7 @@ static void any_length(Loop loop, float *r, const float *const *x, const unsigne
     memcpy(r + whole, result, bytes);
 }
 
-/* Add a block to the sums of its rows. `open` is the sum of a row that the block before has begun. */
+/* Add a block to the sums of its rows. `open` holds the sum of a row that the block before has begun. */
 static void add_up(const Region *g, int which, ptrdiff_t start, ptrdiff_t n, const float *x, ptrdiff_t chunk, double *open)
 {
     ptrdiff_t at = start % g->row, row = start / g->row;
@@ -274,7 +274,7 @@ static void run_region(Step *step, ptrdiff_t chunk)
     ptrdiff_t stop = (chunk + 1) * g->chunk < g->count ? (chunk + 1) * g->chunk : g->count;
     for (ptrdiff_t start = chunk * g->chunk; start < stop; start += g->block) {
         ptrdiff_t n = stop - start < g->block ? stop - start : g->block;
-        for (int i = 0; i < g->operands; i++)   /* those that are neither contiguous nor numbers are not read through this */
+        for (int i = 0; i < g->operands; i++)   /* used for contiguous arrays and numbers; `load` and `store` handle the others */
             memory[i] = (float *)(void *)(g->operand[i].data + (g->operand[i].strides[AXES - 1] == 4 ? start * 4 : 0));
         for (const Code *code = g->code, *end = code + g->length; code < end; code++) {
             if (code->loop) {
@@ -314,7 +314,7 @@ static void finish_region(Step *step)
 typedef void (*Sgemm32)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
 typedef void (*Sgemm64)(int, int, int, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t, float, float *,
                         int64_t);
-static void *sgemm;             /* of BLAS's C interface */
+static void *sgemm;             /* BLAS's cblas_sgemm */
 static int sgemm_is_64;
 
 static void multiply(const Product *p, const float *a, const float *b, float *c, ptrdiff_t m, ptrdiff_t n)
@@ -355,7 +355,7 @@ static void run_reduction(Step *step, ptrdiff_t chunk)
             const float *x = d->x + i * d->rows;
             d->out[i] = d->largest ? vectors->largest(x, d->rows) : (float)vectors->sum(x, d->rows);
         }
-    } else {                                            /* columns, in strips: sums of a few rows as floats, of those as doubles */
+    } else {                                            /* columns, in strips: ROWS rows are added as floats, these sums as doubles */
         ptrdiff_t strips = (d->inner + STRIP - 1) / STRIP, total = d->outer * strips;
         ptrdiff_t stop = (chunk + 1) * d->chunk < total ? (chunk + 1) * d->chunk : total;
         for (ptrdiff_t s = chunk * d->chunk; s < stop; s++) {
@@ -402,7 +402,7 @@ static void run_softmax(Step *step, ptrdiff_t chunk)
     const Softmax *s = &step->as.softmax;
     ptrdiff_t stop = (chunk + 1) * s->chunk < s->rows ? (chunk + 1) * s->chunk : s->rows, n = s->classes;
     const unsigned char second[3] = {0, 1, 1}, none[3] = {0, 0, 0};
-    ptrdiff_t rows = n < 2048 ? 2048 / n : 1;           /* that are worked on together */
+    ptrdiff_t rows = n < 2048 ? 2048 / n : 1;           /* computed together */
     for (ptrdiff_t start = chunk * s->chunk; start < stop; start += rows) {
         ptrdiff_t end = start + rows < stop ? start + rows : stop;
         float *block = s->out + start * n;
@@ -471,7 +471,7 @@ static Step *new_step(void (*run)(Step *, ptrdiff_t), void (*finish)(Step *), in
     return step;
 }
 
-/* The memory of an array, which lives as long as the step; NULL with an exception */
+/* The memory of an array, which stays valid as long as the step exists; NULL with an exception */
 static void *memory_of(Step *step, PyObject *array, int writable)
 {
     Py_buffer *view = step->views + step->view_count;
@@ -672,14 +672,14 @@ static PyObject *step_call(PyObject *self, PyObject *args, PyObject *kw)
 
 /* ------------------------------------------------------------------------------------------ programs */
 
-/* What is shared by the threads of a run is one word: the number of the open step's turn, and its first and last chunk that nobody has
-   taken. The thread that runs the program takes chunks from the front, helpers from the back, so that each goes through memory of its
-   own. It waits for nobody who has not taken a chunk. */
+/* Threads that run a program agree by one word, `open`: the number of the current step, and the range of its chunks that no thread has
+   taken. The leading thread takes chunks from the front and helpers from the back, so that each reads contiguous memory. The leader waits
+   only for helpers that have taken a chunk. */
 typedef struct {
     PyObject_HEAD
     Step **step;
     int count, last_shared;
-    _Atomic(uint64_t) open;             /* turn << 40 | front << 20 | back */
+    _Atomic(uint64_t) open;             /* turn << 40 | front << 20 | back; `turn` counts steps */
     _Atomic(Step *) current;
     _Atomic(ptrdiff_t) pending;
     _Atomic(int) running;
@@ -730,7 +730,7 @@ static PyObject *program_call(PyObject *self, PyObject *args, PyObject *kw)
     return program_run(self, NULL);
 }
 
-/* As `run`, with whoever is in `help` meanwhile. One such run at a time. */
+/* As `run`, shared with the threads that are in `help`. One thread at a time may call it. */
 static PyObject *program_lead(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
@@ -763,7 +763,7 @@ static PyObject *program_help(PyObject *self, PyObject *ignored)
                 GIVE_WAY;
             continue;
         }
-        Step *step = atomic_load(&p->current);     /* that of `open`, if nobody has changed it when the chunk is taken */
+        Step *step = atomic_load(&p->current);     /* belongs to `open`, unless another thread changes `open` before the next line */
         if (!atomic_compare_exchange_weak(&p->open, &open, open - 1))
             continue;
         step->run(step, BACK(open) - 1);
@@ -818,11 +818,11 @@ static PyObject *make_program(PyObject *module, PyObject *steps)
 static PyMethodDef program_methods[] = {
     {"run", program_run, METH_NOARGS, "Run all steps on this thread."},
     {"lead", program_lead, METH_NOARGS, "Run all steps, shared with the threads that are in `help`."},
-    {"help", program_help, METH_NOARGS, "Take chunks of the steps that another thread leads, until there will be no more."},
+    {"help", program_help, METH_NOARGS, "Take chunks of the steps that another thread leads, until the last shared step is done."},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef step_methods[] = {
-    {"set_numbers", step_set_numbers, METH_O, "Other numbers for a region, as float32."},
+    {"set_numbers", step_set_numbers, METH_O, "Replace the numbers of a region by a float32 array."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot step_slots[] = {
@@ -831,7 +831,7 @@ static PyType_Slot step_slots[] = {
 };
 static PyType_Slot program_slots[] = {
     {Py_tp_dealloc, program_dealloc}, {Py_tp_call, program_call}, {Py_tp_methods, program_methods},
-    {Py_tp_doc, "Steps in a row; calling it runs them."}, {0, NULL},
+    {Py_tp_doc, "A list of steps; calling it runs them."}, {0, NULL},
 };
 static PyType_Spec step_spec = {"mxr.native._core.Step", sizeof(Step), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, step_slots};
 static PyType_Spec program_spec = {"mxr.native._core.Program", sizeof(Program), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
@@ -839,7 +839,7 @@ static PyType_Spec program_spec = {"mxr.native._core.Program", sizeof(Program), 
 
 /* ------------------------------------------------------------------------------------------ the module */
 
-/* use(name): take these vectors for all steps made from now on; False if there are none. Steps made before keep their loops. */
+/* use(name): use these vectors for steps that are made after the call; False if they are not available. Existing steps do not change. */
 static PyObject *use_vectors(PyObject *module, PyObject *name)
 {
     (void)module;
@@ -868,13 +868,13 @@ static PyObject *use_sgemm(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"use", use_vectors, METH_O, "use(name): the vectors of all steps made from now on."},
+    {"use", use_vectors, METH_O, "use(name): use these vectors for steps that are made after the call."},
     {"use_sgemm", use_sgemm, METH_VARARGS, "use_sgemm(address, is_64): BLAS's cblas_sgemm."},
     {"region", make_region, METH_VARARGS, "A step: instructions on blocks of elements."},
     {"product", make_product, METH_VARARGS, "A step: a matrix product."},
     {"reduction", make_reduction, METH_VARARGS, "A step: sums or largest values."},
     {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
-    {"program", make_program, METH_O, "Steps in a row."},
+    {"program", make_program, METH_O, "A program: a list of steps."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_core", "Prepared steps on arrays; see mxr.native.", -1, methods,

@@ -1,11 +1,11 @@
-/* What the interpreter (core.c) and the loops for one kind of vectors (vectors.h) share. */
+/* Declarations for the interpreter (core.c) and the loops over elements (vectors.h). */
 #ifndef MXR_CORE_H
 #define MXR_CORE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIDTH = 16 };    /* elements: loops take multiples of it, so that they need no rest loop */
+enum { WIDTH = 16 };    /* loops run over multiples of it, so that they have no remainder */
 
 /* The instructions, with their numbers of operands. Conditions are masks: all bits of an element, or none. */
 #define INSTRUCTIONS(X) \
@@ -26,19 +26,19 @@ enum Instruction {
 /* r[i] = f(a[i], b[i], c[i]) for i < n, a multiple of WIDTH. `r` may be an operand. */
 typedef void (*Loop)(float *r, const float *a, const float *b, const float *c, ptrdiff_t n);
 
-enum { VECTOR, FIRST_IS_NUMBER, SECOND_IS_NUMBER, BOTH_ARE_NUMBERS, VARIANTS };      /* a number: one element for all i */
+enum { VECTOR, FIRST_IS_NUMBER, SECOND_IS_NUMBER, BOTH_ARE_NUMBERS, VARIANTS };      /* a number: the same element for all i */
 
 typedef struct {
     const char *name;
     Loop loop[INSTRUCTION_COUNT][VARIANTS];
-    double (*sum)(const float *a, ptrdiff_t n);                             /* of any n elements */
-    float (*largest)(const float *a, ptrdiff_t n);                          /* n > 0; NaN if one is */
+    double (*sum)(const float *a, ptrdiff_t n);                             /* n: any number */
+    float (*largest)(const float *a, ptrdiff_t n);                          /* n > 0; NaN if an element is NaN */
     void (*add_rows)(float *sums, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);     /* sums[j] += a[i * step + j] */
     void (*largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);
 } Vectors;
 
 const Vectors *mxr_plain(void);
-const Vectors *mxr_avx2(void);         /* NULL where the compiler or the processor has none */
+const Vectors *mxr_avx2(void);         /* NULL if the compiler or the processor does not have them */
 const Vectors *mxr_avx512(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* The loops for the vectors that every processor of this kind has. */
+/* The loops with the vector instructions that all processors of this architecture have. */
 #define NAME(x) x##_plain
 #define VECTORS_NAME "plain"
 #include "vectors.h"

@@ -1,11 +1,11 @@
-"""Element-wise NumPy code that runs again and again on the same arrays, as a step of the native core: the
-optimizers' rules.
+"""Recording: element-wise NumPy code that runs repeatedly on the same arrays becomes a step of the native
+core. Optimizers' rules use it.
 
     code = Code(function)           # function(constants, *arrays), in place
-    if not code.run(constants, arrays): ...     # NumPy's turn
+    if not code.run(constants, arrays): ...     # not recorded: compute by NumPy
 
-The code runs on stand-ins for the arrays, which note what it does. Its numbers may change from call to call
-(a learning rate does): it then runs on stand-ins again, which only take the new numbers.
+The code is run once on placeholders for the arrays, which record its operations. When its constants change,
+as a learning rate does, it is run on placeholders again, which only collect the new numbers.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mxr.native.steps import FLOAT, Region, Slot, join
 
 
 class _Refused(Exception):
-    """The code does what no step can do, or not to the same bits."""
+    """The code has an operation that the core cannot do, or not with the same bits."""
 
 
 class Scratch:
-    """An argument in place of an array whose values nobody needs afterwards."""
+    """An argument instead of an array whose values are not read after the call."""
 
 
 class _Tape:
-    """What the code does: with a region, its instructions; without, only the numbers in them and a
-    signature."""
+    """The record of one run: the operations' signature and numbers, and with a `region` also its
+    instructions."""
 
     def __init__(self, region: Region | None):
         self.region = region
@@ -43,7 +43,7 @@ class _Tape:
             if x.slot is None and self.region is not None:
                 raise _Refused("scratch is read before it is written")
             return x.slot
-        # a double would make NumPy compute in double precision
+        # with a np.float64, NumPy would compute in double precision
         if type(x) not in (float, int, np.float32) or math.isnan(x):
             raise _Refused(f"an operand of type {type(x).__name__}")
         self.numbers.append(float(x))
@@ -56,7 +56,8 @@ class _Tape:
         make: Callable[[Region, list, np.ndarray | None], Slot | None],
         target: _StandIn | None = None,
     ) -> _StandIn:
-        """One operation. `make` adds it to the region."""
+        """Record one operation, which `make` adds to the region. The result is `target`, or a new
+        placeholder."""
         self.signature.append(what)
         slots = [self._slot(x) for x in operands]
         result = _StandIn(self, None) if target is None else target
@@ -68,6 +69,8 @@ class _Tape:
 
 
 class _StandIn(NDArrayOperatorsMixin):
+    """A placeholder for an array or an intermediate value. `slot` is its place in the region."""
+
     __slots__ = ("tape", "array", "slot")
     dtype = FLOAT
 
@@ -116,7 +119,7 @@ class _StandIn(NDArrayOperatorsMixin):
         raise _Refused(function.__name__)
 
     def __setitem__(self, key: Any, x: Any) -> None:
-        if x is not self:  # `a *= 2` on an element of an object ends so
+        if x is not self:  # it is, at the end of `s.a *= 2` and `a[...] *= 2`
             self.tape.note(
                 "copy", (x,), lambda region, slots, to: region.emit("copy", slots, FLOAT, to), self
             )
@@ -126,7 +129,7 @@ class _StandIn(NDArrayOperatorsMixin):
 
 
 class Code:
-    """`function(constants, *arrays)` as one step, from the second call with the same arrays on."""
+    """`function(constants, *arrays)` as one step. The second call with the same arrays makes the step."""
 
     def __init__(self, function: Callable[..., Any]):
         self._function = function
@@ -137,8 +140,8 @@ class Code:
         self._signature: list[Any] = []
 
     def run(self, constants: Any, arrays: tuple) -> bool:
-        """Run the code, and say so; False where that is left to NumPy: for arrays that are seen for the first
-        time, and for code that the core cannot do to the same bits."""
+        """Run the step and return True. Return False, and do nothing, for arrays that are new, and for code
+        that the core cannot do with the same bits."""
         if not active():
             return False
         if len(arrays) != len(self._arrays) or any(a is not b for a, b in zip(arrays, self._arrays)):
@@ -182,7 +185,7 @@ class Code:
 
     def _change(self, constants: Any) -> None:
         tape = self._play(constants, None)
-        if tape.signature != self._signature:  # a setting that was off is on now
+        if tape.signature != self._signature:  # with these constants, the code has other operations
             self._make(constants)
             return
         self._step.native.set_numbers(np.array(tape.numbers, np.float32))

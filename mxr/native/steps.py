@@ -1,7 +1,7 @@
-"""Steps of the native core, made from arrays and NumPy's functions; and joined, so that one call runs many.
+"""Making steps of the native core from arrays and NumPy's functions, and joining steps to programs.
 
-Everything here gives None where the core does not do it: other element types than float32 and bool, functions
-it does not have. The caller then prepares NumPy's calls.
+Functions return None if the core cannot do the work: for element types other than float32 and bool, and for
+functions that it does not have. The caller then prepares calls of NumPy.
 """
 
 from __future__ import annotations
@@ -18,87 +18,37 @@ import numpy as np
 from mxr.native import active, blas, core
 from mxr.runtime import costs, threads
 
+# fmt: off
 EXPENSIVE = {
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "tanh",
-    "sigmoid",
-    "erf",
-    "sin",
-    "cos",
-    "power",
-    "hypot",
+    "exp", "expm1", "log", "log1p", "log2", "log10", "tanh", "sigmoid", "erf", "sin", "cos", "power", "hypot",
 }
 DIVISIONS = {"divide", "sqrt", "reciprocal"}
-_ARITHMETIC: dict[Any, str] = {
-    np.add: "add",
-    np.subtract: "subtract",
-    np.multiply: "multiply",
-    np.divide: "divide",
-    np.maximum: "maximum",
-    np.minimum: "minimum",
-    np.fmax: "fmax",
-    np.fmin: "fmin",
-    np.power: "power",
-    np.hypot: "hypot",
-    np.negative: "negative",
-    np.positive: "copy",
-    np.absolute: "absolute",
-    np.fabs: "absolute",
-    np.square: "square",
-    np.sqrt: "sqrt",
-    np.reciprocal: "reciprocal",
-    np.sign: "sign",
-    np.floor: "floor",
-    np.ceil: "ceil",
-    np.trunc: "trunc",
-    np.rint: "rint",
-    np.exp: "exp",
-    np.expm1: "expm1",
-    np.log: "log",
-    np.log1p: "log1p",
-    np.log2: "log2",
-    np.log10: "log10",
-    np.tanh: "tanh",
-    np.sin: "sin",
-    np.cos: "cos",
-}
-_COMPARISONS: dict[Any, str] = {
-    np.greater: "greater",
-    np.greater_equal: "greater_equal",
-    np.less: "less",
-    np.less_equal: "less_equal",
-    np.equal: "equal",
-    np.not_equal: "not_equal",
-    np.isnan: "isnan",
-    np.isinf: "isinf",
-    np.isfinite: "isfinite",
-}
+# Functions of float32 to float32. Where the name is the same, it is not repeated.
+_ARITHMETIC: dict[Any, str] = {f: f.__name__ for f in (
+    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin, np.power, np.hypot,
+    np.negative, np.absolute, np.square, np.sqrt, np.reciprocal, np.sign,
+    np.floor, np.ceil, np.trunc, np.rint,
+    np.exp, np.expm1, np.log, np.log1p, np.log2, np.log10, np.tanh, np.sin, np.cos,
+)} | {np.positive: "copy", np.fabs: "absolute"}
+# Functions of float32 to bool.
+_COMPARISONS: dict[Any, str] = {f: f.__name__ for f in (
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
+    np.isnan, np.isinf, np.isfinite,
+)}
+# Functions of bool to bool.
 _CONDITIONS: dict[Any, str] = {
-    np.logical_and: "both",
-    np.logical_or: "either",
-    np.logical_xor: "differ",
-    np.logical_not: "not",
-    np.bitwise_and: "both",
-    np.bitwise_or: "either",
-    np.bitwise_xor: "differ",
-    np.invert: "not",
-    np.multiply: "both",
-    np.add: "either",
-    np.maximum: "either",
-    np.minimum: "both",
-    np.not_equal: "differ",
+    np.logical_and: "both",   np.bitwise_and: "both",   np.multiply: "both",  np.minimum: "both",
+    np.logical_or: "either",  np.bitwise_or: "either",  np.add: "either",     np.maximum: "either",
+    np.logical_xor: "differ", np.bitwise_xor: "differ", np.not_equal: "differ",
+    np.logical_not: "not",    np.invert: "not",
 }
+# fmt: on
 
 FLOAT, BOOL = np.dtype(np.float32), np.dtype(bool)
 
 
 def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
-    """The instruction for a NumPy function whose loop takes `types` and gives `dtype`."""
+    """The instruction for a NumPy function, with operands of `types` and a result of `dtype`, or None."""
     kinds = {np.dtype(t) for t in types}
     if kinds == {FLOAT} and dtype == FLOAT:
         return "erf" if fn is _erf() else _ARITHMETIC.get(fn)
@@ -108,8 +58,7 @@ def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
 
 
 class Slot:
-    """What an instruction reads or writes: a register, an array's memory, or a number. `dtype` float32 or
-    bool."""
+    """What an instruction reads or writes: a register, an array, or a number. `dtype` is float32 or bool."""
 
     __slots__ = ("array", "number", "dtype", "index")
     array: Any  # None for a register and a number
@@ -120,12 +69,12 @@ class Slot:
 
 
 class Region:
-    """Collects the instructions of a region of one shape, and makes its step."""
+    """Collects the instructions of a region, whose values all have one shape, and makes its step."""
 
     def __init__(self, shape: tuple[int, ...]):
         self.shape, self.count = shape, math.prod(shape)
         self._code: list[tuple[str, Slot | int, tuple[Slot, ...]]] = []
-        self._arrays: dict[int, tuple[Slot, Slot]] = {}  # by id: the memory, and where it can be read
+        self._arrays: dict[int, tuple[Slot, Slot]] = {}  # by id: the array, and the slot to read it from
         self._numbers: dict[str | int, Slot] = {}
         self._sums: list[np.ndarray] = []
         self._row = 1
@@ -133,7 +82,7 @@ class Region:
 
     # ---------------------------------------------------------------- operands
     def array(self, a: np.ndarray) -> Slot | None:
-        """An array of the region's shape, or one that can be broadcast to it, to be read."""
+        """The slot to read an array that has the region's shape or is broadcast to it."""
         known = self._arrays.get(id(a))
         if known is None:
             if a.dtype not in (FLOAT, BOOL):
@@ -145,8 +94,8 @@ class Region:
         return known[1]
 
     def number(self, x: float, shared: bool = True) -> Slot:
-        """A number, as float32. One that is not `shared` has a place of its own, for `set_numbers`: in the
-        order of these calls."""
+        """A number, as float32. Equal `shared` numbers have one slot. `set_numbers` replaces those that are
+        not shared, in the order of these calls."""
         key = float(np.float32(x))
         return self._numbers.setdefault(repr(key) if shared else len(self._numbers), Slot(FLOAT, number=key))
 
@@ -169,7 +118,7 @@ class Region:
         return to
 
     def _solid(self, x: Slot) -> Slot:
-        """`x` where an instruction takes no number."""
+        """`x`, filled into a register if it is a number, for instructions that take no numbers."""
         if x.number is None and not (x.array is not None and x.array.size == 1 and self.count != 1):
             return x
         return self._emit_to(Slot(FLOAT), "fill", [x])
@@ -177,7 +126,7 @@ class Region:
     def emit(
         self, op: str, operands: Sequence[Slot], dtype: np.dtype = FLOAT, out: np.ndarray | None = None
     ) -> Slot:
-        """The result of an instruction; it goes to the memory of `out` where that is given."""
+        """Add an instruction and return its result, which is also written into `out` if that is given."""
         operands = list(operands)
         if op in ("select", "limit") or len(operands) == 1 or all(self._solid_needed(x) for x in operands):
             operands[0] = self._solid(operands[0])
@@ -209,8 +158,8 @@ class Region:
         dtype: np.dtype,
         out: np.ndarray | None = None,
     ) -> Slot | None:
-        """The result of a NumPy function whose loop takes `types` and gives `dtype`; None where there is no
-        instruction for it."""
+        """As `emit`, for a NumPy function with operands of `types` and a result of `dtype`. None if there is
+        no instruction for it."""
         op = instruction(fn, types, dtype)
         if op is None:
             return None
@@ -223,15 +172,15 @@ class Region:
         )
 
     def convert(self, x: Slot, dtype: np.dtype, out: np.ndarray | None = None) -> Slot | None:
-        """`x` as another type, or copied."""
+        """`x` converted to a type, or copied. None if that is impossible."""
         if dtype not in (FLOAT, BOOL) or x.dtype not in (FLOAT, BOOL):
             return None
         op = "copy" if x.dtype == dtype else "as_number" if dtype == FLOAT else "as_condition"
         return self.emit(op, [x], dtype, out)
 
     def sum(self, x: Slot, row: int, out: np.ndarray) -> bool:
-        """Add up every `row` elements of `x` into the contiguous `out`. False where that cannot be in this
-        region."""
+        """Write the sums of each `row` elements of `x` into the contiguous `out`. False if this region cannot
+        do it."""
         if (
             (self._sums and row != self._row)
             or len(self._sums) == core.MOST_SUMS
@@ -246,7 +195,7 @@ class Region:
 
     # ---------------------------------------------------------------- the step
     def step(self) -> Prepared | None:
-        """The native step, or None where it would need too many registers or axes."""
+        """The native step, or None if it would need too many registers or axes."""
         registers = self._allocate()
         memories = list(self._memories())
         layout = self._layout(memories)
@@ -285,7 +234,7 @@ class Region:
     ) -> tuple[int, ...]:
         a, b, c = (*(x.index for x in operands), 0, 0, 0)[:3]
         if op == "load":
-            a -= registers  # operands are numbered by themselves
+            a -= registers  # `load` and `store` count arrays from 0
         target = to if isinstance(to, int) else to.index - registers if op == "store" else to.index
         if len(operands) == 1:
             b = c = a
@@ -294,7 +243,8 @@ class Region:
         return core.INSTRUCTIONS[op], target, a, b, c
 
     def _memories(self) -> list[Slot]:
-        """The memory that instructions read or write, each array once. Slots of one array are one."""
+        """The slots of all arrays, one for each array. Instructions with other slots of an array are
+        changed."""
         found: dict[int, Slot] = {}
         self._written: set[int] = set()
 
@@ -313,7 +263,8 @@ class Region:
         return list(found.values())
 
     def _allocate(self) -> int:
-        """Give every result a register, free again after its last use; returns how many there are."""
+        """Give each result a register, which is free again after the last use. Return the number of
+        registers."""
         last: dict[int, int] = {}
         for i, (_, _, operands) in enumerate(self._code):
             for x in operands:
@@ -321,7 +272,7 @@ class Region:
         free: list[int] = []
         count = 0
         for i, (_, to, operands) in enumerate(self._code):
-            # `select` and the like read element by element: a result may take the place of an operand
+            # loops read an element before they write it, so a result may take the register of an operand
             for x in dict.fromkeys(operands):
                 if x.array is None and x.number is None and last[id(x)] == i:
                     free.append(x.index)
@@ -335,8 +286,8 @@ class Region:
         return count
 
     def _layout(self, memories: list[Slot]) -> tuple[tuple[int, ...], list] | None:
-        """The axes that strided operands need, as few as possible, and the operands as the core takes
-        them."""
+        """The shape with as few axes as strided operands allow, and the operands in the core's form. None if
+        there are too many axes."""
         flat = [self._direct(m.array) for m in memories]
         single = [
             m.array.size == 1 and m.dtype == FLOAT and id(m.array) not in self._written for m in memories
@@ -382,7 +333,7 @@ class Region:
         return all(memories[i].array.ndim <= len(self.shape) for i in strided)
 
     def _chunk(self, block: int) -> int:
-        """Elements that one thread takes at a time."""
+        """The number of elements that a thread takes at a time."""
         if not self.count:
             return block
         each = self.nanoseconds / self.count
@@ -398,14 +349,14 @@ class Region:
 
 
 def _block(registers: int) -> int:
-    """Elements of a block with so many registers."""
+    """The number of elements of a block, for this number of registers."""
     least = costs.NATIVE_LEAST_BLOCK
     room: int = core.SCRATCH // max(1, registers)
     return min(costs.NATIVE_BLOCK, room // least * least)
 
 
 def _erf() -> Any:
-    """SciPy's function, if it is loaded: else nobody can have used it."""
+    """SciPy's erf, or False if SciPy is not loaded, in which case no value can have it."""
     return getattr(sys.modules.get("scipy.special"), "erf", False)
 
 
@@ -413,7 +364,7 @@ def _erf() -> Any:
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -> Prepared | None:
-    """`out` = a b, or `out` += a b, for matrices or stacks of them (as np.matmul has it)."""
+    """`out` = a b, or with `add` `out` += a b, for matrices or batches of matrices as in np.matmul."""
     if not (
         active()
         and blas.found()
@@ -453,8 +404,8 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
 
 
 def _matrix(x: np.ndarray) -> tuple[int, bool] | None:
-    """The elements from one row to the next, or (True) from one column to the next; None if neither lies
-    together."""
+    """BLAS's form of a matrix: (elements from one row to the next, False), or (elements from one column to
+    the next, True). None if neither rows nor columns are contiguous."""
     rows, columns = x.shape[-2:]
     down, right = (s // 4 if n > 1 else 0 for n, s in zip(x.shape[-2:], x.strides[-2:]))
     if any(s % 4 or s < 0 for s in x.strides) or not x.flags.aligned:
@@ -542,12 +493,12 @@ def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
     return region.step() if done is not None else None
 
 
-# --------------------------------------------------------------------------------------------- running them
+# --------------------------------------------------------------------------------------------- running steps
 
 
 class Prepared:
-    """A step: calling it runs it. `nanoseconds` is what it takes, roughly; `shared` whether several threads
-    can take parts."""
+    """A step; calling it runs it. `nanoseconds` is an estimate of its time, and `shared` says whether several
+    threads can share it."""
 
     __slots__ = ("native", "nanoseconds", "shared")
 
@@ -559,15 +510,15 @@ class Prepared:
 
 
 class Calls(list):
-    """Functions without arguments, to be called one after the other. `native`: NumPy computes in none of
-    them."""
+    """Functions without arguments, to be called one after the other. `native`: all are steps of the native
+    core."""
 
     native = False
 
 
 def join(steps: Sequence[Callable[[], object]]) -> Calls:
-    """The steps with those that the core runs one after the other as one call, which wakes other threads
-    where that pays."""
+    """The steps, where consecutive steps of the core become one call. It uses other threads if there is
+    enough work."""
     joined = Calls()
     for is_native, group in groupby(steps, key=lambda s: isinstance(s, Prepared)):
         some: list[Any] = list(group)
@@ -577,7 +528,7 @@ def join(steps: Sequence[Callable[[], object]]) -> Calls:
 
 
 def _parts(steps: Iterable[Prepared]) -> list[list[Prepared]]:
-    """The steps in order, in parts that do not take so long that a Ctrl-C would seem to be ignored."""
+    """The steps in parts of at most NATIVE_LONGEST_NS, since a Ctrl-C has to wait for the end of a part."""
     parts: list[list[Prepared]] = []
     nanoseconds = math.inf
     for step in steps:

@@ -1,8 +1,8 @@
 /* The loops over elements, compiled once for each kind of vectors: NAME(x) is x with that kind's suffix.
 
-   Every function of an element is plain C without branches, which compilers turn into vector instructions; a loop's work on one
-   element does not depend on where the element lies. Polynomials are least-maximum fits made for this file; their errors are in
-   tests/native. `a * b + c` may be rounded once (a fused multiply-add) or twice. */
+   Each function of an element is C without branches, which compilers turn into vector instructions. An element's result does not depend
+   on its position. Polynomials are minimax approximations made for this file; tests/native has their errors. `a * b + c` may be rounded
+   once (as a fused multiply-add) or twice. */
 
 #include <math.h>
 #include <string.h>
@@ -26,15 +26,15 @@ static inline double number64(uint64_t u) { double x; memcpy(&x, &u, 8); return 
 static inline float mask(int condition) { return number(condition ? 0xffffffffu : 0u); }
 static inline float with_sign(float x, float of) { return number((bits(x) & 0x7fffffffu) | (bits(of) & 0x80000000u)); }
 
-#define MAGIC 12582912.0f                    /* 1.5 * 2^23: adding it rounds to a whole number, in the lowest bits */
-#define LN2_HIGH 0.693359375f                /* of few bits, so that its whole multiples are exact */
+#define MAGIC 12582912.0f                    /* 1.5 * 2^23: adding it rounds to an integer, in the lowest bits */
+#define LN2_HIGH 0.693359375f                /* of few bits, so that its integer multiples are exact */
 #define LN2_LOW -2.12194440e-4f
 
 /* ------------------------------------------------------------------------------------------ functions of one element */
 
 static inline float f_exp(float x)
 {
-    x = x > 89.0f ? 89.0f : x;               /* NaN stays */
+    x = x > 89.0f ? 89.0f : x;               /* does not change NaN */
     x = x < -104.0f ? -104.0f : x;
     float t = x * 1.44269504f + MAGIC;
     int32_t k = (int32_t)(bits(t) - bits(MAGIC));
@@ -45,7 +45,7 @@ static inline float f_exp(float x)
     p = p * r + 1.66665122e-1f;
     p = p * r + 0.5f;
     p = p * (r * r) + r + 1.0f;
-    int32_t half = k >> 1;                   /* in two steps: 2^k itself may be no float */
+    int32_t half = k >> 1;                   /* two factors, since 2^k may be out of range */
     return p * number((uint32_t)(half + 127) << 23) * number((uint32_t)(k - half + 127) << 23);
 }
 
@@ -71,7 +71,7 @@ static inline float f_expm1(float x)
 /* The exponent k and m - 1 with x = 2^k m, m from sqrt(1/2) to sqrt(2); and log(m) - (m - 1) */
 static inline float split_log(float x, float *k, float *f)
 {
-    int tiny = x < 1.17549435e-38f;          /* subnormal: brought into the range of the others */
+    int tiny = x < 1.17549435e-38f;          /* subnormal numbers are scaled to normal ones */
     uint32_t u = bits(tiny ? x * 33554432.0f : x) - 0x3f3504f3u;
     *k = (float)((int32_t)u >> 23) - (tiny ? 25.0f : 0.0f);
     float g = number((u & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
@@ -88,7 +88,7 @@ static inline float split_log(float x, float *k, float *f)
     return q * (g * p - 0.5f);
 }
 
-/* What a logarithm is where it is no finite number, else y */
+/* The logarithm of x if it is not finite, else y */
 static inline float log_ends(float x, float y)
 {
     y = x < INFINITY ? y : x;                /* infinity and NaN */
@@ -105,7 +105,7 @@ static inline float f_log(float x)
 static inline float f_log1p(float x)
 {
     float u = 1.0f + x, k, f, rest = split_log(u, &k, &f);
-    float lost = u < INFINITY ? x - (u - 1.0f) : 0.0f;      /* what the sum was rounded by */
+    float lost = u < INFINITY ? x - (u - 1.0f) : 0.0f;      /* the rounding error of u */
     float y = log_ends(u, k * LN2_HIGH + (f + (rest + (k * LN2_LOW + lost / u))));
     return fabsf(x) < 1e-7f ? x : y;
 }
@@ -113,7 +113,7 @@ static inline float f_log1p(float x)
 static inline float f_log2(float x)
 {
     float k, f, rest = split_log(x, &k, &f);
-    /* 1 / ln 2 = 1.4423828 + 3.1225e-4: the first has few bits */
+    /* 1 / ln 2 = 1.4423828 + 3.1225e-4, where the first number has few bits */
     float high = number(bits(f) & 0xfffff000u), low = (f - high) + rest;
     return log_ends(x, k + (high * 1.44238281f + (low * 1.44238281f + (high + low) * 3.12231144e-4f)));
 }
@@ -159,7 +159,7 @@ static inline float f_erf(float x)
     return a < 0.93f ? near : far;
 }
 
-/* Sine, or (quarter = 1) cosine, where |x| <= LARGEST_ANGLE: the multiples of pi / 2 are taken off in double precision. */
+/* The sine, or with quarter = 1 the cosine, for |x| <= LARGEST_ANGLE. Multiples of pi / 2 are subtracted in double precision. */
 #define LARGEST_ANGLE 1e6f
 static inline float sine(float x, uint32_t quarter)
 {
@@ -209,7 +209,7 @@ static inline float magnitude_of_power(float x, float y)
     return (float)(q * number64((bits64(t) + 1023) << 52));
 }
 
-/* x^y from its magnitude z: the sign, and the cases that C's pow singles out */
+/* x^y from its magnitude z: adds the sign, and handles the special cases of C's pow */
 static inline float finished_power(float z, float x, float y)
 {
     float a = fabsf(x), b = fabsf(y);
@@ -244,7 +244,7 @@ static inline float f_both(float x, float y) { return number(bits(x) & bits(y));
 static inline float f_either(float x, float y) { return number(bits(x) | bits(y)); }
 static inline float f_differ(float x, float y) { return number(bits(x) ^ bits(y)); }
 static inline float f_select(float m, float x, float y) { return bits(m) ? x : y; }
-static inline float f_limit(float x, float low, float high)      /* NaN stays; the bounds are no NaN */
+static inline float f_limit(float x, float low, float high)      /* NaN for NaN; the bounds are not NaN */
 {
     float y = x < low ? low : x;
     return y > high ? high : y;
@@ -273,7 +273,7 @@ static inline float f_limit(float x, float low, float high)      /* NaN stays; t
     BINARY_VARIANT(NAME(name##_nv), value, a0, b[i]) \
     BINARY_VARIANT(NAME(name##_vn), value, a[i], b0)
 
-/* a is a condition, or the number to be limited; x and y come from b and c */
+/* m, from a, is a condition or the number to be limited; x and y come from b and c */
 #define TERNARY_VARIANT(name, value, X, Y) \
     static void name(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
     { \
@@ -337,7 +337,7 @@ UNARY(isnan, mask(x != x))
 UNARY(isinf, mask(fabsf(x) == INFINITY))
 UNARY(isfinite, mask(fabsf(x) < INFINITY))
 
-/* In two loops: compilers do not turn one with numbers of both sizes and many cases into vector instructions. */
+/* Two loops, since compilers do not vectorize a single loop with float, double and many cases. */
 #define POWER(name, X, Y) \
     static void name(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
     { \
@@ -353,7 +353,7 @@ POWER(NAME(power), a[i], b[i])
 POWER(NAME(power_nv), a0, b[i])
 POWER(NAME(power_vn), a[i], b0)
 
-/* Large angles need many digits of pi: the C library has them. */
+/* Large angles need many digits of pi. They are left to the C library. */
 #define ANGLES(name, small, function) \
     static void NAME(name)(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
     { \
@@ -373,7 +373,7 @@ ANGLES(cos, small_cos, cosf)
 
 /* ------------------------------------------------------------------------------------------ sums and largest values */
 
-enum { LANES = 64, RUN = 4096 };    /* sums go side by side, and become doubles after a run */
+enum { LANES = 64, RUN = 4096 };    /* sums that are added in parallel; elements after which they are added to a double */
 
 static double NAME(sum)(const float *a, ptrdiff_t n)
 {
@@ -393,7 +393,7 @@ static double NAME(sum)(const float *a, ptrdiff_t n)
     return total + (((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7])) + rest);
 }
 
-/* Of n >= lanes elements, side by side. The last ones are looked at together with some that were there before. */
+/* The largest of n >= lanes elements, in parallel lanes. The last step reads the last `lanes` elements, some of them a second time. */
 #define LARGEST_OF(lanes) \
     if (n >= lanes) { \
         float most[lanes]; \

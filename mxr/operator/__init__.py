@@ -1,7 +1,6 @@
-"""What an operator is: errors, parameters, shapes, kernels, the declaration and the registry of all
-operators; operators of users.
+"""What an operator is: errors, parameters, shapes, kernels, declaration, registry, and operators of users.
 
-The one place from which the author of an operator imports (docs/adding-an-operator.md). May import: runtime.
+Declarations of operators import from here only (docs/adding-an-operator.md). May import: runtime.
 """
 
 from mxr.operator.arguments import input_names, match_inputs, possible_inputs

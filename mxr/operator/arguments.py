@@ -1,5 +1,5 @@
-"""Matching the arguments of a call to an operator's inputs: for symbols and arrays, called from Python and
-from R."""
+"""Matching the arguments of a call to an operator's inputs. Calls with symbols and with arrays, from Python
+and from R, use it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 def input_names(op: Op, p: Any) -> tuple[str, ...]:
-    """The names of the inputs that an operator has with these parameters, auxiliary states last."""
+    """The names of an operator's inputs with these parameters, auxiliary states last."""
     return (*op.inputs(p), *op.aux(p))
 
 
 def possible_inputs(op: Op, p: Any) -> set[str]:
-    """The names of the inputs with these parameters or with their flags reversed: a bias that `no_bias` takes
-    away is one."""
+    """The names of the inputs with these parameters, or with their flags reversed: `bias` is among them even
+    with `no_bias`."""
     reversed_flags = SimpleNamespace(**{k: not v if isinstance(v, bool) else v for k, v in vars(p).items()})
     return {*input_names(op, p), *input_names(op, reversed_flags)}
 
@@ -35,11 +35,11 @@ def match_inputs(
     fill_gaps: bool = False,
     complete: bool = False,
 ) -> dict[str, T]:
-    """The inputs that are given, by name, in the operator's order.
+    """The given inputs by name, in the operator's order.
 
-    Those by position come first; with `fill_gaps` they take the places that the named ones leave, as R
-    matches arguments. Names may be dotted. MxError, which begins with `where`, for an input too many,
-    unknown, given twice, or, with `complete`, missing.
+    Positional inputs are the first of the operator's inputs. With `fill_gaps` they are the first that are not
+    given by name, as R matches arguments. Names may have dots. MxError, which begins with `where`, for an
+    input that is too many, unknown, given twice, or, with `complete`, missing.
     """
     names = input_names(op, p)
     plain = {key.replace(".", "_"): value for key, value in named.items()}
@@ -63,8 +63,8 @@ def match_inputs(
 
 
 def _check_count(op: Op, p: Any, names: tuple[str, ...], count: int, where: str) -> None:
-    """MxError where the parameter that counts the inputs contradicts them. (UpSampling counts data only,
-    beside a weight.)"""
+    """MxError if the parameter that counts the inputs contradicts their number, or if there are too many.
+    (UpSampling has a weight that its parameter does not count.)"""
     numbered = op.variadic in op.params and names and names[-1][-1].isdigit()
     if numbered and count and count != len(names):
         raise MxError(
@@ -87,9 +87,11 @@ def _unknown(op: Op, p: Any, key: str, names: tuple[str, ...]) -> str:
 
 
 def method(op: Op, first: T, run: Callable[[list[T], dict[str, Any]], Any]) -> Callable[..., Any]:
-    """An operator as a method of its first input: further inputs (of its class) by position, parameters by
-    name or, as MXNet's Python takes them, by position in the operator's order. `run(inputs, parameters)`
-    calls it."""
+    """An operator as a method of its first input.
+
+    Arguments of the first input's class are further inputs. Other arguments by position are parameters in the
+    operator's order, as in MXNet's Python. `run(inputs, parameters)` calls the operator.
+    """
 
     def called(*args: Any, **parameters: Any) -> Any:
         inputs, given = [first], dict(parameters)

@@ -15,8 +15,8 @@
 
     y = mxr.sym.Custom(x, op_type="square", name="y")
 
-The operator `Custom` itself is declared in mxr/ops/custom.py. An operator that is traced and fused is
-declared otherwise: mxr/extend.py.
+The operator `Custom` itself is declared in mxr/ops/custom.py. mxr/extend.py is for the other kind of user
+operators, which are compiled like mxr's own.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ _props: dict[str, Callable[..., CustomOpProp]] = {}
 
 
 class CustomOp:
-    """What computes: one is made for every node of a bound symbol, by its `CustomOpProp.create_operator`.
+    """The computation of one node of a bound symbol. `CustomOpProp.create_operator` makes it.
 
-    Arrays are NDArrays in C order. `req` says what to do with each output: "write", "add" or "null"; `assign`
-    does it.
+    Arrays are NDArrays in C order. `req` holds "write", "add" or "null" for each output: see `assign`.
     """
 
     def forward(
@@ -57,7 +56,7 @@ class CustomOp:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def assign(self, dst: Any, req: str, src: Any) -> None:
-        """Put `src` into `dst` as `req` says."""
+        """Write `src` into `dst` ("write"), add it ("add"), or do nothing ("null")."""
         if req in ("write", "inplace"):
             dst[:] = src
         elif req == "add":
@@ -67,8 +66,8 @@ class CustomOp:
 
 
 class CustomOpProp:
-    """What a user's operator is: its inputs, outputs, states, shapes and types. The parameters of `Custom`
-    reach `__init__` as text."""
+    """The description of a user's operator: its inputs, outputs, states, shapes and types. `__init__` gets
+    the parameters of `Custom` as text."""
 
     def __init__(self, need_top_grad: bool = True):
         self.need_top_grad_ = need_top_grad
@@ -83,8 +82,8 @@ class CustomOpProp:
         return []
 
     def infer_shape(self, in_shape: list) -> tuple:
-        """(shapes of inputs, of outputs[, of auxiliary states]) from those of the inputs, [] where one is
-        unknown. Default: all equal the first."""
+        """(shapes of inputs, of outputs[, of auxiliary states]) from those of the inputs. [] is an unknown
+        shape. Default: all equal the first."""
         return (
             len(in_shape) * [in_shape[0]],
             len(self.list_outputs()) * [in_shape[0]],
@@ -103,7 +102,8 @@ class CustomOpProp:
     def declare_backward_dependency(
         self, out_grad: Sequence[int], in_data: Sequence[int], out_data: Sequence[int]
     ) -> list[int]:
-        """Which arrays the gradient reads, by their numbers. MXNet asks for it; here all are there."""
+        """The numbers of the arrays that the gradient reads. It is there for MXNet's scripts; mxr passes all
+        arrays."""
         return [*(out_grad if self.need_top_grad_ else ()), *in_data, *out_data]
 
     def create_operator(self, ctx: Any, shapes: list, dtypes: list) -> CustomOp:
@@ -112,8 +112,8 @@ class CustomOpProp:
 
 
 def register(reg_name: str) -> Callable[[type], type]:
-    """`@register("name")` over a `CustomOpProp`: makes it `Custom(..., op_type="name")`. A second one of a
-    name replaces the first."""
+    """`@register("name")` above a class derived from `CustomOpProp` makes it `Custom(..., op_type="name")`. A
+    second class of that name replaces the first."""
     if not isinstance(reg_name, str) or not reg_name:
         raise MxError(
             'register: give the name of the operator, as in @register("square"), '
@@ -138,13 +138,13 @@ def get_all_registered_operators() -> list[str]:
 
 
 def register_maker(name: str, make: Callable[..., CustomOpProp]) -> None:
-    """Register what makes a prop from the parameters' texts (how operators written in R come here)."""
+    """Register a function from the parameters' texts to a prop. Operators written in R use it."""
     _props[name] = make
 
 
 def custom_prop(op_type: str, parameters: dict[str, str], where: str) -> Any:
-    """The prop of `Custom(op_type=...)` with these parameters. MxError where it is not registered, or does
-    not take them."""
+    """The prop of `Custom(op_type=...)` with these parameters. MxError if it is not registered, or does not
+    take them."""
     make = _props.get(op_type)
     if make is None:
         raise MxError(

@@ -1,8 +1,8 @@
 """`op`: how an operator is declared.
 
-An operator is one class in `mxr/ops/`, decorated with `@op(name, ...)`. Nothing of the class is ever
-instantiated: `op` reads its attributes and functions into an `Op` record, and everything else (symbols,
-shapes, plans, the R faces, help pages, tests) follows from that record. See docs/adding-an-operator.md.
+An operator is one class in `mxr/ops/`, decorated with `@op(name, ...)`. The class is never instantiated: `op`
+reads its attributes and functions into an `Op` record. Everything else (symbols, shapes, programs, functions
+for R, help pages, tests) is derived from that record. See docs/adding-an-operator.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Names = tuple[str, ...]
 
 
 def _const(value: Callable[[Any], Names] | Iterable[str]) -> Callable[[Any], Names]:
-    """A class attribute that is a tuple, or a function of the parameters, as a function of the parameters."""
+    """A function of the parameters from a class attribute that is such a function or a tuple."""
     if callable(value):
         return value
     names = tuple(value)
@@ -46,19 +46,25 @@ def op(
     open: bool = False,
     subgraphs: int = 0,
 ) -> Callable[[type], Op]:
-    """Declare an operator: `@op("Name", "alias", ...)` over a class; returns the `Op` record.
+    """Declare an operator: `@op("Name", "alias", ...)` above a class. Returns the `Op` record.
 
-    The class has: a docstring (the help text); parameters as annotated `P`s; `inputs` (tuple of names, or a
-    function of the parameters; default: the names of `forward`'s arguments after `p`, or `("data",)`);
-    optionally `aux`, `outputs` (default `("output",)`), `hidden`; `infer_shape(p, ins, outs)` (default: all
-    shapes equal); optionally `infer_type(p, ins)`, and `own_types` (names of inputs that may have another
-    type than the rest, "*" for all; or a function of the rest's type that gives them); and either
-    `forward`/`backward` (expressions) or `compute`/`gradient` (kernels). A kernel may have
-    `prepare`/`prepare_gradient` instead, of the same arguments: they compute nothing yet, but return a call
-    that does. Beside `prepare` there may be `native(p, ins, outs)`: the same as one step of the native core,
-    or None where the core has none for these arrays. `variadic="num_args"`: any number of inputs named arg0,
-    arg1, ...; the parameter counts them. `open`: parameters of any name, as text in `p.others`. `complete(p,
-    where)`, if there is one, adds to parsed parameters what follows from them.
+    The class has a docstring, which is the help text, its parameters as annotated `P`s, and:
+
+    - `inputs`: a tuple of names, or a function of the parameters. Default: the names of `forward`'s arguments
+      after `p`, or `("data",)`. The same for `aux`, `outputs` (default `("output",)`) and `hidden`.
+    - `infer_shape(p, ins, outs)`. Default: all shapes are equal.
+    - `infer_type(p, ins)`, and `own_types`: names of inputs whose type may differ from the others', "*" for
+      all, or a function from the others' type to these names.
+    - `forward` and `backward` of an expression; or `compute` and `gradient` of a kernel. A kernel may have
+      `prepare` and `prepare_gradient` with the same arguments instead, which return a call that computes.
+    - beside `prepare`, optionally `native(p, ins, outs)`: the call as one step of the native core, or None if
+      the core cannot do it for these arrays.
+    - beside a kernel, optionally `inference(p, *inputs)`: the visible output as an expression, if nothing is
+      trained and no gradient is computed; None if there is none for these inputs.
+    - optionally `complete(p, where)`, which adds derived values to the parsed parameters.
+
+    `variadic="num_args"`: any number of inputs named arg0, arg1, ..., which the parameter counts. `open`:
+    parameters of any name, as text in `p.others`.
     """
 
     def declare(cls: type) -> Op:
@@ -111,6 +117,7 @@ def op(
             subgraphs=subgraphs,
             complete=d.get("complete"),
             bound=d.get("bound"),
+            inference=d.get("inference"),
         )
         return register(record)
 

@@ -1,4 +1,4 @@
-"""The errors that a user can cause, and the suggestions in their messages."""
+"""The exceptions for errors of users, and the suggestions in their messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class MxError(Exception):
-    """Any failure that a user can cause. The message is written for them: function, argument, remedy."""
+    """Any failure that a user can cause. The message names the function, the argument and the remedy."""
 
 
 class ParamError(MxError):
@@ -15,12 +15,12 @@ class ParamError(MxError):
 
 
 class ShapeError(MxError):
-    """Shapes that contradict each other. `shapes` in the message are rendered by `shape_text`, so R sees R
+    """Shapes contradict each other. Messages show shapes by `shape_text`, so that R sees them in R's
     order."""
 
 
 class FileError(MxError):
-    """A file cannot be read or written: the system says why."""
+    """The operating system cannot read or write a file. The message has its reason."""
 
 
 class NotImplementedInMxr(MxError):

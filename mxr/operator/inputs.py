@@ -1,4 +1,4 @@
-"""Every input that any setting of an operator's parameters asks for. `op` is an Op (record.py)."""
+"""All inputs that an operator has with any setting of its parameters. `op` is an `Op` (record.py)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 
 from mxr.operator.parameters import REQUIRED, Dtype, Floats, Parameter, Shape
 
-LIST_NAMED_ARGS = {
-    "add_n",
-    "khatri_rao",
-}  # MXNet calls their list of inputs args, and takes no num_args beside it
+# operators whose list of inputs MXNet calls `args`, without a parameter num_args
+LIST_NAMED_ARGS = {"add_n", "khatri_rao"}
 
 
 def list_of(op: Any) -> str | None:
-    """The name of an operator's inputs where these are a list of any length."""
+    """The name of the list of inputs, if an operator has one of any length; else None."""
     if op.variadic or op.open:
         return "args" if op.name in LIST_NAMED_ARGS else "data"
     p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
@@ -22,7 +20,7 @@ def list_of(op: Any) -> str | None:
 
 
 def inputs_of(op: Any) -> list[str]:
-    """Every input that some setting of the parameters asks for, auxiliary states last."""
+    """The names of all inputs that some setting of the parameters has, auxiliary states last."""
     if name := list_of(op):
         return [name]
     tries: list[dict] = [{}, {n: True for n, q in op.params.items() if q.type is bool}]
@@ -43,7 +41,7 @@ def inputs_of(op: Any) -> list[str]:
 
 
 def any_value(p: Parameter) -> Any:
-    """Some value that a parameter can have: its default, where it has one."""
+    """A possible value of a parameter: its default if there is one."""
     if p.default is not REQUIRED:
         return p.default
     if p.one_of:

@@ -1,4 +1,4 @@
-"""Running a kernel operator: what it may ask of whoever runs it, and calls that are prepared once."""
+"""Running a kernel operator: `Run`, its scratch memory, and `Prepared`, calls that are prepared once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from mxr.runtime import memory, threads
 
 
 class Run:
-    """What a kernel operator may ask of whoever runs it: the mode, and scratch memory.
+    """The environment of a kernel operator: the mode (`train`), scratch memory, and stored objects.
 
-    `workspace(shape, dtype, slot)` lends an uninitialised array that is valid until the kernel returns; the
-    executor reuses the memory for every step, so asking costs nothing after the first time. Two arrays that
-    are needed at the same time take different slots. `moved` counts how often a slot got new memory, because
-    it was too small. `own(key, make)` is what an operator keeps from call to call, made once: forward and
-    gradient of one node see the same.
+    All steps of an executor share the scratch memory. `moved` counts how often a slot got new memory because
+    it was too small.
     """
 
     __slots__ = ("train", "moved", "_slots", "_own")
@@ -32,7 +29,8 @@ class Run:
         self._own: dict[Hashable, object] = {}
 
     def own(self, key: Hashable, make: Callable[[], object]) -> Any:
-        """What `make` makes for that key, once for this run."""
+        """The object of that key, which `make` makes at the first call. Forward and gradient of one node see
+        the same objects."""
         if key not in self._own:
             self._own[key] = make()
         return self._own[key]
@@ -40,7 +38,8 @@ class Run:
     def workspace(
         self, shape: Sequence[int], dtype: npt.DTypeLike = np.float32, slot: Hashable = 0
     ) -> np.ndarray:
-        """Scratch memory: see above."""
+        """An uninitialised array that is valid until the kernel returns. Arrays that are needed at the same
+        time take different slots. Only the first call of a slot allocates memory."""
         dtype = np.dtype(dtype)
         nbytes = size(shape) * dtype.itemsize
         buffer = self._slots.get(slot)
@@ -59,8 +58,8 @@ def _unprepared() -> None:
 
 
 class Prepared:
-    """A kernel's prepared call, prepared again where scratch memory has moved since: two kernels share what
-    the larger one needs."""
+    """A kernel's prepared call. It is prepared again after scratch memory has moved, which happens when
+    another kernel needs a larger slot."""
 
     __slots__ = ("run", "make", "moved", "call")
 
@@ -69,7 +68,7 @@ class Prepared:
         self.call: Callable[[], None] = _unprepared
 
     def __call__(self) -> None:
-        while self.moved != self.run.moved:  # twice where preparing itself moved some
+        while self.moved != self.run.moved:  # preparing may itself move memory
             moved = self.run.moved
             self.call = self.make()
             self.moved = moved
@@ -79,15 +78,16 @@ class Prepared:
 def both_forms(
     compute: Kernel | None, prepare: Kernel | None, native: Kernel | None = None
 ) -> tuple[Kernel | None, Kernel | None]:
-    """A kernel's function that computes at once, and the one that returns a prepared call, from whichever is
-    declared. `native` gives that call as a step of the native core, or None where there is none for these
-    arrays.
+    """(a function that computes at once, a function that returns a prepared call), from the one that is
+    declared.
+
+    `native` returns the call as a step of the native core, or None if the core cannot do it for these arrays.
     """
     if not prepare:
         return compute, compute and partial(partial, compute)
 
     def at_once(*args: Any) -> None:
-        with threads.single_blas():  # as executors do around programs with kernels
+        with threads.single_blas():  # executors do this around programs with kernels
             prepare(*args)()
 
     return (

@@ -1,5 +1,4 @@
-"""Parameters of operators and readers: their types, bounds and defaults, and how values and texts are
-parsed."""
+"""Parameters of operators and readers: types, bounds, defaults, and parsing of values and texts."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from mxr.operator.errors import ParamError, suggest
 
 
 class Shape(tuple[int, ...]):
-    """A tuple of integers; in R a vector of the reversed order."""
+    """A tuple of integers; in R a vector in reversed order."""
 
 
 class Floats(tuple[float, ...]):
@@ -34,22 +33,15 @@ class _Required:
 
 REQUIRED = _Required()
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
-# MXNet's, in files
+# fmt: off
+# MXNet's numbers of types, in files
 TYPE_NUMBERS = {
-    "float32": 0,
-    "float64": 1,
-    "float16": 2,
-    "uint8": 3,
-    "int32": 4,
-    "int8": 5,
-    "int64": 6,
-    "bool": 7,
+    "float32": 0, "float64": 1, "float16": 2, "uint8": 3, "int32": 4, "int8": 5, "int64": 6, "bool": 7,
 }
-# of inputs or outputs, each with a name
-COUNTS, MOST = (
-    {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"},
-    1 << 16,
-)
+# fmt: on
+# parameters that count inputs or outputs, and their largest value: each input and output has a name
+COUNTS = {"num_args", "num_outputs", "num_arrays", "num_weights", "sections"}
+MOST = 1 << 16
 _TRUE, _FALSE = {"1", "true", "True", "TRUE", "T"}, {"0", "false", "False", "FALSE", "F"}
 
 
@@ -65,18 +57,17 @@ def P(
 ) -> Any:
     """One parameter: `name: type = P(default, "what it does", one_of=, low=, high=, none=)`.
 
-    `none` says that the value may be None (implied by a default of None). `low`/`high` are inclusive bounds.
-    `ignored` marks parameters that MXNet needs on a GPU only: they are accepted, written to the JSON, and do
-    nothing. For type checkers it is a value of whatever type the declaration says; in fact it is a
-    `Parameter`.
+    `none`: the value may be None (implied by a default of None). `low` and `high` are inclusive bounds.
+    `ignored`: MXNet uses the parameter only on a GPU; it is accepted, written to the JSON, and has no effect.
+    The result is a `Parameter`. Its type here is Any, so that type checkers accept every annotation.
     """
     return Parameter(default, doc, one_of, low, high, none or default is None, ignored)
 
 
 @dataclass
 class Parameter:
-    """One declared parameter of an operator or a reader: see `P`. The class around it gives `name` and
-    `type`."""
+    """One declared parameter of an operator or a reader: see `P`. `name` and `type` are set from the class in
+    which it is declared."""
 
     default: Any
     doc: str
@@ -94,7 +85,7 @@ class Parameter:
 
     @property
     def type_text(self) -> str:
-        """The type as help pages print it."""
+        """The type, as in help pages."""
         if self.one_of:
             return "one of " + ", ".join(f'"{v}"' for v in self.one_of)
         text = {
@@ -109,8 +100,8 @@ class Parameter:
         return text + " or None" if self.none else text
 
     def parse(self, value: Any, where: str) -> Any:
-        """`value` (a Python value or the text of a JSON attribute) as this parameter's type; ParamError
-        otherwise."""
+        """`value`, which is a Python value or the text of a JSON attribute, as this parameter's type.
+        ParamError, which begins with `where`, if that is impossible."""
         if value is None or (isinstance(value, str) and value == "None"):
             if self.none:
                 return None
@@ -180,7 +171,7 @@ def _float(value: Any) -> float:
 def _sequence(value: Any, number: Callable[[Any], Any]) -> tuple[Any, ...]:
     if isinstance(value, str):
         text = value.strip()
-        # MXNet writes tuples as (1, 2), [1,2] and, for one element, (1,) or 1; long integers may carry an L
+        # MXNet writes (1, 2) or [1,2], and one element as (1,) or 1; long integers may end with L
         value = ast.literal_eval(text.replace("L", "")) if text not in ("", "()", "[]") else ()
     if isinstance(value, (int, float, np.number)):
         value = (value,)
@@ -212,7 +203,7 @@ _PARSERS: dict[type, Callable[[Any], Any]] = {
 
 
 def element_type(value: Any, where: str) -> np.dtype[Any]:
-    """An element type that MXNet has, from its name or anything else that NumPy takes for one."""
+    """An element type of MXNet, from its name or any other form that NumPy accepts."""
     try:
         return np.dtype(_dtype(value))
     except (ValueError, TypeError):
@@ -222,7 +213,7 @@ def element_type(value: Any, where: str) -> np.dtype[Any]:
 
 
 def to_text(value: Any) -> str:
-    """A parameter value as MXNet writes it into symbol JSON."""
+    """A parameter's value as text, in the form of MXNet's symbol JSON."""
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, (tuple, list)):

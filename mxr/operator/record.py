@@ -1,4 +1,4 @@
-"""`Op`: everything known about one operator."""
+"""`Op`: the record of one operator."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mxr.operator.errors import ParamError, suggest
 from mxr.operator.inputs import inputs_of
 from mxr.operator.parameters import COUNTS, MOST, Parameter, to_text
 
-# What an input can be given, for messages.
+# For messages: what an input takes.
 A_SYMBOL = "a symbol{}; its values go into arg.params, or to bind, under the symbol's name"
 AN_ARRAY = "an NDArray, an array or numbers{}"
 
 
 @dataclass
 class Op:
-    """Everything known about one operator. Made by `op`, never by hand."""
+    """All properties of one operator. `op` (declaration.py) makes it from a class."""
 
     name: str
     doc: str
@@ -30,7 +30,7 @@ class Op:
     aux: Callable[[Any], tuple[str, ...]]  # names of the trailing inputs that are auxiliary states
     # suffixes of the visible outputs: ("output",) or ("output0", ...)
     outputs: Callable[[Any], tuple[str, ...]]
-    # suffixes of outputs that only the gradient sees, after the visible ones
+    # suffixes of the outputs that only the gradient reads; they follow the visible ones
     hidden: Callable[[Any], tuple[str, ...]]
     infer_shape: Callable  # (p, ins, outs) -> (ins, outs), None or 0 where unknown
     infer_type: Callable  # (p, in dtypes) -> out dtypes
@@ -38,7 +38,7 @@ class Op:
     backward: Callable | None  # (p, g, ins, outs) -> gradient or tuple
     compute: Callable | None  # kernel operators: (p, run, ins, outs) -> None
     gradient: Callable | None  # (p, run, gs, ins, outs, igs) -> None
-    # takes what `compute` takes and returns a call that does the same, again and again
+    # has the arguments of `compute`, and returns a call that does the same and can be repeated
     prepare: Callable | None
     prepare_gradient: Callable | None  # the same for `gradient`
     aliases: tuple[str, ...] = ()
@@ -47,18 +47,16 @@ class Op:
     random: bool = False  # draws from the random stream
     zero_gradient: bool = False  # differentiable in MXNet's sense, with gradient zero
     # what a kernel operator's gradient reads
-    keeps: Callable[[Any], tuple[str, ...]] = lambda p: (
-        "ins",
-        "outs",
-    )
-    # inputs whose type does not follow the others', if that is t
+    keeps: Callable[[Any], tuple[str, ...]] = lambda p: ("ins", "outs")
+    # inputs whose type may differ from the others', whose type is t
     own_types: Callable[[np.dtype | None], tuple[str, ...]] = lambda t: ()
     mutates: tuple[int, ...] = ()  # positions of non-auxiliary inputs written in place (update operators)
     family: str = ""  # the module it is declared in
-    open: bool = False  # takes parameters of any name (`Custom`): as text, in `p.others`
-    subgraphs: int = 0  # how many graphs a node holds inside, in `p.subgraphs` (control flow)
-    bound: Callable | None = None  # (p): what is to be done whenever a symbol with the operator is bound
-    complete: Callable | None = None  # (p, where): what follows from the parameters, put into `p` once
+    open: bool = False  # takes parameters of any name (`Custom`), as text in `p.others`
+    subgraphs: int = 0  # the number of graphs inside a node, in `p.subgraphs` (control flow)
+    bound: Callable | None = None  # (p): called whenever a symbol with the operator is bound
+    inference: Callable | None = None  # (p, *inputs): a kernel's output as an expression, without training
+    complete: Callable | None = None  # (p, where): adds derived values to the parsed parameters
 
     @property
     def differentiable(self) -> bool:
@@ -69,7 +67,8 @@ class Op:
         return self.forward is not None
 
     def ignores_head(self, p: Any) -> bool:
-        """Whether the gradient ignores the one from above: a loss, or a user's operator that says so."""
+        """Whether the gradient ignores that of the output: for a loss, or a user's operator without
+        `need_top_grad`."""
         return (self.loss and not getattr(p, "out_grad", False)) or getattr(p, "ignores_head", False)
 
     def takes(self, name: str) -> bool:
@@ -77,7 +76,7 @@ class Op:
         return name in self.params or (self.open and not name.startswith("__"))
 
     def has_input(self, name: str) -> bool:
-        """Whether an input or auxiliary state has that name, whatever the parameters."""
+        """Whether an input or auxiliary state has that name, with any setting of the parameters."""
         return name in self._every_input
 
     @cached_property
@@ -85,7 +84,8 @@ class Op:
         return frozenset(inputs_of(self))
 
     def check_input(self, key: str, where: str | None = None, given: str = "", takes: str = A_SYMBOL) -> None:
-        """ParamError if `key` is an input: what is `given` is nothing that an input takes."""
+        """ParamError if `key`, given as a parameter, is an input. The message describes the value by `given`,
+        and what the input takes by `takes`."""
         if not self.takes(key.replace(".", "_")) and self.has_input(key.replace(".", "_")):
             raise ParamError(
                 f"{where or self.name}: {key} is an input and takes "
@@ -93,7 +93,8 @@ class Op:
             )
 
     def plain_names(self, attrs: dict[str, Any], where: str | None = None) -> dict[str, Any]:
-        """`attrs` with underscored names; unknown names, and names given in both spellings, raise."""
+        """`attrs` by names with underscores. ParamError for unknown names, and for names in both
+        spellings."""
         given: dict[str, Any] = {}
         for key, value in attrs.items():
             name = key.replace(".", "_")
@@ -113,8 +114,7 @@ class Op:
         return given
 
     def parse(self, attrs: dict[str, Any], where: str | None = None) -> SimpleNamespace:
-        """Parsed parameters with defaults filled in. Names may be dotted; unknown ones raise with a
-        suggestion."""
+        """The parsed parameters, with defaults. Names may have dots. ParamError for unknown ones."""
         where = where or self.name
         p = SimpleNamespace()
         given = self.plain_names(attrs, where)

@@ -1,4 +1,4 @@
-"""Operators of MXNet that mxr does not have: one sentence each, by name or by the beginning of the name."""
+"""The operators of MXNet that mxr does not have, each with the reason, by name or beginning of the name."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ BEGINNINGS = {
 
 
 def why_not(name: str) -> str | None:
-    """Why mxr has no operator of that name although MXNet has, as the end of a sentence; None where nothing
-    is known of it."""
+    """The reason why mxr does not have this operator of MXNet, as the end of a sentence. None for other
+    names."""
     if name in EXACT:
         return EXACT[name]
     return next((why for start, why in BEGINNINGS.items() if name.startswith(start)), None)

@@ -1,7 +1,6 @@
-"""Shapes: unifying what is known of them, showing them in messages, and what fits into memory.
+"""Shapes: unifying them, showing them in messages, and checking that arrays fit into memory.
 
-A shape is a tuple in C order, 0 for a dimension that is not known yet, or None when not even the rank is
-known.
+A shape is a tuple in C order, with 0 for an unknown dimension. None is a shape of unknown rank.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ def known(shape: Dims | None) -> TypeGuard[Dims]:
 
 
 def unify(*shapes: Dims | None) -> Dims | None:
-    """The one shape that all of `shapes` describe (unknown parts filled from each other), or None; ShapeError
-    on conflict."""
+    """The shape that all `shapes` describe, with unknown dimensions filled from each other; None if all are
+    None. ShapeError if they contradict each other."""
     result: Dims | None = None
     for s in shapes:
         if s is None:
@@ -52,14 +51,14 @@ def same_shape(
 
 
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
-_LARGEST = 2**60  # what NumPy lets the other dimensions of an empty array be
-# Whether R is the reader of what happens now: the door sets it around everything that R asks for, in this
-# thread only.
+_LARGEST = 2**60  # NumPy's limit for the other dimensions of an empty array
+# Whether messages are for R, whose dims are in reversed order. mxr.r.bridge.door sets it during each call
+# from R, for that thread only.
 r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
-    """A shape for a message: `(2, 3)` in Python; `c(3, 2)` when R is the reader; `?` for what is unknown."""
+    """A shape for a message: `(2, 3)` in Python, `c(3, 2)` in R, `?` for unknown dimensions."""
     if shape is None:
         return "?"
     parts = [str(n) if n else "?" for n in shape]
@@ -73,8 +72,8 @@ def size(shape: Iterable[int]) -> int:
 
 
 def affordable(shape: Dims, itemsize: int = 4) -> None:
-    """MxError where an array is larger than the machine's memory. (Linux lends any amount, and kills who uses
-    it.)"""
+    """MxError if an array is larger than the machine's memory. (Linux allocates any amount, and kills the
+    process that uses it.)"""
     nbytes = size(shape) * itemsize
     if min(shape, default=0) < 0 or (not nbytes and max(shape) > _LARGEST):
         raise MxError(f"an array cannot have the shape {shape_text(shape)}")

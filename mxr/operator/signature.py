@@ -1,4 +1,4 @@
-"""Python's signature of an operator: what it can be called with."""
+"""The signature of an operator as a Python function."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ _KINDS: dict[type, Any] = {
 
 
 def annotation(p: Parameter) -> Any:
-    """The type of a parameter, for Python."""
+    """The Python annotation of a parameter."""
     kind = Literal[tuple(p.one_of)] if p.one_of else _KINDS[p.type]
     return kind | None if p.none else kind
 
 
 def signature(op: Op, of_input: Any, result: Any, **more: Any) -> inspect.Signature:
-    """The inputs by position or name, the parameters by name, with types and defaults; `more`: further
-    keywords, by their types, which are None by default."""
+    """A signature with the inputs by position or name, and the parameters by name, with types and defaults.
+
+    `more` gives further keywords and their types. Their default is None.
+    """
     listed = list_of(op)
     by_name = inspect.Parameter.KEYWORD_ONLY
     if listed:

@@ -1,11 +1,9 @@
-"""What the operators are: one file a family. Importing this package declares them all; the import below is
-the list.
+"""The declarations of the operators, one file per family. Importing this package declares them all.
 
-May import: everything below the engine (for their own NumPy code: `mxr.operator`, and `mxr.compiler.value`
-for tracing).
+May import: everything below r. Most families need `mxr.operator` only, and `mxr.compiler.value` for tracing.
 """
 
-from mxr.ops import (  # noqa: F401  (the list: a family that is not here does not exist)
+from mxr.ops import (  # noqa: F401  (the list of families)
     attention,
     boxes,
     broadcast,

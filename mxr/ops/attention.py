@@ -1,4 +1,4 @@
-"""Attention of transformers on interleaved projections, as GluonNLP's models use it."""
+"""Attention of transformers on interleaved projections, for models of GluonNLP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def _check(name: str, shape, divisor: int) -> None:
             f"{name} must have 3 axes (length, samples, projections), not the shape {shape_text(shape)}"
         )
     if shape[2] % divisor:
-        raise ShapeError(f"the projections of {name} ({shape[2]}) must be a multiple of {divisor}")
+        raise ShapeError(
+            f"the last axis of {name}, of shape {shape_text(shape)}, must be a multiple of {divisor}, not "
+            f"{shape[2]}"
+        )
 
 
 _HEADS = "number of attention heads"

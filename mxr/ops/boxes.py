@@ -1,5 +1,5 @@
-"""Boxes: overlaps, suppression of all but the best, matching, and offsets between boxes. Corners are
-(left, top, right, bottom)."""
+"""Boxes: overlaps, non-maximum suppression, matching, and offsets between boxes. Corners are (left, top,
+right, bottom)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppressed(boxes: np.ndarray, classes: np.ndarray | None, threshold: float, at_least: bool) -> np.ndarray:
-    """Which of the boxes (n, 4), best first, overlap a better one that stays, of the same class where classes
-    are given, by more than the threshold (`at_least`: or as much)."""
+    """A mask of the boxes (n, 4), best first, that overlap a better box which is not suppressed itself by
+    more than the threshold (`at_least`: or equal to it). With `classes`, only by a better box of the same
+    class."""
     gone = np.zeros(len(boxes), bool)
     for i in range(len(boxes) - 1):
         if not gone[i]:
@@ -97,7 +98,7 @@ class BoxNms:
 
     overlap_thresh: float = P(0.5, "the overlap from which a box is dropped")
     valid_thresh: float = P(0.0, "boxes with this score or less are dropped")
-    topk: int = P(-1, "only so many boxes of the highest scores take part; all if negative")
+    topk: int = P(-1, "the number of boxes, those of the highest scores, that take part; all if negative")
     coord_start: int = P(2, "position of the first of the 4 coordinates")
     score_index: int = P(1, "position of the score")
     id_index: int = P(-1, "position of the class; negative: there are no classes")
@@ -152,16 +153,16 @@ class BoxNms:
 
 @op("_contrib_bipartite_matching", zero_gradient=True)
 class BipartiteMatching:
-    """Pairs rows and columns of a matrix of scores, the best pair first, until all are taken or scores do not
-    pass the threshold.
+    """Pairs rows and columns of a matrix of scores, the best pair first, until all are paired or no score
+    passes the threshold.
 
     Matrices are the last two C-order axes. Returns, for every row, its column or -1, and for every column,
     its row or -1.
     """
 
-    is_ascend: bool = P(False, "low scores are the good ones")
+    is_ascend: bool = P(False, "the lowest score is the best")
     threshold: float = P(REQUIRED, "a pair needs a score above it (below, with `is_ascend`)")
-    topk: int = P(-1, "stop when there is a pair more than so many; all if not positive")
+    topk: int = P(-1, "stop after `topk + 1` pairs, as MXNet does; no limit if not positive")
 
     outputs = ("output0", "output1")
 

@@ -1,5 +1,4 @@
-"""Arithmetic, comparison and logic of arrays whose shapes only have to be compatible, and broadcasting
-itself."""
+"""Arithmetic, comparison and logic of arrays with broadcasting, and broadcasting itself."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ _BROADCAST = (
 
 
 def broadcast_shape(p, ins, outs):
-    """Shape rule of two broadcast inputs: forwards only, because an output dimension does not tell which
-    input was repeated."""
+    """Shape rule of two broadcast inputs. It infers nothing from the output, which does not show which input
+    was repeated."""
     lhs, rhs = ins
     if lhs is None or rhs is None:
         return ins, outs
@@ -59,7 +58,7 @@ for _name, _pair in PAIRS.items():
 
 
 def _stretched(shape, wanted) -> tuple[int, ...]:
-    """`shape` with its ones repeated to fit `wanted`, whose zeros take what is there."""
+    """`shape` with its ones replaced by the sizes in `wanted`; 0 in `wanted` keeps a size."""
     problem = f"an array of shape {shape_text(shape)} cannot be broadcast to {shape_text(wanted)}: "
     if len(shape) != len(wanted):
         raise ShapeError(problem + "the numbers of dimensions differ")
@@ -83,8 +82,8 @@ def _one(shape, axis: int, where: str) -> int:
 class BroadcastTo:
     """Repeat an array along its dimensions of size 1 until it has the given shape.
 
-    The array and `shape` have equally many dimensions; 0 in `shape` keeps a dimension as it is. The gradient
-    is summed over the repeated dimensions.
+    The array and `shape` have the same number of dimensions; 0 in `shape` keeps the array's size. The
+    gradient is summed over the repeated dimensions.
     """
 
     shape: Shape = P((), "the wanted shape; 0 keeps the size of that dimension")
@@ -117,8 +116,8 @@ def _axis_shape(p, data):
 class BroadcastAxis:
     """Repeat an array along chosen dimensions, which must have size 1.
 
-    Axes and sizes belong together pairwise; axes count from 0 in C order, so in R `axis = 0` is the last
-    dimension. The gradient is summed over the repeated dimensions.
+    Each axis gets the size at the same position in `size`. Axes count from 0 in C order, so in R `axis = 0`
+    is the last dimension. The gradient is summed over the repeated dimensions.
     """
 
     axis: Shape = P((), "the dimensions to repeat, counted from 0 in C order")

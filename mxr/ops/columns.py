@@ -31,7 +31,8 @@ def _geometry(p, image):
 
 
 def _walk(p, image):
-    """(position in the kernel, what of the padded image it meets in all windows) for every position."""
+    """(position in the kernel, the index of the padded image's elements at that position in all windows) for
+    every position."""
     stride, dilate, _, windows = _geometry(p, image)
     for at in product(*map(range, p.kernel)):
         yield (
@@ -59,7 +60,7 @@ def _columns(p, run, image, columns):
 
 
 def _image(p, run, columns, image):
-    """Fill `image` with the sums of all elements of `columns` that stand for the same one."""
+    """Fill `image`: every element is the sum of the elements of `columns` that were copied from it."""
     space = image.shape[2:]
     _, _, pad, windows = _geometry(p, space)
     padded, inner = _padded(run, image.shape, pad, image.dtype)
@@ -78,7 +79,7 @@ def _padded(run, shape, pad, dtype):
 
 @op("im2col", keeps=())
 class Im2col:
-    """Every window of the images as a column: what a convolution multiplies its weights with.
+    """Every window of the images as a column, as a convolution multiplies them with its weights.
 
     Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows):
     row `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with
@@ -106,7 +107,7 @@ class Im2col:
 
 @op("col2im", keeps=())
 class Col2im:
-    """Images from their columns, the reverse of `im2col`: elements that windows share are added up.
+    """Images from columns, the reverse of `im2col`: where windows overlap, elements are added up.
 
     Of shape (n, c * product of kernel, number of windows) it makes (n, c, output_size...).
     """

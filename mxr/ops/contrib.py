@@ -1,5 +1,4 @@
-"""Small operators that MXNet keeps under contrib: straight-through gradients, indices, comparisons, sums of
-gradients."""
+"""Small operators of MXNet's contrib: straight-through gradients, indices, comparisons, sums of gradients."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ class Quadratic:
 
 @op("_contrib_gradientmultiplier")
 class GradientMultiplier:
-    """The data as it is; its gradient is multiplied by `scalar` (a negative one reverses it)."""
+    """The data, unchanged. Its gradient is multiplied by `scalar`; a negative one reverses it."""
 
     scalar: float = P(1.0, "the factor of the gradient")
     is_int: bool = P(True, "has no effect")
@@ -42,7 +41,7 @@ class GradientMultiplier:
 
 @op("_contrib_round_ste")
 class RoundSte:
-    """The nearest whole number, halves away from 0; the gradient passes as if nothing had been rounded."""
+    """The nearest whole number, halves away from 0. The gradient passes unchanged (straight-through)."""
 
     def forward(p, data):
         return np.trunc(data + np.where(data < 0, -0.5, 0.5).astype(data.dtype))
@@ -53,7 +52,7 @@ class RoundSte:
 
 @op("_contrib_sign_ste")
 class SignSte:
-    """The sign, -1, 0 or 1; the gradient passes as if the data had been left as it was."""
+    """The sign, -1, 0 or 1. The gradient passes unchanged (straight-through)."""
 
     def forward(p, data):
         return np.sign(data)
@@ -94,7 +93,7 @@ class ArangeLike:
     def compute(p, run, ins, outs):
         out = outs[0].reshape(-1)
         start, step = p.start, p.step
-        if out.dtype not in (np.float32, np.float64):  # MXNet cuts both off, in half precision too
+        if out.dtype not in (np.float32, np.float64):  # MXNet cuts off their fractions, in half precision too
             start, step = int(start), int(step)
         out[...] = start + (np.arange(out.size) // p.repeat) * step
 
@@ -245,17 +244,14 @@ class HawkesLl:
 def _likelihood(lda, alpha, beta, state, ins, b: int):
     """(log likelihood, last state, gradients of lda, alpha, beta) of sequence b."""
     lags, marks, count, until = ins[4][b], ins[5][b], int(ins[6][b]), float(ins[7][b])
-    # slope: derivative of s with respect to beta
-    last, s, slope = (
-        np.zeros_like(lda),
-        state.copy(),
-        np.zeros_like(lda),
-    )
+    # s: the sum of decayed past events of each mark; slope: its derivative with respect to beta
+    last, s, slope = np.zeros_like(lda), state.copy(), np.zeros_like(lda)
     t, total = 0.0, 0.0
     g_lda, g_alpha, g_beta = np.zeros_like(lda), np.zeros_like(lda), np.zeros_like(lda)
 
     def gap(k, now):
-        """Adds what happens to mark k between its last event and `now`: the integral of its intensity."""
+        """Subtract the integral of mark k's intensity from its last event to `now`, and move its state
+        there."""
         nonlocal total
         d = now - last[k]
         e = np.exp(-beta[k] * d)

@@ -1,5 +1,5 @@
-"""Control flow of networks that MXNet's Python wrote: loops and branches, whose bodies are graphs inside the
-node."""
+"""Control flow, in networks that MXNet's Python has saved: loops and branches whose bodies are graphs within
+the node."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mxr.engine.executor import Executor
 from mxr.graph.infer_shapes import all_shapes
 from mxr.graph.node import Graph
 from mxr.graph.symbol import Symbol
-from mxr.operator import REQUIRED, MxError, P, Shape, op, unify
+from mxr.operator import REQUIRED, MxError, P, Shape, op, shape_text, unify
 
 _LOCS = "which inputs of the body they are"
 
@@ -29,7 +29,7 @@ def _inferred(graph: Graph, shapes: list):
 
 
 def _body(graph: Graph, arrays: list[np.ndarray]) -> Executor:
-    """A body on copies of arrays; every number of it has a gradient."""
+    """An executor of a body on copies of arrays; all floating-point arguments have gradients."""
     names = _given(graph)
     values = {k: np.array(x) for k, x in zip(names, arrays)}
     symbol = Symbol(graph.heads)
@@ -47,13 +47,13 @@ def _set(ex: Executor, graph: Graph, arrays: list[np.ndarray]) -> None:
 
 
 def _back(ex: Executor, graph: Graph, heads: list[np.ndarray]) -> list:
-    """The gradients of a body's inputs, None where there is none."""
+    """The gradients of a body's inputs; None for inputs without gradient."""
     ex.backward(heads)
     return [ex.grads[k].data if k in ex.grads and ex.grads[k] is not None else None for k in _given(graph)]
 
 
 class _Steps:
-    """The bodies of one node, one executor for every step: each keeps what its own gradient reads."""
+    """The executors of one node's body, one for each step: each keeps the arrays that its gradient reads."""
 
     def __init__(self):
         self.made: list[Executor] = []
@@ -222,14 +222,14 @@ class WhileLoop:
 
 def _holds(value: np.ndarray) -> bool:
     if value.size != 1:
-        raise MxError(f"a condition must give one number, not an array of shape {value.shape}")
+        raise MxError(f"a condition must return one number, not an array of shape {shape_text(value.shape)}")
     return bool(value.item())
 
 
 @op("_cond", variadic="num_args", subgraphs=3)
 class Cond:
-    """Runs one of two bodies: the first where its condition holds, else the second. The gradient is that of
-    the body that ran."""
+    """Runs one of two bodies: the first if its condition holds, else the second. The gradient is that of the
+    body that ran."""
 
     num_args: int = P(REQUIRED, "condition, bodies and inputs, counted", low=3)
     num_outputs: int = P(REQUIRED, "outputs of the bodies", low=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
-from mxr.ops.kernels import windows
+from mxr.ops.kernels import primitives, windows
 from mxr.ops.kernels.steps import Steps
 
 _LAYOUTS = ("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC")
@@ -92,14 +92,14 @@ def _conv_shape(p, ins, outs):
 
 def _conv_prepare(p, run, ins, outs):
     w, steps = _conv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
-    windows.convolve(steps, w, ins[1], x=ins[0], out=outs[0], bias=None if p.no_bias else ins[2])
+    primitives.convolve(steps, w, ins[1], x=ins[0], out=outs[0], bias=None if p.no_bias else ins[2])
     return steps.call()
 
 
 def _conv_prepare_gradient(p, run, gs, ins, outs, igs):
     g = gs[0]
     w, steps = _conv_windows(p, ins[0].shape, g.shape), Steps(run)
-    windows.convolve(steps, w, ins[1], x=ins[0], g=g, gx=igs[0], gw=igs[1])
+    primitives.convolve(steps, w, ins[1], x=ins[0], g=g, gx=igs[0], gw=igs[1])
     if not p.no_bias and igs[2] is not None:
         windows.bias_gradient(steps, g, igs[2])
     return steps.call()
@@ -182,7 +182,7 @@ class ConvolutionV1:
 
 
 def _margins(p, spatial) -> tuple[tuple, tuple]:
-    """(pad, adj): as given, or whatever makes the output as large as `target_shape`."""
+    """(pad, adj): the given ones, or those that make the output as large as `target_shape`."""
     stride, dilate = per_axis(p, "stride", 1), per_axis(p, "dilate", 1)
     pad, adj = per_axis(p, "pad", 0), per_axis(p, "adj", 0)
     target = p.target_shape
@@ -263,21 +263,20 @@ class Deconvolution:
 
     def prepare(p, run, ins, outs):
         w, steps = _deconv_windows(p, ins[0].shape, outs[0].shape), Steps(run)
-        windows.convolve(steps, w, ins[1], g=ins[0], gx=outs[0], bias=None if p.no_bias else ins[2])
+        primitives.convolve(steps, w, ins[1], g=ins[0], gx=outs[0], bias=None if p.no_bias else ins[2])
         return steps.call()
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
         g = gs[0]
         w, steps = _deconv_windows(p, ins[0].shape, g.shape), Steps(run)
-        windows.convolve(steps, w, ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
+        primitives.convolve(steps, w, ins[1], x=g, g=ins[0], out=igs[0], gw=igs[1])
         if not p.no_bias and igs[2] is not None:
             windows.bias_gradient(steps, g, igs[2])
         return steps.call()
 
 
 def _deconv_windows(p, data, out) -> windows.Windows:
-    """The windows of the convolution that this is the transpose of: from the output's positions to the
-    input's."""
+    """The windows of the convolution whose transpose this is: its input is the output here."""
     return windows.Windows(
         tuple(out[2:]),
         tuple(data[2:]),

@@ -1,4 +1,4 @@
-"""Arrays from nothing: zeros, ones, constants, sequences, the unit matrix."""
+"""New arrays: zeros, ones, constants, sequences, the unit matrix."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 from mxr.operator import DTYPES, REQUIRED, Dtype, P, Shape, ShapeError, op, unify
 
 NUMBERS = tuple(d for d in DTYPES if d != "bool")
-_CTX = "Where MXNet would put the array; there is only one place here."
+_CTX = "The device in MXNet; has no effect here."
 _DTYPE = "The element type."
 
 
@@ -21,8 +21,7 @@ def _given_type(p, ins):
 
 @op("_zeros", zero_gradient=True)
 class Zeros:
-    """An array of zeros. Where `shape` has a 0, or is empty, the dimension follows from how the array is
-    used."""
+    """An array of zeros. If `shape` has a 0, or is empty, the dimension follows from the array's use."""
 
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
@@ -55,8 +54,7 @@ class ZerosWithoutDtype:
 
 @op("_ones", zero_gradient=True)
 class Ones:
-    """An array of ones. Where `shape` has a 0, or is empty, the dimension follows from how the array is
-    used."""
+    """An array of ones. If `shape` has a 0, or is empty, the dimension follows from the array's use."""
 
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
@@ -85,7 +83,7 @@ class Full:
 
 @op("_set_value", zero_gradient=True)
 class SetValue:
-    """An array filled with one number: `out` where it is given, otherwise an array of one element."""
+    """An array filled with one number: `out` if it is given, otherwise an array of one element."""
 
     src: float = P(REQUIRED, "The number.")
 
@@ -102,9 +100,9 @@ class SetValue:
 class Arange:
     """Evenly spaced numbers: `start`, `start + step`, ... before `stop`, each `repeat` times.
 
-    Without `stop` the sequence goes from 0 to before `start`; with `infer_range`, from `start` to wherever
-    the array, whose size follows from how it is used, ends. In half precision `start` and `step` are cut to
-    whole numbers, as in MXNet.
+    Without `stop` the sequence goes from 0 to before `start`. With `infer_range` it begins at `start`, and
+    its length follows from the array's use. In half precision `start` and `step` are cut to whole numbers, as
+    in MXNet.
     """
 
     start: float = P(REQUIRED, "The first number; without `stop`, the end.")
@@ -164,7 +162,7 @@ class Eye:
 
     N: int = P(REQUIRED, "The number of rows.", low=1)
     M: int = P(0, "The number of columns; 0: as many as rows.", low=0)
-    k: int = P(0, "Which diagonal: 0 the main one, above it where positive, below it where negative.")
+    k: int = P(0, "The diagonal: 0 the main one, positive above it, negative below it.")
     ctx: str = P("", _CTX, ignored=True)
     dtype: Dtype = P("float32", _DTYPE, one_of=NUMBERS)
 

@@ -79,10 +79,11 @@ class CTCLoss:
 
 
 class _Trellis:
-    """The sums over all alignments, of all samples at once, in double precision: logarithms of probabilities
-    throughout.
+    """The forward-backward algorithm over all alignments, for all samples at once, in double precision. All
+    values are logarithms of probabilities.
 
-    The states of a sample are its labels with blanks around and between: 2 * labels + 1 of them.
+    The states of a sample are its labels with blanks before, between and after them: 2 * labels + 1 states.
+    Source: Graves et al. 2006, "Connectionist temporal classification".
     """
 
     def __init__(self, p, ins):
@@ -117,7 +118,7 @@ class _Trellis:
         self.states = np.full((batch, 2 * labels.shape[1] + 1), self.blank)
         self.states[:, 1::2] = labels
         self.count = 2 * self.labels + 1
-        self.jumps = np.zeros(self.states.shape, bool)  # states that may follow the last but one
+        self.jumps = np.zeros(self.states.shape, bool)  # states that may follow the state two before them
         self.jumps[:, 3::2] = (labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] != self.blank)
         self.emit = np.take_along_axis(
             self.log_p, np.broadcast_to(self.states, (steps, *self.states.shape)), axis=2
@@ -125,7 +126,7 @@ class _Trellis:
         self.emit[:, np.arange(self.states.shape[1]) >= self.count[:, None]] = -np.inf
 
     def forward(self):
-        """alpha[t, n, s]: all ways to be in state s after step t."""
+        """alpha[t, n, s]: the probability of all alignments up to step t that end in state s."""
         self.alpha = np.full(self.emit.shape, -np.inf)
         self.alpha[0, :, :2] = self.emit[0, :, :2]
         for t in range(1, len(self.alpha)):
@@ -156,7 +157,7 @@ class _Trellis:
             beta[:, :-1] = np.logaddexp(beta[:, :-1], after[:, 1:])
             beta[:, :-2] = np.logaddexp(beta[:, :-2], np.where(jumps[:, :-2], after[:, 2:], -np.inf))
             beta = np.where((self.steps == t + 1)[:, None], final, beta)
-            # beta without this step's own probability
+            # here beta does not contain the probability of step t
             share = np.exp(self.alpha[t] + beta - self.total[:, None])
             np.subtract.at(out[t], (rows, self.states), np.nan_to_num(share, nan=0.0, posinf=0.0))
             beta = beta + self.emit[t]

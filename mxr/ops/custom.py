@@ -1,5 +1,5 @@
-"""Operators written by users: `Custom` calls what `mxr.operator.register`, or R's `mx.operator.register`, has
-been given."""
+"""The operator `Custom`, which calls operators that users have registered by `mxr.operator.register` or by
+R's `mx.operator.register`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mxr.operator.custom import custom_prop
 
 
 def _called(p, what: str, function: Callable, *args):
-    """What a user's function returns. What it raises is an MxError that says which function it was, with its
-    own as the cause."""
+    """The result of a user's function. An exception in it becomes an MxError that starts with `what`, the
+    function's name; its cause is the exception."""
     try:
         return function(*args)
     except MxError as e:
@@ -31,12 +31,12 @@ def _names(p, what: str) -> tuple[str, ...]:
 
 
 def _shape(s):
-    """A shape of mxr's as a user's function gets it: a list, empty where it is unknown."""
+    """A shape as a user's function gets it: a list, empty for an unknown shape."""
     return list(s) if s is not None else []
 
 
 def _three(p, what: str, found, counts) -> list[list]:
-    """What infer_shape or infer_type returned, as three lists of the right lengths."""
+    """The result of infer_shape or infer_type as three lists; an error if their lengths are wrong."""
     parts = list(found) if isinstance(found, (tuple, list)) else []
     if len(parts) == 2:
         parts.append([])
@@ -72,7 +72,7 @@ def _state(p, run, ins):
 
 
 def _readable(x: np.ndarray) -> NDArray:
-    """An input as the user sees it: writing into it is an error, not a wrong number later on."""
+    """An input for a user's function, read-only, so that writing into it is an error."""
     view = x.view()
     view.flags.writeable = False
     return NDArray(view)
@@ -80,11 +80,12 @@ def _readable(x: np.ndarray) -> NDArray:
 
 @op("Custom", open=True)
 class Custom:
-    """An operator that the user wrote: `op_type` is the name under which it was registered; all other
-    parameters are its own.
+    """An operator that the user has written. `op_type` is its registered name; all other parameters are the
+    operator's own.
 
     In R, `mx.operator.register(name, forward = , backward = )` registers one; in Python,
-    `@mxr.operator.register(name)` over a `CustomOpProp`. Its inputs, outputs and shapes are what it says.
+    `@mxr.operator.register(name)` over a `CustomOpProp`. Inputs, outputs and shapes are those that it
+    declares.
     """
 
     op_type: str = P(REQUIRED, "the name under which the operator was registered")
@@ -115,7 +116,7 @@ class Custom:
             found = p.prop.infer_shape([_shape(s) for s in ins[:n]])
         except Exception as e:
             if not all(known(s) for s in ins[:n]):
-                return ins, outs  # it may well say more once more is known
+                return ins, outs  # it may succeed once more shapes are known
             raise ShapeError(
                 f"infer_shape of {p.op_type}: {type(e).__name__}: {e}"
                 if not isinstance(e, MxError)
@@ -173,7 +174,7 @@ class Custom:
 
         def call():
             for g in grads:
-                g[...] = 0  # what the user leaves alone has no gradient
+                g[...] = 0  # the gradient of an input for which the user's function writes none
             _called(p, "backward", user.backward, *given)
 
         return call

@@ -1,5 +1,4 @@
-"""Convolutions whose windows are bent: each position of the kernel looks at a place that the network
-computes."""
+"""Deformable convolutions: the network computes where each position of the kernel reads the image."""
 
 from __future__ import annotations
 
@@ -51,9 +50,10 @@ def _shapes(p, ins, outs, modulated: bool):
 
 
 class _Columns:
-    """Where every position of the kernel looks, for one sample and all outputs, as (groups, points, outputs)
-    in y and x: the four pixels around, and their weights. `modulated`: places outside by less than a pixel
-    count in part, as in the later of the two papers."""
+    """The points that the positions of the kernel read, for one sample and all outputs, as arrays (groups,
+    points, outputs): for each point the four pixels around it and their weights. `modulated`: points less
+    than a pixel outside the image count in part, as in the second paper (Zhu et al. 2019); otherwise points
+    outside are zero."""
 
     def __init__(self, p, shape, offset, modulated: bool):
         (_, self.channels, h, w), (stride, dilate, pad) = shape, _pairs(p)
@@ -76,7 +76,7 @@ class _Columns:
             (y > -1) & (x > -1) & (y < h) & (x < w) if modulated else (y >= 0) & (x >= 0) & (y < h) & (x < w)
         )
         top, left = np.floor(y), np.floor(x)
-        if not modulated:  # the last row and column reach beyond themselves
+        if not modulated:  # points beyond the last row or column have its values
             top, left = np.minimum(top, h - 1), np.minimum(left, w - 1)
             y, x = np.where(top >= h - 1, top, y), np.where(left >= w - 1, left, x)
         self.dy, self.dx = y - top, x - left
@@ -93,8 +93,8 @@ class _Columns:
         return (self.dy if a else 1 - self.dy) * (self.dx if b else 1 - self.dx)
 
     def _picked(self, image):
-        """The four pixels around each place, as (corner weight signs, values (groups, channels of a group,
-        points, outputs))."""
+        """(values (groups, channels of a group, points, outputs), row, column) of the four pixels around each
+        point; row and column are 0 for the upper and left ones, 1 for the others."""
         flat = image.reshape(self.groups, self.channels // self.groups, -1)
         for at, there, a, b in self.corners:
             values = np.take_along_axis(flat, at.reshape(self.groups, 1, -1), axis=2).reshape(
@@ -107,7 +107,7 @@ class _Columns:
         return sum(v * self._weight(a, b)[:, None] for v, a, b in self._picked(image))
 
     def image_gradient(self, g, out):
-        """Adds to `out` (channels, h, w) the gradient for that of the values."""
+        """Add the gradient of the image to `out` (channels, h, w), for the gradient g of the values."""
         per = self.channels // self.groups
         flat = out.reshape(self.groups, per, -1)
         for at, there, a, b in self.corners:
@@ -119,7 +119,7 @@ class _Columns:
                     )
 
     def place_gradient(self, image, g):
-        """The gradient for the places, (groups, points, 2, outputs)."""
+        """The gradient of the points' y and x, (groups, points, 2, outputs)."""
         gy = gx = 0
         for v, a, b in self._picked(image):
             along = (g * v).sum(axis=1)
@@ -177,8 +177,8 @@ _LAYOUT = ("NCW", "NCHW", "NCDHW")
 
 @op("_contrib_DeformableConvolution", keeps=("ins",))
 class DeformableConvolution:
-    """Convolution of images where every position of the kernel is moved by an offset of its own, for every
-    output.
+    """Convolution of images in which, for every output, every position of the kernel is moved by an offset of
+    its own.
 
     `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x
     in pixels; between pixels the data is interpolated linearly, outside it is zero. The gradient goes to the

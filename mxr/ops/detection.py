@@ -1,5 +1,5 @@
-"""Detecting objects: anchors over a feature map, what a network learns at them, and boxes from what it says
-(SSD, Faster R-CNN)."""
+"""Object detection (SSD, Faster R-CNN): anchors over a feature map, training targets for them, and boxes from
+the network's outputs."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def _variances(p) -> np.ndarray:
 
 @op("_contrib_MultiBoxTarget", zero_gradient=True)
 class MultiBoxTarget:
-    """What a detector is to learn at its anchors, from the objects in each image.
+    """The training targets of a detector at its anchors, from the objects in each image.
 
     `label` has a row for each object: class, left, top, right, bottom; a class of -1 ends an image's list.
     Each object gets the anchor that it overlaps most; every other anchor takes the object that it overlaps
-    most, if by more than `overlap_threshold`. All others are background, or, with `negative_mining_ratio`,
-    only so many for each anchor with an object: those that `cls_pred` (samples, classes, anchors) is least
-    sure of.
+    most, if by more than `overlap_threshold`. All others are background; with `negative_mining_ratio`, only
+    that number for each anchor with an object: those to which `cls_pred` (samples, classes, anchors) gives
+    the lowest probability of background.
 
     Returns offsets (samples, anchors * 4), a mask of which of them count, and classes (samples, anchors): 0
     for background, the object's class plus 1, or `ignore_label`.
@@ -81,7 +81,7 @@ class MultiBoxTarget:
     ignore_label: float = P(-1.0, "class of anchors that do not count")
     negative_mining_ratio: float = P(-1.0, "background anchors for each one with an object; all if negative")
     negative_mining_thresh: float = P(0.5, "only anchors that overlap objects less can be background then")
-    minimum_negative_samples: int = P(0, "has no effect, in MXNet neither")
+    minimum_negative_samples: int = P(0, "has no effect, as in MXNet")
     variances: Floats = P((0.1, 0.1, 0.2, 0.2), "what offsets are divided by")
 
     inputs, outputs = ("anchor", "label", "cls_pred"), ("loc_target", "loc_mask", "cls_target")
@@ -119,11 +119,11 @@ def _offsets(anchors, boxes):
 
 
 def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For every anchor, the object that it is matched with, and 1 with an object, 0 for background, -1 for
-    neither."""
+    """(the number of every anchor's object, flags: 1 for an anchor with an object, 0 for background, -1 for
+    neither)."""
     flags, found, best = np.full(len(much), -1), much.argmax(axis=1), much.max(axis=1)
     left = much.copy()
-    for _ in range(much.shape[1]):  # every object gets its best anchor, the best pair first
+    for _ in range(much.shape[1]):  # every object gets the anchor that overlaps it most, the best pair first
         i, j = divmod(int(left.argmax()), left.shape[1])
         if not left[i, j] > 1e-6:
             break
@@ -140,8 +140,9 @@ def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndar
         able = np.flatnonzero((flags != 1) & (best < np.float32(p.negative_mining_thresh)))
         if len(able) < count:
             raise MxError(
-                f"{count} background anchors are wanted, but only {len(able)} overlap objects by less than "
-                f"negative_mining_thresh ({p.negative_mining_thresh:g})"
+                f"negative_mining_ratio needs {count} background anchors, but only {len(able)} overlap "
+                f"objects by less than negative_mining_thresh = {p.negative_mining_thresh:g}; raise it, or "
+                "lower the ratio"
             )
         e = np.exp(pred[:, able] - pred[:, able].max(axis=0))
         flags[able[np.argsort(e[0] / e.sum(axis=0), kind="stable")[:count]]] = 0
@@ -150,7 +151,7 @@ def _matched(p, much: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 @op("_contrib_MultiBoxDetection", zero_gradient=True)
 class MultiBoxDetection:
-    """Objects from what a detector says of its anchors.
+    """Objects from a detector's outputs at its anchors.
 
     `cls_prob` (samples, classes, anchors) has the probabilities of the classes, background first; `loc_pred`
     the offsets. Anchors whose best class has at least the probability `threshold` become boxes; of those of
@@ -166,7 +167,7 @@ class MultiBoxDetection:
     nms_threshold: float = P(0.5, "the overlap from which the less probable box is dropped")
     force_suppress: bool = P(False, "drop boxes of other classes too")
     variances: Floats = P((0.1, 0.1, 0.2, 0.2), "what offsets are multiplied by")
-    nms_topk: int = P(-1, "only so many of the most probable boxes stay; all if not positive")
+    nms_topk: int = P(-1, "the number of boxes, the most probable ones, that stay; all if not positive")
 
     inputs = ("cls_prob", "loc_pred", "anchor")
 
@@ -195,7 +196,7 @@ class MultiBoxDetection:
             if 0 < p.nms_threshold <= 1 and len(rows):
                 keep = min(len(rows), p.nms_topk) if p.nms_topk > 0 else len(rows)
                 best_first = rows[np.argsort(-rows[:, 1], kind="stable")[:keep]]
-                rows[:keep], rows[keep:, 0] = best_first, -1  # the rest stands in its old order
+                rows[:keep], rows[keep:, 0] = best_first, -1  # the other rows keep their order
                 gone = suppressed(
                     rows[:keep, 2:].astype(out.dtype),
                     None if p.force_suppress else rows[:keep, 0],
@@ -210,10 +211,12 @@ class MultiBoxDetection:
 
 
 class _Proposals:
-    """Parameters and shapes that both operators share."""
+    """The parameters of both operators."""
 
-    rpn_pre_nms_top_n: int = P(6000, "how many boxes of the highest scores take part in suppression")
-    rpn_post_nms_top_n: int = P(300, "how many boxes are proposed for each image")
+    rpn_pre_nms_top_n: int = P(
+        6000, "the number of boxes, those of the highest scores, that take part in suppression"
+    )
+    rpn_post_nms_top_n: int = P(300, "the number of boxes proposed for each image")
     threshold: float = P(0.7, "the overlap from which a box is dropped")
     rpn_min_size: int = P(16, "boxes with a shorter side, in pixels of the original image, are dropped")
     scales: Floats = P((4.0, 8.0, 16.0, 32.0), "sizes of the anchors, times `feature_stride`")
@@ -303,8 +306,8 @@ def _proposed(p, prob, pred, info, many: bool):
     real_h, real_w = int(info[0] / f(p.feature_stride)), int(info[1] / f(p.feature_stride))
     if real_h > h or real_w > w:
         raise MxError(
-            f"im_info says {info[0]:g} x {info[1]:g} pixels, which is more than a feature map of {h} x {w} "
-            f"with the feature_stride {p.feature_stride} has"
+            f"im_info has {info[0]:g} x {info[1]:g} pixels, more than a feature map of {h} x {w} with "
+            f"feature_stride = {p.feature_stride} covers"
         )
     scores[real_h:] = -1
     scores[:, real_w:] = -1
@@ -324,8 +327,8 @@ def _proposed(p, prob, pred, info, many: bool):
 
 
 def _kept(boxes, threshold, most: int) -> np.ndarray:
-    """Boxes, best first, that overlap no better one by more than the threshold; their sides count a pixel
-    more than their difference."""
+    """The numbers of the boxes, best first, that overlap no better box by more than the threshold; at most
+    `most`. The side of a box is the difference of its corners plus one pixel."""
     areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
     gone = np.zeros(len(boxes), bool)
     kept: list[int] = []

@@ -14,8 +14,9 @@ from mxr.runtime.lazy_scipy import special
 # ------------------------------------------------------------------------------------------ unary mathematics
 
 
-def _unary(name: str, text: str, f: Callable, gradient: Callable | None = None):
-    """Declare a row: its help text, `f(x)`, and its gradient `(g, x, y)` (None: zero)."""
+def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
+    """Declare an operator y = f(x). `gradient(g, x, y)` is the gradient at x for the gradient g at y; None:
+    zero. `text` is its help text."""
 
     def forward(p, data):
         return like(f(data), data)
@@ -59,146 +60,102 @@ def _psi(x):
     return np.where((x <= 0) & (x == np.floor(x)), np.inf, special.psi(x))
 
 
-_unary("abs", "The absolute value, |x|. The gradient at 0 is 0.", np.abs, lambda g, x, y: g * sign(x))
-_unary("sign", "The sign: -1, 0 or 1 (0 for NaN). The gradient is 0.", sign)
-_unary(
-    "sqrt",
-    "The square root. NaN for negative numbers; the gradient `0.5 / sqrt(x)` at 0 is infinite.",
-    np.sqrt,
-    lambda g, x, y: g * (0.5 / y),
-)
-_unary(
-    "rsqrt",
-    "The reciprocal of the square root, `1 / sqrt(x)`.",
-    lambda x: 1 / np.sqrt(x),
-    lambda g, x, y: g * (-0.5 * y / x),
-)
-_unary(
-    "cbrt",
-    "The cube root, of negative numbers too. The gradient at 0 is infinite.",
-    np.cbrt,
-    lambda g, x, y: g / (3 * y * y),
-)
-_unary(
-    "rcbrt", "The reciprocal of the cube root.", lambda x: 1 / np.cbrt(x), lambda g, x, y: g * (y / (-3 * x))
-)
-_unary("square", "The square, `x * x`.", np.square, lambda g, x, y: g * (2 * x))
-_unary("reciprocal", "The reciprocal, `1 / x`.", lambda x: 1 / x, lambda g, x, y: -(g * (y * y)))
-_unary("negative", "The negative, `-x`.", np.negative, lambda g, x, y: -g)
-_unary("exp", "The exponential, e to the power of x.", np.exp, lambda g, x, y: g * y)
-_unary("expm1", "`exp(x) - 1`, exact for small x.", np.expm1, lambda g, x, y: g * np.exp(x))
-_unary(
-    "log",
-    "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` "
-    "all the same).",
-    np.log,
-    lambda g, x, y: g / x,
-)
-_unary("log2", "The logarithm to base 2.", np.log2, lambda g, x, y: g * (1 / math.log(2) / x))
-_unary("log10", "The logarithm to base 10.", np.log10, lambda g, x, y: g * (1 / math.log(10) / x))
-_unary("log1p", "`log(1 + x)`, exact for small x.", _log1p, lambda g, x, y: g / (1 + x))
-_unary("sin", "The sine, of radians.", np.sin, lambda g, x, y: g * np.cos(x))
-_unary("cos", "The cosine, of radians.", np.cos, lambda g, x, y: -(g * np.sin(x)))
-_unary("tan", "The tangent, of radians.", np.tan, lambda g, x, y: g * (y * y + 1))
-_unary(
-    "arcsin",
-    "The inverse sine, in [-pi/2, pi/2]. NaN outside [-1, 1].",
-    np.arcsin,
-    lambda g, x, y: g / np.sqrt(1 - x * x),
-)
-_unary(
-    "arccos",
-    "The inverse cosine, in [0, pi]. NaN outside [-1, 1].",
-    np.arccos,
-    lambda g, x, y: -(g / np.sqrt(1 - x * x)),
-)
-_unary("arctan", "The inverse tangent, in (-pi/2, pi/2).", np.arctan, lambda g, x, y: g / (x * x + 1))
-_unary("sinh", "The hyperbolic sine.", np.sinh, lambda g, x, y: g * np.cosh(x))
-_unary("cosh", "The hyperbolic cosine.", np.cosh, lambda g, x, y: g * np.sinh(x))
-_unary("tanh", "The hyperbolic tangent.", np.tanh, lambda g, x, y: g * (1 - y * y))
-_unary("arcsinh", "The inverse hyperbolic sine.", np.arcsinh, lambda g, x, y: g / np.sqrt(x * x + 1))
-_unary(
-    "arccosh",
-    "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).",
-    np.arccosh,
-    lambda g, x, y: g / np.sqrt(x * x - 1),
-)
-_unary(
-    "arctanh",
-    "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).",
-    np.arctanh,
-    lambda g, x, y: g / (1 - x * x),
-)
-_unary(
-    "degrees",
-    "Radians as degrees, `180 x / pi`.",
-    lambda x: x * (180 / math.pi),
-    lambda g, x, y: g * (180 / math.pi),
-)
-_unary(
-    "radians",
-    "Degrees as radians, `pi x / 180`.",
-    lambda x: x * (math.pi / 180),
-    lambda g, x, y: g * (math.pi / 180),
-)
-_unary(
-    "sigmoid",
-    "The logistic function, `1 / (1 + exp(-x))`.",
-    lambda x: 1 / (1 + np.exp(-x)),
-    lambda g, x, y: g * (y * (1 - y)),
-)
-_unary(
-    "softsign",
-    "`x / (1 + |x|)`.",
-    lambda x: x / (1 + np.abs(x)),
-    lambda g, x, y: g / np.square(1 + np.abs(x)),
-)
-_unary(
-    "relu",
-    "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.",
-    lambda x: np.maximum(x, 0),
-    lambda g, x, y: g * np.sign(y),
-)
-_unary(
-    "erf",
-    "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.",
-    lambda x: special.erf(x),
-    lambda g, x, y: g * (2 / math.sqrt(math.pi) * np.exp(-(x * x))),
-)
-_unary(
-    "erfinv",
-    "The inverse of the error function. Infinite at -1 and 1, NaN outside.",
-    lambda x: special.erfinv(x),
-    lambda g, x, y: g * (0.5 * math.sqrt(math.pi) * np.exp(y * y)),
-)
-_unary(
-    "gamma",
-    "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.",
-    lambda x: special.gamma(x),
-    lambda g, x, y: g * (y * _psi(x)),
-)
-_unary(
-    "gammaln",
-    "The logarithm of the absolute value of the gamma function.",
-    _gammaln,
-    lambda g, x, y: g * _psi(x),
-)
-_unary(
-    "round",
-    "Round to the nearest whole number, halves away from zero (R's `round` takes them to the even one). "
-    "The gradient is 0.",
-    _round,
-)
-_unary(
-    "rint", "Round to the nearest whole number, halves down (2.5 to 2, -2.5 to -3). The gradient is 0.", _rint
-)
-_unary("ceil", "The smallest whole number that is not less. The gradient is 0.", np.ceil)
-_unary("floor", "The largest whole number that is not greater. The gradient is 0.", np.floor)
-_unary("trunc", "The whole number next to x on the side of zero. The gradient is 0.", np.trunc)
-_unary("fix", "The whole number next to x on the side of zero, as `trunc`. The gradient is 0.", np.trunc)
-_unary("logical_not", "1 where x is 0, else 0 (NaN gives 0). The gradient is 0.", lambda x: x == 0)
-_unary("zeros_like", "Zeros in the shape and type of the input. The gradient is 0.", np.zeros_like)
-_unary("ones_like", "Ones in the shape and type of the input. The gradient is 0.", np.ones_like)
+_ROOT_PI = math.sqrt(math.pi)
+
+# fmt: off
+_unary("abs",         np.abs,                         lambda g, x, y: g * sign(x),
+       "The absolute value, |x|. The gradient at 0 is 0.")
+_unary("sign",        sign,                           None,
+       "The sign: -1, 0 or 1 (0 for NaN). The gradient is 0.")
+_unary("sqrt",        np.sqrt,                        lambda g, x, y: g * (0.5 / y),
+       "The square root. NaN for negative numbers; the gradient `0.5 / sqrt(x)` at 0 is infinite.")
+_unary("rsqrt",       lambda x: 1 / np.sqrt(x),       lambda g, x, y: g * (-0.5 * y / x),
+       "The reciprocal of the square root, `1 / sqrt(x)`.")
+_unary("cbrt",        np.cbrt,                        lambda g, x, y: g / (3 * y * y),
+       "The cube root, of negative numbers too. The gradient at 0 is infinite.")
+_unary("rcbrt",       lambda x: 1 / np.cbrt(x),       lambda g, x, y: g * (y / (-3 * x)),
+       "The reciprocal of the cube root.")
+_unary("square",      np.square,                      lambda g, x, y: g * (2 * x),
+       "The square, `x * x`.")
+_unary("reciprocal",  lambda x: 1 / x,                lambda g, x, y: -(g * (y * y)),
+       "The reciprocal, `1 / x`.")
+_unary("negative",    np.negative,                    lambda g, x, y: -g,
+       "The negative, `-x`.")
+_unary("exp",         np.exp,                         lambda g, x, y: g * y,
+       "The exponential, e to the power of x.")
+_unary("expm1",       np.expm1,                       lambda g, x, y: g * np.exp(x),
+       "`exp(x) - 1`, exact for small x.")
+_unary("log",         np.log,                         lambda g, x, y: g / x,
+       "The natural logarithm. -infinity for 0, NaN for negative numbers (whose gradient is `1 / x` all the "
+       "same).")
+_unary("log2",        np.log2,                        lambda g, x, y: g * (1 / math.log(2) / x),
+       "The logarithm to base 2.")
+_unary("log10",       np.log10,                       lambda g, x, y: g * (1 / math.log(10) / x),
+       "The logarithm to base 10.")
+_unary("log1p",       _log1p,                         lambda g, x, y: g / (1 + x),
+       "`log(1 + x)`, exact for small x.")
+_unary("sin",         np.sin,                         lambda g, x, y: g * np.cos(x),
+       "The sine, of radians.")
+_unary("cos",         np.cos,                         lambda g, x, y: -(g * np.sin(x)),
+       "The cosine, of radians.")
+_unary("tan",         np.tan,                         lambda g, x, y: g * (y * y + 1),
+       "The tangent, of radians.")
+_unary("arcsin",      np.arcsin,                      lambda g, x, y: g / np.sqrt(1 - x * x),
+       "The inverse sine, in [-pi/2, pi/2]. NaN outside [-1, 1].")
+_unary("arccos",      np.arccos,                      lambda g, x, y: -(g / np.sqrt(1 - x * x)),
+       "The inverse cosine, in [0, pi]. NaN outside [-1, 1].")
+_unary("arctan",      np.arctan,                      lambda g, x, y: g / (x * x + 1),
+       "The inverse tangent, in (-pi/2, pi/2).")
+_unary("sinh",        np.sinh,                        lambda g, x, y: g * np.cosh(x),
+       "The hyperbolic sine.")
+_unary("cosh",        np.cosh,                        lambda g, x, y: g * np.sinh(x),
+       "The hyperbolic cosine.")
+_unary("tanh",        np.tanh,                        lambda g, x, y: g * (1 - y * y),
+       "The hyperbolic tangent.")
+_unary("arcsinh",     np.arcsinh,                     lambda g, x, y: g / np.sqrt(x * x + 1),
+       "The inverse hyperbolic sine.")
+_unary("arccosh",     np.arccosh,                     lambda g, x, y: g / np.sqrt(x * x - 1),
+       "The inverse hyperbolic cosine. NaN below 1 (its gradient `1 / sqrt(x^2 - 1)` only between -1 and 1).")
+_unary("arctanh",     np.arctanh,                     lambda g, x, y: g / (1 - x * x),
+       "The inverse hyperbolic tangent. NaN outside [-1, 1] (its gradient `1 / (1 - x^2)` is not).")
+_unary("degrees",     lambda x: x * (180 / math.pi),  lambda g, x, y: g * (180 / math.pi),
+       "Radians as degrees, `180 x / pi`.")
+_unary("radians",     lambda x: x * (math.pi / 180),  lambda g, x, y: g * (math.pi / 180),
+       "Degrees as radians, `pi x / 180`.")
+_unary("sigmoid",     lambda x: 1 / (1 + np.exp(-x)), lambda g, x, y: g * (y * (1 - y)),
+       "The logistic function, `1 / (1 + exp(-x))`.")
+_unary("softsign",    lambda x: x / (1 + np.abs(x)),  lambda g, x, y: g / np.square(1 + np.abs(x)),
+       "`x / (1 + |x|)`.")
+_unary("relu",        lambda x: np.maximum(x, 0),     lambda g, x, y: g * np.sign(y),
+       "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.")
+_unary("erf",         lambda x: special.erf(x),       lambda g, x, y: g * (2 / _ROOT_PI * np.exp(-(x * x))),
+       "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.")
+_unary("erfinv",      lambda x: special.erfinv(x),    lambda g, x, y: g * (0.5 * _ROOT_PI * np.exp(y * y)),
+       "The inverse of the error function. Infinite at -1 and 1, NaN outside.")
+_unary("gamma",       lambda x: special.gamma(x),     lambda g, x, y: g * (y * _psi(x)),
+       "The gamma function, `(x - 1)!` for whole numbers. NaN for negative whole numbers.")
+_unary("gammaln",     _gammaln,                       lambda g, x, y: g * _psi(x),
+       "The logarithm of the absolute value of the gamma function.")
+_unary("round",       _round,                         None,
+       "Round to the nearest whole number, halves away from zero (R's `round` takes them to the even one). "
+       "The gradient is 0.")
+_unary("rint",        _rint,                          None,
+       "Round to the nearest whole number, halves down (2.5 to 2, -2.5 to -3). The gradient is 0.")
+_unary("ceil",        np.ceil,                        None,
+       "The smallest whole number that is not less. The gradient is 0.")
+_unary("floor",       np.floor,                       None,
+       "The largest whole number that is not greater. The gradient is 0.")
+_unary("trunc",       np.trunc,                       None,
+       "The whole number next to x on the side of zero. The gradient is 0.")
+_unary("fix",         np.trunc,                       None,
+       "The whole number next to x on the side of zero, as `trunc`. The gradient is 0.")
+_unary("logical_not", lambda x: x == 0,               None,
+       "1 where x is 0, else 0 (NaN gives 0). The gradient is 0.")
+_unary("zeros_like",  np.zeros_like,                  None,
+       "Zeros in the shape and type of the input. The gradient is 0.")
+_unary("ones_like",   np.ones_like,                   None,
+       "Ones in the shape and type of the input. The gradient is 0.")
+# fmt: on
 
 
 @op("hard_sigmoid")

@@ -1,9 +1,9 @@
-"""Operators on images as they come from files: (rows, columns, channels), or several of them; sizes, flips,
+"""Operators that prepare images (rows, columns, channels), or several of them (samples first): sizes, flips,
 colours, tensors.
 
-All but the crop pass a gradient on as it is, element by element in memory, as MXNet does: they are made to
-prepare data, not to be trained through. So the gradient of a flip is not flipped back, and that of
-`_image_to_tensor` is neither scaled nor transposed.
+As in MXNet, all but the crop pass a gradient on unchanged, element by element in memory, since they are not
+meant for training. So the gradient of a flip is not flipped back, and that of `_image_to_tensor` is neither
+scaled nor transposed.
 """
 
 from __future__ import annotations
@@ -87,8 +87,9 @@ def _each(p, data):
 
 
 def _as_c(x, dtype):
-    """Single precision in another type, as C converts it: whole numbers are cut off behind the point, and
-    wrap around; what is no number, or too large, is the least number of 32 (or 64) bits."""
+    """Numbers of single precision in another type, converted as C does: fractions are cut off, and integers
+    of less than 32 bits wrap around. NaN and numbers out of range become the smallest integer of 32 (or 64)
+    bits."""
     dtype = np.dtype(dtype)
     if dtype.kind in "iu" and dtype.itemsize < 4:
         return x.astype(np.int32).astype(dtype)
@@ -97,7 +98,7 @@ def _as_c(x, dtype):
 
 @op("_image_crop")
 class Crop:
-    """The part of an image of `width` and `height` that begins at column `x` and row `y`."""
+    """A part of an image: `width` columns from column `x` on, and `height` rows from row `y` on."""
 
     x: int = P(REQUIRED, "the first column, from 0", low=0)
     y: int = P(REQUIRED, "the first row, from 0", low=0)
@@ -111,8 +112,8 @@ class Crop:
             return ins, outs
         if s[-3] < p.y + p.height or s[-2] < p.x + p.width:
             raise ShapeError(
-                f"the part of {p.width} x {p.height} from ({p.x}, "
-                f"{p.y}) does not lie within an image of {s[-2]} x {s[-3]}"
+                f"the part of width {p.width} and height {p.height} at x = {p.x}, y = {p.y} does not lie "
+                f"within an image of width {s[-2]} and height {s[-3]}"
             )
         return ins, [unify(outs[0], (*s[:-3], p.height, p.width, s[-1]))]
 
@@ -168,7 +169,7 @@ def _new_size(p, rows: int, columns: int) -> tuple[int, int]:
 
 @op("_image_flip_left_right")
 class FlipLeftRight:
-    """Images seen in a mirror: columns in reversed order."""
+    """Mirrored images: columns in reversed order."""
 
     infer_shape = _same
 
@@ -198,7 +199,7 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def _put(out: np.ndarray, x: np.ndarray) -> None:
-    """Into an image; bytes are cut off at their bounds, other whole numbers wrap around."""
+    """out = x in the type of `out`: uint8 is clipped to 0 and 255, other integers wrap around."""
     out[...] = np.clip(x, 0, 255) if out.dtype == np.uint8 else _as_c(x, out.dtype)
 
 
@@ -223,15 +224,15 @@ def _contrasted(data, factor):
 
 
 def _saturated(data, factor):
-    """A pixel's grey is here, in MXNet, what its third colour alone contributes to it."""
+    """As in MXNet, the grey of a pixel is here only the part that comes from its third colour."""
     if data.shape[-1] == 1:
         return data.astype(np.float32)
     return data.astype(np.float32) * factor + (1 - factor) * (data[..., 2:3].astype(np.float32) * _GREY[2])
 
 
 def _hued(data, factor):
-    """The colours turned around the circle of hues by `factor`, 1 being the whole; lightness and saturation
-    stay."""
+    """The colours with the hue turned by `factor`, 1 being the whole circle; lightness and saturation do not
+    change."""
     if data.shape[-1] == 1:
         return data.astype(np.float32)
     hue, lightness, saturation = _to_hls(data[..., :3].astype(np.float32) / np.float32(255))
@@ -239,7 +240,7 @@ def _hued(data, factor):
 
 
 def _to_hls(x):
-    """Red, green and blue (..., 3) from 0 to 1 as hue in degrees, lightness and saturation. Source: OpenCV,
+    """Hue in degrees, lightness and saturation of red, green and blue (..., 3) from 0 to 1. Source: OpenCV,
     colour conversions."""
     most, least = x.max(axis=-1), x.min(axis=-1)
     red, green, blue = np.moveaxis(x, -1, 0)
@@ -261,7 +262,7 @@ _SECTORS = np.array([[1, 3, 0], [1, 0, 2], [3, 0, 1], [0, 2, 1], [0, 1, 3], [2, 
 
 
 def _from_hls(hue, lightness, saturation):
-    """The opposite of `_to_hls`."""
+    """The reverse of `_to_hls`."""
     high = np.where(
         lightness <= 0.5, lightness * (1 + saturation), lightness + saturation - lightness * saturation
     )

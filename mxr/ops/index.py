@@ -1,5 +1,5 @@
-"""Picking elements along one axis by index, and marking them: take, Embedding, pick, one_hot and their
-relatives."""
+"""Elements along one axis, picked by index (take, Embedding, pick ...), and indicators of indices (one_hot
+...)."""
 
 import numpy as np
 
@@ -23,8 +23,8 @@ NUMBERS = tuple(d for d in DTYPES if d != "bool")
 
 
 def positions(index, n, mode="clip"):
-    """`index`, floats mostly, as whole numbers from 0 to n - 1: cut off, clipped or wrapped around as MXNet
-    does."""
+    """`index` (floats mostly) as int64 from 0 to n - 1. Fractions are cut off. Indices out of range are
+    clipped ("clip"), counted around ("wrap"), or an MxError ("raise"), as in MXNet."""
     i = index.astype(np.int64)
     if mode == "clip":
         return np.clip(i, 0, n - 1, out=i)
@@ -32,12 +32,16 @@ def positions(index, n, mode="clip"):
         return np.remainder(i, n, out=i)
     if i.size and (i.min() < 0 or i.max() >= n):
         bad = i.min() if i.min() < 0 else i.max()
-        raise MxError(f"take: index {bad} is out of range: there are {n} elements, counted from 0")
+        raise MxError(
+            f"take: index {bad} is out of range: there are {n} elements, counted from 0; mode = \"clip\" "
+            "moves such indices to the nearest element"
+        )
     return i
 
 
 def add_rows(out, rows, values):
-    """`out[rows[j]] += values[j]` for every j in order, for matrices; equal rows add up."""
+    """`out[rows[j]] += values[j]` for every j, in order; rows that occur several times add up. `out` (m, k),
+    `values` (n, k), `rows` n indices."""
     if out.dtype == np.float16:
         wide = out.astype(np.float32)
         add_rows(wide, rows, values.astype(np.float32))
@@ -47,34 +51,24 @@ def add_rows(out, rows, values):
     if loop is None:
         np.add.at(out, rows.ravel(), values)
         return
+    # A sparse matrix S (m, n) with S[rows[j], j] = 1, in CSC form; the loop computes out += S @ values. It is
+    # private to SciPy. The public `csc_array @ values` makes a new array of the size of `out` first, and
+    # takes 5 to 25 times as long for a batch of words; np.add.at takes 10 to 40 times as long.
     values = np.ascontiguousarray(values, out.dtype)
-    count = len(values)
-    # A sparse matrix with one 1 per column, times the values, added to `out`. SciPy's public
-    # `csc_array @ values` makes a new array of the size of `out` first: it takes 5 to 25 times as long for a
-    # batch of words, and np.add.at 10 to 40 times.
-    loop(
-        out.shape[0],
-        count,
-        out.shape[1],
-        np.arange(count + 1),
-        rows.ravel(),
-        np.ones(count, out.dtype),
-        values.ravel(),
-        out.reshape(-1),
-    )
+    (m, k), n = out.shape, len(values)
+    column_starts, ones = np.arange(n + 1), np.ones(n, out.dtype)
+    loop(m, n, k, column_starts, rows.ravel(), ones, values.ravel(), out.reshape(-1))
 
 
 class _Embedding:
     """A row of `weight` for every index in `data`: a trainable vector per word, item or category.
 
     `out[..., :] = weight[data[...], :]`; `data` of shape (a, b) gives (a, b, output_dim). Indices count from
-    0; fractions are cut off, and what is below 0 or above input_dim - 1 is moved to the nearest of these. The
-    gradient of `weight` sums over all places where a row was used; `data` has none.
+    0. Fractions are cut off; indices below 0 or above input_dim - 1 are moved to the nearest of these. The
+    gradient of `weight` is the sum over all places where a row was used; `data` has none.
     """
 
-    input_dim: int = P(
-        REQUIRED, "The number of rows of `weight`: how many different indices there are.", low=1
-    )
+    input_dim: int = P(REQUIRED, "The number of rows of `weight`, so of different indices.", low=1)
     output_dim: int = P(REQUIRED, "The length of a row.", low=1)
     dtype: Dtype = P("float32", "The element type of `weight`.", one_of=NUMBERS)
     sparse_grad: bool = P(False, "Kept for compatibility; gradients are dense here.", ignored=True)
@@ -145,14 +139,14 @@ class BooleanMask:
 class Take:
     """Slices of `a` along one axis, picked by index: `out[..., i..., ...] = a[..., indices[i...], ...]`.
 
-    The axis is replaced by the axes of `indices`. Indices count from 0 and fractions are cut off. What is out
-    of range is, by `mode`: `"clip"` moved to the nearest element, `"wrap"` counted around (-1 is the last),
-    `"raise"` an error. The gradient of `a` sums over all places where an element was used; that of `indices`
-    is zero.
+    The axis is replaced by the axes of `indices`. Indices count from 0; fractions are cut off. An index out
+    of range is moved to the nearest element with `mode` `"clip"`, counted around with `"wrap"` (-1 is the
+    last element), an error with `"raise"`. The gradient of `a` is the sum over all places where an element
+    was used; that of `indices` is zero.
     """
 
     axis: int = P(0, "The axis along which to pick; negative counts from the last.")
-    mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "raise", "wrap"))
+    mode: str = P("clip", "The treatment of indices out of range.", one_of=("clip", "raise", "wrap"))
 
     inputs = ("a", "indices")
     own_types = ("indices",)
@@ -186,10 +180,10 @@ class Take:
 
 @op("batch_take", keeps=())
 class BatchTake:
-    """One element of every row: `out[i] = a[i, indices[i]]`; indices that are out of range are moved to the
-    nearest element.
+    """One element of every row: `out[i] = a[i, indices[i]]`. Indices out of range are moved to the nearest
+    element.
 
-    `pick` does the same, has a gradient, and more options.
+    `pick` does the same, with a gradient and more options.
     """
 
     inputs = ("a", "indices")
@@ -200,7 +194,10 @@ class BatchTake:
         if a is not None and len(a) < 2:
             raise ShapeError(f"a needs at least 2 dimensions, not the shape {shape_text(a)}")
         if known(a) and known(indices) and size(a[:-1]) != size(indices):
-            raise ShapeError(f"there are {size(a[:-1])} rows and {size(indices)} indices")
+            raise ShapeError(
+                f"indices need one number for each row of a: a of shape {shape_text(a)} has "
+                f"{size(a[:-1])} rows, indices of shape {shape_text(indices)} have {size(indices)} numbers"
+            )
         return [a, indices], [indices]
 
     def compute(p, run, ins, outs):
@@ -213,13 +210,13 @@ class Pick:
     """One element along an axis, picked by index: `out[i..., k...] = data[i..., index[i..., k...], k...]`.
 
     `index` has the shape of the data without the axis, or with size 1 there. Fractions are cut off. Indices
-    that are out of range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The
-    gradient of `index` is zero.
+    out of range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The gradient of
+    `index` is zero.
     """
 
     axis: int = P(-1, "The axis along which to pick; negative counts from the last.", none=True)
     keepdims: bool = P(False, "Keep the axis, with size 1.")
-    mode: str = P("clip", "What to do with indices that are out of range.", one_of=("clip", "wrap"))
+    mode: str = P("clip", "The treatment of indices out of range.", one_of=("clip", "wrap"))
 
     inputs = ("data", "index")
     own_types = ("index",)
@@ -249,19 +246,18 @@ class Pick:
 
 
 def _along(p, ins):
-    """The index as whole numbers, with the axis, and the axis."""
+    """(the indices as whole numbers, with size 1 along the axis; the axis)."""
     data, index = ins
     axis = p.axis % data.ndim
-    return positions(index, data.shape[axis], p.mode).reshape(
-        *data.shape[:axis], 1, *data.shape[axis + 1 :]
-    ), axis
+    shape = (*data.shape[:axis], 1, *data.shape[axis + 1 :])
+    return positions(index, data.shape[axis], p.mode).reshape(shape), axis
 
 
 @op("fill_element_0index", keeps=())
 class FillElement:
     """A matrix with one element of every row replaced: `out = lhs`, but `out[i, rhs[i]] = mhs[i]`.
 
-    Where an index is out of range, the row stays as it is.
+    A row whose index is out of range is not changed.
     """
 
     inputs = ("lhs", "mhs", "rhs")
@@ -289,7 +285,7 @@ class OneHot:
     """Indices as indicator vectors: along a new last axis `on_value` at the index and `off_value` elsewhere.
 
     `out[..., k] = on_value if indices[...] == k, else off_value`, k = 0, ..., depth - 1. Fractions are cut
-    off; an index that is out of range gives a row of `off_value`. In R the new axis is the first dimension.
+    off; an index out of range gives a row of `off_value`. In R the new axis is the first dimension.
     """
 
     depth: int = P(REQUIRED, "The length of the new axis.", low=1)
@@ -313,7 +309,7 @@ class OneHot:
 
 
 def _hits(index, n):
-    """The rows whose index lies within 0 to n - 1, and these indices."""
+    """(the rows whose index is within 0 to n - 1, these indices)."""
     index = index.astype(np.int64).ravel()
     rows = np.flatnonzero((index >= 0) & (index < n))
     return rows, index[rows]
@@ -323,7 +319,7 @@ def _hits(index, n):
 class OnehotEncode:
     """Indices as indicator vectors, in the shape of `rhs`: `out[i, lhs[i]] = 1`, zero elsewhere.
 
-    An index that is out of range gives a row of zeros. The values of `rhs` do not matter.
+    An index out of range gives a row of zeros. The values of `rhs` do not matter.
     """
 
     inputs = ("lhs", "rhs")

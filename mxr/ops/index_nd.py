@@ -1,5 +1,5 @@
-"""Picking elements by indices for several axes at once, and putting them back: gather_nd, scatter_nd, flat
-positions."""
+"""Elements picked by indices for several axes (gather_nd), written to such places (scatter_nd), and flat
+indices."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from mxr.ops.index import add_rows
 
 
 def _places(indices, shape, where, backwards=False):
-    """The flat position in an array whose first dimensions are `shape`, for each column of indices;
-    `backwards`: -1 is the last."""
+    """The flat index in an array whose first dimensions are `shape`, for each column of indices. `backwards`:
+    -1 is the last element."""
     flat = np.zeros(indices.shape[1:], np.int64)
     for axis, (index, n) in enumerate(zip(indices, shape)):
         if index.size:
@@ -24,12 +24,12 @@ def _places(indices, shape, where, backwards=False):
 
 
 def _rows(x, axes):
-    """`x` as a matrix: its first `axes` axes, the rest."""
+    """`x` as a matrix: its first `axes` axes are the rows, the others the columns."""
     return x.reshape(size(x.shape[:axes]), size(x.shape[axes:]))
 
 
 def _picked(data, indices):
-    """The shape of what `indices` pick of `data`."""
+    """The shape of the elements of `data` that `indices` pick (both are shapes)."""
     if len(indices) < 2:
         raise ShapeError(f"indices need at least 2 dimensions, not the shape {shape_text(indices)}")
     if indices[0] > len(data):
@@ -86,11 +86,11 @@ def _scattered(p, data, indices, out):
 
 @op("scatter_nd", keeps=("ins",))
 class ScatterNd:
-    """Zeros of shape `shape`, with the data put at the places that `indices` name: the reverse of
+    """Zeros of shape `shape`, with the data written to the places that `indices` name: the reverse of
     `gather_nd`.
 
-    `out[indices[0, y...], ..., indices[m - 1, y...], x...] = data[y..., x...]`. Where indices are equal, the
-    last one counts, and the gradient is that of all of them.
+    `out[indices[0, y...], ..., indices[m - 1, y...], x...] = data[y..., x...]`. Of equal indices the last one
+    counts; each of them gets the gradient of their place.
     """
 
     shape: Shape = P(REQUIRED, "The dimensions of the result.")
@@ -124,7 +124,7 @@ class ScatterNd:
 
 @op("_scatter_set_nd", keeps=())
 class ScatterSetNd:
-    """`lhs` with the values of `rhs` put at the places that `indices` name, as `scatter_nd` does with
+    """`lhs` with the values of `rhs` written to the places that `indices` name, as `scatter_nd` does with
     zeros."""
 
     shape: Shape = P(REQUIRED, "The dimensions of `lhs`.")

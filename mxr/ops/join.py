@@ -1,5 +1,4 @@
-"""Joining arrays and taking them apart again: concatenate, stack, split, and making more of one array: tile,
-repeat, pad."""
+"""Several arrays joined (concat, stack), one array cut (split, crop), repeated (tile, repeat), or padded."""
 
 import numpy as np
 
@@ -50,7 +49,7 @@ class Concat:
 class Stack:
     """The inputs, all of one shape, joined along a new axis."""
 
-    axis: int = P(0, "Where the new axis stands in the result; negative counts from the end.")
+    axis: int = P(0, "The position of the new axis in the result; negative counts from the end.")
     num_args: int = P(REQUIRED, "The number of inputs; filled in from the call.", low=1)
 
     def infer_shape(p, ins, outs):
@@ -118,8 +117,8 @@ def _unwrap(parts):
 
 @op("_split_v2")
 class SplitV2:
-    """The data cut along one axis, before the positions given or into `sections` parts whose sizes differ by
-    at most one.
+    """The data cut along one axis, at the given positions, or into `sections` parts whose sizes differ by at
+    most one.
 
     `indices` holds the first element of every part: it begins with 0 and increases. The last part goes to the
     end of the axis.
@@ -141,7 +140,7 @@ class SplitV2:
         if data is None:
             return ins, outs
         axis = axis_of(p.axis, len(data), "axis")
-        if not p.squeeze_axis:  # the parts have all but the size along the axis in common
+        if not p.squeeze_axis:  # the parts have equal sizes, except along the axis
             rest = unify(
                 (*data[:axis], 0, *data[axis + 1 :]),
                 *((*o[:axis], 0, *o[axis + 1 :]) for o in outs if o is not None),
@@ -153,8 +152,9 @@ class SplitV2:
         lengths = [e - b for b, e in cuts]
         if cuts[0][0] or min(lengths) < 1 or (p.squeeze_axis and max(lengths) > 1):
             raise ShapeError(
-                f"cut at {p.indices or p.sections}, an axis of size {data[axis]} gives parts "
-                f"of sizes {lengths}"
+                f"cut at {p.indices or p.sections}, axis {axis} of size {data[axis]} gives parts of sizes "
+                f"{lengths}; indices must begin with 0 and increase"
+                + (", and with squeeze_axis every part must have one element" if p.squeeze_axis else "")
             )
         parts = [() if p.squeeze_axis else (n,) for n in lengths]
         return [data], [(*data[:axis], *part, *data[axis + 1 :]) for part in parts]
@@ -189,10 +189,11 @@ def _cuts(p, n):
 class Tile:
     """The whole array repeated: `reps[i]` times along axis i.
 
-    Where `reps` is shorter than the shape, it is filled up with 1 in front; where it is longer, the shape is.
+    If `reps` is shorter than the shape, ones are put before it; if it is longer, ones are put before the
+    shape.
     """
 
-    reps: Shape = P(REQUIRED, "How often along each axis.")
+    reps: Shape = P(REQUIRED, "The number of repetitions along each axis.")
 
     def infer_shape(p, ins, outs):
         if not known(ins[0]):
@@ -225,7 +226,7 @@ class Repeat:
     """Every element repeated `repeats` times in a row along `axis`; without `axis`, of the data as one long
     vector."""
 
-    repeats: int = P(REQUIRED, "How often.", low=1)
+    repeats: int = P(REQUIRED, "The number of repetitions.", low=1)
     axis: int = P(
         None, "The axis along which; negative counts from the last. None: the data are flattened first."
     )
@@ -249,7 +250,8 @@ class Repeat:
 
 
 def _around(p, shape):
-    """The data as a matrix whose rows are repeated, and the shape of the result."""
+    """The size of the data as (rows, columns of a matrix whose rows are repeated), and the shape of the
+    result."""
     if p.axis is None:
         return size(shape), 1, (size(shape) * p.repeats,)
     axis = p.axis % len(shape)

@@ -1,4 +1,4 @@
-"""Optimizer steps that keep the weight decay out of the states: AdamW and LAMB."""
+"""Optimizer steps with decoupled weight decay: AdamW and LAMB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mxr.ops.shared.updates import MIXED, adam_states, apply, constants, declara
 
 
 def adamw(c, w, g, mean, var, out, s, t):
-    """One step of AdamW: Adam with the weight decay kept out of the states.
+    """One step of AdamW: Adam with decoupled weight decay, which does not enter the states.
 
     With `g = clip(rescale_grad * grad)` the states become `mean = beta1 * mean + (1 - beta1) * g` and
     `var = beta2 * var + (1 - beta2) * g^2`, in place. Returns `weight - eta * (lr * mean / (sqrt(var) +
@@ -108,7 +108,8 @@ _declare_lamb_phase1("mp_lamb_update_phase1", mixed=True)
 
 
 def trust(c, weight_norm, step_norm) -> float:
-    """LAMB's factor of the learning rate."""
+    """LAMB's factor of the learning rate: the norm of the weight over that of the step, or 1 if either is
+    0."""
     if c.lower_bound >= 0:
         weight_norm = max(weight_norm, c.lower_bound)
     if c.upper_bound >= 0:

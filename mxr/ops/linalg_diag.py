@@ -1,4 +1,4 @@
-"""Diagonals and triangles of matrices in the last two axes, taken out and put back."""
+"""Diagonals and triangles of matrices in the last two axes: extracted, and written into new matrices."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class linalg_sumlogdiag:
 
 
 def _diagonal(n, offset):
-    """The places of the elements of a diagonal in an n by n matrix."""
+    """The flat indices of a diagonal's elements in an n by n matrix."""
     k = np.arange(n - abs(offset))
     return (k + max(-offset, 0)) * n + k + max(offset, 0)
 
 
 def _triangle_places(n, offset, lower):
-    """The places of the elements of a triangle in an n by n matrix: row by row for a lower one, column by
-    column for an upper one."""
+    """The flat indices of a triangle's elements in an n by n matrix: row by row for a lower triangle, column
+    by column for an upper one."""
     rows, columns = np.tril_indices(n - abs(offset))
     rows = rows + abs(offset)
     return columns * n + rows if offset > 0 or (offset == 0 and not lower) else rows * n + columns
 
 
 def _size_of_triangle(count):
-    """The side of the triangle with that many elements; ShapeError if there is none."""
+    """The side of the triangle with `count` elements; ShapeError if there is none."""
     n = (math.isqrt(8 * count + 1) - 1) // 2
     if n * (n + 1) // 2 != count:
         raise ShapeError(f"a triangle cannot have {count} elements: 1, 3, 6, 10, ... are possible")
@@ -53,7 +53,8 @@ def _size_of_triangle(count):
 
 
 def _extract(places):
-    """The functions of an operator that takes elements of square matrices."""
+    """(compute, gradient) of an operator that extracts elements of square matrices; `places(p, n)` are their
+    flat indices."""
 
     def compute(p, run, ins, outs):
         n = ins[0].shape[-1]
@@ -68,11 +69,17 @@ def _extract(places):
 
 
 def _make(places):
-    """The functions of an operator that puts elements into square matrices of zeros."""
+    """(compute, gradient) of an operator that writes elements into square matrices of zeros: those of the
+    operator that extracts them, exchanged."""
     take, put = _extract(places)
-    return lambda p, run, ins, outs: put(
-        p, run, ins, None, None, outs
-    ), lambda p, run, gs, ins, outs, igs: take(p, run, gs, igs)
+
+    def compute(p, run, ins, outs):
+        put(p, run, ins, None, None, outs)
+
+    def gradient(p, run, gs, ins, outs, igs):
+        take(p, run, gs, igs)
+
+    return compute, gradient
 
 
 def _taken_shape(count):

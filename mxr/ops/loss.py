@@ -1,4 +1,4 @@
-"""Loss layers: outputs that bring their own gradient, and ignore any that comes from above."""
+"""Loss layers: outputs that define their own gradient, and ignore the gradient from above."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def _classes_second(p, shape):
 
 
 def _blocks(steps: Steps, shape: tuple) -> Iterator[tuple[Lane, tuple]]:
-    """(lane, index) of blocks that hold all classes: of some samples, or of some positions where a sample is
-    larger than a block."""
+    """(lane, index) of blocks that contain all classes: of some samples; or, if one sample is larger than a
+    block, of some positions of all samples."""
     axis = 2 if size(shape[1:]) > costs.SOFTMAX_BLOCK and len(shape) > 2 and shape[2] > shape[0] else 0
     each = max(1, size(shape[:axis]) * size(shape[axis + 1 :]))
     step = max(1, costs.SOFTMAX_BLOCK // each)
@@ -385,7 +385,7 @@ class softmax_cross_entropy:
         return (y - _is_class(y, ins[1].reshape(-1, 1)).astype(y.dtype)) * g.reshape(1, 1), None
 
 
-# --------------------------------------------------------------------------------------- a penalty on the way
+# --------------------------------------------------------------------------------------------- a penalty
 
 
 @op("IdentityAttachKLSparseReg", keeps=("ins",))

@@ -9,7 +9,7 @@ from mxr.operator import REQUIRED, P, ShapeError, axis_of, op, size, unify
 def _refuse_sparse(p):
     if p.forward_stype not in (None, "default"):
         raise ShapeError(
-            f'forward_stype = "{p.forward_stype}" asks for a sparse result; mxr has dense arrays only'
+            f'forward_stype = "{p.forward_stype}" is a sparse result; mxr has dense arrays only: leave it out'
         )
 
 
@@ -57,17 +57,17 @@ class Dot:
 
 
 def _split(shape, last):
-    """The size of the axis that is summed, and the other dimensions."""
+    """(the size of the summed axis, the other dimensions)."""
     return (shape[-1], shape[:-1]) if last else (shape[0], shape[1:])
 
 
 def _with(shape, last, n):
-    """`shape` with the summed axis set to `n` where it was unknown."""
+    """`shape` with the summed axis set to `n` if it is unknown."""
     return (*shape[:-1], shape[-1] or n) if last else (shape[0] or n, *shape[1:])
 
 
 def _flat(x, transpose, right):
-    """An operand as the matrix that is multiplied, transposed if asked for."""
+    """An operand as the matrix that is multiplied; transposed with `transpose`."""
     last = transpose if right else not transpose
     n, rest = _split(x.shape, last)
     m = x.reshape((size(rest), n) if last else (n, size(rest)))
@@ -153,7 +153,7 @@ class Diag:
     size n + |k|, zero elsewhere.
     """
 
-    k: int = P(0, "Which diagonal: 0 the main one, above it where positive, below it where negative.")
+    k: int = P(0, "The diagonal: 0 the main one, positive above it, negative below it.")
     axis1: int = P(0, "The axis of the rows.")
     axis2: int = P(1, "The axis of the columns.")
 

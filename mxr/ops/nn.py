@@ -199,8 +199,8 @@ class LeakyReLU:
 
 
 def _along_channels(gamma, data):
-    """The shape that broadcasts `prelu`'s gamma against the data: its axes are the data's first two, or the
-    second, or all 1."""
+    """The shape that broadcasts `prelu`'s gamma against the data. Gamma's axes are the data's first two, or
+    the second one, or have size 1."""
     shape, left = [1] * len(data), len(gamma) - 1
     for i in reversed(range(min(2, len(data)))):
         if left >= 0 and (gamma[left] in (data[i], 1, 0) or not data[i]):
@@ -214,7 +214,7 @@ def _along_channels(gamma, data):
 
 
 def _random_slopes(p, data):
-    """`rrelu`'s slopes: drawn anew by every training step of a traced graph, their mean everywhere else."""
+    """The slopes of `rrelu`: random in every training step of a traced graph, otherwise their mean."""
     mean = (p.lower_bound + p.upper_bound) / 2
     if not isinstance(data, Value):
         return np.full(data.shape, mean, data.dtype)

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from mxr.compiler.value import kernel
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import float_type
 from mxr.runtime import costs, threads
@@ -20,7 +21,7 @@ def _outer_inner(a: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _channel_blocks(x: np.ndarray, work) -> None:
-    """`work(slice of channels)`, spread over the threads; channels do not depend on each other."""
+    """Call `work(slice of channels)` for all channels, by several threads if there is enough to do."""
     step = max(1, costs.NORM_BLOCK // max(1, x.shape[0] * x.shape[2]))
 
     def task(a, b):
@@ -61,16 +62,15 @@ def _scale(p, gamma):
 
 
 def _sums(a, b, dtype) -> np.ndarray:
-    """The sums of a * b over samples and positions, for each channel. Dot products do it in one pass where
-    rows are long."""
+    """The sums of a * b over samples and positions, for each channel. For long rows dot products do it in one
+    pass."""
     if a.dtype == b.dtype == dtype and a.shape[2] >= costs.DOT_POSITIONS:
         return np.vecdot(a, b).sum(axis=0)
     return (a * b).sum(axis=(0, 2), dtype=dtype)
 
 
 def _batch_forward(p, run, ins, outs, axis, inverse):
-    """The output, the mean, and the variance (or the inverse standard deviation, if `inverse`) of every
-    channel."""
+    """Compute the output, and every channel's mean and variance (`inverse`: 1 / standard deviation)."""
     x, y = _outer_inner(ins[0], axis), _outer_inner(outs[0], axis)
     gamma, beta, eps = _scale(p, ins[1]), ins[2], ins[1].dtype.type(p.eps)
     count, ones = gamma.dtype.type(x.shape[0] * x.shape[2]), np.ones(x.shape[2], x.dtype)
@@ -93,19 +93,31 @@ def _batch_forward(p, run, ins, outs, axis, inverse):
         _channel_blocks(x, work)
 
 
+def _batch_inference(p, data, gamma, beta, mean, var, axis):
+    """The output by the moving statistics, to the bits of `_batch_forward`: it joins the region of what comes
+    after, such as an activation. None for half precision."""
+    if data.dtype != gamma.dtype:
+        return None
+
+    def prepare(run, ins, outs):
+        def call():
+            outs[0][...] = _scale(p, ins[0]) / np.sqrt(ins[1] + ins[0].dtype.type(p.eps))
+
+        return call
+
+    (scale,) = kernel(prepare, [gamma, var], [gamma.shape], [gamma.dtype], label="BatchNorm")
+    along = tuple(-1 if i == axis % len(data.shape) else 1 for i in range(len(data.shape)))
+    return (data - mean.reshape(along)) * scale.reshape(along) + beta.reshape(along)
+
+
 def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
-    """Gradients, and the step of the moving statistics, which MXNet takes in the backward pass."""
-    x, g = (
-        _outer_inner(ins[0], axis),
-        _outer_inner(gs[0] if gs[0] is not None else np.zeros_like(ins[0]), axis),
-    )
+    """Compute the gradients, and update the moving statistics, as MXNet does in the backward pass."""
+    x = _outer_inner(ins[0], axis)
+    g = _outer_inner(np.zeros_like(ins[0]) if gs[0] is None else gs[0], axis)
     gx = None if igs[0] is None else _outer_inner(igs[0], axis)
     gamma, kind = _scale(p, ins[1]), ins[1].dtype.type
-    # a backward pass is always a training one
-    count, own = (
-        kind(x.shape[0] * x.shape[2]),
-        not p.use_global_stats,
-    )
+    count = kind(x.shape[0] * x.shape[2])
+    own = not p.use_global_stats  # the batch's statistics: a backward pass is always in training mode
     mean, var = (outs[1], outs[2]) if own else (ins[3], ins[4])
     if own and inverse:
         scale = outs[2]
@@ -118,11 +130,8 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
             moving *= momentum
             moving += batch * (1 - momentum)
 
-    # else centered has the wider type
-    ones, in_place = (
-        np.ones(x.shape[2], g.dtype),
-        gx is not None and x.dtype == gamma.dtype,
-    )
+    ones = np.ones(x.shape[2], g.dtype)
+    in_place = gx is not None and x.dtype == gamma.dtype  # in half precision `centered` has the wider type
 
     def work(c):
         part, head = x[:, c], g[:, c]
@@ -148,7 +157,8 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
 
 
 def _keeps(p):
-    """The gradient reads the data, and the statistics: hidden outputs, unless they are asked for."""
+    """The gradient reads the inputs and the statistics. These are hidden outputs, which are always kept, or
+    with `output_mean_var` visible ones."""
     return ("ins", "outs") if getattr(p, "output_mean_var", False) else ("ins",)
 
 
@@ -191,6 +201,9 @@ class BatchNorm:
 
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, p.axis, inverse=True)
+
+    def inference(p, *ins):
+        return _batch_inference(p, *ins, p.axis)
 
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, p.axis, inverse=True)
@@ -253,6 +266,9 @@ class SyncBatchNorm:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
 
+    def inference(p, *ins):
+        return _batch_inference(p, *ins, 1)
+
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
 
@@ -288,6 +304,9 @@ class BatchNormV1:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
 
+    def inference(p, *ins):
+        return _batch_inference(p, *ins, 1)
+
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
 
@@ -304,7 +323,8 @@ def _normalize(x, axes, eps):
 
 
 def _normalize_back(g, gamma, x, mean, std, axes):
-    """(the gradient at x, what sums to gamma's gradient) for the output `gamma * (x - mean) / std + beta`."""
+    """(the gradient of x, the terms whose sum is gamma's gradient) for the output
+    `gamma * (x - mean) / std + beta`."""
     normal = (x - mean) / std
     w = g * gamma / std
     inner = (w * normal).mean(axis=axes, keepdims=True)
@@ -320,7 +340,7 @@ def _std_hidden(p):
 
 
 def _first(p, g):
-    """The gradient of the output proper: none flows through the statistics."""
+    """The gradient of the first output; the statistics have none."""
     return g[0] if p.output_mean_var else g
 
 
@@ -365,7 +385,7 @@ class LayerNorm:
 
 
 def _along(axis, data):
-    """The shape of a vector that is to be broadcast along an axis of the data."""
+    """The shape with which a vector is broadcast along an axis of the data."""
     return tuple(n if i == axis % data.ndim else 1 for i, n in enumerate(data.shape))
 
 

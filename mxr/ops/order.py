@@ -22,7 +22,7 @@ _AXIS = "The axis; negative counts from the last. None: the data are flattened f
 
 
 def _last(x, axis):
-    """`x` with `axis` moved to the end; flattened where it is None."""
+    """`x` with `axis` moved to the end; flattened if `axis` is None."""
     return x.reshape(-1) if axis is None else np.moveaxis(x, axis, -1)
 
 
@@ -33,8 +33,8 @@ def _first(x, k, is_ascend):
     if k == 1:
         return (x.argmin if is_ascend else x.argmax)(axis=-1)[..., None]
     if 8 * k <= n and not np.isnan(x).any():
-        # all that is beyond the k-th value, and as many equal to it as there is room for: sorting only these
-        # is far cheaper
+        # Choose the elements beyond the k-th value, and the first ones equal to it up to k elements. Sorting
+        # only these is much cheaper.
         kth = np.partition(x, k - 1 if is_ascend else n - k, -1)[..., k - 1 if is_ascend else n - k, None]
         beyond, equal = (x < kth if is_ascend else x > kth), x == kth
         room = k - beyond.sum(-1, keepdims=True)
@@ -52,7 +52,7 @@ def _sorted(x, is_ascend):
 
 
 def _check_type(dtype, n):
-    """Positions up to n - 1 must be representable."""
+    """ShapeError unless `dtype` can hold positions up to n - 1."""
     kind = np.dtype(dtype)
     most = 2 ** (np.finfo(kind).nmant + 1) if kind.kind == "f" else np.iinfo(kind).max
     if n - 1 > most:
@@ -60,7 +60,7 @@ def _check_type(dtype, n):
 
 
 def _scatter(ig, g, order, axis):
-    """The gradient of values taken at the positions `order` along the last axis."""
+    """ig = the gradient of values that were taken at the positions `order` along `axis`."""
     ig.fill(0)
     np.put_along_axis(_last(ig, axis), order, _last(g, axis), -1)
 

@@ -12,13 +12,13 @@ from mxr.runtime.lazy_scipy import special
 
 
 def _spread(x, sample):
-    """Parameters beside the samples they belong to: the parameters' axes are the first ones of the
-    samples."""
+    """A parameter as an array that broadcasts against the samples, whose first axes are the parameter's
+    axes."""
     return x.reshape(*x.shape, *(1,) * (len(sample.shape) - len(x.shape)))
 
 
 def _collect(g, param):
-    """The gradient of a parameter: that of every sample it was used for, added up."""
+    """The gradient of a parameter: the sum over all samples for which it was used."""
     extra = tuple(range(len(param.shape), len(g.shape)))
     return g.sum(axis=extra) if extra else g
 
@@ -37,9 +37,10 @@ def _pdf_shape(p, ins, outs):
 
 
 def _declare(kind: str, params: tuple, text: str, log_density, gradients, density=None):
-    """`log_density(x, *params)`; `gradients(x, *params)` of it, for the sample (None: zero) and every
-    parameter. `density`, where it is not computed from its logarithm: then it has a value for negative
-    parameters too."""
+    """Declare the operator of a distribution. `log_density(x, *params)`; `gradients(x, *params)` are the
+    gradients of the log density with respect to the sample (None: zero) and every parameter. `density(x,
+    *params)`, if it is not computed as the exponential of the log density: it also has values for negative
+    parameters."""
 
     def forward(p, *ins):
         x = ins[0]

@@ -13,7 +13,7 @@ from mxr.ops.kernels.steps import Lane, Steps
 from mxr.ops.kernels.windows import Windows
 from mxr.runtime import costs
 
-# -------------------------------------------------------------------------------------- where the windows lie
+# -------------------------------------------------------------------------------------- windows and shapes
 
 
 def _pooled(p, data):
@@ -115,7 +115,7 @@ class Pooling:
         one_of=("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"),
     )
 
-    # counted in the JSON as in MXNet, where its kernels keep their positions
+    # MXNet has this output in its JSON: its kernels keep the positions of maxima there
     hidden = lambda p: ("workspace",) if p.pool_type == "max" and p.kernel and not _last(p) else ()
     infer_type = lambda p, ins: [ins[0] or np.dtype(np.float32), np.dtype(np.int32)]
 
@@ -156,13 +156,13 @@ class Pooling:
 
 
 def _padded(w: Windows) -> Windows:
-    """The same windows over an image that includes its margins."""
+    """The same windows over an image that includes its padding."""
     size = tuple(n + 2 * q for n, q in zip(w.size, w.pad))
     return Windows(size, w.out, w.kernel, w.stride, w.dilate, (0,) * len(size))
 
 
 def _with_margin(lane: Lane, w: Windows, x):
-    """x amid the zeros of the padding."""
+    """x with its padding of zeros."""
     if not any(w.pad):
         return x
     padded = lane.scratch(3, (len(x), *_padded(w).size, 1), x.dtype)
@@ -172,7 +172,7 @@ def _with_margin(lane: Lane, w: Windows, x):
 
 
 def _inside(w: Windows) -> tuple:
-    """Where the input lies in an image that includes its margins."""
+    """The index of the input in an image that includes its padding."""
     return (slice(None), *(slice(q, q + n) for q, n in zip(w.pad, w.size)))
 
 
@@ -334,7 +334,7 @@ class UpSampling:
 
 
 def _parts(p, ins, large):
-    """The part of the output that each input makes (all of it, when they are added)."""
+    """The part of the output for each input; all of it if the inputs are added."""
     first = 0
     for x in ins:
         yield large if p.multi_input_mode == "sum" else large[:, first : first + x.shape[1]]

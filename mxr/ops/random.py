@@ -1,6 +1,6 @@
 """Random numbers: `random_*` (one distribution), `random_*_like` (the same, in the shape of an array),
-`sample_*` (one distribution for every element of arrays of parameters), and what draws from data. All from
-MXNet's own streams (mxr/random/streams.py)."""
+`sample_*` (one distribution for every element of arrays of parameters), and draws from data. All numbers come
+from MXNet's own streams (mxr/random/streams.py)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def _exponential(x, lam):
 
 
 class _Distribution:
-    """A distribution's parameters as `(name, default, meaning, least value, whether that is
-    allowed)`, and how it is drawn: the name of one of `samplers`, or a function of an array, which it may
-    use, and the parameters that returns the numbers."""
+    """A distribution. Its parameters are `(name, default, meaning, lower bound, whether the bound is
+    allowed)`. `draw` is the name of a sampler in mxr/random/samplers.py, or a function `draw(x, *parameters)`
+    that returns the numbers, with x as their memory."""
 
     def __init__(self, text, draw, *params, names=None):
         self.text, self.draw, self.params = text, draw, params
@@ -59,7 +59,8 @@ class _Distribution:
             raise ParamError(f"high ({p.high}) must not be less than low ({p.low})")
 
     def fill(self, out, params):
-        """Draw; `params` have one element each, or one for each equal part of `out`."""
+        """Draw numbers into `out`. `params` have one element each, or one for each of the equal parts of
+        `out`."""
         params = [np.asarray(x, np.float32) if np.asarray(x).dtype.kind != "f" else x for x in params]
         if isinstance(self.draw, str):
             samplers.fill(out, self.draw, *params)
@@ -116,7 +117,7 @@ _DISTRIBUTIONS = {
 
 
 def _wanted(p, outs):
-    """The shape parameter (0: unknown dimension) reconciled with what is known of the output."""
+    """The shape parameter (0: unknown dimension), unified with the known shape of the output."""
     return unify(p.shape or None, *outs)
 
 

@@ -29,7 +29,7 @@ def _axes(axis, ndim: int, exclude: bool = False) -> tuple[int, ...]:
 
 
 def _reduced(shape, axes, keepdims: bool) -> tuple[int, ...]:
-    """What is left of `shape`; at least one dimension is."""
+    """`shape` without the reduced axes; at least (1,)."""
     if keepdims:
         return tuple(1 if i in axes else n for i, n in enumerate(shape))
     return tuple(n for i, n in enumerate(shape) if i not in axes) or (1,)
@@ -51,9 +51,9 @@ def _count(shape, axes) -> int:
     return math.prod(shape[a] for a in axes)
 
 
-def _reduction(name: str, text: str, f: Callable, gradient: Callable, *aliases: str):
-    """Declare a row: `f(x, axes)` keeping dimensions, and its gradient `(g, x, y, axes)`; g and y broadcast
-    against x."""
+def _reduction(name: str, f: Callable, gradient: Callable, text: str, *aliases: str):
+    """Declare a reduction y = f(x, axes), which keeps the reduced axes with size 1. `gradient(g, x, y, axes)`
+    is the gradient at x; g and y broadcast against x. `text` is its help text."""
 
     def forward(p, data):
         axes = _axes(p.axis, data.ndim, p.exclude)
@@ -87,8 +87,8 @@ def _total(x, axes):
 
 
 def _mean(x, axes):
-    """The sum over the number of elements. Of whole numbers in MXNet's way: that number is one of their type
-    too, and the quotient is cut."""
+    """The sum divided by the number of elements. For integers as in MXNet: the number is converted to their
+    type, and the quotient is cut to an integer."""
     total, n = _total(x, axes), _count(x.shape, axes)
     if x.dtype.kind not in "iu":
         return total / n
@@ -97,51 +97,51 @@ def _mean(x, axes):
     return quotient + ((quotient < 0) & (quotient * n != total)).astype(x.dtype)
 
 
+def _nansum(x, axes):
+    return _total(np.where(np.isnan(x), 0, x), axes)
+
+
+def _square_sum(x, axes):
+    return _total(x * x, axes)
+
+
+def _prod(x, axes):
+    return x.prod(axis=axes, keepdims=True, dtype=x.dtype)
+
+
 def _nanprod(x, axes):
     return np.where(np.isnan(x), 1, x).prod(axis=axes, keepdims=True, dtype=x.dtype)
 
 
-_reduction("sum", "The sum of the elements.", _total, lambda g, x, y, axes: g, "sum_axis")
-_reduction("mean", "The mean of the elements.", _mean, lambda g, x, y, axes: g / _count(x.shape, axes))
-_reduction(
-    "nansum",
-    "The sum of the elements that are not NaN; those get no gradient.",
-    lambda x, axes: _total(np.where(np.isnan(x), 0, x), axes),
-    lambda g, x, y, axes: g * (x == x).astype(g.dtype),
-)
-_reduction(
-    "prod",
-    "The product of the elements. The gradient is `product / element`, "
-    "which is NaN for an element that is 0.",
-    lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype),
-    lambda g, x, y, axes: g * (y / x),
-)
-_reduction(
-    "nanprod",
-    "The product of the elements that are not NaN; those get no gradient. Otherwise as `prod`.",
-    _nanprod,
-    lambda g, x, y, axes: np.where(np.isnan(x), 0, g * (y / x)),
-)
-_reduction(
-    "max",
-    "The largest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
-    lambda x, axes: x.max(axis=axes, keepdims=True),
-    lambda g, x, y, axes: g * (x == y).astype(g.dtype),
-    "max_axis",
-)
-_reduction(
-    "min",
-    "The smallest of the elements (NaN if one is NaN). Every element that equals it gets the whole gradient.",
-    lambda x, axes: x.min(axis=axes, keepdims=True),
-    lambda g, x, y, axes: g * (x == y).astype(g.dtype),
-    "min_axis",
-)
-_reduction(
-    "_square_sum",
-    "The sum of the squares of the elements.",
-    lambda x, axes: _total(x * x, axes),
-    lambda g, x, y, axes: g * (2 * x),
-)
+def _max(x, axes):
+    return x.max(axis=axes, keepdims=True)
+
+
+def _min(x, axes):
+    return x.min(axis=axes, keepdims=True)
+
+
+# fmt: off
+_reduction("sum",     _total,   lambda g, x, y, axes: g,
+           "The sum of the elements.", "sum_axis")
+_reduction("mean",    _mean,    lambda g, x, y, axes: g / _count(x.shape, axes),
+           "The mean of the elements.")
+_reduction("nansum",  _nansum,  lambda g, x, y, axes: g * like(x == x, g),
+           "The sum of the elements that are not NaN; those get no gradient.")
+_reduction("prod",    _prod,    lambda g, x, y, axes: g * (y / x),
+           "The product of the elements. The gradient is `product / element`, which is NaN for an element "
+           "that is 0.")
+_reduction("nanprod", _nanprod, lambda g, x, y, axes: np.where(np.isnan(x), 0, g * (y / x)),
+           "The product of the elements that are not NaN; those get no gradient. Otherwise as `prod`.")
+_reduction("max",     _max,     lambda g, x, y, axes: g * like(x == y, g),
+           "The largest of the elements (NaN if one is NaN). Every element that equals it gets the whole "
+           "gradient.", "max_axis")
+_reduction("min",     _min,     lambda g, x, y, axes: g * like(x == y, g),
+           "The smallest of the elements (NaN if one is NaN). Every element that equals it gets the whole "
+           "gradient.", "min_axis")
+_reduction("_square_sum", _square_sum, lambda g, x, y, axes: g * (2 * x),
+           "The sum of the squares of the elements.")
+# fmt: on
 
 
 @op("norm")

@@ -1,4 +1,4 @@
-"""Images of another size: weighted sums along rows and along columns, one matrix for each."""
+"""Images of another size, by weighted sums along rows and along columns: one matrix of weights for each."""
 
 from __future__ import annotations
 

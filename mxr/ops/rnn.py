@@ -95,7 +95,7 @@ def _cells(p, run, ins, reserve):
 
 
 def _inputs(p, layers, between, ins) -> list[np.ndarray]:
-    """The input of each layer at this time; and the cells get to know which steps count."""
+    """The input of each layer. Also sets the cells' `live`, from the sequences' lengths."""
     x = np.ascontiguousarray(ins[0])
     if p.use_sequence_length:
         live = np.arange(len(x))[:, None, None] < ins[-1].reshape(1, -1, 1)
@@ -226,7 +226,7 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
     n = x.shape[1]
     heads = [*gs, None, None][:3]
     dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
-    later = []  # calls for the weights' gradients of one cell, made beside the steps of the next
+    later = []  # calls for the weights' gradients of a cell, which run during the steps of the next one
     for layer in reversed(range(p.num_layers)):
         if layers[0][0].live is not None:
             dy = dy * layers[0][0].live
@@ -259,8 +259,8 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
 
 
 def _read(p, inputs, layer):
-    """What the gradient of a layer's input weights takes for its input: in MXNet's plain cells, for the
-    layers in the middle, their output."""
+    """The array that the gradient of a layer's input weights uses as the layer's input. In MXNet's plain
+    cells it is, for the layers in the middle, the layer's output."""
     return inputs[layer + 1 if p.mode.startswith("rnn") and 0 < layer < p.num_layers - 1 else layer]
 
 

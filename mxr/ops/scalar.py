@@ -34,9 +34,9 @@ def _operands(p, data):
     return x, p.scalar if x.dtype.kind == "f" else number_as(p.scalar, x.dtype)
 
 
-def _scalar(name: str, aliases: tuple[str, ...], text: str, f: Callable, gradient: Callable | None = None):
-    """Declare a row: `f(x, s)`, its gradient `(g, x, s, y)`, and the text that continues "Element by element,
-    "."""
+def _scalar(name: str, aliases: tuple[str, ...], f: Callable, gradient: Callable | None, text: str):
+    """Declare an operator y = f(x, s) of an array x and a number s. `gradient(g, x, s, y)` is the gradient at
+    x for the gradient g at y; None: zero. `text` continues the sentence "Element by element, ..."."""
 
     def forward(p, data):
         x, s = _operands(p, data)
@@ -83,6 +83,18 @@ def power(x, s):
     return array_power(x, s)
 
 
+def _rminus(x, s):
+    return s - x
+
+
+def _rdiv(x, s):
+    return s / x
+
+
+def _power_gradient(g, x, s, y):
+    return g * (s * power(x, s - 1))
+
+
 def _rpower(x, s):
     return np.power(s, x if x.dtype.kind == "f" else x.astype(np.float64))
 
@@ -94,6 +106,10 @@ def _log(s):
 
 def _mod(x, s):
     return np.mod(x, s) if s else np.full_like(x, 0)
+
+
+def _rmod(x, s):
+    return mod(s, x)
 
 
 def _and(x, s):
@@ -108,114 +124,57 @@ def _xor(x, s):
     return x == 0 if s else x != 0
 
 
-_scalar("_plus_scalar", ("_PlusScalar",), "the sum, `data + scalar`", np.add, lambda g, x, s, y: g)
-_scalar(
-    "_minus_scalar", ("_MinusScalar",), "the difference, `data - scalar`", np.subtract, lambda g, x, s, y: g
-)
-_scalar(
-    "_rminus_scalar",
-    ("_RMinusScalar",),
-    "the reversed difference, `scalar - data`",
-    lambda x, s: s - x,
-    lambda g, x, s, y: -g,
-)
-_scalar("_mul_scalar", ("_MulScalar",), "the product, `data * scalar`", np.multiply, lambda g, x, s, y: g * s)
-_scalar("_div_scalar", ("_DivScalar",), "the quotient, `data / scalar`", np.divide, lambda g, x, s, y: g / s)
-_scalar(
-    "_rdiv_scalar",
-    ("_RDivScalar",),
-    "the reversed quotient, `scalar / data`",
-    lambda x, s: s / x,
-    lambda g, x, s, y: -(g * y / x),
-)
-_scalar(
-    "_mod_scalar",
-    ("_ModScalar",),
-    "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. "
-    "The gradient is 1",
-    _mod,
-    lambda g, x, s, y: g,
-)
-_scalar(
-    "_rmod_scalar",
-    ("_RModScalar",),
-    "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. "
-    "The gradient is `-floor(scalar / data)`",
-    lambda x, s: mod(s, x),
-    lambda g, x, s, y: -(g * np.floor(s / x)),
-)
-_scalar(
-    "_power_scalar",
-    ("_PowerScalar",),
-    "the power, `data ^ scalar`. A negative base with a fractional exponent gives NaN. The gradient is "
-    "`scalar * data ^ (scalar - 1)`",
-    power,
-    lambda g, x, s, y: g * (s * power(x, s - 1)),
-)
-_scalar(
-    "_rpower_scalar",
-    ("_RPowerScalar",),
-    "the exponential, `scalar ^ data`. The gradient is `scalar ^ data * log(scalar)`",
-    _rpower,
-    lambda g, x, s, y: g * (y * _log(s)),
-)
-_scalar(
-    "_maximum_scalar",
-    ("_MaximumScalar",),
-    "the larger of `data` and the number (NaN stays NaN). The gradient is 1 where `data >= scalar`, else 0",
-    np.maximum,
-    lambda g, x, s, y: g * (x >= s).astype(g.dtype),
-)
-_scalar(
-    "_minimum_scalar",
-    ("_MinimumScalar",),
-    "the smaller of `data` and the number (NaN stays NaN). The gradient is 1 where `data <= scalar`, else 0",
-    np.minimum,
-    lambda g, x, s, y: g * (x <= s).astype(g.dtype),
-)
-_scalar(
-    "_hypot_scalar",
-    ("_HypotScalar",),
-    "the hypotenuse, `sqrt(data^2 + scalar^2)`. The gradient is `data / hypot`",
-    np.hypot,
-    lambda g, x, s, y: g * (x / y),
-)
-_scalar(
-    "_logical_and_scalar",
-    ("_LogicalAndScalar",),
-    "1 where both `data` and the number are true (not zero), else 0",
-    _and,
-)
-_scalar(
-    "_logical_or_scalar",
-    ("_LogicalOrScalar",),
-    "1 where `data` or the number is true (not zero), else 0",
-    _or,
-)
-_scalar(
-    "_logical_xor_scalar",
-    ("_LogicalXorScalar",),
-    "1 where exactly one of `data` and the number is true (not zero), else 0",
-    _xor,
-)
+# fmt: off
+_scalar("_plus_scalar",        ("_PlusScalar",),       np.add,      lambda g, x, s, y: g,
+        "the sum, `data + scalar`")
+_scalar("_minus_scalar",       ("_MinusScalar",),      np.subtract, lambda g, x, s, y: g,
+        "the difference, `data - scalar`")
+_scalar("_rminus_scalar",      ("_RMinusScalar",),     _rminus,     lambda g, x, s, y: -g,
+        "the reversed difference, `scalar - data`")
+_scalar("_mul_scalar",         ("_MulScalar",),        np.multiply, lambda g, x, s, y: g * s,
+        "the product, `data * scalar`")
+_scalar("_div_scalar",         ("_DivScalar",),        np.divide,   lambda g, x, s, y: g / s,
+        "the quotient, `data / scalar`")
+_scalar("_rdiv_scalar",        ("_RDivScalar",),       _rdiv,       lambda g, x, s, y: -(g * y / x),
+        "the reversed quotient, `scalar / data`")
+_scalar("_mod_scalar",         ("_ModScalar",),        _mod,        lambda g, x, s, y: g,
+        "the remainder of `data / scalar`. It has the sign of the number, and is 0 if the number is 0. The "
+        "gradient is 1")
+_scalar("_rmod_scalar",        ("_RModScalar",),       _rmod,       lambda g, x, s, y: -(g * np.floor(s / x)),
+        "the remainder of `scalar / data`. It has the sign of `data`, and is 0 where `data` is 0. The "
+        "gradient is `-floor(scalar / data)`")
+_scalar("_power_scalar",       ("_PowerScalar",),      power,       _power_gradient,
+        "the power, `data ^ scalar`. A negative base with a fractional exponent gives NaN. The gradient is "
+        "`scalar * data ^ (scalar - 1)`")
+_scalar("_rpower_scalar",      ("_RPowerScalar",),     _rpower,     lambda g, x, s, y: g * (y * _log(s)),
+        "the exponential, `scalar ^ data`. The gradient is `scalar ^ data * log(scalar)`")
+_scalar("_maximum_scalar",     ("_MaximumScalar",),    np.maximum,  lambda g, x, s, y: g * like(x >= s, g),
+        "the larger of `data` and the number (NaN stays NaN). The gradient is 1 where `data >= scalar`, "
+        "else 0")
+_scalar("_minimum_scalar",     ("_MinimumScalar",),    np.minimum,  lambda g, x, s, y: g * like(x <= s, g),
+        "the smaller of `data` and the number (NaN stays NaN). The gradient is 1 where `data <= scalar`, "
+        "else 0")
+_scalar("_hypot_scalar",       ("_HypotScalar",),      np.hypot,    lambda g, x, s, y: g * (x / y),
+        "the hypotenuse, `sqrt(data^2 + scalar^2)`. The gradient is `data / hypot`")
+_scalar("_logical_and_scalar", ("_LogicalAndScalar",), _and,        None,
+        "1 where both `data` and the number are true (not zero), else 0")
+_scalar("_logical_or_scalar",  ("_LogicalOrScalar",),  _or,         None,
+        "1 where `data` or the number is true (not zero), else 0")
+_scalar("_logical_xor_scalar", ("_LogicalXorScalar",), _xor,        None,
+        "1 where exactly one of `data` and the number is true (not zero), else 0")
+# fmt: on
 for _name in ("equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal"):
     _scalar(
         f"_{_name}_scalar",
         ("_" + _name.title().replace("_", "") + "Scalar",),
-        PAIRS[_name].text.replace("lhs", "data").replace("rhs", "scalar"),
         PAIRS[_name].f,
+        None,
+        PAIRS[_name].text.replace("lhs", "data").replace("rhs", "scalar"),
     )
-_scalar(
-    "_scatter_plus_scalar",
-    (),
-    "the sum, `data + scalar`. (Of a sparse array only the stored elements; arrays are dense here)",
-    np.add,
-    lambda g, x, s, y: g,
-)
-_scalar(
-    "_scatter_minus_scalar",
-    (),
-    "the difference, `data - scalar`. (Of a sparse array only the stored elements; arrays are dense here)",
-    np.subtract,
-    lambda g, x, s, y: g,
-)
+# fmt: off
+_scalar("_scatter_plus_scalar",  (), np.add,      lambda g, x, s, y: g,
+        "the sum, `data + scalar`. (Of a sparse array only the stored elements; arrays are dense here)")
+_scalar("_scatter_minus_scalar", (), np.subtract, lambda g, x, s, y: g,
+        "the difference, `data - scalar`. (Of a sparse array only the stored elements; arrays are dense "
+        "here)")
+# fmt: on

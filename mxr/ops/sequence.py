@@ -68,7 +68,7 @@ class SequenceMask:
 
 
 def _inside(p, data, lengths):
-    """Where the sequences still go on: time t counts from 0, so t + 1 <= length."""
+    """A mask of the steps within each sequence: t + 1 <= length, with t from 0."""
     steps = data.shape[p.axis]
     time = np.arange(1, steps + 1, dtype=np.float32)
     rest = (1,) * (data.ndim - 2)

@@ -1,4 +1,4 @@
-"""Views: operators that look at the same values through another shape or order of axes, and slices."""
+"""The same values in another shape, or with the axes in another order."""
 
 import numpy as np
 
@@ -26,8 +26,8 @@ def solve(data, out):
 
 
 def reshaped(shape, codes, reverse=False):
-    """The shape that MXNet's reshape codes make of `shape` (0 in both: unknown in the shape, "copy" in the
-    codes)."""
+    """The shape that MXNet's reshape codes make of `shape`. 0 means unknown in `shape`, and "copy" in
+    `codes`."""
     shape, codes = list(shape), list(codes)
     text = f"shape = {shape_text(tuple(codes))} does not fit data of shape {shape_text(tuple(shape))}"
     if reverse:
@@ -83,7 +83,7 @@ def _two_of(whole: int, a: int | None, b: int | None, text: str) -> list[int]:
 
 
 def _to_target(shape, target, keep_highest):
-    """The older way of saying it: `target` with at most one 0, which takes what is left."""
+    """The shape of the parameter `target_shape`: at most one 0, which takes what is left over."""
     target = list(target)
     start = 0
     if keep_highest:

@@ -7,8 +7,8 @@ from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, op, shape_text
 
 
 def slices(p, shape):
-    """The key of `begin`, `end`, `step` on an array of `shape`, and the shape of what it picks (0 where
-    unknown)."""
+    """(the index of `begin`, `end`, `step` into an array of `shape`, the shape of the result, with 0 for
+    unknown dimensions)."""
     begin, end, step = p.begin, p.end, p.step or (1,) * len(p.begin)
     if not len(begin) == len(end) == len(step):
         raise ShapeError("begin, end and step must have the same length")

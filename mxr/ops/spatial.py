@@ -1,4 +1,4 @@
-"""Operators that look at images from elsewhere: sampling at computed places, regions of interest, comparing
+"""Spatial operators: images sampled at computed points, max pooling of regions of interest, correlation of
 displaced images."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_t
 
 
 class _Sampling:
-    """Where the points of a grid (n, 2, points) lie in images (n, c, h, w): four neighbouring pixels each,
+    """The points of a grid (n, 2, points) in images (n, c, h, w): the four neighbouring pixels of each point
     and their weights.
 
     The grid's two channels are x and y from -1 (the middle of the first pixel) to 1 (of the last). Pixels
@@ -232,7 +232,7 @@ def _transform(p, data, loc):
 
 
 def _bins(start: int, end: int, count: int, limit: int):
-    """The bounds of `count` equal bins over the positions start..end, cut off at 0 and `limit`."""
+    """The bounds of `count` equal bins over the positions start to end, clipped to 0 and `limit`."""
     step = np.float32(max(end - start + 1, 1)) / np.float32(count)
     edges = np.arange(count + 1, dtype=np.float32) * step
     low, high = np.floor(edges[:-1]).astype(int) + start, np.ceil(edges[1:]).astype(int) + start

@@ -90,8 +90,8 @@ def _mixed_nag(c, w, g, mom, out, s, t):
 
 @step("signsgd_update", "", "lr wd rescale_grad clip_gradient")
 def _signsgd(c, w, g, out, s, t):
-    """One step of gradient descent by the signs alone. Returns `(1 - lr * wd) * weight - lr * sign(grad)`;
-    clipping changes nothing."""
+    """One step of gradient descent by the gradient's signs. Returns `(1 - lr * wd) * weight - lr *
+    sign(grad)`; `clip_gradient` has no effect."""
     sign(g, s)
     s *= c.lr
     np.multiply(w, 1 - c.lr * c.wd, out=t)
@@ -100,7 +100,7 @@ def _signsgd(c, w, g, out, s, t):
 
 @step("signum_update", "mom", "lr momentum wd rescale_grad clip_gradient wd_lh")
 def _signum(c, w, g, mom, out, s, t):
-    """One step by the signs of the momentum:
+    """One step of gradient descent by the momentum's signs:
 
     `mom = momentum * mom - (1 - momentum) * (clip(rescale_grad * grad) + wd * weight)`, in place; returns
     `(1 - lr * wd_lh) * weight + lr * sign(mom)`.

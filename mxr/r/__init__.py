@@ -1,9 +1,9 @@
-"""R: the only code that knows R and imports rpy2. `import mxr` never touches it, `import mxr.r` starts
-nothing.
+"""R: the only folder that imports rpy2. `import mxr` does not import it; `import mxr.r` does not start R.
 
-For users: `session()` (R in this Python), `array` and `numpy` (arrays to R and back, MXNet's way), `to_r` and
-`to_python`, `python` (the object behind R's handle), `RError` and its kinds. May import: everything below.
-Inside: bridge, then verbs, then objects and layout, then host, then sessions; generate needs no R.
+For users: `session()` (R in this Python), `array` and `numpy` (arrays to R and back, as MXNet's R package
+converts them), `to_r` and `to_python`, `python` (the object behind R's handle), `RError` and its subclasses.
+May import: everything below. Inside, from the bottom: bridge, verbs, objects and layout, host, sessions;
+generate needs no R.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Values between Python and an R that Python has started: one rule for arrays, that of MXNet's R package.
+"""Python values to R and back, for an R that Python has started. Arrays follow the rule of MXNet's R package.
 
-An array keeps its memory, and its dimensions are read backwards: shape (2, 3) in Python is dim c(3, 2) in R.
-So `mx.nd.array(x)` in R has in Python the shape that x had there. (rpy2's numpy2ri and reticulate keep the
-indices instead: docs/testing.md has the table.) Needs a running R.
+An array keeps its order in memory, and its dimensions are reversed: shape (2, 3) in Python is dim c(3, 2) in
+R. So the NDArray that R makes by `mx.nd.array(x)` has the shape that x has in Python. (rpy2's numpy2ri and
+reticulate keep the order of the dimensions instead: docs/testing.md has the table.) Needs a running R.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from mxr.operator import MxError
 from mxr.r import objects
 from mxr.r.bridge import convert, texts
 
-_INTEGERS = (-(2**31) + 1, 2**31 - 1)
+_INTEGERS = (-(2**31) + 1, 2**31 - 1)  # the smallest and the largest of R's; -2^31 is NA
 _NUMBERS = (openrlib.rlib.REALSXP, openrlib.rlib.INTSXP, openrlib.rlib.LGLSXP, openrlib.rlib.RAWSXP)
 
 
 def array(values: Any) -> rinterface.sexp.SexpVector:
-    """The R array of an NDArray, a NumPy array or a list of numbers: its dim is the shape backwards. Whole
-    numbers become R's integers where they fit; float16 and float32 become doubles, exactly. An array of one
-    axis becomes a vector without dim."""
+    """The R array of an NDArray, a NumPy array or a list of numbers. Its dim is the shape reversed. Integers
+    become R's integers if they fit, else doubles; float16 and float32 become doubles, exactly. An array of
+    one axis becomes a vector without dim."""
     a = values.data if isinstance(values, NDArray) else np.asarray(values)
     if a.dtype.kind not in "biuf":
-        raise MxError(f"r.array: an array of {a.dtype} cannot be given to R; numbers and logicals can")
+        raise MxError(f"r.array: an array of {a.dtype} cannot be given to R; numbers and booleans can")
     made = objects.kept(convert.to_r(a) if a.ndim > 1 else convert.plain_vector(a))
     if a.dtype.kind in "iu" and (not a.size or (_INTEGERS[0] <= a.min() and a.max() <= _INTEGERS[1])):
         made = rinterface.evalr("function(x) { storage.mode(x) <- 'integer'; x }")(made)
@@ -40,8 +40,8 @@ def array(values: Any) -> rinterface.sexp.SexpVector:
 
 
 def numpy(x: Any) -> np.ndarray:
-    """The NumPy array (a copy) of an R array or vector, or of an NDArray in R: its shape is the dim
-    backwards. Integers with NA, and logicals with NA, become float64 with nan."""
+    """The NumPy array (a copy) of an R array or vector, or of an NDArray in R. Its shape is the dim reversed.
+    Integers with NA, and logicals with NA, become float64 with nan."""
     value = to_python(x)
     if isinstance(value, NDArray):
         return value.asnumpy()
@@ -52,7 +52,7 @@ def numpy(x: Any) -> np.ndarray:
 
 def to_r(value: Any) -> Any:
     """The R object of a Python value: None, numbers, texts, lists and dicts of these, arrays (see `array`),
-    mxr's objects (R's handles of them, not copies), functions; R's own objects stay what they are."""
+    mxr's objects (handles, not copies), functions. rpy2's R objects are returned unchanged."""
     if value is None:
         return rinterface.NULL
     if isinstance(value, rinterface.sexp.Sexp) or hasattr(value, "__sexp__"):
@@ -78,7 +78,7 @@ def to_r(value: Any) -> Any:
     )
 
 
-def _sequence(values: list | tuple) -> Any:
+def _sequence(values: list[Any] | tuple[Any, ...]) -> Any:
     kinds = {type(v) for v in values}
     if kinds == {str}:
         return rinterface.StrSexpVector(values)
@@ -87,20 +87,20 @@ def _sequence(values: list | tuple) -> Any:
     return _r_list(values, None)
 
 
-def _r_list(values: Any, names: list | None) -> Any:
+def _r_list(values: Any, names: list[Any] | None) -> Any:
     made = rinterface.ListSexpVector([to_r(v) for v in values])
     if names is not None:
-        if not all(isinstance(n, str) for n in names):
-            raise MxError("the names of a list in R are texts")
+        if wrong := [n for n in names if not isinstance(n, str)]:
+            raise MxError(f"the keys of a dict become names of an R list and must be str, not {wrong[0]!r}")
         made.names = rinterface.StrSexpVector(names)
     return made
 
 
 class RFunction:
-    """An R function: called with Python values it gives a Python value; what goes wrong is an exception
-    (`mxr.r.RError`)."""
+    """An R function: takes Python values and returns a Python value; an R error is raised as
+    `mxr.r.RError`."""
 
-    def __init__(self, function: Any, call: Callable[..., Any]):
+    def __init__(self, function: Any, call: Callable[..., Any]) -> None:
         self.function, self._call = function, call
 
     def __call__(self, *args: Any, **named: Any) -> Any:
@@ -112,10 +112,13 @@ class RFunction:
 
 
 def to_python(x: Any, call: Callable[..., Any] | None = None) -> Any:
-    """The Python value of an R object: NULL is None; a vector of one number or text is that; longer ones and
-    arrays are NumPy arrays (a copy, see `numpy`), texts a list; a named list or a data frame is a dict,
-    another list a list; symbols, NDArrays and executors are themselves. What Python has nothing for stays
-    rpy2's object. `call` is how R's functions are called."""
+    """The Python value of an R object.
+
+    NULL: None. A vector of one number or text: that number or text. Other numbers: a NumPy array (a copy, see
+    `numpy`). Texts: a list. A list with unique names, or a data frame: a dict; another list: a list. A
+    handle: its Symbol, NDArray or Executor. A function: an `RFunction` that is called by `call`. Any other R
+    object: rpy2's object.
+    """
     sexp = getattr(x, "__sexp__", None)
     if sexp is None:
         return x
@@ -127,7 +130,7 @@ def to_python(x: Any, call: Callable[..., Any] | None = None) -> Any:
         try:
             return convert.to_python(cdata)
         except MxError:
-            return x  # another package's pointer
+            return x  # a pointer of another package
     if kind == openrlib.rlib.VECSXP:
         names = texts.names_of(cdata)
         values = [

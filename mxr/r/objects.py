@@ -1,5 +1,5 @@
-"""What a Python program that has started R (`host.start`) and R give each other through rpy2: mxr's objects,
-and functions.
+"""mxr's objects and Python functions as rpy2's R objects, for Python programs that have started R
+(`host.start`).
 
     mx = importr("mxnet")
     # the Executor behind R's handle
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import types
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rpy2 import rinterface, robjects
 from rpy2.rinterface_lib import conversion as low
@@ -24,18 +24,19 @@ from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
 from mxr.r.bridge import convert, errors, failures
+from mxr.r.bridge.r_api import Sexp
 
 T = TypeVar("T")
 
 
 def immortal(x: T) -> T:
-    """`x`, which Python never takes away: R may call a Python function after Python has dropped its wrapper,
-    which ends the process, and what is dropped while Python ends finds rpy2 gone already."""
+    """`x`, which is never freed. R may call a Python function after its wrapper is freed, which crashes the
+    process; and R objects that are freed while Python exits need rpy2, which is unloaded then."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(x))
     return x
 
 
-def python(handle):
+def python(handle: Any) -> Any:
     """The Python object (Symbol, NDArray, Executor ...) behind an R object of the package mxnet."""
     sexp = getattr(handle, "__sexp__", None)
     if sexp is None or sexp._cdata.sxpinfo.type != openrlib.rlib.EXTPTRSXP:
@@ -46,13 +47,13 @@ def python(handle):
     return convert.to_python(sexp._cdata)
 
 
-def to_r(value: Symbol | NDArray | Executor):
-    """The R object of a Python object of mxr's."""
+def to_r(value: Symbol | NDArray | Executor) -> rinterface.sexp.Sexp:
+    """R's handle of an object of mxr's."""
     return kept(convert.to_r(value))
 
 
-def kept(x) -> rinterface.sexp.Sexp:
-    """A fresh R object as rpy2 holds it."""
+def kept(x: Sexp) -> rinterface.sexp.Sexp:
+    """A new R object, unprotected so far, as rpy2's object, which protects it."""
     openrlib.rlib.Rf_protect(x)
     try:
         return low._cdata_to_rinterface(x)
@@ -60,12 +61,16 @@ def kept(x) -> rinterface.sexp.Sexp:
         openrlib.rlib.Rf_unprotect(1)
 
 
-def function(f: Callable, to_python: Callable | None = None, to_r: Callable | None = None):
-    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result go through
-    rpy2's conversion rules, or through `to_python` and `to_r`; a dot in the name of an argument is an
-    underscore. What `f` raises is an R error, a Ctrl-C an interrupt. `f` is kept until Python ends."""
+def function(
+    f: Callable[..., Any],
+    to_python: Callable[[Any], Any] | None = None,
+    to_r: Callable[[Any], Any] | None = None,
+) -> Any:
+    """An R function that calls `f`: a metric, a callback, an initializer. Arguments and result are converted
+    by rpy2's active rules, or by `to_python` and `to_r`. Dots in names of arguments become underscores. An
+    exception of `f` becomes an R error, KeyboardInterrupt an interrupt. `f` is never freed."""
 
-    def call(*args, **named):
+    def call(*args: Any, **named: Any) -> Any:
         try:
             rules = conversion.get_conversion()
             rules = default_converter if rules is conversion.missingconverter else rules
@@ -81,7 +86,7 @@ def function(f: Callable, to_python: Callable | None = None, to_r: Callable | No
     return rinterface.evalr("mxnet:::python_function")(closure)
 
 
-_VECTORS = {
+_VECTORS: dict[type, Any] = {
     bool: rinterface.BoolSexpVector,
     int: rinterface.IntSexpVector,
     float: rinterface.FloatSexpVector,
@@ -89,7 +94,7 @@ _VECTORS = {
 }
 
 
-def _in_r(value, rules):
+def _in_r(value: Any, rules: Any) -> Any:
     if value is None:
         return rinterface.NULL
     return _VECTORS[type(value)]([value]) if type(value) in _VECTORS else rules.py2rpy(value)
@@ -100,10 +105,10 @@ _asking = False
 
 
 def last_condition() -> tuple[str, str, list[str], int] | None:
-    """What R knows of the last error that mxr raised: message, call, classes, and the number of the
-    exception."""
+    """The last error that mxr raised in R: message, call, classes, and the number of the exception; or
+    None."""
     global _asking
-    if _asking:  # the question itself fails: another version of the R package
+    if _asking:  # R's own answer has failed: the R package has another version
         return None
     _asking = True
     try:
@@ -115,15 +120,15 @@ def last_condition() -> tuple[str, str, list[str], int] | None:
         _asking = False
 
 
-def condition(fields) -> tuple[str, str, list[str], int]:
-    """The same of what R's `condition_fields` gives."""
+def condition(fields: Any) -> tuple[str, str, list[str], int]:
+    """Message, call, classes and number from the list that R's `condition_fields` returns."""
     message, call, classes, number = fields
     return message[0], call[0], list(classes), int(number[0])
 
 
 def prepare() -> None:
-    """Have rpy2 give R mxr's objects and Python's functions, whatever converters are active, and raise mxr's
-    errors as such."""
+    """Have rpy2 convert mxr's objects and Python functions to R, also under the NumPy converter, and raise
+    R's errors as `mxr.r.RError` and its subclasses."""
     errors.type_errors(last_condition)
     converters = [default_converter, conversion.get_conversion()]
     try:

@@ -1,12 +1,12 @@
-"""One R inside this Python, for tests and notebooks: R code, its values, its warnings and its errors.
+"""R inside this Python, for tests and notebooks: runs R code, and returns its values, warnings and errors.
 
     r = mxr.r.session()
     r["x"] = np.arange(6.0).reshape(2, 3)           # in R: dim c(3, 2)
     r.run("y <- as.array(mx.nd.square(mx.nd.array(x)))")
     r["y"]                                          # shape (2, 3)
 
-R is started by the first call. Threads may call it, and wait for each other: R does one thing at a time, and
-all of it in the thread that started it, where that is Python's main thread (mxr.r.host.own_thread).
+The first call starts R. Any thread may call it: R does one thing at a time, and if Python's main thread
+started R, always in that thread (mxr.r.host.own_thread).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ T = TypeVar("T")
 
 
 class RUnavailable(MxError):
-    """There is no R here that could be used: none, none that fits, or none with the package mxnet. The
-    message says what to do."""
+    """R cannot be used here: it is missing, does not fit rpy2, or lacks the package mxnet. The message says
+    what to do."""
 
 
 def _print(text: str) -> None:
@@ -38,8 +38,7 @@ def _print(text: str) -> None:
 
 @dataclass
 class Captured:
-    """What R code printed and said: `output` as one text; `messages` (of message()) and `warnings` in
-    order."""
+    """What R code printed: `output`, one text; `messages`, those of message(), and `warnings`, in order."""
 
     output: str = ""
     messages: list[str] = field(default_factory=list)
@@ -47,25 +46,25 @@ class Captured:
 
 
 class Session:
-    """R with an environment of its own, whose parent is R's global environment. `r.run(code)` evaluates
-    there; `r["x"]`, `r["x"] = value` and `"x" in r` are its variables. Values: mxr.r.layout. `said` keeps
-    what R code has printed and said."""
+    """R with an environment of its own, whose parent is R's global environment. `r.run(code)` evaluates code
+    there; `r["x"]`, `r["x"] = value` and `"x" in r` read and write its variables. Values: mxr.r.layout.
+    `said` collects what R code prints, its messages and warnings."""
 
-    def __init__(self, process: _Process):
+    def __init__(self, process: _Process) -> None:
         self._process = process
         self._captured: list[Captured] = []
         self.said = Captured()
         self.environment = process.call(process.environment)
 
     def run(self, code: str) -> Any:
-        """The value of R code, of its last expression. RError (with mxr's own classes: RParamError ...) if it
-        fails."""
-        __tracebackhide__ = True  # pytest shows the line of the test
+        """Run R code; the value of its last expression. RError if it fails, or a subclass (RParamError ...)
+        if mxr raised the error."""
+        __tracebackhide__ = True  # so that pytest shows the line of the test
         return self._evaluated(code, None, False)
 
-    def source(self, path: str | os.PathLike, chdir: bool = False) -> Any:
-        """Run the R script at `path`; `chdir`: with its folder as the working directory. The value of its
-        last expression."""
+    def source(self, path: str | os.PathLike[str], chdir: bool = False) -> Any:
+        """Run the R script at `path`; the value of its last expression. `chdir`: with the script's folder as
+        the working directory."""
         __tracebackhide__ = True
         if not Path(path).is_file():
             raise MxError(f"r.source: there is no file {path}")
@@ -75,28 +74,30 @@ class Session:
         __tracebackhide__ = True
         return self._in_r(lambda: self._process.evaluate(code, file, self.environment, chdir))
 
-    def _apply(self, function: Any, args: Sequence, named: dict) -> Any:
+    def _apply(self, function: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         return self._in_r(lambda: self._process.apply(function, args, named))
 
-    def _in_r(self, ask: Callable[[], Any]) -> Any:
+    def _in_r(self, call: Callable[[], Any]) -> Any:
+        """`call()` in R's thread, as `_result` returns it; its output is printed by the calling thread."""
         __tracebackhide__ = True
         if own_thread.is_here():
-            return self._process.call(self._asked, ask, _print)
+            return self._process.call(self._result, call, _print)
         texts: list[str] = []
         try:
-            return self._process.call(self._asked, ask, texts.append)
+            return self._process.call(self._result, call, texts.append)
         finally:
-            _print("".join(texts))  # by the thread that asked: what the main thread does may be printing
+            _print("".join(texts))  # not in the main thread, which may be within a `print` of its own
 
-    def _asked(self, ask: Callable[[], Any], show: Callable[[str], None]) -> Any:
-        """The value that R reported, or the error raised."""
+    def _result(self, call: Callable[[], Any], show: Callable[[str], None]) -> Any:
+        """The value in the report that `call()` returns; an error in it is raised. `show` gets what R
+        prints."""
         __tracebackhide__ = True
         from mxr.r import layout, objects
         from mxr.r.bridge import errors
 
-        with self._heard(show):
-            report = ask()
+        with self._collected(show):
+            report = call()
         how, value, calls, messages, warnings = report
         for said in (self.said, *self._captured):
             said.messages += [m.removesuffix("\n") for m in messages]
@@ -112,7 +113,7 @@ class Session:
 
     @contextmanager
     def capture(self) -> Iterator[Captured]:
-        """What R code prints and says inside `with r.capture() as said:`, also kept from the console."""
+        """Within `with r.capture() as said:`, what R code prints goes to `said` and not to the console."""
         mine = Captured()
         self._captured.append(mine)
         try:
@@ -121,14 +122,16 @@ class Session:
             self._captured.remove(mine)
 
     @contextmanager
-    def _heard(self, show: Callable[[str], None]) -> Iterator[None]:
-        def hear(text: str) -> None:
+    def _collected(self, show: Callable[[str], None]) -> Iterator[None]:
+        """R's output within the block goes to `said`, and to the captures or else to `show`."""
+
+        def write(text: str) -> None:
             for said in (self.said, *self._captured):
                 said.output += text
             if not self._captured:
                 show(text)
 
-        with self._process.printing_to(hear):
+        with self._process.printing_to(write):
             yield
 
     def __getitem__(self, name: str) -> Any:
@@ -159,13 +162,13 @@ class Session:
 class _Process:
     """The R of this process, and the R functions that all sessions use."""
 
-    def __init__(self, libraries: Sequence[str]):
+    def __init__(self, libraries: Sequence[str]) -> None:
         self._lock = threading.RLock()
         self._printing: list[Callable[[str], None]] = []
         self.version = host.r_version()
         if libraries:
             os.environ["R_LIBS"] = os.pathsep.join([*libraries, *filter(None, [os.environ.get("R_LIBS")])])
-        self._stack: Callable[[], AbstractContextManager] = nullcontext
+        self._stack: Callable[[], AbstractContextManager[None]] = nullcontext
         with self._lock:
             self._begin()
         from mxr.r.bridge import stack
@@ -173,7 +176,7 @@ class _Process:
         self._stack = stack.checked
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """`function(*args)` in R's own thread, when no other is in R."""
+        """`function(*args)` in R's own thread, once no other thread is in R."""
         __tracebackhide__ = True
 
         def work() -> T:
@@ -229,7 +232,7 @@ class _Process:
             layout.to_r(code), layout.to_r(file), environment, chdir
         )
 
-    def apply(self, function: Any, args: Sequence, named: dict) -> Any:
+    def apply(self, function: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
         from rpy2 import rinterface
 
         from mxr.r import layout
@@ -239,12 +242,12 @@ class _Process:
         return self._functions["apply_for_python"](function, values)
 
     @contextmanager
-    def printing_to(self, hear: Callable[[str], None]) -> Iterator[None]:
-        self._printing.append(hear)
+    def printing_to(self, write: Callable[[str], None]) -> Iterator[None]:
+        self._printing.append(write)
         try:
             yield
         finally:
-            self._printing.remove(hear)
+            self._printing.remove(write)
 
 
 _process: _Process | None = None
@@ -253,8 +256,8 @@ _starting = threading.Lock()
 
 
 def session(libraries: Sequence[str] = ()) -> Session:
-    """A session with a new environment. The first call starts R (`libraries` come before R's own);
-    RUnavailable where that cannot be."""
+    """A session with a new environment. The first call starts R; `libraries` are R libraries to search before
+    R's own. RUnavailable if R cannot be used here."""
     global _process, _failed
     with _starting:
         if _process is None and _failed is None:
@@ -269,8 +272,8 @@ def session(libraries: Sequence[str] = ()) -> Session:
 
 
 def unavailable() -> str | None:
-    """Why R cannot be used here, or None; without starting it. What only starting shows (the package mxnet),
-    `session` finds."""
+    """Why R cannot be used here, or None. Does not start R, so a missing package mxnet is found only by
+    `session`."""
     try:
         host.r_home()
     except MxError as error:

@@ -1,4 +1,4 @@
-"""This machine: threads, memory, tuning numbers, and the parts of SciPy that are imported when first used.
+"""This machine: threads, memory, tuning numbers, and parts of SciPy that are imported on first use.
 
-Knows no operators. May import: nothing of mxr.
+May import: nothing of mxr.
 """

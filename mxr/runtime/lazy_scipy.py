@@ -1,5 +1,4 @@
-"""Parts of SciPy, imported when something is first asked of them: importing them all takes longer than
-starting R."""
+"""Parts of SciPy that are imported on first use: importing all of them takes longer than starting R."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ class _Lazy:
     def __getattr__(self, attribute: str) -> Any:
         try:
             value = getattr(import_module(self._name), attribute)
-        except ImportError as e:  # a private part that another SciPy does not have
+        except ImportError as e:  # a private module, which other versions of SciPy may not have
             raise AttributeError(f"{self._name} has no {attribute}: {e}") from e
         setattr(self, attribute, value)
         return value

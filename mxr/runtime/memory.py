@@ -1,7 +1,7 @@
-"""Memory for arrays: all that is computed with for long begins where a line of the processor's cache does.
+"""Memory for arrays that are used for long: it begins at a cache line.
 
-Vector instructions then find their 64 bytes in one line instead of two: up to a fifth less time for small
-products and sums.
+A vector instruction then reads its 64 bytes from one cache line instead of two. That takes up to a fifth less
+time for small products and sums.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mxr.runtime.costs import CACHE_LINE
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
-    """An array like `np.empty`'s that begins at a line."""
+    """As `np.empty`, but the array begins at a cache line."""
     dtype = np.dtype(dtype)
     return _from_line(np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE, np.uint8), shape, dtype)
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
-    """An array like `np.zeros`'s that begins at a line."""
+    """As `np.zeros`, but the array begins at a cache line."""
     dtype = np.dtype(dtype)
     return _from_line(np.zeros(math.prod(shape) * dtype.itemsize + CACHE_LINE, np.uint8), shape, dtype)
 
@@ -36,8 +36,8 @@ def _from_line(raw: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.n
 
 
 def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """`make` with a memory: equal arguments give one array for as long as somebody has it, and nothing is
-    kept for nobody."""
+    """`make` with a cache of weak references: equal arguments return the same array as long as it is in
+    use."""
     made: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
     def find(*key: Any) -> np.ndarray:
@@ -50,8 +50,7 @@ def shared(make: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 
 
 class Buffers:
-    """Storage shared by the intermediate values of an executor's programs: buffers, lent by size and given
-    back."""
+    """Buffers that the intermediate values of an executor's programs share."""
 
     def __init__(self) -> None:
         self._sizes: list[int] = []
@@ -59,10 +58,13 @@ class Buffers:
         self._buffers: list[np.ndarray | None] = []
 
     def take(self, nbytes: int) -> int:
-        """The number of a buffer of at least that size: the free one that fits best, or the largest, grown,
-        or a new one."""
+        """The number of a buffer of at least `nbytes`.
+
+        It is the smallest free buffer that is large enough, or else the largest free buffer, which grows, or
+        else a new one.
+        """
         fits = [b for b in self._free if self._sizes[b] >= nbytes]
-        grows = [b for b in self._free if self._buffers[b] is None]  # what has been allocated cannot grow
+        grows = [b for b in self._free if self._buffers[b] is None]  # an allocated buffer cannot grow
         if fits or grows:
             b = min(fits, key=self._sizes.__getitem__) if fits else max(grows, key=self._sizes.__getitem__)
             self._free.remove(b)
@@ -76,7 +78,8 @@ class Buffers:
         self._free.add(b)
 
     def array(self, b: int, shape: tuple, dtype: np.dtype) -> np.ndarray:
-        """An array in that buffer. Allocates it: take everything first."""
+        """An array in buffer `b`, which is allocated now and cannot grow any more. So `take` all buffers
+        first."""
         buffer = self._buffers[b]
         if buffer is None:
             self._buffers[b] = buffer = empty((self._sizes[b],), np.uint8)

@@ -1,4 +1,4 @@
-"""How far long work on files is, for whoever watches: R, at its prompt.
+"""Progress of long work on files. R's console shows it.
 
 with progress.watched(show):        # show(what, share), at most five times a second
     ...
@@ -19,7 +19,7 @@ _last = 0.0
 
 @contextmanager
 def watched(show: Callable[[str, float], object] | None) -> Iterator[None]:
-    """Calls `show` with what is reported meanwhile; nobody watches where it is None."""
+    """Within the block, `report` calls `show`. With None, reports are ignored."""
     global _show, _last
     before, _show, _last = _show, show, time.monotonic()
     try:
@@ -29,7 +29,7 @@ def watched(show: Callable[[str, float], object] | None) -> Iterator[None]:
 
 
 def report(what: str, done: int, whole: int) -> None:
-    """`done` of `whole` (bytes, lines, images) of what is being done."""
+    """Report that `done` of `whole` bytes, lines or images are done. `what` describes the work."""
     global _last
     if _show is None or whole <= 0:
         return

@@ -1,4 +1,4 @@
-"""How fast this machine computes now: for estimates, never for decisions."""
+"""How fast this machine computes now. It is used for estimates, never for decisions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SIDE, _ELEMENTS, _TURNS, _TRIES = 384, 1 << 16, 10_000, 5
 
 
 class Speed(NamedTuple):
-    """A second's floating-point operations of matrix products, exponentials, and turns of an empty loop of
-    Python."""
+    """Per second: floating-point operations of matrix products, exponentials, and iterations of an empty
+    Python loop."""
 
     products: float
     elements: float

@@ -1,8 +1,8 @@
-"""A small pool of threads that kernels share, with BLAS held to one thread per worker while it is in use.
+"""A pool of threads that all kernels share. BLAS runs on one thread while the pool is in use.
 
-`workers()` says how many tasks can run at once, `run` runs a list of them, `map_blocks` cuts a range into
-tasks. Results never depend on timing as long as tasks write to disjoint memory: which worker takes a task is
-not visible to it, and BLAS always runs single-threaded inside a task.
+`workers()` is the number of tasks that can run at once, `run` runs a list of tasks, and `map_blocks` cuts a
+range into tasks. Results do not depend on timing if tasks write to disjoint memory: a task does not see which
+worker runs it, and BLAS is single-threaded inside a task.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ import numpy as np
 from mxr.runtime import costs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-UNBROKEN: set[CodeType] = set()  # code that a Ctrl-C does not break off
+UNBROKEN: set[CodeType] = set()  # the code of all `unbroken` functions
 
 
 def unbroken(function: Function) -> Function:
-    """Mark a short function that must run to its end once it has begun: an interrupt waits for it (where R is
-    the user: mxr.r.bridge.interrupts)."""
+    """Mark a short function that a Ctrl-C from R must not break off: mxr.r.bridge.interrupts waits for its
+    end."""
     UNBROKEN.add(function.__code__)
     return function
 
 
 def workers() -> int:
-    """How many tasks run at once: the CPUs this process may use, or OMP_NUM_THREADS where that is set and
-    smaller. Processes that a launcher such as mpirun has started on this machine share its CPUs."""
+    """The number of tasks that run at once: the CPUs that this process may use, or OMP_NUM_THREADS if that is
+    smaller. Processes that mpirun or another launcher has started on this machine divide its CPUs."""
     return _count
 
 
 def run(tasks: Sequence[Callable[[], object]]) -> None:
-    """Call every task once, spread over the workers, and return when all are done (10 to 40 microseconds of
-    overhead).
+    """Call each task once, on several workers, and return when all are done. The overhead is 10 to 40
+    microseconds.
 
-    The calling thread works too. Inside a task, `run` calls its tasks one after the other. If tasks fail, the
-    exception of the first of them in list order is raised after the others have stopped; tasks that had not
-    begun are not called.
+    The calling thread is one of the workers. Inside a task, `run` calls its tasks one after the other. After
+    a failure no further task begins. When those that run have ended, the exception of the first failed task
+    in list order is raised.
     """
     if _inside.active:
         for task in tasks:
@@ -58,8 +58,8 @@ def run(tasks: Sequence[Callable[[], object]]) -> None:
 class single_blas:
     """`with single_blas():` BLAS runs on the calling thread only.
 
-    Whoever wants a large product on all workers cuts it up and uses `run`: BLAS libraries' own threads wait
-    by spinning, which costs more than it gains on small matrices, and very much on a busy machine.
+    The threads of BLAS libraries wait by spinning. That costs more than it gains for small matrices, and very
+    much on a busy machine. So large products are cut into parts for `run` instead.
     """
 
     @unbroken
@@ -72,8 +72,8 @@ class single_blas:
 
 
 def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks: int | None = None) -> None:
-    """Call `fn(start, stop)` on consecutive blocks that cover range(n): one per worker (or `blocks`), each of
-    at least `least`."""
+    """Call `fn(start, stop)` on consecutive blocks of range(n): one per worker, or `blocks` of them, each of
+    at least `least` elements."""
     count = max(1, min(blocks or _count, n // max(1, least)))
     if count == 1:
         run([lambda: fn(0, n)])
@@ -82,11 +82,10 @@ def map_blocks(fn: Callable[[int, int], object], n: int, least: int = 1, blocks:
 
 
 def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int, int]]:
-    """range(n) as at most `parts` pieces `(start, stop)`, cut at multiples of `step`: about equal, but the
-    first longer by `ahead`.
+    """range(n) as at most `parts` pieces `(start, stop)` of about equal length, cut at multiples of `step`.
 
-    That one is for the calling thread, which begins before the others have woken up and should end last: then
-    it need not be woken up itself.
+    The first piece is longer by `ahead`. It is for the calling thread, which begins while the others wake up.
+    If it ends last, it need not sleep and wake up itself.
     """
     ahead = min(ahead, n)
     edges = [0, *(min(n, step * round((ahead + (n - ahead) * i / parts) / step)) for i in range(1, parts)), n]
@@ -94,7 +93,7 @@ def cuts(n: int, parts: int, ahead: float = 0, step: int = 1) -> list[tuple[int,
 
 
 def in_turn(code: list[tuple]) -> Callable[[], None]:
-    """The task of `(function, arguments)` pairs, called one after the other."""
+    """A task that calls `(function, arguments)` pairs one after the other."""
 
     def task() -> None:
         for fn, args in code:
@@ -104,8 +103,7 @@ def in_turn(code: list[tuple]) -> Callable[[], None]:
 
 
 class Once:
-    """A call that is made once: by a worker that gets it as a task, or else by the one that waits for its
-    result."""
+    """A call that is made once: by a worker that gets it as a task, or by `wait` if no worker has begun."""
 
     def __init__(self, call: Callable[[], object]):
         self._call, self._taken, self._done = call, threading.Lock(), threading.Event()
@@ -123,7 +121,7 @@ class Once:
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
-    """A call of `np.matmul`, cut into one part per worker where it is large. To be called under
+    """`np.matmul(a, b, out)` as a call, cut into one part per worker if it is large. Call it inside
     `single_blas`."""
     axis = 0 if out.ndim > 2 else int(out.shape[1] > out.shape[0])
     n, step, work = out.shape[axis], 1 if out.ndim > 2 else costs.BLAS_PANEL, 2 * out.size * a.shape[-1]
@@ -149,7 +147,7 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
         return partial(np.matmul, a, b, out)
     few = len(a) <= min(costs.TURNED_PRODUCT_ROWS, out.shape[1] // 2)
     if not (few and out.size * a.shape[1] > costs.BLAS_SMALL_PRODUCT and b.T.flags.c_contiguous):
-        return partial(np.dot, a, b, out)  # has less overhead
+        return partial(np.dot, a, b, out)  # less overhead than matmul
     turned = np.empty(out.shape[::-1], out.dtype)
 
     def call() -> None:
@@ -160,7 +158,7 @@ def _whole(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
 
 
 def helpers() -> int:
-    """How many threads of ours there are beside the calling one. They sleep but for the time of a `run`."""
+    """The number of threads in the pool, without the calling one. They sleep except during a `run`."""
     return len(_pool.helpers) if _pool is not None else 0
 
 
@@ -180,7 +178,7 @@ def cpus() -> int:
         return os.cpu_count() or 1
 
 
-# How many processes a launcher has started on this machine: Open MPI, MPICH and Intel MPI, MVAPICH.
+# Variables with the number of processes on this machine: of Open MPI, MPICH and Intel MPI, MVAPICH.
 _NEIGHBOURS = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
 
 
@@ -200,8 +198,8 @@ class _Inside(threading.local):
 
 
 class _Blas:
-    """How many `single_blas` are open, in all threads: the libraries' numbers of threads belong to the
-    process. The first one sets them to one, the last one puts them back."""
+    """Counts the open `single_blas` blocks of all threads: a library's number of threads is per process. The
+    first block sets it to one, the last one restores it."""
 
     def __init__(self) -> None:
         self._lock, self._holders = threading.Lock(), 0
@@ -213,36 +211,36 @@ class _Blas:
             self._holders += 1
             for blas in libraries:
                 n = blas.get_num_threads()
-                if n != 1:  # the first time, and for a library that has been loaded since
+                if n != 1:  # for the first holder, and for a library loaded after that
                     self._former.append((blas, n))
                     _set_threads(blas, 1)
 
     def release(self) -> None:
         with self._lock:
-            self._holders = max(0, self._holders - 1)  # nothing was held where a fork came in between
+            self._holders = max(0, self._holders - 1)  # may be 0 already, in a child forked inside the block
             if not self._holders:
-                self._put_back()
+                self._restore()
 
-    def _put_back(self) -> None:
+    def _restore(self) -> None:
         while self._former:
             blas, n = self._former[-1]
             _set_threads(blas, n)
             self._former.pop()
 
     def after_fork(self) -> None:
-        """In the child: the threads that held it are not there."""
+        """In the child, whose other threads do not exist: no holders."""
         self._lock, self._holders = threading.Lock(), 0
-        self._put_back()
+        self._restore()
 
 
 def _set_threads(blas: Any, n: int) -> None:
-    """threadpoolctl 3.8 lets only the thread that came first set the number of OpenBLAS's threads, and
-    ignores all others."""
+    """Set a library's number of threads. In threadpoolctl 3.8, the public function works only in the first
+    thread that has called it."""
     getattr(blas, "_real_set_num_threads", blas.set_num_threads)(n)
 
 
 class _Job:
-    """The tasks of one `run` that nobody has taken yet, and what went wrong in the others."""
+    """The tasks of one `run` that no worker has taken yet, and the exceptions of the others."""
 
     def __init__(self, tasks: Sequence[Callable[[], object]]):
         self.todo = deque(enumerate(tasks))
@@ -266,8 +264,7 @@ class _Job:
 
 
 class _Helper:
-    """One waiting thread. `busy` is held while it works, so whoever emptied the job can wait for its last
-    task."""
+    """One thread of the pool. It holds `busy` while it works, so that `run` can wait for its last task."""
 
     def __init__(self, number: int):
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
@@ -275,8 +272,7 @@ class _Helper:
         threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True).start()
 
     def _loop(self) -> None:
-        # a thread of its own has NumPy's settings of its own: the caller's do not hold here
-        np.seterr(all="ignore")
+        np.seterr(all="ignore")  # NumPy's settings are per thread
         while True:
             job = self.jobs.get()
             with self.busy:
@@ -290,7 +286,7 @@ class _Pool:
         self.helpers = [_Helper(i) for i in range(1, size)]
 
     def find_blas(self) -> None:
-        """The BLAS libraries of this process: NumPy's, and SciPy's own once its linear algebra is loaded."""
+        """Look for the BLAS libraries: NumPy's, and SciPy's after its linear algebra has been loaded."""
         import threadpoolctl
 
         self.blas = [
@@ -311,7 +307,7 @@ class _Pool:
 
     @unbroken
     def _settle(self, job: _Job) -> None:
-        """Wait until no helper works, through interrupts: the arrays that tasks write belong to our
+        """Wait until no helper works, even if interrupted: the arrays that tasks write belong to the
         caller."""
         job.todo.clear()
         interrupt = None
@@ -340,7 +336,7 @@ def _started() -> _Pool:
 
 
 def _after_fork() -> None:
-    """Threads do not survive a fork: the child starts its own pool when it needs one."""
+    """Threads do not survive a fork: the child makes its own pool when it needs one."""
     global _pool, _turn, _making
     _pool, _turn, _making = None, threading.Lock(), threading.Lock()
     _blas.after_fork()
@@ -349,8 +345,8 @@ def _after_fork() -> None:
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _wanted()
 _pool: _Pool | None = None
-_turn = threading.Lock()  # one `run` at a time has the pool
-_making = threading.Lock()  # one thread makes the pool
+_turn = threading.Lock()  # held during a `run`: one at a time uses the pool
+_making = threading.Lock()  # held while the pool is made
 _blas = _Blas()
 _inside = _Inside()
 if hasattr(os, "register_at_fork"):

@@ -1,7 +1,7 @@
-"""Tests of R and Python together: a pytest plugin (fixtures `r`, `rscript`, `golden`), asserts, golden files.
+"""Testing R and Python together: a pytest plugin (fixtures `r`, `rscript`, `golden`), asserts, golden files.
 See docs/testing.md.
 
-May import: everything. Nothing is imported before it is used: pytest loads the plugin (pytest_mxr.py) in
+May import: everything. Modules are imported on first use, since pytest loads the plugin (pytest_mxr.py) in
 every run.
 """
 

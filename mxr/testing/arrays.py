@@ -1,4 +1,4 @@
-"""Comparing arrays, and showing where they differ: each side in its own language's order of dimensions."""
+"""Comparing arrays, with messages that show differences in each language's order of dimensions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray, numbers
 
-_SHOWN = 8  # differing numbers in a message
+_SHOWN = 8  # differences in a message
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared: what it is called, and whether its reader is R (dimensions backwards,
-    counted from 1)."""
+    """One of the two sides of a comparison: its name in messages, and whether it is R's, with dimensions
+    reversed and indices from 1."""
 
     name: str
     in_r: bool = False
@@ -35,11 +35,11 @@ R, PYTHON = Side("R", True), Side("Python")
 
 
 def assert_same_array(actual: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-6) -> None:
-    """Both have one shape, and |actual - expected| <= atol + rtol * |expected| everywhere; nan equals nan.
+    """Assert equal shapes, and |actual - expected| <= atol + rtol * |expected| for all numbers; nan equals
+    nan.
 
-    Takes NDArrays, NumPy arrays, numbers, lists of numbers, and rpy2's R arrays (their dimensions backwards,
-    as everywhere in mxr). The AssertionError shows the numbers that differ side by side, R's with R's
-    indices.
+    Both may be NDArrays, NumPy arrays, numbers, lists of numbers, or rpy2's R arrays, whose dimensions are
+    reversed. The AssertionError shows different numbers side by side, R's with R's indices.
     """
     __tracebackhide__ = True
     sides = tuple(
@@ -69,7 +69,7 @@ def _same(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, sides: tuple[Side, ...]) -> str:
-    """Where two arrays differ, in a few lines; "" where they do not."""
+    """A description of the differences of two arrays, in a few lines; "" if there are none."""
     one, other = sides
     if a.shape != b.shape:
         return f"{one.name} has {one.shape(a.shape)}, {other.name} {other.shape(b.shape)}"

@@ -1,4 +1,4 @@
-"""The R of the test that runs, for asserts that are given R code as text."""
+"""The R session of the running test, for asserts that get R code as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _of_test: list[Session] = []
 
 
 def session() -> Session:
-    """The test's own (fixture `r`), or one that is kept for all code outside of tests."""
+    """The session of the test (fixture `r`), or one session for all code outside of tests."""
     if not _of_test:
         _of_test.append(new_session())
     return _of_test[-1]

@@ -1,9 +1,8 @@
-"""Golden files: numbers of a script, kept and compared, for those who port away from MXNet.
+"""Golden files: recorded numbers of a script, to compare with later runs, for porting from MXNet.
 
-One JSON line an observation: {"name", "kind" ("num", "lgl", "chr", "null"), "dim", "value"}. `dim` and the
-order of the values are R's: dimensions backwards from Python's, so the values are simply an array's in
-memory. Numbers are texts of nine digits. The same files are written by observe.R, in any R, with MXNet's own
-package or with ours.
+There is one JSON line per observation: {"name", "kind" ("num", "lgl", "chr", "null"), "dim", "value"}. `dim`
+is in R's order, the reverse of Python's, and the values are in the order of an array's memory in Python.
+Numbers are text with nine digits. observe.R writes the same files in any R, with MXNet's package or mxr's.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from mxr.operator import MxError
 
 OBSERVE_R = Path(__file__).with_name("observe.R")
 _NUMBER = (int, float, np.generic)
-RTOL, ATOL = 1e-4, 1e-5  # what a float32 computation in another order of additions keeps
+RTOL, ATOL = 1e-4, 1e-5  # for float32 computations with another order of additions
 
 
 def observation(value: Any) -> dict[str, Any]:
-    """One value as a golden file keeps it: a number, a logical, a text, lists of these, an array."""
+    """One value in the form of a golden file: a number, logical or text, a list of these, or an array."""
     if value is None:
         return {"kind": "null", "dim": [0], "value": []}
     if isinstance(value, str) or (
@@ -51,7 +50,7 @@ def _text(v: float) -> str:
 
 
 def observations(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Observations by name; what is in a list or a dict is named `name$part`, as observe.R names it."""
+    """Observations by name. Items of a list or dict are named `name$part`, as in observe.R."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         nested = value if isinstance(value, Mapping) else None
@@ -103,8 +102,8 @@ def compare(
     rtol: float = RTOL,
     atol: float = ATOL,
 ) -> list[str]:
-    """A line for each observation that differs: numbers by |a - b| <= atol + rtol * |golden|, all else
-    exactly; also what is missing, and what the golden file does not have."""
+    """A line for each observation that differs, is missing, or is not in the golden file. Numbers are equal
+    if |a - b| <= atol + rtol * |golden|, everything else only if it is the same."""
     said = [
         f"{name}: {why}"
         for name, want in golden.items()
@@ -149,8 +148,8 @@ def assert_golden(
     atol: float = ATOL,
     **named: Any,
 ) -> None:
-    """These values are those of the golden file. The AssertionError has a line for each observation that
-    differs."""
+    """Assert that these values are those of the golden file. The AssertionError has a line for each
+    difference."""
     __tracebackhide__ = True
     check(path, observations({**(values or {}), **named}), rtol, atol)
 
@@ -158,7 +157,7 @@ def assert_golden(
 def check(
     path: str | os.PathLike, found: Mapping[str, dict[str, Any]], rtol: float = RTOL, atol: float = ATOL
 ) -> None:
-    """The same of observations."""
+    """As `assert_golden`, for observations."""
     __tracebackhide__ = True
     if not Path(path).exists():
         raise AssertionError(f"there is no golden file {path}: make it by record(), or by pytest --r-record")

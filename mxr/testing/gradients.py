@@ -1,4 +1,4 @@
-"""`assert_gradient`: a loss's gradient against differences of the loss itself, in one random direction."""
+"""`assert_gradient`: compares a loss's gradient with differences of the loss, in a random direction."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ def assert_gradient(
     atol: float = 1e-7,
     seed: int = 0,
 ) -> None:
-    """The gradient of a loss is the one of its value: (f(x + h d) - f(x - h d)) / 2h is the gradient times d,
-    in one random direction d for each input, in double precision; f is the sum of all outputs, times what
-    MakeLoss scales its gradient with.
+    """Assert that the gradient of a loss is the derivative of its value f.
 
-    `loss`: a Symbol, or R code that gives one. `inputs`: an array for each argument and auxiliary state, by
-    name. `wrt`: the arguments to look at (default: all). What `BlockGrad` has cut off is held still. Not for
-    layers whose gradient is not that of their output (SoftmaxOutput, the regression outputs ...), nor where
-    the loss has a corner (abs, relu and max at the very place).
+    (f(x + h d) - f(x - h d)) / 2h must be the gradient times d, for each input x with a random direction d,
+    in double precision. f is the sum of all outputs, multiplied by MakeLoss's factor of the gradient.
 
-    AssertionError: the input, the two numbers.
+    `loss`: a Symbol, or R code whose value is one. `inputs`: an array for each argument and auxiliary state,
+    by name. `wrt`: the arguments to test (default: all). Inputs of `BlockGrad` are held constant. The assert
+    is not for layers that define another gradient (SoftmaxOutput, the regression outputs ...), nor for points
+    where the loss is not differentiable (abs, relu, max).
+
+    The AssertionError has the input and the two numbers.
     """
     __tracebackhide__ = True
     symbol = current.session().run(loss) if isinstance(loss, str) else loss
@@ -77,7 +78,7 @@ def gradient_difference(
     run.forward(True)
     run.backward()
     analytic = {k: run.grads[k].asnumpy() for k in wanted}
-    still, values = _held_still(symbol, values)
+    still, values = _held_constant(symbol, values)
     rng = np.random.RandomState(seed)
     for name in wanted:
         direction = rng.standard_normal(values[name].shape)
@@ -102,17 +103,18 @@ def _check(symbol: Symbol) -> None:
         if n.op is not None and n.op.loss and (n.op.name not in _LOSSES or id(n) not in heads):
             raise MxError(
                 f"assert_gradient: {n.op.name} {n.name} defines a gradient that is not that of its output"
-                + ("; only a MakeLoss that is an output can be looked at" if n.op.name in _LOSSES else "")
+                + ("; a MakeLoss can be tested only if it is an output" if n.op.name in _LOSSES else "")
             )
         if n.op is not None and n.op.random:
             raise MxError(
                 f"assert_gradient: {n.op.name} {n.name} is random, "
-                "so the loss is not one function of its inputs"
+                "so the loss is not a function of its inputs"
             )
 
 
-def _held_still(symbol: Symbol, values: dict[str, np.ndarray]) -> tuple[Symbol, dict[str, np.ndarray]]:
-    """The loss with a variable of the present value for what BlockGrad gives."""
+def _held_constant(symbol: Symbol, values: dict[str, np.ndarray]) -> tuple[Symbol, dict[str, np.ndarray]]:
+    """The loss in which variables replace the outputs of BlockGrad, and the inputs with the values of these
+    variables."""
     blocks = [n for n in symbol.nodes() if n.op is not None and n.op.name == "BlockGrad"]
     if not blocks:
         return symbol, values
@@ -123,10 +125,10 @@ def _held_still(symbol: Symbol, values: dict[str, np.ndarray]) -> tuple[Symbol, 
         np.float64,
     ).forward(True)
     swap: dict[graphs.Key, Entry] = {
-        (id(n), 0): (Node(None, f"held_still_{i}", {}), 0) for i, n in enumerate(blocks)
+        (id(n), 0): (Node(None, f"held_constant_{i}", {}), 0) for i, n in enumerate(blocks)
     }
     return graphs.replaced(symbol, swap), values | {
-        f"held_still_{i}": out.asnumpy() for i, out in enumerate(outputs)
+        f"held_constant_{i}": out.asnumpy() for i, out in enumerate(outputs)
     }
 
 
@@ -135,7 +137,7 @@ def _names(symbol: Symbol) -> list[str]:
 
 
 def _objective(symbol: Symbol, values: dict[str, np.ndarray], original: Symbol) -> float:
-    """The sum of the outputs, scaled as MakeLoss scales its gradient."""
+    """The sum of the outputs, each multiplied by MakeLoss's factor of the gradient."""
     names = _names(symbol)
     outputs = graphs.bound(symbol, {k: v for k, v in values.items() if k in names}, (), np.float64).forward(
         True
@@ -144,7 +146,7 @@ def _objective(symbol: Symbol, values: dict[str, np.ndarray], original: Symbol) 
 
 
 def _scale(node: Node, out: np.ndarray) -> float:
-    """What MakeLoss multiplies its gradient with: grad_scale, divided by the batch or by the number of valid
+    """MakeLoss's factor of the gradient: grad_scale, divided by the batch size or the number of valid
     elements."""
     if node.op is None or node.op.name not in _LOSSES or "grad_scale" not in node.op.params:
         return 1.0

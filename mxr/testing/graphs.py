@@ -1,5 +1,4 @@
-"""Two graphs beside each other: which nodes correspond, what a node is in words, and graphs with a part cut
-out."""
+"""Comparing two graphs: corresponding nodes, descriptions of nodes, and graphs with replaced parts."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ def key(entry: Entry) -> Key:
 
 
 def automatic(node: Node) -> bool:
-    """Whether a node has the name that it gets where nobody gives one: the operator's and a number."""
+    """Whether a node has an automatic name: the operator's name and a number."""
     if node.op is None:
         return False
     return any(
@@ -32,8 +31,8 @@ def automatic(node: Node) -> bool:
 
 
 def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
-    """Entries of the two graphs that stand in the same place: the outputs, and, where two nodes have equally
-    many inputs, those. Inputs come before what is made of them."""
+    """Pairs of corresponding entries: the outputs, and the inputs of corresponding nodes that have equally
+    many inputs. Inputs come before users."""
     found: list[tuple[Entry, Entry]] = []
     seen: set[tuple[Key, Key]] = set()
     stack: list[tuple[Entry, Entry, bool]] = [(x, y, False) for x, y in reversed(list(zip(a.heads, b.heads)))]
@@ -52,9 +51,9 @@ def aligned(a: Graph, b: Graph) -> list[tuple[Entry, Entry]]:
 
 
 def parameters(node: Node) -> dict[str, object]:
-    """The parameters of a node that are not their defaults, and what is attached to it (`__key__`)."""
+    """The parameters of a node that differ from their defaults, and its attributes `__key__`."""
     hidden: dict[str, object] = {k: v for k, v in node.attrs.items() if k.startswith("__")}
-    # what MXNet copies of an operator onto the variables of its inputs says nothing of them
+    # a variable's other attributes are those of an operator, which MXNet copies to its inputs
     if node.op is None:
         return hidden
     return {
@@ -86,7 +85,7 @@ def describe(node: Node, side: Side) -> str:
 
 
 def values(symbol: Symbol, inputs: Mapping[str, np.ndarray]) -> dict[Key, np.ndarray]:
-    """Every value of a graph, training."""
+    """All values of a graph in training mode."""
     inside = symbol.get_internals()
     outputs = bound(inside, inputs, ()).forward(True)
     return {key(entry): out.asnumpy() for entry, out in zip(inside.heads, outputs)}
@@ -98,7 +97,7 @@ def bound(
     wanted: tuple[str, ...] | list[str],
     dtype: type = np.float32,
 ) -> Executor:
-    """An executor on copies of the inputs, with gradients of those that are `wanted`."""
+    """An executor on copies of the inputs, with gradients of the `wanted` ones."""
     arrays = {k: NDArray(np.array(v, dtype, order="C")) for k, v in inputs.items()}
     args, aux = (
         {k: arrays[k] for k in names} for names in (symbol.list_arguments(), symbol.list_auxiliary_states())
@@ -109,7 +108,7 @@ def bound(
 
 
 def replaced(symbol: Symbol, swap: Mapping[Key, Entry]) -> Symbol:
-    """A copy of the graph in which entries are replaced by others."""
+    """A copy of the graph in which some entries are replaced."""
     copies: dict[int, Node] = {}
 
     def entry(old: Entry) -> Entry:
@@ -127,7 +126,7 @@ def replaced(symbol: Symbol, swap: Mapping[Key, Entry]) -> Symbol:
 def gradient_at(
     symbol: Symbol, entry: Entry, inputs: Mapping[str, np.ndarray], value: np.ndarray
 ) -> np.ndarray:
-    """The gradient of the outputs by one value inside the graph: what comes back to it."""
+    """The gradient of the outputs with respect to one value inside the graph."""
     name = "gradient_here"
     cut = replaced(symbol, {key(entry): (Node(None, name, {}), 0)})
     names = {*cut.list_arguments(), *cut.list_auxiliary_states()}
@@ -141,7 +140,7 @@ def gradient_at(
 
 
 def users(symbol: Symbol, entry: Entry) -> list[Node]:
-    """The nodes that an entry goes into."""
+    """The nodes that have an entry as an input."""
     return [n for n in symbol.nodes() if any(key(i) == key(entry) for i in n.inputs)]
 
 

@@ -1,5 +1,5 @@
-"""`assert_same_loss`: a loss written in R against one written in Python, outputs and gradients, and the node
-where they part."""
+"""`assert_same_loss`: compares outputs and gradients of a loss in R and one in Python, and finds the node
+where they begin to differ."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mxr.operator import MxError, suggest
 from mxr.testing import current, graphs
 from mxr.testing.arrays import PYTHON, R, Side, close, difference
 
-_MOST = 300  # nodes up to which gradients inside the graphs are looked at, one executor each
+_MOST = 300  # nodes; gradients inside larger graphs are not compared, since each takes an executor
 
-# Evaluated through MXNet's R functions: what a script would get.
+# Runs the loss through MXNet's R functions, as a script does.
 _IN_R = """
 function(symbol, args, aux, requests, seed) {
   mx.set.seed(seed)
@@ -35,7 +35,7 @@ function(symbol, args, aux, requests, seed) {
 
 @dataclass
 class _Loss:
-    """One of the two losses, and what came out."""
+    """One of the two losses, and its results."""
 
     symbol: Symbol
     side: Side
@@ -52,15 +52,16 @@ def assert_same_loss(
     atol: float = 1e-6,
     seed: int = 0,
 ) -> None:
-    """A loss written in R and one written in Python have the same outputs, and the same gradients.
+    """Assert that a loss in R and a loss in Python have the same outputs and the same gradients.
 
-    `r_loss`: R code (text), evaluated in the test's environment, or a symbol that R made (`r["loss"]`); it
-    runs through MXNet's R functions. `python_loss`: a Symbol; it runs in Python. `inputs`: an array for each
-    argument and auxiliary state, by name, shapes in Python's order; float32 in both. `grads`: True for the
-    gradients of all arguments, a list of names, or False. `seed`: of random operators, such as Dropout.
+    `r_loss`: R code, evaluated in the test's environment, or a symbol that R made (`r["loss"]`). It runs
+    through MXNet's R functions. `python_loss`: a Symbol, which runs in Python. `inputs`: an array for each
+    argument and auxiliary state, by name, with shapes in Python's order; both losses get float32. `grads`:
+    True for the gradients of all arguments, a list of names, or False. `seed`: of random operators, such as
+    Dropout.
 
-    AssertionError: which output or gradient differs, the first node of the graphs at which they part, and the
-    values there side by side, R's with R's indices (dimensions backwards, counted from 1).
+    The AssertionError names the output or gradient that differs and the first node where the graphs differ,
+    and shows its values side by side, R's with R's indices (dimensions reversed, from 1).
     """
     __tracebackhide__ = True
     if isinstance(r_loss, str):
@@ -83,7 +84,7 @@ def loss_difference(
     atol: float,
     seed: int,
 ) -> str:
-    """Where the two part; "" where they do not."""
+    """A description of the difference; "" if there is none."""
     names = [s.list_arguments() + s.list_auxiliary_states() for s in (r_loss, python_loss)]
     if set(names[0]) != set(names[1]):
         return (
@@ -96,9 +97,11 @@ def loss_difference(
             raise MxError(
                 f"assert_same_loss: grads has {name}, which is no argument" + suggest(name, names[0])
             )
-    ours = _in_r(r_loss, arrays, wanted, seed)
-    theirs = _in_python(python_loss, arrays, wanted, seed)
-    return _outputs(ours, theirs, arrays, rtol, atol, seed) or _gradients(ours, theirs, arrays, rtol, atol)
+    r_run = _in_r(r_loss, arrays, wanted, seed)
+    python_run = _in_python(python_loss, arrays, wanted, seed)
+    return _outputs(r_run, python_run, arrays, rtol, atol, seed) or _gradients(
+        r_run, python_run, arrays, rtol, atol
+    )
 
 
 def _checked(inputs: Mapping[str, Any], names: list[str]) -> dict[str, np.ndarray]:
@@ -145,28 +148,28 @@ def _in_python(symbol: Symbol, arrays: dict[str, np.ndarray], wanted: list[str],
 
 
 def _outputs(
-    ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int
+    r_run: _Loss, python_run: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int
 ) -> str:
-    if len(ours.outputs) != len(theirs.outputs):
-        return f"R's loss has {len(ours.outputs)} outputs, Python's {len(theirs.outputs)}"
-    for name, a, b in zip(theirs.symbol.list_outputs(), ours.outputs, theirs.outputs):
+    if len(r_run.outputs) != len(python_run.outputs):
+        return f"R's loss has {len(r_run.outputs)} outputs, Python's {len(python_run.outputs)}"
+    for name, a, b in zip(python_run.symbol.list_outputs(), r_run.outputs, python_run.outputs):
         text = difference(a, b, rtol, atol, (R, PYTHON))
         if text:
             return "\n".join(
                 [
                     f"the losses differ in output {name}: {text}",
-                    *_where(ours, theirs, arrays, rtol, atol, seed),
+                    *_where(r_run, python_run, arrays, rtol, atol, seed),
                 ]
             )
     return ""
 
 
 def _where(
-    ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int
+    r_run: _Loss, python_run: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float, seed: int
 ) -> list[str]:
-    """The first node whose value the other graph does not have."""
+    """Lines about the first node whose value the other graph does not have."""
     found = []
-    for loss in (ours, theirs):
+    for loss in (r_run, python_run):
         mxr.random.seed(seed)
         found.append(graphs.values(loss.symbol, arrays))
     a, b = found
@@ -177,11 +180,11 @@ def _where(
     def new(x: Entry, y: Entry) -> bool:
         return differ(x, y) and not any(close(a[graphs.key(x)], v, rtol, atol) for v in b.values())
 
-    pairs = graphs.aligned(ours.symbol, theirs.symbol)
+    pairs = graphs.aligned(r_run.symbol, python_run.symbol)
     pair = graphs.first(pairs, new) or graphs.first(pairs, differ)
     if pair is None:
         return [
-            "Run in Python, the two graphs agree: what R computed is something else. "
+            "Run in Python, the two graphs have the same values, but R computed other ones. "
             "That is a defect of mxr's bridge to R."
         ]
     (m, i), (n, j) = pair
@@ -211,35 +214,37 @@ def _remark(m: Node, n: Node, inputs_agree: bool) -> str:
     return "; ".join(said)
 
 
-def _gradients(ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float) -> str:
-    for name, a in ours.grads.items():
-        text = difference(a, theirs.grads[name], rtol, atol, (R, PYTHON))
+def _gradients(
+    r_run: _Loss, python_run: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float
+) -> str:
+    for name, a in r_run.grads.items():
+        text = difference(a, python_run.grads[name], rtol, atol, (R, PYTHON))
         if text:
             return "\n".join(
                 [
                     f"the losses agree, but the gradients of {name} differ: {text}",
-                    *_where_back(ours, theirs, arrays, rtol, atol),
+                    *_where_back(r_run, python_run, arrays, rtol, atol),
                 ]
             )
     return ""
 
 
 def _where_back(
-    ours: _Loss, theirs: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float
+    r_run: _Loss, python_run: _Loss, arrays: dict[str, np.ndarray], rtol: float, atol: float
 ) -> list[str]:
-    """The node nearest to the outputs behind which the gradients differ."""
-    pairs = graphs.aligned(ours.symbol, theirs.symbol)[::-1]
-    heads = {graphs.key(h) for h in ours.symbol.heads}
+    """Lines about the node nearest to the outputs whose inputs get different gradients."""
+    pairs = graphs.aligned(r_run.symbol, python_run.symbol)[::-1]
+    heads = {graphs.key(h) for h in r_run.symbol.heads}
     pairs = [(x, y) for x, y in pairs if graphs.key(x) not in heads]
     if len(pairs) > _MOST:
-        return [f"(the graphs are too large to look for the node: {len(pairs)} values, at most {_MOST})"]
-    a, b = graphs.values(ours.symbol, arrays), graphs.values(theirs.symbol, arrays)
+        return [f"(the graphs are too large to find the node: {len(pairs)} values, at most {_MOST})"]
+    a, b = graphs.values(r_run.symbol, arrays), graphs.values(python_run.symbol, arrays)
     for x, y in pairs:
-        ga = graphs.gradient_at(ours.symbol, x, arrays, a[graphs.key(x)])
-        gb = graphs.gradient_at(theirs.symbol, y, arrays, b[graphs.key(y)])
+        ga = graphs.gradient_at(r_run.symbol, x, arrays, a[graphs.key(x)])
+        gb = graphs.gradient_at(python_run.symbol, y, arrays, b[graphs.key(y)])
         text = difference(ga, gb, rtol, atol, (R, PYTHON))
         if text:
-            above = (graphs.users(ours.symbol, x), graphs.users(theirs.symbol, y))
+            above = (graphs.users(r_run.symbol, x), graphs.users(python_run.symbol, y))
             lines = ["backward, they differ from this node on:"]
             lines += [
                 f"  {side.name:<8}{graphs.describe(n, side)}"

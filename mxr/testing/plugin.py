@@ -1,5 +1,5 @@
-"""What the pytest plugin does once it is used; pytest_mxr.py, which pytest loads in every run, only knows the
-names."""
+"""The implementation of the pytest plugin. pytest_mxr.py, which pytest loads in every run, imports it on
+first use."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _KEEP = (
 
 
 def skip_without_r(config: pytest.Config) -> None:
-    """Skip the test where R cannot be used; fail it under --r-required."""
+    """Skip the test if R cannot be used, or fail it with --r-required."""
     why = sessions.unavailable()
     if why:
         no_r(config, why)
 
 
 def no_r(config: pytest.Config, why: str) -> None:
-    """The end of a test that needs R, where R cannot be used."""
+    """Skip or fail a test that needs R, because R cannot be used."""
     if config.getoption("r_required"):
         pytest.fail(f"R is required (--r-required), and cannot be used: {why}", pytrace=False)
     pytest.skip(f"R cannot be used here: {why}")
@@ -43,7 +43,7 @@ def libraries(config: pytest.Config) -> tuple[str, ...]:
 def session_of(config: pytest.Config) -> sessions.Session:
     skip_without_r(config)
     try:
-        return sessions.session()  # --r-library is in R_LIBS since the run was configured
+        return sessions.session()  # finds --r-library by R_LIBS, which pytest_configure has set
     except sessions.RUnavailable as error:
         no_r(config, str(error))
         raise
@@ -63,7 +63,7 @@ def r(request: pytest.FixtureRequest) -> Iterator[sessions.Session]:
 
 
 def tell(item: pytest.Item, session: object) -> None:
-    """Add what R said to the report of a test."""
+    """Add R's messages and warnings to the report of a test."""
     if isinstance(session, sessions.Session):
         for name, text in (("R messages", session.said.messages), ("R warnings", session.said.warnings)):
             if text:
@@ -94,9 +94,11 @@ def rscript(request: pytest.FixtureRequest) -> RScript:
 
 
 class Golden:
-    """`golden("file.jsonl", loss=..., grad=...)`: these are the numbers in the file (its path from the test's
-    folder); under `pytest --r-record` they are written there instead. Observations of `rscript.observe` are
-    given as `golden("file.jsonl", ran)`."""
+    """`golden("file.jsonl", loss=..., grad=...)` compares numbers with those of a file in the test's folder.
+
+    With `pytest --r-record`, it writes the file instead. `golden("file.jsonl", ran)` takes the observations
+    of `rscript.observe`.
+    """
 
     def __init__(self, folder: Path, recording: bool):
         self.folder, self.recording = folder, recording

@@ -1,4 +1,4 @@
-"""R scripts in a process of their own, by Rscript: what a user of the script gets."""
+"""Running R scripts by Rscript in another process, as users do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _OBSERVED = 'source(Sys.getenv("MXR_OBSERVE_R")); source(commandArgs(TRUE)[[1]],
 
 @dataclass(frozen=True)
 class Ran:
-    """How a script ended: `status` (0 when well), `stdout`, `stderr`, and what it `observed` (see
-    `RScript.observe`)."""
+    """The result of a script: its exit `status`, `stdout`, `stderr`, and the values that it has `observed`
+    (see `RScript.observe`)."""
 
     status: int
     stdout: str
@@ -29,7 +29,7 @@ class Ran:
     observed: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     def check(self) -> str:
-        """What it printed; AssertionError with all its words if it did not end well."""
+        """The standard output. AssertionError with all output if the status is not 0."""
         __tracebackhide__ = True
         if self.status:
             raise AssertionError(
@@ -40,9 +40,8 @@ class Ran:
 
 
 class RScript:
-    """`rscript("script.R", "argument")` runs a script, `rscript(code)` code, by plain Rscript, with the
-    package mxnet and this Python. Relative paths are looked for from `folder`, which is also the working
-    directory."""
+    """`rscript("script.R", "argument")` runs a script, and `rscript(code)` runs code, by Rscript with the
+    package mxnet and this Python. Relative paths start at `folder`, which is also the working directory."""
 
     def __init__(self, folder: Path, libraries: tuple[str, ...] = (), program: tuple[str, ...] = ()):
         self.folder, self.libraries = folder, libraries
@@ -56,8 +55,8 @@ class RScript:
         timeout: float = 600,
         **variables: str,
     ) -> Ran:
-        """Run to the end; `variables` are added to the environment. subprocess.TimeoutExpired after `timeout`
-        seconds."""
+        """Run the script to its end, with `variables` added to the environment. subprocess.TimeoutExpired
+        after `timeout` seconds."""
         return self._run(script, [], arguments, cwd, timeout, variables)
 
     def observe(
@@ -68,8 +67,8 @@ class RScript:
         timeout: float = 600,
         **variables: str,
     ) -> Ran:
-        """Run a script that says `observe("name", value)`; what it observed is in `observed`, as golden files
-        have it. AssertionError if the script does not end well."""
+        """Run a script that calls `observe("name", value)`. The result's `observed` has these values, in the
+        form of golden files. AssertionError if the status is not 0."""
         __tracebackhide__ = True
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "observed.jsonl")

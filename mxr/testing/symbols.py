@@ -1,4 +1,4 @@
-"""`assert_same_symbol`: whether two graphs are one expression."""
+"""`assert_same_symbol`: compares two graphs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from mxr.testing.graphs import automatic, describe, parameters
 
 
 def assert_same_symbol(actual: Any, expected: Any) -> None:
-    """Both are the same expression: the same operators with the same parameters on the same inputs, in the
-    same order, with the same outputs. Names that MXNet gives by itself (`minus0`, and `minus0_weight` of its
-    inputs) do not count; names that somebody gave do.
+    """Assert that both are the same expression: the same operators with the same parameters on the same
+    inputs, in the same order, with the same outputs. Names must be equal, except automatic ones, such as
+    `minus0` and its input `minus0_weight`.
 
-    Each is a Symbol, or R code (text) whose value is one. The AssertionError names the first node that
-    differs.
+    Each is a Symbol, or R code whose value is one. The AssertionError names the first node that differs.
     """
     __tracebackhide__ = True
     (a, one), (b, other) = (_symbol(actual, "actual"), _symbol(expected, "expected"))
@@ -41,16 +40,15 @@ def _symbol(given: Any, name: str) -> tuple[Symbol, Side]:
 
 
 def symbol_difference(a: Symbol, b: Symbol, one: Side, other: Side) -> str:
-    """What differs, and where; "" where nothing does."""
+    """A description of the first difference; "" if there is none."""
     if len(a.heads) != len(b.heads):
         return (
             f"{one.name} has {len(a.heads)} outputs ({', '.join(a.list_outputs()[:6])}), "
             f"{other.name} {len(b.heads)}"
         )
     twin: dict[int, Node] = {}
-    given: dict[str, str] = {}  # names that MXNet gave: the one's and the other's
+    given: dict[str, str] = {}  # automatic names in `a`, and those of the corresponding nodes in `b`
     stack = [(x, y) for x, y in reversed(list(zip(a.heads, b.heads)))]
-    waiting: list[tuple[Node, Node]] = []
     while stack:
         (m, i), (n, j) = stack.pop()
         if id(m) in twin and twin[id(m)] is n and i == j:
@@ -61,7 +59,6 @@ def symbol_difference(a: Symbol, b: Symbol, one: Side, other: Side) -> str:
                 f"{twin[id(m)].name} and {n.name}"
             )
         twin[id(m)] = n
-        waiting.append((m, n))
         why = _node_difference(m, n, i, j, given)
         if why:
             return (

@@ -1,6 +1,8 @@
-"""testthat files as pytest items: one for each `test_that("name", ...)`. A file runs as a whole, in one
-Rscript, when its first test is due; a test that only R knows of (its name is computed) is reported by the
-item `(others)` of its file."""
+"""testthat files as pytest items: one for each `test_that("name", ...)`.
+
+A file is run once, by one Rscript, before its first item. Tests whose names are computed cannot be found in
+the text; the item `(others)` of the file reports them.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,7 @@ _NAME = re.compile(
 )
 OTHERS = "(others)"
 
-# Writes a JSON line for each test: its name, and for each expectation that is not a success the kind and the
-# words.
+# Writes a JSON line for each test: its name, and the kind and message of each expectation that is no success.
 _RUN = r"""
 quoted <- function(x) {
   x <- gsub("\\", "\\\\", enc2utf8(paste(x, collapse = "\n")), fixed = TRUE)
@@ -65,7 +66,7 @@ class TestthatFile(pytest.File):
             yield TestthatItem.from_parent(self, name=name)
 
     def results(self) -> list[dict[str, Any]]:
-        """What testthat says of every test of the file; it runs once."""
+        """testthat's results for all tests of the file, which is run at the first call."""
         if self._results is None:
             plugin.skip_without_r(self.config)
             with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +88,7 @@ class TestthatFile(pytest.File):
 
 
 class TestthatFailed(Exception):
-    """Expectations of an R test that failed; the message has testthat's words."""
+    """Expectations of an R test have failed. The message has those of testthat."""
 
 
 class TestthatItem(pytest.Item):

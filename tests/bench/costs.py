@@ -8,6 +8,7 @@ work takes with mxr's.
 from __future__ import annotations
 
 import gzip
+import os
 import statistics
 import struct
 import tempfile
@@ -24,7 +25,7 @@ from mxr.engine.optimizer import State, rule
 from mxr.io import readers
 from mxr.native import steps
 from mxr.random.cpp_engine import Engine
-from mxr.runtime import costs, threads
+from mxr.runtime import costs, onednn, threads
 
 FACTORS = (0.25, 0.5, 1, 2, 4)
 Work = Callable[[], object]
@@ -173,6 +174,29 @@ def columns(part: str) -> float:
 POOLED = (64, 16, 56, 56)
 
 
+def primitive(what: str) -> float:
+    """By oneDNN: the time of an operation of a convolution, or of an element's reorder (into its layout and
+    back)."""
+    found, x, weight = onednn.library(), (8, 64, 28, 28), (64, 64, 3, 3)
+    if found is None:
+        return float("nan")
+    with onednn.one_thread():
+        made = found.convolution("out", (x, weight, x), False, ((1, 1), (0, 0), (1, 1), (1, 1)))
+        layouts = {k: made.layouts[k] for k in onednn.ARGUMENTS["out"]}
+        memory = {k: (v, floats(max(1, v.nbytes // 4))) for k, v in layouts.items()}
+        scratch = {"scratch": (made.layouts["scratch"], floats(made.layouts["scratch"].nbytes // 4 + 1))}
+        call = made.call(**memory, **scratch)
+        plain = found.layout(x, (64 * 28 * 28, 28 * 28, 28, 1)), floats(*x)
+        there = found.reorder(plain[0], layouts["src"]).call(src=plain, dst=memory["src"])
+        back = found.reorder(layouts["src"], plain[0]).call(src=memory["src"], dst=plain)
+    work, count = (
+        (call, 2 * 64 * 9 * floats(*x).size)
+        if what == "flop"
+        else (lambda: (there(), back()), 2 * floats(*x).size)
+    )
+    return seconds(partial(onednn.run, [work])) / count * 1e9
+
+
 def bound(net, part: str, **shapes) -> Work:
     """The forward pass ("f"), the backward pass ("b") or both ("fb") of a network with drawn arguments."""
     ex = net.simple_bind("write", **shapes)
@@ -304,6 +328,8 @@ TIMES: dict[str, Callable[[], float]] = {
     "POOL_GRADIENT_NS": partial(pool, True),
     "SOFTMAX_NS": softmax,
     "SUM_NS": sums,
+    "PRIMITIVE_FLOP_NS": partial(primitive, "flop"),
+    "REORDER_NS": partial(primitive, "reorder"),
     "COLUMN_NS": partial(columns, "rest"),
     "COLUMN_FILTER_NS": partial(columns, "filter"),
 }
@@ -343,6 +369,7 @@ TRIALS: dict[str, Callable[[], Work]] = {
     "POOL_BLOCK": lambda: bound(max_pool(), "fb", data=POOLED),
     "POOL_SHARED_OFFSETS": lambda: bound(max_pool(3, 3), "b", data=(64, 16, 54, 54)),
     "COLUMNS_BLOCK": convolution(64, 16, 32, 32),
+    "PRIMITIVE_BLOCK": convolution(16, 64, 28, 64, pad=1),
     "COPY_RUN_ELEMENTS": convolution(64, 16, 12, 32),
     "COLUMN_MULTIPLICATIONS": convolution(32, 16, 16, 32, pad=1),
     "GRID_EXCESS": lambda: bound(
@@ -396,13 +423,17 @@ def tried(name: str, make: Callable[[], Work]) -> str:
 
 
 def measured(name: str) -> str:
-    """A tuning number measured on this machine: of NumPy's calls, except for those of the native core."""
+    """A tuning number measured on this machine: of NumPy's calls, except for those of the native core and of
+    oneDNN."""
     former = native.vectors
     native.vectors = former if name.startswith("NATIVE_") else ""
+    if not name.startswith(("PRIMITIVE_", "REORDER_")):
+        os.environ["MXR_ONEDNN"] = "0"
     try:
         return shown(TIMES[name]()) if name in TIMES else tried(name, TRIALS[name])
     finally:
         native.vectors = former
+        os.environ.pop("MXR_ONEDNN", None)
 
 
 def shown(value: float) -> str:

@@ -188,6 +188,6 @@ def test_types_that_an_operator_does_not_take():
     )
     pooled.forward()
     # a kernel that is prepared
-    assert pooled._whose(pooled._forward_steps[0]) == "Pooling pool (data float32)"
+    assert pooled._operator_of(pooled._forward_steps[0]) == "Pooling pool (data float32)"
     with pytest.raises(mxr.MxError, match=r"sgd_update does not take such arrays.*weight int32"):
         mxr.nd.sgd_update(mxr.NDArray(np.ones(3, np.int32)), mxr.NDArray(np.ones(3, np.int32)), lr=0.1)

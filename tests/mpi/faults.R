@@ -1,4 +1,4 @@
-# A small training on several workers, in which something goes wrong on worker 1 in the third batch of round 2.
+# A small training on several workers, with a fault on worker 1 in the third batch of round 2.
 # usage: faults.R CASE [FOLDER]
 suppressMessages(library(mxnet))
 words <- commandArgs(TRUE)

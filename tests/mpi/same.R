@@ -73,7 +73,7 @@ lstm <- mx.lstm(mx.io.arrayiter(S[, mine], (S[, mine] + 1) %% 4, batch.size = b)
                 initializer = mx.init.uniform(0.5), kvstore = kv)
 keep("lstm", list(arg.params = lstm$arg.params[grep("weight|bias", names(lstm$arg.params))]))
 
-# a loop of one's own: the weights live in the store
+# a custom training loop: the weights are in the store
 mx.set.seed(3 + kv$rank)
 loop <- mx.kv.create("dist_device_sync")
 exec <- mx.simple.bind(net, mx.cpu(), "write", data = c(6, b))

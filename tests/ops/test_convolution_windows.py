@@ -1,16 +1,18 @@
 """Convolution and pooling against explicit sums, in every division and layout of the work: samples as
-outermost or innermost axis, one thread and several, one block and many, contiguous arrays and others; and
-calls that are prepared once."""
+outermost or innermost axis, one thread and several, one block and many, contiguous arrays and others; with
+oneDNN and without; and calls that are prepared once."""
 
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mxr
 from mxr.operator import Run, get
-from mxr.ops.kernels import steps
-from mxr.runtime import costs, threads
+from mxr.ops.kernels import primitives, steps, windows
+from mxr.runtime import costs, onednn, threads
 
 
 def positions(out, kernel, stride, dilate, pad, size):
@@ -50,9 +52,30 @@ def check(ex, out, gx, gw, g) -> None:
         np.testing.assert_allclose(ours.data, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
+@pytest.fixture
+def by_onednn(monkeypatch):
+    """Everything that it can compute, oneDNN computes; yields the calls that it has got."""
+    if onednn.library() is None:
+        pytest.skip(f"oneDNN is {onednn.description()}")
+    calls, run = [], onednn.run
+    monkeypatch.setattr(primitives, "pays", lambda *_: True)
+    monkeypatch.setattr(onednn, "run", lambda some: (calls.extend(some), run(some)))
+    return calls
+
+
+@pytest.fixture(params=["at once", "by workers"])
+def cut_onednn(request, monkeypatch, by_onednn):
+    """How oneDNN's work is cut: one part, or parts and blocks of single samples."""
+    if request.param == "by workers":
+        monkeypatch.setattr(costs, "WAKE_NS", 1)
+        monkeypatch.setattr(costs, "PRIMITIVE_BLOCK", 1)
+    return by_onednn
+
+
 @pytest.fixture(params=["at once", "by workers", "in blocks", "sample by sample"])
 def cut(request, monkeypatch):
-    """How the work is divided."""
+    """How the work is divided, without oneDNN."""
+    monkeypatch.setenv("MXR_ONEDNN", "0")
     if request.param in ("by workers", "in blocks"):
         monkeypatch.setattr(costs, "WAKE_NS", 1)
     if request.param == "sample by sample":
@@ -101,6 +124,16 @@ CONVOLUTIONS = [
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
 def test_convolution_equals_its_formula(case, cut):
+    check_convolution(case)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution_by_onednn_equals_its_formula(case, cut_onednn):
+    check_convolution(case)
+    assert cut_onednn
+
+
+def check_convolution(case):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(3)
     net = mxr.sym.Convolution(
@@ -140,6 +173,16 @@ DECONVOLUTIONS = [
 
 @pytest.mark.parametrize("case", DECONVOLUTIONS, ids=str)
 def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
+    check_deconvolution(case)
+
+
+@pytest.mark.parametrize("case", DECONVOLUTIONS, ids=str)
+def test_deconvolution_by_onednn_is_the_gradient_of_a_convolution(case, cut_onednn):
+    check_deconvolution(case)
+    assert cut_onednn
+
+
+def check_deconvolution(case):
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
     rng = np.random.default_rng(7)
     net = mxr.sym.Deconvolution(
@@ -164,6 +207,52 @@ def test_deconvolution_is_the_gradient_of_a_convolution(case, cut):
         ex.backward([g])
         gx, out, gw = written_out(g, weight, x, stride, dilate, pad, groups)
         check(ex, out, gx, gw, g)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.data())
+def test_onednn_and_our_own_code_agree(data):
+    """Over shapes, strides, padding, dilation and groups: the output and both gradients, to rounding."""
+    if onednn.library() is None:
+        pytest.skip(f"oneDNN is {onednn.description()}")
+    axes, n, groups = (data.draw(st.integers(1, most)) for most in (3, 3, 3))
+
+    def each(low, high):
+        return tuple(data.draw(st.integers(low, high)) for _ in range(axes))
+
+    kernel, stride, dilate, pad, more = each(1, 4), each(1, 3), each(1, 2), each(0, 3), each(0, 9 - 2 * axes)
+    channels, filters = (groups * data.draw(st.integers(1, 20)) for _ in range(2))
+    size = tuple(max(1, d * (k - 1) + 1 - 2 * p) + m for k, d, p, m in zip(kernel, dilate, pad, more))
+    out = tuple(
+        (m + 2 * p - d * (k - 1) - 1) // s + 1 for m, p, d, k, s in zip(size, pad, dilate, kernel, stride)
+    )
+    w = windows.Windows(size, out, kernel, stride, dilate, pad, groups)
+    rng = np.random.default_rng(1)
+    x, weight, g, bias = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in (
+            (n, channels, *size),
+            (filters, channels // groups, *kernel),
+            (n, filters, *out),
+            (filters,),
+        )
+    )
+
+    def computed(fn):
+        results = [np.full_like(a, np.nan) for a in (g, x, weight)]
+        work = steps.Steps(Run())
+        done = fn(work, w, weight, x=x, out=results[0], bias=bias)
+        done = fn(work, w, weight, x=x, g=g, gx=results[1], gw=results[2]) and done
+        work.call()()
+        return done, results
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(primitives, "pays", lambda *_: True)
+        done, theirs = computed(primitives.by_primitives)
+        patch.setenv("MXR_ONEDNN", "0")
+        _, ours = computed(windows.convolve)
+    for a, b in zip(theirs if done else [], ours):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max())
 
 
 @pytest.mark.parametrize(

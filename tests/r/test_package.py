@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from mxr.operator import registry
 from mxr.r.generate import wrappers
 from tests.r.hosts import HERE
 
@@ -46,6 +47,17 @@ def test_exports_and_formals_are_those_of_mxnet(rscript):
     assert different == set(MORE_FORMALS)
 
 
+def test_methods_have_the_arguments_of_their_generics(rscript):
+    """What `R CMD check` compares."""
+    printed = rscript('tools::checkS3methods("mxnet"); tools::checkReplaceFuns("mxnet")').check()
+    assert printed == ""
+
+
+def test_it_loads_without_the_packages_that_r_attaches(rscript):
+    code = "library(mxnet); cat(search()[2:3], as.array(mx.nd.array(1:3) + 1))"
+    assert rscript(code, R_DEFAULT_PACKAGES="NULL").check() == "package:mxnet Autoloads 2 3 4"
+
+
 def test_testthat(host):
     folder = HERE.parents[1] / "R" / "tests" / "testthat"
     code = (
@@ -53,3 +65,32 @@ def test_testthat(host):
         'stop_on_failure = TRUE)\n'
     )
     host(code).check()
+
+
+def test_every_help_page_leads_on_and_shows_an_example():
+    """Words to search for, pages to look at next, and an example, on every page."""
+    pages = {path.name: path.read_text() for path in (HERE.parents[1] / "R" / "man").glob("*.Rd")}
+    assert len(pages) > 300
+    for tag in ("concept", "seealso", "examples"):
+        assert [name for name, text in pages.items() if f"\\{tag}{{" not in text] == []
+    known = {alias for text in pages.values() for alias in re.findall(r"\\alias\{([^}]*)\}", text)}
+    links = {link for text in pages.values() for link in re.findall(r"\\link\{([^}]*)\}", text)}
+    assert links <= known
+
+
+def test_a_search_for_loss_finds_every_loss(rscript):
+    losses = {
+        op.name
+        for op in registry.values()
+        if not op.name.startswith("_") and (op.loss or op.family in ("loss", "ctc"))
+    }
+    code = """
+library(mxnet)
+found <- help.search("loss", package = "mxnet")$matches
+cat(paste("topic", unique(found$Topic)), sep = "\\n")
+for (topic in c("mxnet", "mxnet-package", "mx.symbol.MakeLoss"))
+  stopifnot(length(help((topic), package = "mxnet")) == 1)
+"""
+    topics = set(re.findall(r"topic (\S+)", rscript(code).check()))
+    assert len(losses) > 8
+    assert {f"mx.symbol.{name}" for name in losses} <= topics

@@ -287,6 +287,17 @@ def test_ctrl_c_while_r_works(r, code):
     assert r.run("sum(as.array(mx.nd.ones(3)))") == 3
 
 
+def test_ctrl_c_as_rpy2_is_called_is_left_to_r(ro):
+    """What is raised in rpy2's own wrapper of a function that R calls is printed and forgotten."""
+    from rpy2.rinterface_lib import ffi_proxy
+
+    from mxr.r.bridge import interrupts
+
+    inside = types.FunctionType((lambda frame: frame()).__code__, vars(ffi_proxy))
+    assert interrupts._in_turn_of_r(inside(sys._getframe))
+    assert not interrupts._in_turn_of_r(sys._getframe())
+
+
 @pytest.mark.parametrize("name", ["convert", "handles", "missing", "protection", "saved", "texts"])
 def test_no_conversion_is_broken_off(ro, name):
     """A Ctrl-C between two lines that count the entries of R's protection stack would leave the count

@@ -1,4 +1,4 @@
-# pseudo-data that needs no random numbers
+# deterministic data, made without random numbers
 wave <- function(..., k = 1) { d <- c(...); array(sin(seq_len(prod(d)) * k) * 0.9, d) }
 
 # y = w x + b under a squared error

@@ -42,7 +42,7 @@ test_that("packages, files and habits of older R are found", {
   expect_equal(about(found, 3), "missing file chk/resnet-symbol.json")
   expect_equal(about(found, 4), "note class(x) ==")
   expect_equal(about(found, 5), "note install.packages")
-  expect_equal(about(found, 6), character())                 # a file that is there, in the script's folder
+  expect_equal(about(found, 6), character())                 # an existing file, in the script's folder
 })
 
 network <- c("net <- mx.symbol.Variable('data')",

@@ -1,4 +1,4 @@
-# Operators of MXNet's contrib: three names each, and one sentence from those that are not here.
+# Operators of MXNet's contrib: each has three names, and missing ones are errors that say why.
 
 starts <- c("mx.symbol.contrib.", "mx.symbol.internal._contrib_", "mx.nd.contrib.")
 named <- function(start) sub(start, "", grep(start, getNamespaceExports("mxnet"), fixed = TRUE, value = TRUE), fixed = TRUE)

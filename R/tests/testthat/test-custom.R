@@ -18,6 +18,19 @@ test_that("an operator computes at once, in a graph, and after MakeLoss", {
   expect_equal(as.array(ex$ref.grad.arrays$x), 8 * m)
 })
 
+test_that("functions may take all arguments by `...`, also auxiliary states that the operator does not have", {
+  mx.operator.register("squared", forward = function(inputs, aux, ...) if (!length(aux)) inputs$data^2,
+                       backward = function(inputs, output.grads, ...) 2 * inputs$data * output.grads[[1]])
+  m <- matrix(1:6, 2)
+  ex <- mx.simple.bind(mx.symbol.Custom(mx.symbol.Variable("x"), op.type = "squared"), ctx = mx.cpu(), x = c(2, 3),
+                       grad.req = "write")
+  mx.exec.update.arg.arrays(ex, list(x = mx.nd.array(m)), match.name = TRUE)
+  mx.exec.forward(ex, is.train = TRUE)
+  mx.exec.backward(ex, mx.nd.ones(c(2, 3)))
+  expect_equal(as.array(ex$ref.outputs[[1]]), m^2)
+  expect_equal(as.array(ex$ref.grad.arrays$x), 2 * m)
+})
+
 test_that("several inputs and outputs, states, parameters, the mode, shapes", {
   mx.operator.register("moments", arguments = c("data", "weight"), outputs = c("mean", "scaled"), aux = "seen",
     forward = function(inputs, outputs, is.train, req, aux, params, state) {

@@ -93,7 +93,7 @@ test_that("predictions", {
   says(predict(model, 1:5), "predict", "as.array(X)", "as.matrix(X)")
 })
 
-# Classes that tryCatch may ask for, each under mxnet_error; docs/testing.md lists them.
+# Classes for tryCatch, each under mxnet_error; docs/testing.md lists them.
 kinds <- c("mxnet_type_error", "mxnet_parameter_error", "mxnet_shape_error", "mxnet_not_implemented_error", "mxnet_file_error",
            "mxnet_state_error", "mxnet_start_error", "mxnet_python_error")
 
@@ -129,12 +129,12 @@ test_that("all code raises errors through these functions", {
   code <- c(Filter(is.function, as.list(space, all.names = TRUE)),
             unlist(lapply(sub("[.]__C__(.*)", "\\1", ls(space, all.names = TRUE, pattern = "^[.]__C__.*Iter$|logger")), function(class) tryCatch(methods(class), error = function(e) NULL))))
   by <- function(names) names(code)[vapply(code, function(f) any(calls(f) %in% names), NA)]
-  # of_one_size passes an error on; the other two are caught by who reads a script without running it
+  # of_one_size passes an error on; the other two are caught when a script is checked without running it
   expect_setequal(by("stop"), c("raise_error", "of_one_size", "cannot_run", "time_of_training"))
   expect_setequal(by(c("stopifnot", "stop_user")), character())       # stop_user gave no class
-  expect_setequal(by("match.arg"), "mx.operator.register")           # which catches its error
+  expect_setequal(by("match.arg"), "mx.operator.register")           # it catches the error itself
   expect_true(all(c("raise_failure", "python_function", "raise_interrupt") %in% by("raise_error")))
-  classless <- function(code) {       # calls of raise_error that give no class
+  classless <- function(code) {       # calls of raise_error without a class
     if (is.function(code)) return(classless(body(code)))
     if (!is.call(code)) return(FALSE)
     identical(code[[1]], quote(raise_error)) && !"kinds" %in% names(code) || any(vapply(as.list(code), function(part) is.call(part) && classless(part), NA))

@@ -31,7 +31,7 @@ for (kind in c("lstm", "gru", "rnn")) {
     mx.exec.update.arg.arrays(exec, c(trained(model), list(data = items[, 1:4])), match.name = TRUE)
     mx.exec.forward(exec, is.train = FALSE)
     step <- get(paste0("mx.", kind, ".forward"))
-    for (pass in 1:2) {                                # the second starts from states that are not zero
+    for (pass in 1:2) {                                # the second pass starts from states that are not zero
       probs <- lapply(1:5, function(t) as.array(step(one, items[t, 1:4], new.seq = t == 1)$prob))
       expect_equal(do.call(cbind, probs), as.array(exec$ref.outputs$sm_output), tolerance = 1e-6)
     }

@@ -57,7 +57,7 @@ test_that("custom optimizers work in updaters", {
   mine <- list(create_exec = function(index, weight_dim, ctx) ctx$device,
                update = function(index, exec_w, weight, grad) weight - grad)
   expect_equal(stepped(mine), c(0.5, -3))
-  # of the kind before 2018: the first step is 0.1 g, the second 0.2 g
+  # an optimizer as before 2018: the first step is 0.1 g, the second 0.2 g
   growing <- list(create.state = function(index, weight) 0.1,
                   update = function(index, weight, grad, state) list(state = state + 0.1, weight = weight - state * grad))
   expect_equal(stepped(growing, 2), c(0.85, -2.3), tolerance = 1e-6)

@@ -1,4 +1,4 @@
-# Pictures: drawn on a device that records nothing but the fact, and looked at as data.
+# Pictures: drawn on a device that records only that something was drawn, and checked as data.
 
 square_net <- function() {
   fit <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fit")

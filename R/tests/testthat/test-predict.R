@@ -2,7 +2,7 @@ x <- wave(2, 60, k = 1.3)
 y <- 2 * x[1, ] - x[2, ]
 w <- rep(1:3, 20)
 
-# a squared error in which every observation has a weight
+# a squared error with a weight for every observation
 weighted <- function() {
   fc1 <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 4, name = "fc1")
   fc2 <- mx.symbol.FullyConnected(mx.symbol.relu(fc1, name = "act"), num.hidden = 1, name = "fc2")
@@ -28,7 +28,7 @@ test_that("predict gives any inner result, by name or symbol, without the arrays
   expect_equal(ask(output = "fc2"), fit, tolerance = 1e-5)
   expect_equal(ask(output = model$symbol$get.internals()[["act_output"]]), hidden, tolerance = 1e-5)
   expect_equal(ask(output = c("act_output", "fit_output")), list(act_output = hidden, fit_output = fit[1, ]), tolerance = 1e-5)
-  expect_equal(suppressWarnings(predict(model, t(x), output = "fc2_output")), fit, tolerance = 1e-5)      # the layout is found
+  expect_equal(suppressWarnings(predict(model, t(x), output = "fc2_output")), fit, tolerance = 1e-5)      # the layout is detected
   inner <- model
   inner$symbol <- model$symbol$get.internals()[["fc2_output"]]
   expect_equal(predict(inner, x, array.layout = "colmajor"), fit, tolerance = 1e-5)
@@ -53,7 +53,7 @@ test_that("weights whose names look like labels are treated as weights", {
   model <- mx.model.FeedForward.create(loss, X = batches(data = x, y_label = y, w_label = w), num.round = 1, learning.rate = 0.1,
                                        output.names = c("y_label", "w_label"), verbose = FALSE)
   expect_equal(dim(predict(model, x, array.layout = "colmajor", output = "fc")), c(1L, 60L))
-  expect_error(suppressMessages(predict(model, x, array.layout = "colmajor")), "w_label", class = "mxnet_error")   # its shape does not follow
+  expect_error(suppressMessages(predict(model, x, array.layout = "colmajor")), "w_label", class = "mxnet_error")   # its shape is not determined
 })
 
 test_that("predict of a loss without output is MXNet's, and a message says once how to get a prediction", {
@@ -73,7 +73,7 @@ test_that("the result to predict with is found before losses of several forms", 
   before <- function(loss, inputs = "data")
     mxnet:::call_python("symbol.before_loss", loss, as.list(inputs), list("fc_weight", "fc_bias", "user_weight", "item_weight"))
   expect_equal(before(mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)))), "p_output")
-  expect_equal(before(mx.symbol.MakeLoss(mx.symbol.square(p - data))), "")       # no label: nothing tells where the loss begins
+  expect_equal(before(mx.symbol.MakeLoss(mx.symbol.square(p - data))), "")       # no label: the beginning of the loss is unknown
   expect_null(before(mx.symbol.LinearRegressionOutput(p, label)))
   embed <- function(name) mx.symbol.Embedding(mx.symbol.Variable(name), input.dim = 5, output.dim = 2, name = name)
   score <- mx.symbol.sum(embed("user") * embed("item"), axis = 1, name = "score")

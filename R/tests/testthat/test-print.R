@@ -75,14 +75,14 @@ test_that("with Graphviz a knitted page gets its picture, without it a plot", {
   target <- knitr::opts_knit$get("rmarkdown.pandoc.to")
   on.exit(knitr::opts_knit$set(rmarkdown.pandoc.to = target), add = TRUE)
   knitr::opts_knit$set(rmarkdown.pandoc.to = "html")
-  # knitr takes what is plotted, so the value is the graph itself
+  # knitr shows the plot, so the value is the graph itself
   drawn <- tempfile(fileext = ".svg")
   grDevices::svg(drawn)
   value <- mxnet:::knit_print.mx.graph(graph)
   grDevices::dev.off()
   expect_identical(value, graph)
   expect_gt(file.size(drawn), 2000)
-  # a stand-in for dot that writes down its arguments and what it read
+  # a replacement for dot that records its arguments and its input
   writeLines(c("#!/bin/sh", "PATH=/bin:/usr/bin", "args=$*", "while [ $# -gt 1 ]; do shift; done",
                "{ echo '<?xml version=\"1.0\"?>'; echo \"<svg><!-- $args -->\"; cat; echo '</svg>'; } > $1"), file.path(folder, "dot"))
   Sys.chmod(file.path(folder, "dot"), "755")

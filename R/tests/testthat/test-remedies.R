@@ -1,4 +1,4 @@
-# Every remedy that a message names works when it is followed to the letter: a mistake, words of its message, and the remedy.
+# Every remedy in a message works if it is followed exactly: a mistake, words of its message, and the remedy.
 mx.set.seed(1)
 x <- matrix(rnorm(60), 3)
 y <- colSums(x)
@@ -65,7 +65,7 @@ test_that("remedies work", {
   follows(train(X = Own$new(at = 0, last = 5, x = x, y = y), y = NULL), "fill the last one up", train(X = Own$new(at = 0, last = 10, x = x, y = y), y = NULL))
   Poor <- setRefClass("Poor", fields = list(at = "numeric"), methods = list(iter.next = function() FALSE))
   follows(train(X = Poor$new(at = 0), y = NULL), "value()", train(X = Own$new(at = 0, last = 10, x = x, y = y), y = NULL))
-  # symbols are no vectors
+  # symbols are not vectors
   follows(s[1], "mx.symbol.slice_axis(s, axis = 0, begin = 0, end = 1)", on(mx.symbol.slice_axis(s, axis = 0, begin = 0, end = 1), u = 3))
   follows(pmax(s, t2), "mx.symbol.broadcast_maximum", on(mx.symbol.broadcast_maximum(s, t2), u = 3, v = 3))
   follows(pmin(s, 1), "broadcast_minimum", on(mx.symbol.broadcast_minimum(s, t2), u = 3, v = 1))

@@ -1,4 +1,4 @@
-# No input is silently ignored: labels that nobody reads, evaluation batches of any size, arguments in dots.
+# No input is silently ignored: labels that are not used, evaluation batches of any size, arguments in dots.
 mx.set.seed(1)
 x <- matrix(rnorm(300), 3)
 y <- colSums(x)
@@ -54,7 +54,7 @@ test_that("evaluation scores every sample once, whatever its batch size, and no 
           epoch.end.callback = function(iteration, nbatch, env, verbose) {
             expect_equal(as.numeric(tail(seen, 50)), y[1:50], tolerance = 1e-6)
             mine <<- predict(env$model, x[, 1:50], array.layout = "colmajor")
-            # each device has moving averages of its own; a model has their mean
+            # each device has its own moving averages; a model has their mean
             if (length(ctx) == 1 || !length(env$model$aux.params)) expect_equal(tail(pred.seen, 50), as.numeric(mine), tolerance = 1e-4)
             seen <<- pred.seen <<- NULL
             iteration < 2
@@ -108,7 +108,7 @@ test_that("no exported function silently ignores an argument", {
     error <- tryCatch(suppressMessages(suppressWarnings({ eval(call); NULL })), error = conditionMessage)
     expect_match(paste(name, error), "no.such.argument")
   }
-  # operators: MXNet takes inputs of add_n and its like under any name
+  # operators: MXNet takes inputs of add_n and similar operators under any name
   any.name <- c("mx.nd.ElementWiseSum", "mx.nd.add.n", "mx.nd.stack", "mx.nd.multi.all.finite")
   for (name in setdiff(with.dots[with.dots %in% operators], any.name)) {
     error <- tryCatch(suppressWarnings({ do.call(name, list(no.such.argument = 1)); NULL }), error = conditionMessage)

@@ -1,5 +1,7 @@
-# R's functions for vectors on symbols, NDArrays, executors and iterators: what has numbers gives R's own answer, what has none
-# an error with a remedy that works. Nothing ends in an internal error of R, but for what R does not let a package see.
+# R's functions for vectors on symbols, NDArrays, executors and iterators: objects with numbers give R's own
+# answer, others
+# an error with a remedy that works. Nothing ends in an internal error of R, except for calls that R does not
+# dispatch.
 x <- matrix(c(4, 1, 2, 3), 2)
 y <- matrix(c(1, 5, 2, 2), 2)
 nd <- mx.nd.array(x)
@@ -34,12 +36,12 @@ calls <- c(lapply(one, function(f) call(f, quote(x))), lapply(two, function(f) c
              which(x > 1), all(x > 0), any(x > 3), stopifnot(x > 0), ecdf(x)(2), is.na(x)[1], sum(x > 1), mean(x > 1), jitter(x, amount = 0))))[-1],
            as.list(quote(list(`[<-`(x, 1, 2), `[[<-`(x, 1, 2), `dim<-`(x, 4), `dimnames<-`(x, NULL), `names<-`(x, "a"), `length<-`(x, 2),
                               `levels<-`(x, "a"))))[-1])
-# What R decides before it looks for a method of ours: conditions, loops, and functions in C that read R's own memory. They end in
+# Calls that R does not dispatch: conditions, loops, and functions in C that read R's own memory. They end in
 # an error of R's. In R 4.3 and later products of matrices have methods.
 unseen <- c("if", "while", "for", "which", "which.max", "which.min", "%in%", "match", "atan2", "choose", "beta", "dnorm", "pnorm", "plogis",
             "qlogis", "fft", "norm", "cat", "nchar", "formatC", "complete.cases", "var", "stopifnot", "rle", "solve", "sum", "max",
             if (getRversion() < "4.3.0") c("%*%", "crossprod", "tcrossprod"))
-second <- c("solve", "sum", "max")              # of these, where the first argument is R's own
+second <- c("solve", "sum", "max")              # of these, those whose first argument is R's own
 head_of <- function(call) deparse(call[[1]], backtick = FALSE)[[1]]
 unseen_in <- function(call) head_of(call) %in% unseen && !(head_of(call) %in% second && !is.numeric(call[[2]]))
 outcome <- function(call, x, y) {
@@ -58,7 +60,8 @@ test_that("NDArrays give R's own answers", {
       expect_true(unseen_in(call), info = paste(text(call), conditionMessage(got)))
     } else {
       right <- tryCatch(suppressWarnings(eval(call, list(x = x, y = y))), error = identity)
-      if (head_of(call) %in% c("hist", "density", "prcomp", "t.test")) {          # these hold the call
+      # the results of these contain the call
+      if (head_of(call) %in% c("hist", "density", "prcomp", "t.test")) {        
         right <- unclass(right)[1:2]
         got$value <- unclass(got$value)[1:2]
       }
@@ -110,7 +113,7 @@ test_that("symbols give the same as R, or an error with a remedy that works", {
     }
   }
   expect_gt(length(used), 25)
-  # every remedy, also those of functions that are not called here
+  # every remedy, including those of functions that are not called here
   remedies <- unique(c(names(used), mxnet:::symbol_instead))
   a <- x1 <- mx.symbol.Variable("a")
   b <- y1 <- mx.symbol.Variable("b")

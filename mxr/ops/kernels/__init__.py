@@ -1,2 +1,1 @@
-"""Hand-made loops of kernel operators: windows and columns of convolution, pooling, recurrent steps, linear
-algebra."""
+"""The arithmetic of kernel operators: windows of convolutions, pooling, recurrent cells, linear algebra."""

@@ -1,4 +1,4 @@
-"""What the linear algebra operators share: shapes of stacked matrices, triangles, triangular systems."""
+"""Helpers of the linear algebra operators: shapes of stacked matrices, triangles, triangular systems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def matrices(shape, name="A"):
 
 
 def square(shape, name="A"):
-    """A shape of square matrices, one side filled in from the other."""
+    """`shape`, which must be one of square matrices; an unknown side is filled in from the other."""
     if matrices(shape, name) is None:
         return None
     if shape[-1] and shape[-2] and shape[-1] != shape[-2]:
@@ -32,7 +32,7 @@ def square_shape(p, ins, outs):
 
 
 def scalar_shape(s):
-    """One number per matrix of the shape; a vector of one for a single matrix."""
+    """The shape of one number per matrix; (1,) for a single matrix."""
     return None if s is None else s[:-2] or (1,)
 
 
@@ -41,7 +41,7 @@ def transposed(x):
 
 
 def triangle(n, lower):
-    """Where the lower (upper) triangle of an n by n matrix is."""
+    """A mask of the lower (upper) triangle of an n by n matrix."""
     return np.tri(n, dtype=bool) if lower else np.tri(n, dtype=bool).T
 
 
@@ -51,13 +51,13 @@ def keep_triangle(x, lower):
 
 
 def solve_triangular(a, b, out, lower, transpose=False, right=False, alpha=1.0):
-    """out = alpha op(a)^-1 b, or alpha b op(a)^-1, for triangular `a`; only its triangle is looked at. `out`
-    may be `b`."""
+    """out = alpha op(a)^-1 b, or alpha b op(a)^-1 (`right`), for triangular `a`, of which only the triangle
+    is read. `out` may be `b`."""
     (trsm,) = lazy_scipy.linalg.get_blas_funcs(("trsm",), (a,))
     a = np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
     b = np.ascontiguousarray(b).reshape(-1, *b.shape[-2:])
     target = out.reshape(-1, *out.shape[-2:])
-    for x, y, z in zip(a, b, target):  # BLAS thinks in columns: it is given, and returns, transposes
+    for x, y, z in zip(a, b, target):  # BLAS works in column-major order: it takes and returns transposes
         z[...] = trsm(alpha, x.T, y.T, side=0 if right else 1, lower=not lower, trans_a=transpose).T
 
 
@@ -69,9 +69,10 @@ def mirrored(m, lower=True):
     )
 
 
-def checked(what, name, needs):
-    """The result of `what()`; a matrix it cannot take is an error that says what `name` needs."""
+def checked(compute, name, needs):
+    """`compute()`; for a matrix that it cannot take, MxError with `needs`, what the operator `name`
+    requires."""
     try:
-        return what()
+        return compute()
     except np.linalg.LinAlgError:
         raise MxError(f"{name}: {needs}") from None

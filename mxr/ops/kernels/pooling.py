@@ -1,8 +1,8 @@
-"""The steps of pooling: windows reduced to one number each, and gradients brought back to where the numbers
-came from.
+"""The arithmetic of pooling: windows are reduced to one number each; gradients go back to the windows'
+inputs.
 
-Arrays are (images, *spatial, channels): every channel is an image of its own, with channels = 1, unless they
-are the last axis.
+Arrays are (images, *spatial, channels). Unless channels are the data's last axis, every channel of every
+sample is one image, and channels = 1. The functions append calls to a lane; nothing is computed yet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _pick(axis: int, at: slice) -> tuple:
 
 
 def blocks(steps: Steps, x: np.ndarray, nanoseconds: float) -> Iterator[tuple[Lane, slice]]:
-    """(lane, range of images) for blocks of images; `nanoseconds` is what an element takes, roughly."""
+    """(lane, range of images) for blocks of images. `nanoseconds`: the time per element, roughly."""
     elements = max(1, prod(x.shape[1:]))
     most = max(1, costs.POOL_BLOCK // elements)
     for lane, start, stop in steps.ranges(len(x), elements * nanoseconds):
@@ -33,19 +33,16 @@ def blocks(steps: Steps, x: np.ndarray, nanoseconds: float) -> Iterator[tuple[La
 
 
 def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
-    """out = the windows of x reduced with `ufunc` one axis after the other; `start` where a window has no
-    input."""
+    """out = the windows of x, reduced with `ufunc`, one axis after the other. A window without input gives
+    `start`."""
     axes = _reduced(w)
     for axis in axes:
         shape = list(x.shape)
         shape[axis + 1] = w.out[axis]
         y = out if axis == axes[-1] else lane.scratch(axis, shape, x.dtype)
         if axis == len(w.size) - 1 and _in_pairs(w, x):
-            # of all neighbours: every second is wanted
-            both, row = (
-                lane.scratch(len(w.size) + 1, (x.size,), x.dtype),
-                x.reshape(-1),
-            )
+            # reduce all neighbours in one contiguous call, then take every second result
+            both, row = lane.scratch(len(w.size) + 1, (x.size,), x.dtype), x.reshape(-1)
             lane.step(ufunc, row[:-1], row[1:], both[:-1])
             lane.step(np.copyto, y.reshape(-1).view(np.uint32), both.view(np.uint64), "unsafe")
             return
@@ -66,7 +63,7 @@ def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
 
 
 def _reduced(w: Windows) -> list[int]:
-    """The axes along which windows are more than the positions themselves; one at least."""
+    """The axes along which windows are not just the positions of x; at least one axis."""
     axes = range(len(w.size))
     return [a for a in axes if w.kernel[a] > 1 or w.stride[a] > 1 or w.pad[a] or w.out[a] != w.size[a]] or [0]
 
@@ -90,8 +87,9 @@ def _spread_back(lane: Lane, w: Windows, g, gx) -> None:
 
 @shared
 def sizes(w: Windows, margins: bool) -> np.ndarray:
-    """How many positions each window averages over: those of the padding count if `margins`, those beyond it
-    never do. In MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with three."""
+    """How many positions each window averages over. Positions in the padding count if `margins`; positions
+    beyond it do not count. In MXNet the mean of no positions is 0 with one or two spatial axes, and NaN with
+    three."""
     total = np.ones((), np.float32)
     for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad):
         first = np.arange(o) * s - q
@@ -102,14 +100,13 @@ def sizes(w: Windows, margins: bool) -> np.ndarray:
 
 
 def largest(lane: Lane, w: Windows, x, y) -> None:
-    """y = the largest of every window, NaN not counted; the lowest number there is where a window has no
-    input."""
+    """y = the maximum of every window, without NaN; the type's lowest number for a window without input."""
     reduce(lane, np.fmax, w, x, y, np.finfo(x.dtype).min if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
 
 
 def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
-    """gx = every window's g where its first input, in C order, is that equals the maximum (nowhere if the
-    window holds only NaN)."""
+    """gx = every window's g, at its first input in C order that equals the maximum; nowhere if all its inputs
+    are NaN."""
     apart = all(s >= k for s, k in zip(w.stride, w.kernel))
     if apart and prod(w.kernel) <= costs.POOL_SHARED_OFFSETS:
         _share(lane, w, x, y, g, gx)
@@ -124,8 +121,9 @@ def largest_back(lane: Lane, w: Windows, x, y, g, gx) -> None:
 
 
 def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
-    """`largest_back` for windows that do not meet: for each kernel offset g or zero, in few calls. The choice
-    is made on the bits of g: an infinite one times zero would not be zero."""
+    """`largest_back` for windows that do not overlap, in a few calls per kernel offset: gx is g or zero
+    there. The bits of g, as an integer, are multiplied by 1 or 0: an infinite float times zero would be
+    NaN."""
     bits = np.dtype(f"i{g.itemsize}")
     g, gx = g.view(bits), gx.view(bits)
     pairs = _in_pairs(w, x)
@@ -134,7 +132,7 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
         tuple(zip(*(w.landing(axis, i) for axis, i in enumerate(offset)))) or ((), ())
         for offset in np.ndindex(*kernel)
     ]
-    # offsets that show any input
+    # only offsets at which any window has an input
     lands = [(outs, ats) for outs, ats in lands if all(at.stop > at.start for at in outs)]
     if sum(prod(at.stop - at.start for at in outs) for outs, _ in lands) < prod(w.size[: len(kernel)]):
         lane.step(gx.fill, 0)
@@ -147,7 +145,7 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
         hit = lane.scratch(3, y[outs].shape, bool)
         lane.step(np.equal, x[ats], y[outs], hit)
         found = hit
-        if pairs:  # only the first of two: the lowest bit of both, as one number
+        if pairs:  # two hits as one 16-bit number: its lowest set bit is the first of them
             found = hit.reshape(*hit.shape[:-2], -1, 2).view(np.int16)
             lowest = lane.scratch(4, found.shape, np.int16)
             lane.step(np.negative, found, lowest)
@@ -160,8 +158,8 @@ def _share(lane: Lane, w: Windows, x, y, g, gx) -> None:
 
 
 def _in_pairs(w: Windows, x) -> bool:
-    """Whether the windows are two positions wide and pave rows of 32-bit numbers: two of them can be handled
-    as one of 64 bits."""
+    """Whether the windows are two positions wide and cover rows of 32-bit numbers without overlap: then two
+    numbers can be handled as one of 64 bits."""
     return (
         w.kernel[-1] == w.stride[-1] == 2
         and w.size[-1] == 2 * w.out[-1]
@@ -174,7 +172,7 @@ def _in_pairs(w: Windows, x) -> bool:
 
 
 def _twice(lane: Lane, slot: int, a) -> np.ndarray:
-    """Every element of `a` (images, *space, 1) twice, one beside the other."""
+    """Every element of `a` (images, *space, 1) twice in a row."""
     wide = lane.scratch(slot, a.shape, np.uint64)
     lane.step(np.copyto, wide, a.view(np.uint32))
     lane.step(np.multiply, wide, np.uint64(1 + (1 << 32)), wide)
@@ -182,7 +180,7 @@ def _twice(lane: Lane, slot: int, a) -> np.ndarray:
 
 
 def _deliver(gx, at, g, missed, apart: bool) -> None:
-    """Every g goes to its place, but for those that missed; `apart`: no place gets two."""
+    """gx[at] += g, except where `missed`; `apart`: no position occurs twice, and gx is zero."""
     if missed.any():
         at, g = at[~missed], g[~missed]
     if apart:
@@ -192,18 +190,19 @@ def _deliver(gx, at, g, missed, apart: bool) -> None:
 
 
 def _rows(w: Windows, channels: int) -> np.ndarray:
-    """How far it is in memory from one position to the next along each axis."""
+    """The distance in memory, in elements, from one position to the next along each axis."""
     return np.array([prod(w.size[i + 1 :]) for i in range(len(w.size))]) * channels
 
 
 def _steps(w: Windows, channels: int) -> np.ndarray:
-    """How far in memory from the first input of a window the input at every kernel offset is."""
+    """The distance in memory from a window's first input to its input at every kernel offset; last a 0, for
+    windows without a hit."""
     return np.append(np.stack(list(np.ndindex(*w.kernel))) @ _rows(w, channels), 0)
 
 
 @shared
 def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
-    """Where the first input of every window is in memory."""
+    """The position in memory of every window's first input."""
     rows = _rows(w, channels)
     starts = (np.arange(images) * (prod(w.size) * channels)).reshape(-1, *(1 for _ in w.out), 1) + np.arange(
         channels
@@ -214,12 +213,10 @@ def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
 
 
 def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
-    """For every window, how many kernel offsets in C order come before the first whose input is the maximum;
-    and where there is none."""
-    order, missed = (
-        lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32),
-        lane.scratch(1, y.shape, bool),
-    )
+    """(for every window, the number in C order of the first kernel offset whose input is the maximum; whether
+    there is none)."""
+    order = lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32)
+    missed = lane.scratch(1, y.shape, bool)
     if w.kernel == w.size and not any(w.pad):
         lane.step(_first_of_all, x.reshape(len(x), -1, x.shape[-1]), y, order, missed)
         return order, missed
@@ -238,14 +235,14 @@ def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first_of_all(x, y, order, missed) -> None:
-    """`_first_hit` where there is one window, of everything: x (images, positions, channels)."""
+    """`_first_hit` for a single window that covers the whole image: x (images, positions, channels)."""
     hits = x == y.reshape(len(y), 1, -1)
     order[...] = hits.argmax(axis=1).reshape(y.shape)
     missed[...] = ~hits.any(axis=1).reshape(y.shape)
 
 
 def power_sums(lane: Lane, w: Windows, x, y, power: int) -> None:
-    """y = the root of every window's sum of powers."""
+    """y = (every window's sum of x ** power) ** (1 / power)."""
     if power > 1:
         powers = lane.scratch(len(w.size), x.shape, x.dtype)
         lane.step(*((np.square, x, powers) if power == 2 else (np.power, x, power, powers)))

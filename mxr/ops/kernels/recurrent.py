@@ -1,10 +1,10 @@
-"""Recurrent cells at work: one layer in one direction, forward over a sequence and back. The steps are in
-mxr/ops/kernels/recurrent_steps.py.
+"""Recurrent cells: one layer in one direction, forward over a sequence and backward. The arithmetic of a
+single step is in mxr/ops/kernels/recurrent_steps.py.
 
-Notation of shapes: t steps, n samples, G gates, `size` values in a state, of which `passed` are passed on
-(fewer with a projection). What a step works on lies together, gate by gate, so that its operations run over
-contiguous memory. What does not depend on the step before is done for many steps at once: the products with
-the input, the gradients of the weights.
+Notation of shapes: t steps, n samples, G gates, `size` values in a cell's state, `passed` values in the
+output h of a step (fewer than `size` with a projection). The arrays of one step are contiguous, gate by gate.
+Whatever does not depend on the step before is computed for many steps at once: the products with the input,
+and the gradients of the weights.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from mxr.ops.kernels.recurrent_steps import GruStep, LstmStep, PlainStep
 from mxr.runtime import costs, threads
 
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
-# The gates as they lie in memory: their place among the weights, and the scale of their sums. Those with a
-# sigmoid come first: an lstm has i, f, g, o among its weights, and i, f, o, g in memory. A sigmoid is 1/2 +
-# tanh(x / 2) / 2, so that one call makes all gates.
+# The gates in the order of their memory: their number among the weights, and the factor of their sums. Gates
+# with a sigmoid come first: an LSTM's weights are in the order i, f, g, o, its gates in memory in the order
+# i, f, o, g. sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the factor 1/2, one call of tanh computes all gates.
 _ORDER = {
     "rnn_relu": ((0, 1),),
     "rnn_tanh": ((0, 1),),
@@ -36,16 +36,17 @@ _ORDER = {
 
 @dataclass
 class Memory:
-    """What a cell leaves for its gradient, in the order of time. `h` has one step more than the sequence: the
-    initial state; and so have the rows of an lstm, which hold a step's gates and the cells before it. The
-    rows of a gru hold r times the state's part of the candidate, then the gates."""
+    """Arrays that a cell keeps for its gradient, in the order of time. `h` has one step more than the
+    sequence, for the initial state. A row of an LSTM holds a step's gates and its cells before the step;
+    there is one row more, for the last cells. A row of a GRU holds r times the state's part of the candidate,
+    then the gates."""
 
     # (t, G, n, size), after the activations; gru: (t, G + 1, n, size), lstm: (t + 1, G + 1, n, size)
     rows: np.ndarray
     h: np.ndarray  # (t + 1, n, passed)
     inner: np.ndarray  # (t, n, size), lstm: tanh of the cells
     mode: str
-    reverse: bool  # the cell goes from the last step to the first
+    reverse: bool  # the cell computes from the last step to the first
 
     @staticmethod
     def shapes(p, t: int, n: int) -> tuple:
@@ -69,17 +70,17 @@ class Memory:
         return self.rows[:, -1]
 
     def steps(self, a: np.ndarray) -> np.ndarray:
-        """An array over time in the order of computing."""
+        """An array over time, in the order of computation."""
         return a[::-1] if self.reverse else a
 
     def states(self, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The states before and after each step, in the order of computing."""
+        """(the states before, the states after) each step, in the order of computation."""
         return (a[:0:-1], a[-2::-1]) if self.reverse else (a[:-1], a[1:])
 
     @cached_property
     def parts(self) -> list[tuple[slice, Memory]]:
-        """Samples for each worker, and the memory of these: several where a step is so large that waiting for
-        Python's lock costs less than that gains."""
+        """(samples, their memory) for each worker. One part only, unless a step is so large that several
+        workers gain more than they lose by waiting for Python's lock."""
         _, gates, n, size = self.gates.shape
         large = 2 * n * gates * size * self.h.shape[2] >= costs.STEP_SAMPLES_FLOPS
         count = max(1, min(threads.workers(), n // costs.WORKER_SAMPLES)) if large else 1
@@ -91,7 +92,7 @@ class Memory:
 
     @cached_property
     def views(self) -> list[PlainStep] | list[LstmStep] | list[GruStep]:
-        """What each step works on, in the order of computing."""
+        """The arrays of each step, in the order of computation."""
         before, after = self.states(self.h)
         if self.mode == "lstm":
             gates = zip(
@@ -114,9 +115,9 @@ class Memory:
 
 @dataclass
 class Cell:
-    """A cell at work. `weights`: of the input (G * size, inputs), of the state (G * size, passed), of the
-    projection (passed, size), and the biases of input and state. `live` (t, n, 1) is False after the end of a
-    sequence, where the state stays as it is."""
+    """A cell with its weights and memory. `weights`: of the input (G * size, inputs), of the state (G * size,
+    passed), of the projection (passed, size), and the biases of input and state. `live` (t, n, 1) is False
+    after the end of a sequence, where the state does not change; None if all sequences have t steps."""
 
     p: Any
     run: Run
@@ -126,8 +127,8 @@ class Cell:
     number: int = 0  # of the worker whose samples these are
 
     def parts(self) -> list[tuple[slice, Cell]]:
-        """Samples for each worker, and a cell for these; one for all if the gradient of a projection adds up
-        over the samples."""
+        """(samples, a cell for them) for each worker. One part with a projection, since its gradient is a sum
+        over all samples."""
         if self.p.projection_size or len(self.memory.parts) == 1:
             return [(slice(None), self)]
         return [
@@ -136,11 +137,11 @@ class Cell:
         ]
 
     def scratch(self, shape, dtype, slot: int) -> np.ndarray:
-        """Memory that only these samples use."""
+        """Scratch memory of this worker."""
         return self.run.workspace(shape, dtype, (self.number, slot))
 
     def lives(self, back: bool = False) -> Iterator:
-        """`live` of each step in the order of computing, or in the opposite order."""
+        """`live` of each step, in the order of computation, or in the opposite order (`back`)."""
         if self.live is None:
             return repeat(None)
         return iter(self.live[::-1] if self.memory.reverse != back else self.live)
@@ -177,14 +178,14 @@ class Cell:
         threads.run([cell._loop(cell.memory.views, wh) for _, cell in parts])
 
     def _loop(self, steps, wh) -> Callable:
-        """The call that goes through the steps."""
+        """The function that computes `steps`."""
         product = self.scratch(self.memory.gates.shape[1:], wh.dtype, 1)
         return partial(recurrent_steps.FORWARD[self.p.mode], self, steps, _step(wh, product), product)
 
     def _by_gate(self, w: np.ndarray, layout: str = "F", turn: bool = False) -> np.ndarray:
-        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order and with the scale of the
-        gates in memory, or (`turn`) the last of them first. What is used in every step is worth the layout
-        "C"."""
+        """Weights (G * size, inputs) or biases as (G, inputs, size), in the order of the gates in memory,
+        times their factors; `turn`: the last gate first. Layout "C" is contiguous: for weights that every
+        step uses, that is worth the copy."""
         order = _ORDER[self.p.mode]
         if turn:
             order = order[-1:] + order[:-1]
@@ -197,9 +198,9 @@ class Cell:
     def _sums(
         self, x, wx, bias, by_step: bool
     ) -> tuple[list[tuple[slice, threads.Once]], list[threads.Once]]:
-        """What input and biases give to the sums of the gates, in their place: for the steps of each slice, a
-        call that makes it, in one product or (`by_step`) in one for each step. And those of the calls that
-        another worker should make beside the first steps."""
+        """The part of the gates' sums that comes from input and biases, written to the gates' memory. Returns
+        calls with the slices of steps that they compute, in one product, or in one for each step (`by_step`);
+        and those of the calls that another worker should make during the first steps."""
         m, (t, gates, n, size) = self.memory, self.memory.gates.shape
         work, bias = 2 * m.gates.size * x.shape[2], np.repeat(bias, n, axis=1)
 
@@ -233,7 +234,7 @@ class Cell:
         return sums, [made for _, made in sums[1:]] if ahead else []
 
     def _steps(self, sums) -> Iterator[tuple]:
-        """The memory's views of each step, when its `sums` are there."""
+        """The arrays of each step, once its `sums` are computed."""
         for at, made in sums:
             made.wait()
             yield from self.memory.views[at]
@@ -242,14 +243,14 @@ class Cell:
     def backward(
         self, dy, dh, dc, project_grad, slot: int, beside: list[Callable]
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The gradients at the sums that go into the gates, (t * n, G * size): at the part of these sums that
-        comes from the state, and, cut into one or two arrays side by side, at the part that comes from the
-        input.
+        """The gradients of the gates' sums, (t * n, G * size): of the part that comes from the state, and of
+        the part that comes from the input. The second is a list of one or two arrays, which are the matrix's
+        columns from left to right.
 
-        `dy` (t, n, passed) is the gradient of the states in every step; `dh` and `dc`, those of the last
-        state and cell, become those of the initial ones. That of the projection goes to `project_grad`. What
-        is returned lies in place `slot` (0 or 1) of the workspace. `beside` are calls that other workers make
-        meanwhile.
+        `dy` (t, n, passed) is the gradient of h in every step. `dh` and `dc` are the gradients of the last
+        state and cells, and become those of the initial ones, in place. The projection's gradient is written
+        to `project_grad`. The results are in the workspace's slot `slot` (0 or 1). `beside` are calls that
+        other workers make during the steps.
         """
         mode, (t, gates, n, size) = self.p.mode, self.memory.gates.shape
         at_state = self.run.workspace((t, n, gates * size), dy.dtype, 2 * slot)
@@ -275,15 +276,14 @@ class Cell:
                 )
             else:
                 loops.append(partial(recurrent_steps.backward_plain, cell, up, d, step, back, at_sums))
-        # its product is for all workers
+        # the products of its steps use all workers, so that nothing can run beside it
         if len(loops) == 1 and 2 * at_state[0].size * dh.shape[1] >= costs.STEP_SHARED_FLOPS:
             loops.pop()()
         together([*loops, *beside], at_state.size)
         return at_state.reshape(t * n, -1), [a.reshape(t * n, -1) for a in at_inputs]
 
     def weight_gradients(self, x, at_state, at_inputs, grads) -> list[Callable]:
-        """Calls that fill `grads`, laid out as `weights`, from what `backward` returned, and that can be made
-        at once."""
+        """Independent calls that compute `grads`, arrays like `weights`, from the results of `backward`."""
         m = self.memory
         x, old = (a.reshape(len(at_state), -1) for a in (x, m.h[1:] if m.reverse else m.h[:-1]))
         calls = _in_parts(at_state, old, grads[1])
@@ -292,7 +292,7 @@ class Cell:
         return [*calls, partial(_bias_gradients, at_state, at_inputs, grads)]
 
     def input_gradient(self, at_inputs) -> np.ndarray:
-        """The gradient at the input, (t * n, inputs), from what `backward` returned."""
+        """The gradient of the input, (t * n, inputs), from the results of `backward`."""
         wx, products = self.weights[0], []
         for a, rows in _side_by_side(at_inputs):
             products.append(np.empty((len(a), wx.shape[1]), a.dtype))
@@ -304,13 +304,13 @@ class Cell:
 
 def _bias_gradients(at_state, at_inputs, grads) -> None:
     ones = np.ones(len(at_state), at_state.dtype)
-    grads[3][...] = np.dot(ones, at_state, grads[4])  # takes less time than np.sum
+    grads[3][...] = np.dot(ones, at_state, grads[4])  # faster than np.sum
     for a, rows in list(_side_by_side(at_inputs))[1:]:  # the first is a part of `at_state`
         np.dot(ones, a, grads[3][rows])
 
 
 def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
-    """Matrices that are parts of a wider one, and their places in its columns."""
+    """(matrix, its columns in the wider matrix) for matrices that stand side by side in a wider one."""
     stop = 0
     for a in arrays:
         start, stop = stop, stop + a.shape[1]
@@ -318,15 +318,14 @@ def _side_by_side(arrays) -> Iterator[tuple[np.ndarray, slice]]:
 
 
 def _in_parts(a, values, out) -> list[Callable]:
-    """Calls that make the product of the transpose of `a` and the values, in parts of `out` that can be made
-    at once."""
+    """Independent calls that compute out = a.T @ values, each of them some rows of `out`."""
     parts = max(1, min(threads.workers(), len(out) // costs.WEIGHT_PART_ROWS))
     # np.dot would copy a part of a transposed matrix first
     return [partial(np.matmul, a.T[i:j], values, out[i:j]) for i, j in threads.cuts(len(out), parts)]
 
 
 def together(calls: list[Callable], values: int) -> None:
-    """Make calls that work on so many values: at once, unless that takes longer than they do."""
+    """Make independent calls: in several threads if their number of values is large enough for that."""
     if len(calls) > 1 and values > costs.CELL_SHARED_VALUES:
         threads.run(calls)
     else:
@@ -335,7 +334,7 @@ def together(calls: list[Callable], values: int) -> None:
 
 
 def _product(a, b, out) -> None:
-    """a b into `out`; where it is not very large, in this thread's cache, as the steps come next."""
+    """out = a @ b. In this thread unless it is very large: the steps that follow find `out` in its cache."""
     if 2 * out.size * a.shape[-1] < costs.SEQUENCE_SHARED_FLOPS:
         np.matmul(a, b, out)
     else:
@@ -343,7 +342,7 @@ def _product(a, b, out) -> None:
 
 
 def _step(weights, out) -> Callable:
-    """The product of its argument and the weights into `out`; all workers share it where it is large."""
+    """A function that computes out = (its argument) @ weights, by all workers if that is large."""
     if weights.ndim == 3 and len(weights) == 1:
         weights, out = weights[0], out[0]
     if 2 * out.size * weights.shape[-2] < costs.STEP_SHARED_FLOPS:

@@ -1,10 +1,10 @@
-"""The steps of recurrent cells, forward and back: the arithmetic of plain cells, LSTMs and GRUs.
+"""The steps of recurrent cells, forward and backward: the arithmetic of plain cells, LSTMs and GRUs.
 
-What surrounds the steps is in mxr/ops/kernels/recurrent.py. Every function goes through all steps of a
-`cell`, each step a dozen calls that write into memory made before. `step` multiplies its argument by the
-state's weights: forward into `product` (G, n, size), back into `back` (n, passed). A step's memory is known
-by names (`PlainStep`, `LstmStep`, `GruStep`): views that are made once, as making one takes as long as some
-of the arithmetic.
+mxr/ops/kernels/recurrent.py prepares them and has the notation. Every function loops over the steps of a
+`cell`; a step is a dozen NumPy calls that write into existing memory. `step` multiplies its argument by the
+state's weights: forward into `product` (G, n, size), backward into `back` (n, passed). The arrays of a step
+are fields of `PlainStep`, `LstmStep` or `GruStep`: views that are made once, since making a view takes as
+long as some of the arithmetic.
 """
 
 from __future__ import annotations
@@ -17,45 +17,46 @@ import numpy as np
 
 @dataclass(slots=True)
 class PlainStep:
-    """What one step works on. Sums become activations in place."""
+    """The arrays of one step of a plain cell."""
 
     h_before: np.ndarray  # (n, passed)
     h: np.ndarray  # (n, passed)
-    sums: np.ndarray  # (n, size), activated: the state
+    sums: np.ndarray  # (n, size): the sums, and in the same memory the activations, which are h
 
 
 @dataclass(slots=True)
 class LstmStep:
-    """What one step of an LSTM works on. The gates lie in memory as i, f, o, g, then the cells before."""
+    """The arrays of one step of an LSTM: views of one block of memory with i, f, o, g and the cells
+    before."""
 
     h_before: np.ndarray  # (n, passed)
     h: np.ndarray  # (n, passed)
     gates: np.ndarray  # (4, n, size)
     sigmoids: np.ndarray  # (3, n, size), the gates with a sigmoid: i, f, o
-    i: np.ndarray  # (n, size), and so all that follow but for pairs, (2, n, size)
-    f: np.ndarray
-    o: np.ndarray
-    g: np.ndarray
-    i_f: np.ndarray  # i and f
-    g_c: np.ndarray  # what these are multiplied by: g and the cells before
-    c_before: np.ndarray
-    c: np.ndarray
-    tanh_c: np.ndarray
+    i: np.ndarray  # (n, size)
+    f: np.ndarray  # (n, size)
+    o: np.ndarray  # (n, size)
+    g: np.ndarray  # (n, size)
+    i_f: np.ndarray  # (2, n, size): i and f
+    g_c: np.ndarray  # (2, n, size): their factors, g and the cells before
+    c_before: np.ndarray  # (n, size)
+    c: np.ndarray  # (n, size)
+    tanh_c: np.ndarray  # (n, size)
 
 
 @dataclass(slots=True)
 class GruStep:
-    """What one step of a GRU works on. In memory, before the gates reset, keep and candidate, lies the
-    state's part of the candidate."""
+    """The arrays of one step of a GRU: views of one block of memory with the state's part of the candidate,
+    and the gates reset, keep, candidate."""
 
-    h_before: np.ndarray  # (n, size), and so all that follow but for several together
-    h: np.ndarray
-    reset: np.ndarray
-    keep: np.ndarray
-    candidate: np.ndarray
+    h_before: np.ndarray  # (n, size)
+    h: np.ndarray  # (n, size)
+    reset: np.ndarray  # (n, size)
+    keep: np.ndarray  # (n, size)
+    candidate: np.ndarray  # (n, size)
     sigmoids: np.ndarray  # (2, n, size): reset and keep
-    from_state: np.ndarray  # the state's part of the candidate; times `reset` once that is known
-    sums: np.ndarray  # (3, n, size), what begins as sums with a part from the state: that part, reset, keep
+    from_state: np.ndarray  # (n, size), the state's part of the candidate; after the step, times `reset`
+    sums: np.ndarray  # (3, n, size): from_state, reset, keep, to which the product with the state is added
 
 
 # --------------------------------------------------------------------------------------------- forward
@@ -75,11 +76,11 @@ def forward_plain(cell, steps, step, product):
 
 
 def forward_lstm(cell, steps, step, product):
-    """c = f c_before + i g, and h = o tanh(c), projected where there is a projection."""
+    """c = f c_before + i g, and h = o tanh(c), times the projection's weights if there are any."""
     p, half = cell.p, np.full((), 0.5, product.dtype)
-    shares = cell.scratch((2, *product.shape[1:]), product.dtype, 2)
-    share_i, share_f = shares
-    hidden = cell.scratch(share_i.shape, product.dtype, 3) if p.projection_size else None
+    terms = cell.scratch((2, *product.shape[1:]), product.dtype, 2)  # i g, and f c_before
+    hidden = cell.scratch(terms.shape[1:], product.dtype, 3) if p.projection_size else None
+    i_g, f_c = terms
     low, high = (np.fmax, np.fmin) if p.lstm_state_clip_nan else (np.maximum, np.minimum)
     for s, live in zip(steps, cell.lives()):
         step(s.h_before)
@@ -87,8 +88,8 @@ def forward_lstm(cell, steps, step, product):
         np.tanh(s.gates, s.gates)
         np.multiply(s.sigmoids, half, s.sigmoids)
         np.add(s.sigmoids, half, s.sigmoids)
-        np.multiply(s.i_f, s.g_c, shares)
-        np.add(share_f, share_i, s.c)
+        np.multiply(s.i_f, s.g_c, terms)
+        np.add(f_c, i_g, s.c)
         if p.lstm_state_clip_min is not None:
             high(low(s.c, p.lstm_state_clip_min, out=s.c), p.lstm_state_clip_max, out=s.c)
         np.tanh(s.c, s.tanh_c)
@@ -121,7 +122,7 @@ def forward_gru(cell, steps, step, product):
 
 
 def _hold(live, new, old):
-    """Where a sequence has ended the state stays as it was."""
+    """After the end of a sequence the new state is the old one."""
     np.copyto(new, old, where=~live)
 
 
@@ -131,8 +132,8 @@ FORWARD = {"rnn_relu": forward_plain, "rnn_tanh": forward_plain, "lstm": forward
 
 
 def backward_plain(cell, dy, dh, step, back, at_sums):
-    """The slopes of all steps at once; then step by step the gradient at the sums, and through the weights
-    that of the state."""
+    """The gradients of the sums, (t, n, size). First the activation's derivatives of all steps at once; then,
+    step by step, times the gradient of h, which goes through the weights to the step before."""
     m = cell.memory
     a = m.gates[:, 0]
     if cell.p.mode == "rnn_relu":
@@ -146,64 +147,71 @@ def backward_plain(cell, dy, dh, step, back, at_sums):
         step(d)
         if live is None:
             dh[...] = back
-        else:  # where the sequence has ended the state was just held
+        else:  # after the end of a sequence dh passes to the step before unchanged
             np.copyto(dh, back, where=live)
             d *= live
 
 
 def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
-    """The gradients at the sums, which are in the order of the weights: i, f, g, o. The slope of a sigmoid s
-    is s (1 - s), of a tanh t it is 1 - t²."""
+    """The gradients of the gates' sums, (t, n, 4 * size), in the order of the weights: i, f, g, o.
+
+    With dh and dc, the gradients of a step's h and c, and ot = o tanh(c), the step computes
+        dc  = dc + dh o (1 - tanh(c)²)
+        d_o = dh ot (1 - o)               d_i = dc i g (1 - i)
+        d_g = dc i (1 - g²)               d_f = dc f c_before (1 - f)
+    since the derivative of a sigmoid s is s (1 - s), and that of a tanh t is 1 - t². For the step before, dc
+    is dc f, and dh is the product of these gradients and the weights.
+    """
     p, m, (t, _, n, size) = cell.p, cell.memory, cell.memory.gates.shape
     one = np.ones((), dy.dtype)
 
     def memory(slot: int, count: int) -> np.ndarray:
         return cell.scratch((count, n, size), dy.dtype, slot)
 
-    d_gates = memory(4, 4)
+    d_gates = memory(4, 4)  # of i, f, g, o
     d_i_f, d_g, d_o = d_gates[:2], d_gates[2], d_gates[3]
     rest = memory(5, 3)  # 1 - i, 1 - f, 1 - o
     rest_i_f, rest_o = rest[:2], rest[2]
-    dc_i_f = memory(6, 2)  # dc i, and dc f, which is the gradient of the cells before
+    dc_i_f = memory(6, 2)  # dc i, and dc f, the gradient of the cells before
     dc_i, dc_before = dc_i_f
-    along = memory(7, 2)  # dc i g, and dc f c_before
-    along_i = along[0]
-    a, b, whole = memory(8, 3)
+    dc_terms = memory(7, 2)  # dc i g, and dc f c_before
+    dc_i_g = dc_terms[0]
+    a, b, o_tanh = memory(8, 3)
     dc_before[...] = dc
-    # else what the output gate let through is the new state
+    # without projection, and within a sequence, h is o tanh(c)
     recompute = p.projection_size or cell.live is not None
     if p.projection_size:
         project_grad[...] = 0
     by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
-    held_h = held_c = None
+    held_h = held_c = None  # the gradients of samples whose sequence has ended: they pass unchanged
     for up, d, d_by_gate, s, live in zip(
         *(m.steps(part)[::-1] for part in (dy, at_sums, by_gate)), reversed(m.views), cell.lives(True)
     ):
         np.add(dh, up, dh)
-        at_h, h = dh, s.h
+        d_ot, ot = dh, s.h  # the gradient of o tanh(c), and o tanh(c)
         if live is not None:
             held_h, held_c = dh * ~live, dc_before * ~live
         if recompute:
-            h = np.multiply(s.o, s.tanh_c, whole)
+            ot = np.multiply(s.o, s.tanh_c, o_tanh)
         if p.projection_size:
-            project_grad += np.matmul((dh if live is None else dh * live).T, h)
-            at_h = np.matmul(dh, cell.weights[2])
+            project_grad += np.matmul((dh if live is None else dh * live).T, ot)
+            d_ot = np.matmul(dh, cell.weights[2])
         np.subtract(one, s.sigmoids, rest)
-        np.multiply(at_h, h, a)  # dh o tanh(c)
+        np.multiply(d_ot, ot, a)
         np.multiply(a, rest_o, d_o)
         np.multiply(a, s.tanh_c, a)
-        np.multiply(at_h, s.o, b)
-        np.subtract(b, a, b)  # dh o (1 - tanh(c)²)
+        np.multiply(d_ot, s.o, b)
+        np.subtract(b, a, b)  # d_ot o (1 - tanh(c)²)
         np.add(dc_before, b, dc)
         if p.lstm_state_clip_min is not None:
             dc *= (s.c > p.lstm_state_clip_min) & (s.c < p.lstm_state_clip_max)
         np.multiply(dc, s.i, dc_i)
         np.multiply(dc, s.f, dc_before)
-        np.multiply(dc_i_f, s.g_c, along)
-        np.multiply(along, rest_i_f, d_i_f)
-        np.multiply(along_i, s.g, b)
+        np.multiply(dc_i_f, s.g_c, dc_terms)
+        np.multiply(dc_terms, rest_i_f, d_i_f)
+        np.multiply(dc_i_g, s.g, b)
         np.subtract(dc_i, b, d_g)  # dc i (1 - g²)
-        np.copyto(d_by_gate, d_gates)  # one copy takes less time than results in places apart
+        np.copyto(d_by_gate, d_gates)  # faster than writing each gate to its strided place
         if live is None:
             step(d)
             continue
@@ -216,8 +224,14 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
 
 
 def backward_gru(cell, dy, dh, step, back, at_state, candidates):
-    """The gradients at the sums, in the order of the weights: reset, keep, the state's part of the candidate.
-    `candidates` are those at the candidate's sums themselves."""
+    """The gradients of the gates' sums, (t, n, 3 * size), in the order of the weights: reset, keep, the
+    state's part of the candidate. `candidates` (t, n, size) becomes the gradient of the candidate's whole
+    sum, with r for reset and z for keep:
+        d_candidate = dh (1 - z) (1 - candidate²)
+        d_keep      = dh (1 - z) z (h_before - candidate)
+        d_state     = d_candidate r
+        d_reset     = d_candidate (1 - r) from_state          (from_state is r times the state's part)
+    """
     m, (t, _, n, size) = cell.memory, cell.memory.gates.shape
     one = np.ones((), dy.dtype)
 

@@ -1,4 +1,4 @@
-"""What a kernel does, prepared once: calls for each worker, and calls before and after those."""
+"""The calls of a kernel, prepared once: lists for each worker, and lists for before and after them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mxr.runtime import costs, threads
 
 
 class Steps:
-    """Lists of `(function, arguments)`: `first` and `last` for the calling thread, `lanes` for the workers in
-    between.
+    """Lists of `(function, arguments)`: `first` and `last` run in the calling thread; `lanes` run between
+    them, one per worker.
 
-    Everything that costs Python time (views, scratch memory, cutting into blocks) is done while the lists are
-    filled, and `call()` only walks through them. Lanes are independent: they write to disjoint memory, and
-    share no scratch.
+    Everything that takes time in Python (views, scratch memory, cutting into blocks) is done while the lists
+    are filled; `call()` only goes through them. Lanes are independent: they write to disjoint memory and
+    share no scratch memory.
     """
 
     def __init__(self, run: Run):
@@ -28,21 +28,21 @@ class Steps:
         self._copies: dict[int, np.ndarray] = {}
 
     def ranges(self, n: int, nanoseconds: float) -> Iterator[tuple[Lane, int, int]]:
-        """(lane, start, stop) of range(n) for every lane that gets any of it; `nanoseconds` is what one of n
-        takes, roughly."""
+        """Split range(n) over lanes: (lane, start, stop) for every lane that gets a part. `nanoseconds`: the
+        time of one of the n, roughly."""
         count = max(1, min(len(self.lanes), int(n * nanoseconds / (2 * costs.WAKE_NS))))
-        # A lane that already has work is awake. Else the first piece is longer (see threads.cuts), by twice
-        # the time of waking up, as short calls take longer beside each other.
+        # Lanes that already have work are awake. Otherwise the first part is longer (see threads.cuts), by
+        # twice the time of waking a thread, since short calls take longer while another thread runs.
         ahead = 0 if self.lanes[-1].code else 2 * costs.WAKE_NS / nanoseconds
         yield from ((lane, *part) for lane, part in zip(self.lanes, threads.cuts(n, count, ahead)))
 
     def own(self, shape, dtype) -> np.ndarray:
-        """Scratch memory that nothing else in these steps uses."""
+        """Scratch memory that no other step uses."""
         self._own += 1
         return self.run.workspace(shape, dtype, self._own)
 
     def solid(self, a: np.ndarray) -> np.ndarray:
-        """`a` if it is contiguous, or scratch memory into which it is copied first."""
+        """`a` if it is contiguous; else scratch memory, to which `a` is copied first."""
         if a.flags.c_contiguous:
             return a
         if id(a) not in self._copies:
@@ -51,7 +51,7 @@ class Steps:
         return self._copies[id(a)]
 
     def target(self, a: np.ndarray) -> np.ndarray:
-        """`a` if it is contiguous, or scratch memory that is copied to it last."""
+        """`a` if it is contiguous; else scratch memory, which is copied to `a` last."""
         if a.flags.c_contiguous:
             return a
         inner = self.own(a.shape, a.dtype)
@@ -59,7 +59,7 @@ class Steps:
         return inner
 
     def call(self) -> Callable[[], None]:
-        """The call that takes all the steps."""
+        """The function that runs all steps."""
         lanes = [threads.in_turn(lane.code) for lane in self.lanes if lane.code]
         if len(lanes) < 2:
             return threads.in_turn(
@@ -76,10 +76,10 @@ class Lane:
         self.code: list = []
 
     def step(self, fn, *args) -> None:
-        """What is to be done next."""
+        """Append a call."""
         self.code.append((fn, args))
 
     def scratch(self, slot: int, shape, dtype) -> np.ndarray:
-        """Memory for an operation that is cut into steps. The next operation in the lane may ask for the same
-        slot."""
+        """Scratch memory of this lane. Calls with the same slot share it, so it holds its values only until
+        the slot's next use."""
         return self.run.workspace(shape, dtype, (self.number, slot))

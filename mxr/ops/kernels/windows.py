@@ -1,27 +1,29 @@
-"""The arithmetic of convolutions: windows as the columns of matrices, so that BLAS does the work.
+"""The arithmetic of convolutions: windows become columns of matrices, so that BLAS computes the products.
 
 Notation of shapes: n samples, C input channels, F filters, G groups; `size` and `out` are the spatial axes of
 input and output.
 
-Columns hold, for every position and every offset in the kernel, the channels that the offset shows there.
-Only the inner kernel axes need to be laid out before a product: BLAS packs its operands, so long columns cost
-more than they look. Over the outer ones, where windows move by single steps, products are made for every
-offset, and added up shifted by whole rows (`_Cut`). The three products are
+Columns hold the input's value for every channel, every kernel offset and every output position. Long columns
+are expensive: they must be written, and BLAS copies its operands again. So the kernel's axes are divided
+(`_Cut`). Only the inner ones are written out as columns. For the outer ones, along which windows move by
+single positions, one product is made for every offset, and the products are added up, shifted by whole rows.
+The three products are
     out     = sum over outer offsets of  matrix @ columns
     input   = sum over inner offsets of  matrix transposed @ slopes
     matrix' = columns @ slopes transposed
-of matrix (F, outer kernel; C, inner kernel), columns (C, inner kernel; grid), slopes (F, outer kernel; grid),
-on a grid that has the input's outer axes and the output's inner ones.
+of the weight as matrix (F, outer kernel; C, inner kernel), columns (C, inner kernel; grid), and slopes (F,
+outer kernel; grid), the gradient of `out`. The grid has the input's outer axes and the output's inner ones.
 
-Samples go in blocks small enough for the cache, blocks are spread over the threads. A block is laid out as
-(b, channels, *space, m), of b * m samples: one after the other (m = 1), or side by side, innermost (b = 1).
-Strided copies cost a few nanoseconds per contiguous run, whatever its length. Side by side, every run is at
-least m long, but input and output must be transposed; that pays where images are small. One after the other,
-columns over several axes are made in two stages: for each offset in the last kernel axis, the values that any
-window has at that offset become a narrower image, `out[-1]` wide; in that image the other kernel axes are
-shifts by whole rows, so that runs are long again.
+Samples are processed in blocks that fit into the cache; blocks are distributed over the threads. A block of b
+* m samples has the layout (b, channels, *space, m): samples either one after the other (m = 1), or side by
+side as the innermost axis (b = 1). Strided copies take a few nanoseconds per contiguous run of elements,
+however long it is. Side by side, every run has at least m elements, but input and output must be transposed:
+that pays for small images. One after the other, columns over several kernel axes are written in two stages.
+First, for each offset along the last kernel axis, the values that windows have at that offset become a
+narrower image of width `out[-1]`. In that image the other kernel axes are shifts by whole rows, so that runs
+are long again.
 
-The functions add to `Steps` what is to be done; nothing is computed yet.
+The functions append calls to `Steps`; nothing is computed yet.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ from mxr.runtime import costs
 
 @dataclass(frozen=True)
 class Windows:
-    """Where the windows lie: output position o covers input positions `o * stride + i * dilate - pad` for i
-    in the kernel."""
+    """The positions of the windows: output position o reads the input positions `o * stride + i * dilate -
+    pad` for i in range(kernel), along each axis."""
 
     size: tuple
     out: tuple
@@ -52,7 +54,7 @@ class Windows:
 
     @property
     def padded(self) -> tuple:
-        """The spatial size that the windows reach over, margins included."""
+        """The spatial size of the input with its padding; larger if windows reach beyond that."""
         return tuple(
             max(n + 2 * p, s * (o - 1) + d * (k - 1) + 1)
             for n, p, s, o, d, k in zip(self.size, self.pad, self.stride, self.out, self.dilate, self.kernel)
@@ -60,12 +62,12 @@ class Windows:
 
     @property
     def plain(self) -> bool:
-        """Whether the columns are the input itself: a 1 x 1 kernel that visits every position."""
+        """Whether the columns are the input itself: a 1 x 1 kernel at every position."""
         return prod(self.kernel) == 1 and self.size == self.out and not any(self.pad)
 
     def landing(self, axis: int, i: int) -> tuple[slice, slice]:
-        """Along an axis, for kernel offset i: the outputs whose window has an input there, and those
-        inputs."""
+        """For kernel offset i along an axis: (the output positions whose window has an input at that offset,
+        the positions of these inputs)."""
         s, first = self.stride[axis], i * self.dilate[axis] - self.pad[axis]
         lo = max(0, -(first // s))
         hi = max(lo, min(self.out[axis], -(-(self.size[axis] - first) // s)))
@@ -78,7 +80,8 @@ class Windows:
 
 
 class _Block:
-    """Some samples in a lane, and how they are laid out. `fresh`: the first of its shape in its lane."""
+    """Some samples in a lane, and their layout. `fresh`: the lane's first block of this size, whose scratch
+    memory has no zeros yet."""
 
     def __init__(self, lane: Lane, start: int, stop: int, side: bool, fresh: bool):
         self.lane, self.step, self.side, self.fresh = lane, lane.step, side, fresh
@@ -95,7 +98,7 @@ class _Block:
         return self.lane.scratch(slot, (self.b, *shape, self.m), dtype)
 
     def solid(self, slot: int, a: np.ndarray) -> np.ndarray:
-        """The block of contiguous `a` in contiguous memory: a copy if the samples lie side by side."""
+        """The block of a contiguous `a`, contiguous: a copy if the samples are side by side."""
         part = self.view(a)
         if self.side:
             part = self.scratch(slot, a.dtype, *part.shape[1:-1])
@@ -103,9 +106,9 @@ class _Block:
         return part
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-        """A step `np.matmul(a, b, out)`, without leading axes of length one: they cost as much as a small
-        product. Where one number is multiplied with another, that is all: BLAS takes ten times as long for
-        it."""
+        """Append `np.matmul(a, b, out)`, without leading axes of length one, which take as long as a small
+        product. If the inner dimension is 1, append `np.multiply`, which is ten times faster than BLAS
+        there."""
         if a.shape[-1] == 1:
             self.step(np.multiply, a, b, out)
             return
@@ -114,11 +117,12 @@ class _Block:
         self.step(np.matmul, a, b, out)
 
     def add_up(self, target: np.ndarray, parts: list, bias=None, apart: bool = False) -> None:
-        """target = the sum of `parts`, (where in target, array) each, and bias. One that covers everything
-        goes first: it saves zeros. `apart`: no two parts meet."""
+        """target = the sum of `parts`, (index in target, array) each, and bias. A part that covers the whole
+        target comes first, so that the target need not be filled with zeros. `apart`: no two parts
+        overlap."""
         parts = [(target[at], part) for at, part in parts]
         parts.sort(key=lambda p: p[0].shape != target.shape)
-        first = parts if apart else parts[:1]  # these are stored, not added
+        first = parts if apart else parts[:1]  # these are stored, the others are added
         if not first or sum(at.size for at, _ in first) < target.size:
             first = first if apart else []
             self.step(np.copyto, target, 0 if bias is None else bias)
@@ -129,10 +133,11 @@ class _Block:
 
 
 def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
-    """The blocks of n samples, for so many products.
+    """The blocks of n samples, for that number of products.
 
-    With more filters than positions, the products of single samples would be larger than what they are made
-    of.
+    Samples are side by side if that saves more time in copies than the transposition costs, or if there are
+    more filters than output positions: then the products of single samples would be larger than their
+    operands.
     """
     w, length = cut.w, prod(cut.w.out)
     columns = cut.channels * prod(w.kernel) * length
@@ -157,7 +162,7 @@ def _blocks(steps: Steps, cut: _Cut, n: int, products: int) -> Iterator[_Block]:
 
 
 def _saved_runs(w: Windows, channels: int, samples: int) -> float:
-    """How many fewer contiguous runs a sample's columns are copied in if the samples of a block lie side by
+    """How many contiguous runs fewer the columns of a sample have if the samples of a block are side by
     side."""
     if w.plain:
         return 0
@@ -168,7 +173,7 @@ def _saved_runs(w: Windows, channels: int, samples: int) -> float:
 
 
 def _shifts(strides: Sequence[int], dilate: tuple, stride: tuple) -> tuple[tuple, tuple]:
-    """How far a step in the kernel, and one from window to window, is in memory."""
+    """The strides in memory from one kernel offset to the next, and from one window to the next."""
     return tuple(s * d for s, d in zip(strides, dilate)), tuple(s * t for s, t in zip(strides, stride))
 
 
@@ -178,10 +183,10 @@ def _shifts(strides: Sequence[int], dilate: tuple, stride: tuple) -> tuple[tuple
 def convolve(
     steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None
 ) -> None:
-    """Those products of a convolution whose results are given. x (n, C, *size) and weight (F, C/G, *kernel)
-    make out (n, F, *out); g (n, F, *out) and weight make gx (n, C, *size), the gradient of x; x and g make
-    gw, the gradient of the weight. `bias` is added to out or gx, of which only one can be made at once; gx is
-    the output of a deconvolution."""
+    """Append the products of a convolution whose result arrays are given: out (n, F, *out) from x (n, C,
+    *size) and weight (F, C/G, *kernel); gx (n, C, *size), the gradient of x, from g (n, F, *out) and weight;
+    gw, the gradient of the weight, from x and g. Only one of out and gx may be given; `bias` is added to it
+    (gx is the output of a deconvolution)."""
     products = sum(a is not None for a in (out, gx, gw))
     if not products:
         return
@@ -206,8 +211,8 @@ def convolve(
 
 
 def bias_gradient(steps: Steps, g, gb) -> None:
-    """The gradient of the bias: sums of g (n, F, *out) over samples and positions. Products with ones are the
-    fastest sums."""
+    """Append the gradient of the bias: the sums of g (n, F, *out) over samples and positions, computed as
+    products with ones, which is the fastest way."""
     rows = steps.solid(g).reshape(len(g) * len(gb), -1)
     sums, ones = steps.own((len(g), len(gb)), g.dtype), np.ones(max(len(g), rows.shape[1]), g.dtype)
     for lane, a, b in steps.ranges(len(rows), rows.shape[1] * costs.SUM_NS):
@@ -216,9 +221,9 @@ def bias_gradient(steps: Steps, g, gb) -> None:
 
 
 class _Cut:
-    """The kernel's axes in two parts: over the inner ones columns are laid out, over the outer ones products
-    are added up. `back`: the input is what is made. If the kernel is one row, it is all outer then: nothing
-    is left to add up."""
+    """The division of the kernel's axes: columns are written out for the inner ones, products are added up
+    over the outer ones. `back`: the products make the input. Then a kernel of one row is all outer, so that
+    no sums over inner offsets are needed."""
 
     def __init__(self, w: Windows, channels: int, filters: int, back: bool):
         self.w, self.channels, self.filters = w, channels, filters
@@ -238,9 +243,9 @@ class _Cut:
         self.adds = prod(self.outer) > 1 or self.grid != w.out
 
     def _pays(self, lead: int) -> bool:
-        """Whether so many outer axes are less work than none: to lay out, and to pack for BLAS, an element of
-        the columns or slopes costs about as much as 30 multiplications. The grid may be larger than the
-        output."""
+        """Whether `lead` outer axes are less work than none. To write an element of columns or slopes, and to
+        copy it in BLAS, takes as long as `costs.COLUMN_MULTIPLICATIONS` multiplications. With outer axes
+        there are fewer of them, but the grid is larger than the output."""
         w = self.w
         channels, filters = self.channels // w.groups, self.filters // w.groups
         larger = prod(w.size[:lead]) / prod(w.out[:lead])
@@ -302,8 +307,8 @@ class _Cut:
         return columns
 
     def slopes(self, block: _Block, g) -> np.ndarray:
-        """The block of g, as (b, F, *outer, *grid, m): where in the grid each outer offset of the windows
-        lies. Uses slots 3 and 4."""
+        """The block of g as (b, F, *outer, *grid, m): for each outer offset, g at the grid positions that the
+        windows have there, else 0. Uses slots 3 and 4."""
         g = block.solid(3, g)
         if not self.adds:
             return g
@@ -316,8 +321,8 @@ class _Cut:
         return slopes
 
     def make_out(self, block: _Block, matrix, columns, out, bias) -> None:
-        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and 2, which
-        columns leave free. (The zeros around slopes must stay for the next block.)"""
+        """out = the products of matrix and columns, added up over the outer axes. Uses slot 5, and slot 2,
+        whose content is no longer needed. (Not slot 4: its zeros must stay for the next block.)"""
         target, view = self._target(block, out)
         products = block.scratch(2, out.dtype, self.filters, *self.outer, *self.grid) if self.adds else target
         block.product(matrix, self.as_matrices(block, columns), self.as_matrices(block, products))
@@ -337,9 +342,10 @@ class _Cut:
             block.step(np.copyto, view, target)
 
     def make_input(self, block: _Block, matrix, slopes, gx, bias) -> None:
-        """gx = the products of matrix and slopes: gradients of the columns, each added where it was taken
-        from. Over axes before the last whose strides are 1 they are added up first, in long runs. Uses slots
-        2 and 5, and 0: columns are no longer needed."""
+        """gx = the products of matrix and slopes, which are gradients of the columns, added up at the
+        positions that the columns were read from. Sums over the axes before the last come first, if their
+        strides are 1: they have long runs. Uses slots 2 and 5, and slot 0, whose columns are no longer
+        needed."""
         w, outers, last = self.w, self.outers, len(self.w.size) - 1
         target, view = self._target(block, gx)
         products = (
@@ -392,8 +398,8 @@ class _Cut:
             block.step(np.copyto, view, target)
 
     def _whole_rows(self, block: _Block, products) -> list:
-        """Where the products over the last axis belong, as parts of images without their edges: long runs.
-        What would get into the next row is set to zero."""
+        """The products over the last axis as parts for `add_up`: shifted flat images, which have long runs.
+        Products that would land in the next row are set to zero."""
         w, parts = self.w, []
         for j in range(w.kernel[-1]):
             shift, part = j * w.dilate[-1] - w.pad[-1], products[:, :, j]
@@ -408,14 +414,15 @@ class _Cut:
         return parts
 
     def _target(self, block: _Block, a) -> tuple[np.ndarray, np.ndarray]:
-        """(contiguous memory for the block of a result, where it belongs): the same if it can be."""
+        """(contiguous memory for the block of a result, the block itself); both are the same if the block is
+        contiguous."""
         view = block.view(a)
         return (view if view.flags.c_contiguous else block.scratch(5, a.dtype, *view.shape[1:-1])), view
 
 
 def _by_offset(nd: int, out: np.ndarray, a: np.ndarray) -> list:
-    """The calls that copy one weight (..., channels, nd kernel axes) to another that is arranged otherwise:
-    one for each offset if those have fewer elements in a row than there are channels."""
+    """The calls that copy a weight (..., channels, nd kernel axes) to `out`, a view of another layout: one
+    call per kernel offset if there are fewer offsets than channels, else one call."""
     channels, *kernel = out.shape[-1 - nd :]
     if prod(kernel) > channels:
         return [(np.copyto, (out, a))]
@@ -426,15 +433,16 @@ _BOTH = (slice(None),) * 2
 
 
 def _landings(w: Windows, axes: range, offset: tuple) -> tuple[tuple, tuple]:
-    """(where the windows' elements at `offset` belong, of which windows there are any) along those axes."""
+    """(the input positions at kernel offset `offset`, the output positions of their windows) along those
+    axes."""
     lands = [w.landing(axis, i) for axis, i in zip(axes, offset)]
     return tuple(at for _, at in lands), tuple(outs for outs, _ in lands)
 
 
 class _WeightGradient:
-    """Sums over samples and positions of columns times slopes: for each lane, then of all lanes. BLAS is
-    faster with the longer matrix first, and best with rows of whole panels in the result; `flipped`, columns
-    first, pays for turning the sum in the end where there are many positions."""
+    """The sum of columns times slopes over samples and positions: for each lane, then over the lanes. BLAS is
+    faster if the longer matrix comes first, and fastest if the result's rows are whole panels. `flipped`:
+    columns come first; for many positions that is worth the transposition of the sum at the end."""
 
     def __init__(self, steps: Steps, cut: _Cut, gw, positions: int):
         self.steps, self.cut, self.gw = steps, cut, gw

@@ -1,1 +1,1 @@
-"""What several operator families share: declaring element-wise operators and optimizers' updates."""
+"""Helpers of several operator families: declaring element-wise operators and optimizers' updates."""

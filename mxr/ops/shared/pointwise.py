@@ -1,5 +1,5 @@
-"""What the element-wise families share: the two-argument functions with their derivatives, and how a row
-becomes an operator.
+"""Helpers of the element-wise families: functions of two arguments with their gradients (`PAIRS`), and
+`declare`, which makes an operator of a table's row.
 
 `PAIRS` is used three times: for arrays of one shape (elemwise.py), for broadcast arrays (broadcast.py), and
 for the comparisons with a number (scalar.py).
@@ -16,19 +16,19 @@ from mxr.operator import MxError, Op, op
 
 
 def declare(module: str, name: str, *aliases: str, doc: str, **attributes) -> Op:
-    """The operator of a table row: `@op` over a class with these attributes; without a `backward` its
+    """Declare the operator of a table's row: `@op` over a class with these attributes. Without `backward` its
     gradient is zero."""
     cls = type(name, (), {"__doc__": doc, "__module__": module, **attributes})
     return op(name, *aliases, zero_gradient="backward" not in attributes)(cls)
 
 
 def like(y, x):
-    """`y` in the element type of `x` (operators keep their input's type; an integer array stays one)."""
+    """`y` in the element type of `x`: most operators return their input's type, also for integers."""
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
 def same_type(p, ins):
-    """Type rule of operators whose inputs must agree."""
+    """Type rule of operators whose inputs must have one type."""
     types = {d for d in ins if d is not None}
     if len(types) > 1:
         raise MxError(
@@ -39,7 +39,7 @@ def same_type(p, ins):
 
 
 def float_type(p, ins):
-    """Type rule of operators that are for floating-point numbers."""
+    """Type rule of operators that take floating-point numbers only."""
     types = [d for d in ins if d is not None] or [np.dtype(np.float32)]
     for kind in types:
         if kind.kind != "f":
@@ -58,7 +58,7 @@ def sum_to(g, shape):
 
 
 def sign(x):
-    """-1, 0 or 1; 0 for NaN, as MXNet has it."""
+    """-1, 0 or 1; 0 for NaN, as in MXNet."""
     return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
 
 
@@ -68,7 +68,7 @@ def mod(a, b):
 
 
 def power(a, b):
-    """`a ** b`; integers are raised as doubles, so negative exponents work."""
+    """`a ** b`, of integers in double precision, so that negative exponents work."""
     if a.dtype.kind != "f":
         a = a.astype(np.float64)
     return np.power(a, b)
@@ -131,59 +131,43 @@ class Pair(NamedTuple):
 
     f: Callable  # (a, b) -> y, or a condition
     gradient: Callable | None  # (g, a, b, y) -> (for a, for b); None: zero
-    text: str  # what it is, to continue a sentence
+    text: str  # the continuation of a sentence like "Element by element, "
 
 
+# fmt: off
 PAIRS = {
     "add": Pair(np.add, _add_gradient, "the sum, `lhs + rhs`"),
     "sub": Pair(np.subtract, _sub_gradient, "the difference, `lhs - rhs`"),
     "mul": Pair(np.multiply, _mul_gradient, "the product, `lhs * rhs`"),
-    "div": Pair(
-        np.divide,
-        _div_gradient,
-        "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; "
-        "quotients of integer arrays are cut to integers",
-    ),
-    "mod": Pair(
-        mod,
-        _mod_gradient,
-        "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. "
-        "The gradient is 1 for `lhs` and `-floor(lhs / rhs)` for `rhs`",
-    ),
-    "power": Pair(
-        power,
-        _power_gradient,
-        "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, "
-        "and the gradient for `rhs`, `lhs ^ rhs * log(lhs)`, is NaN for every negative base",
-    ),
-    "maximum": Pair(
-        np.maximum,
-        _maximum_gradient,
-        "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, "
-        "and to `lhs` where they are equal",
-    ),
-    "minimum": Pair(
-        np.minimum,
-        _minimum_gradient,
-        "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, "
-        "and to `lhs` where they are equal",
-    ),
-    "hypot": Pair(
-        np.hypot,
-        _hypot_gradient,
-        "the hypotenuse, `sqrt(lhs^2 + rhs^2)`, without overflow on the way. The gradient at (0, 0) is NaN",
-    ),
-    "equal": Pair(np.equal, None, "1 where `lhs == rhs`, else 0"),
-    "not_equal": Pair(np.not_equal, None, "1 where `lhs != rhs`, else 0"),
-    "greater": Pair(np.greater, None, "1 where `lhs > rhs`, else 0"),
+    "div": Pair(np.divide, _div_gradient,
+                "the quotient, `lhs / rhs`. Dividing by zero gives an infinity, 0/0 gives NaN; quotients of "
+                "integer arrays are cut to integers"),
+    "mod": Pair(mod, _mod_gradient,
+                "the remainder of `lhs / rhs`. It has the sign of `rhs`, and is 0 where `rhs` is 0. The "
+                "gradient is 1 for `lhs` and `-floor(lhs / rhs)` for `rhs`"),
+    "power": Pair(power, _power_gradient,
+                  "the power, `lhs ^ rhs`. A negative base with a fractional exponent gives NaN, and the "
+                  "gradient for `rhs`, `lhs ^ rhs * log(lhs)`, is NaN for every negative base"),
+    "maximum": Pair(np.maximum, _maximum_gradient,
+                    "the larger of the two (NaN if one is NaN). The gradient goes to the larger one, and to "
+                    "`lhs` where they are equal"),
+    "minimum": Pair(np.minimum, _minimum_gradient,
+                    "the smaller of the two (NaN if one is NaN). The gradient goes to the smaller one, and "
+                    "to `lhs` where they are equal"),
+    "hypot": Pair(np.hypot, _hypot_gradient,
+                  "the hypotenuse, `sqrt(lhs^2 + rhs^2)`, computed without overflow. The gradient at (0, 0) "
+                  "is NaN"),
+    "equal":         Pair(np.equal,         None, "1 where `lhs == rhs`, else 0"),
+    "not_equal":     Pair(np.not_equal,     None, "1 where `lhs != rhs`, else 0"),
+    "greater":       Pair(np.greater,       None, "1 where `lhs > rhs`, else 0"),
     "greater_equal": Pair(np.greater_equal, None, "1 where `lhs >= rhs`, else 0"),
-    "lesser": Pair(np.less, None, "1 where `lhs < rhs`, else 0"),
-    "lesser_equal": Pair(np.less_equal, None, "1 where `lhs <= rhs`, else 0"),
-    "logical_and": Pair(logical_and, None, "1 where both are true (not zero; NaN counts as true), else 0"),
-    "logical_or": Pair(
-        logical_or, None, "1 where at least one is true (not zero; NaN counts as true), else 0"
-    ),
-    "logical_xor": Pair(
-        logical_xor, None, "1 where exactly one is true (not zero; NaN counts as true), else 0"
-    ),
+    "lesser":        Pair(np.less,          None, "1 where `lhs < rhs`, else 0"),
+    "lesser_equal":  Pair(np.less_equal,    None, "1 where `lhs <= rhs`, else 0"),
+    "logical_and":   Pair(logical_and,      None,
+                          "1 where both are true (not zero; NaN counts as true), else 0"),
+    "logical_or":    Pair(logical_or,       None,
+                          "1 where at least one is true (not zero; NaN counts as true), else 0"),
+    "logical_xor":   Pair(logical_xor,      None,
+                          "1 where exactly one is true (not zero; NaN counts as true), else 0"),
 }
+# fmt: on

@@ -1,9 +1,9 @@
-"""What the optimizer steps in update.py, lamb_update.py and multi_update.py are made with.
+"""Helpers of the optimizer steps in update.py, lamb_update.py and multi_update.py.
 
-A rule is a function `rule(c, w, g, *states, out, s, t)` of array blocks: `c` holds the parameters, `s` and
-`t` are scratch. It may find `out` and `w` to be one array, so it reads `w` no more once it has written `out`.
-`step` declares the operator of a rule, and the one with mixed precision: a weight and gradient of half
-precision, and a single-precision copy of the weight that is stepped instead.
+A rule is a function `rule(c, w, g, *states, out, s, t)` of array blocks. `c` has the parameters; `s` and `t`
+are scratch memory. `out` and `w` may be one array, so a rule must not read `w` after it has written `out`.
+`step` declares the operator of a rule, and a second one for mixed precision, where weight and gradient are of
+half precision and the step is taken on a copy of the weight in single precision.
 """
 
 from __future__ import annotations
@@ -21,49 +21,47 @@ from mxr.runtime import costs, threads
 
 MOST = 60  # weights that one multi_* call can update
 
+# The parameters of all steps: type, default, text
+# fmt: off
 _PARAMS = {
-    "lr": (float, REQUIRED, "the learning rate"),
-    "momentum": (float, 0.0, "how much of the last step is taken again"),
-    "beta": (float, 1.0, "the larger, the slower the learning rate of a weight falls"),
-    "beta1": (float, 0.9, "how much of the mean gradient one step keeps"),
-    "beta2": (float, 0.999, "how much of the mean squared gradient one step keeps"),
-    "gamma1": (float, 0.95, "how much of the mean squared gradient one step keeps"),
-    "gamma2": (float, 0.9, "how much of the last step is taken again"),
-    "epsilon": (float, 1e-8, "a small number that keeps the divisor from zero"),
-    "lamda1": (float, 0.01, "the weight of the L1 penalty"),
-    "eta": (float, REQUIRED, "the schedule's multiplier of the whole step"),
-    "t": (int, REQUIRED, "the number of this step, from 1"),
-    "bias_correction": (bool, True, "make up for the states' start at zero"),
-    "wd": (float, 0.0, "weight decay: the weight of the L2 penalty"),
-    "wd_lh": (float, 0.0, "weight decay outside of the momentum"),
-    "rescale_grad": (float, 1.0, "the gradient is multiplied by this first"),
-    "clip_gradient": (
-        float,
-        -1.0,
-        "limit the gradient to [-clip_gradient, clip_gradient]; no limit if negative",
-    ),
-    "clip_grad": (float, -1.0, "limit the gradient to [-clip_grad, clip_grad]; no limit if negative"),
-    "clip_weights": (
-        float,
-        -1.0,
-        "limit the new weight to [-clip_weights, clip_weights]; no limit if negative",
-    ),
-    "lower_bound": (float, -1.0, "the least norm of the weight that counts; no limit if negative"),
-    "upper_bound": (float, -1.0, "the largest norm of the weight that counts; no limit if negative"),
-    "lazy_update": (bool, True, "of no effect on dense arrays"),
-    "lrs": (Floats, REQUIRED, "the learning rate of each weight"),
-    "learning_rates": (Floats, REQUIRED, "the learning rate of each weight"),
-    "wds": (Floats, REQUIRED, "the weight decay of each weight"),
-    "etas": (Floats, REQUIRED, "the schedule's multiplier of each weight's step"),
-    "step_count": (Shape, REQUIRED, "the number of this step for each weight, from 1"),
-    "num_weights": (int, 1, "how many weights are updated"),
-    "num_tensors": (int, 1, "how many weights are updated"),
+    "lr":              (float,  REQUIRED, "the learning rate"),
+    "momentum":        (float,  0.0,      "the share of the last step that is added to this one"),
+    "beta":            (float,  1.0,      "the larger, the slower the learning rate of a weight falls"),
+    "beta1":           (float,  0.9,      "the share of the mean gradient that a step keeps"),
+    "beta2":           (float,  0.999,    "the share of the mean squared gradient that a step keeps"),
+    "gamma1":          (float,  0.95,     "the share of the mean squared gradient that a step keeps"),
+    "gamma2":          (float,  0.9,      "the share of the last step that is added to this one"),
+    "epsilon":         (float,  1e-8,     "a small number that keeps the divisor from zero"),
+    "lamda1":          (float,  0.01,     "the weight of the L1 penalty"),
+    "eta":             (float,  REQUIRED, "the schedule's multiplier of the whole step"),
+    "t":               (int,    REQUIRED, "the number of this step, from 1"),
+    "bias_correction": (bool,   True,     "correct for the states' start at zero"),
+    "wd":              (float,  0.0,      "weight decay: the weight of the L2 penalty"),
+    "wd_lh":           (float,  0.0,      "weight decay outside of the momentum"),
+    "rescale_grad":    (float,  1.0,      "the gradient is multiplied by this first"),
+    "clip_gradient":   (float,  -1.0,     "limit the gradient to [-clip_gradient, clip_gradient]; no limit "
+                                          "if negative"),
+    "clip_grad":       (float,  -1.0,     "limit the gradient to [-clip_grad, clip_grad]; no limit "
+                                          "if negative"),
+    "clip_weights":    (float,  -1.0,     "limit the new weight to [-clip_weights, clip_weights]; no limit "
+                                          "if negative"),
+    "lower_bound":     (float,  -1.0,     "a lower limit of the norm of the weight; no limit if negative"),
+    "upper_bound":     (float,  -1.0,     "an upper limit of the norm of the weight; no limit if negative"),
+    "lazy_update":     (bool,   True,     "has no effect on dense arrays"),
+    "lrs":             (Floats, REQUIRED, "the learning rate of each weight"),
+    "learning_rates":  (Floats, REQUIRED, "the learning rate of each weight"),
+    "wds":             (Floats, REQUIRED, "the weight decay of each weight"),
+    "etas":            (Floats, REQUIRED, "the schedule's multiplier of each weight's step"),
+    "step_count":      (Shape,  REQUIRED, "the number of this step for each weight, from 1"),
+    "num_weights":     (int,    1,        "the number of weights"),
+    "num_tensors":     (int,    1,        "the number of weights"),
 }
+# fmt: on
 
 
 def declaration(module: str, name: str, doc: str, params: str, **attributes) -> type:
-    """The class of a declaration in `module`; `params` like "lr beta1=0.6 wd=" (a default of its own;
-    required)."""
+    """The class of a declaration in `module`. `params` are names of `_PARAMS`, as in "lr beta1=0.6 wd=": "lr"
+    has the default of the table, "beta1" another one, and "wd" is required."""
     annotations = {}
     for entry in params.split():
         key, given, default = entry.partition("=")
@@ -84,7 +82,7 @@ def declaration(module: str, name: str, doc: str, params: str, **attributes) -> 
 
 
 def constants(p, **more) -> SimpleNamespace:
-    """The parameters, numbers rounded to single precision as MXNet keeps them (1 - 0.999 depends on it)."""
+    """The parameters, with numbers rounded to single precision as in MXNet: 1 - beta2 depends on it."""
     values = {**vars(p), **more}
     return _rounded(tuple(values), tuple(values.values()))
 
@@ -104,7 +102,7 @@ def _on_arrays(rule) -> Callable[..., None]:
 
 
 def apply(run, rule, c, w, g, states, out) -> None:
-    """Run the rule block by block, spread over the threads if there is enough to do."""
+    """Run the rule: by the native core, or else in blocks, by several threads if that is faster."""
     arrays = (w, g, *states, out)
     if run.own(("recorded", rule), lambda: Code(_on_arrays(rule))).run(c, (*arrays, _SCRATCH, _SCRATCH)):
         return
@@ -136,7 +134,8 @@ precision, in place; the result is its rounded value."""
 
 
 def step(name: str | None, states: str, params: str, mixed: str | None = None):
-    """Declare the operator of a rule: `states` names the state arrays after weight and grad."""
+    """Declare the operator `name` of a rule, and `mixed`, its form in mixed precision. `states` are the names
+    of the state arrays, which come after weight and grad."""
     inputs = ("weight", "grad", *states.split())
 
     def declare(rule):
@@ -169,7 +168,7 @@ def step(name: str | None, states: str, params: str, mixed: str | None = None):
     return declare
 
 
-# ------------------------------------------------------------------------------------------- what rules share
+# ------------------------------------------------------------------------------------------ parts of rules
 
 
 def scaled(c, g, s):
@@ -212,8 +211,8 @@ def sign(x, out):
 
 
 def adam_states(c, s, mean, var, t, correct1=1.0, correct2=1.0):
-    """Follow the gradient in `s`; then s = mean / (sqrt(var) + epsilon), both divided by their
-    corrections."""
+    """Update mean and var by the gradient `s`; then s = (mean / correct1) / (sqrt(var / correct2) +
+    epsilon)."""
     follow(mean, s, c.beta1, t)
     follow_square(var, s, c.beta2, t)
     np.divide(var, correct2, out=t)

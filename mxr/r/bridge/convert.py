@@ -1,12 +1,15 @@
-"""R values to Python and back: the only code that knows that R's dims are NumPy's shape reversed.
+"""R values to Python (`to_python`) and back (`to_r`). R's dim is NumPy's shape reversed: this file does that.
 
-It works on R's own C functions (mxr/r/bridge/r_api.py): the Python classes of rpy2 cost ten times more per
-value. In: `to_python(sexp)`. Out: `to_r(value)`, whose result is unprotected, as R's C functions do it.
+It calls R's own C functions (mxr/r/bridge/r_api.py): the Python classes of rpy2 take ten times longer per
+value. `to_r` returns an unprotected R object, as R's C functions do: the caller protects it before the next
+allocation.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from mxr.operator import MxError, shape_text
 from mxr.r.bridge import handles, r_api, saved
 from mxr.r.bridge.missing import NA, NA_INTEGER, is_na, without_na
 from mxr.r.bridge.protection import protect, unprotect
-from mxr.r.bridge.r_api import NIL, R, address, ffi
+from mxr.r.bridge.r_api import NIL, R, Sexp, address, ffi
 from mxr.r.bridge.texts import CLASS, NAMES, class_of, names_of, strings, text
 
 DIM, _LEVELS = map(r_api.symbol, ("dim", "levels"))
@@ -26,28 +29,29 @@ class RList:
 
     __slots__ = ("values", "names")
 
-    def __init__(self, values, names=None):
-        self.values, self.names = list(values), list(names) if names is not None else [""] * len(values)
+    def __init__(self, values: Iterable[Any], names: Iterable[str] | None = None) -> None:
+        self.values = list(values)
+        self.names = list(names) if names is not None else [""] * len(self.values)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.values)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.values)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Any:
         return self.values[i]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RList({self.values!r}, {self.names!r})"
 
 
-class Dims(tuple):
-    """A shape on its way to R: becomes an integer vector in R's order."""
+class Dims(tuple[int, ...]):
+    """A C-order shape that becomes an integer vector in R's order (`to_r`)."""
 
 
-def shape_from_r(value) -> tuple[int, ...] | None:
-    """R's `dim` (a converted number or vector) as a C-order shape."""
+def shape_from_r(value: Any) -> tuple[int, ...] | None:
+    """R's `dim` (a converted number or vector) as a C-order shape; None for NULL."""
     if value is None:
         return None
     dims = np.atleast_1d(value)
@@ -58,10 +62,10 @@ def shape_from_r(value) -> tuple[int, ...] | None:
 
 # ------------------------------------------------------------------------------------------------ R to Python
 
-_dead: list = []  # R vectors that no array looks at any more
+_dead: list[Sexp] = []  # preserved R vectors whose views are gone
 
 
-def _view(x, pointer, n, dtype):
+def _view(x: Sexp, pointer: Any, n: int, dtype: np.dtype) -> np.ndarray:
     """The memory of an R vector as a read-only array that keeps the vector alive."""
     r_api.preserve(x)
     owned = ffi.gc(pointer, lambda _, x=x: _dead.append(x))
@@ -71,26 +75,27 @@ def _view(x, pointer, n, dtype):
 
 
 def forget_views() -> None:
-    """Give R back the vectors that no array looks at any more (an array may die anywhere; R is called only at
-    the door)."""
+    """Release the R vectors whose views are gone. Called at the door: an array may be freed on any thread,
+    where R must not be called."""
     while _dead:
         R.R_ReleaseObject(_dead.pop())
     saved.forget()
 
 
-def _shaped(x, array):
+def _shaped(x: Sexp, array: np.ndarray) -> np.ndarray:
+    """`array` with the dimensions of the R vector x."""
     dim = R.Rf_getAttrib(x, DIM)
     if dim == NIL:
         return array
     return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
 
 
-def _check_double(x):
-    if "integer64" in class_of(x):  # R keeps their bits in doubles
+def _check_double(x: Sexp) -> None:
+    if "integer64" in class_of(x):  # the bits of 64-bit integers, stored as doubles (package bit64)
         raise MxError("numbers of class integer64 cannot be used here: give as.numeric(x)")
 
 
-def _check_plain(x):
+def _check_plain(x: Sexp) -> None:
     if R.Rf_getAttrib(x, _LEVELS) != NIL:
         raise MxError(
             "a factor has no numbers that MXNet could use: give as.numeric(as.character(f)) for its labels, "
@@ -98,33 +103,33 @@ def _check_plain(x):
         )
 
 
-def _is_scalar(x, n):
-    return n == 1 and R.Rf_getAttrib(x, DIM) == NIL
+def _is_scalar(x: Sexp, n: int) -> bool:
+    return n == 1 and bool(R.Rf_getAttrib(x, DIM) == NIL)
 
 
 _FLOAT64, _INT32, _UINT8 = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.uint8)
 
 
-def _double(x):
+def _double(x: Sexp) -> float | np.ndarray:
     if x.attrib != NIL:
         _check_double(x)
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         value = R.REAL_ELT(x, 0)
-        return value if value == value or not is_na(value) else NA
+        return NA if value != value and is_na(value) else float(value)
     return _shaped(x, _view(x, r_api.doubles(x), n, _FLOAT64) if n else np.empty(0))
 
 
-def _integer(x):
+def _integer(x: Sexp) -> int | float | np.ndarray:
     _check_plain(x)
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
-        value = R.INTEGER_ELT(x, 0)
+        value = int(R.INTEGER_ELT(x, 0))
         return NA if value == NA_INTEGER else value
     return _shaped(x, without_na(_view(x, r_api.integers(x), n, _INT32)) if n else np.empty(0, np.int32))
 
 
-def _logical(x):
+def _logical(x: Sexp) -> bool | float | np.ndarray:
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         value = R.LOGICAL_ELT(x, 0)
@@ -133,26 +138,24 @@ def _logical(x):
     return _shaped(x, array if array.dtype == _FLOAT64 else array != 0)
 
 
-def _raw(x):
-    return (
-        _shaped(x, _view(x, r_api.raws(x), R.Rf_xlength(x), _UINT8))
-        if R.Rf_xlength(x)
-        else np.empty(0, np.uint8)
-    )
+def _raw(x: Sexp) -> np.ndarray:
+    n = R.Rf_xlength(x)
+    return _shaped(x, _view(x, r_api.raws(x), n, _UINT8)) if n else np.empty(0, np.uint8)
 
 
-def _character(x):
+def _character(x: Sexp) -> str | list[str | None] | None:
     n = R.Rf_xlength(x)
     if _is_scalar(x, n):
         return text(r_api.string(x, 0))
     return [text(r_api.string(x, i)) for i in range(n)]
 
 
-readers: dict = {}  # class of an R list -> what makes its Python value (mxr.r.bridge.functions)
+# class of an R list -> the function that makes its Python value (filled by mxr.r.bridge.functions)
+readers: dict[str | None, Callable[[Sexp], Any]] = {}
 
 
-def _list(x):
-    kinds = class_of(x) if x.attrib != NIL else ()
+def _list(x: Sexp) -> Any:
+    kinds = class_of(x) if x.attrib != NIL else []
     if kinds and kinds[0] in readers:
         return readers[kinds[0]](x)
     if "data.frame" in kinds:
@@ -166,10 +169,10 @@ def _list(x):
     return RList(values, names)
 
 
-def elements(x, unnamed: str = ""):
-    """(values, names or None) of an R list. An error says which one it is about: its name, or `unnamed` and
-    its number."""
-    names, values = names_of(x), []
+def elements(x: Sexp, unnamed: str = "") -> tuple[list[Any], list[str] | None]:
+    """(values, names or None) of an R list. An MxError starts with the element it is about: the element's
+    name, or `unnamed` and its number."""
+    names, values = names_of(x), list[Any]()
     try:
         for i in range(R.Rf_xlength(x)):
             values.append(to_python(R.VECTOR_ELT(x, i)))
@@ -180,7 +183,7 @@ def elements(x, unnamed: str = ""):
     return values, names
 
 
-_IN = {
+_IN: dict[int, Callable[[Sexp], Any]] = {
     R.NILSXP: lambda x: None,
     R.REALSXP: _double,
     R.INTSXP: _integer,
@@ -194,16 +197,16 @@ _IN = {
 _PY_OBJECT, _PYOBJ = map(r_api.symbol, ("py_object", "pyobj"))
 
 
-def _of_reticulate(x):
-    """A Python object as reticulate holds it: an environment with a pointer, or a function that has such an
-    environment as an attribute. MxError where it is none."""
+def _of_reticulate(x: Sexp) -> Any:
+    """The Python object that reticulate's R object stands for: an environment with a pointer, or a function
+    that has such an environment as an attribute. MxError if `x` is neither."""
     place = R.Rf_getAttrib(x, _PY_OBJECT) if x.sxpinfo.type == R.CLOSXP else x
     if place.sxpinfo.type != R.ENVSXP or "python.builtin.object" not in class_of(x):
         raise MxError(_refused(x))
     pointer = r_api.variable(place, _PYOBJ)
     number = address(R.R_ExternalPtrAddr(pointer)) if pointer.sxpinfo.type == R.EXTPTRSXP else 0
     if not number:
-        raise MxError("this Python object belongs to another R session: make it anew")
+        raise MxError("this Python object belongs to another R session: make it again")
     return ctypes.cast(number, ctypes.py_object).value
 
 
@@ -219,9 +222,9 @@ _OTHER = {
 }
 
 
-def to_python(x):
-    """The Python value of an R object; arrays are read-only views of R's memory in C order. MxError names
-    what cannot be."""
+def to_python(x: Sexp) -> Any:
+    """The Python value of an R object. Arrays are read-only views of R's memory, in C order. MxError, which
+    names the kind, for R objects that have no Python value (functions, environments, calls ...)."""
     kind = x.sxpinfo.type
     convert = _IN.get(kind)
     if convert is None:
@@ -229,7 +232,7 @@ def to_python(x):
     return convert(x)
 
 
-def _refused(x) -> str:
+def _refused(x: Sexp) -> str:
     return (
         f"{_OTHER.get(x.sxpinfo.type, 'this kind of R object')} cannot be used here; give a number, "
         "a vector, an array, text, or an MXNet object"
@@ -239,7 +242,8 @@ def _refused(x) -> str:
 # ------------------------------------------------------------------------------------------------ Python to R
 
 
-def _array(a: np.ndarray):
+def _array(a: np.ndarray) -> Sexp:
+    """A new R array: logical for booleans, else double."""
     if a.dtype.kind in "OSUMmVc":
         raise TypeError(f"an array of {a.dtype} cannot be given to R")
     logical = a.dtype == np.bool_
@@ -253,8 +257,8 @@ def _array(a: np.ndarray):
     return vector
 
 
-def _set_dim(vector, shape) -> None:
-    """A long vector stays one; longer dimensions of matrices R does not have."""
+def _set_dim(vector: Sexp, shape: Sequence[int]) -> None:
+    """Give a vector R's dim. One of 2^31 elements or more stays without: R's dims are 32-bit integers."""
     if max(shape) < 2**31:
         dim = protect(_integers(reversed(shape)))
         r_api.set_attribute(vector, DIM, dim)
@@ -266,13 +270,13 @@ def _set_dim(vector, shape) -> None:
         )
 
 
-def _dims(values):
-    """Dimensions of an NDArray; those of long ones are doubles, as R's own length() of them."""
+def _dims(values: Iterable[int]) -> Sexp:
+    """Dimensions as integers; as doubles where one is too large, like R's length() of long vectors."""
     values = list(values)
     return _integers(values) if max(values, default=0) < 2**31 else plain_vector(np.array(values, np.float64))
 
 
-def _integers(values):
+def _integers(values: Iterable[int]) -> Sexp:
     values = list(values)
     vector = r_api.allocate(R.INTSXP, len(values))
     pointer = r_api.integers(vector)
@@ -281,17 +285,17 @@ def _integers(values):
     return vector
 
 
-def _scalar_logical(v):
+def _scalar_logical(v: bool) -> Sexp:
     vector = r_api.allocate(R.LGLSXP, 1)
     R.SET_LOGICAL_ELT(vector, 0, v)
     return vector
 
 
-def _int(v):
+def _int(v: int) -> Sexp:
     return _integers((v,)) if -NA_INTEGER > v > NA_INTEGER else r_api.scalar_real(float(v))
 
 
-def _sequence(values):
+def _sequence(values: Sequence[Any]) -> Sexp:
     kinds = {type(v) for v in values}
     if str in kinds and kinds <= {str, type(None)}:
         return strings(values)
@@ -304,7 +308,7 @@ def _sequence(values):
     return _plain_list(values)
 
 
-def plain_vector(a: np.ndarray):
+def plain_vector(a: np.ndarray) -> Sexp:
     """An R vector without dim."""
     vector = protect(_array(a))
     r_api.set_attribute(vector, DIM, NIL)
@@ -312,7 +316,7 @@ def plain_vector(a: np.ndarray):
     return vector
 
 
-def _plain_list(values, names=None):
+def _plain_list(values: Sequence[Any], names: Sequence[str] | None = None) -> Sexp:
     vector = protect(r_api.allocate(R.VECSXP, len(values)))
     for i, v in enumerate(values):
         R.SET_VECTOR_ELT(vector, i, to_r(v))
@@ -324,7 +328,7 @@ def _plain_list(values, names=None):
     return vector
 
 
-def classed(fields: dict, kind: str):
+def classed(fields: dict[str, Any], kind: str) -> Sexp:
     """A named R list with a class attribute."""
     vector = protect(to_r(fields))
     name = protect(strings([kind]))
@@ -333,7 +337,13 @@ def classed(fields: dict, kind: str):
     return vector
 
 
-_OUT = {
+def _bytes(data: bytes) -> Sexp:
+    vector = r_api.allocate(R.RAWSXP, len(data))
+    ffi.memmove(r_api.raws(vector), data, len(data))
+    return vector
+
+
+_OUT: dict[type, Callable[[Any], Sexp]] = {
     type(None): lambda v: NIL,
     type(NA): r_api.scalar_real,
     bool: _scalar_logical,
@@ -345,20 +355,14 @@ _OUT = {
     tuple: _sequence,
     Dims: lambda v: _dims(reversed(v)),
     dict: lambda v: _plain_list(list(v.values()), list(v)),
-    bytes: lambda v: _bytes(v),
+    bytes: _bytes,
     RList: lambda v: _plain_list(v.values, v.names if any(v.names) else None),
 }
 
 
-def _bytes(data: bytes):
-    vector = r_api.allocate(R.RAWSXP, len(data))
-    ffi.memmove(r_api.raws(vector), data, len(data))
-    return vector
-
-
-def to_r(value):
-    """The R object for a Python value: numbers, text, arrays (as doubles, dims reversed), lists, dicts, mxr's
-    objects."""
+def to_r(value: Any) -> Sexp:
+    """The R object of a Python value, unprotected: numbers, text, arrays (as doubles, or logicals; dims
+    reversed), lists, dicts; mxr's objects as handles. TypeError for anything else."""
     convert = _OUT.get(type(value))
     if convert is not None:
         return convert(value)

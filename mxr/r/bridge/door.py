@@ -36,19 +36,20 @@ from mxr.r.bridge import (  # noqa: F401  (share registers verbs)
     texts,
 )
 from mxr.r.bridge.missing import NA_STRING
-from mxr.r.bridge.r_api import NIL, address, ffi
+from mxr.r.bridge.r_api import NIL, Sexp, address, ffi
 from mxr.r.bridge.registry import verb, verbs
 
 interrupts.protect(globals(), *map(vars, (convert, handles, missing, protection, saved, texts)))
-_doors: list = []  # a function pointer that Python drops while R still holds it ends the process
+_doors: list[Any] = []  # the function pointer: if Python freed it while R holds it, the process would crash
 _NOTHING = address(NIL)
 
 
-def _asked(request: int) -> tuple[str, list, dict[str, Any]]:
+def _asked(request: int) -> tuple[str, list[Any], dict[str, Any]]:
     """The verb, its arguments by position and by name."""
     if crossing.core is not None:
         try:
-            return crossing.core.request(request)
+            asked: tuple[str, list[Any], dict[str, Any]] = crossing.core.request(request)
+            return asked
         except Exception:
             pass  # what is wrong with which argument is said below
     arguments, names = convert.elements(ffi.cast("SEXP", request))
@@ -77,7 +78,7 @@ def _call(request: int) -> int:
             f"the R package and the Python package do not fit together: Python has no {name}; "
             "run `mxr install-r` again"
         )
-    interrupts.in_verb = True  # from here on a Ctrl-C breaks off
+    interrupts.in_verb = True  # from here on a Ctrl-C raises KeyboardInterrupt
     try:
         result = function(*positional, **named)
     except (AttributeError, TypeError):
@@ -86,15 +87,16 @@ def _call(request: int) -> int:
     finally:
         interrupts.in_verb = False
     try:
-        return _in_r(result) if crossing.core is None else crossing.core.result(result)
-    except TypeError:  # an attribute of something else than was meant
+        at: int = _in_r(result) if crossing.core is None else crossing.core.result(result)
+        return at
+    except TypeError:  # the verb may have returned an attribute of an object of the wrong class
         _check_kinds(function, positional, named)
         raise
 
 
-def _check_kinds(function: Callable, positional: list, named: dict) -> None:
-    """MxError if a verb that failed was given something else in the place of a symbol, an executor or another
-    object of ours: R's class attributes can be set to anything."""
+def _check_kinds(function: Callable[..., Any], positional: list[Any], named: dict[str, Any]) -> None:
+    """After a verb failed: MxError if an argument is not of the class of mxr's (Symbol, Executor ...) that
+    the verb's annotation names. R code can set any class attribute on any object."""
     import inspect
     import typing
 
@@ -109,8 +111,8 @@ def _check_kinds(function: Callable, positional: list, named: dict) -> None:
 
 
 def _door(request: int, freed: int) -> int:
-    """What R calls, by addresses: `request` is list(verb, ...); `freed` the chain of handles that R no longer
-    needs, or, at the first call, the R function that makes such chains."""
+    """The function that R calls, by addresses. `request` is list(verb, ...). `freed` is the chain of handles
+    that R no longer needs; at the first call, the R function that makes such chains."""
     protected, depth, reader = protection.depth(), interrupts.depth, r_order.set(True)
     try:
         interrupts.enter()
@@ -132,13 +134,13 @@ def _door(request: int, freed: int) -> int:
 
 
 def connect() -> None:
-    """Hand the door to R, as option `mxr.door`. R must be running, and the verbs registered
+    """Give R the door, as option `mxr.door`. R must be running, and the verbs registered
     (mxr.r.host.attach)."""
     if _doors:
         return
-    # overflow, division by zero: R computes on, and so do we
+    # NumPy's warnings of overflow and division by zero: R computes on without a word, and so does mxr
     warnings.filterwarnings("ignore", module=r"mxr\.")
-    last_resort = failures.prepare()  # should the door itself fail
+    last_resort = failures.prepare()  # what R gets if `_door` itself raises
     if crossing.core is not None:
         values = map(address, (NIL, NA_STRING, texts.NAMES, texts.CLASS, last_resort))
         at = crossing.connect(list(values), [handles.objects, convert.RList, _door, _in_python, _in_r])
@@ -148,7 +150,7 @@ def connect() -> None:
     r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
 
-def _through_cffi(request, freed):
+def _through_cffi(request: Sexp, freed: Sexp) -> Sexp:
     return ffi.cast("SEXP", _door(address(request), address(freed)))
 
 

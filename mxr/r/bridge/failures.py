@@ -1,36 +1,36 @@
-"""What went wrong, as a value for R. Reporting must not fail itself: R's script would go on with NULL.
+"""Exceptions as values for R. Reporting must not fail itself: the R script would go on with NULL.
 
-`report(error)` makes a list of class "mxr.failure", which R turns into a condition (R/R/conditions.R).
-Whatever the exception is, a text for it is found; and where even the list cannot be made, R gets one that was
-made beforehand (`prepare`).
+`report(error)` makes a list of class "mxr.failure", which R turns into a condition (R/R/conditions.R). It
+finds a text for any exception; if the list itself cannot be made, R gets one that `prepare` has made before.
 """
 
 from __future__ import annotations
 
 import gc
 import traceback
+from collections.abc import Callable
 
 from mxr.operator import MxError
 from mxr.r.bridge import convert, errors, protection, r_api
-from mxr.r.bridge.r_api import NIL
+from mxr.r.bridge.r_api import NIL, Sexp
 from mxr.r.bridge.registry import verb
 
 _LONGEST = 100_000  # characters of a message; R prints the first 8192 at most
 _CLASS = "mxr.failure"
 _last_error: traceback.TracebackException | None = None
-_ROOM = 4 << 20  # bytes
-_reserve: bytearray | None = None
-_last_resort = NIL  # a failure that R has kept since `prepare`
+_RESERVE_BYTES = 4 << 20
+_reserve: bytearray | None = None  # memory that is freed for a report of MemoryError
+_last_resort = NIL  # the report that `prepare` has made
 
 
-def prepare():
-    """Make the report for the case that no other can be made. It is R's to keep and nobody's to change."""
+def prepare() -> Sexp:
+    """Make the report that R gets when no other can be made. R preserves it, and it is immutable."""
     global _last_resort
     if _last_resort == NIL:
         fields = {
             "kind": "error",
-            "message": "something failed, and there was not enough memory, or another hindrance, "
-            "to say what; mxr.last.error() may know more",
+            "message": "something failed, and the error could not be described (not enough memory, perhaps); "
+            "mxr.last.error() may show more",
             "class": "MemoryError",
         }
         _last_resort = r_api.preserve(convert.classed(fields, _CLASS))
@@ -39,23 +39,24 @@ def prepare():
     return _last_resort
 
 
-def report(error: BaseException, of_user: bool = False):
-    """An exception as a value for R; `of_user`: of a Python function that the user gave to R. Never
-    raises."""
+def report(error: BaseException, of_user: bool = False) -> Sexp:
+    """An exception as a value for R, unprotected. `of_user`: a Python function that the user gave to R raised
+    it. Never raises."""
     depth = protection.depth()
     if isinstance(error, MemoryError):
         _make_room(error)
-    for attempt in (lambda: _whole(error, of_user), lambda: _short(error)):
+    attempts: tuple[Callable[[], Sexp], ...] = (lambda: _whole(error, of_user), lambda: _short(error))
+    for attempt in attempts:
         try:
             return attempt()
-        except BaseException:  # out of memory, a Ctrl-C of Python's own, an exception that nobody thought of
+        except BaseException:  # MemoryError, KeyboardInterrupt, or whatever the exception's own methods raise
             protection.unwind(depth)
     return _last_resort
 
 
 def _make_room(error: MemoryError) -> None:
-    """Let go of what the failed code held, and of a reserve: R leaves its function by a jump, over Python's
-    frames, where it cannot have the little that a report takes."""
+    """Free the reserve, and the local variables of the code that failed. If R had no memory for the report,
+    it would jump over Python's frames."""
     global _reserve
     _reserve = None
     try:
@@ -68,19 +69,19 @@ def _make_room(error: MemoryError) -> None:
 
 
 def keep_reserve() -> None:
-    """Have memory put aside for the next report."""
+    """Set memory aside for the next report of a MemoryError."""
     global _reserve
     if _reserve is None:
         try:
-            _reserve = bytearray(_ROOM)
+            _reserve = bytearray(_RESERVE_BYTES)
         except MemoryError:
             pass  # the next call tries again
 
 
-def _whole(error: BaseException, of_user: bool):
+def _whole(error: BaseException, of_user: bool) -> Sexp:
     if isinstance(error, KeyboardInterrupt):
         return convert.classed({"kind": "interrupt", "message": "interrupted"}, _CLASS)
-    if not isinstance(error, MemoryError):  # whose traceback is remembered, and gone, already
+    if not isinstance(error, MemoryError):  # `_make_room` has remembered that, and cleared its traceback
         _remember(error)
     text = plain(_words(error)) or f"{plain(type(error).__name__)} without a message"
     if isinstance(error, MxError):
@@ -102,7 +103,7 @@ def _whole(error: BaseException, of_user: bool):
     return convert.classed(fields, _CLASS)
 
 
-def _short(error: BaseException):
+def _short(error: BaseException) -> Sexp:
     name = plain(type(error).__name__)
     return convert.classed(
         {"kind": "defect", "message": f"{name}, which cannot be described", "class": name}, _CLASS
@@ -110,7 +111,7 @@ def _short(error: BaseException):
 
 
 def _words(error: BaseException) -> str:
-    """The exception's message; what can be said of it where asking for it raises another."""
+    """The exception's message; a replacement if its `__str__` raises."""
     try:
         return str(error)
     except MemoryError:
@@ -120,11 +121,12 @@ def _words(error: BaseException) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that R can hold and print: not longer than a message, without zero characters and halves of
-    characters."""
+    """A text that R can hold and print: at most `_LONGEST` characters, no zero characters, no lone
+    surrogates."""
     start = text[:_LONGEST]
     try:
-        data = start.encode("utf-8", "surrogateescape")  # bytes of a file name that Python could not decode
+        # surrogates stand for bytes of a file name that Python could not decode
+        data = start.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         data = start.encode("utf-8", "backslashreplace")
     shown = data.decode("utf-8", "backslashreplace").replace("\0", "\\0")
@@ -134,15 +136,15 @@ def plain(text: str) -> str:
 
 
 def _remember(error: BaseException) -> None:
-    """Keep the traceback for `mxr.last.error()`, without the arrays that its frames hold."""
+    """Keep the traceback for `mxr.last.error()`, as text: without the frames' variables."""
     global _last_error
-    _last_error = None  # that of an older error would mislead
+    _last_error = None  # if the next line fails, no traceback is better than that of an older error
     try:
         _last_error = traceback.TracebackException.from_exception(error, lookup_lines=False)
     except MemoryError:
         raise
     except BaseException:
-        pass  # an exception whose parts raise when they are looked at
+        pass  # an exception whose attributes raise
 
 
 @verb("bridge.last.traceback")
@@ -152,6 +154,6 @@ def last_traceback() -> str:
         return ""
     try:
         return plain("".join(_last_error.format()))
-    except Exception as e:  # of an exception with parts that are not what Python expects
+    except Exception as e:  # an exception whose attributes have types that Python does not expect
         where = "".join(_last_error.stack.format())
         return plain(f"{where}an exception that cannot be shown ({type(e).__name__}: {_words(e)})")

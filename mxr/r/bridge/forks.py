@@ -1,11 +1,12 @@
-"""Children that R forks (parallel::mclapply): Python is told before and after, as by os.fork. Else a thread
-that waited for the interpreter's lock when the process was forked, and is not there in the child, would be
-waited for for ever.
+"""Processes that R forks (parallel::mclapply): Python's functions for a fork are called, as os.fork does.
 
-C's own list of what to call around a fork does it, with Python's C functions themselves, since no Python code
-may run in a child before they have. They must not run twice, so os.fork takes them off the list. R's code
-runs either with the interpreter's lock held (where mxr has started one of the two), or without it (rpy2,
-reticulate since 1.40): then it is taken before and given up after.
+Otherwise the child could wait for ever for a thread that held a lock of Python's at the fork, since the child
+does not have that thread.
+
+The functions are Python's own C functions, registered with C's pthread_atfork: no Python code may run in a
+child before them. They must not run twice, so os.fork takes them off C's list. R code runs either with the
+interpreter's lock held (where mxr has started Python or R), or without it (rpy2, reticulate since 1.40). In
+the second case the lock is acquired before the fork, and released after it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any, TypeAlias
 
 _c, _python = ctypes.CDLL(None), ctypes.pythonapi
-_ours = ctypes.create_string_buffer(1)  # its address tells our entries in C's list from others
+_ours = ctypes.create_string_buffer(1)  # its address marks mxr's entries in C's list
 _held = True
 _prepared = False
-_by_r = False  # whether the fork that is going on is one of R's
+_by_r = False  # whether R forks (and not os.fork)
 
 
 def prepare(held: bool) -> None:
-    """Set it up; `held`: whether R's code runs with the interpreter's lock held."""
+    """Register the functions. `held`: whether R code runs with the interpreter's lock held."""
     global _held, _prepared
     if _prepared:
         return
@@ -30,42 +32,43 @@ def prepare(held: bool) -> None:
     if hasattr(_c, "__register_atfork"):
         _enter()
         os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
-    elif sys.version_info < (
-        3,
-        13,
-    ):  # not glibc: nothing can be taken off the list, and until 3.12 the child's part may run twice
+    elif sys.version_info < (3, 13):
+        # Without glibc, entries cannot be taken off the list. The child's function may run twice before 3.13.
         _c.pthread_atfork(None, None, _pointer(_python.PyOS_AfterFork_Child))
 
 
-def _pointer(function) -> ctypes.c_void_p:
+def _pointer(function: Any) -> ctypes.c_void_p:
     return ctypes.cast(function, ctypes.c_void_p)
 
 
-@ctypes.CFUNCTYPE(None)
-def _r_forks() -> None:
+def _note_fork() -> None:
     global _by_r
     _by_r = True
 
 
-def _enter() -> None:
-    """Into the list: what is to be done before a fork is done from its end, what comes after from its
-    beginning."""
+_note_fork_for_c = ctypes.CFUNCTYPE(None)(_note_fork)
+_Pointer: TypeAlias = ctypes.c_void_p | None
 
-    def enter(before, parent, child):
+
+def _enter() -> None:
+    """Put mxr's entries on C's list. C calls the functions for before a fork from the list's end, those for
+    after it from the list's beginning."""
+
+    def enter(before: _Pointer, parent: _Pointer, child: _Pointer) -> None:
         _c["__register_atfork"](before, parent, child, ctypes.byref(_ours))
 
     enter(
         *map(_pointer, (_python.PyOS_BeforeFork, _python.PyOS_AfterFork_Parent, _python.PyOS_AfterFork_Child))
     )
-    enter(_pointer(_r_forks), None, None)
+    enter(_pointer(_note_fork_for_c), None, None)
     if not _held:
-        give_up = _pointer(_python.PyEval_SaveThread)
-        enter(_pointer(_python.PyGILState_Ensure), give_up, give_up)
+        release = _pointer(_python.PyEval_SaveThread)
+        enter(_pointer(_python.PyGILState_Ensure), release, release)
 
 
 def _before() -> None:
     if not _by_r:
-        # what a library that is unloaded calls: takes its entries off
+        # C calls this for a library that is unloaded; it takes the library's entries off the list
         _c["__cxa_finalize"](ctypes.byref(_ours))
 
 

@@ -1,9 +1,9 @@
-"""Handles: Python objects that R holds.
+"""Handles: R objects that stand for Python objects.
 
-A handle is an external pointer whose address is a number. R never follows the address; a pointer that was
-saved and loaded again in another session has address 0, so it cannot be mistaken for a living one; `saved`
-says how its object is made anew. R does not see how large the arrays behind handles are, so its collector is
-called when they pile up.
+A handle is an external pointer whose address is a key of the table `_objects`. R never dereferences it. A
+handle that was saved and loaded in another session has address 0, so it cannot match a living object; `saved`
+restores its object. R does not count the memory of the arrays behind handles, so mxr runs R's collector when
+they have grown by `costs.COLLECT_BYTES`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mxr.graph.symbol import Symbol
 from mxr.operator import MxError
 from mxr.r.bridge import crossing, r_api, saved
 from mxr.r.bridge.protection import protect, unprotect
-from mxr.r.bridge.r_api import NIL, R, address, ffi
+from mxr.r.bridge.r_api import NIL, R, Sexp, address, ffi
 from mxr.r.bridge.texts import CLASS, class_of, strings
 from mxr.runtime import costs
 
@@ -24,8 +24,9 @@ _next = 1
 _R_CLASSES = {"Symbol": "Rcpp_MXSymbol", "NDArray": "MXNDArray", "Executor": "Rcpp_MXExecutor"}
 _WORDS = {"Rcpp_MXSymbol": "symbol", "MXNDArray": "NDArray", "Rcpp_MXExecutor": "executor"}
 _class_vectors: dict[type, int] = {}  # their addresses
-_finalizer: Any = None  # R's closure that queues a pointer which R no longer needs
-_made_bytes, _gc_at = 0, costs.COLLECT_BYTES
+_finalizer: Sexp | None = None  # R's closure that queues a handle which R no longer needs
+_made_bytes = 0  # of arrays behind handles, since R's collector was last called
+_gc_at = costs.COLLECT_BYTES  # it is called when `_made_bytes` is above this
 
 
 def count() -> int:
@@ -33,9 +34,9 @@ def count() -> int:
     return len(objects)
 
 
-def take_freed(x: Any) -> None:
-    """R's function that it wants called with every handle that it no longer needs, or a chain
-    list(pointer, list(pointer, ... NULL)) of such handles, whose objects are now forgotten."""
+def take_freed(x: Sexp) -> None:
+    """Drop the objects of handles that R no longer needs: `x` is a chain list(pointer, list(pointer, ...
+    NULL)). At the first call `x` is instead R's finalizer of handles, a function."""
     global _finalizer
     if x.sxpinfo.type == R.CLOSXP:
         _finalizer = r_api.preserve(x)
@@ -58,14 +59,14 @@ def _class_vector(kind: type) -> int:
 
 
 def _size(value: Any) -> int:
-    """The bytes of an array behind a handle. Only of arrays: a question for an attribute that an object of
-    ours does not have makes a message with suggestions, which takes milliseconds."""
+    """The bytes of an NDArray; 0 for other objects. It tests the class, since `hasattr` on a Symbol composes
+    an error message with suggestions, which takes milliseconds."""
     return value.data.nbytes if isinstance(value, NDArray) else 0
 
 
-def handle(value: Any) -> Any:
-    """A new external pointer for `value`, unprotected; R's collector is called when the arrays behind such
-    pointers pile up."""
+def handle(value: Any) -> Sexp:
+    """A new handle of `value`, unprotected. Runs R's collector first if many bytes of arrays have gone to
+    R since its last run."""
     return ffi.cast("SEXP", made(value))
 
 
@@ -91,8 +92,8 @@ def made(value: Any) -> int:
     return address(pointer)
 
 
-def _enter(pointer: Any, value: Any) -> None:
-    """Put the object of a handle, whose address is `_next`, into the table."""
+def _enter(pointer: Sexp, value: Any) -> None:
+    """Put the object of a handle whose address is `_next` into the table."""
     global _next
     if _finalizer is not None:
         r_api.finalize(pointer, _finalizer)
@@ -102,9 +103,9 @@ def _enter(pointer: Any, value: Any) -> None:
         saved.attach(pointer, objects)
 
 
-def held(x: Any) -> Any:
-    """The object behind a handle, made anew where the handle was saved. MxError for one of another session
-    that cannot be."""
+def held(x: Sexp) -> Any:
+    """The object behind a handle. For a handle of another session: the object restored from what was saved
+    with it, or MxError."""
     value = objects.get(address(R.R_ExternalPtrAddr(x)))
     if value is None:
         value = saved.restored(x)

@@ -1,18 +1,18 @@
-"""Ctrl-C: while R works, R's own signal handler is in place; while Python works behind the door, Python's.
+"""Ctrl-C: R's signal handler is in place while R code runs, Python's while a verb runs.
 
-Each of the two only stops its own code. So the C-level handler is exchanged at every crossing (a few system
-calls, one microsecond), and a Ctrl-C that arrives in Python becomes a KeyboardInterrupt that the door returns
+Each handler can only stop its own code. So the C-level handler is exchanged at every crossing of the door (a
+few system calls, one microsecond). A Ctrl-C during a verb becomes a KeyboardInterrupt, which the door returns
 as a value.
 
-Reticulate's handler, which stands in for R's where R is the host, tells Python too: what Python hears of in
-R's turn is old. Python may notice a signal late (a thread that cannot handle signals takes back the mark that
-there is one), so it is made to look where the turn changes: an old one would be a second interrupt, and one
-of Python's own turn would be lost.
+Where R is the host, reticulate may have replaced R's handler. Its handler also notifies Python, so Python
+drops the signals that it sees during R's turn: R has handled them. Python may notice a signal late, because a
+thread that cannot handle signals clears the flag of a pending one. So Python is made to check for signals
+whenever the turn changes. Otherwise a signal of R's turn would interrupt the next verb too, and one of
+Python's turn could be lost.
 
-A KeyboardInterrupt comes between any two lines of Python. It is raised only while a verb runs, and not in the
-middle of code that must not be broken off (`threads.unbroken`, imports, what follows the death of a view):
-there it is tried again every few milliseconds. A Ctrl-C that could not be raised before the door shuts is
-left to R.
+Python can raise KeyboardInterrupt between any two instructions. mxr raises it only while a verb runs, and not
+within code that must run to its end (`threads.unbroken`, imports, finalizers of views): there it tries again
+every few milliseconds. A Ctrl-C that could not be raised before the door closes goes to R.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import ctypes
 import signal
 import threading
 import time
-from _signal import getsignal  # signal.getsignal costs ten times more: it makes an enum of the answer
+from _signal import getsignal  # signal.getsignal takes ten times longer: it converts the result to an enum
+from types import FrameType
 from typing import Any
 
-from rpy2.rinterface_lib import callbacks, openrlib
+from rpy2.rinterface_lib import callbacks, ffi_proxy, openrlib
 
 from mxr.r.bridge import crossing
 from mxr.runtime.threads import UNBROKEN
@@ -40,60 +41,62 @@ if crossing.core is not None:  # the same, in a third of the time
     _notice_signals = crossing.core.check_signals
 _SIGINT = int(signal.SIGINT)
 _IGNORED = int(signal.SIG_IGN)
-_AGAIN = 0.005  # seconds after which a Ctrl-C that cannot be raised is tried again
+_RETRY = 0.005  # seconds until a Ctrl-C that could not be raised is tried again
 
 _python_handler: int | None = None  # the C function that Python installs
-_r_handler: int | None = None  # the one that was in place before: R's, or reticulate's
-_previous: Any = signal.default_int_handler  # what Ctrl-C did in Python before mxr
+_r_handler: int | None = None  # the C function that was in place before: R's, or reticulate's
+_previous: Any = signal.default_int_handler  # Python's handler before mxr
 _waiting = False  # a Ctrl-C has come and was not raised yet
-_knocks = 0  # how many of the calls of `_on_interrupt` to come are `_knock`'s
+_retried = False  # the next call of `_on_interrupt` comes from `_retry`, not from a signal
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
-_turn = False  # whether it is Python's
-_only_python_hears = False  # whether R has no handler: a Python program has started it
-_door: list[dict] = []  # the namespace of the door's module: frames of it are where R's turn ends
-_rest: list[dict] = []  # the namespace of the code that R calls while it waits
-_whole: list[dict] = []  # namespaces of modules whose code must not be broken off
-depth = 0  # how many doors stand open
+_turn = False  # whether it is Python's turn
+_only_python_hears = False  # whether R has no handler, because a Python program has started it
+_door: list[dict[str, Any]] = []  # the namespace of the door's module: R's frames end at its functions
+_rest: list[dict[str, Any]] = []  # the namespace of the code that R calls while it waits
+_whole: list[dict[str, Any]] = []  # namespaces of modules whose code must run to its end
+depth = 0  # how many calls of the door are running, one within another
 in_verb = False  # whether a verb runs
 
 
-def _on_interrupt(number, frame):
-    global _waiting, _knocks
-    if _knocks:
-        _knocks = 0
+def _on_interrupt(number: int, frame: FrameType | None) -> None:
+    """Python's handler of SIGINT."""
+    global _waiting, _retried
+    if _retried:
+        _retried = False
         if not _waiting:
-            return  # R took it in the meantime
+            return  # R has got the Ctrl-C in the meantime
     if in_verb and not _suspended.value:
         if not _unbroken(frame):
             _waiting = False
             raise KeyboardInterrupt
         if not _waiting:
             _waiting = True
-            threading.Thread(target=_knock, daemon=True).start()
-    elif _turn:  # too early or too late to raise: R takes it as soon as the door is shut
+            threading.Thread(target=_retry, daemon=True).start()
+    elif _turn:  # before or after the verb itself: `leave` passes it to R
         _waiting = True
-    elif _at_the_border(frame):  # R has heard of it too, unless it has no handler of its own
+    elif _in_turn_of_r(frame):  # R's handler has seen it too, if R has one
         if _only_python_hears:
             openrlib.rlib.R_interrupts_pending = 1
-    elif callable(_previous):  # Python works, but not for R: whoever was here first decides
+    elif callable(_previous):  # Python code that R has not called: the handler from before mxr decides
         _previous(number, frame)
 
 
-def protect(door: dict, *whole: dict) -> None:
-    """Tell by their `globals()` which module is the door, and which run to the end once they have begun."""
+def protect(door: dict[str, Any], *whole: dict[str, Any]) -> None:
+    """Register namespaces (`globals()`): the door's, and those of modules whose code must run to its end."""
     _door[:], _whole[:] = [door], whole
 
 
-def rests(namespace: dict) -> None:
-    """The same of the module whose code runs while R waits: a Ctrl-C there is R's."""
+def rests(namespace: dict[str, Any]) -> None:
+    """Register the namespace of the module that R calls while it waits: a Ctrl-C there is R's."""
     _rest[:] = [namespace]
 
 
-def _in(frame, namespaces: list[dict]) -> bool:
+def _in(frame: FrameType, namespaces: list[dict[str, Any]]) -> bool:
     return any(frame.f_globals is namespace for namespace in namespaces)
 
 
-def _unbroken(frame) -> bool:
+def _unbroken(frame: FrameType | None) -> bool:
+    """Whether a function that must run to its end is among the calls since the door."""
     while frame is not None and not _in(frame, _door):
         code = frame.f_code
         if code in UNBROKEN or code.co_filename.startswith("<frozen importlib") or _in(frame, _whole):
@@ -102,34 +105,38 @@ def _unbroken(frame) -> bool:
     return False
 
 
-def _looks_for_r(frame) -> bool:
-    """Whether R has just asked whether there is something to do. rpy2 leaves a Ctrl-C to R there too, but
-    loses one that comes before its `try`."""
+def _polls_events(frame: FrameType) -> bool:
+    """Whether R is in rpy2's callback for pending events. rpy2 passes a Ctrl-C there to R, but loses one that
+    comes before its `try`."""
     return frame.f_globals is vars(callbacks) and frame.f_code.co_name == "_processevents"
 
 
-def _at_the_border(frame) -> bool:
+def _in_turn_of_r(frame: FrameType | None) -> bool:
+    """Whether R code has called the Python code that runs. rpy2 prints and drops an exception in
+    its wrapper of such calls, so a Ctrl-C there is R's too."""
+    if frame is not None and frame.f_globals is vars(ffi_proxy):
+        return True
     while frame is not None:
-        if _in(frame, _door) or _in(frame, _rest) or _looks_for_r(frame):
+        if _in(frame, _door) or _in(frame, _rest) or _polls_events(frame):
             return True
         frame = frame.f_back
     return False
 
 
-def _knock() -> None:
-    """Try the waiting Ctrl-C again until it is raised, or left to R."""
-    global _knocks
+def _retry() -> None:
+    """Try the waiting Ctrl-C again until it is raised, or has gone to R."""
+    global _retried
     while True:
-        time.sleep(_AGAIN)
+        time.sleep(_RETRY)
         if not _waiting:
             return
-        _knocks = 1
+        _retried = True
         _thread.interrupt_main()
 
 
 def prepare() -> None:
-    """Make Python's handler known without leaving it in place. Only the main thread can; elsewhere Ctrl-C
-    stays R's."""
+    """Install Python's handler, note its C function, and put the former C function back. Only in the main
+    thread; in others Ctrl-C stays R's."""
     global _python_handler, _previous, _only_python_hears
     assert _door, "interrupts.protect was not called"
     if threading.current_thread() is not threading.main_thread():
@@ -143,20 +150,16 @@ def prepare() -> None:
 
 
 def enter() -> None:
-    """Python's turn. KeyboardInterrupt if R has heard of a Ctrl-C already."""
+    """Begin Python's turn. KeyboardInterrupt if R has seen a Ctrl-C already."""
     global depth, _r_handler, _turn
-    if getsignal(_SIGINT) is not _on_interrupt:  # reticulate, when a script loads it, brings its own
+    if getsignal(_SIGINT) is not _on_interrupt:  # reticulate installs its own when a script loads it
         prepare()
     if not _turn:
         _notice_signals()
     _turn = True
     if depth == 0 and _python_handler is not None:
         outside = _getsig(_SIGINT)
-        # ignored, as under nohup: so it stays while Python works
-        if outside not in (
-            _python_handler,
-            _IGNORED,
-        ):
+        if outside not in (_python_handler, _IGNORED):  # a signal that is ignored (nohup) stays ignored
             _r_handler = outside
             _setsig(_SIGINT, _python_handler)
     depth += 1
@@ -165,8 +168,8 @@ def enter() -> None:
 
 
 def leave(before: int, interrupted: bool = False) -> None:
-    """R's turn again; `before` is what `depth` was before `enter`. R hears of a Ctrl-C that ended the verb,
-    or is left."""
+    """Begin R's turn. `before` is the value of `depth` before `enter`. R gets a Ctrl-C that ended the verb
+    (`interrupted`), or that could not be raised."""
     global depth, _turn, _waiting
     depth = before
     if before == 0:
@@ -180,16 +183,16 @@ def leave(before: int, interrupted: bool = False) -> None:
 
 
 class turn_of_r:
-    """`with turn_of_r():` around R code that a verb calls: a Ctrl-C is R's meanwhile, as outside the door."""
+    """`with turn_of_r():` around R code that a verb calls: R's turn."""
 
     __slots__ = ("before",)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         global in_verb
         self.before, in_verb = depth, False
         leave(0)
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         global depth, in_verb
         try:
             enter()

@@ -1,5 +1,5 @@
-"""The end of R, which ends the process: Python's exit functions are called, and its output is written out, as
-at the end of Python."""
+"""The end of the process where R ends it: waits for Python's threads, calls its exit functions, flushes its
+output, as Python does at its own end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _pid = 0
 
 
 def prepare() -> None:
-    """Have it done by this process (not by the children that it forks). What Python prints appears at once,
-    among R's output."""
+    """Do so at the end of this process (not of children that it forks). From now on Python's output appears
+    line by line, so that it is in order with R's."""
     global _pid
     _pid = os.getpid()
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
@@ -32,8 +32,8 @@ def r_ends() -> bool:
 def leave() -> None:
     if not r_ends():
         return
-    wait = threading._shutdown  # type: ignore[attr-defined]  # in no stub
-    for last in (wait, atexit._run_exitfuncs, _flush):  # waits for threads, as Python does
+    wait_for_threads = threading._shutdown  # type: ignore[attr-defined]  # in no stub
+    for last in (wait_for_threads, atexit._run_exitfuncs, _flush):
         try:
             last()
         except BaseException:

@@ -1,16 +1,14 @@
-"""R's protection stack: what of ours stands on it, so that R does not collect it, and can be taken off after
-an error."""
+"""R's protection stack: R does not collect the objects on it. mxr counts its own, to take them off after an
+error."""
 
 from __future__ import annotations
 
-from typing import Any
+from mxr.r.bridge.r_api import R, Sexp
 
-from mxr.r.bridge.r_api import R
-
-_protected = 0  # how many values of ours stand on R's protection stack
+_protected = 0  # how many of the stack's objects mxr has put there
 
 
-def protect(x: Any) -> Any:
+def protect(x: Sexp) -> Sexp:
     """Put an R object on the stack; `unprotect` takes it off."""
     global _protected
     _protected += 1
@@ -25,11 +23,11 @@ def unprotect(n: int) -> None:
 
 
 def depth() -> int:
-    """How many objects of ours stand on the stack."""
+    """How many of the stack's objects mxr has put there."""
     return _protected
 
 
 def unwind(depth: int) -> None:
-    """After an exception: take from R's protection stack what was put there since `depth()` was `depth`."""
+    """After an exception: take off the stack what was put there since `depth()` was `depth`."""
     if _protected > depth:
         unprotect(_protected - depth)

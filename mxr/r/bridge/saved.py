@@ -1,19 +1,19 @@
-"""What R writes of a handle when it saves it: `saveRDS`, `save`, knitr's cache, an object that goes to a
-worker process.
+"""Saving handles of symbols and NDArrays: `saveRDS`, `save`, knitr's cache, objects sent to worker processes.
 
 R writes an external pointer without its address, but with the R object that it protects. Handles of symbols
-and arrays protect a raw vector that has no memory of its own (R's ALTREP): when R asks for its length, in
-order to write it, the object is turned into bytes. R reads back an ordinary raw vector, whatever packages are
-loaded, and the first use of such a handle makes the object anew. A handle that is never saved costs nothing
-but the empty vector, and what is saved is what the object was then.
+and NDArrays protect a raw vector without memory (R's ALTREP). When R writes the vector it calls `_length` and
+`_bytes`, and the object as it is then becomes bytes. R reads it back as an ordinary raw vector, without any
+package, and the first use of the handle restores the object (`restored`). A handle that is never saved only
+costs the empty vector.
 
-The two functions below that R calls run in the middle of R's own C code: nothing in them may call R, or fail.
+R calls `_length` and `_bytes` within its own C code: they must not call R, and must not raise.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
+from typing import Any
 
 import numpy as np
 
@@ -21,16 +21,16 @@ from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol, load_json
 from mxr.operator import MxError
 from mxr.r.bridge import r_api
-from mxr.r.bridge.r_api import NIL, address, ffi
+from mxr.r.bridge.r_api import NIL, Sexp, address, ffi
 
-_MARK = b"mxr 1 "  # the form of what follows
+_MARK = b"mxr 1 "  # the first bytes of a saved object: the format's name and version
 _library = ctypes.PyDLL(None)
 _LENGTH = ctypes.PYFUNCTYPE(ctypes.c_ssize_t, ctypes.c_void_p)
 _DATA = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_written: dict[int, np.ndarray] = {}  # what R is writing, by the address of the raw vector
+_written: dict[int, np.ndarray] = {}  # the bytes that R is writing, by the address of the raw vector
 
 
-def _function(name: str, result, *arguments):
+def _function(name: str, result: Any, *arguments: Any) -> Any:
     function = getattr(_library, name)
     function.restype, function.argtypes = result, arguments
     return function
@@ -43,11 +43,11 @@ _address = _function("R_ExternalPtrAddr", _pointer, _pointer)
 _set_address = _function("R_SetExternalPtrAddr", None, _pointer, _pointer)
 _protected = _function("R_ExternalPtrProtected", _pointer, _pointer)
 _protect = _function("R_SetExternalPtrProtected", None, _pointer, _pointer)
-_objects: dict[int, object] = {}  # convert's table of what handles stand for
+_objects: dict[int, object] = {}  # the table of handles (mxr.r.bridge.handles), by their addresses
 
 
-def to_bytes(value) -> bytes:
-    """A symbol or an array as bytes; nothing for other objects, which belong to their session."""
+def to_bytes(value: object) -> bytes:
+    """A symbol or an NDArray as bytes; no bytes for other objects, which cannot be saved."""
     if isinstance(value, Symbol):
         return _MARK + b"S" + value.tojson().encode()
     if isinstance(value, NDArray):
@@ -58,7 +58,7 @@ def to_bytes(value) -> bytes:
 
 
 def from_bytes(data: bytes) -> Symbol | NDArray:
-    """The object again. MxError where the bytes are not those of one."""
+    """The object from its bytes. MxError if they are damaged."""
     kind, rest = data[len(_MARK) : len(_MARK) + 1], data[len(_MARK) + 1 :]
     if data.startswith(_MARK) and kind == b"S":
         return load_json(rest)
@@ -70,28 +70,29 @@ def from_bytes(data: bytes) -> Symbol | NDArray:
     raise MxError("a saved MXNet object is damaged, or was saved by a newer mxr")
 
 
-@_LENGTH
-def _length(vector) -> int:
+def _length(vector: int) -> int:
     try:
         data = to_bytes(_objects.get(_address(_data1(vector)) or 0))
-    except BaseException:  # out of memory, Ctrl-C: R writes nothing, and whoever reads it is told
+    except BaseException:  # out of memory, Ctrl-C: R writes no bytes, and using the saved handle is an error
         data = b""
     _written[vector] = np.frombuffer(data, np.uint8)
     return len(data)
 
 
-@_DATA
-def _bytes(vector, writable) -> int:
+def _bytes(vector: int, writable: int) -> int:
     if vector not in _written:
         _length(vector)
     return _written[vector].ctypes.data
 
 
+_length_for_r, _bytes_for_r = _LENGTH(_length), _DATA(_bytes)  # C function pointers
+
+
 def _register() -> int:
     make = _function("R_make_altraw_class", _pointer, ctypes.c_char_p, ctypes.c_char_p, _pointer)
-    kind = make(b"mxr_saved", b"mxnet", _function("R_getEmbeddingDllInfo", _pointer)())
-    _function("R_set_altrep_Length_method", None, _pointer, _LENGTH)(kind, _length)
-    _function("R_set_altvec_Dataptr_method", None, _pointer, _DATA)(kind, _bytes)
+    kind: int = make(b"mxr_saved", b"mxnet", _function("R_getEmbeddingDllInfo", _pointer)())
+    _function("R_set_altrep_Length_method", None, _pointer, _LENGTH)(kind, _length_for_r)
+    _function("R_set_altvec_Dataptr_method", None, _pointer, _DATA)(kind, _bytes_for_r)
     return kind
 
 
@@ -99,22 +100,21 @@ _class: int | None = None
 
 
 def registered(objects: dict[int, object]) -> int:
-    """R's class of the raw vectors that handles protect; what a handle stands for is in `objects`, under its
-    address."""
+    """R's class of the raw vectors that handles protect. `objects` has their objects by address."""
     global _class, _objects
     if _class is None:
         _class, _objects = _register(), objects
     return _class
 
 
-def attach(handle, objects: dict[int, object]) -> None:
-    """Let R save what `handle` stands for."""
+def attach(handle: Sexp, objects: dict[int, object]) -> None:
+    """Make a handle savable."""
     at = address(handle)
     _protect(at, _new(registered(objects), at, address(NIL)))
 
 
-def restored(handle) -> Symbol | NDArray | None:
-    """What a handle of another session was saved with; None where that is nothing."""
+def restored(handle: Sexp) -> Symbol | NDArray | None:
+    """The object that was saved with a handle of another session; None if there is none."""
     at = address(handle)
     kept = ffi.cast("SEXP", _protected(at))
     if _address(at) or kept == NIL or kept.sxpinfo.type != r_api.R.RAWSXP or not r_api.R.Rf_xlength(kept):
@@ -122,12 +122,12 @@ def restored(handle) -> Symbol | NDArray | None:
     return from_bytes(bytes(ffi.buffer(r_api.raws(kept), r_api.R.Rf_xlength(kept))))
 
 
-def adopt(handle, number: int) -> None:
-    """Give a handle of another session an address of this one."""
+def adopt(handle: Sexp, number: int) -> None:
+    """Give a handle of another session an address in this session's table."""
     _set_address(address(handle), number)
 
 
 def forget() -> None:
-    """Nothing is being written any more."""
+    """Drop the bytes of earlier saves. Called at the door, when R is not writing."""
     if _written:
         _written.clear()

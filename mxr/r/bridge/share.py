@@ -1,5 +1,5 @@
-"""mxr's objects on their way to a Python that reticulate drives: R's `r_to_py` methods put one here, and
-reticulate takes it."""
+"""How mxr's objects get into Python code that reticulate runs: R's `r_to_py` methods put one here by
+`bridge.share`, and reticulate fetches it by `take()`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _shared: list[Any] = []
 
 @verb("bridge.same")
 def same(x: Any) -> Any:
-    """The object behind what reticulate holds, as R's handle of it."""
+    """R's handle of an object that R holds through reticulate: `convert` has unwrapped it already."""
     return x
 
 

@@ -1,7 +1,8 @@
 """R's check of the C stack, for the thread that calls R.
 
-rpy2 turns the check off, so that R can be called from any thread; endless recursion then ends the process. So
-each call tells R which stack it is on. Where the stack is not known (no glibc), the check stays off.
+rpy2 turns the check off, so that R can be called from any thread; infinite recursion then crashes the
+process. So each call tells R the address and size of its thread's stack. Where these are not known (no
+glibc), the check stays off.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from contextlib import contextmanager
 _c = ctypes.CDLL(None)
 _limit = ctypes.c_size_t.in_dll(_c, "R_CStackLimit")
 _start = ctypes.c_size_t.in_dll(_c, "R_CStackStart")
-_USED = 0.9  # the part of a stack that R may use: R itself takes 0.95, Python needs more for what R calls
-_mine = threading.local()
+_USED = 0.9  # the share of the stack that R may use: less than R's own 0.95, since R calls Python functions
+_local = threading.local()
 _depth = 0
 
 
 def _stack() -> tuple[int, int] | None:
-    """Where this thread's stack begins (its highest address), and its size in bytes."""
-    if not hasattr(_mine, "stack"):
-        _mine.stack = _found()
-    return _mine.stack
+    """This thread's stack: its highest address, and its size in bytes."""
+    if not hasattr(_local, "stack"):
+        _local.stack = _found()
+    found: tuple[int, int] | None = _local.stack
+    return found
 
 
 def _found() -> tuple[int, int] | None:
@@ -40,7 +42,8 @@ def _found() -> tuple[int, int] | None:
 
 @contextmanager
 def checked() -> Iterator[None]:
-    """R checks this thread's stack inside; only one thread may be inside, though it may be so again."""
+    """R checks this thread's stack within the block. Only one thread may be in such a block at a time; it may
+    enter another one within."""
     global _depth
     stack = _stack()
     if stack is None or _depth:

@@ -1,25 +1,24 @@
-"""R's texts: character vectors, and the attributes that are texts: names and class."""
+"""R's character vectors, and two attributes that are character vectors: names and class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mxr.r.bridge import r_api
 from mxr.r.bridge.missing import NA_STRING
 from mxr.r.bridge.protection import protect, unprotect
-from mxr.r.bridge.r_api import NIL, R, ffi
+from mxr.r.bridge.r_api import NIL, R, Sexp, ffi
 
 NAMES, CLASS = map(r_api.symbol, ("names", "class"))
 
 
-def text(charsxp: Any) -> str | None:
-    """An element of a character vector; None if it is missing."""
+def text(charsxp: Sexp) -> str | None:
+    """An element of a character vector as a Python text; None for NA."""
     return None if charsxp == NA_STRING else ffi.string(r_api.utf8(charsxp)).decode("utf-8", "replace")
 
 
-def strings(values: Sequence[str | None]) -> Any:
-    """A new character vector, unprotected."""
+def strings(values: Sequence[str | None]) -> Sexp:
+    """A new character vector, unprotected; NA for None."""
     vector = protect(r_api.allocate(R.STRSXP, len(values)))
     for i, value in enumerate(values):
         R.SET_STRING_ELT(vector, i, NA_STRING if value is None else r_api.char(value))
@@ -27,13 +26,13 @@ def strings(values: Sequence[str | None]) -> Any:
     return vector
 
 
-def class_of(x: Any) -> list[str | None]:
-    """The classes that an R object names."""
+def class_of(x: Sexp) -> list[str | None]:
+    """The class attribute of an R object; [] without one."""
     value = R.Rf_getAttrib(x, CLASS)
     return [] if value == NIL else [text(r_api.string(value, i)) for i in range(R.Rf_xlength(value))]
 
 
-def names_of(x: Any) -> list[str] | None:
-    """The names of an R vector's elements, "" where there is none; None for a vector without names."""
+def names_of(x: Sexp) -> list[str] | None:
+    """The names of an R vector's elements, "" for an element without one; None for a vector without names."""
     names = R.Rf_getAttrib(x, NAMES)
     return None if names == NIL else [text(r_api.string(names, i)) or "" for i in range(R.Rf_xlength(x))]

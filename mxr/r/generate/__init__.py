@@ -1,2 +1,2 @@
-"""What follows from the operators' declarations for R: wrappers, help pages, NAMESPACE. Needs neither R nor
+"""Generates R code from the operators' declarations: wrappers, help pages, NAMESPACE. Needs neither R nor
 rpy2."""

@@ -1,5 +1,5 @@
-"""Type stubs of `mxr.sym` and `mxr.nd`, whose functions exist only once they are asked for: for mypy and
-editors."""
+"""Type stubs of `mxr.sym` and `mxr.nd` for mypy and editors. The functions themselves are made at their first
+use."""
 
 from __future__ import annotations
 
@@ -61,24 +61,16 @@ def save(
     path: str | PathLike[str], arrays: NDArray | np.ndarray | Sequence[NDArray] | Mapping[str, NDArray]
 ) -> None: ...
 """
-BY_HAND = {
-    "array",
-    "zeros",
-    "ones",
-    "full",
-    "load",
-    "save",
-    "Variable",
-    "var",
-    "Group",
-    "load_json",
-    "Symbol",
+# fmt: off
+BY_HAND = {  # the names in the texts above
+    "array", "zeros", "ones", "full", "load", "save", "Variable", "var", "Group", "load_json", "Symbol",
     "NDArray",
 }
+# fmt: on
 
 
 def files() -> dict[str, str]:
-    """The stubs by the names of their files."""
+    """The stubs' texts, by file name."""
     names = sorted(
         (name, op)
         for op in canonical()
@@ -109,7 +101,7 @@ def _is_name(name: str) -> bool:
 
 
 def _single(op: Op) -> bool:
-    """Whether an operator has one output, whatever its parameters are."""
+    """Whether an operator has one output with any parameters."""
     tries = [{}, *({n: v} for n, p in op.params.items() if p.type is bool for v in (True, False))]
     if any(
         p.type in (int, Shape) and n in ("num_outputs", "indices", "num_weights")

@@ -1,7 +1,8 @@
-"""Finding R, starting it or joining the one that runs, whoever of the two was here first.
+"""Finds R, starts it, or joins an R that runs in this process already.
 
-`installation`: what is here; `attach`: R runs already; `embed`: Python starts R; `install`, `doctor`: the
-commands. May import: everything else in r.
+`installation`: what is installed; `attach`: R runs already; `embed`: Python starts R; `own_thread`: R's
+thread; `stamp`: whether the R package fits; `install`, `doctor`, `check`: the commands. May import:
+everything else in r.
 """
 
 from mxr.r.host.attach import join

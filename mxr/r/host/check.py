@@ -1,4 +1,4 @@
-"""`mxr check`: what of a script works here, found without running it (R's mx.check.script)."""
+"""`mxr check`: reads an R script, without running it, and reports which calls work (R's mx.check.script)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mxr doctor`: what is installed, whether the parts fit together, and what to do where they do not."""
+"""`mxr doctor`: what is installed, whether the parts fit together, and what to do if they do not."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mxr import __version__, config, native
 from mxr.operator import MxError
 from mxr.r.host import installation as host
 from mxr.r.host.stamp import remark
-from mxr.runtime import threads
+from mxr.runtime import onednn, threads
 
-# A line for each of: reticulate's version; the package's version, place and stamp; the libraries; the Python
-# that would be taken, and why.
+# R code that prints a line for each of: reticulate's version; mxnet's version, folder and stamp; R's
+# libraries; the Python that library(mxnet) would use, and why.
 PROBE = """
 of <- function(p) tryCatch(as.character(packageVersion(p)), error = function(e) "")
 where <- system.file(package = "mxnet")
@@ -32,17 +32,15 @@ cat("== probe", of("reticulate"), of("mxnet"), where,
     paste(.libPaths(), collapse = " "), if (is.null(found$problem)) found$python else "",
     gsub("\n", " ", paste(c(found$why, found$problem), collapse = "")), sep = "\n")
 """
-DOOR = 'cat("door:", mxnet:::call_python("bridge.version"))'
-
-
-KIND = (
+DOOR = 'cat("door:", mxnet:::call_python("bridge.version"))'  # R code
+KIND = (  # Python code
     "import numpy, threadpoolctl; print(*{p.get('architecture') for p in threadpoolctl.threadpool_info() if "
     "p['internal_api'] == 'openblas'})"
 )
 
 
 class Report:
-    """Lines as they are found out, and whether any of them is bad."""
+    """Prints the lines of the report; `healthy` is whether none of them is bad."""
 
     healthy = True
 
@@ -85,7 +83,7 @@ def libpython() -> Path | None:
     return None
 
 
-def ask_r(code: str, **environment) -> subprocess.CompletedProcess:
+def ask_r(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [host.r_home() / "bin" / "Rscript", "-e", code],
         stdin=subprocess.DEVNULL,
@@ -135,10 +133,11 @@ def check_python(report: Report) -> None:
         )
     report.good("NumPy", f"{np.__version__}, SciPy {version_of('scipy')}, BLAS: {config.blas()}")
     report.good("computing", native.description())
+    report.good("oneDNN", onednn.description())
 
 
 def check_speed(report: Report) -> None:
-    """Variables of the environment that hold NumPy or mxr back; everything works with them."""
+    """Variables of the environment that make NumPy or mxr slower than they need be."""
     kind = os.environ.get("OPENBLAS_CORETYPE")
     own = openblas_kind() if kind else ""
     if kind and own and own.lower() != kind.lower():
@@ -205,7 +204,7 @@ def check_rpy2(report: Report, r: tuple[int, ...]) -> bool:
 
 
 def check_packages(report: Report) -> bool:
-    """What R says of its packages. Whether mxnet is there."""
+    """Report what R finds of its packages. Whether mxnet is installed."""
     done = ask_r(PROBE)
     lines = done.stdout.partition("== probe\n")[2].splitlines()
     if done.returncode or len(lines) < 7:
@@ -236,7 +235,7 @@ def check_packages(report: Report) -> bool:
 
 
 def check_reticulate(report: Report, version: str) -> None:
-    """mxnet does not need it; scripts that use it may, and it must get along with this Python and this
+    """mxnet does not need reticulate. Scripts may use it; then it must work with this Python and this
     NumPy."""
     if not version:
         report.good("reticulate", "not installed, and not needed")
@@ -281,4 +280,4 @@ def check_doors(report: Report) -> None:
 
 
 def last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no words"])[-1]
+    return (text.strip().splitlines() or ["it printed no message"])[-1]

@@ -15,9 +15,9 @@ from mxr.r.host.installation import import_rpy2, library_environment, load_libr,
 
 
 def start() -> None:
-    """Start R in this Python (a notebook, a test) as rpy2 does it, and open the door. Afterwards
-    `rpy2.robjects.r(...)` or the %%R magic run scripts that say library(mxnet); what they and Python give
-    each other is in mxr.r.objects."""
+    """Start R in this Python (a notebook, a test) as rpy2 starts it, and open the door. Afterwards
+    `rpy2.robjects.r(...)` and the %%R magic run scripts with library(mxnet); mxr.r.objects converts what they
+    and Python pass to each other."""
     load_libr()
     import_rpy2()
     own_thread.begin()
@@ -28,7 +28,7 @@ def start() -> None:
 
         rinterface.initr()
     attach.join(held=False, ends=False)
-    from mxr.r import objects  # needs rpy2.robjects, which needs the R that runs now
+    from mxr.r import objects  # imports rpy2.robjects, which needs a running R
 
     objects.prepare()
 
@@ -38,27 +38,26 @@ usage: mxr run [options of R] script.R [arguments]
        mxr run [options of R] -e 'R code' [-e 'more'] [arguments]
        mxr run [options of R]
 
-Runs a script as Rscript would, in an R inside this Python. `-` for the script is standard input. Options of
-R's stand before the script, as for Rscript: --vanilla reads no user's files, --no-environ, --no-init-file ...
-With neither script nor -e: R's prompt, mxnet attached.
+Runs a script as Rscript would, in an R inside this Python. The script `-` is standard input. Options of R
+come before the script, as for Rscript: --vanilla (reads no settings of the user), --no-environ ...
+With neither script nor -e: R's prompt, with mxnet attached.
 """
 
 
 def run(arguments: list[str]) -> int:
-    """Run `script.R [args]` (or `-e code`) in an R inside this process, as Rscript would; with neither, R's
-    prompt with the package attached. Does not return: R ends the process."""
+    """Run `script.R [args]` or `-e code` in an R inside this process, as Rscript would; with neither, R's
+    prompt with the package attached. Returns only after --help: R ends the process."""
     if arguments and arguments[0] in ("--help", "-h"):
         print(RUN_HELP, end="")
         return 0
     front, rest = _front_end(list(arguments))
     prompt = "-e" not in front and not any(word.startswith("--file=") for word in front)
     home, library = r_home(), load_libr()
-    import_rpy2()  # may fail: before R has made its temporary folder
+    import_rpy2()  # before R makes its temporary folder, since this may fail
     os.environ.update(library_environment())
     os.environ.update(_front_end_environment(home))
-    os.environ["PYTHON_SESSION_INITIALIZED"] = (
-        f"current_pid={os.getpid()}:sys.executable={sys.executable}"  # for reticulate
-    )
+    # tells reticulate that this process is a Python already
+    os.environ["PYTHON_SESSION_INITIALIZED"] = f"current_pid={os.getpid()}:sys.executable={sys.executable}"
     words = [str(home / "bin" / "exec" / "R"), *front, *(["--args", *rest] if rest else [])]
     argv = (ctypes.c_char_p * (len(words) + 1))(*map(os.fsencode, words), None)
     library.Rf_initialize_R(len(words), argv)
@@ -77,12 +76,12 @@ _PROMPT = ("--quiet", "--no-save", "--no-restore")
 
 
 def _front_end(rest: list[str]) -> tuple[list[str], list[str]]:
-    """The words for R before its `--args`, and those after. Spaces are written as R's own front end does, for
-    R to undo."""
-    options = []
+    """R's arguments before its `--args`, and those after. A space becomes ~+~, as in R's own front end; R
+    restores it."""
+    options: list[str] = []
     while rest and rest[0].startswith("--"):
         options.append(rest.pop(0))
-    code = []
+    code: list[str] = []
     while rest and rest[0] == "-e" and len(rest) > 1:
         code += ["-e", rest[1].replace(" ", "~+~")]
         rest = rest[2:]
@@ -113,7 +112,7 @@ def _attach_package() -> None:
 
 
 def _front_end_environment(home: Path) -> dict[str, str]:
-    """The variables that R's shell front end sets before it starts R itself."""
+    """The variables that R's shell script `R` sets before it starts R itself."""
     names = ("R_SHARE_DIR", "R_INCLUDE_DIR", "R_DOC_DIR")
     done = subprocess.run(
         [home / "bin" / "R", "CMD", "env"], stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -1,6 +1,5 @@
-"""The commands that install: `mxr install-r` (the R package `mxnet` into an R library, with the path of this
-Python recorded in it), `mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits the R at
-hand)."""
+"""The commands that install: `mxr install-r` (the R package `mxnet` into an R library, where it records the
+path of this Python), `mxr uninstall-r`, and `mxr install-rpy2` (the release of rpy2 that fits this R)."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ MODULES = Path(mxr.__file__).resolve().parent
 
 
 def ask_r(code: str) -> list[str]:
-    """The lines that R prints."""
+    """The lines that R code prints."""
     done = subprocess.run(
         [r_home() / "bin" / "Rscript", "--vanilla", "-e", code],
         stdin=subprocess.DEVNULL,
@@ -34,8 +33,7 @@ def ask_r(code: str) -> list[str]:
 
 
 def default_library() -> Path:
-    """The first library that R looks in and that can be written to: else R's own place for the user's
-    packages."""
+    """The first library that R searches, if it is writable; else R's library for the user's packages."""
     code = (
         "cat(.libPaths()[[1]], strsplit(Sys.getenv('R_LIBS_USER'), .Platform$path.sep)[[1]][1], sep = '\\n')"
     )
@@ -50,14 +48,15 @@ def default_library() -> Path:
 def _library(command: str, description: str, arguments: list[str]) -> Path | None:
     parser = argparse.ArgumentParser(f"mxr {command}", description=description)
     parser.add_argument("--lib", type=Path, help="the R library (default: your own)")
-    return parser.parse_args(arguments).lib
+    library: Path | None = parser.parse_args(arguments).lib
+    return library
 
 
 def install(arguments: list[str]) -> int:
     """The command `mxr install-r`. Returns its exit status."""
     named = _library(
         "install-r",
-        "Install the R package mxnet for this Python, and the rpy2 that fits R where it is not there.",
+        "Install the R package mxnet for this Python, and the rpy2 that fits R unless it is installed.",
         arguments,
     )
     library = (named or default_library()).absolute()
@@ -70,7 +69,7 @@ def install(arguments: list[str]) -> int:
     if rpy2_misfit(r_version()):
         install_rpy2([])
     library.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:  # R writes beside the sources, which may be anybody's
+    with tempfile.TemporaryDirectory() as folder:  # R writes beside the sources, which may not be writable
         copy = shutil.copytree(source, Path(folder, "mxnet"), ignore=shutil.ignore_patterns("*.Rcheck"))
         done = subprocess.run(
             [r_home() / "bin" / "R", "CMD", "INSTALL", "--no-test-load", f"--library={library}", copy],
@@ -81,9 +80,9 @@ def install(arguments: list[str]) -> int:
         )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
-        raise MxError(f"R could not install the package into {library} (its words are above)")
+        raise MxError(f"R could not install the package into {library} (its output is above)")
     (library / "mxnet" / "python").write_text(sys.executable + "\n")
-    compileall.compile_dir(MODULES, quiet=2)  # else every start compiles, where Python may not write
+    compileall.compile_dir(MODULES, quiet=2)  # where users cannot write, every start would compile again
     print(f"installed the R package mxnet {__version__} into {library}")
     print(f"its Python is {sys.executable}")
     seen = str(library) in [str(Path(p).absolute()) for p in ask_r("cat(.libPaths(), sep = '\\n')")]
@@ -96,8 +95,8 @@ def install(arguments: list[str]) -> int:
 
 
 def uninstall(arguments: list[str]) -> int:
-    """The command `mxr uninstall-r`: the package goes from --lib, or from every library that R looks in and
-    that can be written to."""
+    """The command `mxr uninstall-r`: removes the package from --lib, or from every library that R
+    searches."""
     named = _library("uninstall-r", "Remove the R package mxnet.", arguments)
     libraries = [named.absolute()] if named else [Path(p) for p in ask_r("cat(.libPaths(), sep = '\\n')")]
     found = [library for library in libraries if (library / "mxnet" / "DESCRIPTION").exists()]
@@ -114,22 +113,22 @@ def uninstall(arguments: list[str]) -> int:
         if done.returncode or (library / "mxnet").exists():
             raise MxError(
                 f"R could not remove the package from {library}: "
-                f"{(done.stdout.strip().splitlines() or ['no words'])[-1]}"
+                f"{(done.stdout.strip().splitlines() or ['it printed no message'])[-1]}"
             )
         print(f"removed the R package mxnet from {library}")
     return 0
 
 
 def install_rpy2(arguments: list[str]) -> int:
-    """The command `mxr install-rpy2`: the rpy2 that fits the R at hand into this Python, unless it is
-    there."""
+    """The command `mxr install-rpy2`: installs the rpy2 that fits this R into this Python, unless it is
+    installed."""
     parser = argparse.ArgumentParser(
-        "mxr install-rpy2", description="Install the rpy2 that fits the R at hand into this Python."
+        "mxr install-rpy2", description="Install the rpy2 that fits this R into this Python."
     )
     parser.add_argument(
         "--again",
         action="store_true",
-        help="even where its version is right: it may have been compiled for another R",
+        help="even if its version is right: it may have been compiled for another R",
     )
     again = parser.parse_args(arguments).again
     version = r_version()
@@ -138,33 +137,25 @@ def install_rpy2(arguments: list[str]) -> int:
     if not misfit and not again:
         print(f"rpy2-rinterface {metadata.version('rpy2-rinterface')} fits R {r}")
         return 0
-    # what was compiled for another R may be kept in pip's cache
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        *(["--force-reinstall"] if again else []),
-        *rpy2_for(version),
-    ]
+    # no cache: pip may have cached a build for another R
+    options = ["--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+    options += ["--force-reinstall"] if again else []
+    command = [sys.executable, "-m", "pip", "install", *options, *rpy2_for(version)]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise MxError(
-            f"{misfit or 'rpy2 was to be installed again'}, and pip could not install the one that does (its "
-            f"words are above): `{rpy2_remedy()}`"
+            f"{misfit or 'rpy2 was to be installed again'}, and pip failed to install a release that fits "
+            f"(its output is above); to try again: `{rpy2_remedy()}`"
         )
     print(f"installed rpy2-rinterface {_installed('rpy2-rinterface')}, which fits R {r}")
     return 0
 
 
 def _installed(distribution: str) -> str:
-    """The version of what another process has just installed."""
+    """The version that pip has just installed, which this process may not see."""
     done = subprocess.run(
         [sys.executable, "-c", f"from importlib.metadata import version; print(version({distribution!r}))"],
         stdin=subprocess.DEVNULL,

@@ -20,7 +20,8 @@ LOCAL_LIBRARY = CHECKOUT / ".rlib"  # made by `make`
 
 
 def package_source() -> Path | None:
-    """The sources of the R package: the checkout's, or those that a wheel has beside the Python modules."""
+    """The sources of the R package: those of the checkout, or of the wheel, beside the Python modules; or
+    None."""
     places = (CHECKOUT / "R", Path(__file__).resolve().parents[1] / "package")
     return next((p for p in places if (p / "DESCRIPTION").exists()), None)
 
@@ -30,7 +31,7 @@ class RNotFound(MxError):
 
 
 def r_home() -> Path:
-    """R's home folder: R_HOME, or what the R on the path says."""
+    """R's home folder: R_HOME, or what the R on PATH prints."""
     home = os.environ.get("R_HOME")
     if not home:
         program = shutil.which("R")
@@ -49,7 +50,7 @@ def r_home() -> Path:
 
 
 def r_version() -> tuple[int, ...]:
-    """R's version, in its own words."""
+    """R's version, as `R --version` prints it; (0, 0, 0) if it prints none."""
     done = subprocess.run(
         [r_home() / "bin" / "R", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
@@ -58,14 +59,14 @@ def r_version() -> tuple[int, ...]:
 
 
 def rpy2_for(version: tuple[int, ...]) -> list[str]:
-    """The rpy2 that fits an R: 3.6.6 and later of its C part need a function that R has since 4.5."""
+    """The rpy2 that fits an R: rpy2-rinterface 3.6.6 and later need a C function that R has since 4.5."""
     if version >= (4, 5):
         return ["rpy2>=3.6.4", "rpy2-rinterface>=3.6.7"]
     return ["rpy2==3.6.4", "rpy2-rinterface==3.6.5"]
 
 
 def rpy2_misfit(version: tuple[int, ...]) -> str:
-    """Why the rpy2 of this Python does not fit an R; nothing if it does."""
+    """Why the rpy2 of this Python does not fit an R; "" if it fits."""
     found = {}
     for distribution in ("rpy2", "rpy2-rinterface"):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -80,19 +81,19 @@ def rpy2_misfit(version: tuple[int, ...]) -> str:
 
 
 def rpy2_remedy(again: bool = False) -> str:
-    """The command that installs it; `again`: even where its version is right."""
+    """The command that installs the rpy2 that fits; `again`: even if its version is right."""
     return f"{sys.executable} -m mxr install-rpy2{' --again' if again else ''}"
 
 
 def library_environment() -> dict[str, str]:
-    """R_LIBS with the checkout's own library behind what the user named, if `make` has made it."""
+    """R_LIBS with the checkout's own library after the user's libraries; {} if `make` has not made it."""
     if not (LOCAL_LIBRARY / "mxnet").is_dir():
         return {}
     return {"R_LIBS": os.pathsep.join([*filter(None, [os.environ.get("R_LIBS")]), str(LOCAL_LIBRARY)])}
 
 
 def load_libr() -> ctypes.PyDLL:
-    """libR in this process, its symbols visible to rpy2, whatever LD_LIBRARY_PATH says."""
+    """Load libR into this process, so that rpy2 finds its symbols without LD_LIBRARY_PATH."""
     folder = r_home() / "lib"
     suffix = ".dylib" if sys.platform == "darwin" else ".so"
     library = folder / f"libR{suffix}"
@@ -111,8 +112,8 @@ def load_libr() -> ctypes.PyDLL:
 
 
 def import_rpy2() -> None:
-    """rpy2's C library, without the R process that it would start to ask for LD_LIBRARY_PATH (libR is here
-    already)."""
+    """Import rpy2's C library, without the R process that it would start to find LD_LIBRARY_PATH (libR is
+    loaded already)."""
     try:
         import rpy2.situation as situation
     except ImportError:
@@ -124,7 +125,7 @@ def import_rpy2() -> None:
         situation.r_ld_library_path_from_subprocess = lambda r_home: ""
     log = logging.getLogger("rpy2")
     level = log.level
-    log.setLevel(logging.CRITICAL)  # it logs what is raised here, in better words
+    log.setLevel(logging.CRITICAL)  # it would log the failure that is raised below
     try:
         from rpy2.rinterface_lib import openrlib  # noqa: F401
     except (ImportError, OSError) as error:

@@ -1,13 +1,13 @@
-"""R's own thread, to which the other threads' calls go: Python's main thread, where R was started there.
+"""R's own thread: Python's main thread, if that has started R. It runs the R calls of all other threads.
 
-R belongs to one thread. Its check of the C stack is for that thread's stack; while R sleeps, its handler of
-Ctrl-C jumps on the stack of the thread that gets the signal, which is the main one; and packages such as
-later ask whether they run where R was started.
+R belongs to one thread. Its check of the C stack is for that thread's stack. While R sleeps, its handler of
+Ctrl-C jumps on the stack of the thread that gets the signal, which is the main thread. And packages such as
+later test whether they run in the thread that started R.
 
-The main thread may be anywhere when another one asks: in a loop, in `thread.join()`, asleep. So it is woken
-by a signal, SIGURG, which is ignored where nobody has asked for it, and works for the other thread between
-two lines of its own code. It does so only where it is not itself in R or in rpy2: there, the other waits
-until it has come out.
+When another thread has a call, the main thread may be anywhere: in a loop, in `thread.join()`, asleep. So the
+other thread queues the call and sends the main thread a signal, SIGURG, which processes ignore by default.
+The signal's handler runs the call between two instructions of the main thread's own code; but if the main
+thread is itself in R or in rpy2, the call waits until it has left them.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_KNOCK = signal.SIGURG
-_FIRST, _MOST = 0.002, 0.05  # seconds until the next knock: twice as long each time
-# seconds without an answer after which the main thread counts as deaf (it runs a loop of C's, a GUI's)
+_SIGNAL = signal.SIGURG
+_FIRST, _MOST = 0.002, 0.05  # seconds until the signal is sent again: the first time, and at most
+# seconds after which the main thread counts as blocked in C code (a GUI's loop), where Python's signal
+# handlers do not run
 _PATIENCE = 1.0
-_BUSY = ("rpy2.", "mxr.r.")  # modules whose code may have R in its hands
+_BUSY = ("rpy2.", "mxr.r.")  # modules whose code may be in the middle of a call of R
 
 
-class _Asked:
-    """A call that another thread has asked for, and what became of it."""
+class _Call:
+    """A call that another thread has queued, and its result."""
 
-    def __init__(self, work: Callable[[], Any]):
+    def __init__(self, work: Callable[[], Any]) -> None:
         self.work = work
         self.value: Any = None
-        self.error: BaseException | None = KeyboardInterrupt()  # that it did not even begin
+        self.error: BaseException | None = KeyboardInterrupt()  # stays if an interrupt comes before `run`
         self.done = threading.Event()
 
     def run(self) -> None:
@@ -49,92 +50,94 @@ class _Asked:
 
 
 class OwnThread:
-    """The main thread as the one that calls R, made there. `call(work)` from anywhere."""
+    """Made in the thread that starts R. `call(work)` from any thread runs `work` in that thread, if it is the
+    main thread; else in the calling thread."""
 
     def __init__(self) -> None:
-        self._asked: deque[_Asked] = deque()
-        self._depth = 0  # calls in which the main thread is
+        self._queue: deque[_Call] = deque()
+        self._depth = 0  # how many calls the main thread is running, one within another
         self._former: Any = None
         self.serves = threading.current_thread() is threading.main_thread() and hasattr(
             signal, "pthread_kill"
         )
         if self.serves:
-            self._former = signal.signal(_KNOCK, self._on_knock)
+            self._former = signal.signal(_SIGNAL, self._on_signal)
             self.ident = threading.get_ident()
 
     def call(self, work: Callable[[], T]) -> T:
-        """The value of `work()`, which runs in R's thread; its error is raised here."""
+        """The value of `work()`, which runs in R's thread; its exception is raised in the calling thread."""
         __tracebackhide__ = True
         if not self.serves:
             return work()
         if threading.get_ident() == self.ident:
-            return self._mine(work)
-        return self._ask(work)
+            return self._call_here(work)
+        return self._call_there(work)
 
-    def _mine(self, work: Callable[[], T]) -> T:
+    def _call_here(self, work: Callable[[], T]) -> T:
         __tracebackhide__ = True
         self._depth += 1
         try:
             return work()
         finally:
             self._depth -= 1
-            if self._asked and not self._depth:
+            if self._queue and not self._depth:
                 self._serve()
 
-    def _ask(self, work: Callable[[], T]) -> T:
+    def _call_there(self, work: Callable[[], T]) -> T:
         __tracebackhide__ = True
-        asked = _Asked(work)
-        self._asked.append(asked)
+        call = _Call(work)
+        self._queue.append(call)
         pause, idle = _FIRST, 0.0
-        while not asked.done.is_set():
-            if not self._depth and signal.getsignal(_KNOCK) == self._on_knock:
-                signal.pthread_kill(self.ident, _KNOCK)
-            if asked.done.wait(pause):
+        while not call.done.is_set():
+            if not self._depth and signal.getsignal(_SIGNAL) == self._on_signal:
+                signal.pthread_kill(self.ident, _SIGNAL)
+            if call.done.wait(pause):
                 break
             idle = 0.0 if self._in_r() else idle + pause
             pause = min(2 * pause, _MOST)
-            if idle > _PATIENCE and self._withdrawn(asked):
-                return work()  # as before there was a queue: under the lock of the process
-        if asked.error is not None:
-            raise asked.error
-        return asked.value
+            if idle > _PATIENCE and self._withdrawn(call):
+                return work()  # in this thread; the session's lock keeps the others out of R
+        if call.error is not None:
+            raise call.error
+        value: T = call.value
+        return value
 
-    def _withdrawn(self, asked: _Asked) -> bool:
+    def _withdrawn(self, call: _Call) -> bool:
         try:
-            self._asked.remove(asked)
-        except ValueError:  # it is at work
+            self._queue.remove(call)
+        except ValueError:  # the main thread is running it
             return False
         return True
 
     def _in_r(self) -> bool:
         return bool(self._depth) or _busy(sys._current_frames().get(self.ident))
 
-    def _on_knock(self, number: int, frame: FrameType | None) -> None:
-        if not self._asked:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if not self._queue:
             if callable(self._former):
                 self._former(number, frame)
         elif not self._depth and not _busy(frame):
             self._serve()
 
     def _serve(self) -> None:
-        """Work off what was asked for. A Ctrl-C meanwhile ends the other thread's call, and is the main
-        thread's too."""
+        """Run the queued calls. A Ctrl-C during one raises KeyboardInterrupt in its thread and in the main
+        thread."""
         self._depth += 1
         try:
-            while self._asked:
+            while self._queue:
                 try:
-                    asked = self._asked.popleft()
-                except IndexError:  # withdrawn
+                    call = self._queue.popleft()
+                except IndexError:  # its thread has withdrawn it
                     break
-                asked.run()
-                if isinstance(asked.error, KeyboardInterrupt):
+                call.run()
+                if isinstance(call.error, KeyboardInterrupt):
                     raise KeyboardInterrupt
         finally:
             self._depth -= 1
 
 
 def _busy(frame: FrameType | None) -> bool:
-    """Whether one of the calls in which the main thread is could have R in its hands."""
+    """Whether a function of rpy2 or of mxr.r is among the running calls."""
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_BUSY):
             return True
@@ -146,17 +149,17 @@ _own: OwnThread | None = None
 
 
 def begin() -> None:
-    """This thread starts R."""
+    """Note that this thread starts R."""
     global _own
     _own = _own or OwnThread()
 
 
 def call(work: Callable[[], T]) -> T:
-    """The value of `work()` in R's own thread; without one, here."""
+    """The value of `work()`, which runs in R's own thread, or in this one if R has none."""
     __tracebackhide__ = True
     return _own.call(work) if _own else work()
 
 
 def is_here() -> bool:
-    """Whether a call would run in this very thread."""
+    """Whether `call` would run its work in this thread."""
     return _own is None or not _own.serves or threading.get_ident() == _own.ident

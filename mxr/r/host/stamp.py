@@ -1,8 +1,7 @@
-"""Whether the R package that runs is the one that belongs to this mxr: its version, and what its R code was
-when it was installed.
+"""Whether the R package that runs fits this mxr: its version, and the R code that it was installed from.
 
-Every installation of the R package notes the MD5 sum of its R files (R/configure); they are compared with the
-files beside this mxr."""
+Every installation of the R package records the MD5 sums of its R files (R/configure). They are compared with
+the files beside this mxr."""
 
 from __future__ import annotations
 
@@ -16,12 +15,12 @@ from mxr.r.host.installation import package_source
 
 @verb("bridge.open")
 def opened(version: str, stamp: str | list[str]) -> str | None:
-    """The first call: what R should warn of."""
+    """R's first call. Returns the text of a warning for R, or None."""
     return remark(version, [stamp] if isinstance(stamp, str) else stamp) or None
 
 
 def remark(version: str, stamp: list[str]) -> str:
-    """What to warn of, or nothing. `stamp`: lines "sum file"."""
+    """The text of a warning, or "". `stamp`: lines "sum file"."""
     if version != __version__:
         return f"the R package mxnet is {version}, mxr in Python is {__version__}: run `mxr install-r`"
     package = package_source()

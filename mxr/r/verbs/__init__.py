@@ -1,5 +1,4 @@
-"""What R may ask for: one function per verb, by subject. Importing this package registers them all; this is
-the list.
+"""The functions that R calls (verbs), by subject. Importing this package registers them all.
 
 May import: bridge, and everything below r.
 """

@@ -1,6 +1,10 @@
-"""Operators written in R: `mx.operator.register` and what `Custom` calls then."""
+"""Operators written in R: `mx.operator.register`, and the classes by which the operator `Custom` calls
+them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,31 +22,35 @@ from mxr.operator.custom import register_maker
 from mxr.r.bridge import texts
 from mxr.r.bridge.convert import Dims, RList, shape_from_r
 from mxr.r.bridge.functions import KINDS, RFunction, RNames, numbers_into, r_arrays
-from mxr.r.bridge.r_api import NIL, R
+from mxr.r.bridge.r_api import NIL, R, Sexp
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, own_text, pairs
 
+Shapes: TypeAlias = list[tuple[int, ...]]
+
 
 class RProp(CustomOpProp):
-    """An operator as `mx.operator.register` describes it: `define(parameters)` gives its functions with these
-    parameters."""
+    """An operator as `mx.operator.register` describes it. `define(parameters)` returns its R functions for
+    these parameters."""
 
-    def __init__(self, name: str, described: dict, define: RFunction, parameters: dict[str, str]):
+    def __init__(
+        self, name: str, described: dict[str, Any], define: RFunction, parameters: dict[str, str]
+    ) -> None:
         super().__init__(described["need.top.grad"])
         self.name, self.described, self.define, self.parameters = name, described, define, parameters
         self._names = [_texts(described[k]) for k in ("arguments", "outputs", "aux")]
         self._shape: RFunction | None = None
 
-    def list_arguments(self):
+    def list_arguments(self) -> list[str]:
         return self._names[0]
 
-    def list_outputs(self):
+    def list_outputs(self) -> list[str]:
         return self._names[1]
 
-    def list_auxiliary_states(self):
+    def list_auxiliary_states(self) -> list[str]:
         return self._names[2]
 
-    def infer_shape(self, in_shape):
+    def infer_shape(self, in_shape: list[Any]) -> tuple[Shapes, ...]:
         if not self.described["has.infer.shape"]:
             given = {tuple(s) for s in in_shape if s}
             if len(given) > 1:
@@ -59,10 +67,13 @@ class RProp(CustomOpProp):
         found = self._shape([lambda: shapes])
         return self._shapes(found, in_shape)
 
-    def _shapes(self, found, in_shape):
-        """The answer of an R `infer.shape`: dimensions of the only output, or a list of `outputs`, and
-        `inputs` and `aux` where these follow."""
-        parts = {"inputs": [tuple(s) for s in in_shape], "aux": [()] * len(self._names[2])}
+    def _shapes(self, found: Any, in_shape: list[Any]) -> tuple[Shapes, Shapes, Shapes]:
+        """(input, output, auxiliary shapes) from the result of an R `infer.shape`: either the dimensions of
+        the outputs, or a list with `outputs` and perhaps `inputs` and `aux`."""
+        parts: dict[str, Shapes] = {
+            "inputs": [tuple(s) for s in in_shape],
+            "aux": [()] * len(self._names[2]),
+        }
         known_keys = {"inputs", "outputs", "aux"}
         if isinstance(found, dict) and found.keys() <= known_keys:
             parts |= {k: [shape_from_r(s) or () for s in _list(v)] for k, v in found.items() if v is not None}
@@ -76,55 +87,64 @@ class RProp(CustomOpProp):
                 )
         return parts["inputs"], parts["outputs"], parts["aux"]
 
-    def infer_type(self, in_type):
-        """Computed in R, whose numbers are double: what comes and goes has the first input's type."""
+    def infer_type(self, in_type: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """All arrays have the first input's type; R computes in double."""
         kind = in_type[0] if in_type else np.float32
         return len(in_type) * [kind], len(self._names[1]) * [kind], len(self._names[2]) * [kind]
 
-    def create_operator(self, ctx, shapes, dtypes):
+    def create_operator(self, ctx: Any, shapes: list[Any], dtypes: list[Any]) -> ROperator:
         return ROperator(self, self._functions())
 
     def check(self) -> None:
-        """What is checked whenever a symbol with the operator is bound: nothing, or by its own R function."""
+        """Call the operator's own R function `check`, if it has one. Called at every bind."""
         if self.described["has.check"]:
             self._functions()["check"]([])
 
-    def _functions(self) -> dict:
+    def _functions(self) -> dict[str, RFunction]:
         texts = RList(list(self.parameters.values()), list(self.parameters))
-        return self.define([lambda: texts])
+        functions: dict[str, RFunction] = self.define([lambda: texts])
+        return functions
 
 
-def _list(value) -> list:
+def _list(value: Any) -> list[Any]:
     if isinstance(value, (dict, RList)):
         return list(value.values() if isinstance(value, dict) else value.values)
     return [value]
 
 
-def _texts(value) -> list[str]:
+def _texts(value: Any) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 class ROperator(CustomOp):
-    """The functions of one node of one executor."""
+    """The R functions of one node in one executor."""
 
-    def __init__(self, prop: RProp, functions: dict):
+    def __init__(self, prop: RProp, functions: dict[str, RFunction]) -> None:
         self.name, self.nd = prop.name, prop.described["arrays"] == "NDArray"
         self.inputs, self.outputs, self.states = prop._names
         self.input_names, self.output_names, self.state_names = map(RNames, prop._names)
         self.run, self.run_back = functions["forward"], functions.get("backward")
-        self.wants, self.wants_back = (
+        self.formals, self.formals_back = (
             _texts(prop.described[k]) for k in ("forward.formals", "backward.formals")
         )
 
-    def _given(self, arrays: list[NDArray], names: list[str], made: RNames):
+    def _given(self, arrays: Sequence[NDArray], names: list[str], r_names: RNames) -> Any:
+        """Arrays as the R functions get them: a list of NDArrays, or of R arrays."""
         if self.nd:
             return RList([a.copy() for a in arrays], names)
-        return r_arrays([a.data for a in arrays], made)
+        return r_arrays([a.data for a in arrays], r_names)
 
-    def forward(self, is_train, req, in_data, out_data, aux):
+    def forward(
+        self,
+        is_train: bool,
+        req: Sequence[str],
+        in_data: Sequence[NDArray],
+        out_data: Sequence[NDArray],
+        aux: Sequence[NDArray],
+    ) -> None:
         outs = [y.data for y in out_data]
 
-        def given(what):
+        def given(what: str) -> Any:
             if what == "inputs":
                 return self._given(in_data, self.inputs, self.input_names)
             if what == "is.train":
@@ -135,21 +155,28 @@ class ROperator(CustomOp):
                 list(req) if what == "req" else r_arrays([np.zeros(y.shape) for y in outs], self.output_names)
             )
 
-        def take(result):
-            self._take(
-                result, outs, self.outputs, [a.data for a in aux] if is_train else [], "forward", False
-            )
+        def take(result: Sexp) -> None:
+            states = [a.data for a in aux] if is_train else []
+            self._take(result, outs, self.outputs, states, "forward", False)
 
-        self.run(self.wants, take, given)
+        self.run(self.formals, take, given)
 
-    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+    def backward(
+        self,
+        req: Sequence[str],
+        out_grad: Sequence[NDArray],
+        in_data: Sequence[NDArray],
+        out_data: Sequence[NDArray],
+        in_grad: Sequence[NDArray],
+        aux: Sequence[NDArray],
+    ) -> None:
         if self.run_back is None:
             raise MxError(
                 f'the operator {self.name} was registered without backward; bind its inputs with '
                 'grad.req = "null", or put mx.symbol.BlockGrad around it'
             )
 
-        def given(what):
+        def given(what: str) -> Any:
             if what == "output.grads":
                 return self._given(out_grad, self.outputs, self.output_names) if out_grad else NIL
             if what == "inputs":
@@ -158,16 +185,24 @@ class ROperator(CustomOp):
                 return self._given(out_data, self.outputs, self.output_names)
             return list(req) if what == "req" else self._given(aux, self.states, self.state_names)
 
-        wanted = [g.data if r != "null" else None for g, r in zip(in_grad, req)]
-        self.run_back(
-            self.wants_back,
-            lambda result: self._take(result, wanted, self.inputs, [], "backward", True),
-            given,
-        )
+        grads = [g.data if r != "null" else None for g, r in zip(in_grad, req)]
 
-    def _take(self, result, arrays: list, names: list[str], states: list, what: str, gradients: bool) -> None:
-        """Copy what a function returned into `arrays`, and into auxiliary states that it names. A gradient
-        may be NULL: zero."""
+        def take(result: Sexp) -> None:
+            self._take(result, grads, self.inputs, [], "backward", True)
+
+        self.run_back(self.formals_back, take, given)
+
+    def _take(
+        self,
+        result: Sexp,
+        arrays: Sequence[np.ndarray | None],
+        names: list[str],
+        states: Sequence[np.ndarray],
+        what: str,
+        gradients: bool,
+    ) -> None:
+        """Copy an R function's result into `arrays`, and into the auxiliary states that it names. `what`:
+        which function. None among `arrays`: not needed. A NULL among gradients: zero."""
         where = f"what {what} of {self.name} returns"
         kind = result.sxpinfo.type
         if kind == R.REALSXP and len(arrays) == 1 and arrays[0] is not None:
@@ -179,12 +214,12 @@ class ROperator(CustomOp):
                     f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), "
                     f"not {KINDS.get(kind, 'one array')}"
                 )
-            items, given = [result], None
+            items, given = [result], list[str]()
         else:
             items = [R.VECTOR_ELT(result, i) for i in range(R.Rf_xlength(result))]
-            given = texts.names_of(result)
+            given = texts.names_of(result) or []
         places = dict(zip(names, arrays))
-        if given is not None and any(given):
+        if any(given):
             by_name = dict(zip(given, items))
             for name in by_name:
                 if name not in places and name not in self.states:
@@ -208,20 +243,24 @@ class ROperator(CustomOp):
 
 
 @verb("operator.register")
-def register(name: str, described, define):
-    """Make an operator written in R known: `described` are its names and flags, `define` gives its functions
-    for parameters."""
-    register_maker(name, lambda **parameters: RProp(name, described, define, parameters))
+def register(name: str, described: dict[str, Any], define: RFunction) -> None:
+    """Register an operator written in R. `described`: its names and flags; `define(parameters)` returns its
+    functions."""
+
+    def make(**parameters: str) -> RProp:
+        return RProp(name, described, define, parameters)
+
+    register_maker(name, make)
 
 
 @verb("operator.registered")
-def registered():
+def registered() -> list[str]:
     return get_all_registered_operators()
 
 
 @verb("operator.invoke")
-def invoke(op_type: str, inputs, parameters, out):
-    """`Custom` on arrays, at once; auxiliary states may be left out, and are zeros then."""
+def invoke(op_type: str, inputs: Any, parameters: Any, out: Any) -> NDArray | list[NDArray]:
+    """`Custom` on arrays. Auxiliary states that are not given are zeros."""
     where = "mx.nd.Custom"
     texts = {k.replace(".", "_"): own_text(k, v, where) for k, v in pairs(parameters)}
     p = get("Custom").parse({"op_type": op_type, **texts}, where)

@@ -1,8 +1,10 @@
-"""What R shows of networks: print, summary, drawings."""
+"""Symbols as R shows them: print, summary, drawings; and the output before a loss, for prediction."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from mxr.engine.executor import Executor
 from mxr.graph.drawing import color, details, parts
@@ -20,18 +22,18 @@ from mxr.r.verbs.values import pairs, shapes
 
 
 @verb("symbol.before_loss")
-def before_loss(symbol: Symbol, inputs, params) -> str | None:
-    """The output to predict with, in a network whose first output is a MakeLoss: the last one that all ways
-    from the inputs to the loss lead through before a label, weights of observations or the like enter. ""
-    where there is none, and None where the output is no loss."""
+def before_loss(symbol: Symbol, inputs: Any, params: Any) -> str | None:
+    """The output to predict with, in a network whose first output is a MakeLoss. It is the last output that
+    lies on all paths from `inputs` to the loss and does not depend on a label (a variable that is neither
+    among `inputs` nor `params`). "" if there is none; None if the first output is not a loss."""
     loss = symbol.heads[0][0]
     if loss.op is None or loss.op.name not in ("MakeLoss", "make_loss"):
         return None
     inputs, params = ({v for _, v in pairs(names)} for names in (inputs, params))
     nodes = Symbol([(loss, 0)]).nodes()
     depth = {id(n): i for i, n in enumerate(nodes)}
-    tainted: set[int] = set()  # what labels and the like have entered
-    gate: dict[int, Node | None] = {}  # the nearest earlier node that all ways from the inputs lead through
+    tainted: set[int] = set()  # nodes that depend on a label
+    gate: dict[int, Node | None] = {}  # a node's immediate dominator: the last node on all paths to it
     for n in nodes:
         if n.op is None:
             if n.name in inputs:
@@ -41,18 +43,20 @@ def before_loss(symbol: Symbol, inputs, params) -> str | None:
             continue
         if any(id(m) in tainted for m, _ in n.inputs):
             tainted.add(id(n))
-        if doors := [m for m, _ in n.inputs if id(m) in gate]:
-            gate[id(n)] = _common(doors, gate, depth)
+        if before := [m for m, _ in n.inputs if id(m) in gate]:
+            gate[id(n)] = _common(before, gate, depth)
     found = loss if id(loss) in gate and id(loss) in tainted else None
     while found is not None and id(found) in tainted:
         found = gate[id(found)]
     return "" if found is None or found.op is None or found.n_visible > 1 else found.output_name(0)
 
 
-def _common(doors: list[Node], gate, depth) -> Node | None:
-    """The last node that all ways to all of `doors` lead through."""
-    first, *rest = doors
-    for other in rest:
+def _common(nodes: list[Node], gate: Mapping[int, Node | None], depth: Mapping[int, int]) -> Node | None:
+    """The last node on all paths to all of `nodes`."""
+    first: Node | None
+    first, *rest = nodes
+    for node in rest:
+        other: Node | None = node
         while first is not other:
             if first is None or other is None:
                 return None
@@ -86,8 +90,8 @@ def describe(symbol: Symbol) -> str:
     )
 
 
-def _setting(value, text: str) -> str:
-    """A parameter as it is given in R; `text` is what the JSON says of it."""
+def _setting(value: object, text: str) -> str:
+    """A parameter's value as R code; `text` is its text in JSON."""
     match value:
         case bool():
             return str(value).upper()
@@ -101,10 +105,10 @@ def _setting(value, text: str) -> str:
 
 
 @verb("symbol.layers")
-def layers(symbol: Symbol, given, inputs):
-    """The columns of the table that summary() shows: one row per operator, with the shape of its (first)
-    output and the size of the parameters that it is the first to use, 0 where unknown. `inputs` are no
-    parameters, nor are labels."""
+def layers(symbol: Symbol, given: Any, inputs: Any) -> dict[str, list[Any]]:
+    """The columns of the table that summary() shows. One row per operator: the shape of its first output, its
+    parameters (variables except `inputs` and labels) that no earlier operator uses, and their number of
+    elements, NaN if unknown."""
     sizes = all_shapes(symbol, shapes(given, "summary"))
     known_inputs = {v for _, v in pairs(inputs)}
     counted: set[str] = set()
@@ -141,21 +145,21 @@ def executor_symbol(ex: Executor) -> Symbol:
 
 
 @verb("exec.requests")
-def requests(ex: Executor):
+def requests(ex: Executor) -> list[str]:
     return [ex.reqs[k] if ex.grads.get(k) is not None else "null" for k in ex.args]
 
 
 # ---------------------------------------------------------------------------------------------- drawings
 
 
-def _parts(symbol: Symbol, given):
+def _parts(symbol: Symbol, given: Any) -> tuple[list[Node], dict[int, Node], Callable[[Node, int], str]]:
     return parts(symbol, shapes(given, "graph.viz"))
 
 
 @verb("symbol.picture")
-def picture(symbol: Symbol, given):
-    """A drawing for R's graphics: boxes with their lines of text, colors and places, and edges with the
-    points on their way and the shape (R order) that passes along, "" where it is not known."""
+def picture(symbol: Symbol, given: Any) -> dict[str, Any]:
+    """A drawing for R's graphics: boxes with text, color and position; edges with the points of their paths
+    and the shape (R order) of their array, "" if it is unknown."""
     nodes, inputs, size = _parts(symbol, given)
     boxes = [n for n in symbol.nodes() if n.op is not None or id(n) in inputs]
     number = {id(n): i for i, n in enumerate(boxes)}
@@ -178,9 +182,8 @@ def picture(symbol: Symbol, given):
 
 
 @verb("symbol.dot")
-def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
-    """The graph in the Graphviz language: operators, and the shapes (R order) on the edges where they are
-    known."""
+def dot(symbol: Symbol, given: Any, direction: str, title: str | None = None) -> str:
+    """The graph in the Graphviz language: operators, and on the edges the shapes (R order) that are known."""
     nodes, inputs, size = _parts(symbol, given)
     drawn = {id(n) for n in nodes} | set(inputs)
     lines = [
@@ -191,7 +194,7 @@ def dot(symbol: Symbol, given, direction: str, title: str | None = None) -> str:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")
     lines += [f'  {_quoted(m.name)} [shape = oval, fillcolor = "#8dd3c7"];' for m in inputs.values()]
     for n in nodes:
-        label = "\\n".join(filter(None, (n.op.name, n.name, details(n))))
+        label = "\\n".join(filter(None, (n.op.name if n.op else "", n.name, details(n))))
         lines.append(
             f'  {_quoted(n.name)} [shape = box, fillcolor = "{color(n)}", label = {_quoted(label)}];'
         )
@@ -208,9 +211,9 @@ def _quoted(text: str) -> str:
 
 
 @verb("symbol.tree")
-def tree(symbol: Symbol, given) -> str:
-    """The graph as indented text, the output at the top, inputs below what uses them; what is shown already
-    is only named."""
+def tree(symbol: Symbol, given: Any) -> str:
+    """The graph as indented text: outputs first, below each node its inputs. A node that was shown above is
+    repeated without its inputs."""
     nodes, inputs, size = _parts(symbol, given)
     shown: set[int] = set()
     lines = []

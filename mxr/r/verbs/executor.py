@@ -20,22 +20,22 @@ NO_GRADIENT = ("data", "label")  # MXNet's rule: arguments with these endings ar
 
 
 @verb("exec.simple_bind")
-def simple_bind(symbol: Symbol, request: str, fixed, given):
+def simple_bind(symbol: Symbol, request: str, fixed: Any, given: Any) -> Executor:
     fixed = {v for _, v in pairs(fixed)}
     reqs = {
         name: "null" if name in fixed or name.endswith(NO_GRADIENT) else request
         for name in symbol.list_arguments()
     }
-    # whatever variables declare, as MXNet's R package binds
+    # as in MXNet's R package, even if a variable declares another type
     single = dict.fromkeys((*reqs, *symbol.list_auxiliary_states()), "float32")
-    return symbol.simple_bind(reqs, single, **shapes(given, "mx.simple.bind"))
+    ex: Executor = symbol.simple_bind(reqs, single, **shapes(given, "mx.simple.bind"))
+    return ex
 
 
 @verb("exec.bind")
-def bind(symbol: Symbol, args, aux, requests):
-    """Bind to copies of the given arrays: by their names if all of the symbol's are among them, else by
-    position. What is left over is not used, as in MXNet (scripts bind with the auxiliary states of two
-    networks)."""
+def bind(symbol: Symbol, args: Any, aux: Any, requests: Any) -> Executor:
+    """Bind to copies of the given arrays: by name if all of the symbol's names are given, else by position.
+    Further arrays are ignored, as in MXNet (scripts bind with the auxiliary states of two networks)."""
     arg_names = symbol.list_arguments()
     args = _copies(args, arg_names, "arg.arrays")
     aux = _copies(aux, symbol.list_auxiliary_states(), "aux.arrays")
@@ -48,10 +48,11 @@ def bind(symbol: Symbol, args, aux, requests):
         )
     reqs = dict(zip(arg_names, each))
     grads = {k: NDArray(np.zeros_like(args[k].data)) for k, req in reqs.items() if req != "null"}
-    return symbol.bind(args, grads, reqs, aux)
+    ex: Executor = symbol.bind(args, grads, reqs, aux)
+    return ex
 
 
-def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
+def _copies(given: Any, names: list[str], what: str) -> dict[str, NDArray]:
     items = pairs(given)
     if len(items) < len(names):
         raise MxError(
@@ -65,17 +66,18 @@ def _copies(given, names: list[str], what: str) -> dict[str, NDArray]:
 
 
 @verb("exec.forward")
-def forward(ex: Executor, is_train):
+def forward(ex: Executor, is_train: Any) -> None:
     ex.forward(flag(is_train, "mx.exec.forward: is.train"))
 
 
 @verb("exec.backward")
-def backward(ex: Executor, heads):
+def backward(ex: Executor, heads: Any) -> None:
     given: list[Any] = []
     for _, v in pairs(heads):
         given += [w for _, w in pairs(v)] if isinstance(v, (RList, dict)) else [v]
     if not given:
-        return ex.backward()
+        ex.backward()
+        return
     if len(given) > len(ex.output_list):
         raise MxError(
             f"mx.exec.backward: {len(given)} head gradients for {len(ex.output_list)} outputs "
@@ -93,20 +95,20 @@ def _part(ex: Executor, which: str) -> tuple[list[str], list[NDArray | None]]:
 
 
 @verb("exec.arrays")
-def arrays(ex: Executor, which: str):
+def arrays(ex: Executor, which: str) -> RList:
     names, found = _part(ex, which)
     return RList(found, names)
 
 
 @verb("exec.copies")
-def copies(ex: Executor, which: str):
+def copies(ex: Executor, which: str) -> RList:
     names, found = _part(ex, which)
     return RList([None if a is None else a.copy() for a in found], names)
 
 
 @verb("exec.update")
 @unbroken
-def update(ex: Executor, which: str, given, match_name, skip_null):
+def update(ex: Executor, which: str, given: Any, match_name: Any, skip_null: Any) -> None:
     """Copy arrays into the executor's, by name or by position."""
     target = {"arg": ex.args, "aux": ex.aux, "grad": ex.grads}[which]
     function = f"mx.exec.update.{which}.arrays"
@@ -139,8 +141,8 @@ def update(ex: Executor, which: str, given, match_name, skip_null):
 
 
 @verb("exec.load")
-def load(ex: Executor, args, aux):
-    """Copy a model's parameters into the executor; those that it does not have are ignored."""
+def load(ex: Executor, args: Any, aux: Any) -> None:
+    """Copy a model's parameters into the executor. Parameters that the executor does not have are ignored."""
     for given, target in ((args, ex.args), (aux, ex.aux)):
         for name, value in pairs(given):
             if name in target:

@@ -1,6 +1,9 @@
-"""Data iterators, for R: batches of arrays, and of what the readers of mxr.io make of files."""
+"""Data iterators, for R: batches of arrays, and the file readers of mxr.io."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +20,10 @@ from mxr.runtime import progress
 
 
 class Arrays:
-    """Data and labels cut into batches along C order's first axis. In the place of what a last batch lacks
-    stand the samples of the batch before, as in MXNet."""
+    """Data and labels, cut into batches along the first axis (C order). A last batch that is too short is
+    filled up with samples of the batch before, as in MXNet."""
 
-    def __init__(self, data: np.ndarray, label: np.ndarray, batch: int, draws: np.ndarray | None):
+    def __init__(self, data: np.ndarray, label: np.ndarray, batch: int, draws: np.ndarray | None) -> None:
         if batch < 1:
             raise MxError("mx.io.arrayiter: batch.size must be at least 1")
         if draws is not None:
@@ -49,7 +52,8 @@ class Arrays:
 
 
 def shuffled(draws: np.ndarray) -> np.ndarray:
-    """Fisher and Yates' order from uniform draws, from the end."""
+    """A random order of len(draws) numbers by the Fisher-Yates shuffle, from the end; `draws` are uniform in
+    [0, 1)."""
     order = np.arange(len(draws))
     targets = (draws.astype(np.float64) * (np.arange(len(draws)) + 1)).astype(np.intp)
     for i in range(len(draws) - 1, 0, -1):
@@ -60,24 +64,24 @@ def shuffled(draws: np.ndarray) -> np.ndarray:
 
 
 @verb("io.arrays")
-def arrays(data, label, batch: int, draws):
+def arrays(data: Any, label: Any, batch: int, draws: NDArray | None) -> Arrays:
     return Arrays(array(data).data, array(label).data, batch, None if draws is None else draws.data)
 
 
 @verb("io.length")
-def length(source: Arrays):
+def length(source: Arrays) -> int:
     return source.length
 
 
 @verb("io.batch")
-def batch(source: Arrays, i: int):
+def batch(source: Arrays, i: int) -> dict[str, NDArray]:
     return source.value(i - 1)
 
 
 @verb("io.description")
-def description(source: Arrays | readers.Reader):
-    """What printing an iterator shows: its name, the number of its samples and of its batches (0 where these
-    are not known), and the shapes of a batch's arrays as far as they are known."""
+def description(source: Arrays | readers.Reader) -> dict[str, Any]:
+    """What printing an iterator shows: its name, its numbers of samples and batches (0 if unknown), and the
+    shapes of a batch's arrays that are known."""
     if isinstance(source, Arrays):
         arrays = {"data": source.data, "label": source.label}
         shapes = {k: (source.batch, *a.shape[1:]) for k, a in arrays.items()}
@@ -104,10 +108,11 @@ def _described(name: str, batch: int, shapes: dict, samples: int = 0, batches: i
 
 
 @verb("io.file")
-def file(kind: str, arguments, show=None):
-    """A reader of files by name, from R's arguments, dotted or underscored; `show` hears how far it is."""
+def file(kind: str, arguments: Any, show: RFunction | None = None) -> readers.Reader:
+    """The file reader with the name `kind`. Arguments may be dotted or underscored. `show` is called with the
+    progress."""
     known = readers.parameters(kind)
-    where, given = f"mx.io.{kind}", {}
+    where, given = f"mx.io.{kind}", dict[str, str]()
     for key, value in pairs(arguments):
         name = key.replace(".", "_")
         if not name:
@@ -121,34 +126,38 @@ def file(kind: str, arguments, show=None):
         return readers.create(kind, given)
 
 
-def _telling(show: RFunction | None):
-    """What calls `show`, an R function of a text and a share; None where nobody watches."""
-    return show and (lambda what, share: show([lambda: what, lambda: share]))
+def _telling(show: RFunction | None) -> Callable[[str, float], object] | None:
+    """`show`, an R function of a text and a share between 0 and 1, as a Python function."""
+    return None if show is None else lambda what, share: show([lambda: what, lambda: share])
 
 
 @verb("io.next")
-def advance(source: readers.Reader):
+def advance(source: readers.Reader) -> bool:
     return source.next()
 
 
 @verb("io.value")
-def value(source: readers.Reader):
+def value(source: readers.Reader) -> dict[str, NDArray]:
     if source.value is None:
-        raise MxError("the iterator stands before its first batch or after its last one")
+        raise MxError(
+            "the iterator is before its first batch or after its last one: call iter.next() first, and take "
+            "value() only while it returns TRUE"
+        )
     return {k: NDArray(np.ascontiguousarray(a)) for k, a in source.value.items()}
 
 
 @verb("io.reset")
-def reset(source: readers.Reader):
+def reset(source: readers.Reader) -> None:
     source.reset()
 
 
 @verb("io.pad")
-def pad(source):
+def pad(source: Any) -> int:
     return int(source.num_pad)
 
 
 @verb("io.im2rec")
-def pack_images(arguments, show=None):
+def pack_images(arguments: dict[str, Any], show: RFunction | None = None) -> Any:
+    settings: dict[str, Any] = {k: file_name(v) if isinstance(v, str) else v for k, v in arguments.items()}
     with progress.watched(_telling(show)):
-        return im2rec.im2rec(**{k: file_name(v) if isinstance(v, str) else v for k, v in arguments.items()})
+        return im2rec.im2rec(**settings)

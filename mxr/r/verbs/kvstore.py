@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,8 @@ from mxr.r.verbs.values import array, number_text, pairs
 
 
 @verb("kv.workers")
-def workers():
-    """The workers of this run, this one's rank, and how many there are."""
+def workers() -> dict[str, Any]:
+    """The workers of this run, this worker's rank, and their number."""
     group = processes.workers()
     if r_exits.r_ends():
         group.leave_later()
@@ -29,14 +30,14 @@ def workers():
 
 
 @verb("kv.barrier")
-def barrier(group: Workers):
+def barrier(group: Workers) -> None:
     group.gather(None, "kv$barrier()")
 
 
 @verb("kv.sum")
-def total(group: Workers | None, keys, lists):
-    """The sums of arrays, key by key: over the lists, one of each device, and over the workers. New
-    arrays."""
+def total(group: Workers | None, keys: Any, lists: Any) -> list[NDArray]:
+    """New arrays, one for each key: the sums over the devices (one list of arrays each) and over the
+    workers."""
     names = [str(k) for _, k in pairs(keys)]
     devices = [[array(v, "kv$push: every element") for _, v in pairs(given)] for _, given in pairs(lists)]
     for arrays in devices:
@@ -61,7 +62,7 @@ def total(group: Workers | None, keys, lists):
 
 
 @verb("kv.first")
-def first(group: Workers | None, keys, arrays):
+def first(group: Workers | None, keys: Any, arrays: Any) -> list[NDArray]:
     """Copies of worker 0's arrays."""
     copies = [array(v, "kv$init: every element").data.copy() for _, v in pairs(arrays)]
     if group is not None and group.size > 1:
@@ -70,16 +71,15 @@ def first(group: Workers | None, keys, arrays):
 
 
 @verb("kv.same")
-def same(group: Workers, settings):
-    """An error where the workers' settings differ; see `begin`."""
+def same(group: Workers, settings: Any) -> None:
+    """MxError if the workers' settings differ; see `begin`."""
     compare(group, _plain(settings))
 
 
 @verb("kv.begin")
-def begin(group: Workers, params, settings):
-    """The start of a training: an error where the workers' settings differ, or their parameters' names and
-    shapes; otherwise worker 0's parameters. A setting may be a number, a text, an optimizer's rule, or NA
-    where it is not known."""
+def begin(group: Workers, params: Any, settings: Any) -> RList:
+    """The start of a training: worker 0's parameters. MxError if the workers' settings differ, or the names
+    or shapes of their parameters. A setting is a number, a text or an optimizer's rule; NA if unknown."""
     items = pairs(params)
     arrays = [array(v, k).data.copy() for k, v in items]
     shapes = {f"the shape of {k}": a.shape for (k, _), a in zip(items, arrays)}
@@ -88,7 +88,7 @@ def begin(group: Workers, params, settings):
     return RList([NDArray(a) for a in arrays], [k for k, _ in items])
 
 
-def _plain(settings) -> dict[str, object]:
+def _plain(settings: Any) -> dict[str, object]:
     """Settings as values that can be sent and compared."""
     plain: dict[str, object] = {}
     for name, value in pairs(settings):
@@ -105,9 +105,9 @@ def _plain(settings) -> dict[str, object]:
 
 
 @verb("kv.round")
-def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
-    """What all workers do after a round: make sure that they have the same parameters, and agree whether the
-    training ends here."""
+def end_of_round(group: Workers, params: Any, ends: Any, iteration: int) -> bool:
+    """Called by all workers after a round. MxError if their parameters differ. Whether any of them ends the
+    training."""
     items = pairs(params)
     sums = [zlib.crc32(np.ascontiguousarray(array(v).data).view(np.uint8).data) for _, v in items]
     found = group.gather((sums, bool(ends)), f"the end of round {iteration}")
@@ -123,8 +123,8 @@ def end_of_round(group: Workers, params, ends, iteration: int) -> bool:
 
 
 @verb("kv.total")
-def metric_total(group: Workers, state, what: str):
-    """The sum of numbers over all workers."""
+def metric_total(group: Workers, state: Any, what: str) -> np.ndarray:
+    """The sum of a metric's state, numbers, over all workers."""
     numbers = (
         np.atleast_1d(np.asarray(state, np.float64)) if isinstance(state, (int, float, np.ndarray)) else None
     )
@@ -132,27 +132,28 @@ def metric_total(group: Workers, state, what: str):
     if any(n is None or n.shape != found[0].shape for n in found):
         raise group.failure(
             "sum.metrics: the states of this metric cannot be summed over the workers; they must be numbers, "
-            "equally many"
+            "as many on every worker"
         )
-    return np.sum(found, axis=0)
+    total: np.ndarray = np.sum(found, axis=0)
+    return total
 
 
 @verb("kv.counts")
-def counts(group: Workers, count: int, what: str):
-    """The numbers that the workers give, in the order of their ranks."""
+def counts(group: Workers, count: int, what: str) -> np.ndarray:
+    """The workers' counts, in the order of their ranks."""
     return np.array(group.gather(int(count), what))
 
 
 # ------------------------------------------------------------------------------------- the end of the process
 
 _AtExit = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
-_kept: list = []  # what C calls must not be collected
+_kept: list[Any] = []  # the function that C calls at exit: must not be freed
 
 
 @verb("kv.leaving")
-def leaving(reason: str):
-    """R is about to end the process; `reason` is the text of its last error, if there was one. Only the C
-    library tells the exit status, and so whether it was that error that ended the script."""
+def leaving(reason: str) -> None:
+    """Called when R is about to end the process; `reason` is the text of R's last error, or "". Whether that
+    error ended the script shows only in the exit status, which C's `on_exit` passes on."""
     group = processes.workers()
     if group.size == 1 or not r_exits.r_ends() or _kept:
         return
@@ -161,11 +162,11 @@ def leaving(reason: str):
         group.leave(0)
         return
 
-    # in one line, without the trace of calls behind it; an error that a script has caught may be older than
-    # what ends it
+    # one line, without R's traceback
     text = " ".join(reason.partition("\nCalls: ")[0].split())
 
-    def leave(status, _):
+    def leave(status: int, _: int | None) -> None:
+        # with another status than 1 the last error may be one that the script has caught
         group.leave(
             status,
             text if status == 1 else f"exit status {status}" + (f"; its last error: {text}" if text else ""),

@@ -1,6 +1,9 @@
-"""Metrics, for R: each one the score of one batch, in single precision."""
+"""Metrics, for R: functions of the labels and predictions of one batch, in single precision (C order)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -8,8 +11,10 @@ from mxr.operator import MxError, ShapeError, shape_text
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array
 
+Array: TypeAlias = np.ndarray
 
-def _flat(label, pred):
+
+def _flat(label: Array, pred: Array) -> tuple[Array, Array]:
     if label.size != pred.size:
         raise ShapeError(
             f"label has {label.size} elements, the prediction {pred.size} (shapes {shape_text(label.shape)} "
@@ -18,7 +23,7 @@ def _flat(label, pred):
     return label.ravel(), pred.ravel()
 
 
-def _classes(label, pred):
+def _classes(label: Array, pred: Array) -> tuple[Array, Array]:
     if pred.ndim < 2 or pred.size // pred.shape[1] != label.size:
         raise ShapeError(
             f"labels of shape {shape_text(label.shape)} do not fit class scores of shape "
@@ -27,37 +32,37 @@ def _classes(label, pred):
     return label, pred
 
 
-def accuracy(label, pred):
+def accuracy(label: Array, pred: Array) -> Any:
     label, pred = _classes(label, pred)
     return np.mean(label.ravel() == np.argmax(pred, axis=1).ravel())
 
 
-def top_k_accuracy(label, pred, k=5):
+def top_k_accuracy(label: Array, pred: Array, k: int = 5) -> Any:
     label, pred = _classes(label, pred)
     best = np.argsort(-pred, axis=1, kind="stable")[:, :k]
     return np.mean((best == label.reshape(-1, 1)).sum(axis=1))
 
 
-def mse(label, pred):
+def mse(label: Array, pred: Array) -> Any:
     label, pred = _flat(label, pred)
     return np.mean(np.square(label - pred))
 
 
-def rmse(label, pred):
+def rmse(label: Array, pred: Array) -> Any:
     return np.sqrt(mse(label, pred))
 
 
-def mae(label, pred):
+def mae(label: Array, pred: Array) -> Any:
     label, pred = _flat(label, pred)
     return np.mean(np.abs(label - pred))
 
 
-def rmsle(label, pred):
+def rmsle(label: Array, pred: Array) -> Any:
     label, pred = _flat(label, pred)
     return np.sqrt(np.mean(np.square(np.log1p(pred) - np.log1p(label))))
 
 
-def perplexity(label, pred, left_out=-1):
+def perplexity(label: Array, pred: Array, left_out: int = -1) -> Any:
     label, pred = _classes(label, pred)
     label = label.ravel()
     index = np.clip(label, 0, pred.shape[1] - 1).astype(np.intp)
@@ -66,18 +71,18 @@ def perplexity(label, pred, left_out=-1):
     return np.exp(-np.sum(np.log(scores) * kept) / np.sum(kept))
 
 
-def logloss(label, pred):
+def logloss(label: Array, pred: Array) -> Any:
     label, pred = _flat(label, pred)
     pred = np.clip(pred, np.float32(1e-15), np.float32(1))
     return -np.mean(label * np.log(pred) + (1 - label) * np.log(1 - pred))
 
 
-def logistic_acc(label, pred):
+def logistic_acc(label: Array, pred: Array) -> Any:
     label, pred = _flat(label, pred)
     return np.mean(label == (pred > 0.5))
 
 
-_SCORES = {
+_SCORES: dict[str, Callable[[Array, Array], Any]] = {
     "accuracy": accuracy,
     "top_k_accuracy": top_k_accuracy,
     "mse": mse,
@@ -91,7 +96,7 @@ _SCORES = {
 
 
 @verb("metric.score")
-def score(kind: str, label, pred):
+def score(kind: str, label: Any, pred: Any) -> float:
     """A built-in metric's value for one batch."""
     if label is None:
         raise MxError(f"the metric {kind} needs labels, and the network has none")

@@ -1,8 +1,10 @@
-"""Training and prediction, for R: what the training loop does per batch, in one crossing."""
+"""Training and prediction, for R: each step of the training loop is one call from R."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from mxr.runtime.threads import unbroken
 _TURN = 0.1  # seconds of steps between two turns of R's
 
 
-def _feed(ex: Executor, batch: list) -> None:
+def _feed(ex: Executor, batch: list[tuple[str, Any]]) -> None:
     for name, value in batch:
         target = ex.args.get(name)
         if target is None:
@@ -34,10 +36,10 @@ def _feed(ex: Executor, batch: list) -> None:
 
 
 @verb("model.step")
-def step(ex: Executor, batch, updater: Updater, lr, sums: GradientSum) -> bool:
-    """One training step on a batch: forward, backward, the sum over all workers, update. All of it happens,
-    or none: what an interrupt leaves are the parameters and auxiliary states of the step before. False if
-    another worker has no batch any more."""
+def step(ex: Executor, batch: Any, updater: Updater, lr: Any, sums: GradientSum) -> bool:
+    """One training step on a batch: forward, backward, the sum over all workers, update. It is atomic: after
+    an interrupt, parameters and auxiliary states are those of before the step. False if another worker has no
+    batch left; nothing is updated then."""
     return _step(ex, pairs(batch), updater, rate(lr), sums)
 
 
@@ -48,22 +50,22 @@ def steps(
     first: int,
     fields: dict[str, str],
     updater: Updater,
-    lr,
+    lr: Any,
     sums: GradientSum,
     metric: str | None,
     label: str | None,
-):
+) -> dict[str, Any]:
     """`model.step` on batch `first` of the source, from 1, and on those that follow, for a tenth of a second.
 
     `fields`: the names of the source's arrays by those of the network. The number of batches, and the scores
     of a built-in metric, which compares the first output with the argument `label`, or without one with the
     source's labels.
     """
-    lr, end = rate(lr), time.monotonic() + _TURN
+    rates, end = rate(lr), time.monotonic() + _TURN
     scores: list[float] = []
     for i in range(first, source.length + 1):
         batch = source.value(i - 1)
-        _step(ex, [(name, batch[field]) for name, field in fields.items()], updater, lr, sums)
+        _step(ex, [(name, batch[field]) for name, field in fields.items()], updater, rates, sums)
         if metric is not None:
             scores.append(score(metric, ex.args[label] if label else batch["label"], ex.output_list[0]))
         if time.monotonic() > end:
@@ -71,39 +73,42 @@ def steps(
     return {"batches": i - first + 1, "scores": np.array(scores) if metric is not None else None}
 
 
-def _step(ex: Executor, batch: list, updater: Updater, lr: float | list[float], sums: GradientSum) -> bool:
+def _step(
+    ex: Executor, batch: list[tuple[str, Any]], updater: Updater, lr: float | list[float], sums: GradientSum
+) -> bool:
     _feed(ex, batch)
-    return _whole([ex], sums, lambda: updater.train(lr, ex))
+    return _atomic([ex], sums, lambda: updater.train(lr, ex))
 
 
 @verb("model.gradients")
-def gradients(executors, sums: GradientSum) -> bool:
-    """Forward and backward of every executor, and the sum of the gradients over all of them and over all
-    workers, which every executor gets. Auxiliary states stay as they were if that is broken off. False if
-    another worker has no batch any more."""
-    return _whole([ex for _, ex in pairs(executors)], sums, lambda: None)
+def gradients(executors: Any, sums: GradientSum) -> bool:
+    """Forward and backward of every executor. Then every executor gets the sum of the gradients over all
+    executors and workers. After an interrupt the auxiliary states are those of before. False if another
+    worker has no batch left."""
+    return _atomic([ex for _, ex in pairs(executors)], sums, lambda: None)
 
 
 @verb("model.sums")
-def sums(group: Workers | None):
-    """What sums up gradients; `group` is None where this process trains alone."""
+def sums(group: Workers | None) -> GradientSum:
+    """The object that sums gradients over workers; `group` is None if this process trains alone."""
     return GradientSum(group or Workers())
 
 
 @verb("model.sum_gradients")
-def sum_gradients(executors, sums: GradientSum) -> int:
-    """The sum of the gradients that there are; the number of workers that had some."""
+def sum_gradients(executors: Any, sums: GradientSum) -> int:
+    """Sum the executors' gradients over all workers; the number of workers that had a batch."""
     return sums.step([ex for _, ex in pairs(executors)])
 
 
 @verb("model.no_batch")
-def no_batch(executors, sums: GradientSum) -> int:
-    """The part of a worker without a batch in the others' step, if they make one: how many do."""
+def no_batch(executors: Any, sums: GradientSum) -> int:
+    """Take part in the other workers' step without a batch; the number of workers that had one."""
     return sums.step([ex for _, ex in pairs(executors)], batch=False)
 
 
-def _whole(executors: list[Executor], sums: GradientSum, finish) -> bool:
-    """Forward, backward, sum, and `finish`, or the auxiliary states of before."""
+def _atomic(executors: list[Executor], sums: GradientSum, finish: Callable[[], object]) -> bool:
+    """Forward, backward, sum and `finish()`. If any of it fails, or a worker has no batch, the auxiliary
+    states are restored."""
     aux = [a.data for ex in executors for a in ex.aux.values()]
     before = [a.copy() for a in aux]
     finished: list[bool] = []
@@ -123,38 +128,38 @@ def _whole(executors: list[Executor], sums: GradientSum, finish) -> bool:
 
 
 @unbroken
-def _finish(finish, finished: list) -> None:
+def _finish(finish: Callable[[], object], finished: list[bool]) -> None:
     finish()
     finished.append(True)
 
 
 @unbroken
-def _restore(arrays, before) -> None:
+def _restore(arrays: Sequence[np.ndarray], before: Sequence[np.ndarray]) -> None:
     for array, old in zip(arrays, before):
         array[...] = old
 
 
 @verb("model.evaluate")
-def evaluate(ex: Executor, batch):
+def evaluate(ex: Executor, batch: Any) -> None:
     _feed(ex, pairs(batch))
     ex.forward(False)
 
 
 @verb("model.predict")
-def predict(ex: Executor, batch):
+def predict(ex: Executor, batch: Any) -> list[NDArray]:
     """The outputs for a batch."""
     evaluate(ex, batch)
     return [o.copy() for o in ex.output_list]
 
 
 @verb("model.params")
-def params(executors, keep):
-    """Copies of the trained parameters (and those in `keep`) and of the auxiliary states, averaged over the
-    executors."""
+def params(executors: Any, keep: Any) -> dict[str, dict[str, NDArray]]:
+    """Copies of the trained parameters, of the arguments named in `keep`, and of the auxiliary states; each
+    is the mean over the executors."""
     executors = [ex for _, ex in pairs(executors)]
     keep = {name for _, name in pairs(keep)}
 
-    def mean(arrays):
+    def mean(arrays: Sequence[NDArray]) -> NDArray:
         total = arrays[0].data.copy()
         for a in arrays[1:]:
             total += a.data

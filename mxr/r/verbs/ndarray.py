@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mxr.engine.ndarray import NDArray, call
@@ -17,33 +19,33 @@ from mxr.random import streams as random
 
 
 @verb("nd.array")
-def from_r(value):
+def from_r(value: Any) -> NDArray:
     return array(value, "mx.nd.array: src.array")
 
 
 @verb("nd.value")
-def to_r(nd: NDArray):
+def to_r(nd: NDArray) -> np.ndarray:
     return nd.data
 
 
 @verb("nd.copy")
-def copy(nd):
+def copy(nd: Any) -> NDArray:
     return array(nd).copy()
 
 
 @verb("nd.full")
-def full(shape, value: float):
+def full(shape: Any, value: float) -> NDArray:
     return filled(values.shape(shape), value)
 
 
 @verb("nd.dim")
-def dim(nd: NDArray):
+def dim(nd: NDArray) -> Dims:
     return Dims(nd.shape)
 
 
 @verb("nd.slice")
-def slice_samples(nd, begin, end):
-    """Elements begin to end (from 0, half open) of R's last dimension."""
+def slice_samples(nd: Any, begin: Any, end: Any) -> NDArray:
+    """Elements `begin` to `end` (from 0, `end` excluded) of R's last dimension."""
     nd = array(nd)
     if not all(isinstance(i, (int, float)) for i in (begin, end)):
         raise MxError("mx.nd.slice: begin and end must be one number each")
@@ -56,13 +58,13 @@ def slice_samples(nd, begin, end):
 
 
 @verb("nd.assign")
-def assign(targets, sources):
+def assign(targets: Any, sources: Any) -> None:
     for (_, target), (_, source) in zip(pairs(targets), pairs(sources)):
         values.assign(target, source, "the array")
 
 
 @verb("nd.save")
-def save(arrays, path: str):
+def save(arrays: Any, path: str) -> None:
     """Write NDArrays to MXNet's file format, with their names if all have one."""
     items = pairs(arrays)
     if len(items) < len(arrays):
@@ -73,41 +75,44 @@ def save(arrays, path: str):
 
 
 @verb("nd.load")
-def load(path: str):
+def load(path: str) -> dict[str, NDArray] | list[NDArray]:
     loaded = files.load(file_name(path))
     if isinstance(loaded, dict):
         return {k: _nd(v) for k, v in loaded.items()}
     return [_nd(v) for v in loaded]
 
 
-def _nd(value) -> NDArray:
+def _nd(value: Any) -> NDArray:
     return value if isinstance(value, NDArray) else NDArray(value)
 
 
 # ---------------------------------------------------------------------------------------------- operators
 
-# R's operator -> between arrays, number on the right, number on the left
+# R's operator: the operators for two arrays, for a number on the right, for a number on the left
+# fmt: off
 _BINARY = {
-    "+": ("elemwise_add", "_plus_scalar", "_plus_scalar"),
-    "-": ("elemwise_sub", "_minus_scalar", "_rminus_scalar"),
-    "*": ("elemwise_mul", "_mul_scalar", "_mul_scalar"),
-    "/": ("elemwise_div", "_div_scalar", "_rdiv_scalar"),
-    "%%": ("_mod", "_mod_scalar", "_rmod_scalar"),
-    "^": ("_power", "_power_scalar", "_rpower_scalar"),
-    "==": ("_equal", "_equal_scalar", "_equal_scalar"),
-    "!=": ("_not_equal", "_not_equal_scalar", "_not_equal_scalar"),
-    ">": ("_greater", "_greater_scalar", "_lesser_scalar"),
-    "<": ("_lesser", "_lesser_scalar", "_greater_scalar"),
+    "+":  ("elemwise_add",   "_plus_scalar",          "_plus_scalar"),
+    "-":  ("elemwise_sub",   "_minus_scalar",         "_rminus_scalar"),
+    "*":  ("elemwise_mul",   "_mul_scalar",           "_mul_scalar"),
+    "/":  ("elemwise_div",   "_div_scalar",           "_rdiv_scalar"),
+    "%%": ("_mod",           "_mod_scalar",           "_rmod_scalar"),
+    "^":  ("_power",         "_power_scalar",         "_rpower_scalar"),
+    "==": ("_equal",         "_equal_scalar",         "_equal_scalar"),
+    "!=": ("_not_equal",     "_not_equal_scalar",     "_not_equal_scalar"),
+    ">":  ("_greater",       "_greater_scalar",       "_lesser_scalar"),
+    "<":  ("_lesser",        "_lesser_scalar",        "_greater_scalar"),
     ">=": ("_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"),
-    "<=": ("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"),
-    "&": ("_logical_and", "_logical_and_scalar", "_logical_and_scalar"),
-    "|": ("_logical_or", "_logical_or_scalar", "_logical_or_scalar"),
+    "<=": ("_lesser_equal",  "_lesser_equal_scalar",  "_greater_equal_scalar"),
+    "&":  ("_logical_and",   "_logical_and_scalar",   "_logical_and_scalar"),
+    "|":  ("_logical_or",    "_logical_or_scalar",    "_logical_or_scalar"),
 }
+# fmt: on
 
 
 @verb("nd.binary")
-def binary(generic: str, a, b):
-    """`a generic b` for arrays of one shape, or an array and a number."""
+def binary(generic: str, a: Any, b: Any) -> NDArray:
+    """`a generic b` for arrays of one shape, or an array and a number. An array of one element counts as a
+    number beside an array of another size."""
     if generic not in _BINARY:
         raise MxError(f"`{generic}` is not defined for NDArrays; use as.array first")
     both, right, left = _BINARY[generic]
@@ -115,34 +120,32 @@ def binary(generic: str, a, b):
         x if isinstance(x, (NDArray, int, float)) else array(x, f"`{generic}`: an operand") for x in (a, b)
     )
     if isinstance(a, NDArray) and isinstance(b, NDArray):
-        if a.shape != b.shape:
-            number = next((x for x, other in ((b, a), (a, b)) if x.size == 1 and other.size != 1), None)
-            if number is None:
-                raise ShapeError(
-                    f"`{generic}`: the arrays have shapes {shape_text(a.shape)} and {shape_text(b.shape)}; "
-                    "mx.nd.broadcast functions repeat dimensions of 1"
-                )
-            a, b = (x.data.item() if x is number else x for x in (a, b))
-        else:
+        if a.shape == b.shape:
             return call(both, [a, b], {})[0]
+        if (a.size == 1) == (b.size == 1):
+            raise ShapeError(
+                f"`{generic}`: the arrays have shapes {shape_text(a.shape)} and {shape_text(b.shape)}; "
+                "mx.nd.broadcast functions repeat dimensions of 1"
+            )
+        a, b = (x.data.item() if x.size == 1 else x for x in (a, b))
     if isinstance(a, NDArray):
         return call(right, [a], {"scalar": number_text(b)})[0]
     return call(left, [b], {"scalar": number_text(a)})[0]
 
 
-def _is_input(value) -> bool:
+def _is_input(value: Any) -> bool:
     return isinstance(value, (NDArray, np.ndarray, int, float))
 
 
 @verb("nd.invoke")
-def invoke(op_name: str, arguments, out):
-    """Call an operator on the arguments of an R call; numbers and R arrays are taken where an input is
-    expected."""
+def invoke(op_name: str, arguments: Any, out: Any) -> NDArray | list[NDArray]:
+    """Call an operator on the arguments of an R call. An input may be an NDArray, an R array or a number. The
+    result, or a list of several; `out`: NDArrays to write them into."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else "mx.nd." + op_name.replace("_", ".")
-    # a device has no effect
+    # mx.cpu() and the like are accepted, and have no effect; a text is an error of the operator
     given = [(k, v) for k, v in pairs(arguments) if k != "ctx" or isinstance(v, str)]
-    if op.variadic:  # names of inputs do not count
+    if op.variadic:  # any number of inputs: their names are ignored
         given = [("" if _is_input(v) and k.replace(".", "_") not in op.params else k, v) for k, v in given]
     positional, named, params = values.split(op, given, where, _is_input, AN_ARRAY)
     positional = [array(v, f"{where}: an input") for v in positional]
@@ -158,13 +161,13 @@ def invoke(op_name: str, arguments, out):
 
 
 @verb("random.seed")
-def seed(value: int):
+def seed(value: int) -> None:
     random.seed(value)
 
 
 @verb("random.draw")
-def draw(kind: str, dim, a: float, b: float):
-    """Uniform numbers in [a, b), or normal ones with mean a and deviation b; both rounded to six digits as
-    MXNet's R package does."""
+def draw(kind: str, dim: Any, a: float, b: float) -> NDArray:
+    """Uniform numbers in [a, b), or normal ones with mean a and standard deviation b. a and b are rounded to
+    six significant digits, as in MXNet's R package."""
     fill = {"uniform": random.uniform, "normal": random.normal}[kind]
     return NDArray(fill(values.shape(dim), float(number_text(a)), float(number_text(b))))

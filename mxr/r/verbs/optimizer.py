@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mxr.engine import optimizer as core
@@ -12,43 +14,41 @@ from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import array, items, number_text, shape
 
 
-def rate(lr) -> float | list[float]:
-    """One learning rate, or several, rounded to six digits, as MXNet's R package writes them."""
-    return (
-        float(number_text(lr))
-        if isinstance(lr, (int, float))
-        else [float(number_text(r)) for r in np.ravel(lr)]
-    )
+def rate(lr: Any) -> float | list[float]:
+    """One learning rate, or several, rounded to six significant digits, as in MXNet's R package."""
+    if isinstance(lr, (int, float)):
+        return float(number_text(lr))
+    return [float(number_text(r)) for r in np.ravel(lr)]
 
 
 @verb("opt.rule")
-def rule(kind: str, settings: dict):
-    """`settings` too are rounded to six digits."""
+def rule(kind: str, settings: dict[str, Any]) -> Rule:
+    """An optimizer's rule. `settings` are rounded like `rate`."""
     return core.rule(kind, {k: number_text(v) for k, v in settings.items()})
 
 
 @verb("opt.state")
-def state(rule: Rule, dim):
+def state(rule: Rule, dim: Any) -> State:
     return State(rule, shape(dim))
 
 
 @verb("opt.update")
-def update(state: State, lr: float, weight, grad):
+def update(state: Any, lr: float, weight: Any, grad: Any) -> NDArray:
     if not isinstance(state, State):
         raise MxError("optimizer$update: the state must come from create_exec or create.state")
     return state.update(rate(lr), array(weight).data, array(grad).data)
 
 
 @verb("opt.updater")
-def updater(rule: Rule):
+def updater(rule: Rule) -> Updater:
     return Updater(rule)
 
 
 @verb("opt.step")
-def step(updater: Updater, lr, weights, grads):
-    """The list of new weights, None where there is no gradient. Copies: the user may keep them."""
+def step(updater: Updater, lr: Any, weights: Any, grads: Any) -> list[NDArray | None]:
+    """New arrays with the new weights; None for weights without gradient."""
     return updater.step(rate(lr), _data(weights), _data(grads))
 
 
-def _data(arrays) -> list[np.ndarray | None]:
+def _data(arrays: Any) -> list[np.ndarray | None]:
     return [a.data if type(a) is NDArray else None if a is None else array(a).data for _, a in items(arrays)]

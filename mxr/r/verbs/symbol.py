@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mxr.graph import symbol as core
 from mxr.graph.compose import names
 from mxr.graph.infer_shapes import all_shapes
+from mxr.graph.node import Node
 from mxr.graph.symbol import Symbol
 from mxr.graph.work import work
 from mxr.operator import MxError, get, known, registry
@@ -15,18 +18,18 @@ from mxr.r.bridge.registry import verb
 from mxr.r.verbs.values import file_name, number_text, pairs, shapes, split
 from mxr.runtime.speed import speed
 
-# What a step of R's training loop with a metric takes by itself, and each operator in it, in turns of an
-# empty loop of Python
+# The fixed cost of a step of R's training loop with a metric, and of each operator in it. Unit: iterations of
+# an empty loop in Python
 _STEP, _CALL = 15_000, 200
 
-# The states that RNN gives out: R scripts know them by the names of MXNet 1.0 to 1.5; 1.6 renamed them.
+# The names of RNN's states in R: those of MXNet 1.0 to 1.5. MXNet 1.6 renamed them.
 STATE_NAMES = {"state_output": "state", "statecell_output": "state_cell"}
 
 
 def output_names(symbol: Symbol) -> list[str]:
-    """The names of a symbol's outputs, as R scripts know them."""
+    """The names of a symbol's outputs in R."""
 
-    def name(node, index):
+    def name(node: Node, index: int) -> str:
         part = node.op and node.op.name == "RNN" and STATE_NAMES.get(node.op.outputs(node.p)[index])
         return f"{node.name}_{part}" if part else node.output_name(index)
 
@@ -34,8 +37,8 @@ def output_names(symbol: Symbol) -> list[str]:
 
 
 @verb("symbol.create")
-def create(op_name: str, arguments):
-    """Call an operator on the arguments of an R call: symbols are inputs, `name` the name, all else
+def create(op_name: str, arguments: Any) -> Symbol:
+    """Call an operator on the arguments of an R call: symbols are inputs, `name` is the name, all others are
     parameters."""
     op = get(op_name)
     where = op_name if op_name.startswith("_") else f"mx.symbol.{op_name}"
@@ -53,8 +56,8 @@ def create(op_name: str, arguments):
 
 
 @verb("operators.ignored")
-def ignored():
-    """By operator name, the parameters that are accepted and do nothing, such as those for a GPU."""
+def ignored() -> dict[str, list[str]]:
+    """The parameters without effect, such as those for a GPU, by operator."""
     return {
         name: found
         for name, op in registry.items()
@@ -63,48 +66,50 @@ def ignored():
 
 
 @verb("symbol.names")
-def automatic_names(kept=None):
-    """The numbers of the automatic names to come; they go on from `kept` where it is given."""
+def automatic_names(kept: Any = None) -> dict[str, int]:
+    """The next numbers of automatic names, by their prefix. `kept`: numbers to set first."""
     if kept is not None:
         names.restore({hint: int(number) for hint, number in pairs(kept)})
-    return names.kept()
+    return names.state()
 
 
 @verb("symbol.work")
-def symbol_work(symbol: Symbol, given):
-    """What a training step computes with these shapes, and about how many seconds it takes on this machine;
-    NULL where the shapes do not determine all others."""
+def symbol_work(symbol: Symbol, given: Any) -> dict[str, float] | None:
+    """The work of one training step with these shapes: multiplications in matrix products, elements computed,
+    and an estimate of the seconds on this machine. None if the given shapes do not determine all others."""
     shapes_of = all_shapes(symbol, dict(shapes(given, "the estimate")))
     if not all(known(shapes_of[id(n), i]) for n in symbol.nodes() for i in range(n.n_outputs)):
         return None
     w, s = work(symbol, shapes_of), speed()
-    passes = 3  # forward; backward to the inputs, and to the weights
+    passes = 3  # forward, gradients of the inputs, gradients of the weights
     seconds = passes * (w.products / s.products + w.elements / s.elements)
     seconds += (_STEP + _CALL * w.calls) / s.turns
     return {"products": w.products, "elements": w.elements, "seconds": seconds}
 
 
 @verb("symbol.variable")
-def variable(name: str):
+def variable(name: str) -> Symbol:
     return core.variable(name)
 
 
 @verb("symbol.group")
-def group(symbols):
+def group(symbols: Any) -> Symbol:
     return core.group(v for _, v in pairs(symbols))
 
 
 @verb("symbol.apply")
-def apply(symbol: Symbol, arguments):
+def apply(symbol: Symbol, arguments: Any) -> Symbol:
     inputs = dict(pairs(arguments))
     name = inputs.pop("name", None)
     if "" in inputs:
-        raise MxError("mx.apply: symbols go by the names of the variables they replace, as in data = net")
+        raise MxError(
+            "mx.apply: every symbol needs the name of the variable that it replaces, as in data = net"
+        )
     return symbol.compose(name, **inputs)
 
 
 @verb("symbol.infer_shape")
-def infer_shape(symbol: Symbol, given):
+def infer_shape(symbol: Symbol, given: Any) -> dict[str, Any] | None:
     result = symbol.infer_shape(**shapes(given, "infer.shape"))
     if result is None:
         return None
@@ -118,21 +123,21 @@ def infer_shape(symbol: Symbol, given):
 
 
 @verb("symbol.undetermined")
-def undetermined(symbol: Symbol, given) -> list[str]:
-    """The arguments and states whose shapes do not follow from those given."""
+def undetermined(symbol: Symbol, given: Any) -> list[str]:
+    """The arguments and auxiliary states whose shapes do not follow from the given ones."""
     found = all_shapes(symbol, dict(shapes(given, "infer.shape")))
     return [n.name for n in (*symbol.arg_nodes(), *symbol.aux_nodes()) if not known(found[id(n), 0])]
 
 
 @verb("symbol.output")
-def output(symbol: Symbol, index):
+def output(symbol: Symbol, index: Any) -> Symbol:
     if isinstance(index, str):
         names = output_names(symbol)
         return symbol[names.index(index)] if names.count(index) == 1 else symbol[index]
     if index is None or np.size(index) == 0:
         some = output_names(symbol)[-8:]
         raise MxError(
-            "the index is empty, so no output is meant; the symbol has "
+            "the index is empty: give the name or number of an output; the symbol has "
             f"{'... ' if len(symbol) > 8 else ''}{', '.join(some)}"
         )
     if not isinstance(index, (int, float)) or index != int(index) or not 1 <= index <= len(symbol):
@@ -145,27 +150,27 @@ def output(symbol: Symbol, index):
 
 
 @verb("symbol.arguments")
-def arguments(symbol: Symbol):
+def arguments(symbol: Symbol) -> list[str]:
     return symbol.list_arguments()
 
 
 @verb("symbol.outputs")
-def outputs(symbol: Symbol):
+def outputs(symbol: Symbol) -> list[str]:
     return output_names(symbol)
 
 
 @verb("symbol.auxiliary.states")
-def auxiliary_states(symbol: Symbol):
+def auxiliary_states(symbol: Symbol) -> list[str]:
     return symbol.list_auxiliary_states()
 
 
 @verb("symbol.attributes")
-def attributes(symbol: Symbol):
+def attributes(symbol: Symbol) -> dict[str, str]:
     return symbol.attrs
 
 
 @verb("symbol.set_attributes")
-def set_attributes(symbol: Symbol, values):
+def set_attributes(symbol: Symbol, values: Any) -> None:
     for key, value in pairs(values):
         if not key or not isinstance(value, str):
             raise MxError("attributes must be a named list of texts")
@@ -173,37 +178,37 @@ def set_attributes(symbol: Symbol, values):
 
 
 @verb("symbol.internals")
-def internals(symbol: Symbol):
+def internals(symbol: Symbol) -> Symbol:
     return symbol.get_internals()
 
 
 @verb("symbol.children")
-def children(symbol: Symbol):
+def children(symbol: Symbol) -> Symbol | None:
     return symbol.get_children()
 
 
 @verb("symbol.json")
-def json(symbol: Symbol):
+def json(symbol: Symbol) -> str:
     return symbol.tojson()
 
 
 @verb("symbol.save")
-def save(symbol: Symbol, path: str):
+def save(symbol: Symbol, path: str) -> None:
     symbol.save(file_name(path))
 
 
 @verb("symbol.load")
-def load(path: str):
+def load(path: str) -> Symbol:
     return core.load(file_name(path))
 
 
 @verb("symbol.load_json")
-def load_json(text: str):
+def load_json(text: str) -> Symbol:
     return core.load_json(text)
 
 
 @verb("symbol.debug")
-def debug(symbol: Symbol):
+def debug(symbol: Symbol) -> str:
     """One line per node: operator, name, inputs, attributes."""
     return core.debug_text(symbol, output_names(symbol))
 

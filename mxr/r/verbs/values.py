@@ -1,8 +1,9 @@
-"""R values as operator parameters, arrays and shapes: the rules of MXNet's R package."""
+"""Converts R values to operator parameters, arrays and shapes, by the rules of MXNet's R package."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ from mxr.r.bridge.convert import RList, shape_from_r
 from mxr.r.bridge.missing import NA
 
 
-def pairs(arguments) -> list[tuple[str, Any]]:
-    """The (name, value) pairs of a converted R list; "" where there is no name. None values are left out."""
+def pairs(arguments: Any) -> list[tuple[str, Any]]:
+    """The (name, value) pairs of a converted R list, "" for a value without name. NULLs are left out."""
     return [(k, v) for k, v in items(arguments) if v is not None]
 
 
-def items(arguments) -> list[tuple[str, Any]]:
-    """As `pairs`, None values kept."""
+def items(arguments: Any) -> list[tuple[str, Any]]:
+    """Like `pairs`, but with NULLs."""
     if isinstance(arguments, dict):
         return list(arguments.items())
     if isinstance(arguments, RList):
@@ -31,8 +32,8 @@ def items(arguments) -> list[tuple[str, Any]]:
 
 
 def file_name(text: str) -> str:
-    """A path as Python's functions take it. In the C locale the Python that R starts knows no characters but
-    ASCII; the bytes are R's own."""
+    """A path that Python's functions accept and that has the same bytes as in R. In the C locale, a Python
+    that R has started can only encode ASCII."""
     try:
         os.fsencode(text)
         return text
@@ -40,25 +41,25 @@ def file_name(text: str) -> str:
         return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
-def flag(value, what: str) -> bool:
-    """R's TRUE or FALSE, or a number in its place."""
+def flag(value: Any, what: str) -> bool:
+    """R's TRUE or FALSE, or a number, as a bool. MxError for NA and anything else."""
     if not isinstance(value, (bool, int, float)) or value != value:
         raise MxError(f"{what} must be TRUE or FALSE")
     return bool(value)
 
 
-def number_text(value) -> str:
+def number_text(value: Any) -> str:
     """A number as MXNet's R package writes it: six significant digits, logicals as 1 and 0."""
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     return str(value) if isinstance(value, (int, np.integer)) else format(float(value), "g")
 
 
-def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
+def parameter_text(key: str, value: Any, param: Parameter | None, where: str) -> str:
     """The text of one operator parameter.
 
-    A value of length 1 is written as it is; any other, and every number whose name ends in "shape", becomes a
-    tuple in reversed order, fractions cut off.
+    A number becomes its text (`number_text`). A vector of another length than 1, or any numbers of a
+    parameter whose name ends in "shape", becomes a tuple in reversed order, with fractions cut off.
     """
     if isinstance(value, str):
         return value
@@ -87,8 +88,8 @@ def parameter_text(key: str, value, param: Parameter | None, where: str) -> str:
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
-def own_text(key: str, value, where: str) -> str:
-    """The text of a parameter of a user's own operator: numbers with all their digits, vectors in R's
+def own_text(key: str, value: Any, where: str) -> str:
+    """The text of a parameter of an operator that a user has written: numbers with all digits, vectors in R's
     order."""
     if value is NA or not isinstance(value, (str, bool, int, float, np.ndarray)):
         raise MxError(
@@ -100,14 +101,15 @@ def own_text(key: str, value, where: str) -> str:
     return value if isinstance(value, str) else to_text(own_number(value))
 
 
-def own_number(value):
-    """A number without a decimal point where it is whole."""
+def own_number(value: Any) -> Any:
+    """A whole number as int, another one as float."""
     value = value.item() if isinstance(value, np.generic) else value
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
-def array(value, what: str = "the array") -> NDArray:
-    """An NDArray as it is; numbers from R in single precision."""
+def array(value: Any, what: str = "the array") -> NDArray:
+    """The NDArray itself, or a new one in single precision of numbers from R. MxError, which starts with
+    `what`, for anything else."""
     if isinstance(value, NDArray):
         return value
     if isinstance(value, (np.ndarray, int, float)):
@@ -115,7 +117,7 @@ def array(value, what: str = "the array") -> NDArray:
     raise MxError(f"{what} must be an NDArray or an array of numbers, not {_kind(value)}")
 
 
-def _kind(value) -> str:
+def _kind(value: Any) -> str:
     return {
         str: "text",
         dict: "a list",
@@ -131,8 +133,8 @@ def _kind(value) -> str:
     }.get(type(value), type(value).__name__)
 
 
-def assign(target: NDArray, value, what: str) -> None:
-    """Copy `value` into `target`, which must have its shape."""
+def assign(target: NDArray, value: Any, what: str) -> None:
+    """Copy `value` into `target`, which must have the same shape."""
     source = value.data if isinstance(value, NDArray) else value
     if not isinstance(source, np.ndarray):
         if isinstance(source, (int, float)) and target.size == 1:
@@ -146,7 +148,7 @@ def assign(target: NDArray, value, what: str) -> None:
     target.data[...] = source
 
 
-def shape(value) -> tuple[int, ...]:
+def shape(value: Any) -> tuple[int, ...]:
     """R's dimensions as a C-order shape."""
     result = shape_from_r(value)
     if not result or any(n < 0 for n in result):
@@ -154,12 +156,12 @@ def shape(value) -> tuple[int, ...]:
     return result
 
 
-def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
+def shapes(arguments: Any, where: str) -> dict[str, tuple[int, ...]]:
     """Named R dimensions as C-order shapes."""
     result: dict[str, Any] = {}
     for key, value in pairs(arguments):
         if not key:
-            raise MxError(f"{where}: shapes go by name, as in data = c(10, 5)")
+            raise MxError(f"{where}: every shape needs a name, as in data = c(10, 5)")
         if not isinstance(value, (int, float, np.ndarray)):
             raise MxError(f"{where}: the shape of {key} must be numbers, not {_kind(value)}")
         result[key] = shape_from_r(value)
@@ -167,15 +169,21 @@ def shapes(arguments, where: str) -> dict[str, tuple[int, ...]]:
 
 
 def split(
-    op: Op, given: list[tuple[str, object]], where: str, is_input, takes: str = A_SYMBOL
-) -> tuple[list, dict, dict]:
-    """The (name, value) pairs of an operator's R call as (inputs by position, inputs by name, parameters as
-    text).
+    op: Op,
+    given: list[tuple[str, Any]],
+    where: str,
+    is_input: Callable[[Any], bool],
+    takes: str = A_SYMBOL,
+) -> tuple[list[Any], dict[str, Any], dict[str, str]]:
+    """The arguments of an operator's R call, (name, value) pairs, as (inputs by position, inputs by name,
+    parameters as text).
 
-    `is_input` tells inputs by their value; `takes` says what that is. A list of inputs stands for its
-    elements.
+    `is_input(value)`: whether a value is an input; `takes`: what inputs are, for messages. A list of inputs
+    is replaced by its elements.
     """
-    positional, named, params = [], {}, {}
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    params: dict[str, str] = {}
     for key, value in given:
         param = op.params.get(key.replace(".", "_"))
         if param is None and _all_inputs(value, is_input):
@@ -210,7 +218,7 @@ def _check_input_name(op: Op, key: str, where: str) -> None:
     raise MxError(f"{where}: has no input {key}" + (suggest(key, known) or f"; it has {', '.join(known)}"))
 
 
-def _all_inputs(value, is_input) -> bool:
-    """Whether this is an R list of inputs."""
+def _all_inputs(value: Any, is_input: Callable[[Any], bool]) -> bool:
+    """Whether the value is an R list of inputs."""
     elements = pairs(value) if isinstance(value, (RList, dict)) else []
     return bool(elements) and all(is_input(v) for _, v in elements)

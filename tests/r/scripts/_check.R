@@ -1,6 +1,9 @@
-# For the scripts beside it, which run in this folder. `begin` names the script; `given` says what it starts from; `agree`
-# compares with what MXNet 1.9.1 made of the same (expected/<script>.json); `done` ends it. When MXR_GIVEN names a folder,
-# what is given is saved there for expected.py, and nothing is compared; MXR_EXPECTED names another folder with what MXNet made of it.
+# Helpers of the scripts in this folder. `begin` names the script; `given` declares its initial values;
+# `agree`
+# compares with MXNet 1.9.1's results from the same values (expected/<script>.json); `done` ends it. If
+# MXR_GIVEN names a folder,
+# the initial values are saved there for expected.py, and nothing is compared. MXR_EXPECTED names another
+# folder with MXNet's results.
 
 .check <- new.env()
 

@@ -2,7 +2,8 @@
 # own random numbers, `descend` trains, calls `look` with the outputs of every step, and compares the gradients of the first step
 # (divided by their largest) and the weights at the end. It returns the executor, invisibly.
 
-# The part of a network's published numbers of channels that is used, and the steps: 1 and 20, or what MXR_WIDTH and MXR_STEPS say.
+# The fraction of a network's published numbers of channels, and the number of steps: 1 and 20, or MXR_WIDTH
+# and MXR_STEPS.
 # The values in expected/ are those of a small width (tests/r/scripts/__main__.py); `make reference` compares the whole width.
 width <- as.numeric(Sys.getenv("MXR_WIDTH", "1"))
 number.of.steps <- as.integer(Sys.getenv("MXR_STEPS", "20"))
@@ -20,7 +21,8 @@ fill <- function(net, ...) {
   structure(weights, names = names)
 }
 
-# What it starts from is given to MXNet, and that is all where it is recorded. The rate is one of six significant digits.
+# The initial values are given to MXNet; when they are recorded, nothing else happens. The rate has six
+# significant digits.
 descend <- function(net, weights, batches, rate, look, ...) {
   given(net = net, weights = weights, batches = batches, descent = list(rate = rate, steps = number.of.steps))
   if (.check$recording) {

@@ -48,7 +48,7 @@ exec_D <- mx.simple.bind(symbol = D_sym, digit = c(8, 8, 1, batch_size), label =
 mx.exec.update.arg.arrays(exec_G, G_arg$arg.params, match.name = TRUE)
 mx.exec.update.arg.arrays(exec_D, D_arg$arg.params, match.name = TRUE)
 
-# a large epsilon: with 1e-6 the losses of MXNet itself depend on the kernels that it chooses
+# a large epsilon: with 1e-6 even MXNet's losses depend on the kernels that it chooses
 optimizer_G <- mx.opt.create(name = "adam", learning.rate = 5e-3, beta1 = 0.5, beta2 = 0.999, epsilon = 1e-04, wd = 0)
 optimizer_D <- mx.opt.create(name = "adam", learning.rate = 5e-3, beta1 = 0.5, beta2 = 0.999, epsilon = 1e-04, wd = 0)
 updater_G <- mx.opt.get.updater(optimizer = optimizer_G, weights = exec_G$ref.arg.arrays)

@@ -24,7 +24,7 @@ cyl_label <- mx.symbol.Variable("cyl_label")
 cyl_loss <- mx.symbol.MakeLoss(0 - cyl_label * mx.symbol.log(cyl_hat + 1e-8), grad_scale = 2, normalization = "batch",
                                name = "cyl_loss")
 
-# SoftmaxOutput's cousin as an inner node: it ignores what comes from above and brings its own gradient
+# SoftmaxOutput's relative as an inner node: it ignores its head gradient and has its own gradient
 am_label <- mx.symbol.Variable("am_label")
 am_logit <- mx.symbol.Reshape(mx.symbol.FullyConnected(trunk, num.hidden = 1, name = "am"), shape = -1)
 am_hat <- mx.symbol.LogisticRegressionOutput(am_logit, am_label, grad.scale = 0.05, name = "am_hat")
@@ -47,7 +47,7 @@ mx.exec.update.arg.arrays(exec, feed, match.name = TRUE)
 updater <- mx.opt.get.updater(mx.opt.create("adadelta", rho = 0.92, eps = 1e-3, wd = 1e-4, clip_gradient = 0.5),
                               weights = exec$ref.arg.arrays)
 
-# metrics written by hand, in the form that the training loop uses
+# custom metrics, in the form that the training loop uses
 make.metric <- function(name) {
   list(init = function() c(0, 0),
        update = function(pred, state) state + c(mean(as.array(pred)), 1),

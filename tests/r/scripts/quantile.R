@@ -1,5 +1,6 @@
-# Braking distances: three quantiles at once, each a head of its own under the pinball loss. Layers are functions that are
-# strung together; the optimizer is used as before 2018, by create.state and update.
+# Braking distances: three quantiles at once, each a separate head with the pinball loss. Layers are functions
+# that are
+# chained; the optimizer is used as before 2018, by create.state and update.
 library(mxnet)
 source("_check.R")
 begin("quantile")

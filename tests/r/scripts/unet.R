@@ -1,4 +1,5 @@
-# A U-net (Ronneberger et al. 2015): four levels down, four up by BilinearResize2D and a convolution, each joined with what it came from;
+# A U-net (Ronneberger et al. 2015): four levels down, four up by BilinearResize2D and a convolution, each
+# concatenated with the same level on the way down;
 # a soft Dice loss ended by MakeLoss. `width` is the part of the published numbers of channels, 64 to 1024 (see _steps.R). Its
 # convolutions keep the image's size, as most later U-nets do.
 library(mxnet)

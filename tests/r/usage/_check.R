@@ -1,5 +1,7 @@
-# For the scripts beside it: each exercises, at top level and in the words of real scripts, the habits that one section of the
-# census of R scripts lists. `usage(what, code)` runs one habit; `same` and `says` check; `done` fails if any habit failed.
+# Helpers of the scripts in this folder: each runs, at top level and in the style of real scripts, the
+# patterns that one section of the
+# survey of R scripts lists. `usage(what, code)` runs one pattern; `same` and `says` check; `done` fails if
+# any pattern failed.
 library(mxnet)
 
 .usage <- new.env()
@@ -26,7 +28,7 @@ says <- function(code, pattern) {
   if (!grepl(pattern, message)) stop("expected an error with '", pattern, "', got: ", message)
 }
 
-# pseudo-data that needs no random numbers
+# deterministic data, made without random numbers
 wave <- function(..., k = 1) { d <- c(...); array(sin(seq_len(prod(d)) * k) * 0.9, d) }
 
 # The outputs of a symbol for given arrays, with heads as plain arrays.

@@ -123,7 +123,7 @@ usage("recurrent networks of the package before 1.0: train, then infer item by i
                   })
     same(class(model), "MXFeedForwardModel")
     if (any(seen[30, ] > 0.2 * seen[1, ])) stop("no progress: ", toString(seen[30, ]))
-    # one step at a time gives what the whole sequence gives
+    # one step at a time gives the same as the whole sequence
     states <- grep("init", arguments(model$symbol), value = TRUE)
     shapes <- c(list(data = c(8, 1), label = c(8, 1)), sapply(states, function(n) c(8, 1), simplify = FALSE))
     exec <- do.call(mx.simple.bind, c(list(model$symbol, ctx = mx.cpu()), shapes))

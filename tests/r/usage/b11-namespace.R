@@ -1,4 +1,4 @@
-# names that users define themselves, before anything runs: none of them may be called by the package
+# names that users define themselves, defined first: the package may call none of them
 mx.symbol.bind <- function(...) stop("a user's mx.symbol.bind was called")
 mx.model.init.params <- mx.model.extract.model <- mx.util.filter.null <- mx.model.check.arguments <- mx.nd.zeros <- mx.nd.array.user <- mx.simple.bind.user <-
   mx.metric.update <- is.MXDataIter <- mx.model.train <- mx.model.create.kvstore <- mx.io.internal <- mx.callback.user <- rnn.unroll <-

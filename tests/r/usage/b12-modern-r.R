@@ -1,4 +1,5 @@
-# What changed in R since: `if` refuses conditions longer than one, so everything that scripts ask `class(x) == ...` of has one class.
+# Changes in R since then: `if` rejects conditions longer than one, so all objects that scripts test by
+# `class(x) == ...` have one class.
 source("_check.R")
 fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden = 1, name = "fc")
 net <- mx.symbol.LinearRegressionOutput(fc, name = "out")

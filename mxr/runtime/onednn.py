@@ -1,0 +1,349 @@
+"""oneDNN's convolutions, where the library is installed: found at run time, never required.
+
+    found = onednn.library()                    None without oneDNN, and with MXR_ONEDNN=0
+    primitive = found.convolution(...)          made once for its shapes, and cached
+    with onednn.one_thread(): ...               around everything that makes or runs primitives
+
+Both generations of the C interface work: 2.x, which Debian 12 has, and 3.x. MXR_ONEDNN may name a library's
+file. A primitive runs on the calling thread only. Our own threads (`mxr.runtime.threads`) share the work:
+they sleep while they wait, and a forked process makes its own. OpenMP's threads do neither.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable, Sequence
+from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int64, c_size_t, c_void_p
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from mxr.runtime import threads
+
+# libraries by the order in which they are tried
+_NAMES = {
+    "linux": ("libdnnl.so.3", "libdnnl.so.2"),
+    "darwin": ("libdnnl.3.dylib", "libdnnl.2.dylib"),
+}
+_CPU, _IN_ORDER, _FLOAT, _ANY = 1, 1, 3, 1
+_DIRECT = 1  # the algorithm: Winograd's loses digits
+_FORWARD = 64  # the propagation kind that trains
+_MOST_AXES, _DESCRIPTOR_BYTES, _OPERATION_BYTES = 12, 4096, 32768  # at least what 2.x's structures need
+_QUERY = {"src": 129, "gsrc": 130, "weights": 131, "gweights": 132, "dst": 133, "gdst": 134, "scratch": 136}
+_ARGUMENT = {
+    "src": 1, "dst": 17, "weights": 33, "bias": 41, "scratch": 80, "gsrc": 129, "gdst": 145, "gweights": 161,
+}  # fmt: skip
+# by what is made: the arguments that are the input, the weight and the output
+ARGUMENTS = {
+    "out": ("src", "weights", "dst"),
+    "gx": ("gsrc", "weights", "gdst"),
+    "gw": ("src", "gweights", "gdst"),
+}
+_SEQUENTIAL, _OPENMP = 1, 2  # what a library runs its threads by
+_SCRATCH_GIVEN, _QUERY_NAME = 1, 8
+_CACHED = 1024  # primitives
+
+
+class _Version(ctypes.Structure):
+    _fields_ = [
+        ("major", c_int),
+        ("minor", c_int),
+        ("patch", c_int),
+        ("hash", c_char_p),
+        ("cpu_runtime", ctypes.c_uint),
+        ("gpu_runtime", ctypes.c_uint),
+    ]
+
+
+class _Argument(ctypes.Structure):
+    _fields_ = [("arg", c_int), ("memory", c_void_p)]
+
+
+class Unavailable(Exception):
+    """oneDNN cannot be used, or not for this geometry."""
+
+
+class _Handle:
+    """An object of the library's, destroyed with this one."""
+
+    def __init__(self, pointer: c_void_p, destroy: Callable[[c_void_p], object]):
+        self.pointer, self._destroy = pointer, destroy
+
+    def __del__(self) -> None:
+        self._destroy(self.pointer)
+
+
+class Layout:
+    """How an array lies in memory: a memory descriptor. `owner` holds the descriptor's own memory."""
+
+    def __init__(self, pointer: Any, owner: object, nbytes: int):
+        self.pointer, self.owner, self.nbytes = pointer, owner, nbytes
+
+
+class Primitive:
+    """A computation for fixed shapes and layouts. `layouts`: of its arguments, by their names. `name`: what
+    the library calls the code that it has chosen."""
+
+    def __init__(self, library: Library, description: _Handle, names: Sequence[str]):
+        self._library, self._description = library, description
+        pointer = c_void_p()
+        library.check("dnnl_primitive_create", byref(pointer), description.pointer)
+        self.handle = _Handle(pointer, library.dll.dnnl_primitive_destroy)
+        self.layouts = {name: self._layout(name) for name in (*names, "scratch")}
+        text = c_char_p()
+        library.check("dnnl_primitive_desc_query", description.pointer, _QUERY_NAME, 0, byref(text))
+        self.name = (text.value or b"").decode()
+
+    def _layout(self, name: str) -> Layout:
+        found = self._library.dll.dnnl_primitive_desc_query_md(self._description.pointer, _QUERY[name], 0)
+        return Layout(c_void_p(found), self._description, self._library.nbytes(c_void_p(found)))
+
+    def call(self, **arrays: tuple[Layout, np.ndarray]) -> Call:
+        """A prepared call on arrays that lie as their layouts say."""
+        return Call(self._library, self, arrays)
+
+
+class Call:
+    """A primitive on its arrays. To be called in `one_thread`."""
+
+    def __init__(self, library: Library, primitive: Primitive, arrays: dict[str, tuple[Layout, np.ndarray]]):
+        self._execute, self._keep = library.dll.dnnl_primitive_execute, (primitive, arrays)
+        arguments = (_Argument * len(arrays))()
+        self._memories = []
+        for argument, (name, (layout, array)) in zip(arguments, arrays.items()):
+            memory = c_void_p()
+            library.check(
+                "dnnl_memory_create",
+                byref(memory),
+                layout.pointer,
+                library.engine,
+                c_void_p(array.ctypes.data),
+            )
+            self._memories.append(_Handle(memory, library.dll.dnnl_memory_destroy))
+            argument.arg, argument.memory = _ARGUMENT[name], memory
+        self._arguments = primitive.handle.pointer, library.stream, len(arrays), arguments
+
+    def __call__(self) -> None:
+        status = self._execute(*self._arguments)
+        if status:
+            raise RuntimeError(f"oneDNN: dnnl_primitive_execute gives status {status}")
+
+
+class Library:
+    """oneDNN, its engine for the processor, and the primitives made so far."""
+
+    def __init__(self, path: str):
+        self.path = path
+        self.dll: Any = ctypes.CDLL(path)
+        dll = self.dll
+        dll.dnnl_version.restype = POINTER(_Version)
+        dll.dnnl_primitive_desc_query_md.restype = c_void_p
+        dll.dnnl_memory_desc_get_size.restype = c_size_t
+        dll.dnnl_primitive_execute.argtypes = c_void_p, c_void_p, c_int, POINTER(_Argument)
+        version = dll.dnnl_version().contents
+        self.version = version.major, version.minor, version.patch
+        if version.major not in (2, 3):
+            raise Unavailable(f"version {version.major} of oneDNN has another interface")
+        if version.cpu_runtime not in (_SEQUENTIAL, _OPENMP):
+            raise Unavailable("this oneDNN runs its threads by another library than OpenMP")
+        self.openmp = version.cpu_runtime == _OPENMP
+        if self.openmp and not hasattr(dll, "omp_set_num_threads"):
+            raise Unavailable("the OpenMP of oneDNN was not found")
+        self.engine, self.stream = c_void_p(), c_void_p()
+        self.check("dnnl_engine_create", byref(self.engine), _CPU, c_size_t(0))
+        self.check("dnnl_stream_create", byref(self.stream), self.engine, _IN_ORDER)
+        self._plain, self._adding = self._attributes(False), self._attributes(True)
+        self.convolution = lru_cache(_CACHED)(self._convolution)
+        self.layout = lru_cache(_CACHED)(self._layout)
+        self.reorder = lru_cache(_CACHED)(self._reorder)
+
+    def check(self, function: str, *args: Any) -> None:
+        """Call a function of the library; Unavailable where it refuses."""
+        status = getattr(self.dll, function)(*args)
+        if status:
+            raise Unavailable(f"{function} gives status {status}")
+
+    def nbytes(self, pointer: Any) -> int:
+        """The memory that an array of a layout takes."""
+        return int(self.dll.dnnl_memory_desc_get_size(pointer))
+
+    def _attributes(self, adds: bool) -> c_void_p:
+        """Scratch memory is given with a call; the result may be added to what is there."""
+        attributes = c_void_p()
+        self.check("dnnl_primitive_attr_create", byref(attributes))
+        self.check("dnnl_primitive_attr_set_scratchpad_mode", attributes, _SCRATCH_GIVEN)
+        if adds:
+            operations = c_void_p()
+            self.check("dnnl_post_ops_create", byref(operations))
+            more = () if self.version[0] == 2 else (0, 0)  # no zero point, the array's type
+            self.check("dnnl_post_ops_append_sum", operations, c_float(1), *more)
+            self.check("dnnl_primitive_attr_set_post_ops", attributes, operations)
+            self.check("dnnl_post_ops_destroy", operations)
+        return attributes
+
+    # ---------------------------------------------------------------- layouts
+    def _layout(self, shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> Layout:
+        """Floats of this shape at these strides (elements); without strides, the layout is the primitive's
+        choice."""
+        choice = strides is None
+        how = _ANY if strides is None else _dims(strides)
+        if self.version[0] == 2:
+            function = "dnnl_memory_desc_init_by_tag" if choice else "dnnl_memory_desc_init_by_strides"
+            memory = ctypes.create_string_buffer(_DESCRIPTOR_BYTES)
+            self.check(function, memory, len(shape), _dims(shape), _FLOAT, how)
+            owner: object = memory
+            pointer = ctypes.cast(memory, c_void_p)
+        else:
+            function = (
+                "dnnl_memory_desc_create_with_tag" if choice else "dnnl_memory_desc_create_with_strides"
+            )
+            pointer = c_void_p()
+            self.check(function, byref(pointer), len(shape), _dims(shape), _FLOAT, how)
+            owner = _Handle(pointer, self.dll.dnnl_memory_desc_destroy)
+        return Layout(pointer, owner, 0 if choice else self.nbytes(pointer))
+
+    def same(self, a: Layout, b: Layout) -> bool:
+        """Whether both are the same layout."""
+        return bool(self.dll.dnnl_memory_desc_equal(a.pointer, b.pointer))
+
+    # ---------------------------------------------------------------- primitives
+    def _reorder(self, source: Layout, target: Layout, adds: bool = False) -> Primitive:
+        """A copy into another layout; `adds` to what is there."""
+        pointer = c_void_p()
+        self.check(
+            "dnnl_reorder_primitive_desc_create",
+            byref(pointer),
+            source.pointer,
+            self.engine,
+            target.pointer,
+            self.engine,
+            self._adding if adds else self._plain,
+        )
+        return Primitive(self, _Handle(pointer, self.dll.dnnl_primitive_desc_destroy), ())
+
+    def _convolution(
+        self,
+        kind: str,
+        shapes: tuple[tuple[int, ...], ...],
+        bias: bool,
+        geometry: tuple[tuple[int, ...], ...],
+    ) -> Primitive:
+        """A convolution ("out"), or the gradient of its input ("gx") or of its weight ("gw").
+
+        `shapes`: of the input (n, C, *size), the weight ([G,] F/G, C/G, *kernel) and the output (n, F, *out);
+        the primitive chooses their layouts. `bias`: whether one (F) is added to the output. `geometry`:
+        strides, dilations (0 is none), padding before and after, along each spatial axis.
+        """
+        forward = self._described("out", shapes, bias, geometry, None)
+        description = (
+            forward if kind == "out" else self._described(kind, shapes, bias, geometry, forward.pointer)
+        )
+        return Primitive(self, description, ARGUMENTS[kind])
+
+    def _described(
+        self, kind: str, shapes: tuple, bias: bool, geometry: tuple, forward: c_void_p | None
+    ) -> _Handle:
+        """The primitive's description. A gradient's needs that of the `forward` pass."""
+        window = [_dims(g) for g in geometry]
+        layouts = [self.layout(shape) for shape in shapes]
+        x, weight, out = (layout.pointer for layout in layouts)
+        added = self.layout(shapes[2][1:2], (1,)) if bias else None
+        filters = None if added is None else added.pointer
+        arrays = (x, weight, out) if kind == "gx" else (x, weight, filters, out)
+        how = (_FORWARD, _DIRECT) if kind == "out" else (_DIRECT,)
+        direction = {"out": "forward", "gx": "backward_data", "gw": "backward_weights"}[kind]
+        pointer = c_void_p()
+        if self.version[0] == 2:
+            operation = ctypes.create_string_buffer(_OPERATION_BYTES)
+            self.check(f"dnnl_dilated_convolution_{direction}_desc_init", operation, *how, *arrays, *window)
+            self.check(
+                "dnnl_primitive_desc_create", byref(pointer), operation, self._plain, self.engine, forward
+            )
+        else:
+            hint = () if kind == "out" else (forward,)
+            self.check(
+                f"dnnl_convolution_{direction}_primitive_desc_create",
+                byref(pointer),
+                self.engine,
+                *how,
+                *arrays,
+                *window,
+                *hint,
+                self._plain,
+            )
+        return _Handle(pointer, self.dll.dnnl_primitive_desc_destroy)
+
+
+def _dims(values: Sequence[int]) -> Any:
+    return (c_int64 * _MOST_AXES)(*values)
+
+
+# ------------------------------------------------------------------------------------------ threads
+
+
+class one_thread:
+    """`with one_thread():` oneDNN makes and runs primitives for the calling thread alone."""
+
+    @threads.unbroken
+    def __enter__(self) -> None:
+        found = library()
+        self._dll = found.dll if found is not None and found.openmp else None
+        if self._dll is not None:
+            self._before = self._dll.omp_get_max_threads()
+            self._dll.omp_set_num_threads(1)  # of this thread only, as OpenMP has it
+
+    @threads.unbroken
+    def __exit__(self, *exc: object) -> None:
+        if self._dll is not None:
+            self._dll.omp_set_num_threads(self._before)
+
+
+def run(calls: Sequence[Callable[[], None]]) -> None:
+    """The prepared calls one after the other, on the calling thread."""
+    with one_thread():
+        for call in calls:
+            call()
+
+
+# ------------------------------------------------------------------------------------------ finding it
+
+
+@cache
+def _found(asked: str) -> tuple[Library | None, str]:
+    """(the library, why there is none). `asked` is the file of one, or empty."""
+    why = "it is not installed"
+    for name in (asked,) if asked else _NAMES.get(sys.platform, ()):
+        try:
+            return Library(name), ""
+        except (OSError, AttributeError) as e:  # not there, or it lacks functions
+            why = f"{e}" if asked else why
+        except Unavailable as e:
+            why = f"{name}: {e}"
+    return None, why
+
+
+def _asked() -> str:
+    return os.environ.get("MXR_ONEDNN", "")
+
+
+def library() -> Library | None:
+    """oneDNN, or None. The first call looks for it. Raises ImportError where MXR_ONEDNN names a file that
+    cannot be used: a measurement of something else would mislead."""
+    asked = _asked()
+    if asked == "0":
+        return None
+    found, why = _found(asked)
+    if asked and found is None:
+        raise ImportError(f"MXR_ONEDNN={asked}: {why}")
+    return found
+
+
+def description() -> str:
+    """One line for people: which oneDNN computes convolutions."""
+    if _asked() == "0":
+        return "not used (MXR_ONEDNN=0)"
+    found, why = _found(_asked())
+    return f"not used: {why}" if found is None else f"{'.'.join(map(str, found.version))} ({found.path})"
