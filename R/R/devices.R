@@ -33,18 +33,8 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   size <- slices[[ndevice]]$end
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
-    fields <- NULL                                # the names of the batches' arrays, by the network's names
     return(list(
-      several = function(iter, metric) {
-        ahead <- if (!attr(optimizer, "scheduled")) batches_ahead(iter)
-        if (is.null(ahead)) return(NULL)
-        if (is.null(fields)) fields <<- batch(sapply(names(iter$value()), identity, simplify = FALSE))
-        first <- ahead$at()
-        ran <- call_python("model.steps", execs[[1]], ahead$source, first, fields, updater,
-                           optimizer_rates(optimizer, active), sums, metric, tail(output.names, 1))
-        ahead$move(first + ran$batches - 1L)
-        ran
-      },
+      several = several_steps(execs[[1]], batch, updater, optimizer, sums, tail(output.names, 1)),
       batch = batch,
       train = function(dlist) {
         of_one_size(
@@ -66,6 +56,21 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
       feed(dlist)
       for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
     })
+}
+
+# The function `several` of device_runner(), on one device with a built-in optimizer.
+several_steps <- function(exec, batch, updater, optimizer, sums, label) {
+  fields <- NULL                                  # the names of the batches' arrays, by the network's names
+  function(iter, metric) {
+    ahead <- if (!attr(optimizer, "scheduled")) batches_ahead(iter)
+    if (is.null(ahead)) return(NULL)
+    if (is.null(fields)) fields <<- batch(sapply(names(iter$value()), identity, simplify = FALSE))
+    first <- ahead$at()
+    ran <- call_python("model.steps", exec, ahead$source, first, fields, updater, optimizer_rates(optimizer, NULL), sums,
+                       metric, label)
+    ahead$move(first + ran$batches - 1L)
+    ran
+  }
 }
 
 # The value of `step`, an expression that uses a batch. Explains the error of a batch that is smaller or larger than the
