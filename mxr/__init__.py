@@ -64,7 +64,7 @@ _ELSEWHERE = {  # modules of MXNet's Python package that mxr does not have, and 
 def __getattr__(name: str) -> NoReturn:
     if name in _ELSEWHERE:
         raise AttributeError(
-            f"mxr has no {name}: mxr does not have MXNet's training interface for Python; instead: "
+            f"mxr has no {name} (it does not have MXNet's training interface for Python); instead: "
             f"{_ELSEWHERE[name]}"
         )
     raise AttributeError(f"module 'mxr' has no attribute {name!r}")

@@ -26,9 +26,6 @@ print.mx.described <- function(x, ...) {
 #' @exportS3Method utils::str
 str.mx.described <- function(object, ...) cat(attr(object, "text"), "\n", sep = "")
 
-#' @export
-summary.mx.described <- function(object, ...) object
-
 # ---------------------------------------------------------------- metrics and optimizers
 
 metric_name <- function(metric) {
@@ -45,9 +42,6 @@ print.mx.metric <- function(x, ...) {
 
 #' @exportS3Method utils::str
 str.mx.metric <- function(object, ...) cat("<metric> ", metric_name(object), "\n", sep = "")
-
-#' @export
-summary.mx.metric <- function(object, ...) object
 
 optimizer_text <- function(x) {
   inside <- environment(x$update)
@@ -74,9 +68,6 @@ str.mx.optimizer <- function(object, ...) {
   if (is_built_in(object)) cat(optimizer_text(object), "\n", sep = "") else utils::str(unclass(object))
 }
 
-#' @export
-summary.mx.optimizer <- function(object, ...) object
-
 # ---------------------------------------------------------------- iterators
 
 # "1 key", "3 batches"
@@ -102,26 +93,14 @@ iterator_text <- function(x) {
          " of ", known$batch, if (length(shapes)) "; ", paste(known$fields, shapes, collapse = ", "))
 }
 
-#' @export
-print.Rcpp_MXArrayDataIter <- function(x, ...) {
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: print
+print_iterator <- function(x, ...) {
   cat(iterator_text(x), "\n  iter.next(), value(), reset(), num.pad()\n", sep = "")
   invisible(x)
 }
 
-#' @export
-print.Rcpp_MXNativeDataIter <- function(x, ...) print.Rcpp_MXArrayDataIter(x)
-
-#' @exportS3Method utils::str
-str.Rcpp_MXArrayDataIter <- function(object, ...) cat(iterator_text(object), "\n", sep = "")
-
-#' @exportS3Method utils::str
-str.Rcpp_MXNativeDataIter <- function(object, ...) cat(iterator_text(object), "\n", sep = "")
-
-#' @export
-summary.Rcpp_MXArrayDataIter <- function(object, ...) object
-
-#' @export
-summary.Rcpp_MXNativeDataIter <- function(object, ...) object
+#' @methods Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: utils::str
+str_iterator <- function(object, ...) cat(iterator_text(object), "\n", sep = "")
 
 # ---------------------------------------------------------------- loggers
 
@@ -168,9 +147,6 @@ print.Rcpp_MXKVStore <- function(x, ...) {
 #' @exportS3Method utils::str
 str.Rcpp_MXKVStore <- function(object, ...) cat(store_text(object), "\n", sep = "")
 
-#' @export
-summary.Rcpp_MXKVStore <- function(object, ...) object
-
 device_text <- function(x) paste0(x$device, "(", x$device_id, ")")
 
 #' @export
@@ -182,9 +158,6 @@ print.MXContext <- function(x, ...) {
 #' @exportS3Method utils::str
 str.MXContext <- function(object, ...) cat("<device> ", device_text(object), "\n", sep = "")
 
-#' @export
-summary.MXContext <- function(object, ...) object
-
 # ---------------------------------------------------------------- what functions return to be looked at
 
 #' @exportS3Method utils::str
@@ -192,14 +165,10 @@ str.mx.graph <- function(object, ...) {
   cat("<graph> of", length(object$picture$text), "nodes: print() and plot() show it; $dot, $tree\n")
 }
 
-#' @export
-summary.mx.graph <- function(object, ...) object
-
-#' @export
-summary.mx.python <- function(object, ...) object
-
-#' @export
-summary.mx.summary <- function(object, ...) object
+# print() of these is their summary already.
+#' @methods mx.described mx.metric mx.optimizer Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter Rcpp_MXKVStore
+#'   MXContext mx.graph mx.python mx.summary: summary
+summary_as_printed <- function(object, ...) object
 
 # How many findings there are of each kind.
 #' @export

@@ -157,9 +157,14 @@ mx.model.init.params <- function(symbol, input.shape, output.shape, initializer,
                      " arguments that end in label")
     output.shape <- structure(list(output.shape), names = labels)
   }
-  shapes <- parameter_shapes(symbol, c(input.shape, output.shape))
+  initial_params(symbol, c(input.shape, output.shape), initializer, ctx)
+}
+
+# `given.states`: auxiliary states of any name are no error, because the user gives them.
+initial_params <- function(symbol, given, initializer, ctx, given.states = FALSE) {
+  shapes <- parameter_shapes(symbol, given)
   list(arg.params = mx.init.create(initializer, shapes$arg.shapes, ctx, skip.unknown = TRUE),
-       aux.params = mx.init.create(initializer, shapes$aux.shapes, ctx, skip.unknown = FALSE))
+       aux.params = mx.init.create(initializer, shapes$aux.shapes, ctx, skip.unknown = given.states))
 }
 
 # The shapes of all arguments and states, from those of the data and labels.
@@ -170,7 +175,8 @@ parameter_shapes <- function(symbol, given) {
   stop_shape("the shapes of data and label (", paste(names(given), vapply(given, deparse1, ""), collapse = ", "),
              ") do not determine those of ", paste(utils::head(unknown, 6), collapse = ", "),
              if (length(unknown) > 6) " ...",
-             ": give the shapes of all inputs, by name")
+             ": give the shapes of all inputs by name, or give the variable its shape in MXNet's order, as in ",
+             "variable$attributes <- list(`__shape__` = \"(3, 2)\")")
 }
 
 as_model <- function(symbol, arg.params, aux.params) {
@@ -434,7 +440,7 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
   check_unused(symbol, arg.params, fixed.param, !missing(initializer), names(c(input.shape, output.shape)), eval.data,
                eval.metric)
-  params <- mx.model.init.params(symbol, input.shape, output.shape, initializer, mx.cpu())
+  params <- initial_params(symbol, c(input.shape, output.shape), initializer, mx.cpu(), !is.null(aux.params))
   if (!is.null(arg.params)) params$arg.params <- arg.params
   if (!is.null(aux.params)) params$aux.params <- aux.params
   if (!allow.extra.params) check_extra(symbol, arg.params)

@@ -134,7 +134,11 @@ dim.MXNDArray <- function(x) {
 }
 
 #' @export
-length.MXNDArray <- function(x) prod(dim(x))
+length.MXNDArray <- function(x) {
+  if (identical(sys.function(sys.parent()), stopifnot))        # it counts what is no logical, for its message
+    stop_type("stopifnot() takes R's own TRUE and FALSE; give it as.array(x) == 1")
+  prod(dim(x))
+}
 
 #' @export
 as.array.MXNDArray <- function(x, ...) {
@@ -155,12 +159,6 @@ as.matrix.MXNDArray <- function(x, ...) {
   if (length(dim(x)) != 2) stop_shape("as.matrix: the NDArray has ", length(dim(x)), " dimensions, not 2; use as.array")
   as.array(x)
 }
-
-#' @export
-as.vector.MXNDArray <- function(x, mode = "any") as.vector(as.array(x), mode)
-
-#' @export
-as.double.MXNDArray <- function(x, ...) as.double(as.array(x))
 
 #' @export
 print.MXNDArray <- function(x, ...) {

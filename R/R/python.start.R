@@ -110,8 +110,9 @@ join_python <- function(run, python, running = FALSE) {
 }
 
 lacks <- function(python, package, running = FALSE) {
+  what <- if (package == "mxr") or_else(mxr_source(), "mxr's wheel") else package
   paste0("the Python ", python, if (running) ", which this session has started already,", " has no package ", package,
-         ": set MXR_PYTHON to one that has it, or install it there (", python, " -m pip install)")
+         ": set MXR_PYTHON to one that has it, or install it there: ", python, " -m pip install '", what, "'")
 }
 
 # Some Pythons do not read .pth files (editable installations) if they are started inside another program. The first

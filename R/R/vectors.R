@@ -75,8 +75,8 @@ asked_by <- function(generic, known, levels = 2) {
   call <- NULL
   frame <- parents[[sys.parent(levels)]]
   while (frame > 0 && is_of_r(sys.function(frame))) {
-    head <- sys.call(frame)[[1]]
-    if (identical(head, quote(FUN)) || identical(head, quote(f))) break      # passed by the user to another function
+    head <- function_of_frame(frame, known)
+    if (is_argument(head)) break                                             # passed by the user to another function
     if (is_written(head)) {
       outer <- sub(methods, "", tail(as.character(head), 1))
       if (outer %in% known || !name %in% known) name <- outer
@@ -86,6 +86,25 @@ asked_by <- function(generic, known, levels = 2) {
     frame <- parents[[frame]]
   }
   list(name = name, call = if (!is.null(call)) shorten_call(call))
+}
+
+# What the call in `frame` names as its function. If that is not among `known`, as in do.call(pmax, ...) or in
+# larger(...) after larger <- pmax, it is the name among them that R has for the function, if there is one.
+function_of_frame <- function(frame, known) {
+  head <- sys.call(frame)[[1]]
+  if (is_argument(head) || (is_written(head) && tail(as.character(head), 1) %in% known)) return(head)
+  own <- own_name(sys.function(frame), known)
+  if (is.null(own)) head else as.name(own)
+}
+
+# Whether a function is called by the name of an argument of R's, as in lapply(x, FUN) and Reduce(f, x).
+is_argument <- function(head) identical(head, quote(FUN)) || identical(head, quote(f))
+
+# The name among `known` that R has for the function `f`, or NULL.
+own_name <- function(f, known) {
+  space <- environment(f)
+  for (name in known)
+    if (exists(name, space, mode = "function", inherits = FALSE) && identical(get(name, space), f)) return(name)
 }
 
 is_of_r <- function(f) {
@@ -176,7 +195,8 @@ answered <- function(x, generic, answer) {
 # Functions of R that read the memory of R's own arrays, and first check whether their argument is one.
 reads_arrays <- c("rowSums", "colSums", "rowMeans", "colMeans", "cor", "cov", "cor.test", "diag", "jitter", "tabulate",
                   "rowsum", "row", "col", "max.col", "is.unsorted", "addmargins", "margin.table", "convolve", "embed",
-                  "filter", "rle", "outer", "%o%", "sprintf", "gettextf")
+                  "filter", "rle", "outer", "%o%", "sprintf", "gettextf", "stopifnot", "ts", "marginSums", "cov2cor",
+                  "cov.wt", "rcond", "diffinv", "bw.nrd0", "bw.nrd", "bw.SJ", "lag", "time", "cycle")
 
 #' @methods Rcpp_MXSymbol Rcpp_MXExecutor Rcpp_MXArrayDataIter Rcpp_MXNativeDataIter: dim
 dim_without <- function(x) answered(x, "dim", NULL)

@@ -12,7 +12,7 @@ import numpy as np
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
-from mxr.operator import MxError, Run
+from mxr.operator import MxError, Run, spelled
 
 T = TypeVar("T")
 Entry = tuple[int, int]  # (id(node), output index)
@@ -157,7 +157,7 @@ def _node_gradient(
     if op.gradient is None:
         raise MxError(
             f"{op.name} {n.name} has no gradient in MXNet; put BlockGrad (stop_gradient) around it, "
-            'or bind its inputs with grad.req = "null"'
+            f'or bind its inputs with {spelled("grad.req", "reqs")} = "null"'
         )
     return _kernel_gradient(n, gs, ins, outs, wanted)
 

@@ -290,8 +290,11 @@ class Program:
     def _place(
         self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
     ) -> None:
-        """Give memory to all values that need it. A buffer is free again after the last step that reads it,
-        and that of a value in `held` after the last step."""
+        """Give memory to all values that need it.
+
+        A buffer is free again after the last step that reads it. The buffer of a value in `held` stays in use
+        until the program's end.
+        """
         position = {id(v): i for i, g in enumerate(groups) for v in g}
         ends: list[list[int]] = [[] for _ in groups]  # buffers that are free again after each step
         taken: dict[int, tuple[int, Value]] = {}

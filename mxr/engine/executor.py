@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,7 +17,7 @@ from mxr.engine.ndarray import Arrays, NDArray, numbers
 from mxr.graph.infer_types import Types, all_types
 from mxr.graph.symbol import Symbol
 from mxr.native.steps import Calls
-from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, suggest
+from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, spelled, suggest
 from mxr.operator.shapes import Dims
 from mxr.runtime import memory, threads
 
@@ -269,7 +270,7 @@ class Executor:
         for i in self._heads_used:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
-    @property
+    @cached_property
     def _has_inference(self) -> bool:
         """Whether an operator has an expression for inference."""
         return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
@@ -300,7 +301,7 @@ class Executor:
         """The values that the backward pass computes, and the arrays for them."""
         if not self.wanted:
             raise MxError(
-                'backward: no argument has a gradient; bind with grad.req = "write" '
+                f'backward: no argument has a gradient; bind with {spelled("grad.req", "reqs")} = "write" '
                 "(arguments named *data or *label, and fixed ones, never get one)"
             )
         roots = self._gradients[given]

@@ -8,7 +8,7 @@ from operator import index
 from typing import Any
 
 from mxr.graph.node import Graph, Node
-from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, r_order, shape_text, suggest, unify
+from mxr.operator import TYPE_NUMBERS, MxError, ShapeError, known, shape_text, spelled, suggest, unify
 from mxr.operator.shapes import Dims
 
 TYPE_NAMES = {str(number): name for name, number in TYPE_NUMBERS.items()}
@@ -202,10 +202,8 @@ def _column(n: Node, shapes: list[Dims | None]) -> str:
             and column[1] == 1
             and len(vector) == 1
         ):
-            remedy = (
-                f"mx.symbol.Reshape({m.name}, shape = 0)"
-                if r_order.get()
-                else f"Reshape({m.name}, shape=(0,))"
+            remedy = spelled(
+                f"mx.symbol.Reshape({m.name}, shape = 0)", f"mxr.sym.Reshape({m.name}, shape=(0,))"
             )
             return (
                 f": make a vector of the column by {remedy}, or give the vector (the labels?) as a column, "

@@ -284,6 +284,25 @@ class Symbol(Graph):
     def __le__(self, o: Any) -> Symbol:
         return binary("_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar", self, o)
 
+    # Comparing with None or a text, which is never meant as arithmetic, stays Python's.
+    def __eq__(self, o: object) -> Any:
+        return NotImplemented if o is None or isinstance(o, str) else binary(*_EQUAL, self, o)
+
+    def __ne__(self, o: object) -> Any:
+        return NotImplemented if o is None or isinstance(o, str) else binary(*_NOT_EQUAL, self, o)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise MxError(
+            "a symbol is neither true nor false before it is bound; use mxr.sym.where(condition, x, y), "
+            "or test it with `is None`"
+        )
+
+
+_EQUAL = ("_equal", "_equal_scalar", "_equal_scalar")
+_NOT_EQUAL = ("_not_equal", "_not_equal_scalar", "_not_equal_scalar")
+
 
 def binary(op: str, right: str, left: str, a: Any, b: Any) -> Symbol:
     """`a op b`, where one of them may be a number. `right` names the operator for a number on the right,

@@ -105,7 +105,7 @@ def _content(path: str, where: str) -> bytes:
     except OSError as e:
         raise MxError(
             f"im2rec: {where}: cannot read {path}: {e.strerror or e}; "
-            "the path is root followed by the path in the list, so root must end with /"
+            "the path is root followed by the path in the list: end root with /"
         ) from None
 
 

@@ -243,8 +243,8 @@ class Region:
         return core.INSTRUCTIONS[op], target, a, b, c
 
     def _memories(self) -> list[Slot]:
-        """The slots of all arrays, one for each array. Instructions with other slots of an array are
-        changed."""
+        """The slots of all arrays, one for each array. If an array has several slots, all instructions now
+        use the first of them."""
         found: dict[int, Slot] = {}
         self._written: set[int] = set()
 

@@ -22,7 +22,17 @@ from mxr.operator.parameters import (
 )
 from mxr.operator.record import Op
 from mxr.operator.registry import canonical, get, not_here, registry
-from mxr.operator.shapes import affordable, axis_of, known, r_order, same_shape, shape_text, size, unify
+from mxr.operator.shapes import (
+    affordable,
+    axis_of,
+    known,
+    r_order,
+    same_shape,
+    shape_text,
+    size,
+    spelled,
+    unify,
+)
 
 __all__ = [
     "CustomOp",
@@ -61,6 +71,7 @@ __all__ = [
     "same_shape",
     "shape_text",
     "size",
+    "spelled",
     "suggest",
     "to_text",
     "unify",

@@ -57,6 +57,11 @@ _LARGEST = 2**60  # NumPy's limit for the other dimensions of an empty array
 r_order: ContextVar[bool] = ContextVar("r_order", default=False)
 
 
+def spelled(r: str, python: str) -> str:
+    """What a message calls something: `r` when R is the reader, `python` otherwise."""
+    return r if r_order.get() else python
+
+
 def shape_text(shape: Sequence[int] | None) -> str:
     """A shape for a message: `(2, 3)` in Python, `c(3, 2)` in R, `?` for unknown dimensions."""
     if shape is None:

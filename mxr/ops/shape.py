@@ -153,6 +153,7 @@ class Flatten:
         if data is not None:
             rest = size(data[1:])
             out = unify(out, (data[0] if data else 1, rest))
+            assert out is not None
             if out[0] and data and not data[0]:
                 data = (out[0], *data[1:])
             data = solve(data, out)

@@ -75,6 +75,7 @@ class SliceAxis:
             begin, end = _range(p, data[axis])
             n = end - begin
         out = unify(outs[0], (*data[:axis], n, *data[axis + 1 :]))
+        assert out is not None
         return [(*out[:axis], data[axis], *out[axis + 1 :])], [out]
 
     def forward(p, data):

@@ -110,6 +110,7 @@ class BilinearSampler:
         _four("grid", grid)
         if data is not None and grid is not None:
             grid = unify(grid, (data[0], 2, 0, 0))
+            assert grid is not None
             out = unify(out, (grid[0], data[1], *grid[2:]))
         return [data, grid], [out, _UNUSED]
 
@@ -265,6 +266,7 @@ class ROIPooling:
             raise ParamError(f"pooled_size must be two positive numbers, not {shape_text(p.pooled_size)}")
         _four("data", data)
         rois = unify(rois, (0, 5))
+        assert rois is not None
         out = unify(out, (rois[0], data[1] if data else 0, *p.pooled_size))
         return [data, rois], [out, out]
 

@@ -326,7 +326,8 @@ def _found(asked: str) -> tuple[Library | None, str]:
 
 
 def _asked() -> str:
-    return os.environ.get("MXR_ONEDNN", "")
+    asked = os.environ.get("MXR_ONEDNN", "")
+    return "" if asked == "1" else asked  # 1 is what leaves it in, as 0 leaves it out
 
 
 def library() -> Library | None:

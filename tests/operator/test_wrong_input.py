@@ -11,6 +11,7 @@ import pytest
 import mxr
 from mxr.operator import MxError, registry
 from mxr.operator.inputs import inputs_of, list_of
+from mxr.r.generate.wrappers import REFUSED
 from tests.r.hosts import run_code, succeeds
 
 OPERATORS = {name: op for name, op in registry.items() if op.name == name and not op.open}
@@ -108,8 +109,17 @@ def test_from_r(tmp_path):
     assert int(printed.split(" calls")[0].split()[-1]) > 1500, printed
 
 
-# Functions of R that take inputs under any name; mx.nd.slice is not the operator
-OPEN_IN_R = ["mx.symbol.infer.shape", "mx.symbol.Group", "mx.symbol.fun", "mx.nd.fun", "mx.nd.slice"] + [
+# Functions of R that take inputs under any name, or refuse every call; mx.nd.slice is not the operator
+OPEN_IN_R = [
+    f"mx.{face}{name}"
+    for whole in REFUSED
+    for face, name in (
+        ("symbol.internal.", whole),
+        ("symbol.contrib.", whole.removeprefix("_contrib_")),
+        ("nd.contrib.", whole.removeprefix("_contrib_")),
+    )
+]
+OPEN_IN_R += ["mx.symbol.infer.shape", "mx.symbol.Group", "mx.symbol.fun", "mx.nd.fun", "mx.nd.slice"] + [
     f"mx.{face}.{shown}"
     for name, op in registry.items()
     if op.open or op.variadic

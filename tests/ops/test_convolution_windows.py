@@ -134,9 +134,17 @@ def test_convolution_by_onednn_equals_its_formula(case, cut_onednn):
 
 
 def check_convolution(case):
+    stride, dilate, pad, groups = case[5:]
+    for ex, x, weight, g in runs(mxr.sym.Convolution, case, 3):
+        out, gx, gw = written_out(x, weight, g, stride, dilate, pad, groups)
+        check(ex, out, gx, gw, g)
+
+
+def runs(operator, case, seed, **more):
+    """(executor, input, weight, head gradient) after each of two passes of an operator."""
     n, channels, size, filters, kernel, stride, dilate, pad, groups = case
-    rng = np.random.default_rng(3)
-    net = mxr.sym.Convolution(
+    rng = np.random.default_rng(seed)
+    net = operator(
         mxr.sym.Variable("data"),
         kernel=kernel,
         stride=stride,
@@ -145,6 +153,7 @@ def check_convolution(case):
         num_filter=filters,
         num_group=groups,
         name="c",
+        **more,
     )
     ex = net.simple_bind(data=(n, channels, *size))
     for a in ex.args.values():
@@ -155,8 +164,7 @@ def check_convolution(case):
         x[...] = x[::-1].copy()
         ex.forward(True)
         ex.backward([g])
-        out, gx, gw = written_out(x, weight, g, stride, dilate, pad, groups)
-        check(ex, out, gx, gw, g)
+        yield ex, x, weight, g
 
 
 # samples, channels, size, filters, kernel, stride, dilate, pad, groups
@@ -183,28 +191,8 @@ def test_deconvolution_by_onednn_is_the_gradient_of_a_convolution(case, cut_oned
 
 
 def check_deconvolution(case):
-    n, channels, size, filters, kernel, stride, dilate, pad, groups = case
-    rng = np.random.default_rng(7)
-    net = mxr.sym.Deconvolution(
-        mxr.sym.Variable("data"),
-        kernel=kernel,
-        stride=stride,
-        dilate=dilate,
-        pad=pad,
-        num_filter=filters,
-        num_group=groups,
-        no_bias=False,
-        name="d",
-    )
-    ex = net.simple_bind(data=(n, channels, *size))
-    for a in ex.args.values():
-        a.data[...] = rng.standard_normal(a.shape)
-    g = rng.standard_normal(ex.output_list[0].shape).astype(np.float32)
-    x, weight, _ = (a.data for a in ex.args.values())
-    for _ in range(2):
-        x[...] = x[::-1].copy()
-        ex.forward(True)
-        ex.backward([g])
+    stride, dilate, pad, groups = case[5:]
+    for ex, x, weight, g in runs(mxr.sym.Deconvolution, case, 7, no_bias=False):
         gx, out, gw = written_out(g, weight, x, stride, dilate, pad, groups)
         check(ex, out, gx, gw, g)
 

@@ -126,6 +126,7 @@ def test_no_script():
 
 
 def test_everything_fits_here():
+    # follows: run the doctor by that Python
     done = run_mxr("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     for what in ("R ", "rpy2", "libpython", "NumPy", "computing", "mxnet", "for R", "Rscript", "mxr run"):
@@ -375,6 +376,7 @@ def test_the_report_names_everything(monkeypatch, capsys):
         ("SkylakeX", "Haswell", True),
         ("Haswell", "HASWELL", False),
         ("SkylakeX", None, False),
+        # follows: unset OPENBLAS_CORETYPE
         ("", "Haswell", False),
     ],
 )
@@ -414,6 +416,11 @@ def test_fewer_threads_than_processors(monkeypatch, capsys):
         and "OMP_NUM_THREADS=1 has mxr use 1 of 4 processors" in said
         and "-> unset OMP_NUM_THREADS" in said
     ), said
+    # follows: unset OMP_NUM_THREADS
+    monkeypatch.undo()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    doctor.check_speed(report)
+    assert "OMP_NUM_THREADS" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ def test_r_first(built, tmp_path):
     assert (library / "mxnet" / "stamp").exists()
     assert pages_of(library) == {f"{page.stem}.html" for page in vignettes.sources()}
     python = environment(tmp_path / "env")
+    # follows: install mxr from its wheel
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", built[0], cwd=tmp_path)
     code = "library(mxnet); cat(sum(as.array(mx.nd.ones(3))), mx.python()$python)"
     settings = dict(
@@ -186,6 +187,8 @@ def test_r_first(built, tmp_path):
     assert (done.stdout, done.stderr) == (f"3 {python}", ""), done
 
     # made by R: pip is told to take what is needed from here, and finds it on the way that `needed.pth` shows
+    # follows: make one by mx.install.python()
+    # follows: give source =
     make = f"mxnet::mx.install.python(source = '{built[0]}', python = '{sys.executable}')"
     done = run(
         r_home() / "bin" / "Rscript",

@@ -38,6 +38,13 @@ CHECKS = {
         mx.exec.forward(ex)
         stopifnot(identical(as.numeric(as.array(ex$ref.outputs[[1]])), c(1, 4, 9)))
     """,
+    # follows: make it again
+    "an object of another session": """
+        x <- plain$sym$Variable("x"); other <- unserialize(serialize(x, NULL))
+        said <- message_of(mx.symbol.square(other))
+        stopifnot(grepl("belongs to another R session: make it again", said, fixed = TRUE))
+        x <- plain$sym$Variable("x"); stopifnot(is.mx.symbol(mx.symbol.square(x)))
+    """,
     "other Python objects and R functions are refused in a sentence": """
         stopifnot(grepl("inputs go by position|only inputs", message_of(mx.symbol.square(plain$sym))),
                   grepl("a function cannot be used here", message_of(mx.symbol.square(function(x) x))),

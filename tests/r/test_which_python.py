@@ -217,6 +217,7 @@ def test_a_python_without_mxr(tmp_path):
 def test_a_python_program_that_has_not_let_mxr_in():
     """rpy2's own start: an error message and a clean exit; the remedy in the message works in the same
     session."""
+    # follows: call `from mxr.r import host; host.start()` there first
     begin = "from rpy2.robjects.packages import importr\nimport rpy2.robjects as ro\nmx = importr('mxnet')\n"
     fails = begin + "try:\n    mx.mx_nd_ones(3)\nexcept Exception as e:\n    print(e)\n"
     helps = "from mxr.r import host\nhost.start()\nprint(ro.r('sum(as.array(mx.nd.ones(3)))')[0])\n"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -106,6 +107,13 @@ def blas_threads() -> set[int]:
 
 
 def test_single_blas_lasts_until_its_last_user_ends():
+    """In a process of its own: the number of BLAS threads is the process's, and other tests set it too."""
+    code = f"from {__name__} import one_user_leaves_early; one_user_leaves_early()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def one_user_leaves_early():
     libraries = threads._started().blas
     before = [b.get_num_threads() for b in libraries]
     for b in libraries:

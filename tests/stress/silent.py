@@ -1,5 +1,5 @@
-"""Things that must not fail silently, counted: threads, the door's reports, operators called on arrays and
-bound, remedies of messages."""
+"""What must not go wrong in silence, counted: threads, the door's reports, operators at once and bound,
+remedies of messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+import tests.remedies
 from mxr.operator import DTYPES
+from tests import test_remedies as python_remedies
 from tests.ops import test_eager_and_bound as pairs
 from tests.r import test_door_faults as door
 from tests.r.hosts import HOSTS, run_checks, run_code, succeeds
@@ -39,8 +41,8 @@ def threads(times: int) -> list[tuple[str, int, str]]:
 
 
 def door_faults(times: int) -> list[tuple[str, int, str]]:
-    """Exceptions of every kind with every text, raised behind the door; every tenth time a part of the memory
-    for the report is missing, every thousandth time there is none."""
+    """Exceptions of every kind with every text, raised behind the door; every tenth time some piece of the
+    memory for the report cannot be had, every thousandth time there is no memory at all."""
     rows = []
     for host in HOSTS:
         body = (
@@ -64,7 +66,7 @@ def door_faults(times: int) -> list[tuple[str, int, str]]:
 
 
 def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
-    """Every expression operator, in every type, on unchanged and enlarged samples."""
+    """Every expression operator, in every type, on samples as they are and enlarged."""
     count = 0
     for name in pairs.EXPRESSIONS:
         count += len(list(pairs.samples(name))) * len(DTYPES)
@@ -79,13 +81,16 @@ def at_once_and_bound(times: int) -> list[tuple[str, int, str]]:
 
 
 def remedies(times: int) -> list[tuple[str, int, str]]:
-    """Messages with a remedy: the tests make the mistake and follow the remedy."""
-    count = REMEDIES.read_text().count("  follows(")
+    """Messages that name a remedy: the mistake is made, the remedy followed."""
+    words = tests.remedies.followed()
     code = (
         f'library(testthat)\nsuppressMessages(library(mxnet))\ntest_file("{REMEDIES}", reporter = "summary", '
         'stop_on_failure = TRUE)\n'
     )
     succeeds(run_code("mxr run", code))
+    for said, mistake, remedy in python_remedies.CASES:
+        python_remedies.follows(said, mistake, remedy)
+    count = len(words | {case[0] for case in (*python_remedies.CASES, *python_remedies.FILES)})
     return [("remedies of messages, followed to the letter", count, "all work")]
 
 

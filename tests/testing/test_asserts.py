@@ -170,7 +170,7 @@ def test_gradients():
         )
     for loss, words in (
         (mxr.sym.SoftmaxOutput(x), "SoftmaxOutput .* defines a gradient"),
-        (mxr.sym.MakeLoss(mxr.sym.MakeLoss(x)), "only a MakeLoss"),
+        (mxr.sym.MakeLoss(mxr.sym.MakeLoss(x)), "can be tested only if it is an output"),
         (mxr.sym.Dropout(x), "is random"),
     ):
         with pytest.raises(mxr.MxError, match=words):

@@ -22,7 +22,7 @@ one <- c(group("Math", "Summary"), "round", "signif", "Re", "Im", "Mod", "Conj",
          "paste", "paste0", "toString", "prettyNum", "array", "matrix", "tabulate", "isSymmetric", "max.col", "dnorm", "pnorm", "plogis",
          "qlogis", "fft", "hist", "density", "na.omit", "complete.cases", "lower.tri", "row", "col", "factorial", "is.unsorted", "rle",
          "zapsmall", "dist", "proportions", "addmargins", "expand.grid", "cat", "nchar", "formatC", "prcomp", "cov",
-         "cor", "seq_along", "t.test")
+         "cor", "seq_along", "t.test", "ts", "marginSums", "cov2cor", "rcond", "diffinv")
 two <- c(group("Arith", "Compare", "Logic"), "%*%", "crossprod", "outer", "%o%", "kronecker", "cor", "cov", "solve", "cbind", "rbind",
          "pmax", "pmin", "%in%", "match", "union", "setdiff", "is.element", "split", "weighted.mean", "atan2", "choose", "beta", "sum", "max",
          "min", "range", "paste", "ave", "t.test", "xor")
@@ -39,7 +39,7 @@ calls <- c(lapply(one, function(f) call(f, quote(x))), lapply(two, function(f) c
 # Calls that R does not dispatch: conditions, loops, and functions in C that read R's own memory. They end in
 # an error of R's. In R 4.3 and later products of matrices have methods.
 unseen <- c("if", "while", "for", "which", "which.max", "which.min", "%in%", "match", "atan2", "choose", "beta", "dnorm", "pnorm", "plogis",
-            "qlogis", "fft", "norm", "cat", "nchar", "formatC", "complete.cases", "var", "stopifnot", "rle", "solve", "sum", "max",
+            "qlogis", "fft", "norm", "cat", "nchar", "formatC", "complete.cases", "var", "rle", "solve", "sum", "max",
             if (getRversion() < "4.3.0") c("%*%", "crossprod", "tcrossprod"))
 second <- c("solve", "sum", "max")              # of these, those whose first argument is R's own
 head_of <- function(call) deparse(call[[1]], backtick = FALSE)[[1]]
@@ -74,6 +74,8 @@ test_that("NDArrays give R's own answers", {
   expect_equal(rowSums(as.array(nd)), rowSums(x))
   expect_error(pmax(nd, nd2), "use mx.nd.broadcast.maximum(a, b)", fixed = TRUE)
   expect_error(pmin(nd, nd2), "use mx.nd.broadcast.minimum(a, b)", fixed = TRUE)
+  for (larger in list(pmax, function(...) do.call(pmax, list(...)), function(...) do.call("pmax", list(...))))
+    expect_error(larger(nd, nd2), "use mx.nd.broadcast.maximum(a, b)", fixed = TRUE)
   expect_equal(as.array(mx.nd.broadcast.maximum(nd, nd2)), pmax(x, y))
   expect_equal(as.array(mx.nd.broadcast.minimum(nd, nd2)), pmin(x, y))
   expect_error(nd[nd > 1], "give as.array(i), or as.array(i) == 1", fixed = TRUE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -183,7 +184,8 @@ def backward_lstm(cell, dy, dh, dc, step, back, at_sums, project_grad):
     if p.projection_size:
         project_grad[...] = 0
     by_gate = at_sums.reshape(t, n, 4, size).swapaxes(1, 2)
-    held_h = held_c = None  # the gradients of samples whose sequence has ended: they pass unchanged
+    # the gradients of samples whose sequence has ended: they pass unchanged
+    held_h = held_c = cast(np.ndarray, None)
     for up, d, d_by_gate, s, live in zip(
         *(m.steps(part)[::-1] for part in (dy, at_sums, by_gate)), reversed(m.views), cell.lives(True)
     ):

@@ -170,7 +170,9 @@ def shared_methods(b: Block) -> list[str]:
         for generic in generics.split():
             since = SINCE.get(generic)
             for c in classes.split():
-                line = f'S3method("{generic}",{c},{b.name})'
+                # utils::str is registered when utils loads
+                quoted = generic if "::" in generic else f'"{generic}"'
+                line = f"S3method({quoted},{c},{b.name})"
                 lines.append(f'if (getRversion() >= "{since}") {line}' if since else line)
     return lines
 

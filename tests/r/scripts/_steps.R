@@ -9,13 +9,14 @@ width <- as.numeric(Sys.getenv("MXR_WIDTH", "1"))
 number.of.steps <- as.integer(Sys.getenv("MXR_STEPS", "20"))
 channels <- function(published) max(1, round(published * width))
 
-fill <- function(net, ...) {
+# The k-th array is drawn after set.seed(k + seed).
+fill <- function(net, ..., seed = 0) {
   shapes <- mx.symbol.infer.shape(net, ...)$arg.shapes
   names <- setdiff(names(shapes), names(list(...)))
   weights <- lapply(seq_along(names), function(k) {
     d <- shapes[[names[k]]]
     scale <- if (length(d) > 1) sqrt(2 / prod(d[-length(d)])) else 0.01
-    set.seed(k)
+    set.seed(k + seed)
     array(scale * runif(prod(d), -sqrt(3), sqrt(3)), d)
   })
   structure(weights, names = names)

@@ -77,7 +77,9 @@ net <- mx.symbol.Group(c(prob, loc_loss, mx.symbol.BlockGrad(target[[3]]), mx.sy
 # ---- training
 scale <- c(1, 1, channels(512), 1)
 shapes <- list(data = c(side, side, 3, 2), label = dim(batches[[1]]$label), conv4_3_scale = scale)
-weights <- do.call(fill, c(list(net), shapes))
+# Starting weights for which no ReLU of these steps has an input so close to zero that rounding decides its sign (with others, conv4_2
+# had one of 3.5e-7: its gradient is there with one library of convolutions and missing with another, a few percent below that layer).
+weights <- do.call(fill, c(list(net, seed = 800), shapes))
 weights$conv4_3_scale <- array(20, scale)
 predictions <- grep("_(loc|cls)_weight$", names(weights))
 weights[predictions] <- lapply(weights[predictions], function(w) 0.3 * w)
