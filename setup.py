@@ -72,7 +72,7 @@ NATIVE = Extension(
     optional=True,
 )
 
-# The door between R and Python; without it the door is Python code alone.
+# The part in C of the door between R and Python. Without it, Python code does the same work.
 CROSSING = Extension(
     "mxr.r.bridge._crossing",
     sources=["mxr/r/bridge/crossing.c"],

@@ -15,10 +15,10 @@ device_slices <- function(shapes, ndevice) {
 # each device's updater applies the sum. `sums` adds the gradients over the devices and over all workers. If another
 # worker has no batch left, `train` gives FALSE and makes no step.
 #
-# A third function, `several(iter, metric)`, makes the iterator's step and those of the batches that follow, as many as
-# take a tenth of a second, so that R can answer a Ctrl-C and show the progress. It moves the iterator to the last one.
-# It gives the number of batches and, for the metric of that name, their scores. If R has to make each step by itself,
-# it gives NULL and makes no step.
+# A third function, `several(iter, metric)`, makes the steps of the current and of the following batches in one call of
+# Python, which takes about a tenth of a second, so that R can show the progress. It moves the iterator to the last batch
+# of them. It gives a list: `batches`, their number, and `scores`, the values of the built-in metric of that name. NULL,
+# and no step, if R has to make every step itself.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer, sums) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -34,7 +34,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
-      several = several_steps(execs[[1]], batch, updater, optimizer, sums, tail(output.names, 1)),
+      several = several_steps(execs[[1]], batch, updater, optimizer, sums, output.names),
       batch = batch,
       train = function(dlist) {
         of_one_size(
@@ -59,8 +59,9 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
 }
 
 # The function `several` of device_runner(), on one device with a built-in optimizer.
-several_steps <- function(exec, batch, updater, optimizer, sums, label) {
-  fields <- NULL                                  # the names of the batches' arrays, by the network's names
+several_steps <- function(exec, batch, updater, optimizer, sums, output.names) {
+  label <- if (length(output.names)) tail(output.names, 1)
+  fields <- NULL                                  # the network's names of the arrays in a batch: list(name = name in the batch)
   function(iter, metric) {
     ahead <- if (!attr(optimizer, "scheduled")) batches_ahead(iter)
     if (is.null(ahead)) return(NULL)

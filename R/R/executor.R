@@ -132,7 +132,7 @@ exec_arrays <- function(x, field) {
 
 #' @export
 `$.Rcpp_MXExecutor` <- function(x, name) {
-  if (startsWith(name, "ref.") && !is.null(kept <- attr(x, name, exact = TRUE))) return(kept)     # most often
+  if (startsWith(name, "ref.") && !is.null(kept <- attr(x, name, exact = TRUE))) return(kept)
   if (name %in% names(executor_fields)) return(exec_arrays(x, name))
   method <- executor_methods[[name]]
   if (is.null(method)) stop_parameter("an executor has no ", name, "; it has ",

@@ -83,15 +83,16 @@ batch_iterator <- function(source, class, keep = FALSE) {
             ahead = ahead_of(self, source, function() at, function(to) at <<- to))
 }
 
-# What a training needs to run batches of the iterator `self` without it: where it is, and a function that moves it.
+# What several_steps() needs to run batches without the iterator `self`: `source`, its iterator in Python; `at()`, the
+# number of its current batch; `move(to)`; and `changed()`, whether a script has replaced its functions.
 ahead_of <- function(self, source, at, move) {
   methods <- c("iter.next", "value")
   own <- mget(methods, self)
   list(source = source, at = at, move = move, changed = function() !identical(mget(methods, self), own))
 }
 
-# What Python needs to take the following batches by itself; NULL for an iterator whose batches R makes, such as one
-# that a script has written, or whose functions it has replaced.
+# What ahead_of() made for an iterator. NULL if only R can take its batches: a script has written the iterator, or has
+# replaced its functions.
 batches_ahead <- function(iter) {
   ahead <- attr(iter, "ahead", exact = TRUE)
   if (!is.null(ahead) && !ahead$changed()) ahead

@@ -2,7 +2,7 @@
 # The state is c(number of batches, sum over batches); the value is the mean over batches.
 
 # `at.once`: `score` does not keep the arrays, so it can get the executor's own arrays without a copy.
-# `kind`: the name under which Python computes the score by itself, NULL if it cannot.
+# `kind`: the metric's name in Python (mxr/r/verbs/metric.py), NULL if R computes the score.
 new_metric <- function(name, score, at.once = TRUE, kind = NULL) {
   structure(list(
     init = function() c(0, 0),
@@ -11,7 +11,7 @@ new_metric <- function(name, score, at.once = TRUE, kind = NULL) {
     get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
 }
 
-# A metric's state after one batch more.
+# A metric's state after a batch with that score.
 add_score <- function(state, score) c(state[[1]] + 1, state[[2]] + score)
 
 # A function that prepares labels and predictions for a metric: it copies them, unless the metric does not keep arrays.

@@ -218,12 +218,12 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
-  scores <- NULL                                  # of the batches that Python has trained on by itself
+  scores <- NULL                                  # of the batches of one call of run$several()
   run_epochs(
     frame,
     train = function(iter) {
       compared <<- trained
-      several <- if (python_goes_on(frame)) run$several(iter, attr(metric$update, "kind"))
+      several <- if (calls_no_r_function(frame)) run$several(iter, attr(metric$update, "kind"))
       scores <<- several$scores
       dlist <<- iter$value()
       if (is.null(several)) run$train(dlist) else several$batches
@@ -243,8 +243,8 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
 }
 
-# Whether nothing in R has a say between two batches: then Python may go on with the batches that follow.
-python_goes_on <- function(frame) {
+# Whether no R function has to be called between two batches, so that one call of Python can make the steps of several.
+calls_no_r_function <- function(frame) {
   is.null(frame$batch.end.callback) && is.null(workers_of(frame$kvstore)) &&
     (is.null(frame$metric) || !is.null(attr(frame$metric$update, "kind")))
 }
@@ -257,7 +257,7 @@ python_goes_on <- function(frame) {
 # `train(iter)` and `evaluate(iter)` run the iterator's current batch. `score(state)` gives the metric's state after
 # that batch. `extract()` gives the model. `end(took.part)` ends a round together with the other workers (see
 # end_of_batches).
-# `train` may run batches that follow, too: its value is then how many it has run, and `score` is for all of them.
+# If `train` has also run the batches that follow, its value is their number, and `score` adds the scores of all.
 run_epochs <- function(frame, train, evaluate, score, extract, end) {
   count_batch <- function(ran) {
     frame$nbatch <- frame$nbatch + ran
@@ -276,7 +276,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
   on.exit(if (!is.null(line)) line$clear())
   rounds <- seq(frame$begin.round, frame$end.round)
   callbacks <- c(frame$epoch.end.callback, frame$batch.end.callback)
-  seen <- length(callbacks) > 0 || !is.null(workers_of(frame$kvstore))
+  needs_model <- length(callbacks) > 0 || !is.null(workers_of(frame$kvstore))
   for (iteration in rounds) {
     frame$iteration <- iteration
     frame$nbatch <- 0
@@ -286,7 +286,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     evaluated <- if (!is.null(frame$eval.data))
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation", show_validation)
     history <- add_round(history, iteration, trained, evaluated)
-    if (!seen && iteration != rounds[[length(rounds)]]) next       # nobody sees the model of this round
+    if (!needs_model && iteration != rounds[[length(rounds)]]) next       # only the last round's model is used
     frame$model <- structure(extract(), history = history, inputs = inputs)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
     if (ends_together(frame, frame$model$arg.params, ends)) break

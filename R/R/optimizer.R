@@ -43,7 +43,7 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
             kind = kind, rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
 }
 
-# The rates for the parameters `indices` (looked at only if needed): one number when they are all the same.
+# The rates for the parameters `indices`, or one number if they are all the same. `indices` is evaluated only if needed.
 optimizer_rates <- function(optimizer, indices) {
   rate <- attr(optimizer, "rate")
   if (attr(optimizer, "scheduled")) vapply(indices, rate, 0) else rate()

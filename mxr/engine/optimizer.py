@@ -199,7 +199,7 @@ class Updater:
         self._resting: dict = {}  # states of parameters that have no gradient at present
         self._own: tuple[list[Block], dict, dict] = [], {}, {}
         self._shapes: dict[int, tuple] = {}
-        self._last: list = []  # the arrays of the last step, which were found to fit
+        self._last: list = []  # the arrays of the last step, whose shapes have been checked
 
     def train(self, lr: float | list[float], ex: Executor) -> None:
         """Update the weights of an executor from its gradients."""

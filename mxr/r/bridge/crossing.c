@@ -1,8 +1,8 @@
-/* The door between R and Python, in C: what crosses it most often. Everything else is left to convert.py, value by value.
+/* The door's part in C: it converts the most frequent values. convert.py converts all others, value by value.
 
-   R calls `door`, which calls Python's function. `request` makes Python values of R's, `result` R's of Python's, `handle` a
-   new handle. R's functions are called by their addresses: nothing is linked, so that one build is for every R. Whoever calls
-   these functions holds Python's lock, also where R allocates (see r_api.py). */
+   R calls `door`, which calls the Python function of door.py. `request` converts R's arguments to Python, `result` converts Python's
+   value to R, and `handle` makes a handle. R's functions are called by their addresses. Nothing is linked with R, so one build works with
+   every R. Python's lock is held during all calls of functions that allocate in R (r_api.py gives the reason). */
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
@@ -15,7 +15,7 @@ typedef void *SEXP;
 typedef struct { SEXP pointer; } AltrepClass;
 enum { NILSXP = 0, LGLSXP = 10, INTSXP = 13, REALSXP = 14, STRSXP = 16, VECSXP = 19, EXTPTRSXP = 22, CE_UTF8 = 1, CE_BYTES = 3 };
 
-/* R's functions that are called here: result, name, arguments */
+/* R's functions that this file calls: result, name, arguments */
 #define FUNCTIONS(X) \
     X(int, TYPEOF, (SEXP)) X(SEXP, ATTRIB, (SEXP)) X(SEXP, TAG, (SEXP)) X(SEXP, CAR, (SEXP)) X(SEXP, CDR, (SEXP)) \
     X(Py_ssize_t, Rf_xlength, (SEXP)) X(SEXP, VECTOR_ELT, (SEXP, Py_ssize_t)) X(SEXP, STRING_ELT, (SEXP, Py_ssize_t)) \
@@ -41,12 +41,14 @@ static const char *const function_names[] = {
 enum { COUNT = sizeof function_names / sizeof *function_names };
 
 static SEXP nil, na_string, names_symbol, class_symbol, last_resort;
-/* Python's: what handles stand for; the door; an R list with names that are no keys; how other values are converted, by address */
-static PyObject *objects, *door_function, *list_type, *in_python, *in_r;
+static PyObject *objects;                   /* dict: the objects of handles, by the handles' addresses */
+static PyObject *list_type;                 /* convert.RList */
+static PyObject *door_function;             /* door._door */
+static PyObject *in_python, *in_r;          /* convert.py: the Python value of an R object, given by its address; the reverse */
 
 static PyObject *address_of(SEXP x) { return PyLong_FromVoidPtr(x); }
 
-/* function(argument), whose reference is taken over */
+/* function(argument). Consumes the reference to `argument`, which may be NULL after an error. */
 static PyObject *call_with(PyObject *function, PyObject *argument)
 {
     if (!argument)
@@ -58,7 +60,7 @@ static PyObject *call_with(PyObject *function, PyObject *argument)
 
 /* ------------------------------------------------------------------------------------------ R to Python */
 
-/* A text as Python has it, or NULL without an error: one that convert.py has to look at. */
+/* An element of a character vector as a Python text. NULL, without an error, if convert.py has to convert it. */
 static PyObject *text_of(SEXP x)
 {
     if (x == na_string)
@@ -79,7 +81,7 @@ static PyObject *text_of(SEXP x)
 
 static PyObject *to_python(SEXP x);
 
-/* The names of a list without other attributes: nil where there are none, NULL where there are other attributes. */
+/* The names of a list: nil if it has none, NULL if it has other attributes. */
 static SEXP plain_names(SEXP x)
 {
     SEXP attributes = r.ATTRIB(x);
@@ -88,11 +90,11 @@ static SEXP plain_names(SEXP x)
     return r.TAG(attributes) == names_symbol && r.CDR(attributes) == nil ? r.CAR(attributes) : NULL;
 }
 
-/* list(...): a dict where all elements have names of their own, else an RList. NULL without an error: convert.py's turn. */
+/* An R list: a dict if all names are unique and not empty, else an RList. NULL, without an error, if convert.py has to convert it. */
 static PyObject *list_of(SEXP x)
 {
     SEXP names = plain_names(x);
-    if (!names)
+    if (!names || Py_EnterRecursiveCall(" in the conversion of an R list"))
         return NULL;
     Py_ssize_t n = r.Rf_xlength(x);
     int unique = names != nil;
@@ -116,12 +118,14 @@ static PyObject *list_of(SEXP x)
     else
         made = PyObject_CallFunctionObjArgs(list_type, values, keys, NULL);
 end:
+    Py_LeaveRecursiveCall();
     Py_XDECREF(values);
     Py_XDECREF(keys);
     Py_XDECREF(dict);
     return made;
 }
 
+/* The Python value of a frequent kind of R object. NULL, without an error, if convert.py has to convert it. */
 static PyObject *quick(SEXP x)
 {
     int kind = r.TYPEOF(x);
@@ -140,11 +144,11 @@ static PyObject *quick(SEXP x)
         return text_of(r.STRING_ELT(x, 0));
     if (kind == REALSXP) {
         double value = r.REAL_ELT(x, 0);
-        return value == value ? PyFloat_FromDouble(value) : NULL;      /* one that is missing is known from other NaN */
+        return value == value ? PyFloat_FromDouble(value) : NULL;      /* NA, or another NaN */
     }
     int value = kind == LGLSXP ? r.LOGICAL_ELT(x, 0) : r.INTEGER_ELT(x, 0);
     if (value == -2147483647 - 1)
-        return NULL;                                                    /* missing */
+        return NULL;                                                    /* NA */
     return kind == LGLSXP ? PyBool_FromLong(value) : PyLong_FromLong(value);
 }
 
@@ -154,7 +158,7 @@ static PyObject *to_python(SEXP x)
     return value || PyErr_Occurred() ? value : call_with(in_python, address_of(x));
 }
 
-/* Handles that R no longer needs, until the next crossing: R's collector may run anywhere, also without Python's lock. */
+/* The addresses of handles that R has collected. The next call removes their objects: R's collector may run without Python's lock. */
 static void **dead;
 static size_t dead_count, dead_room;
 
@@ -164,14 +168,14 @@ static void finalize(SEXP x)
         size_t room = dead_room ? 2 * dead_room : 64;
         void **larger = realloc(dead, room * sizeof *dead);
         if (!larger)
-            return;                                                     /* its object stays until the end */
+            return;                                                     /* the object lives until the process ends */
         dead = larger, dead_room = room;
     }
     dead[dead_count++] = r.R_ExternalPtrAddr(x);
 }
 
-/* Forget the objects of these handles. */
-static int forget(void)
+/* Remove the objects of the handles in `dead`. */
+static int remove_dead(void)
 {
     while (dead_count) {
         PyObject *key = PyLong_FromVoidPtr(dead[--dead_count]);
@@ -184,20 +188,22 @@ static int forget(void)
     return 1;
 }
 
-/* request(address): (verb, arguments by position, arguments by name) of list(verb, ...) */
+/* request(address of list(verb, ...)): (verb, arguments by position, arguments by name). An error if convert.py has to convert it. */
 static PyObject *request(PyObject *module, PyObject *address)
 {
     (void)module;
     SEXP x = PyLong_AsVoidPtr(address);
-    if (!x || !forget())
+    if (!x || !remove_dead())
         return NULL;
     SEXP names = plain_names(x);
     Py_ssize_t n = r.Rf_xlength(x);
     PyObject *verb = n ? to_python(r.VECTOR_ELT(x, 0)) : NULL, *positional = PyList_New(0), *named = PyDict_New();
     PyObject *made = NULL;
+    if (!names)
+        goto end;
     for (Py_ssize_t i = 1; i < n && verb && positional && named; i++) {
         PyObject *value = to_python(r.VECTOR_ELT(x, i)), *name = NULL;
-        SEXP given = names && names != nil ? r.STRING_ELT(names, i) : NULL;
+        SEXP given = names != nil ? r.STRING_ELT(names, i) : NULL;
         int failed = !value;
         if (value && given && *r.R_CHAR(given)) {
             name = text_of(given);
@@ -217,7 +223,7 @@ end:
     Py_XDECREF(positional);
     Py_XDECREF(named);
     if (!made && !PyErr_Occurred())
-        PyErr_SetString(PyExc_ValueError, "a request that convert.py has to look at");
+        PyErr_SetString(PyExc_ValueError, "convert.py has to convert this request");
     return made;
 }
 
@@ -233,7 +239,7 @@ static SEXP through_python(PyObject *value)
     return x;
 }
 
-/* A text of R's, or NULL without an error: one that convert.py has to look at. */
+/* A Python text as an element of a character vector. NULL, without an error, if convert.py has to convert it. */
 static SEXP char_of(PyObject *text)
 {
     Py_ssize_t n;
@@ -245,9 +251,11 @@ static SEXP char_of(PyObject *text)
     return r.Rf_mkCharLenCE(s, (int)n, CE_UTF8);
 }
 
-/* A list of R's from a list of Python's, with names or without (NULL). */
+/* An R list of a Python list's values. `names` is a Python list, or NULL. */
 static SEXP vector_of(PyObject *values, PyObject *names)
 {
+    if (Py_EnterRecursiveCall(" in the conversion to an R list"))
+        return NULL;
     Py_ssize_t n = PyList_Size(values);
     SEXP vector = r.Rf_protect(r.Rf_allocVector(VECSXP, n)), labels = NULL;
     if (names)
@@ -270,10 +278,11 @@ static SEXP vector_of(PyObject *values, PyObject *names)
     if (made && names)
         r.Rf_setAttrib(vector, names_symbol, labels);
     r.Rf_unprotect(names ? 2 : 1);
+    Py_LeaveRecursiveCall();
     return made;
 }
 
-/* Whether a list becomes a list of R's: one of numbers, logicals or texts alone is a vector there. */
+/* Whether a Python list becomes an R list: a list of numbers, logicals or texts only becomes a vector. */
 static int is_mixed(PyObject *values)
 {
     for (Py_ssize_t i = 0; i < PyList_Size(values); i++) {
@@ -284,6 +293,7 @@ static int is_mixed(PyObject *values)
     return 0;
 }
 
+/* The R object of a frequent kind of Python value, unprotected. NULL, without an error, if convert.py has to convert it. */
 static SEXP quick_r(PyObject *value)
 {
     if (value == Py_None)
@@ -309,14 +319,14 @@ static SEXP quick_r(PyObject *value)
     return NULL;
 }
 
-/* The R value, unprotected, or NULL with an error. */
+/* The R object, unprotected. NULL with an error. */
 static SEXP to_r(PyObject *value)
 {
     SEXP x = quick_r(value);
     return x || PyErr_Occurred() ? x : through_python(value);
 }
 
-/* result(value): the address of the R value, unprotected */
+/* result(value): the address of the R object, unprotected */
 static PyObject *result(PyObject *module, PyObject *value)
 {
     (void)module;
@@ -324,7 +334,7 @@ static PyObject *result(PyObject *module, PyObject *value)
     return x ? address_of(x) : NULL;
 }
 
-/* handle(number, class, ALTREP class or 0): the address of a new external pointer, unprotected */
+/* handle(number, class attribute, ALTREP class or 0): the address of a new handle, unprotected. saved.py explains the ALTREP class. */
 static PyObject *handle(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -346,12 +356,12 @@ static PyObject *handle(PyObject *module, PyObject *args)
 
 /* ------------------------------------------------------------------------------------------ the door */
 
-/* What R calls. Python's function reports all failures as values; should it fail itself, R gets what was made beforehand. */
-static SEXP door(SEXP asked, SEXP dead)
+/* The function that R calls. `door_function` reports all failures as values. If it fails itself, R gets `last_resort`. */
+static SEXP door(SEXP asked, SEXP freed)
 {
     PyGILState_STATE state = PyGILState_Ensure();
     SEXP x = NULL;
-    PyObject *first = address_of(asked), *second = address_of(dead);
+    PyObject *first = address_of(asked), *second = address_of(freed);
     PyObject *value = first && second ? PyObject_CallFunctionObjArgs(door_function, first, second, NULL) : NULL;
     if (value)
         x = PyLong_AsVoidPtr(value);
@@ -364,10 +374,10 @@ static SEXP door(SEXP asked, SEXP dead)
     return x ? x : last_resort;
 }
 
-/* An address; None for the default action */
+/* The address of a signal's handler; None for the default action */
 static PyObject *function_at(PyOS_sighandler_t function) { return function ? PyLong_FromVoidPtr((void *)function) : Py_NewRef(Py_None); }
 
-/* set_signal(SIGINT's number, C function): the function that was there. get_signal(number). check_signals(). */
+/* set_signal(number, address of a C function): the address of the former function. get_signal(number). check_signals(). */
 static PyObject *set_signal(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -392,8 +402,8 @@ static PyObject *check_signals(PyObject *module, PyObject *unused)
     return PyErr_CheckSignals() ? NULL : Py_NewRef(Py_None);
 }
 
-/* connect([address of each of NAMES], [address of NULL, NA_character_, the symbols names and class, the last resort],
-           [handles' objects, RList, door(request, freed), in_python(address), in_r(value)]): the address of the door */
+/* connect([the addresses of NAMES], [the addresses of NULL, NA_character_, the symbols `names` and `class`, the last resort],
+           [objects, list_type, door_function, in_python, in_r]): the address of `door` */
 static PyObject *connect(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -417,13 +427,13 @@ static PyObject *connect(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"connect", connect, METH_VARARGS, "Take the addresses and objects that the others need."},
-    {"request", request, METH_O, "What R asks for: the verb, its arguments by position and by name."},
-    {"result", result, METH_O, "A value as R has it."},
+    {"connect", connect, METH_VARARGS, "Set the addresses and objects that this module uses."},
+    {"request", request, METH_O, "The verb of a call from R, its arguments by position and by name."},
+    {"result", result, METH_O, "The R object of a Python value."},
     {"handle", handle, METH_VARARGS, "A new handle."},
-    {"set_signal", set_signal, METH_VARARGS, "Exchange the C function that handles a signal."},
+    {"set_signal", set_signal, METH_VARARGS, "Replace the C function that handles a signal."},
     {"get_signal", get_signal, METH_O, "The C function that handles a signal."},
-    {"check_signals", check_signals, METH_NOARGS, "Let Python handle the signals that have come."},
+    {"check_signals", check_signals, METH_NOARGS, "Handle the signals that have arrived."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_crossing", "The door's C part; see mxr.r.bridge.crossing.", -1,

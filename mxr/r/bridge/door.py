@@ -7,9 +7,9 @@ interrupts come back as a list of class "mxr.failure", which R turns into condit
     @verb("exec.forward")
     def exec_forward(executor, is_train): ...
 
-The door is a C function pointer that R calls by `.Call`: 3 microseconds a crossing with its part in C
-(crossing.py), 10 without; `rpy2.rinterface.rternalize`, which inspects and wraps everything anew and turns a
-stray exception into NULL, takes 30.
+The door is a C function pointer that R calls by `.Call`. A call takes 3 microseconds with the door's part in
+C (crossing.py), and 10 without it. `rpy2.rinterface.rternalize` takes 30: it wraps every argument in a class,
+and turns an unexpected exception into NULL.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from mxr.r.bridge.registry import verb, verbs
 
 interrupts.protect(globals(), *map(vars, (convert, handles, missing, protection, saved, texts)))
 _doors: list[Any] = []  # the function pointer: if Python freed it while R holds it, the process would crash
-_NOTHING = address(NIL)
+_NIL = address(NIL)
 
 
-def _asked(request: int) -> tuple[str, list[Any], dict[str, Any]]:
+def _read(request: int) -> tuple[str, list[Any], dict[str, Any]]:
     """The verb, its arguments by position and by name."""
     if crossing.core is not None:
         try:
-            asked: tuple[str, list[Any], dict[str, Any]] = crossing.core.request(request)
-            return asked
+            converted: tuple[str, list[Any], dict[str, Any]] = crossing.core.request(request)
+            return converted
         except Exception:
-            pass  # what is wrong with which argument is said below
+            pass  # the code below converts it, or raises an error that names the argument
     arguments, names = convert.elements(ffi.cast("SEXP", request))
     name, *positional = arguments
     if names is None:
@@ -61,17 +61,18 @@ def _asked(request: int) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 def _in_python(at: int) -> Any:
+    """The Python value of the R object at that address."""
     return convert.to_python(ffi.cast("SEXP", at))
 
 
 def _in_r(value: Any) -> int:
-    """The address of the R value, unprotected."""
+    """The address of the R object, unprotected."""
     return handles.made(value) if type(value) is NDArray else address(convert.to_r(value))
 
 
 def _call(request: int) -> int:
     """Look the verb up, convert, call, convert back."""
-    name, positional, named = _asked(request)
+    name, positional, named = _read(request)
     function = verbs.get(name)
     if function is None:
         raise MxError(
@@ -119,7 +120,7 @@ def _door(request: int, freed: int) -> int:
         convert.forget_views()
         output.check()
         failures.keep_reserve()
-        if freed != _NOTHING:
+        if freed != _NIL:
             handles.take_freed(ffi.cast("SEXP", freed))
         value = _call(request)
         interrupts.leave(depth)
@@ -140,7 +141,7 @@ def connect() -> None:
         return
     # NumPy's warnings of overflow and division by zero: R computes on without a word, and so does mxr
     warnings.filterwarnings("ignore", module=r"mxr\.")
-    last_resort = failures.prepare()  # what R gets if `_door` itself raises
+    last_resort = failures.prepare()  # the value that R gets if `_door` itself raises
     if crossing.core is not None:
         values = map(address, (NIL, NA_STRING, texts.NAMES, texts.CLASS, last_resort))
         at = crossing.connect(list(values), [handles.objects, convert.RList, _door, _in_python, _in_r])

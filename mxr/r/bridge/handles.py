@@ -1,6 +1,6 @@
 """Handles: R objects that stand for Python objects.
 
-A handle is an external pointer whose address is a key of the table `_objects`. R never dereferences it. A
+A handle is an external pointer whose address is a key of the table `objects`. R never dereferences it. A
 handle that was saved and loaded in another session has address 0, so it cannot match a living object; `saved`
 restores its object. R does not count the memory of the arrays behind handles, so mxr runs R's collector when
 they have grown by `costs.COLLECT_BYTES`.

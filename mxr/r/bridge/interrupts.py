@@ -36,7 +36,7 @@ _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
 _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
-if crossing.core is not None:  # the same, in a third of the time
+if crossing.core is not None:  # the same functions, called in a third of the time
     _getsig, _setsig = crossing.core.get_signal, crossing.core.set_signal
     _notice_signals = crossing.core.check_signals
 _SIGINT = int(signal.SIGINT)

@@ -21,7 +21,7 @@ from mxr.r.verbs.optimizer import rate
 from mxr.r.verbs.values import assign, pairs
 from mxr.runtime.threads import unbroken
 
-_TURN = 0.1  # seconds of steps between two turns of R's
+_STEPS_SECONDS = 0.1  # how long a call of `model.steps` goes on to further batches
 
 
 def _feed(ex: Executor, batch: list[tuple[str, Any]]) -> None:
@@ -55,19 +55,21 @@ def steps(
     metric: str | None,
     label: str | None,
 ) -> dict[str, Any]:
-    """`model.step` on batch `first` of the source, from 1, and on those that follow, for a tenth of a second.
+    """`model.step` on batch `first` of the source (the first one is 1) and on the following batches, for a
+    tenth of a second.
 
-    `fields`: the names of the source's arrays by those of the network. The number of batches, and the scores
-    of a built-in metric, which compares the first output with the argument `label`, or without one with the
-    source's labels.
+    `fields` has the names of the source's arrays by the network's names. `metric` is the name of a built-in
+    metric, which compares the first output with the argument `label`, or with the source's labels if that is
+    None. Returns the number of batches, and the metric's values for them.
     """
-    rates, end = rate(lr), time.monotonic() + _TURN
+    rates, end = rate(lr), time.monotonic() + _STEPS_SECONDS
     scores: list[float] = []
     for i in range(first, source.length + 1):
         batch = source.value(i - 1)
         _step(ex, [(name, batch[field]) for name, field in fields.items()], updater, rates, sums)
         if metric is not None:
-            scores.append(score(metric, ex.args[label] if label else batch["label"], ex.output_list[0]))
+            target = ex.args.get(label or "", batch["label"])
+            scores.append(score(metric, target, ex.output_list[0]))
         if time.monotonic() > end:
             break
     return {"batches": i - first + 1, "scores": np.array(scores) if metric is not None else None}
