@@ -15,10 +15,10 @@ device_slices <- function(shapes, ndevice) {
 # each device's updater applies the sum. `sums` adds the gradients over the devices and over all workers. If another
 # worker has no batch left, `train` gives FALSE and makes no step.
 #
-# A third function, `several(iter, metric)`, makes the steps of the current and of the following batches in one call of
-# Python, which takes about a tenth of a second, so that R can show the progress. It moves the iterator to the last batch
-# of them. It gives a list: `batches`, their number, and `scores`, the values of the built-in metric of that name. NULL,
-# and no step, if R has to make every step itself.
+# A third function, `several(iter, metric)`, makes the steps of the current and the following batches in one call of
+# Python. The call takes about a tenth of a second, so that R can show the progress. It moves the iterator to the last
+# of these batches. It gives a list: `batches`, their number, and `scores`, the values of the built-in metric of that
+# name. NULL, and no step, if R has to make every step itself.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer, sums) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -61,14 +61,14 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
 # The function `several` of device_runner(), on one device with a built-in optimizer.
 several_steps <- function(exec, batch, updater, optimizer, sums, output.names) {
   label <- if (length(output.names)) tail(output.names, 1)
-  fields <- NULL                                  # the network's names of the arrays in a batch: list(name = name in the batch)
+  fields <- NULL                                  # list(the network's name of an array = its name in the batch)
   function(iter, metric) {
     ahead <- if (!attr(optimizer, "scheduled")) batches_ahead(iter)
     if (is.null(ahead)) return(NULL)
     if (is.null(fields)) fields <<- batch(sapply(names(iter$value()), identity, simplify = FALSE))
     first <- ahead$at()
-    ran <- call_python("model.steps", exec, ahead$source, first, fields, updater, optimizer_rates(optimizer, NULL), sums,
-                       metric, label)
+    ran <- call_python("model.steps", exec, ahead$source, first, fields, updater, optimizer_rates(optimizer, NULL),
+                       sums, metric, label)
     ahead$move(first + ran$batches - 1L)
     ran
   }

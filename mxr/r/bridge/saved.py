@@ -100,7 +100,7 @@ _class: int | None = None
 
 
 def registered(objects: dict[int, object]) -> int:
-    """The ALTREP class of the raw vectors that handles protect. `objects`: the handles' objects by address."""
+    """The ALTREP class of the raw vectors that handles protect. `objects`: their objects by address."""
     global _class, _objects
     if _class is None:
         _class, _objects = _register(), objects
