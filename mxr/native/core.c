@@ -30,6 +30,10 @@
 
 enum { AXES = 8, SCRATCH = 16384, SPINS_TO_YIELD = 200, SPINS_TO_LEAVE = 20000, STRIP = 512, ROWS = 64, MOST_SUMS = 32 };
 
+/* in text.c */
+PyObject *mxr_table(PyObject *module, PyObject *args);
+PyObject *mxr_sparse(PyObject *module, PyObject *args);
+
 static const Vectors *vectors;
 
 /* ------------------------------------------------------------------------------------------ steps */
@@ -875,6 +879,8 @@ static PyMethodDef methods[] = {
     {"reduction", make_reduction, METH_VARARGS, "A step: sums or largest values."},
     {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
     {"program", make_program, METH_O, "A program: a list of steps."},
+    {"table", mxr_table, METH_VARARGS, "Read a table of numbers in text (text.c)."},
+    {"sparse", mxr_sparse, METH_VARARGS, "Read rows of index:value pairs in text (text.c)."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_core", "Prepared steps on arrays; see mxr.native.", -1, methods,

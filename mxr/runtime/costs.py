@@ -137,6 +137,8 @@ NATIVE_LEAST_BLOCK: Annotated[int, About("elements",
     "of the smallest block. A region with so many intermediate values that its blocks would be smaller is "
     "left to NumPy",
     fixed="four times the widest vectors: below it the loops' own overhead counts")] = 64
+NATIVE_TEXT_SHARED: Annotated[int, About("bytes",
+    "of text, numbers of a file, that a thread parses at least")] = 1 << 16
 NATIVE_LONGEST_NS: Annotated[int, About("ns",
     "that the steps of one call take together, so that a Ctrl-C is answered in between",
     fixed="a choice: what a person does not notice")] = 50_000_000
