@@ -10,12 +10,12 @@
 # objects. Its S3 methods are in symbol.R, ndarray.R, executor.R and arithmetic.R. Python makes the handles, at any
 # depth of a list, and gives each a finalizer. The finalizer puts the handle into a queue, which the next call passes to
 # Python. R never copies a handle, and handles may have further attributes. R saves a symbol or an array with its
-# content (mxr/r/bridge/saved.py), from which its first use in another session makes the object. An executor belongs to
-# its session; using it in another is an error.
+# content (mxr/r/bridge/saved.py); its first use in another session makes the object again. An executor belongs to its
+# session; using it in another is an error.
 #
-# It is an external pointer, not an environment, for two reasons. Python reads its address with one C call, but the
-# content of an environment with ten. And a restored pointer has the address 0, so it cannot be taken for an object of
-# the new session. A call takes about 10 us, with three handles 14.
+# A handle is an external pointer, not an environment, for two reasons. Python reads its address with one C call, but
+# the content of an environment with ten. And a restored pointer has the address 0, so it cannot be taken for an object
+# of the new session. A call takes about 10 us, with three handles 14.
 
 .bridge <- new.env(parent = emptyenv())
 .bridge$queue <- new.env(parent = emptyenv())    # $dead: list(handle, list(handle, ... NULL))

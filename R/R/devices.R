@@ -1,6 +1,6 @@
 # How a batch runs on one device or several.
 
-# The parts of a batch for the devices (see mx.model.slice.shape); every device must get samples.
+# The parts of a batch for the devices (see mx.model.slice.shape). An error if a device gets no samples.
 device_slices <- function(shapes, ndevice) {
   slices <- mx.model.slice.shape(shapes, ndevice)
   last <- slices[[ndevice]]

@@ -159,7 +159,7 @@ def _worth_gathering(a: np.ndarray) -> bool:
 class _Buffers:
     """Memory for the temporaries of one block, all of its shape.
 
-    A buffer that was given back is taken again first, so that few buffers are in use and all stay in the
+    The buffer that was given back last is taken first, so that few buffers are in use and all stay in the
     cache. `memory` holds them by type and number; all blocks of a thread use it, one after the other.
     """
 
@@ -198,7 +198,7 @@ def _instructions(
     """
     last_reader = {id(a): v for v in values for a in v.args if isinstance(a, Value)}
     buffers = _Buffers(shape, memory)
-    place = dict(outer)  # where each value is read
+    place = dict(outer)  # the array from which each value is read
     temporary: set[int] = set()  # the values that are in a buffer
     code: list[tuple[Callable, tuple]] = []
     for v in values:

@@ -113,10 +113,10 @@ def _arguments(p):
 class Convolution:
     """Convolution of images, signals or volumes with learned filters.
 
-    Each filter is laid over every position of the input (every `stride`-th one), multiplied with what it
-    covers in all channels, and summed: `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] *
-    data[n, c, y * stride + i * dilate - pad, ...]`, in C order: samples, channels, then the spatial axes.
-    There are 1 to 3 spatial axes, as many as `kernel` has values.
+    At every position of the input (every `stride`-th one), each filter is multiplied with the values of all
+    channels below it, and the products are summed: `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f,
+    c, i, j] * data[n, c, y * stride + i * dilate - pad, ...]`, in C order: samples, channels, then the
+    spatial axes. There are 1 to 3 spatial axes, as many as `kernel` has values.
 
     Returns an array with `num_filter` channels and, along each spatial axis of n positions,
     `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions. With `num_group` g, channels and
@@ -215,10 +215,10 @@ class Deconvolution:
     back to its input: the sum of all windows `data[n, c, y, x] * weight[c, f, , ]`, each placed at
     `(y, x) * stride - pad`, plus `bias[f]`.
 
-    Returns an array with `num_filter` channels and, along each spatial axis of n positions,
-    `stride (n - 1) + dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` where that
-    is given (`pad` and `adj` are then chosen, and the given ones not used). The weight has the shape
-    (channels, num_filter / num_group, kernel) in C order.
+    Returns an array with `num_filter` channels and, along each spatial axis of n positions, `stride (n - 1) +
+    dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` if that is given. (Then `pad`
+    and `adj` follow from it, and the given ones have no effect.) The weight has the shape (channels,
+    num_filter / num_group, kernel) in C order.
     """
 
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
@@ -276,7 +276,7 @@ class Deconvolution:
 
 
 def _deconv_windows(p, data, out) -> windows.Windows:
-    """The windows of the convolution whose transpose this is: its input is the output here."""
+    """The windows of the convolution that is transposed. Its input has the shape of the output here."""
     return windows.Windows(
         tuple(out[2:]),
         tuple(data[2:]),

@@ -129,7 +129,7 @@ class Custom:
         for name, given, said in zip((*p.arguments, *p.states), ins, inputs + states):
             if known(given) and known(said) and given != said:
                 raise ShapeError(
-                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says "
+                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} gives "
                     f"{shape_text(said)}"
                 )
         return [unify(a, b) for a, b in zip(ins, inputs + states)], [

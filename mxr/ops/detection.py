@@ -68,10 +68,10 @@ class MultiBoxTarget:
     """The training targets of a detector at its anchors, from the objects in each image.
 
     `label` has a row for each object: class, left, top, right, bottom; a class of -1 ends an image's list.
-    Each object gets the anchor that it overlaps most; every other anchor takes the object that it overlaps
-    most, if by more than `overlap_threshold`. All others are background; with `negative_mining_ratio`, only
-    that number for each anchor with an object: those to which `cls_pred` (samples, classes, anchors) gives
-    the lowest probability of background.
+    Each object gets the anchor that it overlaps most. Every other anchor gets the object that it overlaps
+    most, if the overlap is more than `overlap_threshold`. All other anchors are background. With
+    `negative_mining_ratio`, only that number of them is background for each anchor with an object: those to
+    which `cls_pred` (samples, classes, anchors) gives the lowest probability of background.
 
     Returns offsets (samples, anchors * 4), a mask of which of them count, and classes (samples, anchors): 0
     for background, the object's class plus 1, or `ignore_label`.
@@ -322,7 +322,7 @@ def _proposed(p, prob, pred, info, many: bool):
     kept = _kept(boxes, f(p.threshold), min(p.rpn_post_nms_top_n, before))
     if not len(kept):
         return np.zeros((p.rpn_post_nms_top_n, 4), f), np.zeros(p.rpn_post_nms_top_n, f)
-    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]  # too few: from the first again
+    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]  # if too few: from the first again
     return boxes[kept], scores[kept]
 
 
@@ -352,8 +352,8 @@ anchors.
 
 `cls_prob` (samples, 2 * anchors, rows, columns) has the anchors' probabilities of background, then those of
 objects; `bbox_pred` their offsets; `im_info` a row for each image: height, width, and scale. Boxes are cut
-off at the image, those of the highest scores are taken, and of those that overlap the best one stays. Too few
-are filled up from the first again.
+off at the image. Those with the highest scores are taken, and of boxes that overlap, the best one is kept. If
+there are too few, they are repeated from the first one on.
 
 Returns rows of the sample's index and left, top, right, bottom"""
 _declare("_contrib_Proposal", _DOC + "; for one image.", False)

@@ -15,7 +15,7 @@ from mxr.runtime.lazy_scipy import special
 
 
 def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
-    """Declare an operator y = f(x). `gradient(g, x, y)` is the gradient at x for the gradient g at y; None:
+    """Declare an operator y = f(x). `gradient(g, x, y)` is the gradient of x for the gradient g of y; None:
     zero. `text` is its help text."""
 
     def forward(p, data):
@@ -28,7 +28,7 @@ def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
 
 
 def _round(x):
-    """Half away from zero: cutting after adding the largest number below a half."""
+    """Rounded, halves away from zero: half a unit, less one bit, is added, and the sum is truncated."""
     return (
         np.trunc(x + np.copysign(np.nextafter(x.dtype.type(0.5), x.dtype.type(0)), x))
         if x.dtype.kind == "f"
@@ -209,7 +209,7 @@ class Clip:
     a_max: float = P(REQUIRED, "the largest value allowed")
 
     def forward(p, data):
-        # the bounds need not be numbers of the type
+        # an integer type may not be able to represent the bounds
         x = data if data.dtype.kind == "f" else data.astype(np.float64)
         if p.a_min <= p.a_max:
             return like(np.clip(x, p.a_min, p.a_max), data)
@@ -302,7 +302,7 @@ class Where:
 
     def backward(p, g, ins, outs):
         chosen = _aligned(ins[0], ins[1]) != 0
-        # a choice: an infinite g must not become NaN
+        # not a product with 0 or 1, which would be NaN for an infinite g
         return (
             None,
             np.where(chosen, g, 0),
@@ -330,8 +330,8 @@ class Copy:
 
 @op("BlockGrad", "stop_gradient", zero_gradient=True)
 class BlockGrad:
-    """The input, unchanged; but no gradient flows back through it. For parts of a network that are computed
-    with, not trained."""
+    """The input, unchanged; but no gradient flows back through it. Use it for parts of a network that are not
+    trained."""
 
     def forward(p, data):
         return data

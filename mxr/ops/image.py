@@ -224,7 +224,7 @@ def _contrasted(data, factor):
 
 
 def _saturated(data, factor):
-    """As in MXNet, the grey of a pixel is here only the part that comes from its third colour."""
+    """The colours moved away from grey. As in MXNet, a pixel's grey is only the part of its third colour."""
     if data.shape[-1] == 1:
         return data.astype(np.float32)
     return data.astype(np.float32) * factor + (1 - factor) * (data[..., 2:3].astype(np.float32) * _GREY[2])

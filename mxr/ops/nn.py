@@ -127,7 +127,7 @@ _SELU_ALPHA, _SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
 
 @op("LeakyReLU")
 class LeakyReLU:
-    """Variants of the rectified linear unit, which let something through below zero.
+    """Variants of the rectified linear unit that do not set negative values to zero.
 
     For x > 0 all of them are x (`selu`: 1.0507 x; `gelu` differs everywhere). For x <= 0: `leaky`: slope x.
     `prelu`: gamma x, where gamma is a learned argument with one value, or one per channel (C-order axis 1).

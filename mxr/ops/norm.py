@@ -94,8 +94,8 @@ def _batch_forward(p, run, ins, outs, axis, inverse):
 
 
 def _batch_inference(p, data, gamma, beta, mean, var, axis):
-    """The output by the moving statistics, to the bits of `_batch_forward`: it joins the region of what comes
-    after, such as an activation. None for half precision."""
+    """The output from the moving statistics, with the bits of `_batch_forward`. As an expression it joins the
+    region of the operators after it, such as an activation. None for half precision."""
     if data.dtype != gamma.dtype:
         return None
 
@@ -117,7 +117,7 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
     gx = None if igs[0] is None else _outer_inner(igs[0], axis)
     gamma, kind = _scale(p, ins[1]), ins[1].dtype.type
     count = kind(x.shape[0] * x.shape[2])
-    own = not p.use_global_stats  # the batch's statistics: a backward pass is always in training mode
+    own = not p.use_global_stats  # whether the statistics are the batch's: gradients are those of training
     mean, var = (outs[1], outs[2]) if own else (ins[3], ins[4])
     if own and inverse:
         scale = outs[2]
@@ -131,7 +131,7 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
             moving += batch * (1 - momentum)
 
     ones = np.ones(x.shape[2], g.dtype)
-    in_place = gx is not None and x.dtype == gamma.dtype  # in half precision `centered` has the wider type
+    in_place = gx is not None and x.dtype == gamma.dtype  # not in half precision: `centered` has a wider type
 
     def work(c):
         part, head = x[:, c], g[:, c]
@@ -157,8 +157,8 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
 
 
 def _keeps(p):
-    """The gradient reads the inputs and the statistics. These are hidden outputs, which are always kept, or
-    with `output_mean_var` visible ones."""
+    """What the gradient reads: the inputs, and the statistics. With `output_mean_var` the statistics are
+    visible outputs, which must be declared; else they are hidden outputs, which are always kept."""
     return ("ins", "outs") if getattr(p, "output_mean_var", False) else ("ins",)
 
 
@@ -247,8 +247,8 @@ class BatchNormWithReLU:
 
 @op("_contrib_SyncBatchNorm", keeps=_keeps)
 class SyncBatchNorm:
-    """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over
-    those of the batch."""
+    """`BatchNorm` for training on several devices. On GPUs, MXNet takes the statistics over all `ndev`
+    devices. Here, as in MXNet on a CPU, they are those of the batch."""
 
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")

@@ -137,8 +137,8 @@ class RNN:
     weights of all layers (per layer and direction: input weights, state weights, then the projection if there
     is one), followed by all biases (input, state).
 
-    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu` it takes, for the input weights of the layers in
-    the middle (of three or more), the layer's output for its input.
+    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu`, and three or more layers, the gradient of the
+    middle layers' input weights is computed from the layer's output in the place of its input.
 
     The data is (steps, samples, values) in C order. Returns (steps, samples, state size times directions);
     with `state_outputs` also the last states (layers times directions, samples, state size) and, for an LSTM,
@@ -259,8 +259,8 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
 
 
 def _read(p, inputs, layer):
-    """The array that the gradient of a layer's input weights uses as the layer's input. In MXNet's plain
-    cells it is, for the layers in the middle, the layer's output."""
+    """The array that the gradient of a layer's input weights uses as the layer's input. As in MXNet, for the
+    middle layers of plain cells it is the layer's output."""
     return inputs[layer + 1 if p.mode.startswith("rnn") and 0 < layer < p.num_layers - 1 else layer]
 
 

@@ -1,6 +1,6 @@
-"""What MXNet 1.9.1 computes for the scripts beside this file: `expected.py GIVEN OUT`, run by a Python with
-numpy and mxnet, reads what the scripts saved in the folder GIVEN and writes OUT/<script>.json.
-(`python -m tests.r.scripts` does all of it.)
+"""MXNet 1.9.1's results for the scripts in this folder. `expected.py GIVEN OUT`, run by a Python with numpy
+and mxnet, reads what the scripts saved in the folder GIVEN, and writes OUT/<script>.json. (`python -m
+tests.r.scripts` runs the scripts and this program.)
 
 Every network is read from its JSON and trained here by MXNet's own executor and operators, step by step as
 the script and MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled
