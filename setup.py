@@ -65,7 +65,7 @@ if sys.platform == "win32":
 # MXR_BUILD_NATIVE=0 it is left out, so that the wheel is for every platform.
 NATIVE = Extension(
     "mxr.native._core",
-    sources=[f"mxr/native/{name}.c" for name in ("core", "text", "plain", "avx2", "avx512")],
+    sources=[f"mxr/native/{name}.c" for name in ("core", "text", "pixels", "plain", "avx2", "avx512")],
     depends=["mxr/native/core.h", "mxr/native/vectors.h"],
     extra_compile_args=FLAGS,
     py_limited_api=True,
