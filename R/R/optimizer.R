@@ -43,7 +43,7 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
             kind = kind, rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
 }
 
-# The rates for the parameters `indices`: one number when they are all the same.
+# The rates for the parameters `indices`, or one number if they are all the same. `indices` is evaluated only if needed.
 optimizer_rates <- function(optimizer, indices) {
   rate <- attr(optimizer, "rate")
   if (attr(optimizer, "scheduled")) vapply(indices, rate, 0) else rate()
@@ -216,7 +216,7 @@ own_update <- function(optimizer, index, weight, ctx) {
 fused_updater <- function(optimizer) {
   updater <- call_python("opt.updater", attr(optimizer, "rule")())
   function(weight, grad) {
-    active <- which(!vapply(grad, is.null, NA))
-    call_python("opt.step", updater, optimizer_rates(optimizer, active), unname(weight), unname(grad))
+    rates <- optimizer_rates(optimizer, which(!vapply(grad, is.null, NA)))
+    call_python("opt.step", updater, rates, weight, grad)
   }
 }

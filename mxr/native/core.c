@@ -40,9 +40,10 @@ enum {
     SPINS_TO_LEAVE = 20000      /* tests after which a helping thread that finds no chunk leaves the program */
 };
 
-/* in text.c */
+/* in text.c and pixels.c */
 PyObject *mxr_table(PyObject *module, PyObject *args);
 PyObject *mxr_sparse(PyObject *module, PyObject *args);
+PyObject *mxr_planes(PyObject *module, PyObject *args);
 
 static const Vectors *vectors;
 
@@ -890,6 +891,7 @@ static PyMethodDef methods[] = {
     {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
     {"program", make_program, METH_O, "A program: a list of steps."},
     {"table", mxr_table, METH_VARARGS, "Read a table of numbers in text (text.c)."},
+    {"planes", mxr_planes, METH_VARARGS, "Write an image as planes, through a table (pixels.c)."},
     {"sparse", mxr_sparse, METH_VARARGS, "Read rows of index:value pairs in text (text.c)."},
     {NULL, NULL, 0, NULL},
 };

@@ -19,15 +19,16 @@ from mxr.r.bridge.missing import NA
 
 def pairs(arguments: Any) -> list[tuple[str, Any]]:
     """The (name, value) pairs of a converted R list, "" for a value without name. NULLs are left out."""
-    if arguments is None:
-        return []
+    return [(k, v) for k, v in items(arguments) if v is not None]
+
+
+def items(arguments: Any) -> list[tuple[str, Any]]:
+    """Like `pairs`, but with NULLs."""
     if isinstance(arguments, dict):
-        items = list(arguments.items())
-    elif isinstance(arguments, RList):
-        items = list(zip(arguments.names, arguments.values))
-    else:
-        items = [("", arguments)]
-    return [(k, v) for k, v in items if v is not None]
+        return list(arguments.items())
+    if isinstance(arguments, RList):
+        return list(zip(arguments.names, arguments.values))
+    return [] if arguments is None else [("", arguments)]
 
 
 def file_name(text: str) -> str:
