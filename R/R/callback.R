@@ -58,7 +58,7 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
   described(callback, "callback", "mx.callback.log.train.metric", period = period, logger = logger)
 }
 
-# The value of a training's metric for the state in its variable `state`, printed if `says`.
+# The value of a training's metric for the state in its variable `state`. Prints it if `says` is TRUE.
 log_metric <- function(env, state, nbatch, label, says) {
   result <- env$metric$get(env[[state]])
   if (says) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)

@@ -10,10 +10,12 @@
 #' `do.call` through a variable.
 #'
 #' The time of each training on this machine is estimated if the script says how large the network and the data are
-#' (numbers, data sets of R, existing files). The estimate uses the operations that the shapes need, and the present
-#' speed of this machine for products of matrices. On an otherwise idle machine the true time is between a third and
-#' three times the estimate. If a size is only known when the script runs, the result says so. For the estimate,
-#' networks are composed and small tables are read; nothing else of the script is evaluated.
+#' (numbers, data sets of R, existing files). For this, constant numbers of the same shapes are trained with the
+#' script's network, optimizer and metric, for about half a second. On an otherwise idle machine the true time is
+#' usually between half the estimate and twice the estimate. Callbacks, evaluation data and slow readers of files
+#' are not included. If no batch can be trained, the operations that the shapes need are counted; the true time is
+#' then between a third and three times the estimate. If a size is only known when the script runs, the result says
+#' so. For the estimate, networks are composed and small tables are read; nothing else of the script is evaluated.
 #'
 #' @param file path of the script.
 #' @param json whether to print the result as JSON, for other programs.
@@ -36,7 +38,7 @@
 mx.check.script <- function(file, json = FALSE) {
   file <- check_path(file, "file")
   if (!file.exists(file) || dir.exists(file)) stop_file("there is no file ", file)
-  lines <- script_code(readLines(file, warn = FALSE), grepl("\\.r?md$|\\.qmd$", file, ignore.case = TRUE))
+  lines <- script_code(script_lines(file), grepl("\\.[rq]?md$|\\.markdown$", file, ignore.case = TRUE))
   parsed <- tryCatch(parse(text = lines, keep.source = TRUE), error = function(e) e)
   if (inherits(parsed, "error"))
     stop_file(basename(file), " is not R code that can be read: ", sub("^<text>:", "line ", conditionMessage(parsed)))
@@ -73,10 +75,23 @@ finding <- function(line, kind, what, message, link = "") {
              message = rep_len(message, length(line)), link = rep_len(link, length(line)))
 }
 
-# The lines of a script; of R Markdown the code of R chunks, in their places.
+# The lines of a file in UTF-8. Old scripts may be in Latin-1, or begin with a byte order mark.
+script_lines <- function(file) {
+  lines <- readLines(file, warn = FALSE, skipNul = TRUE)
+  latin <- !validUTF8(lines)
+  lines[latin] <- iconv(lines[latin], "latin1", "UTF-8")
+  Encoding(lines) <- "UTF-8"
+  lines[1] <- sub("^\ufeff", "", lines[1])
+  lines[!is.na(lines)]
+}
+
+# The lines of a script. In Markdown, the lines that are not R code become empty. R code is the R chunks; in a page
+# without chunks, such as a printed tutorial, it is the blocks marked as R.
 script_code <- function(lines, markdown) {
   if (!markdown) return(lines)
-  opens <- grepl("^[[:space:]>]*```+[[:space:]]*\\{[rR][ ,}]", lines)
+  chunk <- "^[[:space:]>]*```+[[:space:]]*\\{[rR][ ,}]"
+  block <- "^[[:space:]>]*```+[[:space:]]*[rR][[:space:]]*$"
+  opens <- grepl(if (any(grepl(chunk, lines))) chunk else block, lines)
   closes <- grepl("^[[:space:]>]*```+[[:space:]]*$", lines)
   inside <- FALSE
   for (i in seq_along(lines)) {
@@ -266,10 +281,15 @@ compares_class <- function(tokens, id) {
 }
 
 script_json <- function(x) {
-  quoted <- function(text) paste0("\"", gsub("\n", "\\\\n", gsub("([\"\\\\])", "\\\\\\1", text)), "\"")
   rows <- sprintf("{\"line\": %d, \"kind\": %s, \"what\": %s, \"message\": %s, \"link\": %s}", as.integer(x$line),
-                  quoted(x$kind),
-                  quoted(x$what), quoted(x$message), quoted(x$link))
-  paste0("{\"file\": ", quoted(attr(x, "file")), ", \"status\": ", attr(x, "status"), ", \"findings\": [\n  ",
+                  json_text(x$kind), json_text(x$what), json_text(x$message), json_text(x$link))
+  paste0("{\"file\": ", json_text(attr(x, "file")), ", \"status\": ", attr(x, "status"), ", \"findings\": [\n  ",
          paste(rows, collapse = ",\n  "), "\n]}")
+}
+
+# Texts as JSON strings. A control character is written as its number.
+json_text <- function(text) {
+  text <- gsub("([\"\\\\])", "\\\\\\1", enc2utf8(text))
+  for (code in 1:31) text <- gsub(intToUtf8(code), sprintf("\\u%04x", code), text, fixed = TRUE)
+  paste0("\"", text, "\"")
 }

@@ -1,7 +1,7 @@
 # Estimates how long the trainings of a script will take, from the network and the data that it describes, without
-# running it.
+# running it. Constant numbers of the same shapes are trained for a few batches.
 #
-# The network is composed and small data are made in a closed room. That is an environment with functions for composing,
+# The network is composed, and small data are made, in a sandbox: an environment with functions for composing,
 # arithmetic, vectors and tables, and without functions that use the internet, write, plot, train or wait. Values that
 # need other functions are unknown.
 
@@ -36,46 +36,47 @@ estimate_trainings <- function(expressions, folder) {
     setTimeLimit()
   }, add = TRUE)
   found <- list()
-  visit <- trainings_visitor(function(call, room, times) found <<- c(found, list(estimate_training(call, room, times))))
-  room <- closed_room(folder)
+  add <- function(call, sandbox, times) found <<- c(found, list(estimate_training(call, sandbox, times)))
+  visit <- trainings_visitor(add)
+  sandbox <- make_sandbox(folder)
   for (expression in expressions) {
-    if (any(script_trainers %in% all.names(expression))) visit(expression, new.env(parent = room), 1)
-    try_in_room(expression, room)
+    if (any(script_trainers %in% all.names(expression))) visit(expression, new.env(parent = sandbox), 1)
+    try_in_sandbox(expression, sandbox)
   }
   found
 }
 
-# Evaluates an expression in the room. If that fails, the names that the expression assigns become unknown.
-try_in_room <- function(expression, room) {
-  clock <- get(".clock", room)
-  if (clock$left <= 0) return(forget(expression, room))
+# Evaluates an expression in the sandbox. If that fails, the names that the expression assigns become unknown.
+try_in_sandbox <- function(expression, sandbox) {
+  clock <- get(".clock", sandbox)
+  if (clock$left <= 0) return(forget(expression, sandbox))
   before <- proc.time()[["elapsed"]]
   done <- tryCatch({
     setTimeLimit(elapsed = 5)
-    utils::capture.output(suppressWarnings(suppressMessages(eval(expression, room))))
+    utils::capture.output(suppressWarnings(suppressMessages(eval(expression, sandbox))))
     TRUE
   }, error = function(e) FALSE)
   setTimeLimit()
   clock$left <- clock$left - (proc.time()[["elapsed"]] - before)
-  if (!done) forget(expression, room)
+  if (!done) forget(expression, sandbox)
 }
 
-forget <- function(expression, room) {
-  suppressWarnings(rm(list = intersect(assigned_names(expression), ls(room, all.names = TRUE)), envir = room))
+forget <- function(expression, sandbox) {
+  suppressWarnings(rm(list = intersect(assigned_names(expression), ls(sandbox, all.names = TRUE)), envir = sandbox))
 }
 
 # A function that walks through an expression. It evaluates the lines before a training in the same block, and calls
-# `tell(call, room, times)` for each training. `times` is how often loops repeat the training, NA if that is unknown.
+# `tell(call, sandbox, times)` for each training. `times` is how often loops repeat the training, NA if that is unknown.
 trainings_visitor <- function(tell) {
-  visit <- function(expression, room, times) {
+  visit <- function(expression, sandbox, times) {
     if (!is.call(expression)) return(invisible())
     name <- called_name(expression)
-    if (name %in% script_trainers) tell(expression, room, times)
-    if (name == "function") return(visit(expression[[3]], with_defaults(expression[[2]], room), times))
-    if (name == "for") return(visit(expression[[4]], room, times * turns_of(expression, room)))
+    if (name %in% script_trainers) tell(expression, sandbox, times)
+    if (name == "function") return(visit(expression[[3]], with_defaults(expression[[2]], sandbox), times))
+    if (name == "for") return(visit(expression[[4]], sandbox, times * turns_of(expression, sandbox)))
     for (i in written(expression)) {
-      visit(expression[[i]], room, times)
-      if (name == "{") try_in_room(expression[[i]], room)
+      visit(expression[[i]], sandbox, times)
+      if (name == "{") try_in_sandbox(expression[[i]], sandbox)
     }
   }
   visit
@@ -92,15 +93,15 @@ called_name <- function(call) {
 }
 
 # The number of turns of a loop, NA if unknown. Gives the loop's variable its first value.
-turns_of <- function(loop, room) {
-  over <- tryCatch(eval(loop[[3]], room), error = function(e) NULL)
-  if (length(over)) assign(as.character(loop[[2]]), over[[1]], room)
+turns_of <- function(loop, sandbox) {
+  over <- tryCatch(eval(loop[[3]], sandbox), error = function(e) NULL)
+  if (length(over)) assign(as.character(loop[[2]]), over[[1]], sandbox)
   if (is.null(over)) NA else length(over)
 }
 
 # The environment for the body of one of the script's functions: its arguments have their defaults.
-with_defaults <- function(formals, room) {
-  inner <- new.env(parent = room)
+with_defaults <- function(formals, sandbox) {
+  inner <- new.env(parent = sandbox)
   for (name in names(formals))
     if (nzchar(deparse1(formals[[name]]))) eval(call("delayedAssign", name, formals[[name]], inner, inner))
   inner
@@ -113,9 +114,9 @@ assigned_names <- function(expression) {
   c(utils::head(target, 1), unlist(inner))
 }
 
-# ---------------------------------------------------------------- the closed room
+# ---------------------------------------------------------------- the sandbox
 
-room_functions <- c(
+sandbox_functions <- c(
   "<-", "=", "<<-", "{", "(", "if", "for", "function", "return", "next", "break", "&&", "||", "!", "&", "|",
   "+", "-", "*", "/", "^", "%%", "%/%", "%in%", "%*%", ":", "==", "!=", "<", ">", "<=", ">=", "[", "[[", "$",
   "@", "[<-", "[[<-", "$<-", "c", "list", "vector", "numeric", "integer", "character", "logical", "rep",
@@ -139,9 +140,9 @@ room_functions <- c(
 
 # The environment of a script, above one with the functions that are allowed. Random numbers are zeros: only their
 # number matters.
-closed_room <- function(folder) {
+make_sandbox <- function(folder) {
   known <- new.env(parent = emptyenv())
-  for (name in room_functions) assign(name, get(name, home_of(name)), known)
+  for (name in sandbox_functions) assign(name, get(name, home_of(name)), known)
   pure <- "^mx\\.(symbol|init|opt|metric|callback|lr_scheduler)\\."
   for (name in grep(pure, getNamespaceExports("mxnet"), value = TRUE))
     if (!grepl("\\.(save|load|fun|Custom)$", name)) assign(name, get(name, asNamespace("mxnet")), known)
@@ -153,14 +154,14 @@ closed_room <- function(folder) {
   known$mx.cpu <- known$mx.gpu <- function(dev.id = 0) mx.cpu(dev.id)
   furnish_with_numbers(known)
   furnish_with_data(known, folder)
-  room <- new.env(parent = known)
+  sandbox <- new.env(parent = known)
   known$.clock <- list2env(list(left = 20))           # seconds
   known$source <- function(file, ...) {
     path <- at_hand(file, folder)
     if (is.null(path)) cannot_run("not at hand")
-    for (expression in parse(path, keep.source = FALSE)) try_in_room(expression, room)
+    for (expression in parse(path, keep.source = FALSE)) try_in_sandbox(expression, sandbox)
   }
-  room
+  sandbox
 }
 
 furnish_with_numbers <- function(known) {
@@ -227,9 +228,9 @@ pipe <- function(lhs, rhs) {
   if (is.name(rhs)) rhs <- as.call(list(rhs))
   dots <- vapply(as.list(rhs)[-1], identical, NA, quote(.))
   if (!any(dots)) rhs <- as.call(append(as.list(rhs), quote(.), 1))
-  room <- new.env(parent = parent.frame())
-  room$. <- lhs
-  eval(rhs, room)
+  scope <- new.env(parent = parent.frame())
+  scope$. <- lhs
+  eval(rhs, scope)
 }
 
 # The batches of a reader of files: their shapes and their number, NA if the file does not tell.
@@ -272,14 +273,14 @@ size_of <- function(x) {
 
 # ---------------------------------------------------------------- one training
 
-estimate_training <- function(call, room, times) {
+estimate_training <- function(call, sandbox, times) {
   name <- called_name(call)
   call <- call[!vapply(as.list(call), identical, NA, quote(...))]             # of a function of the script's own
-  matched <- as.list(match.call(get(name, asNamespace("mxnet")), call, expand.dots = FALSE, envir = room))
+  matched <- as.list(match.call(get(name, asNamespace("mxnet")), call, expand.dots = FALSE, envir = sandbox))
   matched <- c(matched, as.list(matched$...))
   value <- function(argument, default = NULL) {
     if (is.null(matched[[argument]])) return(default)
-    tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], room))), error = function(e) NULL)
+    tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], sandbox))), error = function(e) NULL)
   }
   untold <- function(e) paste0("the time cannot be estimated: ", conditionMessage(e))
   message <- tryCatch(time_of_training(name, value, times), mxr_not_told = untold)
@@ -305,7 +306,72 @@ time_of_training <- function(name, value, times) {
   if (is.null(batches)) untold("the kind of the data is only known when the script runs")
   work <- symbol_work(symbol, batches$shapes)
   if (is.null(work)) untold("the shapes of the network do not follow from those of the data")
-  told_time(work, batches, rounds - begin + 1, times)
+  measured <- measured_batch(symbol, work, batches$shapes, value)
+  if (!is.null(measured)) work$seconds <- measured
+  told_time(c(work, measured = !is.null(measured)), batches, rounds - begin + 1, times)
+}
+
+# The seconds of one batch, measured by training on constant numbers of the same shapes. There are three short rounds;
+# the first is a warm-up, the faster of the other two counts. A batch that would take much time or memory is measured
+# with fewer samples. NULL if the network cannot be trained on such numbers.
+measured_batch <- function(symbol, work, shapes, value) {
+  size <- utils::tail(shapes[[1]], 1)
+  part <- min(1, 0.2 / work$seconds, 2e7 / (work$elements + work$inputs + 1))
+  few <- max(1, round(size * part))
+  arrays <- constant_batch(symbol, shapes, few)
+  turns <- min(200, max(1, round(0.1 / (work$seconds * few / size))))
+  # The session keeps its random numbers, and the warnings that are given once are still to be given.
+  streams <- call_python("random.exchange")
+  once <- c("warned", "long.metrics")
+  given <- lapply(once, function(name) .MXNetEnv[[name]])
+  on.exit({
+    setTimeLimit()
+    for (i in seq_along(once)) assign(once[[i]], given[[i]], .MXNetEnv)
+    call_python("random.exchange", streams)
+  })
+  setTimeLimit(elapsed = 20)
+  rounds <- tryCatch(timed_rounds(symbol, arrays, turns, value), error = function(e) NULL)
+  if (length(rounds) != 3) return(NULL)
+  max(min(rounds[-1]), 1e-9) / turns * size / few
+}
+
+# A batch of `samples` samples in arrays of these shapes. Labels that are not given are one number per sample.
+constant_batch <- function(symbol, shapes, samples) {
+  labels <- setdiff(grep("label$", arguments(symbol), value = TRUE), names(shapes))
+  shapes[labels] <- list(samples)
+  lapply(shapes[names(shapes) %in% arguments(symbol)], function(shape) {
+    mx.nd.array(array(1, c(utils::head(shape, -1), samples)))
+  })
+}
+
+# The seconds of three rounds of a training with `turns` batches each.
+timed_rounds <- function(symbol, arrays, turns, value) {
+  at <- 0
+  starts <- NULL
+  # Processor time and elapsed time. The former is less if other programs keep this one waiting.
+  now <- function() {
+    clock <- proc.time()
+    c(clock[["user.self"]] + clock[["sys.self"]], clock[["elapsed"]])
+  }
+  iterator <- list(
+    reset = function() {
+      at <<- 0
+      starts <<- rbind(starts, now())
+    },
+    iter.next = function() (at <<- at + 1) <= turns,
+    value = function() arrays, num.pad = function() 0)
+  is_label <- grepl("label$", names(arrays))
+  optimizer <- value("optimizer", "sgd")
+  kind <- if (is.character(optimizer)) optimizer else or_else(attr(optimizer, "kind"), "sgd")
+  metric <- value("eval.metric")
+  suppressWarnings(suppressMessages(utils::capture.output(mx.model.FeedForward.create(
+    symbol, X = iterator, ctx = mx.cpu(), num.round = 3, optimizer = sub("alex$", "", kind),
+    initializer = function(name, shape, ...) mx.nd.array(array(0.01, shape)),
+    eval.metric = if (inherits(metric, "mx.metric")) metric, input.names = names(arrays)[!is_label],
+    output.names = if (any(is_label)) names(arrays)[is_label], verbose = FALSE))))
+  # The training also resets the iterator once before the first round.
+  spent <- diff(utils::tail(rbind(starts, now()), 4))
+  pmin(spent[, 1], spent[, 2])
 }
 
 # The work of a network. Labels of unknown shape are taken as one number per sample.
@@ -354,21 +420,24 @@ counted_batches <- function(iterator) {
 
 told_time <- function(work, batches, rounds, times) {
   size <- utils::tail(batches$shapes[[1]], 1)
+  factor <- if (isTRUE(work$measured)) 2 else 3
   many <- function(n, what) paste0(n, " ", what, if (n != 1) if (what == "batch") "es" else "s")
   step <- paste0(format(signif(3 * work$products / 1e6, 3), big.mark = ",", scientific = FALSE),
                  " million operations of matrix products a batch of ", size)
   often <- if (is.na(times)) ", each time" else if (times > 1) paste0(", ", times, " times")
   if (is.na(batches$batches))
-    return(paste0(within_times(work$seconds * 1000 * rounds / size, " for every 1000 samples"), ": ",
+    return(paste0(within_times(work$seconds * 1000 * rounds / size, " for every 1000 samples", factor), ": ",
                   many(rounds, "round"), ", ", step, "; the number of samples is not known", often))
   seconds <- work$seconds * batches$batches * rounds * if (is.na(times)) 1 else times
-  paste0(within_times(seconds), ": ", many(rounds, "round"), " of ", many(batches$batches, "batch"), ", ", step, often)
+  paste0(within_times(seconds, factor = factor), ": ", many(rounds, "round"), " of ", many(batches$batches, "batch"),
+         ", ", step, often)
 }
 
-within_times <- function(seconds, of = "") {
-  if (seconds < 1) return(paste0("less than three seconds", of, " on this machine"))
-  paste0("about ", about(seconds), of, " on this machine (between ", about(seconds / 3), " and ", about(seconds * 3),
-         ")")
+# `factor` is how far off the estimate may be: 2 if batches were measured, else 3.
+within_times <- function(seconds, of = "", factor = 3) {
+  if (seconds < 1) return(paste0("less than ", if (factor == 2) "two" else "three", " seconds", of, " on this machine"))
+  paste0("about ", about(seconds), of, " on this machine (between ", about(seconds / factor), " and ",
+         about(seconds * factor), ")")
 }
 
 # Seconds in words, to two digits.

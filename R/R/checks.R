@@ -1,5 +1,5 @@
-# Checks of users' arguments, for mistakes for which R itself would only say, for example, "attempt to apply
-# non-function". A check stops with a message that says what is needed. It returns the checked value, or nothing.
+# Checks of users' arguments. Without them R would stop with messages such as "attempt to apply non-function". A check
+# stops with a message that says what is needed. It returns the checked value, or nothing.
 
 # Whether `x$name` is a function, `x` a list, an environment or an object of a reference class.
 has_function <- function(x, name) is.function(tryCatch(do.call(`$`, list(x, name)), error = function(e) NULL))
@@ -288,8 +288,8 @@ nearest_name <- function(name, known) {
   if (length(meant)) meant[[1]]
 }
 
-# Warns, once in a session for each, of arguments that have no effect with an iterator. `given` says which ones the
-# call has.
+# Warns of arguments that have no effect with an iterator, of each of them once in a session. `given` says which ones
+# the call has.
 check_beside_iterator <- function(given) {
   why <- c(y = "the iterator brings its labels", array.batch.size = "the iterator has its own batches",
            array.layout = "it is for matrices, and an iterator's batches have their samples in the last dimension")
@@ -329,8 +329,8 @@ check_short_names <- function(call, formals) {
   }
 }
 
-# Names in `...` must be among `taken`; R would ignore the others, or name a function that the user has not called in
-# the error. `also` are further arguments that a suggestion may name.
+# Names in `...` must be among `taken`. R itself would ignore the others, or its error would name a function that the
+# user has not called. `also` are further arguments that a suggestion may name.
 check_dots <- function(names, taken, what, also = NULL) {
   names <- names[nzchar(names)]
   short <- pmatch(names, taken, duplicates.ok = TRUE)        # R completes names; but lr is not short for lr_scheduler

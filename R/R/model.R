@@ -219,18 +219,22 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
+  scores <- NULL                                  # of the batches of one call of run$several()
   run_epochs(
     frame,
     train = function(iter) {
-      dlist <<- iter$value()
       compared <<- trained
-      run$train(dlist)
+      several <- if (calls_no_r_function(frame)) run$several(iter, attr(metric$update, "kind"))
+      scores <<- several$scores
+      dlist <<- iter$value()
+      if (is.null(several)) run$train(dlist) else several$batches
     },
     evaluate = function(iter) {
       dlist <<- iter$value()
       compared <<- evaluate(dlist, frame$iteration, padding(iter))
     },
     score = function(state) {
+      if (!is.null(scores)) return(Reduce(add_score, scores, state))
       for (i in seq_along(compared$preds))
         state <- metric$update(label = shown(or_else(compared$labels[[i]], dlist$label)),
                                pred = shown(compared$preds[[i]]), state = state)
@@ -238,6 +242,12 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
     },
     extract = function() mx.model.extract.model(symbol, train.execs, keep = fixed.param),
     end = function(took.part) end_of_batches(frame, train.execs, sums, took.part))
+}
+
+# Whether no R function has to be called between two batches, so that one call of Python can make the steps of several.
+calls_no_r_function <- function(frame) {
+  is.null(frame$batch.end.callback) && is.null(workers_of(frame$kvstore)) &&
+    (is.null(frame$metric) || !is.null(attr(frame$metric$update, "kind")))
 }
 
 # The loop over epochs and batches, for training on arrays and on buckets.
@@ -248,15 +258,16 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
 # `train(iter)` and `evaluate(iter)` run the iterator's current batch. `score(state)` gives the metric's state after
 # that batch. `extract()` gives the model. `end(took.part)` ends a round together with the other workers (see
 # end_of_batches).
+# If `train` has also run the batches that follow, its value is their number, and `score` adds the scores of all.
 run_epochs <- function(frame, train, evaluate, score, extract, end) {
-  count_batch <- function() {
-    frame$nbatch <- frame$nbatch + 1
+  count_batch <- function(ran) {
+    frame$nbatch <- frame$nbatch + ran
     if (!is.null(line)) show_training(line, frame, batches)
     # called in the frame itself, so that the frame is the callback's parent.frame() too
     if (!is.null(frame$batch.end.callback)) eval(quote(batch.end.callback(iteration, nbatch, environment())), frame)
   }
-  show_validation <- function() {
-    validated <<- validated + 1
+  show_validation <- function(ran) {
+    validated <<- validated + ran
     if (!is.null(line))
       line$show(function() paste0("round ", frame$iteration, " of ", frame$end.round, ", validation batch ", validated))
   }
@@ -264,7 +275,10 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
   inputs <- c(frame$input.shape, frame$output.shape)     # the same for all batches, but for buckets
   frame$progress.line <- line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
-  for (iteration in seq(frame$begin.round, frame$end.round)) {
+  rounds <- seq(frame$begin.round, frame$end.round)
+  callbacks <- c(frame$epoch.end.callback, frame$batch.end.callback)
+  needs_model <- length(callbacks) > 0 || !is.null(workers_of(frame$kvstore))
+  for (iteration in rounds) {
     frame$iteration <- iteration
     frame$nbatch <- 0
     trained <- run_batches(frame, frame$train.data, train, score, "train.metric", "Train", count_batch, end)
@@ -273,6 +287,7 @@ run_epochs <- function(frame, train, evaluate, score, extract, end) {
     evaluated <- if (!is.null(frame$eval.data))
       run_batches(frame, frame$eval.data, evaluate, score, "eval.metric", "Validation", show_validation)
     history <- add_round(history, iteration, trained, evaluated)
+    if (!needs_model && iteration != rounds[[length(rounds)]]) next       # only the last round's model is used
     frame$model <- structure(extract(), history = history, inputs = inputs)
     ends <- ends_training(frame$epoch.end.callback, iteration, frame, frame$verbose)
     if (ends_together(frame, frame$model$arg.params, ends)) break
@@ -291,16 +306,17 @@ add_round <- function(history, round, result, validation) {
 
 # One pass over an iterator. The metric's state is stored in the variable `result` of the frame. Returns the metric's
 # value, NULL without a metric. The pass ends early if `run` gives FALSE: another worker has no batch left.
-run_batches <- function(frame, iter, run, score, result, label, after_batch = function() NULL,
+run_batches <- function(frame, iter, run, score, result, label, after_batch = function(ran) NULL,
                         end = function(took.part) NULL) {
   if (!is.null(frame$metric)) frame[[result]] <- frame$metric$init()
   iter$reset()
   alone <- FALSE
   while (!alone && next_batch(iter)) {
-    alone <- isFALSE(run(iter))
+    ran <- run(iter)
+    alone <- isFALSE(ran)
     if (!alone) {
       if (!is.null(frame$metric)) frame[[result]] <- score(frame[[result]])
-      after_batch()
+      after_batch(if (is.numeric(ran)) ran else 1)
     }
   }
   end(took.part = alone)

@@ -11,9 +11,8 @@
 #' @param data.mask.element value with which short sequences are filled up.
 #' @param shuffle whether to shuffle samples and batches at every reset.
 #' @param seed seed of R's random numbers for the shuffle.
-#' @return An iterator whose `value()` has `data`, `seq.mask` (the lengths) and `label`, and with fields such as
-#'   `bucketID`,
-#' `bucket.names`, `epoch` and `batch.per.epoch`.
+#' @return An iterator. Its `value()` has `data`, `seq.mask` (the lengths) and `label`. It has fields such as
+#'   `bucketID`, `bucket.names`, `epoch` and `batch.per.epoch`.
 #' @examples
 #' buckets <- list("3" = list(data = matrix(1:12, 3, 4), label = 1:4))
 #' it <- mx.io.bucket.iter(buckets, batch.size = 2)

@@ -53,13 +53,12 @@ check_sizes <- function(settings) {
   for (name in intersect(names(below), names(settings))) {
     value <- as.numeric(settings[[name]])
     if (value < 0 || value >= below[[name]])
-      warn_once(paste("size of", name), name, " = ", value, " is not ",
-                if (is.finite(below[[name]])) "from 0 to below 1" else "positive",
+      warn_once(paste("size of", name), name, " = ", value, if (value < 0) " is negative" else " is not below 1",
                 ": the loss grows, as in MXNet")
   }
 }
 
-# The rates for the parameters `indices`: one number when they are all the same.
+# The rates for the parameters `indices`, or one number if they are all the same. `indices` is evaluated only if needed.
 optimizer_rates <- function(optimizer, indices) {
   rate <- attr(optimizer, "rate")
   if (attr(optimizer, "scheduled")) vapply(indices, rate, 0) else rate()
@@ -233,7 +232,7 @@ own_update <- function(optimizer, index, weight, ctx) {
 fused_updater <- function(optimizer) {
   updater <- call_python("opt.updater", attr(optimizer, "rule")())
   function(weight, grad) {
-    active <- which(!vapply(grad, is.null, NA))
-    call_python("opt.step", updater, optimizer_rates(optimizer, active), unname(weight), unname(grad))
+    rates <- optimizer_rates(optimizer, which(!vapply(grad, is.null, NA)))
+    call_python("opt.step", updater, rates, weight, grad)
   }
 }

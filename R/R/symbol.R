@@ -39,8 +39,8 @@ mx.symbol.Variable <- function(name) {
 
 #' Groups of symbols
 #'
-#' One symbol with the outputs of several, in order: to train several losses at once, or to see inner results while
-#' training on a loss.
+#' One symbol with the outputs of several, in order: to train several losses at once, or to see intermediate results
+#' while training on a loss.
 #'
 #' @param ... symbols, or one list of symbols.
 #' @return A symbol.
@@ -215,8 +215,8 @@ is.MXSymbol <- is.mx.symbol
 
 #' Parts of symbols
 #'
-#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result as an output, to select
-#' one: `internals(net)[["fc2_output"]]`. `children` gives the inputs of the last operator, NULL for a variable.
+#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every intermediate result as an output, to
+#' select one: `internals(net)[["fc2_output"]]`. `children` gives the inputs of the last operator, NULL for a variable.
 #' `mx.apply` replaces variables by symbols.
 #'
 #' Symbols also have fields and methods: `$arguments`, `$outputs`, `$auxiliary.states`, `$attributes`, `$as.json()`,

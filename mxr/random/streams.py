@@ -136,6 +136,14 @@ def seed(s: int) -> None:
         _source = fresh
 
 
+def exchange(source: _Source | None = None) -> _Source:
+    """Put `source`, or fresh streams, in the place of the current streams and engine, and return those."""
+    global _source
+    with lock:
+        before, _source = _source, source or _Source(0)
+    return before
+
+
 def _after_fork() -> None:
     """Make a new lock in the child: the thread that held it may not exist there."""
     global lock

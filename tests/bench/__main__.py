@@ -22,7 +22,7 @@ import numpy as np
 from mxr import native
 from tests.reference import oracle
 
-from . import costs, peers, rhosts, workloads
+from . import costs, files, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 # settings that make an engine slower or faster
@@ -41,9 +41,9 @@ TUNING = (
 
 
 class Engine:
-    """A worker process with one workload loaded."""
+    """A worker process, with one workload loaded if there is one."""
 
-    def __init__(self, name: str, npz: str, env=None):
+    def __init__(self, name: str, npz: str = "", env=None):
         python = {
             "mxnet": oracle.python,
             "mxr": lambda: sys.executable,
@@ -57,7 +57,8 @@ class Engine:
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         )
-        self.ask(load=npz)
+        if npz:
+            self.ask(load=npz)
 
     def ask(self, **command) -> dict:
         self.process.stdin.write(json.dumps(command) + "\n")
@@ -76,13 +77,18 @@ def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None
     """A worker process for each engine, with the workload loaded."""
     path = os.path.join(folder, "work.npz")
     aux = set(w.symbol.list_auxiliary_states())
-    wanted = w.wanted or [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
+    wanted = (
+        w.wanted
+        if w.wanted is not None
+        else [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
+    )
     np.savez(
         path,
         symbol=w.symbol.tojson(),
         wanted=np.array(wanted),
         update=w.train,
         apart=w.apart,
+        predict=w.predict,
         peer=w.peer,
         **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()},
     )
@@ -154,12 +160,29 @@ def peer_row(
         if name in failed:
             cells.append("does not run")
             continue
-        ratios = [b / a for a, b in zip(times["mxr"], times[name])]
-        ratio = statistics.median(ratios)
-        cells.append(
-            f"{'**' * (ratio < 1)}{ratio:.2f}{'**' * (ratio < 1)} ({min(ratios):.2f}-{max(ratios):.2f})"
-        )
+        cells.append(_ratio(times, name))
     return f"| {w.name} | {' | '.join(cells)} |"
+
+
+NETWORK_HEAD = (
+    "| work | mxr | MXNet 1.9.1 | PyTorch | MB mxr | MB MXNet |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def network_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
+    """A network by mxr, MXNet and PyTorch in one run: our time, theirs over ours, and the peak of memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = engines(w, folder, ("mxr", "mxnet", "torch"))
+        agree(running, folder, w)
+        times = alternate(running, seconds, rounds)
+        peak = {name: running[name].ask(memory=True)["peak"] for name in ("mxr", "mxnet")}
+        for e in running.values():
+            e.close()
+    return (
+        f"| {w.name} | {_time(statistics.median(times['mxr']))} | {_ratio(times, 'mxnet')} | "
+        f"{_ratio(times, 'torch')} | {peak['mxr']:.0f} | {peak['mxnet']:.0f} |"
+    )
 
 
 def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> None:
@@ -170,18 +193,48 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
         with np.load(os.path.join(folder, f"{name}.npz")) as z:
             # SoftmaxOutput returns probabilities
             found[name] = {k: z[k] for k in z.files if k != "out" or w.peer != "mlp"}
+    # through many layers, rounding grows: of a network of real size, the probabilities and the last layer
+    last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.NETWORKS else ()
     for name, arrays in found.items():
         for k, ours in found["mxr"].items():
+            if last and k not in ("out", *last):
+                continue
             scale = float(np.abs(ours).max())
             np.testing.assert_allclose(
                 arrays[k].reshape(ours.shape), ours, 1e-3, 1e-4 * scale, err_msg=f"{w.name}: {k} of {name}"
             )
 
 
+def file_row(name: str, reader: str, make, rounds: int) -> str:
+    """A file read by mxr and by MXNet in turns, after a pass in which their data are compared."""
+    running = {engine: Engine(engine) for engine in ("mxr", "mxnet")}
+    times: dict[str, list[float]] = {engine: [] for engine in running}
+    with tempfile.TemporaryDirectory() as folder:
+        given = make(Path(folder))
+        totals = [e.ask(read=(reader, given, True))["total"] for e in running.values()]
+        np.testing.assert_allclose(*totals, rtol=1e-6, err_msg=name)
+        for _ in range(rounds):
+            for engine, e in running.items():
+                times[engine].append(e.ask(read=(reader, given, False))["seconds"])
+    for e in running.values():
+        e.close()
+    ours, theirs = (_time(statistics.median(t)) for t in times.values())
+    return f"| {name} | {ours} | {theirs} | {_ratio(times, 'mxnet')} |"
+
+
+def _ratio(times: dict[str, list[float]], name: str) -> str:
+    """A peer's times over ours."""
+    ratios = [b / a for a, b in zip(times["mxr"], times[name])]
+    ratio = statistics.median(ratios)
+    bold = "**" * (ratio < 1)
+    return f"{bold}{ratio:.2f}{bold} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
 HEAD = (
     "| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |",
     "|---|---|---|---|---|---|---|---|",
 )
+R_HEAD = ("| work | measured | target | MXNet's R package |", "|---|---|---|---|")
 
 
 def row(r: dict) -> str:
@@ -234,6 +287,13 @@ def main() -> int:
     parser.add_argument(
         "--peers", action="store_true", help="measure only the table with PyTorch and JAX; writes nothing"
     )
+    parser.add_argument("--r", action="store_true", help="measure only what R costs; writes nothing")
+    parser.add_argument(
+        "--networks", action="store_true", help="measure only the networks of real size; writes nothing"
+    )
+    parser.add_argument(
+        "--files", action="store_true", help="measure only the readers of files; writes nothing"
+    )
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument(
@@ -249,14 +309,29 @@ def main() -> int:
     if args.costs is not None:
         table("Tuning numbers (mxr/runtime/costs.py)", costs.HEAD, costs.rows(args.costs))
         return 0
-    oracle.install()
     print(machine(), flush=True)
+    if args.r:
+        table("From R", R_HEAD, rhosts.rows())
+        return 0
+    oracle.install()
     if args.peers:
         table(
             "Beside PyTorch and JAX",
             PEER_HEAD,
             (peer_row(w, args.seconds, args.pairs) for w in nine(args.only or "")),
         )
+        return 0
+    if args.networks:
+        some = [w for w in (make() for make in workloads.NETWORKS) if (args.only or "") in w.name]
+        table(
+            "Networks of real size",
+            NETWORK_HEAD,
+            (network_row(w, args.seconds, args.pairs) for w in some),
+        )
+        return 0
+    if args.files:
+        some_files = [f for f in files.FILES if (args.only or "") in f[0]]
+        table("First pass over files", files.HEAD, (file_row(*f, args.pairs) for f in some_files))
         return 0
     if args.only is not None:
         made = (make() for make in (*workloads.MAIN, *workloads.APART, *workloads.SCALING))
@@ -272,13 +347,17 @@ def main() -> int:
         "Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in nine())
     )
     lines += table(
+        "Networks of real size",
+        NETWORK_HEAD,
+        (network_row(make(), args.seconds, 3) for make in workloads.NETWORKS),
+    )
+    lines += table("First pass over files", files.HEAD, (file_row(*f, 3) for f in files.FILES))
+    lines += table(
         "Forward and backward by two calls",
         HEAD,
         (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART),
     )
-    lines += table(
-        "From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows()
-    )
+    lines += table("From R", R_HEAD, rhosts.rows())
     lines += table(
         "By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING)
     )

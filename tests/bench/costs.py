@@ -290,13 +290,13 @@ def reader_draws() -> Work:
     return lambda: [engine.draw() for _ in range(5000)]
 
 
-def file_work(kind: str) -> Callable[[], Work]:
+def file_work(kind: str, lines: int = 20_000) -> Callable[[], Work]:
     """Reading a file that is in the system's cache."""
 
     def make() -> Work:
         folder = Path(tempfile.mkdtemp())
         if kind == "csv":
-            np.savetxt(folder / "data.csv", rng.random((20_000, 20)), fmt="%.4f", delimiter=",")
+            np.savetxt(folder / "data.csv", rng.random((lines, 20)), fmt="%.4f", delimiter=",")
             return lambda: list(_batches("CSVIter", data_csv=folder / "data.csv", data_shape=(20,)))
         head, labels = struct.pack(">IIII", 2051, 10_000, 28, 28), struct.pack(">II", 2049, 10_000)
         with gzip.open(folder / "images.gz", "wb", 1) as f:
@@ -339,6 +339,7 @@ TRIALS: dict[str, Callable[[], Work]] = {
     "REGION_BLOCK": loss(1_000_000),
     "NATIVE_BLOCK": loss(1_000_000),
     "NATIVE_CHUNK_NS": loss(200_000),
+    "NATIVE_TEXT_SHARED": file_work("csv", 1000),
     "STORE_OPERATIONS": cheap_loss(1_000_000),
     "CACHED_ELEMENTS": cheap_loss(1 << 15),
     "CLIP_ELEMENTS": expression(lambda x: sym.clip(x, a_min=0.2, a_max=0.8), x=(2048,)),

@@ -11,7 +11,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
+from functools import partial
 from pathlib import Path
+
+try:
+    import networks  # a worker of a peer: beside this file
+except ImportError:
+    from tests.bench import networks
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".cache" / "bench"
@@ -106,8 +112,16 @@ class Torch:
     def softmax_cross_entropy(self, z, label):
         return self.torch.nn.functional.cross_entropy(z, label, reduction="sum")
 
+    def network(self, name, p, x, train):
+        """The class probabilities of a network, and its loss."""
+        scores = networks.NETWORKS[name][0](networks.Layers(self.torch, {**p, **x}, train), x["data"])
+        return self.torch.softmax(scores, 1), self.softmax_cross_entropy(scores, x["softmax_label"])
+
     def load(self, loss, parameters, inputs, train):
         torch = self.torch
+        self.predicts = isinstance(loss, str) and not train
+        if isinstance(loss, str):
+            loss = partial(lambda name, f, p, x: f.network(name, p, x, train), loss)
         self.p = {k: torch.tensor(v, requires_grad=True) for k, v in parameters.items()}
         self.x = {k: torch.tensor(v) for k, v in inputs.items()}
         if "softmax_label" in self.x:
@@ -120,12 +134,17 @@ class Torch:
 
         def value(p, x):
             out = loss(self, p, x)
-            return out, out.sum()
+            return out if isinstance(out, tuple) else (out, out.sum())
 
         self.value = torch.compile(value) if self.compiled else value
         self.first = None
 
     def step(self):
+        if self.predicts:
+            with self.torch.no_grad():
+                self.out, _ = self.value(self.p, self.x)
+            self.first = self.first or (self.out.numpy().copy(), {})
+            return
         for p in self.p.values():
             p.grad = None
         self.out, total = self.value(self.p, self.x)
@@ -202,10 +221,11 @@ class Peer:
         self.library = {"torch": Torch, "compile": lambda: Torch(True), "jax": Jax}[name]()
 
     def load(self, z):
-        arrays = {k[4:]: z[k] for k in z.files if k.startswith("arg:")}
+        arrays = {k[4:]: z[k] for k in z.files if k.startswith(("arg:", "aux:"))}
         wanted = {str(w) for w in z["wanted"]}
+        peer = str(z["peer"])
         self.library.load(
-            globals()[str(z["peer"])],
+            peer if peer in networks.NETWORKS else globals()[peer],
             {k: v for k, v in arrays.items() if k in wanted},
             {k: v for k, v in arrays.items() if k not in wanted},
             bool(z["update"]),

@@ -38,6 +38,7 @@ class Mxnet:
             grad_req={k: "write" if k in wanted else "null" for k in args},
             aux_states=aux,
         )
+        self.predict = bool(z["predict"])
         self.state = (
             [(args[k], grads[k], mx.nd.zeros(args[k].shape)) for k in wanted] if bool(z["update"]) else []
         )
@@ -48,6 +49,10 @@ class Mxnet:
         }
 
     def step(self):
+        if self.predict:
+            self.ex.forward(is_train=False)
+            self.mx.nd.waitall()
+            return
         self.ex.forward(is_train=True)
         self.ex.backward()
         for w, g, m in self.state:
@@ -75,7 +80,7 @@ class Mxr:
         )
         for k, a in (self.ex.args | self.ex.aux).items():
             a[:] = arrays[k]
-        self.apart = bool(z["apart"])
+        self.apart, self.predict = bool(z["apart"]), bool(z["predict"])
         self.updater = (
             Updater(rule("sgd", {"momentum": 0.9, "rescale_grad": 0.01})) if bool(z["update"]) else None
         )
@@ -86,6 +91,9 @@ class Mxr:
         }
 
     def step(self):
+        if self.predict:
+            self.ex.forward(False)
+            return
         if self.apart:
             self.ex.forward(True)
             self.ex.backward()
@@ -93,6 +101,28 @@ class Mxr:
             self.ex.forward_backward()
         if self.updater:
             self.updater.train(1e-3, self.ex)
+
+
+def read(engine: str, reader: str, given: dict, check: bool) -> dict:
+    """One pass over files, with the opening: seconds; with `check`, the sum of all data and labels."""
+    start, total = time.perf_counter(), 0.0
+    if engine == "mxnet":
+        import mxnet as mx
+
+        shape = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
+        for batch in getattr(mx.io, reader)(**given | shape):
+            for array in (*batch.data, *batch.label):
+                array.wait_to_read()
+                if check:
+                    total += float(array.asnumpy().astype(np.float64).sum())
+    else:
+        from mxr.io import readers
+
+        made = readers.create(reader, given)
+        while made.next():
+            if check:
+                total += sum(float(array.sum(dtype=np.float64)) for array in made.value.values())
+    return {"seconds": time.perf_counter() - start, "total": total}
 
 
 def copies(n: int) -> float:
@@ -162,6 +192,8 @@ def main():
             answer = {"ok": True}
         elif "memory" in command:
             answer = {"peak": memory("VmHWM") - before, "now": memory("VmRSS") - before}
+        elif "read" in command:
+            answer = read(name, *command["read"])
         elif "copies" in command:
             answer = {"seconds": copies(command["copies"])}
         elif "products" in command:

@@ -10,6 +10,8 @@ import numpy as np
 from mxr import sym
 from mxr.graph.infer_shapes import all_shapes
 
+from . import networks
+
 
 @dataclass
 class Workload:
@@ -26,7 +28,8 @@ class Workload:
     wanted: tuple | None = None  # gradients of these only
     copies: int = 0  # if memory is the bound: the length of the arrays that are read and written
     apart: bool = False  # whether mxr makes two calls, forward and backward
-    peer: str = ""  # its loss in peers.py
+    peer: str = ""  # its loss in peers.py, or its name in networks.py
+    predict: bool = False  # only the forward pass of inference
 
     def products(self) -> list[tuple]:
         """The matrix products `(batch, m, k, n)` that the layers need, gradients included."""
@@ -292,6 +295,28 @@ def apart(make) -> Workload:
     return replace(w, name=f"{w.name}, two calls", apart=True)
 
 
+def network(name: str, batch: int, predict: bool) -> Workload:
+    """A network of real size: prediction, or a training step."""
+    make, shape = networks.NETWORKS[name]
+    return Workload(
+        f"{name}, batch {batch}, {'predict' if predict else 'step'}",
+        networks.symbol(make),
+        {"data": (batch, *shape)},
+        1.0,
+        train=not predict,
+        draw={"softmax_label": ("ints", 2)},
+        wanted=() if predict else None,
+        peer=name,
+        predict=predict,
+    )
+
+
+NETWORKS = [
+    partial(network, name, batch, predict)
+    for name in networks.NETWORKS
+    for batch in (1, 16)
+    for predict in (True, False)
+]
 MAIN = [
     *(partial(cross_entropy, n, target) for n, target in ((60, 8), (10**4, 8), (10**6, 12), (10**7, 10))),
     detection,

@@ -123,3 +123,51 @@ test_that("the check prints its findings, and gives JSON", {
   expect_output(print(found, all = TRUE), "2  supported +mx.symbol.Variable")
   expect_match(mxnet:::script_json(structure(found, file = "a\"b\\c")), '{"file": "a\\"b\\\\c"', fixed = TRUE)
 })
+
+test_that("a text of JSON has no control characters", {
+  expect_equal(mxnet:::json_text("a\tb\n\"\\"), "\"a\\u0009b\\u000a\\\"\\\\\"")
+})
+
+test_that("old files are read: Latin-1, a byte order mark, zeros, nothing", {
+  file <- tempfile(fileext = ".R")
+  writeBin(c(charToRaw("# mod\xe8le de r\xe9f\xe9rence\nx <- mx.symbol.Variable('d\xe9but')\r\n")), file)
+  found <- mx.check.script(file)
+  expect_equal(paste(found$line, found$what), "2 mx.symbol.Variable")
+  writeBin(c(as.raw(c(0xef, 0xbb, 0xbf)), charToRaw("mx.symbol.Variable('x')\n")), file)
+  expect_equal(mx.check.script(file)$line, 1)
+  writeBin(raw(), file)
+  expect_output(print(mx.check.script(file)), "0 calls of mxnet")
+})
+
+test_that("a page without chunks has its code in blocks marked as R", {
+  page <- c("Text, mx.symbol.Nothing()", "```", "mx.symbol.Nothing()", "```", " ```r", "  mx.nd.ones(1)", " ```")
+  found <- checked(page, name = "page.md")
+  expect_equal(paste(found$line, found$what), "6 mx.nd.ones")
+  found <- checked(page, "```{r}", "mx.nd.zeros(1)", "```", name = "page.Rmd")
+  expect_equal(paste(found$line, found$what), "9 mx.nd.zeros")
+})
+
+test_that("an estimate is measured, and the session's random numbers and warnings stay", {
+  net <- mx.symbol.FullyConnected(mx.symbol.Dropout(mx.symbol.Variable("data"), p = 0.1), num.hidden = 1)
+  square <- mx.symbol.square(mx.symbol.Reshape(net, shape = 0) - mx.symbol.Variable("label"))
+  net <- mx.symbol.MakeLoss(square)
+  value <- function(argument, default = NULL) {
+    switch(argument, optimizer = "adam", eval.metric = mx.metric.custom("all", function(label, pred) pred), default)
+  }
+  shapes <- list(data = c(20, 10))
+  mx.set.seed(7)
+  first <- as.array(mx.runif(3))
+  mx.set.seed(7)
+  once <- mget(c("warned", "long.metrics"), mxnet:::.MXNetEnv, ifnotfound = list(NULL))
+  seconds <- mxnet:::measured_batch(net, mxnet:::symbol_work(net, shapes), shapes, value)
+  expect_gt(seconds, 1e-6)
+  expect_lt(seconds, 0.5)                      # 0.1 ms on an idle machine
+  expect_identical(as.array(mx.runif(3)), first)
+  expect_identical(mget(names(once), mxnet:::.MXNetEnv, ifnotfound = list(NULL)), once)
+})
+
+test_that("a network that cannot be trained on constant numbers is estimated by its operations", {
+  net <- mx.symbol.Variable("data") * 2
+  work <- list(seconds = 1e-4, elements = 20, inputs = 20)
+  expect_null(mxnet:::measured_batch(net, work, list(other = c(2, 3)), function(argument, default = NULL) default))
+})

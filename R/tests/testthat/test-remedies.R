@@ -255,7 +255,7 @@ test_that("remedies of iterators and training work", {
           { train(eval.metric = mx.metric.rmse, epoch.end.callback = mx.callback.log.train.metric(1, logger)); plot(logger) })
   loss <- train(symbol = custom(mx.symbol.Reshape(fc, shape = 0)))
   assign("predict.hinted", NULL, envir = mxnet:::.MXNetEnv)
-  follows("name an inner result: predict(model, X, output = \"reshape", predict(loss, x, array.layout = "colmajor"),
+  follows("name an intermediate result: predict(model, X, output = \"reshape", predict(loss, x, array.layout = "colmajor"),
           predict(loss, x, array.layout = "colmajor", output = grep("reshape.*_output", outputs(internals(loss$symbol)), value = TRUE)))
   follows("give the shapes of the inputs, as in summary(x, data = c(13, 100))", summary(fc), summary(fc, data = c(13, 100)))
 })

@@ -197,19 +197,29 @@ def files(path: str, error: Callable[[str], Exception]) -> list[str]:
     return found
 
 
-def blocks(path: str) -> Iterator[tuple[int, list[bytes]]]:
-    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes: (number of the first line, lines)."""
-    line, rest, taken = 1, b"", 0
+def pieces(path: str) -> Iterator[bytes]:
+    """A text file as pieces of complete lines, of about `TEXT_BLOCK` bytes."""
+    rest, taken = b"", 0
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         while data := file.read(costs.TEXT_BLOCK):
             progress.report(f"reading {os.path.basename(path)}", taken, size)
-            taken += len(data)
-            if line == 1 and not rest:
-                data = data.removeprefix(b"\xef\xbb\xbf")
-            lines = (rest + data).splitlines(keepends=True)
-            rest = lines.pop() if lines and not data.endswith((b"\n", b"\r")) else b""
-            yield line, [x.rstrip(b"\r\n") for x in lines]
-            line += len(lines)
+            data, taken = data if taken else data.removeprefix(b"\xef\xbb\xbf"), taken + len(data)
+            # a carriage return at the end of the block may be followed by a line feed
+            end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+            if end:
+                yield rest + data[:end]
+                rest = data[end:]
+            else:
+                rest += data
     if rest:
-        yield line, [rest]
+        yield rest
+
+
+def blocks(path: str) -> Iterator[tuple[int, list[bytes]]]:
+    """The lines of a text file in blocks of about `TEXT_BLOCK` bytes: (number of the first line, lines)."""
+    line = 1
+    for text in pieces(path):
+        lines = text.splitlines()
+        yield line, lines
+        line += len(lines)

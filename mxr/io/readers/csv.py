@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from mxr.io import numbers
-from mxr.io.readers.base import Batched, Table, blocks, files
+from mxr.io import numbers, text
+from mxr.io.readers.base import Batched, Table, blocks, files, pieces
 from mxr.operator import REQUIRED, P, Shape, shape_text
 
 
@@ -34,11 +34,13 @@ class CSV(Batched):
     def _table(self, path: str, shape: Shape, what: str) -> np.ndarray:
         width, dtype = math.prod(shape), np.dtype(self.dtype or "float32")
         parts = [np.empty((0, width), dtype)]
+        asked = f"{what}.shape is {shape_text(shape)}"
         for file in files(path, self.error):
-            for first, lines in blocks(file):
-                parts.append(
-                    self._numbers(file, first, lines, width, dtype, f"{what}.shape is {shape_text(shape)}")
-                )
+            found = text.table(pieces(file), width, dtype)
+            if found is None:
+                parts += [self._numbers(file, *block, width, dtype, asked) for block in blocks(file)]
+            else:
+                parts += found
         return np.concatenate(parts).reshape(-1, *shape)
 
     def _numbers(
@@ -49,10 +51,12 @@ class CSV(Batched):
         if not full:
             return np.empty((0, width), dtype)
         if all(x.count(b",") == width - 1 for x in full):
-            text = b",".join(full)
+            joined = b",".join(full)
             try:
                 values = (
-                    numbers.parse(text) if dtype.kind == "f" else np.array(list(map(int, text.split(b","))))
+                    numbers.parse(joined)
+                    if dtype.kind == "f"
+                    else np.array(list(map(int, joined.split(b","))))
                 )
                 with np.errstate(all="ignore"):  # 1e300 becomes infinite in single precision
                     return values.astype(dtype).reshape(-1, width)
@@ -75,8 +79,8 @@ class CSV(Batched):
                 else:
                     int(field)
             except ValueError:
-                text = field[:60].decode(errors="replace").strip()
+                shown = field[:60].decode(errors="replace").strip()
                 raise self.error(
-                    f"{where}: {text!r} is not a number"
+                    f"{where}: {shown!r} is not a number"
                     + (" (a heading? write.table needs col.names = FALSE)" if where.endswith(" 1") else "")
                 ) from None

@@ -7,7 +7,8 @@ import os
 
 import numpy as np
 
-from mxr.io.readers.base import Batched, Table, blocks, files
+from mxr.io import text
+from mxr.io.readers.base import Batched, Table, blocks, files, pieces
 from mxr.operator import REQUIRED, P, Shape
 from mxr.runtime import progress
 
@@ -16,12 +17,16 @@ class _Sparse:
     """Rows of index-value pairs, in compressed sparse row format: row i has the pairs from starts[i] to
     starts[i + 1]."""
 
-    def __init__(
-        self, width: int, labels: list[float], starts: list[int], index: list[int], values: list[float]
-    ):
+    def __init__(self, width: int, rows: text.Rows):
         self.width = width
-        self.labels, self.values = np.array(labels, np.float32), np.array(values, np.float32)
-        self.starts, self.index = np.array(starts), np.array(index, np.int64)
+        self.labels, counts, self.index, self.values = rows
+        self.starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+    def part(self, begin: int, end: int) -> _Sparse:
+        """Rows `begin` to `end`."""
+        pairs = slice(self.starts[begin], self.starts[end])
+        counts = np.diff(self.starts[begin : end + 1])
+        return _Sparse(self.width, (self.labels[begin:end], counts, self.index[pairs], self.values[pairs]))
 
     def dense(self, begin: int, end: int) -> np.ndarray:
         """Rows `begin` to `end` as a dense array."""
@@ -87,12 +92,23 @@ class LibSVM(Batched):
         return _Rows(data, label)
 
     def _table(self, path: str, width: int, what: str) -> _Sparse:
+        """The rows of this part."""
+        paths = files(path, self.error)
+        rows = text.sparse((piece for file in paths for piece in pieces(file)), width)
+        if rows is None:
+            return _Sparse(width, self._rows(path, paths, width, what))
+        size = -(-len(rows[0]) // self.num_parts)
+        begin, end = (min(size * i, len(rows[0])) for i in (self.part_index, self.part_index + 1))
+        return _Sparse(width, rows).part(begin, end)
+
+    def _rows(self, path: str, paths: list[str], width: int, what: str) -> text.Rows:
+        """The rows of this part, read line by line."""
         labels: list[float] = []
-        starts, indices = [0], list[int]()
+        counts, indices = list[int](), list[int]()
         numbers: list[float] = []
         lines = [
             (f"{file}, line {n}", line)
-            for file in files(path, self.error)
+            for file in paths
             for first, block in blocks(file)
             for n, line in enumerate(block, first)
             if line.split(b"#")[0].strip()
@@ -118,5 +134,10 @@ class LibSVM(Batched):
             labels.append(label)
             indices += index
             numbers += values
-            starts.append(len(indices))
-        return _Sparse(width, labels, starts, indices, numbers)
+            counts.append(len(index))
+        return (
+            np.array(labels, np.float32),
+            np.array(counts, np.int64),
+            np.array(indices, np.int64),
+            np.array(numbers, np.float32),
+        )

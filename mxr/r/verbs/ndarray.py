@@ -165,6 +165,12 @@ def seed(value: int) -> None:
     random.seed(value)
 
 
+@verb("random.exchange")
+def exchange(source: Any = None) -> Any:
+    """Draw from `source`, or from fresh streams. Returns the previous streams, to be put back later."""
+    return random.exchange(source)
+
+
 @verb("random.draw")
 def draw(kind: str, dim: Any, a: float, b: float) -> NDArray:
     """Uniform numbers in [a, b), or normal ones with mean a and standard deviation b. a and b are rounded to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def symbol_work(symbol: Symbol, given: Any) -> dict[str, float] | None:
     passes = 3  # forward, gradients of the inputs, gradients of the weights
     seconds = passes * (w.products / s.products + w.elements / s.elements)
     seconds += (_STEP + _CALL * w.calls) / s.turns
-    return {"products": w.products, "elements": w.elements, "seconds": seconds}
+    inputs = sum(math.prod(shapes_of[id(n), 0] or ()) for n in symbol.nodes() if n.op is None)
+    return {"products": w.products, "elements": w.elements, "inputs": inputs, "seconds": seconds}
 
 
 @verb("symbol.variable")

@@ -19,15 +19,16 @@ from mxr.r.bridge.missing import NA
 
 def pairs(arguments: Any) -> list[tuple[str, Any]]:
     """The (name, value) pairs of a converted R list, "" for a value without name. NULLs are left out."""
-    if arguments is None:
-        return []
+    return [(k, v) for k, v in items(arguments) if v is not None]
+
+
+def items(arguments: Any) -> list[tuple[str, Any]]:
+    """Like `pairs`, but with NULLs."""
     if isinstance(arguments, dict):
-        items = list(arguments.items())
-    elif isinstance(arguments, RList):
-        items = list(zip(arguments.names, arguments.values))
-    else:
-        items = [("", arguments)]
-    return [(k, v) for k, v in items if v is not None]
+        return list(arguments.items())
+    if isinstance(arguments, RList):
+        return list(zip(arguments.names, arguments.values))
+    return [] if arguments is None else [("", arguments)]
 
 
 def file_name(text: str) -> str:
@@ -215,9 +216,8 @@ def split(
 
 
 def _takes_list(op: Op, key: str, value: Any) -> bool:
-    """Whether a list of inputs may stand for its elements: for operators with any number of inputs. Others take
-    a list of one input by position only: MXNet's scripts do not give one, and under a name the elements would
-    become the first inputs."""
+    """Whether a list of inputs may stand for its elements: for operators with any number of inputs. Others
+    take a list of one input, by position. Under a name its elements would become the first inputs."""
     return bool(list_of(op)) or (not key and len(pairs(value)) == 1)
 
 
