@@ -108,14 +108,14 @@ loss_reporter <- function(kvstore, verbose) {
 
 # A function that updates the parameters with the sum of the gradients since the last update, over all workers. It gives
 # FALSE, and makes no update, if another worker has no batch left.
-early_update <- function(exec, optimizer, kvstore, sums, ctx) {
+update_of_sums <- function(exec, optimizer, kvstore, sums, ctx) {
   updater <- mx.opt.get.updater(optimizer, exec$ref.arg.arrays, ctx = ctx)
   zeros <- lapply(mx.util.filter.null(exec$ref.grad.arrays), function(g) g * 0)
   function() {
-    all <- call_python("model.sum_gradients", list(exec), sums) == worker_count(kvstore)
-    if (all) mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
+    complete <- call_python("model.sum_gradients", list(exec), sums) == worker_count(kvstore)
+    if (complete) mx.exec.update.arg.arrays(exec, updater(exec$ref.arg.arrays, exec$ref.grad.arrays), skip.null = TRUE)
     mx.exec.update.grad.arrays(exec, zeros, match.name = TRUE)
-    all
+    complete
   }
 }
 
@@ -138,7 +138,7 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
   start <- begin_together(kvstore, trained, batch.size, train.data, seq_len(num.round), optimizer)
   mx.exec.update.arg.arrays(exec, start, match.name = TRUE)
   sums <- call_python("model.sums", workers_of(kvstore))
-  update <- early_update(exec, optimizer, kvstore, sums, ctx)
+  update <- update_of_sums(exec, optimizer, kvstore, sums, ctx)
   report_loss <- loss_reporter(kvstore, verbose)
   nll <- function(data, is.train) batch_nll(exec, data$value(), is.train) / batch.size
   frame <- environment()

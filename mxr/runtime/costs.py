@@ -6,7 +6,8 @@ with `WAKE_NS`.
     python -m tests.bench --costs            the values measured on this machine, beside these
     python -m tests.bench --costs WAKE_NS    the same for one number
 
-These numbers decide how fast results are computed. They change results only by the order of additions.
+These numbers decide how fast results are computed. They change results only by the order of additions. Sizes
+that C code needs as constants are at the beginning of mxr/native/core.c.
 """
 
 from __future__ import annotations
@@ -119,6 +120,9 @@ GATHER_ELEMENTS: Annotated[int, About("elements",
 GATHER_REPEATED_ELEMENTS: Annotated[int, About("elements",
     "the same for an operand that repeats elements, which NumPy reads faster")] = 4096
 GATHER_RUN: Annotated[int, About("elements", "a contiguous run of fewer is short")] = 64
+DIVIDED_AXIS: Annotated[int, About("elements",
+    "from which an axis is long: threads divide a region along the first long axis, or the longest one",
+    fixed="a choice: even with many threads, the pieces are about equally long")] = 64
 SHORT_AXIS: Annotated[int, About("elements",
     "up to which a last axis is computed by one call per index")] = 16
 
