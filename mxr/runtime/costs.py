@@ -135,6 +135,10 @@ NATIVE_DIVISION_NS: Annotated[float, About("ns per element", "time of a quotient
 NATIVE_ROW_NS: Annotated[float, About("ns per row", "time of a row of a reduction, however short")] = 5
 NATIVE_CHUNK_NS: Annotated[int, About("ns",
     "of work that a thread takes at a time: longer than two threads need to agree on it")] = 10_000
+NATIVE_COMPARED_NS: Annotated[int, About("ns",
+    "of a program's work up to which its time on several threads is compared with that on one, so that the "
+    "faster way is used",
+    fixed="forty times WAKE_NS: a larger program gains from a thread that begins late, too")] = 1_000_000
 NATIVE_BLOCK: Annotated[int, About("elements",
     "of a block of the native core: a few blocks stay in a core's first-level cache")] = 2048
 NATIVE_LEAST_BLOCK: Annotated[int, About("elements",
