@@ -23,9 +23,9 @@ import numpy as np
 
 from mxr.runtime import threads
 
-# libraries by the order in which they are tried
+# libraries by the order in which they are tried; Debian 13's has the minor version in its name
 _NAMES = {
-    "linux": ("libdnnl.so.3", "libdnnl.so.2"),
+    "linux": ("libdnnl.so.3", *(f"libdnnl.so.3.{minor}" for minor in range(15, 0, -1)), "libdnnl.so.2"),
     "darwin": ("libdnnl.3.dylib", "libdnnl.2.dylib"),
 }
 _CPU, _IN_ORDER, _FLOAT, _ANY = 1, 1, 3, 1

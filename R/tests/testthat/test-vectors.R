@@ -40,7 +40,7 @@ calls <- c(lapply(one, function(f) call(f, quote(x))), lapply(two, function(f) c
 # an error of R's. In R 4.3 and later products of matrices have methods.
 unseen <- c("if", "while", "for", "which", "which.max", "which.min", "%in%", "match", "atan2", "choose", "beta", "dnorm", "pnorm", "plogis",
             "qlogis", "fft", "norm", "cat", "nchar", "formatC", "complete.cases", "var", "rle", "solve", "sum", "max",
-            if (getRversion() < "4.3.0") c("%*%", "crossprod", "tcrossprod"))
+            if (getRversion() < "4.3.0") c("%*%", "crossprod", "tcrossprod"), if (getRversion() >= "4.4.0") "rcond")
 second <- c("solve", "sum", "max")              # of these, those whose first argument is R's own
 head_of <- function(call) deparse(call[[1]], backtick = FALSE)[[1]]
 unseen_in <- function(call) head_of(call) %in% unseen && !(head_of(call) %in% second && !is.numeric(call[[2]]))
