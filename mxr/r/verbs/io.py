@@ -44,10 +44,9 @@ class Arrays:
 
 def samples(value: Any, order: np.ndarray | None) -> np.ndarray:
     """The samples of an array in this order. Numbers from R are copied once, to single precision."""
-    if order is None:
-        return array(value).data
-    if not isinstance(value, np.ndarray):
-        return array(value).data[order]
+    if order is None or not isinstance(value, np.ndarray):
+        whole: np.ndarray = array(value).data
+        return whole if order is None else whole[order]
     out = np.empty(value.shape, np.float32)
     for part in np.array_split(np.arange(len(order)), 100):  # so that R's type is copied in small pieces
         out[part] = value[order[part]]
