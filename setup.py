@@ -72,8 +72,17 @@ NATIVE = Extension(
     optional=True,
 )
 
+# The part in C of the door between R and Python. Without it, Python code does the same work.
+CROSSING = Extension(
+    "mxr.r.bridge._crossing",
+    sources=["mxr/r/bridge/crossing.c"],
+    extra_compile_args=NATIVE.extra_compile_args,
+    py_limited_api=True,
+    optional=True,
+)
+
 with_native = {}
 if os.environ.get("MXR_BUILD_NATIVE") != "0":
-    with_native = {"ext_modules": [NATIVE], "options": {"bdist_wheel": {"py_limited_api": "cp311"}}}
+    with_native = {"ext_modules": [NATIVE, CROSSING], "options": {"bdist_wheel": {"py_limited_api": "cp311"}}}
 
 setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR}, **with_native)

@@ -41,7 +41,15 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
   if (!is.null(dropout) && layers == 0) stop_parameter("mx.mlp: dropout has no effect without a hidden layer")
   if (!missing(device) && !missing(ctx))
     stop_parameter("mx.mlp: device is an earlier name of ctx; give one of them")
-  if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
+  if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = mlp_dropout(dropout))
   net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
   mx.model.FeedForward.create(output(net), X = data, y = if (!missing(label)) label, ctx = device, ...)
+}
+
+# The fraction from 0 to below 1 that MXNet takes for `dropout`.
+mlp_dropout <- function(dropout) {
+  check_real(dropout, "mx.mlp: dropout")
+  if (dropout < 0 || dropout >= 1)
+    warn_once("dropout", "mx.mlp: dropout = ", dropout, " is taken as ", if (dropout < 0) 0 else 1, ", as in MXNet")
+  max(0, min(dropout, 1 - 1e-7))
 }

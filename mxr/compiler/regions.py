@@ -78,8 +78,8 @@ def program(
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
-    # cut along the first long axis, so that each thread reads a contiguous part of memory
-    axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))
+    # divided along the first long axis, so that each thread reads a contiguous part of memory
+    axis = max(range(len(shape)), key=lambda i: min(shape[i], costs.DIVIDED_AXIS))
     tasks = []
     for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
         buffers: dict[tuple[np.dtype, int], np.ndarray] = {}

@@ -176,7 +176,8 @@ class AllClose:
         return [s, s], [()]
 
     def compute(p, run, ins, outs):
-        outs[0][...] = np.allclose(*ins, rtol=p.rtol, atol=p.atol, equal_nan=p.equal_nan)
+        a, b = ins
+        outs[0][...] = np.allclose(a, b, rtol=p.rtol, atol=p.atol, equal_nan=p.equal_nan)
 
 
 @op("_rnn_param_concat", variadic="num_args")

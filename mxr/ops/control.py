@@ -3,6 +3,8 @@ the node."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mxr.engine.bind import bind
@@ -101,6 +103,9 @@ class Foreach:
     in_data_locs: Shape = P(REQUIRED, f"the slices: {_LOCS}")
     remain_locs: Shape = P(REQUIRED, f"all others: {_LOCS}")
 
+    if TYPE_CHECKING:  # set by mxr/graph/json.py, which reads the network
+        subgraphs: list[Graph]
+
     inputs = lambda p: tuple(f"data{i}" for i in range(p.num_args - 1))
     outputs = _outputs
     own_types = ("*",)
@@ -167,6 +172,9 @@ class WhileLoop:
     cond_input_locs: Shape = P(REQUIRED, "which inputs the condition takes")
     func_input_locs: Shape = P(REQUIRED, "which inputs the body takes")
     func_var_locs: Shape = P(REQUIRED, f"the variables: {_LOCS}")
+
+    if TYPE_CHECKING:  # set by mxr/graph/json.py, which reads the network
+        subgraphs: list[Graph]
 
     inputs = lambda p: tuple(f"data{i}" for i in range(p.num_args - 2))
     outputs = _outputs
@@ -236,6 +244,9 @@ class Cond:
     cond_input_locs: Shape = P(REQUIRED, "which inputs the condition takes")
     then_input_locs: Shape = P(REQUIRED, "which inputs the first body takes")
     else_input_locs: Shape = P(REQUIRED, "which inputs the second body takes")
+
+    if TYPE_CHECKING:  # set by mxr/graph/json.py, which reads the network
+        subgraphs: list[Graph]
 
     inputs = lambda p: tuple(f"data{i}" for i in range(p.num_args - 3))
     outputs = _outputs

@@ -109,8 +109,26 @@ def _arguments(p):
     return ("data", "weight") if p.no_bias else ("data", "weight", "bias")
 
 
+class _Convolution:
+    """The parameters and functions of `Convolution` and `Convolution_v1`."""
+
+    kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
+    stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
+    dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
+    pad: Shape = P((), "zeros added at both ends of each axis; none if left out")
+    num_filter: int = P(REQUIRED, "number of filters: channels of the output", low=1)
+    num_group: int = P(1, "number of groups of channels", low=1)
+    workspace: int = P(1024, "GPU only: memory limit in megabytes", low=0, ignored=True)
+    no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
+    cudnn_tune: str = P(None, "GPU only", one_of=_TUNE, ignored=True)
+    cudnn_off: bool = P(False, "GPU only", ignored=True)
+
+    inputs, infer_shape = _arguments, _conv_shape
+    prepare, prepare_gradient = _conv_prepare, _conv_prepare_gradient
+
+
 @op("Convolution", keeps=("ins",))
-class Convolution:
+class Convolution(_Convolution):
     """Convolution of images, signals or volumes with learned filters.
 
     At every position of the input (every `stride`-th one), each filter is multiplied with the values of all
@@ -124,28 +142,11 @@ class Convolution:
     is 5 wide and 3 high there too, because values and axes are reversed together.
     """
 
-    kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
-    stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
-    dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
-    pad: Shape = P((), "zeros added at both ends of each axis; none if left out")
-    num_filter: int = P(REQUIRED, "number of filters: channels of the output", low=1)
-    num_group: int = P(1, "number of groups of channels", low=1)
-    workspace: int = P(1024, "GPU only: memory limit in megabytes", low=0, ignored=True)
-    no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
-    cudnn_tune: str = P(None, "GPU only", one_of=_TUNE, ignored=True)
-    cudnn_off: bool = P(False, "GPU only", ignored=True)
     layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=_LAYOUTS)
-
-    inputs, infer_shape, prepare, prepare_gradient = (
-        _arguments,
-        _conv_shape,
-        _conv_prepare,
-        _conv_prepare_gradient,
-    )
 
 
 @op("Convolution_v1", keeps=("ins",))
-class ConvolutionV1:
+class ConvolutionV1(_Convolution):
     """Convolution as in MXNet's first releases. It computes what `Convolution` computes; use that in new
     code.
 
@@ -156,25 +157,8 @@ class ConvolutionV1:
     `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions along each spatial axis of n.
     """
 
-    kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
-    stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
-    dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
-    pad: Shape = P((), "zeros added at both ends of each axis; none if left out")
-    num_filter: int = P(REQUIRED, "number of filters: channels of the output", low=1)
-    num_group: int = P(1, "number of groups of channels", low=1)
-    workspace: int = P(1024, "GPU only: memory limit in megabytes", low=0, ignored=True)
-    no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
-    cudnn_tune: str = P(None, "GPU only", one_of=_TUNE, ignored=True)
-    cudnn_off: bool = P(False, "GPU only", ignored=True)
     layout: str = P(
         None, "order of the axes; on a CPU the default one only", one_of=("NCDHW", "NCHW", "NDHWC", "NHWC")
-    )
-
-    inputs, infer_shape, prepare, prepare_gradient = (
-        _arguments,
-        _conv_shape,
-        _conv_prepare,
-        _conv_prepare_gradient,
     )
 
 

@@ -4,6 +4,7 @@ R's `mx.operator.register`."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -89,6 +90,12 @@ class Custom:
     """
 
     op_type: str = P(REQUIRED, "the name under which the operator was registered")
+
+    if TYPE_CHECKING:  # attributes of `p` that `op` and `complete` set
+        others: dict[str, str]
+        arguments: tuple[str, ...]
+        results: tuple[str, ...]
+        states: tuple[str, ...]
 
     inputs = lambda p: p.arguments
     outputs = lambda p: p.results

@@ -176,15 +176,8 @@ def _gradient(p, g, ins, igs, modulated: bool):
 _LAYOUT = ("NCW", "NCHW", "NCDHW")
 
 
-@op("_contrib_DeformableConvolution", keeps=("ins",))
-class DeformableConvolution:
-    """Convolution of images in which, for every output, every position of the kernel is moved by its own
-    offset.
-
-    `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x
-    in pixels; between pixels the data is interpolated linearly, outside it is zero. The gradient goes to the
-    data, the offsets, the weight and the bias.
-    """
+class _Deformable:
+    """The parameters that both operators have."""
 
     kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
     stride: Shape = P((), "step of the windows; 1 by default")
@@ -195,6 +188,18 @@ class DeformableConvolution:
     num_deformable_group: int = P(1, "groups of channels, each with its own offsets", low=1)
     workspace: int = P(1024, "has no effect", ignored=True)
     no_bias: bool = P(False, "leave out the bias")
+
+
+@op("_contrib_DeformableConvolution", keeps=("ins",))
+class DeformableConvolution(_Deformable):
+    """Convolution of images in which, for every output, every position of the kernel is moved by its own
+    offset.
+
+    `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x
+    in pixels; between pixels the data is interpolated linearly, outside it is zero. The gradient goes to the
+    data, the offsets, the weight and the bias.
+    """
+
     layout: str = P(None, "has no effect", one_of=_LAYOUT, ignored=True)
 
     inputs = lambda p: ("data", "offset", "weight") if p.no_bias else ("data", "offset", "weight", "bias")
@@ -208,19 +213,10 @@ class DeformableConvolution:
 
 
 @op("_contrib_ModulatedDeformableConvolution", keeps=("ins",))
-class ModulatedDeformableConvolution:
+class ModulatedDeformableConvolution(_Deformable):
     """`DeformableConvolution`, with the values that it reads multiplied by `mask` (samples, deformable groups
     * kernel positions, rows, columns)."""
 
-    kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
-    stride: Shape = P((), "step of the windows; 1 by default")
-    dilate: Shape = P((), "distance of the kernel's positions; 1 by default")
-    pad: Shape = P((), "zeros on either side; 0 by default")
-    num_filter: int = P(REQUIRED, "channels of the output", low=1)
-    num_group: int = P(1, "groups of channels that do not mix", low=1)
-    num_deformable_group: int = P(1, "groups of channels, each with its own offsets", low=1)
-    workspace: int = P(1024, "has no effect", ignored=True)
-    no_bias: bool = P(False, "leave out the bias")
     im2col_step: int = P(64, "has no effect", ignored=True)
     layout: str = P(None, "has no effect", one_of=_LAYOUT, ignored=True)
 

@@ -22,6 +22,7 @@ def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
         return like(f(data), data)
 
     def backward(p, g, ins, outs):
+        assert gradient is not None
         return gradient(g, ins[0], outs[0])
 
     declare(__name__, name, doc=text, forward=forward, **({"backward": backward} if gradient else {}))
@@ -227,6 +228,7 @@ def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
         return like(pair.f(lhs, rhs), lhs)
 
     def backward(p, g, ins, outs):
+        assert pair.gradient is not None
         return pair.gradient(g, *ins, outs[0])
 
     declare(

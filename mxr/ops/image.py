@@ -153,7 +153,8 @@ class Resize:
                 "others must be uint8, float32 or float64"
             )
         for image, to in zip(data, out):
-            to[...] = sizes.resize(np.ascontiguousarray(image), *to.shape[:2], p.interp).reshape(to.shape)
+            resized = sizes.resize(np.ascontiguousarray(image), to.shape[0], to.shape[1], p.interp)
+            to[...] = resized.reshape(to.shape)
 
 
 def _new_size(p, rows: int, columns: int) -> tuple[int, int]:

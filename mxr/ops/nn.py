@@ -28,7 +28,7 @@ from mxr.runtime.lazy_scipy import special
 class FullyConnected:
     """A linear layer: `output = data . t(weight) + bias`.
 
-    With `flatten` (the default) each sample is one row, whatever its shape: an input of N samples with K
+    With `flatten` (the default) each sample, of any shape, is one row: an input of N samples with K
     values each gives an output of `num_hidden` values for each of the N samples, and the weight holds
     `num_hidden` rows of K. Without `flatten` the layer works on the last C-order axis of the input (the first
     one in R) and leaves the other axes as they are.
@@ -272,8 +272,21 @@ def _inside(p, data, length):
     return np.broadcast_to(steps, data.shape) < np.expand_dims(length, axis)
 
 
+class _Softmax:
+    """The parameters and rules of `softmax`, `softmin` and `log_softmax`."""
+
+    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
+    temperature: float = P(None, "divide the data by this first")
+    dtype: Dtype = P(
+        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
+    )
+    use_length: bool = P(False, "not available here; `softmax` has it", none=True)
+
+    infer_shape, infer_type = _softmax_shape, _softmax_type
+
+
 @op("softmax")
-class Softmax:
+class Softmax(_Softmax):
     """Exponentials scaled to sum to 1 along an axis: `exp(x / t) / sum(exp(x / t))` with the temperature t.
 
     With `use_length` a second input holds, for every slice along the axis, how many of its first elements
@@ -283,16 +296,10 @@ class Softmax:
     cross-entropy gradient.
     """
 
-    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
-    temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(
-        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
-    )
     use_length: bool = P(False, "take a second input with the number of valid elements", none=True)
 
     inputs = lambda p: ("data", "length") if p.use_length else ("data",)
     own_types = ("length",)
-    infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data, length=None):
         if 0 in data.shape:
@@ -310,20 +317,11 @@ class Softmax:
 
 
 @op("softmin")
-class Softmin:
+class Softmin(_Softmax):
     """Softmax of the negated data: `exp(-x / t) / sum(exp(-x / t))` along an axis, with the temperature t.
 
     Returns an array of the data's shape, whose largest values are where the data's are smallest.
     """
-
-    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
-    temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(
-        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
-    )
-    use_length: bool = P(False, "not available here; `softmax` has it", none=True)
-
-    infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data):
         if 0 in data.shape:
@@ -336,22 +334,13 @@ class Softmin:
 
 
 @op("log_softmax")
-class LogSoftmax:
+class LogSoftmax(_Softmax):
     """The logarithm of softmax, computed without forming it: `x / t - log(sum(exp(x / t)))` along an axis,
     with the temperature t.
 
     Returns an array of the data's shape with values <= 0; `pick` takes the label's entry of it for a
     cross-entropy.
     """
-
-    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
-    temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(
-        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
-    )
-    use_length: bool = P(False, "not available here; `softmax` has it", none=True)
-
-    infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data):
         if 0 in data.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from math import prod
@@ -76,7 +77,7 @@ def _carve(p, t, n, reserve):
         arrays.append(reserve[at : at + prod(shape)].reshape(shape))
         at += prod(shape)
     cells = [
-        Memory(*arrays[3 * i : 3 * i + 3], p.mode, i % directions == 1)
+        Memory(arrays[3 * i], arrays[3 * i + 1], arrays[3 * i + 2], p.mode, i % directions == 1)
         for i in range(directions * p.num_layers)
     ]
     rest = arrays[3 * len(cells) :]
@@ -226,7 +227,9 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
     n = x.shape[1]
     heads = [*gs, None, None][:3]
     dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
-    later = []  # calls for the weights' gradients of a cell, which run during the steps of the next one
+    later: list[
+        Callable
+    ] = []  # calls for the weights' gradients of a cell, which run during the steps of the next one
     for layer in reversed(range(p.num_layers)):
         if layers[0][0].live is not None:
             dy = dy * layers[0][0].live

@@ -29,12 +29,11 @@ def _line(start, size: float, bins: int, grid: int, n: int) -> np.ndarray:
     return weights / f(grid)
 
 
-def _regions(data, rois, out, channels):
-    """The shapes of images and regions, checked. A region has as many numbers as `channels` says."""
+def _regions(data, rois, numbers: int):
+    """The shapes of images and regions, checked. A region is a row of that many numbers."""
     if data is not None and len(data) != 4:
         raise ShapeError(f"data must have 4 axes, not the shape {shape_text(data)}")
-    rois = unify(rois, (0, channels))
-    return data, rois
+    return data, unify(rois, (0, numbers))
 
 
 def _two(p) -> tuple:
@@ -63,7 +62,7 @@ class ROIAlign:
 
     def infer_shape(p, ins, outs):
         size = _two(p)
-        data, rois = _regions(*ins, outs[0], 5)
+        data, rois = _regions(ins[0], ins[1], 5)
         channels = data[1] if data else 0
         if p.position_sensitive:
             if channels % (size[0] * size[1]):
@@ -136,7 +135,7 @@ class RROIAlign:
 
     def infer_shape(p, ins, outs):
         size = _two(p)
-        data, rois = _regions(*ins, outs[0], 6)
+        data, rois = _regions(ins[0], ins[1], 6)
         return [data, rois], [unify(outs[0], (rois[0], data[1] if data else 0, *size))]
 
     def compute(p, run, ins, outs):
@@ -192,7 +191,7 @@ class PSROIPooling:
     inputs = ("data", "rois")
 
     def infer_shape(p, ins, outs):
-        data, rois = _regions(*ins, outs[0], 5)
+        data, rois = _regions(ins[0], ins[1], 5)
         group = p.group_size or p.pooled_size
         if data and data[1] and data[1] != p.output_dim * group * group:
             raise ShapeError(f"data must have {p.output_dim} * {group} * {group} channels, not {data[1]}")
@@ -277,7 +276,7 @@ class DeformablePSROIPooling:
     hidden = ("top_count",)
 
     def infer_shape(p, ins, outs):
-        data, rois = _regions(ins[0], ins[1], outs[0], 5)
+        data, rois = _regions(ins[0], ins[1], 5)
         needed = p.output_dim * p.group_size * p.group_size
         if data and data[1] and data[1] != needed:
             raise ShapeError(

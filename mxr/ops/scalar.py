@@ -43,6 +43,7 @@ def _scalar(name: str, aliases: tuple[str, ...], f: Callable, gradient: Callable
         return like(f(x, s), x)
 
     def backward(p, g, ins, outs):
+        assert gradient is not None
         x, s = _operands(p, ins[0])
         return gradient(g, x, s, outs[0])
 
