@@ -10,7 +10,7 @@ VENV := .venv/bin
 COOKBOOK := MASS e1071 nlme nnet quantreg survival
 R_SOURCES := $(shell find R -type f)
 PYTHON_SOURCES := $(shell find mxr -name '*.py')
-NATIVE_SOURCES := $(wildcard mxr/native/*.[ch])
+NATIVE_SOURCES := $(wildcard mxr/native/*.[ch] mxr/r/bridge/*.c)
 export R_LIBS := $(CURDIR)/.rlib$(if $(R_LIBS),:$(R_LIBS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -65,15 +65,24 @@ if sys.platform == "win32":
 # MXR_BUILD_NATIVE=0 it is left out, so that the wheel is for every platform.
 NATIVE = Extension(
     "mxr.native._core",
-    sources=[f"mxr/native/{name}.c" for name in ("core", "text", "plain", "avx2", "avx512")],
+    sources=[f"mxr/native/{name}.c" for name in ("core", "text", "pixels", "plain", "avx2", "avx512")],
     depends=["mxr/native/core.h", "mxr/native/vectors.h"],
     extra_compile_args=FLAGS,
     py_limited_api=True,
     optional=True,
 )
 
+# The part in C of the door between R and Python. Without it, Python code does the same work.
+CROSSING = Extension(
+    "mxr.r.bridge._crossing",
+    sources=["mxr/r/bridge/crossing.c"],
+    extra_compile_args=NATIVE.extra_compile_args,
+    py_limited_api=True,
+    optional=True,
+)
+
 with_native = {}
 if os.environ.get("MXR_BUILD_NATIVE") != "0":
-    with_native = {"ext_modules": [NATIVE], "options": {"bdist_wheel": {"py_limited_api": "cp311"}}}
+    with_native = {"ext_modules": [NATIVE, CROSSING], "options": {"bdist_wheel": {"py_limited_api": "cp311"}}}
 
 setup(cmdclass={"build_py": BuildWithR, "sdist": SdistWithR}, **with_native)

@@ -156,4 +156,9 @@ def test_the_map_names_every_file():
         )
         if inside.name != "__init__.py" and f"`{name}`" not in sections.get(room, ""):
             missing.append(str(inside))
-    assert missing == []
+    in_r = re.search(r"^### `R/R/`(.*?)^##", text, re.MULTILINE | re.DOTALL)[1]
+    missing += [str(p) for p in (ROOT / "R" / "R").glob("*.R") if f"`{p.name}`" not in in_r]
+    in_c = [*(ROOT / "mxr" / "native").glob("*.c"), ROOT / "mxr" / "native" / "vectors.h"]
+    missing += [str(p) for p in in_c if f"`{p.name}`" not in sections["native"]]
+    named = [name for name in re.findall(r"`([\w.-]+\.R)`", in_r) if not (ROOT / "R" / "R" / name).exists()]
+    assert missing == [] and named == []

@@ -201,7 +201,7 @@ CASES: list[tuple[str, Callable, Callable]] = [
         lambda: on(sym.khatri_rao(v, w), v=(2, 3), w=(2, 3)),
         lambda: sym.khatri_rao(v, w).simple_bind(reqs="null", v=(2, 3), w=(2, 3)).forward(is_train=True),
     ),
-    ("looked at a value; write it as a kernel", lambda: declared(looks), lambda: as_kernel(looks)),
+    ("has no numbers yet; write it as a kernel", lambda: declared(looks), lambda: as_kernel(looks)),
     (
         "called sort, which has no traced form; write it as a kernel",
         lambda: declared(untraced),

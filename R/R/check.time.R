@@ -1,7 +1,7 @@
 # Estimates how long the trainings of a script will take, from the network and the data that it describes, without
 # running it. Constant numbers of the same shapes are trained for a few batches.
 #
-# The network is composed and small data are made in a closed room. That is an environment with functions for composing,
+# The network is composed, and small data are made, in a sandbox: an environment with functions for composing,
 # arithmetic, vectors and tables, and without functions that use the internet, write, plot, train or wait. Values that
 # need other functions are unknown.
 
@@ -36,46 +36,47 @@ estimate_trainings <- function(expressions, folder) {
     setTimeLimit()
   }, add = TRUE)
   found <- list()
-  visit <- trainings_visitor(function(call, room, times) found <<- c(found, list(estimate_training(call, room, times))))
-  room <- closed_room(folder)
+  add <- function(call, sandbox, times) found <<- c(found, list(estimate_training(call, sandbox, times)))
+  visit <- trainings_visitor(add)
+  sandbox <- make_sandbox(folder)
   for (expression in expressions) {
-    if (any(script_trainers %in% all.names(expression))) visit(expression, new.env(parent = room), 1)
-    try_in_room(expression, room)
+    if (any(script_trainers %in% all.names(expression))) visit(expression, new.env(parent = sandbox), 1)
+    try_in_sandbox(expression, sandbox)
   }
   found
 }
 
-# Evaluates an expression in the room. If that fails, the names that the expression assigns become unknown.
-try_in_room <- function(expression, room) {
-  clock <- get(".clock", room)
-  if (clock$left <= 0) return(forget(expression, room))
+# Evaluates an expression in the sandbox. If that fails, the names that the expression assigns become unknown.
+try_in_sandbox <- function(expression, sandbox) {
+  clock <- get(".clock", sandbox)
+  if (clock$left <= 0) return(forget(expression, sandbox))
   before <- proc.time()[["elapsed"]]
   done <- tryCatch({
     setTimeLimit(elapsed = 5)
-    utils::capture.output(suppressWarnings(suppressMessages(eval(expression, room))))
+    utils::capture.output(suppressWarnings(suppressMessages(eval(expression, sandbox))))
     TRUE
   }, error = function(e) FALSE)
   setTimeLimit()
   clock$left <- clock$left - (proc.time()[["elapsed"]] - before)
-  if (!done) forget(expression, room)
+  if (!done) forget(expression, sandbox)
 }
 
-forget <- function(expression, room) {
-  suppressWarnings(rm(list = intersect(assigned_names(expression), ls(room, all.names = TRUE)), envir = room))
+forget <- function(expression, sandbox) {
+  suppressWarnings(rm(list = intersect(assigned_names(expression), ls(sandbox, all.names = TRUE)), envir = sandbox))
 }
 
 # A function that walks through an expression. It evaluates the lines before a training in the same block, and calls
-# `tell(call, room, times)` for each training. `times` is how often loops repeat the training, NA if that is unknown.
+# `tell(call, sandbox, times)` for each training. `times` is how often loops repeat the training, NA if that is unknown.
 trainings_visitor <- function(tell) {
-  visit <- function(expression, room, times) {
+  visit <- function(expression, sandbox, times) {
     if (!is.call(expression)) return(invisible())
     name <- called_name(expression)
-    if (name %in% script_trainers) tell(expression, room, times)
-    if (name == "function") return(visit(expression[[3]], with_defaults(expression[[2]], room), times))
-    if (name == "for") return(visit(expression[[4]], room, times * turns_of(expression, room)))
+    if (name %in% script_trainers) tell(expression, sandbox, times)
+    if (name == "function") return(visit(expression[[3]], with_defaults(expression[[2]], sandbox), times))
+    if (name == "for") return(visit(expression[[4]], sandbox, times * turns_of(expression, sandbox)))
     for (i in written(expression)) {
-      visit(expression[[i]], room, times)
-      if (name == "{") try_in_room(expression[[i]], room)
+      visit(expression[[i]], sandbox, times)
+      if (name == "{") try_in_sandbox(expression[[i]], sandbox)
     }
   }
   visit
@@ -92,15 +93,15 @@ called_name <- function(call) {
 }
 
 # The number of turns of a loop, NA if unknown. Gives the loop's variable its first value.
-turns_of <- function(loop, room) {
-  over <- tryCatch(eval(loop[[3]], room), error = function(e) NULL)
-  if (length(over)) assign(as.character(loop[[2]]), over[[1]], room)
+turns_of <- function(loop, sandbox) {
+  over <- tryCatch(eval(loop[[3]], sandbox), error = function(e) NULL)
+  if (length(over)) assign(as.character(loop[[2]]), over[[1]], sandbox)
   if (is.null(over)) NA else length(over)
 }
 
 # The environment for the body of one of the script's functions: its arguments have their defaults.
-with_defaults <- function(formals, room) {
-  inner <- new.env(parent = room)
+with_defaults <- function(formals, sandbox) {
+  inner <- new.env(parent = sandbox)
   for (name in names(formals))
     if (nzchar(deparse1(formals[[name]]))) eval(call("delayedAssign", name, formals[[name]], inner, inner))
   inner
@@ -113,9 +114,9 @@ assigned_names <- function(expression) {
   c(utils::head(target, 1), unlist(inner))
 }
 
-# ---------------------------------------------------------------- the closed room
+# ---------------------------------------------------------------- the sandbox
 
-room_functions <- c(
+sandbox_functions <- c(
   "<-", "=", "<<-", "{", "(", "if", "for", "function", "return", "next", "break", "&&", "||", "!", "&", "|",
   "+", "-", "*", "/", "^", "%%", "%/%", "%in%", "%*%", ":", "==", "!=", "<", ">", "<=", ">=", "[", "[[", "$",
   "@", "[<-", "[[<-", "$<-", "c", "list", "vector", "numeric", "integer", "character", "logical", "rep",
@@ -139,9 +140,9 @@ room_functions <- c(
 
 # The environment of a script, above one with the functions that are allowed. Random numbers are zeros: only their
 # number matters.
-closed_room <- function(folder) {
+make_sandbox <- function(folder) {
   known <- new.env(parent = emptyenv())
-  for (name in room_functions) assign(name, get(name, home_of(name)), known)
+  for (name in sandbox_functions) assign(name, get(name, home_of(name)), known)
   pure <- "^mx\\.(symbol|varg\\.symbol|init|opt|metric|callback|lr_scheduler)\\."
   for (name in grep(pure, ls(asNamespace("mxnet")), value = TRUE))
     if (!grepl("\\.(save|load|fun|Custom)$", name)) assign(name, get(name, asNamespace("mxnet")), known)
@@ -153,14 +154,14 @@ closed_room <- function(folder) {
   known$mx.cpu <- known$mx.gpu <- function(dev.id = 0) mx.cpu(dev.id)
   furnish_with_numbers(known)
   furnish_with_data(known, folder)
-  room <- new.env(parent = known)
+  sandbox <- new.env(parent = known)
   known$.clock <- list2env(list(left = 20))           # seconds
   known$source <- function(file, ...) {
     path <- at_hand(file, folder)
     if (is.null(path)) cannot_run("not at hand")
-    for (expression in parse(path, keep.source = FALSE)) try_in_room(expression, room)
+    for (expression in parse(path, keep.source = FALSE)) try_in_sandbox(expression, sandbox)
   }
-  room
+  sandbox
 }
 
 furnish_with_numbers <- function(known) {
@@ -227,9 +228,9 @@ pipe <- function(lhs, rhs) {
   if (is.name(rhs)) rhs <- as.call(list(rhs))
   dots <- vapply(as.list(rhs)[-1], identical, NA, quote(.))
   if (!any(dots)) rhs <- as.call(append(as.list(rhs), quote(.), 1))
-  room <- new.env(parent = parent.frame())
-  room$. <- lhs
-  eval(rhs, room)
+  scope <- new.env(parent = parent.frame())
+  scope$. <- lhs
+  eval(rhs, scope)
 }
 
 # The batches of a reader of files: their shapes and their number, NA if the file does not tell.
@@ -295,14 +296,14 @@ size_of <- function(x) {
 
 # ---------------------------------------------------------------- one training
 
-estimate_training <- function(call, room, times) {
+estimate_training <- function(call, sandbox, times) {
   name <- called_name(call)
   call <- call[!vapply(as.list(call), identical, NA, quote(...))]             # of a function of the script's own
-  matched <- as.list(match.call(get(name, asNamespace("mxnet")), call, expand.dots = FALSE, envir = room))
+  matched <- as.list(match.call(get(name, asNamespace("mxnet")), call, expand.dots = FALSE, envir = sandbox))
   matched <- c(matched, as.list(matched$...))
   value <- function(argument, default = NULL) {
     if (is.null(matched[[argument]])) return(default)
-    tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], room))), error = function(e) NULL)
+    tryCatch(suppressWarnings(suppressMessages(eval(matched[[argument]], sandbox))), error = function(e) NULL)
   }
   untold <- function(e) paste0("the time cannot be estimated: ", conditionMessage(e))
   message <- tryCatch(time_of_training(name, value, times), mxr_not_told = untold)
@@ -342,19 +343,23 @@ measured_batch <- function(symbol, work, shapes, value) {
   few <- max(1, round(size * part))
   arrays <- constant_batch(symbol, shapes, few)
   turns <- min(200, max(1, round(0.1 / (work$seconds * few / size))))
-  # The session keeps its random numbers, and the warnings that are given once are still to be given.
-  streams <- call_python("random.exchange")
-  once <- c("warned", "long.metrics")
-  given <- lapply(once, function(name) .MXNetEnv[[name]])
+  streams <- call_python("random.exchange")            # the session's random numbers stay as they are
   on.exit({
     setTimeLimit()
-    for (i in seq_along(once)) assign(once[[i]], given[[i]], .MXNetEnv)
     call_python("random.exchange", streams)
   })
   setTimeLimit(elapsed = 20)
-  rounds <- tryCatch(timed_rounds(symbol, arrays, turns, value), error = function(e) NULL)
+  rounds <- tryCatch(quietly(timed_rounds(symbol, arrays, turns, value)), error = function(e) NULL)
   if (length(rounds) != 3) return(NULL)
   max(min(rounds[-1]), 1e-9) / turns * size / few
+}
+
+# Runs code without warnings. Those that are given once in a session are still given later.
+quietly <- function(code) {
+  once <- c("warned", "long.metrics")
+  before <- lapply(once, function(name) .MXNetEnv[[name]])
+  on.exit(for (i in seq_along(once)) assign(once[[i]], before[[i]], .MXNetEnv))
+  suppressWarnings(code)
 }
 
 # A batch of `samples` samples in arrays of these shapes. Labels that are not given have the shapes that the network
@@ -408,8 +413,9 @@ symbol_work <- function(symbol, shapes) {
 }
 
 mlp_symbol <- function(value) {
-  tryCatch(mlp_network(value("hidden_node", 1), value("out_node"), value("dropout"), value("activation", "tanh"),
-                       value("out_activation", "softmax")), error = function(e) NULL)
+  network <- function() mlp_network(value("hidden_node", 1), value("out_node"), value("dropout"),
+                                    value("activation", "tanh"), value("out_activation", "softmax"))
+  tryCatch(quietly(network()), error = function(e) NULL)
 }
 
 # The shapes of a batch's arrays, and how many batches there are.

@@ -240,7 +240,7 @@ check_derivative <- function(f, slope, arguments, params) {
   }
 }
 
-# The slope of `f` in its i-th argument at the points `at`, from a small step to either side.
+# The derivative of `f` with respect to its i-th argument at the points `at`, by central differences.
 differences_of <- function(f, at, i, params, h = 1e-5) {
   near <- function(step) {
     at[[i]] <- at[[i]] + step

@@ -1,6 +1,6 @@
 # How a batch runs on one device or several.
 
-# The parts of a batch for the devices (see mx.model.slice.shape); every device must get samples.
+# The parts of a batch for the devices (see mx.model.slice.shape). An error if a device gets no samples.
 device_slices <- function(shapes, ndevice) {
   slices <- mx.model.slice.shape(shapes, ndevice)
   last <- slices[[ndevice]]
@@ -14,6 +14,11 @@ device_slices <- function(shapes, ndevice) {
 # optimizer a step is one call of Python. Otherwise the batch is split, the gradients are summed over the devices, and
 # each device's updater applies the sum. `sums` adds the gradients over the devices and over all workers. If another
 # worker has no batch left, `train` gives FALSE and makes no step.
+#
+# A third function, `several(iter, metric)`, makes the steps of the current and the following batches in one call of
+# Python. The call takes about a tenth of a second, so that R can show the progress. It moves the iterator to the last
+# of these batches. It gives a list: `batches`, their number, and `scores`, the values of the built-in metric of that
+# name. NULL, and no step, if R has to make every step itself.
 device_runner <- function(execs, slices, inputs, output.names, arg_names, optimizer, sums) {
   ndevice <- length(execs)
   rename <- if (length(output.names) == 1 && endsWith(output.names, "label")) output.names
@@ -29,6 +34,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   if (ndevice == 1 && is_built_in(optimizer)) {
     updater <- call_python("opt.updater", attr(optimizer, "rule")())
     return(list(
+      several = several_steps(execs[[1]], batch, updater, optimizer, sums, output.names),
       batch = batch,
       train = function(dlist) {
         of_one_size(
@@ -40,6 +46,7 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
   updaters <- device_updaters(execs, optimizer)
   feed <- function(dlist) feed_devices(execs, cut_batch(batch(dlist), slices))
   list(
+    several = function(iter, metric) NULL,
     batch = batch,
     train = function(dlist) {
       of_one_size(feed(dlist), dlist, size)
@@ -49,6 +56,22 @@ device_runner <- function(execs, slices, inputs, output.names, arg_names, optimi
       feed(dlist)
       for (exec in execs) mx.exec.forward(exec, is.train = FALSE)
     })
+}
+
+# The function `several` of device_runner(), on one device with a built-in optimizer.
+several_steps <- function(exec, batch, updater, optimizer, sums, output.names) {
+  label <- if (length(output.names)) tail(output.names, 1)
+  fields <- NULL                                  # list(the network's name of an array = its name in the batch)
+  function(iter, metric) {
+    ahead <- if (!attr(optimizer, "scheduled")) batches_ahead(iter)
+    if (is.null(ahead)) return(NULL)
+    if (is.null(fields)) fields <<- batch(sapply(names(iter$value()), identity, simplify = FALSE))
+    first <- ahead$at()
+    ran <- call_python("model.steps", exec, ahead$source, first, fields, updater, optimizer_rates(optimizer, NULL),
+                       sums, metric, label)
+    ahead$move(first + ran$batches - 1L)
+    ran
+  }
 }
 
 # The value of `step`, an expression that uses a batch. Explains the error of a batch that is smaller or larger than the

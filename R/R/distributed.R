@@ -66,7 +66,7 @@ is_leader <- function(env) {
   !is.MXKVStore(kvstore) || kvstore$rank == 0
 }
 
-# What tells how an optimizer changes parameters, as far as that is known.
+# The properties of an optimizer that must be equal on all workers, as far as they are known.
 optimizer_settings <- function(optimizer) {
   if (!is_built_in(optimizer)) return(list())
   rate <- if (attr(optimizer, "scheduled")) NULL else list("the learning rate" = attr(optimizer, "rate")())
@@ -89,8 +89,8 @@ begin_together <- function(kvstore, params, batch.size, train.data, rounds, opti
   call_python("kv.begin", workers, params, settings)
 }
 
-# Called when a worker has no batch left, after `done` steps: the others may have some, and wait for its part in their
-# next step. `took.part`: this worker has just taken part in a step for which some others had no batch.
+# Called when a worker has no batch left, after `done` steps. Other workers that still have batches wait for this
+# worker in their next step. `took.part`: this worker has just taken part in a step for which some others had no batch.
 end_of_batches <- function(frame, execs, sums, took.part, done = frame$nbatch) {
   workers <- workers_of(frame$kvstore)
   if (is.null(workers)) return(invisible())

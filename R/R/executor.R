@@ -33,6 +33,8 @@ mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, .
   check_short_names(sys.call(), c("symbol", "ctx", "grad.req", "fixed.param"))
   check_symbol(symbol)
   check_request(grad.req)
+  if (!missing(ctx)) device_list(ctx)
+  check_fixed(symbol, fixed.param, "fixed.param")
   call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
 }
 
@@ -40,6 +42,7 @@ mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, .
 mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
   check_symbol(symbol)
   check_request(grad.reqs)
+  device_list(ctx)
   call_python("exec.bind", symbol, arg.arrays, or_else(aux.arrays, list()), as.list(grad.reqs))
 }
 
@@ -80,7 +83,7 @@ mx.exec.forward <- function(exec, is.train = TRUE) {
 #' @export
 mx.exec.backward <- function(exec, ...) {
   check_executor(exec)
-  call_python("exec.backward", exec, unname(list(...)))
+  call_python("exec.backward", exec, if (...length()) unname(list(...)))
   invisible()
 }
 
@@ -126,13 +129,13 @@ update_method <- function(exec, which) {
 # The lists `ref.*` always have the same arrays, so each list is fetched once and cached as an attribute of the handle.
 exec_arrays <- function(x, field) {
   if (!startsWith(field, "ref.")) return(call_python("exec.copies", x, executor_fields[[field]]))
-  kept <- attr(x, field, exact = TRUE)
-  if (is.null(kept)) attr(x, field) <- kept <- call_python("exec.arrays", x, executor_fields[[field]])
+  attr(x, field) <- kept <- call_python("exec.arrays", x, executor_fields[[field]])
   kept
 }
 
 #' @export
 `$.Rcpp_MXExecutor` <- function(x, name) {
+  if (startsWith(name, "ref.") && !is.null(kept <- attr(x, name, exact = TRUE))) return(kept)
   if (name %in% names(executor_fields)) return(exec_arrays(x, name))
   method <- executor_methods[[name]]
   if (is.null(method)) stop_parameter("an executor has no ", name, "; it has ",

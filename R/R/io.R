@@ -50,7 +50,7 @@ is.mx.dataiter <- function(x) inherits(x, c("Rcpp_MXNativeDataIter", "Rcpp_MXArr
 is.MXDataIter <- is.mx.dataiter
 
 # An iterator over the batches of `source`, an iterator in Python. With `keep` each batch is fetched once and cached in
-# R.
+# R, and attribute "ahead" lets a training run several batches in one call (see `batches_ahead`).
 batch_iterator <- function(source, class, keep = FALSE) {
   force(source)
   at <- 0L
@@ -58,11 +58,13 @@ batch_iterator <- function(source, class, keep = FALSE) {
   self <- new.env(parent = emptyenv())
   self$iter.next <- function() {
     more <- if (keep) at < n.batches else call_python("io.next", source)
-    if (more) at <<- at + 1L
+    at <<- at + as.integer(more)
     more
   }
-  n.batches <- if (keep) call_python("io.length", source) else NA
-  pad <- if (keep) call_python("io.pad", source) else NA
+  if (keep) {
+    n.batches <- call_python("io.length", source)
+    pad <- call_python("io.pad", source)
+  }
   self$value <- function() {
     if (at == 0L) stop_state("the iterator is before its first batch; call iter.next() first")
     if (!keep) return(call_python("io.value", source))
@@ -76,7 +78,24 @@ batch_iterator <- function(source, class, keep = FALSE) {
   }
   self$num.pad <- function() if (!keep) call_python("io.pad", source) else if (at == n.batches) pad else 0L
   self$finalize <- function() invisible()               # iterators that wrap this one call it at their end
-  structure(self, class = class, n.batches = if (keep) n.batches)
+  if (!keep) return(structure(self, class = class))
+  structure(self, class = class, n.batches = n.batches,
+            ahead = ahead_of(self, source, function() at, function(to) at <<- to))
+}
+
+# What several_steps() needs to run batches without the iterator `self`: `source`, its iterator in Python; `at()`, the
+# number of its current batch; `move(to)`; and `changed()`, whether a script has replaced its functions.
+ahead_of <- function(self, source, at, move) {
+  methods <- c("iter.next", "value")
+  own <- mget(methods, self)
+  list(source = source, at = at, move = move, changed = function() !identical(mget(methods, self), own))
+}
+
+# What ahead_of() made for an iterator. NULL if only R can take its batches: a script has written the iterator, or has
+# replaced its functions.
+batches_ahead <- function(iter) {
+  ahead <- attr(iter, "ahead", exact = TRUE)
+  if (!is.null(ahead) && !ahead$changed()) ahead
 }
 
 #' Iterate over arrays
@@ -102,6 +121,8 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
   check_samples(data, label)
   check_real(batch.size, "mx.io.arrayiter: batch.size")
+  check_count(batch.size, "mx.io.arrayiter: batch.size")
+  shuffle <- check_flag(shuffle, "mx.io.arrayiter: shuffle")
   draws <- if (shuffle) mx.runif(sample_count(data)) else NULL
   batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
                  keep = TRUE)
@@ -163,18 +184,26 @@ as_samples <- function(x, what) if (is.mx.ndarray(x)) x else as_numbers(x, paste
 #' @export
 mx.io.extract <- function(iter, field) {
   check_iterator(iter)
+  check_text(field, "mx.io.extract: field")
   packer <- mx.nd.arraypacker()
   line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
   batches <- 0
   iter$reset()
   while (next_batch(iter)) {
-    packer$push(without_pad(iter$value()[[field]], padding(iter)))
+    packer$push(without_pad(field_of(iter$value(), field), padding(iter)))
     batches <- batches + 1
     if (!is.null(line)) line$show(function() paste("extract: batch", batches))
   }
   iter$reset()
   packer$get()
+}
+
+# The field of a batch; an error names those that there are.
+field_of <- function(batch, field) {
+  if (is.null(batch[[field]]))
+    stop_parameter("the iterator's value() has no ", field, "; it has ", paste(names(batch), collapse = ", "))
+  batch[[field]]
 }
 
 # `x` without its last `pad` samples.

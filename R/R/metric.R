@@ -2,13 +2,17 @@
 # The state is c(number of batches, sum over batches); the value is the mean over batches.
 
 # `at.once`: `score` does not keep the arrays, so it can get the executor's own arrays without a copy.
-new_metric <- function(name, score, at.once = TRUE) {
+# `kind`: the metric's name in Python (mxr/r/verbs/metric.py), NULL if R computes the score.
+new_metric <- function(name, score, at.once = TRUE, kind = NULL) {
   structure(list(
     init = function() c(0, 0),
-    update = structure(function(label, pred, state) c(state[[1]] + 1, state[[2]] + score(label, pred)),
-                       at.once = at.once),
+    update = structure(function(label, pred, state) add_score(state, score(label, pred)),
+                       at.once = at.once, kind = kind),
     get = function(state) list(name = name, value = state[[2]] / state[[1]])), class = "mx.metric")
 }
+
+# A metric's state after a batch with that score.
+add_score <- function(state, score) c(state[[1]] + 1, state[[2]] + score)
 
 # A function that prepares labels and predictions for a metric: it copies them, unless the metric does not keep arrays.
 for_metric <- function(metric) {
@@ -84,7 +88,7 @@ mx.metric.custom_nd <- function(name, feval) {
 # A metric that is computed in one call, in single precision as MXNet's array functions did.
 built_in_metric <- function(name, kind = name) {
   force(kind)
-  new_metric(name, function(label, pred) call_python("metric.score", kind, label, pred))
+  new_metric(name, function(label, pred) call_python("metric.score", kind, label, pred), kind = kind)
 }
 
 #' Metrics

@@ -47,6 +47,14 @@ mlp_network <- function(hidden_node, out_node, dropout, activation, out_activati
     net <- mx.symbol.Activation(net, act.type = activation[[i]])
   }
   if (!is.null(dropout) && layers == 0) stop_parameter("mx.mlp: dropout has no effect without a hidden layer")
-  if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = max(0, min(dropout, 1 - 1e-7)))
+  if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = mlp_dropout(dropout))
   output(mx.symbol.FullyConnected(net, num.hidden = out_node))
+}
+
+# The fraction from 0 to below 1 that MXNet takes for `dropout`.
+mlp_dropout <- function(dropout) {
+  check_real(dropout, "mx.mlp: dropout")
+  if (dropout < 0 || dropout >= 1)
+    warn_once("dropout", "mx.mlp: dropout = ", dropout, " is taken as ", if (dropout < 0) 0 else 1, ", as in MXNet")
+  max(0, min(dropout, 1 - 1e-7))
 }

@@ -1,10 +1,10 @@
-# Prediction with models, and of any inner result of their networks.
+# Prediction with models, and of any intermediate result of their networks.
 
 #' Predict with a model
 #'
-#' The first output of the model's symbol for every sample, batch by batch. With `output`, any inner result of the
-#' network: only that result is computed, and only its inputs are needed. Labels, and other arrays that only the loss
-#' reads (such as weights of the observations), are not.
+#' The first output of the model's symbol for every sample, batch by batch. With `output`, any intermediate result of
+#' the network: only that result is computed, and only its inputs are needed. Labels, and other arrays that only the
+#' loss reads (such as weights of the observations), are not.
 #'
 #' The output of a model that ends in [mx.symbol.MakeLoss()] is the loss. `output` names what to predict instead:
 #' `predict(model, X, output = "fc2_output")` if the layer has `name = "fc2"`. `outputs(internals(model$symbol))` lists
@@ -21,8 +21,8 @@
 #' @param array.layout `"rowmajor"`, `"colmajor"` or `"auto"`, as in [mx.model.FeedForward.create()].
 #' @param allow.extra.params has no effect.
 #' @param ... nothing: another argument is an error.
-#' @param output name of an inner result (`"fc2_output"`, or `"fc2"` for short), or a symbol; several names, or a group,
-#'   give several results.
+#' @param output name of an intermediate result (`"fc2_output"`, or `"fc2"` for short), or a symbol; several names, or
+#'   a group, give several results.
 #' @return An array with the samples in its last dimension: for a classifier, classes by samples. For several outputs, a
 #'   list of arrays by their names.
 #' @examples
@@ -45,8 +45,11 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
                also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
   if (is_iterator(X))
     check_beside_iterator(c(array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout)))
+  check_model(model)
   if (is.serialized(model)) model <- mx.unserialize(model)
-  check_symbol(model$symbol)
+  check_count(array.batch.size, "array.batch.size")
+  if (!is.null(ctx)) device_list(ctx)
+  array.batch.size <- as.numeric(array.batch.size)
   if (is.atomic(X) && is.null(dim(X)))
     stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: for a vector, ",
                "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
@@ -96,8 +99,8 @@ predict_batches <- function(exec, iter, inputs, wanted, size, total) {
   lapply(packers, function(p) p$get())
 }
 
-# The symbol to compute: `output` itself if it is a symbol, the inner results of `symbol` that it names, or the first
-# output of `symbol` if it is NULL.
+# The symbol to compute: `output` itself if it is a symbol, the intermediate results of `symbol` that it names, or the
+# first output of `symbol` if it is NULL.
 wanted_output <- function(symbol, output) {
   if (is.null(output)) return(symbol[[1]])
   if (is.mx.symbol(output)) return(output)
@@ -139,7 +142,7 @@ predict_hint <- function(model, inputs) {
   inner <- call_python("symbol.before_loss", model$symbol, as.list(inputs), as.list(names(model$arg.params)))
   if (is.null(inner)) return()
   .MXNetEnv$predict.hinted <- TRUE
-  message("predict: the output of this model is its loss. For a prediction, name an inner result: ",
+  message("predict: the output of this model is its loss. For a prediction, name an intermediate result: ",
           "predict(model, X, output = ", if (nzchar(inner)) dQuote(inner, FALSE) else "...",
           if (nzchar(inner)) ")" else "); outputs(internals(model$symbol)) lists the names")
 }

@@ -59,12 +59,35 @@ record_python <- function(python) {
 mxr_source <- function() {
   wheel <- list.files(system.file("python-package", package = "mxnet"), "\\.(whl|tar\\.gz)$", full.names = TRUE)
   if (length(wheel)) return(paste0("mxr @ file://", wheel[[1]]))
-  from <- utils::packageDescription("mxnet")
-  if (identical(from$RemoteType, "github"))
-    return(paste0("mxr @ git+https://github.com/", from$RemoteUsername, "/", from$RemoteRepo, "@", from$RemoteSha))
-  if (identical(from$RemoteType, "git") || identical(from$RemoteType, "git2r") || identical(from$RemoteType, "xgit"))
-    return(paste0("mxr @ git+", from$RemoteUrl, if (!is.null(from$RemoteSha)) paste0("@", from$RemoteSha)))
-  NULL
+  repository_source(utils::packageDescription("mxnet"))
+}
+
+# How pip installs from the repository that this R package was installed from, by the fields that remotes, devtools and
+# pak add to its description; NULL if there are none, or of a kind that pip cannot use.
+repository_source <- function(from) {
+  type <- or_else(from$RemoteType, "")
+  at <- if (!is.null(from$RemoteSha)) paste0("@", from$RemoteSha)
+  hosted <- function(host) paste0("https://", host, "/", from$RemoteUsername, "/", from$RemoteRepo)
+  switch(type,
+    github = paste0("mxr @ git+", hosted("github.com"), at),
+    gitlab = paste0("mxr @ git+", hosted(or_else(from$RemoteHost, "gitlab.com")), at),
+    git = , git2r = , xgit = git_requirement(from$RemoteUrl, at),
+    local = local_checkout(from$RemoteUrl))
+}
+
+# A repository's address as pip takes it. git's short form of ssh, user@host:path, is no URL. pip accepts no
+# "mxr @ " before an address without a host.
+git_requirement <- function(url, at) {
+  if (grepl("^[^/:@]+@[^/:]+:[^/]", url)) url <- paste0("ssh://", sub(":", "/", url, fixed = TRUE))
+  if (startsWith(url, "/")) url <- paste0("file://", url)
+  paste0(if (!startsWith(url, "file:")) "mxr @ ", "git+", url, at)
+}
+
+# The checkout whose folder R this package was installed from, or NULL if it is not there any more.
+local_checkout <- function(folder) {
+  folders <- c(dirname(folder), folder)
+  found <- folders[file.exists(file.path(folders, "pyproject.toml")) & dir.exists(file.path(folders, "mxr"))]
+  if (length(found)) found[[1]]
 }
 
 # The rpy2 that fits this R: the same as mxr.r.host.rpy2_for.

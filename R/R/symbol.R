@@ -33,13 +33,14 @@ symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filt
 #' @export
 mx.symbol.Variable <- function(name) {
   if (!is.character(name) || length(name) != 1 || is.na(name)) stop_type("mx.symbol.Variable: name must be one text")
+  if (!nzchar(name)) stop_parameter("mx.symbol.Variable: the name is empty, but values are given by the name")
   call_python("symbol.variable", name)
 }
 
 #' Groups of symbols
 #'
-#' One symbol with the outputs of several, in order: to train several losses at once, or to see inner results while
-#' training on a loss.
+#' One symbol with the outputs of several, in order: to train several losses at once, or to see intermediate results
+#' while training on a loss.
 #'
 #' @param ... symbols, or one list of symbols.
 #' @return A symbol.
@@ -214,8 +215,8 @@ is.MXSymbol <- is.mx.symbol
 
 #' Parts of symbols
 #'
-#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every inner result as an output, to select
-#' one: `internals(net)[["fc2_output"]]`. `children` gives the inputs of the last operator, NULL for a variable.
+#' `arguments` and `outputs` name the inputs and outputs. `internals` gives every intermediate result as an output, to
+#' select one: `internals(net)[["fc2_output"]]`. `children` gives the inputs of the last operator, NULL for a variable.
 #' `mx.apply` replaces variables by symbols.
 #'
 #' Symbols also have fields and methods: `$arguments`, `$outputs`, `$auxiliary.states`, `$attributes`, `$as.json()`,

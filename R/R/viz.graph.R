@@ -86,6 +86,8 @@ plot.Rcpp_MXSymbol <- function(x, shape = NULL, direction = "TD", main = NULL, .
 #' @rdname graph.viz
 #' @export
 plot.mx.graph <- function(x, main = x$title, ...) {
+  check_dots(or_else(...names(), character()), character(), "plot() of a network has shape, direction and main",
+             also = c("shape", "direction", "main"))
   flat <- identical(x$direction, "LR")
   boxes <- x$picture
   # across and along the direction of the graph, on the page

@@ -102,7 +102,7 @@ def _bind_compute(n: Node) -> Binder:
 def trace_backward(
     symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]
 ) -> dict[str, Value]:
-    """The gradient of each `wanted` argument, from those of the outputs, `heads` (None is zero).
+    """The gradient of each `wanted` argument, from the gradients of the outputs, `heads` (None is zero).
 
     Arguments without a gradient are left out.
     """
@@ -123,6 +123,7 @@ def trace_backward(
             if gs[0] is not None:
                 by_name.setdefault(n.name, []).append(gs[0])
             continue
+        # a loss has a gradient without that of its output, even if it would use it
         needs_head = not (n.op.loss or n.op.ignores_head(n.p))
         if n.op.zero_gradient or (needs_head and all(g is None for g in gs)):
             continue
@@ -167,8 +168,8 @@ def _head_gradient(
 ) -> Value | tuple[Value | None, ...] | None:
     """The argument `g` of an operator's `backward`.
 
-    For one output it is the output's gradient, for several a tuple, with zeros for those that have none. A
-    loss gets None, since it ignores the gradient, unless its parameter `out_grad` asks for it.
+    For one output it is the output's gradient, for several a tuple, with zeros for outputs that have none. A
+    loss gets None, since it ignores the gradient, except with its parameter `out_grad`.
     """
     nothing = all(g is None for g in gs)
     ignored = len(gs) == 1 and not getattr(n.p, "out_grad", False)

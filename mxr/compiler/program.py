@@ -103,31 +103,39 @@ class Program:
 
     def _find_stages(self) -> dict[int, int]:
         """The stage of each value, by id. A value's stage is after those of its operands, except that
-        element-wise values of the same shape can be in one stage."""
+        element-wise values of the same shape can be in one stage.
+
+        An element-wise value has the latest possible stage, so that it is in the region of one of its users.
+        """
+        stage = self._earliest_stages()
+        for v in reversed(self.values):
+            users = self._users.get(id(v))
+            if v.kind == "map" and users and id(v) not in self._root_bases:
+                latest = min(stage[id(u)] - (0 if a is v and _fuses(a, u) else 1) for a, u in users)
+                stage[id(v)] = max(stage[id(v)], latest)
+        return stage
+
+    def _earliest_stages(self) -> dict[int, int]:
+        """The earliest possible stage of each value, by id."""
         stage: dict[int, int] = {}
-        random = 0
-        for v in self.values:  # first, every value as early as possible
+        random = 0  # the stage of the last kernel that draws random numbers
+        for v in self.values:
             s = 1
             for a in operands(v):
                 if not self._exists(base(a)):
-                    s = max(s, stage[id(base(a))] + (v.kind != "view" and not _fuses(a, v)))
+                    same = v.kind == "view" or _fuses(a, v)
+                    s = max(s, stage[id(base(a))] + (0 if same else 1))
             if v.kind == "kernel":
                 call = v.arg[0]
                 s = max([s, *(stage[id(o)] for o in call.outs if id(o) in stage)])
                 if call.random and v.arg[1] == 0:  # random numbers are drawn in the graph's order
                     random = s = max(s, random + 1)
             stage[id(v)] = s
-        for v in reversed(self.values):  # then element-wise values as late as possible, beside a user
-            users = self._users.get(id(v))
-            if v.kind == "map" and users and id(v) not in self._root_bases:
-                stage[id(v)] = max(
-                    stage[id(v)], min(stage[id(u)] - (a is not v or not _fuses(a, u)) for a, u in users)
-                )
         return stage
 
     def in_memory(self, v: Value) -> bool:
-        """Whether a computed value gets memory: all do, except views and maps that only their own region
-        reads."""
+        """Whether a computed value gets memory. All do except views, and element-wise values that only their
+        own region reads."""
         if v.kind == "view":
             return False
         if v.kind != "map" or id(v) in self.kept or id(v) in self._root_bases:
@@ -177,11 +185,11 @@ class Program:
         self.kept |= {key: v for key, v in reached(roots, is_kept).items() if is_kept(v)}
 
     def _expensive(self, needed: dict[int, Value], read: set[int]) -> set[int]:
-        """The ids of the element-wise values without memory that are to be stored, of those that another
-        program `read`s.
+        """Of the element-wise values without memory that another program reads (`read`), the ids of those
+        that are worth storing.
 
-        Recomputing a value costs all operations from stored values to it. A large value is stored if that is
-        more than storing and reading it; a small one, which stays in the cache, is always stored.
+        Recomputing a value takes all operations from stored values to it. A large value is stored if they
+        take longer than storing and reading it. A small value, which stays in the cache, is always stored.
         """
         cost: dict[int, int] = {}  # cheap operations to recompute a value
         expensive: set[int] = set()
@@ -239,7 +247,7 @@ class Program:
         """
         groups = self._groups()
         placed = dict(arrays)
-        late = []  # roots that are copied to their target at the end
+        late = []  # (root, target): the root is copied to its target at the end
         computed = {id(v) for g in groups for v in g}
         for root, target in zip(self.roots, targets):
             origin = _reshaped(root)
@@ -265,7 +273,8 @@ class Program:
         for group in groups:
             first = group[0]
             if first.kind == "map":
-                maps, sums = ([v for v in group if (v.kind == "map") == wanted] for wanted in (True, False))
+                maps = [v for v in group if v.kind == "map"]
+                sums = [v for v in group if v.kind != "map"]
                 steps += regions.calls(
                     maps,
                     first.shape,
@@ -278,14 +287,8 @@ class Program:
                 steps.append(call.fn(run, [resolve(a) for a in call.ins], [placed[id(o)] for o in call.outs]))
             else:
                 steps += _single(first, [resolve(a) for a in first.args], placed[id(first)])
-        return native_steps.join(
-            steps
-            + [
-                native_steps.call(np.copyto, (target, resolve(root)))
-                or partial(np.copyto, target, resolve(root))
-                for root, target in late
-            ]
-        )
+        steps += [_copy(target, resolve(root)) for root, target in late]
+        return native_steps.join(steps)
 
     def _place(
         self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
@@ -365,7 +368,7 @@ def _concatenate(ins: list[np.ndarray], axis: int, out: np.ndarray) -> list[Call
 
 
 def _tiles(keys: Iterable[Key], shape: tuple[int, ...]) -> bool:
-    """Whether the slices, along one axis, cover `shape` exactly once."""
+    """Whether the slices are all along one axis, and cover `shape` exactly once."""
     cuts: dict[int, list[tuple[int, int]]] = {}
     for key in keys:
         if len(key) > len(shape) or any(not isinstance(k, tuple) or k[3] not in (None, 1) for k in key):

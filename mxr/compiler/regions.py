@@ -78,8 +78,8 @@ def program(
         store = {k: a.reshape(-1) for k, a in store.items()}
         shape = (n,)
     outer = {k: np.broadcast_to(a, shape) if a.ndim else a for k, a in outer.items()}
-    # cut along the first long axis, so that each thread reads a contiguous part of memory
-    axis = max(range(len(shape)), key=lambda i: min(shape[i], 64))
+    # divided along the first long axis, so that each thread reads a contiguous part of memory
+    axis = max(range(len(shape)), key=lambda i: min(shape[i], costs.DIVIDED_AXIS))
     tasks = []
     for a, b in threads.cuts(shape[axis], lanes, costs.WAKE_NS * shape[axis] / time):
         buffers: dict[tuple[np.dtype, int], np.ndarray] = {}
@@ -159,7 +159,7 @@ def _worth_gathering(a: np.ndarray) -> bool:
 class _Buffers:
     """Memory for the temporaries of one block, all of its shape.
 
-    A buffer that was given back is taken again first, so that few buffers are in use and all stay in the
+    The buffer that was given back last is taken first, so that few buffers are in use and all stay in the
     cache. `memory` holds them by type and number; all blocks of a thread use it, one after the other.
     """
 
@@ -198,7 +198,7 @@ def _instructions(
     """
     last_reader = {id(a): v for v in values for a in v.args if isinstance(a, Value)}
     buffers = _Buffers(shape, memory)
-    place = dict(outer)  # where each value is read
+    place = dict(outer)  # the array from which each value is read
     temporary: set[int] = set()  # the values that are in a buffer
     code: list[tuple[Callable, tuple]] = []
     for v in values:

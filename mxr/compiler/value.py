@@ -121,7 +121,7 @@ class Value(NDArrayOperatorsMixin):
         return f"<{self.kind} {getattr(self.fn, '__name__', '')} {self.shape}>"
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a traced operator looked at a value; write it as a kernel")
+        raise TypeError("a traced operator read a value, which has no numbers yet; write it as a kernel")
 
     __float__ = __int__ = __index__ = __bool__
 
@@ -213,7 +213,7 @@ class Value(NDArrayOperatorsMixin):
 
 
 def _one_or_several(given: tuple[Any, ...]) -> Any:
-    """The integers of `f(2, 3)` and of `f((2, 3))`."""
+    """The integers that a function got as `f(2, 3)` or as `f((2, 3))`."""
     if len(given) == 1 and not isinstance(given[0], (int, np.integer)):
         return given[0]
     return given
@@ -404,7 +404,7 @@ def _times_one(f: _Applied) -> Value | None:
 
 
 def _by_one(f: _Applied) -> Value | None:
-    """a / 1 = a; a to the power of 1 = a."""
+    """a / 1 = a, and a to the power of 1 = a."""
     return f.a if f.fits(f.a) and _is_number(f.b, 1) else None
 
 
@@ -413,12 +413,12 @@ def _square(f: _Applied) -> Value | None:
     return np.square(f.a) if f.fits(f.a) and _is_number(f.b, 2) else None
 
 
-def _minus_nothing(f: _Applied) -> Value | None:
+def _minus_zero(f: _Applied) -> Value | None:
     """a - 0 = a."""
     return f.a if f.fits(f.a) and _is_number(f.b, 0) else None
 
 
-def _minus_minus(f: _Applied) -> Value | None:
+def _negative_twice(f: _Applied) -> Value | None:
     """-(-a) = a."""
     return f.a.args[0] if f.a.kind == "map" and f.a.fn is np.negative else None
 
@@ -434,9 +434,9 @@ _RULES: dict[np.ufunc, tuple[Callable[[_Applied], Value | None], ...]] = {
     np.multiply: (_sign_outwards, _times_one),
     np.divide: (_sign_outwards, _by_one),
     np.add: (_subtract_instead,),
-    np.subtract: (_subtract_instead, _minus_nothing),
+    np.subtract: (_subtract_instead, _minus_zero),
     np.power: (_by_one, _square),
-    np.negative: (_minus_minus,),
+    np.negative: (_negative_twice,),
     np.positive: (_itself,),
 }
 

@@ -6,6 +6,7 @@ executor.forward_backward(); updater.train(0.1, executor)
 
 from __future__ import annotations
 
+from operator import is_
 from types import SimpleNamespace
 from typing import Any
 
@@ -198,6 +199,7 @@ class Updater:
         self._resting: dict = {}  # states of parameters that have no gradient at present
         self._own: tuple[list[Block], dict, dict] = [], {}, {}
         self._shapes: dict[int, tuple] = {}
+        self._last: list = []  # the arrays of the last step, whose shapes have been checked
 
     def train(self, lr: float | list[float], ex: Executor) -> None:
         """Update the weights of an executor from its gradients."""
@@ -206,11 +208,10 @@ class Updater:
     def step(self, lr: float | list[float], weights: list, grads: list) -> list[NDArray | None]:
         """The new weights, None for those without a gradient. `weights` and `grads` are not changed."""
         active = [i for i, g in enumerate(grads) if g is not None]
-        for i in active:
-            if weights[i] is None or weights[i].shape != grads[i].shape:
-                raise MxError("the updater: every gradient needs a weight of its shape, at the same position")
-            if self._shapes.setdefault(i, weights[i].shape) != weights[i].shape:
-                raise MxError("the updater's weights must keep the shapes they had in its first call")
+        given = [*weights, *grads]
+        if len(given) != len(self._last) or not all(map(is_, given, self._last)):
+            self._check(active, weights, grads)
+            self._last = given
         if active != list(self._own[1]):
             self._own = side_by_side(
                 {i: weights[i].shape for i in active}, {i: weights[i].dtype for i in active}
@@ -221,6 +222,13 @@ class Updater:
             np.copyto(own_grads[i], grads[i])
         self._update(lr, blocks, active)
         return [NDArray(own_weights[i].copy()) if i in own_weights else None for i in range(len(grads))]
+
+    def _check(self, active: list, weights: list, grads: list) -> None:
+        for i in active:
+            if i >= len(weights) or weights[i] is None or weights[i].shape != grads[i].shape:
+                raise MxError("the updater: every gradient needs a weight of its shape, at the same position")
+            if self._shapes.setdefault(i, weights[i].shape) != weights[i].shape:
+                raise MxError("the updater's weights must keep the shapes they had in its first call")
 
     @unbroken
     def _update(self, lr: Any, blocks: list[Block], active: list[Any]) -> None:

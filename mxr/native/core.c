@@ -28,11 +28,22 @@
 #define GIVE_WAY sched_yield()
 #endif
 
-enum { AXES = 8, SCRATCH = 16384, SPINS_TO_YIELD = 200, SPINS_TO_LEAVE = 20000, STRIP = 512, ROWS = 64, MOST_SUMS = 32 };
+/* Numbers that must be constants here. All other tuning numbers are in mxr/runtime/costs.py. */
+enum {
+    AXES = 8,                   /* of an operand, at most */
+    SCRATCH = 16384,            /* numbers in all registers of a region, which are on the stack */
+    MOST_SUMS = 32,             /* of a region */
+    STRIP = 512,                /* columns that a reduction computes together */
+    ROWS = 64,                  /* rows that are added as floats; their sums are added as doubles */
+    SOFTMAX_TOGETHER = 2048,    /* elements of short rows that a softmax computes together */
+    SPINS_TO_YIELD = 200,       /* tests after which a waiting thread lets others use its processor */
+    SPINS_TO_LEAVE = 20000      /* tests after which a helping thread that finds no chunk leaves the program */
+};
 
-/* in text.c */
+/* in text.c and pixels.c */
 PyObject *mxr_table(PyObject *module, PyObject *args);
 PyObject *mxr_sparse(PyObject *module, PyObject *args);
+PyObject *mxr_planes(PyObject *module, PyObject *args);
 
 static const Vectors *vectors;
 
@@ -359,7 +370,7 @@ static void run_reduction(Step *step, ptrdiff_t chunk)
             const float *x = d->x + i * d->rows;
             d->out[i] = d->largest ? vectors->largest(x, d->rows) : (float)vectors->sum(x, d->rows);
         }
-    } else {                                            /* columns, in strips: ROWS rows are added as floats, these sums as doubles */
+    } else {                                            /* columns, in strips */
         ptrdiff_t strips = (d->inner + STRIP - 1) / STRIP, total = d->outer * strips;
         ptrdiff_t stop = (chunk + 1) * d->chunk < total ? (chunk + 1) * d->chunk : total;
         for (ptrdiff_t s = chunk * d->chunk; s < stop; s++) {
@@ -406,7 +417,7 @@ static void run_softmax(Step *step, ptrdiff_t chunk)
     const Softmax *s = &step->as.softmax;
     ptrdiff_t stop = (chunk + 1) * s->chunk < s->rows ? (chunk + 1) * s->chunk : s->rows, n = s->classes;
     const unsigned char second[3] = {0, 1, 1}, none[3] = {0, 0, 0};
-    ptrdiff_t rows = n < 2048 ? 2048 / n : 1;           /* computed together */
+    ptrdiff_t rows = n < SOFTMAX_TOGETHER ? SOFTMAX_TOGETHER / n : 1;       /* computed together */
     for (ptrdiff_t start = chunk * s->chunk; start < stop; start += rows) {
         ptrdiff_t end = start + rows < stop ? start + rows : stop;
         float *block = s->out + start * n;
@@ -880,6 +891,7 @@ static PyMethodDef methods[] = {
     {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
     {"program", make_program, METH_O, "A program: a list of steps."},
     {"table", mxr_table, METH_VARARGS, "Read a table of numbers in text (text.c)."},
+    {"planes", mxr_planes, METH_VARARGS, "Write an image as planes, through a table (pixels.c)."},
     {"sparse", mxr_sparse, METH_VARARGS, "Read rows of index:value pairs in text (text.c)."},
     {NULL, NULL, 0, NULL},
 };

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import groupby
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -542,7 +543,46 @@ def _parts(steps: Iterable[Prepared]) -> list[list[Prepared]]:
 
 def _program(prepared: list[Prepared]) -> Callable[[], object]:
     program: Any = core.program([p.native for p in prepared])
-    if sum(p.nanoseconds for p in prepared if p.shared) < 2 * costs.WAKE_NS or threads.workers() < 2:
-        run: Callable[[], object] = program.run
+    run: Callable[[], object] = program.run
+    nanoseconds = sum(p.nanoseconds for p in prepared if p.shared)
+    if nanoseconds < 2 * costs.WAKE_NS or threads.workers() < 2:
         return run
-    return partial(threads.run, [program.lead, *[program.help] * (threads.workers() - 1)])
+    shared = partial(threads.run, [program.lead, *[program.help] * (threads.workers() - 1)])
+    return shared if nanoseconds > costs.NATIVE_COMPARED_NS else Faster(shared, run)
+
+
+class Faster:
+    """Two functions that do the same work. Calling this calls the faster one. Which one is faster depends on
+    the machine and on other processes, so both are timed again after 1, 3, 7 ... calls."""
+
+    __slots__ = ("_calls", "_left", "_unmeasured", "_took")
+    _TIMED = 4  # calls of each that are timed
+    _MOST_UNMEASURED = 255  # calls between two comparisons, at most
+
+    def __init__(self, first: Callable[[], object], second: Callable[[], object]):
+        self._calls, self._unmeasured = [first, second], 0  # the faster one first
+        self._begin()
+
+    def __call__(self) -> None:
+        self._left -= 1
+        if self._left >= 2 * self._TIMED:
+            self._calls[0]()
+        else:
+            self._compare()
+
+    def _begin(self) -> None:
+        self._left, self._took = self._unmeasured + 2 * self._TIMED, [0, 0]
+
+    def _compare(self) -> None:
+        which = int(self._left < self._TIMED)
+        start = perf_counter_ns()
+        self._calls[which]()
+        self._took[which] += perf_counter_ns() - start
+        if self._left:
+            return
+        if self._took[1] < self._took[0]:
+            self._calls.reverse()
+            self._unmeasured = 0
+        else:
+            self._unmeasured = min(2 * self._unmeasured + 1, self._MOST_UNMEASURED)
+        self._begin()

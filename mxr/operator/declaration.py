@@ -48,7 +48,8 @@ def op(
 ) -> Callable[[type], Op]:
     """Declare an operator: `@op("Name", "alias", ...)` above a class. Returns the `Op` record.
 
-    The class has a docstring, which is the help text, its parameters as annotated `P`s, and:
+    The class has a docstring, which is the help text, its parameters as annotated `P`s (those of base classes
+    come first), and:
 
     - `inputs`: a tuple of names, or a function of the parameters. Default: the names of `forward`'s arguments
       after `p`, or `("data",)`. The same for `aux`, `outputs` (default `("output",)`) and `hidden`.
@@ -68,9 +69,12 @@ def op(
     """
 
     def declare(cls: type) -> Op:
-        d = cls.__dict__
+        d: dict[str, Any] = {}
+        annotations: dict[str, type] = {}
+        for base in reversed(cls.__mro__[:-1]):  # base classes first; the last one is `object`
+            d.update(vars(base))
+            annotations.update(inspect.get_annotations(base, eval_str=True))
         params = {}
-        annotations = inspect.get_annotations(cls, eval_str=True)
         for key, kind in annotations.items():
             param = d[key]
             param.name, param.type = key, kind

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, overload
 
 from mxr.operator.errors import MxError, ShapeError
 
@@ -22,6 +22,10 @@ def known(shape: Dims | None) -> TypeGuard[Dims]:
     return shape is not None and 0 not in shape
 
 
+@overload
+def unify(*shapes: Dims) -> Dims: ...
+@overload
+def unify(*shapes: Dims | None) -> Dims | None: ...
 def unify(*shapes: Dims | None) -> Dims | None:
     """The shape that all `shapes` describe, with unknown dimensions filled from each other; None if all are
     None. ShapeError if they contradict each other."""

@@ -38,9 +38,9 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppressed(boxes: np.ndarray, classes: np.ndarray | None, threshold: float, at_least: bool) -> np.ndarray:
-    """A mask of the boxes (n, 4), best first, that overlap a better box which is not suppressed itself by
-    more than the threshold (`at_least`: or equal to it). With `classes`, only by a better box of the same
-    class."""
+    """A mask of the suppressed boxes among `boxes` (n, 4), which are sorted, the best first. A box is
+    suppressed if it overlaps, by more than the threshold, a better box that is not suppressed itself (with
+    `at_least`: by at least the threshold). With `classes`, only boxes of one class suppress each other."""
     gone = np.zeros(len(boxes), bool)
     for i in range(len(boxes) - 1):
         if not gone[i]:
@@ -192,12 +192,12 @@ class BipartiteMatching:
 
 @op("_contrib_box_encode", zero_gradient=True)
 class BoxEncode:
-    """Offsets of the boxes that anchors are matched with, as a detector learns them.
+    """The offsets from anchors to the boxes that they are matched with: what a detector learns.
 
-    For an anchor with `samples` above 0.5, `refs[matches]` is its box:
+    For an anchor with `samples` above 0.5, `refs[matches]` is its box. Its offsets are
     `((x - x_anchor) / width_anchor - mean) / std`, the same for y, and
-    `(log(width / width_anchor) - mean) / std`, the same for the height. Returns these, and 1 for them; both
-    are 0 for other anchors.
+    `(log(width / width_anchor) - mean) / std`, the same for the height. Returns the offsets, and a mask of
+    them that is 1. For other anchors, both are 0.
     """
 
     inputs = ("samples", "matches", "anchors", "refs", "means", "stds")
@@ -239,7 +239,7 @@ class BoxDecode:
     std1: float = P(1.0, "factor of the offset of y")
     std2: float = P(1.0, "factor of the offset of the width")
     std3: float = P(1.0, "factor of the offset of the height")
-    clip: float = P(-1.0, "the most that the logarithm of a size may be; no limit if negative")
+    clip: float = P(-1.0, "the largest logarithm of a size; no limit if negative")
     format: str = P("center", "what the numbers of an anchor are", one_of=_FORMAT)
 
     inputs = ("data", "anchors")

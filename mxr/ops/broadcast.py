@@ -36,6 +36,7 @@ def _broadcast_pair(name: str, pair: Pair, *aliases: str):
         return like(pair.f(lhs, rhs), lhs)
 
     def backward(p, g, ins, outs):
+        assert pair.gradient is not None
         to_lhs, to_rhs = pair.gradient(g, *ins, outs[0])
         return sum_to(to_lhs, ins[0].shape), sum_to(to_rhs, ins[1].shape)
 

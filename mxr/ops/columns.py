@@ -31,8 +31,8 @@ def _geometry(p, image):
 
 
 def _walk(p, image):
-    """(position in the kernel, the index of the padded image's elements at that position in all windows) for
-    every position."""
+    """For every position in the kernel: (the position, the index of the elements of the padded image that all
+    windows have there)."""
     stride, dilate, _, windows = _geometry(p, image)
     for at in product(*map(range, p.kernel)):
         yield (
@@ -79,11 +79,11 @@ def _padded(run, shape, pad, dtype):
 
 @op("im2col", keeps=())
 class Im2col:
-    """Every window of the images as a column, as a convolution multiplies them with its weights.
+    """The windows of the images as the columns of a matrix, which a convolution multiplies with its weights.
 
-    Of shape (n, c, spatial...), 1 to 3 spatial axes, it makes (n, c * product of kernel, number of windows):
-    row `(channel, position in the kernel)`, column `window`, both in C order. The border is filled with
-    zeros.
+    Data of shape (n, c, spatial...), with 1 to 3 spatial axes, become (n, c * product of kernel, number of
+    windows): row `(channel, position in the kernel)`, column `window`, both in C order. The border is filled
+    with zeros.
     """
 
     kernel: Shape = P(REQUIRED, "The size of a window, per spatial axis.")
@@ -109,7 +109,7 @@ class Im2col:
 class Col2im:
     """Images from columns, the reverse of `im2col`: where windows overlap, elements are added up.
 
-    Of shape (n, c * product of kernel, number of windows) it makes (n, c, output_size...).
+    Data of shape (n, c * product of kernel, number of windows) become (n, c, output_size...).
     """
 
     output_size: Shape = P(REQUIRED, "The size of the images, per spatial axis.")

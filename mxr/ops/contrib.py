@@ -83,7 +83,7 @@ class ArangeLike:
     step: float = P(1.0, "the difference")
     repeat: int = P(1, "how often each number comes", low=1)
     ctx: str = P("", "has no effect", ignored=True)
-    axis: int = P(None, "the axis whose length counts; all elements if None")
+    axis: int = P(None, "the axis that gives the length; None: the number of all elements")
 
     def infer_shape(p, ins, outs):
         if ins[0] is None:
@@ -103,7 +103,7 @@ class IndexArray:
     """The indices of every element of the data, as whole numbers along a further last C-order axis (in R: the
     first dimension)."""
 
-    axes: Shape = P(None, "the axes whose indices are wanted; all by default")
+    axes: Shape = P(None, "the axes to give indices for; all by default")
 
     infer_type = lambda p, ins: [np.dtype(np.int64)]
     own_types = ("data",)
@@ -162,7 +162,7 @@ def _rows_of(index: np.ndarray, n: int) -> np.ndarray:
 
 @op("_contrib_allclose", zero_gradient=True)
 class AllClose:
-    """1 if all elements of two arrays are equal but for `atol + rtol * abs(b)`, else 0."""
+    """1 if the elements of two arrays differ by at most `atol + rtol * abs(b)`, else 0."""
 
     rtol: float = P(1e-5, "the relative difference that is allowed")
     atol: float = P(1e-8, "the absolute difference that is allowed")
@@ -176,7 +176,8 @@ class AllClose:
         return [s, s], [()]
 
     def compute(p, run, ins, outs):
-        outs[0][...] = np.allclose(*ins, rtol=p.rtol, atol=p.atol, equal_nan=p.equal_nan)
+        a, b = ins
+        outs[0][...] = np.allclose(a, b, rtol=p.rtol, atol=p.atol, equal_nan=p.equal_nan)
 
 
 @op("_rnn_param_concat", variadic="num_args")
@@ -194,9 +195,10 @@ class HawkesLl:
     """The log likelihood of marked self-exciting Hawkes processes, sequence by sequence, and the state at its
     end.
 
-    Marks k come with intensity `lda[k] + alpha[k] * beta[k] * sum(exp(-beta[k] * (t - t_i)))` over earlier
-    events of the same mark. `lags` are the times since the event before, `marks` the events' marks,
-    `valid_length` how many of them count, `max_time` the end. The gradient goes to `lda`, `alpha` and `beta`.
+    At time t, the intensity of events with mark k is `lda[k] + alpha[k] * beta[k] * sum(exp(-beta[k] * (t -
+    t_i)))`, with a sum over the times t_i of earlier events with that mark. `lags` are the times since the
+    event before, `marks` the events' marks, `valid_length` the number of events that count, `max_time` the
+    end. The gradient goes to `lda`, `alpha` and `beta`.
     """
 
     inputs = ("lda", "alpha", "beta", "state", "lags", "marks", "valid_length", "max_time")

@@ -3,6 +3,8 @@ the node."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mxr.engine.bind import bind
@@ -12,7 +14,7 @@ from mxr.graph.node import Graph
 from mxr.graph.symbol import Symbol
 from mxr.operator import REQUIRED, MxError, P, Shape, op, shape_text, unify
 
-_LOCS = "which inputs of the body they are"
+_LOCS = "their positions among the body's inputs"
 
 
 def _given(graph: Graph) -> list[str]:
@@ -94,12 +96,15 @@ class Foreach:
     Returns the outputs of all steps, stacked, then the last states.
     """
 
-    num_args: int = P(REQUIRED, "the body and the inputs, counted", low=1)
-    num_outputs: int = P(REQUIRED, "outputs and states, counted", low=1)
-    num_out_data: int = P(REQUIRED, "how many of them are stacked", low=0)
+    num_args: int = P(REQUIRED, "the number of the inputs, and one for the body", low=1)
+    num_outputs: int = P(REQUIRED, "the number of outputs and states", low=1)
+    num_out_data: int = P(REQUIRED, "how many of them are outputs, which are stacked", low=0)
     in_state_locs: Shape = P(REQUIRED, f"the states: {_LOCS}")
     in_data_locs: Shape = P(REQUIRED, f"the slices: {_LOCS}")
     remain_locs: Shape = P(REQUIRED, f"all others: {_LOCS}")
+
+    if TYPE_CHECKING:  # set by mxr/graph/json.py, which reads the network
+        subgraphs: list[Graph]
 
     inputs = lambda p: tuple(f"data{i}" for i in range(p.num_args - 1))
     outputs = _outputs
@@ -160,13 +165,16 @@ class WhileLoop:
     Returns the outputs of all steps, stacked and filled up with zeros, then the last variables.
     """
 
-    num_args: int = P(REQUIRED, "condition, body and inputs, counted", low=2)
-    num_outputs: int = P(REQUIRED, "outputs and variables, counted", low=1)
-    num_out_data: int = P(REQUIRED, "how many of them are stacked", low=0)
+    num_args: int = P(REQUIRED, "the number of the inputs, and two for condition and body", low=2)
+    num_outputs: int = P(REQUIRED, "the number of outputs and variables", low=1)
+    num_out_data: int = P(REQUIRED, "how many of them are outputs, which are stacked", low=0)
     max_iterations: int = P(REQUIRED, "the most steps", low=0)
     cond_input_locs: Shape = P(REQUIRED, "which inputs the condition takes")
     func_input_locs: Shape = P(REQUIRED, "which inputs the body takes")
     func_var_locs: Shape = P(REQUIRED, f"the variables: {_LOCS}")
+
+    if TYPE_CHECKING:  # set by mxr/graph/json.py, which reads the network
+        subgraphs: list[Graph]
 
     inputs = lambda p: tuple(f"data{i}" for i in range(p.num_args - 2))
     outputs = _outputs
@@ -231,11 +239,14 @@ class Cond:
     """Runs one of two bodies: the first if its condition holds, else the second. The gradient is that of the
     body that ran."""
 
-    num_args: int = P(REQUIRED, "condition, bodies and inputs, counted", low=3)
-    num_outputs: int = P(REQUIRED, "outputs of the bodies", low=1)
+    num_args: int = P(REQUIRED, "the number of the inputs, and three for condition and bodies", low=3)
+    num_outputs: int = P(REQUIRED, "the number of outputs of each body", low=1)
     cond_input_locs: Shape = P(REQUIRED, "which inputs the condition takes")
     then_input_locs: Shape = P(REQUIRED, "which inputs the first body takes")
     else_input_locs: Shape = P(REQUIRED, "which inputs the second body takes")
+
+    if TYPE_CHECKING:  # set by mxr/graph/json.py, which reads the network
+        subgraphs: list[Graph]
 
     inputs = lambda p: tuple(f"data{i}" for i in range(p.num_args - 3))
     outputs = _outputs

@@ -109,20 +109,8 @@ def _arguments(p):
     return ("data", "weight") if p.no_bias else ("data", "weight", "bias")
 
 
-@op("Convolution", keeps=("ins",))
-class Convolution:
-    """Convolution of images, signals or volumes with learned filters.
-
-    Each filter is laid over every position of the input (every `stride`-th one), multiplied with what it
-    covers in all channels, and summed: `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] *
-    data[n, c, y * stride + i * dilate - pad, ...]`, in C order: samples, channels, then the spatial axes.
-    There are 1 to 3 spatial axes, as many as `kernel` has values.
-
-    Returns an array with `num_filter` channels and, along each spatial axis of n positions,
-    `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions. With `num_group` g, channels and
-    filters form g groups that are convolved separately. In R the first axis is the width: `kernel = c(5, 3)`
-    is 5 wide and 3 high there too, because values and axes are reversed together.
-    """
+class _Convolution:
+    """The parameters and functions of `Convolution` and `Convolution_v1`."""
 
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
     stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
@@ -134,18 +122,31 @@ class Convolution:
     no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
     cudnn_tune: str = P(None, "GPU only", one_of=_TUNE, ignored=True)
     cudnn_off: bool = P(False, "GPU only", ignored=True)
-    layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=_LAYOUTS)
 
-    inputs, infer_shape, prepare, prepare_gradient = (
-        _arguments,
-        _conv_shape,
-        _conv_prepare,
-        _conv_prepare_gradient,
-    )
+    inputs, infer_shape = _arguments, _conv_shape
+    prepare, prepare_gradient = _conv_prepare, _conv_prepare_gradient
+
+
+@op("Convolution", keeps=("ins",))
+class Convolution(_Convolution):
+    """Convolution of images, signals or volumes with learned filters.
+
+    At every position of the input (every `stride`-th one), each filter is multiplied with the values of all
+    channels below it, and the products are summed: `out[n, f, y, x] = bias[f] + sum over c, i, j of weight[f,
+    c, i, j] * data[n, c, y * stride + i * dilate - pad, ...]`, in C order: samples, channels, then the
+    spatial axes. There are 1 to 3 spatial axes, as many as `kernel` has values.
+
+    Returns an array with `num_filter` channels and, along each spatial axis of n positions,
+    `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions. With `num_group` g, channels and
+    filters form g groups that are convolved separately. In R the first axis is the width: `kernel = c(5, 3)`
+    is 5 wide and 3 high there too, because values and axes are reversed together.
+    """
+
+    layout: str = P(None, "order of the axes; on a CPU the default one only", one_of=_LAYOUTS)
 
 
 @op("Convolution_v1", keeps=("ins",))
-class ConvolutionV1:
+class ConvolutionV1(_Convolution):
     """Convolution as in MXNet's first releases. It computes what `Convolution` computes; use that in new
     code.
 
@@ -156,25 +157,8 @@ class ConvolutionV1:
     `floor((n + 2 pad - dilate (kernel - 1) - 1) / stride) + 1` positions along each spatial axis of n.
     """
 
-    kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
-    stride: Shape = P((), "step from one position to the next along each axis; 1 if left out")
-    dilate: Shape = P((), "distance of the filter's elements along each axis; 1 if left out")
-    pad: Shape = P((), "zeros added at both ends of each axis; none if left out")
-    num_filter: int = P(REQUIRED, "number of filters: channels of the output", low=1)
-    num_group: int = P(1, "number of groups of channels", low=1)
-    workspace: int = P(1024, "GPU only: memory limit in megabytes", low=0, ignored=True)
-    no_bias: bool = P(False, "leave out the bias, and with it the argument `bias`")
-    cudnn_tune: str = P(None, "GPU only", one_of=_TUNE, ignored=True)
-    cudnn_off: bool = P(False, "GPU only", ignored=True)
     layout: str = P(
         None, "order of the axes; on a CPU the default one only", one_of=("NCDHW", "NCHW", "NDHWC", "NHWC")
-    )
-
-    inputs, infer_shape, prepare, prepare_gradient = (
-        _arguments,
-        _conv_shape,
-        _conv_prepare,
-        _conv_prepare_gradient,
     )
 
 
@@ -215,10 +199,10 @@ class Deconvolution:
     back to its input: the sum of all windows `data[n, c, y, x] * weight[c, f, , ]`, each placed at
     `(y, x) * stride - pad`, plus `bias[f]`.
 
-    Returns an array with `num_filter` channels and, along each spatial axis of n positions,
-    `stride (n - 1) + dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` where that
-    is given (`pad` and `adj` are then chosen, and the given ones not used). The weight has the shape
-    (channels, num_filter / num_group, kernel) in C order.
+    Returns an array with `num_filter` channels and, along each spatial axis of n positions, `stride (n - 1) +
+    dilate (kernel - 1) + 1 - 2 pad + adj` positions, or exactly `target_shape` if that is given. (Then `pad`
+    and `adj` follow from it, and the given ones have no effect.) The weight has the shape (channels,
+    num_filter / num_group, kernel) in C order.
     """
 
     kernel: Shape = P(REQUIRED, "size of the filters along each spatial axis")
@@ -276,7 +260,7 @@ class Deconvolution:
 
 
 def _deconv_windows(p, data, out) -> windows.Windows:
-    """The windows of the convolution whose transpose this is: its input is the output here."""
+    """The windows of the convolution that is transposed. Its input has the shape of the output here."""
     return windows.Windows(
         tuple(out[2:]),
         tuple(data[2:]),

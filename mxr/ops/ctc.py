@@ -19,7 +19,7 @@ def _inputs(p):
 @op("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss", keeps=("outs",))
 class CTCLoss:
     """Connectionist temporal classification: minus the log-likelihood of a sequence of labels, given scores
-    for every step of a longer sequence, whatever the alignment of the two. Returns one number per sample.
+    for every step of a longer sequence, over all alignments of the two. Returns one number per sample.
 
     In C order `data` is (steps, batch, classes), the scores before any softmax, and `label` is
     (batch, labels); in R these are `c(classes, batch, steps)` and `c(labels, batch)`. One class is the blank.
@@ -28,8 +28,8 @@ class CTCLoss:
     sequence. Or give the lengths: `use_label_lengths` and `use_data_lengths` make `label_lengths` and
     `data_lengths` inputs, vectors with one length per sample.
 
-    A sample with more labels than its steps can show (two equal labels in a row need a blank between them)
-    counts as a loss of 0 without gradient, as in MXNet. Only `data` has a gradient.
+    A sample with more labels than fit into its steps (two equal labels in a row need a blank between them)
+    has a loss of 0 and no gradient, as in MXNet. Only `data` has a gradient.
     """
 
     use_data_lengths: bool = P(False, "take the number of steps of every sample from `data_lengths`")

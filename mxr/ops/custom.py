@@ -4,6 +4,7 @@ R's `mx.operator.register`."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -90,6 +91,12 @@ class Custom:
 
     op_type: str = P(REQUIRED, "the name under which the operator was registered")
 
+    if TYPE_CHECKING:  # attributes of `p` that `op` and `complete` set
+        others: dict[str, str]
+        arguments: tuple[str, ...]
+        results: tuple[str, ...]
+        states: tuple[str, ...]
+
     inputs = lambda p: p.arguments
     outputs = lambda p: p.results
     aux = lambda p: p.states
@@ -129,7 +136,7 @@ class Custom:
         for name, given, said in zip((*p.arguments, *p.states), ins, inputs + states):
             if known(given) and known(said) and given != said:
                 raise ShapeError(
-                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} says "
+                    f"{name} has the shape {shape_text(given)}, but infer_shape of {p.op_type} gives "
                     f"{shape_text(said)}"
                 )
         return [unify(a, b) for a, b in zip(ins, inputs + states)], [

@@ -50,10 +50,11 @@ def _shapes(p, ins, outs, modulated: bool):
 
 
 class _Columns:
-    """The points that the positions of the kernel read, for one sample and all outputs, as arrays (groups,
-    points, outputs): for each point the four pixels around it and their weights. `modulated`: points less
-    than a pixel outside the image count in part, as in the second paper (Zhu et al. 2019); otherwise points
-    outside are zero."""
+    """The points at which the positions of the kernel read one sample, for all outputs: the four pixels
+    around each point, and their weights, as arrays (groups, points, outputs).
+
+    Points outside the image are zero. `modulated`: those less than a pixel outside are interpolated with
+    zero, as in the second paper (Zhu et al. 2019)."""
 
     def __init__(self, p, shape, offset, modulated: bool):
         (_, self.channels, h, w), (stride, dilate, pad) = shape, _pairs(p)
@@ -76,7 +77,7 @@ class _Columns:
             (y > -1) & (x > -1) & (y < h) & (x < w) if modulated else (y >= 0) & (x >= 0) & (y < h) & (x < w)
         )
         top, left = np.floor(y), np.floor(x)
-        if not modulated:  # points beyond the last row or column have its values
+        if not modulated:  # points after the last row or column have the values of that row or column
             top, left = np.minimum(top, h - 1), np.minimum(left, w - 1)
             y, x = np.where(top >= h - 1, top, y), np.where(left >= w - 1, left, x)
         self.dy, self.dx = y - top, x - left
@@ -175,15 +176,8 @@ def _gradient(p, g, ins, igs, modulated: bool):
 _LAYOUT = ("NCW", "NCHW", "NCDHW")
 
 
-@op("_contrib_DeformableConvolution", keeps=("ins",))
-class DeformableConvolution:
-    """Convolution of images in which, for every output, every position of the kernel is moved by an offset of
-    its own.
-
-    `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x
-    in pixels; between pixels the data is interpolated linearly, outside it is zero. The gradient goes to the
-    data, the offsets, the weight and the bias.
-    """
+class _Deformable:
+    """The parameters that both operators have."""
 
     kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
     stride: Shape = P((), "step of the windows; 1 by default")
@@ -191,9 +185,21 @@ class DeformableConvolution:
     pad: Shape = P((), "zeros on either side; 0 by default")
     num_filter: int = P(REQUIRED, "channels of the output", low=1)
     num_group: int = P(1, "groups of channels that do not mix", low=1)
-    num_deformable_group: int = P(1, "groups of channels with offsets of their own", low=1)
+    num_deformable_group: int = P(1, "groups of channels, each with its own offsets", low=1)
     workspace: int = P(1024, "has no effect", ignored=True)
     no_bias: bool = P(False, "leave out the bias")
+
+
+@op("_contrib_DeformableConvolution", keeps=("ins",))
+class DeformableConvolution(_Deformable):
+    """Convolution of images in which, for every output, every position of the kernel is moved by its own
+    offset.
+
+    `offset` (samples, 2 * deformable groups * kernel positions, rows, columns) holds the moves along y and x
+    in pixels; between pixels the data is interpolated linearly, outside it is zero. The gradient goes to the
+    data, the offsets, the weight and the bias.
+    """
+
     layout: str = P(None, "has no effect", one_of=_LAYOUT, ignored=True)
 
     inputs = lambda p: ("data", "offset", "weight") if p.no_bias else ("data", "offset", "weight", "bias")
@@ -207,19 +213,10 @@ class DeformableConvolution:
 
 
 @op("_contrib_ModulatedDeformableConvolution", keeps=("ins",))
-class ModulatedDeformableConvolution:
-    """`DeformableConvolution` whose samples are multiplied by `mask` (samples, deformable groups * kernel
-    positions, rows, columns) too."""
+class ModulatedDeformableConvolution(_Deformable):
+    """`DeformableConvolution`, with the values that it reads multiplied by `mask` (samples, deformable groups
+    * kernel positions, rows, columns)."""
 
-    kernel: Shape = P(REQUIRED, "rows and columns of the kernel (in R: columns, rows)")
-    stride: Shape = P((), "step of the windows; 1 by default")
-    dilate: Shape = P((), "distance of the kernel's positions; 1 by default")
-    pad: Shape = P((), "zeros on either side; 0 by default")
-    num_filter: int = P(REQUIRED, "channels of the output", low=1)
-    num_group: int = P(1, "groups of channels that do not mix", low=1)
-    num_deformable_group: int = P(1, "groups of channels with offsets of their own", low=1)
-    workspace: int = P(1024, "has no effect", ignored=True)
-    no_bias: bool = P(False, "leave out the bias")
     im2col_step: int = P(64, "has no effect", ignored=True)
     layout: str = P(None, "has no effect", one_of=_LAYOUT, ignored=True)
 

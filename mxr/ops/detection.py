@@ -3,9 +3,6 @@ the network's outputs."""
 
 from __future__ import annotations
 
-import copy
-import inspect
-
 import numpy as np
 
 from mxr.operator import Floats, MxError, P, ShapeError, op, shape_text, unify
@@ -68,10 +65,10 @@ class MultiBoxTarget:
     """The training targets of a detector at its anchors, from the objects in each image.
 
     `label` has a row for each object: class, left, top, right, bottom; a class of -1 ends an image's list.
-    Each object gets the anchor that it overlaps most; every other anchor takes the object that it overlaps
-    most, if by more than `overlap_threshold`. All others are background; with `negative_mining_ratio`, only
-    that number for each anchor with an object: those to which `cls_pred` (samples, classes, anchors) gives
-    the lowest probability of background.
+    Each object gets the anchor that it overlaps most. Every other anchor gets the object that it overlaps
+    most, if the overlap is more than `overlap_threshold`. All other anchors are background. With
+    `negative_mining_ratio`, only that number of them is background for each anchor with an object: those to
+    which `cls_pred` (samples, classes, anchors) gives the lowest probability of background.
 
     Returns offsets (samples, anchors * 4), a mask of which of them count, and classes (samples, anchors): 0
     for background, the object's class plus 1, or `ignore_label`.
@@ -211,7 +208,7 @@ class MultiBoxDetection:
 
 
 class _Proposals:
-    """The parameters of both operators."""
+    """The parameters, inputs and outputs of both operators."""
 
     rpn_pre_nms_top_n: int = P(
         6000, "the number of boxes, those of the highest scores, that take part in suppression"
@@ -225,48 +222,30 @@ class _Proposals:
     output_score: bool = P(False, "return the scores as well")
     iou_loss: bool = P(False, "`bbox_pred` are moves of the corners, not offsets")
 
+    inputs = ("cls_prob", "bbox_pred", "im_info")
+    outputs = lambda p: ("output", "score") if p.output_score else ("output",)
+    hidden = lambda p: () if p.output_score else ("score",)
 
-def _declare(name: str, doc: str, many: bool):
-    def infer_shape(p, ins, outs):
-        prob, pred, info = ins
-        k = len(p.scales) * len(p.ratios)
-        prob = unify(prob, (0, 2 * k, 0, 0))
-        pred = unify(pred, (prob[0], 4 * k, *prob[2:]))
-        prob = unify(prob, (pred[0], 2 * k, *pred[2:]))
-        if prob[0] > 1 and not many:
-            raise ShapeError(
-                f"takes one image at a time, not {prob[0]}; _contrib_MultiProposal takes several"
-            )
-        n = (prob[0] if many else 1) * p.rpn_post_nms_top_n
-        return [prob, pred, unify(info, (prob[0], 3))], [(n, 5), (n, 1)]
 
-    def compute(p, run, ins, outs):
-        prob, pred, info = ins
-        n = p.rpn_post_nms_top_n
-        for b in range(len(prob)):
-            boxes, scores = _proposed(p, prob[b], pred[b], info[b], many)
-            rows = slice(b * n, (b + 1) * n)
-            outs[0][rows, 0], outs[0][rows, 1:], outs[1][rows, 0] = b, boxes, scores
+def _proposal_shape(p, ins, many: bool):
+    prob, pred, info = ins
+    k = len(p.scales) * len(p.ratios)
+    prob = unify(prob, (0, 2 * k, 0, 0))
+    pred = unify(pred, (prob[0], 4 * k, *prob[2:]))
+    prob = unify(prob, (pred[0], 2 * k, *pred[2:]))
+    if prob[0] > 1 and not many:
+        raise ShapeError(f"takes one image at a time, not {prob[0]}; _contrib_MultiProposal takes several")
+    n = (prob[0] if many else 1) * p.rpn_post_nms_top_n
+    return [prob, pred, unify(info, (prob[0], 3))], [(n, 5), (n, 1)]
 
-    kinds = inspect.get_annotations(_Proposals, eval_str=True)
-    parameters = {k: copy.copy(vars(_Proposals)[k]) for k in kinds}
-    op(name, zero_gradient=True)(
-        type(
-            name,
-            (),
-            {
-                "__doc__": doc,
-                "__module__": __name__,
-                "__annotations__": kinds,
-                **parameters,
-                "inputs": ("cls_prob", "bbox_pred", "im_info"),
-                "outputs": lambda p: ("output", "score") if p.output_score else ("output",),
-                "hidden": lambda p: () if p.output_score else ("score",),
-                "infer_shape": infer_shape,
-                "compute": compute,
-            },
-        )
-    )
+
+def _propose(p, ins, outs, many: bool) -> None:
+    prob, pred, info = ins
+    n = p.rpn_post_nms_top_n
+    for b in range(len(prob)):
+        boxes, scores = _proposed(p, prob[b], pred[b], info[b], many)
+        rows = slice(b * n, (b + 1) * n)
+        outs[0][rows, 0], outs[0][rows, 1:], outs[1][rows, 0] = b, boxes, scores
 
 
 def _base_anchors(p) -> np.ndarray:
@@ -322,7 +301,7 @@ def _proposed(p, prob, pred, info, many: bool):
     kept = _kept(boxes, f(p.threshold), min(p.rpn_post_nms_top_n, before))
     if not len(kept):
         return np.zeros((p.rpn_post_nms_top_n, 4), f), np.zeros(p.rpn_post_nms_top_n, f)
-    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]  # too few: from the first again
+    kept = kept[np.arange(p.rpn_post_nms_top_n) % len(kept)]  # if too few: from the first again
     return boxes[kept], scores[kept]
 
 
@@ -352,9 +331,29 @@ anchors.
 
 `cls_prob` (samples, 2 * anchors, rows, columns) has the anchors' probabilities of background, then those of
 objects; `bbox_pred` their offsets; `im_info` a row for each image: height, width, and scale. Boxes are cut
-off at the image, those of the highest scores are taken, and of those that overlap the best one stays. Too few
-are filled up from the first again.
+off at the image. Those with the highest scores are taken, and of boxes that overlap, the best one is kept. If
+there are too few, they are repeated from the first one on.
 
 Returns rows of the sample's index and left, top, right, bottom"""
-_declare("_contrib_Proposal", _DOC + "; for one image.", False)
-_declare("_contrib_MultiProposal", _DOC + ", `rpn_post_nms_top_n` rows for each image.", True)
+
+
+@op("_contrib_Proposal", zero_gradient=True)
+class Proposal(_Proposals):  # noqa: D101  (its docstring is below)
+    __doc__ = _DOC + "; for one image."
+
+    def infer_shape(p, ins, outs):
+        return _proposal_shape(p, ins, many=False)
+
+    def compute(p, run, ins, outs):
+        _propose(p, ins, outs, many=False)
+
+
+@op("_contrib_MultiProposal", zero_gradient=True)
+class MultiProposal(_Proposals):  # noqa: D101  (its docstring is below)
+    __doc__ = _DOC + ", `rpn_post_nms_top_n` rows for each image."
+
+    def infer_shape(p, ins, outs):
+        return _proposal_shape(p, ins, many=True)
+
+    def compute(p, run, ins, outs):
+        _propose(p, ins, outs, many=True)

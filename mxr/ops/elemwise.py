@@ -15,20 +15,21 @@ from mxr.runtime.lazy_scipy import special
 
 
 def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
-    """Declare an operator y = f(x). `gradient(g, x, y)` is the gradient at x for the gradient g at y; None:
+    """Declare an operator y = f(x). `gradient(g, x, y)` is the gradient of x for the gradient g of y; None:
     zero. `text` is its help text."""
 
     def forward(p, data):
         return like(f(data), data)
 
     def backward(p, g, ins, outs):
+        assert gradient is not None
         return gradient(g, ins[0], outs[0])
 
     declare(__name__, name, doc=text, forward=forward, **({"backward": backward} if gradient else {}))
 
 
 def _round(x):
-    """Half away from zero: cutting after adding the largest number below a half."""
+    """Rounded, halves away from zero: half a unit, less one bit, is added, and the sum is truncated."""
     return (
         np.trunc(x + np.copysign(np.nextafter(x.dtype.type(0.5), x.dtype.type(0)), x))
         if x.dtype.kind == "f"
@@ -209,7 +210,7 @@ class Clip:
     a_max: float = P(REQUIRED, "the largest value allowed")
 
     def forward(p, data):
-        # the bounds need not be numbers of the type
+        # an integer type may not be able to represent the bounds
         x = data if data.dtype.kind == "f" else data.astype(np.float64)
         if p.a_min <= p.a_max:
             return like(np.clip(x, p.a_min, p.a_max), data)
@@ -227,6 +228,7 @@ def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
         return like(pair.f(lhs, rhs), lhs)
 
     def backward(p, g, ins, outs):
+        assert pair.gradient is not None
         return pair.gradient(g, *ins, outs[0])
 
     declare(
@@ -302,7 +304,7 @@ class Where:
 
     def backward(p, g, ins, outs):
         chosen = _aligned(ins[0], ins[1]) != 0
-        # a choice: an infinite g must not become NaN
+        # not a product with 0 or 1, which would be NaN for an infinite g
         return (
             None,
             np.where(chosen, g, 0),
@@ -330,8 +332,8 @@ class Copy:
 
 @op("BlockGrad", "stop_gradient", zero_gradient=True)
 class BlockGrad:
-    """The input, unchanged; but no gradient flows back through it. For parts of a network that are computed
-    with, not trained."""
+    """The input, unchanged; but no gradient flows back through it. Use it for parts of a network that are not
+    trained."""
 
     def forward(p, data):
         return data

@@ -153,7 +153,8 @@ class Resize:
                 "others must be uint8, float32 or float64"
             )
         for image, to in zip(data, out):
-            to[...] = sizes.resize(np.ascontiguousarray(image), *to.shape[:2], p.interp).reshape(to.shape)
+            resized = sizes.resize(np.ascontiguousarray(image), to.shape[0], to.shape[1], p.interp)
+            to[...] = resized.reshape(to.shape)
 
 
 def _new_size(p, rows: int, columns: int) -> tuple[int, int]:
@@ -224,7 +225,7 @@ def _contrasted(data, factor):
 
 
 def _saturated(data, factor):
-    """As in MXNet, the grey of a pixel is here only the part that comes from its third colour."""
+    """The colours moved away from grey. As in MXNet, a pixel's grey is only the part of its third colour."""
     if data.shape[-1] == 1:
         return data.astype(np.float32)
     return data.astype(np.float32) * factor + (1 - factor) * (data[..., 2:3].astype(np.float32) * _GREY[2])

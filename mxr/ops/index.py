@@ -24,7 +24,7 @@ NUMBERS = tuple(d for d in DTYPES if d != "bool")
 
 def positions(index, n, mode="clip"):
     """`index` (floats mostly) as int64 from 0 to n - 1. Fractions are cut off. Indices out of range are
-    clipped ("clip"), counted around ("wrap"), or an MxError ("raise"), as in MXNet."""
+    clipped ("clip"), wrapped around ("wrap"), or an MxError ("raise"), as in MXNet."""
     i = index.astype(np.int64)
     if mode == "clip":
         return np.clip(i, 0, n - 1, out=i)
@@ -140,7 +140,7 @@ class Take:
     """Slices of `a` along one axis, picked by index: `out[..., i..., ...] = a[..., indices[i...], ...]`.
 
     The axis is replaced by the axes of `indices`. Indices count from 0; fractions are cut off. An index out
-    of range is moved to the nearest element with `mode` `"clip"`, counted around with `"wrap"` (-1 is the
+    of range is moved to the nearest element with `mode` `"clip"`, wrapped around with `"wrap"` (-1 is the
     last element), an error with `"raise"`. The gradient of `a` is the sum over all places where an element
     was used; that of `indices` is zero.
     """
@@ -210,7 +210,7 @@ class Pick:
     """One element along an axis, picked by index: `out[i..., k...] = data[i..., index[i..., k...], k...]`.
 
     `index` has the shape of the data without the axis, or with size 1 there. Fractions are cut off. Indices
-    out of range are moved to the nearest element (`"clip"`) or counted around (`"wrap"`). The gradient of
+    out of range are moved to the nearest element (`"clip"`) or wrapped around (`"wrap"`). The gradient of
     `index` is zero.
     """
 

@@ -99,7 +99,8 @@ class ScatterNd:
     own_types = ("indices",)
 
     def infer_shape(p, ins, outs):
-        return [_scattered(p, *ins, p.shape), ins[1]], [tuple(p.shape)]
+        data, indices = ins
+        return [_scattered(p, data, indices, p.shape), indices], [tuple(p.shape)]
 
     def compute(p, run, ins, outs):
         data, indices = ins
@@ -156,7 +157,7 @@ class RavelMultiIndex:
 
     def infer_shape(p, ins, outs):
         ndim = _ndim(p)
-        data = unify(ins[0], (ndim, 0), (ndim, *outs[0]) if outs[0] else None)
+        data = unify(ins[0], (ndim, *outs[0]) if outs[0] else (ndim, 0))
         return [data], [data[1:]]
 
     def compute(p, run, ins, outs):
@@ -178,7 +179,7 @@ class UnravelIndex:
         out = unify(outs[0], (ndim, 0))
         if ins[0] is not None and len(ins[0]) != 1:
             raise ShapeError(f"the data must be a vector, not of shape {shape_text(ins[0])}")
-        out = unify(out, (ndim, *ins[0]) if ins[0] else None)
+        out = unify(out, (ndim, *ins[0]) if ins[0] else (ndim, 0))
         return [out[1:]], [out]
 
     def compute(p, run, ins, outs):

@@ -410,8 +410,8 @@ def _inverse_gradient(lu, pivot, factor, regular, out):
 
 @op("_linalg_det", "linalg_det", keeps=("outs",))
 class linalg_det:
-    """The determinants of square matrices: one number per matrix, an array of one for a single matrix.
-    Singular matrices get a gradient of zero."""
+    """The determinants of square matrices: one number per matrix, an array of one element for a single
+    matrix. Singular matrices get a gradient of zero."""
 
     inputs = ("A",)
     outputs = ("output0",)

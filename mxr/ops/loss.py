@@ -1,4 +1,4 @@
-"""Loss layers: outputs that define their own gradient, and ignore the gradient from above."""
+"""Loss layers: outputs that define their own gradient, and ignore the incoming one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class MakeLoss:
     `MakeLoss` is the loss itself, not a prediction: to predict, name the layer before the loss, as shown
     below.
 
-    Going forward it returns `data` unchanged. Going backward it starts the gradient at `grad_scale` for every
-    element of `data`, whatever comes from above: so the sum of the elements of `data`, times `grad_scale`, is
-    minimised. There is no need to add the elements up or to average them first; doing so only rescales the
+    The forward pass returns `data` unchanged. The backward pass ignores the incoming gradient: the gradient
+    of every element of `data` is `grad_scale`. So training minimises the sum of the elements, times
+    `grad_scale`. There is no need to add the elements up or to average them first; doing so only rescales the
     gradient.
 
     `normalization` divides the gradient. `null` divides by nothing. `batch` divides by the product of all
@@ -39,7 +39,7 @@ class MakeLoss:
     `valid_thresh`, or by 1 when there are none.
 
     To predict from R, name the layer before the loss: `predict(model, X, output = "pred_output")`, where
-    `pred` is the name that was given to it (any inner result can be named). From Python:
+    `pred` is the name that was given to it (any intermediate result can be named). From Python:
     `net.get_internals()["pred_output"]`. Or return both from one network:
     `mx.symbol.Group(list(mx.symbol.BlockGrad(pred), loss))`.
     """
@@ -68,12 +68,12 @@ class MakeLoss:
 
 @op("make_loss", loss=True)
 class make_loss:
-    """Makes any expression the loss that training minimises: returns `data` unchanged, and starts the
-    gradient at 1 for every element, whatever comes from above. `MakeLoss` is the same with a scale and
+    """Makes any expression the loss that training minimises: returns `data` unchanged, and gives every
+    element the gradient 1. The incoming gradient is ignored. `MakeLoss` is the same with a scale and
     normalization.
 
-    The output of a model that ends so is the loss, not a prediction: take the layer before it by
-    `internals()` to predict.
+    The output of a model that ends with it is the loss, not a prediction. To predict, take the layer before
+    it by `internals()`.
     """
 
     outputs = ("loss",)
@@ -114,9 +114,9 @@ class LinearRegressionOutput:
     """Least squares: returns `data` unchanged as the prediction, and minimises half the squared difference
     from `label`.
 
-    The gradient is `grad_scale * (data - label) / m`, where m is the number of values per sample; what comes
-    from above is ignored. The label has the shape of the data, or any shape of equal size and batch; for data
-    of one value per sample it is a vector.
+    The gradient is `grad_scale * (data - label) / m`, where m is the number of values per sample; the
+    incoming gradient is ignored. The label has the shape of the data, or any shape of equal size and batch;
+    for data of one value per sample it is a vector.
     """
 
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
@@ -136,7 +136,7 @@ class MAERegressionOutput:
     from `label`.
 
     The gradient is `grad_scale * sign(data - label) / m`, where m is the number of values per sample and the
-    sign of zero is -1, as in MXNet; what comes from above is ignored. The label has the shape of the data, or
+    sign of zero is -1, as in MXNet; the incoming gradient is ignored. The label has the shape of the data, or
     any shape of equal size and batch; for data of one value per sample it is a vector.
     """
 
@@ -157,8 +157,8 @@ class LogisticRegressionOutput:
     """Logistic regression: returns the probability `1 / (1 + exp(-data))`, and minimises the cross-entropy
     with a `label` of 0 and 1 (or probabilities between).
 
-    The gradient is `grad_scale * (output - label) / m`, where m is the number of values per sample; what
-    comes from above is ignored. The label has the shape of the data, or any shape of equal size and batch;
+    The gradient is `grad_scale * (output - label) / m`, where m is the number of values per sample; the
+    incoming gradient is ignored. The label has the shape of the data, or any shape of equal size and batch;
     for data of one value per sample it is a vector.
     """
 
@@ -213,11 +213,11 @@ class SoftmaxOutput:
 
     The output has the shape of the data. By default each sample, whatever its shape, is one set of classes;
     with `preserve_shape` the last C-order axis (the first one in R) runs over the classes; with
-    `multi_output` the second C-order axis does, and every position of the further axes is classified on its
-    own, as for a map of pixels.
+    `multi_output` the second C-order axis does, and every position of the further axes is classified
+    separately, such as each pixel of an image.
 
     The gradient is the output minus 1 at the class that the label names (0 is the first class), times
-    `grad_scale`; what comes from above is ignored. A label that names no class takes nothing away.
+    `grad_scale`; the incoming gradient is ignored. For a label that is no class, nothing is subtracted.
     `normalization` divides the gradient: `batch` by the number of samples (labels, when a sample has
     several), `valid` by the number of labels that are not `ignore_label`. With `multi_output` it is also
     divided by the number of positions, unless it is `valid`.
@@ -226,8 +226,8 @@ class SoftmaxOutput:
     `grad_scale * (output - label)` and the other options have no effect. Otherwise the label has the shape of
     the data without the axis of the classes.
 
-    `out_grad` multiplies the gradient by the output, as MXNet does (its page says: by the gradient from
-    above).
+    `out_grad` multiplies the gradient by the output, as MXNet does. (According to its page, by the incoming
+    gradient.)
     """
 
     grad_scale: float = P(1.0, "the gradient is multiplied by this")
@@ -323,12 +323,12 @@ class SVMOutput:
     """A support vector machine's last layer: returns the scores `data` unchanged, and minimises the hinge
     loss, squared unless `use_linear`.
 
-    A score s is wrong by max(0, `margin` - s) if it belongs to the class that the label names, by max(0,
-    `margin` + s) otherwise. What comes from above is ignored. The last C-order axis (the first one in R) runs
-    over the classes; the label has the shape of the data without it, and 0 is the first class.
+    The error of a score s is max(0, `margin` - s) for the class that the label names, and max(0, `margin` +
+    s) for the others. The incoming gradient is ignored. The last C-order axis (the first one in R) runs over
+    the classes; the label has the shape of the data without it, and 0 is the first class.
     """
 
-    margin: float = P(1.0, "scores are to lie at least this far on their side of zero")
+    margin: float = P(1.0, "the distance from zero that a score needs to have no error")
     regularization_coefficient: float = P(1.0, "the gradient is multiplied by this")
     use_linear: bool = P(False, "the plain hinge loss instead of its square")
 
@@ -359,8 +359,8 @@ class softmax_cross_entropy:
 
     `data` is a matrix with one row per sample (in C order; one column in R), `label` a vector with one class
     per sample, 0 being the first. Returns one number, `-sum(log(softmax(data)[label]))`, no probability
-    counted as less than 1e-8. The gradient is the softmax minus 1 at the label's class, times what comes from
-    above; the label has none.
+    counted as less than 1e-8. The gradient is the softmax minus 1 at the label's class, times the incoming
+    gradient; the label has none.
     """
 
     def infer_shape(p, ins, outs):
@@ -395,12 +395,12 @@ class IdentityAttachKLSparseReg:
 
     `data` is a matrix with one row per sample (in C order), of activations between 0 and 1 such as a
     sigmoid's. The state `moving_avg` follows the mean of each column with the given momentum, one step per
-    backward pass; the gradient is the one from above plus
+    backward pass; the gradient is the incoming one plus
     `penalty * ((1 - t) / (1 - moving_avg) - t / moving_avg)`, t being the target: the derivative of the
     Kullback-Leibler divergence.
     """
 
-    sparseness_target: float = P(0.1, "the mean activation that is wanted", low=0, high=1)
+    sparseness_target: float = P(0.1, "the target of the mean activation", low=0, high=1)
     penalty: float = P(0.001, "the weight of the penalty")
     momentum: float = P(0.9, "how much of the moving average one step keeps", low=0, high=1)
 

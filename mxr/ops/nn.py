@@ -127,7 +127,7 @@ _SELU_ALPHA, _SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
 
 @op("LeakyReLU")
 class LeakyReLU:
-    """Variants of the rectified linear unit, which let something through below zero.
+    """Variants of the rectified linear unit that do not set negative values to zero.
 
     For x > 0 all of them are x (`selu`: 1.0507 x; `gelu` differs everywhere). For x <= 0: `leaky`: slope x.
     `prelu`: gamma x, where gamma is a learned argument with one value, or one per channel (C-order axis 1).
@@ -272,8 +272,21 @@ def _inside(p, data, length):
     return np.broadcast_to(steps, data.shape) < np.expand_dims(length, axis)
 
 
+class _Softmax:
+    """The parameters and rules of `softmax`, `softmin` and `log_softmax`."""
+
+    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
+    temperature: float = P(None, "divide the data by this first")
+    dtype: Dtype = P(
+        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
+    )
+    use_length: bool = P(False, "not available here; `softmax` has it", none=True)
+
+    infer_shape, infer_type = _softmax_shape, _softmax_type
+
+
 @op("softmax")
-class Softmax:
+class Softmax(_Softmax):
     """Exponentials scaled to sum to 1 along an axis: `exp(x / t) / sum(exp(x / t))` with the temperature t.
 
     With `use_length` a second input holds, for every slice along the axis, how many of its first elements
@@ -283,16 +296,10 @@ class Softmax:
     cross-entropy gradient.
     """
 
-    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
-    temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(
-        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
-    )
     use_length: bool = P(False, "take a second input with the number of valid elements", none=True)
 
     inputs = lambda p: ("data", "length") if p.use_length else ("data",)
     own_types = ("length",)
-    infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data, length=None):
         if 0 in data.shape:
@@ -310,20 +317,11 @@ class Softmax:
 
 
 @op("softmin")
-class Softmin:
+class Softmin(_Softmax):
     """Softmax of the negated data: `exp(-x / t) / sum(exp(-x / t))` along an axis, with the temperature t.
 
     Returns an array of the data's shape, whose largest values are where the data's are smallest.
     """
-
-    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
-    temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(
-        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
-    )
-    use_length: bool = P(False, "not available here; `softmax` has it", none=True)
-
-    infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data):
         if 0 in data.shape:
@@ -336,22 +334,13 @@ class Softmin:
 
 
 @op("log_softmax")
-class LogSoftmax:
+class LogSoftmax(_Softmax):
     """The logarithm of softmax, computed without forming it: `x / t - log(sum(exp(x / t)))` along an axis,
     with the temperature t.
 
     Returns an array of the data's shape with values <= 0; `pick` takes the label's entry of it for a
     cross-entropy.
     """
-
-    axis: int = P(-1, "the C-order axis to normalise along; negative counts from the last (in R: the first)")
-    temperature: float = P(None, "divide the data by this first")
-    dtype: Dtype = P(
-        None, "element type of the result; the data's if None", one_of=("float16", "float32", "float64")
-    )
-    use_length: bool = P(False, "not available here; `softmax` has it", none=True)
-
-    infer_shape, infer_type = _softmax_shape, _softmax_type
 
     def forward(p, data):
         if 0 in data.shape:

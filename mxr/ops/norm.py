@@ -94,8 +94,8 @@ def _batch_forward(p, run, ins, outs, axis, inverse):
 
 
 def _batch_inference(p, data, gamma, beta, mean, var, axis):
-    """The output by the moving statistics, to the bits of `_batch_forward`: it joins the region of what comes
-    after, such as an activation. None for half precision."""
+    """The output from the moving statistics, with the bits of `_batch_forward`. As an expression it joins the
+    region of the operators after it, such as an activation. None for half precision."""
     if data.dtype != gamma.dtype:
         return None
 
@@ -117,7 +117,7 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
     gx = None if igs[0] is None else _outer_inner(igs[0], axis)
     gamma, kind = _scale(p, ins[1]), ins[1].dtype.type
     count = kind(x.shape[0] * x.shape[2])
-    own = not p.use_global_stats  # the batch's statistics: a backward pass is always in training mode
+    own = not p.use_global_stats  # whether the statistics are the batch's: gradients are those of training
     mean, var = (outs[1], outs[2]) if own else (ins[3], ins[4])
     if own and inverse:
         scale = outs[2]
@@ -131,12 +131,14 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
             moving += batch * (1 - momentum)
 
     ones = np.ones(x.shape[2], g.dtype)
-    in_place = gx is not None and x.dtype == gamma.dtype  # in half precision `centered` has the wider type
+    # where x minus the mean is written; in half precision a new array, since it has a wider type
+    centered_out = gx if x.dtype == gamma.dtype else None
 
     def work(c):
         part, head = x[:, c], g[:, c]
         total = _sums(head, ones, gamma.dtype)
-        centered = np.subtract(part, mean[c][:, None], out=gx[:, c] if in_place else None)
+        out = None if centered_out is None else centered_out[:, c]
+        centered = np.subtract(part, mean[c][:, None], out=out)
         along = _sums(centered, head, gamma.dtype)
         if igs[1] is not None:
             igs[1][c] = 0 if p.fix_gamma else along * scale[c]
@@ -157,8 +159,8 @@ def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
 
 
 def _keeps(p):
-    """The gradient reads the inputs and the statistics. These are hidden outputs, which are always kept, or
-    with `output_mean_var` visible ones."""
+    """What the gradient reads: the inputs, and the statistics. With `output_mean_var` the statistics are
+    visible outputs, which must be declared; else they are hidden outputs, which are always kept."""
     return ("ins", "outs") if getattr(p, "output_mean_var", False) else ("ins",)
 
 
@@ -170,8 +172,25 @@ def _mean_var_hidden(p):
     return () if p.output_mean_var else ("mean", "var")
 
 
+class _BatchNorm:
+    """The parameters and inputs of `BatchNorm` and `BatchNormWithReLU`."""
+
+    eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
+    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
+    fix_gamma: bool = P(True, "hold gamma at 1")
+    use_global_stats: bool = P(False, "use the moving statistics in training too")
+    output_mean_var: bool = P(False, "return mean and inverse standard deviation as well")
+    axis: int = P(1, "C-order axis of the channels; negative counts from the last")
+    cudnn_off: bool = P(False, "GPU only", ignored=True)
+    min_calib_range: float = P(None, "quantization only", ignored=True)
+    max_calib_range: float = P(None, "quantization only", ignored=True)
+
+    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
+    own_types = _own_types
+
+
 @op("BatchNorm", keeps=_keeps)
-class BatchNorm:
+class BatchNorm(_BatchNorm):
     """Normalizes every channel over the batch: `gamma * (x - mean) / sqrt(var + eps) + beta`.
 
     In training, mean and variance are those of the batch, over all samples and positions of the channel.
@@ -184,48 +203,24 @@ class BatchNorm:
     each channel, through which no gradient flows.
     """
 
-    eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
-    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
-    fix_gamma: bool = P(True, "hold gamma at 1")
-    use_global_stats: bool = P(False, "use the moving statistics in training too")
-    output_mean_var: bool = P(False, "return mean and inverse standard deviation as well")
-    axis: int = P(1, "C-order axis of the channels; negative counts from the last")
-    cudnn_off: bool = P(False, "GPU only", ignored=True)
-    min_calib_range: float = P(None, "quantization only", ignored=True)
-    max_calib_range: float = P(None, "quantization only", ignored=True)
-
-    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
     outputs, hidden = _mean_var_outputs, _mean_var_hidden
     infer_shape, infer_type = _batch_shape, _batch_type
-    own_types = _own_types
 
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, p.axis, inverse=True)
 
-    def inference(p, *ins):
-        return _batch_inference(p, *ins, p.axis)
+    def inference(p, data, gamma, beta, mean, var):
+        return _batch_inference(p, data, gamma, beta, mean, var, p.axis)
 
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, p.axis, inverse=True)
 
 
 @op("_contrib_BatchNormWithReLU", keeps=_keeps)
-class BatchNormWithReLU:
+class BatchNormWithReLU(_BatchNorm):
     """`BatchNorm`, and negative results set to 0."""
 
-    eps: float = P(0.0010000000474974513, "added to the variance, so that it is never zero")
-    momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
-    fix_gamma: bool = P(True, "hold gamma at 1")
-    use_global_stats: bool = P(False, "use the moving statistics in training too")
-    output_mean_var: bool = P(False, "return mean and inverse standard deviation as well")
-    axis: int = P(1, "C-order axis of the channels; negative counts from the last")
-    cudnn_off: bool = P(False, "GPU only", ignored=True)
-    min_calib_range: float = P(None, "quantization only", ignored=True)
-    max_calib_range: float = P(None, "quantization only", ignored=True)
-
-    inputs, aux = ("data", "gamma", "beta"), ("moving_mean", "moving_var")
     outputs, hidden = _mean_var_outputs, lambda p: (*_mean_var_hidden(p), "mask")
-    own_types = _own_types
 
     def infer_shape(p, ins, outs):
         ins, outs = _batch_shape(p, ins, outs[:-1])
@@ -247,8 +242,8 @@ class BatchNormWithReLU:
 
 @op("_contrib_SyncBatchNorm", keeps=_keeps)
 class SyncBatchNorm:
-    """`BatchNorm` whose statistics MXNet takes over all of `ndev` devices; here, as in MXNet on a CPU, over
-    those of the batch."""
+    """`BatchNorm` for training on several devices. On GPUs, MXNet takes the statistics over all `ndev`
+    devices. Here, as in MXNet on a CPU, they are those of the batch."""
 
     eps: float = P(0.00100000005, "added to the variance, so that it is never zero")
     momentum: float = P(0.899999976, "how much of the moving statistics a training step keeps")
@@ -266,8 +261,8 @@ class SyncBatchNorm:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
 
-    def inference(p, *ins):
-        return _batch_inference(p, *ins, 1)
+    def inference(p, data, gamma, beta, mean, var):
+        return _batch_inference(p, data, gamma, beta, mean, var, 1)
 
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)
@@ -304,8 +299,8 @@ class BatchNormV1:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
 
-    def inference(p, *ins):
-        return _batch_inference(p, *ins, 1)
+    def inference(p, data, gamma, beta, mean, var):
+        return _batch_inference(p, data, gamma, beta, mean, var, 1)
 
     def gradient(p, run, gs, ins, outs, igs):
         _batch_gradient(p, run, gs, ins, outs, igs, 1, inverse=False)

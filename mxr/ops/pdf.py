@@ -61,7 +61,7 @@ def _declare(kind: str, params: tuple, text: str, log_density, gradients, densit
         The density of {text}, at every element of `sample`; its logarithm with `is_log`.
 
         The axes of {names} are the first C-order axes of `sample` (the last ones in R): every element of the
-        parameters goes with the part of the samples at its place. Returns an array of the shape of `sample`.
+        parameters belongs to the samples at the same position. Returns an array of the shape of `sample`.
         The gradient reaches the parameters, and the sample where the density depends on it smoothly.
         """
     op(f"_random_pdf_{kind}", f"random_pdf_{kind}")(
@@ -179,8 +179,8 @@ class random_pdf_dirichlet:
     logarithm with `is_log`.
 
     The vectors are along the last C-order axis of both (the first one in R). The other axes of `alpha` are
-    the first C-order axes of `sample`: every vector of concentrations goes with the samples at its place.
-    Returns one number per vector of `sample`.
+    the first C-order axes of `sample`: every vector of concentrations belongs to the samples at the same
+    position. Returns one number per vector of `sample`.
     """
 
     is_log: bool = P(False, "return the logarithm of the density")

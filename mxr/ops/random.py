@@ -370,4 +370,4 @@ class sample_unique_zipfian:
 
     def compute(p, run, ins, outs):
         if size(outs[0].shape):
-            samplers.zipfian(*outs, p.range_max)
+            samplers.zipfian(outs[0], outs[1], p.range_max)

@@ -53,7 +53,7 @@ def _count(shape, axes) -> int:
 
 def _reduction(name: str, f: Callable, gradient: Callable, text: str, *aliases: str):
     """Declare a reduction y = f(x, axes), which keeps the reduced axes with size 1. `gradient(g, x, y, axes)`
-    is the gradient at x; g and y broadcast against x. `text` is its help text."""
+    is the gradient of x; g and y broadcast against x. `text` is its help text."""
 
     def forward(p, data):
         axes = _axes(p.axis, data.ndim, p.exclude)

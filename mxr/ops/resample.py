@@ -68,9 +68,8 @@ class BilinearResize2D:
 
     def forward(p, data, *like):
         to = like[0].shape[2:] if like else tuple(_size(p, n, axis) for axis, n in enumerate(data.shape[2:]))
-        return _between(
-            *(bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], to)), data
-        )
+        rows, columns = (bilinear(n, t, p.align_corners, data.dtype) for n, t in zip(data.shape[2:], to))
+        return _between(rows, columns, data)
 
     def backward(p, g, ins, outs):
         data = ins[0]
@@ -110,7 +109,8 @@ class AdaptiveAvgPooling2D:
         return ins, outs if ins[0] is None else [unify(outs[0], (*ins[0][:2], *_output(p)))]
 
     def forward(p, data):
-        return _between(*(_averages(n, t, data.dtype) for n, t in zip(data.shape[2:], _output(p))), data)
+        rows, columns = (_averages(n, t, data.dtype) for n, t in zip(data.shape[2:], _output(p)))
+        return _between(rows, columns, data)
 
     def backward(p, g, ins, outs):
         rows, columns = (_averages(n, t, ins[0].dtype) for n, t in zip(ins[0].shape[2:], _output(p)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from math import prod
@@ -76,7 +77,7 @@ def _carve(p, t, n, reserve):
         arrays.append(reserve[at : at + prod(shape)].reshape(shape))
         at += prod(shape)
     cells = [
-        Memory(*arrays[3 * i : 3 * i + 3], p.mode, i % directions == 1)
+        Memory(arrays[3 * i], arrays[3 * i + 1], arrays[3 * i + 2], p.mode, i % directions == 1)
         for i in range(directions * p.num_layers)
     ]
     rest = arrays[3 * len(cells) :]
@@ -137,8 +138,8 @@ class RNN:
     weights of all layers (per layer and direction: input weights, state weights, then the projection if there
     is one), followed by all biases (input, state).
 
-    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu` it takes, for the input weights of the layers in
-    the middle (of three or more), the layer's output for its input.
+    The gradient is MXNet's: with `rnn_tanh` and `rnn_relu`, and three or more layers, the gradient of the
+    middle layers' input weights is computed from the layer's output in the place of its input.
 
     The data is (steps, samples, values) in C order. Returns (steps, samples, state size times directions);
     with `state_outputs` also the last states (layers times directions, samples, state size) and, for an LSTM,
@@ -226,7 +227,9 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
     n = x.shape[1]
     heads = [*gs, None, None][:3]
     dy = np.zeros_like(outs[0]) if heads[0] is None else heads[0]
-    later = []  # calls for the weights' gradients of a cell, which run during the steps of the next one
+    later: list[
+        Callable
+    ] = []  # calls for the weights' gradients of a cell, which run during the steps of the next one
     for layer in reversed(range(p.num_layers)):
         if layers[0][0].live is not None:
             dy = dy * layers[0][0].live
@@ -259,8 +262,8 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
 
 
 def _read(p, inputs, layer):
-    """The array that the gradient of a layer's input weights uses as the layer's input. In MXNet's plain
-    cells it is, for the layers in the middle, the layer's output."""
+    """The array that the gradient of a layer's input weights uses as the layer's input. As in MXNet, for the
+    middle layers of plain cells it is the layer's output."""
     return inputs[layer + 1 if p.mode.startswith("rnn") and 0 < layer < p.num_layers - 1 else layer]
 
 

@@ -8,8 +8,9 @@ from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_t
 
 
 def _line(start, size: float, bins: int, grid: int, n: int) -> np.ndarray:
-    """Weights (bins, n) of the means of `grid` points in each of `bins` equal parts of a stretch, each point
-    interpolated between two of n pixels. Points outside have no weight."""
+    """The weights (bins, n) of n pixels along one axis, for the mean of `grid` points in each of `bins` equal
+    parts of the interval from `start`, of length `size`. Each point is interpolated between two pixels.
+    Points outside of the image have no weight."""
     f = np.float32
     step = f(size) / f(bins)
     at = (
@@ -28,12 +29,11 @@ def _line(start, size: float, bins: int, grid: int, n: int) -> np.ndarray:
     return weights / f(grid)
 
 
-def _regions(data, rois, out, channels):
-    """Check the shapes of images, of regions of 5 numbers, and of what comes of them."""
+def _regions(data, rois, numbers: int):
+    """The shapes of images and regions, checked. A region is a row of that many numbers."""
     if data is not None and len(data) != 4:
         raise ShapeError(f"data must have 4 axes, not the shape {shape_text(data)}")
-    rois = unify(rois, (0, channels))
-    return data, rois
+    return data, unify(rois, (0, numbers))
 
 
 def _two(p) -> tuple:
@@ -44,7 +44,7 @@ def _two(p) -> tuple:
 
 @op("_contrib_ROIAlign", keeps=("ins",))
 class ROIAlign:
-    """Averages of interpolated points in regions, for regions of any size one size of result.
+    """Averages of interpolated points in regions. Regions of any size give results of one size.
 
     Each row of `rois` is a region: the index of its sample (from 0; negative: none, the result is 0) and the
     corners x1, y1, x2, y2, which are multiplied by `spatial_scale` and not rounded. It is cut into
@@ -55,14 +55,14 @@ class ROIAlign:
     pooled_size: Shape = P(REQUIRED, "rows and columns of the output (in R: columns, rows)")
     spatial_scale: float = P(REQUIRED, "size of the data relative to the image that the regions refer to")
     sample_ratio: int = P(-1, "points of a bin along each axis; by default as many as it has pixels")
-    position_sensitive: bool = P(False, "each bin has channels of its own")
-    aligned: bool = P(False, "pixels' middles, not their corners, lie at whole numbers")
+    position_sensitive: bool = P(False, "each bin reads other channels")
+    aligned: bool = P(False, "whole numbers are the edges of pixels, not their middles")
 
     inputs = ("data", "rois")
 
     def infer_shape(p, ins, outs):
         size = _two(p)
-        data, rois = _regions(*ins, outs[0], 5)
+        data, rois = _regions(ins[0], ins[1], 5)
         channels = data[1] if data else 0
         if p.position_sensitive:
             if channels % (size[0] * size[1]):
@@ -135,7 +135,7 @@ class RROIAlign:
 
     def infer_shape(p, ins, outs):
         size = _two(p)
-        data, rois = _regions(*ins, outs[0], 6)
+        data, rois = _regions(ins[0], ins[1], 6)
         return [data, rois], [unify(outs[0], (rois[0], data[1] if data else 0, *size))]
 
     def compute(p, run, ins, outs):
@@ -174,7 +174,7 @@ def _interpolated(image, y, x, h: int, w: int):
 
 @op("_contrib_PSROIPooling", keeps=("ins",))
 class PSROIPooling:
-    """Averages over bins of regions, where each bin has channels of its own (R-FCN).
+    """Averages over bins of regions, where each bin reads other channels (R-FCN).
 
     Each row of `rois` is the index of a sample and the corners x1, y1, x2, y2, rounded, then multiplied by
     `spatial_scale`. Bin (i, j) of output channel c averages input channel
@@ -191,7 +191,7 @@ class PSROIPooling:
     inputs = ("data", "rois")
 
     def infer_shape(p, ins, outs):
-        data, rois = _regions(*ins, outs[0], 5)
+        data, rois = _regions(ins[0], ins[1], 5)
         group = p.group_size or p.pooled_size
         if data and data[1] and data[1] != p.output_dim * group * group:
             raise ShapeError(f"data must have {p.output_dim} * {group} * {group} channels, not {data[1]}")
@@ -252,12 +252,13 @@ def _cut(start, extent, count: int, limit: int) -> list[slice]:
 
 @op("_contrib_DeformablePSROIPooling", keeps=("ins", "outs"))
 class DeformablePSROIPooling:
-    """`PSROIPooling` whose bins are moved: each averages `sample_per_part` x `sample_per_part` interpolated
-    points of a rectangle that `trans` moves, in parts of the region's width and height times `trans_std`.
+    """`PSROIPooling` with bins that are shifted. Each bin averages `sample_per_part` x `sample_per_part`
+    interpolated points. Its shift is a value of `trans`, times `trans_std`, times the region's width or
+    height.
 
-    `trans` is (regions, 2 * classes, part_size, part_size), the shifts along x and y of every class of output
-    channels; without it (`no_trans`) nothing moves. The gradient goes to the data and to `trans`. Source: Dai
-    et al. 2017, https://arxiv.org/abs/1703.06211.
+    `trans` is (regions, 2 * classes, part_size, part_size): the shifts along x and y for every class of
+    output channels. Without it (`no_trans`) nothing is shifted. The gradient goes to the data and to `trans`.
+    Source: Dai et al. 2017, https://arxiv.org/abs/1703.06211.
     """
 
     spatial_scale: float = P(
@@ -275,7 +276,7 @@ class DeformablePSROIPooling:
     hidden = ("top_count",)
 
     def infer_shape(p, ins, outs):
-        data, rois = _regions(ins[0], ins[1], outs[0], 5)
+        data, rois = _regions(ins[0], ins[1], 5)
         needed = p.output_dim * p.group_size * p.group_size
         if data and data[1] and data[1] != needed:
             raise ShapeError(
@@ -287,8 +288,8 @@ class DeformablePSROIPooling:
             trans = unify(ins[2], (0, 0, part, part))
             if trans[1] and (trans[1] % 2 or p.output_dim % (trans[1] // 2)):
                 raise ShapeError(
-                    "trans must have twice as many channels as there are classes, "
-                    f"of which the {p.output_dim} output channels are a multiple, not {trans[1]}"
+                    "trans must have twice as many channels as there are classes, and the "
+                    f"{p.output_dim} output channels must be a multiple of the classes; it has {trans[1]}"
                 )
             shapes.append(trans)
         size = (rois[0], p.output_dim, p.pooled_size, p.pooled_size)
@@ -321,8 +322,8 @@ class DeformablePSROIPooling:
 
 
 class _Points:
-    """The points of one bin: positions `y`, `x` of those inside the image, in `channel`; the region's `size`
-    (height, width); which `part` of `trans` moves it, for which class (`kind`)."""
+    """The points of one bin that lie inside the image. `channel`: the one that the bin reads; `size`: height
+    and width of the region; `part` and `kind`: the place in `trans`, and the class, of the bin's shift."""
 
     def __init__(self, y, x, limits, channel: int, size, part, kind: int):
         h, w = limits
@@ -350,7 +351,7 @@ class _Points:
 
 
 def _moved(p, ins):
-    """(region, channel, row and column; image; points) of every bin."""
+    """((region, channel, row, column), image, points) of every bin."""
     f, group, part = np.float32, p.group_size, p.part_size or p.pooled_size
     trans = None if p.no_trans else ins[2]
     each = p.output_dim if trans is None else p.output_dim // (trans.shape[1] // 2)

@@ -35,14 +35,15 @@ def _operands(p, data):
 
 
 def _scalar(name: str, aliases: tuple[str, ...], f: Callable, gradient: Callable | None, text: str):
-    """Declare an operator y = f(x, s) of an array x and a number s. `gradient(g, x, s, y)` is the gradient at
-    x for the gradient g at y; None: zero. `text` continues the sentence "Element by element, ..."."""
+    """Declare an operator y = f(x, s) of an array x and a number s. `gradient(g, x, s, y)` is the gradient of
+    x for the gradient g of y; None: zero. `text` is the rest of the help's "Element by element, ..."."""
 
     def forward(p, data):
         x, s = _operands(p, data)
         return like(f(x, s), x)
 
     def backward(p, g, ins, outs):
+        assert gradient is not None
         x, s = _operands(p, ins[0])
         return gradient(g, x, s, outs[0])
 
@@ -64,7 +65,7 @@ def _scalar(name: str, aliases: tuple[str, ...], f: Callable, gradient: Callable
 
 
 def power(x, s):
-    """`x ** s` by the cheapest way that gives the same values."""
+    """`x ** s`, by cheaper functions where they give the same values."""
     if s == 0:
         return np.full_like(x, 1)
     if s == 1:

@@ -26,8 +26,8 @@ def solve(data, out):
 
 
 def reshaped(shape, codes, reverse=False):
-    """The shape that MXNet's reshape codes make of `shape`. 0 means unknown in `shape`, and "copy" in
-    `codes`."""
+    """The shape that MXNet's reshape codes give for data of `shape`. 0 means unknown in `shape`, and "copy"
+    in `codes`."""
     shape, codes = list(shape), list(codes)
     text = f"shape = {shape_text(tuple(codes))} does not fit data of shape {shape_text(tuple(shape))}"
     if reverse:
@@ -37,7 +37,7 @@ def reshaped(shape, codes, reverse=False):
     def take(n):
         nonlocal at
         if at + n > len(shape):
-            raise ShapeError(f"{text}: a code asks for more dimensions than there are")
+            raise ShapeError(f"{text}: a code needs more dimensions than there are")
         at += n
         return shape[at - n : at]
 
@@ -70,7 +70,7 @@ def reshaped(shape, codes, reverse=False):
 
 
 def _two_of(whole: int, a: int | None, b: int | None, text: str) -> list[int]:
-    """A dimension as two, of which one may be -1: what the other leaves."""
+    """A dimension split into two factors. One of them may be -1: it follows from the other."""
     if a is None or b is None or (a == -1 and b == -1):
         raise ShapeError(f"{text}: -4 needs two numbers after it, one of which may be -1")
     if a == -1:
@@ -116,7 +116,7 @@ class Reshape:
         "Used when `shape` is empty.",
     )
     keep_highest: bool = P(
-        False, "With `target_shape`: keep the first dimension of `data`, whatever `target_shape` says of it."
+        False, "With `target_shape`: keep the first dimension of `data`, and ignore that of `target_shape`."
     )
 
     def infer_shape(p, ins, outs):
@@ -363,7 +363,7 @@ def _backwards(p, ndim):
 class DepthToSpace:
     """Channels laid out as blocks of pixels.
 
-    Of shape (n, c, h, w) it makes (n, c / b^2, h * b, w * b), with b = `block_size`:
+    Data of shape (n, c, h, w) become (n, c / b^2, h * b, w * b), with b = `block_size`:
     `out[n, k, y * b + i, x * b + j] = data[n, (i * b + j) * c / b^2 + k, y,
     x]`. The inverse of `space_to_depth`.
     """
@@ -390,7 +390,7 @@ class DepthToSpace:
 class SpaceToDepth:
     """Blocks of pixels gathered into channels.
 
-    Of shape (n, c, h, w) it makes (n, c * b^2, h / b, w / b), with b = `block_size`:
+    Data of shape (n, c, h, w) become (n, c * b^2, h / b, w / b), with b = `block_size`:
     `out[n, (i * b + j) * c + k, y, x] = data[n, k, y * b + i, x * b + j]`. The inverse of `depth_to_space`.
     """
 

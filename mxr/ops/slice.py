@@ -130,7 +130,7 @@ def _like(p, data, like):
         axis_of(a, len(like), "axes")
         out[a] = like[a]
         if data[a] and like[a] > data[a]:
-            raise ShapeError(f"axis {a} has {data[a]} elements, {like[a]} are asked for")
+            raise ShapeError(f"axis {a} has {data[a]} elements, {like[a]} are needed")
     return tuple(out)
 
 

@@ -49,14 +49,14 @@ class _Sampling:
         return sum(v * w for v, w in zip(self.corners(data), self.weights()))
 
     def data_gradient(self, g, out):
-        """out = the gradient at the images for the gradient g (n, c, points) of the samples."""
+        """out = the gradient of the images, for the gradient g (n, c, points) of the samples."""
         out[...] = 0
         flat = out.reshape(-1)
         for inside, at, weight in zip(self.inside, self.at, self.weights()):
             np.add.at(flat, at.reshape(-1), np.where(inside, g * weight, 0).astype(out.dtype).reshape(-1))
 
     def grid_gradient(self, data, g):
-        """The gradient at the grid, (n, 2, points)."""
+        """The gradient of the grid, (n, 2, points)."""
         _, _, h, w = self.shape
         tl, tr, bl, br = self.corners(data)
         cross = tl - tr - bl + br
@@ -85,7 +85,7 @@ def _four(name, shape):
         raise ShapeError(f"{name} must have 4 axes, not {len(shape)}")
 
 
-_UNUSED = (1,)  # shape of hidden outputs that MXNet's kernels use and these do not: the JSON counts them
+_UNUSED = (1,)  # the shape of hidden outputs that only MXNet's kernels use; symbol JSON counts them
 
 
 @op("BilinearSampler", keeps=("ins",))
@@ -93,7 +93,7 @@ class BilinearSampler:
     """Samples images at the points of a grid, interpolating linearly between the four nearest pixels.
 
     The grid has two channels, x and y, for every pixel of the output. They run from -1, the middle of the
-    first pixel, to 1, the middle of the last one. What lies outside the image counts as zero. `GridGenerator`
+    first pixel, to 1, the middle of the last one. Points outside the image are zero. `GridGenerator`
     makes grids.
 
     Returns images with the data's channels and the grid's rows and columns. Gradients flow to the data and to
@@ -185,7 +185,7 @@ def _positions(flow):
 
 @op("SpatialTransformer", keeps=("ins",))
 class SpatialTransformer:
-    """Looks at each image through an affine map that the network computes: `GridGenerator` and
+    """Samples each image at positions given by an affine map that the network computes: `GridGenerator` and
     `BilinearSampler` in one.
 
     `loc` has six numbers per sample, the rows of a 2 x 3 matrix A: the output at a pixel with coordinates x
@@ -346,8 +346,8 @@ class Correlation:
     `abs(data1[y, x] - data2[y + dy, x + dx])` if not `is_multiply`. Patches have `kernel_size` rows and
     columns and are taken every `stride1` pixels, after padding both images with zeros.
 
-    Returns `(2 floor(max_displacement / stride2) + 1) ^ 2` channels, rows and columns as many as patches fit
-    with every displacement.
+    Returns `(2 floor(max_displacement / stride2) + 1) ^ 2` channels. There is a row and a column for each
+    patch that lies within the padded images with every displacement.
     """
 
     kernel_size: int = P(1, "rows and columns of a patch; odd", low=1)

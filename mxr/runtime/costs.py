@@ -6,7 +6,8 @@ with `WAKE_NS`.
     python -m tests.bench --costs            the values measured on this machine, beside these
     python -m tests.bench --costs WAKE_NS    the same for one number
 
-These numbers decide how fast results are computed. They change results only by the order of additions.
+These numbers decide how fast results are computed. They change results only by the order of additions. Sizes
+that C code needs as constants are at the beginning of mxr/native/core.c.
 """
 
 from __future__ import annotations
@@ -119,6 +120,9 @@ GATHER_ELEMENTS: Annotated[int, About("elements",
 GATHER_REPEATED_ELEMENTS: Annotated[int, About("elements",
     "the same for an operand that repeats elements, which NumPy reads faster")] = 4096
 GATHER_RUN: Annotated[int, About("elements", "a contiguous run of fewer is short")] = 64
+DIVIDED_AXIS: Annotated[int, About("elements",
+    "from which an axis is long: threads divide a region along the first long axis, or the longest one",
+    fixed="a choice: even with many threads, the pieces are about equally long")] = 64
 SHORT_AXIS: Annotated[int, About("elements",
     "up to which a last axis is computed by one call per index")] = 16
 
@@ -131,6 +135,10 @@ NATIVE_DIVISION_NS: Annotated[float, About("ns per element", "time of a quotient
 NATIVE_ROW_NS: Annotated[float, About("ns per row", "time of a row of a reduction, however short")] = 5
 NATIVE_CHUNK_NS: Annotated[int, About("ns",
     "of work that a thread takes at a time: longer than two threads need to agree on it")] = 10_000
+NATIVE_COMPARED_NS: Annotated[int, About("ns",
+    "of a program's work up to which its time on several threads is compared with that on one, so that the "
+    "faster way is used",
+    fixed="forty times WAKE_NS: a larger program gains from a thread that begins late, too")] = 1_000_000
 NATIVE_BLOCK: Annotated[int, About("elements",
     "of a block of the native core: a few blocks stay in a core's first-level cache")] = 2048
 NATIVE_LEAST_BLOCK: Annotated[int, About("elements",

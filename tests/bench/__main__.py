@@ -234,6 +234,7 @@ HEAD = (
     "| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |",
     "|---|---|---|---|---|---|---|---|",
 )
+R_HEAD = ("| work | measured | target | MXNet's R package |", "|---|---|---|---|")
 
 
 def row(r: dict) -> str:
@@ -286,6 +287,7 @@ def main() -> int:
     parser.add_argument(
         "--peers", action="store_true", help="measure only the table with PyTorch and JAX; writes nothing"
     )
+    parser.add_argument("--r", action="store_true", help="measure only what R costs; writes nothing")
     parser.add_argument(
         "--networks", action="store_true", help="measure only the networks of real size; writes nothing"
     )
@@ -307,8 +309,11 @@ def main() -> int:
     if args.costs is not None:
         table("Tuning numbers (mxr/runtime/costs.py)", costs.HEAD, costs.rows(args.costs))
         return 0
-    oracle.install()
     print(machine(), flush=True)
+    if args.r:
+        table("From R", R_HEAD, rhosts.rows())
+        return 0
+    oracle.install()
     if args.peers:
         table(
             "Beside PyTorch and JAX",
@@ -352,9 +357,7 @@ def main() -> int:
         HEAD,
         (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART),
     )
-    lines += table(
-        "From R", ("| work | measured | target | MXNet's R package |", "|---|---|---|---|"), rhosts.rows()
-    )
+    lines += table("From R", R_HEAD, rhosts.rows())
     lines += table(
         "By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING)
     )

@@ -222,7 +222,7 @@ mx.operator.register("test_wrong")(Wrong)
     [
         ("names", MxError, "list_arguments of test_wrong: must return different names"),
         ("shape", ShapeError, "must return lists for 1 inputs, 1 outputs and 0 auxiliary states"),
-        ("other", ShapeError, r"data has the shape \(2,\), but infer_shape of test_wrong says \(7, 7\)"),
+        ("other", ShapeError, r"data has the shape \(2,\), but infer_shape of test_wrong gives \(7, 7\)"),
         ("create", MxError, "create_operator of test_wrong: KeyError"),
         ("kind", MxError, "create_operator of test_wrong: must return a CustomOp, not list"),
         ("forward", MxError, "forward of test_wrong: NotImplementedError: CustomOp has no forward"),

@@ -18,7 +18,7 @@ from mxr.io import numbers, readers, recordio
 from mxr.io.images import decode
 from mxr.io.readers import base
 from mxr.operator import MxError
-from mxr.runtime import costs
+from mxr.runtime import costs, threads
 from tests.reference.iterators import CASES, FOLDER, located, summary
 
 ANSWERS = json.loads((FOLDER / "answers.json").read_text())
@@ -41,15 +41,12 @@ def passes(reader, script):
     return found
 
 
-TEXT_READERS = ("CSVIter", "LibSVMIter")
-
-
 @pytest.mark.parametrize(
     "number, core",
-    [(n, core) for n, case in enumerate(CASES) for core in (True, False) if core or case[0] in TEXT_READERS],
+    [(n, core) for n, case in enumerate(CASES) for core in (True, False) if core or case[0] != "MNISTIter"],
 )
 def test_batches_are_mxnets(number, core, tmp_path, monkeypatch):
-    if not core:  # Python's parsing
+    if not core:
         monkeypatch.setattr(native, "vectors", "")
     kind, script, args = CASES[number]
     got, want = passes(readers.create(kind, located(args, str(tmp_path))), script), deepcopy(ANSWERS[number])
@@ -181,6 +178,36 @@ def test_a_broken_off_batch_can_be_read_again(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             reader.next()
     assert passes(reader, "a") == want
+
+
+def test_a_damaged_record_is_an_error_of_its_batch(tmp_path):
+    path = tmp_path / "images.rec"
+    path.write_bytes((FOLDER / "images.rec").read_bytes())
+    offsets = list(recordio.Reader(path).offsets())
+    content = bytearray(path.read_bytes())
+    content[offsets[3] + 60 : offsets[3] + 90] = bytes(30)
+    path.write_bytes(content)
+    args = {"path_imgrec": str(path), "data_shape": (3, 24, 24), "batch_size": 2, "preprocess_threads": 2}
+    reader = readers.create("ImageRecordIter", args)
+    assert reader.next()
+    for _ in range(2):
+        with pytest.raises(MxError, match=f"byte {offsets[3]}"):
+            reader.next()
+
+
+def test_the_next_batch_is_decoded_ahead(monkeypatch):
+    args = {"path_imgrec": str(FOLDER / "images.rec"), "data_shape": (3, 24, 24), "batch_size": 3}
+    monkeypatch.setattr(threads, "_count", 2)
+    reader = readers.create("ImageRecordIter", args | {"preprocess_threads": 2})
+    assert reader.next() and list(reader._decoding) == reader.order.at_hand(3)
+    ahead = [wait()[2] for wait in reader._decoding.values()]
+    decoded = []
+    monkeypatch.setattr(
+        type(reader), "sample", lambda self, number, *record: decoded.append(record[-1]) or (len, np.zeros(1))
+    )
+    assert reader.next() and all(a is b for a, b in zip(decoded, ahead, strict=True))
+    reader.reset()
+    assert reader.next() and not any(a is b for a, b in zip(decoded[3:], ahead))
 
 
 def test_a_batch_in_memory_not_the_file(tmp_path):

@@ -149,6 +149,32 @@ def test_shared_steps_give_the_same_bits(vectors):
             np.testing.assert_array_equal(o, a)
 
 
+def test_the_faster_of_two_functions_is_called():
+    clock, calls, cost = [0], [0, 0], [10, 7]
+
+    def function(i):
+        def call():
+            calls[i] += 1
+            clock[0] += cost[i]
+
+        return call
+
+    def counted(n):
+        calls[:] = 0, 0
+        for _ in range(n):
+            faster()
+        return calls
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "perf_counter_ns", lambda: clock[0])
+        faster = steps.Faster(function(0), function(1))
+        assert counted(8) == [4, 4]
+        assert counted(3000)[0] < 100  # the second one is faster
+        cost[0] = 1
+        assert counted(3000)[1] < 400  # now the first one is
+        assert counted(3000)[1] < 100
+
+
 def test_help_returns_if_nothing_runs():
     out = np.empty(3, np.float32)
     program = native.core.program([steps.call(np.negative, (out, out)).native])

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tests.r.hosts import HOSTS, command, environment
+from tests.r.hosts import HOSTS, command, environment, run_checks
 
 # Verbs for these tests only, defined through reticulate, which finds the running Python under either host.
 PRELUDE = r"""
@@ -53,6 +53,11 @@ def fail(kind):
     raise {'user': MxError, 'bug': KeyError, 'file': missing}[kind]('words')
 @verb('test.halfway')
 def halfway(): return {'a': np.zeros(3), 'b': [np.zeros(2), object()]}
+@verb('test.nested')
+def nested(n):
+    x = None
+    for _ in range(n): x = [x]
+    return x
 @verb('test.work')
 def work(seconds):
     end = time.time() + seconds
@@ -196,6 +201,13 @@ CHECKS = {
         bytes[at + 20] <- as.raw(0)
         stopifnot(grepl("damaged", tryCatch(as.array(unserialize(bytes)), error = conditionMessage)))
     """,
+    "lists that are nested too deep are an error": """
+        x <- NULL; for (i in 1:5000) x <- list(x)
+        stopifnot(inherits(try(call("test.same", x), silent = TRUE), "try-error"))
+        stopifnot(inherits(try(call("test.nested", 5000L), silent = TRUE), "try-error"))
+        x <- NULL; for (i in 1:100) x <- list(x)
+        stopifnot(identical(call("test.same", x), x), identical(call("test.nested", 100L), x))
+    """,
     "errors are conditions and the session goes on": """
         e <- tryCatch(call("test.fail", "user"), error = identity)
         stopifnot(identical(class(e), c("mxnet_error", "error", "condition")), conditionMessage(e) == "words")
@@ -226,6 +238,18 @@ CHECKS = {
 
 def test_door(check):
     assert check == "ok"
+
+
+def test_the_doors_part_in_c_is_used(host):
+    module = "__import__('mxr.r.bridge.crossing', fromlist=['core'])"
+    code = f'cat(reticulate::py_eval("{module}.core is not None"))'
+    assert printed(host, code) == "TRUE"
+    assert printed(host, code, MXR_NATIVE="0") == "FALSE"
+
+
+def test_door_without_its_part_in_c():
+    said = run_checks("Rscript", PRELUDE, CHECKS, MXR_NATIVE="0")
+    assert said == dict.fromkeys(CHECKS, "ok")
 
 
 # -------------------------------------------------------------------------------------- as a user's R session

@@ -85,6 +85,7 @@ def test_the_wheel_carries_the_r_package_and_nothing_stale(built):
     modules = {str(p.relative_to(CHECKOUT)) for p in (CHECKOUT / "mxr").rglob("*.py")}
     # this machine has a compiler: rpy2 needed one
     assert [n for n in names if n.startswith("mxr/native/_core")]
+    assert [n for n in names if n.startswith("mxr/r/bridge/_crossing")]
     assert {n for n in names if n.endswith(".py")} == modules | {"pytest_mxr.py"}
     assert not [n for n in names if n.startswith(("tests/", "setup"))]
     assert {f"mxr-{mxr.__version__}.dist-info/licenses/{n}" for n in ("LICENSE", "NOTICE")} <= names

@@ -28,7 +28,7 @@ def test_all_scripts_have_expected_values():
     assert sorted(path.stem for path in (SCRIPTS / "expected").glob("*.json")) == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "inception"])  # which does not train
 def test_enough_is_compared(name):
     """Twenty steps at least, and the weights at their end."""
     expected = json.loads((SCRIPTS / "expected" / f"{name}.json").read_text())

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.r.hosts import HOSTS, environment, run_code, succeeds
 
@@ -147,6 +148,38 @@ def test_no_python_is_known(library, tmp_path):
         "MXR_PYTHON",
         "mx.install.python()",
     )
+
+
+def test_the_repository_that_the_package_was_installed_from(tmp_path):
+    """What remotes records in the package's description, as a requirement that pip accepts."""
+    checkout = tmp_path / "checkout"
+    (checkout / "mxr").mkdir(parents=True)
+    (checkout / "pyproject.toml").touch()
+    fields = {
+        "RemoteUsername='u', RemoteRepo='mxr', RemoteSha='abc'": {
+            "github": "mxr @ git+https://github.com/u/mxr@abc",
+            "gitlab', RemoteHost='lab.example": "mxr @ git+https://lab.example/u/mxr@abc",
+            "gitlab": "mxr @ git+https://gitlab.com/u/mxr@abc",
+            "cran": "",
+        },
+        "RemoteUrl='https://example.org/mxr.git', RemoteSha='abc'": {
+            "git": "mxr @ git+https://example.org/mxr.git@abc",
+            "git2r": "mxr @ git+https://example.org/mxr.git@abc",
+            "xgit": "mxr @ git+https://example.org/mxr.git@abc",
+        },
+        "RemoteUrl='git@example.org:u/mxr.git'": {"git": "mxr @ git+ssh://git@example.org/u/mxr.git"},
+        "RemoteUrl='/srv/mxr', RemoteSha='abc'": {"git": "git+file:///srv/mxr@abc"},
+        "RemoteUrl='file:///srv/mxr', RemoteSha='abc'": {"git": "git+file:///srv/mxr@abc"},
+        f"RemoteUrl='{checkout}/R'": {"local": str(checkout)},
+        f"RemoteUrl='{tmp_path}'": {"local": ""},
+    }
+    cases = [
+        (f"list(RemoteType='{kind}', {of})", wanted) for of in fields for kind, wanted in fields[of].items()
+    ]
+    code = "".join(f"cat(mxnet:::repository_source({described}), '\n', sep='');" for described, _ in cases)
+    assert succeeds(run_code("Rscript", code)).splitlines() == [wanted for _, wanted in cases]
+    for _, wanted in cases:
+        assert not wanted.startswith("mxr @") or Requirement(wanted).url
 
 
 def test_the_recorded_python_is_gone(library):

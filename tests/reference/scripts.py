@@ -1,5 +1,6 @@
-"""The real networks of tests/r/scripts at published widths: each trained in R for three steps, its losses,
-outputs, gradients and weights compared with what MXNet makes of the same symbol and arrays."""
+"""The real networks of tests/r/scripts at published widths: each trained in R for three steps (inception only
+predicts), its losses, outputs, gradients and weights compared with what MXNet makes of the same symbol and
+arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from tests.r.hosts import run_script
 from tests.r.scripts.__main__ import HERE, record
 
 # the part of the published channels; Faster R-CNN's first dense layer alone has 100 million weights at 1
-WIDTHS = {"ssd": "1", "faster_rcnn": "0.25", "unet": "1"}
+WIDTHS = {"ssd": "1", "faster_rcnn": "0.25", "unet": "1", "inception": "1"}
 STEPS = "3"
 
 

@@ -63,7 +63,7 @@ test_that("the size of a large table is that of the file", {
   expect_equal(dim(mxnet:::table_reader("read.csv", "")(file, header = FALSE)), c(9001, 12))
   expect_equal(dim(mxnet:::table_reader("read.csv", "")(file, nrows = 7)), c(7, 12))
   expect_equal(dim(mxnet:::table_reader("read.table", "")(file, sep = ",", skip = 1)), c(9000, 12))
-  room <- mxnet:::closed_room(dirname(file))
+  room <- mxnet:::make_sandbox(dirname(file))
   expect_equal(eval(bquote(dim(data.matrix(read.csv(.(basename(file)))))), room), c(9000, 12))
   expect_equal(eval(quote(mx.io.MNISTIter(batch.size = 10)), room)$shapes$data, c(28, 28, 1, 10))
   cat("1,2\n3,4", file = file)

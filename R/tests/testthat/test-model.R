@@ -44,6 +44,33 @@ test_that("every kind of iterator trains", {
   expect_equal(weights(train(X = Mine$new(mx.io.arrayiter(x, y, batch.size = 10)))), reference)
 })
 
+test_that("batches that Python takes by itself give the numbers of a loop in R", {
+  x <- wave(3, 45, k = 2.1)                                             # the last batch is filled up
+  y <- colSums(x * c(1, -1, 2))
+  of <- function(...) {
+    model <- train(X = mx.io.arrayiter(x, y, batch.size = 10), eval.metric = mx.metric.rmse, ...)
+    list(lapply(model$arg.params, as.array), attr(model, "history"))
+  }
+  seen <- NULL
+  in.r <- of(batch.end.callback = function(iteration, nbatch, env) { seen <<- c(seen, nbatch) })
+  expect_equal(seen, rep(1:5, 3))
+  expect_identical(of(), in.r)
+  ended <- NULL
+  expect_identical(of(epoch.end.callback = function(iteration, nbatch, env) {
+    ended <<- c(ended, env$nbatch, env$train.metric[[1]], env$train.data$num.pad(), as.array(env$train.data$value()$label)[[5]])
+  }), in.r)
+  expect_equal(ended, rep(c(5, 5, 5, y[[45]]), 3), tolerance = 1e-6)
+})
+
+test_that("an array iterator whose functions a script has replaced is asked for every batch", {
+  it <- mx.io.arrayiter(x, y, batch.size = 10)
+  plain <- it$value
+  asked <- 0
+  it$value <- function() { asked <<- asked + 1; plain() }
+  expect_equal(weights(train(X = it)), weights(train(X = mx.io.arrayiter(x, y, batch.size = 10))))
+  expect_gte(asked, 12)
+})
+
 test_that("several devices give the same numbers as one", {
   one <- weights(train(y = y))
   mx.set.seed(1)

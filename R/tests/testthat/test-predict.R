@@ -22,7 +22,7 @@ param <- function(name) as.array(model$arg.params[[name]])
 hidden <- pmax(crossprod(param("fc1_weight"), x) + as.vector(param("fc1_bias")), 0)
 fit <- crossprod(param("fc2_weight"), hidden) + as.vector(param("fc2_bias"))
 
-test_that("predict gives any inner result, by name or symbol, without the arrays that only the loss needs", {
+test_that("predict gives any intermediate result, by name or symbol, without the arrays that only the loss needs", {
   ask <- function(...) predict(model, x, array.layout = "colmajor", array.batch.size = 25, ...)
   expect_equal(ask(output = "fc2_output"), fit, tolerance = 1e-5)
   expect_equal(ask(output = "fc2"), fit, tolerance = 1e-5)

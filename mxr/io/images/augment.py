@@ -6,11 +6,13 @@ Random numbers are drawn in MXNet's order.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from mxr.io.images import pixels
 from mxr.io.images import resize as sizes
+from mxr.io.images.planned import Planned
 from mxr.operator import REQUIRED, MxError, P, Shape
 from mxr.random.cpp_engine import Engine
 
@@ -19,9 +21,15 @@ _HUGE = 1e10
 
 def shorter_edge(image: np.ndarray, size: int, method: int, engine: Engine | None) -> np.ndarray:
     """The image with its shorter edge resized to `size`."""
+    planned = Planned(image)
+    _shorten(planned, size, method, engine)
+    return planned.computed()
+
+
+def _shorten(image: Planned, size: int, method: int, engine: Engine | None) -> None:
     h, w = image.shape[:2]
     new = (size * h // w, size) if h > w else (size, size * w // h)
-    return sizes.resize(image, new[0], new[1], sizes.method_for(method, (h, w), new, engine))
+    image.resize(*new, sizes.method_for(method, (h, w), new, engine))
 
 
 class Augmented:
@@ -70,29 +78,29 @@ class Augmented:
             return shorter_edge(image, self.resize, self.inter_method, None)
         return image
 
-    def augment(self, image: np.ndarray, engine: Engine) -> np.ndarray:
-        """A prepared image, augmented, of shape data_shape. MxError if that is impossible."""
+    def augment(self, image: Planned, engine: Engine) -> None:
+        """Plan the augmentation of a prepared image, to data_shape. MxError if that is impossible."""
         if self.resize != -1 and self.inter_method == sizes.RANDOM:
-            image = shorter_edge(image, self.resize, self.inter_method, engine)
+            _shorten(image, self.resize, self.inter_method, engine)
         ratios = (
             (1 - self.max_aspect_ratio, 1 + self.max_aspect_ratio)
             if self.min_aspect_ratio is None
             else (self.min_aspect_ratio, self.max_aspect_ratio)
         )
         if self._moves(ratios):
-            image = self._moved(image, ratios, engine)
+            self._move(image, ratios, engine)
         if self.pad > 0:
-            pad = self.pad
-            image = pixels.bordered(image, pad, pad, pad, pad, self.fill_value)
-        image = self._cropped(image, ratios, engine)
+            pad, (h, w, _) = self.pad, image.shape
+            image.change(
+                lambda x: pixels.bordered(x, pad, pad, pad, pad, self.fill_value), h + 2 * pad, w + 2 * pad
+            )
+        self._crop(image, ratios, engine)
         if image.shape[2] == 3:
-            image = self._coloured(image, engine)
-        return image
+            self._colour(image, engine)
 
-    def _resized(self, image: np.ndarray, engine: Engine) -> np.ndarray:
+    def _resize(self, image: Planned, engine: Engine) -> None:
         _, h, w = self.data_shape
-        method = sizes.method_for(self.inter_method, image.shape[:2], (h, w), engine)
-        return sizes.resize(image, h, w, method)
+        image.resize(h, w, sizes.method_for(self.inter_method, image.shape[:2], (h, w), engine))
 
     def _moves(self, ratios: tuple[float, float]) -> bool:
         """Whether rotating, shearing or scaling is asked for."""
@@ -108,8 +116,8 @@ class Augmented:
             or self.min_img_size != 0
         )
 
-    def _moved(self, image: np.ndarray, ratios: tuple[float, float], engine: Engine) -> np.ndarray:
-        """The image rotated, sheared and scaled by one affine map."""
+    def _move(self, image: Planned, ratios: tuple[float, float], engine: Engine) -> None:
+        """Rotate, shear and scale by one affine map."""
         one = np.float32(1)
         h, w = image.shape[:2]
         shear = engine.uniform() * np.float32(self.max_shear_ratio) * 2 - np.float32(self.max_shear_ratio)
@@ -143,9 +151,10 @@ class Augmented:
         for row, size in zip(matrix, (width, height)):
             row[2] = (size - (row[0] * np.float32(w) + row[1] * np.float32(h))) / 2
         method = sizes.method_for(self.inter_method, (h, w), (height, width), engine)
-        return pixels.warp(image, matrix, int(height), int(width), self.fill_value, method)
+        new = int(height), int(width)
+        image.change(lambda x: pixels.warp(x, matrix, *new, self.fill_value, method), *new)
 
-    def _cropped(self, image: np.ndarray, ratios: tuple[float, float], engine: Engine) -> np.ndarray:
+    def _crop(self, image: Planned, ratios: tuple[float, float], engine: Engine) -> None:
         if self.random_resized_crop:
             if (
                 self.rand_crop
@@ -158,9 +167,8 @@ class Augmented:
                     "the random scales and the crop sizes"
                 )
             if (self.min_random_area, self.max_random_area) != (1, 1) or ratios != (1, 1):
-                cut = self._random_area(image, ratios, engine)
-                if cut is not None:
-                    return cut
+                if self._crop_area(image, ratios, engine):
+                    return
         elif (self.max_crop_size, self.min_crop_size) != (-1, -1):
             h, w = image.shape[:2]
             if min(h, w) < self.max_crop_size or self.max_crop_size < self.min_crop_size:
@@ -169,35 +177,28 @@ class Augmented:
                     f"or max.crop.size is less than min.crop.size ({self.min_crop_size})"
                 )
             size = engine.integer(self.min_crop_size, self.max_crop_size)
-            return self._resized(self._window(image, size, size, engine), engine)
+            self._window(image, size, size, engine)
+            self._resize(image, engine)
+            return
         height, width = self.data_shape[1:]
         method = sizes.method_for(self.inter_method, image.shape[:2], (height, width), engine)
         if image.shape[0] < height:
-            image = sizes.resize(
-                image,
-                height,
-                int(np.float32(height) / np.float32(image.shape[0]) * np.float32(image.shape[1])),
-                method,
-            )
+            wide = int(np.float32(height) / np.float32(image.shape[0]) * np.float32(image.shape[1]))
+            image.resize(height, wide, method)
         if image.shape[1] < width:
-            image = sizes.resize(
-                image,
-                int(np.float32(width) / np.float32(image.shape[1]) * np.float32(image.shape[0])),
-                width,
-                method,
-            )
-        return self._window(image, height, width, engine)
+            high = int(np.float32(width) / np.float32(image.shape[1]) * np.float32(image.shape[0]))
+            image.resize(high, width, method)
+        self._window(image, height, width, engine)
 
-    def _window(self, image: np.ndarray, height: int, width: int, engine: Engine) -> np.ndarray:
-        """A part of the image: its centre, or at a random place with rand_crop."""
+    def _window(self, image: Planned, height: int, width: int, engine: Engine) -> None:
+        """Take a part of the image: its centre, or at a random place with rand_crop."""
         y, x = image.shape[0] - height, image.shape[1] - width
         y, x = (engine.integer(0, y), engine.integer(0, x)) if self.rand_crop else (y // 2, x // 2)
-        return image[y : y + height, x : x + width]
+        image.window(y, x, height, width)
 
-    def _random_area(
-        self, image: np.ndarray, ratios: tuple[float, float], engine: Engine
-    ) -> np.ndarray | None:
-        """A crop of random area and aspect ratio, resized; None if ten tries did not fit into the image."""
+    def _crop_area(self, image: Planned, ratios: tuple[float, float], engine: Engine) -> bool:
+        """Take a crop of random area and aspect ratio, resized; False if ten tries did not fit into the
+        image."""
         if not 0 < ratios[0] <= ratios[1] or self.min_random_area > self.max_random_area:
             raise MxError(
                 "the smallest aspect ratio must be above 0, and the smallest ratio and area not "
@@ -212,10 +213,12 @@ class Augmented:
                 height, width = width, height
             if height <= h and width <= w:
                 y, x = engine.integer(0, h - height), engine.integer(0, w - width)
-                return self._resized(image[y : y + height, x : x + width], engine)
-        return None
+                image.window(y, x, height, width)
+                self._resize(image, engine)
+                return True
+        return False
 
-    def _coloured(self, image: np.ndarray, engine: Engine) -> np.ndarray:
+    def _colour(self, image: Planned, engine: Engine) -> None:
         if self.brightness > 0 or self.contrast > 0 or self.saturation > 0:
             factors = [
                 np.float32(1.0 + float(engine.uniform(-v, v)))
@@ -224,27 +227,27 @@ class Augmented:
             order = [0, 1, 2]
             engine.shuffle(order)
             for i in order:
-                image = self._jittered(image, i, factors[i])
+                image.change(partial(_jittered, change=i, factor=factors[i]))
         if self.random_h or self.random_s or self.random_l:
             parts = [(engine.uniform() + 4 * engine.uniform()) / 5 for _ in range(3)]
             h, s, li = (
                 int(part * np.float32(v) * 2 - np.float32(v))
                 for part, v in zip(parts, (self.random_h, self.random_s, self.random_l))
             )
-            image = pixels.add_hls(image, h, li, s)
+            image.change(partial(pixels.add_hls, hue=h, lightness=li, saturation=s))
         if self.pca_noise > 0:
             noise = _COMPONENTS @ np.array(engine.normals(3, self.pca_noise), np.float32)
-            image = np.clip(np.trunc(image + noise), 0, 255).astype(np.uint8)
-        return image
+            image.change(lambda x: np.clip(np.trunc(x + noise), 0, 255).astype(np.uint8))
 
-    def _jittered(self, image: np.ndarray, change: int, factor: np.float32) -> np.ndarray:
-        """The image with another brightness (change 0), contrast (1) or saturation (2)."""
-        if change == 0:
-            return pixels.scaled(image, factor)
-        grey = pixels.swapped_grey(image)
-        if change == 1:
-            return pixels.scaled(image, factor, (1 - factor) * np.float32(grey.mean()))
-        return pixels.saturated(image * factor + grey * (1 - factor))
+
+def _jittered(image: np.ndarray, change: int, factor: np.float32) -> np.ndarray:
+    """The image with another brightness (change 0), contrast (1) or saturation (2)."""
+    if change == 0:
+        return pixels.scaled(image, factor)
+    grey = pixels.swapped_grey(image)
+    if change == 1:
+        return pixels.scaled(image, factor, (1 - factor) * np.float32(grey.mean()))
+    return pixels.saturated(image * factor + grey * (1 - factor))
 
 
 def _rounded(x: np.floating) -> int:

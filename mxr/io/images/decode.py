@@ -50,7 +50,8 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
         return _grey(np.asarray(image.convert("RGB")), image.format == "PNG")
     if image.mode.startswith("I;16"):
         image = image_module.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    array = np.asarray(image.convert(_MODES[channels]))
+    mode = _MODES[channels]
+    array = np.asarray(image if image.mode == mode else image.convert(mode))
     return array.reshape(*array.shape[:2], channels)
 
 

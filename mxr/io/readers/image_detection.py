@@ -359,25 +359,30 @@ class ImageDetRecord(DetAugmented, ImageReader, Normalized):  # type: ignore[mis
 
     def sample(
         self, number: int, where: str, header: recordio.Header, image: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Callable[[np.ndarray], None], np.ndarray]:
         label = self._label(where, header)
         try:
             image, label = self.augment(image, label, self.engine)
         except MxError as e:
             raise self.error(f"{where}: {e}") from None
         h, w, channels = image.shape
-        data = np.zeros(self.data_shape, _f)
-        data[:, :h, :w] = image.transpose(2, 0, 1)
         padded = np.full(self.label_pad_width + 4, self.label_pad_value, _f)
         padded[:4] = channels, h, w, len(label)
         padded[4 : 4 + len(label)] = label
-        return self.normalize(data), padded
 
-    def normalize(self, data: np.ndarray) -> np.ndarray:
-        """An augmented image (channels, height, width) of float32, normalized."""
+        def write(data: np.ndarray) -> None:
+            data[:] = 0
+            data[:, :h, :w] = image.transpose(2, 0, 1)
+            self.normalize(data)
+
+        return write, padded
+
+    def normalize(self, data: np.ndarray) -> None:
+        """Normalize an augmented image (channels, height, width) of float32, in place."""
         if max(self.mean_r, self.mean_g, self.mean_b, self.mean_a) > 0:
             data -= self.channels("mean")
         elif self.mean_image is not None:
             data -= self.mean_image
         std = self.channels("std")
-        return data / np.where(std > 0, std, _f(1)) * _f(self.scale)
+        data /= np.where(std > 0, std, _f(1))
+        data *= _f(self.scale)

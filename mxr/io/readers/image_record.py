@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mxr import native
 from mxr.io import params, recordio
 from mxr.io.images.augment import Augmented
+from mxr.io.images.planned import Planned
 from mxr.io.readers.base import Source
 from mxr.io.readers.records import ImageReader, Labels, Order
 from mxr.operator import MxError, P, Shape
 from mxr.random.cpp_engine import Engine
 from mxr.runtime import progress
+
+Arithmetic = Callable[[np.ndarray], np.ndarray]
 
 
 class Normalized:
@@ -81,6 +85,24 @@ class Normalized:
         self.rewind()
 
 
+def write_planes(
+    image: np.ndarray, arithmetic: Arithmetic, mirrored: bool, by_value: bool, out: np.ndarray
+) -> None:
+    """Write an image (height, width, channels) of uint8, normalized and perhaps mirrored, into an array
+    (channels, height, width). `by_value`: the arithmetic depends on a pixel's value and channel only, so that
+    the core can use a table."""
+    if by_value and native.active():
+        values = np.broadcast_to(np.arange(256, dtype=np.uint8), (image.shape[2], 1, 256))
+        native.core.planes(image, np.ascontiguousarray(arithmetic(values), out.dtype), out, mirrored)
+    else:
+        planes = arithmetic(image.transpose(2, 0, 1))
+        np.copyto(out, planes[:, :, ::-1] if mirrored else planes)
+
+
+def _unchanged(image: np.ndarray) -> np.ndarray:
+    return image
+
+
 class _Images(Augmented, ImageReader):
     """Images of a RecordIO file, augmented to data.shape, with labels."""
 
@@ -98,21 +120,28 @@ class _Images(Augmented, ImageReader):
         self._labels = Labels(self.path_imglist, self.label_width) if self.path_imglist else None
         return source
 
-    def normalize(self, image: np.ndarray) -> np.ndarray:
-        """The augmented image (channels, height, width) of uint8, normalized."""
+    def normalizing(self) -> tuple[Arithmetic, bool]:
+        """How an image is normalized: a function of arrays (channels, height, width) of uint8, and whether
+        the image is mirrored. Draws random numbers."""
         raise NotImplementedError
 
     def sample(
         self, number: int, where: str, header: recordio.Header, image: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Callable[[np.ndarray], None], np.ndarray]:
         if self.seed_aug is not None:
             self.engine.seed(self.seed_aug + number + self.magic)
-        label = self._label(where, header)
+        label, planned = self._label(where, header), Planned(image)
         try:
-            image = self.augment(image, self.engine)
+            self.augment(planned, self.engine)
         except MxError as e:
             raise self.error(f"{where}: {e}") from None
-        return self.normalize(image.transpose(2, 0, 1)), label
+        arithmetic, mirrored = self.normalizing()
+        by_value = getattr(self, "mean_image", None) is None  # whether equal pixels become equal
+
+        def write(out: np.ndarray) -> None:
+            write_planes(planned.computed(), arithmetic, mirrored, by_value, out)
+
+        return write, label
 
     def _label(self, where: str, header: recordio.Header) -> np.ndarray:
         if self._labels:
@@ -138,24 +167,28 @@ class ImageRecord(_Images, Normalized):
             self.use_mean_image()
         return source
 
-    def normalize(self, image: np.ndarray) -> np.ndarray:
+    def normalizing(self) -> tuple[Arithmetic, bool]:
         mirrored = (self.rand_mirror and self.engine.coin()) or self.mirror
-        if self.dtype != "uint8":
-            contrast, illumination = (
-                self.engine.uniform() * np.float32(v) * 2 - np.float32(v)
-                for v in (self.max_random_contrast, self.max_random_illumination)
-            )
-            scale = np.float32(self.scale)
-            mean = self.channels("mean") if self.mean_image is None else self.mean_image
-            if self.dtype == "int8":
-                image = np.clip(image - _nearest(mean), -128, 127).astype(np.int8)
-            else:
-                std = self.channels("std")
-                image = image.astype(np.float32, order="C")
-                image -= mean
-                image *= (contrast + 1) * scale / std
-                image += illumination * scale / std
-        return image[:, :, ::-1] if mirrored else image
+        if self.dtype == "uint8":
+            return _unchanged, mirrored
+        contrast, illumination = (
+            self.engine.uniform() * np.float32(v) * 2 - np.float32(v)
+            for v in (self.max_random_contrast, self.max_random_illumination)
+        )
+        scale = np.float32(self.scale)
+        mean = self.channels("mean") if self.mean_image is None else self.mean_image
+        if self.dtype == "int8":
+            return lambda image: np.clip(image - _nearest(mean), -128, 127).astype(np.int8), mirrored
+        std = self.channels("std")
+
+        def arithmetic(image: np.ndarray) -> np.ndarray:
+            image = image.astype(np.float32, order="C")
+            image -= mean
+            image *= (contrast + 1) * scale / std
+            image += illumination * scale / std
+            return image
+
+        return arithmetic, mirrored
 
 
 def _nearest(x: np.ndarray) -> np.ndarray:
@@ -192,7 +225,7 @@ class ImageRecordV1(_Images, Normalized):
             self.use_mean_image()
         return source
 
-    def normalize(self, image: np.ndarray) -> np.ndarray:
+    def normalizing(self) -> tuple[Arithmetic, bool]:
         one = np.float32(1)
         contrast, illumination = (
             self._normalizing.uniform() * np.float32(v) * 2 - np.float32(v)
@@ -200,10 +233,8 @@ class ImageRecordV1(_Images, Normalized):
         )
         mirrored = (self.rand_mirror and self._normalizing.coin()) or self.mirror
         mean = self.channels("mean") if self.mean_image is None else self.mean_image
-        image = (
-            ((image - mean) * (contrast + one) + illumination) * np.float32(self.scale) / self.channels("std")
-        )
-        return image[:, :, ::-1] if mirrored else image
+        scale, std = np.float32(self.scale), self.channels("std")
+        return lambda image: ((image - mean) * (contrast + one) + illumination) * scale / std, mirrored
 
 
 class ImageRecordUInt8V1(_Images):
@@ -212,5 +243,5 @@ class ImageRecordUInt8V1(_Images):
     name = "ImageRecordUInt8Iter_v1"
     dtype: str = P("uint8", "type of the images", one_of=("uint8",))
 
-    def normalize(self, image: np.ndarray) -> np.ndarray:
-        return image
+    def normalizing(self) -> tuple[Arithmetic, bool]:
+        return _unchanged, False

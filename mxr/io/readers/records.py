@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 Place = tuple[int, int]  # offset of a record, and its number
+Prepared = tuple[str, recordio.Header, np.ndarray]  # where a record is, its header, its decoded image
 
 
 class Order:
@@ -82,6 +87,10 @@ class Order:
             self._load(0)
         return min(most, len(self._ahead))
 
+    def at_hand(self, n: int) -> list[int]:
+        """The offsets of the next n records, or of fewer if the rest of the chunk has fewer."""
+        return [offset for offset, _ in islice(self._ahead, n)]
+
     def put_back(self, places: list[Place]) -> None:
         """Let `next` return these again."""
         self._ahead.extendleft(reversed(places))
@@ -139,14 +148,15 @@ class Labels:
 
 
 class ImageReader(Batched):
-    """What all readers of image records have in common. Threads decode the images of a batch in parallel. One
-    batch is in memory at a time, not the whole file."""
+    """What all readers of image records have in common. Threads decode and change the images of a batch in
+    parallel, and begin with the next batch. At most two batches are in memory, not the whole file."""
 
     path_imgrec: str = P(REQUIRED, "path of the RecordIO file")
     path_imglist: str = P("", "path of an image list, whose labels are used instead of those in the records")
     preprocess_threads: int = P(4, "images decoded at once, at most; never more than processors", low=1)
     data_shape: Shape  # a parameter of the augmenter, as is the next
     inter_method: int
+    dtype: str | None  # a parameter of each reader: the type of the data
     verbose: bool = P(True, "accepted for MXNet's sake, without effect")
     num_parts: int = P(1, "into how many parts to split the data", low=1)
     part_index: int = P(0, "which part to read, from 0", low=0)
@@ -174,6 +184,7 @@ class ImageReader(Batched):
         decode.pillow()
         count = min(self.preprocess_threads, workers())
         self._threads, self._process = count, 0
+        self._decoding: dict[int, Callable[[], Prepared]] = {}  # by offset: records of the next batch
         self._pool: Executor | None = None
         self.engine = Engine(self.magic)
         self.order = Order(
@@ -200,27 +211,58 @@ class ImageReader(Batched):
         while len(places) < n and (place := self.order.next(self.batch_size - n + len(places))):
             places.append(place)
         try:
-            prepared = self._prepared([offset for offset, _ in places])
-            samples = [self.sample(number, *record) for (_, number), record in zip(places, prepared)]
+            samples = self._samples(places) if places else (np.empty(0), np.empty(0))
+            if len(places) == n:
+                self._read_ahead(n)
         except BaseException:  # after Ctrl-C, the same batch can be read again
             self.order.put_back(places)
             raise
-        if not samples:
-            return np.empty(0), np.empty(0)
-        return tuple(np.stack(field) for field in zip(*samples))
+        return samples
 
-    def _prepared(self, offsets: list[int]) -> list[tuple[str, recordio.Header, np.ndarray]]:
+    def _samples(self, places: list[Place]) -> tuple[np.ndarray, ...]:
+        """Data and labels of these records. Threads decode and compute; only random numbers are drawn here,
+        in order."""
+        data = np.empty((len(places), *self.data_shape), self.dtype or "float32")
+        labels, writing = [], []
+        prepared = self._prepared([offset for offset, _ in places])
+        for (_, number), record, out in zip(places, prepared, data):
+            write, label = self.sample(number, *record)
+            writing.append(self._submit(write, out))
+            labels.append(label)
+        for wait in writing:
+            wait()
+        return data, np.stack(labels)
+
+    def _prepared(self, offsets: list[int]) -> Iterator[Prepared]:
         """(where, header, image) of each record, in order."""
-        records = ((o, self.file.read(o)) for o in offsets)
+        if self._process != os.getpid():  # threads do not survive a fork
+            self._decoding.clear()
+        waits = [self._decoding.get(o) or self._decode(o) for o in offsets]
+        self._decoding.clear()
+        return (wait() for wait in waits)
+
+    def _read_ahead(self, n: int) -> None:
+        """Let threads begin to decode the next batch."""
+        if self._threads > 1:
+            with suppress(MxError):  # a damaged record is an error of its own batch
+                for offset in self.order.at_hand(n):
+                    self._decoding[offset] = self._decode(offset)
+
+    def _decode(self, offset: int) -> Callable[[], Prepared]:
+        return self._submit(self._decoded, (offset, self.file.read(offset)))
+
+    def _submit(self, function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:
+        """Let a thread call a function. Returns a function that waits for the result. With only one thread,
+        that one calls."""
         if self._threads == 1:
-            return [self._decoded(r) for r in records]
-        if self._pool is None or self._process != os.getpid():  # threads do not survive a fork
+            return partial(function, argument)
+        if self._pool is None or self._process != os.getpid():
             from concurrent.futures import ThreadPoolExecutor  # takes longer to import than all readers
 
             self._pool, self._process = ThreadPoolExecutor(self._threads, "mxr-images"), os.getpid()
-        return list(self._pool.map(self._decoded, records))
+        return self._pool.submit(function, argument).result
 
-    def _decoded(self, record: tuple[int, bytes]) -> tuple[str, recordio.Header, np.ndarray]:
+    def _decoded(self, record: tuple[int, bytes]) -> Prepared:
         offset, data = record
         where = f"{self.path_imgrec}, the record at byte {offset}"
         header, content = recordio.unpack(data, where)
@@ -233,6 +275,10 @@ class ImageReader(Batched):
 
     def sample(
         self, number: int, where: str, header: recordio.Header, image: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Data and label of a decoded record. Called in the order of the pass."""
+    ) -> tuple[Callable[[np.ndarray], None], np.ndarray]:
+        """A decoded record as a function that writes its data into an array of data_shape, and its label.
+
+        It is called in the order of the pass, and draws the random numbers. The function is called once, in
+        any thread.
+        """
         raise NotImplementedError

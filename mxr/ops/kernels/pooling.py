@@ -41,7 +41,7 @@ def reduce(lane: Lane, ufunc, w: Windows, x, out, start) -> None:
         shape[axis + 1] = w.out[axis]
         y = out if axis == axes[-1] else lane.scratch(axis, shape, x.dtype)
         if axis == len(w.size) - 1 and _in_pairs(w, x):
-            # reduce all neighbours in one contiguous call, then take every second result
+            # reducing all pairs of neighbours in one contiguous call is faster; every second result is used
             both, row = lane.scratch(len(w.size) + 1, (x.size,), x.dtype), x.reshape(-1)
             lane.step(ufunc, row[:-1], row[1:], both[:-1])
             lane.step(np.copyto, y.reshape(-1).view(np.uint32), both.view(np.uint64), "unsafe")
@@ -213,8 +213,8 @@ def _starts(w: Windows, images: int, channels: int) -> np.ndarray:
 
 
 def _first_hit(lane: Lane, w: Windows, x, y) -> tuple[np.ndarray, np.ndarray]:
-    """(for every window, the number in C order of the first kernel offset whose input is the maximum; whether
-    there is none)."""
+    """For every window: (the first kernel offset, numbered in C order, at which the input is the maximum;
+    whether there is none)."""
     order = lane.scratch(0, y.shape, np.uint8 if prod(w.kernel) < 256 else np.int32)
     missed = lane.scratch(1, y.shape, bool)
     if w.kernel == w.size and not any(w.pad):

@@ -22,7 +22,7 @@ from mxr.ops.kernels.windows import Windows
 from mxr.runtime import costs, onednn
 
 FLOAT = np.dtype(np.float32)
-_Placed = tuple[onednn.Layout, np.ndarray]  # memory, and how an array lies there
+_Placed = tuple[onednn.Layout, np.ndarray]  # an array with its layout in memory
 MADE = {"out": 2, "gx": 0, "gw": 1}  # which of input, weight and output is the result
 
 
@@ -68,7 +68,7 @@ class _Part:
 
 
 def convolve(steps: Steps, w: Windows, weight, **arrays) -> None:
-    """Those products of a convolution whose results are given: see `windows.convolve`."""
+    """Append the products of a convolution whose result arrays are given: see `windows.convolve`."""
     if not by_primitives(steps, w, weight, **arrays):
         windows.convolve(steps, w, weight, **arrays)
 
@@ -76,7 +76,8 @@ def convolve(steps: Steps, w: Windows, weight, **arrays) -> None:
 def by_primitives(
     steps: Steps, w: Windows, weight, *, x=None, g=None, out=None, gx=None, gw=None, bias=None
 ) -> bool:
-    """The same by oneDNN. False, and nothing is done, where the work is left to `windows`."""
+    """As `convolve`, by oneDNN. Returns False, and appends nothing, if `windows` is faster or oneDNN cannot
+    do it."""
     library = onednn.library()
     results = [a for a in (out, gx, gw) if a is not None]
     if (
@@ -111,8 +112,9 @@ def by_primitives(
 def pays(w: Windows, channels: int, filters: int, samples: int) -> bool:
     """Whether a primitive is faster than columns and products.
 
-    Not where the columns are the input itself, which BLAS multiplies without any copy; nor for images of one
-    channel, as channels go in blocks; nor for work of a few microseconds, for which no code is compiled.
+    It is not if the columns are the input itself, which BLAS multiplies without a copy, nor for images of one
+    channel, since oneDNN computes channels in blocks. Compiling code does not pay for work of a few
+    microseconds.
     """
     if w.groups == 1 and (w.plain or channels == 1):
         return False
@@ -205,8 +207,8 @@ class _Prepared:
 
 
 def _block(part: _Part) -> int:
-    """Samples that go through the primitive together. A weight's gradient is added up over blocks: these are
-    larger than the weight."""
+    """The number of samples that go through the primitive together. Blocks for a weight's gradient are larger
+    than the weight, because the gradient is added up over the blocks."""
     each = prod(part.x.shape[1:]) + prod(part.out.shape[1:])
     most = costs.PRIMITIVE_BLOCK
     if part.kind == "gw":
@@ -223,7 +225,8 @@ def _grouped(weight: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _geometry(w: Windows) -> tuple[tuple[int, ...], ...]:
-    """Strides, dilations (0 is none), padding before and after: it ends where the last window does."""
+    """Strides, dilations (0 is none), padding before and after. The padding after ends with the last
+    window."""
     after = (
         (o - 1) * s + d * (k - 1) + 1 - n - p
         for n, o, s, d, k, p in zip(w.size, w.out, w.stride, w.dilate, w.kernel, w.pad)

@@ -82,12 +82,18 @@ def forget_views() -> None:
     saved.forget()
 
 
+def shape_of(x: Sexp) -> tuple[int, ...] | None:
+    """The C-order shape of an R array; None for a vector without dim."""
+    dim = R.Rf_getAttrib(x, DIM) if x.attrib != NIL else NIL
+    if dim == NIL:
+        return None
+    return tuple(R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim))))
+
+
 def _shaped(x: Sexp, array: np.ndarray) -> np.ndarray:
     """`array` with the dimensions of the R vector x."""
-    dim = R.Rf_getAttrib(x, DIM)
-    if dim == NIL:
-        return array
-    return array.reshape([R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim)))])
+    shape = shape_of(x)
+    return array if shape is None else array.reshape(shape)
 
 
 def _check_double(x: Sexp) -> None:

@@ -153,11 +153,8 @@ def numbers_into(x: Sexp, out: np.ndarray, what: str) -> None:
         return
     values = _numbers(x, what)
     if not values.size == out.size == 1:
-        dim = R.Rf_getAttrib(x, convert.DIM) if x.attrib != NIL else NIL
-        shape = values.shape
-        if dim != NIL:
-            shape = tuple(R.INTEGER_ELT(dim, i) for i in reversed(range(R.Rf_xlength(dim))))
-        _check_shape(shape, out, what)
+        shape = convert.shape_of(x)
+        _check_shape(values.shape if shape is None else shape, out, what)
     if _has_na(values):
         raise MxError(f"{what} has NA")
     out[...] = values.reshape(out.shape)

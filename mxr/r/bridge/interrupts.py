@@ -28,6 +28,7 @@ from typing import Any
 
 from rpy2.rinterface_lib import callbacks, ffi_proxy, openrlib
 
+from mxr.r.bridge import crossing
 from mxr.runtime.threads import UNBROKEN
 
 _getsig = ctypes.pythonapi.PyOS_getsig
@@ -35,6 +36,9 @@ _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
 _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
+if crossing.core is not None:  # the same functions, called in a third of the time
+    _getsig, _setsig = crossing.core.get_signal, crossing.core.set_signal
+    _notice_signals = crossing.core.check_signals
 _SIGINT = int(signal.SIGINT)
 _IGNORED = int(signal.SIG_IGN)
 _RETRY = 0.005  # seconds until a Ctrl-C that could not be raised is tried again

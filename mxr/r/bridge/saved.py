@@ -99,13 +99,18 @@ def _register() -> int:
 _class: int | None = None
 
 
-def attach(handle: Sexp, objects: dict[int, object]) -> None:
-    """Make a handle savable. Its object is `objects[address of the handle]`."""
+def registered(objects: dict[int, object]) -> int:
+    """The ALTREP class of the raw vectors that handles protect. `objects`: their objects by address."""
     global _class, _objects
     if _class is None:
         _class, _objects = _register(), objects
+    return _class
+
+
+def attach(handle: Sexp, objects: dict[int, object]) -> None:
+    """Make a handle savable."""
     at = address(handle)
-    _protect(at, _new(_class, at, address(NIL)))
+    _protect(at, _new(registered(objects), at, address(NIL)))
 
 
 def restored(handle: Sexp) -> Symbol | NDArray | None:

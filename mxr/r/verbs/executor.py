@@ -13,7 +13,7 @@ from mxr.operator import MxError, ShapeError, shape_text, suggest
 from mxr.r.bridge.convert import RList
 from mxr.r.bridge.registry import verb
 from mxr.r.verbs.symbol import output_names
-from mxr.r.verbs.values import array, assign, flag, pairs, shapes
+from mxr.r.verbs.values import array, assign, flag, items, pairs, shapes
 from mxr.runtime.threads import unbroken
 
 NO_GRADIENT = ("data", "label")  # MXNet's rule: arguments with these endings are not trained
@@ -112,10 +112,10 @@ def update(ex: Executor, which: str, given: Any, match_name: Any, skip_null: Any
     """Copy arrays into the executor's, by name or by position."""
     target = {"arg": ex.args, "aux": ex.aux, "grad": ex.grads}[which]
     function = f"mx.exec.update.{which}.arrays"
-    items = _items(given)
+    given = items(given)
     skip_null = flag(skip_null, f"{function}: skip.null")
     if flag(match_name, f"{function}: match.name"):
-        for name, _ in items:
+        for name, _ in given:
             if not name:
                 raise MxError(f"{function}: with match.name = TRUE every array needs a name")
             if name not in target:
@@ -124,13 +124,13 @@ def update(ex: Executor, which: str, given: Any, match_name: Any, skip_null: Any
                     + (suggest(name, target) or f"; it has {', '.join(target)}")
                 )
     else:
-        if len(items) != len(target):
+        if len(given) != len(target):
             raise MxError(
-                f"{function}: {len(items)} arrays for {len(target)} ({', '.join(target)}); "
+                f"{function}: {len(given)} arrays for {len(target)} ({', '.join(target)}); "
                 "give all of them in order, or names and match.name = TRUE"
             )
-        items = [(name, value) for name, (_, value) in zip(target, items)]
-    for name, value in items:
+        given = [(name, value) for name, (_, value) in zip(target, given)]
+    for name, value in given:
         if value is None:
             if not skip_null and target[name] is not None:
                 raise MxError(f"{function}: {name} is NULL; skip.null = TRUE leaves such arrays as they are")
@@ -138,15 +138,6 @@ def update(ex: Executor, which: str, given: Any, match_name: Any, skip_null: Any
             raise MxError(f"{function}: {name} has no gradient")
         else:
             assign(target[name], value, f"{function}: {name}")
-
-
-def _items(given: Any) -> list[tuple[str, Any]]:
-    """Like `pairs`, but with NULLs."""
-    if isinstance(given, dict):
-        return list(given.items())
-    if isinstance(given, RList):
-        return list(zip(given.names, given.values))
-    return [] if given is None else [("", given)]
 
 
 @verb("exec.load")

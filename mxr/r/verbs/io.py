@@ -32,9 +32,16 @@ class Arrays:
         self.data, self.label, self.batch = data, label, batch
         self.length = -(-len(data) // batch)
         self.num_pad = -len(data) % batch
+        self._made: dict[int, dict[str, NDArray]] = {}
 
     def value(self, i: int) -> dict[str, NDArray]:
-        return {"data": NDArray(self._cut(self.data, i)), "label": NDArray(self._cut(self.label, i))}
+        """Batch `i`, from 0; the same arrays every time."""
+        if i not in self._made:
+            self._made[i] = {
+                "data": NDArray(self._cut(self.data, i)),
+                "label": NDArray(self._cut(self.label, i)),
+            }
+        return self._made[i]
 
     def _cut(self, x: np.ndarray, i: int) -> np.ndarray:
         part = x[i * self.batch : (i + 1) * self.batch]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import zlib
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from mxr.engine import workers as processes
 from mxr.engine.distributed import add_up, compare
 from mxr.engine.ndarray import NDArray
-from mxr.engine.optimizer import Rule
+from mxr.engine.optimizer import OperatorRule, Rule
 from mxr.engine.workers import Workers
 from mxr.operator import ShapeError, shape_text
 from mxr.r.bridge import leaving as r_exits
@@ -89,18 +90,18 @@ def begin(group: Workers, params: Any, settings: Any) -> RList:
 
 
 def _plain(settings: Any) -> dict[str, object]:
-    """Settings as values that can be sent and compared."""
+    """Settings as values that can be sent and compared; None for unknown ones."""
     plain: dict[str, object] = {}
     for name, value in pairs(settings):
         if isinstance(value, Rule):
-            kind = getattr(value, "op", value)
-            plain[name] = (
-                f"{getattr(kind, 'name', type(kind).__name__)} "
-                f"({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
-            )
+            kind = value.op.name if isinstance(value, OperatorRule) else type(value).__name__
+            plain[name] = f"{kind} ({', '.join(f'{k} {v}' for k, v in value.settings.items())})"
+        elif isinstance(value, str):
+            plain[name] = value
+        elif isinstance(value, (int, float)) and not math.isnan(value):
+            plain[name] = number_text(value)
         else:
-            known = isinstance(value, (int, float, str)) and value == value
-            plain[name] = (value if isinstance(value, str) else number_text(value)) if known else None
+            plain[name] = None  # unknown
     return plain
 
 

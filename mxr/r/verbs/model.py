@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,13 +15,17 @@ from mxr.engine.optimizer import Updater
 from mxr.engine.workers import Workers
 from mxr.operator import MxError, suggest
 from mxr.r.bridge.registry import verb
+from mxr.r.verbs.io import Arrays
+from mxr.r.verbs.metric import score
 from mxr.r.verbs.optimizer import rate
 from mxr.r.verbs.values import assign, pairs
 from mxr.runtime.threads import unbroken
 
+_STEPS_SECONDS = 0.1  # how long a call of `model.steps` goes on to further batches
 
-def _feed(ex: Executor, batch: Any) -> None:
-    for name, value in pairs(batch):
+
+def _feed(ex: Executor, batch: list[tuple[str, Any]]) -> None:
+    for name, value in batch:
         target = ex.args.get(name)
         if target is None:
             raise MxError(
@@ -35,8 +40,46 @@ def step(ex: Executor, batch: Any, updater: Updater, lr: Any, sums: GradientSum)
     """One training step on a batch: forward, backward, the sum over all workers, update. It is atomic: after
     an interrupt, parameters and auxiliary states are those of before the step. False if another worker has no
     batch left; nothing is updated then."""
+    return _step(ex, pairs(batch), updater, rate(lr), sums)
+
+
+@verb("model.steps")
+def steps(
+    ex: Executor,
+    source: Arrays,
+    first: int,
+    fields: dict[str, str],
+    updater: Updater,
+    lr: Any,
+    sums: GradientSum,
+    metric: str | None,
+    label: str | None,
+) -> dict[str, Any]:
+    """`model.step` on batch `first` of the source (the first one is 1) and on the following batches, for a
+    tenth of a second.
+
+    `fields` has the names of the source's arrays by the network's names. `metric` is the name of a built-in
+    metric, which compares the first output with the argument `label`, or with the source's labels if that is
+    None. Returns the number of batches, and the metric's values for them.
+    """
+    rates, end = rate(lr), time.monotonic() + _STEPS_SECONDS
+    scores: list[float] = []
+    for i in range(first, source.length + 1):
+        batch = source.value(i - 1)
+        _step(ex, [(name, batch[field]) for name, field in fields.items()], updater, rates, sums)
+        if metric is not None:
+            target = ex.args.get(label or "", batch["label"])
+            scores.append(score(metric, target, ex.output_list[0]))
+        if time.monotonic() > end:
+            break
+    return {"batches": i - first + 1, "scores": np.array(scores) if metric is not None else None}
+
+
+def _step(
+    ex: Executor, batch: list[tuple[str, Any]], updater: Updater, lr: float | list[float], sums: GradientSum
+) -> bool:
     _feed(ex, batch)
-    return _atomic([ex], sums, lambda: updater.train(rate(lr), ex))
+    return _atomic([ex], sums, lambda: updater.train(lr, ex))
 
 
 @verb("model.gradients")
@@ -100,7 +143,7 @@ def _restore(arrays: Sequence[np.ndarray], before: Sequence[np.ndarray]) -> None
 
 @verb("model.evaluate")
 def evaluate(ex: Executor, batch: Any) -> None:
-    _feed(ex, batch)
+    _feed(ex, pairs(batch))
     ex.forward(False)
 
 

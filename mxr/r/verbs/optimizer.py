@@ -11,7 +11,7 @@ from mxr.engine.ndarray import NDArray
 from mxr.engine.optimizer import Rule, State, Updater
 from mxr.operator import MxError
 from mxr.r.bridge.registry import verb
-from mxr.r.verbs.values import array, number_text, shape
+from mxr.r.verbs.values import array, items, number_text, shape
 
 
 def rate(lr: Any) -> float | list[float]:
@@ -47,5 +47,8 @@ def updater(rule: Rule) -> Updater:
 @verb("opt.step")
 def step(updater: Updater, lr: Any, weights: Any, grads: Any) -> list[NDArray | None]:
     """New arrays with the new weights; None for weights without gradient."""
-    weights, grads = ([None if a is None else array(a).data for a in arrays] for arrays in (weights, grads))
-    return updater.step(rate(lr), weights, grads)
+    return updater.step(rate(lr), _data(weights), _data(grads))
+
+
+def _data(arrays: Any) -> list[np.ndarray | None]:
+    return [a.data if type(a) is NDArray else None if a is None else array(a).data for _, a in items(arrays)]

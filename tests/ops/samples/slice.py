@@ -44,7 +44,7 @@ SAMPLES = {
         S({"axes": (0,)}, _X, (3, 8)),
         S({}, (1,), (1,)),
         S({}, (3, 2), (3, 2)),
-        F("6 are asked for", {}, (4, 5), (4, 6)),
+        F("6 are needed", {}, (4, 5), (4, 6)),
         F("number of dimensions", {}, (4, 5), (4,)),
     ],
     "_slice_assign": [

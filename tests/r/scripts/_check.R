@@ -1,9 +1,6 @@
-# Helpers of the scripts in this folder. `begin` names the script; `given` declares its initial values;
-# `agree`
-# compares with MXNet 1.9.1's results from the same values (expected/<script>.json); `done` ends it. If
-# MXR_GIVEN names a folder,
-# the initial values are saved there for expected.py, and nothing is compared. MXR_EXPECTED names another
-# folder with MXNet's results.
+# Helpers of the scripts in this folder. `begin` names the script. `given` declares its initial values. `agree` compares results with
+# those of MXNet 1.9.1 from the same values (expected/<script>.json). `done` ends the script. If MXR_GIVEN names a folder, the initial
+# values are saved there for expected.py, and nothing is compared. MXR_EXPECTED names another folder with MXNet's results.
 
 .check <- new.env()
 
@@ -16,14 +13,14 @@ begin <- function(script) {
   if (!.check$recording) .check$expected <- expected(file.path(Sys.getenv("MXR_EXPECTED", "expected"), paste0(script, ".json")))
 }
 
-# The values in a file of expected.py's, which has a line for every key: read without other packages, as the scripts themselves run.
+# The values in a file that expected.py wrote, which has a line for every key. No package for JSON is needed.
 expected <- function(file) {
   parts <- regmatches(lines <- readLines(file), regexec('^ *"([^"]+)": \\[([^]]*)\\]', lines))
   parts <- parts[lengths(parts) == 3]
   structure(lapply(parts, function(p) scan(text = p[[3]], sep = ",", quiet = TRUE)), names = vapply(parts, `[[`, "", 2))
 }
 
-# Symbols, arrays, and lists of arrays (nested ones too) by name. Evaluated only when they are to be saved.
+# Takes symbols, arrays, and lists of arrays (also nested) by name. They are evaluated only if they are saved.
 given <- function(...) {
   if (!.check$recording) return(invisible())
   things <- list(...)
@@ -50,7 +47,8 @@ all.batches <- function(iter) {
   batches
 }
 
-# Numbers, an array, or a list of them, whose names (or numbers) are then added to the key.
+# Compares numbers, an array, or a list of these with MXNet's values for `key`. For a list, the key of each element is `key.name`, or
+# `key.number` without names.
 agree <- function(key, value, rtol = 1e-4, atol = 1e-5) {
   if (.check$recording) return(invisible())
   if (is.list(value) && !is.mx.ndarray(value)) {
@@ -69,8 +67,8 @@ agree <- function(key, value, rtol = 1e-4, atol = 1e-5) {
   .check$agreed <- c(.check$agreed, key)
 }
 
-# A list of matrices: as many columns as MXNet has, and one within `tolerance` of each of MXNet's. (Their order is that of scores, which
-# may differ by less than rounding errors.)
+# Compares a list of matrices with MXNet's, in any order of the columns: the numbers of columns must be equal, and each of MXNet's columns
+# must have one that differs by at most `tolerance`. (Columns are sorted by scores, which may differ by rounding errors only.)
 agree.columns <- function(key, value, tolerance = 1e-4) {
   if (.check$recording) return(invisible())
   for (i in seq_along(value)) {
@@ -79,7 +77,7 @@ agree.columns <- function(key, value, tolerance = 1e-4) {
     wanted <- matrix(.check$expected[[name]], nrow(mine))
     off <- apply(wanted, 2, function(column) min(apply(abs(mine - column), 2, max)))
     if (ncol(mine) != ncol(wanted) || any(off > tolerance))
-      stop(.check$script, ": ", name, " has ", ncol(mine), " columns, MXNet has ", ncol(wanted), ", ", sum(off > tolerance), " of them others")
+      stop(.check$script, ": ", name, " has ", ncol(mine), " columns, MXNet ", ncol(wanted), ", of which ", sum(off > tolerance), " have no equal one here")
     .check$agreed <- c(.check$agreed, name)
   }
 }

@@ -1,10 +1,9 @@
-# Plain gradient descent on an executor, as the scripts beside this file do it: `fill` gives starting weights of R's
-# own random numbers, `descend` trains, calls `look` with the outputs of every step, and compares the gradients of the first step
-# (divided by their largest) and the weights at the end. It returns the executor, invisibly.
+# Plain gradient descent on an executor, for the scripts in this folder. `fill` gives initial weights from R's own random numbers.
+# `descend` trains, and calls `look` with the outputs of every step. It compares the gradients of the first step (divided by the largest
+# of each array) and the weights at the end, and returns the executor, invisibly.
 
-# The fraction of a network's published numbers of channels, and the number of steps: 1 and 20, or MXR_WIDTH
-# and MXR_STEPS.
-# The values in expected/ are those of a small width (tests/r/scripts/__main__.py); `make reference` compares the whole width.
+# `width` is the fraction of a network's published numbers of channels: MXR_WIDTH, or 1. The number of steps is MXR_STEPS, or 20. The
+# values in expected/ are those of a small width (tests/r/scripts/__main__.py); `make reference` compares the full width.
 width <- as.numeric(Sys.getenv("MXR_WIDTH", "1"))
 number.of.steps <- as.integer(Sys.getenv("MXR_STEPS", "20"))
 channels <- function(published) max(1, round(published * width))
@@ -22,8 +21,7 @@ fill <- function(net, ..., seed = 0) {
   structure(weights, names = names)
 }
 
-# The initial values are given to MXNet; when they are recorded, nothing else happens. The rate has six
-# significant digits.
+# If the script runs only to record the values for MXNet, it ends after that. `rate` must have at most six significant digits.
 descend <- function(net, weights, batches, rate, look, ...) {
   given(net = net, weights = weights, batches = batches, descent = list(rate = rate, steps = number.of.steps))
   if (.check$recording) {
@@ -48,9 +46,9 @@ descend <- function(net, weights, batches, rate, look, ...) {
   invisible(ex)
 }
 
-# In single precision, MXNet's gradients and these are up to 2e-5 (of the largest) from those in double. At larger widths, rounding turns
-# some of the millions of ReLUs over, in either, which changes single numbers of the first layers by 1e-2: there all numbers of an array
-# together may be apart by a hundredth of their length.
+# In single precision, MXNet's gradients and mxr's differ by up to 2e-5 (of the largest number) from those in double precision. At larger
+# widths, rounding changes the sign of the input of some of the millions of ReLUs, in MXNet as in mxr. That changes single numbers of the
+# first layers' gradients by 1e-2. So there the difference of two arrays may have a hundredth of their Euclidean norm.
 agree.gradients <- function(key, gradients) {
   if (width <= 1 / 16) return(agree(key, gradients, atol = 5e-5))
   for (name in paste0(key, ".", names(gradients))) {
@@ -58,10 +56,10 @@ agree.gradients <- function(key, gradients) {
     wanted <- .check$expected[[name]]
     apart <- sqrt(sum((mine - wanted)^2))
     if (!isTRUE(apart <= 0.01 * sqrt(sum(wanted^2)) + 1e-6))
-      stop(.check$script, ": ", name, " is apart from MXNet's by ", format(apart), ", whose length is ", format(sqrt(sum(wanted^2))))
+      stop(.check$script, ": ", name, " differs from MXNet's: the norm of the difference is ", format(apart), ", that of MXNet's array ", format(sqrt(sum(wanted^2))))
     .check$agreed <- c(.check$agreed, name)
   }
 }
 
-# At most 1000 numbers of each array, evenly chosen.
+# At most 1000 numbers of each array, evenly spaced.
 thinned <- function(arrays) lapply(arrays, function(x) x[seq(1, length(x), by = ceiling(length(x) / 1000))])

@@ -1,12 +1,11 @@
-# One-stage detection after YOLO: a grid of cells with confidence, box and class; a loss over masked cells with weights;
-# an iterator class around closures; FeedForward.create with the loss itself as the metric.
+# One-stage detection, as in YOLO: each cell of a grid has confidence, box and class, and the loss weights and masks the cells. The iterator
+# is a class around closures. FeedForward.create uses the loss itself as the metric.
 library(mxnet)
 source("_check.R")
 begin("detection")
 
-# Pictures of one bright rectangle each; the label has, for every cell of a 4 x 4 grid, confidence, x, y, width, height
-# and two classes (wide or tall)
-
+# Images of one bright rectangle each. The label has, for every cell of a 4 x 4 grid: confidence, x, y, width, height, and two classes
+# (wide or tall).
 grid <- 4
 n <- 30
 picture <- function(k) {

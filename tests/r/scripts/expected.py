@@ -1,6 +1,6 @@
-"""What MXNet 1.9.1 computes for the scripts beside this file: `expected.py GIVEN OUT`, run by a Python with
-numpy and mxnet, reads what the scripts saved in the folder GIVEN and writes OUT/<script>.json.
-(`python -m tests.r.scripts` does all of it.)
+"""MXNet 1.9.1's results for the scripts in this folder. `expected.py GIVEN OUT`, run by a Python with numpy
+and mxnet, reads what the scripts saved in the folder GIVEN, and writes OUT/<script>.json. (`python -m
+tests.r.scripts` runs the scripts and this program.)
 
 Every network is read from its JSON and trained here by MXNet's own executor and operators, step by step as
 the script and MXNet's R package do; nothing of mxr is imported. Initial weights, the order of shuffled
@@ -35,8 +35,8 @@ def six(x: float) -> float:
 class Given:
     """The values that a script saved: symbols by key, arrays by key and name, in the order of saving."""
 
-    def __init__(self, folder: Path, script: str):
-        self.folder, self.script = folder, script
+    def __init__(self, folder: Path, script: str, out: Path):
+        self.folder, self.script, self.out = folder, script, out
         self.arrays = nd.load(str(folder / f"{script}.params"))
         self.values: dict[str, list[float]] = {}
 
@@ -562,6 +562,52 @@ def unet(g: Given) -> None:
     g.put("mask", net.forward(train=False)[1])
 
 
+def inception(g: Given) -> None:
+    """Writes the files of the pretrained network into OUT/inception, and predicts with them."""
+    files = g.out / "inception"
+    files.mkdir(exist_ok=True)
+    mean = files / "mean_224.nd"
+    mean.unlink(missing_ok=True)
+
+    def read():
+        return mx.io.ImageRecordIter(
+            path_imgrec=str(g.folder / "inception.rec"),
+            data_shape=(3, 224, 224),
+            batch_size=2,
+            mean_img=str(mean),
+        )
+
+    read().next()  # there is no mean image: MXNet makes it
+    batches = [b.data[0].copy() for b in read()]
+    mx.random.seed(39)
+    net = Net(g.symbol("net"), xavier("gaussian", "in", 2), data=(4, 3, 224, 224))
+    for name, weight in net.weights.items():
+        if name.endswith(("gamma", "beta", "bias")):
+            weight[:] += nd.random.uniform(-0.2, 0.2, shape=weight.shape)
+    net.weights["fc1_weight"][:] *= 3
+    net.feed({"data": nd.concat(*batches, dim=0)})
+    before = {k: v.copy() for k, v in net.aux.items()}
+    net.forward()
+    net.ex.backward()  # which updates the moving means and variances
+    for name, value in net.aux.items():  # the means and variances of these images, with a momentum of 0
+        value[:] = nd.maximum((value - 0.9 * before[name]) / 0.1, 1e-3 if name.endswith("var") else -1e30)
+    labels = ("data", "softmax_label")
+    arguments = {k: v for k, v in net.args.items() if k not in labels}
+    mx.model.save_checkpoint(str(files / "Inception_BN"), 39, net.symbol, arguments, net.aux)
+    classes = len(net.weights["fc1_bias"])
+    (files / "synset.txt").write_text("".join(f"n{i * 7919 % 10**8:08d} class {i}\n" for i in range(classes)))
+
+    prob = net.forward(train=False)[0]
+    top = np.argsort(-prob, axis=1, kind="stable")[:, :5] + 1
+    g.put("prob", prob[0])
+    g.put("top", top[0])
+    g.put("probs", prob)
+    g.put("tops", top)
+    g.put("mean.1", thinned(nd.load(str(mean))["mean_img"]))
+    features = net.predict(net.symbol.get_internals()["global_pool_output"], data=batches[0][:1])
+    g.put("features", features)
+
+
 SCRIPTS = (
     cox,
     huber,
@@ -576,6 +622,7 @@ SCRIPTS = (
     ssd,
     faster_rcnn,
     unet,
+    inception,
 )
 
 
@@ -584,7 +631,7 @@ def main(folder: Path, out: Path) -> None:
     for script in SCRIPTS:
         if not (folder / f"{script.__name__}.params").exists():
             continue
-        given = Given(folder, script.__name__)
+        given = Given(folder, script.__name__, out)
         script(given)
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in given.values.items())
         (out / f"{given.script}.json").write_text(

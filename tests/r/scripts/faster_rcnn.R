@@ -1,6 +1,6 @@
-# Faster R-CNN (Ren et al. 2015) on VGG16: a region proposal network with its two losses, Proposal, the choice of what each region is to
-# be (an operator written in R, as MXNet's example has it in Python), ROIAlign, two layers, the regions' classes and boxes with their two
-# losses. `width` is the part of the published numbers of channels (see _steps.R).
+# Faster R-CNN (Ren et al. 2015) on VGG16. A region proposal network has two losses. Proposal chooses regions, and an operator written in
+# R gives each of them its targets, as an operator in Python does in MXNet's example. Then come ROIAlign and two layers, and the classes
+# and boxes of the regions, with two more losses. `width` is the fraction of the published numbers of channels (see _steps.R).
 library(mxnet)
 source("_check.R")
 source("_steps.R")
@@ -15,7 +15,7 @@ ratios <- c(0.5, 1, 2)
 scales <- c(2, 4, 6)
 anchors <- length(ratios) * length(scales)
 
-# ---- two made images with two objects each: rows of left, top, right, bottom, class
+# ---- two synthetic images with two objects each, which are columns of left, top, right, bottom, class
 objects <- list(cbind(c(20, 30, 83, 93, 3), c(90, 40, 140, 110, 7)), cbind(c(8, 50, 70, 110, 12), c(70, 10, 150, 60, 20)))
 image <- function(k) {
   pixels <- array(sin(seq_len(wide * high * stride^2 * 3) * (0.01 + k / 50)) / 3, c(wide * stride, high * stride, 3, 1))
@@ -26,7 +26,7 @@ image <- function(k) {
   pixels
 }
 
-# the overlaps of boxes (in columns): pixels of both over pixels of either
+# Intersection over union of the boxes in the columns of a and b.
 overlap <- function(a, b) {
   area <- function(x) (x[3, ] - x[1, ] + 1) * (x[4, ] - x[2, ] + 1)
   shared <- function(low, high)
@@ -34,15 +34,15 @@ overlap <- function(a, b) {
   both <- shared(1, 3) * shared(2, 4)
   both / (outer(area(a), area(b), `+`) - both)
 }
-# how boxes become others: shifts of the centre and logarithms of the sizes
+# The regression targets from boxes to others: shifts of the centres, relative to the size, and logarithms of the ratios of sizes.
 shift <- function(from, to) {
   size <- function(x) x[3:4, , drop = FALSE] - x[1:2, , drop = FALSE] + 1
   centre <- function(x) x[1:2, , drop = FALSE] + (size(x) - 1) / 2
   rbind((centre(to) - centre(from)) / size(from), log(size(to) / size(from)))
 }
 
-# what the region proposal network is to say at its anchors, an array over x, y and anchor: 1 where one fits an object best or by 0.7, 0
-# where it fits none by 0.3, and nothing (-1) else
+# The targets of the region proposal network, for each x, y and anchor. The label is 1 for an anchor that overlaps an object most of all
+# anchors, or by at least 0.7; 0 if it overlaps no object by 0.3; else -1, which is ignored.
 proposals <- function(objects) {
   shapes <- expand.grid(scale = scales, ratio = ratios)
   w <- round(sqrt(stride^2 / shapes$ratio))
@@ -70,8 +70,8 @@ batches <- lapply(1:2, function(k) {
               rpn_label = said$label, rpn_bbox_target = said$bbox_target, rpn_bbox_weight = said$bbox_weight), mx.nd.array)
 })
 
-# ---- what the proposed regions, and the objects' own boxes, are to be: the class of the object that one overlaps by half, else 0; and the
-# shift to its box, at the four numbers of its class
+# ---- the targets of the proposed regions and of the objects' own boxes. The label is the class of an object that the region overlaps by
+# at least one half, else 0. The box's targets are at the four places of that class.
 mx.operator.register("proposal_target", arguments = c("rois", "gt_boxes"), need.top.grad = FALSE,
   outputs = c("rois_output", "label", "bbox_target", "bbox_weight"),
   infer.shape = function(shapes, params) {
@@ -128,7 +128,7 @@ weights <- do.call(fill, c(list(net), shapes))
 predictions <- c("rpn_cls_score_weight", "rpn_bbox_pred_weight", "cls_score_weight", "bbox_pred_weight")
 weights[predictions] <- lapply(weights[predictions], function(w) 0.1 * w)
 losses <- first <- last <- NULL
-# the mean of -log p of what is to be said; `prob` has a column for each place
+# The mean of -log(p) for the true labels; `prob` has a column for each of them.
 cross <- function(prob, label) {
   label <- c(label)
   -mean(log(prob[cbind(label + 1, seq_along(label))[label >= 0, ]]))

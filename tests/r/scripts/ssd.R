@@ -1,6 +1,6 @@
-# SSD300 (Liu et al. 2016): VGG16 reduced to a fully convolutional network (its fc6 dilated, its fc7 1 x 1), the extra layers, six maps
-# of predictions with 8732 boxes, its two losses, images and boxes from ImageDetRecordIter. `width` is the part of the published numbers
-# of channels: 1, unless MXR_WIDTH says otherwise (see _steps.R).
+# SSD300 (Liu et al. 2016). VGG16 is reduced to a fully convolutional network: fc6 is dilated, fc7 is 1 x 1. Extra layers follow. Six
+# feature maps predict 8732 boxes, with two losses. Images and boxes come from ImageDetRecordIter. `width` is the fraction of the
+# published numbers of channels: MXR_WIDTH, or 1 (see _steps.R).
 library(mxnet)
 source("_check.R")
 source("_steps.R")
@@ -12,7 +12,7 @@ data <- function(file) file.path("..", "..", "data", "io", file)
 iter <- mx.io.ImageDetRecordIter(path.imgrec = data("images.rec"), path.imglist = data("objects.lst"), batch.size = 2,
                                  data.shape = c(side, side, 3), label.pad.width = 12, mean.r = 123, mean.g = 117, mean.b = 104)
 
-# a batch's label as rows of class and corners: four numbers of the image and two of the header go before them
+# The objects of a batch, each as class and corners. A label begins with six other numbers: four of the image, two of the header.
 objects <- function(batch) {
   label <- as.array(batch$label)
   list(data = mx.nd.array(as.array(batch$data) / 128), label = mx.nd.array(array(label[-(1:6), ], c(5, (nrow(label) - 6) / 5, ncol(label)))))
@@ -39,7 +39,7 @@ conv8_2 <- layer(layer(fc7, 256, "conv8_1", 1), 512, "conv8_2", stride = 2)
 conv9_2 <- layer(layer(conv8_2, 128, "conv9_1", 1), 256, "conv9_2", stride = 2)
 conv10_2 <- layer(layer(conv9_2, 128, "conv10_1", 1), 256, "conv10_2", pad = 0)
 conv11_2 <- layer(layer(conv10_2, 128, "conv11_1", 1), 256, "conv11_2", pad = 0)
-# the lengths of conv4_3's features, 20 at first, are learned
+# conv4_3's features are normalized to length 1, then multiplied by learned scales, which start at 20.
 norm4 <- mx.symbol.L2Normalization(conv4_3, mode = "channel", name = "conv4_3_norm")
 norm4 <- mx.symbol.broadcast_mul(norm4, mx.symbol.Variable("conv4_3_scale"), name = "scaled")
 maps <- list(norm4 = norm4, fc7 = fc7, conv8_2 = conv8_2, conv9_2 = conv9_2, conv10_2 = conv10_2, conv11_2 = conv11_2)
@@ -63,7 +63,7 @@ loc <- join("loc")
 cls <- mx.symbol.transpose(mx.symbol.Reshape(join("cls"), shape = paste0("(0, -1, ", classes + 1, ")")), axes = "(0, 2, 1)", name = "cls_pred")
 anchor <- mx.symbol.Reshape(join("anchor"), shape = "(0, -1, 4)", name = "anchors")
 
-# ---- what it learns
+# ---- targets and losses
 target <- mx.symbol.contrib.MultiBoxTarget(anchor, mx.symbol.Variable("label"), cls, overlap.threshold = 0.5, ignore.label = -1,
   negative.mining.ratio = 3, negative.mining.thresh = 0.5, variances = "(0.1, 0.1, 0.2, 0.2)", name = "target")
 prob <- mx.symbol.SoftmaxOutput(cls, target[[3]], ignore.label = -1, use.ignore = TRUE, grad.scale = 1, multi.output = TRUE,
@@ -77,17 +77,18 @@ net <- mx.symbol.Group(c(prob, loc_loss, mx.symbol.BlockGrad(target[[3]]), mx.sy
 # ---- training
 scale <- c(1, 1, channels(512), 1)
 shapes <- list(data = c(side, side, 3, 2), label = dim(batches[[1]]$label), conv4_3_scale = scale)
-# Starting weights for which no ReLU of these steps has an input so close to zero that rounding decides its sign (with others, conv4_2
-# had one of 3.5e-7: its gradient is there with one library of convolutions and missing with another, a few percent below that layer).
+# The seed of the initial weights is chosen so that, in these steps, no ReLU has an input so close to zero that rounding decides its
+# sign. With another seed, conv4_2 had an input of 3.5e-7. Then one library of convolutions passes its gradient on and another does not,
+# and the gradients of the layers before it differ by a few percent.
 weights <- do.call(fill, c(list(net, seed = 800), shapes))
 weights$conv4_3_scale <- array(20, scale)
 predictions <- grep("_(loc|cls)_weight$", names(weights))
 weights[predictions] <- lapply(weights[predictions], function(w) 0.3 * w)
 losses <- cross <- first <- NULL
-# MultiBoxTarget takes as negatives the boxes that look least like background, three for each object's box. Where two stand in this order
-# at the border with scores that are equal but for their last digits (5e-8 apart), rounding decides which of the two is learned: at such a
-# step the weights part from MXNet's by some 4e-4, at another learning rate for instance, without either being wrong. expected.py makes
-# sure that none of these steps is one.
+# MultiBoxTarget chooses as negatives the boxes with the lowest scores of background, three for each box with an object. If the scores of
+# the last one chosen and the first one not chosen differ only in their last digits (by 5e-8), rounding decides which of them is trained.
+# Then the weights differ from MXNet's by some 4e-4, and both are right. This happens at other learning rates, for example. expected.py
+# checks that it happens in none of these steps.
 look <- function(out, batch) {
   if (is.null(first)) first <<- out
   losses <<- c(losses, sum(out[[2]]))
@@ -95,7 +96,7 @@ look <- function(out, batch) {
   used <- which(truth >= 0, arr.ind = TRUE)
   cross <<- c(cross, -mean(log(out[[1]][cbind(used[, 1], truth[used] + 1, used[, 2])])))
 }
-# the detections that are left, one in a column: class, score and corners
+# The detections that remain, one in each column: class, score and corners.
 detected <- function(out) lapply(seq_len(dim(out)[3]), function(image) {
   rows <- out[, , image]
   rows[, rows[1, ] >= 0]

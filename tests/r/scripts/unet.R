@@ -1,7 +1,6 @@
-# A U-net (Ronneberger et al. 2015): four levels down, four up by BilinearResize2D and a convolution, each
-# concatenated with the same level on the way down;
-# a soft Dice loss ended by MakeLoss. `width` is the part of the published numbers of channels, 64 to 1024 (see _steps.R). Its
-# convolutions keep the image's size, as most later U-nets do.
+# A U-net (Ronneberger et al. 2015): four levels down, then four levels up, by BilinearResize2D and a convolution. Each level up is
+# concatenated with the level down of the same size. The loss is a soft Dice loss in MakeLoss. `width` is the fraction of the published
+# numbers of channels, 64 to 1024 (see _steps.R). Convolutions keep the image's size, as in most later U-nets.
 library(mxnet)
 source("_check.R")
 source("_steps.R")
