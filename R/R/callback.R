@@ -47,21 +47,21 @@ mx.callback.log.train.metric <- function(period, logger = NULL) {
   check_count(period, "mx.callback.log.train.metric: period")
   callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
-    says <- nbatch != 0 && verbose && is_leader(env)
-    train <- log_metric(env, "train.metric", nbatch, "Train", says)
+    prints <- nbatch != 0 && verbose && is_leader(env)
+    train <- log_metric(env, "train.metric", nbatch, "Train", prints)
     if (is.null(logger)) return(TRUE)
     logger$train <- c(logger$train, train)
     if (!is.null(env$eval.metric))
-      logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", says))
+      logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", prints))
     TRUE
   }
   described(callback, "callback", "mx.callback.log.train.metric", period = period, logger = logger)
 }
 
-# The value of a training's metric for the state in its variable `state`. Prints it if `says` is TRUE.
-log_metric <- function(env, state, nbatch, label, says) {
+# The value of a training's metric for the state in its variable `state`. Prints it if `prints` is TRUE.
+log_metric <- function(env, state, nbatch, label, prints) {
   result <- env$metric$get(env[[state]])
-  if (says) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
+  if (prints) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
   result$value
 }
 
