@@ -88,20 +88,23 @@ scalar_operand <- function(x, operator) {
   as.numeric(x)
 }
 
+# `base`: a list of the base, empty for the natural logarithm.
+symbol_log <- function(x, base) {
+  result <- call_python("symbol.create", "log", list(x))
+  if (!length(base)) return(result)
+  if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_type("log: base must be a number")
+  result / log(base[[1]])
+}
+
 #' @rdname Ops.Rcpp_MXSymbol
 #' @export
 Math.Rcpp_MXSymbol <- function(x, ...) {
-  if (.Generic == "log") {
-    result <- call_python("symbol.create", "log", list(x))
-    base <- list(...)
-    if (!length(base)) return(result)
-    if (!is.numeric(base[[1]]) || length(base[[1]]) != 1) stop_type("log: base must be a number")
-    return(result / log(base[[1]]))
-  }
+  if (.Generic == "log") return(symbol_log(x, list(...)))
   if (.Generic == "round" && length(list(...)) && !identical(as.numeric(..1), 0))
     stop_parameter("round: symbols are rounded to whole numbers only")
   op <- symbol_math[.Generic]
   if (is.na(op)) no_numbers(x, .Generic)
+  if (.Generic != "round" && length(list(...))) stop_parameter(.Generic, " of a symbol has no further arguments")
   call_python("symbol.create", op[[1]], list(x))
 }
 

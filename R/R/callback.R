@@ -44,23 +44,24 @@ mx.metric.logger <- setRefClass("mx.metric.logger", fields = list(train = "numer
 mx.callback.log.train.metric <- function(period, logger = NULL) {
   if (!is.null(logger) && !inherits(logger, "mx.metric.logger"))
     stop_type("mx.callback.log.train.metric: logger must be made by mx.metric.logger$new()")
+  check_count(period, "mx.callback.log.train.metric: period")
   callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (nbatch %% period != 0 || is.null(env$metric)) return(TRUE)
-    says <- nbatch != 0 && verbose && is_leader(env)
-    train <- log_metric(env, "train.metric", nbatch, "Train", says)
+    prints <- nbatch != 0 && verbose && is_leader(env)
+    train <- log_metric(env, "train.metric", nbatch, "Train", prints)
     if (is.null(logger)) return(TRUE)
     logger$train <- c(logger$train, train)
     if (!is.null(env$eval.metric))
-      logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", says))
+      logger$eval <- c(logger$eval, log_metric(env, "eval.metric", nbatch, "Validation", prints))
     TRUE
   }
   described(callback, "callback", "mx.callback.log.train.metric", period = period, logger = logger)
 }
 
-# The value of a training's metric for the state in its variable `state`. Prints it if `says` is TRUE.
-log_metric <- function(env, state, nbatch, label, says) {
+# The value of a training's metric for the state in its variable `state`. Prints it if `prints` is TRUE.
+log_metric <- function(env, state, nbatch, label, prints) {
   result <- env$metric$get(env[[state]])
-  if (says) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
+  if (prints) message("Batch [", nbatch, "] ", label, "-", result$name, "=", result$value)
   result$value
 }
 
@@ -84,6 +85,8 @@ log_metric <- function(env, state, nbatch, label, says) {
 #' @seealso [mx.callback.log.train.metric()], [mx.profiler.config()].
 #' @export
 mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
+  check_count(batch.size, "mx.callback.log.speedometer: batch.size")
+  check_count(frequency, "mx.callback.log.speedometer: frequency")
   callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (is.null(env$count) || env$count > nbatch) env$init <- FALSE
     env$count <- nbatch
@@ -126,6 +129,8 @@ mx.callback.log.speedometer <- function(batch.size, frequency = 50) {
 #' @seealso [mx.model.load()] reads the files.
 #' @export
 mx.callback.save.checkpoint <- function(prefix, period = 1) {
+  check_text(prefix, "mx.callback.save.checkpoint: prefix")
+  check_count(period, "mx.callback.save.checkpoint: period")
   callback <- function(iteration, nbatch, env, verbose = TRUE) {
     if (iteration %% period == 0 && is_leader(env)) {
       mx.model.save(env$model, prefix, iteration)

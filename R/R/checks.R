@@ -13,6 +13,73 @@ kind_of <- function(x) {
 
 check_function <- function(x, what) if (!is.function(x)) stop_type(what, ", not ", kind_of(x))
 
+# `x` must be one TRUE or FALSE, or a number in its place. Gives the logical.
+check_flag <- function(x, what) {
+  if (!(is.logical(x) || is.numeric(x)) || length(x) != 1 || is.na(x))
+    stop_type(what, " must be TRUE or FALSE, not ", kind_of(x))
+  as.logical(x)
+}
+
+# `x` must be one text.
+check_text <- function(x, what) {
+  if (!is.character(x) || length(x) != 1 || is.na(x)) stop_type(what, " must be one text, not ", kind_of(x))
+}
+
+# `x` must be one of the texts `choices`.
+check_choice <- function(x, choices, what) {
+  if (!is.character(x) || length(x) != 1 || !x %in% choices)
+    stop_parameter(what, " must be ", paste(dQuote(choices, FALSE), collapse = " or "), ", not ",
+                   if (is.character(x) && length(x) == 1) dQuote(x, FALSE) else kind_of(x))
+}
+
+# Functions that make what an argument needs, and a call of each. Scripts often pass the function itself.
+makers <- c(mx.init.uniform = "mx.init.uniform(0.01)", mx.init.normal = "mx.init.normal(0.01)",
+            mx.init.Xavier = "mx.init.Xavier()", mx.cpu = "mx.cpu()", mx.gpu = "mx.gpu()",
+            mx.opt.create = "mx.opt.create(\"sgd\", learning.rate = 0.01)",
+            mx.lr_scheduler.FactorScheduler = "mx.lr_scheduler.FactorScheduler(1000, 0.9)",
+            mx.lr_scheduler.MultiFactorScheduler = "mx.lr_scheduler.MultiFactorScheduler(c(1000, 2000), 0.9)",
+            mx.metric.custom = "mx.metric.custom(\"mae\", function(label, pred) mean(abs(label - pred)))",
+            mx.callback.log.train.metric = "mx.callback.log.train.metric(10)",
+            mx.callback.log.speedometer = "mx.callback.log.speedometer(32)",
+            mx.callback.save.checkpoint = "mx.callback.save.checkpoint(\"model\")",
+            mx.callback.early.stop = "mx.callback.early.stop(bad.steps = 3)")
+
+# Stops if `x` is one of `makers` itself instead of what it makes.
+check_called <- function(x, what) {
+  if (is.function(x)) for (maker in names(makers))
+    if (identical(x, get(maker)))
+      stop_type(what, " is the function ", maker, " itself: call it, as in ", makers[[maker]])
+}
+
+# Initial parameters: a named list, or NULL.
+check_params <- function(params, what) {
+  if (!is.null(params) && (!is.list(params) || length(params) && !all(nzchar(or_else(names(params), "")))))
+    stop_type(what, " must be a named list of arrays, such as list(fc1_weight = w), not ",
+              if (is.list(params)) "a list without names" else kind_of(params))
+}
+
+# Stops if one of the names is not among the `known` ones. `what` has the names.
+check_named <- function(names, known, what) {
+  for (name in setdiff(names, known)) {
+    meant <- nearest_name(name, known)
+    stop_parameter(what, " has ", name, ", which the network does not have",
+                   if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?")
+                   else paste0(": it has ", if (length(known)) paste(known, collapse = ", ") else "none"))
+  }
+}
+
+# A model: a list with a symbol, or a symbol for each bucket, and its parameters; serialized or not.
+check_model <- function(model) {
+  symbols <- if (is.list(model)) model$symbol
+  if (is.mx.symbol(symbols)) symbols <- list(symbols)
+  if (!is.serialized(model) && !(length(symbols) && all(vapply(symbols, is.mx.symbol, NA))))
+    stop_type("a model is needed, such as mx.model.FeedForward.create() and mx.model.load() give, not ", kind_of(model),
+              if (is.list(model)) " without a symbol")
+  check_params(model$arg.params, "the model's arg.params")
+  check_params(model$aux.params, "the model's aux.params")
+  model
+}
+
 # The path of a file, with ~ replaced by the home folder.
 check_path <- function(path, what) {
   if (!is.character(path) || length(path) != 1 || is.na(path))
@@ -22,9 +89,13 @@ check_path <- function(path, what) {
 }
 
 # The arguments that all training functions share.
-check_training <- function(begin.round, num.round, metric, epoch.end.callback, batch.end.callback) {
-  check_number(begin.round, "begin.round")
-  check_number(num.round, "num.round")
+check_training <- function(begin.round, num.round, metric, epoch.end.callback, batch.end.callback, verbose = TRUE) {
+  check_whole(begin.round, "begin.round")
+  check_whole(num.round, "num.round")
+  check_flag(verbose, "verbose")
+  check_called(metric, "eval.metric")
+  check_called(epoch.end.callback, "epoch.end.callback")
+  check_called(batch.end.callback, "batch.end.callback")
   if (!is.null(metric) && !(has_function(metric, "init") && has_function(metric, "update")))
     stop_type("eval.metric must be a metric, such as mx.metric.rmse or ",
               "mx.metric.custom(name, function(label, pred) ...), not ", kind_of(metric))
@@ -56,11 +127,12 @@ check_own_iterator <- function(X) {
 }
 
 check_limit <- function(limit, name) {
-  if (!is.null(limit) && (!is.atomic(limit) || length(limit) != 1))
+  if (!is.null(limit) && (!is.numeric(limit) || length(limit) != 1))
     stop_type(name, " must be one number at which to stop, not ", kind_of(limit))
 }
 
 check_optimizer <- function(optimizer) {
+  check_called(optimizer, "the optimizer")
   creates <- has_function(optimizer, "create_exec") || has_function(optimizer, "create.state")
   if (!creates || !has_function(optimizer, "update"))
     stop_type("the optimizer must be a name, such as \"sgd\", made by mx.opt.create(), or a list of the functions ",
@@ -118,6 +190,20 @@ check_number <- function(x, what) {
   if (length(x) != 1 || !is.atomic(x) || is.na(suppressWarnings(as.numeric(x)))) stop_type(what, " must be one number")
 }
 
+# As check_number; a warning, once in a session, if the number has a fraction, which is cut off.
+check_whole <- function(x, what) {
+  check_number(x, what)
+  number <- as.numeric(x)
+  if (number != trunc(number))
+    warn_once(paste("whole", what), what, " = ", number, " is taken as ", trunc(number), ", as in MXNet")
+}
+
+# As check_whole, for a number of samples, layers or steps.
+check_count <- function(x, what) {
+  check_whole(x, what)
+  if (as.numeric(x) < 1) stop_parameter(what, " must be at least 1, not ", x)
+}
+
 # `x` must be one number, not the text of a number, because it is used in arithmetic.
 check_real <- function(x, what) {
   if (!is.numeric(x) || length(x) != 1 || is.na(x)) stop_type(what, " must be one number, not ", kind_of(x))
@@ -125,8 +211,12 @@ check_real <- function(x, what) {
 
 # Dimensions as numbers. as.numeric() alone would give NA with a warning for a text, and codes for a factor.
 as_dims <- function(shape, what) {
-  if (is.numeric(shape) || is.logical(shape) || is.list(shape)) as.numeric(shape)
-  else stop_type(what, ": shape must be dimensions (whole numbers), not ", kind_of(shape))
+  if (is.numeric(shape) || is.logical(shape) || is.list(shape)) {
+    dims <- as.numeric(shape)
+    if (anyNA(dims) || any(dims != trunc(dims))) stop_type(what, ": shape must be whole numbers, not ", deparse1(dims))
+    return(dims)
+  }
+  stop_type(what, ": shape must be dimensions (whole numbers), not ", kind_of(shape))
 }
 
 # A plain array of numbers or logicals. For anything else the error names the remedy. `what` names the argument.
@@ -207,16 +297,20 @@ check_beside_iterator <- function(given) {
     warn_once(paste("iterator", name), name, " has no effect: X is an iterator, and ", why[[name]])
 }
 
+# Warns of names of fixed parameters that the network does not have.
+check_fixed <- function(symbol, names, what) {
+  unknown <- setdiff(names, arguments(symbol))
+  if (!length(unknown)) return()
+  meant <- nearest_name(as.character(unknown[[1]]), arguments(symbol))
+  warning(what, " has ", paste(unknown, collapse = ", "), ", which the network does not have",
+          if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?"), call. = FALSE)
+}
+
 # Warns of arguments of a training function that have no effect in combination with others.
 check_unused <- function(symbol, arg.params, fixed.param, initializer.given, inputs, eval.data, metric) {
   if (!is.null(eval.data) && is.null(metric))
     warn_once("evaluation", "eval.data has no effect without a metric: give eval.metric, such as mx.metric.rmse")
-  unknown <- setdiff(fixed.param, arguments(symbol))
-  if (length(unknown)) {
-    meant <- nearest_name(unknown[[1]], arguments(symbol))
-    warning("fixed.param has ", paste(unknown, collapse = ", "), ", which the network does not have",
-            if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?"), call. = FALSE)
-  }
+  check_fixed(symbol, fixed.param, "fixed.param")
   if (is.null(arg.params)) return()
   if (initializer.given)
     warn_once("initializer", "initializer has no effect if arg.params are given")

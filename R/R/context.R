@@ -3,6 +3,7 @@
 .MXNetEnv <- new.env(parent = emptyenv())
 
 new_context <- function(device, id) {
+  check_whole(id, "dev.id")
   structure(list(device = device, device_id = as.integer(id), device_typeid = 1L), class = "MXContext")
 }
 
@@ -65,6 +66,7 @@ is.mx.context <- function(x) inherits(x, "MXContext")
 # `ctx` as a list of devices. Each gets a part of every batch.
 device_list <- function(ctx) {
   if (is.null(ctx)) ctx <- mx.ctx.default()
+  check_called(ctx, "ctx")
   if (is.mx.context(ctx)) ctx <- list(ctx)
   if (!is.list(ctx) || !length(ctx) || !all(vapply(ctx, is.mx.context, NA)))
     stop_type("ctx must be a device (such as mx.cpu()) or a list of devices")

@@ -33,6 +33,8 @@ mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, .
   check_short_names(sys.call(), c("symbol", "ctx", "grad.req", "fixed.param"))
   check_symbol(symbol)
   check_request(grad.req)
+  if (!missing(ctx)) device_list(ctx)
+  check_fixed(symbol, fixed.param, "fixed.param")
   call_python("exec.simple_bind", symbol, grad.req, as.list(fixed.param), list(...))
 }
 
@@ -40,6 +42,7 @@ mx.simple.bind <- function(symbol, ctx, grad.req = "null", fixed.param = NULL, .
 mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs = "null") {
   check_symbol(symbol)
   check_request(grad.reqs)
+  device_list(ctx)
   call_python("exec.bind", symbol, arg.arrays, or_else(aux.arrays, list()), as.list(grad.reqs))
 }
 

@@ -58,17 +58,14 @@ mx.init.normal <- function(sd) {
 #' @export
 mx.init.Xavier <- function(rnd_type = "uniform", factor_type = "avg", magnitude = 3) {
   check_real(magnitude, "mx.init.Xavier: magnitude")
+  check_choice(rnd_type, c("uniform", "gaussian"), "mx.init.Xavier: rnd_type")
+  check_choice(factor_type, c("avg", "in", "out"), "mx.init.Xavier: factor_type")
   initializer <- weight_initializer(function(shape) {
     fan.out <- shape[[length(shape)]]
     fan.in <- prod(shape[-length(shape)])
-    size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out,
-                   stop_parameter('mx.init.Xavier: factor_type must be "avg", "in" or "out", not ',
-                                  dQuote(factor_type, FALSE)))
+    size <- switch(factor_type, avg = (fan.in + fan.out) / 2, "in" = fan.in, out = fan.out)
     scale <- sqrt(magnitude / size)
-    switch(rnd_type,
-           uniform = mx.runif(shape, -scale, scale),
-           gaussian = mx.rnorm(shape, 0, scale),
-           stop_parameter('mx.init.Xavier: rnd_type must be "uniform" or "gaussian", not ', dQuote(rnd_type, FALSE)))
+    switch(rnd_type, uniform = mx.runif(shape, -scale, scale), gaussian = mx.rnorm(shape, 0, scale))
   })
   described(initializer, "initializer", "mx.init.Xavier", rnd_type = rnd_type, factor_type = factor_type,
             magnitude = magnitude)
@@ -103,10 +100,7 @@ check_initializer <- function(initializer) {
                                     "mx.init.Xavier()"))
   takes <- names(formals(initializer))
   if (!length(takes) || any(c("name", "shape", "...") %in% takes)) return()
-  for (maker in c("mx.init.uniform", "mx.init.normal", "mx.init.Xavier"))
-    if (identical(initializer, get(maker)))
-      stop_type("the initializer is the function ", maker, " itself: call it, as in ", maker,
-                if (maker == "mx.init.Xavier") "()" else "(0.01)")
+  check_called(initializer, "the initializer")
 }
 
 # What an initializer gave for the parameter `name`: an NDArray, numbers or NULL.

@@ -121,6 +121,8 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
   check_samples(data, label)
   check_real(batch.size, "mx.io.arrayiter: batch.size")
+  check_count(batch.size, "mx.io.arrayiter: batch.size")
+  shuffle <- check_flag(shuffle, "mx.io.arrayiter: shuffle")
   draws <- if (shuffle) mx.runif(sample_count(data)) else NULL
   batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
                  keep = TRUE)
@@ -182,18 +184,26 @@ as_samples <- function(x, what) if (is.mx.ndarray(x)) x else as_numbers(x, paste
 #' @export
 mx.io.extract <- function(iter, field) {
   check_iterator(iter)
+  check_text(field, "mx.io.extract: field")
   packer <- mx.nd.arraypacker()
   line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
   batches <- 0
   iter$reset()
   while (next_batch(iter)) {
-    packer$push(without_pad(iter$value()[[field]], padding(iter)))
+    packer$push(without_pad(field_of(iter$value(), field), padding(iter)))
     batches <- batches + 1
     if (!is.null(line)) line$show(function() paste("extract: batch", batches))
   }
   iter$reset()
   packer$get()
+}
+
+# The field of a batch; an error names those that there are.
+field_of <- function(batch, field) {
+  if (is.null(batch[[field]]))
+    stop_parameter("the iterator's value() has no ", field, "; it has ", paste(names(batch), collapse = ", "))
+  batch[[field]]
 }
 
 # `x` without its last `pad` samples.

@@ -88,12 +88,17 @@ check_kvstore_type <- function(type) {
   if (grepl("^dist.*async", tolower(type)))
     stop_not_implemented("mx.kv.create: \"", type, "\", where workers do not wait for each other, is not part of this ",
                          "package; \"dist_sync\" is, where all workers take every step together")
+  known <- "^(local(_update_cpu|_allreduce_(cpu|device))?|device|nccl|horovod|dist(_(device_)?sync)?(_device)?)$"
+  if (!grepl(known, tolower(type)))
+    warn_once(paste("kvstore", type), "kvstore \"", type, "\" is taken as \"local\", as in MXNet: the types are ",
+              "\"local\", \"device\" and \"dist_sync\"")
 }
 
 # The store for training on `ndevice` devices; NULL for one device of one worker.
 mx.model.create.kvstore <- function(kvstore, arg.params, ndevice, verbose = TRUE) {
   if (is.MXKVStore(kvstore)) return(kvstore)
   if (!is.character(kvstore)) stop_type("kvstore must be the name of a type or a store from mx.kv.create")
+  check_kvstore_type(kvstore[[1]])
   if (startsWith(tolower(kvstore[[1]]), "dist")) return(mx.kv.create(kvstore[[1]]))
   if (ndevice == 1) return(NULL)
   if (kvstore == "local") {

@@ -66,6 +66,7 @@ early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
               sapply(states, function(n) c(num.hidden, batch.size), simplify = FALSE))
   exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx, grad.req = "add", fixed.param = states), shapes))
   start <- mx.model.init.params(symbol, shapes, NULL, initializer, mx.cpu())
+  check_given(names(start$arg.params), arg.params, arguments(symbol))
   known <- intersect(grep("(weight|bias|gamma|beta)$", names(arg.params), value = TRUE), names(start$arg.params))
   start$arg.params[known] <- arg.params[known]
   mx.exec.update.arg.arrays(exec, start$arg.params, match.name = TRUE)
@@ -74,15 +75,41 @@ early_model <- function(kind, symbol, layers, seq.len, num.hidden, num.embed, ba
                  batch.size = batch.size, num.embed = num.embed), class = "mx.inference")
 }
 
-early_data <- function(data, batch.size, is.train) {
+# Stops if `arg.params` have a parameter that the network does not have; warns if they lack one that is drawn instead.
+check_given <- function(drawn, arg.params, known) {
+  if (is.null(arg.params)) return()
+  weights <- grep("(weight|bias|gamma|beta)$", names(arg.params), value = TRUE)
+  check_named(weights, known, "arg.params")
+  lacking <- setdiff(drawn, names(arg.params))
+  if (length(lacking))
+    warning("arg.params has no ", paste(lacking, collapse = ", "), "; initial values are drawn", call. = FALSE)
+}
+
+early_data <- function(data, batch.size, is.train, seq.len, input.size, num.label) {
   if (is_iterator(data)) return(check_iterator(data))
   if (!is.list(data) || is.null(data$data) || is.null(data$label))
     stop_type("the data must be an iterator or list(data = , label = ), arrays of steps by samples")
+  steps <- dim(data$data)[[1]]
+  if (length(dim(data$data)) == 2 && steps != seq.len)
+    stop_shape("the data has ", steps, " steps in its first dimension, but seq.len is ", seq.len)
+  check_items(data$data, input.size, "the data", "input.size")
+  check_items(data$label, num.label, "the label", "num.label")
   mx.io.arrayiter(data$data, data$label, batch.size = batch.size, shuffle = is.train)
+}
+
+# Warns, once in a session, of items that are not among 0 to size - 1.
+check_items <- function(x, size, what, argument) {
+  if (!is.numeric(x) || anyNA(x)) return()
+  wrong <- setdiff(x, seq_len(as.numeric(size)) - 1)
+  if (length(wrong))
+    warn_once(paste("items", argument), what, " has ", paste(utils::head(wrong, 3), collapse = ", "),
+              if (length(wrong) > 3) " ...", ", but with ", argument, " = ", size, " they must be 0 to ",
+              size - 1)
 }
 
 # The loss of one batch: minus the sum of the logarithms of the labels' probabilities.
 batch_nll <- function(exec, batch, is.train) {
+  for (field in c("data", "label")) field_of(batch, field)
   mx.exec.update.arg.arrays(exec, batch, match.name = TRUE)
   mx.exec.forward(exec, is.train = is.train)
   label <- as.vector(t(as.array(exec$ref.arg.arrays$label)))
@@ -119,14 +146,24 @@ update_of_sums <- function(exec, optimizer, kvstore, sums, ctx) {
   }
 }
 
+# The arguments of mx.lstm and the like; `counts` are those that are numbers, by name.
+check_early <- function(counts, model, arg.params) {
+  for (name in names(counts)) check_count(counts[[name]], name)
+  if (!is.null(model)) check_model(model)
+  check_params(arg.params, "arg.params")
+}
+
 # Callbacks get the frame of this function as `env`.
 early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden, num.embed, num.label,
                         batch.size, input.size, ctx, num.round, update.period, initializer, dropout, optimizer,
                         epoch.end.callback = NULL, batch.end.callback = NULL, model = NULL, arg.params = NULL,
                         verbose = TRUE, kvstore = "local", ...) {
-  check_training(1, num.round, NULL, epoch.end.callback, batch.end.callback)
-  train.data <- early_data(train.data, batch.size, TRUE)
-  eval.data <- if (!is.null(eval.data)) early_data(eval.data, batch.size, FALSE)
+  check_training(1, num.round, NULL, epoch.end.callback, batch.end.callback, verbose)
+  check_early(list("the number of layers" = layers, seq.len = seq.len, num.hidden = num.hidden, num.embed = num.embed,
+                   num.label = num.label, batch.size = batch.size, input.size = input.size, num.round = num.round,
+                   update.period = update.period), model, arg.params)
+  train.data <- early_data(train.data, batch.size, TRUE, seq.len, input.size, num.label)
+  eval.data <- if (!is.null(eval.data)) early_data(eval.data, batch.size, FALSE, seq.len, input.size, num.label)
   symbol <- or_else(model$symbol,
                     early_network(kind, layers, seq.len, input.size, num.hidden, num.embed, num.label, dropout))
   m <- early_model(kind, symbol, layers, seq.len, num.hidden, num.embed, batch.size, initializer, arg.params, ctx)
@@ -176,6 +213,7 @@ early_train <- function(kind, layers, train.data, eval.data, seq.len, num.hidden
 
 early_inference <- function(kind, layers, input.size, num.hidden, num.embed, num.label, batch.size, arg.params, ctx,
                             dropout) {
+  check_params(arg.params, "arg.params")
   symbol <- early_network(kind, layers, NULL, input.size, num.hidden, num.embed, num.label, dropout)
   early_model(kind, symbol, layers, 1, num.hidden, num.embed, batch.size, mx.init.uniform(0.01), arg.params, ctx)
 }
@@ -285,6 +323,10 @@ mx.rnn.inference <- function(num.rnn.layer, input.size, num.hidden, num.embed, n
 #' @rdname mx.lstm
 #' @export
 mx.lstm.forward <- function(model, input.data, new.seq = FALSE) {
+  if (!inherits(model, "mx.inference"))
+    stop_type("a model of mx.lstm.inference(), mx.gru.inference() or mx.rnn.inference() is needed, not ",
+              kind_of(model))
+  new.seq <- check_flag(new.seq, "new.seq")
   exec <- model$rnn.exec
   args <- exec$ref.arg.arrays
   if (new.seq)

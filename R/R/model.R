@@ -205,7 +205,8 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   frame <- environment()
   train.execs <- lapply(seq_len(ndevice), function(i) {
     exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = ctx[[i]], grad.req = "write",
-                                           fixed.param = unique(c(fixed.param, inputs))), slices[[i]]$shape))
+                                           fixed.param = intersect(c(fixed.param, inputs), arg_names)),
+                                      slices[[i]]$shape))
     mx.exec.update.arg.arrays(exec, arg.params, match.name = TRUE)
     mx.exec.update.aux.arrays(exec, aux.params, match.name = TRUE)
     exec
@@ -413,14 +414,15 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                                         output.names = NULL, fixed.param = NULL, allow.extra.params = FALSE,
                                         metric_cpu = TRUE, ...) {
   check_symbol(symbol)
-  check_number(array.batch.size, "array.batch.size")
-  check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback)
+  check_count(array.batch.size, "array.batch.size")
+  check_training(begin.round, num.round, eval.metric, epoch.end.callback, batch.end.callback, verbose)
+  check_start(arg.params, aux.params, optimizer, array.layout, allow.extra.params)
   check_settings(...names(), optimizer, setdiff(names(formals(mx.model.FeedForward.create)), "..."))
   beside <- c(y = !is.null(y), array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout))
   if (is_iterator(X)) check_beside_iterator(beside)
   check_layout(X, y, array.layout)
   X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
-  given.y <- if (!is_iterator(X)) y
+  given <- if (!is_iterator(X)) list(X = X, y = y)
   X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
   batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
@@ -436,8 +438,10 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
     output.shape <- pick(output.names)
   }
   check_rounds(begin.round, num.round)
-  check_classes(symbol, if (is.atomic(given.y)) given.y, c(input.shape, output.shape))
-  check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given.y)
+  check_missing(given$X, "X")
+  check_missing(given$y, "y")
+  check_classes(symbol, given$y, c(input.shape, output.shape))
+  check_read(symbol, c(input.shape, output.shape), c(names(arg.params), fixed.param), names(batch), given$y)
   check_unused(symbol, arg.params, fixed.param, !missing(initializer), names(c(input.shape, output.shape)), eval.data,
                eval.metric)
   params <- initial_params(symbol, c(input.shape, output.shape), initializer, mx.cpu(), !is.null(aux.params))
@@ -462,6 +466,15 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
                  fixed.param = fixed.param, verbose = verbose, metric_cpu = metric_cpu)
 }
 
+# More arguments of a training on arrays.
+check_start <- function(arg.params, aux.params, optimizer, array.layout, allow.extra.params) {
+  check_params(arg.params, "arg.params")
+  check_params(aux.params, "aux.params")
+  check_flag(allow.extra.params, "allow.extra.params")
+  if (!length(array.layout)) stop_type("array.layout must be \"auto\", \"rowmajor\" or \"colmajor\", not NULL")
+  if (!is.character(optimizer)) check_optimizer(optimizer)
+}
+
 # Stops for parameters that the network does not have, such as those of another last layer.
 check_extra <- function(symbol, arg.params) {
   extra <- setdiff(names(arg.params), arguments(symbol))
@@ -479,15 +492,35 @@ check_rounds <- function(begin.round, num.round) {
               " rounds, counted backwards, as in MXNet: num.round is the number of the last round, not how many follow")
 }
 
-# Warns, once in a session, of classes that are counted from 1: MXNet's are counted from 0.
+# Warns, once in a session, of missing values in arrays: they make the loss, and then every weight, NaN.
+check_missing <- function(x, what) {
+  if (is.atomic(x) && anyNA(x))
+    warn_once(paste("missing", what), what, " has ", sum(is.na(x)), " missing values (NA): unless the network masks ",
+              "them, the loss and the weights become NaN")
+}
+
+# Warns, once in a session, of labels that are not among the classes of SoftmaxOutput. Classes that are counted from 1,
+# where MXNet's are counted from 0, get a warning of their own.
 check_classes <- function(symbol, labels, shapes) {
-  if (is.null(labels) || !length(labels) || anyNA(labels)) return()
+  if (!is.atomic(labels) || !length(labels) || anyNA(labels)) return()
   outs <- tryCatch(call_python("symbol.infer_shape", symbol, shapes)$out.shapes, error = function(e) NULL)
   if (is.null(outs) || !identical(call_python("symbol.ends_in", symbol), "SoftmaxOutput")) return()
-  classes <- outs[[1]][[1]]
+  size <- outs[[1]]
+  one.each <- length(size) == 2 && prod(shapes[[length(shapes)]]) == size[[2]]      # not probabilities, or maps
+  if (one.each) warn_of_labels(as.numeric(labels), size[[1]], call_python("symbol.ignored_label", symbol))
+}
+
+# `ignored`: a label that may occur beside the classes.
+warn_of_labels <- function(labels, classes, ignored) {
+  wrong <- setdiff(labels[labels < 0 | labels >= classes | labels != round(labels)], ignored)
   if (min(labels) >= 1 && max(labels) == classes)
     warn_once("classes", "the labels are 1 to ", classes, ", but the classes of SoftmaxOutput with ", classes,
               " outputs are 0 to ", classes - 1, ": class ", classes, " is never learned; give y - 1")
+  else if (length(wrong))
+    warn_once("labels", "the labels have ", paste(utils::head(wrong, 3), collapse = ", "),
+              if (length(wrong) > 3) " ...", ", but the classes of SoftmaxOutput with ", classes, " outputs are 0 to ",
+              classes - 1,
+              ": other labels belong to no class, and fractions are dropped")
 }
 
 # A warning that is given once in a session.
@@ -531,6 +564,9 @@ stop_unread <- function(unread, has_label, fields, y) {
                  paste(fields, collapse = ", "), ")")
 }
 
+# The names of a recurrent network's initial states, which are zero if nothing gives them.
+initial_state <- "(state|state[._]cell|init_[ch]|[._][ch]0?)$|^init_"
+
 # The names of the variables without values whose shape grows with the batch, which no weight's does. NULL if the shapes
 # cannot be inferred.
 unread_variables <- function(symbol, given, initial) {
@@ -542,7 +578,7 @@ unread_variables <- function(symbol, given, initial) {
   larger <- infer(1)
   if (is.null(now) || is.null(larger)) return(NULL)
   others <- setdiff(names(now), c(names(given), initial))
-  others <- others[!grepl("(state|state_cell|init_[ch]|[._][ch]0?)$", others)]      # a recurrent network's first states
+  others <- others[!grepl(initial_state, others)]
   others[!vapply(others, function(n) identical(now[[n]], larger[[n]]), NA)]
 }
 
@@ -551,6 +587,8 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
   if (is_iterator(eval.data)) return(check_iterator(eval.data))
   if (!is.list(eval.data) || is.null(eval.data$data) || is.null(eval.data$label))
     stop_type("eval.data must be an iterator or list(data = , label = )")
+  check_missing(eval.data$data, "eval.data$data")
+  check_missing(eval.data$label, "eval.data$label")
   data <- as_colmajor(eval.data$data, array.layout,
                       function() mx.model.select.layout.train(eval.data$data, eval.data$label))
   mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
@@ -579,6 +617,7 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
 #' @seealso [mx.symbol.save()], [mx.nd.save()], [mx.serialize()].
 #' @export
 mx.model.load <- function(prefix, iteration) {
+  check_text(prefix, "mx.model.load: prefix")
   symbol <- mx.symbol.load(paste0(prefix, "-symbol.json"))
   params <- mx.nd.load(params_file(prefix, iteration))
   part <- function(tag) {
@@ -591,12 +630,18 @@ mx.model.load <- function(prefix, iteration) {
 #' @rdname mx.model.load
 #' @export
 mx.model.save <- function(model, prefix, iteration) {
+  check_model(model)
+  check_text(prefix, "mx.model.save: prefix")
+  params.file <- params_file(prefix, iteration)
   tag <- function(params, prefix) if (length(params)) structure(params, names = paste0(prefix, names(params)))
   mx.symbol.save(model$symbol, paste0(prefix, "-symbol.json"))
-  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params_file(prefix, iteration))
+  mx.nd.save(as.list(c(tag(model$arg.params, "arg:"), tag(model$aux.params, "aux:"))), params.file)
 }
 
-params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.integer(iteration))
+params_file <- function(prefix, iteration) {
+  check_number(iteration, "iteration")
+  sprintf("%s-%04d.params", prefix, as.integer(iteration))
+}
 
 #' Models as plain R objects
 #'
@@ -614,6 +659,7 @@ params_file <- function(prefix, iteration) sprintf("%s-%04d.params", prefix, as.
 #' @seealso [mx.model.load()]; `saveRDS` works on models as they are.
 #' @export
 mx.serialize <- function(model) {
+  check_model(model)
   if (is.serialized(model)) return(model)
   structure(list(symbol_json = model$symbol$as.json(), arg.params = lapply(model$arg.params, as.array),
                  aux.params = lapply(model$aux.params, as.array), is.serialized = TRUE), class = "MXFeedForwardModel")
@@ -622,6 +668,7 @@ mx.serialize <- function(model) {
 #' @rdname mx.serialize
 #' @export
 mx.unserialize <- function(model) {
+  check_model(model)
   if (!is.serialized(model)) return(model)
   as_model(mx.symbol.load.json(model$symbol_json), lapply(model$arg.params, mx.nd.array),
            lapply(model$aux.params, mx.nd.array))
@@ -629,4 +676,4 @@ mx.unserialize <- function(model) {
 
 #' @rdname mx.serialize
 #' @export
-is.serialized <- function(model) isTRUE(model[["is.serialized"]])
+is.serialized <- function(model) is.list(model) && isTRUE(model[["is.serialized"]])

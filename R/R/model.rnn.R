@@ -1,7 +1,21 @@
 # Training on buckets of sequences.
 
+# The name of the iterator's current bucket; NULL for an iterator without buckets.
+bucket_of <- function(iter) names(tryCatch(iter$bucketID, error = function(e) NULL))
+
 # The symbol for the iterator's current bucket. `symbol` is one symbol for all buckets, or a list by their names.
-bucket_symbol <- function(symbol, iter) if (is.mx.symbol(symbol)) symbol else symbol[[names(iter$bucketID)]]
+bucket_symbol <- function(symbol, iter) {
+  if (is.mx.symbol(symbol)) return(symbol)
+  if (!is.list(symbol) || !all(vapply(symbol, is.mx.symbol, NA)))
+    stop_type("a symbol is needed, or a list of symbols by the names of the buckets, not ", kind_of(symbol))
+  bucket <- bucket_of(iter)
+  if (is.null(bucket)) stop_type("this iterator has no buckets (bucketID): give one symbol, not a list")
+  chosen <- symbol[[bucket, exact = TRUE]]
+  if (is.null(chosen))
+    stop_parameter("the list of symbols has none for the bucket ", bucket, "; it has ",
+                   paste(names(symbol), collapse = ", "))
+  chosen
+}
 
 #' Train a recurrent network on buckets
 #'
@@ -43,12 +57,19 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                              optimizer = "sgd", ctx = NULL, batch.end.callback = NULL, epoch.end.callback = NULL,
                              kvstore = "local", verbose = TRUE, metric_cpu = TRUE, gc_freq = NULL) {
   ctx <- device_list(ctx)
-  check_training(begin.round, num.round, metric, epoch.end.callback, batch.end.callback)
+  check_training(begin.round, num.round, metric, epoch.end.callback, batch.end.callback, verbose)
+  check_params(arg.params, "arg.params")
+  check_params(aux.params, "aux.params")
+  check_rounds(begin.round, num.round)
+  if (!is.character(optimizer)) check_optimizer(optimizer)
   if (!is.null(eval.data)) check_iterator(eval.data)
   batch <- first_batch(check_iterator(train.data))
   sym_ini <- bucket_symbol(symbol, train.data)
   input.names <- intersect(names(batch), arguments(sym_ini))
   input.shape <- lapply(batch[input.names], dim)
+  check_bucket_names(symbol, sym_ini, input.shape, names(batch), arg.params, aux.params, fixed.params)
+  if (!is.null(eval.data) && is.null(metric))
+    warn_once("evaluation", "eval.data has no effect without a metric: give metric, such as mx.metric.accuracy")
   shapes <- parameter_shapes(sym_ini, input.shape)
   drawn <- mx.init.create(initializer, shapes$arg.shapes, skip.unknown = TRUE)
   trained <- setdiff(names(drawn), fixed.params)
@@ -73,6 +94,25 @@ mx.model.buckets <- function(symbol, train.data, eval.data = NULL, metric = NULL
                          kvstore, verbose)
 }
 
+# Stops if a variable of the network is data or a label and no field of the batches has its name: it would be zero, or
+# learned like a weight. Warns of parameters that no bucket's network has.
+check_bucket_names <- function(symbol, first, input.shape, fields, arg.params, aux.params, fixed.params) {
+  unread <- unread_variables(first, input.shape, c(names(arg.params), fixed.params))
+  if (length(unread))
+    stop_parameter("the network's ", paste(unread, collapse = ", "), " has the shape of a batch and no values, and ",
+                   "the batches have no field of this name: name the variable as the field, which is one of ",
+                   paste(fields, collapse = ", "))
+  symbols <- if (is.mx.symbol(symbol)) list(symbol) else symbol
+  known <- unique(unlist(lapply(symbols, arguments)))
+  extra <- c(setdiff(names(arg.params), known),
+             setdiff(names(aux.params), unlist(lapply(symbols, function(s) s$auxiliary.states))))
+  if (length(extra))
+    warning("arg.params and aux.params have ", paste(extra, collapse = ", "), ", which no network has; not used",
+            call. = FALSE)
+  unknown <- setdiff(fixed.params, known)
+  if (length(unknown)) check_fixed(first, unknown, "fixed.params")
+}
+
 # The training loop over buckets. Each bucket has its own executors, one per device, which start with that device's
 # `arg.params`. When the bucket changes, the parameters are copied from the executors of the last bucket.
 mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.names, arg.params, aux.params,
@@ -92,7 +132,7 @@ mx.model.train.buckets <- function(symbol, ctx, train.data, eval.data, input.nam
     dlist <- iter$value()[input.names]
     shapes <- lapply(dlist, dim)
     parts <- cut_batch(dlist, device_slices(shapes, ndevice))
-    key <- paste(or_else(names(iter$bucketID), ""), paste(unlist(shapes), collapse = " "))
+    key <- paste(or_else(bucket_of(iter), ""), paste(unlist(shapes), collapse = " "))
     chosen <- bucket_symbol(symbol, iter)
     if (is.null(execs[[key]]))
       execs[[key]] <<- lapply(seq_len(ndevice), function(i) bind(chosen, parts[[i]], arg.params[[i]]))

@@ -25,7 +25,15 @@
 #' @seealso [mx.model.buckets()], [rnn.graph()].
 #' @export
 mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffle = FALSE, seed = 123) {
-  buckets <- Map(bucket_columns, buckets, or_else(names(buckets), seq_along(buckets)))
+  if (!is.list(buckets) || !length(buckets) || is.null(names(buckets)))
+    stop_type("mx.io.bucket.iter: buckets must be a named list, such as list(\"10\" = list(data = , label = )), not ",
+              if (is.list(buckets) && length(buckets)) "a list without names" else kind_of(buckets))
+  check_count(batch.size, "mx.io.bucket.iter: batch.size")
+  check_real(data.mask.element, "mx.io.bucket.iter: data.mask.element")
+  check_real(seed, "mx.io.bucket.iter: seed")
+  shuffle <- check_flag(shuffle, "mx.io.bucket.iter: shuffle")
+  batch.size <- trunc(as.numeric(batch.size))
+  buckets <- Map(bucket_columns, buckets, names(buckets))
   BucketIter$new(buckets = buckets, batch.size = batch.size, data.mask.element = data.mask.element, shuffle = shuffle,
                  seed = seed)
 }
@@ -33,9 +41,17 @@ mx.io.bucket.iter <- function(buckets, batch.size, data.mask.element = 0, shuffl
 # The samples `index` of a vector, or of a matrix with samples in its columns.
 take_samples <- function(x, index) if (length(dim(x)) < 2) x[index] else x[, index, drop = FALSE]
 
+# A bucket is a list of arrays of numbers.
+check_bucket <- function(bucket, name) {
+  if (!is.list(bucket)) stop_type("bucket ", name, " must be list(data = , label = ), not ", kind_of(bucket))
+  for (field in intersect(c("data", "label"), names(bucket)))
+    if (!is.mx.ndarray(bucket[[field]])) as_numbers(bucket[[field]], paste0("bucket ", name, ": ", field))
+}
+
 # A bucket with its samples in columns. Before version 1.1 they were in rows; such a bucket is transposed. Labels beyond
 # the data are kept and not used, as in MXNet.
 bucket_columns <- function(bucket, name) {
+  check_bucket(bucket, name)
   size <- dim(bucket$data)
   if (length(size) != 2)
     stop_type("bucket ", name, ": data must be a matrix, length by samples, not ", kind_of(bucket$data))

@@ -18,6 +18,7 @@
 #' @seealso [mx.nd.zeros()], [mx.nd.save()].
 #' @export
 mx.nd.array <- function(src.array, ctx = NULL) {
+  if (!is.null(ctx)) device_list(ctx)
   if (is.mx.ndarray(src.array)) return(call_python("nd.copy", src.array))
   call_python("nd.array", as_numbers(src.array, "mx.nd.array: src.array"))
 }
@@ -33,11 +34,17 @@ mx.nd.array <- function(src.array, ctx = NULL) {
 #' @concept make arrays
 #' @seealso [mx.nd.array()], [mx.runif()].
 #' @export
-mx.nd.zeros <- function(shape, ctx = NULL) call_python("nd.full", as_dims(shape, "mx.nd.zeros"), 0)
+mx.nd.zeros <- function(shape, ctx = NULL) filled(shape, ctx, 0, "mx.nd.zeros")
 
 #' @rdname mx.nd.zeros
 #' @export
-mx.nd.ones <- function(shape, ctx = NULL) call_python("nd.full", as_dims(shape, "mx.nd.ones"), 1)
+mx.nd.ones <- function(shape, ctx = NULL) filled(shape, ctx, 1, "mx.nd.ones")
+
+# An NDArray full of one number. `what` names the function that the user has called.
+filled <- function(shape, ctx, number, what) {
+  if (!is.null(ctx)) device_list(ctx)
+  call_python("nd.full", as_dims(shape, what), number)
+}
 
 mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 
@@ -53,7 +60,10 @@ mx.nd.internal.empty <- function(shape, ctx = NULL) mx.nd.zeros(shape, ctx)
 #' @concept copy
 #' @seealso [mx.nd.array()].
 #' @export
-mx.nd.copyto <- function(src, ctx) call_python("nd.copy", src)
+mx.nd.copyto <- function(src, ctx) {
+  device_list(ctx)
+  call_python("nd.copy", src)
+}
 
 #' Select samples
 #'

@@ -6,11 +6,14 @@
 # `params` are the rule's settings, under R's names. With a clip_gradient of NULL gradients are not clipped.
 new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) {
   if (is.null(params$clip_gradient)) params$clip_gradient <- -1
+  check_called(lr_scheduler, "lr_scheduler")
   if (!is.null(lr_scheduler))
     check_function(lr_scheduler, paste("lr_scheduler must be a function of the optimizer's environment, such as",
                                        "mx.lr_scheduler.FactorScheduler(1000, 0.9)"))
   settings <- c(params, list(learning.rate = learning.rate))
   for (name in names(settings)) check_number(settings[[name]], paste("mx.opt.create:", sub("_grad$", ".grad", name)))
+  learning.rate <- as.numeric(learning.rate)             # numbers may be given as text
+  check_sizes(settings)
   rule <- NULL
   get.rule <- function() or_else(rule, rule <<- call_python("opt.rule", kind, params))
   env <- new.env(parent = emptyenv())
@@ -41,6 +44,18 @@ new_optimizer <- function(kind, params, learning.rate = 1, lr_scheduler = NULL) 
   }
   structure(list(create_exec = create_exec, update = update, create.state = create.state), class = "mx.optimizer",
             kind = kind, rule = get.rule, rate = rate, scheduled = !is.null(lr_scheduler))
+}
+
+# Warns, once in a session for each, of settings with which no optimizer finds a minimum.
+check_sizes <- function(settings) {
+  below <- c(momentum = 1, beta1 = 1, beta2 = 1, gamma1 = 1, gamma2 = 1, rho = 1, learning.rate = Inf, wd = Inf,
+             epsilon = Inf)
+  for (name in intersect(names(below), names(settings))) {
+    value <- as.numeric(settings[[name]])
+    if (value < 0 || value >= below[[name]])
+      warn_once(paste("size of", name), name, " = ", value, if (value < 0) " is negative" else " is not below 1",
+                ": the loss grows, as in MXNet")
+  }
 }
 
 # The rates for the parameters `indices`, or one number if they are all the same. `indices` is evaluated only if needed.
@@ -130,6 +145,7 @@ mx.opt.create <- function(name, ...) {
 }
 
 optimizer_maker <- function(name) {
+  check_text(name, "the name of the optimizer")
   switch(name, sgd = mx.opt.sgd, rmsprop = mx.opt.rmsprop, adam = mx.opt.adam, adagrad = mx.opt.adagrad,
          adadelta = mx.opt.adadelta, nag = mx.opt.nag,
          stop_parameter("mx.opt.create: there is no optimizer ", dQuote(name, FALSE),

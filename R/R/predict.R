@@ -45,8 +45,11 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
                also = c("array.layout", "array.batch.size", "ctx", "X", "allow.extra.params"))
   if (is_iterator(X))
     check_beside_iterator(c(array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout)))
+  check_model(model)
   if (is.serialized(model)) model <- mx.unserialize(model)
-  check_symbol(model$symbol)
+  check_count(array.batch.size, "array.batch.size")
+  if (!is.null(ctx)) device_list(ctx)
+  array.batch.size <- as.numeric(array.batch.size)
   if (is.atomic(X) && is.null(dim(X)))
     stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: for a vector, ",
                "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")

@@ -77,6 +77,7 @@ rnn.graph <- function(num_rnn_layer, input_size = NULL, num_embed = NULL, num_hi
                       ignore_label = -1, bidirectional = F, loss_output = NULL, config, cell_type, masking = F,
                       output_last_state = F, rnn.state = NULL, rnn.state.cell = NULL, prefix = "", ...) {
   early_spelling(...)
+  check_count(num_rnn_layer, "num_rnn_layer")
   named <- function(name) paste0(prefix, name)
   data <- mx.symbol.Variable("data")
   if (!is.null(num_embed)) {
@@ -142,6 +143,7 @@ rnn.graph.unroll <- function(num_rnn_layer, seq_len, input_size = NULL, num_embe
                              cell_type = "lstm", masking = F, output_last_state = F, prefix = "", data_name = "data",
                              label_name = "label", ...) {
   early_spelling(...)
+  check_count(num_rnn_layer, "num_rnn_layer")
   kind <- rnn_cells[[cell_type]]
   if (is.null(kind)) stop_parameter('cell_type must be "lstm" or "gru"')
   named <- function(...) paste0(prefix, ...)
@@ -189,7 +191,10 @@ early_spelling <- function(..., frame = parent.frame()) {
   given <- list(...)
   for (name in names(given)) {
     own <- if (name == "num.label") "num_decode" else gsub(".", "_", name, fixed = TRUE)
-    if (!exists(own, frame, inherits = FALSE)) stop_parameter("there is no argument ", name)
+    if (!exists(own, frame, inherits = FALSE)) {
+      meant <- nearest_name(name, ls(frame))
+      stop_parameter("unknown argument ", name, if (!is.null(meant)) paste0("; did you mean \"", meant, "\"?"))
+    }
     assign(own, given[[name]], frame)
   }
   if ("num.label" %in% names(given)) frame$loss_output <- or_else(frame$loss_output, "softmax")

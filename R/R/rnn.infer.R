@@ -28,6 +28,9 @@
 #' @seealso [mx.model.buckets()] trains the network.
 #' @export
 mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
+  check_iterator(infer.data)
+  check_model(model)
+  device_list(ctx)
   infer.data$reset()
   packer <- mx.nd.arraypacker()
   while (next_batch(infer.data)) {
@@ -43,6 +46,10 @@ mx.infer.rnn <- function(infer.data, model, ctx = mx.cpu()) {
 #' @rdname mx.infer.rnn
 #' @export
 mx.infer.rnn.one <- function(infer.data, symbol, arg.params, aux.params, input.params = NULL, ctx = mx.cpu()) {
+  check_iterator(infer.data)
+  check_inference(symbol, arg.params, aux.params, ctx)
+  check_params(input.params, "input.params")
+  check_named(names(input.params), arguments(symbol), "input.params")
   infer.data$reset()
   out <- NULL
   while (next_batch(infer.data)) {
@@ -59,9 +66,15 @@ mx.infer.rnn.one <- function(infer.data, symbol, arg.params, aux.params, input.p
 #' @export
 mx.infer.rnn.one.unroll <- function(infer.data, symbol, num_hidden, arg.params, aux.params, init_states = NULL,
                                     ctx = mx.cpu()) {
+  check_inference(symbol, arg.params, aux.params, ctx)
+  infer.data <- if (is.mx.ndarray(infer.data)) infer.data else as_numbers(infer.data, "infer.data")
+  check_real(num_hidden, "num_hidden")
   states <- grep("^init_", arguments(symbol), value = TRUE)
   if (is.null(init_states))
     init_states <- lapply(states, function(s) mx.nd.zeros(c(num_hidden, tail(dim(infer.data), 1))))
+  if (!is.list(init_states) || length(init_states) != length(states))
+    stop_parameter("init_states must be a list of ", length(states), " arrays, for ", paste(states, collapse = ", "),
+                   ", not ", kind_of(init_states))
   names(init_states) <- states
   given <- c(list(data = infer.data, label = infer.data), init_states)
   exec <- bind_for_inference(symbol, given, arg.params[setdiff(names(arg.params), names(given))], aux.params)
@@ -69,14 +82,37 @@ mx.infer.rnn.one.unroll <- function(infer.data, symbol, num_hidden, arg.params, 
   exec$outputs
 }
 
-# An executor for one batch. It takes those inputs and parameters that the symbol has; arguments without a value are
-# zero.
+check_inference <- function(symbol, arg.params, aux.params, ctx) {
+  check_symbol(symbol)
+  check_params(arg.params, "arg.params")
+  check_params(aux.params, "aux.params")
+  device_list(ctx)
+}
+
+# An executor for one batch. It takes those inputs and parameters that the symbol has. Initial states and labels without
+# a value are zero.
 bind_for_inference <- function(symbol, inputs, arg.params, aux.params) {
+  check_values(symbol, c(names(inputs), names(arg.params)), names(aux.params))
   inputs <- lapply(inputs[intersect(names(inputs), arguments(symbol))],
                    function(x) if (is.mx.ndarray(x)) x else as.array(x))
   exec <- do.call(mx.simple.bind, c(list(symbol = symbol, ctx = mx.cpu()), lapply(inputs, dim)))
   call_python("exec.load", exec, c(arg.params, inputs), or_else(aux.params, list()))
   exec
+}
+
+# Stops if the network has an input that nothing gives. Warns, once in a session, of parameters without values: they are
+# zero, as in predict().
+check_values <- function(symbol, given, aux.given) {
+  lacking <- setdiff(arguments(symbol), given)
+  lacking <- lacking[!endsWith(lacking, "label") & !grepl(initial_state, lacking)]
+  weights <- grepl("(weight|bias|gamma|beta)$", lacking)
+  if (any(!weights))
+    stop_parameter("the network needs ", paste(lacking[!weights], collapse = ", "), ": neither among the inputs and ",
+                   "the parameters (", paste(utils::head(given, 6), collapse = ", "),
+                   if (length(given) > 6) " ...", ")")
+  lacking <- c(lacking, setdiff(symbol$auxiliary.states, aux.given))
+  if (length(lacking))
+    warn_once(paste("zeros", lacking[[1]]), "the model has no ", paste(lacking, collapse = ", "), "; zeros are used")
 }
 
 #' @rdname mx.infer.rnn

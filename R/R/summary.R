@@ -3,7 +3,7 @@
 #' Tables of layers, shapes and parameter counts
 #'
 #' One row per operator of a network: its name, the operator, the shape of its output in R's order (samples last), and
-#' how many numbers its own parameters hold. A question mark stands for what is not known.
+#' how many numbers its own parameters hold. A question mark is an unknown number.
 #'
 #' For a symbol the shapes follow from those that are given, such as `data = c(784, 100)`. For a model they follow from
 #' its parameters as far as they tell, and from the shapes given.

@@ -33,6 +33,7 @@ symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filt
 #' @export
 mx.symbol.Variable <- function(name) {
   if (!is.character(name) || length(name) != 1 || is.na(name)) stop_type("mx.symbol.Variable: name must be one text")
+  if (!nzchar(name)) stop_parameter("mx.symbol.Variable: the name is empty, but values are given by the name")
   call_python("symbol.variable", name)
 }
 

@@ -56,7 +56,7 @@ def details(n: Node) -> str:
 
 
 def _size_text(shape: tuple[int, ...]) -> str:
-    """A shape for the picture: in R's order if R asks, else in C order."""
+    """A shape for the picture: in R's order during a call from R, else in C order."""
     return "x".join(str(d or "?") for d in (reversed(shape) if r_order.get() else shape))
 
 

@@ -211,7 +211,7 @@ class SoftmaxOutput:
     """Classification: returns the softmax of `data` as the probabilities of the classes, and minimises the
     cross-entropy with `label`.
 
-    The output has the shape of the data. By default each sample, whatever its shape, is one set of classes;
+    The output has the shape of the data. By default each sample, of any shape, is one set of classes;
     with `preserve_shape` the last C-order axis (the first one in R) runs over the classes; with
     `multi_output` the second C-order axis does, and every position of the further axes is classified
     separately, such as each pixel of an image.

@@ -28,7 +28,7 @@ from mxr.runtime.lazy_scipy import special
 class FullyConnected:
     """A linear layer: `output = data . t(weight) + bias`.
 
-    With `flatten` (the default) each sample is one row, whatever its shape: an input of N samples with K
+    With `flatten` (the default) each sample, of any shape, is one row: an input of N samples with K
     values each gives an output of `num_hidden` values for each of the N samples, and the weight holds
     `num_hidden` rows of K. Without `flatten` the layer works on the last C-order axis of the input (the first
     one in R) and leaves the other axes as they are.

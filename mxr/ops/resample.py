@@ -98,7 +98,7 @@ def _size(p, n: int, axis: int) -> int:
 
 @op("_contrib_AdaptiveAvgPooling2D")
 class AdaptiveAvgPooling2D:
-    """Averages over windows that divide each image into `output_size` rows and columns, whatever its size."""
+    """Averages over windows that divide each image, of any size, into `output_size` rows and columns."""
 
     output_size: Shape = P(
         (), "rows and columns of the result (in R: columns, rows); one number for both, by default 1"

@@ -46,7 +46,7 @@ class Captured:
 
 
 class Session:
-    """R with an environment of its own, whose parent is R's global environment. `r.run(code)` evaluates code
+    """R with a new environment, whose parent is R's global environment. `r.run(code)` evaluates code
     there; `r["x"]`, `r["x"] = value` and `"x" in r` read and write its variables. Values: mxr.r.layout.
     `said` collects what R code prints, its messages and warnings."""
 

@@ -230,7 +230,7 @@ TEXT_BLOCK: Annotated[int, About("bytes",
     "of a text file that are read at a time: its lines are parsed together")] = 1 << 22
 GUARDED_NUMBERS: Annotated[int, About("numbers",
     "from which an R vector is allocated under R's error handling, so that a lack of memory is an R error",
-    fixed="the guard costs an R call; a smaller vector fits wherever R runs")] = 1 << 20
+    fixed="the guard costs an R call; a smaller vector always fits")] = 1 << 20
 WORKER_PIECE: Annotated[int, About("bytes",
     "that two workers send each other at a time over a network",
     fixed="below the 64 KB from which Open MPI waits for the receiver over TCP")] = 32 << 10

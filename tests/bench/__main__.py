@@ -194,7 +194,7 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
             # SoftmaxOutput returns probabilities
             found[name] = {k: z[k] for k in z.files if k != "out" or w.peer != "mlp"}
     # through many layers, rounding grows: of a network of real size, the probabilities and the last layer
-    last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.NETWORKS else ()
+    last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.ALL else ()
     for name, arrays in found.items():
         for k, ours in found["mxr"].items():
             if last and k not in ("out", *last):
@@ -395,7 +395,7 @@ def machine() -> str:
 
 def document(lines: list[str], load: float, seconds: float) -> None:
     torch = peers.PACKAGES["torch"][0].split("==")[1]
-    quiet = "" if load < 0.5 else ": it was not quiet, take the times with care"
+    quiet = "" if load < 0.5 else ": other work ran on it, so the times are less certain"
     (ROOT / "docs" / "performance.md").write_text(
         "\n".join(
             [
@@ -405,17 +405,17 @@ def document(lines: list[str], load: float, seconds: float) -> None:
 {machine()}. {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__};
 MXNet 1.9.1 with its default threads.
 The load of the machine at the start was {load:.1f}{quiet}; everything took {seconds / 60:.0f} minutes.
-Both engines run with their own settings: variables of the environment that begin with
-{", ".join(TUNING[:-1])} or {TUNING[-1]} are dropped first (some choose slower kernels), but for
-`OMP_NUM_THREADS` where the table of threads sets it.
+Both engines run with their own settings. Variables of the environment that begin with
+{", ".join(TUNING[:-1])} or {TUNING[-1]} are removed first, because some choose slower kernels; only the table
+of threads sets `OMP_NUM_THREADS`.
 
-A step is forward and backward and, where there are parameters, an update by sgd with momentum: ours as R's
-training loop makes it, with both passes in one call (a table has those of scripts that make two); MXNet's by
-one `sgd_mom_update` for each parameter, which there takes less time than one `multi_sgd_mom_update` of all.
-Runs alternate; the ratio is MXNet's time over ours (higher is better): the median of the pairs, with the
-least and the greatest. The bound is what cannot be avoided: a bare copy of the arrays that are read and
-written, or the matrix products of the layers alone, both on all threads. Memory is the peak during steps
-above what the process had after importing the engine, arguments and gradients included.
+A step is forward, backward and, if there are parameters, an update by sgd with momentum. mxr makes it as R's
+training loop does, with both passes in one call; a table of its own has scripts that make two calls. MXNet
+makes one `sgd_mom_update` for each parameter, which takes less time there than one `multi_sgd_mom_update` of
+all. Runs alternate. The ratio is MXNet's time divided by mxr's (higher is better): the median of the pairs,
+with the least and the greatest. The bound is the time of what every engine must do: a copy of the arrays that
+are read and written, or the matrix products of the layers, on all threads. Memory is the peak during steps,
+above that of the process after importing the engine. Arguments and gradients are included.
 
 PyTorch {torch} (eager, with its fused SGD; and the loss by torch.compile) and JAX (the whole step by one jit,
 buffers donated) run on the CPU in environments of their own; their losses are in `tests/bench/peers.py`.

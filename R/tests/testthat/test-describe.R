@@ -20,7 +20,7 @@ examples <- function() {
   store <- mx.kv.create()
   store$init(1:2, list(mx.nd.ones(2), mx.nd.ones(3)))
   own <- setRefClass("OwnIterator", contains = "Rcpp_MXArrayDataIter", where = globalenv())$new()
-  inference <- mx.lstm.inference(1, input.size = 5, num.hidden = 4, num.embed = 3, num.label = 5, arg.params = list())
+  inference <- mx.lstm.inference(1, input.size = 5, num.hidden = 4, num.embed = 3, num.label = 5, arg.params = NULL)
   # each with what print(), str() and summary() show of it
   list(
     Rcpp_MXSymbol = list(net, "fc = FullyConnected", "outputs: softmax_output", "fc +FullyConnected"),

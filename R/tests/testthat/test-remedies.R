@@ -260,6 +260,35 @@ test_that("remedies of iterators and training work", {
   follows("give the shapes of the inputs, as in summary(x, data = c(13, 100))", summary(fc), summary(fc, data = c(13, 100)))
 })
 
+test_that("remedies of training on buckets, and of functions that are passed without a call, work", {
+  buckets <- list("3" = list(data = matrix(1:12 %% 5, 3, 4), label = c(0, 1, 0, 1)))
+  network <- function(label) {
+    hidden <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2)
+    mx.symbol.SoftmaxOutput(hidden, mx.symbol.Variable(label), name = "softmax")
+  }
+  bucketed <- function(symbol = network("label"), data = mx.io.bucket.iter(buckets, batch.size = 2), ...) {
+    mx.model.buckets(symbol, data, num.round = 1, verbose = FALSE, ...)
+  }
+  again <- mx.io.bucket.iter(buckets, batch.size = 2)
+  follows("name the variable as the field, which is one of data, seq.mask, label", bucketed(network("target")), bucketed(network("label")))
+  follows("give one symbol, not a list", bucketed(list("3" = network("label")), mx.io.arrayiter(matrix(1:12, 3), 0:3 %% 2, batch.size = 2)),
+          bucketed(network("label"), mx.io.arrayiter(matrix(1:12, 3), 0:3 %% 2, batch.size = 2)))
+  follows("give metric, such as mx.metric.accuracy", bucketed(eval.data = again), bucketed(eval.data = again, metric = mx.metric.accuracy))
+  arguments <- c(mx.cpu = "ctx", mx.gpu = "ctx", mx.opt.create = "optimizer", mx.lr_scheduler.FactorScheduler = "lr_scheduler",
+                 mx.lr_scheduler.MultiFactorScheduler = "lr_scheduler", mx.metric.custom = "eval.metric",
+                 mx.callback.log.train.metric = "epoch.end.callback", mx.callback.log.speedometer = "batch.end.callback",
+                 mx.callback.save.checkpoint = "epoch.end.callback", mx.callback.early.stop = "epoch.end.callback",
+                 mx.init.uniform = "initializer", mx.init.normal = "initializer", mx.init.Xavier = "initializer")
+  makers <- get("makers", asNamespace("mxnet"))
+  expect_setequal(names(arguments), names(makers))
+  folder <- setwd(tempdir())                          # a checkpoint is written
+  on.exit(setwd(folder))
+  for (maker in names(makers)) {
+    with <- function(value) do.call(train, structure(list(value), names = arguments[[maker]]))
+    follows(paste0("is the function ", maker, " itself: call it, as in ", makers[[maker]]), with(get(maker)), with(eval(str2lang(makers[[maker]]))))
+  }
+})
+
 test_that("remedies of operators that are written in R work", {
   bessel <- function(x) besselI(x, 1)
   follows("give gradient = function(x) ..., its derivative", mx.symbol.fun(s, f = bessel),

@@ -43,9 +43,7 @@ def decode(data: bytes, channels: int, where: str) -> np.ndarray:
     except Exception as e:  # Pillow's parsers raise exceptions of many types
         raise MxError(f"{where} is not an image that can be read: {e}") from None
     if channels == 4 and image.mode != "RGBA":
-        raise MxError(
-            f"{where}: data.shape asks for 4 channels, the image has {len(image.getbands())} ({image.mode})"
-        )
+        raise MxError(f"{where}: data.shape has 4 channels, the image {len(image.getbands())} ({image.mode})")
     if channels == 1 and image.mode in ("RGB", "RGBA", "P"):
         return _grey(np.asarray(image.convert("RGB")), image.format == "PNG")
     if image.mode.startswith("I;16"):

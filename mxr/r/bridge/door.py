@@ -107,7 +107,7 @@ def _check_kinds(function: Callable[..., Any], positional: list[Any], named: dic
         if isinstance(kind, type) and kind.__module__.startswith("mxr.") and not isinstance(value, kind):
             raise MxError(
                 f"{name} must be an object of MXNet's class {kind.__name__}, and is none, "
-                "whatever its class attribute says"
+                "although its class attribute says so"
             ) from None
 
 

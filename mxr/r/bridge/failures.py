@@ -49,7 +49,7 @@ def report(error: BaseException, of_user: bool = False) -> Sexp:
     for attempt in attempts:
         try:
             return attempt()
-        except BaseException:  # MemoryError, KeyboardInterrupt, or whatever the exception's own methods raise
+        except BaseException:  # MemoryError, KeyboardInterrupt, an exception of a method of `error`
             protection.unwind(depth)
     return _last_resort
 

@@ -117,8 +117,8 @@ def end_of_round(group: Workers, params: Any, ends: Any, iteration: int) -> bool
         if different:
             raise group.failure(
                 f"after round {iteration} the workers' parameters are not the same any more: worker {rank} "
-                f"and worker 0 have different {', '.join(different[:6])}; whatever changes parameters (an "
-                "optimizer or a callback of your own) must do it on every worker in the same way"
+                f"and worker 0 have different {', '.join(different[:6])}; an optimizer or "
+                "callback of yours that changes parameters must change them in the same way on every worker"
             )
     return any(end for _, end in found)
 

@@ -142,7 +142,7 @@ def output(symbol: Symbol, index: Any) -> Symbol:
             "the index is empty: give the name or number of an output; the symbol has "
             f"{'... ' if len(symbol) > 8 else ''}{', '.join(some)}"
         )
-    if not isinstance(index, (int, float)) or index != int(index) or not 1 <= index <= len(symbol):
+    if not isinstance(index, (int, float)) or not float(index).is_integer() or not 1 <= index <= len(symbol):
         what = number_text(index) if isinstance(index, (int, float)) else "of that kind"
         raise MxError(
             f"a symbol with {len(symbol)} output{'s' * (len(symbol) != 1)} has no output {what}; "
@@ -220,3 +220,10 @@ def ends_in(symbol: Symbol) -> str | None:
     """The operator of the first output."""
     node = symbol.heads[0][0]
     return node.op.name if node.op else None
+
+
+@verb("symbol.ignored_label")
+def ignored_label(symbol: Symbol) -> list[float]:
+    """The label of the samples that the first output's operator leaves out, if it leaves any out."""
+    p = symbol.heads[0][0].p
+    return [p.ignore_label] if getattr(p, "use_ignore", False) else []

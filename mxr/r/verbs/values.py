@@ -11,7 +11,7 @@ import numpy as np
 from mxr.engine.ndarray import NDArray
 from mxr.graph.symbol import Symbol
 from mxr.operator import Floats, MxError, Op, Parameter, ShapeError, shape_text, suggest, to_text
-from mxr.operator.inputs import inputs_of
+from mxr.operator.inputs import inputs_of, list_of
 from mxr.operator.record import A_SYMBOL
 from mxr.r.bridge.convert import RList, shape_from_r
 from mxr.r.bridge.missing import NA
@@ -74,6 +74,8 @@ def parameter_text(key: str, value: Any, param: Parameter | None, where: str) ->
     if callable(value):
         raise MxError(f"{where}: {key} cannot be a function")
     flat = np.ravel(value)
+    if param is not None and param.type is str and flat.size != 1:
+        raise MxError(f"{where}: {key} must be one text, not {flat.size} numbers")
     if flat.size == 1 and not key.endswith("shape"):
         scalar = value if not isinstance(value, np.ndarray) else flat[0]
         if param is not None and param.type is int and float(scalar).is_integer():
@@ -186,10 +188,12 @@ def split(
     params: dict[str, str] = {}
     for key, value in given:
         param = op.params.get(key.replace(".", "_"))
-        if param is None and _all_inputs(value, is_input):
+        if param is None and _all_inputs(value, is_input) and _takes_list(op, key, value):
             positional += [v for _, v in pairs(value)]
         elif not key:
             if not is_input(value):
+                if _all_inputs(value, is_input):
+                    raise MxError(f"{where}: takes its inputs one by one, not in a list")
                 raise MxError(
                     f"{where}: only inputs go by position; a "
                     f"{'text' if isinstance(value, str) else 'number'} goes by name, as in key = value"
@@ -209,6 +213,12 @@ def split(
                 else own_text(key, value, where)
             )
     return positional, named, params
+
+
+def _takes_list(op: Op, key: str, value: Any) -> bool:
+    """Whether a list of inputs may stand for its elements: for operators with any number of inputs. Others
+    take a list of one input, by position. Under a name its elements would become the first inputs."""
+    return bool(list_of(op)) or (not key and len(pairs(value)) == 1)
 
 
 def _check_input_name(op: Op, key: str, where: str) -> None:

@@ -22,6 +22,66 @@ def probabilities(b, c, n, seed):
     return (x / x.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+def _proposals(images: int) -> list:
+    """Samples of both proposal operators, for that number of images."""
+    return [
+        S(
+            {"rpn_post_nms_top_n": 8, "rpn_min_size": 4, "scales": (2.0, 4.0), "ratios": (0.5, 1.0)},
+            draw(images, 8, 4, 5, low=0.0, high=1.0),
+            draw(images, 16, 4, 5, low=-0.3, high=0.3),
+            [[70.0, 90.0, 1.0]] * images,
+            grad=False,
+            **_PIXELS,
+        ),
+        S(
+            {
+                "rpn_pre_nms_top_n": 20,
+                "rpn_post_nms_top_n": 30,
+                "threshold": 0.5,
+                "scales": (3.0,),
+                "feature_stride": 8,
+                "output_score": True,
+            },
+            draw(images, 6, 7, 9, low=0.0, high=1.0),
+            draw(images, 12, 7, 9, low=-0.3, high=0.3),
+            [[50.0, 60.0, 0.5]] * images,
+            grad=False,
+            **_PIXELS,
+        ),
+        S(
+            {"rpn_post_nms_top_n": 12, "iou_loss": True, "scales": (2.0,), "ratios": (1.0, 2.0)},
+            draw(images, 4, 4, 5, low=0.0, high=1.0),
+            draw(images, 8, 4, 5, low=-4.0, high=4.0),
+            [[70.0, 90.0, 1.0]] * images,
+            grad=False,
+            **_PIXELS,
+        ),
+        S(
+            {"rpn_post_nms_top_n": 6, "rpn_pre_nms_top_n": 10},
+            draw(images, 24, 5, 6, low=0.0, high=1.0),
+            draw(images, 48, 5, 6, low=-0.3, high=0.3),
+            [[70.0, 90.0, 1.0]] * images,
+            grad=False,
+            **_PIXELS,
+        ),
+        S(
+            {
+                "rpn_post_nms_top_n": 10,
+                "threshold": 0.9,
+                "ratios": (1.0,),
+                "scales": (1.0, 2.0),
+                "output_score": True,
+            },
+            draw(images, 4, 5, 6, low=0.0, high=1.0),
+            draw(images, 8, 5, 6, low=-0.3, high=0.3),
+            [[70.0, 90.0, 1.0]] * images,
+            grad=False,
+            **_PIXELS,
+        ),
+        F("differ", {}, (images, 24, 3, 4), (images, 40, 3, 4), (images, 3)),
+    ]
+
+
 SAMPLES = {
     "_contrib_MultiBoxPrior": [
         S({}, (2, 3, 4, 5), grad=False),
@@ -124,116 +184,6 @@ SAMPLES = {
         ),
         F("differ", {}, (2, 3, 16), (2, 60), (1, 16, 4)),
     ],
-    "_contrib_Proposal": [
-        S(
-            {"rpn_post_nms_top_n": 8, "rpn_min_size": 4, "scales": (2.0, 4.0), "ratios": (0.5, 1.0)},
-            draw(1, 8, 4, 5, low=0.0, high=1.0),
-            draw(1, 16, 4, 5, low=-0.3, high=0.3),
-            [[70.0, 90.0, 1.0]] * 1,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {
-                "rpn_pre_nms_top_n": 20,
-                "rpn_post_nms_top_n": 30,
-                "threshold": 0.5,
-                "scales": (3.0,),
-                "feature_stride": 8,
-                "output_score": True,
-            },
-            draw(1, 6, 7, 9, low=0.0, high=1.0),
-            draw(1, 12, 7, 9, low=-0.3, high=0.3),
-            [[50.0, 60.0, 0.5]] * 1,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {"rpn_post_nms_top_n": 12, "iou_loss": True, "scales": (2.0,), "ratios": (1.0, 2.0)},
-            draw(1, 4, 4, 5, low=0.0, high=1.0),
-            draw(1, 8, 4, 5, low=-4.0, high=4.0),
-            [[70.0, 90.0, 1.0]] * 1,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {"rpn_post_nms_top_n": 6, "rpn_pre_nms_top_n": 10},
-            draw(1, 24, 5, 6, low=0.0, high=1.0),
-            draw(1, 48, 5, 6, low=-0.3, high=0.3),
-            [[70.0, 90.0, 1.0]] * 1,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {
-                "rpn_post_nms_top_n": 10,
-                "threshold": 0.9,
-                "ratios": (1.0,),
-                "scales": (1.0, 2.0),
-                "output_score": True,
-            },
-            draw(1, 4, 5, 6, low=0.0, high=1.0),
-            draw(1, 8, 5, 6, low=-0.3, high=0.3),
-            [[70.0, 90.0, 1.0]] * 1,
-            grad=False,
-            **_PIXELS,
-        ),
-        F("differ", {}, (1, 24, 3, 4), (1, 40, 3, 4), (1, 3)),
-    ],
-    "_contrib_MultiProposal": [
-        S(
-            {"rpn_post_nms_top_n": 8, "rpn_min_size": 4, "scales": (2.0, 4.0), "ratios": (0.5, 1.0)},
-            draw(2, 8, 4, 5, low=0.0, high=1.0),
-            draw(2, 16, 4, 5, low=-0.3, high=0.3),
-            [[70.0, 90.0, 1.0]] * 2,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {
-                "rpn_pre_nms_top_n": 20,
-                "rpn_post_nms_top_n": 30,
-                "threshold": 0.5,
-                "scales": (3.0,),
-                "feature_stride": 8,
-                "output_score": True,
-            },
-            draw(2, 6, 7, 9, low=0.0, high=1.0),
-            draw(2, 12, 7, 9, low=-0.3, high=0.3),
-            [[50.0, 60.0, 0.5]] * 2,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {"rpn_post_nms_top_n": 12, "iou_loss": True, "scales": (2.0,), "ratios": (1.0, 2.0)},
-            draw(2, 4, 4, 5, low=0.0, high=1.0),
-            draw(2, 8, 4, 5, low=-4.0, high=4.0),
-            [[70.0, 90.0, 1.0]] * 2,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {"rpn_post_nms_top_n": 6, "rpn_pre_nms_top_n": 10},
-            draw(2, 24, 5, 6, low=0.0, high=1.0),
-            draw(2, 48, 5, 6, low=-0.3, high=0.3),
-            [[70.0, 90.0, 1.0]] * 2,
-            grad=False,
-            **_PIXELS,
-        ),
-        S(
-            {
-                "rpn_post_nms_top_n": 10,
-                "threshold": 0.9,
-                "ratios": (1.0,),
-                "scales": (1.0, 2.0),
-                "output_score": True,
-            },
-            draw(2, 4, 5, 6, low=0.0, high=1.0),
-            draw(2, 8, 5, 6, low=-0.3, high=0.3),
-            [[70.0, 90.0, 1.0]] * 2,
-            grad=False,
-            **_PIXELS,
-        ),
-        F("differ", {}, (2, 24, 3, 4), (2, 40, 3, 4), (2, 3)),
-    ],
+    "_contrib_Proposal": _proposals(1),
+    "_contrib_MultiProposal": _proposals(2),
 }

@@ -59,7 +59,6 @@ def simplex(*shape, seed=0):
     return (x / x.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-CONCENTRATIONS = (0.5, 4.0)
 SAMPLES = {
     "_random_pdf_uniform": densities((0.0, 1.0), (-2.0, 0.0), (1.0, 3.0), outside=True),
     "_random_pdf_normal": densities((-2.0, 2.0), (-1.0, 1.0), (0.5, 2.0), outside=True),

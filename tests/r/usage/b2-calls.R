@@ -79,7 +79,7 @@ usage("recurrent networks of versions 0.12 and 1.0: dotted arguments, num.label,
   same(do.call(rnn.graph, c(old, num.decode = 2, loss_output = "softmax"))$as.json(), do.call(rnn.graph, new)$as.json())
   unrolled <- arguments(do.call(rnn.graph.unroll, c(new, seq_len = 4)))
   same(arguments(do.call(rnn.unroll, c(old, num.label = 2, seq.len = 4))), unrolled)
-  says(rnn.graph(num.hiden = 3, config = "seq-to-one"), "there is no argument num.hiden")
+  says(rnn.graph(num.hiden = 3, config = "seq-to-one"), "unknown argument num.hiden; did you mean")
 
   data <- matrix(1:24 %% 5, 4)
   label <- c(0, 1, 0, 1, 1, 0)
