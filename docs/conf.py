@@ -31,17 +31,27 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures, of which not every one has a page
 
 
+# Spacing that latex2mathml leaves out, or that browsers only add if an element says what it is.
+_THIN = r'\1<mspace width="0.17em"/>'
+BETTER = (
+    # a thin space on both sides of the name of a function: y log p
+    (r"(<mi>[a-z]{2,}</mi>)(?=<(?:mi|mn|msub|msup|msubsup|mfrac|msqrt)>)", _THIN),
+    (r"(</(?:mi|mn|msub|msup|msubsup|mfrac)>|&#x00029;</mo>)(?=<mi>[a-z]{2,}</mi>)", _THIN),
+    # a minus sign after = ( , < is a sign, not a difference
+    (r"(<mo[^>]*>&#x000(?:3D|28|2C|3C);</mo>)<mo>&#x02212;</mo>", r'\1<mo form="prefix">&#x02212;</mo>'),
+    # infinity is a number; capital Greek letters are upright
+    (r"<mo>&#x0221E;</mo>", "<mi>&#x0221E;</mi>"),
+    (r"<mi>(&#x003(?:9[1-9A-F]|A[0-9]);)</mi>", r'<mi mathvariant="normal">\1</mi>'),
+)
+
+
 def formula(translator, node, display: str) -> None:
     """A formula as MathML, which browsers draw by themselves: nothing is loaded."""
     from docutils.nodes import SkipNode
 
     text = latex2mathml.converter.convert(node.astext(), display=display)
-    # a thin space between the name of a function and what it is of: log p
-    text = re.sub(
-        r"(<mi>[a-z]{2,}</mi>)(?=<(?:mi|mn|msub|msup|msubsup|mfrac|msqrt)>)",
-        r'\1<mspace width="0.17em"/>',
-        text,
-    )
+    for pattern, better in BETTER:
+        text = re.sub(pattern, better, text)
     translator.body.append(text)
     raise SkipNode
 

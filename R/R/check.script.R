@@ -61,8 +61,11 @@ script_kinds <- c("missing", "differs", "renamed", "ignored", "note", "time", "s
 #' @export
 print.mx.script.check <- function(x, all = FALSE, ...) {
   count <- table(factor(x$kind, script_kinds))
-  cat(basename(attr(x, "file")), ": ", count[["supported"]], " calls of mxnet are supported",
-      if (count[["missing"]]) paste0("; ", count[["missing"]], " things are missing"), "\n", sep = "")
+  many <- function(n, one, several) paste(n, if (n == 1) one else several)
+  cat(basename(attr(x, "file")), ": ",
+      many(count[["supported"]], "call of mxnet is supported", "calls of mxnet are supported"),
+      if (count[["missing"]]) paste0("; ", many(count[["missing"]], "thing is missing", "things are missing")),
+      "\n", sep = "")
   shown <- if (all) x else x[x$kind != "supported", ]
   for (i in seq_len(nrow(shown)))
     cat(sprintf("%5d  %-9s  %s: %s%s\n", shown$line[[i]], shown$kind[[i]], shown$what[[i]], shown$message[[i]],
@@ -229,26 +232,37 @@ check_packages <- function(tokens) {
                 "docs/vignettes/old-scripts"))
 }
 
-script_readers <- c("read.csv", "read.table", "read.delim", "readRDS", "load", "source", "readLines", "scan", "fread",
-                    "read_csv",
-                    "load.image", "readImage", "mx.nd.load", "mx.symbol.load", "mx.io.CSVIter", "mx.io.MNISTIter",
-                    "mx.io.LibSVMIter",
-                    "mx.io.ImageRecordIter", "file")
+script_readers <- c(
+  "read.csv", "read.table", "read.delim", "readRDS", "load", "source", "readLines", "scan", "fread", "read_csv",
+  "load.image", "readImage", "mx.nd.load", "mx.symbol.load", "mx.io.CSVIter", "mx.io.MNISTIter", "mx.io.LibSVMIter",
+  "mx.io.ImageRecordIter", "file")
+script_writers <- c(
+  "mx.model.save", "mx.symbol.save", "mx.nd.save", "mx.callback.save.checkpoint", "saveRDS", "save", "write.csv",
+  "write.table", "fwrite", "write_csv", "download.file")
 
+# The files that the script needs. A file that an earlier line writes need not be there, but its folder must be.
 check_files <- function(tokens, folder) {
   texts <- tokens[tokens$token == "STR_CONST", ]
   inner <- gsub("^[\"']|[\"']$", "", texts$text)
-  reader <- vapply(seq_len(nrow(texts)), function(i) calling(tokens, texts$parent[[i]]), "")
-  is_file <- reader %in% script_readers & nzchar(inner) & !grepl("^https?:|^ftp:|\n", inner) & grepl("[./\\\\]", inner)
-  at <- function(path) file.exists(path) || file.exists(file.path(folder, path))
-  lacking <- is_file & !vapply(inner, at, NA)
-  models <- reader == "mx.model.load" & nzchar(inner) & !vapply(paste0(inner, "-symbol.json"), at, NA)
-  web <- grepl("^(https?|ftp)://", inner) & reader %in% c(script_readers, "download.file", "url")
-  rbind(finding(texts$line1[lacking], "missing", paste("file", inner[lacking]),
-                "is not there, seen from the script's folder"),
-        finding(texts$line1[models], "missing", paste0("file ", inner[models], "-symbol.json"),
-                "is not there, seen from the script's folder"),
-        finding(texts$line1[web], "note", inner[web], "is fetched from the network"))
+  caller <- vapply(seq_len(nrow(texts)), function(i) calling(tokens, texts$parent[[i]]), "")
+  on_web <- grepl("^(https?|ftp)://", inner)
+  is_path <- nzchar(inner) & !on_web & !grepl("\n", inner)
+  writes <- caller %in% script_writers & is_path
+  written_before <- function(i) any(writes & inner == inner[[i]] & texts$line1 < texts$line1[[i]])
+  made <- vapply(seq_along(inner), written_before, NA)
+  exists_at <- function(paths) file.exists(paths) | file.exists(file.path(folder, paths))
+  lacking <- caller %in% script_readers & is_path & grepl("[./\\\\]", inner) & !exists_at(inner) & !made
+  prefixes <- paste0(inner, "-symbol.json")
+  models <- caller == "mx.model.load" & nzchar(inner) & !exists_at(prefixes) & !made
+  folders <- dirname(inner)
+  closed <- writes & !exists_at(folders) & !folders %in% sub("/$", "", inner[caller == "dir.create"])
+  fetched <- on_web & caller %in% c(script_readers, "download.file", "url")
+  there <- "is not there, seen from the script's folder"
+  rbind(finding(texts$line1[lacking], "missing", paste("file", inner[lacking]), there),
+        finding(texts$line1[models], "missing", paste("file", prefixes[models]), there),
+        finding(texts$line1[closed], "missing", paste("folder", folders[closed]),
+                paste0(there, ", so ", caller[closed], " cannot write into it")),
+        finding(texts$line1[fetched], "note", inner[fetched], "is fetched from the network"))
 }
 
 # The name of the function of which `id` is an argument; "" if it is not an argument.

@@ -143,8 +143,8 @@ sandbox_functions <- c(
 make_sandbox <- function(folder) {
   known <- new.env(parent = emptyenv())
   for (name in sandbox_functions) assign(name, get(name, home_of(name)), known)
-  pure <- "^mx\\.(symbol|init|opt|metric|callback|lr_scheduler)\\."
-  for (name in grep(pure, getNamespaceExports("mxnet"), value = TRUE))
+  pure <- "^mx\\.(symbol|varg\\.symbol|init|opt|metric|callback|lr_scheduler)\\."
+  for (name in grep(pure, ls(asNamespace("mxnet")), value = TRUE))
     if (!grepl("\\.(save|load|fun|Custom)$", name)) assign(name, get(name, asNamespace("mxnet")), known)
   for (name in c("mx.set.seed", "set.seed", "library", "require", "options", "rm", "cat", "print", "message"))
     assign(name, function(...) invisible(NULL), known)
@@ -235,6 +235,7 @@ pipe <- function(lhs, rhs) {
 
 # The batches of a reader of files: their shapes and their number, NA if the file does not tell.
 file_batches <- function(reader, folder) {
+  force(reader)
   function(...) {
     given <- list(...)
     names(given) <- gsub("_", ".", names(given), fixed = TRUE)
@@ -242,8 +243,8 @@ file_batches <- function(reader, folder) {
     digits <- if (isTRUE(as.logical(given$flat))) 784 else c(28, 28, 1)
     shape <- if (reader == "mx.io.MNISTIter") digits else given$data.shape
     shape <- shape_numbers(shape)
-    lines <- at_hand(or_else(or_else(given$data.csv, given$data.libsvm), ""), folder)
-    samples <- if (is.null(lines)) NA else length(readLines(lines, warn = FALSE))
+    path <- at_hand(or_else(or_else(given$data.csv, given$data.libsvm), ""), folder, large_table)
+    samples <- if (is.null(path)) NA else lines_of(path)
     structure(list(shapes = list(data = c(shape, size)), batches = ceiling(samples / size)), class = "mxr_batches")
   }
 }
@@ -252,19 +253,41 @@ shape_numbers <- function(shape) {
   if (is.character(shape)) as.numeric(regmatches(shape, gregexpr("[0-9]+", shape))[[1]]) else shape
 }
 
-# The path of a file of the script, NULL if it does not exist or is too large to be read here.
-at_hand <- function(path, folder) {
+# The path of a file of the script, NULL if it does not exist or is larger than `most` bytes.
+at_hand <- function(path, folder, most = 5e7) {
   if (!is.character(path) || !nzchar(path) || grepl("^(https?|ftp):", path)) return(NULL)
-  found <- Filter(function(p) file.exists(p) && !dir.exists(p) && file.size(p) < 5e7, c(file.path(folder, path), path))
+  found <- Filter(function(p) file.exists(p) && !dir.exists(p) && file.size(p) < most, c(file.path(folder, path), path))
   if (length(found)) found[[1]]
 }
 
+large_table <- 1e9                                    # bytes: the lines of a larger file are not counted
+
+# Reads a table. Of a large one only the first rows are read; they are repeated, because only the size matters.
 table_reader <- function(name, folder) {
+  reader <- get(name, asNamespace("utils"))
   function(file, ...) {
-    path <- at_hand(file, folder)
+    path <- at_hand(file, folder, large_table)
     if (is.null(path)) cannot_run("not at hand")
-    get(name, asNamespace("utils"))(path, ...)
+    if (file.size(path) < 1e6 || "nrows" %in% ...names()) return(reader(path, ...))
+    first <- reader(path, ..., nrows = 100)
+    rows <- lines_of(path) - or_else(list(...)$header, formals(reader)$header) - or_else(list(...)$skip, 0)
+    small(rows * ncol(first))
+    structure(lapply(first, rep_len, rows), row.names = seq_len(rows), class = "data.frame")
   }
+}
+
+# The number of lines of a file.
+lines_of <- function(path) {
+  con <- file(path, "rb")
+  on.exit(close(con))
+  newline <- charToRaw("\n")
+  n <- 0
+  last <- newline
+  while (length(part <- readBin(con, "raw", 1e6))) {
+    n <- n + sum(part == newline)
+    last <- part[[length(part)]]
+  }
+  n + (last != newline)
 }
 
 size_of <- function(x) {
@@ -320,28 +343,34 @@ measured_batch <- function(symbol, work, shapes, value) {
   few <- max(1, round(size * part))
   arrays <- constant_batch(symbol, shapes, few)
   turns <- min(200, max(1, round(0.1 / (work$seconds * few / size))))
-  # The session keeps its random numbers, and the warnings that are given once are still to be given.
-  streams <- call_python("random.exchange")
-  once <- c("warned", "long.metrics")
-  given <- lapply(once, function(name) .MXNetEnv[[name]])
+  streams <- call_python("random.exchange")            # the session's random numbers stay as they are
   on.exit({
     setTimeLimit()
-    for (i in seq_along(once)) assign(once[[i]], given[[i]], .MXNetEnv)
     call_python("random.exchange", streams)
   })
   setTimeLimit(elapsed = 20)
-  rounds <- tryCatch(timed_rounds(symbol, arrays, turns, value), error = function(e) NULL)
+  rounds <- tryCatch(quietly(timed_rounds(symbol, arrays, turns, value)), error = function(e) NULL)
   if (length(rounds) != 3) return(NULL)
   max(min(rounds[-1]), 1e-9) / turns * size / few
 }
 
-# A batch of `samples` samples in arrays of these shapes. Labels that are not given are one number per sample.
+# Runs code without warnings. Those that are given once in a session are still given later.
+quietly <- function(code) {
+  once <- c("warned", "long.metrics")
+  before <- lapply(once, function(name) .MXNetEnv[[name]])
+  on.exit(for (i in seq_along(once)) assign(once[[i]], before[[i]], .MXNetEnv))
+  suppressWarnings(code)
+}
+
+# A batch of `samples` samples in arrays of these shapes. Labels that are not given have the shapes that the network
+# needs; if it does not need a certain shape, they are one number per sample.
 constant_batch <- function(symbol, shapes, samples) {
-  labels <- setdiff(grep("label$", arguments(symbol), value = TRUE), names(shapes))
-  shapes[labels] <- list(samples)
-  lapply(shapes[names(shapes) %in% arguments(symbol)], function(shape) {
-    mx.nd.array(array(1, c(utils::head(shape, -1), samples)))
-  })
+  used <- arguments(symbol)
+  shapes <- lapply(shapes[names(shapes) %in% used], function(shape) c(utils::head(shape, -1), samples))
+  needed <- tryCatch(call_python("symbol.infer_shape", symbol, shapes)$arg.shapes, error = function(e) NULL)
+  for (label in setdiff(grep("label$", used, value = TRUE), names(shapes)))
+    shapes[[label]] <- or_else(needed[[label]], samples)
+  lapply(shapes, function(shape) mx.nd.array(array(1, shape)))
 }
 
 # The seconds of three rounds of a training with `turns` batches each.
@@ -384,12 +413,9 @@ symbol_work <- function(symbol, shapes) {
 }
 
 mlp_symbol <- function(value) {
-  net <- mx.symbol.Variable("data")
-  widths <- c(value("hidden_node", 1), value("out_node"))
-  if (!is.numeric(widths)) return(NULL)
-  for (width in widths)
-    net <- mx.symbol.Activation(mx.symbol.FullyConnected(net, num.hidden = width), act.type = "tanh")
-  net
+  network <- function() mlp_network(value("hidden_node", 1), value("out_node"), value("dropout"),
+                                    value("activation", "tanh"), value("out_activation", "softmax"))
+  tryCatch(quietly(network()), error = function(e) NULL)
 }
 
 # The shapes of a batch's arrays, and how many batches there are.

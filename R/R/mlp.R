@@ -25,6 +25,14 @@
 #' @export
 mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activation = "tanh",
                    out_activation = "softmax", ctx = mx.ctx.default(), ..., device = ctx) {
+  net <- mlp_network(hidden_node, out_node, dropout, activation, out_activation)
+  if (!missing(device) && !missing(ctx))
+    stop_parameter("mx.mlp: device is an earlier name of ctx; give one of them")
+  mx.model.FeedForward.create(net, X = data, y = if (!missing(label)) label, ctx = device, ...)
+}
+
+# The network of mx.mlp.
+mlp_network <- function(hidden_node, out_node, dropout, activation, out_activation) {
   layers <- length(hidden_node)
   if (length(activation) == 1) activation <- rep(activation, layers)
   if (length(activation) != layers)
@@ -39,11 +47,8 @@ mx.mlp <- function(data, label, hidden_node = 1, out_node, dropout = NULL, activ
     net <- mx.symbol.Activation(net, act.type = activation[[i]])
   }
   if (!is.null(dropout) && layers == 0) stop_parameter("mx.mlp: dropout has no effect without a hidden layer")
-  if (!missing(device) && !missing(ctx))
-    stop_parameter("mx.mlp: device is an earlier name of ctx; give one of them")
   if (!is.null(dropout)) net <- mx.symbol.Dropout(net, p = mlp_dropout(dropout))
-  net <- mx.symbol.FullyConnected(net, num.hidden = out_node)
-  mx.model.FeedForward.create(output(net), X = data, y = if (!missing(label)) label, ctx = device, ...)
+  output(mx.symbol.FullyConnected(net, num.hidden = out_node))
 }
 
 # The fraction from 0 to below 1 that MXNet takes for `dropout`.

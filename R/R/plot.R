@@ -139,14 +139,16 @@ plot_history <- function(history, log = "", xlab = "round", ylab = history$metri
   history <- as.data.frame(Filter(length, history[c("round", "train", "validation")]))
   curves <- intersect(c("train", "validation"), names(history))
   colors <- picture_colors(length(curves))
-  old <- graphics::par(mar = c(4, 4, if (nzchar(main)) 2.2 else 0.8, 0.8), mgp = c(2.4, 0.7, 0), las = 1)
+  several <- length(curves) > 1
+  top <- if (several) 1.8 else 0.8
+  old <- graphics::par(mar = c(4, 4.2, top + if (nzchar(main)) 1.8 else 0, 0.8), mgp = c(2.8, 0.7, 0), las = 1)
   on.exit(graphics::par(old))
   draw_lines(history$round, as.matrix(history[curves]), list(
-    type = if (nrow(history) > 1) "l" else "p", col = colors, log = log, xlab = xlab, ylab = ylab, main = main), ...)
-  if (length(curves) > 1)
-    graphics::legend("topright", legend = c(train = "training", validation = "evaluation")[curves], col = colors,
-                     lwd = 2,
-                     bty = "n")
+    type = if (nrow(history) > 1) "l" else "p", col = colors, log = log, xlab = xlab, ylab = ylab), ...)
+  graphics::title(main, line = top)
+  if (several)                                        # above the curves, which may go through any corner
+    graphics::legend("bottomright", legend = c(train = "training", validation = "evaluation")[curves], col = colors,
+                     lwd = 2, bty = "n", horiz = TRUE, inset = c(0, 1), xpd = NA)
   invisible(history)
 }
 

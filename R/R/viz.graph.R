@@ -101,7 +101,7 @@ plot.mx.graph <- function(x, main = x$title, ...) {
   graphics::plot.window(range(every("x")) + c(-0.55, 0.55), range(every("y")) + c(-0.5, 0.5))
   if (!is.null(main)) graphics::title(main)
   text <- unlist(boxes$text)
-  size <- box_size(text, room = if (flat) c(0.7, 0.8) else c(0.92, 0.62))
+  size <- box_size(text, room = if (flat) c(0.7, 0.8) else c(0.92, 0.7))
   draw_edges(turns, at, unlist(boxes$shape), size, flat)
   graphics::rect(at$x - size$width / 2, at$y - size$height / 2, at$x + size$width / 2, at$y + size$height / 2,
                  col = unlist(boxes$color), border = "gray50", lwd = ifelse(unlist(boxes$input), 2, 1))
@@ -111,11 +111,10 @@ plot.mx.graph <- function(x, main = x$title, ...) {
 
 # The size of boxes for texts, and of the letters, so that all boxes fit into `room`, a width and a height.
 box_size <- function(text, room) {
-  wide <- graphics::strwidth(text)
-  high <- graphics::strheight(text)
-  cex <- min(1, room[[1]] / max(wide * 1.15), room[[2]] / max(high * 1.5))
-  line <- graphics::strheight("M", cex = cex)
-  list(cex = cex, width = rep(max(wide) * cex * 1.15, length(text)), height = high * cex + 1.2 * line)
+  wide <- 1.15 * max(graphics::strwidth(text))
+  high <- graphics::strheight(text) + graphics::strheight("M")
+  cex <- min(1, room[[1]] / wide, room[[2]] / max(high))
+  list(cex = cex, width = rep(wide * cex, length(text)), height = high * cex)
 }
 
 # Arrows from box to box, labelled with the shapes.
@@ -130,11 +129,18 @@ draw_edges <- function(turns, at, shapes, size, flat) {
     else y[c(1, n)] <- y[c(1, n)] + c(-1, 1) * size$height[ends] / 2
     graphics::lines(x, y, col = "gray50")
     graphics::arrows(x[[n - 1]], y[[n - 1]], x[[n]], y[[n]], length = 0.07, col = "gray50")
-    if (nzchar(shapes[[i]]))
-      graphics::text(mean(x[1:2]), mean(y[1:2]), shapes[[i]], cex = 0.85 * size$cex, pos = if (flat) 3 else 4,
-                     offset = 0.2,
-                     col = "gray50")
+    if (!nzchar(shapes[[i]])) next
+    side <- beside(x[[2]] - x[[1]], y[[2]] - y[[1]])
+    gap <- (0.5 - side[[1]]) * graphics::strwidth("M", cex = size$cex)
+    graphics::text(mean(x[1:2]) + gap, mean(y[1:2]), shapes[[i]], cex = 0.95 * size$cex, adj = side, col = "gray50")
   }
+}
+
+# The side of a line on which its label is not crossed by it, as `adj` of text().
+beside <- function(dx, dy) {
+  if (abs(dx) < 0.05) return(c(0, 0.5))
+  if (abs(dy) < 0.05) return(c(0.5, -0.5))
+  c(if (dx * dy > 0) 1 else 0, -0.3)
 }
 
 # The path of an SVG picture drawn by Graphviz, or NULL.

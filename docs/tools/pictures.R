@@ -10,4 +10,4 @@ picture <- function(name, width, height, code) {
   dev.off()
 }
 picture("curve", 5, 3.2, quote(plot(model, log = "y")))
-picture("network", 3.4, 4.6, quote(plot(loss, shape = list(data = c(2, 32), label = 32))))
+picture("network", 3.4, 6.2, quote(plot(loss, shape = list(data = c(2, 32), label = 32))))

@@ -194,7 +194,7 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
             # SoftmaxOutput returns probabilities
             found[name] = {k: z[k] for k in z.files if k != "out" or w.peer != "mlp"}
     # through many layers, rounding grows: of a network of real size, the probabilities and the last layer
-    last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.NETWORKS else ()
+    last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.ALL else ()
     for name, arrays in found.items():
         for k, ours in found["mxr"].items():
             if last and k not in ("out", *last):

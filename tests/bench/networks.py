@@ -136,6 +136,33 @@ NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
 }
 
 
+STEPS, SEQUENCES = 32, 32  # of a batch of the recurrent networks
+
+
+def gru_masked(f: Any, x: Any) -> Any:
+    """Sequences of different lengths in one bucket: what comes after their ends is masked."""
+    return f.dense(f.rows(f.masked(f.recurrent(f.embedding(x, 1000, 64), "gru", 128))), 200)
+
+
+def lstm_large(f: Any, x: Any) -> Any:
+    """A language model."""
+    return f.dense(f.rows(f.recurrent(f.embedding(x, 1000, 256), "lstm", 256, 2)), 1000)
+
+
+def lstm_both_ways(f: Any, x: Any) -> Any:
+    """A tagger of words."""
+    return f.dense(f.rows(f.recurrent(f.embedding(x, 1000, 64), "lstm", 128, 1, True)), 20)
+
+
+# name of the row: the network, and the number of words
+RECURRENT: dict[str, tuple[Network, int]] = {
+    "embedding of 64, GRU of 128, masks": (gru_masked, 1000),
+    "embedding of 256, 2 x LSTM of 256": (lstm_large, 1000),
+    "embedding of 64, bidirectional LSTM of 128": (lstm_both_ways, 1000),
+}
+ALL = {name: network for name, (network, _) in (NETWORKS | RECURRENT).items()}
+
+
 class Symbols:
     """Builds mxr's symbol."""
 
@@ -219,6 +246,28 @@ class Symbols:
     def dense(self, x: Any, width: int) -> Any:
         return self.sym.FullyConnected(x, num_hidden=width, name=self._name("dense"))
 
+    def embedding(self, x: Any, words: int, width: int) -> Any:
+        return self.sym.Embedding(x, input_dim=words, output_dim=width, name=self._name("embedding"))
+
+    def recurrent(self, x: Any, mode: str, width: int, layers: int = 1, both_ways: bool = False) -> Any:
+        return self.sym.RNN(
+            x,
+            mode=mode,
+            state_size=width,
+            num_layers=layers,
+            bidirectional=both_ways,
+            name=self._name("rnn"),
+        )
+
+    def masked(self, x: Any) -> Any:
+        return self.sym.SequenceMask(
+            x, self.sym.Variable("lengths"), use_sequence_length=True, name=self._name("mask")
+        )
+
+    def rows(self, x: Any) -> Any:
+        """(steps, sequences, width) as (steps * sequences, width)."""
+        return self.sym.Reshape(x, shape=(-3, 0), name=self._name("rows"))
+
 
 def symbol(network: Network) -> Any:
     """mxr's symbol of a network, whose scores are trained by SoftmaxOutput (over channels of a map)."""
@@ -289,3 +338,32 @@ class Layers:
 
     def dense(self, x: Any, width: int) -> Any:
         return self.f.linear(x.flatten(1), *self._values("dense", "weight", "bias"))
+
+    def embedding(self, x: Any, words: int, width: int) -> Any:
+        return self.f.embedding(x.long(), *self._values("embedding", "weight"))
+
+    def recurrent(self, x: Any, mode: str, width: int, layers: int = 1, both_ways: bool = False) -> Any:
+        packed, state, cell = self._values("rnn", "parameters", "state", "state_cell")
+        gates, ways = (4 if mode == "lstm" else 3) * width, 1 + both_ways
+        shapes = []  # all weights, layer after layer and direction after direction, then all biases
+        for layer in range(layers):
+            shapes += [(gates, ways * width if layer else x.shape[2]), (gates, width)] * ways
+        shapes += [(gates,)] * (2 * ways * layers)
+        parts = [
+            part.view(shape)
+            for part, shape in zip(packed.split([self.torch.Size(s).numel() for s in shapes]), shapes)
+        ]
+        half = len(parts) // 2
+        flat = [p for i in range(0, half, 2) for p in (*parts[i : i + 2], *parts[half + i : half + i + 2])]
+        function = getattr(self.torch, mode)
+        start = (state, cell) if mode == "lstm" else state
+        return function(x, start, flat, True, layers, 0.0, self.train, both_ways, False)[0]
+
+    def masked(self, x: Any) -> Any:
+        self.count += 1
+        steps = self.torch.arange(len(x))[:, None]
+        return x * (steps < self.values["lengths"]).unsqueeze(2)
+
+    def rows(self, x: Any) -> Any:
+        self.count += 1
+        return x.flatten(0, 1)

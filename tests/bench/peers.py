@@ -114,7 +114,7 @@ class Torch:
 
     def network(self, name, p, x, train):
         """The class probabilities of a network, and its loss."""
-        scores = networks.NETWORKS[name][0](networks.Layers(self.torch, {**p, **x}, train), x["data"])
+        scores = networks.ALL[name](networks.Layers(self.torch, {**p, **x}, train), x["data"])
         return self.torch.softmax(scores, 1), self.softmax_cross_entropy(scores, x["softmax_label"])
 
     def load(self, loss, parameters, inputs, train):
@@ -225,7 +225,7 @@ class Peer:
         wanted = {str(w) for w in z["wanted"]}
         peer = str(z["peer"])
         self.library.load(
-            peer if peer in networks.NETWORKS else globals()[peer],
+            peer if peer in networks.ALL else globals()[peer],
             {k: v for k, v in arrays.items() if k in wanted},
             {k: v for k, v in arrays.items() if k not in wanted},
             bool(z["update"]),

@@ -311,12 +311,31 @@ def network(name: str, batch: int, predict: bool) -> Workload:
     )
 
 
+def recurrent(name: str) -> Workload:
+    """A training step of a recurrent network."""
+    make, words = networks.RECURRENT[name]
+    steps, sequences = networks.STEPS, networks.SEQUENCES
+    return Workload(
+        f"{name}, {steps} steps, batch {sequences}, step",
+        networks.symbol(make),
+        {"data": (steps, sequences)},
+        1.3,
+        draw={
+            "data": ("ints", words),
+            "softmax_label": ("ints", 20),
+            "lengths": ("ints", steps + 1),
+        },
+        peer=name,
+    )
+
+
 NETWORKS = [
     partial(network, name, batch, predict)
     for name in networks.NETWORKS
     for batch in (1, 16)
     for predict in (True, False)
 ]
+NETWORKS += [partial(recurrent, name) for name in networks.RECURRENT]
 MAIN = [
     *(partial(cross_entropy, n, target) for n, target in ((60, 8), (10**4, 8), (10**6, 12), (10**7, 10))),
     detection,

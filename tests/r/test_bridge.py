@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 
@@ -328,6 +329,27 @@ def test_r_starts_in_a_notebook_as_rpy2_does_it():
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
     assert done.returncode == 0 and "error:" in done.stdout, done.stderr
+
+
+def test_a_matrix_printed_in_a_notebook_is_one_output():
+    code = """
+        import io, sys
+        kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream", "flushes": 0})
+        def flush(self):
+            self.flushes += 1
+        kernel.flush = flush
+        out = sys.stdout = kernel()
+        from mxr.r import host
+        host.start()
+        import rpy2.robjects
+        rpy2.robjects.r("print(matrix(1:4, 2))")
+        print(out.flushes, repr(out.getvalue()), file=sys.__stdout__)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=environment(), capture_output=True, text=True
+    )
+    printed = "     [,1] [,2]\n[1,]    1    3\n[2,]    2    4\n"
+    assert done.stdout == f"0 {printed!r}\n", done.stderr
 
 
 # ----------------------------------------------------------------------------------------------------- Ctrl-C

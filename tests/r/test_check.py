@@ -85,7 +85,7 @@ def test_the_command_and_its_exit_status(tmp_path):
     (tmp_path / "broken.R").write_text("x <- (\n")
     good, bad, broken = (mxr_check(name, cwd=tmp_path) for name in ("good.R", "bad.R", "broken.R"))
     assert (good.returncode, bad.returncode, broken.returncode) == (0, 1, 2), broken.stderr
-    assert "1 calls of mxnet are supported" in good.stdout and "there is no such function" in bad.stdout
+    assert "1 call of mxnet is supported" in good.stdout and "there is no such function" in bad.stdout
     assert "is not R code that can be read: line 2" in broken.stderr and not broken.stdout
     as_json = mxr_check("--json", "bad.R", cwd=tmp_path)
     assert as_json.returncode == 1 and json.loads(as_json.stdout)["findings"][0]["kind"] == "missing"

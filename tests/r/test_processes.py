@@ -22,8 +22,16 @@ FORKS = (
     NET
     + """
 a <- mx.nd.ones(c(300, 300)); ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(300, 200))
+# large enough for oneDNN, where it is installed
+conv <- mx.symbol.Convolution(mx.symbol.Variable("data"), kernel = c(3, 3), num.filter = 64, name = "c")
+conv <- mx.simple.bind(mx.symbol.MakeLoss(conv), mx.cpu(), "write", data = c(40, 40, 64, 2))
+values <- list(data = array(sin(1:204800), c(40, 40, 64, 2)), c_weight = array(cos(1:36864), c(3, 3, 64, 64)))
+mx.exec.update.arg.arrays(conv, lapply(values, mx.nd.array), match.name = TRUE)
+total <- function(x) sum(as.array(x))
 work <- function(i) {
-  mx.exec.forward(ex); mx.exec.backward(ex); m <- train(verbose = FALSE); sum(as.array(mx.nd.dot(a, a))) * i
+  mx.exec.forward(ex); mx.exec.backward(ex); m <- train(verbose = FALSE)
+  mx.exec.forward(conv, is.train = TRUE); mx.exec.backward(conv)
+  (total(mx.nd.dot(a, a)) + total(conv$ref.outputs[[1]]) + total(conv$ref.grad.arrays$c_weight)) * i
 }
 one <- work(1)
 for (round in 1:6) {

@@ -45,6 +45,31 @@ test_that("packages, files and habits of older R are found", {
   expect_equal(about(found, 6), character())                 # an existing file, in the script's folder
 })
 
+test_that("a file that the script writes need not exist, its folder must", {
+  found <- checked("m <- mx.model.load('first')", "mx.model.save(m, 'chk/net', 1)", "n <- mx.model.load('chk/net', 1)",
+                   "mx.nd.save(a, 'a.params')", "b <- mx.nd.load('a.params')", "dir.create('out/')",
+                   "write.csv(b, 'out/b.csv')", "download.file('http://a.org/b.gz', 'b.gz')", "x <- read.csv('b.gz')")
+  expect_equal(about(found, 1), "missing file first-symbol.json")
+  expect_equal(about(found, 2), "missing folder chk")
+  expect_match(found$message[found$what == "folder chk"], "mx.model.save cannot write into it")
+  expect_equal(found$what[found$kind == "missing"], c("file first-symbol.json", "folder chk"))
+})
+
+test_that("the size of a large table is that of the file", {
+  file <- tempfile(fileext = ".csv")
+  write.table(matrix(0.123456789, 9000, 12), file, sep = ",", row.names = FALSE)
+  expect_gt(file.size(file), 1e6)
+  expect_equal(dim(mxnet:::table_reader("read.csv", "")(file)), c(9000, 12))
+  expect_equal(dim(mxnet:::table_reader("read.csv", "")(file, header = FALSE)), c(9001, 12))
+  expect_equal(dim(mxnet:::table_reader("read.csv", "")(file, nrows = 7)), c(7, 12))
+  expect_equal(dim(mxnet:::table_reader("read.table", "")(file, sep = ",", skip = 1)), c(9000, 12))
+  room <- mxnet:::make_sandbox(dirname(file))
+  expect_equal(eval(bquote(dim(data.matrix(read.csv(.(basename(file)))))), room), c(9000, 12))
+  expect_equal(eval(quote(mx.io.MNISTIter(batch.size = 10)), room)$shapes$data, c(28, 28, 1, 10))
+  cat("1,2\n3,4", file = file)
+  expect_equal(mxnet:::lines_of(file), 2)
+})
+
 network <- c("net <- mx.symbol.Variable('data')",
              "for (width in c(20, 3)) net <- mx.symbol.FullyConnected(net, num.hidden = width)",
              "net <- mx.symbol.SoftmaxOutput(net)")
@@ -119,7 +144,7 @@ test_that("nothing is run, and a file that cannot be parsed gives the line", {
 
 test_that("the check prints its findings, and gives JSON", {
   found <- checked("ctx <- mx.gpu()", "d <- mx.symbol.Variable(\"a\\\\b\")")
-  expect_output(print(found), "old.R: 1 calls of mxnet are supported\n +1  differs +mx.gpu")
+  expect_output(print(found), "old.R: 1 call of mxnet is supported\n +1  differs +mx.gpu")
   expect_output(print(found, all = TRUE), "2  supported +mx.symbol.Variable")
   expect_match(mxnet:::script_json(structure(found, file = "a\"b\\c")), '{"file": "a\\"b\\\\c"', fixed = TRUE)
 })
@@ -164,6 +189,12 @@ test_that("an estimate is measured, and the session's random numbers and warning
   expect_lt(seconds, 0.5)                      # 0.1 ms on an idle machine
   expect_identical(as.array(mx.runif(3)), first)
   expect_identical(mget(names(once), mxnet:::.MXNetEnv, ifnotfound = list(NULL)), once)
+})
+
+test_that("constant labels have the shape that the network needs", {
+  net <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 3), name = "out")
+  batch <- mxnet:::constant_batch(net, list(data = c(5, 100)), 4)
+  expect_equal(lapply(batch, dim), list(data = c(5, 4), out_label = c(3, 4)))
 })
 
 test_that("a network that cannot be trained on constant numbers is estimated by its operations", {

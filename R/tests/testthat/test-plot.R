@@ -54,6 +54,13 @@ test_that("a network is drawn without Graphviz, box by box", {
   expect_gt(with_device(plot(square_net(), direction = "LR", main = "title")), blank)
 })
 
+test_that("the label of an edge is on the side to which the edge does not slope", {
+  expect_equal(mxnet:::beside(0, -1), c(0, 0.5))              # down: to the right
+  expect_equal(mxnet:::beside(1, 0), c(0.5, -0.5))            # to the right: above
+  expect_equal(mxnet:::beside(1, -1)[[1]], 0)                 # falling: above, right
+  expect_equal(mxnet:::beside(-1, -1)[[1]], 1)                # rising: above, left
+})
+
 test_that("graph.viz draws in a script that has opened a device", {
   skip_if(nzchar(system.file(package = "DiagrammeR")), "DiagrammeR takes the drawing")
   expect_gt(with_device(graph.viz(square_net())), blank)

@@ -1,7 +1,8 @@
-"""Broken pipes on standard output, as in `Rscript script.R | head`.
+"""R's output: broken pipes, and notebooks.
 
-R ends a script at its first write into a broken pipe: its handler of SIGPIPE raises an R error. Python sets
-the signal to ignored when it starts. R's handler cannot be installed again: it is a private C function, and
+A broken pipe is standard output of which nobody reads the rest, as in `Rscript script.R | head`. R ends a
+script at its first write into a broken pipe: its handler of SIGPIPE raises an R error. Python sets the
+signal to ignored when it starts. R's handler cannot be installed again: it is a private C function, and
 nothing could read its address before Python ran. (It would also jump over the frames of Python code that
 writes into a pipe.) So the door checks standard output instead. Where Python starts R (`mxr run`), R's
 handler is in place.
@@ -31,6 +32,18 @@ def prepare() -> None:
     # the process's real handler: signal.getsignal only returns what Python itself has set
     handler = ctypes.pythonapi.PyOS_getsig(int(signal.SIGPIPE))
     _watched = handler == signal.SIG_IGN and not _interactive.value
+    if type(sys.stdout).__module__.startswith("ipykernel"):
+        _leave_flushing_to_the_kernel()
+
+
+def _leave_flushing_to_the_kernel() -> None:
+    """R prints a matrix number by number. rpy2 flushes after each, and the kernel makes every flush an output
+    of its own, which nbconvert shows on a line of its own. Without rpy2's flush, the kernel sends what has
+    accumulated a few times per second."""
+    from rpy2.rinterface_lib import callbacks
+
+    if callbacks.consolewrite_print.__module__ == callbacks.__name__:
+        callbacks.consolewrite_print = lambda text: print(text, end="")
 
 
 def check() -> None:

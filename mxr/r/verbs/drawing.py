@@ -188,7 +188,8 @@ def dot(symbol: Symbol, given: Any, direction: str, title: str | None = None) ->
     drawn = {id(n) for n in nodes} | set(inputs)
     lines = [
         f"digraph network {{ rankdir = {'LR' if direction == 'LR' else 'TB'}; node [style = filled, "
-        "fontname = Helvetica];"
+        "fontname = Helvetica];",
+        "  edge [fontname = Helvetica, fontsize = 11, color = gray50, fontcolor = gray50];",
     ]
     if title is not None:
         lines.append(f"  label = {_quoted(title)}; labelloc = t;")

@@ -23,15 +23,13 @@ class Arrays:
     """Data and labels, cut into batches along the first axis (C order). A last batch that is too short is
     filled up with samples of the batch before, as in MXNet."""
 
-    def __init__(self, data: np.ndarray, label: np.ndarray, batch: int, draws: np.ndarray | None) -> None:
+    def __init__(self, data: Any, label: Any, batch: int, draws: np.ndarray | None) -> None:
         if batch < 1:
             raise MxError("mx.io.arrayiter: batch.size must be at least 1")
-        if draws is not None:
-            order = shuffled(draws)
-            data, label = data[order], label[order]
-        self.data, self.label, self.batch = data, label, batch
-        self.length = -(-len(data) // batch)
-        self.num_pad = -len(data) % batch
+        order = None if draws is None else shuffled(draws)
+        self.data, self.label, self.batch = samples(data, order), samples(label, order), batch
+        self.length = -(-len(self.data) // batch)
+        self.num_pad = -len(self.data) % batch
         self._made: dict[int, dict[str, NDArray]] = {}
 
     def value(self, i: int) -> dict[str, NDArray]:
@@ -51,6 +49,17 @@ class Arrays:
         return np.concatenate([part, before[len(part) :]])
 
 
+def samples(value: Any, order: np.ndarray | None) -> np.ndarray:
+    """The samples of an array in this order. Numbers from R are copied once, to single precision."""
+    if order is None or not isinstance(value, np.ndarray):
+        whole: np.ndarray = array(value).data
+        return whole if order is None else whole[order]
+    out = np.empty(value.shape, np.float32)
+    for part in np.array_split(np.arange(len(order)), 100):  # so that R's type is copied in small pieces
+        out[part] = value[order[part]]
+    return out
+
+
 def shuffled(draws: np.ndarray) -> np.ndarray:
     """A random order of len(draws) numbers by the Fisher-Yates shuffle, from the end; `draws` are uniform in
     [0, 1)."""
@@ -65,7 +74,7 @@ def shuffled(draws: np.ndarray) -> np.ndarray:
 
 @verb("io.arrays")
 def arrays(data: Any, label: Any, batch: int, draws: NDArray | None) -> Arrays:
-    return Arrays(array(data).data, array(label).data, batch, None if draws is None else draws.data)
+    return Arrays(data, label, batch, None if draws is None else draws.data)
 
 
 @verb("io.length")
