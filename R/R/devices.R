@@ -127,6 +127,7 @@ evaluator <- function(symbol, ctx, runner, execs, slices, shapes, output.names) 
   function(dlist, iteration, pad) {
     data <- dlist[[names(shapes)[[1]]]]
     samples <- if (is.null(data)) size else tail(shape_of(data), 1)
+    check_alike(shape_of(data), shapes[[1]])
     if (samples == size) {
       runner$evaluate(dlist)
     } else {
@@ -144,6 +145,14 @@ evaluator <- function(symbol, ctx, runner, execs, slices, shapes, output.names) 
     }
     list(labels = parts(function(e) label_of(e, output.names)), preds = parts(function(e) e$ref.outputs[[1]]))
   }
+}
+
+# Stops if evaluation samples have other dimensions than those of the training. NULL: no such field.
+check_alike <- function(evaluation, training) {
+  samples <- function(size) replace(size, length(size), 0)
+  if (!is.null(evaluation) && !identical(as.numeric(samples(evaluation)), as.numeric(samples(training))))
+    stop_shape("a batch of eval.data is ", paste(evaluation, collapse = " x "), ", one of the training ",
+               paste(training, collapse = " x "), ": only the last dimension, the samples, may differ")
 }
 
 # A function that computes a batch of another size, on one device: by an executor for that size, which gets the

@@ -109,6 +109,7 @@ check_items <- function(x, size, what, argument) {
 
 # The loss of one batch: minus the sum of the logarithms of the labels' probabilities.
 batch_nll <- function(exec, batch, is.train) {
+  for (field in c("data", "label")) field_of(batch, field)
   mx.exec.update.arg.arrays(exec, batch, match.name = TRUE)
   mx.exec.forward(exec, is.train = is.train)
   label <- as.vector(t(as.array(exec$ref.arg.arrays$label)))

@@ -95,8 +95,8 @@ static const char *plain_number(const char *p, const char *end, float *value)
     return p;
 }
 
-/* The number that is all of `p` to `end` but blanks, as Python's float() reads it: also NaN, infinity, and numbers that are hard to
-   round. Called without Python's lock. 0 if it is none. */
+/* Read the number between `p` and `end`, apart from blanks, as Python's float() does: also NaN, infinity, and numbers that are hard to
+   round. Returns 0 if the text is no number. Called without Python's lock. */
 static int any_number(const char *p, const char *end, float *value)
 {
     char copy[LONGEST + 1], *stop = copy;
@@ -227,7 +227,7 @@ static const char *read_pair(const char *p, const char *end, Sparse *s)
     return p && ends_token(p, end) ? p : NULL;
 }
 
-/* 1, or 0 if the text is not plainly right. */
+/* Returns 1, or 0 if the text has anything else than labels and pairs of plain numbers. */
 static int read_sparse(const char *p, const char *end, Sparse *s)
 {
     while (1) {

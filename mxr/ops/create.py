@@ -19,15 +19,19 @@ def _given_type(p, ins):
     return [np.dtype(p.dtype)]
 
 
-@op("_zeros", zero_gradient=True)
-class Zeros:
-    """An array of zeros. If `shape` has a 0, or is empty, the dimension follows from the array's use."""
+class _Filled:
+    """The parameters and rules of `_zeros` and `_ones`."""
 
     shape: Shape = P((), "The dimensions.")
     ctx: str = P("", _CTX, ignored=True)
     dtype: Dtype = P("float32", _DTYPE, one_of=DTYPES)
 
     inputs, infer_shape, infer_type = (), _given_shape, _given_type
+
+
+@op("_zeros", zero_gradient=True)
+class Zeros(_Filled):
+    """An array of zeros. If `shape` has a 0, or is empty, the dimension follows from the array's use."""
 
     def forward(p):
         return 0.0
@@ -53,14 +57,8 @@ class ZerosWithoutDtype:
 
 
 @op("_ones", zero_gradient=True)
-class Ones:
+class Ones(_Filled):
     """An array of ones. If `shape` has a 0, or is empty, the dimension follows from the array's use."""
-
-    shape: Shape = P((), "The dimensions.")
-    ctx: str = P("", _CTX, ignored=True)
-    dtype: Dtype = P("float32", _DTYPE, one_of=DTYPES)
-
-    inputs, infer_shape, infer_type = (), _given_shape, _given_type
 
     def forward(p):
         return 1.0

@@ -242,8 +242,17 @@ def _position(f: Callable):
     return compute
 
 
+class _Position:
+    """The parameters and the shape of `argmax` and `argmin`."""
+
+    axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
+    keepdims: bool = P(False, "leave the searched dimension in place, with size 1")
+
+    infer_shape = _position_shape
+
+
 @op("argmax", zero_gradient=True, keeps=())
-class ArgMax:
+class ArgMax(_Position):
     """Where the largest element is: its position along `axis`, counted from 0, as a number of the input's
     type.
 
@@ -251,14 +260,11 @@ class ArgMax:
     counts as the largest. The gradient is 0.
     """
 
-    axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
-    keepdims: bool = P(False, "leave the searched dimension in place, with size 1")
-    infer_shape = _position_shape
     compute = _position(np.argmax)
 
 
 @op("argmin", zero_gradient=True, keeps=())
-class ArgMin:
+class ArgMin(_Position):
     """Where the smallest element is: its position along `axis`, counted from 0, as a number of the input's
     type.
 
@@ -266,9 +272,6 @@ class ArgMin:
     counts as the smallest. The gradient is 0.
     """
 
-    axis: int = P(None, "the axis to search, in C order; negative ones count from the end")
-    keepdims: bool = P(False, "leave the searched dimension in place, with size 1")
-    infer_shape = _position_shape
     compute = _position(np.argmin)
 
 

@@ -76,16 +76,28 @@ check <- function(f, arguments, wanted) {
     bad <<- c(bad, paste0(f, "(", names(arguments), "): ", message))
 }
 values <- list(numbers = matrix(1, 2, 5), `a number` = 1, text = "y", `TRUE or FALSE` = TRUE,
-  texts = c("a", "b"))
+  texts = c("a", "b"), `a list` = list(s), `a list` = list(1, "a"), `a list` = list(s, s),
+  `an NDArray` = mx.nd.ones(2))
+# NULL is as good as nothing: the input becomes a variable, as in MXNet
+nothing <- function(f, given)
+  tryCatch(gsub("[0-9]+", "", arguments(do.call(f, given))), error = conditionMessage)
 for (i in seq_len(nrow(inputs))) {
   key <- inputs$input[[i]]
-  for (f in intersect(c(paste0("mx.symbol.", inputs$symbol[[i]])), exported)) for (kind in names(values))
-    check(f, structure(values[kind], names = key),
-      c(paste(key, "is an input and takes a symbol, not"), "its values go into arg.params"))
+  for (f in intersect(c(paste0("mx.symbol.", inputs$symbol[[i]])), exported)) {
+    for (k in seq_along(values))
+      check(f, structure(values[k], names = key),
+        c(paste(key, "is an input and takes a symbol, not", if (names(values)[[k]] == "a list") "a list"),
+          "its values go into arg.params"))
+    if (!identical(nothing(f, structure(list(NULL), names = key)), nothing(f, list())))
+      bad <- c(bad, paste0(f, "(", key, " = NULL)"))
+  }
   for (f in setdiff(intersect(inputs$array[[i]], exported), "mx.nd.slice")) {
     check(f, structure(list("y"), names = key),
       paste(key, "is an input and takes an NDArray, an array or numbers, not text"))
     check(f, structure(list(s), names = key), key)
+    for (value in list(list(1, "a"), list("y", "z"), mean))
+      check(f, structure(list(value), names = key),
+        if (is.list(value)) c(key, "is an input and takes") else "function")
   }
 }
 for (f in grep("^mx[.](symbol|nd)[.]", exported, value = TRUE)) {

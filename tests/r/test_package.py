@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 
 from mxr.operator import registry
-from mxr.r.generate import wrappers
-from tests.r.hosts import HERE
+from mxr.r.generate import numbers, wrappers
+from tests.r.hosts import HERE, run_code, succeeds
 
 FORMALS = r"""
 library(mxnet)
@@ -94,3 +94,15 @@ for (topic in c("mxnet", "mxnet-package", "mx.symbol.MakeLoss"))
     topics = set(re.findall(r"topic (\S+)", rscript(code).check()))
     assert len(losses) > 8
     assert {f"mx.symbol.{name}" for name in losses} <= topics
+
+
+def test_examples_of_operators_show_numbers():
+    """Each expression is on its operator's help page, runs, and gives at least one finite number."""
+    pages = HERE.parents[1] / "R" / "man"
+    code = ["suppressMessages(library(mxnet))"]
+    for name in numbers.ARGUMENTS:
+        lines = numbers.numbers(name, f"mx.nd.{wrappers.dotted(name)}")
+        page = re.sub(r"\s+", "", (pages / f"mx.symbol.{name}.Rd").read_text())
+        assert all(re.sub(r"\s+", "", line) in page for line in lines), name
+        code.append(f"stopifnot('{name}' = {{ {'; '.join(lines)} }} > -Inf)")
+    succeeds(run_code("Rscript", "\n".join(code)))

@@ -9,6 +9,7 @@ x <- matrix(rnorm(300), 3)
 y <- colSums(x)
 fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
 lro <- mx.symbol.LinearRegressionOutput(fc, name = "lro")
+operators <- grep("^mx\\.(nd|symbol|varg)\\.", exported, value = TRUE)
 sequences <- list(data = x, label = x)
 
 # A call of each function with dots that works as it is, but for what it asks of its data
@@ -53,7 +54,6 @@ refused <- function(call) {
 }
 
 test_that("no exported function takes an argument that it does not have", {
-  operators <- grep("^mx\\.(nd|symbol|varg)\\.", exported, value = TRUE)
   count <- 0
   for (name in setdiff(exported, names(any.name))) {
     f <- get(name, space)
@@ -94,4 +94,43 @@ test_that("no method takes an argument that R's own would not take", {
     count <- count + 1
   }
   expect_gt(count, 200)
+})
+
+# Functions that give NULL for a call that is right, or that are not called here, and why
+may_be_null <- c(
+  children = "a variable has no inputs, so NULL is the answer",
+  mx.symbol.infer.shape = "NULL is MXNet's answer if the shapes do not determine all others",
+  mx.symbol.save = "writes a file", mx.nd.save = "writes a file", mx.model.save = "writes files",
+  mx.exec.forward = "computes in the executor", mx.exec.backward = "the same",
+  mx.set.seed = "sets the seed", mx.profiler.config = "has no effect, as documented", mx.profiler.state = "the same",
+  mx.exec.update.arg.arrays = "changes the executor", mx.exec.update.aux.arrays = "the same", mx.exec.update.grad.arrays = "the same")
+
+test_that("no wrong call gives NULL or an error of mxr's own code", {
+  values <- list(none = NULL, missing = NA, text = "no such thing", number = 1, numbers = c(0.5, NA), list = list(), named = list(a = 1),
+                 f = mean, symbol = lro, array = mx.nd.ones(c(2, 3)), frame = data.frame(a = 1), name = quote(a))
+  not.called <- "mx.install.python"                   # it would install one
+  dir.create(wrong <- tempfile("wrong"))
+  folder <- setwd(wrong)
+  on.exit(setwd(folder))
+  count <- 0
+  said <- character()
+  for (name in setdiff(exported, not.called)) {
+    f <- get(name, space)
+    required <- setdiff(names(Filter(function(default) is.name(default) && !nzchar(as.character(default)), formals(f))), "...")
+    # operators are called with each kind of input in tests/operator/test_wrong_input.py
+    kinds <- if (name %in% operators) c("none", "text") else names(values)
+    for (kind in kinds) for (n in unique(c(1, max(1, length(required))))) {
+      given <- rep(values[kind], n)
+      names(given) <- if (length(required) >= n) required[seq_len(n)]
+      result <- tryCatch(suppressMessages(suppressWarnings({ utils::capture.output(value <- do.call(name, given, quote = TRUE)); list(value) })), error = identity)
+      count <- count + 1
+      if (inherits(result, "mxnet_python_error") || inherits(result, "error") && grepl("a defect in mxr", conditionMessage(result)))
+        said <- c(said, paste(name, kind, n, conditionMessage(result)))
+      if (is.list(result) && !inherits(result, "error") && is.null(result[[1]]) && !name %in% names(may_be_null))
+        said <- c(said, paste(name, kind, n, "gave NULL"))
+    }
+  }
+  expect_equal(said, character())
+  expect_gt(count, 2500)
+  mx.set.seed(1)
 })

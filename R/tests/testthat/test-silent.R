@@ -27,6 +27,42 @@ test_that("a label that is not in the batches is an error with any loss, and out
   }
 })
 
+test_that("every way of training stops if nothing gives the label its values", {
+  exported <- getNamespaceExports("mxnet")
+  trains <- Filter(function(name) any(c("num.round", "label") %in% names(formals(get(name)))) && "..." %in% names(formals(get(name))) ||
+                     "num.round" %in% names(formals(get(name))), Filter(function(name) is.function(get(name)), exported))
+  trains <- grep("^mx[.](nd|symbol|io)[.]", trains, value = TRUE, invert = TRUE)
+  loss <- mx.symbol.MakeLoss(mx.symbol.mean(mx.symbol.square(flat - target)))
+  items <- matrix(rep(0:3, length.out = 8 * 20), 8)
+  # batches that call their labels `answer`, or have none
+  batches <- function(...) {
+    fields <- list(...)
+    at <- 0
+    list(reset = function() at <<- 0, iter.next = function() { at <<- at + 1; at <= 2 }, value = function() fields)
+  }
+  early <- function(f) for (data in list(batches(data = items[, 1:10]), batches(data = items[, 1:10], answer = items[, 1:10])))
+    expect_error(f(data, NULL, 1, 8, 4, 4, 4, 10, 4, num.round = 1, verbose = FALSE), "has no label; it has data")
+  ways <- list(
+    mx.model.FeedForward.create = function() {
+      for (data in list(x, mx.io.arrayiter(x, y, batch.size = 20), batches(data = x[, 1:20], answer = y[1:20])))
+        expect_error(train(loss, data, if (is.array(data)) y), "target has the shape of a batch")
+      expect_error(train(lro, batches(data = x[, 1:20], answer = y[1:20])), "the iterator's value\\(\\) has no label; name its fields by input.names and output.names")
+    },
+    mx.mlp = function() {
+      mlp <- function(...) mx.mlp(..., out_node = 1, out_activation = "rmse", array.layout = "colmajor", verbose = FALSE)
+      expect_error(mlp(x), "y is needed")
+      expect_error(mlp(batches(data = x[, 1:20], answer = y[1:20])), "the iterator's value\\(\\) has no label")
+    },
+    mx.model.buckets = function() {
+      for (data in list(mx.io.arrayiter(x, y, batch.size = 20), batches(data = mx.nd.array(x[, 1:20]), answer = mx.nd.array(y[1:20])),
+                        mx.io.bucket.iter(list("3" = list(data = x, label = y)), batch.size = 20)))
+        expect_error(mx.model.buckets(loss, data, num.round = 1, verbose = FALSE), "target has the shape of a batch.*name the variable as the field")
+    },
+    mx.lstm = function() early(mx.lstm), mx.gru = function() early(mx.gru), mx.rnn = function() early(mx.rnn))
+  expect_setequal(trains, names(ways))
+  for (way in ways) way()
+})
+
 test_that("all unread variables are named; variables with values are no labels", {
   two <- mx.symbol.MakeLoss(mx.symbol.square(flat - target) * mx.symbol.Variable("importance"))
   expect_error(train(two, x, y), "target, importance .*input.names.*data, label")

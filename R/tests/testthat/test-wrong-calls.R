@@ -34,6 +34,7 @@ test_that("labels and data", {
   expect_silent(train(symbol = ignoring, y = c(classes[-1], -1)))
   expect_silent(train(symbol = soft, y = rbind(classes, 1 - classes)))              # probabilities
   says(train(X = list(data = x, label = y)), "X must be an array, a matrix or an iterator, not list")
+  says(train(eval.data = list(data = x[, 1:2], label = y), eval.metric = mx.metric.rmse), "a batch of eval.data is 2 x 10, one of the training 3 x 10")
   says(train(eval.data = list(data = x, label = c(y[-1], NA)), eval.metric = mx.metric.rmse), "eval.data")
 })
 

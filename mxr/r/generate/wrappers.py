@@ -21,7 +21,7 @@ from mxr.operator import MxError, Op, Parameter, canonical, same_shape
 from mxr.operator.inputs import inputs_of, list_of
 from mxr.operator.refused import EXACT
 from mxr.operator.signature import LIST_NAMED_ARGS, any_value
-from mxr.r.generate import rd, stubs
+from mxr.r.generate import numbers, rd, stubs
 
 PACKAGE = Path(__file__).resolve().parents[3] / "R"
 EXAMPLES = Path(__file__).parent / "examples"
@@ -237,6 +237,9 @@ def example(op: Op) -> str:
     shown = f"{call}\narguments(x)\noutputs(x)"
     if op.infer_shape is same_shape and inputs_of(op) == ["data"] and not required and not op.random:
         shown += f"\n\n{rd.fold(f'as.array(mx.nd.{dotted(name)}(mx.nd.array(c(0.2, 0.5, 0.9))))')}"
+    else:
+        lines = numbers.numbers(name, f"mx.nd.{dotted(name)}")
+        shown += "".join(["\n", *(f"\n{rd.fold(line)}" for line in lines)]) if lines else ""
     return shown
 
 
