@@ -134,7 +134,9 @@ class Region:
         if out is None:
             return self._emit_to(Slot(dtype), op, operands)
         memory = Slot(dtype, out)
-        if self._direct(out):
+        # a large array goes through a register, from which it is stored without the caches
+        streamed = out.nbytes >= costs.NATIVE_STREAM_BYTES and id(out) not in self._arrays
+        if self._direct(out) and not streamed:
             self._arrays[id(out)] = (memory, memory)
             return self._emit_to(memory, op, operands)
         result = self._emit_to(Slot(dtype), op, operands)

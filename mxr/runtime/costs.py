@@ -140,7 +140,10 @@ NATIVE_COMPARED_NS: Annotated[int, About("ns",
     "faster way is used",
     fixed="forty times WAKE_NS: a larger program gains from a thread that begins late, too")] = 1_000_000
 NATIVE_BLOCK: Annotated[int, About("elements",
-    "of a block of the native core: a few blocks stay in a core's first-level cache")] = 2048
+    "of a block of the native core: a few blocks stay in a core's first-level cache")] = 1024
+NATIVE_STREAM_BYTES: Annotated[int, About("bytes",
+    "of a contiguous result from which it is written without going through the caches",
+    fixed="a choice: half of a common last-level cache, which would not hold several such arrays")] = 1 << 24
 NATIVE_LEAST_BLOCK: Annotated[int, About("elements",
     "of the smallest block. A region with so many intermediate values that its blocks would be smaller is "
     "left to NumPy",

@@ -145,6 +145,27 @@ def test_functions_of_one_number(vectors, fn):
     np.testing.assert_array_equal(np.signbit(mine[zero]), np.signbit(numpys[zero]))
 
 
+@pytest.mark.parametrize("name", ["exp", "log", "sigmoid"])
+def test_the_bits_do_not_depend_on_special_values_nearby(vectors, name):
+    """Pieces of an array without special values have loops of their own."""
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-87, 87, 65_536) if name != "log" else np.exp(rng.uniform(-87, 88, 65_536))
+    x = np.concatenate([x, rng.uniform(0.01, 2, 65_536)]).astype(np.float32)
+
+    def of(x):
+        region, out = Region(x.shape), np.empty_like(x)
+        region.emit(name, [region.array(x)], FLOAT, out)
+        region.step()()
+        return out
+
+    exact = {"exp": np.exp, "log": np.log, "sigmoid": lambda v: 1 / (1 + np.exp(-v))}[name]
+    assert in_ulp(of(x), doubles(exact, x)) <= 4
+    beside = x.copy()
+    beside[::64] = np.resize(SPECIAL, len(beside[::64]))
+    same = np.arange(len(x)) % 64 != 0
+    np.testing.assert_array_equal(of(beside)[same], of(x)[same])
+
+
 @pytest.mark.parametrize("fn", [f for f in FUNCTIONS if f.nin == 2], ids=lambda f: f.__name__)
 def test_functions_of_two_numbers(vectors, fn):
     rng = np.random.default_rng(3)

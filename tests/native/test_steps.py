@@ -13,7 +13,7 @@ from mxr import native
 from mxr.engine.optimizer import Updater, rule
 from mxr.native import blas, steps
 from mxr.native.steps import FLOAT, Region
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 
 
 def random(*shape):
@@ -173,6 +173,28 @@ def test_the_faster_of_two_functions_is_called():
         cost[0] = 1
         assert counted(3000)[1] < 400  # now the first one is
         assert counted(3000)[1] < 100
+
+
+def test_large_results_are_streamed(vectors, monkeypatch):
+    """The same values, at any alignment, if they do not go through the caches."""
+    x = random(20_011)
+    room = np.zeros(x.size + 4, np.float32)
+    for limit in (1, 1 << 30):
+        monkeypatch.setattr(costs, "NATIVE_STREAM_BYTES", limit)
+        for start in (0, 1, 4):
+            room[...] = -1
+            out = room[start : start + x.size]
+            region = Region(x.shape)
+            region.emit(
+                "add",
+                [region.emit("square", [region.array(x)], FLOAT, out), region.number(1)],
+                FLOAT,
+                y := x * 0,
+            )
+            region.step()()
+            np.testing.assert_array_equal(out, x * x)
+            np.testing.assert_array_equal(y, x * x + 1)
+            assert (np.delete(room, np.arange(start, start + x.size)) == -1).all()
 
 
 def test_help_returns_if_nothing_runs():
