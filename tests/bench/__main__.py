@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -171,17 +172,24 @@ NETWORK_HEAD = (
 
 
 def network_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
-    """A network by mxr, MXNet and PyTorch in one run: our time, theirs over ours, and the peak of memory."""
+    """A network by mxr, MXNet and PyTorch in one run: our time, theirs over ours, and the peak of memory.
+
+    MXNet 1.9.1 fails in the step of the 1-d convolutions, with "Check failed: !is_view".
+    """
     with tempfile.TemporaryDirectory() as folder:
-        running = engines(w, folder, ("mxr", "mxnet", "torch"))
+        running = {}
+        for name in ("mxr", "mxnet", "torch"):
+            with suppress(RuntimeError):
+                running |= engines(w, folder, (name,))
         agree(running, folder, w)
         times = alternate(running, seconds, rounds)
-        peak = {name: running[name].ask(memory=True)["peak"] for name in ("mxr", "mxnet")}
+        peak = {name: f"{e.ask(memory=True)['peak']:.0f}" for name, e in running.items()}
         for e in running.values():
             e.close()
+    ratios = {name: _ratio(times, name) if name in times else "does not run" for name in ("mxnet", "torch")}
     return (
-        f"| {w.name} | {_time(statistics.median(times['mxr']))} | {_ratio(times, 'mxnet')} | "
-        f"{_ratio(times, 'torch')} | {peak['mxr']:.0f} | {peak['mxnet']:.0f} |"
+        f"| {w.name} | {_time(statistics.median(times['mxr']))} | {ratios['mxnet']} | "
+        f"{ratios['torch']} | {peak['mxr']} | {peak.get('mxnet', '')} |"
     )
 
 

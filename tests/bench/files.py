@@ -87,8 +87,8 @@ def images(folder: Path, count: int = 400) -> Given:
 # Each with the name of the row, the reader, and what the ratio counts.
 FILES: list[tuple[str, str, Callable[[Path], Given]]] = [
     ("`CSVIter`, 60 000 x 100, six decimals, 54 MB", "CSVIter", csv),
-    ("`CSVIter`, 20 000 x 100, 15 digits, 34 MB", "CSVIter", csv_digits),
-    ("`LibSVMIter`, 60 000 x 784, a tenth of them, 47 MB", "LibSVMIter", libsvm),
+    ("`CSVIter`, 20 000 x 100, 15 digits", "CSVIter", csv_digits),
+    ("`LibSVMIter`, 60 000 x 784, a tenth of them", "LibSVMIter", libsvm),
     ("`MNISTIter`, 60 000 images", "MNISTIter", mnist),
     ("`ImageRecordIter`, 400 JPEGs of 320 x 256, random crop 224, mirror", "ImageRecordIter", images),
 ]

@@ -115,7 +115,9 @@ class Torch:
     def network(self, name, p, x, train):
         """The class probabilities of a network, and its loss."""
         scores = networks.ALL[name](networks.Layers(self.torch, {**p, **x}, train), x["data"])
-        return self.torch.softmax(scores, 1), self.softmax_cross_entropy(scores, x["softmax_label"])
+        label = x["softmax_label"].view(len(scores), *scores.shape[2:])  # of a map: (n, pixels)
+        loss = self.softmax_cross_entropy(scores, label) / scores[0, 0].numel()  # as SoftmaxOutput's gradient
+        return self.torch.softmax(scores, 1), loss
 
     def load(self, loss, parameters, inputs, train):
         torch = self.torch
