@@ -413,9 +413,9 @@ symbol_work <- function(symbol, shapes) {
 }
 
 mlp_symbol <- function(value) {
-  network <- function() mlp_network(value("hidden_node", 1), value("out_node"), value("dropout"),
-                                    value("activation", "tanh"), value("out_activation", "softmax"))
-  tryCatch(quietly(network()), error = function(e) NULL)
+  tryCatch(quietly(mlp_network(value("hidden_node", 1), value("out_node"), value("dropout"),
+                               value("activation", "tanh"), value("out_activation", "softmax"))),
+           error = function(e) NULL)
 }
 
 # The shapes of a batch's arrays, and how many batches there are.
