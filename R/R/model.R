@@ -219,7 +219,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
   compared <- NULL
   shown <- for_metric(metric)
   dlist <- NULL
-  scores <- NULL                                  # of the batches of one call of run$several()
+  scores <- NULL                  # of the training batches of one call of run$several(); NULL if score() computes them
   run_epochs(
     frame,
     train = function(iter) {
@@ -230,6 +230,7 @@ mx.model.train <- function(symbol, ctx, input.shape, output.shape, arg.params, a
       if (is.null(several)) run$train(dlist) else several$batches
     },
     evaluate = function(iter) {
+      scores <<- NULL
       dlist <<- iter$value()
       compared <<- evaluate(dlist, frame$iteration, padding(iter))
     },

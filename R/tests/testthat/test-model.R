@@ -47,8 +47,12 @@ test_that("every kind of iterator trains", {
 test_that("batches that Python takes by itself give the numbers of a loop in R", {
   x <- wave(3, 45, k = 2.1)                                             # the last batch is filled up
   y <- colSums(x * c(1, -1, 2))
+  fc <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
   of <- function(...) {
-    model <- train(X = mx.io.arrayiter(x, y, batch.size = 10), eval.metric = mx.metric.rmse, ...)
+    model <- train(mx.symbol.LinearRegressionOutput(fc), X = mx.io.arrayiter(x, y, batch.size = 10), eval.metric = mx.metric.rmse,
+                   eval.data = list(data = x[, 1:10], label = y[1:10] + 100), ...)
+    score <- sqrt(mean((predict(model, x[, 1:10], array.layout = "colmajor") - y[1:10] - 100)^2))
+    expect_equal(tail(attr(model, "history")$validation, 1), score, tolerance = 1e-5)
     list(lapply(model$arg.params, as.array), attr(model, "history"))
   }
   seen <- NULL
