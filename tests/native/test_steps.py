@@ -257,10 +257,16 @@ def choose(value, expression="print(native.vectors)"):
     )
 
 
+def chosen(*arguments) -> str:
+    done = choose(*arguments)
+    assert done.returncode == 0, done
+    return done.stdout.strip()
+
+
 def test_mxr_native():
-    assert choose("0").stdout.strip() == ""
-    assert "MXR_NATIVE=0" in choose("0", "print(native.description())").stdout
-    assert choose("plain").stdout.strip() == "plain"
-    assert choose("").stdout.strip() in native.VECTORS
+    assert chosen("0") == ""
+    assert "MXR_NATIVE=0" in chosen("0", "print(native.description())")
+    assert chosen("plain") == "plain"
+    assert chosen("") in native.VECTORS
     wrong = choose("fast")
     assert wrong.returncode and "MXR_NATIVE=fast: it must be one of 0, avx512, avx2, plain" in wrong.stderr
