@@ -41,7 +41,10 @@ symbol_math <- c(abs = "abs", sign = "sign", sqrt = "sqrt", floor = "floor", cei
 #' p <- mx.symbol.Variable("p")
 #' label <- mx.symbol.Variable("label")
 #' loss <- mx.symbol.MakeLoss(0 - (label * log(p) + (1 - label) * log(1 - p)), name = "ce")
-#' arguments(loss)
+#' exec <- mx.simple.bind(loss, ctx = mx.cpu(), p = 2, label = 2)
+#' mx.exec.update.arg.arrays(exec, list(p = mx.nd.array(c(0.9, 0.2)), label = mx.nd.array(c(1, 0))), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' as.array(exec$ref.outputs$ce_output)      # -log(0.9) and -log(0.8)
 #' @concept arithmetic
 #' @seealso [mx.symbol.fun()] for a function of your own; [mx.symbol.MakeLoss()].
 #' @export

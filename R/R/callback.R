@@ -10,6 +10,12 @@
 #' @format A reference class generator.
 #' @examples
 #' logger <- mx.metric.logger$new()
+#' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
+#' mx.set.seed(1)
+#' model <- mx.model.FeedForward.create(
+#'   mx.symbol.LinearRegressionOutput(net), X = scale(mtcars[, c("wt", "hp")]), y = mtcars$mpg, num.round = 3,
+#'   array.layout = "rowmajor", learning.rate = 0.1, eval.metric = mx.metric.rmse, verbose = FALSE,
+#'   epoch.end.callback = mx.callback.log.train.metric(1, logger))
 #' logger$train
 #' @concept metric
 #' @concept training history

@@ -58,6 +58,7 @@ mx.ctx.default <- function(new = NULL) {
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.context(mx.cpu())
+#' is.mx.context("cpu")
 #' @concept device
 #' @seealso [mx.cpu()].
 #' @export

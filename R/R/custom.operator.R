@@ -112,7 +112,10 @@ check_operator_names <- function(what, names) {
 #'   backward = function(output.grads, params) params$by * output.grads[[1]])
 #' x <- mx.symbol.Variable("x")
 #' y <- mx.symbol.Custom(x, op.type = "scaled", by = 2.5, name = "y")
-#' arguments(y)
+#' exec <- mx.simple.bind(y, ctx = mx.cpu(), x = 3)
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(1:3)), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' as.array(exec$ref.outputs$y_output)
 #' @concept custom operator
 #' @concept layer
 #' @seealso [mx.operator.register()], [mx.symbol.fun()].
@@ -159,7 +162,12 @@ mx.nd.Custom <- function(data = NULL, op_type = NULL, out = NULL, ...) {
 #' wing <- mx.symbol.fun(rbf, mx.symbol.Variable("label"), w = 5,
 #'   f = function(x, y, w) ifelse(abs(x - y) < w, w * log(1 + abs(x - y) / 2), abs(x - y) - w + w * log(1 + w / 2)),
 #'   gradient = function(x, y, w) sign(x - y) * ifelse(abs(x - y) < w, w / (2 + abs(x - y)), 1))
-#' arguments(wing)
+#' exec <- mx.simple.bind(mx.symbol.MakeLoss(wing), ctx = mx.cpu(), grad.req = "write", x = 3, label = 3)
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(0:2), label = mx.nd.zeros(3)), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = TRUE)
+#' mx.exec.backward(exec)
+#' exec$ref.outputs[[1]]
+#' exec$ref.grad.arrays$x
 #' @concept custom operator
 #' @concept element-wise function
 #' @concept loss function

@@ -20,6 +20,7 @@ no_method <- function(name) stop_not_implemented("this iterator class must defin
 #'   num.pad = function() .self$iter$num.pad()))
 #' it <- Doubled$new(mx.io.arrayiter(matrix(1:8, 2), 1:4, batch.size = 2))
 #' it$iter.next()
+#' as.array(it$value()$data)
 #' @concept data iterator
 #' @concept batches
 #' @seealso [mx.io.arrayiter()], [mx.io.CSVIter()].
@@ -42,6 +43,7 @@ Rcpp_MXNativeDataIter <- setRefClass("Rcpp_MXNativeDataIter", contains = "Rcpp_M
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.dataiter(mx.io.arrayiter(1:4, 1:4, batch.size = 2))
+#' is.mx.dataiter(1:4)
 #' @concept data iterator
 #' @seealso [mx.io.arrayiter()].
 #' @export

@@ -46,7 +46,7 @@
 #' write.table(matrix(1:12, 4), file, sep = ",", row.names = FALSE, col.names = FALSE)
 #' it <- mx.io.CSVIter(data.csv = file, data.shape = 3, batch.size = 2)
 #' it$iter.next()
-#' dim(it$value()$data)
+#' as.array(it$value()$data)      # the first two rows of the file, as columns
 #' @concept data iterator
 #' @concept data file
 #' @concept batches

@@ -16,9 +16,9 @@
 #' @examples
 #' mx.set.seed(0)
 #' x <- matrix(rnorm(200), 50, 4)
-#' model <- mx.mlp(x, as.numeric(x[, 1] > 0), hidden_node = 5, out_node = 2, num.round = 2,
-#'                 array.layout = "rowmajor", verbose = FALSE)
-#' dim(predict(model, x, array.layout = "rowmajor"))
+#' model <- mx.mlp(x, as.numeric(x[, 1] > 0), hidden_node = 5, out_node = 2, num.round = 30,
+#'                 learning.rate = 0.5, momentum = 0.9, array.layout = "rowmajor", verbose = FALSE)
+#' cbind(x[1:4, 1], t(round(predict(model, x[1:4, ], array.layout = "rowmajor"), 2)))
 #' @concept neural network
 #' @concept multilayer perceptron
 #' @seealso [mx.model.FeedForward.create()] for any network.

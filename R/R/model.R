@@ -134,7 +134,9 @@ first_batch <- function(iter) {
 #' @return A list of `arg.params` and `aux.params`, named lists of NDArrays.
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "fc")
-#' names(mx.model.init.params(net, list(data = c(3, 5)), NULL, mx.init.uniform(0.1), mx.cpu())$arg.params)
+#' mx.set.seed(1)
+#' params <- mx.model.init.params(net, list(data = c(3, 5)), NULL, mx.init.uniform(0.1), mx.cpu())
+#' lapply(params$arg.params, as.array)
 #' @concept initializer
 #' @concept weights
 #' @seealso [mx.init.uniform()], [mx.simple.bind()].
@@ -400,6 +402,7 @@ ends_training <- function(callback, iteration, env, verbose) {
 #' net <- mx.symbol.LinearRegressionOutput(fc, name = "out")
 #' model <- mx.model.FeedForward.create(net, X = x, y = y, num.round = 5, array.batch.size = 20,
 #'                                      learning.rate = 0.1, eval.metric = mx.metric.rmse, array.layout = "rowmajor")
+#' as.array(model$arg.params$fc_weight)      # close to 1, -2 and 0
 #' @concept training
 #' @concept fit
 #' @concept neural network
@@ -611,7 +614,8 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
 #' model <- list(symbol = net, arg.params = list(fc_weight = mx.nd.ones(c(2, 1)), fc_bias = mx.nd.zeros(1)))
 #' prefix <- file.path(tempdir(), "line")
 #' mx.model.save(model, prefix, 7)
-#' names(mx.model.load(prefix, 7)$arg.params)
+#' loaded <- mx.model.load(prefix, 7)
+#' predict(loaded, matrix(1:6, 2), array.layout = "colmajor")
 #' @concept save a model
 #' @concept pretrained model
 #' @concept checkpoint
@@ -654,8 +658,10 @@ params_file <- function(prefix, iteration) {
 #' @return A model, or TRUE or FALSE.
 #' @examples
 #' net <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 1, name = "fc")
-#' model <- list(symbol = net, arg.params = list(fc_weight = mx.nd.ones(c(2, 1))), aux.params = list())
-#' is.serialized(mx.serialize(model))
+#' model <- list(symbol = net, arg.params = list(fc_weight = mx.nd.array(matrix(1:2, 2))), aux.params = list())
+#' stored <- mx.serialize(model)
+#' is.serialized(stored)
+#' as.array(mx.unserialize(stored)$arg.params$fc_weight)
 #' @concept save a model
 #' @seealso [mx.model.load()]; `saveRDS` works on models as they are.
 #' @export

@@ -46,7 +46,7 @@ bucket_symbol <- function(symbol, iter) {
 #'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
 #' buckets <- list("3" = list(data = matrix(1:12 %% 5, 3, 4), label = c(0, 1, 0, 1)))
 #' model <- mx.model.buckets(net, mx.io.bucket.iter(buckets, batch.size = 2), num.round = 2, verbose = FALSE)
-#' sapply(model$arg.params, function(p) paste(dim(p), collapse = " x "))
+#' noquote(sapply(model$arg.params, function(p) paste(dim(p), collapse = " x ")))
 #' @concept training
 #' @concept recurrent network
 #' @concept sequence

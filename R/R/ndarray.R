@@ -90,7 +90,7 @@ mx.nd.slice <- function(nd, begin, end) call_python("nd.slice", nd, begin, end)
 #' @examples
 #' file <- tempfile()
 #' mx.nd.save(list(a = mx.nd.ones(2)), file)
-#' names(mx.nd.load(file))
+#' mx.nd.load(file)
 #' @concept data file
 #' @concept save arrays
 #' @seealso [mx.model.load()], [mx.symbol.save()].
@@ -111,6 +111,7 @@ mx.nd.load <- function(filename) call_python("nd.load", check_path(filename, "mx
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.ndarray(mx.nd.ones(2))
+#' is.mx.ndarray(c(1, 1))
 #' @concept array
 #' @seealso [mx.nd.array()].
 #' @export

@@ -67,7 +67,8 @@ decode_states <- function(states, config, masking, seq.mask, label, num_decode, 
 #' @examples
 #' net <- rnn.graph.unroll(num_rnn_layer = 1, seq_len = 3, input_size = 10, num_embed = 4, num_hidden = 5,
 #'                         num_decode = 2, config = "seq-to-one", loss_output = "softmax")
-#' arguments(net)
+#' shapes <- mx.symbol.infer.shape(net, data = c(3, 20))$arg.shapes      # three steps, 20 sequences
+#' noquote(sapply(shapes, paste, collapse = " x "))
 #' @concept recurrent network
 #' @concept LSTM
 #' @concept GRU

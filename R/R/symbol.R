@@ -25,8 +25,11 @@ symbol_varg <- function(op, alist) call_python("symbol.create", op, mx.util.filt
 #' @param name its name.
 #' @return A symbol.
 #' @examples
-#' data <- mx.symbol.Variable("data")
-#' arguments(data)
+#' x <- mx.symbol.Variable("x")
+#' exec <- mx.simple.bind(x^2 + x, ctx = mx.cpu(), x = 3)                 # the same x twice
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(1:3)), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' as.array(exec$ref.outputs[[1]])
 #' @concept network
 #' @concept input
 #' @seealso [mx.symbol.FullyConnected()], [mx.symbol.MakeLoss()].
@@ -46,7 +49,11 @@ mx.symbol.Variable <- function(name) {
 #' @return A symbol.
 #' @examples
 #' a <- mx.symbol.Variable("a")
-#' outputs(mx.symbol.Group(c(mx.symbol.exp(a, name = "e"), mx.symbol.log(a, name = "l"))))
+#' both <- mx.symbol.Group(c(mx.symbol.exp(a, name = "e"), mx.symbol.log(a, name = "l")))
+#' exec <- mx.simple.bind(both, ctx = mx.cpu(), a = 2)
+#' mx.exec.update.arg.arrays(exec, list(a = mx.nd.array(c(1, 2))), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' exec$ref.outputs
 #' @concept several outputs
 #' @concept network
 #' @seealso [mx.symbol.BlockGrad()], [outputs()].
@@ -118,17 +125,22 @@ mx.varg.symbol.Concat <- function(alist) symbol_varg("Concat", alist)
 #' @return A symbol.
 #' @examples
 #' a <- mx.symbol.Variable("a")
-#' mx.symbol.min(a, 0)
-#' mx.symbol.min(a, axis = 1)
+#' both <- mx.symbol.Group(mx.symbol.min(a, 2, name = "at.most.2"), mx.symbol.min(a, axis = 1, name = "smallest"))
+#' exec <- mx.simple.bind(both, ctx = mx.cpu(), a = c(3, 2))
+#' mx.exec.update.arg.arrays(exec, list(a = mx.nd.array(matrix(1:6, 3))), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' exec$ref.outputs
 #' @concept reduction
 #' @concept minimum
 #' @seealso [mx.symbol.sum()], [mx.symbol.mean()].
 #' @export
 mx.symbol.min <- function(e1, e2, ..., axis, keepdims, exclude, name) {
-  if (missing(e2)) return(mx.varg.symbol.min(unname_formals(given_arguments(environment(), sys.function()), "e1")))
-  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum(list(e1, e2)))
-  if (is.mx.symbol(e1)) return(mx.varg.symbol.internal.minimum_scalar(list(e1, scalar = e2)))
-  if (is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum_scalar(list(e2, scalar = e1)))
+  given <- given_arguments(environment(), sys.function())
+  if (missing(e2)) return(mx.varg.symbol.min(unname_formals(given, "e1")))
+  more <- given[!names(given) %in% c("e1", "e2")]               # the name; anything else is an error of the operator
+  if (is.mx.symbol(e1) && is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum(c(list(e1, e2), more)))
+  if (is.mx.symbol(e1)) return(mx.varg.symbol.internal.minimum_scalar(c(list(e1, scalar = e2), more)))
+  if (is.mx.symbol(e2)) return(mx.varg.symbol.internal.minimum_scalar(c(list(e2, scalar = e1), more)))
   stop_type("mx.symbol.min: one of the arguments must be a symbol")
 }
 
@@ -152,7 +164,10 @@ unname_formals <- function(args, name) {
 #' @examples
 #' file <- tempfile()
 #' mx.symbol.save(mx.symbol.exp(mx.symbol.Variable("x"), name = "e"), file)
-#' outputs(mx.symbol.load(file))
+#' exec <- mx.simple.bind(mx.symbol.load(file), ctx = mx.cpu(), x = 2)
+#' mx.exec.update.arg.arrays(exec, list(x = mx.nd.array(c(0, 1))), match.name = TRUE)
+#' mx.exec.forward(exec, is.train = FALSE)
+#' as.array(exec$ref.outputs$e_output)
 #' @concept save a network
 #' @concept data file
 #' @seealso [mx.model.load()].
@@ -206,6 +221,7 @@ mx.symbol.infer.shape <- function(symbol, ...) {
 #' @return TRUE or FALSE.
 #' @examples
 #' is.mx.symbol(mx.symbol.Variable("x"))
+#' is.mx.symbol("x")
 #' @concept network
 #' @seealso [mx.symbol.Variable()].
 #' @export

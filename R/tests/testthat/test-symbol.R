@@ -82,3 +82,12 @@ test_that("symbols can be printed, completed and stored as JSON", {
   expect_equal(mx.symbol.load.json(e$as.json())$as.json(), e$as.json())
   expect_match(e$debug.str(), "Op:exp, Name=e")
 })
+
+test_that("the minimum of two uses its name and refuses what it has no use for", {
+  a <- mx.symbol.Variable("a")
+  for (made in list(mx.symbol.min(a, 2, name = "q"), mx.symbol.min(2, a, name = "q"), mx.symbol.min(a, 2 * a, name = "q")))
+    expect_equal(outputs(made), "q_output")
+  expect_error(mx.symbol.min(a, 2, axis = 1), "axis")
+  expect_error(mx.symbol.min(a, a, keepdims = TRUE), "keepdims")
+  expect_error(mx.symbol.min(a, a, a), "takes 2 inputs")
+})

@@ -289,10 +289,11 @@ def fold(call: str) -> str:
     if len(call) <= 88:
         return call
     lines, line, indent = [], "", " " * (min(call.index("(") + 1, 30))
-    for part in re.split(r"(?<=,) (?![^()]*\))", call[:-1]):
+    body = call.rstrip(")")
+    for part in re.split(r"(?<=,) (?![^()]*\))", body):
         if line and len(line) + len(part) + 1 > 88:
             lines.append(line)
             line = indent + part
         else:
             line = f"{line} {part}" if line else part
-    return "\n".join(lines + [line + ")"])
+    return "\n".join([*lines, line + call[len(body) :]])

@@ -207,12 +207,31 @@ NAMED = 'name = "x"'  # the last argument of a call in an example
 
 
 def example(op: Op) -> str:
-    """R code that runs: the file in mxr/r/generate/examples, or else code that composes the operator."""
-    names = exported(op)
+    """R code that runs: the file in mxr/r/generate/examples, or else code that composes the operator and
+    shows numbers of it."""
+    names = exported(op) or contrib(op)
     for name in names:
         if (path := EXAMPLES / f"{name}.R").exists():
             return path.read_text().rstrip("\n")
     name = names[0]
+    arrays = array_function(op)
+    lines = numbers.numbers(name, arrays)
+    if not lines and op.infer_shape is same_shape and inputs_of(op) == ["data"]:
+        lines = [f"as.array({arrays}(mx.nd.array(c(0.2, 0.5, 0.9))))"]
+    shown = "\n".join(rd.fold(line) for line in lines)
+    return shown if name in SYMBOL_BY_HAND else f"{_composed(op, name)}\n\n{shown}".rstrip("\n")
+
+
+def array_function(op: Op) -> str:
+    """The R function on arrays that an operator's example calls."""
+    name = next(n for n in exported(op) or contrib(op) if n not in NDARRAY_BY_HAND)
+    if name.startswith("_contrib_"):
+        return f"mx.nd.contrib.{name.removeprefix('_contrib_')}"
+    return f"mx.nd.{dotted(name)}"
+
+
+def _composed(op: Op, name: str) -> str:
+    """Lines that compose the symbol `x`, and print its arguments and outputs."""
     p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
     required = [
         f"{dotted(n)} = {_example_value(n, q)}"
@@ -224,23 +243,12 @@ def example(op: Op) -> str:
         required.insert(0, f"{dotted(op.variadic)} = 2") if op.variadic in op.params else None
     else:
         try:
-            symbols = [f'mx.symbol.Variable("{n}")' for n in op.inputs(p)]
+            symbols = [f'mx.symbol.Variable("{n}")' for n in numbers.GRADIENTS.get(name, op.inputs(p))]
         except (AttributeError, TypeError):
             symbols = ['mx.symbol.Variable("data")']
-    if name in SYMBOL_BY_HAND:
-        return (
-            f"mx.nd.{dotted(name)}(list(mx.nd.ones(c(2, 2)), mx.nd.zeros(c(2, 2))), num_args = 2)"
-            if op.variadic
-            else f"mx.nd.{dotted(name)}(mx.nd.array(1:3))"
-        )
-    call = rd.fold(f"x <- mx.symbol.{name}({', '.join([*symbols, *required, NAMED])})")
-    shown = f"{call}\narguments(x)\noutputs(x)"
-    if op.infer_shape is same_shape and inputs_of(op) == ["data"] and not required and not op.random:
-        shown += f"\n\n{rd.fold(f'as.array(mx.nd.{dotted(name)}(mx.nd.array(c(0.2, 0.5, 0.9))))')}"
-    else:
-        lines = numbers.numbers(name, f"mx.nd.{dotted(name)}")
-        shown += "".join(["\n", *(f"\n{rd.fold(line)}" for line in lines)]) if lines else ""
-    return shown
+    function = f"contrib.{name.removeprefix('_contrib_')}" if name.startswith("_contrib_") else name
+    call = rd.fold(f"x <- mx.symbol.{function}({', '.join([*symbols, *required, NAMED])})")
+    return f"{call}\narguments(x)\noutputs(x)"
 
 
 def _example_value(name: str, p: Parameter) -> str:
@@ -384,10 +392,6 @@ def contrib_page(op: Op) -> tuple[str, str]:
         rd.fold(re.split(r" (?:symbol|nd)_operator\(", f)[0].replace(" <- function", "")) for f in calls
     ]
     paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
-    p = SimpleNamespace(**{n: any_value(q) for n, q in op.params.items()})
-    given = [f'mx.symbol.Variable("{n}")' for n in op.inputs(p)]
-    given += [f"{dotted(n)} = {_example_value(n, q)}" for n, q in op.params.items() if q.required]
-    shown = rd.fold(f"x <- {functions[0]}({', '.join([*given, NAMED])})") + "\narguments(x)"
     value = "A symbol; `mx.nd.contrib` functions: an NDArray, or a list of them."
     text = rd.document(
         functions[0],
@@ -397,7 +401,7 @@ def contrib_page(op: Op) -> tuple[str, str]:
         usages,
         arguments_text(op, True, True),
         value,
-        shown,
+        example(op),
         see=contrib_relatives(op),
         concepts=CONCEPTS.get(op.family, []),
     )
