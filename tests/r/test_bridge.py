@@ -202,9 +202,9 @@ CHECKS = {
         stopifnot(grepl("damaged", tryCatch(as.array(unserialize(bytes)), error = conditionMessage)))
     """,
     "lists that are nested too deep are an error": """
-        x <- NULL; for (i in 1:5000) x <- list(x)
+        x <- NULL; for (i in 1:20000) x <- list(x)
         stopifnot(inherits(try(call("test.same", x), silent = TRUE), "try-error"))
-        stopifnot(inherits(try(call("test.nested", 5000L), silent = TRUE), "try-error"))
+        stopifnot(inherits(try(call("test.nested", 20000L), silent = TRUE), "try-error"))
         x <- NULL; for (i in 1:100) x <- list(x)
         stopifnot(identical(call("test.same", x), x), identical(call("test.nested", 100L), x))
     """,
