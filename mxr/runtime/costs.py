@@ -212,6 +212,9 @@ WORKER_SAMPLES: Annotated[int, About("samples", "that each of these workers has 
 STEPWISE_SAMPLES: Annotated[int, About("samples",
     "from which one product per step is as fast as one for all steps, as its results are where they "
     "are needed")] = 32
+STEPWISE_PRODUCT: Annotated[int, About("multiplications",
+    "of a step's product with the inputs up to which the native core computes it, and the step's part of the "
+    "gradients, in the step itself")] = 3_000_000
 CELL_SHARED_VALUES: Annotated[int, About("values",
     "of all gates from which a cell's work is divided")] = 1 << 15
 WEIGHT_PART_ROWS: Annotated[int, About("rows", "of each part of a weight's gradient")] = 150
