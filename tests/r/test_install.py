@@ -248,16 +248,16 @@ def test_the_tests_of_the_source_distribution_run(built, tmp_path):
 def test_an_edited_package_is_noticed(tmp_path):
     """The stamp: the installed files are compared with the sources of the running mxr."""
     from mxr.r.host.installation import package_source
-    from mxr.r.host.stamp import remark, sums
+    from mxr.r.host.stamp import mismatch, sums
 
     now = [f"{s} {name}" for name, s in sums(package_source()).items()]
-    assert remark(mxr.__version__, now) == "" and remark(mxr.__version__, [""]) == ""
-    assert "from other files" in remark(mxr.__version__, now[1:]) and "R/gone.R" in remark(
+    assert mismatch(mxr.__version__, now) == "" and mismatch(mxr.__version__, [""]) == ""
+    assert "from other files" in mismatch(mxr.__version__, now[1:]) and "R/gone.R" in mismatch(
         mxr.__version__, [*now, "0 R/gone.R"]
     )
     changed = [line.replace(line[:4], "zzzz") if line.endswith("R/model.R") else line for line in now]
-    assert "(R/model.R): run `mxr install-r`" in remark(mxr.__version__, changed)
-    assert "0.0.9, mxr in Python is" in remark("0.0.9", now)
+    assert "(R/model.R): run `mxr install-r`" in mismatch(mxr.__version__, changed)
+    assert "0.0.9, mxr in Python is" in mismatch("0.0.9", now)
 
 
 def test_one_version_everywhere():
