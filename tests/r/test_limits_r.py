@@ -3,6 +3,9 @@ collector at every allocation."""
 
 from __future__ import annotations
 
+# Values cross the same door under both hosts (test_bridge.py).
+HOSTS = ("Rscript",)
+
 PRELUDE = r"""
 suppressMessages(library(mxnet))
 call <- mxnet:::call_python
