@@ -148,6 +148,8 @@ NATIVE_LEAST_BLOCK: Annotated[int, About("elements",
     "of the smallest block. A region with so many intermediate values that its blocks would be smaller is "
     "left to NumPy",
     fixed="four times the widest vectors: below it the loops' own overhead counts")] = 64
+NATIVE_STEP_PRODUCT: Annotated[int, About("multiplications",
+    "of a recurrent cell's step up to which it computes its part of products for the whole sequence")] = 3_000_000
 NATIVE_TEXT_SHARED: Annotated[int, About("bytes",
     "of text, numbers of a file, that a thread parses at least")] = 1 << 16
 NATIVE_LONGEST_NS: Annotated[int, About("ns",
@@ -212,9 +214,6 @@ WORKER_SAMPLES: Annotated[int, About("samples", "that each of these workers has 
 STEPWISE_SAMPLES: Annotated[int, About("samples",
     "from which one product per step is as fast as one for all steps, as its results are where they "
     "are needed")] = 32
-STEPWISE_PRODUCT: Annotated[int, About("multiplications",
-    "of a step's product with the inputs up to which the native core computes it, and the step's part of the "
-    "gradients, in the step itself")] = 3_000_000
 CELL_SHARED_VALUES: Annotated[int, About("values",
     "of all gates from which a cell's work is divided")] = 1 << 15
 WEIGHT_PART_ROWS: Annotated[int, About("rows", "of each part of a weight's gradient")] = 150

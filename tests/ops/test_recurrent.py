@@ -115,7 +115,7 @@ def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode,
 def test_the_native_core_computes_what_numpy_does(mode, shape, by_step, shares, monkeypatch):
     """Outputs, last states and all gradients, with products for the whole sequence and for each step, and
     with the samples in one share and in three."""
-    monkeypatch.setattr(costs, "STEPWISE_PRODUCT", 10**9 if by_step else 0)
+    monkeypatch.setattr(costs, "NATIVE_STEP_PRODUCT", 10**9 if by_step else 0)
     monkeypatch.setattr(costs, "WORKER_SAMPLES", 1)
     monkeypatch.setattr(costs, "WAKE_NS", 0 if shares > 1 else costs.WAKE_NS)
     monkeypatch.setattr(threads, "workers", lambda: shares * (1 + shape.get("bidirectional", False)))

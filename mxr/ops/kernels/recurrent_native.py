@@ -152,7 +152,9 @@ class _Loop:
         self.t, self.gates, _, self.size = cell.memory.gates.shape
         self.n = samples.stop - samples.start
         self.wx, self.wh, _, self.bx, self.bh = cell.weights
-        self.by_step = self.n * self.gates * self.size * max(x.shape[2], self.size) <= costs.STEPWISE_PRODUCT
+        self.by_step = (
+            self.n * self.gates * self.size * max(x.shape[2], self.size) <= costs.NATIVE_STEP_PRODUCT
+        )
         self.from_state = self.from_input = [self._rows(0, self.parts, 0)]
 
     def _rows(self, first: int, count: int, to: int) -> tuple[slice, slice]:
