@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mxr.compiler.partition import divide
+from mxr.compiler.segments import FLOAT, Segment
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
@@ -38,7 +40,10 @@ def trace_forward(
     """The value of every entry of the graph, with hidden outputs. With `inference`, an operator that has an
     expression for inference is traced as that, without hidden outputs."""
     values: dict[Entry, Value] = {}
-    for n in symbol.nodes():
+    for n in divide(symbol, shapes, types) if inference else symbol.nodes():
+        if isinstance(n, Segment):
+            values |= zip(n.outputs, _segment(n, values))
+            continue
         if n.op is None:
             values[id(n), 0] = leaf(("var", n.name), shapes[id(n), 0], types[id(n), 0])
             continue
@@ -67,6 +72,12 @@ def trace_forward(
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
             values[k] = o.astype(types[k])
     return values
+
+
+def _segment(part: Segment, values: dict[Entry, Value]) -> list[Value]:
+    """The outputs of a segment."""
+    shapes = [image.shape for image in part.images]
+    return kernel(part.bind, [values[k] for k in part.inputs], shapes, [FLOAT] * len(shapes))
 
 
 def _inferred(n: Node, ins: list[Value]) -> Value | None:

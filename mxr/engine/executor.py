@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from mxr.compiler.autodiff import KernelStep, trace_backward, trace_forward
 from mxr.compiler.program import Program, reached
+from mxr.compiler.segments import NotFinite
 from mxr.compiler.value import Value, const, leaf, tape
 from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
@@ -140,7 +141,9 @@ class Executor:
         if not is_train and not self.wanted and self._has_inference:
             if self._inference_steps is None:
                 self._inference_steps = self._compile_inference()
-            return self._execute_forward(self._inference_steps, False)
+            # a NaN or infinity is for the program below, whose operators keep it
+            with suppress(NotFinite):
+                return self._execute_forward(self._inference_steps, False)
         if self._forward_steps is None:
             self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
         return self._execute_forward(self._forward_steps, bool(is_train))
@@ -272,8 +275,8 @@ class Executor:
 
     @cached_property
     def _has_inference(self) -> bool:
-        """Whether an operator has an expression for inference."""
-        return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
+        """Whether an operator is computed in another way for inference."""
+        return any(n.op is not None and (n.op.inference or n.op.segment) for n in self.symbol.nodes())
 
     def _compile_inference(self) -> Calls:
         """The outputs alone. Operators' expressions for inference join the regions around them, and no value
