@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from mxr.compiler.partition import divide
 from mxr.compiler.segments import FLOAT, Segment
 from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
@@ -35,12 +34,18 @@ def _called(n: Node) -> str:
 
 
 def trace_forward(
-    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype], inference: bool = False
+    symbol: Graph,
+    shapes: dict[Entry, tuple],
+    types: dict[Entry, np.dtype],
+    inference: Sequence[Node | Segment] = (),
 ) -> dict[Entry, Value]:
-    """The value of every entry of the graph, with hidden outputs. With `inference`, an operator that has an
-    expression for inference is traced as that, without hidden outputs."""
+    """The value of every entry of the graph, with hidden outputs.
+
+    `inference` are its nodes and segments, inputs before users, for inference: an operator that has an
+    expression for inference is traced as that, without hidden outputs.
+    """
     values: dict[Entry, Value] = {}
-    for n in divide(symbol, shapes, types) if inference else symbol.nodes():
+    for n in inference or symbol.nodes():
         if isinstance(n, Segment):
             values |= zip(n.outputs, _segment(n, values))
             continue

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import mxr
 from mxr import nd, sym
-from mxr.compiler import autodiff, segments
+from mxr.compiler import segments
 from mxr.compiler.partition import divide
+from mxr.engine import executor
 from mxr.runtime import costs, onednn, threads
 
 pytestmark = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {onednn.description()}")
@@ -30,14 +31,15 @@ def bound(net, **shapes):
     ex = net.simple_bind(dict.fromkeys(names, "null"), **shapes)
     rng = np.random.default_rng(3)
     for name, a in (ex.args | ex.aux).items():
-        a[:] = rng.uniform(0.5, 1.5, a.shape) if name.endswith("var") else rng.standard_normal(a.shape)
+        low, high = (0.5, 1.5) if name.endswith(("var", "gamma")) else (-0.15, 0.15) if a.ndim > 2 else (-1, 1)
+        a[:] = rng.uniform(low, high, a.shape)
     return ex
 
 
 def ordinary(net, ex, monkeypatch):
     """The outputs by the ordinary program, from the executor's values."""
     with monkeypatch.context() as m:
-        m.setattr(autodiff, "divide", lambda graph, shapes, types: graph.nodes())
+        m.setattr(executor, "divide", lambda graph, shapes, types: graph.nodes())
         other = net.simple_bind(
             dict.fromkeys(net.list_arguments(), "null"), **{k: a.shape for k, a in ex.args.items()}
         )
@@ -218,7 +220,8 @@ def test_what_is_written_counts(write, monkeypatch):
         before = ex.forward()[0].asnumpy()
         value = np.random.default_rng(i).uniform(0.01, 0.05, a.shape)
         WRITES[write](a, value)
-        assert np.abs(ex.forward()[0].asnumpy() - before).max() > 0, name
+        changed = np.abs(ex.forward()[0].asnumpy() - before).max() > 0
+        assert changed or write == "one element", name  # which a rectifier may hide
         agree(net, ex, monkeypatch)
 
 
@@ -265,8 +268,8 @@ def test_what_is_not_finite_stays(where, number, monkeypatch):
     before = array.asnumpy()
     array[(0,) * array.ndim] = number
     expected = ordinary(net, ex, monkeypatch)[0]
-    np.testing.assert_array_equal(np.isnan(ex.forward()[0].asnumpy()), np.isnan(expected))
-    assert where == "norm_moving_var" or not np.isfinite(expected).all()
+    np.testing.assert_allclose(ex.forward()[0].asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    assert np.isnan(number) <= np.isnan(expected).any()
     array[:] = before
     agree(net, ex, monkeypatch)
 
