@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mxr.compiler.segments import FLOAT, Segment
-from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
+from mxr.compiler.value import Call, Value, const, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
 from mxr.operator import MxError, Run, spelled
@@ -63,7 +63,7 @@ def trace_forward(
             result = result if isinstance(result, (tuple, list)) else (result,)
             outs = [lift(o, shapes[k]) for o, k in zip(result, keys, strict=True)]
         else:
-            outs = kernel(
+            outs = Call(
                 _bind_compute(n),
                 ins,
                 [shapes[k] for k in keys],
@@ -71,7 +71,7 @@ def trace_forward(
                 n.op.random,
                 n.op.name,
                 n.op.open,
-            )
+            ).outs
         for k, o in zip(keys, outs):
             if o.shape != shapes[k]:
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
@@ -82,7 +82,7 @@ def trace_forward(
 def _segment(part: Segment, values: dict[Entry, Value]) -> list[Value]:
     """The outputs of a segment."""
     shapes = [image.shape for image in part.images]
-    return kernel(part.bind, [values[k] for k in part.inputs], shapes, [FLOAT] * len(shapes))
+    return Call(part.bind, [values[k] for k in part.inputs], shapes, [FLOAT] * len(shapes)).outs
 
 
 def _inferred(n: Node, ins: list[Value]) -> Value | None:
@@ -216,7 +216,7 @@ def _kernel_gradient(
         parts = [[None if v is None else next(each) for v in part] for part in reads]
         return _step(n, prepare_gradient(p, run, *parts, _at(positions, results, n_in)))
 
-    results = kernel(
+    gradient = Call(
         bind,
         [v for part in reads for v in part if v is not None],
         [ins[i].shape for i in positions],
@@ -225,7 +225,7 @@ def _kernel_gradient(
         f"{op.name} gradient",
         op.open,
     )
-    return _at(positions, results, len(ins))
+    return _at(positions, gradient.outs, len(ins))
 
 
 def _at(positions: list[int], items: list[T], length: int) -> list[T | None]:

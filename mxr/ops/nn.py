@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mxr.compiler import images
-from mxr.compiler.value import Value, kernel
+from mxr.compiler.value import Call, Value
 from mxr.operator import (
     REQUIRED,
     Dtype,
@@ -229,7 +229,7 @@ def _random_slopes(p, data):
 
         return draw
 
-    return kernel(bind, [], [data.shape], [data.dtype], random=True, label="rrelu slopes")[0]
+    return Call(bind, [], [data.shape], [data.dtype], random=True, label="rrelu slopes").outs[0]
 
 
 # ----------------------------------------------------------------------------------------- the softmax family

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from mxr.compiler import images
-from mxr.compiler.value import kernel
+from mxr.compiler.value import Call
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import float_type
 from mxr.runtime import costs, threads
@@ -106,7 +106,7 @@ def _batch_inference(p, data, gamma, beta, mean, var, axis):
 
         return call
 
-    (scale,) = kernel(prepare, [gamma, var], [gamma.shape], [gamma.dtype], label="BatchNorm")
+    (scale,) = Call(prepare, [gamma, var], [gamma.shape], [gamma.dtype], label="BatchNorm").outs
     along = tuple(-1 if i == axis % len(data.shape) else 1 for i in range(len(data.shape)))
     return (data - mean.reshape(along)) * scale.reshape(along) + beta.reshape(along)
 

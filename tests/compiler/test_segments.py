@@ -31,7 +31,9 @@ def bound(net, **shapes):
     ex = net.simple_bind(dict.fromkeys(names, "null"), **shapes)
     rng = np.random.default_rng(3)
     for name, a in (ex.args | ex.aux).items():
-        low, high = (0.5, 1.5) if name.endswith(("var", "gamma")) else (-0.15, 0.15) if a.ndim > 2 else (-1, 1)
+        low, high = (
+            (0.5, 1.5) if name.endswith(("var", "gamma")) else (-0.15, 0.15) if a.ndim > 2 else (-1, 1)
+        )
         a[:] = rng.uniform(low, high, a.shape)
     return ex
 
