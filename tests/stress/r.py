@@ -8,9 +8,8 @@ import time
 from tests.r import test_bridge, test_interrupts, test_limits_r, test_processes
 from tests.r.hosts import HOSTS, run_checks, run_code
 
-# Checks of the door that measure time, or count handles that R's garbage collector has not freed, mean
-# nothing if it
-# runs at every turn.
+# Checks of the door that measure time, or count handles that are not freed yet. If R's garbage collector runs
+# all the time, they mean nothing.
 NOT_TORTURED = ("a crossing costs", "four million", "R collects when", "handles are released")
 
 
