@@ -102,7 +102,7 @@ def torture(host: str, count: int):
         since,
     )
     since = time.perf_counter()
-    name = "R's collector at every turn"
+    name = "R's garbage collector at many allocations"
     said = run_checks(
         host,
         test_limits_r.PRELUDE + "invisible(call('bridge.live'))\n" + test_limits_r.VERBS,
