@@ -464,8 +464,8 @@ def ssd(g: Given) -> None:
 
     descended(g, look)
     print(
-        "ssd: probabilities of boxes that are chosen as background, and of other boxes, differ by a factor of at "
-        f"least 1 + {min(borders):.1e}"
+        "ssd: probabilities of boxes that are chosen as background, and of other boxes, "
+        f"differ by a factor of at least 1 + {min(borders):.1e}"
     )
     if min(borders) < 2e-5:
         raise SystemExit("ssd: rounding decides which boxes are background; choose another learning rate")
