@@ -247,7 +247,7 @@ class Program:
         """
         groups = self._groups()
         placed = dict(arrays)
-        late = self._aim(groups, placed, targets)
+        late = self._place_roots(groups, placed, targets)
         self._place(groups, placed, buffers, {id(base(root)) for root, _ in late})
         arrays.update((k, placed[k]) for k in self.kept)
 
@@ -264,7 +264,7 @@ class Program:
         steps += [_copy(target, resolve(root)) for root, target in late]
         return native_steps.join(steps)
 
-    def _aim(
+    def _place_roots(
         self,
         groups: list[list[Value]],
         placed: dict[int, np.ndarray],

@@ -300,7 +300,7 @@ static void run_region(Step *step, ptrdiff_t chunk)
     ptrdiff_t stop = (chunk + 1) * g->chunk < g->count ? (chunk + 1) * g->chunk : g->count;
     for (ptrdiff_t start = chunk * g->chunk; start < stop; start += g->block) {
         ptrdiff_t n = stop - start < g->block ? stop - start : g->block;
-        for (int i = 0; i < g->operands; i++)   /* used for contiguous arrays and numbers; `load` and `store` handle the others */
+        for (int i = 0; i < g->operands; i++)   /* of contiguous arrays and numbers; `load` and `store` handle other arrays */
             memory[i] = (float *)(void *)(g->operand[i].data + (g->operand[i].strides[AXES - 1] == 4 ? start * 4 : 0));
         for (const Code *code = g->code, *end = code + g->length; code < end; code++) {
             if (code->loop) {
@@ -351,8 +351,8 @@ static int sgemm_is_64;
 
 static void multiply(const Product *p, const float *a, const float *b, float *c, ptrdiff_t m, ptrdiff_t n)
 {
-    enum { ROW_MAJOR = 101, AS_IS = 111, TURNED = 112 };
-    int ta = p->a_turned ? TURNED : AS_IS, tb = p->b_turned ? TURNED : AS_IS;
+    enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };      /* CBLAS's constants */
+    int ta = p->a_turned ? TRANSPOSE : NO_TRANSPOSE, tb = p->b_turned ? TRANSPOSE : NO_TRANSPOSE;
     if (sgemm_is_64)
         ((Sgemm64)sgemm)(ROW_MAJOR, ta, tb, m, n, p->k, 1.0f, a, p->lda, b, p->ldb, p->beta, c, p->ldc);
     else
@@ -762,7 +762,7 @@ static PyObject *program_call(PyObject *self, PyObject *args, PyObject *kw)
     return program_run(self, NULL);
 }
 
-/* As `run`, shared with the threads that are in `help`. One thread at a time may call it. */
+/* Like `run`, but the threads that are in `help` take part. Only one thread at a time may call it. */
 static PyObject *program_lead(PyObject *self, PyObject *ignored)
 {
     (void)ignored;

@@ -190,14 +190,14 @@ class SmoothL1:
 
     def forward(p, data):
         x, s = (data, p.scalar) if data.dtype.kind == "f" else (data.astype(np.float32), int(p.scalar))
-        inner = _bend(s, x)
+        inner = _clip_quadratic(s, x)
         return inner * (x - 0.5 * inner) * s**2
 
     def backward(p, g, ins, outs):
-        return g * (_bend(p.scalar, ins[0]) * p.scalar**2)
+        return g * (_clip_quadratic(p.scalar, ins[0]) * p.scalar**2)
 
 
-def _bend(s, x):
+def _clip_quadratic(s, x):
     return np.clip(x, -1 / s**2, 1 / s**2) if s else x
 
 
