@@ -996,6 +996,21 @@ static PyObject *use_sgemm(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* digest(array, seed): a number of 64 bits that changes if the contiguous array does. Works without Python's lock. */
+static PyObject *digest(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_buffer array;
+    unsigned long long seed;
+    if (!PyArg_ParseTuple(args, "y*K", &array, &seed))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    seed = vectors->digest(array.buf, array.len, seed);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&array);
+    return PyLong_FromUnsignedLongLong(seed);
+}
+
 static PyMethodDef methods[] = {
     {"use", use_vectors, METH_O, "use(name): use these vectors for steps that are made after the call."},
     {"use_sgemm", use_sgemm, METH_VARARGS, "use_sgemm(address, is_64): BLAS's cblas_sgemm."},
@@ -1005,6 +1020,7 @@ static PyMethodDef methods[] = {
     {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
     {"lanes", make_lanes, METH_O, "A step: independent lists of steps, each repeated on arrays that move on."},
     {"program", make_program, METH_O, "A program: a list of steps."},
+    {"digest", digest, METH_VARARGS, "digest(array, seed): a number that changes if the array does."},
     {"table", mxr_table, METH_VARARGS, "Read a table of numbers in text (text.c)."},
     {"planes", mxr_planes, METH_VARARGS, "Write an image as planes, through a table (pixels.c)."},
     {"sparse", mxr_sparse, METH_VARARGS, "Read rows of index:value pairs in text (text.c)."},

@@ -310,7 +310,7 @@ MISMATCHES = {
         "from other files than those of this mxr",
         AGAIN,
     ),
-    "a door that stays shut": (
+    "an R that does not reach mxr": (
         (
             doctor,
             "ask_r",
