@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
+from mxr.compiler.segments import FLOAT, Segment
 from mxr.compiler.value import Call, Value, const, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
@@ -33,12 +34,21 @@ def _called(n: Node) -> str:
 
 
 def trace_forward(
-    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype], inference: bool = False
+    symbol: Graph,
+    shapes: dict[Entry, tuple],
+    types: dict[Entry, np.dtype],
+    inference: Sequence[Node | Segment] = (),
 ) -> dict[Entry, Value]:
-    """The value of every entry of the graph, with hidden outputs. With `inference`, an operator that has an
-    expression for inference is traced as that, without hidden outputs."""
+    """The value of every entry of the graph, with hidden outputs.
+
+    `inference` are its nodes and segments, inputs before users, for inference: an operator that has an
+    expression for inference is traced as that, without hidden outputs.
+    """
     values: dict[Entry, Value] = {}
-    for n in symbol.nodes():
+    for n in inference or symbol.nodes():
+        if isinstance(n, Segment):
+            values |= zip(n.outputs, _segment(n, values))
+            continue
         if n.op is None:
             values[id(n), 0] = leaf(("var", n.name), shapes[id(n), 0], types[id(n), 0])
             continue
@@ -67,6 +77,12 @@ def trace_forward(
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
             values[k] = o.astype(types[k])
     return values
+
+
+def _segment(part: Segment, values: dict[Entry, Value]) -> list[Value]:
+    """The outputs of a segment."""
+    shapes = [image.shape for image in part.images]
+    return Call(part.bind, [values[k] for k in part.inputs], shapes, [FLOAT] * len(shapes)).outs
 
 
 def _inferred(n: Node, ins: list[Value]) -> Value | None:

@@ -449,6 +449,23 @@ static void NAME(largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrd
     for (ptrdiff_t i = 0; i < rows; i++, a += step) LOOP for (ptrdiff_t j = 0; j < n; j++) most[j] = f_maximum(most[j], a[j]);
 }
 
+/* A digest of n bytes. Each lane of 64 bits changes with every word that it reads, whatever the others are. */
+static uint64_t NAME(digest)(const char *a, ptrdiff_t n, uint64_t seed)
+{
+    enum { LANES = 32, BYTES = 8 * LANES };
+    const uint64_t factor = 0x9E3779B185EBCA87u;
+    uint64_t h[LANES], x[LANES];
+    for (int j = 0; j < LANES; j++) h[j] = seed + j;
+    for (ptrdiff_t i = 0; i < n; i += BYTES) {
+        if (n - i < BYTES) memset(x, 0, sizeof x);
+        memcpy(x, a + i, (size_t)(n - i < BYTES ? n - i : BYTES));
+        LOOP for (int j = 0; j < LANES; j++) h[j] = ((h[j] << 29 | h[j] >> 35) ^ x[j]) * factor;
+    }
+    uint64_t all = (uint64_t)n;
+    for (int j = 0; j < LANES; j++) all = ((all << 29 | all >> 35) ^ h[j]) * factor;
+    return all ^ all >> 32;
+}
+
 /* ------------------------------------------------------------------------------------------ the table */
 
 #define LOOPS_1(name) [OP_##name] = {NAME(name), NULL, NULL, NULL},
@@ -458,6 +475,6 @@ static void NAME(largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrd
 static const Vectors NAME(vectors) = {
     VECTORS_NAME,
     {INSTRUCTIONS(X)},
-    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows),
+    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows), NAME(digest),
 };
 #undef X

@@ -89,6 +89,8 @@ def op(
       the core cannot do it for these arrays.
     - beside a kernel, optionally `inference(p, *inputs)`: the visible output as an expression, if nothing is
       trained and no gradient is computed; None if there is none for these inputs.
+    - optionally `segment(p, shape, *inputs)`: the image of this shape that it computes in a segment (see
+      `mxr.compiler.images`), or None if it cannot be part of one with these inputs.
     - optionally `complete(p, where)`, which adds derived values to the parsed parameters.
 
     `variadic="num_args"`: any number of inputs named arg0, arg1, ..., which the parameter counts. `open`:
@@ -129,6 +131,7 @@ def op(
             complete=d.get("complete"),
             bound=d.get("bound"),
             inference=d.get("inference"),
+            segment=d.get("segment"),
         )
         return register(record)
 
