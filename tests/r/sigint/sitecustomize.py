@@ -27,18 +27,22 @@ def tracer(name, following=None):
 ignore_it = tracer("abs")
 raise_it = tracer("raise", ignore_it)
 followed = set()  # the code of the functions whose instructions count
-left = 0  # instructions until SIGINT
+left = 0  # instructions until SIGINT, in this call of the door
+armed = 0  # in the next call
 began = ended = fired = began_before = False
 where = ""
 
 
 def follow(frame, event, arg):
     """Python's trace function: called at each call of a function."""
+    global left, armed
     if frame.f_back and frame.f_back.f_trace is raise_it:  # the chosen instruction is this function's first
         frame.f_back.f_trace = ignore_it
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return raise_it
-    if frame.f_code in followed and left > 0:
+        raise_it(frame, event, arg)  # noticed here, as at the beginning of any function
+        return None
+    if frame.f_code in followed:
+        if frame.f_code.co_name == "_door":
+            left, armed = armed, 0
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return count(frame, event, arg)
 
@@ -57,8 +61,6 @@ def count(frame, event, arg):
                 outer = outer.f_back
             where = f"{frame.f_code.co_name}, line {frame.f_lineno}"
             return raise_it
-    elif event == "return" and frame.f_code.co_name == "_door":  # the next call does not count
-        left = 0
     return count
 
 
@@ -68,13 +70,12 @@ def arm(n, theirs=False):
     just installed its handler in Python."""
     from mxr.r.bridge import door, functions, interrupts
 
-    global left, began, ended, fired
+    global armed, began, ended, fired
     turn = interrupts.turn_of_r
     followed.update(
         f.__code__
         for f in (
             door._door,
-            door._through_cffi,
             door._call,
             interrupts.enter,
             interrupts.leave,
@@ -87,7 +88,7 @@ def arm(n, theirs=False):
     )
     if theirs:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    left, began, ended, fired = int(n), False, False, False
+    armed, began, ended, fired = int(n), False, False, False
     sys._getframe().f_trace_opcodes = True  # Python 3.12 and newer look for one such frame in `settrace`
     sys.settrace(follow)
 
@@ -95,7 +96,6 @@ def arm(n, theirs=False):
 @verb("test.disarm")
 def disarm():
     """Whether SIGINT came; whether the verb had begun then; whether it ended; the line before."""
-    sys.settrace(None)
     return {"came": fired, "begun": began_before, "ended": ended, "where": where}
 
 
