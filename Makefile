@@ -27,9 +27,9 @@ test: .rlib/mxnet/python ## every Python and R test
 test-numpy: .rlib/mxnet/python ## the engine's tests without the native core
 	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine tests/ops tests/properties -n auto --dist loadfile </dev/null
 
-test-native: .rlib/mxnet/python ## the native core under sanitizers, with each kind of vectors; the engine without it
+test-native: .rlib/mxnet/python ## the native core under sanitizers, with each kind of vectors; compiler and executor without it
 	scripts/test-native $(VENV)/python
-	$(MAKE) test-numpy
+	MXR_NATIVE=0 $(VENV)/python -m pytest tests/compiler tests/engine -n auto --dist loadfile </dev/null
 
 test-mpi: .rlib/mxnet/python .cache/mpi ## several workers by mpirun (installs Open MPI and mpi4py)
 	$(VENV)/python -m pytest tests/mpi </dev/null

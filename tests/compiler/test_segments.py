@@ -289,7 +289,7 @@ def test_weights_are_stored(monkeypatch):
     for _ in range(3):
         ex.args["data"][:] = np.random.default_rng(0).standard_normal((1, 16, 8, 8))
         ex.forward()
-    assert len(folds) == (1 if mxr.native.active() else 3)
+    assert len(folds) == 1
 
 
 def test_digests():
