@@ -145,16 +145,18 @@ def trace_backward(
             continue
         for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
             if g is not None and needs[id(m)]:
-                like = values[id(m), i]
-                g = lift(g, like.shape)
-                if g.shape != like.shape:
-                    if g.kind != "const":
-                        raise AssertionError(
-                            f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}"
-                        )
-                    g = const(g.arg, like.shape, like.dtype)
-                grads.setdefault((id(m), i), []).append(g.astype(like.dtype))
+                grads.setdefault((id(m), i), []).append(_like(values[id(m), i], g, n.op.name))
     return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
+
+
+def _like(value: Value, g: Any, operator: str) -> Value:
+    """A gradient, which may be a number, with the shape and type of the value."""
+    g = lift(g, value.shape)
+    if g.shape != value.shape:
+        if g.kind != "const":
+            raise AssertionError(f"{operator}: backward gave shape {g.shape} for an input of {value.shape}")
+        g = const(g.arg, value.shape, value.dtype)
+    return g.astype(value.dtype)
 
 
 def _node_gradient(

@@ -40,7 +40,8 @@ static const char *const function_names[] = {
 };
 enum { COUNT = sizeof function_names / sizeof *function_names };
 
-static SEXP nil, na_string, names_symbol, class_symbol, last_resort;
+static SEXP nil, na_string, names_symbol, class_symbol, last_resort, interrupted;
+static int *interrupts_pending;             /* R's variable */
 static PyObject *objects;                   /* dict: the objects of handles, by the handles' addresses */
 static PyObject *list_type;                 /* convert.RList */
 static PyObject *door_function;             /* door._door */
@@ -356,15 +357,21 @@ static PyObject *handle(PyObject *module, PyObject *args)
 
 /* ------------------------------------------------------------------------------------------ the door */
 
-/* The function that R calls. `door_function` reports all failures as values. If it fails itself, R gets `last_resort`. */
+/* The function that R calls. `door_function` reports all failures as values. If it fails itself, R gets `last_resort`. It is interrupted
+   before its first instruction if another package or the script has installed a handler of SIGINT in Python since the last call. */
 static SEXP door(SEXP asked, SEXP freed)
 {
     PyGILState_STATE state = PyGILState_Ensure();
     SEXP x = NULL;
     PyObject *first = address_of(asked), *second = address_of(freed);
     PyObject *value = first && second ? PyObject_CallFunctionObjArgs(door_function, first, second, NULL) : NULL;
-    if (value)
+    if (value) {
         x = PyLong_AsVoidPtr(value);
+    } else if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_Clear();
+        *interrupts_pending = 1;
+        x = interrupted;
+    }
     if (PyErr_Occurred())
         PyErr_WriteUnraisable(door_function);
     Py_XDECREF(first);
@@ -385,7 +392,7 @@ static PyObject *set_signal(PyObject *module, PyObject *args)
     PyObject *function;
     if (!PyArg_ParseTuple(args, "iO", &number, &function))
         return NULL;
-    PyOS_sighandler_t wanted = (PyOS_sighandler_t)PyLong_AsVoidPtr(function);
+    PyOS_sighandler_t wanted = (PyOS_sighandler_t)(function == Py_None ? NULL : PyLong_AsVoidPtr(function));
     return PyErr_Occurred() ? NULL : function_at(PyOS_setsig(number, wanted));
 }
 
@@ -402,7 +409,8 @@ static PyObject *check_signals(PyObject *module, PyObject *unused)
     return PyErr_CheckSignals() ? NULL : Py_NewRef(Py_None);
 }
 
-/* connect([the addresses of NAMES], [the addresses of NULL, NA_character_, the symbols `names` and `class`, the last resort],
+/* connect([the addresses of NAMES], [the addresses of NULL, NA_character_, the symbols `names` and `class`, the last resort, the report of
+            a Ctrl-C, R_interrupts_pending],
            [objects, list_type, door_function, in_python, in_r]): the address of `door` */
 static PyObject *connect(PyObject *module, PyObject *args)
 {
@@ -411,18 +419,19 @@ static PyObject *connect(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &functions, &PyList_Type, &values, &PyList_Type, &ours))
         return NULL;
     void **const all = (void **)&r;
-    SEXP *const constants[] = {&nil, &na_string, &names_symbol, &class_symbol, &last_resort};
+    SEXP *const constants[] = {&nil, &na_string, &names_symbol, &class_symbol, &last_resort, &interrupted};
     PyObject **const kept[] = {&objects, &list_type, &door_function, &in_python, &in_r};
-    if (PyList_Size(functions) != COUNT || PyList_Size(values) != 5 || PyList_Size(ours) != 5) {
+    if (PyList_Size(functions) != COUNT || PyList_Size(values) != 7 || PyList_Size(ours) != 5) {
         PyErr_SetString(PyExc_ValueError, "connect: lists of other lengths");
         return NULL;
     }
     for (Py_ssize_t i = 0; i < COUNT; i++)
         all[i] = PyLong_AsVoidPtr(PyList_GetItem(functions, i));
-    for (Py_ssize_t i = 0; i < 5; i++) {
+    for (Py_ssize_t i = 0; i < 6; i++)
         *constants[i] = PyLong_AsVoidPtr(PyList_GetItem(values, i));
+    interrupts_pending = PyLong_AsVoidPtr(PyList_GetItem(values, 6));
+    for (Py_ssize_t i = 0; i < 5; i++)
         *kept[i] = Py_NewRef(PyList_GetItem(ours, i));
-    }
     return PyErr_Occurred() ? NULL : PyLong_FromVoidPtr((void *)door);
 }
 

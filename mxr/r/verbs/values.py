@@ -137,17 +137,17 @@ def _kind(value: Any) -> str:
 
 def assign(target: NDArray, value: Any, what: str) -> None:
     """Copy `value` into `target`, which must have the same shape."""
-    source = value.data if isinstance(value, NDArray) else value
+    source = value.memory if isinstance(value, NDArray) else value
     if not isinstance(source, np.ndarray):
         if isinstance(source, (int, float)) and target.size == 1:
-            target.data[...] = source
+            target.write(..., source)
             return
-        source = array(value, what).data
-    if source.shape != target.data.shape:
+        source = array(value, what).memory
+    if source.shape != target.shape:
         raise ShapeError(
             f"{what} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}"
         )
-    target.data[...] = source
+    target.write(..., source)
 
 
 def shape(value: Any) -> tuple[int, ...]:
