@@ -26,7 +26,7 @@ from _signal import getsignal  # signal.getsignal takes ten times longer: it con
 from types import FrameType
 from typing import Any
 
-from rpy2.rinterface_lib import callbacks, ffi_proxy, openrlib
+from rpy2.rinterface_lib import callbacks, ffi_proxy
 
 from mxr.r.bridge import crossing
 from mxr.runtime.threads import UNBROKEN
@@ -36,11 +36,23 @@ _getsig.argtypes, _getsig.restype = (ctypes.c_int,), ctypes.c_void_p
 _setsig = ctypes.pythonapi.PyOS_setsig
 _setsig.argtypes, _setsig.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 _notice_signals = ctypes.pythonapi.PyErr_CheckSignals
-if crossing.core is not None:  # the same functions, called in a third of the time
-    _getsig, _setsig = crossing.core.get_signal, crossing.core.set_signal
-    _notice_signals = crossing.core.check_signals
 _SIGINT = int(signal.SIGINT)
 _IGNORED = int(signal.SIG_IGN)
+
+
+def _exchange(number: int, function: int) -> int | bool | None:
+    """Install the C function that handles a signal. Returns the former function, None for the default action;
+    or False, and changes nothing, if it was the same function, or if the signal is ignored (nohup)."""
+    former: int | None = _getsig(number)
+    if former in (function, _IGNORED):
+        return False
+    _setsig(number, function)
+    return former
+
+
+if crossing.core is not None:  # the same functions, called in a third of the time
+    _getsig, _setsig = crossing.core.get_signal, crossing.core.set_signal
+    _exchange, _notice_signals = crossing.core.exchange_signal, crossing.core.check_signals
 _RETRY = 0.005  # seconds until a Ctrl-C that could not be raised is tried again
 
 _python_handler: int | None = None  # the C function that Python installs
@@ -49,6 +61,7 @@ _previous: Any = signal.default_int_handler  # Python's handler before mxr
 _waiting = False  # a Ctrl-C has come and was not raised yet
 _retried = False  # the next call of `_on_interrupt` comes from `_retry`, not from a signal
 _suspended = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_suspended")
+_pending = ctypes.c_int.in_dll(ctypes.PyDLL(None), "R_interrupts_pending")
 _turn = False  # whether it is Python's turn
 _only_python_hears = False  # whether R has no handler, because a Python program has started it
 _door: list[dict[str, Any]] = []  # the namespace of the door's module: R's frames end at its functions
@@ -76,7 +89,7 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
         _waiting = True
     elif _in_turn_of_r(frame):  # R's handler has seen it too, if R has one
         if _only_python_hears:
-            openrlib.rlib.R_interrupts_pending = 1
+            _pending.value = 1
     elif callable(_previous):  # Python code that R has not called: the handler from before mxr decides
         _previous(number, frame)
 
@@ -158,12 +171,11 @@ def enter() -> None:
         _notice_signals()
     _turn = True
     if depth == 0 and _python_handler is not None:
-        outside = _getsig(_SIGINT)
-        if outside not in (_python_handler, _IGNORED):  # a signal that is ignored (nohup) stays ignored
+        outside = _exchange(_SIGINT, _python_handler)
+        if outside is not False:
             _r_handler = outside
-            _setsig(_SIGINT, _python_handler)
     depth += 1
-    if openrlib.rlib.R_interrupts_pending and not _suspended.value:
+    if _pending.value and not _suspended.value:
         raise KeyboardInterrupt
 
 
@@ -178,7 +190,7 @@ def leave(before: int, interrupted: bool = False) -> None:
         _notice_signals()
         if _waiting or interrupted:
             _waiting = False
-            openrlib.rlib.R_interrupts_pending = 1
+            _pending.value = 1
         _turn = False
 
 

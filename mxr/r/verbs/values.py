@@ -41,10 +41,11 @@ def file_name(text: str) -> str:
         return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
-def flag(value: Any, what: str) -> bool:
-    """R's TRUE or FALSE, or a number, as a bool. MxError for NA and anything else."""
+def flag(value: Any, *what: str) -> bool:
+    """R's TRUE or FALSE, or a number, as a bool. MxError, which starts with `what`, for NA and anything
+    else."""
     if not isinstance(value, (bool, int, float)) or value != value:
-        raise MxError(f"{what} must be TRUE or FALSE")
+        raise MxError(f"{': '.join(what)} must be TRUE or FALSE")
     return bool(value)
 
 
@@ -135,19 +136,20 @@ def _kind(value: Any) -> str:
     }.get(type(value), type(value).__name__)
 
 
-def assign(target: NDArray, value: Any, what: str) -> None:
-    """Copy `value` into `target`, which must have the same shape."""
+def assign(target: NDArray, value: Any, *what: str) -> None:
+    """Copy `value` into `target`, which must have the same shape. An MxError starts with `what`."""
     source = value.data if isinstance(value, NDArray) else value
     if not isinstance(source, np.ndarray):
         if isinstance(source, (int, float)) and target.size == 1:
             target.data[...] = source
             return
-        source = array(value, what).data
-    if source.shape != target.data.shape:
+        source = array(value, ": ".join(what)).data
+    place = target.data
+    if source.shape != place.shape:
         raise ShapeError(
-            f"{what} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}"
+            f"{': '.join(what)} has shape {shape_text(place.shape)}, the new array {shape_text(source.shape)}"
         )
-    target.data[...] = source
+    place[...] = source
 
 
 def shape(value: Any) -> tuple[int, ...]:
