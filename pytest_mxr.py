@@ -75,9 +75,9 @@ def pytest_runtest_makereport(item, call):
         call.excinfo = pytest.CallInfo.from_call(lambda: no_r(item.config, why), call.when).excinfo
     session = getattr(item, "funcargs", {}).get("r")
     if call.when == "call" and session is not None:
-        from mxr.testing.plugin import tell
+        from mxr.testing.plugin import report_r_output
 
-        tell(item, session)
+        report_r_output(item, session)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import numpy as np
 
 from mxr import ops  # noqa: F401  (declares the operators)
 from mxr.engine.device import Context, checked
-from mxr.engine.functions import GROUPS, array_function
+from mxr.engine.functions import array_function, no_function
 from mxr.engine.ndarray import NDArray, numbers
 from mxr.engine.ndarray import array as _array
-from mxr.operator import MxError, affordable, element_type, not_here, registry, suggest
+from mxr.operator import MxError, affordable, element_type, registry
 
 __all__ = ["NDArray", "array", "zeros", "ones", "full", "load", "save"]
 
@@ -95,13 +95,7 @@ def save(path: str, arrays: Any) -> None:
 
 def __getattr__(name: str) -> Callable[..., Any]:
     if name not in registry:
-        if name in GROUPS:
-            raise AttributeError(
-                f"mxr.nd has no {name}: operators have one name each here, mxr.nd.{GROUPS[name]}"
-            )
-        raise AttributeError(
-            not_here(name) or f"module 'mxr.nd' has no attribute {name!r}" + suggest(name, registry)
-        )
+        raise no_function("mxr.nd", name)
     globals()[name] = function = array_function(name)
     return function
 

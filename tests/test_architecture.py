@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(name: str, source: str, modules: set[str], package: bool) -> set[str]:
-    """The modules of ours that a source imports, wherever in it."""
+def imports(name: str, source: str, modules: set[str]) -> set[str]:
+    """The modules of mxr that a source imports, at any place."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -62,12 +63,17 @@ def floor(module: str) -> int:
     return FLOORS.index(module.split(".")[1])
 
 
+@cache
 def arrows() -> dict[str, set[str]]:
+    """The imports of every module."""
     files = sources()
-    return {
-        name: imports(name, path.read_text(), set(files), path.name == "__init__.py")
-        for name, path in files.items()
-    }
+    return {name: imports(name, path.read_text(), set(files)) for name, path in files.items()}
+
+
+def with_line(module: str, line: str) -> dict[str, set[str]]:
+    """The imports, if the module had this line too."""
+    found = arrows()
+    return found | {module: found[module] | imports(module, line, set(found))}
 
 
 def wrong(found: dict[str, set[str]]) -> list[str]:
@@ -117,10 +123,7 @@ def test_no_circles():
     ],
 )
 def test_an_import_the_wrong_way_is_found(module, line):
-    files = sources()
-    found = arrows()
-    found[module] |= imports(module, line, set(files), package=False)
-    assert any(w.startswith(f"{module} imports") for w in wrong(found))
+    assert any(w.startswith(f"{module} imports") for w in wrong(with_line(module, line)))
 
 
 @pytest.mark.parametrize(
@@ -132,10 +135,7 @@ def test_an_import_the_wrong_way_is_found(module, line):
     ],
 )
 def test_a_circle_is_found(module, line):
-    found = arrows()
-    assert circle(found) == []
-    found[module] |= imports(module, line, set(found), package=False)
-    assert module in circle(found)
+    assert module in circle(with_line(module, line))
 
 
 def test_every_folder_says_what_it_may_import():

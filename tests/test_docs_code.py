@@ -90,4 +90,4 @@ def test_pages_of_the_repository_link_to_what_exists():
         ):
             # these two folders are made for the site
             if not re.match(r"https?:", target) and not target.startswith(("vignettes/", "r/")):
-                assert (ROOT / name).parent.joinpath(target).exists(), f"{name} links to {target}"
+                assert (ROOT / name).parent.joinpath(target).exists(), f"{name}: no file {target}"

@@ -114,8 +114,8 @@ def everything() -> set[str]:
 
 def test_every_global_state_is_known():
     found = {name for name in everything() if not name.startswith(OF_R)}
-    assert found - set(KNOWN) == set(), "not in the list: may several threads use it at once?"
-    assert set(KNOWN) - found == set(), "not there any more"
+    assert found - set(KNOWN) == set(), "not in the list: say how it works with several threads"
+    assert set(KNOWN) - found == set(), "in the list, but not in the code"
 
 
 def test_the_search_finds_changed_state():

@@ -465,7 +465,7 @@ def test_every_remedy_is_followed():
     found = remedies.remedies()
     alone = {clause for clause in found if not remedies.is_followed(clause, words)}
     assert {f"{found[c]}: {c}" for c in alone - set(NOT_FOLLOWED) if not c.startswith("apt-get")} == set()
-    assert set(NOT_FOLLOWED) - alone == set(), "followed, or gone"
+    assert set(NOT_FOLLOWED) - alone == set(), "in the list, but followed, or no longer in a message"
 
 
 def test_the_search_finds_remedies_and_not_other_words():

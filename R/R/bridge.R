@@ -25,7 +25,8 @@ call_python <- function(verb, ...) send_request(list(verb, ...))
 
 # The functions that run in every step of a loop make the list themselves: R takes longer to pass arguments on by `...`.
 send_request <- function(request) {
-  value <- if (.bridge$open && is.null(.bridge$queue$dead)) .Call(.bridge$python, request, NULL) else .bridge$door(request)
+  simple <- .bridge$open && is.null(.bridge$queue$dead)
+  value <- if (simple) .Call(.bridge$python, request, NULL) else .bridge$door(request)
   if (is.list(value) && any(oldClass(value) == "mxr.failure")) raise_failure(value) else value
 }
 

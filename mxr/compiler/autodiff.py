@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from mxr.compiler.value import Value, const, kernel, leaf, lift, scatter
+from mxr.compiler.segments import FLOAT, Segment
+from mxr.compiler.value import Call, Value, const, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
 from mxr.operator import MxError, Run, spelled
@@ -33,12 +34,21 @@ def _called(n: Node) -> str:
 
 
 def trace_forward(
-    symbol: Graph, shapes: dict[Entry, tuple], types: dict[Entry, np.dtype], inference: bool = False
+    symbol: Graph,
+    shapes: dict[Entry, tuple],
+    types: dict[Entry, np.dtype],
+    inference: Sequence[Node | Segment] = (),
 ) -> dict[Entry, Value]:
-    """The value of every entry of the graph, with hidden outputs. With `inference`, an operator that has an
-    expression for inference is traced as that, without hidden outputs."""
+    """The value of every entry of the graph, with hidden outputs.
+
+    `inference` are its nodes and segments, inputs before users, for inference: an operator that has an
+    expression for inference is traced as that, without hidden outputs.
+    """
     values: dict[Entry, Value] = {}
-    for n in symbol.nodes():
+    for n in inference or symbol.nodes():
+        if isinstance(n, Segment):
+            values |= zip(n.outputs, _segment(n, values))
+            continue
         if n.op is None:
             values[id(n), 0] = leaf(("var", n.name), shapes[id(n), 0], types[id(n), 0])
             continue
@@ -53,7 +63,7 @@ def trace_forward(
             result = result if isinstance(result, (tuple, list)) else (result,)
             outs = [lift(o, shapes[k]) for o, k in zip(result, keys, strict=True)]
         else:
-            outs = kernel(
+            outs = Call(
                 _bind_compute(n),
                 ins,
                 [shapes[k] for k in keys],
@@ -61,12 +71,18 @@ def trace_forward(
                 n.op.random,
                 n.op.name,
                 n.op.open,
-            )
+            ).outs
         for k, o in zip(keys, outs):
             if o.shape != shapes[k]:
                 raise AssertionError(f"{n.op.name}: forward gave shape {o.shape}, inferred was {shapes[k]}")
             values[k] = o.astype(types[k])
     return values
+
+
+def _segment(part: Segment, values: dict[Entry, Value]) -> list[Value]:
+    """The outputs of a segment."""
+    shapes = [image.shape for image in part.images]
+    return Call(part.bind, [values[k] for k in part.inputs], shapes, [FLOAT] * len(shapes)).outs
 
 
 def _inferred(n: Node, ins: list[Value]) -> Value | None:
@@ -129,16 +145,18 @@ def trace_backward(
             continue
         for (m, i), g in zip(n.inputs, _node_gradient(n, gs, values, [needs[id(m)] for m, _ in n.inputs])):
             if g is not None and needs[id(m)]:
-                like = values[id(m), i]
-                g = lift(g, like.shape)
-                if g.shape != like.shape:
-                    if g.kind != "const":
-                        raise AssertionError(
-                            f"{n.op.name}: backward gave shape {g.shape} for an input of {like.shape}"
-                        )
-                    g = const(g.arg, like.shape, like.dtype)
-                grads.setdefault((id(m), i), []).append(g.astype(like.dtype))
+                grads.setdefault((id(m), i), []).append(_like(values[id(m), i], g, n.op.name))
     return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
+
+
+def _like(value: Value, g: Any, operator: str) -> Value:
+    """A gradient, which may be a number, with the shape and type of the value."""
+    g = lift(g, value.shape)
+    if g.shape != value.shape:
+        if g.kind != "const":
+            raise AssertionError(f"{operator}: backward gave shape {g.shape} for an input of {value.shape}")
+        g = const(g.arg, value.shape, value.dtype)
+    return g.astype(value.dtype)
 
 
 def _node_gradient(
@@ -200,7 +218,7 @@ def _kernel_gradient(
         parts = [[None if v is None else next(each) for v in part] for part in reads]
         return _step(n, prepare_gradient(p, run, *parts, _at(positions, results, n_in)))
 
-    results = kernel(
+    gradient = Call(
         bind,
         [v for part in reads for v in part if v is not None],
         [ins[i].shape for i in positions],
@@ -209,7 +227,7 @@ def _kernel_gradient(
         f"{op.name} gradient",
         op.open,
     )
-    return _at(positions, results, len(ins))
+    return _at(positions, gradient.outs, len(ins))
 
 
 def _at(positions: list[int], items: list[T], length: int) -> list[T | None]:

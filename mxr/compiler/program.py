@@ -247,16 +247,7 @@ class Program:
         """
         groups = self._groups()
         placed = dict(arrays)
-        late = []  # (root, target): the root is copied to its target at the end
-        computed = {id(v) for g in groups for v in g}
-        for root, target in zip(self.roots, targets):
-            origin = _reshaped(root)
-            if target is None or np.may_share_memory(target, placed.get(id(origin), ())):
-                continue
-            if id(origin) in computed and id(origin) not in placed:
-                placed[id(origin)] = target.reshape(origin.shape)  # computed in the target, without a copy
-            else:
-                late.append((root, target))
+        late = self._place_roots(groups, placed, targets)
         self._place(groups, placed, buffers, {id(base(root)) for root, _ in late})
         arrays.update((k, placed[k]) for k in self.kept)
 
@@ -269,26 +260,31 @@ class Program:
                 placed[id(v)] = apply_view(resolve(v.args[0]), v.fn, v.arg)
             return placed[id(v)]
 
-        steps: list[Callable[[], Any]] = []
-        for group in groups:
-            first = group[0]
-            if first.kind == "map":
-                maps = [v for v in group if v.kind == "map"]
-                sums = [v for v in group if v.kind != "map"]
-                steps += regions.calls(
-                    maps,
-                    first.shape,
-                    resolve,
-                    {id(v): placed[id(v)] for v in maps if id(v) in placed},
-                    [(v, placed[id(v)]) for v in sums],
-                )
-            elif first.kind == "kernel":
-                call: Call = first.arg[0]
-                steps.append(call.fn(run, [resolve(a) for a in call.ins], [placed[id(o)] for o in call.outs]))
-            else:
-                steps += _single(first, [resolve(a) for a in first.args], placed[id(first)])
+        steps = [step for group in groups for step in _steps(group, placed, resolve, run)]
         steps += [_copy(target, resolve(root)) for root, target in late]
         return native_steps.join(steps)
+
+    def _place_roots(
+        self,
+        groups: list[list[Value]],
+        placed: dict[int, np.ndarray],
+        targets: Sequence[np.ndarray | None],
+    ) -> list[tuple[Value, np.ndarray]]:
+        """Place the roots in their targets, so that they are computed there without a copy.
+
+        Gives the pairs `(root, target)` for which that is impossible: the root is copied at the end.
+        """
+        late = []
+        computed = {id(v) for g in groups for v in g}
+        for root, target in zip(self.roots, targets):
+            origin = _reshaped(root)
+            if target is None or np.may_share_memory(target, placed.get(id(origin), ())):
+                continue
+            if id(origin) in computed and id(origin) not in placed:
+                placed[id(origin)] = target.reshape(origin.shape)
+            else:
+                late.append((root, target))
+        return late
 
     def _place(
         self, groups: list[list[Value]], placed: dict[int, np.ndarray], buffers: Buffers, held: set[int]
@@ -326,6 +322,23 @@ class Program:
 def _fuses(a: Value, user: Value) -> bool:
     """Whether `user` can be in the same region as its operand `a`."""
     return a.kind == user.kind == "map" and a.shape == user.shape
+
+
+def _steps(
+    group: list[Value], placed: dict[int, np.ndarray], resolve: Callable[[Value], np.ndarray], run: Run
+) -> Sequence[Callable[[], Any]]:
+    """The prepared calls for the values of one group. `placed` has their arrays, `resolve` finds those of
+    their operands."""
+    first = group[0]
+    if first.kind == "map":
+        maps = [v for v in group if v.kind == "map"]
+        sums = [(v, placed[id(v)]) for v in group if v.kind != "map"]
+        outs = {id(v): placed[id(v)] for v in maps if id(v) in placed}
+        return regions.calls(maps, first.shape, resolve, outs, sums)
+    if first.kind == "kernel":
+        call: Call = first.arg[0]
+        return [call.fn(run, [resolve(a) for a in call.ins], [placed[id(o)] for o in call.outs])]
+    return _single(first, [resolve(a) for a in first.args], placed[id(first)])
 
 
 def _single(v: Value, ins: list[np.ndarray], out: np.ndarray) -> list[Callable[[], Any]]:

@@ -274,19 +274,6 @@ def const(number: float, shape: Dims, dtype: npt.DTypeLike = np.float32) -> Valu
     )
 
 
-def kernel(
-    fn: Callable[..., Any],
-    ins: Iterable[Value],
-    shapes: Sequence[Dims],
-    dtypes: Sequence[np.dtype],
-    random: bool = False,
-    label: str = "",
-    foreign: bool = False,
-) -> list[Value]:
-    """The outputs of a kernel call: see `Call`."""
-    return Call(fn, list(ins), shapes, dtypes, random, label, foreign).outs
-
-
 def lift(x: Any, shape: Dims | None = None) -> Value:
     """A Value from the result of an operator's code: a Value, a number, which fills `shape`, or an array,
     which becomes a constant leaf."""

@@ -24,7 +24,7 @@ def add_up(targets: Sequence[np.ndarray], others: Sequence[Sequence[np.ndarray]]
             np.add(target, array, out=target)
 
 
-class Wire:
+class GradientBuffer:
     """Gradients of one element type as one array, followed by some more numbers.
 
     The array, `whole`, is summed over the workers. `mark` is the first number after the gradients: each
@@ -59,7 +59,7 @@ class GradientSum:
     def __init__(self, group: Workers):
         self.group = group
         self._names: list[str] = []
-        self._wires: dict[int, tuple[Executor, list[Wire]]] = {}
+        self._buffers: dict[int, tuple[Executor, list[GradientBuffer]]] = {}
 
     def step(self, executors: list[Executor], batch: bool = True) -> int:
         """Write the sum of all gradients into every executor of every worker. Return the number of workers
@@ -71,34 +71,34 @@ class GradientSum:
         if batch:
             add_up([b.grad for b in first.blocks], [[b.grad for b in ex.blocks] for ex in others])
         if self.group.size == 1:
-            self._hand_out(executors)
+            self._copy_to_devices(executors)
             return int(batch)
-        wires = self._wires_of(first)
-        kept = [w.whole.copy() for w in wires] if not batch else []
-        for wire in wires:
+        buffers = self._buffers_of(first)
+        kept = [w.whole.copy() for w in buffers] if not batch else []
+        for buffer in buffers:
             if batch:
-                wire.pack()
+                buffer.pack()
             else:
-                wire.whole[...] = 0
-            wire.mark[...] = batch
-        self.group.sum_all([w.whole for w in wires])
-        count = int(wires[0].mark[0])
+                buffer.whole[...] = 0
+            buffer.mark[...] = batch
+        self.group.sum_all([w.whole for w in buffers])
+        count = int(buffers[0].mark[0])
         if count == self.group.size:
-            for wire in wires:
-                wire.unpack()
-            self._hand_out(executors)
-        for wire, old in zip(wires, kept):
-            wire.whole[...] = old
+            for buffer in buffers:
+                buffer.unpack()
+            self._copy_to_devices(executors)
+        for buffer, old in zip(buffers, kept):
+            buffer.whole[...] = old
         return count
 
     @staticmethod
-    def _hand_out(executors: list[Executor]) -> None:
+    def _copy_to_devices(executors: list[Executor]) -> None:
         for ex in executors[1:]:
             for source, target in zip(executors[0].blocks, ex.blocks):
                 target.grad[...] = source.grad
 
-    def _wires_of(self, ex: Executor) -> list[Wire]:
-        if id(ex) not in self._wires:
+    def _buffers_of(self, ex: Executor) -> list[GradientBuffer]:
+        if id(ex) not in self._buffers:
             grads = {k: ex.grads[k].data for k in sorted(k for k, g in ex.grads.items() if g is not None)}
             if not grads:
                 raise MxError("no parameter has a gradient, so there is nothing to sum over the workers")
@@ -110,12 +110,12 @@ class GradientSum:
                 )
             self._names = list(grads)
             if len(ex.blocks) == 1 and ex.blocks[0].room is not None:
-                wires = [Wire([ex.blocks[0].grad], ex.blocks[0].room)]
+                buffers = [GradientBuffer([ex.blocks[0].grad], ex.blocks[0].room)]
             else:
                 types = dict.fromkeys(g.dtype for g in grads.values())
-                wires = [Wire([g for g in grads.values() if g.dtype == t], None) for t in types]
-            self._wires[id(ex)] = ex, wires
-        return self._wires[id(ex)][1]
+                buffers = [GradientBuffer([g for g in grads.values() if g.dtype == t], None) for t in types]
+            self._buffers[id(ex)] = ex, buffers
+        return self._buffers[id(ex)][1]
 
 
 def compare(group: Workers, settings: dict[str, object]) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
 
 from mxr.compiler.autodiff import KernelStep, trace_backward, trace_forward
+from mxr.compiler.partition import divide
 from mxr.compiler.program import Program, reached
+from mxr.compiler.segments import NotFinite, Segment
 from mxr.compiler.value import Value, const, leaf, tape
 from mxr.engine.blocks import Block
 from mxr.engine.ndarray import Arrays, NDArray, numbers
 from mxr.graph.infer_types import Types, all_types
+from mxr.graph.node import Node
 from mxr.graph.symbol import Symbol
 from mxr.native.steps import Calls
 from mxr.operator import MxError, Run, ShapeError, affordable, input_names, shape_text, spelled, suggest
@@ -137,10 +140,12 @@ class Executor:
         """
         for name, value in values.items():
             self.args[name][:] = value
-        if not is_train and not self.wanted and self._has_inference:
+        if not is_train and not self.wanted and self._inference:
             if self._inference_steps is None:
                 self._inference_steps = self._compile_inference()
-            return self._execute_forward(self._inference_steps, False)
+            # a NaN or infinity is for the program below, whose operators keep it
+            with suppress(NotFinite):
+                return self._execute_forward(self._inference_steps, False)
         if self._forward_steps is None:
             self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
         return self._execute_forward(self._forward_steps, bool(is_train))
@@ -271,15 +276,17 @@ class Executor:
             self._arrays["head", i] = np.ones(heads[i].shape, heads[i].dtype)
 
     @cached_property
-    def _has_inference(self) -> bool:
-        """Whether an operator has an expression for inference."""
-        return any(n.op is not None and n.op.inference is not None for n in self.symbol.nodes())
+    def _inference(self) -> list[Node | Segment]:
+        """The nodes and segments for inference. None of them if no operator is computed in another way."""
+        units = divide(self.symbol, self._shapes, self._types)
+        other = any(isinstance(u, Segment) or (u.op is not None and u.op.inference) for u in units)
+        return units if other else []
 
     def _compile_inference(self) -> Calls:
         """The outputs alone. Operators' expressions for inference join the regions around them, and no value
         is stored for a backward pass."""
         with tape():
-            values = trace_forward(self.symbol, self._shapes, self._types, inference=True)
+            values = trace_forward(self.symbol, self._shapes, self._types, self._inference)
             heads = [values[id(n), i] for n, i in self.symbol.heads]
             effects = [
                 values[id(n), 0]

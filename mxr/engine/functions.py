@@ -9,7 +9,7 @@ import numpy as np
 
 from mxr.engine.ndarray import NDArray, array, call, numbers
 from mxr.graph.symbol import Symbol, create
-from mxr.operator import MxError, Op, get, match_inputs
+from mxr.operator import MxError, Op, get, match_inputs, not_here, registry, suggest
 from mxr.operator.signature import signature
 
 # Groups of operators in MXNet's Python, each with an example of how its members are called in mxr.
@@ -21,6 +21,18 @@ GROUPS = {
     "sparse": "dot(a, b) for example, of dense arrays",
     "op": "dot(a, b) for example",
 }
+
+
+def no_function(module: str, name: str) -> AttributeError:
+    """The error for a name of `mxr.sym` or `mxr.nd` that is no operator. It says what MXNet has by that
+    name, or which names are similar."""
+    if name in GROUPS:
+        return AttributeError(
+            f"{module} has no {name}: operators have one name each here, {module}.{GROUPS[name]}"
+        )
+    return AttributeError(
+        not_here(name) or f"module {module!r} has no attribute {name!r}" + suggest(name, registry)
+    )
 
 
 def symbol_function(name: str) -> Callable[..., Symbol]:

@@ -177,7 +177,7 @@ class NDArray:
         return arithmetic("add", o, self)
 
     def __iadd__(self, o: Any) -> NDArray:
-        return self._become(self + o)
+        return self._assign(self + o)
 
     def __sub__(self, o: Any) -> NDArray:
         return arithmetic("sub", self, o)
@@ -186,7 +186,7 @@ class NDArray:
         return arithmetic("sub", o, self)
 
     def __isub__(self, o: Any) -> NDArray:
-        return self._become(self - o)
+        return self._assign(self - o)
 
     def __mul__(self, o: Any) -> NDArray:
         return arithmetic("mul", self, o)
@@ -195,7 +195,7 @@ class NDArray:
         return arithmetic("mul", o, self)
 
     def __imul__(self, o: Any) -> NDArray:
-        return self._become(self * o)
+        return self._assign(self * o)
 
     def __truediv__(self, o: Any) -> NDArray:
         return arithmetic("div", self, o)
@@ -204,7 +204,7 @@ class NDArray:
         return arithmetic("div", o, self)
 
     def __itruediv__(self, o: Any) -> NDArray:
-        return self._become(self / o)
+        return self._assign(self / o)
 
     def __mod__(self, o: Any) -> NDArray:
         return arithmetic("mod", self, o)
@@ -244,7 +244,7 @@ class NDArray:
 
     __hash__ = object.__hash__
 
-    def _become(self, result: NDArray) -> NDArray:
+    def _assign(self, result: NDArray) -> NDArray:
         """`a op= b` in place, so that an executor's array stays the executor's."""
         self[:] = result
         return self

@@ -138,7 +138,7 @@ class MpiWorkers(Workers):
         found = [pickle.loads(whole[a : a + n].tobytes()) for a, n in zip(starts.tolist(), sizes.tolist())]
         for rank, (theirs, _) in enumerate(found):
             if theirs != what:
-                raise self.failure(_out_of_step(self.name(rank), theirs, what))
+                raise self.failure(_mismatch(self.name(rank), theirs, what))
         return [v for _, v in found]
 
     def first(self, arrays: Sequence[np.ndarray], what: str) -> None:
@@ -161,7 +161,7 @@ class MpiWorkers(Workers):
         else:
             # Not in place: Open MPI then sums large arrays along a ring. In place it uses a tree, which takes
             # three times as long for 4 workers over a network.
-            spares = [self._spare(i, a) for i, a in enumerate(arrays)]
+            spares = [self._receive_buffer(i, a) for i, a in enumerate(arrays)]
             self._wait([self._sums.Iallreduce(a, spare) for a, spare in zip(arrays, spares)])
             for a, spare in zip(arrays, spares):
                 np.copyto(a, spare)
@@ -172,7 +172,7 @@ class MpiWorkers(Workers):
         the time of an Allreduce to one worker and back. Both add worker 1's numbers to worker 0's, so that
         they get the same bits."""
         other = 1 - self.rank
-        spares = [self._spare(i, a) for i, a in enumerate(arrays)]
+        spares = [self._receive_buffer(i, a) for i, a in enumerate(arrays)]
         # Over a network, arrays are sent in pieces that Open MPI sends at once. With longer ones, both
         # workers may wait for each other.
         size = max(a.nbytes for a in arrays) if other in self._near else costs.WORKER_PIECE
@@ -195,7 +195,7 @@ class MpiWorkers(Workers):
             first, second = (a, spare) if self.rank == 0 else (spare, a)
             np.add(first, second, out=a)
 
-    def _spare(self, i: int, array: np.ndarray) -> np.ndarray:
+    def _receive_buffer(self, i: int, array: np.ndarray) -> np.ndarray:
         """Memory to receive an array, reused in every step."""
         found = self._spares.get(i)
         if found is None or found.shape != array.shape or found.dtype != array.dtype:
@@ -258,7 +258,7 @@ class MpiWorkers(Workers):
             look = now + _LOOK
             self._look()
             if not told and now > self._since + _TELL:
-                self._tell("waits", self._what)
+                self._notify("waits", self._what)
                 told = True
 
     def _look(self) -> None:
@@ -273,7 +273,7 @@ class MpiWorkers(Workers):
                 )
         for rank, (step, what) in self._waiting.items():
             if step == self._step and what != self._what:
-                raise self.failure(_out_of_step(f"worker {rank}", what, self._what))
+                raise self.failure(_mismatch(f"worker {rank}", what, self._what))
         dead = self._dead()
         if dead is not None:
             host, _, pid = self._where[dead]
@@ -294,13 +294,13 @@ class MpiWorkers(Workers):
             kind, rank, step, text = self._notes.recv(None, self._mpi.ANY_SOURCE, _NOTE)
             (self._waiting if kind == "waits" else self._gone)[rank] = (step, text)
 
-    def _tell(self, kind: str, text: str) -> None:
+    def _notify(self, kind: str, text: str) -> None:
         note = (kind, self.rank, self._step, text)
         self._sent += [self._notes.isend(note, r, _NOTE) for r in range(self.size) if r != self.rank]
 
     def _dead(self) -> int | None:
         """A worker on this machine whose process has ended without a note."""
-        return next((r for r, pid in self._near.items() if r not in self._gone and not _lives(pid)), None)
+        return next((r for r, pid in self._near.items() if r not in self._gone and not _is_alive(pid)), None)
 
     # ---------------------------------------------------------------- the end
     def _end_of_python(self) -> None:
@@ -320,7 +320,7 @@ class MpiWorkers(Workers):
         if self._mpi.Is_finalized():
             return
         if status == 0 and not self._broken:
-            self._tell("ends", "")
+            self._notify("ends", "")
             self._mpi.Finalize()  # waits for all workers
             return
         reason = reason or self._broken or f"its script was interrupted, or ended, with exit status {status}"
@@ -329,13 +329,13 @@ class MpiWorkers(Workers):
             os.write(
                 2, f"worker {self.rank} of {self.size} has failed: {reason}\n".encode("utf-8", "replace")
             )
-        self._tell("ends", reason)
-        self._linger()
+        self._notify("ends", reason)
+        self._await_readers()
         if status == 0:
             # the script has caught the error, but MPI cannot finish normally
             self._mpi.COMM_WORLD.Abort(1)
 
-    def _linger(self) -> None:
+    def _await_readers(self) -> None:
         """Give the others time to read this worker's reason and to report it: launchers end all workers when
         one has failed."""
         until = time.monotonic() + _LINGER
@@ -344,11 +344,11 @@ class MpiWorkers(Workers):
             time.sleep(0.01)
 
 
-def _out_of_step(who: str, theirs: str, ours: str) -> str:
+def _mismatch(who: str, theirs: str, ours: str) -> str:
     return f"the workers' scripts differ: {who} is at {theirs}, this worker at {ours}"
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

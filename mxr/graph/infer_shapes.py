@@ -57,21 +57,20 @@ def all_shapes(symbol: Graph, given: Mapping[str, Dims | None]) -> Shapes:
     Applies the operators' rules forwards and backwards over the graph until nothing changes.
     """
     nodes = symbol.nodes()
-    shapes: Shapes = {}
     variables: dict[str, list[Node]] = {}
     for n in nodes:
-        for i in range(n.n_outputs):
-            shapes[id(n), i] = None
         if n.op is None:
             variables.setdefault(n.name, []).append(n)
-            shapes[id(n), 0] = _declared_shape(n)
     _check_names(nodes, variables)
     check_given(given, variables)
-    for name, shape in given.items():
-        for n in variables[name]:
-            shapes[id(n), 0] = shape and tuple(int(d) for d in shape)
-    for same in variables.values():  # variables of the same name are one array
-        if len(same) > 1:
+    shapes: Shapes = {(id(n), i): None for n in nodes for i in range(n.n_outputs)}
+    for name, same in variables.items():
+        for n in same:
+            shapes[id(n), 0] = _declared_shape(n)
+            if name in given:
+                shape = given[name]
+                shapes[id(n), 0] = shape and tuple(int(d) for d in shape)
+        if len(same) > 1:  # variables of the same name are one array
             shape = unify(*(shapes[id(n), 0] for n in same))
             for n in same:
                 shapes[id(n), 0] = shape

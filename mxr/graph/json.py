@@ -7,7 +7,7 @@ from typing import Any
 
 from mxr.graph.node import INIT_ATTRS, Graph, Node
 from mxr.io.files import read_bytes
-from mxr.operator import MxError, get, suggest
+from mxr.operator import MxError, Op, get, suggest
 
 # attributes that older files have without underscores around the name
 _HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
@@ -197,17 +197,12 @@ def _checked(row: Any) -> dict[str, Any]:
     return row
 
 
-def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
-    row = _checked(row)
-    name: str = row["name"]
-    attrs = _attributes(row, name)
-    if row["op"] == "null":
-        for key in _HIDDEN:
-            if key in attrs:
-                attrs[f"__{key}__"] = attrs.pop(key)
-        return Node(None, name, attrs)
-    op = get(row["op"])
-    params: dict[str, Any] = {}
+def _parameters(
+    op: Op, row: dict[str, Any], attrs: dict[str, Any], late: list[tuple[str, str, str]]
+) -> dict[str, Any]:
+    """The attributes of a node that are parameters of its operator. Those that belong to an input go to
+    `late`; others may be renamed in `attrs`."""
+    name, params = row["name"], dict[str, Any]()
     for key, value in list(attrs.items()):
         if key in op.params:
             params[key] = value
@@ -221,6 +216,20 @@ def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node
                 late.append((f"{name}_{key[: -len(suffix) - 1]}", suffix, attrs.pop(key)))
             elif "." not in key and row.get("attrs") is not None and key not in (row.get("attr") or {}):
                 raise MxError(f"node {name}: {op.name} has no parameter {key}" + suggest(key, op.params))
+    return params
+
+
+def _node(row: Any, nodes: list[Node], late: list[tuple[str, str, str]]) -> Node:
+    row = _checked(row)
+    name: str = row["name"]
+    attrs = _attributes(row, name)
+    if row["op"] == "null":
+        for key in _HIDDEN:
+            if key in attrs:
+                attrs[f"__{key}__"] = attrs.pop(key)
+        return Node(None, name, attrs)
+    op = get(row["op"])
+    params = _parameters(op, row, attrs, late)
     inputs = [_entry(e, nodes, f"node {name}") for e in row.get("inputs", [])]
     if op.variadic and op.variadic in op.params and op.variadic not in params:
         params[op.variadic] = len(inputs)

@@ -18,6 +18,17 @@ from mxr.random.cpp_engine import Engine
 from mxr.runtime import progress
 
 
+def _check(color_mode: int, encoding: str, inter_method: int) -> None:
+    if color_mode not in (-1, 0, 1):
+        raise MxError(f"im2rec: color_mode must be 1, 0 or -1, not {color_mode}")
+    if encoding not in (".jpg", ".png"):
+        raise MxError(f'im2rec: encoding must be ".jpg" or ".png", not "{encoding}"')
+    if inter_method not in resize.METHODS:
+        raise MxError(
+            f"im2rec: inter_method must be one of {', '.join(map(str, resize.METHODS))}, not {inter_method}"
+        )
+
+
 def im2rec(
     image_lst: str,
     root: str,
@@ -40,16 +51,9 @@ def im2rec(
     `nsplit` > 1, part number `partid` is written, to `output_rec` with `.part000` and so on at its end.
     `color_mode`: 1 colour, 0 grey, -1 like the file. MxError names the line that is wrong.
     """
-    if color_mode not in (-1, 0, 1):
-        raise MxError(f"im2rec: color_mode must be 1, 0 or -1, not {color_mode}")
-    if encoding not in (".jpg", ".png"):
-        raise MxError(f'im2rec: encoding must be ".jpg" or ".png", not "{encoding}"')
+    _check(color_mode, encoding, inter_method)
     if pack_label and label_width <= 1:
         raise MxError("im2rec: pack_label is for several labels: set label_width to their number")
-    if inter_method not in resize.METHODS:
-        raise MxError(
-            f"im2rec: inter_method must be one of {', '.join(map(str, resize.METHODS))}, not {inter_method}"
-        )
     if not 0 <= partid < nsplit:
         raise MxError(f"im2rec: partid is {partid}, of {nsplit} parts counted from 0")
     if encoding == ".png" and quality > 9:

@@ -1,7 +1,7 @@
 /* The native core: prepared steps on arrays, run without Python's lock, alone or shared by several threads.
 
-   A step is a region (instructions on blocks of elements), a matrix product, a reduction or a softmax. It holds pointers to its
-   arrays and is cut into chunks by position, so that the bits do not depend on which thread computes a chunk. A program is a list of
+   A step is a region (instructions on blocks of elements), a matrix product, a reduction, a softmax, or lanes: lists of other steps,
+   each repeated on arrays that move on. It holds pointers to its arrays and is cut into chunks by position, so that the bits do not depend on which thread computes a chunk. A program is a list of
    steps. mxr/native/steps.py makes steps and programs, and checks their arguments; this file does not check them again. */
 
 #define PY_SSIZE_T_CLEAN
@@ -99,12 +99,19 @@ typedef struct {
     float *out;
 } Softmax;
 
+typedef struct {
+    struct Step **step;
+    ptrdiff_t **distance;       /* of each step's arrays: from one repetition to the next */
+    ptrdiff_t times;
+    int count;
+} Lane;
+
 typedef struct Step {
     PyObject_HEAD
     void (*run)(struct Step *, ptrdiff_t chunk);
     void (*finish)(struct Step *);          /* called after all chunks; may be NULL */
     ptrdiff_t chunks;
-    union { Region region; Product product; Reduction reduction; Softmax softmax; } as;
+    union { Region region; Product product; Reduction reduction; Softmax softmax; Lane *lane; } as;
     Py_buffer *views;
     int view_count;
 } Step;
@@ -300,7 +307,7 @@ static void run_region(Step *step, ptrdiff_t chunk)
     ptrdiff_t stop = (chunk + 1) * g->chunk < g->count ? (chunk + 1) * g->chunk : g->count;
     for (ptrdiff_t start = chunk * g->chunk; start < stop; start += g->block) {
         ptrdiff_t n = stop - start < g->block ? stop - start : g->block;
-        for (int i = 0; i < g->operands; i++)   /* used for contiguous arrays and numbers; `load` and `store` handle the others */
+        for (int i = 0; i < g->operands; i++)   /* of contiguous arrays and numbers; `load` and `store` handle other arrays */
             memory[i] = (float *)(void *)(g->operand[i].data + (g->operand[i].strides[AXES - 1] == 4 ? start * 4 : 0));
         for (const Code *code = g->code, *end = code + g->length; code < end; code++) {
             if (code->loop) {
@@ -351,8 +358,8 @@ static int sgemm_is_64;
 
 static void multiply(const Product *p, const float *a, const float *b, float *c, ptrdiff_t m, ptrdiff_t n)
 {
-    enum { ROW_MAJOR = 101, AS_IS = 111, TURNED = 112 };
-    int ta = p->a_turned ? TURNED : AS_IS, tb = p->b_turned ? TURNED : AS_IS;
+    enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };      /* CBLAS's constants */
+    int ta = p->a_turned ? TRANSPOSE : NO_TRANSPOSE, tb = p->b_turned ? TRANSPOSE : NO_TRANSPOSE;
     if (sgemm_is_64)
         ((Sgemm64)sgemm)(ROW_MAJOR, ta, tb, m, n, p->k, 1.0f, a, p->lda, b, p->ldb, p->beta, c, p->ldc);
     else
@@ -471,10 +478,43 @@ static void run_whole(Step *step)
         step->finish(step);
 }
 
+/* Move the arrays of a region or a product by a number of repetitions. */
+static void move(Step *step, const ptrdiff_t *distance, ptrdiff_t times)
+{
+    if (step->run == run_product) {
+        Product *p = &step->as.product;
+        p->a += times * distance[0], p->b += times * distance[1], p->c += times * distance[2];
+    } else {
+        Region *g = &step->as.region;
+        for (int i = 0; i < g->operands; i++) g->operand[i].data += times * distance[i];
+    }
+}
+
+/* A chunk is a lane. */
+static void run_lane(Step *step, ptrdiff_t chunk)
+{
+    Lane *lane = step->as.lane + chunk;
+    for (ptrdiff_t t = 0; t < lane->times; t++)
+        for (int i = 0; i < lane->count; i++) {
+            run_whole(lane->step[i]);
+            move(lane->step[i], lane->distance[i], t + 1 < lane->times ? 1 : -t);
+        }
+}
+
 static void step_dealloc(PyObject *self)
 {
     Step *step = (Step *)self;
     PyTypeObject *type = Py_TYPE(self);
+    if (step->run == run_lane && step->as.lane) {
+        for (Lane *lane = step->as.lane; lane < step->as.lane + step->chunks; lane++) {
+            for (int i = 0; i < lane->count; i++) {
+                Py_DECREF(lane->step[i]);
+                free(lane->distance[i]);
+            }
+            free(lane->step), free(lane->distance);
+        }
+        free(step->as.lane);
+    }
     for (int i = 0; i < step->view_count; i++) PyBuffer_Release(step->views + i);
     free(step->views);
     if (step->run == run_region) {
@@ -677,6 +717,63 @@ static PyObject *make_softmax(PyObject *module, PyObject *args)
     return (PyObject *)step;
 }
 
+/* The distances from the arrays of one step to those of a step that is like it; NULL with an exception */
+static ptrdiff_t *distances(const Step *from, const Step *to)
+{
+    const Region *g = &from->as.region, *h = &to->as.region;
+    const Product *p = &from->as.product, *q = &to->as.product;
+    ptrdiff_t *found = own_zeros(from->run == run_region ? (size_t)g->operands : 3, sizeof *found);
+    if (!found)
+        return NULL;
+    if (from->run == run_region && to->run == run_region && g->operands == h->operands && !g->sums) {
+        for (int i = 0; i < g->operands; i++) found[i] = h->operand[i].data - g->operand[i].data;
+    } else if (from->run == run_product && to->run == run_product) {
+        found[0] = q->a - p->a, found[1] = q->b - p->b, found[2] = q->c - p->c;
+    } else {
+        free(found);
+        PyErr_SetString(PyExc_ValueError, "a lane repeats products, and regions without sums");
+        return NULL;
+    }
+    return found;
+}
+
+/* lanes([(times, [step], [the same steps in the second repetition])]): independent lists of steps */
+static PyObject *make_lanes(PyObject *module, PyObject *lanes)
+{
+    (void)module;
+    Py_ssize_t count = PyList_Size(lanes);
+    Step *step = count < 0 ? NULL : new_step(run_lane, NULL, 0);
+    if (!step)
+        return NULL;
+    if (!(step->as.lane = own_zeros((size_t)count, sizeof(Lane))))
+        goto fail;
+    step->chunks = count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Lane *lane = step->as.lane + i;
+        PyObject *first, *second;
+        if (!PyArg_ParseTuple(PyList_GetItem(lanes, i), "nO!O!", &lane->times, &PyList_Type, &first, &PyList_Type, &second))
+            goto fail;
+        size_t length = (size_t)PyList_Size(first);
+        if (!(lane->step = own_zeros(length, sizeof *lane->step)) || !(lane->distance = own_zeros(length, sizeof *lane->distance)))
+            goto fail;
+        for (; lane->count < (int)length; lane->count++) {
+            PyObject *one = PyList_GetItem(first, lane->count), *next = PyList_GetItem(second, lane->count);
+            if (!next || !PyObject_TypeCheck(one, step_type) || !PyObject_TypeCheck(next, step_type)) {
+                PyErr_SetString(PyExc_TypeError, "a lane is two equally long lists of steps");
+                goto fail;
+            }
+            if (!(lane->distance[lane->count] = distances((Step *)one, (Step *)next)))
+                goto fail;
+            Py_INCREF(one);
+            lane->step[lane->count] = (Step *)one;
+        }
+    }
+    return (PyObject *)step;
+fail:
+    Py_DECREF(step);
+    return NULL;
+}
+
 static PyObject *step_set_numbers(PyObject *self, PyObject *numbers)
 {
     Step *step = (Step *)self;
@@ -762,7 +859,7 @@ static PyObject *program_call(PyObject *self, PyObject *args, PyObject *kw)
     return program_run(self, NULL);
 }
 
-/* As `run`, shared with the threads that are in `help`. One thread at a time may call it. */
+/* Like `run`, but the threads that are in `help` take part. Only one thread at a time may call it. */
 static PyObject *program_lead(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
@@ -899,6 +996,21 @@ static PyObject *use_sgemm(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* digest(array, seed): a number of 64 bits that changes if the contiguous array does. Works without Python's lock. */
+static PyObject *digest(PyObject *module, PyObject *args)
+{
+    (void)module;
+    Py_buffer array;
+    unsigned long long seed;
+    if (!PyArg_ParseTuple(args, "y*K", &array, &seed))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    seed = vectors->digest(array.buf, array.len, seed);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&array);
+    return PyLong_FromUnsignedLongLong(seed);
+}
+
 static PyMethodDef methods[] = {
     {"use", use_vectors, METH_O, "use(name): use these vectors for steps that are made after the call."},
     {"use_sgemm", use_sgemm, METH_VARARGS, "use_sgemm(address, is_64): BLAS's cblas_sgemm."},
@@ -906,7 +1018,9 @@ static PyMethodDef methods[] = {
     {"product", make_product, METH_VARARGS, "A step: a matrix product."},
     {"reduction", make_reduction, METH_VARARGS, "A step: sums or largest values."},
     {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
+    {"lanes", make_lanes, METH_O, "A step: independent lists of steps, each repeated on arrays that move on."},
     {"program", make_program, METH_O, "A program: a list of steps."},
+    {"digest", digest, METH_VARARGS, "digest(array, seed): a number that changes if the array does."},
     {"table", mxr_table, METH_VARARGS, "Read a table of numbers in text (text.c)."},
     {"planes", mxr_planes, METH_VARARGS, "Write an image as planes, through a table (pixels.c)."},
     {"sparse", mxr_sparse, METH_VARARGS, "Read rows of index:value pairs in text (text.c)."},

@@ -35,6 +35,7 @@ typedef struct {
     float (*largest)(const float *a, ptrdiff_t n);                          /* n > 0; NaN if an element is NaN */
     void (*add_rows)(float *sums, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);     /* sums[j] += a[i * step + j] */
     void (*largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);
+    uint64_t (*digest)(const char *a, ptrdiff_t n, uint64_t seed);
 } Vectors;
 
 const Vectors *mxr_plain(void);

@@ -39,7 +39,7 @@ class _Tape:
         self.signature: list[Any] = []
 
     def _slot(self, x: Any) -> Slot | None:
-        if isinstance(x, _StandIn):
+        if isinstance(x, _Placeholder):
             if x.slot is None and self.region is not None:
                 raise _Refused("scratch is read before it is written")
             return x.slot
@@ -54,13 +54,13 @@ class _Tape:
         what: Any,
         operands: Sequence[Any],
         make: Callable[[Region, list, np.ndarray | None], Slot | None],
-        target: _StandIn | None = None,
-    ) -> _StandIn:
+        target: _Placeholder | None = None,
+    ) -> _Placeholder:
         """Record one operation, which `make` adds to the region. The result is `target`, or a new
         placeholder."""
         self.signature.append(what)
         slots = [self._slot(x) for x in operands]
-        result = _StandIn(self, None) if target is None else target
+        result = _Placeholder(self, None) if target is None else target
         if self.region is not None:
             result.slot = make(self.region, slots, result.array)
             if result.slot is None:
@@ -68,7 +68,7 @@ class _Tape:
         return result
 
 
-class _StandIn(NDArrayOperatorsMixin):
+class _Placeholder(NDArrayOperatorsMixin):
     """A placeholder for an array or an intermediate value. `slot` is its place in the region."""
 
     __slots__ = ("tape", "array", "slot")
@@ -81,13 +81,13 @@ class _StandIn(NDArrayOperatorsMixin):
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: tuple = (None,), dtype: Any = FLOAT, **kw: Any
-    ) -> _StandIn:
+    ) -> _Placeholder:
         if (
             method != "__call__"
             or kw
             or dtype != FLOAT
             or ufunc.nout != 1
-            or not isinstance(out[0], _StandIn | None)
+            or not isinstance(out[0], _Placeholder | None)
         ):
             raise _Refused(f"{ufunc.__name__} {method}")
         dtype = ufunc.resolve_dtypes((*[FLOAT] * ufunc.nin, None))[-1]
@@ -100,7 +100,9 @@ class _StandIn(NDArrayOperatorsMixin):
             out[0],
         )
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kw: dict[str, Any]) -> _StandIn | None:
+    def __array_function__(
+        self, function: Any, types: Any, args: Any, kw: dict[str, Any]
+    ) -> _Placeholder | None:
         if function is np.clip and len(args) == 3 and set(kw) <= {"out"}:
             return self.tape.note(
                 "limit", args, lambda region, slots, to: region.emit("limit", slots, FLOAT, to), kw.get("out")
@@ -156,16 +158,16 @@ class Code:
         self._call()
         return True
 
-    def _play(self, constants: Any, region: Region | None) -> _Tape:
+    def _record(self, constants: Any, region: Region | None) -> _Tape:
         tape = _Tape(region)
-        known: dict[int, _StandIn] = {}
-        self._function(
-            constants,
-            *(
-                _StandIn(tape, None) if isinstance(a, Scratch) else known.setdefault(id(a), _StandIn(tape, a))
-                for a in self._arrays
-            ),
-        )
+        known: dict[int, _Placeholder] = {}  # of each array one, however often it is an argument
+        placeholders = [
+            _Placeholder(tape, None)
+            if isinstance(a, Scratch)
+            else known.setdefault(id(a), _Placeholder(tape, a))
+            for a in self._arrays
+        ]
+        self._function(constants, *placeholders)
         return tape
 
     def _make(self, constants: Any) -> None:
@@ -175,7 +177,7 @@ class Code:
             return
         region = Region(arrays[0].shape)
         try:
-            tape = self._play(constants, region)
+            tape = self._record(constants, region)
         except (_Refused, TypeError):
             return
         step = region.step()
@@ -184,7 +186,7 @@ class Code:
             (self._call,) = join([step])
 
     def _change(self, constants: Any) -> None:
-        tape = self._play(constants, None)
+        tape = self._record(constants, None)
         if tape.signature != self._signature:  # with these constants, the code has other operations
             self._make(constants)
             return

@@ -471,6 +471,38 @@ def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
     )
 
 
+def repeat(lanes: Sequence[Callable[[int], list[Prepared | None]]], times: int) -> list[Prepared] | None:
+    """Independent loops, which several threads may run side by side. `lanes[i](k)` makes the steps of loop
+    `i`, repetition `k`: products, and regions without sums, the same in every repetition, on arrays whose
+    addresses move by a constant distance from one repetition to the next. None if one of the steps is None.
+
+    All loops are one step, or several one after the other if they take long: a Ctrl-C has to wait for the end
+    of a step.
+    """
+    first = [steps for steps in (_all(make(0)) for make in lanes) if steps is not None]
+    if len(first) < len(lanes):
+        return None
+    each = sum(step.nanoseconds for steps in first for step in steps)
+    length = max(1, min(times, int(costs.NATIVE_LONGEST_NS / each)))
+    found = []
+    for start in range(0, times, length):
+        stop = min(start + length, times)
+        begun = [make(start) for make in lanes] if start else first
+        follow = [make(start + 1) for make in lanes] if stop - start > 1 else begun
+        loops = core.lanes([(stop - start, _native(a), _native(b)) for a, b in zip(begun, follow)])
+        found.append(Prepared(loops, (stop - start) * each, len(lanes) > 1))
+    return found
+
+
+def _all(steps: list[Prepared | None]) -> list[Prepared] | None:
+    made = [step for step in steps if step is not None]
+    return made if len(made) == len(steps) else None
+
+
+def _native(steps: Sequence[Prepared | None]) -> list[Any]:
+    return [step.native for step in steps if step is not None]
+
+
 def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
     """A prepared call of NumPy, `fn(*inputs, out)` or `np.copyto(out, x)`, as a step."""
     if not active() or not all(isinstance(a, np.ndarray) for a in args):

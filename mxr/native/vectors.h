@@ -70,7 +70,7 @@ static inline float f_expm1(float x)
     return fabsf(x) < 1e-7f ? x : y + y;
 }
 
-/* The exponent k and f = m - 1 with x = 2^k m, m from sqrt(1/2) to sqrt(2); and (log(m) - f) / f^2. `special`: x may be subnormal. */
+/* Splits x = 2^k m, with m from sqrt(1/2) to sqrt(2): sets k and f = m - 1, and returns (log(m) - f) / f^2. `special`: x may be subnormal. */
 static inline float split_log(float x, int special, float *k, float *f)
 {
     int tiny = special && x < SMALLEST_NORMAL;      /* subnormal numbers are scaled to normal ones */
@@ -97,8 +97,8 @@ static inline float log_ends(float x, float y)
     return x == 0.0f ? -INFINITY : y;
 }
 
-/* `special`: x may be any number, else it is positive, normal and finite. Every sum has one product, so that compilers have no choice which
-   one to fuse, and the bits are the same for both. */
+/* `special`: x may be any number, else it is positive, normal and finite. Both give the same bits: every sum has only one product, so that
+   compilers have no choice which product to fuse with it. */
 static inline float f_log(float x, int special)
 {
     float k, f, rest = split_log(x, special, &k, &f);
@@ -216,7 +216,7 @@ static inline float magnitude_of_power(float x, float y)
     return (float)(q * number64((bits64(t) + 1023) << 52));
 }
 
-/* x^y from its magnitude z: adds the sign, and handles the special cases of C's pow */
+/* x^y from its magnitude z: sets the sign, and handles the special cases of C's pow */
 static inline float finished_power(float z, float x, float y)
 {
     float a = fabsf(x), b = fabsf(y);
@@ -280,7 +280,7 @@ static inline float f_limit(float x, float low, float high)      /* NaN for NaN;
     BINARY_VARIANT(NAME(name##_nv), value, a0, b[i]) \
     BINARY_VARIANT(NAME(name##_vn), value, a[i], b0)
 
-/* m, from a, is a condition or the number to be limited; x and y come from b and c */
+/* m is an element of a: a condition, or the number to be limited. x and y are elements of b and c, or numbers. */
 #define TERNARY_VARIANT(name, value, X, Y) \
     static void name(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
     { \
@@ -328,8 +328,8 @@ UNARY(trunc, truncf(x))
 UNARY(rint, rintf(x))
 UNARY(expm1, f_expm1(x))
 
-/* Loops with special cases and without them. Where no element of a piece needs one, the second loop has the same bits, and takes two thirds
-   of the time. */
+/* Two loops, with the special cases and without them. If no element of a piece is a special case, the second loop gives the same bits in two
+   thirds of the time. */
 #define GUARDED(name, value, usual) \
     UNARY(any_##name, value(x, 1)) \
     UNARY(usual_##name, value(x, 0)) \
@@ -377,7 +377,7 @@ POWER(NAME(power), a[i], b[i])
 POWER(NAME(power_nv), a0, b[i])
 POWER(NAME(power_vn), a[i], b0)
 
-/* Large angles need many digits of pi. They are left to the C library. */
+/* Large angles need many digits of pi, so the C library computes them. */
 #define ANGLES(name, small, function) \
     static void NAME(name)(float *r, const float *a, const float *b, const float *c, ptrdiff_t n) \
     { \
@@ -397,7 +397,7 @@ ANGLES(cos, small_cos, cosf)
 
 /* ------------------------------------------------------------------------------------------ sums and largest values */
 
-enum { LANES = 64, RUN = 4096 };    /* sums that are added in parallel; elements after which they are added to a double */
+enum { LANES = 64, RUN = 4096 };    /* float sums computed in parallel; elements after which these are added to a double */
 
 static double NAME(sum)(const float *a, ptrdiff_t n)
 {
@@ -449,6 +449,23 @@ static void NAME(largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrd
     for (ptrdiff_t i = 0; i < rows; i++, a += step) LOOP for (ptrdiff_t j = 0; j < n; j++) most[j] = f_maximum(most[j], a[j]);
 }
 
+/* A digest of n bytes. Each lane of 64 bits changes with every word that it reads, whatever the others are. */
+static uint64_t NAME(digest)(const char *a, ptrdiff_t n, uint64_t seed)
+{
+    enum { LANES = 32, BYTES = 8 * LANES };
+    const uint64_t factor = 0x9E3779B185EBCA87u;
+    uint64_t h[LANES], x[LANES];
+    for (int j = 0; j < LANES; j++) h[j] = seed + j;
+    for (ptrdiff_t i = 0; i < n; i += BYTES) {
+        if (n - i < BYTES) memset(x, 0, sizeof x);
+        memcpy(x, a + i, (size_t)(n - i < BYTES ? n - i : BYTES));
+        LOOP for (int j = 0; j < LANES; j++) h[j] = ((h[j] << 29 | h[j] >> 35) ^ x[j]) * factor;
+    }
+    uint64_t all = (uint64_t)n;
+    for (int j = 0; j < LANES; j++) all = ((all << 29 | all >> 35) ^ h[j]) * factor;
+    return all ^ all >> 32;
+}
+
 /* ------------------------------------------------------------------------------------------ the table */
 
 #define LOOPS_1(name) [OP_##name] = {NAME(name), NULL, NULL, NULL},
@@ -458,6 +475,6 @@ static void NAME(largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrd
 static const Vectors NAME(vectors) = {
     VECTORS_NAME,
     {INSTRUCTIONS(X)},
-    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows),
+    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows), NAME(digest),
 };
 #undef X

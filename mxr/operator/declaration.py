@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mxr.operator.kernel import both_forms
+from mxr.operator.parameters import Parameter
 from mxr.operator.record import Op
 from mxr.operator.registry import register
 from mxr.operator.shapes import same_shape
@@ -32,6 +33,32 @@ def _const(value: Callable[[Any], Names] | Iterable[str]) -> Callable[[Any], Nam
 def _default_dtype(p: Any, ins: list[np.dtype | None]) -> list[np.dtype]:
     known = next((d for d in ins if d is not None), np.dtype(np.float32))
     return [known]
+
+
+def _members(cls: type) -> tuple[dict[str, Any], dict[str, Parameter]]:
+    """The attributes of a class and its base classes; those of them that are parameters, named and typed."""
+    members: dict[str, Any] = {}
+    annotations: dict[str, type] = {}
+    for base in reversed(cls.__mro__[:-1]):  # base classes first; the last one is `object`
+        members.update(vars(base))
+        annotations.update(inspect.get_annotations(base, eval_str=True))
+    params = {}
+    for key, kind in annotations.items():
+        param = members[key]
+        param.name, param.type = key, kind
+        params[key] = param
+    return members, params
+
+
+def _inputs(members: dict[str, Any], variadic: str | None) -> Any:
+    """The names of the inputs as declared, else by default: a tuple, or a function of the parameters."""
+    if "inputs" in members:
+        return members["inputs"]
+    if variadic:
+        return lambda p: tuple(f"arg{i}" for i in range(getattr(p, variadic)))
+    if members.get("forward"):
+        return tuple(inspect.signature(members["forward"]).parameters)[1:]
+    return ("data",)
 
 
 def op(
@@ -62,6 +89,8 @@ def op(
       the core cannot do it for these arrays.
     - beside a kernel, optionally `inference(p, *inputs)`: the visible output as an expression, if nothing is
       trained and no gradient is computed; None if there is none for these inputs.
+    - optionally `segment(p, shape, *inputs)`: the image of this shape that it computes in a segment (see
+      `mxr.compiler.images`), or None if it cannot be part of one with these inputs.
     - optionally `complete(p, where)`, which adds derived values to the parsed parameters.
 
     `variadic="num_args"`: any number of inputs named arg0, arg1, ..., which the parameter counts. `open`:
@@ -69,40 +98,20 @@ def op(
     """
 
     def declare(cls: type) -> Op:
-        d: dict[str, Any] = {}
-        annotations: dict[str, type] = {}
-        for base in reversed(cls.__mro__[:-1]):  # base classes first; the last one is `object`
-            d.update(vars(base))
-            annotations.update(inspect.get_annotations(base, eval_str=True))
-        params = {}
-        for key, kind in annotations.items():
-            param = d[key]
-            param.name, param.type = key, kind
-            params[key] = param
-        forward = d.get("forward")
-        if variadic:
-            inputs = d.get("inputs") or (
-                lambda p, _v=variadic: tuple(f"arg{i}" for i in range(getattr(p, _v)))
-            )
-        elif "inputs" in d:
-            inputs = d["inputs"]
-        elif forward:
-            inputs = tuple(inspect.signature(forward).parameters)[1:]
-        else:
-            inputs = ("data",)
+        d, params = _members(cls)
         compute, prepare = both_forms(d.get("compute"), d.get("prepare"), d.get("native"))
         gradient, prepare_gradient = both_forms(d.get("gradient"), d.get("prepare_gradient"))
         record = Op(
             name=name,
             doc=inspect.cleandoc(cls.__doc__ or ""),
             params=params,
-            inputs=_const(inputs),
+            inputs=_const(_inputs(d, variadic)),
             aux=_const(d.get("aux", ())),
             outputs=_const(d.get("outputs", ("output",))),
             hidden=_const(d.get("hidden", ())),
             infer_shape=d.get("infer_shape", same_shape),
             infer_type=d.get("infer_type", _default_dtype),
-            forward=forward,
+            forward=d.get("forward"),
             backward=d.get("backward"),
             compute=compute,
             gradient=gradient,
@@ -122,6 +131,7 @@ def op(
             complete=d.get("complete"),
             bound=d.get("bound"),
             inference=d.get("inference"),
+            segment=d.get("segment"),
         )
         return register(record)
 

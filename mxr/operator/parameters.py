@@ -110,7 +110,7 @@ class Parameter:
             parsed = _PARSERS[self.type](value)
         except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError):
             raise ParamError(
-                f"{where}: {self.name} must be {_a(self.type_text)}, not {_shown(value)}"
+                f"{where}: {self.name} must be {_with_article(self.type_text)}, not {_shown(value)}"
             ) from None
         if self.one_of and parsed not in self.one_of:
             raise ParamError(
@@ -135,7 +135,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def _a(text: str) -> str:
+def _with_article(text: str) -> str:
     return text if text.startswith(("one of", "text")) else ("an " if text[0] in "aeiou" else "a ") + text
 
 

@@ -56,6 +56,7 @@ class Op:
     subgraphs: int = 0  # the number of graphs inside a node, in `p.subgraphs` (control flow)
     bound: Callable | None = None  # (p): called whenever a symbol with the operator is bound
     inference: Callable | None = None  # (p, *inputs): a kernel's output as an expression, without training
+    segment: Callable | None = None  # (p, shape, *inputs): its part of a segment of oneDNN's, or None
     complete: Callable | None = None  # (p, where): adds derived values to the parsed parameters
 
     @property

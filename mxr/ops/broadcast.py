@@ -49,6 +49,7 @@ def _broadcast_pair(name: str, pair: Pair, *aliases: str):
         forward=forward,
         infer_shape=broadcast_shape,
         infer_type=same_type,
+        segment=pair.segment,
         **gradient,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mxr.compiler import images
 from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 from mxr.ops.kernels import primitives, windows
 from mxr.ops.kernels.steps import Steps
@@ -105,6 +106,14 @@ def _conv_prepare_gradient(p, run, gs, ins, outs, igs):
     return steps.call()
 
 
+def _conv_in_segment(p, shape, data, weight, bias=None):
+    if len(data.shape) != len(p.kernel) + 2:
+        return None
+    w = _conv_windows(p, data.shape, shape)
+    pays = primitives.pays(w, data.shape[1], p.num_filter, shape[0])
+    return images.convolution(shape, data, weight, bias, p.num_group, primitives.geometry(w), pays)
+
+
 def _arguments(p):
     return ("data", "weight") if p.no_bias else ("data", "weight", "bias")
 
@@ -124,7 +133,7 @@ class _Convolution:
     cudnn_off: bool = P(False, "GPU only", ignored=True)
 
     inputs, infer_shape = _arguments, _conv_shape
-    prepare, prepare_gradient = _conv_prepare, _conv_prepare_gradient
+    prepare, prepare_gradient, segment = _conv_prepare, _conv_prepare_gradient, _conv_in_segment
 
 
 @op("Convolution", keeps=("ins",))

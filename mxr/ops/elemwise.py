@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mxr.compiler import images
 from mxr.operator import REQUIRED, Dtype, P, ShapeError, op, shape_text, unify
 from mxr.ops.shared.pointwise import PAIRS, Pair, declare, like, same_type, sign
 from mxr.runtime.lazy_scipy import special
@@ -14,7 +15,7 @@ from mxr.runtime.lazy_scipy import special
 # ------------------------------------------------------------------------------------------ unary mathematics
 
 
-def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
+def _unary(name: str, f: Callable, gradient: Callable | None, text: str, **more: Callable):
     """Declare an operator y = f(x). `gradient(g, x, y)` is the gradient of x for the gradient g of y; None:
     zero. `text` is its help text."""
 
@@ -25,7 +26,7 @@ def _unary(name: str, f: Callable, gradient: Callable | None, text: str):
         assert gradient is not None
         return gradient(g, ins[0], outs[0])
 
-    declare(__name__, name, doc=text, forward=forward, **({"backward": backward} if gradient else {}))
+    declare(__name__, name, doc=text, forward=forward, **({"backward": backward} if gradient else {}), **more)
 
 
 def _round(x):
@@ -128,7 +129,8 @@ _unary("sigmoid",     lambda x: 1 / (1 + np.exp(-x)), lambda g, x, y: g * (y * (
 _unary("softsign",    lambda x: x / (1 + np.abs(x)),  lambda g, x, y: g / np.square(1 + np.abs(x)),
        "`x / (1 + |x|)`.")
 _unary("relu",        lambda x: np.maximum(x, 0),     lambda g, x, y: g * np.sign(y),
-       "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.")
+       "The rectifier, `max(x, 0)`. The gradient at 0 is 0, and NaN where x is.",
+       segment=lambda p, shape, data: images.relu(data))
 _unary("erf",         lambda x: special.erf(x),       lambda g, x, y: g * (2 / _ROOT_PI * np.exp(-(x * x))),
        "The error function, `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.")
 _unary("erfinv",      lambda x: special.erfinv(x),    lambda g, x, y: g * (0.5 * _ROOT_PI * np.exp(y * y)),
@@ -188,14 +190,14 @@ class SmoothL1:
 
     def forward(p, data):
         x, s = (data, p.scalar) if data.dtype.kind == "f" else (data.astype(np.float32), int(p.scalar))
-        inner = _bend(s, x)
+        inner = _clip_quadratic(s, x)
         return inner * (x - 0.5 * inner) * s**2
 
     def backward(p, g, ins, outs):
-        return g * (_bend(p.scalar, ins[0]) * p.scalar**2)
+        return g * (_clip_quadratic(p.scalar, ins[0]) * p.scalar**2)
 
 
-def _bend(s, x):
+def _clip_quadratic(s, x):
     return np.clip(x, -1 / s**2, 1 / s**2) if s else x
 
 
@@ -238,6 +240,7 @@ def _pair(name: str, pair: Pair, broadcast: str, *aliases: str):
         forward=forward,
         infer_type=same_type,
         **({"backward": backward} if pair.gradient else {}),
+        segment=pair.segment,
         doc=f"Element by element, {pair.text}.\n\n"
         f"Both arrays have the same shape; for other shapes there is `broadcast_{broadcast}`.",
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mxr.compiler import images
 from mxr.compiler.value import scatter_slice
 from mxr.operator import REQUIRED, P, Shape, ShapeError, axis_of, known, op, shape_text, size, unify
 
@@ -36,6 +37,9 @@ class Concat:
 
     def forward(p, *data):
         return np.concatenate(data, p.dim)
+
+    def segment(p, shape, *data):
+        return images.joined(shape, data) if axis_of(p.dim, len(shape), "dim") == 1 else None
 
     def backward(p, g, ins, outs):
         axis, end, parts = p.dim % g.ndim, 0, []

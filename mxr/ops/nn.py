@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxr.compiler.value import Value, kernel
+from mxr.compiler import images
+from mxr.compiler.value import Call, Value
 from mxr.operator import (
     REQUIRED,
     Dtype,
@@ -106,6 +107,9 @@ class Activation:
                 return np.maximum(data, 0) + np.log1p(np.exp(-np.abs(data)))
             case "softsign":
                 return data / (1 + np.abs(data))
+
+    def segment(p, shape, data):
+        return images.relu(data) if p.act_type == "relu" else None
 
     def backward(p, g, ins, outs):
         x, y = ins[0], outs[0]
@@ -225,7 +229,7 @@ def _random_slopes(p, data):
 
         return draw
 
-    return kernel(bind, [], [data.shape], [data.dtype], random=True, label="rrelu slopes")[0]
+    return Call(bind, [], [data.shape], [data.dtype], random=True, label="rrelu slopes").outs[0]
 
 
 # ----------------------------------------------------------------------------------------- the softmax family

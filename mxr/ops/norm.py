@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from mxr.compiler.value import kernel
+from mxr.compiler import images
+from mxr.compiler.value import Call
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, axis_of, op, shape_text, unify
 from mxr.ops.shared.pointwise import float_type
 from mxr.runtime import costs, threads
@@ -105,9 +106,20 @@ def _batch_inference(p, data, gamma, beta, mean, var, axis):
 
         return call
 
-    (scale,) = kernel(prepare, [gamma, var], [gamma.shape], [gamma.dtype], label="BatchNorm")
+    (scale,) = Call(prepare, [gamma, var], [gamma.shape], [gamma.dtype], label="BatchNorm").outs
     along = tuple(-1 if i == axis % len(data.shape) else 1 for i in range(len(data.shape)))
     return (data - mean.reshape(along)) * scale.reshape(along) + beta.reshape(along)
+
+
+def _batch_in_segment(p, shape, data, gamma, beta, mean, var):
+    if axis_of(getattr(p, "axis", 1), len(shape), "BatchNorm") != 1:
+        return None
+
+    def fold(gamma, beta, mean, var):
+        scale = _scale(p, gamma) / np.sqrt(var + gamma.dtype.type(p.eps))
+        return scale, beta - mean * scale
+
+    return images.scaled(data, (gamma, beta, mean, var), fold)
 
 
 def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
@@ -209,6 +221,8 @@ class BatchNorm(_BatchNorm):
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, p.axis, inverse=True)
 
+    segment = _batch_in_segment
+
     def inference(p, data, gamma, beta, mean, var):
         return _batch_inference(p, data, gamma, beta, mean, var, p.axis)
 
@@ -261,6 +275,8 @@ class SyncBatchNorm:
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
 
+    segment = _batch_in_segment
+
     def inference(p, data, gamma, beta, mean, var):
         return _batch_inference(p, data, gamma, beta, mean, var, 1)
 
@@ -298,6 +314,8 @@ class BatchNormV1:
 
     def compute(p, run, ins, outs):
         _batch_forward(p, run, ins, outs, 1, inverse=False)
+
+    segment = _batch_in_segment
 
     def inference(p, data, gamma, beta, mean, var):
         return _batch_inference(p, data, gamma, beta, mean, var, 1)

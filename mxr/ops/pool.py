@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from mxr.compiler import images
 from mxr.operator import REQUIRED, P, ParamError, Shape, ShapeError, op, shape_text, unify
 from mxr.ops.conv import per_axis
 from mxr.ops.kernels import pooling, windows
@@ -123,6 +124,21 @@ class Pooling:
         _power_of(p)
         ins, visible = _pool_shape(p, ins, outs[:1])
         return ins, visible + [(1,)] * (len(outs) - 1)
+
+    def segment(p, shape, data):
+        if _last(p) or p.pool_type not in ("avg", "max") or len(data.shape) != len(shape):
+            return None
+        w = _windows(p, data.shape, shape)
+        reach = [(o - 1) * s + k - n - q for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad)]
+        after = tuple(map(max, reach, w.pad))
+        how, counts = p.pool_type, p.count_include_pad is not False
+        if how == "avg" and not counts:
+            how = "avg without padding"
+        elif how == "avg" and after != w.pad:  # the last window is cut at the padding's end
+            return None
+        if any(map(int.__ge__, map(max, after, w.pad), w.kernel)):  # a window of nothing but padding
+            return None
+        return images.pooled(shape, data, how, (w.stride, w.kernel, w.pad, after))
 
     def prepare(p, run, ins, outs):
         w, steps = _windows(p, ins[0].shape, outs[0].shape), Steps(run)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from math import prod
 
 import numpy as np
 
+from mxr.native.steps import Calls
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, op, unify
+from mxr.ops.kernels import recurrent_native
 from mxr.ops.kernels.recurrent import GATES, Cell, Memory, together
 from mxr.random import streams
 
@@ -84,25 +85,34 @@ def _carve(p, t, n, reserve):
     return [cells[i : i + directions] for i in range(0, len(cells), directions)], rest[::2], rest[1::2]
 
 
-def _cells(p, run, ins, reserve):
-    """([[cell] per layer], [input of layer 1, 2 ...], [their masks])"""
-    t, n, values = ins[0].shape
-    memory, between, masks = _carve(p, t, n, reserve)
-    return (
-        [[Cell(p, run, *cell) for cell in zip(*both)] for both in zip(_unpack(p, values, ins[1]), memory)],
-        between,
-        masks,
-    )
+class _Layers:
+    """The arrays of an operator's passes, which are the same in every call. `cells` has a list per layer with
+    one cell per direction; `inputs` has the input of each layer, `masks` what dropout multiplies them by."""
 
+    def __init__(self, p, run, ins, reserve):
+        t, n, values = ins[0].shape
+        memory, between, self.masks = _carve(p, t, n, reserve)
+        self.p, self.run, self.ins = p, run, ins
+        self.live = run.workspace((t, n, 1), bool, "live") if p.use_sequence_length else None
+        self.cells = [
+            [Cell(p, run, *cell, live=self.live) for cell in zip(*both)]
+            for both in zip(_unpack(p, values, ins[1]), memory)
+        ]
+        x = ins[0] if ins[0].flags.c_contiguous else run.workspace(ins[0].shape, ins[0].dtype, "x")
+        self.inputs = [x, *between]
 
-def _inputs(p, layers, between, ins) -> list[np.ndarray]:
-    """The input of each layer. Also sets the cells' `live`, from the sequences' lengths."""
-    x = np.ascontiguousarray(ins[0])
-    if p.use_sequence_length:
-        live = np.arange(len(x))[:, None, None] < ins[-1].reshape(1, -1, 1)
-        for cell in chain(*layers):
-            cell.live = live
-    return [x, *between]
+    def begin(self) -> None:
+        """What every pass does first."""
+        if self.inputs[0] is not self.ins[0]:
+            np.copyto(self.inputs[0], self.ins[0])
+        if self.live is not None:
+            steps = np.arange(len(self.live))[:, None, None]
+            np.less(steps, self.ins[-1].reshape(1, -1, 1), out=self.live)
+
+    def of(self, layer: int, states: np.ndarray) -> np.ndarray:
+        """A layer's part of `states` (layers * directions, ...)."""
+        directions = len(self.cells[0])
+        return states[layer * directions : (layer + 1) * directions]
 
 
 # --------------------------------------------------------------------------------------------- the operator
@@ -194,35 +204,66 @@ class RNN:
         ]
 
     def prepare(p, run, ins, outs):
-        return partial(_forward, p, run, ins, outs, *_cells(p, run, ins, outs[-1]))
+        layers = _Layers(p, run, ins, outs[-1])
+        return partial(_forward, layers, outs, _native_forward(layers, outs))
 
     def prepare_gradient(p, run, gs, ins, outs, igs):
-        grads = _unpack(p, ins[0].shape[2], np.empty_like(ins[1]) if igs[1] is None else igs[1])
-        return partial(_backward, p, run, gs, ins, outs, igs, grads, *_cells(p, run, ins, outs[-1]))
+        layers = _Layers(p, run, ins, outs[-1])
+        grads = None
+        if igs[1] is not None:
+            grads = _unpack(p, ins[0].shape[2], igs[1])
+        native = _NativeBackward.of(layers, gs, outs, igs, grads)
+        return native or partial(_backward, layers, gs, outs, igs, grads)
 
 
-def _forward(p, run, ins, outs, layers, between, masks):
-    inputs = _inputs(p, layers, between, ins)
-    states, initial = _heads(p, ins)
+def _native_forward(layers, outs) -> list[Calls] | None:
+    """The calls of each layer, if the native core computes the operator."""
+    p, ins = layers.p, layers.ins
+    if not recurrent_native.supported(p, ins[0]):
+        return None
+    found: list[Calls] = []
+    lstm = p.mode == "lstm"
+    for layer, (cells, x) in enumerate(zip(layers.cells, layers.inputs)):
+        ends = recurrent_native.Ends(
+            layers.of(layer, ins[2]),
+            layers.of(layer, ins[3]) if lstm else None,
+            layers.of(layer, outs[2]) if lstm and p.state_outputs else None,
+        )
+        calls = recurrent_native.forward(cells, x, ends)
+        if calls is None:
+            return None
+        found.append(calls)
+    return found
+
+
+def _forward(layers, outs, native):
+    layers.begin()
+    p, inputs = layers.p, layers.inputs
+    states, initial = _heads(p, layers.ins)
     directions, passed, _ = _widths(p)
-    for layer, (cells, x, y) in enumerate(zip(layers, inputs, [*inputs[1:], outs[0]])):
+    for layer, (cells, x, y) in enumerate(zip(layers.cells, inputs, [*inputs[1:], outs[0]])):
+        if native:
+            for call in native[layer]:
+                call()
         for d, cell in enumerate(cells):
             k = layer * directions + d
-            cell.forward(x, states[k], initial[k])
+            if not native:
+                cell.forward(x, states[k], initial[k])
             h = cell.memory.h
             y[:, :, d * passed : (d + 1) * passed] = h[:-1] if d else h[1:]
             if p.state_outputs:
                 outs[1][k] = h[0 if d else -1]
-                if p.mode == "lstm":
+                if p.mode == "lstm" and not native:
                     outs[2][k] = cell.memory.c[0 if d else -1]
-        if cell.live is not None:
-            y *= cell.live
-        if p.p and run.train and layer < p.num_layers - 1:
-            _drop(p, y, masks[layer])
+        if layers.live is not None:
+            y *= layers.live
+        if p.p and layers.run.train and layer < p.num_layers - 1:
+            _drop(p, y, layers.masks[layer])
 
 
-def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
-    inputs = _inputs(p, layers, between, ins)
+def _backward(layers, gs, outs, igs, grads):
+    layers.begin()
+    p, run, inputs = layers.p, layers.run, layers.inputs
     x, (directions, passed, _) = inputs[0], _widths(p)
     n = x.shape[1]
     heads = [*gs, None, None][:3]
@@ -231,20 +272,21 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
         Callable
     ] = []  # calls for the weights' gradients of a cell, which run during the steps of the next one
     for layer in reversed(range(p.num_layers)):
-        if layers[0][0].live is not None:
-            dy = dy * layers[0][0].live
+        if layers.live is not None:
+            dy = dy * layers.live
         dx = None
-        for d, cell in enumerate(layers[layer]):
+        for d, cell in enumerate(layers.cells[layer]):
             k = layer * directions + d
             dh = np.zeros((n, passed), x.dtype) if heads[1] is None else heads[1][k].copy()
             dc = np.zeros((n, p.state_size), x.dtype) if heads[2] is None else heads[2][k].copy()
+            by_projection = grads[layer][d][2] if grads else np.empty_like(cell.weights[2])
             at_state, at_inputs = cell.backward(
-                dy[:, :, d * passed : (d + 1) * passed], dh, dc, grads[layer][d][2], k % 2, later
+                dy[:, :, d * passed : (d + 1) * passed], dh, dc, by_projection, k % 2, later
             )
             later = (
-                []
-                if igs[1] is None
-                else cell.weight_gradients(_read(p, inputs, layer), at_state, at_inputs, grads[layer][d])
+                cell.weight_gradients(_read(p, inputs, layer), at_state, at_inputs, grads[layer][d])
+                if grads
+                else []
             )
             if layer or igs[0] is not None:
                 share = cell.input_gradient(at_inputs).reshape(inputs[layer].shape)
@@ -253,12 +295,80 @@ def _backward(p, run, gs, ins, outs, igs, grads, layers, between, masks):
                 igs[2][k] = dh
             if p.mode == "lstm" and igs[3] is not None:
                 igs[3][k] = dc
-        dy = dx * masks[layer - 1] if layer and p.p and run.train else dx
+        dy = dx * layers.masks[layer - 1] if layer and p.p and run.train else dx
     together(later, outs[-1].size)
     if igs[0] is not None:
         igs[0][...] = dy
     if p.use_sequence_length and igs[-1] is not None:
         igs[-1][...] = 0
+
+
+class _NativeBackward:
+    """The backward pass by the native core: `gradients` has the arrays of each layer, `calls` its calls."""
+
+    def __init__(self, layers, gs, outs, igs, grads):
+        p, run, x = layers.p, layers.run, layers.inputs[0]
+        directions, passed, _ = _widths(p)
+        self.layers, self.igs, self.heads = layers, igs, [*gs, None, None][:3]
+        self.gradients: list[recurrent_native.Gradients] = []
+
+        def ends(name):
+            return [run.workspace((x.shape[1], passed), x.dtype, (name, d)) for d in range(directions)]
+
+        self.top = dy = run.workspace(outs[0].shape, x.dtype, "dy")
+        for layer in reversed(range(p.num_layers)):
+            read, dx = _read(p, layers.inputs, layer), []
+            if layer or igs[0] is not None:
+                shape = layers.inputs[layer].shape
+                dx = [run.workspace(shape, x.dtype, ("dx", layer % 2, d)) for d in range(directions)]
+            of_weights = grads and grads[layer]
+            self.gradients.insert(
+                0, recurrent_native.Gradients(dy, ends("dh"), ends("dc"), read, of_weights, dx)
+            )
+            dy = dx[0] if dx else dy
+        made = [
+            recurrent_native.backward(cells, x, g)
+            for cells, x, g in zip(layers.cells, layers.inputs, self.gradients)
+        ]
+        self.calls = [calls for calls in made if calls is not None]
+
+    @classmethod
+    def of(cls, layers, gs, outs, igs, grads):
+        """None if the core does not compute the operator."""
+        p = layers.p
+        if not recurrent_native.supported(p, layers.ins[0]):
+            return None
+        made = cls(layers, gs, outs, igs, grads)
+        return made if len(made.calls) == p.num_layers else None
+
+    def __call__(self) -> None:
+        layers, igs, p = self.layers, self.igs, self.layers.p
+        layers.begin()
+        self.top[...] = 0 if self.heads[0] is None else self.heads[0]
+        for layer in reversed(range(p.num_layers)):
+            g = self.gradients[layer]
+            if layer < p.num_layers - 1:
+                for more in self.gradients[layer + 1].dx[1:]:
+                    g.dy += more
+                if p.p and layers.run.train:
+                    g.dy *= layers.masks[layer]
+            if layers.live is not None:
+                g.dy *= layers.live
+            for given, arrays in zip(self.heads[1:], (g.dh, g.dc)):
+                for d, array in enumerate(arrays):
+                    array[...] = 0 if given is None else layers.of(layer, given)[d]
+            for call in self.calls[layer]:
+                call()
+            for to, arrays in zip(igs[2:4], (g.dh, g.dc) if p.mode == "lstm" else (g.dh,)):
+                if to is not None:
+                    layers.of(layer, to)[...] = arrays
+        if igs[0] is not None:
+            dx = self.gradients[0].dx
+            igs[0][...] = dx[0]
+            for more in dx[1:]:
+                igs[0][...] += more
+        if p.use_sequence_length and igs[-1] is not None:
+            igs[-1][...] = 0
 
 
 def _read(p, inputs, layer):

@@ -186,17 +186,17 @@ class ReshapeLike:
         lhs, rhs = ins
         if lhs is None or rhs is None:
             return ins, outs
-        out = _liken(p, lhs, rhs)
+        out = _shape_like(p, lhs, rhs)
         return [solve(lhs, out), rhs], [out]
 
     def forward(p, lhs, rhs):
-        return lhs.reshape(_liken(p, lhs.shape, rhs.shape))
+        return lhs.reshape(_shape_like(p, lhs.shape, rhs.shape))
 
     def backward(p, g, ins, outs):
         return g.reshape(ins[0].shape), None
 
 
-def _liken(p, lhs, rhs):
+def _shape_like(p, lhs, rhs):
     def bounds(begin, end, n, side):
         b, e = begin or 0, n if end is None else end
         b, e = b + n if b < 0 else b, e + n if e < 0 else e

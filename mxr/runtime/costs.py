@@ -148,6 +148,9 @@ NATIVE_LEAST_BLOCK: Annotated[int, About("elements",
     "of the smallest block. A region with so many intermediate values that its blocks would be smaller is "
     "left to NumPy",
     fixed="four times the widest vectors: below it the loops' own overhead counts")] = 64
+NATIVE_STEP_PRODUCT: Annotated[int, About("multiplications",
+    "of a recurrent cell's step up to which it computes its part of products for the whole "
+    "sequence")] = 3_000_000
 NATIVE_TEXT_SHARED: Annotated[int, About("bytes",
     "of text, numbers of a file, that a thread parses at least")] = 1 << 16
 NATIVE_LONGEST_NS: Annotated[int, About("ns",

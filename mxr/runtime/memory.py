@@ -74,6 +74,12 @@ class Buffers:
         self._buffers.append(None)
         return len(self._sizes) - 1
 
+    def again(self) -> Buffers:
+        """As many buffers of the same sizes, in memory of their own."""
+        other = Buffers()
+        other._sizes, other._buffers = list(self._sizes), [None] * len(self._sizes)
+        return other
+
     def give_back(self, b: int) -> None:
         self._free.add(b)
 

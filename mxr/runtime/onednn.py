@@ -1,4 +1,4 @@
-"""oneDNN's convolutions, where the library is installed: found at run time, never required.
+"""oneDNN's convolutions and pooling, where the library is installed: found at run time, never required.
 
     found = onednn.library()                    None without oneDNN, and with MXR_ONEDNN=0
     primitive = found.convolution(...)          made once for its shapes, and cached
@@ -30,7 +30,11 @@ _NAMES = {
 }
 _CPU, _IN_ORDER, _FLOAT, _ANY = 1, 1, 3, 1
 _DIRECT = 1  # the algorithm: Winograd's loses digits
-_FORWARD = 64  # the propagation kind that trains
+_FORWARD, _INFERENCE = 64, 96  # the propagation kinds that train, and that do not
+_POOLING = {"max": 0x1FF, "avg": 0x2FF, "avg without padding": 0x3FF}
+_RELU = {2: 0x1F, 3: 0x20}  # by the interface's version
+# layouts of images: channels in blocks of 16 or 8, channels last, channels first
+_IMAGE_TAGS = {2: (69, 93, 20, 5), 3: (78, 102, 22, 5)}
 _MOST_AXES, _DESCRIPTOR_BYTES, _OPERATION_BYTES = 12, 4096, 32768  # at least what 2.x's structures need
 _QUERY = {"src": 129, "gsrc": 130, "weights": 131, "gweights": 132, "dst": 133, "gdst": 134, "scratch": 136}
 _ARGUMENT = {
@@ -93,9 +97,7 @@ class Primitive:
         library.check("dnnl_primitive_create", byref(pointer), description.pointer)
         self.handle = _Handle(pointer, library.dll.dnnl_primitive_destroy)
         self.layouts = {name: self._layout(name) for name in (*names, "scratch")}
-        text = c_char_p()
-        library.check("dnnl_primitive_desc_query", description.pointer, _QUERY_NAME, 0, byref(text))
-        self.name = (text.value or b"").decode()
+        self.name = library.name_of(description)
 
     def _layout(self, name: str) -> Layout:
         found = self._library.dll.dnnl_primitive_desc_query_md(self._description.pointer, _QUERY[name], 0)
@@ -155,7 +157,7 @@ class Library:
         self.engine, self.stream = c_void_p(), c_void_p()
         self.check("dnnl_engine_create", byref(self.engine), _CPU, c_size_t(0))
         self.check("dnnl_stream_create", byref(self.stream), self.engine, _IN_ORDER)
-        self._plain, self._adding = self._attributes(False), self._attributes(True)
+        self._attributes = lru_cache(None)(self._made_attributes)
         self.convolution = lru_cache(_CACHED)(self._convolution)
         self.layout = lru_cache(_CACHED)(self._layout)
         self.reorder = lru_cache(_CACHED)(self._reorder)
@@ -170,40 +172,68 @@ class Library:
         """The memory that an array of a layout takes."""
         return int(self.dll.dnnl_memory_desc_get_size(pointer))
 
-    def _attributes(self, adds: bool) -> c_void_p:
-        """Scratch memory is given with a call; the result may be added to what is there."""
+    def _made_attributes(self, *after: str) -> c_void_p:
+        """Scratch memory is given with a call. `after`: what is done to the result, in this order. "sum": it
+        is added to what is there; "relu"."""
         attributes = c_void_p()
         self.check("dnnl_primitive_attr_create", byref(attributes))
         self.check("dnnl_primitive_attr_set_scratchpad_mode", attributes, _SCRATCH_GIVEN)
-        if adds:
-            operations = c_void_p()
-            self.check("dnnl_post_ops_create", byref(operations))
-            more = () if self.version[0] == 2 else (0, 0)  # no zero point, the array's type
-            self.check("dnnl_post_ops_append_sum", operations, c_float(1), *more)
-            self.check("dnnl_primitive_attr_set_post_ops", attributes, operations)
-            self.check("dnnl_post_ops_destroy", operations)
+        operations = c_void_p()
+        self.check("dnnl_post_ops_create", byref(operations))
+        major = self.version[0]
+        for what in after:
+            if what == "sum":
+                more = () if major == 2 else (0, 0)  # no zero point, the array's type
+                self.check("dnnl_post_ops_append_sum", operations, c_float(1), *more)
+            else:
+                scale = (c_float(1),) if major == 2 else ()
+                zeros = c_float(0), c_float(0)
+                self.check("dnnl_post_ops_append_eltwise", operations, *scale, _RELU[major], *zeros)
+        self.check("dnnl_primitive_attr_set_post_ops", attributes, operations)
+        self.check("dnnl_post_ops_destroy", operations)
         return attributes
+
+    def name_of(self, description: _Handle) -> str:
+        """What the library calls the code that it has chosen for a description."""
+        text = c_char_p()
+        self.check("dnnl_primitive_desc_query", description.pointer, _QUERY_NAME, 0, byref(text))
+        return (text.value or b"").decode()
 
     # ---------------------------------------------------------------- layouts
     def _layout(self, shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> Layout:
         """Floats of this shape at these strides (elements); without strides, the layout is the primitive's
         choice."""
-        choice = strides is None
-        how = _ANY if strides is None else _dims(strides)
+        return self._described_memory(shape, _ANY) if strides is None else self._strided(shape, strides)
+
+    def _strided(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Layout:
+        return self._memory("by_strides", "with_strides", len(shape), _dims(shape), _FLOAT, _dims(strides))
+
+    def _described_memory(self, shape: tuple[int, ...], tag: int) -> Layout:
+        return self._memory("by_tag", "with_tag", len(shape), _dims(shape), _FLOAT, tag)
+
+    def _memory(self, second: str, third: str, *args: Any) -> Layout:
+        """A layout, by the function whose name ends so in versions 2 and 3 of the interface."""
         if self.version[0] == 2:
-            function = "dnnl_memory_desc_init_by_tag" if choice else "dnnl_memory_desc_init_by_strides"
             memory = ctypes.create_string_buffer(_DESCRIPTOR_BYTES)
-            self.check(function, memory, len(shape), _dims(shape), _FLOAT, how)
-            owner: object = memory
+            self.check(f"dnnl_memory_desc_init_{second}", memory, *args)
             pointer = ctypes.cast(memory, c_void_p)
-        else:
-            function = (
-                "dnnl_memory_desc_create_with_tag" if choice else "dnnl_memory_desc_create_with_strides"
-            )
-            pointer = c_void_p()
-            self.check(function, byref(pointer), len(shape), _dims(shape), _FLOAT, how)
-            owner = _Handle(pointer, self.dll.dnnl_memory_desc_destroy)
-        return Layout(pointer, owner, 0 if choice else self.nbytes(pointer))
+            return Layout(pointer, memory, self.nbytes(pointer))
+        pointer = c_void_p()
+        self.check(f"dnnl_memory_desc_create_{third}", byref(pointer), *args)
+        return Layout(pointer, _Handle(pointer, self.dll.dnnl_memory_desc_destroy), self.nbytes(pointer))
+
+    def like(self, image: Layout, shape: tuple[int, ...], channels: int) -> Layout | None:
+        """The layout of images of this shape, (n, C, height, width), with another number of channels. None if
+        it is none of the usual ones."""
+        other = shape[0], channels, *shape[2:]
+        for tag in _IMAGE_TAGS[self.version[0]]:
+            if self.same(image, self._described_memory(shape, tag)):
+                return self._described_memory(other, tag)
+        return None
+
+    def part(self, whole: Layout, shape: tuple[int, ...], start: tuple[int, ...]) -> Layout:
+        """A part of an array, as a layout of the same memory. Unavailable if the layout has no such part."""
+        return self._memory("submemory", "submemory", whole.pointer, _dims(shape), _dims(start))
 
     def same(self, a: Layout, b: Layout) -> bool:
         """Whether both are the same layout."""
@@ -220,7 +250,7 @@ class Library:
             self.engine,
             target.pointer,
             self.engine,
-            self._adding if adds else self._plain,
+            self._attributes("sum") if adds else self._attributes(),
         )
         return Primitive(self, _Handle(pointer, self.dll.dnnl_primitive_desc_destroy), ())
 
@@ -230,21 +260,75 @@ class Library:
         shapes: tuple[tuple[int, ...], ...],
         bias: bool,
         geometry: tuple[tuple[int, ...], ...],
+        after: tuple[str, ...] = (),
     ) -> Primitive:
         """A convolution ("out"), or the gradient of its input ("gx") or of its weight ("gw").
 
         `shapes`: of the input (n, C, *size), the weight ([G,] F/G, C/G, *kernel) and the output (n, F, *out);
         the primitive chooses their layouts. `bias`: whether one (F) is added to the output. `geometry`:
-        strides, dilations (0 is none), padding before and after, along each spatial axis.
+        strides, dilations (0 is none), padding before and after, along each spatial axis. `after`: what is
+        done with the output, see `_made_attributes`.
         """
-        forward = self._described("out", shapes, bias, geometry, None)
+        forward = self._described("out", shapes, bias, geometry, None, after)
         description = (
             forward if kind == "out" else self._described(kind, shapes, bias, geometry, forward.pointer)
         )
         return Primitive(self, description, ARGUMENTS[kind])
 
+    def has_fast(self, shapes: tuple, bias: bool, geometry: tuple) -> bool:
+        """Whether there is compiled code for a convolution."""
+        try:
+            name = self.name_of(self._described("out", shapes, bias, geometry, None))
+        except Unavailable:
+            return False
+        return not name.startswith(("ref", "gemm"))
+
+    def pooling(
+        self, how: str, image: Layout, shape: tuple[int, ...], geometry: tuple[tuple[int, ...], ...]
+    ) -> Primitive:
+        """Pooling of images, for inference. `how`: max, avg, or avg without padding. `shape`: of the output,
+        whose layout the primitive chooses. `geometry`: strides, kernel, padding before and after."""
+        strides, kernel, *padding = map(_dims, geometry)
+        out = self.layout(shape)
+        pointer = c_void_p()
+        if self.version[0] == 2:
+            operation = ctypes.create_string_buffer(_OPERATION_BYTES)
+            window = strides, kernel, *padding
+            arguments = _INFERENCE, _POOLING[how], image.pointer, out.pointer
+            self.check("dnnl_pooling_forward_desc_init", operation, *arguments, *window)
+            self.check(
+                "dnnl_primitive_desc_create",
+                byref(pointer),
+                operation,
+                self._attributes(),
+                self.engine,
+                None,
+            )
+        else:
+            self.check(
+                "dnnl_pooling_forward_primitive_desc_create",
+                byref(pointer),
+                self.engine,
+                _INFERENCE,
+                _POOLING[how],
+                image.pointer,
+                out.pointer,
+                strides,
+                kernel,
+                _dims([0] * len(geometry[0])),  # dilations
+                *padding,
+                self._attributes(),
+            )
+        return Primitive(self, _Handle(pointer, self.dll.dnnl_primitive_desc_destroy), ("src", "dst"))
+
     def _described(
-        self, kind: str, shapes: tuple, bias: bool, geometry: tuple, forward: c_void_p | None
+        self,
+        kind: str,
+        shapes: tuple,
+        bias: bool,
+        geometry: tuple,
+        forward: c_void_p | None,
+        after: tuple[str, ...] = (),
     ) -> _Handle:
         """The primitive's description. A gradient's needs that of the `forward` pass."""
         window = [_dims(g) for g in geometry]
@@ -260,7 +344,12 @@ class Library:
             operation = ctypes.create_string_buffer(_OPERATION_BYTES)
             self.check(f"dnnl_dilated_convolution_{direction}_desc_init", operation, *how, *arrays, *window)
             self.check(
-                "dnnl_primitive_desc_create", byref(pointer), operation, self._plain, self.engine, forward
+                "dnnl_primitive_desc_create",
+                byref(pointer),
+                operation,
+                self._attributes(*after),
+                self.engine,
+                forward,
             )
         else:
             hint = () if kind == "out" else (forward,)
@@ -272,7 +361,7 @@ class Library:
                 *arrays,
                 *window,
                 *hint,
-                self._plain,
+                self._attributes(*after),
             )
         return _Handle(pointer, self.dll.dnnl_primitive_desc_destroy)
 

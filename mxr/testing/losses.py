@@ -193,14 +193,14 @@ def _where(
         f"  R       {graphs.describe(m, R)}",
         f"  Python  {graphs.describe(n, PYTHON)}",
     ]
-    if remark := _remark(
+    if hint := _hint(
         m, n, all(not differ(x, y) for x, y in zip(m.inputs, n.inputs)) and len(m.inputs) == len(n.inputs)
     ):
-        lines.append(f"  {remark}")
+        lines.append(f"  {hint}")
     return [*lines, "  its value: " + difference(a[id(m), i], b[id(n), j], rtol, atol, (R, PYTHON))]
 
 
-def _remark(m: Node, n: Node, inputs_agree: bool) -> str:
+def _hint(m: Node, n: Node, inputs_agree: bool) -> str:
     said = ["their inputs agree"] if inputs_agree and m.inputs else []
     if m.op is not n.op:
         said.append("they are different operators")
@@ -251,8 +251,8 @@ def _where_back(
                 for side, nodes in zip((R, PYTHON), above)
                 for n in nodes[:4]
             ]
-            if len(above[0]) == len(above[1]) == 1 and (remark := _remark(above[0][0], above[1][0], False)):
-                lines.append(f"  {remark}")
+            if len(above[0]) == len(above[1]) == 1 and (hint := _hint(above[0][0], above[1][0], False)):
+                lines.append(f"  {hint}")
             return [
                 *lines,
                 f"  the gradient that it gives to {x[0].output_name(x[1])} (R), "

@@ -62,7 +62,7 @@ def r(request: pytest.FixtureRequest) -> Iterator[sessions.Session]:
         restore()
 
 
-def tell(item: pytest.Item, session: object) -> None:
+def report_r_output(item: pytest.Item, session: object) -> None:
     """Add R's messages and warnings to the report of a test."""
     if isinstance(session, sessions.Session):
         for name, text in (("R messages", session.said.messages), ("R warnings", session.said.warnings)):

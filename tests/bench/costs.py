@@ -384,6 +384,7 @@ TRIALS: dict[str, Callable[[], Work]] = {
     "STEP_SHARED_FLOPS": recurrent(8, 128, 200),
     "STEP_SAMPLES_FLOPS": recurrent(16, 64, 150),
     "WORKER_SAMPLES": recurrent(16, 32, 256),
+    "NATIVE_STEP_PRODUCT": recurrent(32, 32, 150),
     "STEPWISE_SAMPLES": recurrent(32, 32, 64),
     "CELL_SHARED_VALUES": recurrent(16, 16, 32),
     "WEIGHT_PART_ROWS": recurrent(32, 32, 64),

@@ -1,6 +1,7 @@
 """Products, reductions, softmax and sums against NumPy; the same bits with several threads; and which core
 runs."""
 
+import math
 import os
 import subprocess
 import sys
@@ -43,6 +44,68 @@ def test_stacks_of_products():
     np.testing.assert_allclose(out, a @ b, 1e-5, 1e-6)
     steps.product(a, b[0], out)()
     np.testing.assert_allclose(out, a @ b[0], 1e-5, 1e-6)
+
+
+def _powers(a, values):
+    """A function that makes the steps of values[k + 1] = tanh(a values[k]), whose product is in memory that
+    all repetitions share."""
+    product = np.empty_like(values[0])
+
+    def make(k):
+        return [steps.product(a, values[k], product), steps.call(np.tanh, (product, values[k + 1]))]
+
+    return make
+
+
+@pytest.mark.parametrize("times", [1, 2, 7])
+@pytest.mark.parametrize("longest", [costs.NATIVE_LONGEST_NS, 0])
+def test_repeated_steps(times, longest, monkeypatch):
+    """Two loops, the second one over strided memory; as one step, and as one step per repetition."""
+    monkeypatch.setattr(costs, "NATIVE_LONGEST_NS", longest)
+    both = [(random(5, 5), np.zeros((times + 1, 5, 3), np.float32)) for _ in range(2)]
+    both[1] = both[1][0], np.zeros((5, times + 1, 4), np.float32).swapaxes(0, 1)[:, :, :3]
+    for _, values in both:
+        values[0] = random(5, 3)
+    made = steps.repeat([_powers(*one) for one in both], times)
+    assert len(made) == (times if longest == 0 else 1)
+    for _ in range(2):  # afterwards, all arrays are where they were
+        for step in made:
+            step()
+        for a, values in both:
+            expected = values[0]
+            for k in range(times):
+                expected = np.tanh(a @ expected)
+                np.testing.assert_allclose(values[k + 1], expected, 1e-5, 1e-6)
+        for _, values in both:
+            values[1:] = 0
+
+
+def test_loops_side_by_side_give_the_same_bits(monkeypatch):
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    monkeypatch.setattr(costs, "NATIVE_COMPARED_NS", 0)  # always shared
+    found = []
+    for wake in (math.inf, 0):  # on one thread, on two
+        monkeypatch.setattr(costs, "WAKE_NS", wake)
+        all_values = [np.zeros((41, 30, 8), np.float32) for _ in range(2)]
+        for i, values in enumerate(all_values):
+            values[0] = random(30, 8) + np.float32(i)
+        loops = [_powers(random(30, 30), values) for values in all_values]
+        for call in steps.join(steps.repeat(loops, 40)):
+            call()
+        found.append(b"".join(values.tobytes() for values in all_values))
+    assert found[0] == found[1]
+
+
+def test_steps_that_are_not_repeated():
+    x, out = random(4, 8), np.empty((4, 8), np.float32)
+    assert steps.repeat([lambda k: [None]], 3) is None
+    with pytest.raises(ValueError, match="repeats products, and regions without sums"):
+        steps.repeat([lambda k: [steps.softmax(x, out)]], 3)
+    product, region = steps.product(x, x.T, np.empty((4, 4), np.float32)), steps.call(np.tanh, (x, out))
+    with pytest.raises(ValueError, match="repeats"):
+        native.core.lanes([(2, [product.native], [region.native])])
+    with pytest.raises(TypeError, match="equally long"):
+        native.core.lanes([(2, [product.native], [])])
 
 
 def test_products_that_blas_does_not_take():

@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 
-from mxr import sym
-from mxr.ops.kernels import recurrent
+from mxr import native, sym
+from mxr.ops.kernels import recurrent, recurrent_native
+from mxr.random import streams
 from mxr.runtime import costs, threads
 
 MODES = ("rnn_relu", "rnn_tanh", "gru", "lstm")
+
+
+@pytest.fixture
+def by_numpy(monkeypatch):
+    """Without the native core."""
+    monkeypatch.setattr(recurrent_native, "supported", lambda p, x: False)
 
 
 def bound(mode, t=6, n=3, inputs=4, **params):
@@ -65,7 +72,7 @@ def test_a_used_executor_computes_the_same_as_a_new_one(mode, bidirectional):
         {"STEP_SAMPLES_FLOPS": 0, "WORKER_SAMPLES": 1, "CELL_SHARED_VALUES": 0, "WEIGHT_PART_ROWS": 2},
     ],
 )
-def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
+def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch, by_numpy):
     """Blocks of one step and of four (six steps are no multiple of four); products and gradients that all
     threads share."""
     whole = results(*bound(mode, bidirectional=True))
@@ -76,7 +83,7 @@ def test_how_the_work_is_divided_does_not_show(mode, limits, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode, monkeypatch):
+def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode, monkeypatch, by_numpy):
     def run():
         ex, heads = bound(mode, bidirectional=True, use_sequence_length=True)
         ex.args["rnn_sequence_length"][:] = [6, 2, 4]
@@ -88,6 +95,55 @@ def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode,
     monkeypatch.setattr(threads, "workers", lambda: 2)
     for a, b in zip(whole, run(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(not native.active(), reason="the native core is turned off")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"bidirectional": True, "use_sequence_length": True},
+        {"t": 1, "n": 1, "inputs": 1},
+        {"n": 17, "inputs": 33, "use_sequence_length": True},
+        {"n": 1, "bidirectional": True, "p": 0.3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("by_step", [False, True], ids=["once", "by step"])
+@pytest.mark.parametrize("shares", [1, 3])
+def test_the_native_core_computes_what_numpy_does(mode, shape, by_step, shares, monkeypatch):
+    """Outputs, last states and all gradients, with products for the whole sequence and for each step, and
+    with the samples in one share and in three."""
+    monkeypatch.setattr(costs, "NATIVE_STEP_PRODUCT", 10**9 if by_step else 0)
+    monkeypatch.setattr(costs, "WORKER_SAMPLES", 1)
+    monkeypatch.setattr(costs, "WAKE_NS", 0 if shares > 1 else costs.WAKE_NS)
+    monkeypatch.setattr(threads, "workers", lambda: shares * (1 + shape.get("bidirectional", False)))
+
+    def run():
+        streams.seed(3)
+        ex, heads = bound(mode, **shape)
+        if "use_sequence_length" in shape:
+            n = len(ex.args["rnn_sequence_length"].data)
+            ex.args["rnn_sequence_length"][:] = np.arange(n) % 6 + 1
+        return results(ex, heads)
+
+    native_results = run()
+    monkeypatch.setattr(recurrent_native, "supported", lambda p, x: False)
+    for a, b in zip(native_results, run(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.skipif(not native.active(), reason="the native core is turned off")
+@pytest.mark.parametrize(
+    "params", [{"projection_size": 3}, {"lstm_state_clip_min": -0.1, "lstm_state_clip_max": 0.1}], ids=str
+)
+def test_what_the_native_core_does_not_compute_is_left_to_numpy(params, monkeypatch):
+    ex, heads = bound("lstm", **params)
+    found = results(ex, heads)
+    monkeypatch.setattr(recurrent_native, "forward", None)
+    ex, heads = bound("lstm", **params)
+    assert same(found, results(ex, heads))
 
 
 def test_shut_gates_keep_the_cells():
@@ -104,7 +160,7 @@ def test_shut_gates_keep_the_cells():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch):
+def test_two_blocks_of_input_do_not_share_scratch_memory(mode, monkeypatch, by_numpy):
     """Few samples and a sequence of exactly two blocks, long enough for several threads: the same bits as
     with one."""
     t, n, size = 32, 16, 64

@@ -8,8 +8,10 @@ from tests.r.hosts import HOSTS, Host, run_checks
 
 
 def pytest_generate_tests(metafunc):
-    if "check" in metafunc.fixturenames:  # one test for each of the module's CHECKS
-        metafunc.parametrize("check", metafunc.module.CHECKS, indirect=True)
+    module = metafunc.module
+    if "check" in metafunc.fixturenames:  # one test for each of the module's CHECKS, under each of its HOSTS
+        metafunc.parametrize("said", getattr(module, "HOSTS", HOSTS), indirect=True, scope="module")
+        metafunc.parametrize("check", module.CHECKS, indirect=True)
 
 
 @pytest.fixture(params=HOSTS)
@@ -23,9 +25,9 @@ def rscript(tmp_path):
     return Host("Rscript", tmp_path)
 
 
-@pytest.fixture(scope="module", params=HOSTS)
+@pytest.fixture(scope="module")
 def said(request):
-    """The result of each of the module's CHECKS. For each host they run once, after the module's PRELUDE."""
+    """The result of each of the module's CHECKS under a host. They run once, after the module's PRELUDE."""
     return run_checks(request.param, request.module.PRELUDE, request.module.CHECKS)
 
 

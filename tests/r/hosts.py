@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mxr.r.host import library_environment, r_home
@@ -15,6 +15,11 @@ from mxr.testing.scripts import Ran, RScript
 
 HERE = Path(__file__).resolve().parent
 HOSTS = ("Rscript", "mxr run")
+
+
+def in_turn(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of a name and a host, which alternates: for scripts whose numbers do not depend on the host."""
+    return [(name, HOSTS[i % 2]) for i, name in enumerate(names)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -32,6 +37,7 @@ class Host(RScript):
     """The fixture `rscript` of mxr.testing, for either host, and in a locale that is the same everywhere."""
 
     def __init__(self, name: str, folder: Path | str = HERE):
+        self.name = name
         super().__init__(Path(folder), program=tuple(command(name)))
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:

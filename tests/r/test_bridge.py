@@ -121,6 +121,10 @@ def test_r_values_arrive_as_python_values(host):
 # Each runs in a process with the others, in the order given; a failing `stopifnot` fails the test of that
 # name.
 CHECKS = {
+    "the door's part in C is used, unless it is turned off": """
+        used <- reticulate::py_eval("__import__('mxr.r.bridge.crossing', fromlist=['core']).core is not None")
+        stopifnot(used == (Sys.getenv("MXR_NATIVE") != "0"))
+    """,
     "named arguments stay named": """
         stopifnot(call("test.repr", 1L, b = "x", 2L) == "(1, 2){'b': 'x'}")
     """,
@@ -149,6 +153,7 @@ CHECKS = {
           best[1] <- min(best[1], system.time(a <- mx.nd.array(x), FALSE)[[3]])
           best[2] <- min(best[2], system.time(y <- as.array(a), FALSE)[[3]])
           best[3] <- min(best[3], system.time(for (j in 1:5e5) one.by.one[[j]] <- x[[j]], FALSE)[[3]])
+          if (all(best[1:2] <= best[3])) break
         }
         stopifnot(max(abs(x - y)) < 1e-7)
         if (any(best[1:2] > best[3])) stop(paste(best, collapse = ", "), " seconds")
@@ -159,6 +164,7 @@ CHECKS = {
         for (i in 1:5) {
           best[1] <- min(best[1], system.time(for (j in 1:1000) call("test.same3", a, b, TRUE), FALSE)[[3]])
           best[2] <- min(best[2], system.time(for (j in 1:1000) theirs(1, 2, TRUE), FALSE)[[3]])
+          if (best[1] <= 4 * best[2]) break
         }
         if (best[1] > 4 * best[2]) stop(paste(best * 1000, collapse = " and "), " microseconds")
     """,
@@ -174,9 +180,9 @@ CHECKS = {
         stopifnot(call("bridge.live") <= before + 2)
     """,
     "R collects when big arrays pile up": """
-        before <- call("bridge.live"); for (i in 1:100) call("test.box", 2^27)    # 13 GB that R does not see
+        before <- call("bridge.live"); for (i in 1:40) call("test.box", 2^27)    # 5 GB that R does not see
         stopifnot(call("bridge.live") < before + 20)
-        gc(); before <- call("bridge.live"); for (i in 1:16) mx.nd.zeros(2^25)    # 2 GB
+        gc(); before <- call("bridge.live"); for (i in 1:10) mx.nd.zeros(2^25)    # 1.3 GB
         stopifnot(call("bridge.live") < before + 8)
     """,
     "reticulate's finalizers run behind the door": """
@@ -238,13 +244,6 @@ CHECKS = {
 
 def test_door(check):
     assert check == "ok"
-
-
-def test_the_doors_part_in_c_is_used(host):
-    module = "__import__('mxr.r.bridge.crossing', fromlist=['core'])"
-    code = f'cat(reticulate::py_eval("{module}.core is not None"))'
-    assert printed(host, code) == "TRUE"
-    assert printed(host, code, MXR_NATIVE="0") == "FALSE"
 
 
 def test_door_without_its_part_in_c():

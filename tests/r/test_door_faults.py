@@ -126,7 +126,7 @@ CHECKS = {
     "no memory at all": r"""
         for (i in 1:3) { said <- failed("test.exhaust", 0); stopifnot(grepl("not enough memory", said)) }
         stopifnot(sum(as.array(mx.nd.ones(10))) == 10)""",
-    "methods of ours on what is not ours": r"""
+    "methods of the package, called with other objects": r"""
         space <- asNamespace("mxnet")
         said <- character()
         for (f in ls(space, pattern = "\\.(MXNDArray|Rcpp_MXSymbol|Rcpp_MXExecutor)$"))

@@ -32,7 +32,9 @@ def test_a_python_is_named_or_recorded(library):
     # follows: run `mxr install-r` from the Python that has mxr
     # follows: run `mxr install-r` again
     # follows: say where to install with --lib DIR
-    assert run_mxr("install-r", "--lib", str(library)).returncode == 0
+    done = run_mxr("install-r", "--lib", str(library))
+    assert done.returncode == 0, done.stderr
+    assert (library / "mxnet" / "python").read_text().strip() == sys.executable
     succeeds(run_code("Rscript", FIRST_CALL, **nowhere))
 
 

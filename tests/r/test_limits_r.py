@@ -3,6 +3,9 @@ collector at every allocation."""
 
 from __future__ import annotations
 
+# Values cross the same door under both hosts (test_bridge.py).
+HOSTS = ("Rscript",)
+
 PRELUDE = r"""
 suppressMessages(library(mxnet))
 call <- mxnet:::call_python
@@ -84,7 +87,7 @@ CHECKS = {
         ex <- mx.simple.bind(net, mx.cpu(), "write", data = c(2, 5))
         says(mx.exec.update.arg.arrays(ex, list(data = iris), match.name = TRUE), "data.matrix")
     """,
-    "what is no number, path, shape or seed": """
+    "values that are no numbers, paths, shapes or seeds": """
         big <- structure(5e-324, class = "integer64"); a <- mx.nd.ones(3); d <- mx.symbol.Variable("data")
         says(mx.nd.array(big), "integer64", "as.numeric"); says(mx.nd.exp(big), "integer64", "as.numeric")
         says(train(matrix(1, 5, 2), structure(rep(5e-324, 5), class = "integer64")), "integer64")
@@ -234,7 +237,7 @@ CHECKS = {
         says(mx.unserialize(list(is.serialized = TRUE, symbol_json = "{", arg.params = list(),
           aux.params = list())), "symbol JSON")
     """,
-    "what a metric, an updater and an optimizer are given or give can be kept": """
+    "arrays that metrics, updaters and optimizers get or return can be kept": """
         kept <- list()
         keep <- function(label, pred)
           kept[[length(kept) + 1]] <<- list(label, pred, as.array(label), as.array(pred))
@@ -279,7 +282,7 @@ CHECKS = {
     """,
     "memory comes back: errors": 'g <- growth(1000, try(mx.nd.array(1:1000) + mx.nd.ones(3), '
     'silent = TRUE)); if (g > 8) stop(g, " MB")',
-    "R's collector at every turn": """
+    "R's garbage collector at many allocations": """
         gctorture2(40); on.exit(gctorture2(0))
         a <- mx.nd.array(matrix(c(1, 2, 3, 4), 2)); b <- as.array(a * a + 1)
         s <- mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2, name = "f")

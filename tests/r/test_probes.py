@@ -1,5 +1,5 @@
-"""Scripts in MXNet's R interface, under both hosts, against the answers of MXNet's own R package (see
-probes/README.md)."""
+"""Scripts in MXNet's R interface, under one of the hosts in turn, against the answers of MXNet's R package:
+see probes/README.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.r.hosts import HERE
+from tests.r.hosts import HERE, in_turn
 
 PROBES = HERE / "probes"
 NAMES = sorted(path.stem for path in PROBES.glob("[a-z]*.R"))
@@ -18,7 +18,7 @@ NAMES = sorted(path.stem for path in PROBES.glob("[a-z]*.R"))
 LATER: dict[str, str] = {}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "host"), in_turn(NAMES), indirect=["host"])
 def test_probe(name, host, tmp_path, request):
     if name in LATER:
         request.applymarker(pytest.mark.xfail(reason=LATER[name], strict=True))

@@ -10,7 +10,7 @@ plain <- reticulate::import("mxr", convert = FALSE)
 message_of <- function(expr) tryCatch({ expr; "no error" }, error = conditionMessage)
 """
 CHECKS = {
-    "symbols are taken": """
+    "symbols are accepted": """
         x <- mxr$sym$Variable("x")
         loss <- mx.symbol.MakeLoss(mx.symbol.square(x) + mxr$sym$exp(x), name = "l")
         stopifnot(is.mx.symbol(x), identical(arguments(loss), "x"), identical(outputs(loss), "l_output"))
@@ -19,7 +19,7 @@ CHECKS = {
         mx.exec.forward(ex); mx.exec.backward(ex)
         stopifnot(all.equal(as.numeric(as.array(ex$ref.grad.arrays$x)), 2 * 0:2 + exp(0:2), tolerance = 1e-6))
     """,
-    "symbols that reticulate did not convert are taken too": """
+    "symbols that reticulate has not converted are accepted": """
         x <- plain$sym$Variable("x")
         stopifnot(inherits(x, "python.builtin.object"), identical(arguments(x), "x"))
         stopifnot(identical(arguments(mx.symbol.square(x)), "x"),

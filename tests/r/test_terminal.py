@@ -71,7 +71,7 @@ slow <- function(verbose = FALSE, ...)
         assert re.search(shown, r.run("slow()"))
         said = r.run("slow(verbose = TRUE)")
         assert re.search(shown, said) and re.search(r" {30,}\[2\] Train-rmse=", said), (
-            "MXNet's line stands where the other was wiped"
+            "MXNet's line is printed where the other line was erased"
         )
         assert not re.search(shown, r.run("options(mxnet.progress = FALSE); slow()"))
         assert not re.search(shown, r.run("options(mxnet.progress = TRUE); x <- capture.output(slow())"))

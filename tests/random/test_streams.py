@@ -143,7 +143,7 @@ def test_parameters_out_of_range_end(name, params):
         *(mxr.NDArray(np.array(x, np.float32)) for x in params), shape=(2,)
     ).data
     assert out.shape == (6, 2)
-    assert np.isfinite(out[-1]).all(), "a good parameter beside bad ones"
+    assert np.isfinite(out[-1]).all(), "a valid parameter beside invalid ones"
 
 
 def test_parameters_of_two_types_are_refused():

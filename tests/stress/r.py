@@ -8,9 +8,8 @@ import time
 from tests.r import test_bridge, test_interrupts, test_limits_r, test_processes
 from tests.r.hosts import HOSTS, run_checks, run_code
 
-# Checks of the door that measure time, or count handles that R's garbage collector has not freed, mean
-# nothing if it
-# runs at every turn.
+# Checks of the door that measure time, or count handles that are not freed yet. If R's garbage collector runs
+# all the time, they mean nothing.
 NOT_TORTURED = ("a crossing costs", "four million", "R collects when", "handles are released")
 
 
@@ -103,7 +102,7 @@ def torture(host: str, count: int):
         since,
     )
     since = time.perf_counter()
-    name = "R's collector at every turn"
+    name = "R's garbage collector at many allocations"
     said = run_checks(
         host,
         test_limits_r.PRELUDE + "invisible(call('bridge.live'))\n" + test_limits_r.VERBS,

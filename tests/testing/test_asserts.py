@@ -52,7 +52,7 @@ BROKEN = {  # the mistake in R; the place that the message names
             "they are different operators",
         ],
     ),
-    "another order of the same": (
+    "the same nodes in another order": (
         FOCAL_R.replace("y * p + (1 - y) * (1 - p)", "(1 - y) * (1 - p) + y * p * 1.5"),
         [r"R +_mulscalar\d+|_mul_scalar\d+|_plus\d+"],
     ),

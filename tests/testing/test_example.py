@@ -42,5 +42,5 @@ def test_the_page_shows_the_example():
     page = (ROOT / "docs" / "testing.md").read_text()
     for file in ("focal.R", "focal.py", "test_focal.py", "train.R", "test-focal.R", "ci.yml"):
         assert (EXAMPLE / file).read_text().strip() in page, (
-            f"docs/testing.md does not show examples/interop/{file} as it is"
+            f"docs/testing.md does not show the text of examples/interop/{file}"
         )

@@ -1,5 +1,6 @@
-# Every exported function and every method with an argument that it does not have: an error, or R's own answer. The
-# functions follow from the exports; those whose dots have a meaning are listed with the reason.
+# Every exported function and every method is called with an argument that it does not have. It must give an error,
+# or R's own answer. The functions are taken from the exports; those that accept any argument are listed with the
+# reason.
 space <- asNamespace("mxnet")
 exported <- Filter(function(name) is.function(get(name, space)), getNamespaceExports(space))
 has_dots <- function(f) "..." %in% names(formals(f))
@@ -12,7 +13,7 @@ lro <- mx.symbol.LinearRegressionOutput(fc, name = "lro")
 operators <- grep("^mx\\.(nd|symbol|varg)\\.", exported, value = TRUE)
 sequences <- list(data = x, label = x)
 
-# A call of each function with dots that works as it is, but for what it asks of its data
+# A call of each function that has dots, without a mistake in the names of its arguments
 calls <- list(
   mx.apply = quote(mx.apply(lro)),
   mx.model.FeedForward.create = quote(mx.model.FeedForward.create(lro, X = x, y = y)),
@@ -40,7 +41,7 @@ any.name <- c(
   mx.nd.ElementWiseSum = "arrays, which MXNet takes under any name",
   mx.nd.add.n = "the same", mx.nd.stack = "the same", mx.nd.multi.all.finite = "the same")
 
-# What R says of a call with no.such.argument = 1: the text of its error, or of a warning that names it, or NULL
+# A call with no.such.argument = 1 added: the message of its error, or of a warning that names the argument, or NULL
 refused <- function(call) {
   call <- as.call(c(as.list(call), list(no.such.argument = 1)))
   named <- NULL
@@ -57,9 +58,9 @@ test_that("no exported function takes an argument that it does not have", {
   count <- 0
   for (name in setdiff(exported, names(any.name))) {
     f <- get(name, space)
-    if (has_dots(f) && !name %in% c(names(calls), operators)) next              # the next expectation names it
+    if (has_dots(f) && !name %in% c(names(calls), operators)) next              # the last expectations of this test fail
     said <- refused(if (is.null(calls[[name]])) call(name) else calls[[name]])
-    # an operator without inputs may say so before it comes to its parameters
+    # an operator may report its missing inputs first
     expect_true(is.character(said), info = name)
     if (!name %in% operators) expect_match(said, "no.such.argument", info = name)
     count <- count + 1
@@ -70,7 +71,7 @@ test_that("no exported function takes an argument that it does not have", {
   expect_true(all(names(any.name) %in% with.dots))
 })
 
-# Methods of R's generics that show an object: R's own methods take any argument too, and pass it on
+# Methods that print or summarize an object. R's own methods of these generics accept any argument too.
 showing <- c("print", "format", "str", "summary", "knit_print")
 
 test_that("no method takes an argument that R's own would not take", {
@@ -96,7 +97,7 @@ test_that("no method takes an argument that R's own would not take", {
   expect_gt(count, 200)
 })
 
-# Functions that give NULL for a call that is right, or that are not called here, and why
+# Functions that may return NULL, and why
 may_be_null <- c(
   children = "a variable has no inputs, so NULL is the answer",
   mx.symbol.infer.shape = "NULL is MXNet's answer if the shapes do not determine all others",

@@ -125,7 +125,7 @@ test_that("the estimate does not write, run or wait for anything, and leaves no 
   expect_equal(number(after), number(before) + 1)
 })
 
-test_that("names of the script's own and members of objects are not ours", {
+test_that("functions that the script defines, and members of objects, are not reported", {
   expect_equal(nrow(checked("mx.mine <- function(x) x", "mx.mine(1)", "env$mx.theirs(2)", "mx.other = 3", "mx.other")), 0)
 })
 

@@ -1,5 +1,4 @@
-# Every class of the package shows what it is: print(), str() and summary() each say something that names it, fail for
-# none, and return what a reader can go on with.
+# print(), str() and summary() of every class describe the object, and return a value that can be used further.
 
 examples <- function() {
   net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 3, name = "fc"),
@@ -21,7 +20,7 @@ examples <- function() {
   store$init(1:2, list(mx.nd.ones(2), mx.nd.ones(3)))
   own <- setRefClass("OwnIterator", contains = "Rcpp_MXArrayDataIter", where = globalenv())$new()
   inference <- mx.lstm.inference(1, input.size = 5, num.hidden = 4, num.embed = 3, num.label = 5, arg.params = NULL)
-  # each with what print(), str() and summary() show of it
+  # an object of each class, and texts that print(), str() and summary() show
   list(
     Rcpp_MXSymbol = list(net, "fc = FullyConnected", "outputs: softmax_output", "fc +FullyConnected"),
     MXNDArray = list(mx.nd.array(matrix(1:6, 2)), "3 +5", "<NDArray> 2 x 3: 1 2 3", "Mean"),

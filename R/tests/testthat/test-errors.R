@@ -115,7 +115,7 @@ test_that("an error of this package has the class of its kind", {
   is.a("mxnet_state_error", mx.io.arrayiter(matrix(1:6, 2), 1:3)$value())
 })
 
-test_that("all code raises errors through these functions", {
+test_that("all code raises errors by these functions", {
   space <- asNamespace("mxnet")
   raising <- c("raise_error", paste0("stop_", c(sub("mxnet_(.*)_error", "\\1", setdiff(kinds, c("mxnet_start_error", "mxnet_python_error"))), "bridge")))
   expect_true(all(vapply(raising, function(name) is.function(space[[name]]), NA)))
@@ -129,9 +129,9 @@ test_that("all code raises errors through these functions", {
   code <- c(Filter(is.function, as.list(space, all.names = TRUE)),
             unlist(lapply(sub("[.]__C__(.*)", "\\1", ls(space, all.names = TRUE, pattern = "^[.]__C__.*Iter$|logger")), function(class) tryCatch(methods(class), error = function(e) NULL))))
   by <- function(names) names(code)[vapply(code, function(f) any(calls(f) %in% names), NA)]
-  # of_one_size passes an error on; the other two are caught when a script is checked without running it
+  # of_one_size passes an error on. The errors of the other two are caught while a script is checked.
   expect_setequal(by("stop"), c("raise_error", "of_one_size", "cannot_run", "time_of_training"))
-  expect_setequal(by(c("stopifnot", "stop_user")), character())       # stop_user gave no class
+  expect_setequal(by(c("stopifnot", "stop_user")), character())       # stop_user was a function without a class
   expect_setequal(by("match.arg"), "mx.operator.register")           # it catches the error itself
   expect_true(all(c("raise_failure", "python_function", "raise_interrupt") %in% by("raise_error")))
   classless <- function(code) {       # calls of raise_error without a class

@@ -66,7 +66,7 @@ test_that("batches that Python takes by itself give the numbers of a loop in R",
   expect_equal(ended, rep(c(5, 5, 5, y[[45]]), 3), tolerance = 1e-6)
 })
 
-test_that("an array iterator whose functions a script has replaced is asked for every batch", {
+test_that("if a script has replaced functions of an array iterator, they are called for every batch", {
   it <- mx.io.arrayiter(x, y, batch.size = 10)
   plain <- it$value
   asked <- 0

@@ -1,4 +1,4 @@
-# Every remedy that a message names works when it is followed to the letter: a mistake, words of its message, and the remedy.
+# Every remedy in a message works if it is followed to the letter. Each case has words of the message, the mistake and the remedy.
 grDevices::pdf(NULL)
 mx.set.seed(1)
 x <- matrix(rnorm(60), 3)
@@ -25,7 +25,7 @@ warned_by <- function(...) {
 convolution <- mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(mx.symbol.Flatten(
   mx.symbol.Convolution(mx.symbol.Variable("data"), kernel = c(3, 3), num.filter = 2)), num.hidden = 1), name = "lro")
 on_square <- function(symbol) mx.simple.bind(symbol, mx.cpu(), "write", u = 3)
-# batches of 10, the last of `last` samples; of none: there is no second batch
+# an iterator: a batch of 10 samples, then one of `last` samples, or none if `last` is 0
 Last <- setRefClass("Last", fields = list(at = "numeric", last = "numeric", x = "matrix", y = "numeric"), methods = list(
   iter.next = function() { at <<- at + 1; at <= 1 + (last > 0) }, reset = function() { at <<- 0 },
   value = function() { k <- seq_len(if (at == 2) last else 10); list(data = mx.nd.array(.self$x[, k]), label = mx.nd.array(.self$y[k])) }))
@@ -35,7 +35,7 @@ on <- function(symbol, ...) {
   mx.exec.forward(exec, FALSE)
 }
 
-# What R shows of `expr`: its error, its warnings, messages and output.
+# Everything that `expr` shows: its error, warnings, messages and output
 shown <- function(expr) {
   text <- NULL
   note <- function(restart) function(condition) {
@@ -46,7 +46,7 @@ shown <- function(expr) {
     tryCatch(withCallingHandlers(expr, warning = note("muffleWarning"), message = note("muffleMessage")), error = note(NULL)))
   paste(c(text, output), collapse = "\n")
 }
-# The mistake says the words; the remedy is no error, and does not say them again.
+# The mistake shows the words. The remedy gives no error and does not show them.
 follows <- function(words, mistake, remedy) {
   assign("warned", NULL, envir = mxnet:::.MXNetEnv)
   said <- shown(mistake)
@@ -311,7 +311,7 @@ test_that("remedies of operators that are written in R work", {
     follows("write the operator as Custom", mx.symbol.load.json(sprintf(given, op)), mx.symbol.Custom(s, op.type = "thrice"))
 })
 
-test_that("what MXNet is silent about too is said once", {
+test_that("mistakes that MXNet accepts silently give one warning", {
   assign("warned", NULL, envir = mxnet:::.MXNetEnv)
   run <- function(...) mx.model.FeedForward.create(lro, X = x, y = y, array.batch.size = 10, array.layout = "colmajor", verbose = FALSE, learning.rate = 0.01, ...)
   rounds <- 0

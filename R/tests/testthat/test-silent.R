@@ -63,7 +63,7 @@ test_that("every way of training stops if nothing gives the label its values", {
   for (way in ways) way()
 })
 
-test_that("all unread variables are named; variables with values are no labels", {
+test_that("the error names all variables without values; variables with values are not taken for labels", {
   two <- mx.symbol.MakeLoss(mx.symbol.square(flat - target) * mx.symbol.Variable("importance"))
   expect_error(train(two, x, y), "target, importance .*input.names.*data, label")
   expect_error(train(two, x, y, output.names = "target"), "importance")

@@ -83,7 +83,7 @@ test_that("symbols can be printed, completed and stored as JSON", {
   expect_match(e$debug.str(), "Op:exp, Name=e")
 })
 
-test_that("the minimum of two uses its name and refuses what it has no use for", {
+test_that("mx.symbol.min of two values takes a name, and rejects axis, keepdims and a third value", {
   a <- mx.symbol.Variable("a")
   for (made in list(mx.symbol.min(a, 2, name = "q"), mx.symbol.min(2, a, name = "q"), mx.symbol.min(a, 2 * a, name = "q")))
     expect_equal(outputs(made), "q_output")

@@ -1,7 +1,6 @@
-# R's functions for vectors on symbols, NDArrays, executors and iterators: objects with numbers give R's own
-# answer, others
-# an error with a remedy that works. Nothing ends in an internal error of R, except for calls that R does not
-# dispatch.
+# R's functions for vectors, called with symbols, NDArrays, executors and iterators. Objects that have numbers give
+# R's own answer. Others give an error with a remedy that works. Only calls that R does not dispatch end in an
+# internal error of R.
 x <- matrix(c(4, 1, 2, 3), 2)
 y <- matrix(c(1, 5, 2, 2), 2)
 nd <- mx.nd.array(x)
@@ -36,12 +35,12 @@ calls <- c(lapply(one, function(f) call(f, quote(x))), lapply(two, function(f) c
              which(x > 1), all(x > 0), any(x > 3), stopifnot(x > 0), ecdf(x)(2), is.na(x)[1], sum(x > 1), mean(x > 1), jitter(x, amount = 0))))[-1],
            as.list(quote(list(`[<-`(x, 1, 2), `[[<-`(x, 1, 2), `dim<-`(x, 4), `dimnames<-`(x, NULL), `names<-`(x, "a"), `length<-`(x, 2),
                               `levels<-`(x, "a"))))[-1])
-# Calls that R does not dispatch: conditions, loops, and functions in C that read R's own memory. They end in
-# an error of R's. In R 4.3 and later products of matrices have methods.
+# Calls that R does not dispatch, so that they end in R's own errors: conditions, loops, and C functions that read
+# R's memory. Matrix products have methods since R 4.3.
 unseen <- c("if", "while", "for", "which", "which.max", "which.min", "%in%", "match", "atan2", "choose", "beta", "dnorm", "pnorm", "plogis",
             "qlogis", "fft", "norm", "cat", "nchar", "formatC", "complete.cases", "var", "rle", "solve", "sum", "max",
             if (getRversion() < "4.3.0") c("%*%", "crossprod", "tcrossprod"), if (getRversion() >= "4.4.0") "rcond")
-second <- c("solve", "sum", "max")              # of these, those whose first argument is R's own
+second <- c("solve", "sum", "max")              # of these: not dispatched if their first argument is an R vector
 head_of <- function(call) deparse(call[[1]], backtick = FALSE)[[1]]
 unseen_in <- function(call) head_of(call) %in% unseen && !(head_of(call) %in% second && !is.numeric(call[[2]]))
 outcome <- function(call, x, y) {

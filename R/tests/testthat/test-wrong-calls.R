@@ -1,5 +1,5 @@
-# Calls that users get wrong: arguments of another kind, size or place. Each is an error, or a warning, that names the
-# argument; none ends in R's own words about code of this package, and none is silent.
+# Typical mistakes: arguments of the wrong kind, size or position. Each gives an error or a warning that names the
+# argument. None gives an R error about code of this package, and none is silent.
 mx.set.seed(1)
 x <- matrix(rnorm(60), 20, 3)
 y <- x[, 1] - x[, 2]
@@ -15,7 +15,7 @@ train <- function(...) {
   all[names(given)] <- given
   do.call(mx.model.FeedForward.create, all)
 }
-# The call says the words, in an error of this package or in a warning.
+# An error of this package or a warning contains the words.
 says <- function(expr, words) {
   assign("warned", NULL, envir = mxnet:::.MXNetEnv)
   said <- NULL

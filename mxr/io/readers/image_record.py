@@ -113,6 +113,8 @@ class _Images(Augmented, ImageReader):
     device_id: int = P(0, "accepted for MXNet's sake, without effect")
     seed_aug: int = P(None, "seed of the augmentation, set anew for every image", none=True)
 
+    mean_image: np.ndarray | None = None  # subtracted from every image, by readers that are also `Normalized`
+
     def open(self) -> Source:
         if self.path_imgidx:
             self.index = recordio.read_index(self.path_imgidx)
@@ -136,7 +138,7 @@ class _Images(Augmented, ImageReader):
         except MxError as e:
             raise self.error(f"{where}: {e}") from None
         arithmetic, mirrored = self.normalizing()
-        by_value = getattr(self, "mean_image", None) is None  # whether equal pixels become equal
+        by_value = self.mean_image is None  # then equal pixels become equal
 
         def write(out: np.ndarray) -> None:
             write_planes(planned.computed(), arithmetic, mirrored, by_value, out)

@@ -164,7 +164,7 @@ class _Prepared:
         """The calls for a block of samples."""
         arrays = part.x, _grouped(part.weight, part.w.groups), part.out
         primitive = self.library.convolution(
-            part.kind, tuple(a.shape for a in arrays), part.bias is not None, _geometry(part.w)
+            part.kind, tuple(a.shape for a in arrays), part.bias is not None, geometry(part.w)
         )
         if primitive.name.startswith("ref"):
             raise onednn.Unavailable("oneDNN has only its reference code for this")
@@ -224,7 +224,7 @@ def _grouped(weight: np.ndarray, groups: int) -> np.ndarray:
     return weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
 
 
-def _geometry(w: Windows) -> tuple[tuple[int, ...], ...]:
+def geometry(w: Windows) -> tuple[tuple[int, ...], ...]:
     """Strides, dilations (0 is none), padding before and after. The padding after ends with the last
     window."""
     after = (

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mxr.compiler import images
 from mxr.operator import MxError, Op, op
 
 
@@ -132,11 +133,12 @@ class Pair(NamedTuple):
     f: Callable  # (a, b) -> y, or a condition
     gradient: Callable | None  # (g, a, b, y) -> (for a, for b); None: zero
     text: str  # the continuation of a sentence like "Element by element, "
+    segment: Callable | None = None  # its part of a segment, see mxr.operator.declaration
 
 
 # fmt: off
 PAIRS = {
-    "add": Pair(np.add, _add_gradient, "the sum, `lhs + rhs`"),
+    "add": Pair(np.add, _add_gradient, "the sum, `lhs + rhs`", lambda p, shape, a, b: images.added(a, b)),
     "sub": Pair(np.subtract, _sub_gradient, "the difference, `lhs - rhs`"),
     "mul": Pair(np.multiply, _mul_gradient, "the product, `lhs * rhs`"),
     "div": Pair(np.divide, _div_gradient,

@@ -56,9 +56,8 @@ def _class_vector(kind: type) -> int:
     return vector
 
 
-def _size(value: Any) -> int:
-    """The bytes of an NDArray; 0 for other objects. It tests the class, since `hasattr` on a Symbol composes
-    an error message with suggestions, which takes milliseconds."""
+def _array_bytes(value: Any) -> int:
+    """How many bytes R cannot see behind a handle: those of an NDArray's data, and 0 for other objects."""
     return value.data.nbytes if isinstance(value, NDArray) else 0
 
 
@@ -73,11 +72,11 @@ def made(value: Any) -> int:
     global _made_bytes, _gc_at, _next
     kind = type(value)
     vector = _class_vectors.get(kind) or _class_vector(kind)
-    _made_bytes += _size(value)
+    _made_bytes += _array_bytes(value)
     if _made_bytes > _gc_at:
         _made_bytes = 0
         r_api.collect()
-        _gc_at = max(costs.COLLECT_BYTES, sum(map(_size, objects.values())))
+        _gc_at = max(costs.COLLECT_BYTES, sum(map(_array_bytes, objects.values())))
     if crossing.core is not None:
         kept = saved.registered(objects) if isinstance(value, (Symbol, NDArray)) else 0
         at: int = crossing.core.handle(_next, vector, kept)

@@ -273,6 +273,15 @@ def page_title(paragraph: str) -> str:
     return title.rstrip(".:")
 
 
+def _usage(function: str) -> str:
+    """The usage of a generated function, from its code."""
+    return rd.fold(re.split(r" (?:symbol|nd)_operator\(", function)[0].replace(" <- function", ""))
+
+
+def _paragraphs(op: Op) -> list[str]:
+    return [" ".join(paragraph.split("\n")) for paragraph in op.doc.split("\n\n")]
+
+
 def page(op: Op) -> tuple[str, str]:
     """(file name, Rd text) of an operator's help page, shared by its aliases and the array functions."""
     names = exported(op)
@@ -280,14 +289,9 @@ def page(op: Op) -> tuple[str, str]:
     arrays = [n for n in names if n not in NDARRAY_BY_HAND]
     functions = [f"mx.symbol.{n}" for n in symbols] + [f"mx.nd.{dotted(n)}" for n in arrays]
     functions += [f.split(" <- ")[0] for n in contrib(op) for f in contrib_functions(op, n)]
-    usages = [
-        rd.fold(symbol_function(op, n).split(" symbol_operator")[0].replace(" <- function", ""))
-        for n in symbols
-    ]
-    usages += [
-        rd.fold(ndarray_function(op, n).split(" nd_operator")[0].replace(" <- function", "")) for n in arrays
-    ]
-    paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
+    usages = [_usage(symbol_function(op, n)) for n in symbols]
+    usages += [_usage(ndarray_function(op, n)) for n in arrays]
+    paragraphs = _paragraphs(op)
     value = (
         "`mx.symbol` functions: a symbol, with the outputs `<name>_output` (`<name>_output0`, ... "
         "when there are several). `mx.nd` functions: an NDArray, or a list of them."
@@ -388,10 +392,8 @@ def contrib_page(op: Op) -> tuple[str, str]:
     """(file name, Rd text) of the help page of an operator of contrib."""
     calls = [f for n in contrib(op) for f in contrib_functions(op, n)]
     functions = [f.split(" <- ")[0] for f in calls]
-    usages = [
-        rd.fold(re.split(r" (?:symbol|nd)_operator\(", f)[0].replace(" <- function", "")) for f in calls
-    ]
-    paragraphs = [" ".join(q.split("\n")) for q in op.doc.split("\n\n")]
+    usages = [_usage(f) for f in calls]
+    paragraphs = _paragraphs(op)
     value = "A symbol; `mx.nd.contrib` functions: an NDArray, or a list of them."
     text = rd.document(
         functions[0],

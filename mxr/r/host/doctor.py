@@ -16,7 +16,7 @@ import mxr
 from mxr import __version__, config, native
 from mxr.operator import MxError
 from mxr.r.host import installation as host
-from mxr.r.host.stamp import remark
+from mxr.r.host.stamp import mismatch
 from mxr.runtime import onednn, threads
 
 # R code that prints a line for each of: reticulate's version; mxnet's version, folder and stamp; R's
@@ -217,7 +217,7 @@ def check_packages(report: Report) -> bool:
     if not package:
         report.bad("mxnet", "the R package is not installed where R looks for it", again)
         return False
-    if differs := remark(package, stamp.split(";")):
+    if differs := mismatch(package, stamp.split(";")):
         report.bad("mxnet", f"{differs.partition(': run')[0]} (it is in {where})", again)
     else:
         report.good("mxnet", f"{package} in {where}")

@@ -16,10 +16,10 @@ from mxr.r.host.installation import package_source
 @verb("bridge.open")
 def opened(version: str, stamp: str | list[str]) -> str | None:
     """R's first call. Returns the text of a warning for R, or None."""
-    return remark(version, [stamp] if isinstance(stamp, str) else stamp) or None
+    return mismatch(version, [stamp] if isinstance(stamp, str) else stamp) or None
 
 
-def remark(version: str, stamp: list[str]) -> str:
+def mismatch(version: str, stamp: list[str]) -> str:
     """The text of a warning, or "". `stamp`: lines "sum file"."""
     if version != __version__:
         return f"the R package mxnet is {version}, mxr in Python is {__version__}: run `mxr install-r`"

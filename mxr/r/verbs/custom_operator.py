@@ -204,42 +204,44 @@ class ROperator(CustomOp):
         """Copy an R function's result into `arrays`, and into the auxiliary states that it names. `what`:
         which function. None among `arrays`: not needed. A NULL among gradients: zero."""
         where = f"what {what} of {self.name} returns"
-        kind = result.sxpinfo.type
-        if kind == R.REALSXP and len(arrays) == 1 and arrays[0] is not None:
+        if result.sxpinfo.type == R.REALSXP and len(arrays) == 1 and arrays[0] is not None:
             numbers_into(result, arrays[0], where)
             return
-        if kind != R.VECSXP:
-            if len(arrays) > 1 and not gradients:
-                raise MxError(
-                    f"{where} must be a list of {len(arrays)} arrays ({', '.join(names)}), "
-                    f"not {KINDS.get(kind, 'one array')}"
-                )
-            items, given = [result], list[str]()
-        else:
-            items = [R.VECTOR_ELT(result, i) for i in range(R.Rf_xlength(result))]
-            given = texts.names_of(result) or []
-        places = dict(zip(names, arrays))
-        if any(given):
-            by_name = dict(zip(given, items))
-            for name in by_name:
-                if name not in places and name not in self.states:
-                    raise MxError(
-                        f"{where} has an element {name!r}; the names are {', '.join([*names, *self.states])}"
-                    )
-            for name, state in zip(self.states, states):
-                if name in by_name:
-                    numbers_into(by_name[name], state, f"{where}: {name}")
-        else:
-            if len(items) != len(arrays) and not (gradients and len(items) < len(arrays)):
-                raise MxError(f"{where} has {len(items)} arrays for {len(arrays)}: {', '.join(names)}")
-            by_name = dict(zip(names, items))
-        for name, place in places.items():
+        by_name = self._by_name(result, names, where, gradients)
+        for name, state in zip(self.states, states):
+            if name in by_name:
+                numbers_into(by_name[name], state, f"{where}: {name}")
+        for name, place in zip(names, arrays):
             item = by_name.get(name, NIL)
             if item == NIL:
                 if not gradients:
                     raise MxError(f"{where} lacks {name}")
             elif place is not None:
-                numbers_into(item, place, f"{where}: {name}" if len(places) > 1 else where)
+                numbers_into(item, place, f"{where}: {name}" if len(arrays) > 1 else where)
+
+    def _by_name(self, result: Sexp, names: list[str], where: str, gradients: bool) -> dict[str, Sexp]:
+        """The arrays of an R function's result by name: a list with names, a list in the order of `names`, or
+        one array. Gradients at the end of the list may be left out."""
+        kind, given = result.sxpinfo.type, list[str]()
+        if kind == R.VECSXP:
+            items = [R.VECTOR_ELT(result, i) for i in range(R.Rf_xlength(result))]
+            given = texts.names_of(result) or []
+        elif len(names) > 1 and not gradients:
+            raise MxError(
+                f"{where} must be a list of {len(names)} arrays ({', '.join(names)}), "
+                f"not {KINDS.get(kind, 'one array')}"
+            )
+        else:
+            items = [result]
+        if any(given):
+            known = [*names, *self.states]
+            for name in given:
+                if name not in known:
+                    raise MxError(f"{where} has an element {name!r}; the names are {', '.join(known)}")
+            return dict(zip(given, items))
+        if len(items) != len(names) and not (gradients and len(items) < len(names)):
+            raise MxError(f"{where} has {len(items)} arrays for {len(names)}: {', '.join(names)}")
+        return dict(zip(names, items))
 
 
 @verb("operator.register")

@@ -22,7 +22,7 @@ def record(out: Path | str, names: list[str] = NAMES, **variables: str) -> None:
     oracle.install()
     with tempfile.TemporaryDirectory() as given:
         for name in names:
-            print(f"saving what {name} starts from", flush=True)
+            print(f"saving the initial values of {name}", flush=True)
             succeeds(run_script("Rscript", f"{name}.R", cwd=HERE, MXR_GIVEN=given, **SMALL | variables))
         subprocess.run(
             [oracle.python(), "-W", "ignore", HERE / "expected.py", given, out],

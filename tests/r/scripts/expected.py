@@ -464,10 +464,11 @@ def ssd(g: Given) -> None:
 
     descended(g, look)
     print(
-        f"ssd: a box that is not taken as background is apart from one that is by {min(borders):.1e} at least"
+        "ssd: probabilities of boxes that are chosen as background, and of other boxes, "
+        f"differ by a factor of at least 1 + {min(borders):.1e}"
     )
     if min(borders) < 2e-5:
-        raise SystemExit("ssd: rounding decides what is background; choose another rate")
+        raise SystemExit("ssd: rounding decides which boxes are background; choose another learning rate")
     g.put("losses", losses)
     g.put("losses.cross", cross)
     g.put("first.target", seen[0][2])

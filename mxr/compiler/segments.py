@@ -1,0 +1,312 @@
+"""Segments: parts of a graph that oneDNN computes for inference, in its own layouts.
+
+A convolution on its own copies its input into oneDNN's layout, its weight too, and its output back. A segment
+is a connected set of convolutions, and of operators between them, whose images stay in that layout. Batch
+normalization becomes part of the weights; shortcuts and rectifiers become part of the convolutions before
+them. MXNet does the same in its subgraphs.
+
+The weights in oneDNN's layout are stored. Any code may write into the arguments between two calls, so each
+call takes a digest of them, beside the computation. That needs a sixth of the time of bringing them into the
+layout, and no memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from math import prod
+
+import numpy as np
+
+from mxr import native
+from mxr.compiler.images import Convolution, Entry, Image, Joined, Pooled, Source
+from mxr.graph.node import Node
+from mxr.operator.shapes import Dims
+from mxr.runtime import costs, memory, onednn, threads
+
+FLOAT = np.dtype(np.float32)
+
+
+class NotFinite(Exception):
+    """An input or a weight is infinite or NaN: oneDNN's rectifiers and pooling would hide it."""
+
+
+class Segment:
+    """`images[i]` is the output `outputs[i]`. `inputs` are the entries that are read from outside."""
+
+    def __init__(self, nodes: list[Node], images: list[Image], outputs: list[Entry]):
+        self.nodes, self.images, self.outputs = nodes, images, outputs
+        seen: dict[int, Image] = {}
+        stack = list(images)
+        while stack:
+            image = stack.pop()
+            if id(image) not in seen:
+                seen[id(image)] = image
+                stack.extend(image.inputs)
+        self.order = sorted(seen.values(), key=lambda image: image.number)
+        self.convolutions = [c for c in self.order if isinstance(c, Convolution)]
+        self.sources = list({s.entry: s for s in self.order if isinstance(s, Source)}.values())
+        self.parameters = list({p.entry: p for c in self.convolutions for p in c.parameters}.values())
+        self.inputs = [s.entry for s in (*self.sources, *self.parameters)]
+        self._plans: dict[int, _Plan] = {}
+
+    def pays(self) -> bool:
+        """Whether a convolution gains by oneDNN, which can compute everything."""
+        if not any(c.pays for c in self.convolutions):
+            return False
+        try:
+            for start, stop in self._cuts():
+                self._plan(stop - start)
+        except onednn.Unavailable:
+            return False
+        return True
+
+    def _cuts(self) -> list[tuple[int, int]]:
+        """The samples of each worker."""
+        n = self.images[0].shape[0]
+        work = sum(2 * prod(c.shape) * prod(c.weight.shape[1:]) for c in self.convolutions)
+        count = max(1, min(n, threads.workers(), int(work * costs.PRIMITIVE_FLOP_NS / (2 * costs.WAKE_NS))))
+        return threads.cuts(n, count)
+
+    def _plan(self, samples: int) -> _Plan:
+        if samples not in self._plans:
+            library = onednn.library()
+            assert library is not None
+            with onednn.one_thread():
+                self._plans[samples] = _Plan(library, self, samples)
+        return self._plans[samples]
+
+    def bind(self, run: object, ins: list[np.ndarray], outs: list[np.ndarray]) -> Callable[[], None]:
+        """The call that computes the outputs from arrays of `inputs`."""
+        return _Bound(self, [(self._plan(b - a), a, b) for a, b in self._cuts()], ins, outs)
+
+
+_Ref = tuple[str, int, onednn.Layout]  # where an operand is: ("slot", number, its layout) and so on
+_Call = tuple[onednn.Primitive, dict[str, _Ref]]
+
+
+class _Plan:
+    """The primitives for some samples, in their order, and the buffers between them.
+
+    An operand is a "slot" (a buffer), a "source" or an "output" (of that number in the segment), or a
+    convolution's "weight" or "bias".
+    """
+
+    def __init__(self, library: onednn.Library, segment: Segment, samples: int):
+        self.library, self.samples = library, samples
+        self.calls: list[_Call] = []
+        self.weights: dict[int, onednn.Layout] = {}
+        self._slots = memory.Buffers()
+        self._places: dict[int, list[_Ref]] = {}  # by id(image): where it is, in its layouts
+        self._left = Counter(id(i) for image in segment.order for i in image.inputs)
+        self._left.update(map(id, segment.images))
+        sources = {s.entry: i for i, s in enumerate(segment.sources)}
+        for image in segment.order:
+            if isinstance(image, Source):
+                place = ("source", sources[image.entry], self._plain(image))
+            elif isinstance(image, Convolution):
+                place = self._convolution(image, segment.convolutions.index(image))
+            elif isinstance(image, Pooled):
+                place = self._pooled(image)
+            else:
+                assert isinstance(image, Joined)
+                place = self._joined(image)
+            self._places[id(image)] = [place]
+            for read in image.inputs:
+                self._done(read)
+            for i, end in enumerate(segment.images):
+                if end is image:
+                    self._copy(place, ("output", i, self._plain(image)))
+                    self._done(image)
+
+    def _shape(self, image: Image) -> Dims:
+        return (self.samples, *image.shape[1:])
+
+    def _plain(self, image: Image) -> onednn.Layout:
+        shape = self._shape(image)
+        return self.library.layout(shape, tuple(prod(shape[i + 1 :]) for i in range(len(shape))))
+
+    def _buffer(self, layout: onednn.Layout) -> _Ref:
+        return "slot", self._slots.take(max(1, layout.nbytes)), layout
+
+    def _call(self, primitive: onednn.Primitive, **operands: _Ref) -> None:
+        scratch = self._buffer(primitive.layouts["scratch"])
+        self.calls.append((primitive, {**operands, "scratch": scratch}))
+        self._slots.give_back(scratch[1])
+
+    def _copy(self, source: _Ref, target: _Ref) -> None:
+        self._call(self.library.reorder(source[2], target[2]), src=source, dst=target)
+
+    def _in(self, image: Image, layout: onednn.Layout) -> _Ref:
+        """The image in a layout."""
+        places = self._places[id(image)]
+        for place in places:
+            if self.library.same(place[2], layout):
+                return place
+        places.append(self._buffer(layout))
+        self._copy(places[0], places[-1])
+        return places[-1]
+
+    def _done(self, image: Image) -> None:
+        """One use of the image is over."""
+        self._left[id(image)] -= 1
+        if not self._left[id(image)]:
+            for kind, number, _ in self._places.pop(id(image)):
+                if kind == "slot":
+                    self._slots.give_back(number)
+
+    def _convolution(self, c: Convolution, number: int) -> _Ref:
+        weight = c.weight.shape
+        if c.groups > 1:
+            weight = (c.groups, weight[0] // c.groups, *weight[1:])
+        primitive = self.library.convolution(
+            "out", (self._shape(c.data), weight, self._shape(c)), True, c.geometry, c.after
+        )
+        self.weights[number] = primitive.layouts["weights"]
+        data, layout = self._in(c.data, primitive.layouts["src"]), primitive.layouts["dst"]
+        out = self._buffer(layout) if c.shortcut is None else self._sum(c.shortcut, layout)
+        self._call(
+            primitive,
+            src=data,
+            weights=("weight", number, primitive.layouts["weights"]),
+            bias=("bias", number, self.library.layout((c.shape[1],), (1,))),
+            dst=out,
+        )
+        return out
+
+    def _sum(self, image: Image, layout: onednn.Layout) -> _Ref:
+        """A buffer with the image, to which a result is added: the image's own after its last use."""
+        places = self._places[id(image)]
+        if self._left[id(image)] == 1:
+            for place in places:
+                if place[0] == "slot" and self.library.same(place[2], layout):
+                    places.remove(place)
+                    return place
+        target = self._buffer(layout)
+        self._copy(places[0], target)
+        return target
+
+    def _pooled(self, image: Pooled) -> _Ref:
+        data = self._places[id(image.data)][0]
+        primitive = self.library.pooling(image.how, data[2], self._shape(image), image.geometry)
+        if primitive.name.startswith("ref"):
+            raise onednn.Unavailable("oneDNN has only its reference code for this")
+        out = self._buffer(primitive.layouts["dst"])
+        self._call(primitive, src=data, dst=out)
+        return out
+
+    def _joined(self, image: Joined) -> _Ref:
+        first = self._places[id(image.parts[0])][0][2]
+        layout = self.library.like(first, self._shape(image.parts[0]), image.shape[1])
+        out = self._buffer(layout or self._plain(image))
+        start = 0
+        for part in image.parts:
+            inner = self.library.part(out[2], self._shape(part), (0, start, 0, 0))
+            self._copy(self._places[id(part)][0], ("slot", out[1], inner))
+            start += part.shape[1]
+        return out
+
+    def bind(self, given: dict[str, list[np.ndarray]], weights: dict[int, list]) -> list[onednn.Call]:
+        """The calls on arrays: "source", "output" and "bias" by number; weights by layout."""
+        calls, slots = [], self._slots.again()  # two lanes may have one plan
+        for primitive, operands in self.calls:
+            arrays = {}
+            for name, (kind, number, layout) in operands.items():
+                if kind == "slot":
+                    array = slots.array(number, (max(1, layout.nbytes),), np.dtype(np.uint8))
+                elif kind == "weight":
+                    array = next(a for has, a in weights[number] if self.library.same(has, layout))
+                else:
+                    array = given[kind][number]
+                arrays[name] = layout, array
+            calls.append(primitive.call(**arrays))
+        return calls
+
+
+class _Bound:
+    """A segment on arrays: the call that computes its outputs."""
+
+    def __init__(
+        self,
+        segment: Segment,
+        lanes: list[tuple[_Plan, int, int]],
+        ins: list[np.ndarray],
+        outs: list[np.ndarray],
+    ):
+        sources, parameters = ins[: len(segment.sources)], ins[len(segment.sources) :]
+        self._by_entry = {p.entry: a for p, a in zip(segment.parameters, parameters)}
+        self._convolutions, self._parameters = segment.convolutions, parameters
+        self._copied = [(np.empty_like(a, order="C"), a) for a in sources if not a.flags.c_contiguous]
+        copies = {id(a): copy for copy, a in self._copied}
+        self._sources = [copies.get(id(a), a) for a in sources]
+        self._weights: dict[int, list[tuple[onednn.Layout, np.ndarray]]] = {}
+        self._biases = [np.empty(c.shape[1], FLOAT) for c in self._convolutions]
+        library = lanes[0][0].library
+        for plan, _, _ in lanes:
+            for number, layout in plan.weights.items():
+                known = self._weights.setdefault(number, [])
+                if not any(library.same(has, layout) for has, _ in known):
+                    known.append((layout, memory.empty((layout.nbytes,), np.uint8)))
+        self._library = library
+        self._digest: list[int | None] | None = None  # of the parameters that the weights were made from
+        edges = np.cumsum([a.nbytes for a in self._parameters])
+        of = edges * threads.workers() // (edges[-1] + 1)
+        self._parts = [[a for a, i in zip(self._parameters, of) if i == part] for part in np.unique(of)]
+        self._tasks = [
+            partial(
+                onednn.run,
+                plan.bind(
+                    {
+                        "source": [a[start:stop] for a in self._sources],
+                        "output": [a[start:stop] for a in outs],
+                        "bias": self._biases,
+                    },
+                    self._weights,
+                ),
+            )
+            for plan, start, stop in lanes
+        ]
+
+    def __call__(self) -> None:
+        for copy, a in self._copied:
+            np.copyto(copy, a)
+        if not all(np.isfinite(a).all() for a in self._sources):
+            raise NotFinite
+        # The digest is taken beside the computation, which is repeated if parameters have changed.
+        found: list[int | None] = [None] * len(self._parts)
+        if self._digest is not None:
+            threads.run([*self._tasks, *(partial(self._read, found, i) for i in range(len(found)))])
+            if found == self._digest:
+                return
+            self._digest = None
+        else:
+            threads.run([partial(self._read, found, i) for i in range(len(found))])
+        self._fold()
+        threads.run(self._tasks)
+        self._digest = None if None in found else found
+
+    def _read(self, found: list[int | None], part: int) -> None:
+        found[part] = native.digest(self._parts[part])
+
+    def _fold(self) -> None:
+        """Bring all weights into their layouts, with what follows the convolutions."""
+        for c, bias, layouts in zip(self._convolutions, self._biases, self._weights.values()):
+            weight = self._by_entry[c.weight.entry]
+            bias[...] = 0 if c.bias is None else self._by_entry[c.bias.entry].reshape(-1)
+            if c.fold is not None:
+                scale, shift = c.fold(*(self._by_entry[p.entry] for p in c.fold_from))
+                weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
+                bias *= scale
+                bias += shift
+            weight = np.ascontiguousarray(weight)
+            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+                raise NotFinite
+            if c.groups > 1:
+                weight = weight.reshape(c.groups, len(weight) // c.groups, *weight.shape[1:])
+            plain = self._library.layout(weight.shape, tuple(s // 4 for s in weight.strides))
+            for layout, target in layouts:
+                primitive = self._library.reorder(plain, layout)
+                scratch = primitive.layouts["scratch"]
+                work = scratch, memory.empty((max(1, scratch.nbytes),), np.uint8)
+                onednn.run([primitive.call(src=(plain, weight), dst=(layout, target), scratch=work)])

@@ -1,0 +1,293 @@
+"""Segments against the ordinary program: the same numbers, for any graph, whatever is written in between."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mxr
+from mxr import nd, sym
+from mxr.compiler import segments
+from mxr.compiler.partition import divide
+from mxr.engine import executor
+from mxr.runtime import costs, onednn, threads
+
+pytestmark = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {onednn.description()}")
+
+
+@pytest.fixture(autouse=True)
+def small_work_pays(monkeypatch):
+    monkeypatch.setattr(costs, "PRIMITIVE_LEAST_NS", 1)
+    monkeypatch.setattr(costs, "WAKE_NS", 1)  # by all workers
+
+
+def bound(net, **shapes):
+    """An executor for inference, with random parameters."""
+    names = net.list_arguments()
+    ex = net.simple_bind(dict.fromkeys(names, "null"), **shapes)
+    rng = np.random.default_rng(3)
+    for name, a in (ex.args | ex.aux).items():
+        low, high = (
+            (0.5, 1.5) if name.endswith(("var", "gamma")) else (-0.15, 0.15) if a.ndim > 2 else (-1, 1)
+        )
+        a[:] = rng.uniform(low, high, a.shape)
+    return ex
+
+
+def ordinary(net, ex, monkeypatch):
+    """The outputs by the ordinary program, from the executor's values."""
+    with monkeypatch.context() as m:
+        m.setattr(executor, "divide", lambda graph, shapes, types: graph.nodes())
+        other = net.simple_bind(
+            dict.fromkeys(net.list_arguments(), "null"), **{k: a.shape for k, a in ex.args.items()}
+        )
+        other.copy_params_from(ex.args, ex.aux)
+        return [o.asnumpy() for o in other.forward()]
+
+
+def agree(net, ex, monkeypatch):
+    expected = ordinary(net, ex, monkeypatch)
+    for _ in range(2):  # the second call uses the stored weights
+        for a, b in zip(ex.forward(), expected, strict=True):
+            np.testing.assert_allclose(a.asnumpy(), b, rtol=1e-4, atol=1e-5 * max(1, np.abs(b).max()))
+
+
+def found(ex) -> list[segments.Segment]:
+    parts = divide(ex.symbol, ex._shapes, ex._types)
+    return [part for part in parts if isinstance(part, segments.Segment)]
+
+
+_names = count()
+
+
+def conv(x, filters=16, kernel=(3, 3), name=None, **parameters):
+    parameters = {"pad": tuple(k // 2 for k in kernel)} | parameters
+    return sym.Convolution(
+        x, num_filter=filters, kernel=kernel, name=name or f"conv{next(_names)}", **parameters
+    )
+
+
+def norm(x, **parameters):
+    return sym.BatchNorm(x, fix_gamma=False, name=f"norm{next(_names)}", **parameters)
+
+
+def relu(x):
+    return sym.Activation(x, act_type="relu")
+
+
+def residual():
+    x = relu(norm(conv(sym.Variable("data"), 32)))
+    y = relu(norm(conv(relu(norm(conv(x, 32))), 32)) + x)
+    short = norm(conv(y, 48, (1, 1), stride=(2, 2)))
+    return relu(norm(conv(y, 48, stride=(2, 2), no_bias=True)) + short)
+
+
+def read_again():
+    """A shortcut, and a convolution, that something else reads later."""
+    x = conv(sym.Variable("data"))
+    y = relu(conv(x) + x)
+    return sym.Group([y + conv(y), x, relu(x)])
+
+
+def inception():
+    x = relu(conv(sym.Variable("data"), 32))
+    pool = sym.Pooling(x, kernel=(3, 3), stride=(1, 1), pad=(1, 1), pool_type="avg")
+    return relu(conv(sym.Concat(conv(x, 16, (1, 1)), relu(conv(x, 48)), conv(pool, 32), x, dim=1)))
+
+
+def around():
+    """What leaves a segment and comes back must not be in it: a graph without circles stays one."""
+    x = relu(conv(sym.Variable("data")))
+    outside = sym.exp(0.01 * x)
+    up = sym.Deconvolution(conv(x), kernel=(2, 2), stride=(1, 1), num_filter=16, name="up", adj=(0, 0))
+    up = sym.slice_axis(sym.slice_axis(up, axis=2, begin=0, end=10), axis=3, begin=0, end=10)
+    return relu(conv(sym.Concat(conv(outside) + x, up, x, dim=1)))
+
+
+def shared():
+    """Two convolutions with one weight; a weight that is computed."""
+    w, v = sym.Variable("w", shape=(16, 16, 3, 3)), sym.Variable("v", shape=(16, 16, 3, 3))
+    x = conv(sym.Variable("data"), weight=w, no_bias=True)
+    return conv(relu(conv(x, weight=w, no_bias=True)), weight=sym.tanh(v), no_bias=True)
+
+
+def pools():
+    x = relu(conv(sym.Variable("data")))
+    windows = ((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((3, 2), (3, 1), (1, 0))
+    kinds = [
+        {"pool_type": how, "kernel": kernel, "stride": stride, "pad": pad, "pooling_convention": round_}
+        for how in ("max", "avg")
+        for kernel, stride, pad in windows
+        for round_ in ("valid", "full")
+    ]
+    kinds += [{"global_pool": True, "kernel": (1, 1), "pool_type": how} for how in ("max", "avg")]
+    kinds += [{"kernel": (3, 3), "pad": (1, 1), "pool_type": "avg", "count_include_pad": False}]
+    return sym.Group([conv(sym.Pooling(x, **kind)) for kind in kinds])
+
+
+GRAPHS = {
+    "residual": residual,
+    "read again": read_again,
+    "inception": inception,
+    "around": around,
+    "shared": shared,
+    "pools": pools,
+    "depthwise": lambda: relu(norm(conv(relu(conv(sym.Variable("data"), 32)), 32, num_group=32))),
+    "groups": lambda: relu(norm(conv(relu(conv(sym.Variable("data"), 32)), 64, num_group=2))),
+    "dilated": lambda: conv(relu(conv(sym.Variable("data"), dilate=(2, 2), pad=(2, 2))), stride=(2, 3)),
+    "gamma": lambda: sym.BatchNorm(conv(sym.Variable("data")), name="norm"),  # held at 1
+    "twice": lambda: relu(conv(sym.Variable("data"))) + relu(conv(sym.Variable("data"))),
+}
+
+
+@pytest.mark.parametrize("samples", [1, 4, 5])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_same_numbers(name, samples, monkeypatch):
+    net = GRAPHS[name]()
+    ex = bound(net, data=(samples, 16, 10, 10))
+    assert found(ex)
+    agree(net, ex, monkeypatch)
+
+
+@pytest.mark.parametrize("size", [(20,), (6, 7, 8)])
+def test_signals_and_volumes(size, monkeypatch):
+    three = (3,) * len(size)
+    x = relu(norm(conv(sym.Variable("data"), kernel=three)))
+    net = relu(conv(sym.Pooling(x, kernel=three, stride=(2,) * len(size), pool_type="max"), kernel=three) * 1)
+    ex = bound(net, data=(2, 16, *size))
+    assert found(ex)
+    agree(net, ex, monkeypatch)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("cccnrajpxs"), st.integers(0, 9), st.integers(0, 9)), max_size=14))
+def test_any_graph(steps):
+    values = [sym.Variable("data")]
+    for what, i, j in steps:
+        a, b = values[-1 - i % len(values)], values[-1 - j % len(values)]
+        values.append(
+            {
+                "c": lambda a=a: conv(a),
+                "n": lambda a=a: norm(a),
+                "r": lambda a=a: relu(a),
+                "a": lambda a=a, b=b: a + b,
+                "j": lambda a=a, b=b: conv(sym.Concat(a, b, dim=1), 16, (1, 1)),
+                "p": lambda a=a: sym.Pooling(a, kernel=(3, 3), pad=(1, 1), pool_type="max"),
+                "x": lambda a=a: sym.tanh(a),  # not in a segment
+                "s": lambda a=a: 0.5 * a,
+            }[what]()
+        )
+    used = set().union(*({n.name for n, _ in v.heads[0][0].inputs} for v in values))
+    net = sym.Group([v for v in values if v.heads[0][0].name not in used])
+    with pytest.MonkeyPatch.context() as m:
+        ex = bound(net, data=(1, 16, 6, 6))
+        agree(net, ex, m)
+
+
+# ------------------------------------------------------------------------------------- stored weights
+
+
+def by_memory(a, value):
+    a.data[...] = value
+
+
+def by_view(a, value, kept={}):  # noqa: B006  (the view of an earlier call)
+    view = kept.setdefault(id(a), a.data.reshape(-1))
+    view[...] = np.asarray(value).reshape(-1)
+
+
+WRITES = {
+    "all": lambda a, value: a.__setitem__(slice(None), value),
+    "one element": lambda a, value: a.__setitem__((0,) * a.ndim, value.flat[0]),
+    "plus": lambda a, value: a.__iadd__(nd.array(value)),
+    "copyto": lambda a, value: nd.array(value).copyto(a),
+    "an operator's out": lambda a, value: mxr.nd.sin(nd.array(value), out=a),
+    "NumPy": by_memory,
+    "a NumPy view": by_view,
+    "np.asarray": lambda a, value: np.asarray(a, copy=False).__setitem__(Ellipsis, value),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_what_is_written_counts(write, monkeypatch):
+    """Every argument and state, in every way, also after calls that used the stored weights."""
+    net = residual()
+    ex = bound(net, data=(1, 16, 8, 8))
+    agree(net, ex, monkeypatch)
+    for i, (name, a) in enumerate((ex.args | ex.aux).items()):
+        before = ex.forward()[0].asnumpy()
+        value = np.random.default_rng(i).uniform(0.01, 0.05, a.shape)
+        WRITES[write](a, value)
+        changed = np.abs(ex.forward()[0].asnumpy() - before).max() > 0
+        assert changed or write == "one element", name  # which a rectifier may hide
+        agree(net, ex, monkeypatch)
+
+
+def test_weights_are_stored(monkeypatch):
+    """As long as nothing is written, weights are not brought into oneDNN's layout again."""
+    folds = []
+    fold = segments._Bound._fold
+    monkeypatch.setattr(segments._Bound, "_fold", lambda self: (folds.append(1), fold(self)))
+    ex = bound(residual(), data=(1, 16, 8, 8))
+    for _ in range(3):
+        ex.args["data"][:] = np.random.default_rng(0).standard_normal((1, 16, 8, 8))
+        ex.forward()
+    assert len(folds) == (1 if mxr.native.active() else 3)
+
+
+def test_digests():
+    """Any change of a few elements changes the digest; so does their order, and the length."""
+    if not mxr.native.active():
+        assert mxr.native.digest([np.zeros(3, np.float32)]) is None
+        return
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal(1000).astype(np.float32)
+    arrays = [a, -a, a[:500], a[:999], *(np.zeros(n, np.float32) for n in range(200))]
+    for i in range(0, 1000, 7):
+        b, c, d = a.copy(), a.copy(), a.copy()
+        b[i] = np.nextafter(b[i], np.float32(9))
+        c[[i, i - 64]] = c[[i - 64, i]]  # in one lane
+        d[[i, i - 64]] *= -1
+        arrays += [b, c, d]
+    seen = [mxr.native.digest([b]) for b in arrays]
+    seen += [mxr.native.digest([a[:500], a[500:]]), mxr.native.digest([a[500:], a[:500]])]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("where", ["data", "conv_weight", "norm_gamma", "norm_moving_var"])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_not_finite_stays(where, number, monkeypatch):
+    """oneDNN's rectifiers would turn it into zeros."""
+    x = sym.BatchNorm(conv(sym.Variable("data"), name="conv"), fix_gamma=False, name="norm")
+    net = sym.Pooling(relu(x), kernel=(2, 2), stride=(2, 2), pool_type="max")
+    ex = bound(net, data=(2, 16, 8, 8))
+    agree(net, ex, monkeypatch)
+    array = (ex.args | ex.aux)[where]
+    before = array.asnumpy()
+    array[(0,) * array.ndim] = number
+    expected = ordinary(net, ex, monkeypatch)[0]
+    np.testing.assert_allclose(ex.forward()[0].asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    assert np.isnan(number) <= np.isnan(expected).any()
+    array[:] = before
+    agree(net, ex, monkeypatch)
+
+
+def test_gamma_is_set_to_one():
+    """As by batch normalization on its own: saved models show it."""
+    ex = bound(GRAPHS["gamma"](), data=(1, 16, 8, 8))
+    assert found(ex)
+    ex.forward()
+    assert (ex.args["norm_gamma"].asnumpy() == 1).all()
+
+
+def test_the_same_bits_by_the_number_of_workers(monkeypatch):
+    ex = bound(residual(), data=(4, 16, 8, 8))
+    first = ex.forward()[0].asnumpy()
+    assert ex.forward()[0].asnumpy().tobytes() == first.tobytes()
+    monkeypatch.setattr(threads, "_count", 1)
+    again = bound(residual(), data=(4, 16, 8, 8))
+    np.testing.assert_allclose(again.forward()[0].asnumpy(), first, rtol=1e-5, atol=1e-6)
