@@ -37,9 +37,10 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Source(Image):
-    """A value from outside the segment, of any shape."""
+    """A value from outside the segment, of any shape. `name`: of a variable."""
 
     entry: Entry
+    name: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,7 +82,7 @@ class _Partition:
         ins = [
             self._images[id(m)]
             if self._group.get(id(m)) in joins
-            else Source(self._shapes[id(m), i], (id(m), i))
+            else Source(self._shapes[id(m), i], (id(m), i), m.name if m.op is None else None)
             for m, i in n.inputs
         ]
         image: Image | None = n.op.segment(n.p, self._shapes[id(n), 0], *ins)

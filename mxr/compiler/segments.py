@@ -5,9 +5,9 @@ is a connected set of convolutions, and of operators between them, whose images 
 normalization becomes part of the weights; shortcuts and rectifiers become part of the convolutions before
 them. MXNet does the same in its subgraphs.
 
-The weights in oneDNN's layout are stored. Any code may write into the arguments between two calls, so each
-call takes a digest of them, beside the computation. That needs a sixth of the time of bringing them into the
-layout, and no memory.
+The weights in oneDNN's layout are stored, and made again when arguments have changed. An NDArray counts how
+often it is written. If other code has its memory and may write without notice, each call takes a digest of
+the arguments, beside the computation. That needs a sixth of the time of bringing them into the layout.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from mxr import native
 from mxr.compiler.images import Convolution, Entry, Image, Joined, Pooled, Source
 from mxr.graph.node import Node
+from mxr.operator.kernel import Run
 from mxr.operator.shapes import Dims
 from mxr.runtime import costs, memory, onednn, threads
 
@@ -77,9 +78,9 @@ class Segment:
                 self._plans[samples] = _Plan(library, self, samples)
         return self._plans[samples]
 
-    def bind(self, run: object, ins: list[np.ndarray], outs: list[np.ndarray]) -> Callable[[], None]:
+    def bind(self, run: Run, ins: list[np.ndarray], outs: list[np.ndarray]) -> Callable[[], None]:
         """The call that computes the outputs from arrays of `inputs`."""
-        return _Bound(self, [(self._plan(b - a), a, b) for a, b in self._cuts()], ins, outs)
+        return _Bound(self, run, [(self._plan(b - a), a, b) for a, b in self._cuts()], ins, outs)
 
 
 _Ref = tuple[str, int, onednn.Layout]  # where an operand is: ("slot", number, its layout) and so on
@@ -230,6 +231,7 @@ class _Bound:
     def __init__(
         self,
         segment: Segment,
+        run: Run,
         lanes: list[tuple[_Plan, int, int]],
         ins: list[np.ndarray],
         outs: list[np.ndarray],
@@ -248,7 +250,10 @@ class _Bound:
                 known = self._weights.setdefault(number, [])
                 if not any(library.same(has, layout) for has, _ in known):
                     known.append((layout, memory.empty((layout.nbytes,), np.uint8)))
-        self._library = library
+        self._library, self._run = library, run
+        names = [p.name for p in segment.parameters]
+        self._names = [] if None in names else [name for name in names if name is not None]
+        self._writes: list[int] | None = None  # of the parameters, when the weights were last compared
         self._digest: list[int | None] | None = None  # of the parameters that the weights were made from
         edges = np.cumsum([a.nbytes for a in self._parameters])
         of = edges * threads.workers() // (edges[-1] + 1)
@@ -273,7 +278,16 @@ class _Bound:
             np.copyto(copy, a)
         if not all(np.isfinite(a).all() for a in self._sources):
             raise NotFinite
-        # The digest is taken beside the computation, which is repeated if parameters have changed.
+        if self._writes is not None and self._writes == self._run.writes(self._names):
+            threads.run(self._tasks)
+            return
+        self._writes = None
+        self._compute()
+        self._writes = self._run.writes(self._names) if self._names else None
+
+    def _compute(self) -> None:
+        """Compute the outputs, with weights that are brought into their layouts again if the digest of the
+        parameters has changed. It is taken beside the computation, which is repeated then."""
         found: list[int | None] = [None] * len(self._parts)
         if self._digest is not None:
             threads.run([*self._tasks, *(partial(self._read, found, i) for i in range(len(found)))])
@@ -283,6 +297,7 @@ class _Bound:
         else:
             threads.run([partial(self._read, found, i) for i in range(len(found))])
         self._fold()
+        self._run.wrote(self._names)  # batch normalization may have set gamma to 1
         threads.run(self._tasks)
         self._digest = None if None in found else found
 

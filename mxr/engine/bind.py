@@ -137,7 +137,7 @@ def _simply_bound(symbol: Symbol, settings: dict[str, Any], shapes_given: dict[s
     )
 
     def new(n: Node) -> NDArray:
-        return NDArray(memory.zeros(shapes[id(n), 0], types[id(n), 0]))
+        return NDArray.owned(memory.zeros(shapes[id(n), 0], types[id(n), 0]))
 
     args = {n.name: NDArray(weights[n.name]) if n.name in weights else new(n) for n in arg_nodes}
     grads = {k: NDArray(gradients[k]) if k in gradients else None for k in args}

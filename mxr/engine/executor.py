@@ -76,11 +76,16 @@ class Executor:
         for n in symbol.nodes():
             if n.op is not None and n.op.bound is not None:
                 n.op.bound(n.p)
-        self._arrays: dict[tuple, np.ndarray] = {("var", k): v.data for k, v in (args | aux).items()}
+        # whether programs only read arguments and states, so that NDArrays can count what else is written
+        self._only_reads = all(g is None for g in grads.values()) and not any(map(_may_write, symbol.nodes()))
+        self._arrays: dict[tuple, np.ndarray] = {
+            ("var", k): v.memory if self._only_reads else v.data for k, v in (args | aux).items()
+        }
         self._arrays |= {("grad", k): v.data for k, v in grads.items() if v is not None}
         self.output_list = [NDArray(memory.zeros(shapes[id(n), i], types[id(n), i])) for n, i in symbol.heads]
         self.outputs = Arrays(zip(symbol.list_outputs(), self.output_list))
         self._run = Run()
+        self._run.writes, self._run.wrote = self._writes, self._wrote
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
         self._trace()
@@ -146,6 +151,8 @@ class Executor:
             # a NaN or infinity is for the program below, whose operators keep it
             with suppress(NotFinite):
                 return self._execute_forward(self._inference_steps, False)
+        if self._only_reads and self._inference:
+            self._wrote([*self.args, *self.aux])  # batch normalization may set gamma to 1
         if self._forward_steps is None:
             self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
         return self._execute_forward(self._forward_steps, bool(is_train))
@@ -156,6 +163,22 @@ class Executor:
         if self._both_steps is None:
             self._both_steps = self._compile_both()
         return self._execute_forward(self._both_steps, True)
+
+    def _writes(self, names: Sequence[str]) -> list[int] | None:
+        """How often arguments and states were written, None if any of them may have been without notice."""
+        found = []
+        for k in names:
+            writes = (self.args[k] if k in self.args else self.aux[k]).writes
+            if writes is None:
+                return None
+            found.append(writes)
+        return found
+
+    def _wrote(self, names: Sequence[str]) -> None:
+        """Count a possible write to arguments and states."""
+        for k in names:
+            array = self.args[k] if k in self.args else self.aux[k]
+            array.writes = array.writes if array.writes is None else array.writes + 1
 
     def _execute_forward(self, steps: Calls, train: bool) -> list[NDArray]:
         self._run.train = train
@@ -323,6 +346,12 @@ class Executor:
             return program.compile(
                 self._stored, self._arrays.__getitem__, self._buffers, self._run, all_targets
             )
+
+
+def _may_write(n: Node) -> bool:
+    """Whether a node may write into its inputs in a program without gradients. Batch normalization does not:
+    its statistics change in the backward pass."""
+    return n.op is not None and (n.op.open or (bool(n.aux_entries) and n.op.segment is None))
 
 
 def _heads_read(roots: list[Value]) -> set[int]:

@@ -15,9 +15,13 @@ from mxr.operator.arguments import method
 
 
 class NDArray:
-    """A dense array. `data` is its memory, which executors change in place. It is never replaced."""
+    """A dense array. `data` is its memory, which executors change in place. It is never replaced.
 
-    __slots__ = ("data", "__weakref__")
+    `writes` counts how often the values were written, as long as that is known. It is None once the memory
+    is outside this class, by `data` or from the start: then any code may write to it.
+    """
+
+    __slots__ = ("memory", "writes", "__weakref__")
     __array_priority__ = 1000.0  # NumPy leaves `numpy array op NDArray` to this class
 
     def __init__(self, data: np.ndarray):
@@ -26,12 +30,32 @@ class NDArray:
                 f"NDArray: takes a numpy array, not {type(data).__name__}; "
                 "mxr.nd.array makes one of numbers and lists"
             )
-        self.data = data
+        self.memory = data  # for code that only reads
+        self.writes: int | None = None
 
-    shape = property(lambda self: self.data.shape)
-    dtype = property(lambda self: self.data.dtype)
-    size = property(lambda self: self.data.size)
-    ndim = property(lambda self: self.data.ndim)
+    @classmethod
+    def owned(cls, memory: np.ndarray) -> NDArray:
+        """An NDArray of memory that nothing else has."""
+        made = cls(memory)
+        made.writes = 0
+        return made
+
+    @property
+    def data(self) -> np.ndarray:
+        """The memory, to read and to write."""
+        self.writes = None
+        return self.memory
+
+    def write(self, key: Any, values: Any) -> None:
+        """Write values into the part of the memory that NumPy's index `key` takes."""
+        self.memory[key] = values
+        if self.writes is not None:
+            self.writes += 1
+
+    shape = property(lambda self: self.memory.shape)
+    dtype = property(lambda self: self.memory.dtype)
+    size = property(lambda self: self.memory.size)
+    ndim = property(lambda self: self.memory.ndim)
 
     @property
     def context(self) -> Context:
@@ -43,12 +67,12 @@ class NDArray:
     @property
     def T(self) -> NDArray:
         """A copy with the axes in reverse order."""
-        return NDArray(np.ascontiguousarray(self.data.T))
+        return NDArray(np.ascontiguousarray(self.memory.T))
 
     def astype(self, dtype: Any, copy: bool = True) -> NDArray:
         """The values as another element type. Without `copy`, an array of that type is returned itself."""
         dtype = element_type(dtype, "astype: dtype")
-        return self if not copy and dtype == self.dtype else NDArray(self.data.astype(dtype))
+        return self if not copy and dtype == self.dtype else NDArray(self.memory.astype(dtype))
 
     def reshape(self, *shape: Any, **parameters: Any) -> NDArray:
         """A copy of another shape, given as one sequence or as numbers. 0, -1, -2, -3 and -4 have the meaning
@@ -67,7 +91,7 @@ class NDArray:
 
     def tolist(self) -> list[Any]:
         """The values as nested lists of Python numbers."""
-        return self.data.tolist()
+        return self.memory.tolist()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Operators as methods: `a.sum(axis=0)`, `a.dot(b)`. Numbers by position are parameters, in the
@@ -88,22 +112,22 @@ class NDArray:
 
     def asnumpy(self) -> np.ndarray:
         """A copy as a NumPy array."""
-        return self.data.copy()
+        return self.memory.copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             return self.data if dtype is None else np.asarray(self.data, dtype, copy=False)
-        return self.data.astype(dtype or self.dtype, copy=True)
+        return self.memory.astype(dtype or self.dtype, copy=True)
 
     def asscalar(self) -> Any:
         """The single element, as a Python number."""
         if self.size != 1:
             raise MxError(f"asscalar: the array has shape {shape_text(self.shape)}, not one element")
-        return self.data.item()
+        return self.memory.item()
 
     def copy(self) -> NDArray:
         """A new array with the same values."""
-        return NDArray(self.data.copy())
+        return NDArray.owned(self.memory.copy())
 
     __copy__ = copy
 
@@ -119,13 +143,13 @@ class NDArray:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         place = self._at(key)
-        source = value.data if isinstance(value, NDArray) else numbers(value, "the value")
+        source = value.memory if isinstance(value, NDArray) else numbers(value, "the value")
         try:
-            self.data[_plain(key)] = source
+            self.write(_plain(key), source)
         except ValueError:
             raise MxError(
                 f"cannot put shape {shape_text(source.shape)} into shape {shape_text(place.shape)}"
-                if self.data.flags.writeable
+                if self.memory.flags.writeable
                 else "cannot write into this array: its memory is read-only"
             ) from None
 
@@ -134,7 +158,7 @@ class NDArray:
 
     def _at(self, key: Any) -> np.ndarray:
         try:
-            return np.asarray(self.data[_plain(key)])
+            return np.asarray(self.memory[_plain(key)])
         except (IndexError, ValueError, TypeError) as e:
             raise MxError(f"an array of shape {shape_text(self.shape)} has no such part: {e}") from None
 
@@ -150,11 +174,11 @@ class NDArray:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"{self.data!r}\n<NDArray {'x'.join(map(str, self.shape)) or '()'} {self.dtype}>"
+        return f"{self.memory!r}\n<NDArray {'x'.join(map(str, self.shape)) or '()'} {self.dtype}>"
 
     def _repr_html_(self) -> str:
         """The values for notebooks, as a table if there are two axes, and the shape."""
-        return html_of(self.data)
+        return html_of(self.memory)
 
     def __bool__(self) -> bool:
         if self.size > 1:
@@ -162,7 +186,7 @@ class NDArray:
                 f"an array of shape {shape_text(self.shape)} is neither true nor false; "
                 "compare its asnumpy(), with .any() or .all()"
             )
-        return bool(self.size and self.data.item())
+        return bool(self.size and self.memory.item())
 
     def __float__(self) -> float:
         return float(self.asscalar())
@@ -356,9 +380,8 @@ def array(source: Any, dtype: Any = None) -> NDArray:
         dtype = source.dtype if isinstance(source, NDArray) else np.float32
     elif dtype is not np.float32:
         dtype = element_type(dtype, "array: dtype")
-    return NDArray(
-        np.array(source.data if isinstance(source, NDArray) else numbers(source), dtype, order="C")
-    )
+    given = source.memory if isinstance(source, NDArray) else numbers(source)
+    return NDArray.owned(np.array(given, dtype, order="C"))
 
 
 def call(

@@ -20,11 +20,14 @@ class Run:
     it was too small.
     """
 
-    __slots__ = ("train", "moved", "_slots", "_own")
+    __slots__ = ("train", "moved", "writes", "wrote", "_slots", "_own")
 
     def __init__(self, train: bool = False):
         self.train = train
         self.moved = 0
+        # of variables by their names: how often they were written, None if that is not known; count one more
+        self.writes: Callable[[Sequence[str]], list[int] | None] = lambda names: None
+        self.wrote: Callable[[Sequence[str]], None] = lambda names: None
         self._slots: dict[Hashable, np.ndarray] = {}
         self._own: dict[Hashable, object] = {}
 

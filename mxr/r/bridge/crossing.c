@@ -8,8 +8,6 @@
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +41,8 @@ static const char *const function_names[] = {
 };
 enum { COUNT = sizeof function_names / sizeof *function_names };
 
-static SEXP nil, na_string, names_symbol, class_symbol, last_resort;
+static SEXP nil, na_string, names_symbol, class_symbol, last_resort, interrupted;
+static int *interrupts_pending;             /* R's variable */
 static PyObject *objects;                   /* dict: the objects of handles, by the handles' addresses */
 static PyObject *list_type;                 /* convert.RList */
 static PyObject *door_function;             /* door._door */
@@ -372,15 +371,21 @@ static PyObject *handle(PyObject *module, PyObject *const *arguments, Py_ssize_t
 
 /* ------------------------------------------------------------------------------------------ the door */
 
-/* The function that R calls. `door_function` reports all failures as values. If it fails itself, R gets `last_resort`. */
+/* The function that R calls. `door_function` reports all failures as values. If it fails itself, R gets `last_resort`. It is interrupted
+   before its first instruction if another package or the script has installed a handler of SIGINT in Python since the last call. */
 static SEXP door(SEXP asked, SEXP freed)
 {
     PyGILState_STATE state = PyGILState_Ensure();
     SEXP x = NULL;
     PyObject *first = address_of(asked), *second = address_of(freed);
     PyObject *value = first && second ? PyObject_CallFunctionObjArgs(door_function, first, second, NULL) : NULL;
-    if (value)
+    if (value) {
         x = PyLong_AsVoidPtr(value);
+    } else if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_Clear();
+        *interrupts_pending = 1;
+        x = interrupted;
+    }
     if (PyErr_Occurred())
         PyErr_WriteUnraisable(door_function);
     Py_XDECREF(first);
@@ -393,26 +398,16 @@ static SEXP door(SEXP asked, SEXP freed)
 /* The address of a signal's handler; None for the default action */
 static PyObject *function_at(PyOS_sighandler_t function) { return function ? PyLong_FromVoidPtr((void *)function) : Py_NewRef(Py_None); }
 
-/* set_signal(number, address of a C function): the address of the former function. get_signal(number). exchange_signal(number, address)
-   and check_signals(): interrupts.py. */
-static PyObject *set_signal(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+/* set_signal(number, address of a C function): the address of the former function. get_signal(number). check_signals(). */
+static PyObject *set_signal(PyObject *module, PyObject *args)
 {
     (void)module;
-    void *at[2];
-    return read_addresses(at, 2, arguments, given) ? function_at(PyOS_setsig((int)(intptr_t)at[0], (PyOS_sighandler_t)at[1])) : NULL;
-}
-
-static PyObject *exchange_signal(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
-{
-    (void)module;
-    void *at[2];
-    if (!read_addresses(at, 2, arguments, given))
+    int number;
+    PyObject *function;
+    if (!PyArg_ParseTuple(args, "iO", &number, &function))
         return NULL;
-    PyOS_sighandler_t former = PyOS_getsig((int)(intptr_t)at[0]);
-    if (former == (PyOS_sighandler_t)at[1] || former == SIG_IGN)
-        return Py_NewRef(Py_False);
-    PyOS_setsig((int)(intptr_t)at[0], (PyOS_sighandler_t)at[1]);
-    return function_at(former);
+    PyOS_sighandler_t wanted = (PyOS_sighandler_t)(function == Py_None ? NULL : PyLong_AsVoidPtr(function));
+    return PyErr_Occurred() ? NULL : function_at(PyOS_setsig(number, wanted));
 }
 
 static PyObject *get_signal(PyObject *module, PyObject *number)
@@ -436,7 +431,8 @@ static PyObject *output_failed(PyObject *module, PyObject *unused)
     return PyBool_FromLong(ferror(stdout));
 }
 
-/* connect([the addresses of NAMES], [the addresses of NULL, NA_character_, the symbols `names` and `class`, the last resort],
+/* connect([the addresses of NAMES], [the addresses of NULL, NA_character_, the symbols `names` and `class`, the last resort, the report of
+            a Ctrl-C, R_interrupts_pending],
            [objects, list_type, door_function, in_python, in_r, array_type, handle_of]): the address of `door` */
 static PyObject *connect(PyObject *module, PyObject *args)
 {
@@ -445,16 +441,17 @@ static PyObject *connect(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &functions, &PyList_Type, &values, &PyList_Type, &ours))
         return NULL;
     void **const all = (void **)&r;
-    SEXP *const constants[] = {&nil, &na_string, &names_symbol, &class_symbol, &last_resort};
+    SEXP *const constants[] = {&nil, &na_string, &names_symbol, &class_symbol, &last_resort, &interrupted};
     PyObject **const kept[] = {&objects, &list_type, &door_function, &in_python, &in_r, &array_type, &handle_of};
-    if (PyList_Size(functions) != COUNT || PyList_Size(values) != 5 || PyList_Size(ours) != 7) {
+    if (PyList_Size(functions) != COUNT || PyList_Size(values) != 7 || PyList_Size(ours) != 7) {
         PyErr_SetString(PyExc_ValueError, "connect: lists of other lengths");
         return NULL;
     }
     for (Py_ssize_t i = 0; i < COUNT; i++)
         all[i] = PyLong_AsVoidPtr(PyList_GetItem(functions, i));
-    for (Py_ssize_t i = 0; i < 5; i++)
+    for (Py_ssize_t i = 0; i < 6; i++)
         *constants[i] = PyLong_AsVoidPtr(PyList_GetItem(values, i));
+    interrupts_pending = PyLong_AsVoidPtr(PyList_GetItem(values, 6));
     for (Py_ssize_t i = 0; i < 7; i++)
         *kept[i] = Py_NewRef(PyList_GetItem(ours, i));
     return PyErr_Occurred() ? NULL : PyLong_FromVoidPtr((void *)door);
@@ -465,8 +462,7 @@ static PyMethodDef methods[] = {
     {"request", request, METH_O, "The verb of a call from R, its arguments by position and by name."},
     {"result", result, METH_O, "The R object of a Python value."},
     {"handle", (PyCFunction)(void (*)(void))handle, METH_FASTCALL, "A new handle."},
-    {"set_signal", (PyCFunction)(void (*)(void))set_signal, METH_FASTCALL, "Replace the C function that handles a signal."},
-    {"exchange_signal", (PyCFunction)(void (*)(void))exchange_signal, METH_FASTCALL, "The same, unless the signal is ignored."},
+    {"set_signal", set_signal, METH_VARARGS, "Replace the C function that handles a signal."},
     {"output_failed", output_failed, METH_NOARGS, "Whether a write to standard output has failed."},
     {"get_signal", get_signal, METH_O, "The C function that handles a signal."},
     {"check_signals", check_signals, METH_NOARGS, "Handle the signals that have arrived."},

@@ -14,8 +14,10 @@ and turns an unexpected exception into NULL.
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from mxr import __version__
@@ -84,14 +86,16 @@ def _call(request: int) -> int:
             f"the R package and the Python package do not fit together: Python has no {name}; "
             "run `mxr install-r` again"
         )
-    interrupts.in_verb = True  # from here on a Ctrl-C raises KeyboardInterrupt
+    outer, interrupts.in_verb = interrupts.in_verb, True  # from here on a Ctrl-C raises KeyboardInterrupt
     try:
+        if interrupts.waiting:  # it came after `enter`
+            interrupts.raise_waiting()
         result = function(*positional, **named)
     except (AttributeError, TypeError):
         _check_kinds(function, positional, named)
         raise
     finally:
-        interrupts.in_verb = False
+        interrupts.in_verb = outer
     try:
         return _result(result)
     except TypeError:  # the verb may have returned an attribute of an object of the wrong class
@@ -130,12 +134,15 @@ def _door(request: int, freed: int) -> int:
         if freed != _NIL:
             handles.take_freed(ffi.cast("SEXP", freed))
         value = _call(request)
-        interrupts.leave(depth)
+        # a Ctrl-C that was raised, and does not arrive here, was swallowed by the verb's code
+        swallowed, interrupts.raised = interrupts.raised, False
+        interrupts.leave(depth, swallowed)
         return value
     except BaseException as error:
         protection.unwind(protected)
         value = address(failures.report(error))
-        interrupts.leave(depth, isinstance(error, KeyboardInterrupt))
+        interrupted, interrupts.raised = isinstance(error, KeyboardInterrupt) or interrupts.raised, False
+        interrupts.leave(depth, interrupted)
         return value
     finally:
         if reader is not None:
@@ -149,14 +156,23 @@ def connect() -> None:
         return
     # NumPy's warnings of overflow and division by zero: R computes on without a word, and so does mxr
     warnings.filterwarnings("ignore", module=r"mxr\.")
-    last_resort = failures.prepare()  # the value that R gets if `_door` itself raises
+    last_resort, interrupted = failures.prepare()  # the values that R gets if `_door` itself raises
     if crossing.core is not None:
-        values = map(address, (NIL, NA_STRING, texts.NAMES, texts.CLASS, last_resort))
+        values = map(address, (NIL, NA_STRING, texts.NAMES, texts.CLASS, last_resort, interrupted))
         ours = [handles.objects, convert.RList, _door, _in_python, _in_r, NDArray, handles.made]
-        at = crossing.connect(list(values), ours)
+        at = crossing.connect([*values, interrupts.PENDING], ours)
         _doors.append(ffi.cast("void *", at))
     else:
-        _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _through_cffi, error=last_resort))
+
+        def failed(kind: type[BaseException], error: BaseException, trace: TracebackType) -> Sexp:
+            """As `door` in crossing.c does it."""
+            if not isinstance(error, KeyboardInterrupt):
+                traceback.print_exception(error)
+                return last_resort
+            interrupts.give_to_r()
+            return interrupted
+
+        _doors.append(ffi.callback("SEXP(SEXP, SEXP)", _through_cffi, error=last_resort, onerror=failed))
     r_api.evaluate("options", r_api.native_symbol(_doors[-1]), name="mxr.door")
 
 

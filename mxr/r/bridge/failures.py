@@ -20,12 +20,14 @@ _CLASS = "mxr.failure"
 _last_error: traceback.TracebackException | None = None
 _RESERVE_BYTES = 4 << 20
 reserve: bytearray | None = None  # memory that is freed for a report of MemoryError
-_last_resort = NIL  # the report that `prepare` has made
+_last_resort = NIL  # the reports that `prepare` has made: of an error, and of a Ctrl-C
+_interrupted = NIL
 
 
-def prepare() -> Sexp:
-    """Make the report that R gets when no other can be made. R preserves it, and it is immutable."""
-    global _last_resort
+def prepare() -> tuple[Sexp, Sexp]:
+    """Make the reports of an error and of a Ctrl-C that R gets when no other can be made. R preserves them,
+    and they are immutable."""
+    global _last_resort, _interrupted
     if _last_resort == NIL:
         fields = {
             "kind": "error",
@@ -34,9 +36,11 @@ def prepare() -> Sexp:
             "class": "MemoryError",
         }
         _last_resort = r_api.preserve(convert.classed(fields, _CLASS))
+        _interrupted = r_api.preserve(_whole(KeyboardInterrupt(), False))
         r_api.freeze(_last_resort)
+        r_api.freeze(_interrupted)
         keep_reserve()
-    return _last_resort
+    return _last_resort, _interrupted
 
 
 def report(error: BaseException, of_user: bool = False) -> Sexp:

@@ -58,7 +58,7 @@ def _class_vector(kind: type) -> int:
 
 def _array_bytes(value: Any) -> int:
     """How many bytes R cannot see behind a handle: those of an NDArray's data, and 0 for other objects."""
-    return value.data.nbytes if isinstance(value, NDArray) else 0
+    return value.memory.nbytes if isinstance(value, NDArray) else 0
 
 
 def handle(value: Any) -> Sexp:

@@ -138,18 +138,17 @@ def _kind(value: Any) -> str:
 
 def assign(target: NDArray, value: Any, *what: str) -> None:
     """Copy `value` into `target`, which must have the same shape. An MxError starts with `what`."""
-    source = value.data if isinstance(value, NDArray) else value
+    source = value.memory if isinstance(value, NDArray) else value
     if not isinstance(source, np.ndarray):
         if isinstance(source, (int, float)) and target.size == 1:
-            target.data[...] = source
+            target.write(..., source)
             return
-        source = array(value, ": ".join(what)).data
-    place = target.data
-    if source.shape != place.shape:
+        source = array(value, ": ".join(what)).memory
+    if source.shape != target.shape:
         raise ShapeError(
-            f"{': '.join(what)} has shape {shape_text(place.shape)}, the new array {shape_text(source.shape)}"
+            f"{': '.join(what)} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}"
         )
-    place[...] = source
+    target.write(..., source)
 
 
 def shape(value: Any) -> tuple[int, ...]:
