@@ -146,7 +146,8 @@ def assign(target: NDArray, value: Any, *what: str) -> None:
         source = array(value, ": ".join(what)).memory
     if source.shape != target.shape:
         raise ShapeError(
-            f"{': '.join(what)} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}"
+            f"{': '.join(what)} has shape {shape_text(target.shape)}, "
+            f"the new array {shape_text(source.shape)}"
         )
     target.write(..., source)
 
