@@ -243,11 +243,6 @@ check_request <- function(req) {
                    paste(dQuote(unlist(req), FALSE), collapse = ", "))
 }
 
-check_executor <- function(x) {
-  if (!inherits(x, "Rcpp_MXExecutor"))
-    stop_type("an executor is needed (from mx.simple.bind), not ", class(x)[[1]])
-}
-
 check_schedule <- function(step, factor_val) {
   if (!is.numeric(step) || !length(step) || anyNA(step))
     stop_type("step must be numbers of updates, not ", kind_of(step))

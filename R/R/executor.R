@@ -74,68 +74,68 @@ mx.symbol.bind <- function(symbol, ctx, arg.arrays, aux.arrays = NULL, grad.reqs
 #' @seealso [mx.simple.bind()] makes an executor; [mx.opt.get.updater()] for the updates.
 #' @export
 mx.exec.forward <- function(exec, is.train = TRUE) {
-  check_executor(exec)
-  call_python("exec.forward", exec, as.logical(is.train))
-  invisible()
+  run_executor(exec, list("exec.forward", exec, as.logical(is.train)))
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.backward <- function(exec, ...) {
-  check_executor(exec)
-  call_python("exec.backward", exec, if (...length()) unname(list(...)))
-  invisible()
+  run_executor(exec, list("exec.backward", exec, if (...length()) unname(list(...))))
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.update.arg.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
-  exec_update(exec, "arg", arg.arrays, match.name, skip.null)
+  run_executor(exec, list("exec.update", exec, "arg", arg.arrays, match.name, skip.null))
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.update.aux.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
-  exec_update(exec, "aux", arg.arrays, match.name, skip.null)
+  run_executor(exec, list("exec.update", exec, "aux", arg.arrays, match.name, skip.null))
 }
 
 #' @rdname mx.exec.forward
 #' @export
 mx.exec.update.grad.arrays <- function(exec, arg.arrays, match.name = FALSE, skip.null = FALSE) {
-  exec_update(exec, "grad", arg.arrays, match.name, skip.null)
+  run_executor(exec, list("exec.update", exec, "grad", arg.arrays, match.name, skip.null))
 }
 
-exec_update <- function(exec, which, arrays, match.name = FALSE, skip.null = FALSE) {
-  check_executor(exec)
-  call_python("exec.update", exec, which, arrays, match.name, skip.null)
+# Sends a request about `exec` after checking its class. These functions run in every step of a loop, so they do without
+# inherits(), which takes longer.
+run_executor <- function(exec, request) {
+  if (!any(oldClass(exec) == "Rcpp_MXExecutor"))
+    stop_type("an executor is needed (from mx.simple.bind), not ", class(exec)[[1]])
+  send_request(request)
   invisible()
 }
 
 executor_fields <- c(ref.arg.arrays = "args", ref.grad.arrays = "grads", ref.aux.arrays = "aux",
                      ref.outputs = "outputs", arg.arrays = "args", grad.arrays = "grads", aux.arrays = "aux",
                      outputs = "outputs")
+ref_fields <- grep("^ref", names(executor_fields), value = TRUE)
 
 executor_methods <- list(
   forward = function(x) function(is.train = TRUE, kwargs = list()) mx.exec.forward(x, is.train),
   backward = function(x) function(out.grads = list()) do.call(mx.exec.backward, c(list(x), out.grads)),
-  update.arg.arrays = function(x) update_method(x, "arg"),
-  update.aux.arrays = function(x) update_method(x, "aux"),
-  update.grad.arrays = function(x) update_method(x, "grad"))
+  update.arg.arrays = function(x) update_method(x, mx.exec.update.arg.arrays),
+  update.aux.arrays = function(x) update_method(x, mx.exec.update.aux.arrays),
+  update.grad.arrays = function(x) update_method(x, mx.exec.update.grad.arrays))
 
-update_method <- function(exec, which) {
-  function(arrays, match.name, skip.null) exec_update(exec, which, arrays, match.name, skip.null)
+update_method <- function(exec, update) {
+  function(arrays, match.name, skip.null) update(exec, arrays, match.name, skip.null)
 }
 
 # The lists `ref.*` always have the same arrays, so each list is fetched once and cached as an attribute of the handle.
 exec_arrays <- function(x, field) {
-  if (!startsWith(field, "ref.")) return(call_python("exec.copies", x, executor_fields[[field]]))
+  if (!any(field == ref_fields)) return(call_python("exec.copies", x, executor_fields[[field]]))
   attr(x, field) <- kept <- call_python("exec.arrays", x, executor_fields[[field]])
   kept
 }
 
 #' @export
 `$.Rcpp_MXExecutor` <- function(x, name) {
-  if (startsWith(name, "ref.") && !is.null(kept <- attr(x, name, exact = TRUE))) return(kept)
+  if (any(name == ref_fields) && !is.null(kept <- attr(x, name, exact = TRUE))) return(kept)
   if (name %in% names(executor_fields)) return(exec_arrays(x, name))
   method <- executor_methods[[name]]
   if (is.null(method)) stop_parameter("an executor has no ", name, "; it has ",

@@ -228,11 +228,21 @@ own_update <- function(optimizer, index, weight, ctx) {
   }
 }
 
-# An updater that updates all parameters in one call of Python.
+# An updater that updates all parameters in one call of Python. If it gets the lists of its last call, as in most loops,
+# they are not passed on again.
 fused_updater <- function(optimizer) {
   updater <- call_python("opt.updater", attr(optimizer, "rule")())
+  rate <- attr(optimizer, "rate")
+  scheduled <- attr(optimizer, "scheduled")
+  last <- NULL
   function(weight, grad) {
-    rates <- optimizer_rates(optimizer, which(!vapply(grad, is.null, NA)))
-    call_python("opt.step", updater, rates, weight, grad)
+    rates <- if (scheduled) vapply(which(!vapply(grad, is.null, NA)), rate, 0) else rate()
+    given <- list(weight, grad)
+    if (identical(last, given, num.eq = FALSE, single.NA = FALSE))
+      return(send_request(list("opt.again", updater, rates)))
+    last <<- NULL
+    new <- call_python("opt.step", updater, rates, weight, grad)
+    last <<- given
+    new
   }
 }

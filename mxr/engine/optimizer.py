@@ -199,7 +199,9 @@ class Updater:
         self._resting: dict = {}  # states of parameters that have no gradient at present
         self._own: tuple[list[Block], dict, dict] = [], {}, {}
         self._shapes: dict[int, tuple] = {}
-        self._last: list = []  # the arrays of the last step, whose shapes have been checked
+        self._last: list = []  # weights and gradients of the last step, whose shapes have been checked
+        self._count = 0  # how many gradients, with None for weights without
+        self._active: list[int] = []  # the positions of gradients
 
     def train(self, lr: float | list[float], ex: Executor) -> None:
         """Update the weights of an executor from its gradients."""
@@ -207,21 +209,32 @@ class Updater:
 
     def step(self, lr: float | list[float], weights: list, grads: list) -> list[NDArray | None]:
         """The new weights, None for those without a gradient. `weights` and `grads` are not changed."""
-        active = [i for i, g in enumerate(grads) if g is not None]
         given = [*weights, *grads]
-        if len(given) != len(self._last) or not all(map(is_, given, self._last)):
-            self._check(active, weights, grads)
-            self._last = given
-        if active != list(self._own[1]):
+        sizes = len(given), len(grads)
+        if sizes != (len(self._last), self._count) or not all(map(is_, given, self._last)):
+            self._take(given, weights, grads)
+        return self.again(lr)
+
+    @unbroken
+    def _take(self, given: list, weights: list, grads: list) -> None:
+        """Check other arrays than those of the last step, and make room for their values."""
+        active = [i for i, g in enumerate(grads) if g is not None]
+        self._check(active, weights, grads)
+        if active != self._active:
             self._own = side_by_side(
                 {i: weights[i].shape for i in active}, {i: weights[i].dtype for i in active}
             )
+        self._active, self._last, self._count = active, given, len(grads)
+
+    def again(self, lr: float | list[float]) -> list[NDArray | None]:
+        """`step` with the arrays of the last step, whose values may have changed."""
         blocks, own_weights, own_grads = self._own
-        for i in active:
-            np.copyto(own_weights[i], weights[i])
-            np.copyto(own_grads[i], grads[i])
-        self._update(lr, blocks, active)
-        return [NDArray(own_weights[i].copy()) if i in own_weights else None for i in range(len(grads))]
+        grads_at = len(self._last) - self._count
+        for i in self._active:
+            np.copyto(own_weights[i], self._last[i])
+            np.copyto(own_grads[i], self._last[grads_at + i])
+        self._update(lr, blocks, self._active)
+        return [NDArray(own_weights[i].copy()) if i in own_weights else None for i in range(self._count)]
 
     def _check(self, active: list, weights: list, grads: list) -> None:
         for i in active:

@@ -487,7 +487,7 @@ def repeat(lanes: Sequence[Callable[[int], list[Prepared | None]]], times: int) 
     found = []
     for start in range(0, times, length):
         stop = min(start + length, times)
-        begun = [make(start) for make in lanes] if start else first
+        begun: Sequence[Sequence[Prepared | None]] = first if start == 0 else [make(start) for make in lanes]
         follow = [make(start + 1) for make in lanes] if stop - start > 1 else begun
         loops = core.lanes([(stop - start, _native(a), _native(b)) for a, b in zip(begun, follow)])
         found.append(Prepared(loops, (stop - start) * each, len(lanes) > 1))

@@ -267,6 +267,51 @@ def threads_row(w: workloads.Workload, seconds: float) -> str:
     return f"| {w.name} | {' | '.join(cells)} |"
 
 
+PAIR_HEAD = ("| work | one thread | two threads | one : two | target |", "|---|---|---|---|---|")
+BUSY_HEAD = ("| work | idle | beside a busy process | busy : idle | target |", "|---|---|---|---|---|")
+NOISE = 0.03  # the difference of two runs of the same code on an idle machine
+
+
+def pair_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
+    """mxr on one thread and on two, in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = {n: engines(w, folder, ("mxr",), {"OMP_NUM_THREADS": n})["mxr"] for n in ("1", "2")}
+        times = alternate(running, seconds, rounds)
+        for e in running.values():
+            e.close()
+    ratios = [one / two for one, two in zip(times["1"], times["2"])]
+    met = statistics.median(ratios) >= 1 - NOISE
+    return _pair(w, (times["1"], times["2"]), ratios, workloads.goal("two not slower", met))
+
+
+def busy_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
+    """A step's median time by mxr with its default threads, alone and beside a process that always computes,
+    in turns."""
+    idle, busy = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        e = engines(w, folder, ("mxr",))["mxr"]
+        count = max(5, int(seconds / max(e.ask(steps=5)["median"], 1e-6)))
+        e.ask(steps=count)
+        for _ in range(rounds):
+            idle.append(e.ask(steps=count)["median"])
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            try:
+                time.sleep(0.2)  # until it has started
+                busy.append(e.ask(steps=count)["median"])
+            finally:
+                other.kill()
+                other.wait()
+        e.close()
+    ratios = [beside / alone for alone, beside in zip(idle, busy)]
+    return _pair(w, (idle, busy), ratios, workloads.goal("1.5", statistics.median(ratios) <= 1.5))
+
+
+def _pair(w: workloads.Workload, columns: tuple[list[float], ...], ratios: list[float], goal: str) -> str:
+    cells = " | ".join(_time(statistics.median(times)) for times in columns)
+    spread = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}-{max(ratios):.2f})"
+    return f"| {w.name} | {cells} | {spread} | {goal} |"
+
+
 def growth_row(w: workloads.Workload, steps=10_000) -> str:
     """Memory after 100 steps, and after 10 000 more."""
     with tempfile.TemporaryDirectory() as folder:
@@ -302,6 +347,12 @@ def main() -> int:
     parser.add_argument(
         "--files", action="store_true", help="measure only the readers of files; writes nothing"
     )
+    parser.add_argument(
+        "--threads", action="store_true", help="measure only one thread beside two; writes nothing"
+    )
+    parser.add_argument(
+        "--busy", action="store_true", help="measure only a step beside a busy process; writes nothing"
+    )
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument(
@@ -320,6 +371,12 @@ def main() -> int:
     print(machine(), flush=True)
     if args.r:
         table("From R", R_HEAD, rhosts.rows())
+        return 0
+    if args.threads:
+        pairs_table(args)
+    if args.busy:
+        busy_table(args)
+    if args.threads or args.busy:
         return 0
     oracle.install()
     if args.peers:
@@ -374,6 +431,8 @@ def main() -> int:
         ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
         (threads_row(make(), args.seconds / 2) for make in workloads.THREADS),
     )
+    lines += pairs_table(args)
+    lines += busy_table(args)
     lines += table(
         "Memory over 10 000 steps",
         ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
@@ -382,6 +441,16 @@ def main() -> int:
     lines += table("Tuning numbers (`mxr/runtime/costs.py`)", costs.HEAD, costs.rows())
     document(lines, load, time.time() - started)
     return 0
+
+
+def pairs_table(args: argparse.Namespace) -> list[str]:
+    rows = (pair_row(w, args.seconds, args.pairs) for w in nine(args.only or ""))
+    return table("One thread and two", PAIR_HEAD, rows)
+
+
+def busy_table(args: argparse.Namespace) -> list[str]:
+    rows = (busy_row(w, args.seconds, args.pairs) for w in nine(args.only or ""))
+    return table("Beside a busy process", BUSY_HEAD, rows)
 
 
 def nine(only: str = "") -> list[workloads.Workload]:

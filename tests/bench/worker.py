@@ -4,6 +4,7 @@ lines, answers as JSON lines.
 {"load": file.npz}     ->  {"ok": true}      file: symbol JSON, arrays, wanted gradients, whether to update,
                                              whether forward and backward are two calls
 {"run": n}             ->  {"seconds": ...}
+{"steps": n}           ->  {"median": ...}   seconds of a step: the median of n
 {"results": file.npz}  ->  {"ok": true}      what the first step gave goes there: the loss, and the gradients
 {"memory": true}       ->  {"peak": ..., "now": ...}    MB above what there was after importing the engine
 {"copies": n}          ->  {"seconds": ...}  two arrays of n floats copied to two others (mxr only)
@@ -161,6 +162,17 @@ def least(call, seconds=0.15) -> float:
     return float(np.median(times))
 
 
+def median_step(engine, n: int) -> float:
+    """The median time of n steps, each timed by itself."""
+    times = []
+    with np.errstate(all="ignore"):
+        for _ in range(n):
+            start = time.perf_counter()
+            engine.step()
+            times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
 def memory(which: str) -> float:
     """VmRSS or VmHWM of this process in MB."""
     with open("/proc/self/status") as f:
@@ -190,6 +202,8 @@ def main():
             out, grads = engine.results()
             np.savez(command["results"], out=out, **{"grad:" + k: v for k, v in grads.items()})
             answer = {"ok": True}
+        elif "steps" in command:
+            answer = {"median": median_step(engine, command["steps"])}
         elif "memory" in command:
             answer = {"peak": memory("VmHWM") - before, "now": memory("VmRSS") - before}
         elif "read" in command:

@@ -122,11 +122,16 @@ def _sum_up(loops: list[_Loop]) -> Steps:
         sums = [loop.bias_sums for loop in loops]
     else:
         h = first.h_before.reshape(-1, first.size)
-        made = [_product(d[rows], h, by_h[to]) for rows, to in first.from_state]
-        made += [_product(d[rows], read, by_x[to]) for rows, to in first.from_input]
-        sums = [d]
-    totals = [first.scratch(f"total {i}", len(part)) for i, part in enumerate(sums)]
-    made += [_sum_rows(part, total) for part, total in zip(sums, totals)]
+        made = [steps.product(d[:, rows].T, h, by_h[to]) for rows, to in first.from_state]
+        made += [steps.product(d[:, rows].T, read, by_x[to]) for rows, to in first.from_input]
+        sums = []
+    if d is None:
+        totals = [first.scratch(f"total {i}", len(part)) for i, part in enumerate(sums)]
+        made += [_sum_rows(part, total) for part, total in zip(sums, totals)]
+    else:
+        padded = first.padded("sums", d.shape[1])
+        totals = [first.scratch("total", padded.shape[1])]
+        made.append(steps.reduction(np.add, padded, (0,), totals[0]))
     made += [steps.call(np.add, (totals[0], more, totals[0])) for more in totals[1:]]
     for bias, parts in ((of_bias, first.from_state), (of_x_bias, first.from_input)):
         made += [steps.call(np.copyto, (bias[to], totals[0][rows])) for rows, to in parts]
@@ -152,9 +157,8 @@ class _Loop:
         self.t, self.gates, _, self.size = cell.memory.gates.shape
         self.n = samples.stop - samples.start
         self.wx, self.wh, _, self.bx, self.bh = cell.weights
-        self.by_step = (
-            self.n * self.gates * self.size * max(x.shape[2], self.size) <= costs.NATIVE_STEP_PRODUCT
-        )
+        product = self.n * self.gates * self.size * max(x.shape[2], self.size)
+        self.by_step = product <= costs.NATIVE_STEP_PRODUCT
         self.from_state = self.from_input = [self._rows(0, self.parts, 0)]
 
     def _rows(self, first: int, count: int, to: int) -> tuple[slice, slice]:
@@ -167,12 +171,15 @@ class _Loop:
         array: np.ndarray = self.cell.run.workspace(shape, np.float32, key)
         return array
 
-    def sequence(self, name: str, rows: int) -> np.ndarray:
-        """Scratch memory (rows, t * n) of all shares. Rows are not a multiple of a page apart, which would
-        make their first elements compete for the same places of the cache."""
-        columns = self.x.shape[0] * self.x.shape[1]
-        array = self.scratch(name, rows, columns + costs.CACHE_LINE // 4, shared=True)
-        return array[:, :columns]
+    def padded(self, name: str, columns: int) -> np.ndarray:
+        """Scratch memory (t * n, more than `columns`) of all shares. Rows are not a multiple of a page apart,
+        which would make their first elements compete for the same places of the cache."""
+        rows = self.x.shape[0] * self.x.shape[1]
+        return self.scratch(name, rows, columns + costs.CACHE_LINE // 4, shared=True)
+
+    def sequence(self, name: str, columns: int) -> np.ndarray:
+        """The same, (t * n, columns)."""
+        return self.padded(name, columns)[:, :columns]
 
     def kept(self, array: np.ndarray, *shape: int, after: int = 0) -> np.ndarray:
         """The part for this loop's samples of memory that is kept for the gradient, (*shape, n): after the
@@ -186,10 +193,10 @@ class _Loop:
         """The place in the sequence of step `k` in the order of computation."""
         return self.t - 1 - k if self.memory.reverse else k
 
-    def columns(self, a: np.ndarray, k: int) -> np.ndarray:
-        """The columns of step `k` in an array (rows, t * n)."""
+    def of_sequence(self, a: np.ndarray, k: int) -> np.ndarray:
+        """The part of step `k` of an array (t * n, columns), transposed."""
         start = self.at(k) * self.x.shape[1]
-        return a[:, start + self.samples.start : start + self.samples.stop]
+        return a[start + self.samples.start : start + self.samples.stop].T
 
     def transposed(self, a: np.ndarray, k: int) -> np.ndarray:
         """Step `k` of a sequence (t, n, size), transposed."""
@@ -234,7 +241,7 @@ class _Loop:
     def sums(self) -> Steps:
         """The part of the gates' sums that comes from the inputs, unless each step computes its own."""
         x = self.x.reshape(-1, self.x.shape[2])
-        return [] if self.by_step else [steps.product(self.wx, x.T, self.all_sums)]
+        return [] if self.by_step else [steps.product(x, self.wx.T, self.all_sums)]
 
     def begin(self) -> Steps:
         rows, h0 = self.bias.reshape(-1, self.n), self.ends.states[self.direction, self.samples]
@@ -267,7 +274,7 @@ class _Loop:
 
     def gate_sums(self, r: _Region, k: int, product: np.ndarray) -> Callable[[int], Slot]:
         """A function of the number of a gate: its sum."""
-        from_x = None if self.by_step else self.columns(self.all_sums, k)
+        from_x = None if self.by_step else self.of_sequence(self.all_sums, k)
         parts = product.reshape(self.gates, self.size, self.n)
 
         def total(gate: int) -> Slot:
@@ -331,7 +338,7 @@ class _Loop:
         if g.dx and self.d_all is not None and self.share == 0:
             dx = g.dx[self.direction].reshape(-1, self.x.shape[2])
             made += [
-                steps.product(self.d_all[rows].T, self.wx[of], dx, add=i > 0)
+                steps.product(self.d_all[:, rows], self.wx[of], dx, add=i > 0)
                 for i, (rows, of) in enumerate(self.from_input)
             ]
         return made
@@ -350,7 +357,7 @@ class _Loop:
             value = r.mul(value, r.emit("as_number", [r[live]]))
         found = r.emit("copy", [value], out=to)
         if self.d_all is not None:
-            r.emit("copy", [found], out=self.columns(self.d_all, k)[rows])
+            r.emit("copy", [found], out=self.of_sequence(self.d_all, k)[rows])
         elif self.gradients.weights:
             total = self.bias_sums[rows]
             r.emit("add", [r[total], found], out=total)
@@ -538,7 +545,7 @@ class _GruLoop(_Loop):
         if self.by_step:
             of_input = total(2)
         else:
-            of_input = r.add(r[self.bias[2]], r[self.columns(self.all_sums, k)[2 * self.size :]])
+            of_input = r.add(r[self.bias[2]], r[self.of_sequence(self.all_sums, k)[2 * self.size :]])
         candidate = r.emit("tanh", [r.add(of_input, r.mul(reset, of_state))], out=gates[2])
         change = r.mul(keep, r.emit("subtract", [r[self.h], candidate]))
         self.store_state(r, r.add(change, candidate), k)

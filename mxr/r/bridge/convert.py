@@ -62,13 +62,13 @@ def shape_from_r(value: Any) -> tuple[int, ...] | None:
 
 # ------------------------------------------------------------------------------------------------ R to Python
 
-_dead: list[Sexp] = []  # preserved R vectors whose views are gone
+dead_views: list[Sexp] = []  # preserved R vectors whose views are gone
 
 
 def _view(x: Sexp, pointer: Any, n: int, dtype: np.dtype) -> np.ndarray:
     """The memory of an R vector as a read-only array that keeps the vector alive."""
     r_api.preserve(x)
-    owned = ffi.gc(pointer, lambda _, x=x: _dead.append(x))
+    owned = ffi.gc(pointer, lambda _, x=x: dead_views.append(x))
     array = np.frombuffer(ffi.buffer(owned, n * dtype.itemsize), dtype)
     array.flags.writeable = False
     return array
@@ -77,8 +77,8 @@ def _view(x: Sexp, pointer: Any, n: int, dtype: np.dtype) -> np.ndarray:
 def forget_views() -> None:
     """Release the R vectors whose views are gone. Called at the door: an array may be freed on any thread,
     where R must not be called."""
-    while _dead:
-        R.R_ReleaseObject(_dead.pop())
+    while dead_views:
+        R.R_ReleaseObject(dead_views.pop())
     saved.forget()
 
 

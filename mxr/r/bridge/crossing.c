@@ -8,6 +8,7 @@
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ static PyObject *objects;                   /* dict: the objects of handles, by 
 static PyObject *list_type;                 /* convert.RList */
 static PyObject *door_function;             /* door._door */
 static PyObject *in_python, *in_r;          /* convert.py: the Python value of an R object, given by its address; the reverse */
+static PyObject *array_type, *handle_of;    /* NDArray; handles.made, the address of a new handle */
 
 static PyObject *address_of(SEXP x) { return PyLong_FromVoidPtr(x); }
 
@@ -232,9 +234,10 @@ end:
 
 static SEXP to_r(PyObject *value);
 
-static SEXP through_python(PyObject *value)
+/* The R object whose address `function` returns. */
+static SEXP through_python(PyObject *function, PyObject *value)
 {
-    PyObject *address = PyObject_CallFunctionObjArgs(in_r, value, NULL);
+    PyObject *address = PyObject_CallFunctionObjArgs(function, value, NULL);
     SEXP x = address ? PyLong_AsVoidPtr(address) : NULL;
     Py_XDECREF(address);
     return x;
@@ -299,6 +302,8 @@ static SEXP quick_r(PyObject *value)
 {
     if (value == Py_None)
         return nil;
+    if ((PyObject *)Py_TYPE(value) == array_type)
+        return through_python(handle_of, value);
     if (value == Py_True || value == Py_False)
         return r.Rf_ScalarLogical(value == Py_True);
     if (PyFloat_CheckExact(value))
@@ -324,7 +329,7 @@ static SEXP quick_r(PyObject *value)
 static SEXP to_r(PyObject *value)
 {
     SEXP x = quick_r(value);
-    return x || PyErr_Occurred() ? x : through_python(value);
+    return x || PyErr_Occurred() ? x : through_python(in_r, value);
 }
 
 /* result(value): the address of the R object, unprotected */
@@ -335,17 +340,26 @@ static PyObject *result(PyObject *module, PyObject *value)
     return x ? address_of(x) : NULL;
 }
 
+/* Read addresses from `count` arguments, of which there are `given`. */
+static int read_addresses(void **at, Py_ssize_t count, PyObject *const *arguments, Py_ssize_t given)
+{
+    if (given != count) {
+        PyErr_SetString(PyExc_TypeError, "another number of arguments");
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!(at[i] = PyLong_AsVoidPtr(arguments[i])) && PyErr_Occurred())
+            return 0;
+    return 1;
+}
+
 /* handle(number, class attribute, ALTREP class or 0): the address of a new handle, unprotected. saved.py explains the ALTREP class. */
-static PyObject *handle(PyObject *module, PyObject *args)
+static PyObject *handle(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
 {
     (void)module;
-    PyObject *given[3];
     void *at[3];
-    if (!PyArg_ParseTuple(args, "OOO", &given[0], &given[1], &given[2]))
+    if (!read_addresses(at, 3, arguments, given))
         return NULL;
-    for (int i = 0; i < 3; i++)
-        if (!(at[i] = PyLong_AsVoidPtr(given[i])) && PyErr_Occurred())
-            return NULL;
     SEXP x = r.Rf_protect(r.R_MakeExternalPtr(at[0], nil, nil));
     r.Rf_setAttrib(x, class_symbol, at[1]);
     r.R_RegisterCFinalizer(x, finalize);
@@ -409,9 +423,17 @@ static PyObject *check_signals(PyObject *module, PyObject *unused)
     return PyErr_CheckSignals() ? NULL : Py_NewRef(Py_None);
 }
 
+/* output_failed(): whether a write to C's standard output, which R writes to, has failed */
+static PyObject *output_failed(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(ferror(stdout));
+}
+
 /* connect([the addresses of NAMES], [the addresses of NULL, NA_character_, the symbols `names` and `class`, the last resort, the report of
             a Ctrl-C, R_interrupts_pending],
-           [objects, list_type, door_function, in_python, in_r]): the address of `door` */
+           [objects, list_type, door_function, in_python, in_r, array_type, handle_of]): the address of `door` */
 static PyObject *connect(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -420,8 +442,8 @@ static PyObject *connect(PyObject *module, PyObject *args)
         return NULL;
     void **const all = (void **)&r;
     SEXP *const constants[] = {&nil, &na_string, &names_symbol, &class_symbol, &last_resort, &interrupted};
-    PyObject **const kept[] = {&objects, &list_type, &door_function, &in_python, &in_r};
-    if (PyList_Size(functions) != COUNT || PyList_Size(values) != 7 || PyList_Size(ours) != 5) {
+    PyObject **const kept[] = {&objects, &list_type, &door_function, &in_python, &in_r, &array_type, &handle_of};
+    if (PyList_Size(functions) != COUNT || PyList_Size(values) != 7 || PyList_Size(ours) != 7) {
         PyErr_SetString(PyExc_ValueError, "connect: lists of other lengths");
         return NULL;
     }
@@ -430,7 +452,7 @@ static PyObject *connect(PyObject *module, PyObject *args)
     for (Py_ssize_t i = 0; i < 6; i++)
         *constants[i] = PyLong_AsVoidPtr(PyList_GetItem(values, i));
     interrupts_pending = PyLong_AsVoidPtr(PyList_GetItem(values, 6));
-    for (Py_ssize_t i = 0; i < 5; i++)
+    for (Py_ssize_t i = 0; i < 7; i++)
         *kept[i] = Py_NewRef(PyList_GetItem(ours, i));
     return PyErr_Occurred() ? NULL : PyLong_FromVoidPtr((void *)door);
 }
@@ -439,8 +461,9 @@ static PyMethodDef methods[] = {
     {"connect", connect, METH_VARARGS, "Set the addresses and objects that this module uses."},
     {"request", request, METH_O, "The verb of a call from R, its arguments by position and by name."},
     {"result", result, METH_O, "The R object of a Python value."},
-    {"handle", handle, METH_VARARGS, "A new handle."},
+    {"handle", (PyCFunction)(void (*)(void))handle, METH_FASTCALL, "A new handle."},
     {"set_signal", set_signal, METH_VARARGS, "Replace the C function that handles a signal."},
+    {"output_failed", output_failed, METH_NOARGS, "Whether a write to standard output has failed."},
     {"get_signal", get_signal, METH_O, "The C function that handles a signal."},
     {"check_signals", check_signals, METH_NOARGS, "Handle the signals that have arrived."},
     {NULL, NULL, 0, NULL},

@@ -7,7 +7,7 @@ interrupts come back as a list of class "mxr.failure", which R turns into condit
     @verb("exec.forward")
     def exec_forward(executor, is_train): ...
 
-The door is a C function pointer that R calls by `.Call`. A call takes 3 microseconds with the door's part in
+The door is a C function pointer that R calls by `.Call`. A call takes 2 microseconds with the door's part in
 C (crossing.py), and 10 without it. `rpy2.rinterface.rternalize` takes 30: it wraps every argument in a class,
 and turns an unexpected exception into NULL.
 """
@@ -37,9 +37,11 @@ from mxr.r.bridge import (  # noqa: F401  (share registers verbs)
     share,
     texts,
 )
+from mxr.r.bridge.convert import dead_views
 from mxr.r.bridge.missing import NA_STRING
 from mxr.r.bridge.r_api import NIL, Sexp, address, ffi
 from mxr.r.bridge.registry import verb, verbs
+from mxr.r.bridge.saved import written
 
 interrupts.protect(globals(), *map(vars, (convert, handles, missing, protection, saved, texts)))
 _doors: list[Any] = []  # the function pointer: if Python freed it while R holds it, the process would crash
@@ -47,13 +49,7 @@ _NIL = address(NIL)
 
 
 def _read(request: int) -> tuple[str, list[Any], dict[str, Any]]:
-    """The verb, its arguments by position and by name."""
-    if crossing.core is not None:
-        try:
-            converted: tuple[str, list[Any], dict[str, Any]] = crossing.core.request(request)
-            return converted
-        except Exception:
-            pass  # the code below converts it, or raises an error that names the argument
+    """The verb, its arguments by position and by name. An error names the argument."""
     arguments, names = convert.elements(ffi.cast("SEXP", request))
     name, *positional = arguments
     if names is None:
@@ -69,12 +65,21 @@ def _in_python(at: int) -> Any:
 
 def _in_r(value: Any) -> int:
     """The address of the R object, unprotected."""
-    return handles.made(value) if type(value) is NDArray else address(convert.to_r(value))
+    return address(convert.to_r(value))
+
+
+_read_quickly: Callable[[int], tuple[str, list[Any], dict[str, Any]]] = _read
+_result: Callable[[Any], int] = _in_r
+if crossing.core is not None:  # `request` leaves what it does not convert to `_read`
+    _read_quickly, _result = crossing.core.request, crossing.core.result
 
 
 def _call(request: int) -> int:
     """Look the verb up, convert, call, convert back."""
-    name, positional, named = _read(request)
+    try:
+        name, positional, named = _read_quickly(request)
+    except Exception:
+        name, positional, named = _read(request)
     function = verbs.get(name)
     if function is None:
         raise MxError(
@@ -92,8 +97,7 @@ def _call(request: int) -> int:
     finally:
         interrupts.in_verb = outer
     try:
-        at: int = _in_r(result) if crossing.core is None else crossing.core.result(result)
-        return at
+        return _result(result)
     except TypeError:  # the verb may have returned an attribute of an object of the wrong class
         _check_kinds(function, positional, named)
         raise
@@ -118,12 +122,15 @@ def _check_kinds(function: Callable[..., Any], positional: list[Any], named: dic
 def _door(request: int, freed: int) -> int:
     """The function that R calls, by addresses. `request` is list(verb, ...). `freed` is the chain of handles
     that R no longer needs; at the first call, the R function that makes such chains."""
-    protected, depth, reader = protection.depth(), interrupts.depth, r_order.set(True)
+    protected, depth = protection.depth(), interrupts.depth
+    reader = None if r_order.get() else r_order.set(True)
     try:
         interrupts.enter()
-        convert.forget_views()
+        if dead_views or written:
+            convert.forget_views()
         output.check()
-        failures.keep_reserve()
+        if failures.reserve is None:
+            failures.keep_reserve()
         if freed != _NIL:
             handles.take_freed(ffi.cast("SEXP", freed))
         value = _call(request)
@@ -138,7 +145,8 @@ def _door(request: int, freed: int) -> int:
         interrupts.leave(depth, interrupted)
         return value
     finally:
-        r_order.reset(reader)
+        if reader is not None:
+            r_order.reset(reader)
 
 
 def connect() -> None:
@@ -151,9 +159,8 @@ def connect() -> None:
     last_resort, interrupted = failures.prepare()  # the values that R gets if `_door` itself raises
     if crossing.core is not None:
         values = map(address, (NIL, NA_STRING, texts.NAMES, texts.CLASS, last_resort, interrupted))
-        at = crossing.connect(
-            [*values, interrupts.PENDING], [handles.objects, convert.RList, _door, _in_python, _in_r]
-        )
+        ours = [handles.objects, convert.RList, _door, _in_python, _in_r, NDArray, handles.made]
+        at = crossing.connect([*values, interrupts.PENDING], ours)
         _doors.append(ffi.cast("void *", at))
     else:
 

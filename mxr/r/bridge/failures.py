@@ -19,7 +19,7 @@ _LONGEST = 100_000  # characters of a message; R prints the first 8192 at most
 _CLASS = "mxr.failure"
 _last_error: traceback.TracebackException | None = None
 _RESERVE_BYTES = 4 << 20
-_reserve: bytearray | None = None  # memory that is freed for a report of MemoryError
+reserve: bytearray | None = None  # memory that is freed for a report of MemoryError
 _last_resort = NIL  # the reports that `prepare` has made: of an error, and of a Ctrl-C
 _interrupted = NIL
 
@@ -61,8 +61,8 @@ def report(error: BaseException, of_user: bool = False) -> Sexp:
 def _make_room(error: MemoryError) -> None:
     """Free the reserve, and the local variables of the code that failed. If R had no memory for the report,
     it would jump over Python's frames."""
-    global _reserve
-    _reserve = None
+    global reserve
+    reserve = None
     try:
         _remember(error)
         traceback.clear_frames(error.__traceback__)
@@ -74,10 +74,10 @@ def _make_room(error: MemoryError) -> None:
 
 def keep_reserve() -> None:
     """Set memory aside for the next report of a MemoryError."""
-    global _reserve
-    if _reserve is None:
+    global reserve
+    if reserve is None:
         try:
-            _reserve = bytearray(_RESERVE_BYTES)
+            reserve = bytearray(_RESERVE_BYTES)
         except MemoryError:
             pass  # the next call tries again
 

@@ -48,13 +48,11 @@ def take_freed(x: Sexp) -> None:
 
 def _class_vector(kind: type) -> int:
     """The address of R's class attribute for objects of that type, made once."""
-    vector = _class_vectors.get(kind)
-    if vector is None:
-        ours = [c for c in kind.__mro__ if c.__module__.split(".")[0] == "mxr"]
-        if not ours:
-            raise TypeError(f"a {kind.__module__}.{kind.__qualname__} cannot be given to R")
-        names = [_R_CLASSES[c.__name__] for c in ours if c.__name__ in _R_CLASSES]
-        vector = _class_vectors[kind] = address(r_api.preserve(strings((names or ["MXHandle"])[:1])))
+    ours = [c for c in kind.__mro__ if c.__module__.split(".")[0] == "mxr"]
+    if not ours:
+        raise TypeError(f"a {kind.__module__}.{kind.__qualname__} cannot be given to R")
+    names = [_R_CLASSES[c.__name__] for c in ours if c.__name__ in _R_CLASSES]
+    vector = _class_vectors[kind] = address(r_api.preserve(strings((names or ["MXHandle"])[:1])))
     return vector
 
 
@@ -72,7 +70,8 @@ def handle(value: Any) -> Sexp:
 def made(value: Any) -> int:
     """The address of `handle(value)`."""
     global _made_bytes, _gc_at, _next
-    vector = _class_vector(type(value))
+    kind = type(value)
+    vector = _class_vectors.get(kind) or _class_vector(kind)
     _made_bytes += _array_bytes(value)
     if _made_bytes > _gc_at:
         _made_bytes = 0

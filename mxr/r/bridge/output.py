@@ -14,14 +14,20 @@ import ctypes
 import select
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from mxr.operator import MxError
+from mxr.r.bridge import crossing
 
 _c = ctypes.PyDLL(None)
-_failed, _clear = _c.ferror, _c.clearerr  # of C's stdout, which R writes to
-_failed.argtypes = _clear.argtypes = (ctypes.c_void_p,)
+_ferror, _clear = _c.ferror, _c.clearerr  # of C's stdout, which R writes to
+_ferror.argtypes = _clear.argtypes = (ctypes.c_void_p,)
 _stdout = ctypes.c_void_p.in_dll(_c, "__stdoutp" if sys.platform == "darwin" else "stdout")
 _interactive = ctypes.c_ubyte.in_dll(_c, "R_Interactive")
+_failed: Callable[[], int] = partial(_ferror, _stdout)
+if crossing.core is not None:  # called in a tenth of the time
+    _failed = crossing.core.output_failed
 _watched = False
 
 
@@ -48,7 +54,7 @@ def _leave_flushing_to_the_kernel() -> None:
 
 def check() -> None:
     """MxError if R has written into a broken pipe since the last check."""
-    if _watched and _failed(_stdout):
+    if _watched and _failed():
         _clear(_stdout)
         poll = select.poll()
         poll.register(1, 0)

@@ -27,7 +27,7 @@ _MARK = b"mxr 1 "  # the first bytes of a saved object: the format's name and ve
 _library = ctypes.PyDLL(None)
 _LENGTH = ctypes.PYFUNCTYPE(ctypes.c_ssize_t, ctypes.c_void_p)
 _DATA = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_written: dict[int, np.ndarray] = {}  # the bytes that R is writing, by the address of the raw vector
+written: dict[int, np.ndarray] = {}  # the bytes that R is writing, by the address of the raw vector
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Any:
@@ -75,14 +75,14 @@ def _length(vector: int) -> int:
         data = to_bytes(_objects.get(_address(_data1(vector)) or 0))
     except BaseException:  # out of memory, Ctrl-C: R writes no bytes, and using the saved handle is an error
         data = b""
-    _written[vector] = np.frombuffer(data, np.uint8)
+    written[vector] = np.frombuffer(data, np.uint8)
     return len(data)
 
 
 def _bytes(vector: int, writable: int) -> int:
-    if vector not in _written:
+    if vector not in written:
         _length(vector)
-    return _written[vector].ctypes.data
+    return written[vector].ctypes.data
 
 
 _length_for_r, _bytes_for_r = _LENGTH(_length), _DATA(_bytes)  # C function pointers
@@ -129,5 +129,5 @@ def adopt(handle: Sexp, number: int) -> None:
 
 def forget() -> None:
     """Drop the bytes of earlier saves. Called at the door, when R is not writing."""
-    if _written:
-        _written.clear()
+    if written:
+        written.clear()

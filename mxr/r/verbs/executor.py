@@ -67,11 +67,14 @@ def _copies(given: Any, names: list[str], what: str) -> dict[str, NDArray]:
 
 @verb("exec.forward")
 def forward(ex: Executor, is_train: Any) -> None:
-    ex.forward(flag(is_train, "mx.exec.forward: is.train"))
+    ex.forward(flag(is_train, "mx.exec.forward", "is.train"))
 
 
 @verb("exec.backward")
 def backward(ex: Executor, heads: Any) -> None:
+    if heads is None:
+        ex.backward()
+        return
     given: list[Any] = []
     for _, v in pairs(heads):
         given += [w for _, w in pairs(v)] if isinstance(v, (RList, dict)) else [v]
@@ -113,8 +116,8 @@ def update(ex: Executor, which: str, given: Any, match_name: Any, skip_null: Any
     target = {"arg": ex.args, "aux": ex.aux, "grad": ex.grads}[which]
     function = f"mx.exec.update.{which}.arrays"
     given = items(given)
-    skip_null = flag(skip_null, f"{function}: skip.null")
-    if flag(match_name, f"{function}: match.name"):
+    skip_null = flag(skip_null, function, "skip.null")
+    if flag(match_name, function, "match.name"):
         for name, _ in given:
             if not name:
                 raise MxError(f"{function}: with match.name = TRUE every array needs a name")
@@ -137,7 +140,7 @@ def update(ex: Executor, which: str, given: Any, match_name: Any, skip_null: Any
         elif target[name] is None:
             raise MxError(f"{function}: {name} has no gradient")
         else:
-            assign(target[name], value, f"{function}: {name}")
+            assign(target[name], value, function, name)
 
 
 @verb("exec.load")

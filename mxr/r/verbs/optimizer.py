@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,12 @@ from mxr.r.verbs.values import array, items, number_text, shape
 
 def rate(lr: Any) -> float | list[float]:
     """One learning rate, or several, rounded to six significant digits, as in MXNet's R package."""
-    if isinstance(lr, (int, float)):
-        return float(number_text(lr))
-    return [float(number_text(r)) for r in np.ravel(lr)]
+    return _rounded(lr) if isinstance(lr, (int, float)) else [_rounded(r) for r in np.ravel(lr).tolist()]
+
+
+@lru_cache(64)
+def _rounded(number: float) -> float:
+    return float(number_text(number))
 
 
 @verb("opt.rule")
@@ -48,6 +52,12 @@ def updater(rule: Rule) -> Updater:
 def step(updater: Updater, lr: Any, weights: Any, grads: Any) -> list[NDArray | None]:
     """New arrays with the new weights; None for weights without gradient."""
     return updater.step(rate(lr), _data(weights), _data(grads))
+
+
+@verb("opt.again")
+def again(updater: Updater, lr: Any) -> list[NDArray | None]:
+    """`step` with the lists of its last call."""
+    return updater.again(rate(lr))
 
 
 def _data(arrays: Any) -> list[np.ndarray | None]:

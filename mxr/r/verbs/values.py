@@ -41,10 +41,11 @@ def file_name(text: str) -> str:
         return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
-def flag(value: Any, what: str) -> bool:
-    """R's TRUE or FALSE, or a number, as a bool. MxError for NA and anything else."""
+def flag(value: Any, *what: str) -> bool:
+    """R's TRUE or FALSE, or a number, as a bool. MxError, which starts with `what`, for NA and anything
+    else."""
     if not isinstance(value, (bool, int, float)) or value != value:
-        raise MxError(f"{what} must be TRUE or FALSE")
+        raise MxError(f"{': '.join(what)} must be TRUE or FALSE")
     return bool(value)
 
 
@@ -135,17 +136,18 @@ def _kind(value: Any) -> str:
     }.get(type(value), type(value).__name__)
 
 
-def assign(target: NDArray, value: Any, what: str) -> None:
-    """Copy `value` into `target`, which must have the same shape."""
+def assign(target: NDArray, value: Any, *what: str) -> None:
+    """Copy `value` into `target`, which must have the same shape. An MxError starts with `what`."""
     source = value.memory if isinstance(value, NDArray) else value
     if not isinstance(source, np.ndarray):
         if isinstance(source, (int, float)) and target.size == 1:
             target.write(..., source)
             return
-        source = array(value, what).memory
+        source = array(value, ": ".join(what)).memory
     if source.shape != target.shape:
         raise ShapeError(
-            f"{what} has shape {shape_text(target.shape)}, the new array {shape_text(source.shape)}"
+            f"{': '.join(what)} has shape {shape_text(target.shape)}, "
+            f"the new array {shape_text(source.shape)}"
         )
     target.write(..., source)
 
