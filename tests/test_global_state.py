@@ -36,6 +36,7 @@ KNOWN = {
     "operator/registry.py:registry": "filled while mxr is imported; a user's operator is one assignment",
     "ops/shared/updates.py:_rounded": "functools: depends on its arguments only, and is bounded",
     "optimizer.py:_BY_NAME": "optimizers that users register, one assignment each",
+    "r/verbs/optimizer.py:_rounded": "functools: depends on its argument only, and is bounded",
     "random/samplers.py:_log_factorials": "a table, read once into a local name and replaced as a whole",
     "random/samplers.py:_lgammaf": "functools: the same answer every time",
     "random/streams.py:_source": "replaced as a whole; draws hold `lock`",
