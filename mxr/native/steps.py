@@ -389,7 +389,7 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
     cut_at = (m, n, batch)[axis]
     edge = (
         threads.cuts(cut_at, 2, 0, 1 if axis == 2 else costs.BLAS_PANEL)[0][1]
-        if work >= 4 * costs.NATIVE_CHUNK_NS and threads.workers() > 1
+        if work >= costs.NATIVE_CUT_PRODUCT_NS and threads.workers() > 1
         else 0
     )
     step = core.product(
@@ -586,15 +586,19 @@ def _program(prepared: list[Prepared]) -> Callable[[], object]:
 
 
 class Faster:
-    """Two functions that do the same work. Calling this calls the faster one. Which one is faster depends on
-    the machine and on other processes, so both are timed again after 1, 3, 7 ... calls."""
+    """Two functions that do the same work, on several threads or on one. Calling this calls the faster one.
 
-    __slots__ = ("_calls", "_left", "_unmeasured", "_took")
-    _TIMED = 4  # calls of each that are timed
+    Which one is faster depends on the machine and on other processes, so both are timed again after 1, 3,
+    7 ... calls. The time from one call to the next counts, because arrays that another processor has written
+    make the work after the call slower.
+    """
+
+    __slots__ = ("_calls", "_alone", "_left", "_unmeasured", "_took", "_start")
+    _TIMED = 4  # calls of each that are timed; the least time counts
     _MOST_UNMEASURED = 255  # calls between two comparisons, at most
 
-    def __init__(self, first: Callable[[], object], second: Callable[[], object]):
-        self._calls, self._unmeasured = [first, second], 0  # the faster one first
+    def __init__(self, shared: Callable[[], object], alone: Callable[[], object]):
+        self._calls, self._alone, self._unmeasured = [shared, alone], alone, 0  # the faster one first
         self._begin()
 
     def __call__(self) -> None:
@@ -605,16 +609,24 @@ class Faster:
             self._compare()
 
     def _begin(self) -> None:
-        self._left, self._took = self._unmeasured + 2 * self._TIMED, [0, 0]
+        self._left = self._unmeasured + 2 * self._TIMED
+        self._start: int | None = None
+        self._took = [math.inf, math.inf]
 
     def _compare(self) -> None:
-        which = int(self._left < self._TIMED)
         start = perf_counter_ns()
-        self._calls[which]()
-        self._took[which] += perf_counter_ns() - start
+        if self._start is not None:  # the time of the call before
+            before = int(self._left + 1 < self._TIMED)
+            self._took[before] = min(self._took[before], start - self._start)
+        self._start = start
+        self._calls[int(self._left < self._TIMED)]()
         if self._left:
             return
-        if self._took[1] < self._took[0]:
+        first, second = (
+            took if call is self._alone else took * costs.SHARED_GAIN
+            for took, call in zip(self._took, self._calls)
+        )
+        if second < first:
             self._calls.reverse()
             self._unmeasured = 0
         else:

@@ -135,6 +135,12 @@ NATIVE_DIVISION_NS: Annotated[float, About("ns per element", "time of a quotient
 NATIVE_ROW_NS: Annotated[float, About("ns per row", "time of a row of a reduction, however short")] = 5
 NATIVE_CHUNK_NS: Annotated[int, About("ns",
     "of work that a thread takes at a time: longer than two threads need to agree on it")] = 10_000
+SHARED_GAIN: Annotated[float, About("ratio",
+    "by which several threads must be faster than one, where both are timed",
+    fixed="a choice: other processes may need the other processors")] = 1.04
+NATIVE_CUT_PRODUCT_NS: Annotated[int, About("ns",
+    "of a matrix product from which two threads take a part each: one thread needs 8 % longer for two parts",
+    fixed="a choice: MLPs of usual sizes are as fast on two threads as on one")] = 200_000
 NATIVE_COMPARED_NS: Annotated[int, About("ns",
     "of a program's work up to which its time on several threads is compared with that on one, so that the "
     "faster way is used",
