@@ -67,6 +67,11 @@ class Convolution(Image):
         return (self.weight, *(() if self.bias is None else (self.bias,)), *self.fold_from)
 
     @property
+    def grouped(self) -> Dims:
+        """The weight's shape as oneDNN takes it."""
+        return onednn.grouped(self.weight.shape, self.groups)
+
+    @property
     def after(self) -> tuple[str, ...]:
         return ("sum",) * (self.shortcut is not None) + ("relu",) * self.relu
 
@@ -115,8 +120,7 @@ def convolution(
     # oneDNN's blocks of channels are padded, and the first layer's three channels have code of their own
     if shape[1] % 8 or (data.shape[1] % 8 and data.shape[1] > 4):
         return None
-    grouped = (groups, weight.shape[0] // groups, *weight.shape[1:]) if groups > 1 else weight.shape
-    if not library.has_fast((data.shape, grouped, shape), True, geometry):
+    if not library.has_fast((data.shape, onednn.grouped(weight.shape, groups), shape), True, geometry):
         return None
     return Convolution(shape, data, weight, bias, groups, geometry, pays)
 

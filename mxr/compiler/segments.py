@@ -125,8 +125,7 @@ class _Plan:
         return (self.samples, *image.shape[1:])
 
     def _plain(self, image: Image) -> onednn.Layout:
-        shape = self._shape(image)
-        return self.library.layout(shape, tuple(prod(shape[i + 1 :]) for i in range(len(shape))))
+        return self.library.contiguous(self._shape(image))
 
     def _buffer(self, layout: onednn.Layout) -> _Ref:
         return "slot", self._slots.take(max(1, layout.nbytes)), layout
@@ -158,11 +157,8 @@ class _Plan:
                     self._slots.give_back(number)
 
     def _convolution(self, c: Convolution, number: int) -> _Ref:
-        weight = c.weight.shape
-        if c.groups > 1:
-            weight = (c.groups, weight[0] // c.groups, *weight[1:])
         primitive = self.library.convolution(
-            "out", (self._shape(c.data), weight, self._shape(c)), True, c.geometry, c.after
+            "out", (self._shape(c.data), c.grouped, self._shape(c)), True, c.geometry, c.after
         )
         self.weights[number] = primitive.layouts["weights"]
         data, layout = self._in(c.data, primitive.layouts["src"]), primitive.layouts["dst"]
@@ -317,9 +313,7 @@ class _Bound:
             weight = np.ascontiguousarray(weight)
             if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
                 raise NotFinite
-            if c.groups > 1:
-                weight = weight.reshape(c.groups, len(weight) // c.groups, *weight.shape[1:])
-            plain = self._library.layout(weight.shape, tuple(s // 4 for s in weight.strides))
+            plain = self._library.contiguous(c.grouped)
             for layout, target in layouts:
                 primitive = self._library.reorder(plain, layout)
                 scratch = primitive.layouts["scratch"]

@@ -167,18 +167,19 @@ class Executor:
     def _writes(self, names: Sequence[str]) -> list[int] | None:
         """How often arguments and states were written, None if any of them may have been without notice."""
         found = []
-        for k in names:
-            writes = (self.args[k] if k in self.args else self.aux[k]).writes
-            if writes is None:
+        for array in self._named(names):
+            if array.writes is None:
                 return None
-            found.append(writes)
+            found.append(array.writes)
         return found
 
     def _wrote(self, names: Sequence[str]) -> None:
         """Count a possible write to arguments and states."""
-        for k in names:
-            array = self.args[k] if k in self.args else self.aux[k]
+        for array in self._named(names):
             array.writes = array.writes if array.writes is None else array.writes + 1
+
+    def _named(self, names: Sequence[str]) -> list[NDArray]:
+        return [self.args[k] if k in self.args else self.aux[k] for k in names]
 
     def _execute_forward(self, steps: Calls, train: bool) -> list[NDArray]:
         self._run.train = train

@@ -126,7 +126,7 @@ class Pooling:
         return ins, visible + [(1,)] * (len(outs) - 1)
 
     def segment(p, shape, data):
-        if _last(p) or p.pool_type not in ("avg", "max") or len(data.shape) != len(shape):
+        if _last(p) or p.pool_type not in ("avg", "max"):
             return None
         w = _windows(p, data.shape, shape)
         reach = [(o - 1) * s + k - n - q for n, o, k, s, q in zip(w.size, w.out, w.kernel, w.stride, w.pad)]
@@ -136,7 +136,7 @@ class Pooling:
             how = "avg without padding"
         elif how == "avg" and after != w.pad:  # the last window is cut at the padding's end
             return None
-        if any(map(int.__ge__, map(max, after, w.pad), w.kernel)):  # a window of nothing but padding
+        if any(map(int.__ge__, after, w.kernel)):  # a window of nothing but padding
             return None
         return images.pooled(shape, data, how, (w.stride, w.kernel, w.pad, after))
 

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int64, c_size_t, c_void_p
 from functools import cache, lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,10 @@ class Library:
         choice."""
         return self._described_memory(shape, _ANY) if strides is None else self._strided(shape, strides)
 
+    def contiguous(self, shape: tuple[int, ...]) -> Layout:
+        """The layout of a contiguous array."""
+        return self.layout(shape, tuple(prod(shape[i + 1 :]) for i in range(len(shape))))
+
     def _strided(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Layout:
         return self._memory("by_strides", "with_strides", len(shape), _dims(shape), _FLOAT, _dims(strides))
 
@@ -364,6 +369,12 @@ class Library:
                 self._attributes(*after),
             )
         return _Handle(pointer, self.dll.dnnl_primitive_desc_destroy)
+
+
+def grouped(weight: tuple[int, ...], groups: int) -> tuple[int, ...]:
+    """The shape of a weight, (F, C/G, *kernel), as primitives take it: (G, F/G, C/G, *kernel) if there are
+    groups."""
+    return weight if groups == 1 else (groups, weight[0] // groups, *weight[1:])
 
 
 def _dims(values: Sequence[int]) -> Any:

@@ -162,7 +162,8 @@ class _Prepared:
 
     def add(self, part: _Part, first: bool) -> None:
         """The calls for a block of samples."""
-        arrays = part.x, _grouped(part.weight, part.w.groups), part.out
+        weight = part.weight.reshape(onednn.grouped(part.weight.shape, part.w.groups))
+        arrays = part.x, weight, part.out
         primitive = self.library.convolution(
             part.kind, tuple(a.shape for a in arrays), part.bias is not None, geometry(part.w)
         )
@@ -215,13 +216,6 @@ def _block(part: _Part) -> int:
         most = max(most, 4 * part.weight.size)
     count = max(1, -(-len(part.x) * each // most))
     return -(-len(part.x) // count)
-
-
-def _grouped(weight: np.ndarray, groups: int) -> np.ndarray:
-    """(F, C/G, *kernel) as (G, F/G, C/G, *kernel) where there are groups."""
-    if groups == 1:
-        return weight
-    return weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
 
 
 def geometry(w: Windows) -> tuple[tuple[int, ...], ...]:
