@@ -120,15 +120,12 @@ def _sum_up(loops: list[_Loop]) -> Steps:
             for to, part in ((by_x, loop.by_x), (by_h, loop.by_h))
         ]
         sums = [loop.bias_sums for loop in loops]
+        totals = [first.scratch(f"total {i}", len(part)) for i, part in enumerate(sums)]
+        made += [_sum_rows(part, total) for part, total in zip(sums, totals)]
     else:
         h = first.h_before.reshape(-1, first.size)
         made = [steps.product(d[:, rows].T, h, by_h[to]) for rows, to in first.from_state]
         made += [steps.product(d[:, rows].T, read, by_x[to]) for rows, to in first.from_input]
-        sums = []
-    if d is None:
-        totals = [first.scratch(f"total {i}", len(part)) for i, part in enumerate(sums)]
-        made += [_sum_rows(part, total) for part, total in zip(sums, totals)]
-    else:
         padded = first.padded("sums", d.shape[1])
         totals = [first.scratch("total", padded.shape[1])]
         made.append(steps.reduction(np.add, padded, (0,), totals[0]))
