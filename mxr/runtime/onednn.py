@@ -31,15 +31,23 @@ _NAMES = {
 }
 _CPU, _IN_ORDER, _FLOAT, _ANY = 1, 1, 3, 1
 _DIRECT = 1  # the algorithm: Winograd's loses digits
-_FORWARD, _INFERENCE = 64, 96  # the propagation kinds that train, and that do not
+_FORWARD, _INFERENCE, _BACKWARD = 64, 96, 128  # the propagation kinds: that train, that do not, gradients
 _POOLING = {"max": 0x1FF, "avg": 0x2FF, "avg without padding": 0x3FF}
 _RELU = {2: 0x1F, 3: 0x20}  # by the interface's version
+_RELU_FROM_OUTPUT = 0x100  # its gradient reads the output
+_GIVEN_STATISTICS = 1  # flags of a normalization
+_SCALE_AND_SHIFT, _WITH_RELU = {2: 8 + 16, 3: 2 + 4}, {2: 4, 3: 8}
 # layouts of images: channels in blocks of 16 or 8, channels last, channels first
 _IMAGE_TAGS = {2: (69, 93, 20, 5), 3: (78, 102, 22, 5)}
 _MOST_AXES, _DESCRIPTOR_BYTES, _OPERATION_BYTES = 12, 4096, 32768  # at least what 2.x's structures need
-_QUERY = {"src": 129, "gsrc": 130, "weights": 131, "gweights": 132, "dst": 133, "gdst": 134, "scratch": 136}
+_QUERY = {
+    "src": 129, "gsrc": 130, "weights": 131, "gweights": 132, "dst": 133, "gdst": 134, "workspace": 135,
+    "scratch": 136,
+}  # fmt: skip
 _ARGUMENT = {
-    "src": 1, "dst": 17, "weights": 33, "bias": 41, "scratch": 80, "gsrc": 129, "gdst": 145, "gweights": 161,
+    "src": 1, "dst": 17, "weights": 33, "bias": 41, "mean": 49, "variance": 50, "scale": 51, "shift": 52,
+    "workspace": 64, "scratch": 80, "gsrc": 129, "gdst": 145, "gweights": 161, "gbias": 169, "gscale": 255,
+    "gshift": 256,
 }  # fmt: skip
 # by what is made: the arguments that are the input, the weight and the output
 ARGUMENTS = {
@@ -93,7 +101,7 @@ class Primitive:
     the library calls the code that it has chosen."""
 
     def __init__(self, library: Library, description: _Handle, names: Sequence[str]):
-        self._library, self._description = library, description
+        self._library, self.description = library, description
         pointer = c_void_p()
         library.check("dnnl_primitive_create", byref(pointer), description.pointer)
         self.handle = _Handle(pointer, library.dll.dnnl_primitive_destroy)
@@ -101,8 +109,8 @@ class Primitive:
         self.name = library.name_of(description)
 
     def _layout(self, name: str) -> Layout:
-        found = self._library.dll.dnnl_primitive_desc_query_md(self._description.pointer, _QUERY[name], 0)
-        return Layout(c_void_p(found), self._description, self._library.nbytes(c_void_p(found)))
+        found = self._library.dll.dnnl_primitive_desc_query_md(self.description.pointer, _QUERY[name], 0)
+        return Layout(c_void_p(found), self.description, self._library.nbytes(c_void_p(found)))
 
     def call(self, **arrays: tuple[Layout, np.ndarray]) -> Call:
         """A prepared call on arrays that lie as their layouts say."""
@@ -289,42 +297,81 @@ class Library:
         return not name.startswith(("ref", "gemm"))
 
     def pooling(
-        self, how: str, image: Layout, shape: tuple[int, ...], geometry: tuple[tuple[int, ...], ...]
+        self,
+        how: str,
+        image: Layout,
+        shape: tuple[int, ...],
+        geometry: tuple[tuple[int, ...], ...],
+        training: bool = False,
     ) -> Primitive:
-        """Pooling of images, for inference. `how`: max, avg, or avg without padding. `shape`: of the output,
-        whose layout the primitive chooses. `geometry`: strides, kernel, padding before and after."""
-        strides, kernel, *padding = map(_dims, geometry)
-        out = self.layout(shape)
-        pointer = c_void_p()
-        if self.version[0] == 2:
-            operation = ctypes.create_string_buffer(_OPERATION_BYTES)
-            window = strides, kernel, *padding
-            arguments = _INFERENCE, _POOLING[how], image.pointer, out.pointer
-            self.check("dnnl_pooling_forward_desc_init", operation, *arguments, *window)
-            self.check(
-                "dnnl_primitive_desc_create",
-                byref(pointer),
-                operation,
-                self._attributes(),
-                self.engine,
-                None,
-            )
-        else:
-            self.check(
-                "dnnl_pooling_forward_primitive_desc_create",
-                byref(pointer),
-                self.engine,
-                _INFERENCE,
-                _POOLING[how],
-                image.pointer,
-                out.pointer,
-                strides,
-                kernel,
-                _dims([0] * len(geometry[0])),  # dilations
-                *padding,
-                self._attributes(),
-            )
-        return Primitive(self, _Handle(pointer, self.dll.dnnl_primitive_desc_destroy), ("src", "dst"))
+        """Pooling of images. `how`: max, avg, or avg without padding. `shape`: of the output, whose layout
+        the primitive chooses. `geometry`: strides, kernel, padding before and after. In `training`, max fills
+        a workspace for its gradient."""
+        images = image.pointer, self.layout(shape).pointer
+        two, three = _pooling_window(geometry)
+        how_ = _FORWARD if training else _INFERENCE, _POOLING[how], *images
+        description = self._description("pooling_forward", (*how_, *two), (*how_, *three))
+        names = ("workspace",) if training and how == "max" else ()
+        return Primitive(self, description, ("src", "dst", *names))
+
+    def pooling_gradient(
+        self, how: str, forward: Primitive, geometry: tuple[tuple[int, ...], ...]
+    ) -> Primitive:
+        """The gradient of `pooling` in training, in its layouts."""
+        images = (forward.layouts[name].pointer for name in ("src", "dst"))
+        two, three = _pooling_window(geometry)
+        how_ = _POOLING[how], *images
+        return self._gradient("pooling", forward, (*how_, *two), (*how_, *three))
+
+    def normalization(self, image: Layout, eps: float, given: bool, relu: bool) -> Primitive:
+        """Batch normalization in training, which gives mean and variance, or takes them as `given`. With
+        `relu`, negative results are set to 0, and a workspace says where."""
+        what = c_float(eps), self._normalization_flags(given, relu)
+        data = image.pointer
+        description = self._description(
+            "batch_normalization_forward", (_FORWARD, data, *what), (_FORWARD, data, data, *what)
+        )
+        return Primitive(self, description, ("src", "dst", *(("workspace",) if relu else ())))
+
+    def normalization_gradient(self, forward: Primitive, eps: float, given: bool, relu: bool) -> Primitive:
+        """The gradients of `normalization`: of the data, the scale and the shift."""
+        what = c_float(eps), self._normalization_flags(given, relu)
+        data = forward.layouts["src"].pointer
+        return self._gradient(
+            "batch_normalization",
+            forward,
+            (_BACKWARD, data, data, *what),
+            (_BACKWARD, data, data, data, *what),
+        )
+
+    def _normalization_flags(self, given: bool, relu: bool) -> int:
+        major = self.version[0]
+        return _GIVEN_STATISTICS * given + _SCALE_AND_SHIFT[major] + _WITH_RELU[major] * relu
+
+    def rectifier(self, image: Layout) -> Primitive:
+        """Negative values become zero. The output may be where the input is."""
+        how, data = (_FORWARD, _RELU_FROM_OUTPUT), image.pointer
+        zeros = c_float(0), c_float(0)
+        return Primitive(
+            self,
+            self._description("eltwise_forward", (*how, data, *zeros), (*how, data, data, *zeros)),
+            ("src", "dst"),
+        )
+
+    def rectifier_gradient(self, image: Layout) -> Primitive:
+        """The gradient of `rectifier`, from its output; it may be where the output's gradient is."""
+        data, zeros = image.pointer, (c_float(0), c_float(0))
+        return self._gradient(
+            "eltwise",
+            self.rectifier(image),
+            (_RELU_FROM_OUTPUT, data, data, *zeros),
+            (_RELU_FROM_OUTPUT, data, data, data, *zeros),
+        )
+
+    def _gradient(self, operation: str, forward: Primitive, two: tuple, three: tuple) -> Primitive:
+        hint = forward.description.pointer
+        description = self._description(f"{operation}_backward", two, three, hint)
+        return Primitive(self, description, ("gsrc", "gdst"))
 
     def _described(
         self,
@@ -344,31 +391,39 @@ class Library:
         arrays = (x, weight, out) if kind == "gx" else (x, weight, filters, out)
         how = (_FORWARD, _DIRECT) if kind == "out" else (_DIRECT,)
         direction = {"out": "forward", "gx": "backward_data", "gw": "backward_weights"}[kind]
-        pointer = c_void_p()
+        dilated = "dilated_" if self.version[0] == 2 else ""
+        arguments = *how, *arrays, *window
+        return self._description(
+            f"{dilated}convolution_{direction}", arguments, arguments, forward, after
+        )
+
+    def _description(
+        self,
+        operation: str,
+        two: tuple,
+        three: tuple,
+        forward: c_void_p | None = None,
+        after: tuple[str, ...] = (),
+    ) -> _Handle:
+        """The description of a primitive, from the arguments that version `two` or `three` of the interface
+        takes. A gradient has a `forward` description. `after`: see `_made_attributes`."""
+        pointer, attributes = c_void_p(), self._attributes(*after)
         if self.version[0] == 2:
-            operation = ctypes.create_string_buffer(_OPERATION_BYTES)
-            self.check(f"dnnl_dilated_convolution_{direction}_desc_init", operation, *how, *arrays, *window)
-            self.check(
-                "dnnl_primitive_desc_create",
-                byref(pointer),
-                operation,
-                self._attributes(*after),
-                self.engine,
-                forward,
-            )
+            described = ctypes.create_string_buffer(_OPERATION_BYTES)
+            self.check(f"dnnl_{operation}_desc_init", described, *two)
+            function, arguments = "dnnl_primitive_desc_create", (described, attributes, self.engine, forward)
         else:
-            hint = () if kind == "out" else (forward,)
-            self.check(
-                f"dnnl_convolution_{direction}_primitive_desc_create",
-                byref(pointer),
-                self.engine,
-                *how,
-                *arrays,
-                *window,
-                *hint,
-                self._attributes(*after),
-            )
+            function = f"dnnl_{operation}_primitive_desc_create"
+            hint = () if forward is None else (forward,)
+            arguments = self.engine, *three, *hint, attributes
+        self.check(function, byref(pointer), *arguments)
         return _Handle(pointer, self.dll.dnnl_primitive_desc_destroy)
+
+
+def _pooling_window(geometry: tuple[tuple[int, ...], ...]) -> tuple[tuple, tuple]:
+    """The arguments of pooling's window in versions 2 and 3 of the interface, which has dilations."""
+    strides, kernel, *padding = map(_dims, geometry)
+    return (strides, kernel, *padding), (strides, kernel, _dims([0] * len(geometry[0])), *padding)
 
 
 def grouped(weight: tuple[int, ...], groups: int) -> tuple[int, ...]:
@@ -384,8 +439,11 @@ def _dims(values: Sequence[int]) -> Any:
 # ------------------------------------------------------------------------------------------ threads
 
 
-class one_thread:
-    """`with one_thread():` oneDNN makes and runs primitives for the calling thread alone."""
+class on_threads:
+    """`with on_threads(n):` oneDNN makes and runs primitives for n threads of OpenMP's."""
+
+    def __init__(self, count: int):
+        self._count = count
 
     @threads.unbroken
     def __enter__(self) -> None:
@@ -393,7 +451,7 @@ class one_thread:
         self._dll = found.dll if found is not None and found.openmp else None
         if self._dll is not None:
             self._before = self._dll.omp_get_max_threads()
-            self._dll.omp_set_num_threads(1)  # of this thread only, as OpenMP has it
+            self._dll.omp_set_num_threads(self._count)  # of this thread only, as OpenMP has it
 
     @threads.unbroken
     def __exit__(self, *exc: object) -> None:
@@ -401,9 +459,16 @@ class one_thread:
             self._dll.omp_set_num_threads(self._before)
 
 
-def run(calls: Sequence[Callable[[], None]]) -> None:
-    """The prepared calls one after the other, on the calling thread."""
-    with one_thread():
+class one_thread(on_threads):
+    """`with one_thread():` oneDNN makes and runs primitives for the calling thread alone."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+
+def run(calls: Sequence[Callable[[], None]], count: int = 1) -> None:
+    """The prepared calls one after the other, on `count` threads."""
+    with on_threads(count):
         for call in calls:
             call()
 
