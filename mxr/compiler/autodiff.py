@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mxr.compiler.partition import depends
 from mxr.compiler.segments import FLOAT, Segment
+from mxr.compiler.training import TrainingSegment
 from mxr.compiler.value import Call, Value, const, leaf, lift, scatter
 from mxr.graph.node import Graph, Node
 from mxr.native.steps import Prepared
@@ -37,17 +39,18 @@ def trace_forward(
     symbol: Graph,
     shapes: dict[Entry, tuple],
     types: dict[Entry, np.dtype],
-    inference: Sequence[Node | Segment] = (),
+    units: Sequence[Node | Segment] = (),
+    inference: bool = False,
 ) -> dict[Entry, Value]:
-    """The value of every entry of the graph, with hidden outputs.
+    """The value of every entry of the graph, with hidden outputs. Segments have their outputs alone.
 
-    `inference` are its nodes and segments, inputs before users, for inference: an operator that has an
-    expression for inference is traced as that, without hidden outputs.
+    `units` are its nodes and segments, inputs before users. In `inference`, an operator that has an
+    expression for it is traced as that, without hidden outputs.
     """
     values: dict[Entry, Value] = {}
-    for n in inference or symbol.nodes():
+    for n in units or symbol.nodes():
         if isinstance(n, Segment):
-            values |= zip(n.outputs, _segment(n, values))
+            values |= zip(_outputs(n), _segment(n, values), strict=True)
             continue
         if n.op is None:
             values[id(n), 0] = leaf(("var", n.name), shapes[id(n), 0], types[id(n), 0])
@@ -81,8 +84,12 @@ def trace_forward(
 
 def _segment(part: Segment, values: dict[Entry, Value]) -> list[Value]:
     """The outputs of a segment."""
-    shapes = [image.shape for image in part.images]
-    return Call(part.bind, [values[k] for k in part.inputs], shapes, [FLOAT] * len(shapes)).outs
+    return Call(part.bind, [values[k] for k in part.inputs], part.shapes, [FLOAT] * len(part.shapes)).outs
+
+
+def _outputs(part: Segment) -> list[Entry]:
+    """The entries of a segment's outputs. The one after its images' is named by the segment itself."""
+    return [*part.outputs, (id(part), 0)][: len(part.shapes)]
 
 
 def _inferred(n: Node, ins: list[Value]) -> Value | None:
@@ -116,22 +123,28 @@ def _bind_compute(n: Node) -> Binder:
 
 
 def trace_backward(
-    symbol: Graph, values: dict[Entry, Value], heads: list[Value | None], wanted: set[str]
+    symbol: Graph,
+    values: dict[Entry, Value],
+    heads: list[Value | None],
+    wanted: set[str],
+    units: Sequence[Node | Segment] = (),
 ) -> dict[str, Value]:
     """The gradient of each `wanted` argument, from the gradients of the outputs, `heads` (None is zero).
 
-    Arguments without a gradient are left out.
+    Arguments without a gradient are left out. `units`: as for `trace_forward`.
     """
     grads: dict[Entry, list[Value]] = {}  # the contributions from the users of each entry, to be added
     for (n, i), g in zip(symbol.heads, heads):
         if g is not None:
             grads.setdefault((id(n), i), []).append(g)
-    nodes = symbol.nodes()
-    needs: dict[int, bool] = {}
-    for n in nodes:
-        needs[id(n)] = n.name in wanted if n.op is None else any(needs[id(m)] for m, _ in n.inputs)
+    needs = depends(symbol, wanted)
     by_name: dict[str, list[Value]] = {}
-    for n in reversed(nodes):
+    for n in reversed(units or symbol.nodes()):
+        if isinstance(n, TrainingSegment):
+            for k, g in _segment_gradient(n, [_total(grads.pop(k, [])) for k in n.outputs], values):
+                grads.setdefault(k, []).append(g)
+            continue
+        assert isinstance(n, Node)
         if not needs[id(n)]:
             continue
         gs = [_total(grads.pop((id(n), i), [])) for i in range(n.n_visible)]
@@ -147,6 +160,25 @@ def trace_backward(
             if g is not None and needs[id(m)]:
                 grads.setdefault((id(m), i), []).append(_like(values[id(m), i], g, n.op.name))
     return {name: total for name, parts in by_name.items() if (total := _total(parts)) is not None}
+
+
+def _segment_gradient(
+    part: TrainingSegment, heads: list[Value | None], values: dict[Entry, Value]
+) -> list[tuple[Entry, Value]]:
+    """The gradients of a segment's inputs, from those of its outputs."""
+    if not part.wanted or all(g is None for g in heads):
+        return []
+    given = [g for g in heads if g is not None]
+
+    def bind(run: Run, arrays: list[np.ndarray], results: list[np.ndarray]) -> Callable[[], None]:
+        each = iter(arrays[: len(given)])
+        found = [None if g is None else next(each) for g in heads]
+        return part.bind_gradient(run, found, arrays[len(given) + 1 :], results)
+
+    ins = [*given, values[id(part), 0], *(values[k] for k in part.inputs)]
+    outs = [values[k] for k in part.wanted]
+    gradient = Call(bind, ins, [v.shape for v in outs], [v.dtype for v in outs])
+    return list(zip(part.wanted, gradient.outs, strict=True))
 
 
 def _like(value: Value, g: Any, operator: str) -> Value:

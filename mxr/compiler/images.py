@@ -1,8 +1,9 @@
 """What a segment computes: images, and how each comes from others. Operators describe their parts by the
 functions `convolution` ... `joined`, which return None where oneDNN would not do it, or not well.
 
-A segment is a part of a graph that oneDNN computes for inference in its own layouts: see
-mxr.compiler.segments. Nothing is computed here.
+A segment is a part of a graph that oneDNN computes in its own layouts: see mxr.compiler.segments for
+inference, where one convolution does what several nodes describe, and mxr.compiler.training. Nothing is
+computed here.
 """
 
 from __future__ import annotations
@@ -18,20 +19,28 @@ from mxr.runtime import onednn
 
 Entry = tuple[int, int]  # (id(node), output index)
 Geometry = tuple[tuple[int, ...], ...]
-Fold = Callable[..., tuple[np.ndarray, np.ndarray]]  # of parameters: the scale and the shift of each channel
+Folded = tuple[np.ndarray, np.ndarray]  # the scale and the shift of each channel
+Fold = Callable[..., Folded]  # of parameters
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A value in a segment: images (n, C, *size). `uses`: how many nodes read it, and outputs are it."""
+    """A value in a segment: images (n, C, *size). `uses`: how many nodes read it, and outputs are it.
+    `training`: the segment has gradients."""
 
     shape: Dims
     uses: int = field(default=0, kw_only=True)
+    training: bool = field(default=False, kw_only=True)
     number: int = field(default_factory=lambda: next(_numbers), kw_only=True)  # inputs before users
 
     @property
     def inputs(self) -> tuple[Image, ...]:
+        return ()
+
+    @property
+    def parameters(self) -> tuple[Source, ...]:
+        """The weights and statistics that it is computed with."""
         return ()
 
 
@@ -41,6 +50,24 @@ class Source(Image):
 
     entry: Entry
     name: str | None = None
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How a batch is normalized: `scale * (x - mean) / sqrt(var + eps) + beta`, where `scale` is a function
+    of gamma. The moving statistics keep `momentum` of themselves in a training step. With `given`, they are
+    used in training too. `learned`: whether gamma has a gradient."""
+
+    scale: Callable[[np.ndarray], np.ndarray]
+    eps: float
+    momentum: float
+    given: bool
+    learned: bool
+
+    def fold(self, gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, var: np.ndarray) -> Folded:
+        """The scale and the shift of each channel in inference."""
+        scale = self.scale(gamma) / np.sqrt(var + gamma.dtype.type(self.eps))
+        return scale, beta - mean * scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +101,47 @@ class Convolution(Image):
     @property
     def after(self) -> tuple[str, ...]:
         return ("sum",) * (self.shortcut is not None) + ("relu",) * self.relu
+
+
+@dataclass(frozen=True, eq=False)
+class Normalized(Image):
+    """Images normalized over the batch, in training. `statistics`: gamma, beta, moving mean, moving
+    variance."""
+
+    data: Image
+    statistics: tuple[Source, ...]
+    how: Normalization
+    relu: bool = False
+
+    @property
+    def inputs(self) -> tuple[Image, ...]:
+        return (self.data,)
+
+    @property
+    def parameters(self) -> tuple[Source, ...]:
+        return self.statistics
+
+
+@dataclass(frozen=True, eq=False)
+class Rectified(Image):
+    """Images whose negative values become zero, in training."""
+
+    data: Image
+
+    @property
+    def inputs(self) -> tuple[Image, ...]:
+        return (self.data,)
+
+
+@dataclass(frozen=True, eq=False)
+class Added(Image):
+    """The sum of two images, in training."""
+
+    parts: tuple[Image, Image]
+
+    @property
+    def inputs(self) -> tuple[Image, ...]:
+        return self.parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,43 +190,55 @@ def convolution(
         return None
     if not library.has_fast((data.shape, onednn.grouped(weight.shape, groups), shape), True, geometry):
         return None
-    return Convolution(shape, data, weight, bias, groups, geometry, pays)
+    return Convolution(shape, data, weight, bias, groups, geometry, pays, training=data.training)
 
 
-def scaled(data: Image, parameters: Sequence[Image], fold: Fold) -> Image | None:
-    """Every channel times a number, plus another one: `fold(*arrays of the parameters)` gives both."""
-    conv, sources = _open(data), tuple(p for p in parameters if isinstance(p, Source))
-    if conv is None or conv.shortcut is not None or conv.fold is not None or len(sources) < len(parameters):
+def normalized(data: Image, statistics: Sequence[Image], how: Normalization) -> Image | None:
+    """Batch normalization. `statistics`: gamma, beta, moving mean, moving variance."""
+    sources = tuple(s for s in statistics if isinstance(s, Source))
+    if isinstance(data, Source) or len(sources) < len(statistics):
         return None
-    return replace(conv, fold=fold, fold_from=sources, number=next(_numbers))
+    if data.training:
+        return Normalized(data.shape, data, sources, how, training=True)
+    conv = _open(data)
+    if not isinstance(conv, Convolution) or conv.shortcut is not None or conv.fold is not None:
+        return None
+    return replace(conv, fold=how.fold, fold_from=sources, number=next(_numbers))
 
 
 def relu(data: Image) -> Image | None:
     """Negative values become zero."""
-    conv = _open(data)
-    return None if conv is None else replace(conv, relu=True, number=next(_numbers))
+    image = _open(data)
+    if image is None and data.training and not isinstance(data, Source):
+        return Rectified(data.shape, data, training=True)
+    return None if image is None else replace(image, relu=True, number=next(_numbers))
 
 
 def added(a: Image, b: Image) -> Image | None:
-    """The sum of two images of one shape, one of which is a convolution that nothing else reads."""
+    """The sum of two images of one shape. For inference, one of them is a convolution that nothing else
+    reads."""
+    if a.training:
+        alone = a.shape != b.shape or a is b or (isinstance(a, Source) and isinstance(b, Source))
+        return None if alone else Added(a.shape, (a, b), training=True)
     for conv, other in ((_open(b), a), (_open(a), b)):
-        if conv is not None and conv.shortcut is None and a.shape == b.shape and a is not b:
+        if isinstance(conv, Convolution) and conv.shortcut is None and a.shape == b.shape and a is not b:
             return replace(conv, shortcut=other, number=next(_numbers))
     return None
 
 
 def pooled(shape: Dims, data: Image, how: str, geometry: Geometry) -> Image | None:
     """Pooling, see `Library.pooling`."""
-    return None if isinstance(data, Source) else Pooled(shape, data, how, geometry)
+    return None if isinstance(data, Source) else Pooled(shape, data, how, geometry, training=data.training)
 
 
 def joined(shape: Dims, parts: Sequence[Image]) -> Image | None:
     """Images one after the other along the channels."""
     if len(shape) != 4 or any(p.shape[1] % 16 for p in parts) or all(isinstance(p, Source) for p in parts):
         return None
-    return Joined(shape, tuple(parts))
+    return Joined(shape, tuple(parts), training=parts[0].training)
 
 
-def _open(image: Image) -> Convolution | None:
-    """The image, if more can be done in a convolution's own call: nothing else reads it."""
-    return image if isinstance(image, Convolution) and image.uses == 1 and not image.relu else None
+def _open(image: Image) -> Convolution | Normalized | None:
+    """The image, if more can be done in its own call: nothing else reads it."""
+    can = isinstance(image, (Convolution, Normalized)) and image.uses == 1 and not image.relu
+    return image if can else None

@@ -1,10 +1,10 @@
-"""Graph partitioning for inference: finds the segments that oneDNN computes in its own layouts."""
+"""Graph partitioning: finds the segments that oneDNN computes in its own layouts."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from math import prod
 
@@ -12,17 +12,24 @@ import numpy as np
 
 from mxr.compiler.images import Entry, Image, Source
 from mxr.compiler.segments import FLOAT, Segment
+from mxr.compiler.training import TrainingSegment
 from mxr.graph.node import Graph, Node
 from mxr.operator.shapes import Dims
 from mxr.runtime import onednn
 
 
-def divide(graph: Graph, shapes: dict[Entry, Dims], types: dict[Entry, np.dtype]) -> list[Node | Segment]:
-    """The nodes of a graph, some of them in segments; inputs before users."""
+def divide(
+    graph: Graph,
+    shapes: dict[Entry, Dims],
+    types: dict[Entry, np.dtype],
+    wanted: Collection[str] = (),
+) -> list[Node | Segment]:
+    """The nodes of a graph, some of them in segments; inputs before users. Segments are for inference, or for
+    training if some arguments have a gradient (`wanted`)."""
     nodes = graph.nodes()
     if onednn.library() is None or not any(n.op is not None and n.op.segment for n in nodes):
         return list(nodes)
-    found = _Partition(graph, shapes, types)
+    found = _Partition(graph, shapes, types, wanted)
     for n in nodes:
         found.place(n)
     return _in_order(nodes, found.segments())
@@ -32,8 +39,14 @@ class _Partition:
     """Assigns nodes to groups, which become segments. A group must not depend on itself by way of a node
     outside."""
 
-    def __init__(self, graph: Graph, shapes: dict[Entry, Dims], types: dict[Entry, np.dtype]):
-        self._graph, self._shapes, self._types = graph, shapes, types
+    def __init__(
+        self,
+        graph: Graph,
+        shapes: dict[Entry, Dims],
+        types: dict[Entry, np.dtype],
+        wanted: Collection[str],
+    ):
+        self._graph, self._shapes, self._types, self._wanted = graph, shapes, types, wanted
         read = [(id(m), i) for n in graph.nodes() for m, i in n.inputs] + [(id(n), i) for n, i in graph.heads]
         self._uses = Counter(read)
         self._images: dict[int, Image] = {}  # by id(node): what it computes, if it is in a group
@@ -82,7 +95,12 @@ class _Partition:
         ins = [
             self._images[id(m)]
             if self._group.get(id(m)) in joins
-            else Source(self._shapes[id(m), i], (id(m), i), m.name if m.op is None else None)
+            else Source(
+                self._shapes[id(m), i],
+                (id(m), i),
+                m.name if m.op is None else None,
+                training=bool(self._wanted),
+            )
             for m, i in n.inputs
         ]
         image: Image | None = n.op.segment(n.p, self._shapes[id(n), 0], *ins)
@@ -107,10 +125,26 @@ class _Partition:
             read = [(m, i) for n in self._graph.nodes() if id(n) not in inside for m, i in n.inputs]
             outside = {id(n) for n, _ in (*read, *self._graph.heads)}
             ends = [n for n in nodes if id(n) in outside]
-            segment = Segment(nodes, [self._images[id(n)] for n in ends], [(id(n), 0) for n in ends])
+            images = [self._images[id(n)] for n in ends]
+            segment = self._segment(nodes, images, [(id(n), 0) for n in ends])
             if segment.pays():
                 found.append(segment)
         return found
+
+    def _segment(self, nodes: list[Node], images: list[Image], outputs: list[Entry]) -> Segment:
+        if not self._wanted:
+            return Segment(nodes, images, outputs)
+        depend = depends(self._graph, self._wanted)
+        wanted = {(id(m), i) for n in nodes for m, i in n.inputs if depend[id(m)]}
+        return TrainingSegment(nodes, images, outputs, wanted)
+
+
+def depends(graph: Graph, names: Collection[str]) -> dict[int, bool]:
+    """By id(node): whether it depends on variables of these names."""
+    found: dict[int, bool] = {}
+    for n in graph.nodes():
+        found[id(n)] = n.name in names if n.op is None else any(found[id(m)] for m, _ in n.inputs)
+    return found
 
 
 def _in_order(nodes: Iterable[Node], segments: list[Segment]) -> list[Node | Segment]:

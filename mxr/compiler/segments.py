@@ -13,7 +13,7 @@ the arguments, beside the computation. That needs a sixth of the time of bringin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 
@@ -48,9 +48,14 @@ class Segment:
         self.order = sorted(seen.values(), key=lambda image: image.number)
         self.convolutions = [c for c in self.order if isinstance(c, Convolution)]
         self.sources = list({s.entry: s for s in self.order if isinstance(s, Source)}.values())
-        self.parameters = list({p.entry: p for c in self.convolutions for p in c.parameters}.values())
+        self.parameters = list({p.entry: p for image in self.order for p in image.parameters}.values())
         self.inputs = [s.entry for s in (*self.sources, *self.parameters)]
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[int, Plan] = {}
+
+    @property
+    def shapes(self) -> list[Dims]:
+        """Of the outputs."""
+        return [image.shape for image in self.images]
 
     def pays(self) -> bool:
         """Whether a convolution gains by oneDNN, which can compute everything."""
@@ -70,12 +75,12 @@ class Segment:
         count = max(1, min(n, threads.workers(), int(work * costs.PRIMITIVE_FLOP_NS / (2 * costs.WAKE_NS))))
         return threads.cuts(n, count)
 
-    def _plan(self, samples: int) -> _Plan:
+    def _plan(self, samples: int) -> Plan:
         if samples not in self._plans:
             library = onednn.library()
             assert library is not None
             with onednn.one_thread():
-                self._plans[samples] = _Plan(library, self, samples)
+                self._plans[samples] = Plan(library, self, samples)
         return self._plans[samples]
 
     def bind(self, run: Run, ins: list[np.ndarray], outs: list[np.ndarray]) -> Callable[[], None]:
@@ -83,11 +88,11 @@ class Segment:
         return _Bound(self, run, [(self._plan(b - a), a, b) for a, b in self._cuts()], ins, outs)
 
 
-_Ref = tuple[str, int, onednn.Layout]  # where an operand is: ("slot", number, its layout) and so on
-_Call = tuple[onednn.Primitive, dict[str, _Ref]]
+Ref = tuple[str, int, onednn.Layout]  # where an operand is: ("slot", number, its layout) and so on
+PlannedCall = tuple[onednn.Primitive, dict[str, Ref]]
 
 
-class _Plan:
+class Plan:
     """The primitives for some samples, in their order, and the buffers between them.
 
     An operand is a "slot" (a buffer), a "source" or an "output" (of that number in the segment), or a
@@ -95,57 +100,68 @@ class _Plan:
     """
 
     def __init__(self, library: onednn.Library, segment: Segment, samples: int):
-        self.library, self.samples = library, samples
-        self.calls: list[_Call] = []
+        self.library, self.samples, self._segment = library, samples, segment
+        self.calls: list[PlannedCall] = []
         self.weights: dict[int, onednn.Layout] = {}
         self._slots = memory.Buffers()
-        self._places: dict[int, list[_Ref]] = {}  # by id(image): where it is, in its layouts
+        self._places: dict[int, list[Ref]] = {}  # by id(image): where it is, in its layouts
         self._left = Counter(id(i) for image in segment.order for i in image.inputs)
         self._left.update(map(id, segment.images))
         sources = {s.entry: i for i, s in enumerate(segment.sources)}
         for image in segment.order:
             if isinstance(image, Source):
                 place = ("source", sources[image.entry], self._plain(image))
-            elif isinstance(image, Convolution):
-                place = self._convolution(image, segment.convolutions.index(image))
-            elif isinstance(image, Pooled):
-                place = self._pooled(image)
             else:
-                assert isinstance(image, Joined)
-                place = self._joined(image)
+                place = self._computed(image)
             self._places[id(image)] = [place]
             for read in image.inputs:
                 self._done(read)
             for i, end in enumerate(segment.images):
                 if end is image:
-                    self._copy(place, ("output", i, self._plain(image)))
+                    self.copy(place, ("output", i, self._plain(image)))
                     self._done(image)
 
-    def _shape(self, image: Image) -> Dims:
+    def _computed(self, image: Image) -> Ref:
+        """The calls that compute an image, and where it is."""
+        if isinstance(image, Convolution):
+            return self._convolution(image)
+        if isinstance(image, Pooled):
+            return self._pooled(image)
+        assert isinstance(image, Joined)
+        return self._joined(image)
+
+    def shape(self, image: Image) -> Dims:
         return (self.samples, *image.shape[1:])
 
     def _plain(self, image: Image) -> onednn.Layout:
-        return self.library.contiguous(self._shape(image))
+        return self.library.contiguous(self.shape(image))
 
-    def _buffer(self, layout: onednn.Layout) -> _Ref:
+    def buffer(self, layout: onednn.Layout) -> Ref:
         return "slot", self._slots.take(max(1, layout.nbytes)), layout
 
-    def _call(self, primitive: onednn.Primitive, **operands: _Ref) -> None:
-        scratch = self._buffer(primitive.layouts["scratch"])
+    def call(
+        self, primitive: onednn.Primitive, scratch_layout: onednn.Layout | None = None, **operands: Ref
+    ) -> None:
+        scratch = self.buffer(scratch_layout or primitive.layouts["scratch"])
         self.calls.append((primitive, {**operands, "scratch": scratch}))
         self._slots.give_back(scratch[1])
 
-    def _copy(self, source: _Ref, target: _Ref) -> None:
-        self._call(self.library.reorder(source[2], target[2]), src=source, dst=target)
+    def copy(self, source: Ref, target: Ref, adds: bool = False) -> None:
+        self.call(self.library.reorder(source[2], target[2], adds), src=source, dst=target)
 
-    def _in(self, image: Image, layout: onednn.Layout) -> _Ref:
+    def release(self, ref: Ref) -> None:
+        """The buffer may be used for something else after this."""
+        if ref[0] == "slot":
+            self._slots.give_back(ref[1])
+
+    def _in(self, image: Image, layout: onednn.Layout) -> Ref:
         """The image in a layout."""
         places = self._places[id(image)]
         for place in places:
             if self.library.same(place[2], layout):
                 return place
-        places.append(self._buffer(layout))
-        self._copy(places[0], places[-1])
+        places.append(self.buffer(layout))
+        self.copy(places[0], places[-1])
         return places[-1]
 
     def _done(self, image: Image) -> None:
@@ -156,14 +172,15 @@ class _Plan:
                 if kind == "slot":
                     self._slots.give_back(number)
 
-    def _convolution(self, c: Convolution, number: int) -> _Ref:
+    def _convolution(self, c: Convolution) -> Ref:
+        number = self._segment.convolutions.index(c)
         primitive = self.library.convolution(
-            "out", (self._shape(c.data), c.grouped, self._shape(c)), True, c.geometry, c.after
+            "out", (self.shape(c.data), c.grouped, self.shape(c)), True, c.geometry, c.after
         )
         self.weights[number] = primitive.layouts["weights"]
         data, layout = self._in(c.data, primitive.layouts["src"]), primitive.layouts["dst"]
-        out = self._buffer(layout) if c.shortcut is None else self._sum(c.shortcut, layout)
-        self._call(
+        out = self.buffer(layout) if c.shortcut is None else self._sum(c.shortcut, layout)
+        self.call(
             primitive,
             src=data,
             weights=("weight", number, primitive.layouts["weights"]),
@@ -172,7 +189,7 @@ class _Plan:
         )
         return out
 
-    def _sum(self, image: Image, layout: onednn.Layout) -> _Ref:
+    def _sum(self, image: Image, layout: onednn.Layout) -> Ref:
         """A buffer with the image, to which a result is added: the image's own after its last use."""
         places = self._places[id(image)]
         if self._left[id(image)] == 1:
@@ -180,34 +197,44 @@ class _Plan:
                 if place[0] == "slot" and self.library.same(place[2], layout):
                     places.remove(place)
                     return place
-        target = self._buffer(layout)
-        self._copy(places[0], target)
+        target = self.buffer(layout)
+        self.copy(places[0], target)
         return target
 
-    def _pooled(self, image: Pooled) -> _Ref:
+    def _pooled(self, image: Pooled) -> Ref:
         data = self._places[id(image.data)][0]
-        primitive = self.library.pooling(image.how, data[2], self._shape(image), image.geometry)
+        primitive = self.library.pooling(image.how, data[2], self.shape(image), image.geometry)
         if primitive.name.startswith("ref"):
             raise onednn.Unavailable("oneDNN has only its reference code for this")
-        out = self._buffer(primitive.layouts["dst"])
-        self._call(primitive, src=data, dst=out)
+        out = self.buffer(primitive.layouts["dst"])
+        self.call(primitive, src=data, dst=out)
         return out
 
-    def _joined(self, image: Joined) -> _Ref:
+    def _joined(self, image: Joined) -> Ref:
         first = self._places[id(image.parts[0])][0][2]
-        layout = self.library.like(first, self._shape(image.parts[0]), image.shape[1])
-        out = self._buffer(layout or self._plain(image))
+        layout = self.library.like(first, self.shape(image.parts[0]), image.shape[1])
+        out = self.buffer(layout or self._plain(image))
         start = 0
         for part in image.parts:
-            inner = self.library.part(out[2], self._shape(part), (0, start, 0, 0))
-            self._copy(self._places[id(part)][0], ("slot", out[1], inner))
+            inner = self.library.part(out[2], self.shape(part), (0, start, 0, 0))
+            self.copy(self._places[id(part)][0], ("slot", out[1], inner))
             start += part.shape[1]
         return out
 
     def bind(self, given: dict[str, list[np.ndarray]], weights: dict[int, list]) -> list[onednn.Call]:
         """The calls on arrays: "source", "output" and "bias" by number; weights by layout."""
-        calls, slots = [], self._slots.again()  # two lanes may have one plan
-        for primitive, operands in self.calls:
+        slots = self._slots.again()  # two lanes may have one plan
+        return self._bound(self.calls, slots, given, weights)
+
+    def _bound(
+        self,
+        planned: Sequence[PlannedCall],
+        slots: memory.Buffers,
+        given: dict[str, list[np.ndarray]],
+        weights: dict[int, list],
+    ) -> list[onednn.Call]:
+        calls = []
+        for primitive, operands in planned:
             arrays = {}
             for name, (kind, number, layout) in operands.items():
                 if kind == "slot":
@@ -228,7 +255,7 @@ class _Bound:
         self,
         segment: Segment,
         run: Run,
-        lanes: list[tuple[_Plan, int, int]],
+        lanes: list[tuple[Plan, int, int]],
         ins: list[np.ndarray],
         outs: list[np.ndarray],
     ):

@@ -88,11 +88,8 @@ class Executor:
         self._run.writes, self._run.wrote = self._writes, self._wrote
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
-        self._trace()
-        self._forward_steps: Calls | None = None
-        self._both_steps: Calls | None = None
+        self._trace(divide(symbol, shapes, types, self.wanted) if self.wanted else [])
         self._inference_steps: Calls | None = None
-        self._backward_steps: dict[bool, Calls] = {}  # by whether head gradients are given
         self._ran_forward = False
 
     def __repr__(self) -> str:
@@ -153,16 +150,30 @@ class Executor:
                 return self._execute_forward(self._inference_steps, False)
         if self._only_reads and self._inference:
             self._wrote([*self.args, *self.aux])  # batch normalization may set gamma to 1
-        if self._forward_steps is None:
-            self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
-        return self._execute_forward(self._forward_steps, bool(is_train))
+        try:
+            if self._forward_steps is None:
+                self._forward_steps = self._compile(self._program, [o.data for o in self.output_list])
+            return self._execute_forward(self._forward_steps, bool(is_train))
+        except NotFinite:
+            self._without_segments()
+            return self.forward(is_train)
 
     def forward_backward(self) -> list[NDArray]:
         """`forward(True)` and `backward()` in one program, with the same results. Common values are computed
         once, and element-wise functions of both passes read their inputs once."""
-        if self._both_steps is None:
-            self._both_steps = self._compile_both()
-        return self._execute_forward(self._both_steps, True)
+        try:
+            if self._both_steps is None:
+                self._both_steps = self._compile_both()
+            return self._execute_forward(self._both_steps, True)
+        except NotFinite:
+            self._without_segments()
+            return self.forward_backward()
+
+    def _without_segments(self) -> None:
+        """Make the programs of both passes again, without segments: a NaN or infinity is for operators that
+        keep it."""
+        self._stored.clear()
+        self._trace([])
 
     def _writes(self, names: Sequence[str]) -> list[int] | None:
         """How often arguments and states were written, None if any of them may have been without notice."""
@@ -251,23 +262,33 @@ class Executor:
         """Arguments that get a gradient."""
         return [k for k, req in self.reqs.items() if req != "null" and self.grads.get(k) is not None]
 
-    def _trace(self) -> None:
-        """Make the values of both passes. MxError for a gradient through an operator that has none."""
+    def _trace(self, units: Sequence[Node | Segment]) -> None:
+        """Make the values of both passes, some of them by segments. MxError for a gradient through an
+        operator that has none."""
+        self._forward_steps: Calls | None = None
+        self._both_steps: Calls | None = None
+        self._backward_steps: dict[bool, Calls] = {}  # by whether head gradients are given
         with tape():
-            values = trace_forward(self.symbol, self._shapes, self._types)
+            values = trace_forward(self.symbol, self._shapes, self._types, units)
             heads = [values[id(n), i] for n, i in self.symbol.heads]
             effects = [
-                values[id(n), 0] for n in self.symbol.nodes() if n.op and (n.op.random or n.aux_entries)
+                values[id(n), 0]
+                for n in units or self.symbol.nodes()
+                if isinstance(n, Node) and n.op and (n.op.random or n.aux_entries)
             ]
             self._program = program = Program(heads + effects)
             self._gradients: dict[bool, list[tuple[Value, str]]] = {}
             self._heads_used: set[int] = set()
             if self.wanted:
-                self._trace_gradients(values, heads, program)
+                self._trace_gradients(values, heads, program, units)
         self._uses_blas = program.uses_blas
 
     def _trace_gradients(
-        self, values: dict[tuple[int, int], Value], heads: list[Value], forward: Program
+        self,
+        values: dict[tuple[int, int], Value],
+        heads: list[Value],
+        forward: Program,
+        units: Sequence[Node | Segment],
     ) -> None:
         """Make the values of both backward passes, with given head gradients and with ones. Tell the forward
         program which values they read."""
@@ -280,7 +301,7 @@ class Executor:
                     gs.append(leaf(("head", i), v.shape, v.dtype))
                 else:
                     gs.append(const(1.0, v.shape, v.dtype))
-            grads = trace_backward(self.symbol, values, gs, set(self.wanted))
+            grads = trace_backward(self.symbol, values, gs, set(self.wanted), units)
             roots = []
             for name in self.wanted:
                 array: np.ndarray = self.grads[name].data
@@ -310,7 +331,7 @@ class Executor:
         """The outputs alone. Operators' expressions for inference join the regions around them, and no value
         is stored for a backward pass."""
         with tape():
-            values = trace_forward(self.symbol, self._shapes, self._types, self._inference)
+            values = trace_forward(self.symbol, self._shapes, self._types, self._inference, True)
             heads = [values[id(n), i] for n, i in self.symbol.heads]
             effects = [
                 values[id(n), 0]

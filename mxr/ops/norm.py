@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -115,11 +116,8 @@ def _batch_in_segment(p, shape, data, gamma, beta, mean, var):
     if axis_of(getattr(p, "axis", 1), len(shape), "BatchNorm") != 1:
         return None
 
-    def fold(gamma, beta, mean, var):
-        scale = _scale(p, gamma) / np.sqrt(var + gamma.dtype.type(p.eps))
-        return scale, beta - mean * scale
-
-    return images.scaled(data, (gamma, beta, mean, var), fold)
+    how = images.Normalization(partial(_scale, p), p.eps, p.momentum, p.use_global_stats, not p.fix_gamma)
+    return images.normalized(data, (gamma, beta, mean, var), how)
 
 
 def _batch_gradient(p, run, gs, ins, outs, igs, axis, inverse):
