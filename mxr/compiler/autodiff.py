@@ -139,12 +139,14 @@ def trace_backward(
             grads.setdefault((id(n), i), []).append(g)
     needs = depends(symbol, wanted)
     by_name: dict[str, list[Value]] = {}
-    for n in reversed(units or symbol.nodes()):
-        if isinstance(n, TrainingSegment):
-            for k, g in _segment_gradient(n, [_total(grads.pop(k, [])) for k in n.outputs], values):
-                grads.setdefault(k, []).append(g)
+    for unit in reversed(units or symbol.nodes()):
+        if isinstance(unit, TrainingSegment):
+            given = [_total(grads.pop(k, [])) for k in unit.outputs]
+            for k, gradient in _segment_gradient(unit, given, values):
+                grads.setdefault(k, []).append(gradient)
             continue
-        assert isinstance(n, Node)
+        assert isinstance(unit, Node)
+        n = unit
         if not needs[id(n)]:
             continue
         gs = [_total(grads.pop((id(n), i), [])) for i in range(n.n_visible)]

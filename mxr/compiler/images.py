@@ -233,12 +233,13 @@ def pooled(shape: Dims, data: Image, how: str, geometry: Geometry) -> Image | No
 
 def joined(shape: Dims, parts: Sequence[Image]) -> Image | None:
     """Images one after the other along the channels."""
-    if len(shape) != 4 or any(p.shape[1] % 16 for p in parts) or all(isinstance(p, Source) for p in parts):
+    if any(p.shape[1] % 16 for p in parts) or all(isinstance(p, Source) for p in parts):
         return None
     return Joined(shape, tuple(parts), training=parts[0].training)
 
 
 def _open(image: Image) -> Convolution | Normalized | None:
     """The image, if more can be done in its own call: nothing else reads it."""
-    can = isinstance(image, (Convolution, Normalized)) and image.uses == 1 and not image.relu
-    return image if can else None
+    if not isinstance(image, (Convolution, Normalized)):
+        return None
+    return image if image.uses == 1 and not image.relu else None

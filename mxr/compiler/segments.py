@@ -140,7 +140,7 @@ class Plan:
         return "slot", self._slots.take(max(1, layout.nbytes)), layout
 
     def call(
-        self, primitive: onednn.Primitive, scratch_layout: onednn.Layout | None = None, **operands: Ref
+        self, primitive: onednn.Primitive, scratch_layout: onednn.Layout | None = None, /, **operands: Ref
     ) -> None:
         scratch = self.buffer(scratch_layout or primitive.layouts["scratch"])
         self.calls.append((primitive, {**operands, "scratch": scratch}))
@@ -212,11 +212,11 @@ class Plan:
 
     def _joined(self, image: Joined) -> Ref:
         first = self._places[id(image.parts[0])][0][2]
-        layout = self.library.like(first, self.shape(image.parts[0]), image.shape[1])
+        layout = self.library.like(first, self.shape(image.parts[0]), self.shape(image))
         out = self.buffer(layout or self._plain(image))
         start = 0
         for part in image.parts:
-            inner = self.library.part(out[2], self.shape(part), (0, start, 0, 0))
+            inner = self.library.part(out[2], self.shape(part), (0, start, *(0 for _ in part.shape[2:])))
             self.copy(self._places[id(part)][0], ("slot", out[1], inner))
             start += part.shape[1]
         return out

@@ -14,12 +14,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from mxr.compiler.images import Added, Convolution, Entry, Image, Joined, Normalized, Pooled, Rectified, Source
+from mxr.compiler.images import (
+    Added,
+    Convolution,
+    Entry,
+    Image,
+    Joined,
+    Normalized,
+    Pooled,
+    Rectified,
+    Source,
+)
 from mxr.compiler.segments import FLOAT, NotFinite, Plan, PlannedCall, Ref, Segment
 from mxr.graph.node import Node
 from mxr.operator.kernel import Run
 from mxr.operator.shapes import Dims
-from mxr.runtime import memory, onednn, threads
+from mxr.runtime import onednn, threads
 
 Key = int | Entry  # of a gradient: id(image), or what a source is
 
@@ -42,7 +52,9 @@ class TrainingSegment(Segment):
         found: set[int] = set()
         for image in self.order:
             own = [image] if isinstance(image, Source) else image.parameters
-            if any(source.entry in self.wanted for source in own) or any(id(i) in found for i in image.inputs):
+            if any(source.entry in self.wanted for source in own) or any(
+                id(i) in found for i in image.inputs
+            ):
                 found.add(id(image))
         return found
 
@@ -153,22 +165,32 @@ class _Forward(Plan):
 
     def _normalized(self, image: Normalized) -> Ref:
         data, number, how = self._places[id(image.data)][0], self.normalized[id(image)], image.how
+        layout = self._as_planes(data[2], image.shape)
         primitive, given = (
-            _compiled(self.library.normalization(data[2], how.eps, statistics, image.relu))
+            _compiled(self.library.normalization(layout, how.eps, statistics, image.relu))
             for statistics in (how.given, True)
         )
         vector = self.library.contiguous(image.shape[1:2])
         out = self.buffer(data[2])
         operands = {name: (name, number, vector) for name in ("mean", "variance", "scale")}
-        operands |= {"src": data, "dst": out, "shift": self.parameter(image.statistics[1])}
+        operands |= {"shift": self.parameter(image.statistics[1])}
+        operands |= {"src": (*data[:2], layout), "dst": (*out[:2], layout)}
         if image.relu:
             workspace = self.buffer(primitive.layouts["workspace"])
             self.workspaces[id(image)] = operands["workspace"] = workspace
         self.computed[id(image)] = primitive
         self.given[len(self.calls)] = given
-        scratch = max(primitive.layouts["scratch"], given.layouts["scratch"], key=lambda layout: layout.nbytes)
+        scratch = max(
+            primitive.layouts["scratch"], given.layouts["scratch"], key=lambda layout: layout.nbytes
+        )
         self.call(primitive, scratch, **operands)
         return out
+
+    def _as_planes(self, layout: onednn.Layout, shape: Dims) -> onednn.Layout:
+        """The same memory as images of one row, if they have one spatial axis: normalization has no code for
+        signals."""
+        other = self.library.like(layout, shape, (*shape[:2], 1, *shape[2:])) if len(shape) == 3 else None
+        return other or layout
 
     def _rectified(self, image: Rectified) -> Ref:
         data = self._places[id(image.data)][0]
@@ -258,6 +280,7 @@ class _Gradient:
         forward.calls, self._before = [], forward.calls
         self._wanted = {entry: i for i, entry in enumerate(segment.wanted)}
         self.missing = set(range(len(segment.wanted)))  # gradients that nothing computes: zeros
+        self.normalized: list[Normalized] = []  # those that the pass comes through
         self._parts: dict[Key, list[Ref]] = defaultdict(list)  # contributions that are added up
         self._uses: Counter[int] = Counter()  # of slots
         for i, image in enumerate(segment.images):
@@ -402,15 +425,18 @@ class _Gradient:
 
     def _normalized(self, image: Normalized, g: Ref) -> None:
         forward, how = self._forward, image.how
+        self.normalized.append(image)
         primitive = _compiled(
             self._library.normalization_gradient(forward.computed[id(image)], how.eps, how.given, image.relu)
         )
-        g = self._in(g, primitive.layouts["gdst"])
+        data = forward.kept_places(image.data)[0]
+        g = self._in(g, data[2])
         vector = self._library.contiguous(image.shape[1:2])
         gamma, beta = image.statistics[:2]
         unread = self._buffer(vector), self._buffer(vector)
         learned = self._result(gamma.entry, vector) if how.learned else None
-        out = self._output(g, primitive.layouts["gsrc"])
+        out = self._output(g, data[2])
+        layout = primitive.layouts["gsrc"]
         number = forward.normalized[id(image)]
         operands = {name: (name, number, vector) for name in ("mean", "variance", "scale")}
         if image.relu:
@@ -419,9 +445,9 @@ class _Gradient:
             primitive,
             **operands,
             shift=forward.parameter(image.statistics[1]),
-            src=forward.kept_places(image.data)[0],
-            gdst=g,
-            gsrc=out,
+            src=(*data[:2], layout),
+            gdst=(*g[:2], layout),
+            gsrc=(*out[:2], layout),
             gscale=learned or unread[0],
             gshift=self._result(beta.entry, vector) or unread[1],
         )
@@ -499,7 +525,7 @@ class _BoundForward:
         }
         by_entry = {p.entry: a for p, a in zip(segment.parameters, ins[count:])}
         self._normalized = [
-            (image.how, *(by_entry[s.entry] for s in image.statistics)) for image in segment.normalized
+            (image.how, [by_entry[s.entry] for s in image.statistics]) for image in segment.normalized
         ]
         # A NaN or infinity in the weights of these shows in the statistics of the batch
         seen = {id(n.data) for n in segment.normalized if not n.how.given and n.data.uses == 1}
@@ -512,11 +538,11 @@ class _BoundForward:
     def __call__(self) -> None:
         train = bool(self._run.train)
         self._inputs.copy()
-        affine = [a for _, gamma, beta, _, _ in self._normalized for a in (gamma, beta)]
+        affine = [a for _, arrays in self._normalized for a in arrays[:2]]
         if not all(map(_finite, (*self._sources, *self._weights[train], *affine))):
             raise NotFinite
         statistics = self._plan.statistics
-        for i, (how, gamma, _, mean, var) in enumerate(self._normalized):
+        for i, (how, (gamma, _, mean, var)) in enumerate(self._normalized):
             np.copyto(statistics["scale"][i], how.scale(gamma))
             if how.given or not train:
                 np.copyto(statistics["mean"][i], mean)
@@ -552,10 +578,12 @@ class _BoundGradient:
         self._zeros = [results[i] for i in gradient.missing]
         by_entry = {p.entry: a for p, a in zip(segment.parameters, ins[len(segment.sources) :])}
         self._moving = [
-            (FLOAT.type(image.how.momentum), by_entry[entry.entry], plan.statistics[name][i])
-            for i, image in enumerate(segment.normalized)
+            (FLOAT.type(image.how.momentum), by_entry[moving.entry], batch[plan.normalized[id(image)]])
+            for image in gradient.normalized
             if not image.how.given
-            for entry, name in zip(image.statistics[2:], ("mean", "variance"))
+            for moving, batch in zip(
+                image.statistics[2:], (plan.statistics["mean"], plan.statistics["variance"])
+            )
         ]
 
     def __call__(self) -> None:

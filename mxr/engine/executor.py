@@ -88,8 +88,11 @@ class Executor:
         self._run.writes, self._run.wrote = self._writes, self._wrote
         self._buffers = memory.Buffers()
         self._stored: dict[int, np.ndarray] = {}
-        self._trace(divide(symbol, shapes, types, self.wanted) if self.wanted else [])
+        self._forward_steps: Calls | None = None
+        self._both_steps: Calls | None = None
+        self._backward_steps: dict[bool, Calls] = {}  # by whether head gradients are given
         self._inference_steps: Calls | None = None
+        self._trace(divide(symbol, shapes, types, self.wanted) if self.wanted else [])
         self._ran_forward = False
 
     def __repr__(self) -> str:
@@ -172,6 +175,8 @@ class Executor:
     def _without_segments(self) -> None:
         """Make the programs of both passes again, without segments: a NaN or infinity is for operators that
         keep it."""
+        self._forward_steps = self._both_steps = None
+        self._backward_steps.clear()
         self._stored.clear()
         self._trace([])
 
@@ -265,9 +270,6 @@ class Executor:
     def _trace(self, units: Sequence[Node | Segment]) -> None:
         """Make the values of both passes, some of them by segments. MxError for a gradient through an
         operator that has none."""
-        self._forward_steps: Calls | None = None
-        self._both_steps: Calls | None = None
-        self._backward_steps: dict[bool, Calls] = {}  # by whether head gradients are given
         with tape():
             values = trace_forward(self.symbol, self._shapes, self._types, units)
             heads = [values[id(n), i] for n, i in self.symbol.heads]

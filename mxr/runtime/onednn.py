@@ -37,8 +37,11 @@ _RELU = {2: 0x1F, 3: 0x20}  # by the interface's version
 _RELU_FROM_OUTPUT = 0x100  # its gradient reads the output
 _GIVEN_STATISTICS = 1  # flags of a normalization
 _SCALE_AND_SHIFT, _WITH_RELU = {2: 8 + 16, 3: 2 + 4}, {2: 4, 3: 8}
-# layouts of images: channels in blocks of 16 or 8, channels last, channels first
-_IMAGE_TAGS = {2: (69, 93, 20, 5), 3: (78, 102, 22, 5)}
+# Layouts of images with 3 to 5 axes: channels in blocks of 16 or 8, channels last, channels first
+_IMAGE_TAGS = {
+    2: {3: (47, 60, 17, 4), 4: (69, 93, 20, 5), 5: (112, 133, 21, 7)},
+    3: {3: (56, 69, 15, 4), 4: (78, 102, 22, 5), 5: (121, 142, 33, 6)},
+}
 _MOST_AXES, _DESCRIPTOR_BYTES, _OPERATION_BYTES = 12, 4096, 32768  # at least what 2.x's structures need
 _QUERY = {
     "src": 129, "gsrc": 130, "weights": 131, "gweights": 132, "dst": 133, "gdst": 134, "workspace": 135,
@@ -235,13 +238,13 @@ class Library:
         self.check(f"dnnl_memory_desc_create_{third}", byref(pointer), *args)
         return Layout(pointer, _Handle(pointer, self.dll.dnnl_memory_desc_destroy), self.nbytes(pointer))
 
-    def like(self, image: Layout, shape: tuple[int, ...], channels: int) -> Layout | None:
-        """The layout of images of this shape, (n, C, height, width), with another number of channels. None if
-        it is none of the usual ones."""
-        other = shape[0], channels, *shape[2:]
-        for tag in _IMAGE_TAGS[self.version[0]]:
+    def like(self, image: Layout, shape: tuple[int, ...], other: tuple[int, ...]) -> Layout | None:
+        """The layout of images of the `other` shape, in the order of `image`, whose shape is given. The
+        number of channels or of spatial axes may differ. None if it is none of the usual orders."""
+        tags = _IMAGE_TAGS[self.version[0]]
+        for tag, other_tag in zip(tags[len(shape)], tags[len(other)]):
             if self.same(image, self._described_memory(shape, tag)):
-                return self._described_memory(other, tag)
+                return self._described_memory(other, other_tag)
         return None
 
     def part(self, whole: Layout, shape: tuple[int, ...], start: tuple[int, ...]) -> Layout:
@@ -393,9 +396,7 @@ class Library:
         direction = {"out": "forward", "gx": "backward_data", "gw": "backward_weights"}[kind]
         dilated = "dilated_" if self.version[0] == 2 else ""
         arguments = *how, *arrays, *window
-        return self._description(
-            f"{dilated}convolution_{direction}", arguments, arguments, forward, after
-        )
+        return self._description(f"{dilated}convolution_{direction}", arguments, arguments, forward, after)
 
     def _description(
         self,
