@@ -59,7 +59,10 @@ class TrainingSegment(Segment):
         return found
 
     def pays(self) -> bool:
-        """Whether a convolution gains by oneDNN, which can compute everything."""
+        """Whether a convolution gains by oneDNN, which can compute everything. A convolution on its own would
+        gain nothing."""
+        if len(self.nodes) == 1:
+            return False
         read = [p.entry for image in self.order for p in image.parameters] + [s.entry for s in self.sources]
         if len(read) != len(set(read)) or not any(c.pays for c in self.convolutions):
             return False
