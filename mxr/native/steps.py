@@ -581,7 +581,7 @@ def _program(prepared: list[Prepared]) -> Callable[[], object]:
     nanoseconds = sum(p.nanoseconds for p in prepared if p.shared)
     if nanoseconds < 2 * costs.WAKE_NS or threads.workers() < 2:
         return run
-    shared = partial(threads.run, [program.lead, *[program.help] * (threads.workers() - 1)])
+    shared = partial(threads.share, program.lead, program.help)
     return shared if nanoseconds > costs.NATIVE_COMPARED_NS else Faster(shared, run)
 
 

@@ -7,6 +7,7 @@ worker runs it, and BLAS is single-threaded inside a task.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
 import os
@@ -14,6 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter_ns
@@ -55,6 +57,20 @@ def run(tasks: Sequence[Callable[[], object]]) -> None:
         return
     with single_blas(), _turn:
         _started().run(tasks)
+
+
+def share(lead: Callable[[], object], help: Callable[[], object]) -> None:
+    """Call `lead` on this thread, and `help` on the other workers. Return when `lead` returns: a worker may
+    still be in `help`, or begin it later.
+
+    So `lead` itself has to wait for work that `help` has begun, and `help` must touch nothing once `lead` has
+    ended. Then a worker that has no processor, beside a busy process, is not waited for.
+    """
+    if _inside.active:
+        lead()
+        return
+    with single_blas(), _turn:
+        _started().share(lead, help)
 
 
 class single_blas:
@@ -216,6 +232,17 @@ def cpus() -> int:
         return os.cpu_count() or 1
 
 
+def _current_cpu_function() -> Callable[[], int]:
+    """A function that gives the CPU that the calling thread is on. It gives -1 if threads cannot choose their
+    CPUs."""
+    try:
+        function: Callable[[], int] = ctypes.PyDLL(None).sched_getcpu
+        os.sched_getaffinity(0)
+    except (OSError, AttributeError, TypeError):  # macOS and Windows
+        return lambda: -1
+    return function
+
+
 # Variables with the number of processes on this machine: of Open MPI, MPICH and Intel MPI, MVAPICH.
 _NEIGHBOURS = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
 
@@ -307,7 +334,9 @@ class _Helper:
     def __init__(self, number: int):
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
         self.busy = threading.Lock()
-        threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True).start()
+        thread = threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True)
+        thread.start()
+        self.id = thread.native_id or 0
 
     def _loop(self) -> None:
         np.seterr(all="ignore")  # NumPy's settings are per thread
@@ -322,6 +351,7 @@ class _Pool:
     def __init__(self, size: int):
         self.find_blas()
         self.helpers = [_Helper(i) for i in range(1, size)]
+        self._callers_cpu = -1
 
     def find_blas(self) -> None:
         """Look for the BLAS libraries: NumPy's, and SciPy's after its linear algebra has been loaded."""
@@ -335,13 +365,38 @@ class _Pool:
     def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         job = _Job(tasks)
         try:
-            for helper in self.helpers[: len(tasks) - 1]:
-                helper.jobs.put(job)
+            self._offer(job, len(tasks) - 1)
             job.work()
         finally:
             self._settle(job)
         if job.errors:
             raise min(job.errors, key=lambda e: e[0])[1]
+
+    def share(self, lead: Callable[[], object], help: Callable[[], object]) -> None:
+        job = _Job([help] * len(self.helpers))
+        try:
+            self._offer(job, len(self.helpers))
+            lead()
+        finally:
+            job.todo.clear()
+
+    def _offer(self, job: _Job, count: int) -> None:
+        """Wake up to `count` helpers for a job."""
+        self._place()
+        for helper in self.helpers[: max(0, count)]:
+            helper.jobs.put(job)
+
+    def _place(self) -> None:
+        """Keep the helpers off the caller's CPU. If all CPUs are busy, the system may wake a helper on that
+        one; then both threads share it, and another process has a CPU for itself."""
+        cpu = _current_cpu()
+        if cpu == self._callers_cpu:
+            return
+        self._callers_cpu = cpu
+        others = os.sched_getaffinity(0) - {cpu}
+        for helper in self.helpers if others else ():
+            with suppress(OSError):  # not permitted
+                os.sched_setaffinity(helper.id, others)
 
     @unbroken
     def _settle(self, job: _Job) -> None:
@@ -380,6 +435,7 @@ def _after_fork() -> None:
     _blas.after_fork()
 
 
+_current_cpu = _current_cpu_function()
 _SCIPY_BLAS = "scipy.linalg._fblas"
 _count = _wanted()
 _pool: _Pool | None = None

@@ -199,8 +199,9 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
     for name, e in running.items():
         e.ask(results=os.path.join(folder, f"{name}.npz"))
         with np.load(os.path.join(folder, f"{name}.npz")) as z:
-            # SoftmaxOutput returns probabilities
-            found[name] = {k: z[k] for k in z.files if k != "out" or w.peer != "mlp"}
+            # SoftmaxOutput returns probabilities, a loss of peers.py its value
+            probabilities = "softmax_label" in w.draw and w.peer not in workloads.networks.ALL
+            found[name] = {k: z[k] for k in z.files if k != "out" or not probabilities}
     # through many layers, rounding grows: of a network of real size, the probabilities and the last layer
     last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.ALL else ()
     for name, arrays in found.items():
@@ -208,6 +209,11 @@ def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> Non
             if last and k not in ("out", *last):
                 continue
             scale = float(np.abs(ours).max())
+            if w.peer == "residual" and k not in ("out", "grad:fc_weight", "grad:fc_bias"):
+                # of 2.6 million arguments of relu, a few are so near zero that rounding decides their sign
+                difference = np.linalg.norm(arrays[k].reshape(ours.shape) - ours)
+                assert difference < 0.01 * np.linalg.norm(ours), f"{w.name}: {k} of {name}"
+                continue
             np.testing.assert_allclose(
                 arrays[k].reshape(ours.shape), ours, 1e-3, 1e-4 * scale, err_msg=f"{w.name}: {k} of {name}"
             )
@@ -383,7 +389,7 @@ def main() -> int:
         table(
             "Beside PyTorch and JAX",
             PEER_HEAD,
-            (peer_row(w, args.seconds, args.pairs) for w in nine(args.only or "")),
+            (peer_row(w, args.seconds, args.pairs) for w in beside(args.only or "")),
         )
         return 0
     if args.networks:
@@ -409,7 +415,7 @@ def main() -> int:
         "Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN)
     )
     lines += table(
-        "Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in nine())
+        "Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in beside())
     )
     lines += table(
         "Networks of real size",
@@ -444,18 +450,18 @@ def main() -> int:
 
 
 def pairs_table(args: argparse.Namespace) -> list[str]:
-    rows = (pair_row(w, args.seconds, args.pairs) for w in nine(args.only or ""))
+    rows = (pair_row(w, args.seconds, args.pairs) for w in beside(args.only or ""))
     return table("One thread and two", PAIR_HEAD, rows)
 
 
 def busy_table(args: argparse.Namespace) -> list[str]:
-    rows = (busy_row(w, args.seconds, args.pairs) for w in nine(args.only or ""))
+    rows = (busy_row(w, args.seconds, args.pairs) for w in beside(args.only or ""))
     return table("Beside a busy process", BUSY_HEAD, rows)
 
 
-def nine(only: str = "") -> list[workloads.Workload]:
+def beside(only: str = "") -> list[workloads.Workload]:
     """The workloads that PyTorch and JAX also have."""
-    return [w for w in (make() for make in workloads.NINE) if only in w.name]
+    return [w for w in (make() for make in workloads.MAIN) if only in w.name]
 
 
 def machine() -> str:

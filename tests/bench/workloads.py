@@ -177,6 +177,7 @@ def lenet(batch=100) -> Workload:
         {"data": (batch, 1, 28, 28)},
         1.2,
         draw={"softmax_label": ("ints", 10)},
+        peer="lenet",
     )
 
 
@@ -207,6 +208,7 @@ def residual(batch=32) -> Workload:
         {"data": (batch, 3, 32, 32)},
         1.0,
         draw={"softmax_label": ("ints", 10)},
+        peer="residual",
     )
 
 
@@ -221,6 +223,7 @@ def lstm(batch=32) -> Workload:
         {"data": (32, batch, 64)},
         1.0,
         draw={"softmax_label": ("ints", 20)},
+        peer="lstm",
     )
 
 
@@ -347,7 +350,6 @@ MAIN = [
     contrastive,
     vae,
 ]
-NINE = [make for make in MAIN if make().peer]  # that are measured against PyTorch and JAX too
 APART = [partial(apart, make) for make in MAIN[:5]]
 GROWTH = [partial(cross_entropy, 10**4, 0), partial(mlp, 10), contrastive, vae]
 THREADS = [partial(cross_entropy, 10**6, 8), detection, mlp, lenet, residual]

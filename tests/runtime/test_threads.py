@@ -1,6 +1,7 @@
 """The shared pool: every task once, nested runs, errors, blocks that cover the range, the same bits with any
 timing."""
 
+import os
 import threading
 import warnings
 
@@ -27,6 +28,56 @@ def test_a_task_may_run_tasks():
         [lambda i=i: threads.run([lambda j=j: done.append((i, j)) for j in range(3)]) for i in range(4)]
     )
     assert sorted(done) == [(i, j) for i in range(4) for j in range(3)]
+
+
+@pytest.fixture
+def one_helper(monkeypatch):
+    """A pool of two threads, however many CPUs there are."""
+    pool = threads._Pool(2)
+    monkeypatch.setattr(threads, "_pool", pool)
+    return pool.helpers[0]
+
+
+def test_a_worker_that_helps_is_not_waited_for(one_helper):
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def help():
+        begun.set()
+        assert go_on.wait(60)
+        ended.set()
+
+    threads.share(lambda: begun.wait(60), help)
+    assert begun.is_set() and not ended.is_set()
+    threads.share(lambda: None, lambda: None)  # the helper is still busy
+    go_on.set()
+    assert ended.wait(60)
+
+
+def test_the_error_of_the_leading_function_is_raised(one_helper):
+    def fail():
+        raise ValueError("leader")
+
+    with pytest.raises(ValueError, match="leader"):
+        threads.share(fail, lambda: None)
+    done = []
+    threads.run([lambda: threads.share(lambda: done.append(1), lambda: done.append(2))])
+    assert done == [1]  # inside a task, nobody helps
+
+
+@pytest.mark.skipif(
+    threads._current_cpu() < 0 or threads.cpus() < 2, reason="needs two CPUs that can be chosen"
+)
+def test_helpers_are_kept_off_the_callers_cpu(one_helper):
+    mine = os.sched_getaffinity(0)
+    try:
+        for cpu in sorted(mine)[:2]:
+            os.sched_setaffinity(0, {cpu})
+            os.sched_setaffinity(0, mine)  # it stays there, at first
+            here = threads._current_cpu()
+            threads.run([lambda: None] * 2)
+            assert threads._current_cpu() != here or os.sched_getaffinity(one_helper.id) == mine - {here}
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
 def test_the_first_error_is_raised_and_the_pool_goes_on():
