@@ -41,6 +41,7 @@ KNOWN = {
     "random/samplers.py:_lgammaf": "functools: the same answer every time",
     "random/streams.py:_source": "replaced as a whole; draws hold `lock`",
     "random/streams.py:lock": "the lock of the draws; a forked child gets a new one",
+    "runtime/onednn.py:_crowd": "functools: one thread for a process, made again in a child",
     "runtime/onednn.py:_found": "functools: the same answer every time; a library made twice is two engines",
     "runtime/progress.py:_last": "when a line of progress was shown: only what is shown depends on it",
     "runtime/progress.py:_show": "who shows progress: only what is shown depends on it",

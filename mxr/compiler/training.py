@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from mxr.compiler.segments import FLOAT, NotFinite, Plan, PlannedCall, Ref, Segm
 from mxr.graph.node import Node
 from mxr.operator.kernel import Run
 from mxr.operator.shapes import Dims
-from mxr.runtime import onednn, threads
+from mxr.runtime import costs, onednn, threads
 
 Key = int | Entry  # of a gradient: id(image), or what a source is
 
@@ -69,8 +70,9 @@ class TrainingSegment(Segment):
         library = onednn.library()
         assert library is not None
         try:
-            with onednn.on_threads(threads.workers()):
-                self._forward = _Forward(library, self, self.images[0].shape[0])
+            count = self.pay_threads(library.most_threads, costs.TEAM_NS)
+            with onednn.on_threads(count):
+                self._forward = _Forward(library, self, self.images[0].shape[0], count)
                 self._gradient = _Gradient(self._forward, self)
         except onednn.Unavailable:
             return False
@@ -96,7 +98,7 @@ class _Forward(Plan):
     """The forward pass. Operands besides those of `Plan`: a "parameter" (of that number in the segment), and
     "mean", "variance" and "scale" of a normalization."""
 
-    def __init__(self, library: onednn.Library, segment: TrainingSegment, samples: int):
+    def __init__(self, library: onednn.Library, segment: TrainingSegment, samples: int, count: int):
         self.parameters = {p.entry: i for i, p in enumerate(segment.parameters)}
         self.normalized = {id(image): i for i, image in enumerate(segment.normalized)}
         self.kept = {id(image) for image in _read_by_gradients(segment)}
@@ -104,7 +106,7 @@ class _Forward(Plan):
         self.workspaces: dict[int, Ref] = {}
         self.layouts: dict[int, onednn.Layout] = {}  # by id(image): the one it was computed in
         self.given: dict[int, onednn.Primitive] = {}  # by the call's index: with given statistics
-        super().__init__(library, segment, samples)
+        super().__init__(library, segment, samples, count)
         self.channels = [image.shape[1] for image in segment.normalized]
         self.statistics: dict[str, list[np.ndarray]] = {
             name: [np.zeros(n, FLOAT) for n in self.channels] for name in ("mean", "variance", "scale")
@@ -238,7 +240,7 @@ class _Forward(Plan):
         for i, primitive in (replaced or {}).items():
             scratch = (*planned[i][1]["scratch"][:2], primitive.layouts["scratch"])
             planned[i] = primitive, {**planned[i][1], "scratch": scratch}
-        return self._bound(planned, self._slots, given | self.statistics, {})
+        return self._bound(planned, self.slots, given | self.statistics, {})
 
     def value(self, image: Image, layout: onednn.Layout) -> Ref:
         """A kept image in a layout; in a new buffer, if it was in no such layout."""
@@ -522,9 +524,9 @@ class _BoundForward:
         count = len(segment.sources)
         self._sources, parameters = self._inputs.arrays[:count], self._inputs.arrays[count:]
         given = {"source": self._sources, "parameter": parameters, "output": outs[:-1]}
-        self._calls = {
-            True: plan.bind_calls(plan.calls, given),
-            False: plan.bind_calls(plan.calls, given, plan.given),
+        self._compute = {
+            True: _computed(plan.bind_calls(plan.calls, given), plan.count),
+            False: _computed(plan.bind_calls(plan.calls, given, plan.given), plan.count),
         }
         by_entry = {p.entry: a for p, a in zip(segment.parameters, ins[count:])}
         self._normalized = [
@@ -550,7 +552,7 @@ class _BoundForward:
             if how.given or not train:
                 np.copyto(statistics["mean"][i], mean)
                 np.copyto(statistics["variance"][i], var)
-        _compute(self._calls[train])
+        self._compute[train]()
         if not all(map(_finite, (*statistics["mean"], *statistics["variance"]))):
             raise NotFinite
 
@@ -577,7 +579,7 @@ class _BoundGradient:
             "parameter": arrays[sources:],
             "gradient": results,
         }
-        self._calls = plan.bind_calls(gradient.calls, given)
+        self._compute = _computed(plan.bind_calls(gradient.calls, given), plan.count)
         self._zeros = [results[i] for i in gradient.missing]
         by_entry = {p.entry: a for p, a in zip(segment.parameters, ins[len(segment.sources) :])}
         self._moving = [
@@ -593,14 +595,19 @@ class _BoundGradient:
         self._inputs.copy()
         for a in self._zeros:
             a[...] = 0
-        _compute(self._calls)
+        self._compute()
         for momentum, moving, batch in self._moving:
             moving *= momentum
             moving += batch * (1 - momentum)
 
 
-def _compute(calls: list[onednn.Call]) -> None:
-    threads.run([lambda: onednn.run(calls, threads.workers())])
+def _computed(calls: list[onednn.Call], count: int) -> Callable[[], object]:
+    """A function that makes the calls on `count` threads. Beside a busy process they wait in another way, see
+    `onednn.on_threads`."""
+    alone, sleepy = (
+        partial(threads.run, [partial(onednn.run, calls, count, sleepy)]) for sleepy in (False, True)
+    )
+    return threads.SharedOrAlone(alone, sleepy) if count > 1 else alone
 
 
 def _finite(a: np.ndarray) -> bool:

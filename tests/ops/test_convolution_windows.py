@@ -59,7 +59,7 @@ def by_onednn(monkeypatch):
         pytest.skip(f"oneDNN is {onednn.description()}")
     calls, run = [], onednn.run
     monkeypatch.setattr(primitives, "pays", lambda *_: True)
-    monkeypatch.setattr(onednn, "run", lambda some: (calls.extend(some), run(some)))
+    monkeypatch.setattr(onednn, "run", lambda some, n=1: (calls.extend(some), run(some, n)))
     return calls
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 
 import mxr
-from mxr.runtime import costs, onednn
+from mxr.runtime import costs, onednn, threads
 
 here = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {onednn.description()}")
 
@@ -37,7 +42,7 @@ def results(ex) -> list[bytes]:
 def calls(monkeypatch):
     """The calls that oneDNN has got."""
     found, run = [], onednn.run
-    monkeypatch.setattr(onednn, "run", lambda some: (found.extend(some), run(some)))
+    monkeypatch.setattr(onednn, "run", lambda some, n=1: (found.extend(some), run(some, n)))
     return found
 
 
@@ -74,6 +79,109 @@ def test_a_forked_process_computes_on(calls, monkeypatch):
         os._exit(0 if results(ex) == first and results(bound()) == first else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert calls and results(ex) == first
+
+
+def computing(monkeypatch, what: str):
+    """A call that predicts or trains with one image on several of OpenMP's threads, and gives the bits'
+    digest. Its threads have begun and ended once."""
+    way = threads.SharedOrAlone._alone if what == "train, sleepy" else threads.SharedOrAlone._shared
+    monkeypatch.setattr(costs, "TEAM_NS", 1)
+    monkeypatch.setattr(threads.SharedOrAlone, "__call__", lambda self: way.__get__(self)())
+    net = mxr.sym.Variable("data")
+    for i in range(3):
+        net = mxr.sym.Convolution(net, kernel=(3, 3), pad=(1, 1), num_filter=32, name=f"c{i}")
+    reqs = dict.fromkeys(net.list_arguments(), "null" if what == "predict" else "write")
+    ex = net.simple_bind(reqs, data=(1, 16, 12, 12))
+    rng = np.random.default_rng(5)
+    for a in ex.args.values():
+        a[:] = rng.standard_normal(a.shape)
+
+    def compute() -> str:
+        ex.forward() if what == "predict" else ex.forward_backward()
+        found = [a for a in (*ex.output_list, *ex.grads.values()) if a is not None]
+        return hashlib.sha256(b"".join(a.asnumpy().tobytes() for a in found)).hexdigest()
+
+    compute()
+    return compute
+
+
+WAYS = "predict", "train", "train, sleepy"
+
+
+@pytest.fixture
+def teams(monkeypatch):
+    """The numbers of threads of all calls."""
+    found, run = [], onednn.run
+    monkeypatch.setattr(onednn, "run", lambda some, n=1, *more: (found.append(n), run(some, n, *more)))
+    return found
+
+
+shares = pytest.mark.skipif(
+    onednn.library() is None or onednn.library().most_threads < 2,
+    reason="several of OpenMP's threads are not used",
+)
+
+
+@shares
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads cannot be counted here")
+@pytest.mark.parametrize("what", WAYS)
+def test_no_thread_of_openmps_stays(what, monkeypatch, teams):
+    dll = onednn.library().dll
+    before = dll.omp_get_max_threads()
+    threads.run([lambda: None] * threads.workers())  # ours stay
+    known = set(os.listdir("/proc/self/task"))
+    compute = computing(monkeypatch, what)
+    first = compute()
+    known |= {str(thread.native_id) for thread in threading.enumerate() if thread.name == "mxr-openmp"}
+    for _ in range(5):
+        assert compute() == first
+        end = time.monotonic() + 30  # they are told to end, and need a processor for it
+        while not known.issuperset(os.listdir("/proc/self/task")):
+            assert time.monotonic() < end
+            time.sleep(0.001)
+    assert max(teams) > 1 and dll.omp_get_max_threads() == before
+
+
+@shares
+def test_both_ways_to_wait_give_the_same_bits(monkeypatch, teams):
+    results = []
+    for what in ("train", "train, sleepy"):
+        with monkeypatch.context() as m:
+            results.append(computing(m, what)())
+    assert max(teams) > 1 and results[0] == results[1]
+
+
+@shares
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("what", WAYS)
+def test_a_process_forked_after_several_threads_uses_them_too(what, monkeypatch, teams):
+    compute = computing(monkeypatch, what)
+    first = compute()
+    assert max(teams) > 1
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # a team whose threads are missing waits forever
+        os._exit(0 if compute() == first and compute() == first else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    queue = multiprocessing.get_context("fork").SimpleQueue()
+    other = multiprocessing.get_context("fork").Process(target=lambda: queue.put(compute()))
+    other.start()
+    other.join(60)
+    assert other.exitcode == 0 and queue.get() == first == compute()
+
+
+@here
+def test_primitives_are_kept_by_their_number_of_threads():
+    library, x, w = onednn.library(), (1, 16, 12, 12), (32, 16, 3, 3)
+    given = "out", (x, w, (1, 32, 12, 12)), False, ((1, 1), (0, 0), (1, 1), (1, 1))
+    with onednn.one_thread():
+        one = library.convolution(*given)
+        assert library.convolution(*given) is one
+    with onednn.on_threads(library.most_threads):
+        several = library.convolution(*given)
+        assert library.convolution(*given) is several
+    assert (several is one) == (library.most_threads == 1)
 
 
 @here

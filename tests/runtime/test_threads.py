@@ -252,3 +252,66 @@ def test_cpus_that_the_launcher_has_divided(monkeypatch):
     monkeypatch.setattr(threads, "cpus", lambda: 4)
     monkeypatch.setattr(threads.os, "cpu_count", lambda: 8)
     assert threads._wanted() == 4
+
+
+def test_the_faster_way_is_used_and_a_slow_one_ends_at_once(monkeypatch):
+    clock, calls, cost = [0], [0, 0], [6, 10]
+
+    def way(i):
+        def call():
+            calls[i] += 1
+            clock[0] += cost[i]
+
+        return call
+
+    def counted(n):
+        calls[:] = 0, 0
+        for _ in range(n):
+            either()
+            clock[0] += 1000  # other work between the calls
+        return calls
+
+    monkeypatch.setattr(threads, "perf_counter_ns", lambda: clock[0])
+    either = threads.SharedOrAlone(way(0), way(1))
+    assert counted(2) == [0, 2]
+    assert counted(1000)[1] < 5
+    cost[0] = 500  # another process has come
+    assert counted(10_000)[0] < 8
+    cost[0] = 6  # it has gone
+    assert counted(3000)[1] < 2000
+    assert counted(1000)[1] < 5
+
+
+def test_a_way_that_is_fast_only_now_and_then_is_not_used(monkeypatch):
+    clock, calls = [0], [0, 0]
+
+    def shared():
+        calls[0] += 1
+        clock[0] += 300 if calls[0] % 3 == 0 else 5
+
+    def alone():
+        calls[1] += 1
+        clock[0] += 10
+
+    monkeypatch.setattr(threads, "perf_counter_ns", lambda: clock[0])
+    either = threads.SharedOrAlone(shared, alone)
+    for _ in range(10_000):
+        either()
+    assert calls[0] < 60 and clock[0] < 1.04 * 10 * 10_000
+
+
+def test_a_call_that_fails_does_not_count():
+    calls = []
+
+    def alone():
+        calls.append("alone")
+        if len(calls) < 4:
+            raise ValueError("no")
+
+    either = threads.SharedOrAlone(lambda: calls.append("shared"), alone)
+    for _ in range(3):
+        with pytest.raises(ValueError):
+            either()
+    for _ in range(3):
+        either()
+    assert calls == ["alone"] * 5 + ["shared"]
