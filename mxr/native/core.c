@@ -19,8 +19,10 @@
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #define PAUSE _mm_pause()
+#define STORE_FENCE _mm_sfence()
 #else
 #define PAUSE (void)0
+#define STORE_FENCE (void)0
 #endif
 
 /* Numbers that must be constants here. All other tuning numbers are in mxr/runtime/costs.py. */
@@ -242,10 +244,8 @@ static void run_region(Step *step, ptrdiff_t chunk)
         }
     }
     for (int i = 0; step->partial && i < g->results; i++) step->partial[i * step->chunks + chunk] = open[i];
-#if defined(__x86_64__)
     if (streamed)
-        _mm_sfence();       /* the stores become visible to other threads */
-#endif
+        STORE_FENCE;        /* they become visible to other threads */
 }
 
 /* The results of all chunks together */

@@ -38,6 +38,30 @@ def test_products(m, k, n, add):
                 np.testing.assert_allclose(out, a @ b + (before if add else 0), 1e-4, 1e-4)
 
 
+@pytest.mark.parametrize(
+    "m, k, n", [(8, 5, 3), (33, 7, 2), (2, 9, 49), (64, 3, 64), (101, 20, 100), (17, 4, 200)]
+)
+@pytest.mark.parametrize("stack", [0, 1, 5])
+def test_products_in_two_parts(m, k, n, stack, monkeypatch):
+    """Products are cut along rows, columns or the matrices of a stack."""
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    shape = (stack,) if stack else ()
+    a, b, found = random(*shape, m, k), random(*shape, k, n), []
+    for limit in (math.inf, 0):
+        monkeypatch.setattr(costs, "NATIVE_CUT_PRODUCT_NS", limit)
+        for left in (a, np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)):
+            out = np.full((*shape, m, n), np.nan, np.float32)
+            step = steps.product(left, b, out)
+            step()
+            assert step.shared == (
+                limit == 0 and (stack > 1 or (stack == 0 and max(m, n) > costs.BLAS_PANEL))
+            )
+            np.testing.assert_allclose(out, a @ b, 1e-5, 1e-6)
+            found.append(out)
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[1], found[3])
+
+
 def test_stacks_of_products():
     a, b, out = random(5, 3, 4), random(5, 4, 2), np.empty((5, 3, 2), np.float32)
     steps.product(a, b, out)()
@@ -78,6 +102,26 @@ def test_repeated_steps(times, longest, monkeypatch):
                 np.testing.assert_allclose(values[k + 1], expected, 1e-5, 1e-6)
         for _, values in both:
             values[1:] = 0
+
+
+def test_repeated_sums():
+    """A loop of regions with sums, and of softmaxes, which read what the repetition before has written."""
+    x, totals = np.zeros((6, 4, 5), np.float32), np.zeros((6, 4, 1), np.float32)
+    x[0] = random(4, 5)
+
+    def make(k):
+        region = Region((4, 5))
+        assert region.sum(region.array(x[k + 1]), 5, totals[k])
+        return [steps.softmax(x[k], x[k + 1]), region.step()]
+
+    (step,) = steps.repeat([make], 5)
+    for _ in range(2):
+        totals[...] = x[1:] = 0
+        step()
+        np.testing.assert_allclose(totals[:5], 1, 1e-6)
+        assert not totals[5].any()
+        e = np.exp(x[:-1] - x[:-1].max(2, keepdims=True))
+        np.testing.assert_allclose(x[1:], e / e.sum(2, keepdims=True), 1e-5)
 
 
 def test_loops_side_by_side_give_the_same_bits(monkeypatch):
