@@ -590,8 +590,9 @@ def _program(prepared: list[Prepared]) -> Callable[[], object]:
     nanoseconds = sum(p.nanoseconds for p in prepared if p.shared)
     if nanoseconds < 2 * costs.WAKE_NS or threads.workers() < 2:
         return alone
-    shared = partial(threads.share, program.lead, program.help)
-    return shared if nanoseconds > costs.NATIVE_COMPARED_NS else Faster(shared, alone)
+    if nanoseconds > costs.NATIVE_COMPARED_NS:
+        return partial(threads.share, program.lead, program.help, spread=True)
+    return Faster(partial(threads.share, program.lead, program.help), alone)
 
 
 class Faster:
