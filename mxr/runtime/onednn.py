@@ -14,12 +14,14 @@ same, in `on_threads`, which ends them.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int64, c_size_t, c_void_p
 from functools import cache, lru_cache, partial
 from math import prod
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -435,10 +437,13 @@ class on_threads:
 one_thread = partial(on_threads, 1)
 
 
-def run(calls: Sequence[Callable[[], None]], n: int = 1) -> None:
-    """The prepared calls one after the other, on the calling thread, or each of them on `n` threads."""
+def run(calls: Sequence[Callable[[], None]], n: int = 1, deadline: float = math.inf) -> None:
+    """The prepared calls one after the other, on the calling thread, or each of them on `n` threads. Raises
+    `threads.TooSlow` before the first call that would begin after the deadline, of `perf_counter_ns`."""
     with on_threads(n):
         for call in calls:
+            if perf_counter_ns() > deadline:
+                raise threads.TooSlow
             call()
 
 

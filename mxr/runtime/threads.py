@@ -138,20 +138,26 @@ class Once:
         self._done.wait()
 
 
+class TooSlow(Exception):
+    """Work that was given a deadline has not ended by then."""
+
+
 class SharedOrAlone:
-    """The same work in two ways: `shared` by threads that wait for each other, or `alone`. A call takes the
-    faster way.
+    """The same work in two ways: by threads that wait for each other, `shared(deadline)`, or `alone()`. A
+    call takes the faster way.
 
     If another process needs one of the processors, threads that wait for each other take many times as long
-    as one. So `shared` is timed in every call, and the first call that saves nothing ends it. It is tried
-    again after so many calls of `alone` that these take much longer than what was lost.
+    as one. So each call of `shared` gets the time at which `alone` would have ended, of `perf_counter_ns`.
+    It raises TooSlow soon after that, and `alone` does the work again. The first call that saves nothing ends
+    the use of `shared`. It is tried again after so many calls of `alone` that these take much longer than
+    what was lost.
     """
 
     __slots__ = ("_shared", "_alone", "_left", "_usual", "_saved", "_count")
     _MOST = 255  # calls of `shared` until `alone` is timed again
     _LOST = 0.03  # of the time may be lost by trials
 
-    def __init__(self, shared: Callable[[], object], alone: Callable[[], object]):
+    def __init__(self, shared: Callable[[float], object], alone: Callable[[], object]):
         self._shared, self._alone = shared, alone
         self._begin_alone(2)  # the first call may find nothing in the caches
 
@@ -166,8 +172,12 @@ class SharedOrAlone:
             self._usual = min(self._usual, perf_counter_ns() - start)
             self._left -= 1
             return
-        self._shared()
-        saved = self._usual - costs.SHARED_GAIN * (perf_counter_ns() - start)
+        try:
+            self._shared(start + self._usual)
+            saved = self._usual - costs.SHARED_GAIN * (perf_counter_ns() - start)
+        except TooSlow:
+            self._alone()
+            saved = self._usual - (perf_counter_ns() - start)
         self._saved += saved
         self._count += 1
         if saved <= 0 or self._count == self._MOST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -40,7 +41,9 @@ def results(ex) -> list[bytes]:
 def calls(monkeypatch):
     """The calls that oneDNN has got."""
     found, run = [], onednn.run
-    monkeypatch.setattr(onednn, "run", lambda some, n=1: (found.extend(some), run(some, n)))
+    monkeypatch.setattr(
+        onednn, "run", lambda some, *more, **when: (found.extend(some), run(some, *more, **when))
+    )
     return found
 
 
@@ -83,7 +86,7 @@ def predicting(monkeypatch):
     """A call that predicts for one image on several of OpenMP's threads, and gives the bits. Its threads have
     begun and ended once."""
     monkeypatch.setattr(costs, "TEAM_NS", 1)
-    monkeypatch.setattr(threads.SharedOrAlone, "__call__", lambda self: self._shared())
+    monkeypatch.setattr(threads.SharedOrAlone, "__call__", lambda self: self._shared(math.inf))
     net = mxr.sym.Variable("data")
     for i in range(3):
         net = mxr.sym.Convolution(net, kernel=(3, 3), pad=(1, 1), num_filter=32, name=f"c{i}")
@@ -103,7 +106,7 @@ def predicting(monkeypatch):
 def teams(monkeypatch):
     """The numbers of threads of all calls."""
     found, run = [], onednn.run
-    monkeypatch.setattr(onednn, "run", lambda some, n=1: (found.append(n), run(some, n)))
+    monkeypatch.setattr(onednn, "run", lambda some, n=1, **when: (found.append(n), run(some, n, **when)))
     return found
 
 
@@ -148,6 +151,16 @@ def test_a_process_forked_after_several_threads_uses_them_too(monkeypatch, teams
     other.start()
     other.join(60)
     assert other.exitcode == 0 and queue.get() == first == predict()
+
+
+@here
+def test_a_run_ends_at_its_deadline():
+    made = []
+    calls = [lambda: made.append(1), lambda: time.sleep(0.02), lambda: made.append(2)]
+    with pytest.raises(threads.TooSlow):
+        onednn.run(calls, deadline=time.perf_counter_ns() + 10_000_000)
+    onednn.run(calls)
+    assert made == [1, 1, 2]
 
 
 @here
