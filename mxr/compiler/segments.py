@@ -7,11 +7,16 @@ them. MXNet does the same in its subgraphs.
 
 The weights in oneDNN's layout are stored, and made again when arguments have changed. An NDArray counts how
 often it is written. If other code has its memory and may write without notice, each call takes a digest of
-the arguments, beside the computation. That needs a sixth of the time of bringing them into the layout.
+the arguments. That needs a sixth of the time of bringing them into the layout.
+
+Our threads divide the samples. Fewer samples than processors, such as one image, go through primitives that
+OpenMP's threads share, if that is the faster way: beside a busy process it is not, since a team of threads
+waits for its slowest. Both ways give the same bits.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +32,9 @@ from mxr.operator.shapes import Dims
 from mxr.runtime import costs, memory, onednn, threads
 
 FLOAT = np.dtype(np.float32)
+# how the names of code begin in which threads divide a convolution's outputs; products of matrices ("gemm")
+# are cut by the number of threads, and sums with them
+_DIVIDES_OUTPUTS = "jit", "brg"
 
 
 class NotFinite(Exception):
@@ -50,7 +58,8 @@ class Segment:
         self.sources = list({s.entry: s for s in self.order if isinstance(s, Source)}.values())
         self.parameters = list({p.entry: p for c in self.convolutions for p in c.parameters}.values())
         self.inputs = [s.entry for s in (*self.sources, *self.parameters)]
-        self._plans: dict[int, _Plan] = {}
+        self._work = sum(2 * prod(c.shape) * prod(c.weight.shape[1:]) for c in self.convolutions)
+        self._plans: dict[tuple[int, int], _Plan] = {}
 
     def pays(self) -> bool:
         """Whether a convolution gains by oneDNN, which can compute everything."""
@@ -66,39 +75,55 @@ class Segment:
     def _cuts(self) -> list[tuple[int, int]]:
         """The samples of each worker."""
         n = self.images[0].shape[0]
-        work = sum(2 * prod(c.shape) * prod(c.weight.shape[1:]) for c in self.convolutions)
-        count = max(1, min(n, threads.workers(), int(work * costs.PRIMITIVE_FLOP_NS / (2 * costs.WAKE_NS))))
-        return threads.cuts(n, count)
+        return threads.cuts(n, self._pay(min(n, threads.workers()), costs.WAKE_NS))
 
-    def _plan(self, samples: int) -> _Plan:
-        if samples not in self._plans:
+    def _pay(self, most: int, each: float) -> int:
+        """The number of threads that pay, at most `most`, if it takes `each` nanoseconds to start one."""
+        return max(1, min(most, int(self._work * costs.PRIMITIVE_FLOP_NS / (2 * each))))
+
+    def _plan(self, samples: int, count: int = 1) -> _Plan:
+        if (samples, count) not in self._plans:
             library = onednn.library()
             assert library is not None
-            with onednn.one_thread():
-                self._plans[samples] = _Plan(library, self, samples)
-        return self._plans[samples]
+            with onednn.on_threads(count):
+                self._plans[samples, count] = _Plan(library, self, samples, count)
+        return self._plans[samples, count]
+
+    def _team(self, lanes: list[_Lane]) -> list[_Lane]:
+        """The lane that computes all samples on several of OpenMP's threads. Empty if that does not pay, or
+        if the bits could be others than those of `lanes`."""
+        n, library = self.images[0].shape[0], lanes[0][0].library
+        count = self._pay(library.most_threads, costs.TEAM_NS) if n < threads.workers() else 1
+        try:
+            found = [(self._plan(n, count), 0, n)] if count > 1 else []
+        except onednn.Unavailable:
+            return []
+        return found if all(plan.same_bits(found[0][0]) for plan, _, _ in lanes if found) else []
 
     def bind(self, run: Run, ins: list[np.ndarray], outs: list[np.ndarray]) -> Callable[[], None]:
         """The call that computes the outputs from arrays of `inputs`."""
-        return _Bound(self, run, [(self._plan(b - a), a, b) for a, b in self._cuts()], ins, outs)
+        lanes = [(self._plan(b - a), a, b) for a, b in self._cuts()]
+        return _Bound(self, run, [way for way in (self._team(lanes), lanes) if way], ins, outs)
 
 
 _Ref = tuple[str, int, onednn.Layout]  # where an operand is: ("slot", number, its layout) and so on
 _Call = tuple[onednn.Primitive, dict[str, _Ref]]
+_Lane = tuple["_Plan", int, int]  # a plan, and its samples: from, to
+_Weights = dict[int, list[tuple[onednn.Layout, np.ndarray]]]  # by convolution
 
 
 class _Plan:
-    """The primitives for some samples, in their order, and the buffers between them.
+    """The primitives for some samples, on `count` threads each, in their order, and the buffers between them.
 
     An operand is a "slot" (a buffer), a "source" or an "output" (of that number in the segment), or a
     convolution's "weight" or "bias".
     """
 
-    def __init__(self, library: onednn.Library, segment: Segment, samples: int):
-        self.library, self.samples = library, samples
+    def __init__(self, library: onednn.Library, segment: Segment, samples: int, count: int):
+        self.library, self.samples, self.count = library, samples, count
         self.calls: list[_Call] = []
         self.weights: dict[int, onednn.Layout] = {}
-        self._slots = memory.Buffers()
+        self.slots = memory.Buffers()
         self._places: dict[int, list[_Ref]] = {}  # by id(image): where it is, in its layouts
         self._left = Counter(id(i) for image in segment.order for i in image.inputs)
         self._left.update(map(id, segment.images))
@@ -128,12 +153,12 @@ class _Plan:
         return self.library.contiguous(self._shape(image))
 
     def _buffer(self, layout: onednn.Layout) -> _Ref:
-        return "slot", self._slots.take(max(1, layout.nbytes)), layout
+        return "slot", self.slots.take(max(1, layout.nbytes)), layout
 
     def _call(self, primitive: onednn.Primitive, **operands: _Ref) -> None:
         scratch = self._buffer(primitive.layouts["scratch"])
         self.calls.append((primitive, {**operands, "scratch": scratch}))
-        self._slots.give_back(scratch[1])
+        self.slots.give_back(scratch[1])
 
     def _copy(self, source: _Ref, target: _Ref) -> None:
         self._call(self.library.reorder(source[2], target[2]), src=source, dst=target)
@@ -154,7 +179,7 @@ class _Plan:
         if not self._left[id(image)]:
             for kind, number, _ in self._places.pop(id(image)):
                 if kind == "slot":
-                    self._slots.give_back(number)
+                    self.slots.give_back(number)
 
     def _convolution(self, c: Convolution, number: int) -> _Ref:
         primitive = self.library.convolution(
@@ -204,9 +229,23 @@ class _Plan:
             start += part.shape[1]
         return out
 
-    def bind(self, given: dict[str, list[np.ndarray]], weights: dict[int, list]) -> list[onednn.Call]:
-        """The calls on arrays: "source", "output" and "bias" by number; weights by layout."""
-        calls, slots = [], self._slots.again()  # two lanes may have one plan
+    def same_bits(self, other: _Plan) -> bool:
+        """Whether both give the same bits, whatever their numbers of threads: oneDNN has chosen the same code
+        for both, on weights in the same layouts, and this code adds in an order that threads don't change."""
+        names, others = ([primitive.name for primitive, _ in plan.calls] for plan in (self, other))
+        convolutions = [primitive.name for primitive, operands in self.calls if "weights" in operands]
+        return (
+            names == others
+            and all(name.startswith(_DIVIDES_OUTPUTS) for name in convolutions)
+            and all(self.library.same(layout, other.weights[i]) for i, layout in self.weights.items())
+        )
+
+    def bind(
+        self, given: dict[str, list[np.ndarray]], weights: _Weights, work: np.ndarray
+    ) -> list[onednn.Call]:
+        """The calls on arrays: "source", "output" and "bias" by number; weights by layout. `work`: memory for
+        the slots."""
+        calls, slots = [], self.slots.within(work)
         for primitive, operands in self.calls:
             arrays = {}
             for name, (kind, number, layout) in operands.items():
@@ -222,13 +261,14 @@ class _Plan:
 
 
 class _Bound:
-    """A segment on arrays: the call that computes its outputs."""
+    """A segment on arrays: the call that computes its outputs. `ways`: the lanes of each way to do it. They
+    have one memory for their slots. If there are two, the faster one is used, from call to call."""
 
     def __init__(
         self,
         segment: Segment,
         run: Run,
-        lanes: list[tuple[_Plan, int, int]],
+        ways: list[list[_Lane]],
         ins: list[np.ndarray],
         outs: list[np.ndarray],
     ):
@@ -238,10 +278,10 @@ class _Bound:
         self._copied = [(np.empty_like(a, order="C"), a) for a in sources if not a.flags.c_contiguous]
         copies = {id(a): copy for copy, a in self._copied}
         self._sources = [copies.get(id(a), a) for a in sources]
-        self._weights: dict[int, list[tuple[onednn.Layout, np.ndarray]]] = {}
+        self._weights: _Weights = {}
         self._biases = [np.empty(c.shape[1], FLOAT) for c in self._convolutions]
-        library = lanes[0][0].library
-        for plan, _, _ in lanes:
+        library = ways[0][0][0].library
+        for plan, _, _ in itertools.chain(*ways):
             for number, layout in plan.weights.items():
                 known = self._weights.setdefault(number, [])
                 if not any(library.same(has, layout) for has, _ in known):
@@ -254,20 +294,28 @@ class _Bound:
         edges = np.cumsum([a.nbytes for a in self._parameters])
         of = edges * threads.workers() // (edges[-1] + 1)
         self._parts = [[a for a, i in zip(self._parameters, of) if i == part] for part in np.unique(of)]
-        self._tasks = [
-            partial(
-                onednn.run,
-                plan.bind(
-                    {
-                        "source": [a[start:stop] for a in self._sources],
-                        "output": [a[start:stop] for a in outs],
-                        "bias": self._biases,
-                    },
-                    self._weights,
-                ),
-            )
-            for plan, start, stop in lanes
-        ]
+        nbytes = max(sum(plan.slots.nbytes for plan, _, _ in way) for way in ways)
+        work = memory.empty((nbytes,), np.uint8)
+        tasks = [self._tasks(way, outs, work) for way in ways]
+        alone = partial(threads.run, tasks[-1])
+        self._products: Callable[[], object] = (
+            alone if len(ways) == 1 else threads.SharedOrAlone(partial(_run_until, tasks[0]), alone)
+        )
+
+    def _tasks(
+        self, way: list[_Lane], outs: list[np.ndarray], work: np.ndarray
+    ) -> list[Callable[..., object]]:
+        """What the lanes of a way do. `work`: memory for the slots of all of them."""
+        tasks: list[Callable[..., object]] = []
+        for plan, start, stop in way:
+            given = {
+                "source": [a[start:stop] for a in self._sources],
+                "output": [a[start:stop] for a in outs],
+                "bias": self._biases,
+            }
+            tasks.append(partial(onednn.run, plan.bind(given, self._weights, work), plan.count))
+            work = work[plan.slots.nbytes :]
+        return tasks
 
     def __call__(self) -> None:
         for copy, a in self._copied:
@@ -275,7 +323,7 @@ class _Bound:
         if not all(np.isfinite(a).all() for a in self._sources):
             raise NotFinite
         if self._writes is not None and self._writes == self._run.writes(self._names):
-            threads.run(self._tasks)
+            self._products()
             return
         self._writes = None
         self._compute()
@@ -283,19 +331,15 @@ class _Bound:
 
     def _compute(self) -> None:
         """Compute the outputs, with weights that are brought into their layouts again if the digest of the
-        parameters has changed. It is taken beside the computation, which is repeated then."""
+        parameters has changed."""
         found: list[int | None] = [None] * len(self._parts)
-        if self._digest is not None:
-            threads.run([*self._tasks, *(partial(self._read, found, i) for i in range(len(found)))])
-            if found == self._digest:
-                return
+        threads.run([partial(self._read, found, i) for i in range(len(found))])
+        if self._digest is None or found != self._digest:
             self._digest = None
-        else:
-            threads.run([partial(self._read, found, i) for i in range(len(found))])
-        self._fold()
-        self._run.wrote(self._names)  # batch normalization may have set gamma to 1
-        threads.run(self._tasks)
-        self._digest = None if None in found else found
+            self._fold()
+            self._run.wrote(self._names)  # batch normalization may have set gamma to 1
+            self._digest = None if None in found else found
+        self._products()
 
     def _read(self, found: list[int | None], part: int) -> None:
         found[part] = native.digest(self._parts[part])
@@ -319,3 +363,7 @@ class _Bound:
                 scratch = primitive.layouts["scratch"]
                 work = scratch, memory.empty((max(1, scratch.nbytes),), np.uint8)
                 onednn.run([primitive.call(src=(plain, weight), dst=(layout, target), scratch=work)])
+
+
+def _run_until(tasks: list[Callable[..., object]], deadline: float) -> None:
+    threads.run([partial(task, deadline=deadline) for task in tasks])

@@ -59,6 +59,9 @@ def table() -> dict[str, Number]:
 WAKE_NS: Annotated[int, About("ns",
     "from waking a worker until it begins. Work worth less than twice that stays on the calling "
     "thread, whose own piece is longer by that")] = 25_000
+TEAM_NS: Annotated[int, About("ns",
+    "to make OpenMP's threads and to end them. A segment for few samples that is worth twice that for each "
+    "thread uses them")] = 80_000
 LOCK_NS: Annotated[int, About("ns per call",
     "from which threads wait for Python's lock for less time than they compute. Regions of "
     "shorter calls stay on one thread")] = 10_000

@@ -74,10 +74,18 @@ class Buffers:
         self._buffers.append(None)
         return len(self._sizes) - 1
 
-    def again(self) -> Buffers:
-        """As many buffers of the same sizes, in memory of their own."""
-        other = Buffers()
-        other._sizes, other._buffers = list(self._sizes), [None] * len(self._sizes)
+    @property
+    def nbytes(self) -> int:
+        """The memory of all buffers, each of which begins at a cache line."""
+        return sum(-(-n // CACHE_LINE) * CACHE_LINE for n in self._sizes)
+
+    def within(self, memory: np.ndarray) -> Buffers:
+        """As many buffers of the same sizes, one after the other in `memory`: `nbytes` of uint8."""
+        other, start = Buffers(), 0
+        for n in self._sizes:
+            other._sizes.append(n)
+            other._buffers.append(memory[start : start + n])
+            start += -(-n // CACHE_LINE) * CACHE_LINE
         return other
 
     def give_back(self, b: int) -> None:

@@ -5,19 +5,23 @@
     with onednn.one_thread(): ...               around everything that makes or runs primitives
 
 Both generations of the C interface work: 2.x, which Debian 12 has, and 3.x. MXR_ONEDNN may name a library's
-file. A primitive runs on the calling thread only. Our own threads (`mxr.runtime.threads`) share the work:
-they sleep while they wait, and a forked process makes its own. OpenMP's threads do neither.
+file. A primitive runs on the number of OpenMP's threads for which it was made. Mostly that is the calling
+thread alone, and our own threads (`mxr.runtime.threads`) share the work: they sleep while they wait, and a
+forked process makes its own. OpenMP's threads do neither. Fewer samples than processors use them all the
+same, in `on_threads`, which ends them.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int64, c_size_t, c_void_p
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from math import prod
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -49,6 +53,7 @@ ARGUMENTS = {
 }
 _SEQUENTIAL, _OPENMP = 1, 2  # what a library runs its threads by
 _SCRATCH_GIVEN, _QUERY_NAME = 1, 8
+_PAUSE_SOFT = 1  # OpenMP's: numbers of threads that were set stay
 _CACHED = 1024  # primitives
 
 
@@ -110,7 +115,7 @@ class Primitive:
 
 
 class Call:
-    """A primitive on its arrays. To be called in `one_thread`."""
+    """A primitive on its arrays. To be called in `on_threads`, for as many as it was made for."""
 
     def __init__(self, library: Library, primitive: Primitive, arrays: dict[str, tuple[Layout, np.ndarray]]):
         self._execute, self._keep = library.dll.dnnl_primitive_execute, (primitive, arrays)
@@ -155,13 +160,34 @@ class Library:
         self.openmp = version.cpu_runtime == _OPENMP
         if self.openmp and not hasattr(dll, "omp_set_num_threads"):
             raise Unavailable("the OpenMP of oneDNN was not found")
+        # GNU's OpenMP can end its threads since GCC 9; LLVM's and Intel's keep them
+        self._ends_threads = hasattr(dll, "omp_pause_resource_all") and not hasattr(dll, "__kmpc_fork_call")
         self.engine, self.stream = c_void_p(), c_void_p()
         self.check("dnnl_engine_create", byref(self.engine), _CPU, c_size_t(0))
         self.check("dnnl_stream_create", byref(self.stream), self.engine, _IN_ORDER)
         self._attributes = lru_cache(None)(self._made_attributes)
-        self.convolution = lru_cache(_CACHED)(self._convolution)
+        self.convolution = self._kept(self._convolution)
         self.layout = lru_cache(_CACHED)(self._layout)
-        self.reorder = lru_cache(_CACHED)(self._reorder)
+        self.reorder = self._kept(self._reorder)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads for which a primitive is made now."""
+        return int(self.dll.omp_get_max_threads()) if self.openmp else 1
+
+    @property
+    def most_threads(self) -> int:
+        """The most threads that `on_threads` may be asked for: one where OpenMP's threads would stay."""
+        return threads.workers() if self.openmp and self._ends_threads else 1
+
+    def _kept(self, make: Callable[..., Primitive]) -> Callable[..., Primitive]:
+        """`make` with a cache, by its arguments and the number of threads."""
+        kept = lru_cache(_CACHED)(lambda threads, *args: make(*args))
+
+        def find(*args: Hashable) -> Primitive:
+            return kept(self.threads, *args)
+
+        return find
 
     def check(self, function: str, *args: Any) -> None:
         """Call a function of the library; Unavailable where it refuses."""
@@ -384,8 +410,13 @@ def _dims(values: Sequence[int]) -> Any:
 # ------------------------------------------------------------------------------------------ threads
 
 
-class one_thread:
-    """`with one_thread():` oneDNN makes and runs primitives for the calling thread alone."""
+class on_threads:
+    """`with on_threads(n):` oneDNN makes and runs primitives for `n` of OpenMP's threads. The calling thread
+    is one of them. The others end with the block: they would spin for milliseconds, and a process forked
+    later would wait for them forever. Making and ending them takes costs.TEAM_NS."""
+
+    def __init__(self, n: int):
+        self._n = n
 
     @threads.unbroken
     def __enter__(self) -> None:
@@ -393,18 +424,26 @@ class one_thread:
         self._dll = found.dll if found is not None and found.openmp else None
         if self._dll is not None:
             self._before = self._dll.omp_get_max_threads()
-            self._dll.omp_set_num_threads(1)  # of this thread only, as OpenMP has it
+            self._dll.omp_set_num_threads(self._n)  # of this thread only, as OpenMP has it
 
     @threads.unbroken
     def __exit__(self, *exc: object) -> None:
         if self._dll is not None:
             self._dll.omp_set_num_threads(self._before)
+            if self._n > 1:
+                self._dll.omp_pause_resource_all(_PAUSE_SOFT)
 
 
-def run(calls: Sequence[Callable[[], None]]) -> None:
-    """The prepared calls one after the other, on the calling thread."""
-    with one_thread():
+one_thread = partial(on_threads, 1)
+
+
+def run(calls: Sequence[Callable[[], None]], n: int = 1, deadline: float = math.inf) -> None:
+    """The prepared calls one after the other, on the calling thread, or each of them on `n` threads. Raises
+    `threads.TooSlow` before the first call that would begin after the deadline, of `perf_counter_ns`."""
+    with on_threads(n):
         for call in calls:
+            if perf_counter_ns() > deadline:
+                raise threads.TooSlow
             call()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import os
 import sys
 import threading
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
+from time import perf_counter_ns
 from types import CodeType
 from typing import Any, TypeVar
 
@@ -138,6 +140,52 @@ class Once:
     def wait(self) -> None:
         self()
         self._done.wait()
+
+
+class TooSlow(Exception):
+    """Work that was given a deadline has not ended by then."""
+
+
+class SharedOrAlone:
+    """The same work in two ways: by threads that wait for each other, `shared(deadline)`, or `alone()`. A
+    call takes the faster way.
+
+    If another process needs one of the processors, threads that wait for each other take many times as long
+    as one. So each call of `shared` gets the time at which `alone` would have ended, of `perf_counter_ns`.
+    It raises TooSlow soon after that, and `alone` does the work again. The first call that saves nothing ends
+    the use of `shared`. It is tried again after so many calls of `alone` that these take much longer than
+    what was lost.
+    """
+
+    __slots__ = ("_shared", "_alone", "_left", "_usual", "_saved", "_count")
+    _MOST = 255  # calls of `shared` until `alone` is timed again
+    _LOST = 0.03  # of the time may be lost by trials
+
+    def __init__(self, shared: Callable[[float], object], alone: Callable[[], object]):
+        self._shared, self._alone = shared, alone
+        self._begin_alone(2)  # the first call may find nothing in the caches
+
+    def _begin_alone(self, calls: int) -> None:
+        self._left, self._usual = calls, math.inf  # calls of `alone` until the next trial, their least time
+        self._saved, self._count = 0.0, 0  # by `shared`: nanoseconds, and calls
+
+    def __call__(self) -> None:
+        start = perf_counter_ns()
+        if self._left > 0:
+            self._alone()
+            self._usual = min(self._usual, perf_counter_ns() - start)
+            self._left -= 1
+            return
+        try:
+            self._shared(start + self._usual)
+            saved = self._usual - costs.SHARED_GAIN * (perf_counter_ns() - start)
+        except TooSlow:
+            self._alone()
+            saved = self._usual - (perf_counter_ns() - start)
+        self._saved += saved
+        self._count += 1
+        if saved <= 0 or self._count == self._MOST:
+            self._begin_alone(max(1, math.ceil(-self._saved / (self._LOST * self._usual))))
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:

@@ -71,6 +71,20 @@ def wake() -> float:
     return statistics.median(times)
 
 
+def team() -> float:
+    """How much longer a primitive on all processors takes if its threads are made and ended."""
+    found, x = onednn.library(), (1, 64, 28, 28)
+    if found is None or found.most_threads < 2:
+        return float("nan")
+    with onednn.on_threads(found.most_threads):
+        source, target = found.contiguous(x), found.layout(x, (64 * 784, 1, 64 * 28, 64))
+        made = found.reorder(source, target)
+        scratch = made.layouts["scratch"], floats(1)
+        call = made.call(src=(source, floats(*x)), dst=(target, floats(*x)), scratch=scratch)
+        kept = seconds(call)
+    return (seconds(partial(onednn.run, [call], found.most_threads)) - kept) * 1e9
+
+
 def lock() -> float:
     """The shortest call for which two threads are faster than one."""
     for n in (1 << i for i in range(9, 20)):
@@ -315,6 +329,7 @@ def _batches(reader: str, **given) -> Iterator[bool]:
 
 TIMES: dict[str, Callable[[], float]] = {
     "WAKE_NS": wake,
+    "TEAM_NS": team,
     "LOCK_NS": lock,
     "FLOP_NS": flop,
     "OPERATION_NS": operation,
@@ -429,7 +444,7 @@ def measured(name: str) -> str:
     oneDNN."""
     former = native.vectors
     native.vectors = former if name.startswith("NATIVE_") else ""
-    if not name.startswith(("PRIMITIVE_", "REORDER_")):
+    if not name.startswith(("PRIMITIVE_", "REORDER_", "TEAM_")):
         os.environ["MXR_ONEDNN"] = "0"
     try:
         return shown(TIMES[name]()) if name in TIMES else tried(name, TRIALS[name])
@@ -453,10 +468,12 @@ def shown(value: float) -> str:
 HEAD = ("| number | ours | unit | on this machine | what it decides |", "|---|---|---|---|---|")
 
 
-def rows(name: str = "") -> Iterator[str]:
-    """A line for every number, or for those whose name contains `name`."""
-    for n in costs.table().values():
-        if name in n.name:
-            with np.errstate(all="ignore"):
-                here = n.about.fixed or measured(n.name)
-            yield f"| {n.name} | {shown(n.value)} | {n.about.unit} | {here} | {n.about.decides} |"
+def names() -> list[str]:
+    return [n.name for n in costs.table().values()]
+
+
+def line(name: str) -> str:
+    """The line of a number."""
+    n = costs.table()[name]
+    here = n.about.fixed or measured(name)
+    return f"| {name} | {shown(n.value)} | {n.about.unit} | {here} | {n.about.decides} |"

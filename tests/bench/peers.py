@@ -1,5 +1,5 @@
-"""The nine losses and networks of `workloads.NINE` as a user of PyTorch or JAX writes them, and the
-environments these run in.
+"""The losses and networks of `workloads.MAIN` as a user of PyTorch or JAX writes them, and the environments
+these run in.
 
 A loss is written once, on a few functions that both libraries have (`Torch`, `Jax`); its value is a vector or
 a number, and its sum is minimised, as with MakeLoss. Runs in the peers' own Python and imports nothing of
@@ -95,6 +95,46 @@ def vae(f, p, x):
     return kl - fit
 
 
+def lenet(f, p, x):
+    h = f.image(x["data"])
+    for i in range(2):
+        h = f.max_pool(f.tanh(f.conv(h, p[f"conv{i}_weight"], p[f"conv{i}_bias"])))
+    h = f.tanh(f.linear(f.flat(h), p["fc0_weight"], p["fc0_bias"]))
+    return f.softmax_cross_entropy(f.linear(h, p["fc1_weight"], p["fc1_bias"]), x["softmax_label"])
+
+
+def residual(f, p, x):
+    def conv(h, name, stride=1):
+        h = f.conv(h, p[f"{name}_conv_weight"], None, stride, 1)
+        return f.relu(f.batch_norm(h, p, x, f"{name}_bn"))
+
+    h = conv(f.image(x["data"]), "stem")
+    for stage in range(2):
+        if stage:
+            h = conv(h, "down1", 2)
+        h = h + conv(conv(h, f"a{stage}"), f"b{stage}")
+    scores = f.linear(f.pixel_mean(h), p["fc_weight"], p["fc_bias"])
+    return f.softmax_cross_entropy(scores, x["softmax_label"])
+
+
+def lstm(f, p, x):
+    h = f.lstm(x["data"], p["rnn_state"], p["rnn_state_cell"], [p[f"rnn_parameters:{i}"] for i in range(8)])
+    return f.softmax_cross_entropy(
+        f.linear(h.reshape(-1, 64), p["fc_weight"], p["fc_bias"]), x["softmax_label"]
+    )
+
+
+def lstm_parts(packed):
+    """The weights and biases of `lstm` as arrays of their own, as PyTorch and JAX have them. MXNet packs the
+    weights of input and state of both layers, then the biases, into one vector."""
+    parts, start = {}, 0
+    for i, shape in enumerate([(256, 64)] * 4 + [(256,)] * 4):
+        end = start + shape[0] * (64 if i < 4 else 1)
+        parts[f"rnn_parameters:{i}"] = packed[start:end].reshape(shape)
+        start = end
+    return parts
+
+
 # --------------------------------------------------------------------------------------------- the libraries
 
 
@@ -107,7 +147,28 @@ class Torch:
         self.torch, self.compiled = torch, compiled
         for name in ("exp", "log", "tanh", "sigmoid", "sqrt", "relu", "sum", "mean"):
             setattr(self, name, getattr(torch, name))
-        self.linear = torch.nn.functional.linear
+        functional = torch.nn.functional
+        self.linear, self.conv = functional.linear, functional.conv2d
+        self.max_pool, self.flat = (
+            partial(functional.max_pool2d, kernel_size=2),
+            partial(torch.flatten, start_dim=1),
+        )
+
+    def image(self, data):
+        return data
+
+    def pixel_mean(self, h):
+        return h.mean((2, 3))
+
+    def batch_norm(self, h, p, x, name):
+        mean, var = x[f"{name}_moving_mean"], x[f"{name}_moving_var"]
+        return self.torch.nn.functional.batch_norm(
+            h, mean, var, p[f"{name}_gamma"], p[f"{name}_beta"], True, 0.1, 1e-3
+        )
+
+    def lstm(self, data, state, cell, parts):
+        layers = [part for i in (0, 2) for part in (*parts[i : i + 2], *parts[4 + i : 6 + i])]
+        return self.torch.lstm(data, (state, cell), layers, True, 2, 0.0, True, False, False)[0]
 
     def softmax_cross_entropy(self, z, label):
         return self.torch.nn.functional.cross_entropy(z, label, reduction="sum")
@@ -178,6 +239,53 @@ class Jax:
     def linear(self, x, w, b):
         return x @ w.T + b
 
+    # Images are (n, height, width, channels), which is usual and faster here.
+
+    def image(self, data):
+        return data.transpose(0, 2, 3, 1)
+
+    def conv(self, h, w, b, stride=1, pad=0):
+        layout = ("NHWC", "OIHW", "NHWC")
+        h = self.jax.lax.conv_general_dilated(
+            h, w, (stride, stride), [(pad, pad)] * 2, dimension_numbers=layout
+        )
+        return h if b is None else h + b
+
+    def max_pool(self, h):
+        """Faster than lax.reduce_window and its gradient."""
+        n, height, width, channels = h.shape
+        return h.reshape(n, height // 2, 2, width // 2, 2, channels).max((2, 4))
+
+    def flat(self, h):
+        return h.transpose(0, 3, 1, 2).reshape(len(h), -1)
+
+    def pixel_mean(self, h):
+        return h.mean((1, 2))
+
+    def batch_norm(self, h, p, x, name):
+        mean, var = h.mean((0, 1, 2)), h.var((0, 1, 2))
+        for kind, new in (("mean", mean), ("var", var)):
+            self.statistics[f"{name}_moving_{kind}"] = 0.9 * x[f"{name}_moving_{kind}"] + 0.1 * new
+        scale = p[f"{name}_gamma"] * self.jax.lax.rsqrt(var + 1e-3)
+        return h * scale + (p[f"{name}_beta"] - mean * scale)
+
+    def lstm(self, data, state, cell, parts):
+        """One product of the inputs for all steps instead would be slower."""
+        nn, jnp = self.jax.nn, self.jax.numpy
+        for layer in range(2):
+            of_input, of_state = parts[2 * layer : 2 * layer + 2]
+            bias = parts[4 + 2 * layer] + parts[5 + 2 * layer]
+
+            def step(carry, inputs, of_input=of_input, of_state=of_state, bias=bias):
+                h, c = carry
+                i, f, g, o = jnp.split(inputs @ of_input.T + h @ of_state.T + bias, 4, 1)
+                c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
+                h = nn.sigmoid(o) * jnp.tanh(c)
+                return (h, c), h
+
+            _, data = self.jax.lax.scan(step, (state[layer], cell[layer]), data)
+        return data
+
     def softmax_cross_entropy(self, z, label):
         chosen = self.jax.numpy.take_along_axis(self.jax.nn.log_softmax(z), label[:, None], 1)
         return -chosen.sum()
@@ -191,21 +299,23 @@ class Jax:
         self.train = train
 
         def value(p, x):
+            self.statistics = {}  # filled by batch_norm
             out = loss(self, p, x)
-            return out.sum(), out
+            return out.sum(), (out, self.statistics)
 
         def step(p, m, x):
-            (_, out), grads = jax.value_and_grad(value, has_aux=True)(p, x)
+            (_, (out, statistics)), grads = jax.value_and_grad(value, has_aux=True)(p, x)
             if train:
                 m = {k: MOMENTUM * m[k] - LR * RESCALE * grads[k] for k in m}
-                return out, {}, {k: p[k] + m[k] for k in p}, m
-            return out, grads, None, None
+                return out, {}, {k: p[k] + m[k] for k in p}, m, statistics
+            return out, grads, None, None, {}
 
         self.compiled = jax.jit(step, donate_argnums=(0, 1) if train else ())
         self.first = jax.jit(jax.grad(lambda p, x: value(p, x)[0]))(self.p, self.x)
 
     def step(self):
-        self.out, self.grads, p, m = self.compiled(self.p, self.momentum, self.x)
+        self.out, self.grads, p, m, statistics = self.compiled(self.p, self.momentum, self.x)
+        self.x |= statistics
         if self.train:
             self.p, self.momentum = p, m
         self.jax.block_until_ready((self.out, self.grads, self.p))
@@ -226,9 +336,12 @@ class Peer:
         arrays = {k[4:]: z[k] for k in z.files if k.startswith(("arg:", "aux:"))}
         wanted = {str(w) for w in z["wanted"]}
         peer = str(z["peer"])
+        parameters = {k: v for k, v in arrays.items() if k in wanted}
+        if peer == "lstm":
+            parameters |= lstm_parts(parameters.pop("rnn_parameters"))
         self.library.load(
             peer if peer in networks.ALL else globals()[peer],
-            {k: v for k, v in arrays.items() if k in wanted},
+            parameters,
             {k: v for k, v in arrays.items() if k not in wanted},
             bool(z["update"]),
         )
@@ -237,7 +350,13 @@ class Peer:
         self.library.step()
 
     def results(self):
-        return self.library.results()
+        import numpy as np
+
+        out, gradients = self.library.results()
+        parts = [k for k in gradients if k.startswith("rnn_parameters:")]
+        if parts:
+            gradients["rnn_parameters"] = np.concatenate([gradients.pop(k).ravel() for k in sorted(parts)])
+        return out, gradients
 
 
 if __name__ == "__main__":

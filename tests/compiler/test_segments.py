@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {on
 def small_work_pays(monkeypatch):
     monkeypatch.setattr(costs, "PRIMITIVE_LEAST_NS", 1)
     monkeypatch.setattr(costs, "WAKE_NS", 1)  # by all workers
+    monkeypatch.setattr(costs, "TEAM_NS", 1)
 
 
 def bound(net, **shapes):
@@ -344,3 +347,101 @@ def test_the_same_bits_by_the_number_of_workers(monkeypatch):
     monkeypatch.setattr(threads, "_count", 1)
     again = bound(residual(), data=(4, 16, 8, 8))
     np.testing.assert_allclose(again.forward()[0].asnumpy(), first, rtol=1e-5, atol=1e-6)
+
+
+# ------------------------------------------------------------------------ fewer samples than processors
+
+shares = pytest.mark.skipif(
+    onednn.library() is None or onednn.library().most_threads < 2,
+    reason="several of OpenMP's threads are not used",
+)
+
+
+def ways(net, patch, **shapes):
+    """Of each segment: the outputs, and the calls with several of OpenMP's threads and without. After a call
+    of the executor, so that the weights are there."""
+    made, bind = [], segments._Bound.__init__
+
+    def record(self, segment, run, ways, ins, outs):
+        bind(self, segment, run, ways, ins, outs)
+        if isinstance(self._products, threads.SharedOrAlone):
+            made.append((outs, partial(self._products._shared, math.inf), self._products._alone))
+
+    patch.setattr(segments._Bound, "__init__", record)
+    bound(net, **shapes).forward()
+    return made
+
+
+def same_bits(made) -> None:
+    for outs, *calls in made:
+        found = []
+        for call in calls:
+            for out in outs:
+                out[...] = np.nan
+            call()
+            found.append([out.tobytes() for out in outs])
+        assert found[0] == found[1]
+
+
+@shares
+@pytest.mark.parametrize("name", GRAPHS)
+def test_one_image_gives_the_same_bits_on_several_threads(name, monkeypatch):
+    made = ways(GRAPHS[name](), monkeypatch, data=(1, 16, 10, 10))
+    assert made
+    same_bits(made)
+
+
+@shares
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_convolution_gives_the_same_bits_on_several_threads(data):
+    """Also with more threads, and with several samples on more threads than these."""
+    axes = data.draw(st.integers(1, 3))
+    along = st.tuples(*[st.integers(1, 3)] * axes)
+    kernel, stride, dilate = (data.draw(along) for _ in range(3))
+    pad = tuple(data.draw(st.integers(0, k // 2)) for k in kernel)
+    size = tuple(data.draw(st.integers((k - 1) * d + 1, 20)) for k, d in zip(kernel, dilate))
+    channels, filters = (8 * data.draw(st.integers(1, 9)) for _ in range(2))
+    groups = data.draw(st.sampled_from([1, 1, 2, channels]))
+    count = data.draw(st.integers(2, 4))
+    x = sym.Variable("data")
+    given = {"pad": (0,) * axes, "kernel": (1,) * axes}
+    x = relu(conv(x, channels, **given)) if data.draw(st.booleans()) else x
+    x = conv(
+        x, filters * groups if groups < channels else groups, kernel, pad=pad, stride=stride, dilate=dilate,
+        num_group=groups,
+    )  # fmt: skip
+    net = conv(relu(norm(x)), filters, **given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "_count", count)
+        samples = data.draw(st.integers(1, count - 1))
+        same_bits(ways(net, patch, data=(samples, channels, *size)))
+
+
+@shares
+def test_several_threads_are_not_used_where_they_would_change_bits_or_stay(monkeypatch):
+    shape, library = (1, 16, 10, 10), onednn.library()
+    assert ways(residual(), monkeypatch, data=shape)
+    assert not ways(residual(), monkeypatch, data=(threads.workers(), *shape[1:]))
+    with monkeypatch.context() as patch:  # oneDNN has only products of matrices for it
+        patch.setattr(segments, "_DIVIDES_OUTPUTS", "none")
+        assert not ways(residual(), patch, data=shape)
+    with monkeypatch.context() as patch:  # another OpenMP than GNU's
+        patch.setattr(library, "_ends_threads", False)
+        assert not ways(residual(), patch, data=shape)
+    monkeypatch.setattr(threads, "_count", 1)
+    assert not ways(residual(), monkeypatch, data=shape)
+
+
+@shares
+def test_both_ways_have_one_memory(monkeypatch):
+    """For the images between their calls, and for the weights."""
+    made = []
+    empty = segments.memory.empty
+    monkeypatch.setattr(segments.memory, "empty", lambda *a: (made.append(a), empty(*a))[1])
+    assert ways(residual(), monkeypatch, data=(1, 16, 10, 10))
+    with_both = sum(n[0] for n, _ in made)
+    made.clear()
+    monkeypatch.setattr(threads, "_count", 1)
+    assert not ways(residual(), monkeypatch, data=(1, 16, 10, 10))
+    assert with_both < 1.2 * sum(n[0] for n, _ in made)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import mxr
-from mxr.runtime import costs, onednn
+from mxr.runtime import costs, onednn, threads
 
 here = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {onednn.description()}")
 
@@ -37,7 +41,9 @@ def results(ex) -> list[bytes]:
 def calls(monkeypatch):
     """The calls that oneDNN has got."""
     found, run = [], onednn.run
-    monkeypatch.setattr(onednn, "run", lambda some: (found.extend(some), run(some)))
+    monkeypatch.setattr(
+        onednn, "run", lambda some, *more, **when: (found.extend(some), run(some, *more, **when))
+    )
     return found
 
 
@@ -74,6 +80,100 @@ def test_a_forked_process_computes_on(calls, monkeypatch):
         os._exit(0 if results(ex) == first and results(bound()) == first else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert calls and results(ex) == first
+
+
+def predicting(monkeypatch):
+    """A call that predicts for one image on several of OpenMP's threads, and gives the bits. Its threads have
+    begun and ended once."""
+    monkeypatch.setattr(costs, "TEAM_NS", 1)
+    monkeypatch.setattr(threads.SharedOrAlone, "__call__", lambda self: self._shared(math.inf))
+    net = mxr.sym.Variable("data")
+    for i in range(3):
+        net = mxr.sym.Convolution(net, kernel=(3, 3), pad=(1, 1), num_filter=32, name=f"c{i}")
+    ex = net.simple_bind(dict.fromkeys(net.list_arguments(), "null"), data=(1, 16, 12, 12))
+    rng = np.random.default_rng(5)
+    for a in ex.args.values():
+        a[:] = rng.standard_normal(a.shape)
+    ex.forward()
+
+    def predict() -> bytes:
+        return ex.forward()[0].asnumpy().tobytes()
+
+    return predict
+
+
+@pytest.fixture
+def teams(monkeypatch):
+    """The numbers of threads of all calls."""
+    found, run = [], onednn.run
+    monkeypatch.setattr(onednn, "run", lambda some, n=1, **when: (found.append(n), run(some, n, **when)))
+    return found
+
+
+shares = pytest.mark.skipif(
+    onednn.library() is None or onednn.library().most_threads < 2,
+    reason="several of OpenMP's threads are not used",
+)
+
+
+@shares
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads cannot be counted here")
+def test_no_thread_of_openmps_stays(monkeypatch, teams):
+    dll = onednn.library().dll
+    before = dll.omp_get_max_threads()
+    threads.run([lambda: None] * threads.workers())  # ours stay
+    known = set(os.listdir("/proc/self/task"))
+    predict = predicting(monkeypatch)
+    first = predict()
+    for _ in range(5):
+        assert predict() == first
+        end = time.monotonic() + 30  # they are told to end, and need a processor for it
+        while not known.issuperset(os.listdir("/proc/self/task")):
+            assert time.monotonic() < end
+            time.sleep(0.001)
+    assert max(teams) > 1 and dll.omp_get_max_threads() == before
+
+
+@shares
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_process_forked_after_several_threads_uses_them_too(monkeypatch, teams):
+    predict = predicting(monkeypatch)
+    first = predict()
+    assert max(teams) > 1
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # a team whose threads are missing waits forever
+        os._exit(0 if predict() == first and predict() == first else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    queue = multiprocessing.get_context("fork").SimpleQueue()
+    other = multiprocessing.get_context("fork").Process(target=lambda: queue.put(predict()))
+    other.start()
+    other.join(60)
+    assert other.exitcode == 0 and queue.get() == first == predict()
+
+
+@here
+def test_a_run_ends_at_its_deadline():
+    made = []
+    calls = [lambda: made.append(1), lambda: time.sleep(0.02), lambda: made.append(2)]
+    with pytest.raises(threads.TooSlow):
+        onednn.run(calls, deadline=time.perf_counter_ns() + 10_000_000)
+    onednn.run(calls)
+    assert made == [1, 1, 2]
+
+
+@here
+def test_primitives_are_kept_by_their_number_of_threads():
+    library, x, w = onednn.library(), (1, 16, 12, 12), (32, 16, 3, 3)
+    given = "out", (x, w, (1, 32, 12, 12)), False, ((1, 1), (0, 0), (1, 1), (1, 1))
+    with onednn.one_thread():
+        one = library.convolution(*given)
+        assert library.convolution(*given) is one
+    with onednn.on_threads(library.most_threads):
+        several = library.convolution(*given)
+        assert library.convolution(*given) is several
+    assert (several is one) == (library.most_threads == 1)
 
 
 @here

@@ -15,7 +15,7 @@ import mxr
 from mxr.graph.compose import names
 from mxr.operator import r_order, shape_text
 from mxr.random import samplers, streams
-from mxr.runtime import threads
+from mxr.runtime import costs, threads
 
 
 @pytest.fixture
@@ -77,6 +77,28 @@ def test_threads_bind_and_train_at_once(impatient):
                 np.testing.assert_array_equal(mine, right)
 
     together(*[lambda n=n: several(n) for n in sizes])
+
+
+def test_threads_predict_at_once(impatient, monkeypatch):
+    """Each for one image, on all processors: one at a time has them."""
+    monkeypatch.setattr(costs, "TEAM_NS", 1)
+    net = mxr.sym.Variable("data")
+    for i in range(2):
+        net = mxr.sym.Convolution(net, kernel=(3, 3), pad=(1, 1), num_filter=16, name=f"c{i}")
+
+    def predicted(n, times=8):
+        run = net.simple_bind(dict.fromkeys(net.list_arguments(), "null"), data=(1, 16, n, n))
+        for _, a in sorted(run.args.items()):
+            a[:] = np.arange(a.size).reshape(a.shape) % 7 - 3
+        return [run.forward()[0].asnumpy() for _ in range(times)]
+
+    alone = {n: predicted(n, 1)[0] for n in (8, 9, 10)}
+
+    def several(n):
+        for found in predicted(n):
+            np.testing.assert_array_equal(found, alone[n])
+
+    together(*[lambda n=n: several(n) for n in alone])
 
 
 def test_a_tape_is_its_threads_own():

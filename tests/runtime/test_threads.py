@@ -253,3 +253,66 @@ def test_cpus_that_the_launcher_has_divided(monkeypatch):
     monkeypatch.setattr(threads, "cpus", lambda: 4)
     monkeypatch.setattr(threads.os, "cpu_count", lambda: 8)
     assert threads._wanted() == 4
+
+
+class Clock:
+    """Ways of work that take the time of `cost`; `shared` has parts, between which it looks at the clock."""
+
+    def __init__(self, monkeypatch, shared, alone):
+        self.now, self.calls, self.cost = 0, [0, 0], [shared, alone]
+        monkeypatch.setattr(threads, "perf_counter_ns", lambda: self.now)
+        self.either = threads.SharedOrAlone(self.shared, self.alone)
+
+    def shared(self, deadline):
+        self.calls[0] += 1
+        cost = self.cost[0](self.calls[0]) if callable(self.cost[0]) else self.cost[0]
+        for _ in range(10):
+            if self.now > deadline:
+                raise threads.TooSlow
+            self.now += cost
+
+    def alone(self):
+        self.calls[1] += 1
+        self.now += self.cost[1]
+
+    def counted(self, n):
+        self.calls[:] = 0, 0
+        for _ in range(n):
+            self.either()
+            self.now += 1000  # other work between the calls
+        return self.calls
+
+
+def test_the_faster_way_is_used_and_a_slow_one_ends_at_once(monkeypatch):
+    clock = Clock(monkeypatch, 6, 100)
+    assert clock.counted(2) == [0, 2]
+    assert clock.counted(1000)[1] < 5
+    clock.cost[0] = 500  # another process has come
+    assert clock.counted(10_000)[0] < 70 and clock.calls[1] >= 10_000
+    clock.cost[0] = 6  # it has gone
+    assert clock.counted(1000)[1] < 600
+    assert clock.counted(1000)[1] < 5
+
+
+def test_a_way_that_is_fast_only_now_and_then_is_not_used(monkeypatch):
+    clock = Clock(monkeypatch, lambda call: 5 if call % 3 else 300, 100)
+    begin = clock.now
+    clock.counted(10_000)
+    assert clock.now - begin < 10_000 * (1000 + 1.04 * 100)
+
+
+def test_a_call_that_fails_does_not_count():
+    calls = []
+
+    def alone():
+        calls.append("alone")
+        if len(calls) < 4:
+            raise ValueError("no")
+
+    either = threads.SharedOrAlone(lambda deadline: calls.append("shared"), alone)
+    for _ in range(3):
+        with pytest.raises(ValueError):
+            either()
+    for _ in range(3):
+        either()
+    assert calls == ["alone"] * 5 + ["shared"]
