@@ -27,6 +27,7 @@
 
 /* Numbers that must be constants here. All other tuning numbers are in mxr/runtime/costs.py. */
 enum {
+    INTERFACE = 1,              /* changes with what steps.py and this file tell each other; __init__.py has the same number */
     AXES = 7,                   /* of a region, at most */
     SCRATCH = 16384,            /* numbers in all registers of a region, which are on the stack */
     MOST_SUMS = 32,             /* of a region */
@@ -645,7 +646,8 @@ PyMODINIT_FUNC PyInit__core(void)
     PyObject *module = step_type ? PyModule_Create(&definition) : NULL;
     if (!module || PyModule_AddStringConstant(module, "INSTRUCTIONS", names) || PyModule_AddIntConstant(module, "SCRATCH", SCRATCH)
         || PyModule_AddIntConstant(module, "MOST_SUMS", MOST_SUMS) || PyModule_AddIntConstant(module, "MOST_CHUNKS", MOST_CHUNKS)
-        || PyModule_AddIntConstant(module, "AXES", AXES) || PyModule_AddIntConstant(module, "WIDTH", WIDTH))
+        || PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) || PyModule_AddIntConstant(module, "AXES", AXES)
+        || PyModule_AddIntConstant(module, "WIDTH", WIDTH))
         return NULL;
     return module;
 }
