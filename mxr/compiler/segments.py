@@ -322,14 +322,17 @@ class _Bound:
         self._parts = [[a for a, i in zip(self._parameters, of) if i == part] for part in np.unique(of)]
         nbytes = max(sum(plan.slots.nbytes for plan, _, _ in way) for way in ways)
         work = memory.empty((nbytes,), np.uint8)
-        calls = [partial(threads.run, self._tasks(way, outs, work)) for way in ways]
-        self._products: Callable[[], object] = calls[0] if len(calls) == 1 else threads.SharedOrAlone(*calls)
+        tasks = [self._tasks(way, outs, work) for way in ways]
+        alone = partial(threads.run, tasks[-1])
+        self._products: Callable[[], object] = (
+            alone if len(ways) == 1 else threads.SharedOrAlone(partial(_run_until, tasks[0]), alone)
+        )
 
     def _tasks(
         self, way: list[_Lane], outs: list[np.ndarray], work: np.ndarray
-    ) -> list[Callable[[], object]]:
+    ) -> list[Callable[..., object]]:
         """What the lanes of a way do. `work`: memory for the slots of all of them."""
-        tasks: list[Callable[[], object]] = []
+        tasks: list[Callable[..., object]] = []
         for plan, start, stop in way:
             given = {
                 "source": [a[start:stop] for a in self._sources],
@@ -386,3 +389,7 @@ class _Bound:
                 scratch = primitive.layouts["scratch"]
                 work = scratch, memory.empty((max(1, scratch.nbytes),), np.uint8)
                 onednn.run([primitive.call(src=(plain, weight), dst=(layout, target), scratch=work)])
+
+
+def _run_until(tasks: list[Callable[..., object]], deadline: float) -> None:
+    threads.run([partial(task, deadline=deadline) for task in tasks])

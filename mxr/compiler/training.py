@@ -9,6 +9,7 @@ One plan computes all samples. oneDNN divides the work of each primitive among O
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -604,10 +605,13 @@ class _BoundGradient:
 def _computed(calls: list[onednn.Call], count: int) -> Callable[[], object]:
     """A function that makes the calls on `count` threads. Beside a busy process they wait in another way, see
     `onednn.on_threads`."""
-    alone, sleepy = (
-        partial(threads.run, [partial(onednn.run, calls, count, sleepy)]) for sleepy in (False, True)
-    )
-    return threads.SharedOrAlone(alone, sleepy) if count > 1 else alone
+
+    def compute(sleepy: bool, deadline: float = math.inf) -> None:
+        threads.run([partial(onednn.run, calls, count, sleepy, deadline)])
+
+    if count == 1:
+        return partial(compute, False)
+    return threads.SharedOrAlone(partial(compute, False), partial(compute, True))
 
 
 def _finite(a: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ same, in `on_threads`, which ends them.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 import threading
@@ -22,6 +23,7 @@ from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_int64, c_size_t, 
 from functools import cache, lru_cache, partial
 from math import prod
 from queue import SimpleQueue
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -550,10 +552,15 @@ if hasattr(os, "register_at_fork"):
 one_thread = partial(on_threads, 1)
 
 
-def run(calls: Sequence[Callable[[], None]], n: int = 1, sleepy: bool = False) -> None:
-    """The prepared calls one after the other, on the calling thread, or each of them on `n` threads."""
+def run(
+    calls: Sequence[Callable[[], None]], n: int = 1, sleepy: bool = False, deadline: float = math.inf
+) -> None:
+    """The prepared calls one after the other, on the calling thread, or each of them on `n` threads. Raises
+    `threads.TooSlow` before the first call that would begin after the deadline, of `perf_counter_ns`."""
     with on_threads(n, sleepy):
         for call in calls:
+            if perf_counter_ns() > deadline:
+                raise threads.TooSlow
             call()
 
 

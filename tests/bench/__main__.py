@@ -1,7 +1,11 @@
-"""`make bench`: the same work by mxr and by MXNet 1.9.1, in alternating runs on this machine; writes
-docs/performance.md.
+"""`make bench`: the same work by mxr, MXNet 1.9.1, PyTorch and JAX, in alternating runs on this machine.
 
-Ratios are MXNet's time divided by mxr's, pair by pair (median, least, greatest); higher is better.
+It writes docs/performance.md.
+
+A whole run takes about 25 minutes on two idle cores. After each part, the page is written to
+build/performance.md, and to docs/performance.md when every row has been measured. `--resume` goes on after an
+interrupted run; `--try` measures one row of every part in short runs, whether all of it works. With an option
+that selects a part, or with `--only`, nothing is written.
 """
 
 from __future__ import annotations
@@ -10,22 +14,23 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mxr import native
-from tests.reference import oracle
 
-from . import costs, files, peers, rhosts, workloads
+from . import costs, files, measure, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE, DRAFT = ROOT / "docs" / "performance.md", ROOT / "build" / "performance.md"
+MEASURED = ROOT / ".cache" / "bench" / "measured.json"  # rows of a run that has not ended, and their seconds
+DURATIONS = ROOT / ".cache" / "bench" / "durations.json"  # seconds of each row in the last run
 # settings that make an engine slower or faster
 TUNING = (
     "OPENBLAS_",
@@ -41,326 +46,253 @@ TUNING = (
 )
 
 
-class Engine:
-    """A worker process, with one workload loaded if there is one."""
-
-    def __init__(self, name: str, npz: str = "", env=None):
-        python = {
-            "mxnet": oracle.python,
-            "mxr": lambda: sys.executable,
-            "jax": lambda: peers.install("jax"),
-        }.get(name, lambda: peers.install("torch"))()
-        self.process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("worker.py")), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-        )
-        if npz:
-            self.ask(load=npz)
-
-    def ask(self, **command) -> dict:
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the {self.process.args[-1]} worker died")
-        return json.loads(line)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+Row = Callable[[], str | Iterable[str]]
 
 
-def engines(w: workloads.Workload, folder: str, names=("mxr", "mxnet"), env=None) -> dict[str, Engine]:
-    """A worker process for each engine, with the workload loaded."""
-    path = os.path.join(folder, "work.npz")
-    aux = set(w.symbol.list_auxiliary_states())
-    wanted = (
-        w.wanted
-        if w.wanted is not None
-        else [k for k in w.symbol.list_arguments() if k not in {*w.shapes, *w.draw}]
-    )
-    np.savez(
-        path,
-        symbol=w.symbol.tojson(),
-        wanted=np.array(wanted),
-        update=w.train,
-        apart=w.apart,
-        predict=w.predict,
-        peer=w.peer,
-        **{("aux:" if k in aux else "arg:") + k: v for k, v in w.arrays().items()},
-    )
-    return {name: Engine(name, path, env) for name in names}
+@dataclass
+class Part:
+    """A table. `option` selects it; `rows` has the work of each row by name; `expected` is the usual time of
+    a row in seconds, without a former run."""
+
+    option: str
+    title: str
+    head: tuple[str, str]
+    rows: dict[str, Row]
+    expected: float
+    measured: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        return [f"## {self.title}", "", *self.head, *self.measured, ""]
 
 
-def alternate(running: dict[str, Engine], seconds: float, rounds: int) -> dict[str, list[float]]:
-    """Step times of engines that run alternately, each for about `seconds` per round."""
-    counts = {}
-    for name, e in running.items():
-        once = max(e.ask(run=3)["seconds"] / 3, 1e-6)
-        counts[name] = max(1, int(seconds / once))
-        e.ask(run=max(1, counts[name] // 4))
-    times: dict[str, list[float]] = {name: [] for name in running}
-    for _ in range(rounds):
-        for name, e in running.items():
-            times[name].append(e.ask(run=counts[name])["seconds"] / counts[name])
-    return times
+def parts(seconds: float, pairs: int) -> list[Part]:
+    """All tables. Runs of large work, and of what is no target, are fewer or shorter."""
+
+    def of(make: Callable, works: list, *how: float) -> dict[str, Row]:
+        made = [work() for work in works]
+        return {w.name: partial(make, w, *how) for w in made}
+
+    fewer = min(pairs, 3)
+    return [
+        Part(
+            "peers",
+            "Losses and small networks",
+            measure.MAIN_HEAD,
+            of(measure.main_row, workloads.MAIN, seconds, pairs),
+            24,
+        ),
+        Part(
+            "networks",
+            "Networks of real size",
+            measure.NETWORK_HEAD,
+            of(measure.network_row, workloads.NETWORKS, seconds, fewer),
+            18,
+        ),
+        Part(
+            "files",
+            "First pass over files",
+            measure.FILE_HEAD,
+            {
+                name: partial(measure.file_row, name, reader, make, fewer)
+                for name, reader, make in files.FILES
+            },
+            14,
+        ),
+        Part(
+            "apart",
+            "Forward and backward by two calls",
+            measure.HEAD,
+            of(measure.row, workloads.APART, seconds, pairs),
+            9,
+        ),
+        Part(
+            "r",
+            "From R",
+            rhosts.HEAD,
+            {"a batch from R": partial(rhosts.boston, pairs), "a new Rscript": partial(rhosts.fresh, pairs)},
+            20,
+        ),
+        Part(
+            "scaling",
+            "By batch size",
+            measure.HEAD,
+            of(measure.row, workloads.SCALING, seconds / 2, fewer),
+            6,
+        ),
+        Part(
+            "threads",
+            "One thread and two (`OMP_NUM_THREADS`)",
+            measure.PAIR_HEAD,
+            of(measure.pair_row, workloads.MAIN, seconds / 2, pairs),
+            10,
+        ),
+        Part(
+            "busy",
+            "Beside a busy process",
+            measure.BUSY_HEAD,
+            of(measure.busy_row, workloads.MAIN, seconds / 2, pairs),
+            8,
+        ),
+        Part(
+            "growth",
+            "Memory over 10 000 steps",
+            measure.GROWTH_HEAD,
+            of(measure.growth_row, workloads.GROWTH),
+            5,
+        ),
+        Part(
+            "costs",
+            "Tuning numbers (`mxr/runtime/costs.py`)",
+            costs.HEAD,
+            {name: partial(costs.line, name) for name in costs.names()},
+            1,
+        ),
+    ]
 
 
-def measure(w: workloads.Workload, seconds: float, pairs: int, env=None) -> dict:
-    """Median step times of both, the ratios of `pairs` alternating runs of about `seconds` each, peak memory,
-    and the bound."""
-    with tempfile.TemporaryDirectory() as folder:
-        both = engines(w, folder, env=env)
-        times = alternate(both, seconds, pairs)
-        peak = {name: e.ask(memory=True)["peak"] for name, e in both.items()}
-        if w.copies:
-            bound = both["mxr"].ask(copies=w.copies)["seconds"]
-        else:
-            bound = both["mxr"].ask(products=w.products())["seconds"]
-        for e in both.values():
-            e.close()
-    ratios = [b / a for a, b in zip(times["mxr"], times["mxnet"])]
-    return {
-        "name": w.name,
-        "target": w.target,
-        **{name: statistics.median(t) for name, t in times.items()},
-        "bound": bound,
-        "ratio": statistics.median(ratios),
-        "low": min(ratios),
-        "high": max(ratios),
-        "peak": peak,
-    }
+class Clock:
+    """What a run has done, and how long the rest is going to take: as long as in the last run or as expected,
+    and longer if the rows so far took longer."""
+
+    def __init__(self, chosen: list[Part]) -> None:
+        former = read_json(DURATIONS)
+        self.rest = {
+            (p.option, name): former.get(f"{p.option}: {name}", p.expected) for p in chosen for name in p.rows
+        }
+        self.began, self.spent, self.planned = time.monotonic(), 0.0, 0.0
+
+    def done(self, option: str, name: str, seconds: float | None) -> None:
+        """A row is done; `seconds` is None if it was taken over from a former run."""
+        planned = self.rest.pop((option, name))
+        if seconds is not None:
+            self.spent, self.planned = self.spent + seconds, self.planned + planned
+        left = sum(self.rest.values()) * (self.spent / self.planned if self.planned else 1)
+        text = f"{(time.monotonic() - self.began) / 60:.1f} minutes, {len(self.rest)} rows left"
+        about = f"{left / 60:.0f} minutes" if left > 90 else f"{left:.0f} seconds"
+        print(f"    [{text}: about {about}]", file=sys.stderr, flush=True)
 
 
-PEERS = {"mxnet": "MXNet 1.9.1", "torch": "PyTorch", "compile": "torch.compile", "jax": "JAX (jit)"}
-PEER_HEAD = (f"| work | mxr | {' | '.join(PEERS.values())} |", "|---" * (2 + len(PEERS)) + "|")
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
-def peer_row(
-    w: workloads.Workload, seconds: float, rounds: int, settings: dict[str, dict] | None = None
-) -> str:
-    """All engines in one alternating run: mxr's time, and each peer's time divided by it (median, least,
-    greatest)."""
-    with tempfile.TemporaryDirectory() as folder:
-        running, failed = {}, set()
-        for name in ("mxr", *PEERS):
-            try:
-                running |= engines(w, folder, (name,), (settings or {}).get(name))
-            except RuntimeError:
-                failed.add(name)
-        agree(running, folder, w)
-        times = alternate(running, seconds, rounds)
-        for e in running.values():
-            e.close()
-    cells = [_time(statistics.median(times["mxr"]))]
-    for name in PEERS:
-        if name in failed:
-            cells.append("does not run")
-            continue
-        cells.append(_ratio(times, name))
-    return f"| {w.name} | {' | '.join(cells)} |"
+def write_json(path: Path, value: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1))
 
 
-NETWORK_HEAD = (
-    "| work | mxr | MXNet 1.9.1 | PyTorch | MB mxr | MB MXNet |",
-    "|---|---|---|---|---|---|",
-)
-
-
-def network_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
-    """A network by mxr, MXNet and PyTorch in one run: our time, theirs over ours, and the peak of memory.
-
-    MXNet 1.9.1 fails in the step of the 1-d convolutions, with "Check failed: !is_view".
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        running = {}
-        for name in ("mxr", "mxnet", "torch"):
-            with suppress(RuntimeError):
-                running |= engines(w, folder, (name,))
-        agree(running, folder, w)
-        times = alternate(running, seconds, rounds)
-        peak = {name: f"{e.ask(memory=True)['peak']:.0f}" for name, e in running.items()}
-        for e in running.values():
-            e.close()
-    ratios = {name: _ratio(times, name) if name in times else "does not run" for name in ("mxnet", "torch")}
-    return (
-        f"| {w.name} | {_time(statistics.median(times['mxr']))} | {ratios['mxnet']} | "
-        f"{ratios['torch']} | {peak['mxr']} | {peak.get('mxnet', '')} |"
-    )
-
-
-def agree(running: dict[str, Engine], folder: str, w: workloads.Workload) -> None:
-    """Raise unless all engines computed the same loss and gradients in their first step."""
-    found = {}
-    for name, e in running.items():
-        e.ask(results=os.path.join(folder, f"{name}.npz"))
-        with np.load(os.path.join(folder, f"{name}.npz")) as z:
-            # SoftmaxOutput returns probabilities, a loss of peers.py its value
-            probabilities = "softmax_label" in w.draw and w.peer not in workloads.networks.ALL
-            found[name] = {k: z[k] for k in z.files if k != "out" or not probabilities}
-    # through many layers, rounding grows: of a network of real size, the probabilities and the last layer
-    last = [k for k in found["mxr"] if k != "out"][-2:] if w.peer in workloads.networks.ALL else ()
-    for name, arrays in found.items():
-        for k, ours in found["mxr"].items():
-            if last and k not in ("out", *last):
-                continue
-            scale = float(np.abs(ours).max())
-            if w.peer == "residual" and k not in ("out", "grad:fc_weight", "grad:fc_bias"):
-                # of 2.6 million arguments of relu, a few are so near zero that rounding decides their sign
-                difference = np.linalg.norm(arrays[k].reshape(ours.shape) - ours)
-                assert difference < 0.01 * np.linalg.norm(ours), f"{w.name}: {k} of {name}"
-                continue
-            np.testing.assert_allclose(
-                arrays[k].reshape(ours.shape), ours, 1e-3, 1e-4 * scale, err_msg=f"{w.name}: {k} of {name}"
-            )
-
-
-def file_row(name: str, reader: str, make, rounds: int) -> str:
-    """A file read by mxr and by MXNet in turns, after a pass in which their data are compared."""
-    running = {engine: Engine(engine) for engine in ("mxr", "mxnet")}
-    times: dict[str, list[float]] = {engine: [] for engine in running}
-    with tempfile.TemporaryDirectory() as folder:
-        given = make(Path(folder))
-        totals = [e.ask(read=(reader, given, True))["total"] for e in running.values()]
-        np.testing.assert_allclose(*totals, rtol=1e-6, err_msg=name)
-        for _ in range(rounds):
-            for engine, e in running.items():
-                times[engine].append(e.ask(read=(reader, given, False))["seconds"])
-    for e in running.values():
-        e.close()
-    ours, theirs = (_time(statistics.median(t)) for t in times.values())
-    return f"| {name} | {ours} | {theirs} | {_ratio(times, 'mxnet')} |"
-
-
-def _ratio(times: dict[str, list[float]], name: str) -> str:
-    """A peer's times over ours."""
-    ratios = [b / a for a, b in zip(times["mxr"], times[name])]
-    ratio = statistics.median(ratios)
-    bold = "**" * (ratio < 1)
-    return f"{bold}{ratio:.2f}{bold} ({min(ratios):.2f}-{max(ratios):.2f})"
-
-
-HEAD = (
-    "| work | mxr | MXNet 1.9.1 | ratio | target | bound | MB mxr | MB MXNet |",
-    "|---|---|---|---|---|---|---|---|",
-)
-R_HEAD = ("| work | measured | target | MXNet's R package |", "|---|---|---|---|")
-
-
-def row(r: dict) -> str:
-    mxr, mxnet = r["peak"]["mxr"], r["peak"]["mxnet"]
-    return (
-        f"| {r['name']} | {_time(r['mxr'])} | {_time(r['mxnet'])} | **{r['ratio']:.2f}** "
-        f"({r['low']:.2f}-{r['high']:.2f}) | "
-        f"{workloads.goal(format(r['target'], 'g'), r['ratio'] >= r['target'])} | {_time(r['bound'])} | "
-        f"{mxr:.1f}{' **over 1.2 times**' if mxr > 1.2 * mxnet else ''} | {mxnet:.1f} |"
-    )
-
-
-def _time(s: float) -> str:
-    return f"{s * 1e6:.1f} us" if s < 1e-3 else f"{s * 1e3:.2f} ms"
-
-
-def threads_row(w: workloads.Workload, seconds: float) -> str:
-    cells = []
-    for n in ("1", "2"):
-        r = measure(w, seconds, 3, {"OMP_NUM_THREADS": n})
-        cells += [_time(r["mxr"]), _time(r["mxnet"])]
-    return f"| {w.name} | {' | '.join(cells)} |"
-
-
-PAIR_HEAD = ("| work | one thread | two threads | one : two | target |", "|---|---|---|---|---|")
-BUSY_HEAD = ("| work | idle | beside a busy process | busy : idle | target |", "|---|---|---|---|---|")
-NOISE = 0.03  # the difference of two runs of the same code on an idle machine
-
-
-def pair_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
-    """mxr on one thread and on two, in turns."""
-    with tempfile.TemporaryDirectory() as folder:
-        running = {n: engines(w, folder, ("mxr",), {"OMP_NUM_THREADS": n})["mxr"] for n in ("1", "2")}
-        times = alternate(running, seconds, rounds)
-        for e in running.values():
-            e.close()
-    ratios = [one / two for one, two in zip(times["1"], times["2"])]
-    met = statistics.median(ratios) >= 1 - NOISE
-    return _pair(w, (times["1"], times["2"]), ratios, workloads.goal("two not slower", met))
-
-
-def busy_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
-    """A step's median time by mxr with its default threads, alone and beside a process that always computes,
-    in turns."""
-    idle, busy = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        e = engines(w, folder, ("mxr",))["mxr"]
-        count = max(5, int(seconds / max(e.ask(steps=5)["median"], 1e-6)))
-        e.ask(steps=count)
-        for _ in range(rounds):
-            idle.append(e.ask(steps=count)["median"])
-            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-            try:
-                time.sleep(0.2)  # until it has started
-                busy.append(e.ask(steps=count)["median"])
-            finally:
-                other.kill()
-                other.wait()
-        e.close()
-    ratios = [beside / alone for alone, beside in zip(idle, busy)]
-    return _pair(w, (idle, busy), ratios, workloads.goal("1.5", statistics.median(ratios) <= 1.5))
-
-
-def _pair(w: workloads.Workload, columns: tuple[list[float], ...], ratios: list[float], goal: str) -> str:
-    cells = " | ".join(_time(statistics.median(times)) for times in columns)
-    spread = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}-{max(ratios):.2f})"
-    return f"| {w.name} | {cells} | {spread} | {goal} |"
-
-
-def growth_row(w: workloads.Workload, steps=10_000) -> str:
-    """Memory after 100 steps, and after 10 000 more."""
-    with tempfile.TemporaryDirectory() as folder:
-        e = engines(w, folder, ("mxr",))["mxr"]
-        e.ask(run=100)
-        before = e.ask(memory=True)["now"]
-        e.ask(run=steps)
-        after = e.ask(memory=True)["now"]
-        e.close()
-    return f"| {w.name} | {before:.2f} | {after:.2f} |"
-
-
-def table(title: str, head, rows) -> list[str]:
-    """Print the rows of a table as they are measured."""
-    lines = [f"## {title}", "", *head]
-    print("\n" + "\n".join(lines), flush=True)
-    for line in rows:
-        lines.append(line)
-        print(line, flush=True)
-    return [*lines, ""]
+def run(chosen: list[Part], known: dict[str, list], after: Callable[[Part], None] | None = None) -> list[str]:
+    """Measure the parts and print their rows. `known` has rows that are there already, and gets each new one
+    with its seconds. A row that fails does not end the run; the failures are returned."""
+    clock, failures = Clock(chosen), []
+    for part in chosen:
+        print("\n" + "\n".join([f"## {part.title}", "", *part.head]), flush=True)
+        for name, row in part.rows.items():
+            key, took = f"{part.option}: {name}", None
+            if key not in known:
+                started = time.monotonic()
+                try:
+                    with np.errstate(all="ignore"):
+                        made = row()
+                        lines = [made] if isinstance(made, str) else list(made)
+                except Exception as e:  # whatever goes wrong, the other rows are measured
+                    why = " ".join(f"{type(e).__name__}: {e}".split())[:300]
+                    failures.append(f"{key}: {why}")
+                    lines = [f"| {name} | failed: {why.replace('|', '/')} |"]
+                else:
+                    took = time.monotonic() - started
+                    known[key] = [lines, took]
+                    if after:
+                        write_json(MEASURED, known)
+            else:
+                lines = known[key][0]
+            part.measured += lines
+            print("\n".join(lines), flush=True)
+            clock.done(part.option, name, took)
+        if after:
+            after(part)
+    return failures
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", help="measure only work whose name contains this; writes nothing")
-    parser.add_argument(
-        "--peers", action="store_true", help="measure only the table with PyTorch and JAX; writes nothing"
+    args = arguments()
+    for name in [name for name in os.environ if name.startswith(TUNING)]:
+        del os.environ[name]
+    if args.costs is not None:
+        args.only = args.costs
+    every = parts(args.seconds, args.pairs)
+    chosen = [p for p in every if getattr(args, p.option) not in (None, False)]
+    print(machine(), flush=True)
+    if chosen or args.only is not None:
+        if not chosen:
+            works = (*workloads.MAIN, *workloads.APART, *workloads.SCALING)
+            rows = {w.name: partial(measure.row, w, args.seconds, args.pairs) for w in (m() for m in works)}
+            chosen = [Part("only", "Selected", measure.HEAD, rows, 8)]
+        for p in chosen:
+            p.rows = {name: row for name, row in p.rows.items() if (args.only or "") in name}
+        return report(run(chosen, {}))
+    if getattr(args, "try"):
+        every = parts(0.02, 1)
+        for p in every:
+            p.rows = dict([min(p.rows.items(), key=lambda item: TRY.get(item[0], 1))])
+        began = time.time()
+        failures = run(every, {})
+        document(every, os.getloadavg()[0], time.time() - began, DRAFT)
+        return report(failures)
+    return whole(every, args.resume)
+
+
+TRY = {  # rows that are tried, instead of the first of their part
+    "LSTM, 2 layers, 64 hidden, 32 steps, batch 32": 0,
+    "1-d convolutions, 4096 positions, batch 1, step": 0,
+    "a new Rscript": 0,
+}
+
+
+def whole(every: list[Part], resume: bool) -> int:
+    """Measure everything and write the page."""
+    known: dict[str, list] = read_json(MEASURED) if resume else {}
+    load = os.getloadavg()[0]
+
+    def write(part: Part) -> None:
+        document(every, load, sum(seconds for _, seconds in known.values()), DRAFT)
+
+    failures = run(every, known, write)
+    if failures:
+        print(f"\n{DRAFT.relative_to(ROOT)} has the page; `--resume` measures again what failed", flush=True)
+        return report(failures)
+    document(every, load, sum(seconds for _, seconds in known.values()), PAGE)
+    write_json(DURATIONS, {key: round(seconds, 1) for key, (_, seconds) in known.items()})
+    MEASURED.unlink()
+    return 0
+
+
+def report(failures: list[str]) -> int:
+    """The exit status."""
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--r", action="store_true", help="measure only what R costs; writes nothing")
-    parser.add_argument(
-        "--networks", action="store_true", help="measure only the networks of real size; writes nothing"
-    )
-    parser.add_argument(
-        "--files", action="store_true", help="measure only the readers of files; writes nothing"
-    )
-    parser.add_argument(
-        "--threads", action="store_true", help="measure only one thread beside two; writes nothing"
-    )
-    parser.add_argument(
-        "--busy", action="store_true", help="measure only a step beside a busy process; writes nothing"
-    )
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.4)
+    parser.add_argument("--only", help="measure only rows whose name contains this")
+    for option, what in (
+        ("peers", "losses and small networks beside MXNet, PyTorch and JAX"),
+        ("networks", "the networks of real size"),
+        ("files", "the readers of files"),
+        ("apart", "forward and backward by two calls"),
+        ("r", "what R costs"),
+        ("scaling", "networks by batch size"),
+        ("threads", "one thread beside two"),
+        ("busy", "a step beside a busy process"),
+        ("growth", "memory over many steps"),
+    ):
+        parser.add_argument(f"--{option}", action="store_true", help=f"measure only {what}")
     parser.add_argument(
         "--costs",
         metavar="NAME",
@@ -368,100 +300,11 @@ def main() -> int:
         const="",
         help="measure only the tuning numbers whose name contains this",
     )
-    args = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(TUNING)]:
-        del os.environ[name]
-    if args.costs is not None:
-        table("Tuning numbers (mxr/runtime/costs.py)", costs.HEAD, costs.rows(args.costs))
-        return 0
-    print(machine(), flush=True)
-    if args.r:
-        table("From R", R_HEAD, rhosts.rows())
-        return 0
-    if args.threads:
-        pairs_table(args)
-    if args.busy:
-        busy_table(args)
-    if args.threads or args.busy:
-        return 0
-    oracle.install()
-    if args.peers:
-        table(
-            "Beside PyTorch and JAX",
-            PEER_HEAD,
-            (peer_row(w, args.seconds, args.pairs) for w in beside(args.only or "")),
-        )
-        return 0
-    if args.networks:
-        some = [w for w in (make() for make in workloads.NETWORKS) if (args.only or "") in w.name]
-        table(
-            "Networks of real size",
-            NETWORK_HEAD,
-            (network_row(w, args.seconds, args.pairs) for w in some),
-        )
-        return 0
-    if args.files:
-        some_files = [f for f in files.FILES if (args.only or "") in f[0]]
-        table("First pass over files", files.HEAD, (file_row(*f, args.pairs) for f in some_files))
-        return 0
-    if args.only is not None:
-        made = (make() for make in (*workloads.MAIN, *workloads.APART, *workloads.SCALING))
-        table(
-            "Selected", HEAD, (row(measure(w, args.seconds, args.pairs)) for w in made if args.only in w.name)
-        )
-        return 0
-    started, load = time.time(), os.getloadavg()[0]
-    lines = table(
-        "Against MXNet", HEAD, (row(measure(make(), args.seconds, args.pairs)) for make in workloads.MAIN)
-    )
-    lines += table(
-        "Beside PyTorch and JAX", PEER_HEAD, (peer_row(w, args.seconds, args.pairs) for w in beside())
-    )
-    lines += table(
-        "Networks of real size",
-        NETWORK_HEAD,
-        (network_row(make(), args.seconds, 3) for make in workloads.NETWORKS),
-    )
-    lines += table("First pass over files", files.HEAD, (file_row(*f, 3) for f in files.FILES))
-    lines += table(
-        "Forward and backward by two calls",
-        HEAD,
-        (row(measure(make(), args.seconds, args.pairs)) for make in workloads.APART),
-    )
-    lines += table("From R", R_HEAD, rhosts.rows())
-    lines += table(
-        "By batch size", HEAD, (row(measure(make(), args.seconds / 2, 3)) for make in workloads.SCALING)
-    )
-    lines += table(
-        "By threads (`OMP_NUM_THREADS`)",
-        ("| work | mxr, 1 | MXNet, 1 | mxr, 2 | MXNet, 2 |", "|---|---|---|---|---|"),
-        (threads_row(make(), args.seconds / 2) for make in workloads.THREADS),
-    )
-    lines += pairs_table(args)
-    lines += busy_table(args)
-    lines += table(
-        "Memory over 10 000 steps",
-        ("| work | MB after 100 steps | MB after 10 000 more |", "|---|---|---|"),
-        (growth_row(make()) for make in workloads.GROWTH),
-    )
-    lines += table("Tuning numbers (`mxr/runtime/costs.py`)", costs.HEAD, costs.rows())
-    document(lines, load, time.time() - started)
-    return 0
-
-
-def pairs_table(args: argparse.Namespace) -> list[str]:
-    rows = (pair_row(w, args.seconds, args.pairs) for w in beside(args.only or ""))
-    return table("One thread and two", PAIR_HEAD, rows)
-
-
-def busy_table(args: argparse.Namespace) -> list[str]:
-    rows = (busy_row(w, args.seconds, args.pairs) for w in beside(args.only or ""))
-    return table("Beside a busy process", BUSY_HEAD, rows)
-
-
-def beside(only: str = "") -> list[workloads.Workload]:
-    """The workloads that PyTorch and JAX also have."""
-    return [w for w in (make() for make in workloads.MAIN) if only in w.name]
+    parser.add_argument("--try", action="store_true", help="one row of every part, into build/performance.md")
+    parser.add_argument("--resume", action="store_true", help="take over the rows of an interrupted run")
+    parser.add_argument("--pairs", type=int, default=5, help="alternating runs (default 5)")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each run (default 0.3)")
+    return parser.parse_args()
 
 
 def machine() -> str:
@@ -476,36 +319,42 @@ def machine() -> str:
     return f"{cpu}, with {' and '.join(has)}; mxr: {native.description()}"
 
 
-def document(lines: list[str], load: float, seconds: float) -> None:
+def document(every: list[Part], load: float, seconds: float, path: Path) -> None:
+    """Write the page with the rows that are measured."""
     torch = peers.PACKAGES["torch"][0].split("==")[1]
     quiet = "" if load < 0.5 else ": other work ran on it, so the times are less certain"
-    (ROOT / "docs" / "performance.md").write_text(
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
         "\n".join(
             [
                 f"""<!-- generated by `make bench`; do not edit -->
 # Performance
 
-{machine()}. {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__};
-MXNet 1.9.1 with its default threads.
+{machine()}.
+{len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__}.
 The load of the machine at the start was {load:.1f}{quiet}; everything took {seconds / 60:.0f} minutes.
-Both engines run with their own settings. Variables of the environment that begin with
+All engines have their default threads and settings. Variables of the environment that begin with
 {", ".join(TUNING[:-1])} or {TUNING[-1]} are removed first, because some choose slower kernels; only the table
 of threads sets `OMP_NUM_THREADS`.
 
 A step is forward, backward and, if there are parameters, an update by sgd with momentum. mxr makes it as R's
 training loop does, with both passes in one call; a table of its own has scripts that make two calls. MXNet
 makes one `sgd_mom_update` for each parameter, which takes less time there than one `multi_sgd_mom_update` of
-all. Runs alternate. The ratio is MXNet's time divided by mxr's (higher is better): the median of the pairs,
-with the least and the greatest. The bound is the time of what every engine must do: a copy of the arrays that
-are read and written, or the matrix products of the layers, on all threads. Memory is the peak during steps,
-above that of the process after importing the engine. Arguments and gradients are included.
+all. Before they are timed, all engines' first loss and gradients are compared.
+
+Runs alternate. Columns of mxr are times; those of the others are their time divided by mxr's: the median of
+the pairs, with the least and the greatest. **Above 1 mxr is ahead.** Bold ratios are below their target,
+which is 1 where none is given. Two targets are those of MXNet and of PyTorch. The bound is the time of what
+every engine must do: a copy of the arrays that are read and written, or the matrix products of the layers, on
+all threads. Memory is the peak during steps, above that of the process after importing the engine, with
+arguments and gradients; it is bold if MXNet's is less.
 
 PyTorch {torch} (eager, with its fused SGD; and the loss by torch.compile) and JAX (the whole step by one jit,
-buffers donated) run on the CPU in environments of their own; their losses are in `tests/bench/peers.py`.
-Before they are timed, all engines' first loss and gradients are compared. Numbers in that table are a peer's
-time over ours: above 1 we are ahead.
+buffers donated) run on the CPU in environments of their own, from `tests/bench/peers.py`. torch.compile fails
+on the LSTM, because of an operator of oneDNN that it cannot call; MXNet fails in the step of the 1-d
+convolutions, by a check of its own.
 """,
-                *lines,
+                *[line for part in every if part.measured for line in part.lines()],
                 Path(__file__).with_name("notes.md").read_text(),
             ]
         )

@@ -468,10 +468,12 @@ def shown(value: float) -> str:
 HEAD = ("| number | ours | unit | on this machine | what it decides |", "|---|---|---|---|---|")
 
 
-def rows(name: str = "") -> Iterator[str]:
-    """A line for every number, or for those whose name contains `name`."""
-    for n in costs.table().values():
-        if name in n.name:
-            with np.errstate(all="ignore"):
-                here = n.about.fixed or measured(n.name)
-            yield f"| {n.name} | {shown(n.value)} | {n.about.unit} | {here} | {n.about.decides} |"
+def names() -> list[str]:
+    return [n.name for n in costs.table().values()]
+
+
+def line(name: str) -> str:
+    """The line of a number."""
+    n = costs.table()[name]
+    here = n.about.fixed or measured(name)
+    return f"| {name} | {shown(n.value)} | {n.about.unit} | {here} | {n.about.decides} |"

@@ -15,11 +15,6 @@ from mxr.io.images import decode
 
 Given = dict[str, Any]  # the parameters of a reader
 
-HEAD = (
-    "| file | mxr | MXNet 1.9.1 | ratio |",
-    "|---|---|---|---|",
-)
-
 
 def csv(folder: Path) -> Given:
     """54 MB of numbers with six decimals."""

@@ -18,22 +18,24 @@ HERE = Path(__file__).parent
 FIRST = 'library(mxnet)\nx <- mx.symbol.Variable("x")\n'
 
 
-def rows() -> Iterator[str]:
-    """The rows of the table, one after the other."""
-    yield from _boston()
-    fresh = [_seconds(FIRST) for _ in range(6)][1:]
+HEAD = ("| work | measured | target | MXNet's R package |", "|---|---|---|---|")
+
+
+def fresh(rounds: int) -> Iterator[str]:
+    """A new process."""
+    fresh = [_seconds(FIRST) for _ in range(rounds + 1)][1:]
     yield (
         f"| fresh `Rscript`: `library(mxnet)` and the first symbol | {_spread(fresh, 's')} | "
         f"{_under(1.2, 's', fresh)} | |"
     )
-    bare = [_seconds("NULL\n") for _ in range(5)]
+    bare = [_seconds("NULL\n") for _ in range(rounds)]
     yield f"| of this, `Rscript` itself | {_spread(bare, 's')} | | |"
 
 
-def _boston() -> Iterator[str]:
+def boston(rounds: int) -> Iterator[str]:
     """Times a batch from R beside those of the same steps from Python, in alternating runs."""
     in_r, in_python = [], []
-    for _ in range(5):
+    for _ in range(rounds):
         in_r.append(hosts.succeeds(hosts.run_script("Rscript", HERE / "boston.R")).split())
         asked = [sys.executable, str(HERE / "boston.py")]
         in_python.append(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import count
 
@@ -373,7 +374,7 @@ def ways(net, patch, **shapes):
     def record(self, segment, run, ways, ins, outs):
         bind(self, segment, run, ways, ins, outs)
         if isinstance(self._products, threads.SharedOrAlone):
-            made.append((outs, self._products._shared, self._products._alone))
+            made.append((outs, partial(self._products._shared, math.inf), self._products._alone))
 
     patch.setattr(segments._Bound, "__init__", record)
     bound(net, **shapes).forward()

@@ -59,7 +59,9 @@ def by_onednn(monkeypatch):
         pytest.skip(f"oneDNN is {onednn.description()}")
     calls, run = [], onednn.run
     monkeypatch.setattr(primitives, "pays", lambda *_: True)
-    monkeypatch.setattr(onednn, "run", lambda some, n=1: (calls.extend(some), run(some, n)))
+    monkeypatch.setattr(
+        onednn, "run", lambda some, *more, **when: (calls.extend(some), run(some, *more, **when))
+    )
     return calls
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import multiprocessing
 import os
 import signal
@@ -42,7 +43,9 @@ def results(ex) -> list[bytes]:
 def calls(monkeypatch):
     """The calls that oneDNN has got."""
     found, run = [], onednn.run
-    monkeypatch.setattr(onednn, "run", lambda some, n=1: (found.extend(some), run(some, n)))
+    monkeypatch.setattr(
+        onednn, "run", lambda some, *more, **when: (found.extend(some), run(some, *more, **when))
+    )
     return found
 
 
@@ -84,9 +87,12 @@ def test_a_forked_process_computes_on(calls, monkeypatch):
 def computing(monkeypatch, what: str):
     """A call that predicts or trains with one image on several of OpenMP's threads, and gives the bits'
     digest. Its threads have begun and ended once."""
-    way = threads.SharedOrAlone._alone if what == "train, sleepy" else threads.SharedOrAlone._shared
+
+    def way(self: threads.SharedOrAlone) -> None:
+        self._alone() if what == "train, sleepy" else self._shared(math.inf)
+
     monkeypatch.setattr(costs, "TEAM_NS", 1)
-    monkeypatch.setattr(threads.SharedOrAlone, "__call__", lambda self: way.__get__(self)())
+    monkeypatch.setattr(threads.SharedOrAlone, "__call__", way)
     net = mxr.sym.Variable("data")
     for i in range(3):
         net = mxr.sym.Convolution(net, kernel=(3, 3), pad=(1, 1), num_filter=32, name=f"c{i}")
@@ -112,7 +118,9 @@ WAYS = "predict", "train", "train, sleepy"
 def teams(monkeypatch):
     """The numbers of threads of all calls."""
     found, run = [], onednn.run
-    monkeypatch.setattr(onednn, "run", lambda some, n=1, *more: (found.append(n), run(some, n, *more)))
+    monkeypatch.setattr(
+        onednn, "run", lambda some, n=1, *more, **when: (found.append(n), run(some, n, *more, **when))
+    )
     return found
 
 
@@ -169,6 +177,16 @@ def test_a_process_forked_after_several_threads_uses_them_too(what, monkeypatch,
     other.start()
     other.join(60)
     assert other.exitcode == 0 and queue.get() == first == compute()
+
+
+@here
+def test_a_run_ends_at_its_deadline():
+    made = []
+    calls = [lambda: made.append(1), lambda: time.sleep(0.02), lambda: made.append(2)]
+    with pytest.raises(threads.TooSlow):
+        onednn.run(calls, deadline=time.perf_counter_ns() + 10_000_000)
+    onednn.run(calls)
+    assert made == [1, 1, 2]
 
 
 @here

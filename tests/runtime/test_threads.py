@@ -64,18 +64,19 @@ def test_the_error_of_the_leading_function_is_raised(one_helper):
     assert done == [1]  # inside a task, nobody helps
 
 
-@pytest.mark.skipif(
-    threads._current_cpu() < 0 or threads.cpus() < 2, reason="needs two CPUs that can be chosen"
-)
-def test_helpers_are_kept_off_the_callers_cpu(one_helper):
-    mine = os.sched_getaffinity(0)
+@pytest.mark.skipif(threads._current_cpu() < 0 or threads.cpus() < 2, reason="no two CPUs to choose from")
+def test_helpers_wake_on_other_cpus_than_the_callers(one_helper, monkeypatch):
+    mine, used, spread = os.sched_getaffinity(0), [], one_helper.spread
+    monkeypatch.setattr(one_helper, "spread", lambda cpus: (spread(cpus), used.append(cpus)))
     try:
         for cpu in sorted(mine)[:2]:
-            os.sched_setaffinity(0, {cpu})
-            os.sched_setaffinity(0, mine)  # it stays there, at first
-            here = threads._current_cpu()
-            threads.run([lambda: None] * 2)
-            assert threads._current_cpu() != here or os.sched_getaffinity(one_helper.id) == mine - {here}
+            os.sched_setaffinity(0, {cpu})  # the caller stays there
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "sched_getaffinity", lambda thread: mine)
+                woken = threading.Event()
+                threads.share(lambda: woken.wait(60), woken.set, spread=True)
+            assert used[-2:] == [mine - {cpu}, mine] and not one_helper.cpus
+            assert os.sched_getaffinity(one_helper.id) == mine
     finally:
         os.sched_setaffinity(0, mine)
 
@@ -254,50 +255,50 @@ def test_cpus_that_the_launcher_has_divided(monkeypatch):
     assert threads._wanted() == 4
 
 
-def test_the_faster_way_is_used_and_a_slow_one_ends_at_once(monkeypatch):
-    clock, calls, cost = [0], [0, 0], [6, 10]
+class Clock:
+    """Ways of work that take the time of `cost`; `shared` has parts, between which it looks at the clock."""
 
-    def way(i):
-        def call():
-            calls[i] += 1
-            clock[0] += cost[i]
+    def __init__(self, monkeypatch, shared, alone):
+        self.now, self.calls, self.cost = 0, [0, 0], [shared, alone]
+        monkeypatch.setattr(threads, "perf_counter_ns", lambda: self.now)
+        self.either = threads.SharedOrAlone(self.shared, self.alone)
 
-        return call
+    def shared(self, deadline):
+        self.calls[0] += 1
+        cost = self.cost[0](self.calls[0]) if callable(self.cost[0]) else self.cost[0]
+        for _ in range(10):
+            if self.now > deadline:
+                raise threads.TooSlow
+            self.now += cost
 
-    def counted(n):
-        calls[:] = 0, 0
+    def alone(self):
+        self.calls[1] += 1
+        self.now += self.cost[1]
+
+    def counted(self, n):
+        self.calls[:] = 0, 0
         for _ in range(n):
-            either()
-            clock[0] += 1000  # other work between the calls
-        return calls
+            self.either()
+            self.now += 1000  # other work between the calls
+        return self.calls
 
-    monkeypatch.setattr(threads, "perf_counter_ns", lambda: clock[0])
-    either = threads.SharedOrAlone(way(0), way(1))
-    assert counted(2) == [0, 2]
-    assert counted(1000)[1] < 5
-    cost[0] = 500  # another process has come
-    assert counted(10_000)[0] < 8
-    cost[0] = 6  # it has gone
-    assert counted(3000)[1] < 2000
-    assert counted(1000)[1] < 5
+
+def test_the_faster_way_is_used_and_a_slow_one_ends_at_once(monkeypatch):
+    clock = Clock(monkeypatch, 6, 100)
+    assert clock.counted(2) == [0, 2]
+    assert clock.counted(1000)[1] < 5
+    clock.cost[0] = 500  # another process has come
+    assert clock.counted(10_000)[0] < 70 and clock.calls[1] >= 10_000
+    clock.cost[0] = 6  # it has gone
+    assert clock.counted(1000)[1] < 600
+    assert clock.counted(1000)[1] < 5
 
 
 def test_a_way_that_is_fast_only_now_and_then_is_not_used(monkeypatch):
-    clock, calls = [0], [0, 0]
-
-    def shared():
-        calls[0] += 1
-        clock[0] += 300 if calls[0] % 3 == 0 else 5
-
-    def alone():
-        calls[1] += 1
-        clock[0] += 10
-
-    monkeypatch.setattr(threads, "perf_counter_ns", lambda: clock[0])
-    either = threads.SharedOrAlone(shared, alone)
-    for _ in range(10_000):
-        either()
-    assert calls[0] < 60 and clock[0] < 1.04 * 10 * 10_000
+    clock = Clock(monkeypatch, lambda call: 5 if call % 3 else 300, 100)
+    begin = clock.now
+    clock.counted(10_000)
+    assert clock.now - begin < 10_000 * (1000 + 1.04 * 100)
 
 
 def test_a_call_that_fails_does_not_count():
@@ -308,7 +309,7 @@ def test_a_call_that_fails_does_not_count():
         if len(calls) < 4:
             raise ValueError("no")
 
-    either = threads.SharedOrAlone(lambda: calls.append("shared"), alone)
+    either = threads.SharedOrAlone(lambda deadline: calls.append("shared"), alone)
     for _ in range(3):
         with pytest.raises(ValueError):
             either()
