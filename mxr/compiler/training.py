@@ -447,10 +447,11 @@ class _Gradient:
         operands = {name: (name, number, vector) for name in ("mean", "variance", "scale")}
         if image.relu:
             operands["workspace"] = forward.workspaces[id(image)]
+        if self._library.gradient_reads_shift:
+            operands["shift"] = forward.parameter(image.statistics[1])
         forward.call(
             primitive,
             **operands,
-            shift=forward.parameter(image.statistics[1]),
             src=(*data[:2], layout),
             gdst=(*g[:2], layout),
             gsrc=(*out[:2], layout),

@@ -375,6 +375,11 @@ class Library:
             (_BACKWARD, data, data, data, *what),
         )
 
+    @property
+    def gradient_reads_shift(self) -> bool:
+        """Whether `normalization_gradient` takes the shift among its operands."""
+        return self.version[0] == 2
+
     def _normalization_flags(self, given: bool, relu: bool) -> int:
         major = self.version[0]
         return _GIVEN_STATISTICS * given + _SCALE_AND_SHIFT[major] + _WITH_RELU[major] * relu
