@@ -39,5 +39,6 @@ def _works(path: str, name: str, is_64: bool) -> bool:
         np.arange(12, dtype=np.float32).reshape(3, 4),
         np.ones((2, 4), np.float32),
     )
-    core.product(a, b, out, (2, 4, 3, 3, 4, 4, 1, 0, 0, 0), False, False, 1.0, 0, 0)()
+    sizes = np.array([2, 4, 3, 3, 4, 4, 0, 0, 1, 1, 1, 0, 0, 0, 2, 4], np.intp)  # `Product` in core.c
+    core.step(1, [a, b], [out], sizes.tobytes(), b"", b"", 1, 0)()
     return bool((out == a @ b + 1).all())

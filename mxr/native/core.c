@@ -1,13 +1,15 @@
 /* The native core: prepared steps on arrays, run without Python's lock, alone or shared by several threads.
 
-   A step is a region (instructions on blocks of elements), a matrix product, a reduction, a softmax, or lanes: lists of other steps,
-   each repeated on arrays that move on. It holds pointers to its arrays and is cut into chunks by position, so that the bits do not depend on which thread computes a chunk. A program is a list of
-   steps. mxr/native/steps.py makes steps and programs, and checks their arguments; this file does not check them again. */
+   A step is a region (instructions on blocks of elements), a matrix product, a reduction of columns, a softmax, or a list of other steps.
+   It holds pointers to its arrays, and is cut into chunks by position, so that the bits do not depend on which thread computes a chunk.
+   mxr/native/steps.py makes steps: it checks the arrays, and decides all sizes, layouts and chunks. This file does not check them again. */
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 
+#include <math.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,22 +18,17 @@
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
-#define PAUSE __builtin_ia32_pause()
-#elif defined(__aarch64__)
-#define PAUSE __asm__ volatile("yield")
+#define PAUSE _mm_pause()
+#define STORE_FENCE _mm_sfence()
 #else
 #define PAUSE (void)0
-#endif
-#if defined(_WIN32)
-#define GIVE_WAY (void)0
-#else
-#include <sched.h>
-#define GIVE_WAY sched_yield()
+#define STORE_FENCE (void)0
 #endif
 
 /* Numbers that must be constants here. All other tuning numbers are in mxr/runtime/costs.py. */
 enum {
-    AXES = 8,                   /* of an operand, at most */
+    INTERFACE = 1,              /* changes with what steps.py and this file tell each other; __init__.py has the same number */
+    AXES = 7,                   /* of a region, at most */
     SCRATCH = 16384,            /* numbers in all registers of a region, which are on the stack */
     MOST_SUMS = 32,             /* of a region */
     STRIP = 512,                /* columns that a reduction computes together */
@@ -51,196 +48,110 @@ static const Vectors *vectors;
 /* ------------------------------------------------------------------------------------------ steps */
 
 /* Instructions of the interpreter, for which vectors.h has no loops */
-enum { LOAD = INSTRUCTION_COUNT, STORE, FILL, SUM };
+enum { LOAD = INSTRUCTION_COUNT, STORE, FILL, REDUCE };
 
+/* An instruction. Its slots are registers, then arrays, then numbers. `load` and `store` count arrays from 0, `reduce` counts results. */
 typedef struct {
-    char *data;
-    ptrdiff_t strides[AXES];    /* bytes */
-    int size;                   /* bytes of an element: 4 for numbers, 1 for conditions */
-} Operand;
-
-typedef struct {
-    Loop loop;
-    int op, to, a, b, c;        /* slots: registers, then operands, then numbers */
-    unsigned char whole;        /* all slots are registers or numbers: the loop may run over whole vectors, beyond the end */
-    unsigned char is_number[3];
+    int32_t op, variant, to, a, b, c;
+    int32_t whole;              /* all slots are registers or numbers: the loop may run over whole vectors, beyond the end */
+    int32_t numbers;            /* bit i: operand i is a number */
 } Code;
-
-typedef struct {
-    ptrdiff_t count, block, chunk;
-    int axes, registers, operands, numbers, length, sums;
-    ptrdiff_t shape[AXES];
-    Operand *operand;
-    float *number;
-    Code *code;
-    ptrdiff_t row;              /* elements per sum */
-    float **sum;                /* the arrays for the sums */
-    double *partial;            /* sums of chunks, if the only row is longer than a chunk */
-} Region;
-
-typedef struct {
-    ptrdiff_t m, n, k, lda, ldb, ldc, batch, step_a, step_b, step_c, edges[3];
-    int a_turned, b_turned, axis;
-    float beta;
-    float *a, *b, *c;
-} Product;
-
-typedef struct {
-    ptrdiff_t outer, rows, inner, chunk;
-    int largest;
-    const float *x;
-    float *out;
-    double *partial;
-} Reduction;
-
-typedef struct {
-    ptrdiff_t rows, classes, chunk;
-    const float *x;
-    float *out;
-} Softmax;
-
-typedef struct {
-    struct Step **step;
-    ptrdiff_t **distance;       /* of each step's arrays: from one repetition to the next */
-    ptrdiff_t times;
-    int count;
-} Lane;
 
 typedef struct Step {
     PyObject_HEAD
     void (*run)(struct Step *, ptrdiff_t chunk);
-    void (*finish)(struct Step *);          /* called after all chunks; may be NULL */
     ptrdiff_t chunks;
-    union { Region region; Product product; Reduction reduction; Softmax softmax; Lane *lane; } as;
+    void *sizes;                            /* a Region, Product, Columns or Softmax, as steps.py has filled it */
+    char **data;                            /* of the arrays */
     Py_buffer *views;
-    int view_count;
+    int arrays;
+    int codes, numbers;                     /* of a region */
+    Code *code;
+    float *number;
+    double *partial;                        /* the results of chunks, if a region's only row is longer than a chunk */
+    int count, last_shared;                 /* of a list of steps */
+    struct Step **inner;
+    ptrdiff_t times, *distance;             /* of all their arrays: from one repetition to the next */
+    _Atomic(uint64_t) open;                 /* see `run_shared` */
+    _Atomic(struct Step *) current;
+    _Atomic(ptrdiff_t) pending;
+    _Atomic(int) running;
+    uint64_t turn;
 } Step;
+
+typedef struct { ptrdiff_t size, contiguous, strides[AXES]; } Operand;      /* bytes; size: 4 for numbers, 1 for conditions */
+
+typedef struct {
+    ptrdiff_t count, block, chunk, registers, operands;
+    ptrdiff_t results, row, largest;        /* results are sums, or largest values, of rows of so many elements */
+    ptrdiff_t axes, shape[AXES];
+    Operand operand[];
+} Region;
+
+typedef struct {
+    ptrdiff_t m, n, k, lda, ldb, ldc, a_turned, b_turned, add;
+    ptrdiff_t batch, chunk, step_a, step_b, step_c, last_m, last_n;         /* the last product of a batch may have another size */
+} Product;
+
+typedef struct { ptrdiff_t outer, rows, inner, largest, chunk; } Columns;
+
+typedef struct { ptrdiff_t rows, classes, chunk; } Softmax;
+
+static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline float *floats(const Step *step, ptrdiff_t i) { return (float *)(void *)step->data[i]; }
 
 /* ------------------------------------------------------------------------------------------ strided memory */
 
-typedef struct { ptrdiff_t index[AXES]; char *at; } Place;
-
-static Place place(const Region *g, const Operand *o, ptrdiff_t start)
+/* Copy n elements, which are a constant distance apart, to contiguous memory, or back. */
+static inline void copy_run(char *at, ptrdiff_t stride, ptrdiff_t size, float *packed, ptrdiff_t n, int storing)
 {
-    Place p = {.at = o->data};
-    for (int i = g->axes - 1; i >= 0; i--) {
-        p.index[i] = start % g->shape[i];
+    if (size == 1) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            uint32_t all = at[i * stride] ? 0xffffffffu : 0u;
+            if (storing) memcpy(&all, packed + i, 4), at[i * stride] = (char)(all & 1); else memcpy(packed + i, &all, 4);
+        }
+    } else if (stride == 0 && !storing) {
+        float x;
+        memcpy(&x, at, 4);
+        for (ptrdiff_t i = 0; i < n; i++) packed[i] = x;
+    } else {
+        for (ptrdiff_t i = 0; i < n; i++)
+            if (storing) memcpy(at + i * stride, packed + i, 4); else memcpy(packed + i, at + i * stride, 4);
+    }
+}
+
+/* Copy n elements of an array, from element `start` on, to contiguous memory, or back. */
+static inline void copy(const Region *g, const Operand *o, char *at, ptrdiff_t start, ptrdiff_t n, float *packed, int storing)
+{
+    ptrdiff_t last = g->axes - 1, index[AXES], stride = o->strides[last], step = last ? o->strides[last - 1] : 0;
+    for (ptrdiff_t i = last; i >= 0; i--) {
+        index[i] = start % g->shape[i];
         start /= g->shape[i];
-        p.at += p.index[i] * o->strides[i];
+        at += index[i] * o->strides[i];
     }
-    return p;
-}
-
-/* Move to the next run of the last axis. */
-static inline void next_run(const Region *g, const Operand *o, Place *p)
-{
-    int i = g->axes - 1;
-    p->at -= p->index[i] * o->strides[i];
-    p->index[i] = 0;
-    while (--i >= 0) {
-        p->at += o->strides[i];
-        if (++p->index[i] < g->shape[i])
+    for (;;) {
+        ptrdiff_t run = least(g->shape[last] - index[last], n), runs = 1;
+        if (last && run == g->shape[last])
+            runs = least(n / run, g->shape[last - 1] - index[last - 1]);
+#define RUNS(function, ...) for (ptrdiff_t i = 0; i < runs; i++, at += step, packed += run) function(__VA_ARGS__)
+#define CONTIGUOUS_RUNS(bytes) if (storing) RUNS(memcpy, at, packed, bytes); else RUNS(memcpy, packed, at, bytes)
+        switch (stride == 4 && o->size == 4 ? run : 0) {
+        case 0: RUNS(copy_run, at, stride, o->size, packed, run, storing); break;
+        case 2: CONTIGUOUS_RUNS(8); break;          /* without a call of memcpy */
+        case 3: CONTIGUOUS_RUNS(12); break;
+        case 4: CONTIGUOUS_RUNS(16); break;
+        default: CONTIGUOUS_RUNS((size_t)run * 4);
+        }
+        if ((n -= runs * run) == 0)
             return;
-        p->at -= g->shape[i] * o->strides[i];
-        p->index[i] = 0;
-    }
-}
-
-/* Copy as many consecutive short runs of the last axis as possible between an operand and contiguous memory. Return their number. */
-#define RUNS(length, bytes) \
-    for (ptrdiff_t i = 0; i < runs; i++, at += step, packed += (length)) \
-        if (storing) memcpy(at, packed, bytes); else memcpy(packed, at, bytes);
-
-static inline ptrdiff_t short_runs(const Region *g, const Operand *o, Place *p, ptrdiff_t n, float *packed, int storing)
-{
-    int last = g->axes - 1;
-    ptrdiff_t length = g->shape[last], stride = o->strides[last], step = o->strides[last - 1];
-    ptrdiff_t runs = n / length, left = g->shape[last - 1] - p->index[last - 1];
-    runs = runs < left ? runs : left;
-    char *at = p->at;
-    p->index[last - 1] += runs - 1;
-    p->at += (runs - 1) * step;
-    if (stride == 4)
-        switch (length) {
-        case 2: RUNS(2, 8) return runs;
-        case 3: RUNS(3, 12) return runs;
-        case 4: RUNS(4, 16) return runs;
-        default: RUNS(length, (size_t)length * 4) return runs;
+        index[last - 1] += runs;
+        at -= index[last] * stride;
+        index[last] = 0;
+        for (ptrdiff_t i = last - 1; i > 0 && index[i] == g->shape[i]; i--) {
+            at += o->strides[i - 1] - index[i] * o->strides[i];
+            index[i] = 0;
+            index[i - 1]++;
         }
-    for (ptrdiff_t i = 0; i < runs; i++, at += step, packed += length)
-        for (int j = 0; j < length; j++)
-            if (storing) memcpy(at + j * stride, packed + j, 4); else memcpy(packed + j, at + j * stride, 4);
-    return runs;
-}
-
-static int has_short_runs(const Region *g, const Operand *o, const Place *p, ptrdiff_t n)
-{
-    int last = g->axes - 1;
-    return last > 0 && p->index[last] == 0 && g->shape[last] < WIDTH && g->shape[last] <= n && o->size == 4;
-}
-
-static void load(const Region *g, const Operand *o, ptrdiff_t start, ptrdiff_t n, float *to)
-{
-    Place p = place(g, o, start);
-    int last = g->axes - 1;
-    ptrdiff_t stride = o->strides[last];
-    while (n > 0) {
-        ptrdiff_t run = g->shape[last] - p.index[last];
-        if (has_short_runs(g, o, &p, n)) {
-            ptrdiff_t done = short_runs(g, o, &p, n, to, 0) * run;
-            to += done, n -= done;
-        } else {
-            run = run < n ? run : n;
-            if (o->size == 1) {
-                for (ptrdiff_t i = 0; i < run; i++) {
-                    uint32_t all = p.at[i * stride] ? 0xffffffffu : 0u;
-                    memcpy(to + i, &all, 4);
-                }
-            } else if (stride == 4) {
-                memcpy(to, p.at, (size_t)run * 4);
-            } else if (stride == 0) {
-                float x;
-                memcpy(&x, p.at, 4);
-                for (ptrdiff_t i = 0; i < run; i++) to[i] = x;
-            } else {
-                for (ptrdiff_t i = 0; i < run; i++) memcpy(to + i, p.at + i * stride, 4);
-            }
-            to += run, n -= run;
-        }
-        if (n > 0)
-            next_run(g, o, &p);
-    }
-}
-
-static void store(const Region *g, const Operand *o, ptrdiff_t start, ptrdiff_t n, const float *from)
-{
-    Place p = place(g, o, start);
-    int last = g->axes - 1;
-    ptrdiff_t stride = o->strides[last];
-    while (n > 0) {
-        ptrdiff_t run = g->shape[last] - p.index[last];
-        if (has_short_runs(g, o, &p, n)) {
-            ptrdiff_t done = short_runs(g, o, &p, n, (float *)(uintptr_t)from, 1) * run;
-            from += done, n -= done;
-            if (n > 0)
-                next_run(g, o, &p);
-            continue;
-        }
-        run = run < n ? run : n;
-        if (o->size == 1) {
-            for (ptrdiff_t i = 0; i < run; i++) {
-                uint32_t u;
-                memcpy(&u, from + i, 4);
-                p.at[i * stride] = (char)(u & 1);
-            }
-        } else if (stride == 4) {
-            memcpy(p.at, from, (size_t)run * 4);
-        } else {
-            for (ptrdiff_t i = 0; i < run; i++) memcpy(p.at + i * stride, from + i, 4);
-        }
-        from += run, n -= run;
-        if (n > 0)
-            next_run(g, o, &p);
     }
 }
 
@@ -257,7 +168,7 @@ static void stream(float *to, const float *from, ptrdiff_t n)
 /* ------------------------------------------------------------------------------------------ regions */
 
 /* Run a loop over any number n of elements. Those after the last whole vector are copied to a vector. */
-static void any_length(Loop loop, float *r, const float *const *x, const unsigned char *is_number, ptrdiff_t n)
+static void any_length(Loop loop, float *r, const float *const *x, int numbers, ptrdiff_t n)
 {
     ptrdiff_t whole = n & -WIDTH;
     if (whole)
@@ -267,88 +178,89 @@ static void any_length(Loop loop, float *r, const float *const *x, const unsigne
     float rest[3][WIDTH] = {{0}}, result[WIDTH];
     const float *y[3];
     size_t bytes = (size_t)(n - whole) * 4;
-    for (int i = 0; i < 3; i++) {
-        y[i] = is_number[i] ? x[i] : memcpy(rest[i], x[i] + whole, bytes);
-    }
+    for (int i = 0; i < 3; i++) y[i] = numbers >> i & 1 ? x[i] : memcpy(rest[i], x[i] + whole, bytes);
     loop(result, y[0], y[1], y[2], WIDTH);
     memcpy(r + whole, result, bytes);
 }
 
-/* Add a block to the sums of its rows. `open` holds the sum of a row that the block before has begun. */
-static void add_up(const Region *g, int which, ptrdiff_t start, ptrdiff_t n, const float *x, ptrdiff_t chunk, double *open)
+static inline double combined(const Region *g, double a, double b) { return !g->largest ? a + b : a >= b || a != a ? a : b; }
+static inline double of_nothing(const Region *g) { return g->largest ? -(double)INFINITY : 0.0; }
+
+/* The sum of n elements, or the largest */
+static inline double reduced(const Region *g, const float *x, ptrdiff_t n) { return g->largest ? vectors->largest(x, n) : vectors->sum(x, n); }
+
+/* Add a block to the sums of its rows, or to their largest values. `open` is the result of a row that the block before has begun. */
+static void reduce(const Region *g, float *result, ptrdiff_t start, ptrdiff_t n, const float *x, double *open)
 {
-    ptrdiff_t at = start % g->row, row = start / g->row;
-    while (n > 0) {
-        ptrdiff_t length = g->row - at < n ? g->row - at : n;
-        double s = vectors->sum(x, length);
-        if (g->partial)
-            g->partial[which * ((g->count + g->chunk - 1) / g->chunk) + chunk] += s;
-        else {
-            s += at ? *open : 0.0;
-            *open = s;
-            if (at + length == g->row)
-                g->sum[which][row] = (float)s;
-        }
-        row++, at = 0, x += length, n -= length;
+    ptrdiff_t row = g->row, at = start % row;
+    result += start / row;
+    if (!at)
+        for (; n >= row && row <= g->chunk; n -= row, x += row) *result++ = (float)reduced(g, x, row);
+    for (; n > 0; at = 0) {
+        ptrdiff_t length = least(row - at, n);
+        double value = at ? combined(g, *open, reduced(g, x, length)) : reduced(g, x, length);
+        if (at + length == row && row <= g->chunk)
+            *result++ = (float)value;
+        else
+            *open = value;
+        x += length, n -= length;
     }
 }
 
 static void run_region(Step *step, ptrdiff_t chunk)
 {
-    const Region *g = &step->as.region;
+    const Region *g = step->sizes;
     _Alignas(64) float scratch[SCRATCH];
-    float *slot[g->registers + g->operands + g->numbers];
-    float **memory = slot + g->registers;
-    double open[MOST_SUMS] = {0};
+    float *slot[g->registers + g->operands + step->numbers], **memory = slot + g->registers;
+    double open[MOST_SUMS];
+    int streamed = 0;
     for (int i = 0; i < g->registers; i++) slot[i] = scratch + i * g->block;
-    for (int i = 0; i < g->numbers; i++) memory[g->operands + i] = g->number + i;
-    if (g->partial)
-        for (int i = 0; i < g->sums; i++) g->partial[i * step->chunks + chunk] = 0.0;
-    ptrdiff_t stop = (chunk + 1) * g->chunk < g->count ? (chunk + 1) * g->chunk : g->count;
+    for (int i = 0; i < step->numbers; i++) memory[g->operands + i] = step->number + i;
+    for (int i = 0; i < g->results; i++) open[i] = of_nothing(g);
+    ptrdiff_t stop = least((chunk + 1) * g->chunk, g->count);
     for (ptrdiff_t start = chunk * g->chunk; start < stop; start += g->block) {
-        ptrdiff_t n = stop - start < g->block ? stop - start : g->block;
-        for (int i = 0; i < g->operands; i++)   /* of contiguous arrays and numbers; `load` and `store` handle other arrays */
-            memory[i] = (float *)(void *)(g->operand[i].data + (g->operand[i].strides[AXES - 1] == 4 ? start * 4 : 0));
-        for (const Code *code = g->code, *end = code + g->length; code < end; code++) {
-            if (code->loop) {
+        ptrdiff_t n = least(stop - start, g->block);
+        for (int i = 0; i < g->operands; i++)   /* for contiguous arrays and single numbers; `load` and `store` are for other arrays */
+            memory[i] = floats(step, i) + (g->operand[i].contiguous ? start : 0);
+        for (const Code *code = step->code, *end = code + step->codes; code < end; code++) {
+            if (code->op < INSTRUCTION_COUNT) {
+                Loop loop = vectors->loop[code->op][code->variant];
                 const float *const x[3] = {slot[code->a], slot[code->b], slot[code->c]};
                 if (code->whole)
-                    code->loop(slot[code->to], x[0], x[1], x[2], (n + WIDTH - 1) & -WIDTH);
+                    loop(slot[code->to], x[0], x[1], x[2], (n + WIDTH - 1) & -WIDTH);
                 else
-                    any_length(code->loop, slot[code->to], x, code->is_number, n);
+                    any_length(loop, slot[code->to], x, code->numbers, n);
             } else if (code->op == LOAD) {
-                load(g, g->operand + code->a, start, n, slot[code->to]);
-            } else if (code->op == STORE) {
-                if (g->operand[code->to].strides[AXES - 1] == 4)
-                    stream(memory[code->to], slot[code->a], n);
-                else
-                    store(g, g->operand + code->to, start, n, slot[code->a]);
+                copy(g, g->operand + code->a, step->data[code->a], start, n, slot[code->to], 0);
             } else if (code->op == FILL) {
-                float *to = slot[code->to], x = *slot[code->a];
-                for (ptrdiff_t i = 0; i < n; i++) to[i] = x;
+                copy_run((char *)slot[code->a], 0, 4, slot[code->to], n, 0);
+            } else if (code->op == REDUCE) {
+                reduce(g, floats(step, g->operands + code->to), start, n, slot[code->a], open + code->to);
+            } else if (g->operand[code->to].contiguous) {
+                stream(memory[code->to], slot[code->a], n);
+                streamed = 1;
             } else {
-                add_up(g, code->to, start, n, slot[code->a], chunk, open + code->to);
+                copy(g, g->operand + code->to, step->data[code->to], start, n, slot[code->a], 1);
             }
         }
     }
-#if defined(__x86_64__)
-    _mm_sfence();           /* streamed stores become visible to other threads */
-#endif
+    for (int i = 0; step->partial && i < g->results; i++) step->partial[i * step->chunks + chunk] = open[i];
+    if (streamed)
+        STORE_FENCE;        /* they become visible to other threads */
 }
 
-static void finish_region(Step *step)
+/* The results of all chunks together */
+static void finish(Step *step)
 {
-    const Region *g = &step->as.region;
-    if (!g->partial)
-        return;
-    for (int i = 0; i < g->sums; i++) {
-        double s = 0.0;
-        for (ptrdiff_t j = 0; j < step->chunks; j++) s += g->partial[i * step->chunks + j];
-        *g->sum[i] = (float)s;
+    const Region *g = step->sizes;
+    for (int i = 0; step->partial && i < g->results; i++) {
+        double total = of_nothing(g);
+        for (ptrdiff_t j = 0; j < step->chunks; j++) total = combined(g, total, step->partial[i * step->chunks + j]);
+        *floats(step, g->operands + i) = (float)total;
     }
 }
 
-/* ------------------------------------------------------------------------------------------ products */
+/* ------------------------------------------------------------------------------------------ products, columns, softmax */
 
 typedef void (*Sgemm32)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
 typedef void (*Sgemm64)(int, int, int, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t, float, float *,
@@ -356,437 +268,296 @@ typedef void (*Sgemm64)(int, int, int, int64_t, int64_t, int64_t, float, const f
 static void *sgemm;             /* BLAS's cblas_sgemm */
 static int sgemm_is_64;
 
-static void multiply(const Product *p, const float *a, const float *b, float *c, ptrdiff_t m, ptrdiff_t n)
-{
-    enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };      /* CBLAS's constants */
-    int ta = p->a_turned ? TRANSPOSE : NO_TRANSPOSE, tb = p->b_turned ? TRANSPOSE : NO_TRANSPOSE;
-    if (sgemm_is_64)
-        ((Sgemm64)sgemm)(ROW_MAJOR, ta, tb, m, n, p->k, 1.0f, a, p->lda, b, p->ldb, p->beta, c, p->ldc);
-    else
-        ((Sgemm32)sgemm)(ROW_MAJOR, ta, tb, (int)m, (int)n, (int)p->k, 1.0f, a, (int)p->lda, b, (int)p->ldb, p->beta, c, (int)p->ldc);
-}
-
 static void run_product(Step *step, ptrdiff_t chunk)
 {
-    const Product *p = &step->as.product;
-    ptrdiff_t from = p->edges[chunk], to = p->edges[chunk + 1];
-    if (p->batch > 1 || p->axis == 2) {
-        for (ptrdiff_t i = from; i < to; i++)
-            multiply(p, p->a + i * p->step_a, p->b + i * p->step_b, p->c + i * p->step_c, p->m, p->n);
-    } else if (p->axis == 0) {
-        multiply(p, p->a + from * (p->a_turned ? 1 : p->lda), p->b, p->c + from * p->ldc, to - from, p->n);
-    } else {
-        multiply(p, p->a, p->b + from * (p->b_turned ? p->ldb : 1), p->c + from, p->m, to - from);
+    enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };      /* CBLAS's constants */
+    const Product *p = step->sizes;
+    int ta = p->a_turned ? TRANSPOSE : NO_TRANSPOSE, tb = p->b_turned ? TRANSPOSE : NO_TRANSPOSE;
+    for (ptrdiff_t i = chunk * p->chunk, stop = least(i + p->chunk, p->batch); i < stop; i++) {
+        ptrdiff_t m = i < p->batch - 1 ? p->m : p->last_m, n = i < p->batch - 1 ? p->n : p->last_n;
+        const float *a = floats(step, 0) + i * p->step_a, *b = floats(step, 1) + i * p->step_b;
+        float *c = floats(step, 2) + i * p->step_c, beta = (float)p->add;
+        if (sgemm_is_64)
+            ((Sgemm64)sgemm)(ROW_MAJOR, ta, tb, m, n, p->k, 1.0f, a, p->lda, b, p->ldb, beta, c, p->ldc);
+        else
+            ((Sgemm32)sgemm)(ROW_MAJOR, ta, tb, (int)m, (int)n, (int)p->k, 1.0f, a, (int)p->lda, b, (int)p->ldb, beta, c, (int)p->ldc);
     }
 }
 
-/* ------------------------------------------------------------------------------------------ reductions */
-
-static void run_reduction(Step *step, ptrdiff_t chunk)
+/* Columns of `rows` elements, in strips */
+static void run_columns(Step *step, ptrdiff_t chunk)
 {
-    const Reduction *d = &step->as.reduction;
-    if (d->partial) {                                   /* one long row */
-        ptrdiff_t start = chunk * d->chunk, n = d->rows - start < d->chunk ? d->rows - start : d->chunk;
-        d->partial[chunk] = d->largest ? vectors->largest(d->x + start, n) : vectors->sum(d->x + start, n);
-    } else if (d->inner == 1) {
-        ptrdiff_t stop = (chunk + 1) * d->chunk < d->outer ? (chunk + 1) * d->chunk : d->outer;
-        for (ptrdiff_t i = chunk * d->chunk; i < stop; i++) {
-            const float *x = d->x + i * d->rows;
-            d->out[i] = d->largest ? vectors->largest(x, d->rows) : (float)vectors->sum(x, d->rows);
+    const Columns *d = step->sizes;
+    ptrdiff_t strips = (d->inner + STRIP - 1) / STRIP, stop = least((chunk + 1) * d->chunk, d->outer * strips);
+    for (ptrdiff_t s = chunk * d->chunk; s < stop; s++) {
+        ptrdiff_t first = s % strips * STRIP, n = least(d->inner - first, STRIP);
+        const float *x = floats(step, 0) + s / strips * d->rows * d->inner + first;
+        float *out = floats(step, 1) + s / strips * d->inner + first, sums[STRIP];
+        if (d->largest) {
+            memcpy(out, x, (size_t)n * 4);
+            vectors->largest_rows(out, x + d->inner, d->rows - 1, d->inner, n);
+            continue;
         }
-    } else {                                            /* columns, in strips */
-        ptrdiff_t strips = (d->inner + STRIP - 1) / STRIP, total = d->outer * strips;
-        ptrdiff_t stop = (chunk + 1) * d->chunk < total ? (chunk + 1) * d->chunk : total;
-        for (ptrdiff_t s = chunk * d->chunk; s < stop; s++) {
-            ptrdiff_t first = s % strips * STRIP, n = d->inner - first < STRIP ? d->inner - first : STRIP;
-            const float *x = d->x + s / strips * d->rows * d->inner + first;
-            float *out = d->out + s / strips * d->inner + first, sums[STRIP];
-            if (d->largest) {
-                memcpy(out, x, (size_t)n * 4);
-                vectors->largest_rows(out, x + d->inner, d->rows - 1, d->inner, n);
-                continue;
-            }
-            double totals[STRIP];
-            for (ptrdiff_t i = 0; i < d->rows; i += ROWS) {
-                memset(sums, 0, (size_t)n * 4);
-                vectors->add_rows(sums, x + i * d->inner, d->rows - i < ROWS ? d->rows - i : ROWS, d->inner, n);
-                if (d->rows <= ROWS)
-                    memcpy(out, sums, (size_t)n * 4);
-                else
-                    for (ptrdiff_t j = 0; j < n; j++) totals[j] = (i ? totals[j] : 0.0) + sums[j];
-            }
-            if (d->rows > ROWS)
-                for (ptrdiff_t j = 0; j < n; j++) out[j] = (float)totals[j];
+        double totals[STRIP];
+        for (ptrdiff_t i = 0; i < d->rows; i += ROWS) {
+            memset(sums, 0, (size_t)n * 4);
+            vectors->add_rows(sums, x + i * d->inner, least(d->rows - i, ROWS), d->inner, n);
+            for (ptrdiff_t j = 0; d->rows > ROWS && j < n; j++) totals[j] = (i ? totals[j] : 0.0) + sums[j];
         }
+        for (ptrdiff_t j = 0; j < n; j++) out[j] = d->rows > ROWS ? (float)totals[j] : sums[j];
     }
 }
-
-static void finish_reduction(Step *step)
-{
-    const Reduction *d = &step->as.reduction;
-    if (!d->partial)
-        return;
-    double s = d->partial[0];
-    for (ptrdiff_t i = 1; i < step->chunks; i++) {
-        double p = d->partial[i];
-        s = !d->largest ? s + p : s >= p || s != s ? s : p;
-    }
-    *d->out = (float)s;
-}
-
-/* ------------------------------------------------------------------------------------------ softmax of rows */
 
 static void run_softmax(Step *step, ptrdiff_t chunk)
 {
-    const Softmax *s = &step->as.softmax;
-    ptrdiff_t stop = (chunk + 1) * s->chunk < s->rows ? (chunk + 1) * s->chunk : s->rows, n = s->classes;
-    const unsigned char second[3] = {0, 1, 1}, none[3] = {0, 0, 0};
+    const Softmax *s = step->sizes;
+    ptrdiff_t n = s->classes, stop = least((chunk + 1) * s->chunk, s->rows);
     ptrdiff_t rows = n < SOFTMAX_TOGETHER ? SOFTMAX_TOGETHER / n : 1;       /* computed together */
     for (ptrdiff_t start = chunk * s->chunk; start < stop; start += rows) {
-        ptrdiff_t end = start + rows < stop ? start + rows : stop;
-        float *block = s->out + start * n;
+        ptrdiff_t end = least(start + rows, stop);
+        float *block = floats(step, 1) + start * n;
         for (ptrdiff_t i = start; i < end; i++) {
-            const float *x = s->x + i * n;
-            float most = vectors->largest(x, n), *to = s->out + i * n;
+            const float *x = floats(step, 0) + i * n;
+            float most = vectors->largest(x, n), *to = floats(step, 1) + i * n;
             const float *const operands[3] = {x, &most, &most};
             if (n < 2 * WIDTH)
                 for (ptrdiff_t j = 0; j < n; j++) to[j] = x[j] - most;
             else
-                any_length(vectors->loop[OP_subtract][SECOND_IS_NUMBER], to, operands, second, n);
+                any_length(vectors->loop[OP_subtract][SECOND_IS_NUMBER], to, operands, 6, n);
         }
         const float *const same[3] = {block, block, block};
-        any_length(vectors->loop[OP_exp][VECTOR], block, same, none, (end - start) * n);
+        any_length(vectors->loop[OP_exp][VECTOR], block, same, 0, (end - start) * n);
         for (ptrdiff_t i = start; i < end; i++) {
-            float *y = s->out + i * n, total = (float)vectors->sum(y, n);
+            float *y = floats(step, 1) + i * n, total = (float)vectors->sum(y, n);
             const float *const operands[3] = {y, &total, &total};
             if (n < 2 * WIDTH)
                 for (ptrdiff_t j = 0; j < n; j++) y[j] /= total;
             else
-                any_length(vectors->loop[OP_divide][SECOND_IS_NUMBER], y, operands, second, n);
+                any_length(vectors->loop[OP_divide][SECOND_IS_NUMBER], y, operands, 6, n);
         }
     }
 }
 
-/* ------------------------------------------------------------------------------------------ steps as Python objects */
-
-static PyTypeObject *step_type, *program_type;
+/* ------------------------------------------------------------------------------------------ lists of steps */
 
 static void run_whole(Step *step)
 {
     for (ptrdiff_t i = 0; i < step->chunks; i++) step->run(step, i);
-    if (step->finish)
-        step->finish(step);
+    finish(step);
 }
 
-/* Move the arrays of a region or a product by a number of repetitions. */
-static void move(Step *step, const ptrdiff_t *distance, ptrdiff_t times)
+/* Steps one after the other. From one repetition to the next their arrays move, and in the end they move back. */
+static void run_list(Step *list, ptrdiff_t chunk)
 {
-    if (step->run == run_product) {
-        Product *p = &step->as.product;
-        p->a += times * distance[0], p->b += times * distance[1], p->c += times * distance[2];
-    } else {
-        Region *g = &step->as.region;
-        for (int i = 0; i < g->operands; i++) g->operand[i].data += times * distance[i];
+    (void)chunk;
+    for (ptrdiff_t t = 0; t < list->times; t++) {
+        const ptrdiff_t *distance = list->distance;
+        for (int i = 0; i < list->count; i++) {
+            Step *step = list->inner[i];
+            run_whole(step);
+            for (int j = 0; list->times > 1 && j < step->arrays; j++)
+                step->data[j] += *distance++ * (t + 1 < list->times ? 1 : -t);
+        }
     }
 }
 
-/* A chunk is a lane. */
-static void run_lane(Step *step, ptrdiff_t chunk)
+/* Independent steps: each is a chunk. */
+static void run_one(Step *list, ptrdiff_t chunk) { run_whole(list->inner[chunk]); }
+
+/* Threads that share a list of steps agree by one word, `open`: the number of the current step, and the range of its chunks that no thread
+   has taken. The leading thread takes chunks from the front and helpers from the back, so that each reads contiguous memory. The leader
+   waits only for helpers that have taken a chunk. */
+enum { MOST_CHUNKS = (1 << 20) - 1 };
+#define FRONT(open) ((ptrdiff_t)((open) >> 20 & MOST_CHUNKS))
+#define BACK(open) ((ptrdiff_t)((open) & MOST_CHUNKS))
+
+/* Wait a little, after so many tests. */
+static inline void wait_a_little(int spins)
 {
-    Lane *lane = step->as.lane + chunk;
-    for (ptrdiff_t t = 0; t < lane->times; t++)
-        for (int i = 0; i < lane->count; i++) {
-            run_whole(lane->step[i]);
-            move(lane->step[i], lane->distance[i], t + 1 < lane->times ? 1 : -t);
-        }
+    PAUSE;
+    if (spins > SPINS_TO_YIELD)
+        sched_yield();
 }
+
+static void run_shared(Step *list, Step *step)
+{
+    atomic_store(&list->pending, step->chunks);
+    atomic_store(&list->current, step);
+    list->turn = (list->turn + 1) & 0xffffff;
+    atomic_store(&list->open, list->turn << 40 | (uint64_t)step->chunks);           /* turn << 40 | front << 20 | back */
+    for (;;) {
+        uint64_t open = atomic_load(&list->open);
+        if (FRONT(open) >= BACK(open))
+            break;
+        if (!atomic_compare_exchange_weak(&list->open, &open, open + (1 << 20)))
+            continue;
+        step->run(step, FRONT(open));
+        atomic_fetch_sub(&list->pending, 1);
+    }
+    for (int spins = 0; atomic_load(&list->pending) > 0; spins++) wait_a_little(spins);
+    finish(step);
+}
+
+static PyObject *step_lead(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    Step *list = (Step *)self;
+    Py_BEGIN_ALLOW_THREADS
+    atomic_store(&list->running, 1);
+    for (int i = 0; i < list->count; i++) {
+        if (list->inner[i]->chunks > 1)
+            run_shared(list, list->inner[i]);
+        else
+            run_whole(list->inner[i]);
+        if (i == list->last_shared)
+            atomic_store(&list->running, 0);
+    }
+    atomic_store(&list->running, 0);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *step_help(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    Step *list = (Step *)self;
+    Py_BEGIN_ALLOW_THREADS
+    for (int spins = 0; atomic_load(&list->running) && spins < SPINS_TO_LEAVE;) {
+        uint64_t open = atomic_load(&list->open);
+        if (FRONT(open) >= BACK(open)) {
+            wait_a_little(++spins);
+            continue;
+        }
+        Step *step = atomic_load(&list->current);      /* belongs to `open`, unless another thread changes `open` before the next line */
+        if (!atomic_compare_exchange_weak(&list->open, &open, open - 1))
+            continue;
+        step->run(step, BACK(open) - 1);
+        atomic_fetch_sub(&list->pending, 1);
+        spins = 0;
+    }
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+/* ------------------------------------------------------------------------------------------ steps as Python objects */
+
+static PyTypeObject *step_type;
 
 static void step_dealloc(PyObject *self)
 {
     Step *step = (Step *)self;
     PyTypeObject *type = Py_TYPE(self);
-    if (step->run == run_lane && step->as.lane) {
-        for (Lane *lane = step->as.lane; lane < step->as.lane + step->chunks; lane++) {
-            for (int i = 0; i < lane->count; i++) {
-                Py_DECREF(lane->step[i]);
-                free(lane->distance[i]);
-            }
-            free(lane->step), free(lane->distance);
-        }
-        free(step->as.lane);
-    }
-    for (int i = 0; i < step->view_count; i++) PyBuffer_Release(step->views + i);
-    free(step->views);
-    if (step->run == run_region) {
-        Region *g = &step->as.region;
-        free(g->operand), free(g->number), free(g->code), free(g->sum), free(g->partial);
-    } else if (step->run == run_reduction) {
-        free(step->as.reduction.partial);
-    }
+    for (int i = 0; i < step->arrays; i++) PyBuffer_Release(step->views + i);
+    for (int i = 0; i < step->count; i++) Py_DECREF(step->inner[i]);
+    void *const memory[] = {step->sizes, step->data, step->views, step->code, step->number, step->partial, step->inner, step->distance};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
     PyObject_Free(self);
     Py_DECREF(type);
 }
 
-static Step *new_step(void (*run)(Step *, ptrdiff_t), void (*finish)(Step *), int views)
+static Step *new_step(void (*run)(Step *, ptrdiff_t), ptrdiff_t chunks)
 {
     allocfunc allocate = (allocfunc)PyType_GetSlot(step_type, Py_tp_alloc);
     Step *step = (Step *)allocate(step_type, 0);
-    if (!step)
-        return NULL;
-    step->run = run, step->finish = finish, step->chunks = 1;
-    step->views = calloc((size_t)views + 1, sizeof *step->views);
-    if (!step->views) {
-        Py_DECREF(step);
-        PyErr_NoMemory();
-        return NULL;
-    }
+    if (step)
+        step->run = run, step->chunks = chunks;
     return step;
 }
 
-/* The memory of an array, which stays valid as long as the step exists; NULL with an exception */
-static void *memory_of(Step *step, PyObject *array, int writable)
+/* Memory with a copy of `data`, or with zeros if that is NULL. NULL with an exception if there is none */
+static void *memory(const void *data, size_t bytes)
 {
-    Py_buffer *view = step->views + step->view_count;
-    if (PyObject_GetBuffer(array, view, PyBUF_STRIDES | (writable ? PyBUF_WRITABLE : 0)))
-        return NULL;
-    step->view_count++;
-    return view->buf;
-}
-
-static void *own_copy(const void *data, size_t bytes)
-{
-    void *copy = malloc(bytes ? bytes : 1);
-    if (copy)
-        memcpy(copy, data, bytes);
-    else
+    void *own = calloc(bytes ? bytes : 1, 1);
+    if (!own)
         PyErr_NoMemory();
-    return copy;
+    return own && data ? memcpy(own, data, bytes) : own;
 }
 
-static void *own_zeros(size_t count, size_t size)
+/* step(kind, inputs, outputs, sizes, code, numbers, chunks, partial results): three of them are the bytes of arrays in a Step */
+static PyObject *make_step(PyObject *module, PyObject *args)
 {
-    void *zeros = calloc(count ? count : 1, size);
-    if (!zeros)
-        PyErr_NoMemory();
-    return zeros;
-}
-
-static int add_code(Region *g, const int32_t *code)
-{
-    for (int i = 0; i < g->length; i++, code += 5) {
-        Code *to = g->code + i;
-        *to = (Code){.op = code[0], .to = code[1], .a = code[2], .b = code[3], .c = code[4]};
-        if (to->op >= INSTRUCTION_COUNT)
-            continue;
-        const int slots[4] = {to->a, to->b, to->c, to->to};
-        to->whole = 1;
-        for (int j = 0; j < 4; j++) {
-            int memory = slots[j] - g->registers;
-            int number = memory >= g->operands || (memory >= 0 && g->operand[memory].strides[AXES - 1] == 0);
-            if (j < 3)
-                to->is_number[j] = (unsigned char)number;
-            to->whole &= memory < 0 || (number && j < 3);
-        }
-        const unsigned char *is = to->is_number;
-        const Loop *loops = vectors->loop[to->op];
-        int variant = loops[BOTH_ARE_NUMBERS] ? is[1] + 2 * is[2] : loops[FIRST_IS_NUMBER] ? is[0] + 2 * is[1] : 0;
-        to->loop = loops[variant];
-        if (!to->loop || (!loops[FIRST_IS_NUMBER] && is[0]) || (loops[BOTH_ARE_NUMBERS] && is[0])) {
-            PyErr_SetString(PyExc_ValueError, "an instruction on numbers only");
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* region(count, shape, [(array, strides, size, writable)], registers, code, numbers, block, chunk, [sum array], row) */
-static PyObject *make_region(PyObject *module, PyObject *args)
-{
+    static void (*const kinds[])(Step *, ptrdiff_t) = {run_region, run_product, run_columns, run_softmax};
     (void)module;
-    PyObject *shape, *operands, *sums;
-    Py_buffer code, numbers;
-    Py_ssize_t count, block, chunk, row;
-    int registers;
-    if (!PyArg_ParseTuple(args, "nO!O!iy*y*nnO!n", &count, &PyTuple_Type, &shape, &PyList_Type, &operands, &registers, &code, &numbers,
-                          &block, &chunk, &PyList_Type, &sums, &row))
+    PyObject *lists[2];
+    const char *sizes, *code, *numbers;
+    Py_ssize_t size_bytes, code_bytes, number_bytes, chunks, partial;
+    int kind;
+    if (!PyArg_ParseTuple(args, "iO!O!y#y#y#nn", &kind, &PyList_Type, lists, &PyList_Type, lists + 1, &sizes, &size_bytes,
+                          &code, &code_bytes, &numbers, &number_bytes, &chunks, &partial))
         return NULL;
-    int operand_count = (int)PyList_Size(operands), sum_count = (int)PyList_Size(sums);
-    Step *step = new_step(run_region, finish_region, operand_count + sum_count);
-    if (!step)
-        goto fail;
-    Region *g = &step->as.region;
-    *g = (Region){.count = count, .block = block, .chunk = chunk, .axes = (int)PyTuple_Size(shape), .registers = registers, .row = row,
-                  .operands = operand_count, .numbers = (int)(numbers.len / 4), .length = (int)(code.len / 20), .sums = sum_count};
-    step->chunks = (count + chunk - 1) / chunk;
-    if (registers * block > SCRATCH || g->axes > AXES - 1 || sum_count > MOST_SUMS) {
-        PyErr_SetString(PyExc_ValueError, "a region that is too large");
-        goto fail;
-    }
-    for (int i = 0; i < g->axes; i++) g->shape[i] = PyLong_AsSsize_t(PyTuple_GetItem(shape, i));
-    if (!(g->operand = own_zeros((size_t)operand_count, sizeof *g->operand)) || !(g->number = own_copy(numbers.buf, (size_t)numbers.len))
-        || !(g->code = own_zeros((size_t)g->length, sizeof *g->code)) || !(g->sum = own_zeros((size_t)sum_count, sizeof *g->sum)))
-        goto fail;
-    for (int i = 0; i < operand_count; i++) {
-        Operand *o = g->operand + i;
-        PyObject *array, *strides;
-        int writable;
-        if (!PyArg_ParseTuple(PyList_GetItem(operands, i), "OO!ii", &array, &PyTuple_Type, &strides, &o->size, &writable)
-            || !(o->data = memory_of(step, array, writable)))
-            goto fail;
-        for (int j = 0; j < (int)PyTuple_Size(strides); j++) o->strides[j] = PyLong_AsSsize_t(PyTuple_GetItem(strides, j));
-    }
-    for (int i = 0; i < sum_count; i++)
-        if (!(g->sum[i] = memory_of(step, PyList_GetItem(sums, i), 1)))
-            goto fail;
-    if (sum_count && row > chunk && !(g->partial = own_zeros((size_t)(step->chunks * sum_count), sizeof *g->partial)))
-        goto fail;
-    if (PyErr_Occurred() || add_code(g, code.buf))
-        goto fail;
-    PyBuffer_Release(&code), PyBuffer_Release(&numbers);
-    return (PyObject *)step;
-fail:
-    PyBuffer_Release(&code), PyBuffer_Release(&numbers);
-    Py_XDECREF((PyObject *)step);
-    return NULL;
-}
-
-/* product(a, b, c, (m, n, k, lda, ldb, ldc, batch, step_a, step_b, step_c), a_turned, b_turned, beta, axis, edge) */
-static PyObject *make_product(PyObject *module, PyObject *args)
-{
-    (void)module;
-    PyObject *a, *b, *c;
-    Product p = {0};
-    Py_ssize_t edge;
-    if (!PyArg_ParseTuple(args, "OOO(nnnnnnnnnn)ppfin", &a, &b, &c, &p.m, &p.n, &p.k, &p.lda, &p.ldb, &p.ldc, &p.batch, &p.step_a, &p.step_b,
-                          &p.step_c, &p.a_turned, &p.b_turned, &p.beta, &p.axis, &edge))
-        return NULL;
-    Step *step = new_step(run_product, NULL, 3);
+    size_t arrays = (size_t)(PyList_Size(lists[0]) + PyList_Size(lists[1]));
+    Step *step = new_step(kinds[kind], chunks);
     if (!step)
         return NULL;
-    if (!(p.a = memory_of(step, a, 0)) || !(p.b = memory_of(step, b, 0)) || !(p.c = memory_of(step, c, 1))) {
-        Py_DECREF(step);
-        return NULL;
-    }
-    ptrdiff_t all = p.axis == 2 ? p.batch : p.axis == 0 ? p.m : p.n;
-    p.edges[1] = edge ? edge : all, p.edges[2] = all;
-    step->chunks = edge ? 2 : 1;
-    step->as.product = p;
-    return (PyObject *)step;
-}
-
-/* reduction(x, out, outer, rows, inner, largest, chunk) */
-static PyObject *make_reduction(PyObject *module, PyObject *args)
-{
-    (void)module;
-    PyObject *x, *out;
-    Reduction d = {0};
-    if (!PyArg_ParseTuple(args, "OOnnnpn", &x, &out, &d.outer, &d.rows, &d.inner, &d.largest, &d.chunk))
-        return NULL;
-    Step *step = new_step(run_reduction, finish_reduction, 2);
-    if (!step)
-        return NULL;
-    int one_row = d.inner == 1 && d.outer == 1 && d.rows > d.chunk;
-    ptrdiff_t all = one_row ? d.rows : d.inner == 1 ? d.outer : d.outer * ((d.inner + STRIP - 1) / STRIP);
-    step->chunks = (all + d.chunk - 1) / d.chunk;
-    if (!(d.x = memory_of(step, x, 0)) || !(d.out = memory_of(step, out, 1))
-        || (one_row && !(d.partial = own_zeros((size_t)step->chunks, sizeof *d.partial)))) {
-        Py_DECREF(step);
-        return NULL;
-    }
-    step->as.reduction = d;
-    return (PyObject *)step;
-}
-
-/* softmax(x, out, rows, classes, chunk) */
-static PyObject *make_softmax(PyObject *module, PyObject *args)
-{
-    (void)module;
-    PyObject *x, *out;
-    Softmax s = {0};
-    if (!PyArg_ParseTuple(args, "OOnnn", &x, &out, &s.rows, &s.classes, &s.chunk))
-        return NULL;
-    Step *step = new_step(run_softmax, NULL, 2);
-    if (!step)
-        return NULL;
-    if (!(s.x = memory_of(step, x, 0)) || !(s.out = memory_of(step, out, 1))) {
-        Py_DECREF(step);
-        return NULL;
-    }
-    step->chunks = (s.rows + s.chunk - 1) / s.chunk;
-    step->as.softmax = s;
-    return (PyObject *)step;
-}
-
-/* The distances from the arrays of one step to those of a step that is like it; NULL with an exception */
-static ptrdiff_t *distances(const Step *from, const Step *to)
-{
-    const Region *g = &from->as.region, *h = &to->as.region;
-    const Product *p = &from->as.product, *q = &to->as.product;
-    ptrdiff_t *found = own_zeros(from->run == run_region ? (size_t)g->operands : 3, sizeof *found);
-    if (!found)
-        return NULL;
-    if (from->run == run_region && to->run == run_region && g->operands == h->operands && !g->sums) {
-        for (int i = 0; i < g->operands; i++) found[i] = h->operand[i].data - g->operand[i].data;
-    } else if (from->run == run_product && to->run == run_product) {
-        found[0] = q->a - p->a, found[1] = q->b - p->b, found[2] = q->c - p->c;
-    } else {
-        free(found);
-        PyErr_SetString(PyExc_ValueError, "a lane repeats products, and regions without sums");
-        return NULL;
-    }
-    return found;
-}
-
-/* lanes([(times, [step], [the same steps in the second repetition])]): independent lists of steps */
-static PyObject *make_lanes(PyObject *module, PyObject *lanes)
-{
-    (void)module;
-    Py_ssize_t count = PyList_Size(lanes);
-    Step *step = count < 0 ? NULL : new_step(run_lane, NULL, 0);
-    if (!step)
-        return NULL;
-    if (!(step->as.lane = own_zeros((size_t)count, sizeof(Lane))))
+    step->codes = (int)(code_bytes / (Py_ssize_t)sizeof(Code)), step->numbers = (int)(number_bytes / 4);
+    if (!(step->sizes = memory(sizes, (size_t)size_bytes)) || !(step->code = memory(code, (size_t)code_bytes))
+        || !(step->number = memory(numbers, (size_t)number_bytes)) || !(step->data = memory(NULL, arrays * sizeof *step->data))
+        || !(step->views = memory(NULL, arrays * sizeof *step->views))
+        || (partial && !(step->partial = memory(NULL, (size_t)partial * sizeof *step->partial))))
         goto fail;
-    step->chunks = count;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Lane *lane = step->as.lane + i;
-        PyObject *first, *second;
-        if (!PyArg_ParseTuple(PyList_GetItem(lanes, i), "nO!O!", &lane->times, &PyList_Type, &first, &PyList_Type, &second))
-            goto fail;
-        size_t length = (size_t)PyList_Size(first);
-        if (!(lane->step = own_zeros(length, sizeof *lane->step)) || !(lane->distance = own_zeros(length, sizeof *lane->distance)))
-            goto fail;
-        for (; lane->count < (int)length; lane->count++) {
-            PyObject *one = PyList_GetItem(first, lane->count), *next = PyList_GetItem(second, lane->count);
-            if (!next || !PyObject_TypeCheck(one, step_type) || !PyObject_TypeCheck(next, step_type)) {
-                PyErr_SetString(PyExc_TypeError, "a lane is two equally long lists of steps");
+    for (int writable = 0; writable < 2; writable++)
+        for (Py_ssize_t i = 0; i < PyList_Size(lists[writable]); i++) {
+            Py_buffer *view = step->views + step->arrays;
+            if (PyObject_GetBuffer(PyList_GetItem(lists[writable], i), view, PyBUF_STRIDES | (writable ? PyBUF_WRITABLE : 0)))
                 goto fail;
-            }
-            if (!(lane->distance[lane->count] = distances((Step *)one, (Step *)next)))
-                goto fail;
-            Py_INCREF(one);
-            lane->step[lane->count] = (Step *)one;
+            step->data[step->arrays++] = view->buf;
         }
-    }
     return (PyObject *)step;
 fail:
     Py_DECREF(step);
     return NULL;
 }
 
+/* list([step], [the same steps in the second repetition], times, independent): steps that run one after the other, repeatedly. Independent
+   steps, which are not repeated, are the chunks of one step. */
+static PyObject *make_list(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *first, *second;
+    Py_ssize_t times;
+    int independent;
+    if (!PyArg_ParseTuple(args, "O!O!np", &PyList_Type, &first, &PyList_Type, &second, &times, &independent))
+        return NULL;
+    Py_ssize_t count = PyList_Size(first), moving = 0;
+    Step *step = new_step(independent ? run_one : run_list, independent ? count : 1);
+    if (!step || !(step->inner = memory(NULL, (size_t)count * sizeof *step->inner)))
+        goto fail;
+    step->times = times, step->last_shared = -1;
+    for (; step->count < count; step->count++) {
+        Step *one = (Step *)Py_NewRef(PyList_GetItem(first, step->count));
+        step->inner[step->count] = one;
+        moving += one->arrays;
+        if (one->chunks > 1)
+            step->last_shared = step->count;
+    }
+    if (!(step->distance = memory(NULL, (size_t)moving * sizeof *step->distance)))
+        goto fail;
+    for (Py_ssize_t i = 0, at = 0; i < count; i++) {
+        const Step *one = step->inner[i], *next = (Step *)PyList_GetItem(second, i);
+        if (!next || next->run != one->run || next->arrays != one->arrays) {
+            PyErr_SetString(PyExc_ValueError, "other steps in the second repetition");
+            goto fail;
+        }
+        for (int j = 0; j < one->arrays; j++) step->distance[at++] = next->data[j] - one->data[j];
+    }
+    return (PyObject *)step;
+fail:
+    Py_XDECREF((PyObject *)step);
+    return NULL;
+}
+
 static PyObject *step_set_numbers(PyObject *self, PyObject *numbers)
 {
     Step *step = (Step *)self;
-    Py_buffer view;
-    if (PyObject_GetBuffer(numbers, &view, PyBUF_SIMPLE))
+    char *bytes;
+    Py_ssize_t length;
+    if (PyBytes_AsStringAndSize(numbers, &bytes, &length))
         return NULL;
-    if (step->run != run_region || view.len != (Py_ssize_t)step->as.region.numbers * 4) {
-        PyBuffer_Release(&view);
+    if (length != step->numbers * 4) {
         PyErr_SetString(PyExc_ValueError, "other numbers than the step was made with");
         return NULL;
     }
-    memcpy(step->as.region.number, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
+    memcpy(step->number, bytes, (size_t)length);
     Py_RETURN_NONE;
 }
 
@@ -799,176 +570,21 @@ static PyObject *step_call(PyObject *self, PyObject *args, PyObject *kw)
     Py_RETURN_NONE;
 }
 
-/* ------------------------------------------------------------------------------------------ programs */
-
-/* Threads that run a program agree by one word, `open`: the number of the current step, and the range of its chunks that no thread has
-   taken. The leading thread takes chunks from the front and helpers from the back, so that each reads contiguous memory. The leader waits
-   only for helpers that have taken a chunk. */
-typedef struct {
-    PyObject_HEAD
-    Step **step;
-    int count, last_shared;
-    _Atomic(uint64_t) open;             /* turn << 40 | front << 20 | back; `turn` counts steps */
-    _Atomic(Step *) current;
-    _Atomic(ptrdiff_t) pending;
-    _Atomic(int) running;
-    uint64_t turn;
-} Program;
-
-enum { MOST_CHUNKS = (1 << 20) - 1 };
-#define FRONT(open) ((ptrdiff_t)((open) >> 20 & 0xfffff))
-#define BACK(open) ((ptrdiff_t)((open) & 0xfffff))
-
-static void run_shared(Program *p, Step *step)
-{
-    atomic_store(&p->pending, step->chunks);
-    atomic_store(&p->current, step);
-    p->turn = (p->turn + 1) & 0xffffff;
-    atomic_store(&p->open, p->turn << 40 | (uint64_t)step->chunks);
-    for (;;) {
-        uint64_t open = atomic_load(&p->open);
-        if (FRONT(open) >= BACK(open))
-            break;
-        if (!atomic_compare_exchange_weak(&p->open, &open, open + (1 << 20)))
-            continue;
-        step->run(step, FRONT(open));
-        atomic_fetch_sub(&p->pending, 1);
-    }
-    for (int spins = 0; atomic_load(&p->pending) > 0; spins++) {
-        PAUSE;
-        if (spins > SPINS_TO_YIELD)
-            GIVE_WAY;
-    }
-    if (step->finish)
-        step->finish(step);
-}
-
-static PyObject *program_run(PyObject *self, PyObject *ignored)
-{
-    (void)ignored;
-    Program *p = (Program *)self;
-    Py_BEGIN_ALLOW_THREADS
-    for (int i = 0; i < p->count; i++) run_whole(p->step[i]);
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
-}
-
-static PyObject *program_call(PyObject *self, PyObject *args, PyObject *kw)
-{
-    (void)args, (void)kw;
-    return program_run(self, NULL);
-}
-
-/* Like `run`, but the threads that are in `help` take part. Only one thread at a time may call it. */
-static PyObject *program_lead(PyObject *self, PyObject *ignored)
-{
-    (void)ignored;
-    Program *p = (Program *)self;
-    Py_BEGIN_ALLOW_THREADS
-    atomic_store(&p->running, 1);
-    for (int i = 0; i < p->count; i++) {
-        if (p->step[i]->chunks > 1)
-            run_shared(p, p->step[i]);
-        else
-            run_whole(p->step[i]);
-        if (i == p->last_shared)
-            atomic_store(&p->running, 0);
-    }
-    atomic_store(&p->running, 0);
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
-}
-
-static PyObject *program_help(PyObject *self, PyObject *ignored)
-{
-    (void)ignored;
-    Program *p = (Program *)self;
-    Py_BEGIN_ALLOW_THREADS
-    for (int spins = 0; atomic_load(&p->running) && spins < SPINS_TO_LEAVE;) {
-        uint64_t open = atomic_load(&p->open);
-        if (FRONT(open) >= BACK(open)) {
-            PAUSE;
-            if (++spins > SPINS_TO_YIELD)
-                GIVE_WAY;
-            continue;
-        }
-        Step *step = atomic_load(&p->current);     /* belongs to `open`, unless another thread changes `open` before the next line */
-        if (!atomic_compare_exchange_weak(&p->open, &open, open - 1))
-            continue;
-        step->run(step, BACK(open) - 1);
-        atomic_fetch_sub(&p->pending, 1);
-        spins = 0;
-    }
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
-}
-
-static void program_dealloc(PyObject *self)
-{
-    Program *p = (Program *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    for (int i = 0; i < p->count; i++) Py_DECREF(p->step[i]);
-    free(p->step);
-    PyObject_Free(self);
-    Py_DECREF(type);
-}
-
-/* program([step]) */
-static PyObject *make_program(PyObject *module, PyObject *steps)
-{
-    (void)module;
-    Py_ssize_t count = PyList_Size(steps);
-    if (count < 0)
-        return NULL;
-    allocfunc allocate = (allocfunc)PyType_GetSlot(program_type, Py_tp_alloc);
-    Program *p = (Program *)allocate(program_type, 0);
-    if (!p)
-        return NULL;
-    p->last_shared = -1;
-    if (!(p->step = own_zeros((size_t)count, sizeof *p->step))) {
-        Py_DECREF(p);
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *step = PyList_GetItem(steps, i);
-        if (!PyObject_TypeCheck(step, step_type) || ((Step *)step)->chunks > MOST_CHUNKS) {
-            Py_DECREF(p);
-            PyErr_SetString(PyExc_TypeError, "a program takes steps of at most a million chunks");
-            return NULL;
-        }
-        Py_INCREF(step);
-        p->step[p->count++] = (Step *)step;
-        if (((Step *)step)->chunks > 1)
-            p->last_shared = (int)i;
-    }
-    return (PyObject *)p;
-}
-
-static PyMethodDef program_methods[] = {
-    {"run", program_run, METH_NOARGS, "Run all steps on this thread."},
-    {"lead", program_lead, METH_NOARGS, "Run all steps, shared with the threads that are in `help`."},
-    {"help", program_help, METH_NOARGS, "Take chunks of the steps that another thread leads, until the last shared step is done."},
-    {NULL, NULL, 0, NULL},
-};
 static PyMethodDef step_methods[] = {
-    {"set_numbers", step_set_numbers, METH_O, "Replace the numbers of a region by a float32 array."},
+    {"lead", step_lead, METH_NOARGS, "Run the steps of a list, shared with the threads that are in `help`. Only one thread at a time may lead."},
+    {"help", step_help, METH_NOARGS, "Take chunks of the steps that another thread leads, until the last shared step is done."},
+    {"set_numbers", step_set_numbers, METH_O, "Replace the numbers of a region by the bytes of a float32 array."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot step_slots[] = {
     {Py_tp_dealloc, step_dealloc}, {Py_tp_call, step_call}, {Py_tp_methods, step_methods},
     {Py_tp_doc, "A prepared step; calling it runs it."}, {0, NULL},
 };
-static PyType_Slot program_slots[] = {
-    {Py_tp_dealloc, program_dealloc}, {Py_tp_call, program_call}, {Py_tp_methods, program_methods},
-    {Py_tp_doc, "A list of steps; calling it runs them."}, {0, NULL},
-};
 static PyType_Spec step_spec = {"mxr.native._core.Step", sizeof(Step), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, step_slots};
-static PyType_Spec program_spec = {"mxr.native._core.Program", sizeof(Program), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                                   program_slots};
 
 /* ------------------------------------------------------------------------------------------ the module */
 
-/* use(name): use these vectors for steps that are made after the call; False if they are not available. Existing steps do not change. */
+/* use(name): use these vectors from now on; False if they are not available */
 static PyObject *use_vectors(PyObject *module, PyObject *name)
 {
     (void)module;
@@ -985,14 +601,10 @@ static PyObject *use_vectors(PyObject *module, PyObject *name)
 static PyObject *use_sgemm(PyObject *module, PyObject *args)
 {
     (void)module;
-    PyObject *address;
-    int is_64;
-    if (!PyArg_ParseTuple(args, "Op", &address, &is_64))
+    unsigned long long address;
+    if (!PyArg_ParseTuple(args, "Kp", &address, &sgemm_is_64))
         return NULL;
-    void *pointer = PyLong_AsVoidPtr(address);
-    if (PyErr_Occurred())
-        return NULL;
-    sgemm = pointer, sgemm_is_64 = is_64;
+    sgemm = (void *)(uintptr_t)address;
     Py_RETURN_NONE;
 }
 
@@ -1012,18 +624,14 @@ static PyObject *digest(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"use", use_vectors, METH_O, "use(name): use these vectors for steps that are made after the call."},
+    {"use", use_vectors, METH_O, "use(name): use these vectors."},
     {"use_sgemm", use_sgemm, METH_VARARGS, "use_sgemm(address, is_64): BLAS's cblas_sgemm."},
-    {"region", make_region, METH_VARARGS, "A step: instructions on blocks of elements."},
-    {"product", make_product, METH_VARARGS, "A step: a matrix product."},
-    {"reduction", make_reduction, METH_VARARGS, "A step: sums or largest values."},
-    {"softmax", make_softmax, METH_VARARGS, "A step: the softmax of rows."},
-    {"lanes", make_lanes, METH_O, "A step: independent lists of steps, each repeated on arrays that move on."},
-    {"program", make_program, METH_O, "A program: a list of steps."},
+    {"step", make_step, METH_VARARGS, "A step on arrays."},
+    {"list", make_list, METH_VARARGS, "A step that is a list of other steps."},
     {"digest", digest, METH_VARARGS, "digest(array, seed): a number that changes if the array does."},
     {"table", mxr_table, METH_VARARGS, "Read a table of numbers in text (text.c)."},
-    {"planes", mxr_planes, METH_VARARGS, "Write an image as planes, through a table (pixels.c)."},
     {"sparse", mxr_sparse, METH_VARARGS, "Read rows of index:value pairs in text (text.c)."},
+    {"planes", mxr_planes, METH_VARARGS, "Write an image as planes, through a table (pixels.c)."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_core", "Prepared steps on arrays; see mxr.native.", -1, methods,
@@ -1031,31 +639,15 @@ static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_core", "Prepare
 
 PyMODINIT_FUNC PyInit__core(void)
 {
-    static const char *const names[] = {
-#define X(name, operands) #name,
-        INSTRUCTIONS(X)
-#undef X
-        "load", "store", "fill", "sum",
-    };
+#define X(name, operands) #name " "
+    static const char names[] = INSTRUCTIONS(X) "load store fill reduce";
     vectors = mxr_plain();
-    PyObject *module = PyModule_Create(&definition), *numbers = PyDict_New();
-    if (!module || !numbers)
-        return NULL;
-    for (int i = 0; i < SUM + 1; i++) {
-        PyObject *number = PyLong_FromLong(i);
-        if (!number || PyDict_SetItemString(numbers, names[i], number))
-            return NULL;
-        Py_DECREF(number);
-    }
-    if (PyModule_AddObjectRef(module, "INSTRUCTIONS", numbers) || PyModule_AddIntConstant(module, "SCRATCH", SCRATCH)
-        || PyModule_AddIntConstant(module, "MOST_SUMS", MOST_SUMS)
-        || PyModule_AddIntConstant(module, "AXES", AXES - 1) || PyModule_AddIntConstant(module, "WIDTH", WIDTH))
-        return NULL;
-    Py_DECREF(numbers);
     step_type = (PyTypeObject *)PyType_FromSpec(&step_spec);
-    program_type = (PyTypeObject *)PyType_FromSpec(&program_spec);
-    if (!step_type || !program_type || PyModule_AddObjectRef(module, "Step", (PyObject *)step_type)
-        || PyModule_AddObjectRef(module, "Program", (PyObject *)program_type))
+    PyObject *module = step_type ? PyModule_Create(&definition) : NULL;
+    if (!module || PyModule_AddStringConstant(module, "INSTRUCTIONS", names) || PyModule_AddIntConstant(module, "SCRATCH", SCRATCH)
+        || PyModule_AddIntConstant(module, "MOST_SUMS", MOST_SUMS) || PyModule_AddIntConstant(module, "MOST_CHUNKS", MOST_CHUNKS)
+        || PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) || PyModule_AddIntConstant(module, "AXES", AXES)
+        || PyModule_AddIntConstant(module, "WIDTH", WIDTH))
         return NULL;
     return module;
 }

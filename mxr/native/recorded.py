@@ -190,5 +190,5 @@ class Code:
         if tape.signature != self._signature:  # with these constants, the code has other operations
             self._make(constants)
             return
-        self._step.native.set_numbers(np.array(tape.numbers, np.float32))
+        self._step.native.set_numbers(np.array(tape.numbers, np.float32).tobytes())
         self._constants = constants

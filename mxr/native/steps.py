@@ -46,6 +46,8 @@ _CONDITIONS: dict[Any, str] = {
 # fmt: on
 
 FLOAT, BOOL = np.dtype(np.float32), np.dtype(bool)
+_NUMBER = {name: i for i, name in enumerate(core.INSTRUCTIONS.split())} if core is not None else {}
+_KINDS = ("region", "product", "columns", "softmax")  # of steps, in the core's order
 
 
 def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
@@ -77,8 +79,8 @@ class Region:
         self._code: list[tuple[str, Slot | int, tuple[Slot, ...]]] = []
         self._arrays: dict[int, tuple[Slot, Slot]] = {}  # by id: the array, and the slot to read it from
         self._numbers: dict[str | int, Slot] = {}
-        self._sums: list[np.ndarray] = []
-        self._row = 1
+        self._results: list[np.ndarray] = []
+        self._row, self._largest = 1, False
         self.nanoseconds = 0.0
 
     # ---------------------------------------------------------------- operands
@@ -90,7 +92,7 @@ class Region:
                 return None
             memory = Slot(a.dtype, a)
             known = self._arrays[id(a)] = (memory, memory)
-            if not self._direct(a) and not (a.size == 1 and a.dtype == FLOAT):
+            if not self._direct(a) and not self._single(a):
                 known = self._arrays[id(a)] = (memory, self._emit_to(Slot(a.dtype), "load", [memory]))
         return known[1]
 
@@ -102,6 +104,13 @@ class Region:
 
     def _direct(self, a: np.ndarray) -> bool:
         return a.dtype == FLOAT and a.size == self.count and a.flags.c_contiguous and a.flags.aligned
+
+    def _single(self, a: np.ndarray) -> bool:
+        """Whether instructions can use an array as a number."""
+        return a.size == 1 and a.dtype == FLOAT and not self._direct(a)
+
+    def _is_number(self, x: Slot) -> bool:
+        return x.number is not None or (x.array is not None and self._single(x.array))
 
     # ---------------------------------------------------------------- instructions
     def _emit(self, op: str, to: Slot | int, *operands: Slot) -> None:
@@ -120,16 +129,14 @@ class Region:
 
     def _solid(self, x: Slot) -> Slot:
         """`x`, filled into a register if it is a number, for instructions that take no numbers."""
-        if x.number is None and not (x.array is not None and x.array.size == 1 and self.count != 1):
-            return x
-        return self._emit_to(Slot(FLOAT), "fill", [x])
+        return self._emit_to(Slot(FLOAT), "fill", [x]) if self._is_number(x) else x
 
     def emit(
         self, op: str, operands: Sequence[Slot], dtype: np.dtype = FLOAT, out: np.ndarray | None = None
     ) -> Slot:
         """Add an instruction and return its result, which is also written into `out` if that is given."""
         operands = list(operands)
-        if op in ("select", "limit") or len(operands) == 1 or all(self._solid_needed(x) for x in operands):
+        if op in ("select", "limit") or len(operands) == 1 or all(map(self._is_number, operands)):
             operands[0] = self._solid(operands[0])
         if out is None:
             return self._emit_to(Slot(dtype), op, operands)
@@ -143,9 +150,6 @@ class Region:
         self._arrays[id(out)] = (memory, result)
         self._emit("store", memory, result)
         return result
-
-    def _solid_needed(self, x: Slot) -> bool:
-        return x.number is not None or (x.array is not None and x.array.size == 1 and self.count != 1)
 
     def as_number(self, x: Slot) -> Slot:
         return self.emit("as_number", [x]) if x.dtype == BOOL else x
@@ -181,73 +185,70 @@ class Region:
         op = "copy" if x.dtype == dtype else "as_number" if dtype == FLOAT else "as_condition"
         return self.emit(op, [x], dtype, out)
 
-    def sum(self, x: Slot, row: int, out: np.ndarray) -> bool:
-        """Write the sums of each `row` elements of `x` into the contiguous `out`. False if this region cannot
-        do it."""
+    def sum(self, x: Slot, row: int, out: np.ndarray, largest: bool = False) -> bool:
+        """Write the sums of each `row` elements of `x`, or their largest values, into the contiguous `out`.
+        False if this region cannot do it."""
         if (
-            (self._sums and row != self._row)
-            or len(self._sums) == core.MOST_SUMS
+            (self._results and (row, largest) != (self._row, self._largest))
+            or len(self._results) == core.MOST_SUMS
             or not out.flags.c_contiguous
             or x.number is not None
         ):
             return False
-        self._row = row
-        self._sums.append(out)
-        self._emit("sum", len(self._sums) - 1, self._solid(x))
+        self._row, self._largest = row, largest
+        self._results.append(out)
+        self._emit("reduce", len(self._results) - 1, self._solid(x))
+        self.nanoseconds += self.count / row * costs.NATIVE_ROW_NS
         return True
 
     # ---------------------------------------------------------------- the step
     def step(self) -> Prepared | None:
         """The native step, or None if it would need too many registers or axes."""
         registers = self._allocate()
-        memories = list(self._memories())
+        memories = self._memories()
         layout = self._layout(memories)
-        block = (
-            min(_block(registers), -(-self.count // core.WIDTH) * core.WIDTH) if self.count else core.WIDTH
-        )
+        block = self._block(registers)
         if layout is None or block < min(costs.NATIVE_LEAST_BLOCK, self.count):
             return None
-        shape, operands = layout
-        for i, memory in enumerate(memories):
-            memory.index = registers + i
         numbers = list(self._numbers.values())
-        for i, number in enumerate(numbers):
-            number.index = registers + len(memories) + i
-        code = np.array(
-            [self._encoded(op, to, operands_, registers) for op, to, operands_ in self._code], np.int32
-        ).reshape(-1, 5)
+        for i, slot in enumerate([*memories, *numbers]):
+            slot.index = registers + i
+        code = [self._encoded(op, to, operands, registers) for op, to, operands in self._code]
         chunk = self._chunk(block)
-        constants = np.array([n.number for n in numbers], np.float32)
-        native = core.region(
-            self.count,
-            shape,
-            operands,
-            registers,
-            code.tobytes(),
-            constants.tobytes(),
-            block,
-            chunk,
-            self._sums,
-            self._row,
+        read = [m.array for m in memories if id(m.array) not in self._written]
+        written = [m.array for m in memories[len(read) :]]
+        reduced = (len(self._results), self._row, self._largest)
+        return _prepared(
+            "region",
+            read,
+            [*written, *self._results],
+            (self.count, block, chunk, registers, len(memories), *reduced, *layout),
+            self.nanoseconds,
+            -(-self.count // chunk),
+            np.array(code, np.int32).tobytes(),
+            np.array([n.number for n in numbers], np.float32).tobytes(),
+            len(self._results) * -(-self.count // chunk) if self._row > chunk else 0,
         )
-        return Prepared(native, self.nanoseconds, chunk < self.count)
 
     def _encoded(
         self, op: str, to: Slot | int, operands: tuple[Slot, ...], registers: int
     ) -> tuple[int, ...]:
-        a, b, c = (*(x.index for x in operands), 0, 0, 0)[:3]
-        if op == "load":
-            a -= registers  # `load` and `store` count arrays from 0
+        """The instruction in the core's form (`Code` in core.c)."""
+        slots = (*operands, *[operands[0]] * (3 - len(operands)))
+        is_number = list(map(self._is_number, slots))
+        first = len(operands) - 2  # the first operand that may be a number
+        variant = is_number[first] + 2 * is_number[first + 1] if first >= 0 else 0
         target = to if isinstance(to, int) else to.index - registers if op == "store" else to.index
-        if len(operands) == 1:
-            b = c = a
-        elif len(operands) == 2:
-            c = a
-        return core.INSTRUCTIONS[op], target, a, b, c
+        a, b, c = (x.index - registers if op == "load" else x.index for x in slots)
+        results = [to] if isinstance(to, Slot) else []
+        whole = all(x.array is None or self._single(x.array) for x in slots) and not any(
+            x.array is not None for x in results
+        )
+        return _NUMBER[op], variant, target, a, b, c, whole, sum(n << i for i, n in enumerate(is_number))
 
     def _memories(self) -> list[Slot]:
-        """The slots of all arrays, one for each array. If an array has several slots, all instructions now
-        use the first of them."""
+        """The slots of all arrays, one for each array; those that are written come last. If an array has
+        several slots, all instructions now use the first of them."""
         found: dict[int, Slot] = {}
         self._written: set[int] = set()
 
@@ -263,7 +264,7 @@ class Region:
                 self._written.add(id(to.array))
             code.append((op, to, tuple(map(the_one, operands))))
         self._code = code
-        return list(found.values())
+        return sorted(found.values(), key=lambda x: id(x.array) in self._written)
 
     def _allocate(self) -> int:
         """Give each result a register, which is free again after the last use. Return the number of
@@ -288,62 +289,50 @@ class Region:
                     free.append(to.index)
         return count
 
-    def _layout(self, memories: list[Slot]) -> tuple[tuple[int, ...], list] | None:
-        """The shape with as few axes as strided operands allow, and the operands in the core's form. None if
+    def _layout(self, memories: list[Slot]) -> list[int] | None:
+        """The shape with as few axes as strided operands allow, and the operands, in the core's form. None if
         there are too many axes."""
-        flat = [self._direct(m.array) for m in memories]
-        single = [
-            m.array.size == 1 and m.dtype == FLOAT and id(m.array) not in self._written for m in memories
-        ]
-        strided = [i for i in range(len(memories)) if not flat[i] and not single[i]]
-        views = (
-            {
-                i: np.broadcast_to(memories[i].array, self.shape)
-                if memories[i].array.shape != self.shape
-                else memories[i].array
-                for i in strided
-            }
-            if self._broadcasts(memories, strided)
-            else None
-        )
-        if views is None:
+        arrays = [m.array for m in memories]
+        strided = [i for i, a in enumerate(arrays) if not self._direct(a) and not self._single(a)]
+        if any(arrays[i].ndim > len(self.shape) for i in strided):
             return None
+        strides = {i: np.broadcast_to(arrays[i], self.shape).strides for i in strided}
         axes: list[tuple[int, list[int]]] = []
         for axis, n in enumerate(self.shape):
-            strides = [views[i].strides[axis] for i in strided]
+            steps = [s[axis] for s in strides.values()]
             if n == 1:
                 continue
-            if axes and all(outer == inner * n for outer, inner in zip(axes[-1][1], strides)):
-                axes[-1] = axes[-1][0] * n, strides
+            if axes and all(outer == inner * n for outer, inner in zip(axes[-1][1], steps)):
+                axes[-1] = axes[-1][0] * n, steps
             else:
-                axes.append((n, strides))
+                axes.append((n, steps))
         if len(axes) > core.AXES:
             return None
-        axes = axes or [(1, [0] * len(strided))]
-        shape = tuple(n for n, _ in axes)
-        operands = []
-        for i, memory in enumerate(memories):
-            position = strided.index(i) if i in views else -1
-            strides = [s[position] for _, s in axes] if i in views else []
-            kind = 4 if flat[i] else 0 if single[i] else -1
-            padded = (*strides, *[0] * (core.AXES - len(strides)), kind)
-            operands.append(
-                (memory.array, padded, memory.array.itemsize, int(id(memory.array) in self._written))
-            )
-        return shape, operands
+        axes = axes or [(1, [0] * len(strides))]
+        padding = [0] * (core.AXES - len(axes))
+        layout = [len(axes), *(n for n, _ in axes), *padding]
+        for i, a in enumerate(arrays):
+            own = [s[strided.index(i)] if i in strides else 0 for _, s in axes]
+            layout += [a.itemsize, self._direct(a), *own, *padding]
+        return layout
 
-    def _broadcasts(self, memories: list[Slot], strided: list[int]) -> bool:
-        return all(memories[i].array.ndim <= len(self.shape) for i in strided)
+    def _block(self, registers: int) -> int:
+        """The number of elements of a block, for this number of registers. Without registers it can be large,
+        and it has whole rows unless there is only one."""
+        least = costs.NATIVE_LEAST_BLOCK
+        if not registers and self._results:
+            row = self._row if self._row < self.count else 1
+            return row * max(1, 4 * costs.NATIVE_BLOCK // row)
+        room: int = core.SCRATCH // max(1, registers)
+        whole: int = max(core.WIDTH, _rounded_up(self.count, core.WIDTH))
+        return min(costs.NATIVE_BLOCK, room // least * least, whole)
 
     def _chunk(self, block: int) -> int:
         """The number of elements that a thread takes at a time."""
         if not self.count:
             return block
-        each = self.nanoseconds / self.count
-        chunk = max(1, round(costs.NATIVE_CHUNK_NS / each / block)) * block
-        if self.nanoseconds < 2 * costs.NATIVE_CHUNK_NS:
-            chunk = -(-self.count // block) * block
-        if self._sums:
+        chunk = _chunk(self.count, self.nanoseconds / self.count, block)
+        if self._results:
             if self._row <= chunk:
                 chunk = max(1, chunk // self._row) * self._row
             elif self._row != self.count:
@@ -351,11 +340,34 @@ class Region:
         return chunk
 
 
-def _block(registers: int) -> int:
-    """The number of elements of a block, for this number of registers."""
-    least = costs.NATIVE_LEAST_BLOCK
-    room: int = core.SCRATCH // max(1, registers)
-    return min(costs.NATIVE_BLOCK, room // least * least)
+def _rounded_up(n: int, unit: int) -> int:
+    return -(-n // unit) * unit
+
+
+def _chunk(count: int, each: float, unit: int = 1) -> int:
+    """How many of `count` items, which take `each` nanoseconds, a thread takes at a time: a multiple of
+    `unit`. All of them if they are too few for two threads."""
+    if count * each <= 2 * costs.NATIVE_CHUNK_NS:
+        return _rounded_up(count, unit)
+    chunk = max(1, round(costs.NATIVE_CHUNK_NS / each / unit)) * unit
+    return max(chunk, _rounded_up(-(-count // core.MOST_CHUNKS), unit))
+
+
+def _prepared(
+    kind: str,
+    inputs: list[np.ndarray],
+    outputs: list[np.ndarray],
+    sizes: Sequence[int],
+    nanoseconds: float,
+    chunks: int,
+    code: bytes = b"",
+    numbers: bytes = b"",
+    partial: int = 0,
+) -> Prepared:
+    """A step of the core. `sizes` are the fields of its struct in core.c."""
+    packed = np.array(sizes, np.intp).tobytes()
+    native = core.step(_KINDS.index(kind), inputs, outputs, packed, code, numbers, chunks, partial)
+    return Prepared(native, nanoseconds, chunks > 1)
 
 
 def _erf() -> Any:
@@ -383,27 +395,23 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
         return None
     (lda, turned_a), (ldb, turned_b), (ldc, _) = layouts
     batch = out.shape[0] if out.ndim == 3 else 1
-    jumps = [x.strides[0] // 4 if x.ndim == 3 and x.shape[0] > 1 else 0 for x in (a, b, out)]
-    axis = 2 if out.ndim == 3 else int(n > m)
+    steps = [x.strides[0] // 4 if x.ndim == 3 and x.shape[0] > 1 else 0 for x in (a, b, out)]
     work = 2 * m * n * k * batch * costs.FLOP_NS
-    cut_at = (m, n, batch)[axis]
-    edge = (
-        threads.cuts(cut_at, 2, 0, 1 if axis == 2 else costs.BLAS_PANEL)[0][1]
-        if work >= costs.NATIVE_CUT_PRODUCT_NS and threads.workers() > 1
-        else 0
-    )
-    step = core.product(
-        a,
-        b,
-        out,
-        (m, n, k, lda, ldb, ldc, batch, *jumps),
-        turned_a,
-        turned_b,
-        float(add),
-        axis,
-        edge % cut_at,
-    )
-    return Prepared(step, work, bool(edge % cut_at))
+    rows, columns, chunk, last = m, n, batch, (m, n)
+    if work >= costs.NATIVE_CUT_PRODUCT_NS and threads.workers() > 1:  # into two parts
+        half = _rounded_up(-(-max(m, n) // 2), costs.BLAS_PANEL)
+        if out.ndim == 3:
+            chunk = -(-batch // 2)
+        elif max(m, n) > half:
+            batch, chunk = 2, 1
+            if n > m:
+                columns, last = half, (m, n - half)
+                steps = [0, half * (ldb if turned_b else 1), half]
+            else:
+                rows, last = half, (m - half, n)
+                steps = [half * (1 if turned_a else lda), 0, half * ldc]
+    sizes = (rows, columns, k, lda, ldb, ldc, turned_a, turned_b, add, batch, chunk, *steps, *last)
+    return _prepared("product", [a, b], [out], sizes, work, -(-batch // chunk))
 
 
 def _matrix(x: np.ndarray) -> tuple[int, bool] | None:
@@ -441,15 +449,17 @@ def reduction(ufunc: Any, x: np.ndarray, axes: tuple[int, ...], out: np.ndarray)
         math.prod(x.shape[first : last + 1]),
         math.prod(x.shape[last + 1 :]),
     )
-    each = costs.SUM_NS + costs.NATIVE_ROW_NS / (rows if inner == 1 else min(inner, 512))
-    nanoseconds = x.size * each
-    unit = rows * each if inner == 1 and outer > 1 else each if inner == 1 else rows * each * min(inner, 512)
-    chunk = max(1, round(costs.NATIVE_CHUNK_NS / unit)) if nanoseconds > 2 * costs.NATIVE_CHUNK_NS else x.size
-    return Prepared(
-        core.reduction(x, out, outer, rows, inner, ufunc is np.maximum, chunk),
-        nanoseconds,
-        nanoseconds > 2 * costs.NATIVE_CHUNK_NS,
-    )
+    largest = ufunc is np.maximum
+    if inner == 1:
+        region = Region((outer, rows))
+        slot = region.array(x)
+        return region.step() if slot is not None and region.sum(slot, rows, out, largest) else None
+    strip = min(inner, 512)  # columns that the core computes together
+    each = rows * (strip * costs.SUM_NS + costs.NATIVE_ROW_NS)
+    strips = outer * -(-inner // 512)
+    chunk = _chunk(strips, each)
+    sizes = (outer, rows, inner, largest, chunk)
+    return _prepared("columns", [x], [out], sizes, strips * each, -(-strips // chunk))
 
 
 def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
@@ -463,18 +473,16 @@ def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
         and out.flags.c_contiguous
     ):
         return None
-    each = x.shape[1] * costs.SOFTMAX_NS + 4 * costs.NATIVE_ROW_NS
-    nanoseconds = len(x) * each
-    chunk = max(1, round(costs.NATIVE_CHUNK_NS / each)) if nanoseconds > 2 * costs.NATIVE_CHUNK_NS else len(x)
-    return Prepared(
-        core.softmax(x, out, *x.shape, chunk), nanoseconds, nanoseconds > 2 * costs.NATIVE_CHUNK_NS
-    )
+    rows, classes = x.shape
+    each = classes * costs.SOFTMAX_NS + 4 * costs.NATIVE_ROW_NS
+    chunk = _chunk(rows, each)
+    return _prepared("softmax", [x], [out], (rows, classes, chunk), rows * each, -(-rows // chunk))
 
 
 def repeat(lanes: Sequence[Callable[[int], list[Prepared | None]]], times: int) -> list[Prepared] | None:
     """Independent loops, which several threads may run side by side. `lanes[i](k)` makes the steps of loop
-    `i`, repetition `k`: products, and regions without sums, the same in every repetition, on arrays whose
-    addresses move by a constant distance from one repetition to the next. None if one of the steps is None.
+    `i`, repetition `k`: the same in every repetition, on arrays whose addresses move by a constant distance
+    from one repetition to the next. None if one of the steps is None.
 
     All loops are one step, or several one after the other if they take long: a Ctrl-C has to wait for the end
     of a step.
@@ -489,8 +497,8 @@ def repeat(lanes: Sequence[Callable[[int], list[Prepared | None]]], times: int) 
         stop = min(start + length, times)
         begun: Sequence[Sequence[Prepared | None]] = first if start == 0 else [make(start) for make in lanes]
         follow = [make(start + 1) for make in lanes] if stop - start > 1 else begun
-        loops = core.lanes([(stop - start, _native(a), _native(b)) for a, b in zip(begun, follow)])
-        found.append(Prepared(loops, (stop - start) * each, len(lanes) > 1))
+        loops = [core.list(_native(a), _native(b), stop - start, False) for a, b in zip(begun, follow)]
+        found.append(Prepared(core.list(loops, loops, 1, True), (stop - start) * each, len(lanes) > 1))
     return found
 
 
@@ -576,13 +584,15 @@ def _parts(steps: Iterable[Prepared]) -> list[list[Prepared]]:
 
 
 def _program(prepared: list[Prepared]) -> Callable[[], object]:
-    program: Any = core.program([p.native for p in prepared])
-    run: Callable[[], object] = program.run
+    steps = _native(prepared)
+    program = core.list(steps, steps, 1, False)
+    alone: Callable[[], object] = program
     nanoseconds = sum(p.nanoseconds for p in prepared if p.shared)
     if nanoseconds < 2 * costs.WAKE_NS or threads.workers() < 2:
-        return run
-    shared = partial(threads.share, program.lead, program.help)
-    return shared if nanoseconds > costs.NATIVE_COMPARED_NS else Faster(shared, run)
+        return alone
+    if nanoseconds > costs.NATIVE_COMPARED_NS:
+        return partial(threads.share, program.lead, program.help, spread=True)
+    return Faster(partial(threads.share, program.lead, program.help), alone)
 
 
 class Faster:

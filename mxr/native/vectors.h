@@ -239,14 +239,14 @@ static inline float finished_power(float z, float x, float y)
 static inline float f_hypot(float x, float y)
 {
     float r = (float)sqrt((double)x * x + (double)y * y);
-    return (fabsf(x) == INFINITY) | (fabsf(y) == INFINITY) ? INFINITY : r;
+    return ((fabsf(x) == INFINITY) | (fabsf(y) == INFINITY)) ? INFINITY : r;
 }
 
 static inline float f_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x == 0.0f ? 0.0f : x; }
-static inline float f_maximum(float x, float y) { return (x >= y) | (x != x) ? x : y; }
-static inline float f_minimum(float x, float y) { return (x <= y) | (x != x) ? x : y; }
-static inline float f_fmax(float x, float y) { return (x >= y) | (y != y) ? x : y; }
-static inline float f_fmin(float x, float y) { return (x <= y) | (y != y) ? x : y; }
+static inline float f_maximum(float x, float y) { return ((x >= y) | (x != x)) ? x : y; }
+static inline float f_minimum(float x, float y) { return ((x <= y) | (x != x)) ? x : y; }
+static inline float f_fmax(float x, float y) { return ((x >= y) | (y != y)) ? x : y; }
+static inline float f_fmin(float x, float y) { return ((x <= y) | (y != y)) ? x : y; }
 static inline float f_both(float x, float y) { return number(bits(x) & bits(y)); }
 static inline float f_either(float x, float y) { return number(bits(x) | bits(y)); }
 static inline float f_differ(float x, float y) { return number(bits(x) ^ bits(y)); }

@@ -59,18 +59,22 @@ def run(tasks: Sequence[Callable[[], object]]) -> None:
         _started().run(tasks)
 
 
-def share(lead: Callable[[], object], help: Callable[[], object]) -> None:
+def share(lead: Callable[[], object], help: Callable[[], object], spread: bool = False) -> None:
     """Call `lead` on this thread, and `help` on the other workers. Return when `lead` returns: a worker may
     still be in `help`, or begin it later.
 
     So `lead` itself has to wait for work that `help` has begun, and `help` must touch nothing once `lead` has
-    ended. Then a worker that has no processor, beside a busy process, is not waited for.
+    ended. Then a worker that has no CPU, beside a busy process, is not waited for.
+
+    With `spread` workers wake on other CPUs than the caller's, which takes a few microseconds more. If all
+    CPUs are busy, the system may wake a worker on the caller's CPU: then both threads share that one, and
+    another process has one for itself.
     """
     if _inside.active:
         lead()
         return
     with single_blas(), _turn:
-        _started().share(lead, help)
+        _started().share(lead, help, spread)
 
 
 class single_blas:
@@ -347,21 +351,29 @@ class _Helper:
         thread = threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True)
         thread.start()
         self.id = thread.native_id or 0
+        self.cpus: set[int] = set()  # that the thread may use once it has woken, if it may not use all now
 
     def _loop(self) -> None:
         np.seterr(all="ignore")  # NumPy's settings are per thread
         while True:
             job = self.jobs.get()
+            if self.cpus:
+                cpus, self.cpus = self.cpus, set()
+                self.spread(cpus)
             with self.busy:
                 job.work()
             del job  # its closures hold arrays
+
+    def spread(self, cpus: set[int]) -> None:
+        """Keep the thread on these CPUs."""
+        with suppress(OSError):  # not permitted
+            os.sched_setaffinity(self.id, cpus)
 
 
 class _Pool:
     def __init__(self, size: int):
         self.find_blas()
         self.helpers = [_Helper(i) for i in range(1, size)]
-        self._callers_cpu = -1
 
     def find_blas(self) -> None:
         """Look for the BLAS libraries: NumPy's, and SciPy's after its linear algebra has been loaded."""
@@ -375,38 +387,27 @@ class _Pool:
     def run(self, tasks: Sequence[Callable[[], object]]) -> None:
         job = _Job(tasks)
         try:
-            self._offer(job, len(tasks) - 1)
+            for helper in self.helpers[: len(tasks) - 1]:
+                helper.jobs.put(job)
             job.work()
         finally:
             self._settle(job)
         if job.errors:
             raise min(job.errors, key=lambda e: e[0])[1]
 
-    def share(self, lead: Callable[[], object], help: Callable[[], object]) -> None:
+    def share(self, lead: Callable[[], object], help: Callable[[], object], spread: bool) -> None:
         job = _Job([help] * len(self.helpers))
+        cpu = _current_cpu() if spread else -1
+        cpus = os.sched_getaffinity(0) if cpu >= 0 else set()
         try:
-            self._offer(job, len(self.helpers))
+            for helper in self.helpers:
+                if len(cpus) > 1:
+                    helper.spread(cpus - {cpu})
+                    helper.cpus = cpus  # after the line above: the helper may read it at any time
+                helper.jobs.put(job)
             lead()
         finally:
             job.todo.clear()
-
-    def _offer(self, job: _Job, count: int) -> None:
-        """Wake up to `count` helpers for a job."""
-        self._place()
-        for helper in self.helpers[: max(0, count)]:
-            helper.jobs.put(job)
-
-    def _place(self) -> None:
-        """Keep the helpers off the caller's CPU. If all CPUs are busy, the system may wake a helper on that
-        one; then both threads share it, and another process has a CPU for itself."""
-        cpu = _current_cpu()
-        if cpu == self._callers_cpu:
-            return
-        self._callers_cpu = cpu
-        others = os.sched_getaffinity(0) - {cpu}
-        for helper in self.helpers if others else ():
-            with suppress(OSError):  # not permitted
-                os.sched_setaffinity(helper.id, others)
 
     @unbroken
     def _settle(self, job: _Job) -> None:

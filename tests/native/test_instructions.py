@@ -352,3 +352,18 @@ def test_no_other_types():
     for dtype in (np.float64, np.float16, np.int32, np.int64, np.uint8):
         assert region.array(np.zeros(3, dtype)) is None
     assert steps.call(np.add, (np.zeros(3), np.zeros(3), np.zeros(3))) is None
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 15, 16, 17])
+@pytest.mark.parametrize("dtype", [FLOAT, BOOL], ids=str)
+def test_short_rows(length, dtype):
+    """Rows of a larger array, read and written, in blocks that begin and end inside a row."""
+    x = (np.random.default_rng(length).uniform(-1, 1, (700, 3, length + 1)) > 0).astype(dtype)
+    for columns in (slice(0, length), slice(None, length * 2, 2)):
+        ins, room = x[..., columns], np.ones((700, 3, length + 2), dtype)
+        out = room[..., : ins.shape[-1]]
+        region = Region(ins.shape)
+        region.convert(region.array(ins), dtype, out)
+        region.step()()
+        np.testing.assert_array_equal(out, ins)
+        assert (room[..., ins.shape[-1] :] == 1).all()

@@ -38,6 +38,30 @@ def test_products(m, k, n, add):
                 np.testing.assert_allclose(out, a @ b + (before if add else 0), 1e-4, 1e-4)
 
 
+@pytest.mark.parametrize(
+    "m, k, n", [(8, 5, 3), (33, 7, 2), (2, 9, 49), (64, 3, 64), (101, 20, 100), (17, 4, 200)]
+)
+@pytest.mark.parametrize("stack", [0, 1, 5])
+def test_products_in_two_parts(m, k, n, stack, monkeypatch):
+    """Products are cut along rows, columns or the matrices of a stack."""
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    shape = (stack,) if stack else ()
+    a, b, found = random(*shape, m, k), random(*shape, k, n), []
+    for limit in (math.inf, 0):
+        monkeypatch.setattr(costs, "NATIVE_CUT_PRODUCT_NS", limit)
+        for left in (a, np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)):
+            out = np.full((*shape, m, n), np.nan, np.float32)
+            step = steps.product(left, b, out)
+            step()
+            assert step.shared == (
+                limit == 0 and (stack > 1 or (stack == 0 and max(m, n) > costs.BLAS_PANEL))
+            )
+            np.testing.assert_allclose(out, a @ b, 1e-5, 1e-6)
+            found.append(out)
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[1], found[3])
+
+
 def test_stacks_of_products():
     a, b, out = random(5, 3, 4), random(5, 4, 2), np.empty((5, 3, 2), np.float32)
     steps.product(a, b, out)()
@@ -80,6 +104,26 @@ def test_repeated_steps(times, longest, monkeypatch):
             values[1:] = 0
 
 
+def test_repeated_sums():
+    """A loop of regions with sums, and of softmaxes, which read what the repetition before has written."""
+    x, totals = np.zeros((6, 4, 5), np.float32), np.zeros((6, 4, 1), np.float32)
+    x[0] = random(4, 5)
+
+    def make(k):
+        region = Region((4, 5))
+        assert region.sum(region.array(x[k + 1]), 5, totals[k])
+        return [steps.softmax(x[k], x[k + 1]), region.step()]
+
+    (step,) = steps.repeat([make], 5)
+    for _ in range(2):
+        totals[...] = x[1:] = 0
+        step()
+        np.testing.assert_allclose(totals[:5], 1, 1e-6)
+        assert not totals[5].any()
+        e = np.exp(x[:-1] - x[:-1].max(2, keepdims=True))
+        np.testing.assert_allclose(x[1:], e / e.sum(2, keepdims=True), 1e-5)
+
+
 def test_loops_side_by_side_give_the_same_bits(monkeypatch):
     monkeypatch.setattr(threads, "workers", lambda: 2)
     monkeypatch.setattr(costs, "NATIVE_COMPARED_NS", 0)  # always shared
@@ -99,13 +143,10 @@ def test_loops_side_by_side_give_the_same_bits(monkeypatch):
 def test_steps_that_are_not_repeated():
     x, out = random(4, 8), np.empty((4, 8), np.float32)
     assert steps.repeat([lambda k: [None]], 3) is None
-    with pytest.raises(ValueError, match="repeats products, and regions without sums"):
-        steps.repeat([lambda k: [steps.softmax(x, out)]], 3)
     product, region = steps.product(x, x.T, np.empty((4, 4), np.float32)), steps.call(np.tanh, (x, out))
-    with pytest.raises(ValueError, match="repeats"):
-        native.core.lanes([(2, [product.native], [region.native])])
-    with pytest.raises(TypeError, match="equally long"):
-        native.core.lanes([(2, [product.native], [])])
+    for other in ([region.native], []):
+        with pytest.raises((ValueError, IndexError)):
+            native.core.list([product.native], other, 2, False)
 
 
 def test_products_that_blas_does_not_take():
@@ -201,8 +242,8 @@ def test_shared_steps_give_the_same_bits(vectors):
         steps.reduction(np.add, w, (0,), outs[3]),
         steps.softmax(w, outs[4]),
     ]
-    program = native.core.program([m.native for m in made])
-    program.run()
+    program = native.core.list(*[[m.native for m in made]] * 2, 1, False)
+    program()
     alone = [o.copy() for o in outs]
     for _ in range(200):
         for o in outs:
@@ -262,7 +303,8 @@ def test_large_results_are_streamed(vectors, monkeypatch):
 
 def test_help_returns_if_nothing_runs():
     out = np.empty(3, np.float32)
-    program = native.core.program([steps.call(np.negative, (out, out)).native])
+    step = steps.call(np.negative, (out, out)).native
+    program = native.core.list([step], [step], 1, False)
     program.help()
 
 
@@ -273,11 +315,11 @@ def test_numbers_can_change():
     step = region.step()
     step()
     np.testing.assert_array_equal(out, x * 2)
-    step.native.set_numbers(np.array([3], np.float32))
+    step.native.set_numbers(np.array([3], np.float32).tobytes())
     step()
     np.testing.assert_array_equal(out, x * 3)
     with pytest.raises(ValueError):
-        step.native.set_numbers(np.array([3, 4], np.float32))
+        step.native.set_numbers(bytes(8))
 
 
 OPTIMIZERS = {

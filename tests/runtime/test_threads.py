@@ -64,18 +64,19 @@ def test_the_error_of_the_leading_function_is_raised(one_helper):
     assert done == [1]  # inside a task, nobody helps
 
 
-@pytest.mark.skipif(
-    threads._current_cpu() < 0 or threads.cpus() < 2, reason="needs two CPUs that can be chosen"
-)
-def test_helpers_are_kept_off_the_callers_cpu(one_helper):
-    mine = os.sched_getaffinity(0)
+@pytest.mark.skipif(threads._current_cpu() < 0 or threads.cpus() < 2, reason="no two CPUs to choose from")
+def test_helpers_wake_on_other_cpus_than_the_callers(one_helper, monkeypatch):
+    mine, used, spread = os.sched_getaffinity(0), [], one_helper.spread
+    monkeypatch.setattr(one_helper, "spread", lambda cpus: (spread(cpus), used.append(cpus)))
     try:
         for cpu in sorted(mine)[:2]:
-            os.sched_setaffinity(0, {cpu})
-            os.sched_setaffinity(0, mine)  # it stays there, at first
-            here = threads._current_cpu()
-            threads.run([lambda: None] * 2)
-            assert threads._current_cpu() != here or os.sched_getaffinity(one_helper.id) == mine - {here}
+            os.sched_setaffinity(0, {cpu})  # the caller stays there
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "sched_getaffinity", lambda thread: mine)
+                woken = threading.Event()
+                threads.share(lambda: woken.wait(60), woken.set, spread=True)
+            assert used[-2:] == [mine - {cpu}, mine] and not one_helper.cpus
+            assert os.sched_getaffinity(one_helper.id) == mine
     finally:
         os.sched_setaffinity(0, mine)
 
