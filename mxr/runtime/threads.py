@@ -153,16 +153,16 @@ class SharedOrAlone:
     If another process needs one of the processors, threads that wait for each other take many times as long
     as one. So each call of `shared` gets the time at which `alone` would have ended, of `perf_counter_ns`.
     It raises TooSlow soon after that, and `alone` does the work again. The first call that saves nothing ends
-    the use of `shared`. It is tried again after so many calls of `alone` that these take much longer than
-    what was lost.
+    the use of `shared`. It is tried again after so many calls of `alone` that these take four times as long
+    as what was lost; after failures in a row eight times, and so on up to 32 times.
     """
 
-    __slots__ = ("_shared", "_alone", "_left", "_usual", "_saved", "_count")
+    __slots__ = ("_shared", "_alone", "_left", "_usual", "_saved", "_count", "_patience")
     _MOST = 255  # calls of `shared` until `alone` is timed again
-    _LOST = 0.03  # of the time may be lost by trials
+    _PATIENCE = 4, 32
 
     def __init__(self, shared: Callable[[float], object], alone: Callable[[], object]):
-        self._shared, self._alone = shared, alone
+        self._shared, self._alone, self._patience = shared, alone, self._PATIENCE[0]
         self._begin_alone(2)  # the first call may find nothing in the caches
 
     def _begin_alone(self, calls: int) -> None:
@@ -185,7 +185,10 @@ class SharedOrAlone:
         self._saved += saved
         self._count += 1
         if saved <= 0 or self._count == self._MOST:
-            self._begin_alone(max(1, math.ceil(-self._saved / (self._LOST * self._usual))))
+            calls = max(1, math.ceil(-self._saved * self._patience / self._usual))
+            less, most = self._PATIENCE
+            self._patience = less if self._saved > 0 else min(2 * self._patience, most)
+            self._begin_alone(calls)
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
