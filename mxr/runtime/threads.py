@@ -15,7 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter_ns
@@ -322,10 +322,11 @@ def _set_threads(blas: Any, n: int) -> None:
 
 
 class _Job:
-    """The tasks of one `run` that no worker has taken yet, and the exceptions of the others."""
+    """The tasks of one `run` that no worker has taken yet, and the exceptions of the others. `waited`: the
+    caller waits for the tasks that workers have taken."""
 
-    def __init__(self, tasks: Sequence[Callable[[], object]]):
-        self.todo = deque(enumerate(tasks))
+    def __init__(self, tasks: Sequence[Callable[[], object]], waited: bool = True):
+        self.todo, self.waited = deque(enumerate(tasks)), waited
         self.errors: list[tuple[int, BaseException]] = []
 
     def work(self) -> None:
@@ -346,15 +347,15 @@ class _Job:
 
 
 class _Helper:
-    """One thread of the pool. It holds `busy` while it works, so that `run` can wait for its last task."""
+    """One thread of the pool. It holds `busy` while it works for a `run`, which waits for its last task."""
 
     def __init__(self, number: int):
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
         self.busy = threading.Lock()
+        self.cpus: set[int] = set()  # that the thread may use once it has woken, if it may not use all now
         thread = threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True)
         thread.start()
         self.id = thread.native_id or 0
-        self.cpus: set[int] = set()  # that the thread may use once it has woken, if it may not use all now
 
     def _loop(self) -> None:
         np.seterr(all="ignore")  # NumPy's settings are per thread
@@ -363,7 +364,7 @@ class _Helper:
             if self.cpus:
                 cpus, self.cpus = self.cpus, set()
                 self.spread(cpus)
-            with self.busy:
+            with self.busy if job.waited else nullcontext():
                 job.work()
             del job  # its closures hold arrays
 
@@ -399,7 +400,7 @@ class _Pool:
             raise min(job.errors, key=lambda e: e[0])[1]
 
     def share(self, lead: Callable[[], object], help: Callable[[], object], spread: bool) -> None:
-        job = _Job([help] * len(self.helpers))
+        job = _Job([help] * len(self.helpers), waited=False)
         cpu = _current_cpu() if spread else -1
         cpus = os.sched_getaffinity(0) if cpu >= 0 else set()
         try:

@@ -48,7 +48,10 @@ def test_a_worker_that_helps_is_not_waited_for(one_helper):
 
     threads.share(lambda: begun.wait(60), help)
     assert begun.is_set() and not ended.is_set()
-    threads.share(lambda: None, lambda: None)  # the helper is still busy
+    done = []
+    threads.share(lambda: done.append(0), lambda: None)  # the helper is still busy
+    threads.run([lambda: done.append(1), lambda: done.append(2)])
+    assert done == [0, 1, 2] and not ended.is_set()
     go_on.set()
     assert ended.wait(60)
 
