@@ -11,6 +11,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
+from typing import ClassVar
 
 import numpy as np
 
@@ -84,6 +86,7 @@ class Convolution(Image):
     fold_from: tuple[Source, ...] = ()
     shortcut: Image | None = None
     relu: bool = False
+    kind: ClassVar[str] = "out"
 
     @property
     def inputs(self) -> tuple[Image, ...]:
@@ -97,6 +100,14 @@ class Convolution(Image):
     def grouped(self) -> Dims:
         """The weight's shape as oneDNN takes it."""
         return onednn.grouped(self.weight.shape, self.groups)
+
+    def plain(self, library: onednn.Library) -> onednn.Layout:
+        """The layout of the weight as it is."""
+        return library.contiguous(self.grouped)
+
+    @property
+    def flops(self) -> int:
+        return 2 * prod(self.shape) * prod(self.weight.shape[1:])
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -142,6 +153,38 @@ class Added(Image):
     @property
     def inputs(self) -> tuple[Image, ...]:
         return self.parts
+
+
+@dataclass(frozen=True, eq=False)
+class Transposed(Convolution):
+    """A transposed convolution, whose weight is (C, F/G, *kernel). Nothing more is done in its own call."""
+
+    kind: ClassVar[str] = "transposed"
+
+    @property
+    def grouped(self) -> Dims:
+        groups, filters, channels, *kernel = self._parts
+        return onednn.grouped((groups * filters, channels, *kernel), groups)
+
+    @property
+    def _parts(self) -> Dims:
+        channels, filters, *kernel = self.weight.shape
+        return self.groups, filters, channels // self.groups, *kernel
+
+    def plain(self, library: onednn.Library) -> onednn.Layout:
+        _, filters, channels, *kernel = self._parts
+        each = prod(kernel)
+        strides = (
+            channels * filters * each,
+            each,
+            filters * each,
+            *(prod(kernel[i + 1 :]) for i in range(len(kernel))),
+        )
+        return library.layout(self.grouped, strides[self.groups == 1 :])
+
+    @property
+    def flops(self) -> int:
+        return 2 * prod(self.data.shape) * prod(self.weight.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +236,28 @@ def convolution(
     return Convolution(shape, data, weight, bias, groups, geometry, pays, training=data.training)
 
 
+def transposed(
+    shape: Dims,
+    data: Image,
+    weight: Image,
+    bias: Image | None,
+    groups: int,
+    geometry: Geometry,
+    pays: bool,
+) -> Image | None:
+    """As `convolution`, transposed: weight (C, F/G, *kernel), and the geometry of the convolution from the
+    output to the input."""
+    library = onednn.library()
+    if library is None or not isinstance(weight, Source) or not isinstance(bias, (Source, type(None))):
+        return None
+    if data.training:  # there are no primitives for its gradients here
+        return None
+    image = Transposed(shape, data, weight, bias, groups, geometry, pays)
+    if shape[1] % 8 or data.shape[1] % 8:
+        return None
+    return image if library.has_fast((data.shape, image.grouped, shape), True, geometry, image.kind) else None
+
+
 def normalized(data: Image, statistics: Sequence[Image], how: Normalization) -> Image | None:
     """Batch normalization. `statistics`: gamma, beta, moving mean, moving variance."""
     sources = tuple(s for s in statistics if isinstance(s, Source))
@@ -240,6 +305,6 @@ def joined(shape: Dims, parts: Sequence[Image]) -> Image | None:
 
 def _open(image: Image) -> Convolution | Normalized | None:
     """The image, if more can be done in its own call: nothing else reads it."""
-    if not isinstance(image, (Convolution, Normalized)):
+    if not isinstance(image, (Convolution, Normalized)) or isinstance(image, Transposed):
         return None
     return image if image.uses == 1 and not image.relu else None

@@ -36,7 +36,7 @@ _NAMES = {
     "darwin": ("libdnnl.3.dylib", "libdnnl.2.dylib"),
 }
 _CPU, _IN_ORDER, _FLOAT, _ANY = 1, 1, 3, 1
-_DIRECT = 1  # the algorithm: Winograd's loses digits
+_DIRECT, _TRANSPOSED = 1, 10  # the algorithms: Winograd's loses digits
 _FORWARD, _INFERENCE, _BACKWARD = 64, 96, 128  # the propagation kinds: that train, that do not, gradients
 _POOLING = {"max": 0x1FF, "avg": 0x2FF, "avg without padding": 0x3FF}
 _RELU = {2: 0x1F, 3: 0x20}  # by the interface's version
@@ -61,6 +61,7 @@ _ARGUMENT = {
 # by what is made: the arguments that are the input, the weight and the output
 ARGUMENTS = {
     "out": ("src", "weights", "dst"),
+    "transposed": ("src", "weights", "dst"),
     "gx": ("gsrc", "weights", "gdst"),
     "gw": ("src", "gweights", "gdst"),
 }
@@ -306,26 +307,28 @@ class Library:
         geometry: tuple[tuple[int, ...], ...],
         after: tuple[str, ...] = (),
     ) -> Primitive:
-        """A convolution ("out"), or the gradient of its input ("gx") or of its weight ("gw").
+        """A convolution ("out"), the gradient of its input ("gx") or of its weight ("gw"), or a transposed
+        convolution, whose geometry is that of the convolution from its output to its input.
 
         `shapes`: of the input (n, C, *size), the weight ([G,] F/G, C/G, *kernel) and the output (n, F, *out);
         the primitive chooses their layouts. `bias`: whether one (F) is added to the output. `geometry`:
         strides, dilations (0 is none), padding before and after, along each spatial axis. `after`: what is
         done with the output, see `_made_attributes`.
         """
-        forward = self._described("out", shapes, bias, geometry, None, after)
-        description = (
-            forward if kind == "out" else self._described(kind, shapes, bias, geometry, forward.pointer)
-        )
+        is_forward = kind in ("out", "transposed")
+        description = self._described(kind if is_forward else "out", shapes, bias, geometry, None, after)
+        if not is_forward:
+            description = self._described(kind, shapes, bias, geometry, description.pointer)
         return Primitive(self, description, ARGUMENTS[kind])
 
-    def has_fast(self, shapes: tuple, bias: bool, geometry: tuple) -> bool:
-        """Whether there is compiled code for a convolution."""
+    def has_fast(self, shapes: tuple, bias: bool, geometry: tuple, kind: str = "out") -> bool:
+        """Whether there is compiled code for a convolution, "out" or "transposed". For a transposed one: code
+        that is no product of matrices. With those, a whole segment could not use several threads."""
         try:
-            name = self.name_of(self._described("out", shapes, bias, geometry, None))
+            name = inner(self.name_of(self._described(kind, shapes, bias, geometry, None)))
         except Unavailable:
             return False
-        return not name.startswith(("ref", "gemm"))
+        return name.startswith("jit") if kind == "transposed" else not name.startswith(("ref", "gemm"))
 
     def pooling(
         self,
@@ -378,7 +381,7 @@ class Library:
     @property
     def gradient_reads_shift(self) -> bool:
         """Whether `normalization_gradient` takes the shift among its operands."""
-        return self.version[0] == 2
+        return bool(self.version[0] == 2)
 
     def _normalization_flags(self, given: bool, relu: bool) -> int:
         major = self.version[0]
@@ -425,11 +428,16 @@ class Library:
         added = self.layout(shapes[2][1:2], (1,)) if bias else None
         filters = None if added is None else added.pointer
         arrays = (x, weight, out) if kind == "gx" else (x, weight, filters, out)
-        how = (_FORWARD, _DIRECT) if kind == "out" else (_DIRECT,)
-        direction = {"out": "forward", "gx": "backward_data", "gw": "backward_weights"}[kind]
+        how = {"out": (_FORWARD, _DIRECT), "transposed": (_FORWARD, _TRANSPOSED)}.get(kind, (_DIRECT,))
+        operation = {
+            "out": "convolution_forward",
+            "transposed": "deconvolution_forward",
+            "gx": "convolution_backward_data",
+            "gw": "convolution_backward_weights",
+        }[kind]
         dilated = "dilated_" if self.version[0] == 2 else ""
         arguments = *how, *arrays, *window
-        return self._description(f"{dilated}convolution_{direction}", arguments, arguments, forward, after)
+        return self._description(f"{dilated}{operation}", arguments, arguments, forward, after)
 
     def _description(
         self,
@@ -458,6 +466,11 @@ def _pooling_window(geometry: tuple[tuple[int, ...], ...]) -> tuple[tuple, tuple
     """The arguments of pooling's window in versions 2 and 3 of the interface, which has dilations."""
     strides, kernel, *padding = map(_dims, geometry)
     return (strides, kernel, *padding), (strides, kernel, _dims([0] * len(geometry[0])), *padding)
+
+
+def inner(name: str) -> str:
+    """The name of the code by which other code computes: of a convolution's for a transposed one."""
+    return name.rsplit("+", 1)[-1]
 
 
 def grouped(weight: tuple[int, ...], groups: int) -> tuple[int, ...]:
