@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
+from typing import ClassVar
 
 import numpy as np
 
@@ -57,6 +59,7 @@ class Convolution(Image):
     fold_from: tuple[Source, ...] = ()
     shortcut: Image | None = None
     relu: bool = False
+    kind: ClassVar[str] = "out"
 
     @property
     def inputs(self) -> tuple[Image, ...]:
@@ -71,9 +74,49 @@ class Convolution(Image):
         """The weight's shape as oneDNN takes it."""
         return onednn.grouped(self.weight.shape, self.groups)
 
+    def plain(self, library: onednn.Library) -> onednn.Layout:
+        """The layout of the weight as it is."""
+        return library.contiguous(self.grouped)
+
+    @property
+    def flops(self) -> int:
+        return 2 * prod(self.shape) * prod(self.weight.shape[1:])
+
     @property
     def after(self) -> tuple[str, ...]:
         return ("sum",) * (self.shortcut is not None) + ("relu",) * self.relu
+
+
+@dataclass(frozen=True, eq=False)
+class Transposed(Convolution):
+    """A transposed convolution, whose weight is (C, F/G, *kernel). Nothing more is done in its own call."""
+
+    kind: ClassVar[str] = "transposed"
+
+    @property
+    def grouped(self) -> Dims:
+        groups, filters, channels, *kernel = self._parts
+        return onednn.grouped((groups * filters, channels, *kernel), groups)
+
+    @property
+    def _parts(self) -> Dims:
+        channels, filters, *kernel = self.weight.shape
+        return self.groups, filters, channels // self.groups, *kernel
+
+    def plain(self, library: onednn.Library) -> onednn.Layout:
+        _, filters, channels, *kernel = self._parts
+        each = prod(kernel)
+        strides = (
+            channels * filters * each,
+            each,
+            filters * each,
+            *(prod(kernel[i + 1 :]) for i in range(len(kernel))),
+        )
+        return library.layout(self.grouped, strides[self.groups == 1 :])
+
+    @property
+    def flops(self) -> int:
+        return 2 * prod(self.data.shape) * prod(self.weight.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +168,26 @@ def convolution(
     return Convolution(shape, data, weight, bias, groups, geometry, pays)
 
 
+def transposed(
+    shape: Dims,
+    data: Image,
+    weight: Image,
+    bias: Image | None,
+    groups: int,
+    geometry: Geometry,
+    pays: bool,
+) -> Image | None:
+    """As `convolution`, transposed: weight (C, F/G, *kernel), and the geometry of the convolution from the
+    output to the input."""
+    library = onednn.library()
+    if library is None or not isinstance(weight, Source) or not isinstance(bias, (Source, type(None))):
+        return None
+    image = Transposed(shape, data, weight, bias, groups, geometry, pays)
+    if shape[1] % 8 or data.shape[1] % 8:
+        return None
+    return image if library.has_fast((data.shape, image.grouped, shape), True, geometry, image.kind) else None
+
+
 def scaled(data: Image, parameters: Sequence[Image], fold: Fold) -> Image | None:
     """Every channel times a number, plus another one: `fold(*arrays of the parameters)` gives both."""
     conv, sources = _open(data), tuple(p for p in parameters if isinstance(p, Source))
@@ -161,4 +224,6 @@ def joined(shape: Dims, parts: Sequence[Image]) -> Image | None:
 
 def _open(image: Image) -> Convolution | None:
     """The image, if more can be done in a convolution's own call: nothing else reads it."""
-    return image if isinstance(image, Convolution) and image.uses == 1 and not image.relu else None
+    if not isinstance(image, Convolution) or isinstance(image, Transposed):
+        return None
+    return image if image.uses == 1 and not image.relu else None

@@ -20,7 +20,6 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from math import prod
 
 import numpy as np
 
@@ -32,9 +31,9 @@ from mxr.operator.shapes import Dims
 from mxr.runtime import costs, memory, onednn, threads
 
 FLOAT = np.dtype(np.float32)
-# how the names of code begin in which threads divide a convolution's outputs; products of matrices ("gemm")
-# are cut by the number of threads, and sums with them
-_DIVIDES_OUTPUTS = "jit", "brg"
+# How the names of code begin in which threads divide a convolution's outputs. Products of matrices ("gemm",
+# "brgconv") are cut by the number of threads, and sums with them.
+_DIVIDES_OUTPUTS = "jit"
 
 
 class NotFinite(Exception):
@@ -58,7 +57,7 @@ class Segment:
         self.sources = list({s.entry: s for s in self.order if isinstance(s, Source)}.values())
         self.parameters = list({p.entry: p for c in self.convolutions for p in c.parameters}.values())
         self.inputs = [s.entry for s in (*self.sources, *self.parameters)]
-        self._work = sum(2 * prod(c.shape) * prod(c.weight.shape[1:]) for c in self.convolutions)
+        self._work = sum(c.flops for c in self.convolutions)
         self._plans: dict[tuple[int, int], _Plan] = {}
 
     def pays(self) -> bool:
@@ -183,7 +182,7 @@ class _Plan:
 
     def _convolution(self, c: Convolution, number: int) -> _Ref:
         primitive = self.library.convolution(
-            "out", (self._shape(c.data), c.grouped, self._shape(c)), True, c.geometry, c.after
+            c.kind, (self._shape(c.data), c.grouped, self._shape(c)), True, c.geometry, c.after
         )
         self.weights[number] = primitive.layouts["weights"]
         data, layout = self._in(c.data, primitive.layouts["src"]), primitive.layouts["dst"]
@@ -236,7 +235,7 @@ class _Plan:
         convolutions = [primitive.name for primitive, operands in self.calls if "weights" in operands]
         return (
             names == others
-            and all(name.startswith(_DIVIDES_OUTPUTS) for name in convolutions)
+            and all(onednn.inner(name).startswith(_DIVIDES_OUTPUTS) for name in convolutions)
             and all(self.library.same(layout, other.weights[i]) for i, layout in self.weights.items())
         )
 
@@ -357,7 +356,7 @@ class _Bound:
             weight = np.ascontiguousarray(weight)
             if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
                 raise NotFinite
-            plain = self._library.contiguous(c.grouped)
+            plain = c.plain(self._library)
             for layout, target in layouts:
                 primitive = self._library.reorder(plain, layout)
                 scratch = primitive.layouts["scratch"]

@@ -18,7 +18,7 @@ core: Any = None  # the module in C, or None if there was no compiler when mxr w
 with suppress(ImportError):
     core = import_module("mxr.native._core")
 
-if core is not None and getattr(core, "INTERFACE", 0) != 1:  # core.c has the same number
+if core is not None and getattr(core, "INTERFACE", 0) != 2:  # core.c has the same number
     raise ImportError("mxr/native/_core was built from other sources than mxr's: build or install mxr again")
 VECTORS = ("avx512", "avx2", "plain")
 

@@ -11,6 +11,7 @@
 #endif
 #define NAME(x) x##_avx2
 #define VECTORS_NAME "avx2"
+#define TILE_BYTES 32
 #include "vectors.h"
 #ifdef __clang__
 #pragma clang attribute pop

@@ -49,6 +49,7 @@ static void log_avx512(float *r, const float *a, const float *b, const float *c,
 #define HAS_LOG
 #define NAME(x) x##_avx512
 #define VECTORS_NAME "avx512"
+#define TILE_BYTES 64
 #include "vectors.h"
 #ifdef __clang__
 #pragma clang attribute pop

@@ -1,6 +1,7 @@
 /* The native core: prepared steps on arrays, run without Python's lock, alone or shared by several threads.
 
-   A step is a region (instructions on blocks of elements), a matrix product, a reduction of columns, a softmax, or a list of other steps.
+   A step is a region (instructions on blocks of elements), a matrix product by BLAS, a sum of small products, a reduction of columns, a
+   softmax, or a list of other steps.
    It holds pointers to its arrays, and is cut into chunks by position, so that the bits do not depend on which thread computes a chunk.
    mxr/native/steps.py makes steps: it checks the arrays, and decides all sizes, layouts and chunks. This file does not check them again. */
 
@@ -27,7 +28,7 @@
 
 /* Numbers that must be constants here. All other tuning numbers are in mxr/runtime/costs.py. */
 enum {
-    INTERFACE = 1,              /* changes with what steps.py and this file tell each other; __init__.py has the same number */
+    INTERFACE = 2,              /* changes with what steps.py and this file tell each other; __init__.py has the same number */
     AXES = 7,                   /* of a region, at most */
     SCRATCH = 16384,            /* numbers in all registers of a region, which are on the stack */
     MOST_SUMS = 32,             /* of a region */
@@ -61,7 +62,7 @@ typedef struct Step {
     PyObject_HEAD
     void (*run)(struct Step *, ptrdiff_t chunk);
     ptrdiff_t chunks;
-    void *sizes;                            /* a Region, Product, Columns or Softmax, as steps.py has filled it */
+    void *sizes;                            /* a Region, Product, Tiled, Columns or Softmax, as steps.py has filled it */
     char **data;                            /* of the arrays */
     Py_buffer *views;
     int arrays;
@@ -72,6 +73,7 @@ typedef struct Step {
     int count, last_shared;                 /* of a list of steps */
     struct Step **inner;
     ptrdiff_t times, *distance;             /* of all their arrays: from one repetition to the next */
+    ptrdiff_t jumps, *jump;                 /* before the first repetition: so many times so far */
     _Atomic(uint64_t) open;                 /* see `run_shared` */
     _Atomic(struct Step *) current;
     _Atomic(ptrdiff_t) pending;
@@ -338,6 +340,15 @@ static void run_softmax(Step *step, ptrdiff_t chunk)
     }
 }
 
+static void run_tiled(Step *step, ptrdiff_t chunk)
+{
+    const Tiled *t = step->sizes;
+    ptrdiff_t from = chunk * t->chunk;
+    const float *start = step->arrays > 3 ? floats(step, 2) + from : NULL;
+    vectors->tiled(t, floats(step, 0) + from * t->a_row, floats(step, 1), start, floats(step, step->arrays - 1) + from * t->c_row,
+                   least(t->chunk, t->m - from));
+}
+
 /* ------------------------------------------------------------------------------------------ lists of steps */
 
 static void run_whole(Step *step)
@@ -346,19 +357,23 @@ static void run_whole(Step *step)
     finish(step);
 }
 
+/* Move the arrays of all steps. */
+static void move(Step *list, const ptrdiff_t *distance, ptrdiff_t times)
+{
+    for (int i = 0; times && i < list->count; i++)
+        for (int j = 0; j < list->inner[i]->arrays; j++) list->inner[i]->data[j] += *distance++ * times;
+}
+
 /* Steps one after the other. From one repetition to the next their arrays move, and in the end they move back. */
 static void run_list(Step *list, ptrdiff_t chunk)
 {
     (void)chunk;
+    move(list, list->jump, list->jumps);
     for (ptrdiff_t t = 0; t < list->times; t++) {
-        const ptrdiff_t *distance = list->distance;
-        for (int i = 0; i < list->count; i++) {
-            Step *step = list->inner[i];
-            run_whole(step);
-            for (int j = 0; list->times > 1 && j < step->arrays; j++)
-                step->data[j] += *distance++ * (t + 1 < list->times ? 1 : -t);
-        }
+        for (int i = 0; i < list->count; i++) run_whole(list->inner[i]);
+        move(list, list->distance, t + 1 < list->times ? 1 : -t);
     }
+    move(list, list->jump, -list->jumps);
 }
 
 /* Independent steps: each is a chunk. */
@@ -449,7 +464,7 @@ static void step_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     for (int i = 0; i < step->arrays; i++) PyBuffer_Release(step->views + i);
     for (int i = 0; i < step->count; i++) Py_DECREF(step->inner[i]);
-    void *const memory[] = {step->sizes, step->data, step->views, step->code, step->number, step->partial, step->inner, step->distance};
+    void *const memory[] = {step->sizes, step->data, step->views, step->code, step->number, step->partial, step->inner, step->distance, step->jump};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
     PyObject_Free(self);
     Py_DECREF(type);
@@ -476,7 +491,7 @@ static void *memory(const void *data, size_t bytes)
 /* step(kind, inputs, outputs, sizes, code, numbers, chunks, partial results): three of them are the bytes of arrays in a Step */
 static PyObject *make_step(PyObject *module, PyObject *args)
 {
-    static void (*const kinds[])(Step *, ptrdiff_t) = {run_region, run_product, run_columns, run_softmax};
+    static void (*const kinds[])(Step *, ptrdiff_t) = {run_region, run_product, run_tiled, run_columns, run_softmax};
     (void)module;
     PyObject *lists[2];
     const char *sizes, *code, *numbers;
@@ -508,39 +523,46 @@ fail:
     return NULL;
 }
 
-/* list([step], [the same steps in the second repetition], times, independent): steps that run one after the other, repeatedly. Independent
-   steps, which are not repeated, are the chunks of one step. */
+/* The distances of the arrays of a list's steps from those of other steps like them. NULL with an exception */
+static ptrdiff_t *distances(const Step *list, PyObject *others, ptrdiff_t arrays)
+{
+    ptrdiff_t *found = memory(NULL, (size_t)arrays * sizeof *found), *to = found;
+    for (int i = 0; found && i < list->count; i++) {
+        const Step *one = list->inner[i], *other = (Step *)PyList_GetItem(others, i);
+        if (!other || other->run != one->run || other->arrays != one->arrays) {
+            PyErr_SetString(PyExc_ValueError, "other steps in another repetition");
+            free(found);
+            return NULL;
+        }
+        for (int j = 0; j < one->arrays; j++) *to++ = other->data[j] - one->data[j];
+    }
+    return found;
+}
+
+/* list([step], [the same steps in the second repetition], [after a jump], jumps, times, independent): steps that run one after the other,
+   repeatedly, after so many jumps. Independent steps, which are not repeated, are the chunks of one step. */
 static PyObject *make_list(PyObject *module, PyObject *args)
 {
     (void)module;
-    PyObject *first, *second;
-    Py_ssize_t times;
+    PyObject *steps, *second, *after;
+    Py_ssize_t jumps, times;
     int independent;
-    if (!PyArg_ParseTuple(args, "O!O!np", &PyList_Type, &first, &PyList_Type, &second, &times, &independent))
+    if (!PyArg_ParseTuple(args, "O!O!O!nnp", &PyList_Type, &steps, &PyList_Type, &second, &PyList_Type, &after, &jumps, &times, &independent))
         return NULL;
-    Py_ssize_t count = PyList_Size(first), moving = 0;
+    Py_ssize_t count = PyList_Size(steps), arrays = 0;
     Step *step = new_step(independent ? run_one : run_list, independent ? count : 1);
     if (!step || !(step->inner = memory(NULL, (size_t)count * sizeof *step->inner)))
         goto fail;
-    step->times = times, step->last_shared = -1;
+    step->times = times, step->jumps = jumps, step->last_shared = -1;
     for (; step->count < count; step->count++) {
-        Step *one = (Step *)Py_NewRef(PyList_GetItem(first, step->count));
+        Step *one = (Step *)Py_NewRef(PyList_GetItem(steps, step->count));
         step->inner[step->count] = one;
-        moving += one->arrays;
+        arrays += one->arrays;
         if (one->chunks > 1)
             step->last_shared = step->count;
     }
-    if (!(step->distance = memory(NULL, (size_t)moving * sizeof *step->distance)))
-        goto fail;
-    for (Py_ssize_t i = 0, at = 0; i < count; i++) {
-        const Step *one = step->inner[i], *next = (Step *)PyList_GetItem(second, i);
-        if (!next || next->run != one->run || next->arrays != one->arrays) {
-            PyErr_SetString(PyExc_ValueError, "other steps in the second repetition");
-            goto fail;
-        }
-        for (int j = 0; j < one->arrays; j++) step->distance[at++] = next->data[j] - one->data[j];
-    }
-    return (PyObject *)step;
+    if ((step->distance = distances(step, second, arrays)) && (step->jump = distances(step, after, arrays)))
+        return (PyObject *)step;
 fail:
     Py_XDECREF((PyObject *)step);
     return NULL;
@@ -647,7 +669,7 @@ PyMODINIT_FUNC PyInit__core(void)
     if (!module || PyModule_AddStringConstant(module, "INSTRUCTIONS", names) || PyModule_AddIntConstant(module, "SCRATCH", SCRATCH)
         || PyModule_AddIntConstant(module, "MOST_SUMS", MOST_SUMS) || PyModule_AddIntConstant(module, "MOST_CHUNKS", MOST_CHUNKS)
         || PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) || PyModule_AddIntConstant(module, "AXES", AXES)
-        || PyModule_AddIntConstant(module, "WIDTH", WIDTH))
+        || PyModule_AddIntConstant(module, "WIDTH", WIDTH) || PyModule_AddIntConstant(module, "TILE_ROWS", MOST_TILE_ROWS))
         return NULL;
     return module;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 enum { WIDTH = 16 };    /* loops run over multiples of it, so that they have no remainder */
+enum { MOST_TILE_ROWS = 12 };   /* of the tiles of products */
 
 /* The instructions, with their numbers of operands. Conditions are masks: all bits of an element, or none. */
 #define INSTRUCTIONS(X) \
@@ -28,6 +29,12 @@ typedef void (*Loop)(float *r, const float *a, const float *b, const float *c, p
 
 enum { VECTOR, FIRST_IS_NUMBER, SECOND_IS_NUMBER, BOTH_ARE_NUMBERS, VARIANTS };      /* a number: the same element for all i */
 
+/* c (m, n) = the sum of a b over `parts` pairs of matrices a (m, k) and b (k, n); `times` such sums with different b and c. Distances are in
+   elements. The elements of a row of c are side by side, and those of a row or of a column of a. add: c is one of the summands. */
+typedef struct {
+    ptrdiff_t times, m, n, k, parts, a_row, a_column, a_part, b_row, b_column, b_part, b_next, c_row, c_next, add, chunk;
+} Tiled;
+
 typedef struct {
     const char *name;
     Loop loop[INSTRUCTION_COUNT][VARIANTS];
@@ -35,6 +42,8 @@ typedef struct {
     float (*largest)(const float *a, ptrdiff_t n);                          /* n > 0; NaN if an element is NaN */
     void (*add_rows)(float *sums, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);     /* sums[j] += a[i * step + j] */
     void (*largest_rows)(float *most, const float *a, ptrdiff_t rows, ptrdiff_t step, ptrdiff_t n);
+    /* m rows; `start` has a number for each, which is added to it, or is NULL */
+    void (*tiled)(const Tiled *t, const float *a, const float *b, const float *start, float *c, ptrdiff_t m);
     uint64_t (*digest)(const char *a, ptrdiff_t n, uint64_t seed);
 } Vectors;
 

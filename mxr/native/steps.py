@@ -47,7 +47,7 @@ _CONDITIONS: dict[Any, str] = {
 
 FLOAT, BOOL = np.dtype(np.float32), np.dtype(bool)
 _NUMBER = {name: i for i, name in enumerate(core.INSTRUCTIONS.split())} if core is not None else {}
-_KINDS = ("region", "product", "columns", "softmax")  # of steps, in the core's order
+_KINDS = ("region", "product", "tiled", "columns", "softmax")  # of steps, in the core's order
 
 
 def instruction(fn: Any, types: Sequence[Any], dtype: np.dtype) -> str | None:
@@ -414,12 +414,41 @@ def product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) ->
     return _prepared("product", [a, b], [out], sizes, work, -(-batch // chunk))
 
 
+def tiled(
+    a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False, start: np.ndarray | None = None
+) -> Prepared | None:
+    """`out` (m, n) = a b, where a is (m, k) and b is (k, n), or the sum of the products of `parts` matrices,
+    (parts, m, k) and (parts, k, n). Or several products with one a: `out` is (times, m, n), b (times, k, n).
+    With `add`, `out` += a b; `start` (m,) is added to all columns.
+
+    The core computes it by its own code, which copies neither a nor `out`. So it is faster than BLAS for few
+    columns, and for sums of small products."""
+    if not (active() and all(x.dtype == FLOAT for x in (a, b, out)) and out.size and a.size):
+        return None
+    times, parts = (len(out), 1) if out.ndim == 3 else (1, len(a) if a.ndim == 3 else 1)
+    m, k, n = *a.shape[-2:], out.shape[-1]
+    (a_part, row, column), (b_outer, *b_inner), (c_next, c_row, c_column) = (
+        (0,) * (3 - x.ndim) + tuple(s // 4 for s in x.strides) for x in (a, b, out)
+    )
+    if k == 1 or m == 1:  # the distance to the next element of one is any number
+        row, column = (row, 1) if k == 1 else (1, column)
+    if 1 not in (row, column) or (n > 1 and c_column != 1):
+        return None
+    b_apart = (*b_inner, b_outer if parts > 1 else 0, b_outer if times > 1 else 0)
+    work = 2 * times * parts * m * k * n * costs.FLOP_NS
+    shared = work >= costs.NATIVE_CUT_PRODUCT_NS and threads.workers() > 1 and m >= 2 * core.TILE_ROWS
+    chunk = _rounded_up(-(-m // 2), core.TILE_ROWS) if shared else m
+    sizes = (times, m, n, k, parts, row, column, a_part, *b_apart, c_row, c_next, add, chunk)
+    inputs = [a, b] if start is None else [a, b, start]
+    return _prepared("tiled", inputs, [out], sizes, work, -(-m // chunk))
+
+
 def _matrix(x: np.ndarray) -> tuple[int, bool] | None:
     """BLAS's form of a matrix: (elements from one row to the next, False), or (elements from one column to
     the next, True). None if neither rows nor columns are contiguous."""
     rows, columns = x.shape[-2:]
     down, right = (s // 4 if n > 1 else 0 for n, s in zip(x.shape[-2:], x.strides[-2:]))
-    if any(s % 4 or s < 0 for s in x.strides) or not x.flags.aligned:
+    if any(s % 4 for s in x.strides) or min(x.strides[-2:]) < 0 or not x.flags.aligned:
         return None
     if right in (0, 1) and (columns == 1 or right == 1) and (rows == 1 or down >= columns):
         return max(down, columns), False
@@ -479,36 +508,46 @@ def softmax(x: np.ndarray, out: np.ndarray) -> Prepared | None:
     return _prepared("softmax", [x], [out], (rows, classes, chunk), rows * each, -(-rows // chunk))
 
 
-def repeat(lanes: Sequence[Callable[[int], list[Prepared | None]]], times: int) -> list[Prepared] | None:
-    """Independent loops, which several threads may run side by side. `lanes[i](k)` makes the steps of loop
-    `i`, repetition `k`: the same in every repetition, on arrays whose addresses move by a constant distance
-    from one repetition to the next. None if one of the steps is None.
+class Repeated:
+    """Steps that are repeated, in chunks: the same in every repetition, on arrays whose addresses move by a
+    constant distance from one repetition to the next, and by another from one chunk to the next. `make(k)`
+    makes the steps of repetition `k` of `times`."""
 
-    All loops are one step, or several one after the other if they take long: a Ctrl-C has to wait for the end
-    of a step.
-    """
-    first = [steps for steps in (_all(make(0)) for make in lanes) if steps is not None]
-    if len(first) < len(lanes):
-        return None
-    each = sum(step.nanoseconds for steps in first for step in steps)
-    length = max(1, min(times, int(costs.NATIVE_LONGEST_NS / each)))
-    found = []
-    for start in range(0, times, length):
-        stop = min(start + length, times)
-        begun: Sequence[Sequence[Prepared | None]] = first if start == 0 else [make(start) for make in lanes]
-        follow = [make(start + 1) for make in lanes] if stop - start > 1 else begun
-        loops = [core.list(_native(a), _native(b), stop - start, False) for a, b in zip(begun, follow)]
-        found.append(Prepared(core.list(loops, loops, 1, True), (stop - start) * each, len(lanes) > 1))
-    return found
+    def __init__(self, make: Callable[[int], Sequence[Prepared | None]], times: int, chunk: int):
+        self.chunk, self.times = chunk, times
+        made = [_all(make(0))]
+        for k in (1, chunk):
+            made.append(_all(make(k)) if k < times else made[0])
+        self._made = [steps for steps in made if steps is not None]
+
+    def part(self, number: int) -> Prepared | None:
+        """The step that does a chunk of the repetitions. None if one of the steps is None."""
+        if len(self._made) < 3:
+            return None
+        times = min(self.chunk, self.times - number * self.chunk)
+        nanoseconds = times * sum(step.nanoseconds for step in self._made[0])
+        return Prepared(core.list(*map(_native, self._made), number, times, False), nanoseconds, False)
 
 
-def _all(steps: list[Prepared | None]) -> list[Prepared] | None:
+def side_by_side(lists: Sequence[Sequence[Prepared]]) -> Prepared:
+    """Independent lists of steps as one step, which several threads may share."""
+    made = [_list(_native(steps)) for steps in lists]
+    nanoseconds = sum(step.nanoseconds for steps in lists for step in steps)
+    return Prepared(_list(made, independent=True), nanoseconds, len(lists) > 1)
+
+
+def _list(native: list[Any], independent: bool = False) -> Any:
+    """The core's steps, once, one after the other or in any order."""
+    return core.list(native, native, native, 0, 1, independent)
+
+
+def _all(steps: Sequence[Prepared | None]) -> list[Prepared] | None:
     made = [step for step in steps if step is not None]
     return made if len(made) == len(steps) else None
 
 
-def _native(steps: Sequence[Prepared | None]) -> list[Any]:
-    return [step.native for step in steps if step is not None]
+def _native(steps: Sequence[Prepared]) -> list[Any]:
+    return [step.native for step in steps]
 
 
 def call(fn: Any, args: Sequence[Any]) -> Prepared | None:
@@ -584,8 +623,7 @@ def _parts(steps: Iterable[Prepared]) -> list[list[Prepared]]:
 
 
 def _program(prepared: list[Prepared]) -> Callable[[], object]:
-    steps = _native(prepared)
-    program = core.list(steps, steps, 1, False)
+    program = _list(_native(prepared))
     alone: Callable[[], object] = program
     nanoseconds = sum(p.nanoseconds for p in prepared if p.shared)
     if nanoseconds < 2 * costs.WAKE_NS or threads.workers() < 2:

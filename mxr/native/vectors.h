@@ -466,6 +466,122 @@ static uint64_t NAME(digest)(const char *a, ptrdiff_t n, uint64_t seed)
     return all ^ all >> 32;
 }
 
+/* ------------------------------------------------------------------------------------------ products of matrices with few columns */
+
+/* A tile of c, which has TILE_ROWS rows and one or two vectors of columns, stays in registers during its sums. The columns of b for a tile are
+   a block that stays in the first-level cache; a, which need not be copied, is read once for each of these blocks. */
+enum { TILE_ROWS = TILE_BYTES == 64 ? MOST_TILE_ROWS : 6, TILE_LANES = TILE_BYTES / 4, TILE_DEPTH = 256, TILE_BLOCK = 20 * TILE_ROWS };
+typedef float Tile __attribute__((vector_size(TILE_BYTES), aligned(4), may_alias));
+
+static inline __attribute__((always_inline)) void NAME(tile)(const float *a, ptrdiff_t row, ptrdiff_t column, ptrdiff_t a_part, const float *b,
+    const int width, ptrdiff_t depth, ptrdiff_t parts, const float *start, float *c, ptrdiff_t c_row, int add)
+{
+    Tile sum[TILE_ROWS][2], x[2];
+    for (int i = 0; i < TILE_ROWS; i++)
+        for (int j = 0; j < width; j++)
+            if (add)
+                sum[i][j] = *(const Tile *)(c + i * c_row + j * TILE_LANES);
+            else
+                sum[i][j] = (Tile){0} + (start ? start[i] : 0.0f);
+    for (; parts > 0; parts--, a += a_part)
+        for (ptrdiff_t p = 0; p < depth; p++, b += width * TILE_LANES) {
+            for (int j = 0; j < width; j++) x[j] = *(const Tile *)(b + j * TILE_LANES);
+            for (int i = 0; i < TILE_ROWS; i++)
+                for (int j = 0; j < width; j++) sum[i][j] += a[i * row + p * column] * x[j];
+        }
+    for (int i = 0; i < TILE_ROWS; i++)
+        for (int j = 0; j < width; j++) *(Tile *)(c + i * c_row + j * TILE_LANES) = sum[i][j];
+}
+
+#define TILE(name, row, column, width) \
+    static __attribute__((noinline)) void NAME(name)(const Tiled *t, const float *a, const float *b, ptrdiff_t depth, ptrdiff_t parts, \
+                                                     const float *start, float *c, ptrdiff_t c_row, int add) \
+    { NAME(tile)(a, row, column, t->a_part, b, width, depth, parts, start, c, c_row, add); }
+TILE(rows_1, t->a_row, 1, 1)
+TILE(rows_2, t->a_row, 1, 2)
+TILE(columns_1, 1, t->a_column, 1)
+TILE(columns_2, 1, t->a_column, 2)
+
+/* Copy columns of `parts` matrices side by side, `step` elements from one row to the next. */
+static void NAME(copy_columns)(const Tiled *t, const float *b, ptrdiff_t columns, ptrdiff_t depth, ptrdiff_t parts, float *to, ptrdiff_t step)
+{
+    for (ptrdiff_t part = 0; part < parts; part++, b += t->b_part)
+        for (ptrdiff_t i = 0; i < depth; i++, to += step) {
+            const float *x = b + i * t->b_row;
+            if (t->b_column == 1)
+                memcpy(to, x, (size_t)columns * 4);
+            else
+                for (ptrdiff_t j = 0; j < columns; j++) to[j] = x[j * t->b_column];
+            for (ptrdiff_t j = columns; j < step; j++) to[j] = 0.0f;
+        }
+}
+
+/* `m` rows, of `parts` parts with `depth` columns of a */
+static void NAME(tiled_block)(const Tiled *t, const float *a, const float *b, ptrdiff_t depth, ptrdiff_t parts, const float *start, float *c,
+                              ptrdiff_t m, int add)
+{
+    _Alignas(64) float copy[TILE_DEPTH * 2 * TILE_LANES], edge[TILE_ROWS * 2 * TILE_LANES];
+    for (ptrdiff_t j = 0, columns; j < t->n; j += columns) {
+        int width = t->n - j > TILE_LANES ? 2 : 1, step = width * TILE_LANES;
+        columns = t->n - j < step ? t->n - j : step;
+        const float *from = b + j * t->b_column;
+        if (t->b_column != 1 || t->b_row != step || columns < step || parts > 1) {
+            NAME(copy_columns)(t, from, columns, depth, parts, copy, step);
+            from = copy;
+        }
+        void (*run)(const Tiled *, const float *, const float *, ptrdiff_t, ptrdiff_t, const float *, float *, ptrdiff_t, int) =
+            t->a_column == 1 ? (width == 2 ? NAME(rows_2) : NAME(rows_1)) : width == 2 ? NAME(columns_2) : NAME(columns_1);
+        for (ptrdiff_t i = 0; i < m; i += TILE_ROWS) {      /* the last tile begins earlier: its first rows, `done`, are computed already */
+            ptrdiff_t done = i + TILE_ROWS > m ? i + TILE_ROWS - m : 0, row = i - done;
+            float *to = c + row * t->c_row + j;
+            const float *of = a + row * t->a_row, *first = start ? start + row : NULL;
+            if (!done && columns == step) {
+                run(t, of, from, depth, parts, first, to, t->c_row, add);
+                continue;
+            }
+            memset(edge, 0, sizeof edge);
+            for (ptrdiff_t r = done; add && r < TILE_ROWS; r++) memcpy(edge + r * step, to + r * t->c_row, (size_t)columns * 4);
+            run(t, of, from, depth, parts, first, edge, step, add);
+            for (ptrdiff_t r = done; r < TILE_ROWS; r++) memcpy(to + r * t->c_row, edge + r * step, (size_t)columns * 4);
+        }
+    }
+}
+
+static void NAME(few_rows)(const Tiled *t, const float *a, const float *b, const float *start, float *c, ptrdiff_t m)
+{
+    for (ptrdiff_t time = 0; time < t->times; time++)
+        for (ptrdiff_t i = 0; i < m; i++) {
+            float *to = c + time * t->c_next + i * t->c_row;
+            for (ptrdiff_t j = 0; j < t->n && !t->add; j++) to[j] = start ? start[i] : 0.0f;
+            for (ptrdiff_t part = 0; part < t->parts; part++)
+                for (ptrdiff_t p = 0; p < t->k; p++) {
+                    const float *from = b + time * t->b_next + part * t->b_part + p * t->b_row;
+                    float x = a[i * t->a_row + part * t->a_part + p * t->a_column];
+                    LOOP for (ptrdiff_t j = 0; j < t->n; j++) to[j] += x * from[j * t->b_column];
+                }
+        }
+}
+
+static void NAME(tiled)(const Tiled *t, const float *a, const float *b, const float *start, float *c, ptrdiff_t m)
+{
+    if (m < TILE_ROWS) {
+        NAME(few_rows)(t, a, b, start, c, m);
+        return;
+    }
+    ptrdiff_t together = t->k < TILE_DEPTH ? TILE_DEPTH / t->k : 1;
+    for (ptrdiff_t i = 0, rows; i < m; i += rows) {
+        rows = m - i < TILE_BLOCK + 2 * TILE_ROWS ? m - i : TILE_BLOCK;     /* the last block has at least TILE_ROWS rows */
+        int add = t->add != 0;
+        for (ptrdiff_t part = 0; part < t->parts; part += together)
+            for (ptrdiff_t p = 0; p < t->k; p += TILE_DEPTH, add = 1)
+                for (ptrdiff_t time = 0; time < t->times; time++)
+                    NAME(tiled_block)(t, a + i * t->a_row + part * t->a_part + p * t->a_column,
+                                      b + time * t->b_next + part * t->b_part + p * t->b_row,
+                                      t->k - p < TILE_DEPTH ? t->k - p : TILE_DEPTH, t->parts - part < together ? t->parts - part : together,
+                                      start ? start + i : NULL, c + time * t->c_next + i * t->c_row, rows, add);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------ the table */
 
 #define LOOPS_1(name) [OP_##name] = {NAME(name), NULL, NULL, NULL},
@@ -475,6 +591,6 @@ static uint64_t NAME(digest)(const char *a, ptrdiff_t n, uint64_t seed)
 static const Vectors NAME(vectors) = {
     VECTORS_NAME,
     {INSTRUCTIONS(X)},
-    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows), NAME(digest),
+    NAME(sum), NAME(largest), NAME(add_rows), NAME(largest_rows), NAME(tiled), NAME(digest),
 };
 #undef X

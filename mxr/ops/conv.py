@@ -267,6 +267,13 @@ class Deconvolution:
             windows.bias_gradient(steps, g, igs[2])
         return steps.call()
 
+    def segment(p, shape, data, weight, bias=None):
+        if len(data.shape) != len(p.kernel) + 2:
+            return None
+        w = _deconv_windows(p, data.shape, shape)
+        pays = primitives.pays(w, p.num_filter, data.shape[1], shape[0])
+        return images.transposed(shape, data, weight, bias, p.num_group, primitives.geometry(w), pays)
+
 
 def _deconv_windows(p, data, out) -> windows.Windows:
     """The windows of the convolution that is transposed. Its input has the shape of the output here."""

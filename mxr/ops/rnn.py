@@ -319,8 +319,11 @@ class _NativeBackward:
         for layer in reversed(range(p.num_layers)):
             read, dx = _read(p, layers.inputs, layer), []
             if layer or igs[0] is not None:
-                shape = layers.inputs[layer].shape
-                dx = [run.workspace(shape, x.dtype, ("dx", layer % 2, d)) for d in range(directions)]
+                t, n, values = layers.inputs[layer].shape  # (t, n, values), but the samples are contiguous
+                dx = [
+                    run.workspace((t, values, n), x.dtype, ("dx", layer % 2, d)).swapaxes(1, 2)
+                    for d in range(directions)
+                ]
             of_weights = grads and grads[layer]
             self.gradients.insert(
                 0, recurrent_native.Gradients(dy, ends("dh"), ends("dc"), read, of_weights, dx)

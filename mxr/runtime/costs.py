@@ -157,9 +157,13 @@ NATIVE_LEAST_BLOCK: Annotated[int, About("elements",
     "of the smallest block. A region with so many intermediate values that its blocks would be smaller is "
     "left to NumPy",
     fixed="four times the widest vectors: below it the loops' own overhead counts")] = 64
-NATIVE_STEP_PRODUCT: Annotated[int, About("multiplications",
-    "of a recurrent cell's step up to which it computes its part of products for the whole "
-    "sequence")] = 3_000_000
+NATIVE_TILED_COLUMNS: Annotated[int, About("columns",
+    "from which the native core's own code for products with few columns is faster than BLAS")] = 8
+NATIVE_CHUNK_SAMPLES: Annotated[int, About("samples",
+    "of steps, whose products with a recurrent cell's inputs and whose gradients of weights are computed "
+    "together, at least")] = 256
+NATIVE_CHUNK_WEIGHTS: Annotated[int, About("weights",
+    "of a recurrent cell, for each of which these samples are one more")] = 512
 NATIVE_TEXT_SHARED: Annotated[int, About("bytes",
     "of text, numbers of a file, that a thread parses at least")] = 1 << 16
 NATIVE_LONGEST_NS: Annotated[int, About("ns",

@@ -34,7 +34,7 @@ _NAMES = {
     "darwin": ("libdnnl.3.dylib", "libdnnl.2.dylib"),
 }
 _CPU, _IN_ORDER, _FLOAT, _ANY = 1, 1, 3, 1
-_DIRECT = 1  # the algorithm: Winograd's loses digits
+_DIRECT, _TRANSPOSED = 1, 10  # the algorithms: Winograd's loses digits
 _FORWARD, _INFERENCE = 64, 96  # the propagation kinds that train, and that do not
 _POOLING = {"max": 0x1FF, "avg": 0x2FF, "avg without padding": 0x3FF}
 _RELU = {2: 0x1F, 3: 0x20}  # by the interface's version
@@ -48,6 +48,7 @@ _ARGUMENT = {
 # by what is made: the arguments that are the input, the weight and the output
 ARGUMENTS = {
     "out": ("src", "weights", "dst"),
+    "transposed": ("src", "weights", "dst"),
     "gx": ("gsrc", "weights", "gdst"),
     "gw": ("src", "gweights", "gdst"),
 }
@@ -293,26 +294,28 @@ class Library:
         geometry: tuple[tuple[int, ...], ...],
         after: tuple[str, ...] = (),
     ) -> Primitive:
-        """A convolution ("out"), or the gradient of its input ("gx") or of its weight ("gw").
+        """A convolution ("out"), the gradient of its input ("gx") or of its weight ("gw"), or a transposed
+        convolution, whose geometry is that of the convolution from its output to its input.
 
         `shapes`: of the input (n, C, *size), the weight ([G,] F/G, C/G, *kernel) and the output (n, F, *out);
         the primitive chooses their layouts. `bias`: whether one (F) is added to the output. `geometry`:
         strides, dilations (0 is none), padding before and after, along each spatial axis. `after`: what is
         done with the output, see `_made_attributes`.
         """
-        forward = self._described("out", shapes, bias, geometry, None, after)
-        description = (
-            forward if kind == "out" else self._described(kind, shapes, bias, geometry, forward.pointer)
-        )
+        is_forward = kind in ("out", "transposed")
+        description = self._described(kind if is_forward else "out", shapes, bias, geometry, None, after)
+        if not is_forward:
+            description = self._described(kind, shapes, bias, geometry, description.pointer)
         return Primitive(self, description, ARGUMENTS[kind])
 
-    def has_fast(self, shapes: tuple, bias: bool, geometry: tuple) -> bool:
-        """Whether there is compiled code for a convolution."""
+    def has_fast(self, shapes: tuple, bias: bool, geometry: tuple, kind: str = "out") -> bool:
+        """Whether there is compiled code for a convolution, "out" or "transposed". For a transposed one: code
+        that is no product of matrices. With those, a whole segment could not use several threads."""
         try:
-            name = self.name_of(self._described("out", shapes, bias, geometry, None))
+            name = inner(self.name_of(self._described(kind, shapes, bias, geometry, None)))
         except Unavailable:
             return False
-        return not name.startswith(("ref", "gemm"))
+        return name.startswith("jit") if kind == "transposed" else not name.startswith(("ref", "gemm"))
 
     def pooling(
         self, how: str, image: Layout, shape: tuple[int, ...], geometry: tuple[tuple[int, ...], ...]
@@ -368,12 +371,17 @@ class Library:
         added = self.layout(shapes[2][1:2], (1,)) if bias else None
         filters = None if added is None else added.pointer
         arrays = (x, weight, out) if kind == "gx" else (x, weight, filters, out)
-        how = (_FORWARD, _DIRECT) if kind == "out" else (_DIRECT,)
-        direction = {"out": "forward", "gx": "backward_data", "gw": "backward_weights"}[kind]
+        how = {"out": (_FORWARD, _DIRECT), "transposed": (_FORWARD, _TRANSPOSED)}.get(kind, (_DIRECT,))
+        function = {
+            "out": "convolution_forward",
+            "transposed": "deconvolution_forward",
+            "gx": "convolution_backward_data",
+            "gw": "convolution_backward_weights",
+        }[kind]
         pointer = c_void_p()
         if self.version[0] == 2:
             operation = ctypes.create_string_buffer(_OPERATION_BYTES)
-            self.check(f"dnnl_dilated_convolution_{direction}_desc_init", operation, *how, *arrays, *window)
+            self.check(f"dnnl_dilated_{function}_desc_init", operation, *how, *arrays, *window)
             self.check(
                 "dnnl_primitive_desc_create",
                 byref(pointer),
@@ -383,9 +391,9 @@ class Library:
                 forward,
             )
         else:
-            hint = () if kind == "out" else (forward,)
+            hint = () if forward is None else (forward,)
             self.check(
-                f"dnnl_convolution_{direction}_primitive_desc_create",
+                f"dnnl_{function}_primitive_desc_create",
                 byref(pointer),
                 self.engine,
                 *how,
@@ -395,6 +403,11 @@ class Library:
                 self._attributes(*after),
             )
         return _Handle(pointer, self.dll.dnnl_primitive_desc_destroy)
+
+
+def inner(name: str) -> str:
+    """The name of the code by which other code computes: of a convolution's for a transposed one."""
+    return name.rsplit("+", 1)[-1]
 
 
 def grouped(weight: tuple[int, ...], groups: int) -> tuple[int, ...]:

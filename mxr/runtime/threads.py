@@ -15,7 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter_ns
@@ -153,16 +153,16 @@ class SharedOrAlone:
     If another process needs one of the processors, threads that wait for each other take many times as long
     as one. So each call of `shared` gets the time at which `alone` would have ended, of `perf_counter_ns`.
     It raises TooSlow soon after that, and `alone` does the work again. The first call that saves nothing ends
-    the use of `shared`. It is tried again after so many calls of `alone` that these take much longer than
-    what was lost.
+    the use of `shared`. It is tried again after so many calls of `alone` that these take four times as long
+    as what was lost; after failures in a row eight times, and so on up to 32 times.
     """
 
-    __slots__ = ("_shared", "_alone", "_left", "_usual", "_saved", "_count")
+    __slots__ = ("_shared", "_alone", "_left", "_usual", "_saved", "_count", "_patience")
     _MOST = 255  # calls of `shared` until `alone` is timed again
-    _LOST = 0.03  # of the time may be lost by trials
+    _PATIENCE = 4, 32
 
     def __init__(self, shared: Callable[[float], object], alone: Callable[[], object]):
-        self._shared, self._alone = shared, alone
+        self._shared, self._alone, self._patience = shared, alone, self._PATIENCE[0]
         self._begin_alone(2)  # the first call may find nothing in the caches
 
     def _begin_alone(self, calls: int) -> None:
@@ -185,7 +185,10 @@ class SharedOrAlone:
         self._saved += saved
         self._count += 1
         if saved <= 0 or self._count == self._MOST:
-            self._begin_alone(max(1, math.ceil(-self._saved / (self._LOST * self._usual))))
+            calls = max(1, math.ceil(-self._saved * self._patience / self._usual))
+            less, most = self._PATIENCE
+            self._patience = less if self._saved > 0 else min(2 * self._patience, most)
+            self._begin_alone(calls)
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], None]:
@@ -319,10 +322,11 @@ def _set_threads(blas: Any, n: int) -> None:
 
 
 class _Job:
-    """The tasks of one `run` that no worker has taken yet, and the exceptions of the others."""
+    """The tasks of one `run` that no worker has taken yet, and the exceptions of the others. `waited`: the
+    caller waits for the tasks that workers have taken."""
 
-    def __init__(self, tasks: Sequence[Callable[[], object]]):
-        self.todo = deque(enumerate(tasks))
+    def __init__(self, tasks: Sequence[Callable[[], object]], waited: bool = True):
+        self.todo, self.waited = deque(enumerate(tasks)), waited
         self.errors: list[tuple[int, BaseException]] = []
 
     def work(self) -> None:
@@ -343,15 +347,15 @@ class _Job:
 
 
 class _Helper:
-    """One thread of the pool. It holds `busy` while it works, so that `run` can wait for its last task."""
+    """One thread of the pool. It holds `busy` while it works for a `run`, which waits for its last task."""
 
     def __init__(self, number: int):
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
         self.busy = threading.Lock()
+        self.cpus: set[int] = set()  # that the thread may use once it has woken, if it may not use all now
         thread = threading.Thread(target=self._loop, name=f"mxr-{number}", daemon=True)
         thread.start()
         self.id = thread.native_id or 0
-        self.cpus: set[int] = set()  # that the thread may use once it has woken, if it may not use all now
 
     def _loop(self) -> None:
         np.seterr(all="ignore")  # NumPy's settings are per thread
@@ -360,7 +364,7 @@ class _Helper:
             if self.cpus:
                 cpus, self.cpus = self.cpus, set()
                 self.spread(cpus)
-            with self.busy:
+            with self.busy if job.waited else nullcontext():
                 job.work()
             del job  # its closures hold arrays
 
@@ -396,7 +400,7 @@ class _Pool:
             raise min(job.errors, key=lambda e: e[0])[1]
 
     def share(self, lead: Callable[[], object], help: Callable[[], object], spread: bool) -> None:
-        job = _Job([help] * len(self.helpers))
+        job = _Job([help] * len(self.helpers), waited=False)
         cpu = _current_cpu() if spread else -1
         cpus = os.sched_getaffinity(0) if cpu >= 0 else set()
         try:

@@ -74,6 +74,10 @@ def conv(x, filters=16, kernel=(3, 3), name=None, **parameters):
     )
 
 
+def deconv(x, filters, kernel, **parameters):
+    return sym.Deconvolution(x, num_filter=filters, kernel=kernel, name=f"up{next(_names)}", **parameters)
+
+
 def norm(x, **parameters):
     return sym.BatchNorm(x, fix_gamma=False, name=f"norm{next(_names)}", **parameters)
 
@@ -100,6 +104,15 @@ def inception():
     x = relu(conv(sym.Variable("data"), 32))
     pool = sym.Pooling(x, kernel=(3, 3), stride=(1, 1), pad=(1, 1), pool_type="avg")
     return relu(conv(sym.Concat(conv(x, 16, (1, 1)), relu(conv(x, 48)), conv(pool, 32), x, dim=1)))
+
+
+def unet():
+    """Transposed convolutions, with and without a bias, read by a concatenation and by more."""
+    x = relu(norm(conv(sym.Variable("data"), 32)))
+    low = relu(conv(sym.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="max"), 64))
+    up = deconv(low, 32, (2, 2), stride=(2, 2), no_bias=False)
+    y = relu(norm(conv(sym.Concat(up, x, dim=1), 32)))
+    return sym.Group([norm(deconv(y, 16, (4, 4), stride=(2, 2), pad=(1, 1))), relu(up), conv(up)])
 
 
 def around():
@@ -137,6 +150,7 @@ GRAPHS = {
     "read again": read_again,
     "inception": inception,
     "around": around,
+    "unet": unet,
     "shared": shared,
     "pools": pools,
     "depthwise": lambda: relu(norm(conv(relu(conv(sym.Variable("data"), 32)), 32, num_group=32))),
@@ -189,6 +203,30 @@ def test_any_graph(steps):
     with pytest.MonkeyPatch.context() as m:
         ex = bound(net, data=(1, 16, 6, 6))
         agree(net, ex, m)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_transposed_convolution(data):
+    axes = data.draw(st.integers(1, 3))
+    along = st.tuples(*[st.integers(1, 3)] * axes)
+    kernel, stride = data.draw(along), data.draw(along)
+    dilate = data.draw(along) if axes < 3 else (1,) * axes
+    pad, adj = ([data.draw(st.integers(0, most - 1)) for most in around] for around in (kernel, stride))
+    least = [1 + max(0, -(-(2 * q - d * (k - 1)) // s)) for q, d, k, s in zip(pad, dilate, kernel, stride)]
+    size = [data.draw(st.integers(n, 6)) for n in least]
+    groups = data.draw(st.sampled_from([1, 1, 2, 8]))
+    channels, filters = (8 * data.draw(st.integers(1, 4)) for _ in range(2))
+    x = conv(sym.Variable("data"), channels, (1,) * axes)
+    x = deconv(
+        x, filters, kernel, stride=stride, dilate=dilate, pad=pad, adj=adj, num_group=groups,
+        no_bias=data.draw(st.booleans()),
+    )  # fmt: skip
+    net = relu(conv(x, 16, (1,) * axes))
+    samples = data.draw(st.integers(1, 3))
+    with pytest.MonkeyPatch.context() as patch:
+        agree(net, bound(net, data=(samples, 16, *size)), patch)
+        same_bits(ways(net, patch, data=(1, 16, *size)))
 
 
 # ------------------------------------------------------------------------------------- stored weights

@@ -1,6 +1,7 @@
 """Products, reductions, softmax and sums against NumPy; the same bits with several threads; and which core
 runs."""
 
+import itertools
 import math
 import os
 import subprocess
@@ -62,6 +63,36 @@ def test_products_in_two_parts(m, k, n, stack, monkeypatch):
     np.testing.assert_array_equal(found[1], found[3])
 
 
+@pytest.mark.parametrize("m", [5, 12, 50, 263])
+@pytest.mark.parametrize("n", [1, 17, 33])
+@pytest.mark.parametrize("k, parts, times", [(1, 1, 1), (3, 7, 1), (300, 2, 1), (20, 1, 3)])
+def test_tiled_products(vectors, m, n, k, parts, times, monkeypatch):
+    """Sums of products, and products of one matrix with several; by one thread and by two."""
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    # matrices as rows and as columns side by side, with unused elements between them
+    lefts = [random(parts, m, k + 1)[:, :, :-1], random(parts, k, m + 1).swapaxes(1, 2)[:, :-1]]
+    rights = [random(parts * times, k, n + 1)[:, :, :-1], random(parts * times, n, k).swapaxes(1, 2)]
+    for limit, a, b, add in itertools.product((math.inf, 0), lefts, rights, (False, True)):
+        monkeypatch.setattr(costs, "NATIVE_CUT_PRODUCT_NS", limit)
+        around = random(times, m, n + 2)
+        out, before, start = around[:, :, 1:-1], around.copy(), random(m)
+        expected = (a @ b).reshape(times, parts, m, n).sum(1) if times == 1 else a @ b
+        expected = expected + (before[:, :, 1:-1] if add else start[:, None])
+        step = steps.tiled(a[0] if times > 1 else a, b, out if times > 1 else out[0], add, start)
+        assert step.shared == (limit == 0 and m > 24)
+        step()
+        np.testing.assert_allclose(out, expected, 1e-4, 1e-4)
+        np.testing.assert_array_equal(around[:, :, [0, -1]], before[:, :, [0, -1]])
+
+
+def test_products_that_are_not_tiled():
+    out = np.empty((3, 3), np.float32)
+    assert steps.tiled(random(3, 6)[:, ::2], random(3, 3), out) is None
+    assert steps.tiled(random(3, 3), random(3, 3), out.T) is None
+    assert steps.tiled(random(3, 3), random(3, 3).astype(np.float64), out) is None
+    assert steps.tiled(np.empty((3, 0), np.float32), np.empty((0, 3), np.float32), out) is None
+
+
 def test_stacks_of_products():
     a, b, out = random(5, 3, 4), random(5, 4, 2), np.empty((5, 3, 2), np.float32)
     steps.product(a, b, out)()
@@ -81,20 +112,24 @@ def _powers(a, values):
     return make
 
 
+def _repeated(make, times, chunk):
+    loop = steps.Repeated(make, times, chunk)
+    return [loop.part(i) for i in range(-(-times // chunk))]
+
+
 @pytest.mark.parametrize("times", [1, 2, 7])
-@pytest.mark.parametrize("longest", [costs.NATIVE_LONGEST_NS, 0])
-def test_repeated_steps(times, longest, monkeypatch):
-    """Two loops, the second one over strided memory; as one step, and as one step per repetition."""
-    monkeypatch.setattr(costs, "NATIVE_LONGEST_NS", longest)
+@pytest.mark.parametrize("chunk", [1, 2, 3, 10])
+def test_repeated_steps(times, chunk):
+    """Two loops, the second one over strided memory, in chunks."""
     both = [(random(5, 5), np.zeros((times + 1, 5, 3), np.float32)) for _ in range(2)]
     both[1] = both[1][0], np.zeros((5, times + 1, 4), np.float32).swapaxes(0, 1)[:, :, :3]
     for _, values in both:
         values[0] = random(5, 3)
-    made = steps.repeat([_powers(*one) for one in both], times)
-    assert len(made) == (times if longest == 0 else 1)
+    made = [_repeated(_powers(*one), times, chunk) for one in both]
+    assert all(len(parts) == -(-times // chunk) for parts in made)
+    step = steps.side_by_side(made)
     for _ in range(2):  # afterwards, all arrays are where they were
-        for step in made:
-            step()
+        step()
         for a, values in both:
             expected = values[0]
             for k in range(times):
@@ -102,6 +137,15 @@ def test_repeated_steps(times, longest, monkeypatch):
                 np.testing.assert_allclose(values[k + 1], expected, 1e-5, 1e-6)
         for _, values in both:
             values[1:] = 0
+
+
+def test_an_array_that_moves_back_with_each_chunk():
+    x, out, total = random(7, 5), np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float32)
+    loop = steps.Repeated(lambda k: [steps.call(np.copyto, (out[k % 3], x[k]))], 7, 3)
+    for number, stop in enumerate((3, 6, 7)):
+        loop.part(number)()
+        total[: stop - 3 * number] = x[3 * number : stop]
+        np.testing.assert_array_equal(out, total)
 
 
 def test_repeated_sums():
@@ -114,7 +158,7 @@ def test_repeated_sums():
         assert region.sum(region.array(x[k + 1]), 5, totals[k])
         return [steps.softmax(x[k], x[k + 1]), region.step()]
 
-    (step,) = steps.repeat([make], 5)
+    (step,) = _repeated(make, 5, 5)
     for _ in range(2):
         totals[...] = x[1:] = 0
         step()
@@ -134,7 +178,8 @@ def test_loops_side_by_side_give_the_same_bits(monkeypatch):
         for i, values in enumerate(all_values):
             values[0] = random(30, 8) + np.float32(i)
         loops = [_powers(random(30, 30), values) for values in all_values]
-        for call in steps.join(steps.repeat(loops, 40)):
+        parts = [_repeated(loop, 40, 9) for loop in loops]
+        for call in steps.join([steps.side_by_side(parts)]):
             call()
         found.append(b"".join(values.tobytes() for values in all_values))
     assert found[0] == found[1]
@@ -142,11 +187,11 @@ def test_loops_side_by_side_give_the_same_bits(monkeypatch):
 
 def test_steps_that_are_not_repeated():
     x, out = random(4, 8), np.empty((4, 8), np.float32)
-    assert steps.repeat([lambda k: [None]], 3) is None
+    assert steps.Repeated(lambda k: [None], 3, 2).part(0) is None
     product, region = steps.product(x, x.T, np.empty((4, 4), np.float32)), steps.call(np.tanh, (x, out))
     for other in ([region.native], []):
         with pytest.raises((ValueError, IndexError)):
-            native.core.list([product.native], other, 2, False)
+            native.core.list([product.native], other, [product.native], 0, 2, False)
 
 
 def test_products_that_blas_does_not_take():
@@ -242,7 +287,7 @@ def test_shared_steps_give_the_same_bits(vectors):
         steps.reduction(np.add, w, (0,), outs[3]),
         steps.softmax(w, outs[4]),
     ]
-    program = native.core.list(*[[m.native for m in made]] * 2, 1, False)
+    program = native.core.list(*[[m.native for m in made]] * 3, 0, 1, False)
     program()
     alone = [o.copy() for o in outs]
     for _ in range(200):
@@ -304,7 +349,7 @@ def test_large_results_are_streamed(vectors, monkeypatch):
 def test_help_returns_if_nothing_runs():
     out = np.empty(3, np.float32)
     step = steps.call(np.negative, (out, out)).native
-    program = native.core.list([step], [step], 1, False)
+    program = native.core.list([step], [step], [step], 0, 1, False)
     program.help()
 
 

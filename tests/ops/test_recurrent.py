@@ -110,12 +110,13 @@ def test_workers_with_different_samples_stop_at_the_end_of_their_sequences(mode,
     ],
     ids=str,
 )
-@pytest.mark.parametrize("by_step", [False, True], ids=["once", "by step"])
+@pytest.mark.parametrize("columns, chunk", [(1, 256), (1, 4), (10**9, 6)], ids=["tiles", "chunks", "BLAS"])
 @pytest.mark.parametrize("shares", [1, 3])
-def test_the_native_core_computes_what_numpy_does(mode, shape, by_step, shares, monkeypatch):
-    """Outputs, last states and all gradients, with products for the whole sequence and for each step, and
-    with the samples in one share and in three."""
-    monkeypatch.setattr(costs, "NATIVE_STEP_PRODUCT", 10**9 if by_step else 0)
+def test_the_native_core_computes_what_numpy_does(mode, shape, columns, chunk, shares, monkeypatch):
+    """Outputs, last states and all gradients, with the core's own products and those of BLAS, with the
+    sequence in one chunk and in several, and with the samples in one share and in three."""
+    monkeypatch.setattr(costs, "NATIVE_TILED_COLUMNS", columns)
+    monkeypatch.setattr(costs, "NATIVE_CHUNK_SAMPLES", chunk)
     monkeypatch.setattr(costs, "WORKER_SAMPLES", 1)
     monkeypatch.setattr(costs, "WAKE_NS", 0 if shares > 1 else costs.WAKE_NS)
     monkeypatch.setattr(threads, "workers", lambda: shares * (1 + shape.get("bidirectional", False)))

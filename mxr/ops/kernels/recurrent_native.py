@@ -2,9 +2,9 @@
 Python's lock.
 
 The notation of shapes is that of mxr/ops/kernels/recurrent.py. Here the arrays of a step are transposed: a
-state is (size, n), sums of gates are (G * size, n). For the few samples of a step, BLAS multiplies weights
-with a transposed state fastest, and it reads the weights where they are. Gates are in the order of the
-weights. Whole sequences, which are the inputs and outputs of layers, are not transposed.
+state is (size, n), sums of gates are (G * size, n). So the products with the few samples of a step read the
+weights where they are. Gates are in the order of the weights. Whole sequences, which are the inputs and
+outputs of layers, are not transposed.
 
 The samples of a layer may be divided into shares, for which threads run all steps without meeting. A loop is
 one share in one direction.
@@ -12,7 +12,7 @@ one share in one direction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mxr import native
-from mxr.native import blas, steps
+from mxr.native import blas, core, steps
 from mxr.native.steps import Calls, Prepared, Region, Slot
 from mxr.runtime import costs, threads
 
@@ -55,10 +55,7 @@ def forward(cells: Sequence[Any], x: np.ndarray, ends: Ends) -> Calls | None:
     loops = _loops(cells, x)
     for loop in loops:
         loop.ends = ends
-    before = list(chain(*(loop.sums() for loop in loops if loop.share == 0)))
-    before += chain(*(loop.begin() for loop in loops))
-    after: Steps = list(chain(*(loop.end() for loop in loops)))
-    return _joined(before, [loop.step_forward for loop in loops], after, len(x))
+    return _joined([loop.forward() for loop in loops], [])
 
 
 @dataclass
@@ -78,18 +75,32 @@ def backward(cells: Sequence[Any], x: np.ndarray, g: Gradients) -> Calls | None:
     loops = _loops(cells, x)
     for loop in loops:
         loop.gradients = g
-    before = chain(*(loop.begin_backward() for loop in loops))
-    after: Steps = list(chain(*(loop.end_backward() for loop in loops)))
+    after: Steps = []
     for direction in range(len(cells)):
         after += _sum_up([loop for loop in loops if loop.direction == direction])
-    return _joined(list(before), [loop.step_backward for loop in loops], after, len(x))
+    return _joined([loop.backward() for loop in loops], after)
 
 
-def _joined(before: Steps, loops: list[Callable[[int], Steps]], after: Steps, times: int) -> Calls | None:
-    repeated = steps.repeat(loops, times)
-    needed: Steps = [*before, *(repeated or ()), *after]
-    made = [step for step in needed if step is not None]
-    return steps.join(made) if repeated and len(made) == len(needed) else None
+def _joined(loops: list[list[Steps]], after: Steps) -> Calls | None:
+    """The calls of all loops, each a list of parts, side by side. A call is so short that a Ctrl-C, which has
+    to wait for its end, is answered soon."""
+    made = [[[step for step in part if step is not None] for part in loop] for loop in loops]
+    found = [step for step in after if step is not None]
+    if [[len(part) for part in loop] for loop in loops] != [[len(part) for part in loop] for loop in made]:
+        return None
+    if len(found) < len(after):
+        return None
+    if len(loops) == 1:
+        return steps.join([*chain(*made[0]), *found])
+    together: list[list[Prepared]] = [[] for _ in loops]
+    calls: list[Prepared] = []
+    for parts in zip(*made):
+        for steps_of, part in zip(together, parts):
+            steps_of += part
+        if sum(step.nanoseconds for step in chain(*together)) > costs.NATIVE_LONGEST_NS / 2:
+            calls.append(steps.side_by_side(together))
+            together = [[] for _ in loops]
+    return steps.join([*calls, *([steps.side_by_side(together)] if together[0] else []), *found])
 
 
 def _loops(cells: Sequence[Any], x: np.ndarray) -> list[_Loop]:
@@ -111,24 +122,15 @@ def _sum_up(loops: list[_Loop]) -> Steps:
     first, g = loops[0], loops[0].gradients
     if g.weights is None:
         return []
-    by_x, by_h, _, of_x_bias, of_bias = g.weights[first.direction]
-    d, read = first.d_all, g.read.reshape(-1, g.read.shape[2])
-    if d is None:
-        made: Steps = [
-            steps.call(np.add, (to, part, to))
-            for loop in loops[1:]
-            for to, part in ((by_x, loop.by_x), (by_h, loop.by_h))
-        ]
-        sums = [loop.bias_sums for loop in loops]
-        totals = [first.scratch(f"total {i}", len(part)) for i, part in enumerate(sums)]
-        made += [_sum_rows(part, total) for part, total in zip(sums, totals)]
-    else:
-        h = first.h_before.reshape(-1, first.size)
-        made = [steps.product(d[:, rows].T, h, by_h[to]) for rows, to in first.from_state]
-        made += [steps.product(d[:, rows].T, read, by_x[to]) for rows, to in first.from_input]
-        padded = first.padded("sums", d.shape[1])
-        totals = [first.scratch("total", padded.shape[1])]
-        made.append(steps.reduction(np.add, padded, (0,), totals[0]))
+    _, _, _, of_x_bias, of_bias = g.weights[first.direction]
+    made: Steps = [
+        steps.call(np.add, (to, part, to))
+        for loop in loops[1:]
+        for to, part in ((first.by_x, loop.by_x), (first.by_h, loop.by_h))
+    ]
+    sums = [loop.bias_sums for loop in loops]
+    totals = [first.scratch(f"total {i}", len(part)) for i, part in enumerate(sums)]
+    made += [_sum_rows(part, total) for part, total in zip(sums, totals)]
     made += [steps.call(np.add, (totals[0], more, totals[0])) for more in totals[1:]]
     for bias, parts in ((of_bias, first.from_state), (of_x_bias, first.from_input)):
         made += [steps.call(np.copyto, (bias[to], totals[0][rows])) for rows, to in parts]
@@ -154,29 +156,18 @@ class _Loop:
         self.t, self.gates, _, self.size = cell.memory.gates.shape
         self.n = samples.stop - samples.start
         self.wx, self.wh, _, self.bx, self.bh = cell.weights
-        product = self.n * self.gates * self.size * max(x.shape[2], self.size)
-        self.by_step = product <= costs.NATIVE_STEP_PRODUCT
         self.from_state = self.from_input = [self._rows(0, self.parts, 0)]
 
     def _rows(self, first: int, count: int, to: int) -> tuple[slice, slice]:
         size = self.size
         return slice(first * size, (first + count) * size), slice(to * size, (to + count) * size)
 
-    def scratch(self, name: str, *shape: int, shared: bool = False) -> np.ndarray:
-        """Scratch memory of this loop, or of all shares of a direction."""
-        key = ("native", name, self.direction, -1 if shared else self.share)
-        array: np.ndarray = self.cell.run.workspace(shape, np.float32, key)
+    def scratch(self, name: str, *shape: int) -> np.ndarray:
+        """Scratch memory of this loop."""
+        array: np.ndarray = self.cell.run.workspace(
+            shape, np.float32, ("native", name, self.direction, self.share)
+        )
         return array
-
-    def padded(self, name: str, columns: int) -> np.ndarray:
-        """Scratch memory (t * n, more than `columns`) of all shares. Rows are not a multiple of a page apart,
-        which would make their first elements compete for the same places of the cache."""
-        rows = self.x.shape[0] * self.x.shape[1]
-        return self.scratch(name, rows, columns + costs.CACHE_LINE // 4, shared=True)
-
-    def sequence(self, name: str, columns: int) -> np.ndarray:
-        """The same, (t * n, columns)."""
-        return self.padded(name, columns)[:, :columns]
 
     def kept(self, array: np.ndarray, *shape: int, after: int = 0) -> np.ndarray:
         """The part for this loop's samples of memory that is kept for the gradient, (*shape, n): after the
@@ -190,10 +181,26 @@ class _Loop:
         """The place in the sequence of step `k` in the order of computation."""
         return self.t - 1 - k if self.memory.reverse else k
 
-    def of_sequence(self, a: np.ndarray, k: int) -> np.ndarray:
-        """The part of step `k` of an array (t * n, columns), transposed."""
-        start = self.at(k) * self.x.shape[1]
-        return a[start + self.samples.start : start + self.samples.stop].T
+    @cached_property
+    def chunk(self) -> int:
+        """The number of steps whose products with the inputs and gradients of weights are computed together,
+        while what they need is in the cache."""
+        weights = self.wx.size + self.wh.size
+        samples = max(costs.NATIVE_CHUNK_SAMPLES, weights // costs.NATIVE_CHUNK_WEIGHTS)
+        return min(self.t, max(1, samples // self.n))
+
+    @cached_property
+    def chunks(self) -> list[tuple[int, int]]:
+        """(first, behind the last) of the steps of each chunk."""
+        return [(i, min(i + self.chunk, self.t)) for i in range(0, self.t, self.chunk)]
+
+    def in_time(self, start: int, stop: int) -> slice:
+        """The places in the sequence of some steps."""
+        return slice(self.t - stop, self.t - start) if self.memory.reverse else slice(start, stop)
+
+    def sequence(self, a: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Some steps of a sequence (t, n, values), for this loop's samples."""
+        return a[self.in_time(start, stop), self.samples]
 
     def transposed(self, a: np.ndarray, k: int) -> np.ndarray:
         """Step `k` of a sequence (t, n, size), transposed."""
@@ -227,65 +234,52 @@ class _Loop:
         return self.scratch("h", self.size, self.n)
 
     @cached_property
-    def bias(self) -> np.ndarray:
-        """(G, size, n)"""
-        return self.scratch("bias", self.gates, self.size, self.n)
+    def sums(self) -> np.ndarray:
+        """(t, G * size, n): the sums of the gates, where their activations will be."""
+        return self.activations.reshape(self.t, -1, self.n)
 
     @cached_property
-    def all_sums(self) -> np.ndarray:
-        return self.sequence("sums", self.gates * self.size)
+    def bias(self) -> np.ndarray:
+        """(G * size,)"""
+        return self.scratch("bias", self.gates * self.size)
 
-    def sums(self) -> Steps:
-        """The part of the gates' sums that comes from the inputs, unless each step computes its own."""
-        x = self.x.reshape(-1, self.x.shape[2])
-        return [] if self.by_step else [steps.product(x, self.wx.T, self.all_sums)]
+    def forward(self) -> list[Steps]:
+        loop = steps.Repeated(self.step_forward, self.t, self.chunk)
+        chunks = [[*self.inputs(*chunk), loop.part(i)] for i, chunk in enumerate(self.chunks)]
+        return [self.begin(), *chunks, self.end()]
 
     def begin(self) -> Steps:
-        rows, h0 = self.bias.reshape(-1, self.n), self.ends.states[self.direction, self.samples]
+        h0 = self.ends.states[self.direction, self.samples]
         return [
             steps.call(np.copyto, (self.h, h0.T)),
             steps.call(np.copyto, (self.h_before[self.at(0), self.samples], h0)),
-            steps.call(np.add, (self.bx[:, None], self.bh[:, None], rows)),
+            steps.call(np.add, (self.bx, self.bh, self.bias)),
+        ]
+
+    def inputs(self, start: int, stop: int) -> Steps:
+        """The part of the gates' sums that comes from the inputs and biases, for some steps."""
+        x = self.sequence(self.x, start, stop).swapaxes(1, 2)
+        copy, sums = self.scratch("x", *x.shape), self.sums[start:stop]
+        return [
+            steps.call(np.copyto, (copy, x)),
+            *_product(self.wx, copy, sums[::-1] if self.memory.reverse else sums, start=self.bias),
         ]
 
     def end(self) -> Steps:
         return []
 
-    def products(self, k: int, into: np.ndarray) -> Steps:
-        """The sums of the gates' inputs of step `k`, without biases, into (G * size, n). Unless each step
-        computes its own, the inputs' part is in `all_sums`."""
-        if not self.by_step:
-            return [_product(self.wh, self.h, into)]
-        x = self.scratch("x", self.x.shape[2], self.n)
-        return [
-            steps.call(np.copyto, (x, self.transposed(self.x, k))),
-            _product(self.wx, x, into),
-            _product(self.wh, self.h, into, add=True),
-        ]
+    def products(self, k: int) -> Steps:
+        """Adds the state's part to the sums of the gates of step `k`."""
+        return _product(self.wh, self.h, self.sums[k], add=True)
 
-    def product_memory(self, k: int, gates: np.ndarray) -> np.ndarray:
-        """Where `products` writes: to the gates, which are then computed in-place, or to scratch memory."""
-        if self.by_step:
-            return gates.reshape(-1, self.n)
-        return self.scratch("product", self.gates * self.size, self.n)
-
-    def gate_sums(self, r: _Region, k: int, product: np.ndarray) -> Callable[[int], Slot]:
-        """A function of the number of a gate: its sum."""
-        from_x = None if self.by_step else self.of_sequence(self.all_sums, k)
-        parts = product.reshape(self.gates, self.size, self.n)
-
-        def total(gate: int) -> Slot:
-            found = r.add(r[parts[gate]], r[self.bias[gate]])
-            if from_x is None:
-                return found
-            return r.add(found, r[from_x[gate * self.size : (gate + 1) * self.size]])
-
-        return total
-
-    def store_state(self, r: _Region, h: Slot, k: int) -> None:
+    def store_state(self, r: _Region, k: int, op: str, operands: list[Slot]) -> None:
+        """The state after step `k` is the result of `op`, unless the sequence has ended."""
         live = self.is_live(k)
-        r.emit("copy", [h if live is None else r.emit("select", [r[live], h, r[self.h]])], out=self.h)
-        r.emit("copy", [r[self.h]], out=self.transposed(self.h_after, k))
+        if live is None:
+            h = r.emit(op, operands, out=self.h)
+        else:
+            h = r.emit("select", [r[live], r.emit(op, operands), r[self.h]], out=self.h)
+        r.store(h, self.transposed(self.h_after, k))
 
     def step_forward(self, k: int) -> Steps:
         raise NotImplementedError
@@ -297,47 +291,61 @@ class _Loop:
         return self.scratch("dh", self.size, self.n)
 
     @cached_property
-    def d(self) -> np.ndarray:
-        """(parts * size, n): a step's gradients of the sums."""
-        return self.scratch("d", self.parts * self.size, self.n)
+    def chunk_d(self) -> np.ndarray:
+        """(chunk, parts * size, n): a chunk's gradients of the sums, in the order of time."""
+        return self.scratch("d", self.chunk, self.parts * self.size, self.n)
 
-    @cached_property
-    def d_all(self) -> np.ndarray | None:
-        """The same for all steps and shares, unless each step computes its part of the weights' gradients."""
-        return None if self.by_step else self.sequence("sums", self.parts * self.size)
+    def d(self, k: int) -> np.ndarray:
+        """(parts * size, n): the gradients of the sums of step `k`."""
+        i = (self.t - 1 - k) % self.chunk
+        return self.chunk_d[i if self.memory.reverse else self.chunk - 1 - i]
 
     @cached_property
     def bias_sums(self) -> np.ndarray:
         return self.scratch("bias", self.parts * self.size, self.n)
 
+    def share_of(self, number: int, like: np.ndarray) -> np.ndarray:
+        """Where this share's part of a gradient of weights goes. The first share has the gradient itself."""
+        if self.share:
+            return self.scratch(f"gradient {number}", *like.shape)
+        return self.gradients.weights[self.direction][number] if self.gradients.weights else like
+
     @cached_property
     def by_x(self) -> np.ndarray:
-        """This share's part of the gradient of the input weights."""
-        if self.share and self.gradients.weights:
-            return self.scratch("by x", *self.wx.shape)
-        return self.gradients.weights[self.direction][0] if self.gradients.weights else self.wx
+        return self.share_of(0, self.wx)
 
     @cached_property
     def by_h(self) -> np.ndarray:
-        if self.share and self.gradients.weights:
-            return self.scratch("by h", *self.wh.shape)
-        return self.gradients.weights[self.direction][1] if self.gradients.weights else self.wh
+        return self.share_of(1, self.wh)
+
+    def backward(self) -> list[Steps]:
+        loop = steps.Repeated(self.step_backward, self.t, self.chunk)
+        chunks = [
+            [loop.part(i), *self.sequence_gradients(self.t - stop, self.t - start)]
+            for i, (start, stop) in enumerate(self.chunks)
+        ]
+        return [self.begin_backward(), *chunks, self.end_backward()]
 
     def begin_backward(self) -> Steps:
         made = [steps.call(np.copyto, (self.dh, self.gradients.dh[self.direction][self.samples].T))]
-        if self.by_step and self.gradients.weights:
-            made += [_zero(a) for a in (self.by_x, self.by_h, self.bias_sums)]
-        return made
+        return [*made, _zero(self.bias_sums)] if self.gradients.weights else made
 
     def end_backward(self) -> Steps:
-        g = self.gradients
-        made = [steps.call(np.copyto, (g.dh[self.direction][self.samples], self.dh.T))]
-        if g.dx and self.d_all is not None and self.share == 0:
-            dx = g.dx[self.direction].reshape(-1, self.x.shape[2])
-            made += [
-                steps.product(self.d_all[:, rows], self.wx[of], dx, add=i > 0)
-                for i, (rows, of) in enumerate(self.from_input)
-            ]
+        return [steps.call(np.copyto, (self.gradients.dh[self.direction][self.samples], self.dh.T))]
+
+    def sequence_gradients(self, start: int, stop: int) -> Steps:
+        """The gradients of weights and inputs, of some steps."""
+        g, made = self.gradients, []
+        d = self.chunk_d[: stop - start] if self.memory.reverse else self.chunk_d[start - stop :]
+        if g.weights:
+            h, read = (self.sequence(a, start, stop) for a in (self.h_before, g.read))
+            add = stop < self.t
+            made += [steps.tiled(d[:, rows], h, self.by_h[to], add) for rows, to in self.from_state]
+            made += [steps.tiled(d[:, rows], read, self.by_x[to], add) for rows, to in self.from_input]
+        if g.dx:
+            dx = self.sequence(g.dx[self.direction], start, stop).swapaxes(1, 2)
+            for i, (rows, of) in enumerate(self.from_input):
+                made += _product(self.wx[of].T, d[:, rows], dx, add=i > 0)
         return made
 
     def gradient_region(self, k: int) -> tuple[_Region, Slot]:
@@ -346,18 +354,16 @@ class _Loop:
         directions = slice(self.direction * self.size, (self.direction + 1) * self.size)
         return r, r.add(r[self.dh], r[self.transposed(self.gradients.dy[:, :, directions], k)])
 
-    def store_gradient(self, r: _Region, part: int, value: Slot, live: np.ndarray | None, k: int) -> Slot:
-        """Store a part of `d`, and return it."""
+    def store_gradient(
+        self, r: _Region, k: int, part: int, live: np.ndarray | None, op: str, operands: list[Slot]
+    ) -> Slot:
+        """A part of `d` is the result of `op`, or 0 where the sequence has ended. Returns it."""
         rows = slice(part * self.size, (part + 1) * self.size)
-        to = self.d[rows]
         if live is not None:
-            value = r.mul(value, r.emit("as_number", [r[live]]))
-        found = r.emit("copy", [value], out=to)
-        if self.d_all is not None:
-            r.emit("copy", [found], out=self.of_sequence(self.d_all, k)[rows])
-        elif self.gradients.weights:
-            total = self.bias_sums[rows]
-            r.emit("add", [r[total], found], out=total)
+            op, operands = "multiply", [r.emit(op, operands), r.emit("as_number", [r[live]])]
+        found = r.emit(op, operands, out=self.d(k)[rows])
+        if self.gradients.weights:
+            r.emit("add", [r[self.bias_sums[rows]], found], out=self.bias_sums[rows])
         return found
 
     def carry(self, r: _Region, dh: Slot, live: np.ndarray | None) -> bool:
@@ -367,24 +373,10 @@ class _Loop:
         return live is not None
 
     def gradient_products(self, k: int, carried: bool) -> Steps:
-        """The products of a step's gradients: for the state before, and if each step computes them, for the
-        weights and the inputs."""
-        g, x_t = self.gradients, self.transposed(self.x, k)
-        made = [
-            _product(self.wh[of].T, self.d[rows], self.dh, add=carried or i > 0)
-            for i, (rows, of) in enumerate(self.from_state)
-        ]
-        if self.by_step and g.weights:
-            h, read = self.transposed(self.h_before, k).T, self.transposed(g.read, k).T
-            made += [_product(self.d[rows], h, self.by_h[to], add=True) for rows, to in self.from_state]
-            made += [_product(self.d[rows], read, self.by_x[to], add=True) for rows, to in self.from_input]
-        if self.by_step and g.dx:
-            dx = self.scratch("x", *x_t.shape)
-            made += [
-                _product(self.wx[of].T, self.d[rows], dx, add=i > 0)
-                for i, (rows, of) in enumerate(self.from_input)
-            ]
-            made.append(steps.call(np.copyto, (self.transposed(g.dx[self.direction], k), dx)))
+        """The products that compute the gradient of the state before."""
+        d, made = self.d(k), []
+        for i, (rows, of) in enumerate(self.from_state):
+            made += _product(self.wh[of].T, d[rows], self.dh, add=carried or i > 0)
         return made
 
     def step_backward(self, k: int) -> Steps:
@@ -393,25 +385,25 @@ class _Loop:
 
 class _PlainLoop(_Loop):
     def step_forward(self, k: int) -> Steps:
-        (a,) = gates = self.activations[k]
-        product = self.product_memory(k, gates)
+        (a,) = self.activations[k]
         r = _Region((self.size, self.n))
-        total = self.gate_sums(r, k, product)(0)
+        total = r[a]
         if self.cell.p.mode == "rnn_relu":
-            self.store_state(r, r.emit("maximum", [total, r.number(0)], out=a), k)
+            h = r.emit("maximum", [total, r.number(0)], out=a)
         else:
-            self.store_state(r, r.emit("tanh", [total], out=a), k)
-        return [*self.products(k, product), r.step()]
+            h = r.emit("tanh", [total], out=a)
+        self.store_state(r, k, "copy", [h])
+        return [*self.products(k), r.step()]
 
     def step_backward(self, k: int) -> Steps:
         k = self.t - 1 - k
         r, dh = self.gradient_region(k)
         a, live = r[self.activations[k, 0]], self.is_live(k)
         if self.cell.p.mode == "rnn_relu":
-            d = r.mul(dh, r.emit("as_number", [r.emit("greater", [a, r.number(0)], np.dtype(bool))]))
+            slope = r.emit("as_number", [r.emit("greater", [a, r.number(0)], np.dtype(bool))])
+            self.store_gradient(r, k, 0, live, "multiply", [dh, slope])
         else:
-            d = r.minus_times(dh, r.mul(a, a))
-        self.store_gradient(r, 0, d, live, k)
+            self.store_gradient(r, k, 0, live, "subtract", [dh, r.mul(dh, r.mul(a, a))])
         carried = self.carry(r, dh, live)
         return [r.step(), *self.gradient_products(k, carried)]
 
@@ -442,21 +434,20 @@ class _LstmLoop(_Loop):
         return [steps.call(np.copyto, (last[self.direction, self.samples], self.c[self.t].T))]
 
     def step_forward(self, k: int) -> Steps:
-        gates = self.activations[k]
-        product = self.product_memory(k, gates)
+        gates = list(self.activations[k])
         r = _Region((self.size, self.n))
-        total, before = self.gate_sums(r, k, product), r[self.c[k]]
-        i = r.emit("sigmoid", [total(0)], out=gates[0])
-        f_c = r.mul(r.emit("sigmoid", [total(1)], out=gates[1]), before)
-        c = r.add(f_c, r.mul(i, r.emit("tanh", [total(2)], out=gates[2])))
-        tanh_c = r.emit("tanh", [c], out=self.tanh_c[k])
+        before = r[self.c[k]]
+        i = r.emit("sigmoid", [r[gates[0]]], out=gates[0])
+        f_c = r.mul(r.emit("sigmoid", [r[gates[1]]], out=gates[1]), before)
+        i_g = r.mul(i, r.emit("tanh", [r[gates[2]]], out=gates[2]))
         live = self.is_live(k)
+        c = r.emit("add", [f_c, i_g], out=self.c[k + 1] if live is None else None)
+        tanh_c = r.emit("tanh", [c], out=self.tanh_c[k])
         if live is not None:
-            c = r.emit("select", [r[live], c, before])
-        r.emit("copy", [c], out=self.c[k + 1])
-        o = r.emit("sigmoid", [total(3)], out=gates[3])
-        self.store_state(r, r.mul(o, tanh_c), k)
-        return [*self.products(k, product), r.step()]
+            r.emit("select", [r[live], c, before], out=self.c[k + 1])
+        o = r.emit("sigmoid", [r[gates[3]]], out=gates[3])
+        self.store_state(r, k, "multiply", [o, tanh_c])
+        return [*self.products(k), r.step()]
 
     @cached_property
     def dc(self) -> np.ndarray:
@@ -476,16 +467,17 @@ class _LstmLoop(_Loop):
         i, f, g, o = (r[a] for a in self.activations[k])
         tanh_c, dc_after, live = r[self.tanh_c[k]], r[self.dc], self.is_live(k)
         a = r.mul(r.mul(dh, tanh_c), o)
-        self.store_gradient(r, 3, r.minus_times(a, o), live, k)
+        self.store_gradient(r, k, 3, live, "subtract", [a, r.mul(a, o)])
         dc = r.add(dc_after, r.emit("subtract", [r.mul(dh, o), r.mul(a, tanh_c)]))
-        dc_i, dc_f = r.mul(dc, i), r.mul(dc, f)
+        dc_i = r.mul(dc, i)
+        dc_f = r.emit("multiply", [dc, f], out=self.dc if live is None else None)
         dc_i_g = r.mul(dc_i, g)
-        self.store_gradient(r, 0, r.minus_times(dc_i_g, i), live, k)
-        self.store_gradient(r, 2, r.emit("subtract", [dc_i, r.mul(dc_i_g, g)]), live, k)
-        self.store_gradient(r, 1, r.minus_times(r.mul(dc_f, r[self.c[k]]), f), live, k)
+        self.store_gradient(r, k, 0, live, "subtract", [dc_i_g, r.mul(dc_i_g, i)])
+        self.store_gradient(r, k, 2, live, "subtract", [dc_i, r.mul(dc_i_g, g)])
+        dc_f_c = r.mul(dc_f, r[self.c[k]])
+        self.store_gradient(r, k, 1, live, "subtract", [dc_f_c, r.mul(dc_f_c, f)])
         if live is not None:
-            dc_f = r.emit("select", [r[live], dc_f, dc_after])
-        r.emit("copy", [dc_f], out=self.dc)
+            r.emit("select", [r[live], dc_f, dc_after], out=self.dc)
         carried = self.carry(r, dh, live)
         return [r.step(), *self.gradient_products(k, carried)]
 
@@ -506,47 +498,26 @@ class _GruLoop(_Loop):
         """(t, size, n): the state's part of the candidate."""
         return self.kept(self.memory.rows, self.t, self.size, after=self.t * self.gates * self.size)
 
-    @cached_property
-    def state_bias(self) -> np.ndarray:
-        return self.scratch("state bias", self.size, self.n)
-
     def begin(self) -> Steps:
-        candidate = slice(2 * self.size, None)
-        made = super().begin()
-        return [
-            *made,
-            steps.call(np.copyto, (self.bias[2], self.bx[candidate, None])),
-            steps.call(np.copyto, (self.state_bias, self.bh[candidate, None])),
-        ]
+        candidate = slice(2 * self.size, None)  # its state's bias is not a part of its sum
+        return [*super().begin(), steps.call(np.copyto, (self.bias[candidate], self.bx[candidate]))]
 
-    def products(self, k: int, into: np.ndarray) -> Steps:
-        if not self.by_step:
-            return super().products(k, into)
+    def products(self, k: int) -> Steps:
         two = 2 * self.size
-        *made, _ = super().products(k, into)
         return [
-            *made,
-            _product(self.wh[:two], self.h, into[:two], add=True),
-            _product(self.wh[two:], self.h, self.states_part[k]),
+            *_product(self.wh[:two], self.h, self.sums[k, :two], add=True),
+            *_product(self.wh[two:], self.h, self.states_part[k], start=self.bh[two:]),
         ]
 
     def step_forward(self, k: int) -> Steps:
-        gates, own = self.activations[k], self.states_part[k]
-        product = self.product_memory(k, gates)
+        gates = list(self.activations[k])
         r = _Region((self.size, self.n))
-        total = self.gate_sums(r, k, product)
-        reset = r.emit("sigmoid", [total(0)], out=gates[0])
-        keep = r.emit("sigmoid", [total(1)], out=gates[1])
-        of_state = own if self.by_step else product[2 * self.size :]
-        of_state = r.emit("add", [r[of_state], r[self.state_bias]], out=own)
-        if self.by_step:
-            of_input = total(2)
-        else:
-            of_input = r.add(r[self.bias[2]], r[self.of_sequence(self.all_sums, k)[2 * self.size :]])
-        candidate = r.emit("tanh", [r.add(of_input, r.mul(reset, of_state))], out=gates[2])
+        reset, keep = (r.emit("sigmoid", [r[a]], out=a) for a in gates[:2])
+        of_state = r.mul(reset, r[self.states_part[k]])
+        candidate = r.emit("tanh", [r.add(r[gates[2]], of_state)], out=gates[2])
         change = r.mul(keep, r.emit("subtract", [r[self.h], candidate]))
-        self.store_state(r, r.add(change, candidate), k)
-        return [*self.products(k, product), r.step()]
+        self.store_state(r, k, "add", [change, candidate])
+        return [*self.products(k), r.step()]
 
     def step_backward(self, k: int) -> Steps:
         k = self.t - 1 - k
@@ -555,12 +526,15 @@ class _GruLoop(_Loop):
         live, before = self.is_live(k), r[self.transposed(self.h_before, k)]
         kept = r.mul(dh, keep)
         d = r.emit("subtract", [dh, kept])
-        self.store_gradient(r, 2, r.mul(r.mul(d, keep), r.emit("subtract", [before, candidate])), live, k)
-        d = self.store_gradient(r, 3, r.minus_times(d, r.mul(candidate, candidate)), live, k)
-        d_state = self.store_gradient(r, 0, r.mul(d, reset), None, k)
-        self.store_gradient(r, 1, r.minus_times(r.mul(d_state, r[self.states_part[k]]), reset), None, k)
         if live is not None:
             kept = r.emit("select", [r[live], kept, dh])
+        difference = r.emit("subtract", [before, candidate])
+        self.store_gradient(r, k, 2, live, "multiply", [r.mul(d, keep), difference])
+        square = r.mul(candidate, candidate)
+        d = self.store_gradient(r, k, 3, live, "subtract", [d, r.mul(d, square)])
+        d_state = self.store_gradient(r, k, 0, None, "multiply", [d, reset])
+        d_reset = r.mul(d_state, r[self.states_part[k]])
+        self.store_gradient(r, k, 1, None, "subtract", [d_reset, r.mul(d_reset, reset)])
         r.emit("copy", [kept], out=self.dh)
         return [r.step(), *self.gradient_products(k, True)]
 
@@ -579,19 +553,19 @@ class _Region(Region):
     def mul(self, a: Slot, b: Slot) -> Slot:
         return self.emit("multiply", [a, b])
 
-    def minus_times(self, a: Slot, b: Slot) -> Slot:
-        """a - a b"""
-        return self.emit("subtract", [a, self.mul(a, b)])
+    def store(self, x: Slot, out: np.ndarray) -> None:
+        """Write a value into strided memory."""
+        self._emit("store", Slot(x.dtype, out), x)
 
 
-def _product(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -> Prepared | None:
-    """The product of matrices, in parts of some rows that are so small that BLAS does not copy the operands,
-    if there are not too many of these parts."""
-    (m, k), n = a.shape, b.shape[1]
-    for count in (1, 2, 3, 4, 6, 8, 12, 16):
-        if m % (count * costs.BLAS_PANEL) == 0 and m * k * n <= count * costs.BLAS_SMALL_PRODUCT:
-            return steps.product(a.reshape(count, m // count, k), b, out.reshape(count, m // count, n), add)
-    return steps.product(a, b, out, add)
+def _product(
+    a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False, start: np.ndarray | None = None
+) -> Steps:
+    """The product of matrices, as in `steps.tiled`. For very few samples BLAS is faster."""
+    if out.shape[-1] >= costs.NATIVE_TILED_COLUMNS and out.shape[-2] >= core.TILE_ROWS:
+        return [steps.tiled(a, b, out, add, start)]
+    first = [] if start is None else [steps.call(np.copyto, (out, start[:, None]))]
+    return [*first, steps.product(a, b, out, add or bool(first))]
 
 
 def _zero(a: np.ndarray) -> Prepared | None:
