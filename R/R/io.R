@@ -105,6 +105,8 @@ batches_ahead <- function(iter) {
 #' Batches of samples; the last dimension of `data` and `label` counts the samples. If the last batch is not full, the
 #' samples of the batch before stay in its last places, and `num.pad()` gives their number.
 #'
+#' The data are copied once, in single precision: half the memory of R's numbers. Batches are parts of that copy.
+#'
 #' @param data array, matrix, vector or NDArray.
 #' @param label labels: a vector, or an array whose last dimension counts the samples. For a factor its codes, which
 #'   start at 1, are used, with a warning.
@@ -126,8 +128,8 @@ mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
   check_count(batch.size, "mx.io.arrayiter: batch.size")
   shuffle <- check_flag(shuffle, "mx.io.arrayiter: shuffle")
   draws <- if (shuffle) mx.runif(sample_count(data)) else NULL
-  batch_iterator(call_python("io.arrays", data, label, as.integer(batch.size), draws), "Rcpp_MXArrayDataIter",
-                 keep = TRUE)
+  made <- with_progress(function(show) call_python("io.arrays", data, label, as.integer(batch.size), draws, show))
+  batch_iterator(made, "Rcpp_MXArrayDataIter", keep = TRUE)
 }
 
 # The length of the last dimension.

@@ -86,16 +86,19 @@ check_direction <- function(size, samples, given, other) {
                other[[1]], " of X: give array.layout = \"", other[[2]], "\"")
 }
 
-# A matrix with the samples in its columns. As in MXNet, every layout except "auto" and "rowmajor" means that X has them
-# there already.
-as_colmajor <- function(X, array.layout, detect) {
-  if (!is.array(X)) return(X)
+# A matrix with the samples in its columns.
+as_colmajor <- function(X, array.layout, detect) if (is_rowmajor(X, array.layout, detect)) t(X) else X
+
+# Whether a matrix has the samples in its rows. As in MXNet, every layout except "auto" and "rowmajor" means that they
+# are its columns.
+is_rowmajor <- function(X, array.layout, detect) {
+  if (!is.array(X)) return(FALSE)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
   if (layout == "auto") layout <- detect()
-  if (layout == "rowmajor") return(t(X))
+  if (layout == "rowmajor") return(TRUE)
   if (!startsWith(layout, "col"))
     warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
-  X
+  FALSE
 }
 
 # An iterator over X: X itself if it is one.

@@ -10,6 +10,8 @@
 #' `predict(model, X, output = "fc2_output")` if the layer has `name = "fc2"`. `outputs(internals(model$symbol))` lists
 #' all names.
 #'
+#' An array is converted batch by batch, so memory is needed for one batch and its results, and for the results of all.
+#'
 #' As in MXNet, labels are zero unless `output` is given and an iterator has them.
 #'
 #' @param object,model a model; a hand-made list of class `MXFeedForwardModel` also works. Parameters that the symbol
@@ -54,10 +56,19 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
     stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: for a vector, ",
                "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted_output(model$symbol, output)
-  X <- as_colmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
+  rows <- is_rowmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
-  total <- if (is.array(X)) ceiling(tail(dim(X), 1) / array.batch.size) else NA      # batches
-  X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
+  total <- NA                                     # batches
+  if (is.array(X)) {
+    if (rows && length(dim(X)) != 2) {
+      X <- t(X)
+      rows <- FALSE
+    }
+    total <- ceiling(dim(X)[[if (rows) 1 else length(dim(X))]] / array.batch.size)
+    X <- array_batches(X, rows, array.batch.size)
+  } else {
+    X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
+  }
   X$reset()
   if (!next_batch(X)) stop_state("the iterator has no batch")
   batch <- X$value()
@@ -66,6 +77,15 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
   exec <- prediction_executor(model, lapply(batch[inputs], shape_of), ctx)
   results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1), total)
   if (length(results) == 1) results[[1]] else results
+}
+
+# An iterator over the samples of `X`, an array with numbers, without labels. Each batch is converted by itself, so that
+# nothing else is in memory twice. `rows`: the samples are the rows of a matrix, instead of its columns.
+array_batches <- function(X, rows, batch.size) {
+  check_data(X)
+  X <- as_samples(X, "data")
+  samples <- dim(X)[[if (rows) 1 else length(dim(X))]]
+  batch_iterator(call_python("io.stream", X, rows, as.integer(min(samples, batch.size))), "Rcpp_MXNativeDataIter")
 }
 
 # An executor of the model's symbol with the model's parameters, for inputs of the given shapes.

@@ -122,6 +122,25 @@ static inline void copy_run(char *at, ptrdiff_t stride, ptrdiff_t size, float *p
     }
 }
 
+/* Copy runs of a transposed matrix, whose neighbours are neighbours in memory. Return how many are done: on x86 a multiple of four. */
+static ptrdiff_t copy_turned(char *at, ptrdiff_t stride, float *packed, ptrdiff_t run, ptrdiff_t runs, int storing)
+{
+    ptrdiff_t done = 0;
+#if defined(__x86_64__)
+    ptrdiff_t whole = run & -4;
+    for (; done + 4 <= runs; done += 4, at += 16, packed += 4 * run) {
+        for (ptrdiff_t j = 0; j < whole; j += 4) {
+            __m128 x[4];
+            for (int i = 0; i < 4; i++) x[i] = _mm_loadu_ps(storing ? packed + i * run + j : (float *)(void *)(at + (j + i) * stride));
+            _MM_TRANSPOSE4_PS(x[0], x[1], x[2], x[3]);
+            for (int i = 0; i < 4; i++) _mm_storeu_ps(storing ? (float *)(void *)(at + (j + i) * stride) : packed + i * run + j, x[i]);
+        }
+        for (int i = 0; i < 4; i++) copy_run(at + 4 * i + whole * stride, stride, 4, packed + i * run + whole, run - whole, storing);
+    }
+#endif
+    return done;
+}
+
 /* Copy n elements of an array, from element `start` on, to contiguous memory, or back. */
 static inline void copy(const Region *g, const Operand *o, char *at, ptrdiff_t start, ptrdiff_t n, float *packed, int storing)
 {
@@ -135,7 +154,9 @@ static inline void copy(const Region *g, const Operand *o, char *at, ptrdiff_t s
         ptrdiff_t run = least(g->shape[last] - index[last], n), runs = 1;
         if (last && run == g->shape[last])
             runs = least(n / run, g->shape[last - 1] - index[last - 1]);
-#define RUNS(function, ...) for (ptrdiff_t i = 0; i < runs; i++, at += step, packed += run) function(__VA_ARGS__)
+        ptrdiff_t done = step == 4 && o->size == 4 && stride != 4 && run > 3 ? copy_turned(at, stride, packed, run, runs, storing) : 0;
+        at += done * step, packed += done * run;
+#define RUNS(function, ...) for (ptrdiff_t i = done; i < runs; i++, at += step, packed += run) function(__VA_ARGS__)
 #define CONTIGUOUS_RUNS(bytes) if (storing) RUNS(memcpy, at, packed, bytes); else RUNS(memcpy, packed, at, bytes)
         switch (stride == 4 && o->size == 4 ? run : 0) {
         case 0: RUNS(copy_run, at, stride, o->size, packed, run, storing); break;

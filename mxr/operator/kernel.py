@@ -47,8 +47,9 @@ class Run:
         nbytes = size(shape) * dtype.itemsize
         buffer = self._slots.get(slot)
         if buffer is None or buffer.nbytes < nbytes:
+            moves = buffer is not None  # nothing has used the first memory of a slot
             self._slots[slot] = buffer = memory.empty((nbytes,), np.uint8)
-            self.moved += 1
+            self.moved += moves
         array: np.ndarray = buffer[:nbytes].view(dtype).reshape(shape)
         return array
 

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from mxr.native import steps
 from mxr.native.steps import Calls
 from mxr.operator import REQUIRED, P, ParamError, ShapeError, op, unify
 from mxr.ops.kernels import recurrent_native
@@ -334,6 +335,10 @@ class _NativeBackward:
             for cells, x, g in zip(layers.cells, layers.inputs, self.gradients)
         ]
         self.calls = [calls for calls in made if calls is not None]
+        self.sum_up: list[Callable[[], object]] = []  # the gradient of the inputs, of all directions
+        for i, part in enumerate(self.gradients[0].dx if igs[0] is not None else []):
+            f, arrays = (np.add, (igs[0], part, igs[0])) if i else (np.copyto, (igs[0], part))
+            self.sum_up.append(steps.call(f, arrays) or partial(f, *arrays))
 
     @classmethod
     def of(cls, layers, gs, outs, igs, grads):
@@ -365,11 +370,8 @@ class _NativeBackward:
             for to, arrays in zip(igs[2:4], (g.dh, g.dc) if p.mode == "lstm" else (g.dh,)):
                 if to is not None:
                     layers.of(layer, to)[...] = arrays
-        if igs[0] is not None:
-            dx = self.gradients[0].dx
-            igs[0][...] = dx[0]
-            for more in dx[1:]:
-                igs[0][...] += more
+        for call in self.sum_up:
+            call()
         if p.use_sequence_length and igs[-1] is not None:
             igs[-1][...] = 0
 

@@ -85,6 +85,22 @@ def test_tiled_products(vectors, m, n, k, parts, times, monkeypatch):
         np.testing.assert_array_equal(around[:, :, [0, -1]], before[:, :, [0, -1]])
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (5, 7), (3, 33), (100, 3), (130, 32), (2, 70, 41), (2, 3, 40, 6)])
+def test_transposed_copies(shape):
+    """From and to transposed memory, with unused elements around it, across the borders of blocks."""
+    rows, columns = shape[-2:]
+    for values in (random(*shape), random(2, *shape)[:, ..., ::-1][1]):
+        around = random(*shape[:-2], columns + 1, rows + 2)
+        before, turned = around.copy(), around[..., :-1, 1:-1].swapaxes(-1, -2)
+        steps.call(np.copyto, (turned, values))()
+        np.testing.assert_array_equal(turned, values)
+        np.testing.assert_array_equal(around[..., -1, :], before[..., -1, :])
+        np.testing.assert_array_equal(around[..., [0, -1]], before[..., [0, -1]])
+        back = np.zeros(shape, np.float32)
+        steps.call(np.copyto, (back, turned))()
+        np.testing.assert_array_equal(back, values)
+
+
 def test_products_that_are_not_tiled():
     out = np.empty((3, 3), np.float32)
     assert steps.tiled(random(3, 6)[:, ::2], random(3, 3), out) is None

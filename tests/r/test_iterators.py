@@ -137,11 +137,41 @@ cat(rep(paste(rep("1.2345678", 1000), collapse = ","), 10000), file = paste0(fol
 interrupted(repeat mx.io.CSVIter(data.csv = paste0(folder, "x.csv"), data.shape = 1000, batch.size = 10))
 """
 
+PREDICTING = """
+x <- matrix(rnorm(20 * 53), 20)
+mx.set.seed(1)
+net <- mx.symbol.SoftmaxOutput(mx.symbol.FullyConnected(mx.symbol.Variable("data"), num.hidden = 2),
+  name = "softmax")
+model <- mx.model.FeedForward.create(net, X = x, y = rep(0:1, length.out = 53), num.round = 1,
+  array.layout = "colmajor", verbose = FALSE)
+for (size in c(1, 7, 52, 53, 54, 1e9)) {
+  expected <- predict(model, mx.io.arrayiter(x, numeric(53), batch.size = min(size, 53)))
+  stopifnot(identical(dim(expected), c(2L, 53L)),
+    identical(predict(model, x, array.layout = "colmajor", array.batch.size = size), expected),
+    identical(predict(model, t(x), array.layout = "rowmajor", array.batch.size = size), expected))
+}
+memory <- function(key) {
+  line <- grep(paste0("^", key, ":"), readLines("/proc/self/status"), value = TRUE)
+  as.numeric(sub("[^0-9]*([0-9]+).*", "\\\\1", line)) / 1024
+}
+large <- matrix(0.5, 20, 1e6)                                    # 153 MB, 76 in single precision
+few <- predict(model, large[, 1:1e5], array.layout = "colmajor", array.batch.size = 1e4)
+for (rows in c(FALSE, TRUE)) {
+  if (rows) large <- t(large)
+  gc()
+  cat("5", file = "/proc/self/clear_refs")
+  before <- memory("VmRSS")
+  stopifnot(all.equal(predict(model, large, array.layout = if (rows) "rowmajor" else "colmajor",
+    array.batch.size = 1e4)[, 1:1e5], few))
+  stopifnot(print(memory("VmHWM") - before) < 60)                # the results: 15 MB in R, and their parts
+}
+"""
+
 
 @pytest.mark.parametrize(
     "code",
-    [MNIST, IMAGES, PACKING, TRAINING, ERRORS, INTERRUPT],
-    ids=["mnist", "images", "packing", "training", "errors", "interrupt"],
+    [MNIST, IMAGES, PACKING, TRAINING, ERRORS, INTERRUPT, PREDICTING],
+    ids=["mnist", "images", "packing", "training", "errors", "interrupt", "predicting"],
 )
 def test_iterators(code, host):
     assert host(f"{PRELUDE}\n{code}\ncat('done\\n')").check().endswith("done\n")

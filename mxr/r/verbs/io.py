@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,43 @@ class Arrays:
         return np.concatenate([part, before[len(part) :]])
 
 
+class Stream:
+    """The samples of R's array, batch by batch, in single precision. All batches have the same memory, so one
+    is valid until the next. `rows`: the samples are the rows of a matrix, not its columns. Batches are padded
+    as those of `Arrays`."""
+
+    num_pad = 0
+
+    def __init__(self, data: np.ndarray, rows: bool, batch: int) -> None:
+        self.data, self.batch, self._next = data.T if rows else data, batch, 0
+        self.value = {"data": np.empty((batch, *self.data.shape[1:]), np.float32)}
+
+    def next(self) -> bool:
+        start = self._next
+        part = self.data[start : start + self.batch]
+        if not len(part):
+            return False
+        self._next = start + len(part)
+        self.num_pad = self.batch - len(part)
+        whole = self.value["data"]
+        whole[: len(part)] = part
+        whole[len(part) :] = self.data[start - self.num_pad : start]
+        return True
+
+    def reset(self) -> None:
+        self._next = 0
+
+
 def samples(value: Any, order: np.ndarray | None) -> np.ndarray:
     """The samples of an array in this order. Numbers from R are copied once, to single precision."""
-    if order is None or not isinstance(value, np.ndarray):
+    if not isinstance(value, np.ndarray):
         whole: np.ndarray = array(value).data
         return whole if order is None else whole[order]
-    out = np.empty(value.shape, np.float32)
-    for part in np.array_split(np.arange(len(order)), 100):  # so that R's type is copied in small pieces
-        out[part] = value[order[part]]
+    out, n = np.empty(value.shape, np.float32), len(value)
+    edges = sorted({n * i // 100 for i in range(101)})  # so that a shuffled copy in R's type is small
+    for start, stop in pairwise(edges):
+        out[start:stop] = value[start:stop] if order is None else value[order[start:stop]]
+        progress.report("mx.io.arrayiter: copying", stop, n)
     return out
 
 
@@ -73,8 +103,14 @@ def shuffled(draws: np.ndarray) -> np.ndarray:
 
 
 @verb("io.arrays")
-def arrays(data: Any, label: Any, batch: int, draws: NDArray | None) -> Arrays:
-    return Arrays(data, label, batch, None if draws is None else draws.data)
+def arrays(data: Any, label: Any, batch: int, draws: NDArray | None, show: RFunction | None = None) -> Arrays:
+    with progress.watched(_telling(show)):
+        return Arrays(data, label, batch, None if draws is None else draws.data)
+
+
+@verb("io.stream")
+def stream(data: np.ndarray, rows: bool, batch: int) -> Stream:
+    return Stream(data, rows, batch)
 
 
 @verb("io.length")
@@ -141,12 +177,12 @@ def _telling(show: RFunction | None) -> Callable[[str, float], object] | None:
 
 
 @verb("io.next")
-def advance(source: readers.Reader) -> bool:
+def advance(source: readers.Reader | Stream) -> bool:
     return source.next()
 
 
 @verb("io.value")
-def value(source: readers.Reader) -> dict[str, NDArray]:
+def value(source: readers.Reader | Stream) -> dict[str, NDArray]:
     if source.value is None:
         raise MxError(
             "the iterator is before its first batch or after its last one: call iter.next() first, and take "
@@ -156,7 +192,7 @@ def value(source: readers.Reader) -> dict[str, NDArray]:
 
 
 @verb("io.reset")
-def reset(source: readers.Reader) -> None:
+def reset(source: readers.Reader | Stream) -> None:
     source.reset()
 
 
