@@ -56,27 +56,30 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
     stop_shape("X must be a matrix or array, whose last dimension is the samples, or an iterator: for a vector, ",
                "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted_output(model$symbol, output)
-  rows <- is_rowmajor(X, array.layout, function() mx.model.select.layout.predict(X, model))
   labels <- !is.null(output) && !is.array(X)
-  total <- NA                                     # batches
-  if (is.array(X)) {
-    if (rows && length(dim(X)) != 2) {
-      X <- t(X)
-      rows <- FALSE
-    }
-    total <- ceiling(dim(X)[[if (rows) 1 else length(dim(X))]] / array.batch.size)
-    X <- array_batches(X, rows, array.batch.size)
-  } else {
-    X <- mx.model.init.iter(X, NULL, batch.size = array.batch.size, is.train = FALSE)
-  }
+  batches <- prediction_batches(X, model, array.batch.size, array.layout)
+  X <- batches$iter
   X$reset()
   if (!next_batch(X)) stop_state("the iterator has no batch")
   batch <- X$value()
   inputs <- wanted_inputs(model, batch, labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
   exec <- prediction_executor(model, lapply(batch[inputs], shape_of), ctx)
-  results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1), total)
+  results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1), batches$total)
   if (length(results) == 1) results[[1]] else results
+}
+
+# What to predict for, in batches: `iter`, and `total`, the number of batches (NA if it is not known).
+prediction_batches <- function(X, model, batch.size, layout) {
+  rows <- is_rowmajor(X, layout, function() mx.model.select.layout.predict(X, model))
+  if (!is.array(X))
+    return(list(iter = mx.model.init.iter(X, NULL, batch.size = batch.size, is.train = FALSE), total = NA))
+  if (rows && length(dim(X)) != 2) {
+    X <- t(X)
+    rows <- FALSE
+  }
+  samples <- dim(X)[[if (rows) 1 else length(dim(X))]]
+  list(iter = array_batches(X, rows, batch.size), total = ceiling(samples / batch.size))
 }
 
 # An iterator over the samples of `X`, an array with numbers, without labels. Each batch is converted by itself, so that
