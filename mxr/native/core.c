@@ -122,12 +122,11 @@ static inline void copy_run(char *at, ptrdiff_t stride, ptrdiff_t size, float *p
     }
 }
 
-/* Copy runs of a transposed matrix, whose neighbours are neighbours in memory. Return how many are done: on x86 a multiple of four. */
+/* Copy runs of a transposed matrix, whose neighbours are neighbours in memory. Return how many are done: on x86 a multiple of four, else 0. */
+#if defined(__x86_64__)
 static ptrdiff_t copy_turned(char *at, ptrdiff_t stride, float *packed, ptrdiff_t run, ptrdiff_t runs, int storing)
 {
-    ptrdiff_t done = 0;
-#if defined(__x86_64__)
-    ptrdiff_t whole = run & -4;
+    ptrdiff_t done = 0, whole = run & -4;
     for (; done + 4 <= runs; done += 4, at += 16, packed += 4 * run) {
         for (ptrdiff_t j = 0; j < whole; j += 4) {
             __m128 x[4];
@@ -137,9 +136,11 @@ static ptrdiff_t copy_turned(char *at, ptrdiff_t stride, float *packed, ptrdiff_
         }
         for (int i = 0; i < 4; i++) copy_run(at + 4 * i + whole * stride, stride, 4, packed + i * run + whole, run - whole, storing);
     }
-#endif
     return done;
 }
+#else
+#define copy_turned(...) 0
+#endif
 
 /* Copy n elements of an array, from element `start` on, to contiguous memory, or back. */
 static inline void copy(const Region *g, const Operand *o, char *at, ptrdiff_t start, ptrdiff_t n, float *packed, int storing)
