@@ -173,6 +173,10 @@ class Plan:
     def copy(self, source: Ref, target: Ref, adds: bool = False) -> None:
         self.call(self.library.reorder(source[2], target[2], adds), src=source, dst=target)
 
+    def _output(self, image: Image, layout: onednn.Layout) -> Ref:
+        """A buffer for an image that is computed."""
+        return self.buffer(layout)
+
     def release(self, ref: Ref) -> None:
         """The buffer may be used for something else after this."""
         if ref[0] == "slot":
@@ -237,7 +241,7 @@ class Plan:
     def _joined(self, image: Joined) -> Ref:
         first = self._places[id(image.parts[0])][0][2]
         layout = self.library.like(first, self.shape(image.parts[0]), self.shape(image))
-        out = self.buffer(layout or self._plain(image))
+        out = self._output(image, layout or self._plain(image))
         start = 0
         for part in image.parts:
             inner = self.library.part(out[2], self.shape(part), (0, start, *(0 for _ in part.shape[2:])))

@@ -103,6 +103,7 @@ class _Forward(Plan):
         self.parameters = {p.entry: i for i, p in enumerate(segment.parameters)}
         self.normalized = {id(image): i for i, image in enumerate(segment.normalized)}
         self.kept = {id(image) for image in _read_by_gradients(segment)}
+        self._in_kept = _in_kept_memory(segment, self.kept)
         self.computed: dict[int, onednn.Primitive] = {}  # by id(image): what has computed it
         self.workspaces: dict[int, Ref] = {}
         self.layouts: dict[int, onednn.Layout] = {}  # by id(image): the one it was computed in
@@ -156,6 +157,13 @@ class _Forward(Plan):
                 return place
         return None
 
+    def _until_the_end(self, layout: onednn.Layout) -> Ref:
+        """A buffer for what gradients read."""
+        return "slot", self.slots.add(max(1, layout.nbytes)), layout
+
+    def _output(self, image: Image, layout: onednn.Layout) -> Ref:
+        return (self._until_the_end if id(image) in self._in_kept else self.buffer)(layout)
+
     def _convolution(self, c: Convolution) -> Ref:
         primitive = self.library.convolution(
             "out", (c.data.shape, c.grouped, c.shape), c.bias is not None, c.geometry, c.after
@@ -164,7 +172,7 @@ class _Forward(Plan):
         if c.bias is not None:
             operands["bias"] = self.parameter(c.bias)
         weight = self.weight(c, primitive.layouts["weights"])
-        out = self.buffer(primitive.layouts["dst"])
+        out = self._output(c, primitive.layouts["dst"])
         self.call(primitive, **operands, weights=weight, dst=out)
         self.release(weight)
         return out
@@ -177,12 +185,12 @@ class _Forward(Plan):
             for statistics in (how.given, True)
         )
         vector = self.library.contiguous(image.shape[1:2])
-        out = self.buffer(data[2])
+        out = self._output(image, data[2])
         operands = {name: (name, number, vector) for name in ("mean", "variance", "scale")}
         operands |= {"shift": self.parameter(image.statistics[1])}
         operands |= {"src": (*data[:2], layout), "dst": (*out[:2], layout)}
         if image.relu:
-            workspace = self.buffer(primitive.layouts["workspace"])
+            workspace = self._until_the_end(primitive.layouts["workspace"])
             self.workspaces[id(image)] = operands["workspace"] = workspace
         self.computed[id(image)] = primitive
         self.given[len(self.calls)] = given
@@ -200,7 +208,7 @@ class _Forward(Plan):
 
     def _rectified(self, image: Rectified) -> Ref:
         data = self._places[id(image.data)][0]
-        out = self.overwritten(image.data) or self.buffer(data[2])
+        out = self.overwritten(image.data) or self._output(image, data[2])
         self.call(_compiled(self.library.rectifier(data[2])), src=data, dst=out)
         return out
 
@@ -212,7 +220,7 @@ class _Forward(Plan):
             out = self.overwritten(first)
         if out is None:
             place = self._places[id(first)][0]
-            out = self.buffer(place[2])
+            out = self._output(image, place[2])
             self.copy(place, out)
         self.copy(self._places[id(second)][0], out, adds=True)
         return out
@@ -220,10 +228,10 @@ class _Forward(Plan):
     def _pooled(self, image: Pooled) -> Ref:
         data = self._places[id(image.data)][0]
         primitive = _compiled(self.library.pooling(image.how, data[2], image.shape, image.geometry, True))
-        out = self.buffer(primitive.layouts["dst"])
+        out = self._output(image, primitive.layouts["dst"])
         operands = {"src": data, "dst": out}
         if "workspace" in primitive.layouts:
-            workspace = self.buffer(primitive.layouts["workspace"])
+            workspace = self._until_the_end(primitive.layouts["workspace"])
             self.workspaces[id(image)] = operands["workspace"] = workspace
         self.computed[id(image)] = primitive
         self.call(primitive, **operands)
@@ -268,6 +276,15 @@ def _read_by_gradients(segment: TrainingSegment) -> list[Image]:
             found.append(image.data)
         elif isinstance(image, Rectified):
             found.append(image)
+    return found
+
+
+def _in_kept_memory(segment: TrainingSegment, kept: set[int]) -> set[int]:
+    """By id: kept images, and those whose memory a kept one is written to."""
+    found = set(kept)
+    for image in reversed(segment.order):
+        if isinstance(image, (Added, Rectified)) and id(image) in found:
+            found.update(map(id, image.inputs))
     return found
 
 

@@ -57,6 +57,13 @@ class Buffers:
         self._free: set[int] = set()
         self._buffers: list[np.ndarray | None] = []
 
+    def add(self, nbytes: int) -> int:
+        """The number of a new buffer of `nbytes`: for what is needed until the end, so that it does not
+        occupy a larger one."""
+        self._sizes.append(nbytes)
+        self._buffers.append(None)
+        return len(self._sizes) - 1
+
     def take(self, nbytes: int) -> int:
         """The number of a buffer of at least `nbytes`.
 
@@ -70,9 +77,7 @@ class Buffers:
             self._free.remove(b)
             self._sizes[b] = max(self._sizes[b], nbytes)
             return b
-        self._sizes.append(nbytes)
-        self._buffers.append(None)
-        return len(self._sizes) - 1
+        return self.add(nbytes)
 
     @property
     def nbytes(self) -> int:
