@@ -86,7 +86,7 @@ class Convolution(Image):
     fold_from: tuple[Source, ...] = ()
     shortcut: Image | None = None
     relu: bool = False
-    kind: ClassVar[str] = "out"
+    kinds: ClassVar[tuple[str, str, str]] = ("out", "gx", "gw")  # oneDNN's: itself, and its gradients
 
     @property
     def inputs(self) -> tuple[Image, ...]:
@@ -159,7 +159,7 @@ class Added(Image):
 class Transposed(Convolution):
     """A transposed convolution, whose weight is (C, F/G, *kernel). Nothing more is done in its own call."""
 
-    kind: ClassVar[str] = "transposed"
+    kinds: ClassVar[tuple[str, str, str]] = ("transposed", "transposed gx", "transposed gw")
 
     @property
     def grouped(self) -> Dims:
@@ -250,12 +250,14 @@ def transposed(
     library = onednn.library()
     if library is None or not isinstance(weight, Source) or not isinstance(bias, (Source, type(None))):
         return None
-    if data.training:  # there are no primitives for its gradients here
-        return None
-    image = Transposed(shape, data, weight, bias, groups, geometry, pays)
+    image = Transposed(shape, data, weight, bias, groups, geometry, pays, training=data.training)
     if shape[1] % 8 or data.shape[1] % 8:
         return None
-    return image if library.has_fast((data.shape, image.grouped, shape), True, geometry, image.kind) else None
+    return (
+        image
+        if library.has_fast((data.shape, image.grouped, shape), True, geometry, image.kinds[0])
+        else None
+    )
 
 
 def normalized(data: Image, statistics: Sequence[Image], how: Normalization) -> Image | None:

@@ -203,7 +203,7 @@ class Plan:
     def _convolution(self, c: Convolution) -> Ref:
         number = self._segment.convolutions.index(c)
         primitive = self.library.convolution(
-            c.kind, (self.shape(c.data), c.grouped, self.shape(c)), True, c.geometry, c.after
+            c.kinds[0], (self.shape(c.data), c.grouped, self.shape(c)), True, c.geometry, c.after
         )
         self.weights[number] = primitive.layouts["weights"]
         data, layout = self._in(c.data, primitive.layouts["src"]), primitive.layouts["dst"]

@@ -26,6 +26,7 @@ from mxr.compiler.images import (
     Pooled,
     Rectified,
     Source,
+    Transposed,
 )
 from mxr.compiler.segments import FLOAT, NotFinite, Plan, PlannedCall, Ref, Segment
 from mxr.graph.node import Node
@@ -136,7 +137,7 @@ class _Forward(Plan):
 
     def weight(self, c: Convolution, layout: onednn.Layout) -> Ref:
         """The convolution's weight in a layout, in a buffer."""
-        plain = self.parameter(c.weight, self.library.contiguous(c.grouped))
+        plain = self.parameter(c.weight, c.plain(self.library))
         if self.library.same(plain[2], layout):
             return plain
         target = self.buffer(layout)
@@ -166,7 +167,7 @@ class _Forward(Plan):
 
     def _convolution(self, c: Convolution) -> Ref:
         primitive = self.library.convolution(
-            "out", (c.data.shape, c.grouped, c.shape), c.bias is not None, c.geometry, c.after
+            c.kinds[0], (c.data.shape, c.grouped, c.shape), c.bias is not None, c.geometry, c.after
         )
         operands = {"src": self._in(c.data, primitive.layouts["src"])}
         if c.bias is not None:
@@ -289,7 +290,7 @@ def _in_kept_memory(segment: TrainingSegment, kept: set[int]) -> set[int]:
 
 
 def _compiled(primitive: onednn.Primitive) -> onednn.Primitive:
-    if "ref" in primitive.name.split(":")[0]:
+    if "ref" in onednn.inner(primitive.name).split(":")[0]:
         raise onednn.Unavailable("oneDNN has only its reference code for this")
     return primitive
 
@@ -310,6 +311,7 @@ class _Gradient:
             self._parts[id(image)].append(("head", i, self._library.contiguous(image.shape)))
         compute: dict[type[Image], Callable] = {
             Convolution: self._convolution,
+            Transposed: self._convolution,
             Normalized: self._normalized,
             Rectified: self._rectified,
             Pooled: self._pooled,
@@ -403,7 +405,7 @@ class _Gradient:
         if bias is not None or c.weight.entry in self._wanted:
             g = self._weight(c, g, bias)
         if id(c.data) in self._segment.needs:
-            primitive = self._primitive("gx", c, False)
+            primitive = self._primitive(c.kinds[1], c, False)
             g = self._in(g, primitive.layouts["gdst"])
             weight = self._forward.weight(c, primitive.layouts["weights"])
             out = self._buffer(primitive.layouts["gsrc"])
@@ -418,10 +420,10 @@ class _Gradient:
 
     def _weight(self, c: Convolution, g: Ref, bias: Ref | None) -> Ref:
         """The gradients of weight and bias. Returns the output's gradient in the layout that was needed."""
-        primitive = self._primitive("gw", c, bias is not None)
+        primitive = self._primitive(c.kinds[2], c, bias is not None)
         g = self._in(g, primitive.layouts["gdst"])
         data = self._forward.value(c.data, primitive.layouts["src"])
-        plain = self._library.contiguous(c.grouped)
+        plain = c.plain(self._library)
         direct = self._result(c.weight.entry, plain)
         layout = primitive.layouts["gweights"]
         target = direct if direct and self._library.same(layout, plain) else self._buffer(layout)

@@ -61,9 +61,20 @@ _ARGUMENT = {
 # by what is made: the arguments that are the input, the weight and the output
 ARGUMENTS = {
     "out": ("src", "weights", "dst"),
-    "transposed": ("src", "weights", "dst"),
     "gx": ("gsrc", "weights", "gdst"),
     "gw": ("src", "gweights", "gdst"),
+    "transposed": ("src", "weights", "dst"),
+    "transposed gx": ("gsrc", "weights", "gdst"),
+    "transposed gw": ("src", "gweights", "gdst"),
+}
+# by what is made: the operation, its propagation kind and algorithm, and which forward pass it needs
+_CONVOLUTIONS: dict[str, tuple[str, tuple[int, ...], str]] = {
+    "out": ("convolution_forward", (_FORWARD, _DIRECT), ""),
+    "gx": ("convolution_backward_data", (_DIRECT,), "out"),
+    "gw": ("convolution_backward_weights", (_DIRECT,), "out"),
+    "transposed": ("deconvolution_forward", (_FORWARD, _TRANSPOSED), ""),
+    "transposed gx": ("deconvolution_backward_data", (_TRANSPOSED,), "transposed"),
+    "transposed gw": ("deconvolution_backward_weights", (_TRANSPOSED,), "transposed"),
 }
 _SEQUENTIAL, _OPENMP = 1, 2  # what a library runs its threads by
 _SCRATCH_GIVEN, _QUERY_NAME = 1, 8
@@ -307,17 +318,17 @@ class Library:
         geometry: tuple[tuple[int, ...], ...],
         after: tuple[str, ...] = (),
     ) -> Primitive:
-        """A convolution ("out"), the gradient of its input ("gx") or of its weight ("gw"), or a transposed
-        convolution, whose geometry is that of the convolution from its output to its input.
+        """A convolution ("out"), the gradient of its input ("gx") or of its weight ("gw"), or those of a
+        transposed convolution, whose geometry is that of the convolution from its output to its input.
 
         `shapes`: of the input (n, C, *size), the weight ([G,] F/G, C/G, *kernel) and the output (n, F, *out);
         the primitive chooses their layouts. `bias`: whether one (F) is added to the output. `geometry`:
         strides, dilations (0 is none), padding before and after, along each spatial axis. `after`: what is
         done with the output, see `_made_attributes`.
         """
-        is_forward = kind in ("out", "transposed")
-        description = self._described(kind if is_forward else "out", shapes, bias, geometry, None, after)
-        if not is_forward:
+        forward = _CONVOLUTIONS[kind][2]
+        description = self._described(forward or kind, shapes, bias, geometry, None, after)
+        if forward:
             description = self._described(kind, shapes, bias, geometry, description.pointer)
         return Primitive(self, description, ARGUMENTS[kind])
 
@@ -427,14 +438,8 @@ class Library:
         x, weight, out = (layout.pointer for layout in layouts)
         added = self.layout(shapes[2][1:2], (1,)) if bias else None
         filters = None if added is None else added.pointer
-        arrays = (x, weight, out) if kind == "gx" else (x, weight, filters, out)
-        how = {"out": (_FORWARD, _DIRECT), "transposed": (_FORWARD, _TRANSPOSED)}.get(kind, (_DIRECT,))
-        operation = {
-            "out": "convolution_forward",
-            "transposed": "deconvolution_forward",
-            "gx": "convolution_backward_data",
-            "gw": "convolution_backward_weights",
-        }[kind]
+        operation, how, _ = _CONVOLUTIONS[kind]
+        arrays = (x, weight, out) if kind.endswith("gx") else (x, weight, filters, out)
         dilated = "dilated_" if self.version[0] == 2 else ""
         arguments = *how, *arrays, *window
         return self._description(f"{dilated}{operation}", arguments, arguments, forward, after)

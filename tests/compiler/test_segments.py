@@ -214,28 +214,33 @@ def test_any_graph(net):
         agree(net, ex, m)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.data())
-def test_any_transposed_convolution(data):
-    axes = data.draw(st.integers(1, 3))
+@st.composite
+def transposed(draw):
+    """A network with a transposed convolution, and the shape of its data without the samples."""
+    axes = draw(st.integers(1, 3))
     along = st.tuples(*[st.integers(1, 3)] * axes)
-    kernel, stride = data.draw(along), data.draw(along)
-    dilate = data.draw(along) if axes < 3 else (1,) * axes
-    pad, adj = ([data.draw(st.integers(0, most - 1)) for most in around] for around in (kernel, stride))
+    kernel, stride = draw(along), draw(along)
+    dilate = draw(along) if axes < 3 else (1,) * axes
+    pad, adj = ([draw(st.integers(0, most - 1)) for most in around] for around in (kernel, stride))
     least = [1 + max(0, -(-(2 * q - d * (k - 1)) // s)) for q, d, k, s in zip(pad, dilate, kernel, stride)]
-    size = [data.draw(st.integers(n, 6)) for n in least]
-    groups = data.draw(st.sampled_from([1, 1, 2, 8]))
-    channels, filters = (8 * data.draw(st.integers(1, 4)) for _ in range(2))
+    size = [draw(st.integers(n, 6)) for n in least]
+    groups = draw(st.sampled_from([1, 1, 2, 8]))
+    channels, filters = (8 * draw(st.integers(1, 4)) for _ in range(2))
     x = conv(sym.Variable("data"), channels, (1,) * axes)
     x = deconv(
         x, filters, kernel, stride=stride, dilate=dilate, pad=pad, adj=adj, num_group=groups,
-        no_bias=data.draw(st.booleans()),
+        no_bias=draw(st.booleans()),
     )  # fmt: skip
-    net = relu(conv(x, 16, (1,) * axes))
-    samples = data.draw(st.integers(1, 3))
+    return relu(conv(x, 16, (1,) * axes)), (16, *size)
+
+
+@settings(max_examples=40, deadline=None)
+@given(transposed(), st.integers(1, 3))
+def test_any_transposed_convolution(made, samples):
+    net, size = made
     with pytest.MonkeyPatch.context() as patch:
-        agree(net, bound(net, data=(samples, 16, *size)), patch)
-        same_bits(ways(net, patch, data=(1, 16, *size)))
+        agree(net, bound(net, data=(samples, *size)), patch)
+        same_bits(ways(net, patch, data=(1, *size)))
 
 
 # ------------------------------------------------------------------------------------- stored weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mxr import sym
 from mxr.compiler.training import TrainingSegment
@@ -16,10 +17,12 @@ from tests.compiler.test_segments import (
     any_graph,
     bound,
     conv,
+    deconv,
     norm,
     relu,
     residual,
     small_work_pays,
+    transposed,
 )
 
 pytestmark = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {onednn.description()}")
@@ -102,6 +105,25 @@ def test_signals_and_volumes(size):
 @given(any_graph)
 def test_any_graph(net):
     ex, other, _ = trained(net(), data=(1, 16, 6, 6))
+    same(ex, other)
+
+
+@settings(max_examples=25, deadline=None)
+@given(transposed(), st.integers(1, 3))
+def test_any_transposed_convolution(made, samples):
+    net, size = made
+    ex, other, _ = trained(net, data=(samples, *size))
+    same(ex, other)
+
+
+def test_enlarging():
+    """As in a U-net: everything is one segment."""
+    x = relu(norm(conv(sym.Variable("data"), 32)))
+    y = relu(conv(sym.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="max"), 64))
+    ex, other, found = trained(
+        relu(conv(sym.Concat(deconv(y, 32, (2, 2), stride=(2, 2)), x, dim=1))), data=(2, 16, 8, 8)
+    )
+    assert len(found) == 1
     same(ex, other)
 
 
