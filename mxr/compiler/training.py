@@ -63,14 +63,14 @@ class TrainingSegment(Segment):
 
     def pays(self) -> bool:
         """Whether a convolution gains by oneDNN, which can compute everything. A convolution on its own would
-        gain nothing."""
-        if len(self.nodes) == 1:
+        gain nothing. Without OpenMP's threads, ours divide the work of every operator better."""
+        library = onednn.library()
+        assert library is not None
+        if len(self.nodes) == 1 or library.most_threads < threads.workers():
             return False
         read = [p.entry for image in self.order for p in image.parameters] + [s.entry for s in self.sources]
         if len(read) != len(set(read)) or not any(c.pays for c in self.convolutions):
             return False
-        library = onednn.library()
-        assert library is not None
         try:
             count = self.pay_threads(library.most_threads, costs.TEAM_NS)
             with onednn.on_threads(count):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mxr import sym
 from mxr.compiler.training import TrainingSegment
 from mxr.engine import executor
-from mxr.runtime import onednn
+from mxr.runtime import onednn, threads
 from tests.compiler.test_segments import (
     GRAPHS,
     agree,
@@ -200,6 +200,13 @@ def test_what_is_not_finite_stays(where, number, at_once):
             e.backward()
     for a, b in zip((*ex.output_list, *ex.grads.values()), (*other.output_list, *other.grads.values())):
         np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=2e-3, atol=1e-4)
+
+
+def test_without_openmps_threads_ours_divide_the_work(monkeypatch):
+    monkeypatch.setattr(threads, "_count", 2)
+    for most in (1, 2):
+        monkeypatch.setattr(onednn.Library, "most_threads", most)
+        assert len(trained(residual(), data=(2, 16, 8, 8))[2]) == most - 1
 
 
 def test_trained_arrays_predict(monkeypatch):
