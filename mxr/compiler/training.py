@@ -272,7 +272,8 @@ def _read_by_gradients(segment: TrainingSegment) -> list[Image]:
         if id(image) not in segment.needs:
             continue
         if isinstance(image, Convolution):
-            found += [image] * image.relu + [image.data] * (image.weight.entry in segment.wanted)
+            learned = any(p.entry in segment.wanted for p in image.parameters)
+            found += [image] * image.relu + [image.data] * learned
         elif isinstance(image, Normalized):
             found.append(image.data)
         elif isinstance(image, Rectified):
@@ -301,7 +302,6 @@ class _Gradient:
 
     def __init__(self, forward: _Forward, segment: TrainingSegment):
         self._forward, self._segment, self._library = forward, segment, forward.library
-        forward.calls, self._before = [], forward.calls
         self._wanted = {entry: i for i, entry in enumerate(segment.wanted)}
         self.missing = set(range(len(segment.wanted)))  # gradients that nothing computes: zeros
         self.normalized: list[Normalized] = []  # those that the pass comes through
@@ -309,6 +309,11 @@ class _Gradient:
         self._uses: Counter[int] = Counter()  # of slots
         for i, image in enumerate(segment.images):
             self._parts[id(image)].append(("head", i, self._library.contiguous(image.shape)))
+        before, forward.calls = forward.calls, []  # which the forward plan's methods add to
+        self._compute()
+        self.calls, forward.calls = forward.calls, before
+
+    def _compute(self) -> None:
         compute: dict[type[Image], Callable] = {
             Convolution: self._convolution,
             Transposed: self._convolution,
@@ -318,20 +323,19 @@ class _Gradient:
             Added: self._added,
             Joined: self._joined,
         }
-        for image in reversed(segment.order):
+        for image in reversed(self._segment.order):
             if isinstance(image, Source):
                 continue
             parts = self._parts.pop(id(image), [])
-            if id(image) in segment.needs and parts:
+            if id(image) in self._segment.needs and parts:
                 compute[type(image)](image, self._total(parts))
             else:
                 for part in parts:
                     self._release(part)
-        for source in segment.sources:
+        for source in self._segment.sources:
             parts = self._parts.pop(source.entry, [])
             if parts:
                 self._copy_result(self._total(parts), source.entry, source.shape)
-        self.calls, forward.calls = forward.calls, self._before
 
     # ------------------------------------------------------------------------------------------ gradients
     def _add(self, image: Image, g: Ref) -> None:

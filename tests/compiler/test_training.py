@@ -151,6 +151,7 @@ def test_what_has_gradients():
         dict.fromkeys(names, "add"),
         {n: "write" if n == "data" else "null" for n in names},
         {n: "write" if n.endswith("beta") else "null" for n in names},
+        {n: "write" if n.endswith("bias") else "null" for n in names},
         {n: "write" if i > len(names) // 2 and n != "data" else "null" for i, n in enumerate(names)},
     ):
         ex, other, found = trained(net, reqs, data=(2, 16, 8, 8))
