@@ -431,6 +431,7 @@ NOT_FOLLOWED = {
     "follow the arrows": "the doctor's last line, after lines that say what to do",
     "run `mxr doctor` again": "the doctor's last line, after lines that say what to do",
     "cut it by mx.nd.slice": "of 8 GB; tests/stress cuts one (tests/r/test_limits_r.py, LONG)",
+    "install mxr again": "`make` and pip build the core; tests/native/test_steps.py has the error",
     "install R 4.2": "the system's package; scripts/on-bare-debian installs it",
     "use a packaged R": "the system's package; scripts/on-bare-debian installs it",
     "install one": "the system's package; scripts/on-bare-debian installs it",

@@ -436,3 +436,17 @@ def test_mxr_native():
     assert chosen("") in native.VECTORS
     wrong = choose("fast")
     assert wrong.returncode and "MXR_NATIVE=fast: it must be one of 0, avx512, avx2, plain" in wrong.stderr
+
+
+def test_a_core_from_other_sources_is_an_error():
+    code = """
+import sys, types
+sys.modules["mxr.native._core"] = other = types.ModuleType("_core")
+other.INTERFACE = 1
+try:
+    import mxr
+except ImportError as e:
+    sys.exit("built from other sources" not in str(e))
+sys.exit("no error")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
