@@ -15,7 +15,6 @@ from mxr.compiler.segments import FLOAT, Segment
 from mxr.compiler.training import TrainingSegment
 from mxr.graph.node import Graph, Node
 from mxr.operator.shapes import Dims
-from mxr.runtime import onednn
 
 
 def divide(
@@ -27,7 +26,7 @@ def divide(
     """The nodes of a graph, some of them in segments; inputs before users. Segments are for inference, or for
     training if some arguments have a gradient (`wanted`)."""
     nodes = graph.nodes()
-    if onednn.library() is None or not any(n.op is not None and n.op.segment for n in nodes):
+    if not any(n.op is not None and n.op.segment for n in nodes):
         return list(nodes)
     found = _Partition(graph, shapes, types, wanted)
     for n in nodes:
