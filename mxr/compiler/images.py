@@ -54,6 +54,28 @@ class Source(Image):
     name: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _OfOne(Image):
+    """A value that is computed from one image."""
+
+    data: Image
+
+    @property
+    def inputs(self) -> tuple[Image, ...]:
+        return (self.data,)
+
+
+@dataclass(frozen=True, eq=False)
+class _OfSeveral(Image):
+    """A value that is computed from several images."""
+
+    parts: tuple[Image, ...]
+
+    @property
+    def inputs(self) -> tuple[Image, ...]:
+        return self.parts
+
+
 @dataclass(frozen=True)
 class Normalization:
     """How a batch is normalized: `scale * (x - mean) / sqrt(var + eps) + beta`, where `scale` is a function
@@ -115,18 +137,13 @@ class Convolution(Image):
 
 
 @dataclass(frozen=True, eq=False)
-class Normalized(Image):
+class Normalized(_OfOne):
     """Images normalized over the batch, in training. `statistics`: gamma, beta, moving mean, moving
     variance."""
 
-    data: Image
     statistics: tuple[Source, ...]
     how: Normalization
     relu: bool = False
-
-    @property
-    def inputs(self) -> tuple[Image, ...]:
-        return (self.data,)
 
     @property
     def parameters(self) -> tuple[Source, ...]:
@@ -134,25 +151,13 @@ class Normalized(Image):
 
 
 @dataclass(frozen=True, eq=False)
-class Rectified(Image):
+class Rectified(_OfOne):
     """Images whose negative values become zero, in training."""
-
-    data: Image
-
-    @property
-    def inputs(self) -> tuple[Image, ...]:
-        return (self.data,)
 
 
 @dataclass(frozen=True, eq=False)
-class Added(Image):
+class Added(_OfSeveral):
     """The sum of two images, in training."""
-
-    parts: tuple[Image, Image]
-
-    @property
-    def inputs(self) -> tuple[Image, ...]:
-        return self.parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,27 +193,16 @@ class Transposed(Convolution):
 
 
 @dataclass(frozen=True, eq=False)
-class Pooled(Image):
+class Pooled(_OfOne):
     """Images reduced by windows."""
 
-    data: Image
     how: str
     geometry: Geometry
 
-    @property
-    def inputs(self) -> tuple[Image, ...]:
-        return (self.data,)
-
 
 @dataclass(frozen=True, eq=False)
-class Joined(Image):
+class Joined(_OfSeveral):
     """Images side by side along the channels."""
-
-    parts: tuple[Image, ...]
-
-    @property
-    def inputs(self) -> tuple[Image, ...]:
-        return self.parts
 
 
 # ------------------------------------------------------------------------------- what operators call
@@ -225,15 +219,8 @@ def convolution(
 ) -> Image | None:
     """A convolution: weight (F, C/G, *kernel), bias (F) or None. `geometry`: strides, dilations (0 is none),
     padding before and after. `pays`: whether oneDNN is faster for this one alone."""
-    library = onednn.library()
-    if library is None or not isinstance(weight, Source) or not isinstance(bias, (Source, type(None))):
-        return None
-    # oneDNN's blocks of channels are padded, and the first layer's three channels have code of their own
-    if shape[1] % 8 or (data.shape[1] % 8 and data.shape[1] > 4):
-        return None
-    if not library.has_fast((data.shape, onednn.grouped(weight.shape, groups), shape), True, geometry):
-        return None
-    return Convolution(shape, data, weight, bias, groups, geometry, pays, training=data.training)
+    # the first layer's three channels have code of their own
+    return _weighted(Convolution, 4, shape, data, weight, bias, groups, geometry, pays)
 
 
 def transposed(
@@ -247,17 +234,30 @@ def transposed(
 ) -> Image | None:
     """As `convolution`, transposed: weight (C, F/G, *kernel), and the geometry of the convolution from the
     output to the input."""
+    return _weighted(Transposed, 0, shape, data, weight, bias, groups, geometry, pays)
+
+
+def _weighted(
+    kind: type[Convolution],
+    few: int,
+    shape: Dims,
+    data: Image,
+    weight: Image,
+    bias: Image | None,
+    groups: int,
+    geometry: Geometry,
+    pays: bool,
+) -> Image | None:
+    """A convolution of this kind. oneDNN's blocks of channels are padded, so their number is a multiple of 8;
+    in the data it may be up to `few` too."""
     library = onednn.library()
     if library is None or not isinstance(weight, Source) or not isinstance(bias, (Source, type(None))):
         return None
-    image = Transposed(shape, data, weight, bias, groups, geometry, pays, training=data.training)
-    if shape[1] % 8 or data.shape[1] % 8:
+    if shape[1] % 8 or (data.shape[1] % 8 and data.shape[1] > few):
         return None
-    return (
-        image
-        if library.has_fast((data.shape, image.grouped, shape), True, geometry, image.kinds[0])
-        else None
-    )
+    image = kind(shape, data, weight, bias, groups, geometry, pays, training=data.training)
+    fast = library.has_fast((data.shape, image.grouped, shape), True, geometry, image.kinds[0])
+    return image if fast else None
 
 
 def normalized(data: Image, statistics: Sequence[Image], how: Normalization) -> Image | None:

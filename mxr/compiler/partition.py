@@ -46,6 +46,7 @@ class _Partition:
         wanted: Collection[str],
     ):
         self._graph, self._shapes, self._types, self._wanted = graph, shapes, types, wanted
+        self._depend = depends(graph, wanted) if wanted else {}
         read = [(id(m), i) for n in graph.nodes() for m, i in n.inputs] + [(id(n), i) for n, i in graph.heads]
         self._uses = Counter(read)
         self._images: dict[int, Image] = {}  # by id(node): what it computes, if it is in a group
@@ -133,8 +134,7 @@ class _Partition:
     def _segment(self, nodes: list[Node], images: list[Image], outputs: list[Entry]) -> Segment:
         if not self._wanted:
             return Segment(nodes, images, outputs)
-        depend = depends(self._graph, self._wanted)
-        wanted = {(id(m), i) for n in nodes for m, i in n.inputs if depend[id(m)]}
+        wanted = {(id(m), i) for n in nodes for m, i in n.inputs if self._depend[id(m)]}
         return TrainingSegment(nodes, images, outputs, wanted)
 
 

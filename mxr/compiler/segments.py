@@ -173,6 +173,10 @@ class Plan:
     def copy(self, source: Ref, target: Ref, adds: bool = False) -> None:
         self.call(self.library.reorder(source[2], target[2], adds), src=source, dst=target)
 
+    def channels(self, whole: onednn.Layout, part: Image, start: int) -> onednn.Layout:
+        """Where an image lies in a larger one, from this channel on."""
+        return self.library.part(whole, self.shape(part), (0, start, *(0 for _ in part.shape[2:])))
+
     def _output(self, image: Image, layout: onednn.Layout) -> Ref:
         """A buffer for an image that is computed."""
         return self.buffer(layout)
@@ -184,13 +188,18 @@ class Plan:
 
     def _in(self, image: Image, layout: onednn.Layout) -> Ref:
         """The image in a layout."""
-        places = self._places[id(image)]
-        for place in places:
-            if self.library.same(place[2], layout):
-                return place
-        places.append(self.buffer(layout))
-        self.copy(places[0], places[-1])
-        return places[-1]
+        place = self._place(image, layout)
+        if place is None:
+            places = self._places[id(image)]
+            place = self.buffer(layout)
+            self.copy(places[0], place)
+            places.append(place)
+        return place
+
+    def _place(self, image: Image, layout: onednn.Layout) -> Ref | None:
+        """Where the image is in a layout, if it is in that layout somewhere."""
+        found = (place for place in self._places[id(image)] if self.library.same(place[2], layout))
+        return next(found, None)
 
     def _done(self, image: Image) -> None:
         """One use of the image is over."""
@@ -244,7 +253,7 @@ class Plan:
         out = self._output(image, layout or self._plain(image))
         start = 0
         for part in image.parts:
-            inner = self.library.part(out[2], self.shape(part), (0, start, *(0 for _ in part.shape[2:])))
+            inner = self.channels(out[2], part, start)
             self.copy(self._places[id(part)][0], ("slot", out[1], inner))
             start += part.shape[1]
         return out
@@ -289,6 +298,19 @@ class Plan:
         return calls
 
 
+class Inputs:
+    """Arrays that a call reads. Those that are not contiguous are copied at each call."""
+
+    def __init__(self, arrays: Sequence[np.ndarray]):
+        self._copied = [(np.empty_like(a, order="C"), a) for a in arrays if not a.flags.c_contiguous]
+        copies = {id(a): copy for copy, a in self._copied}
+        self.arrays = [copies.get(id(a), a) for a in arrays]
+
+    def copy(self) -> None:
+        for copy, a in self._copied:
+            np.copyto(copy, a)
+
+
 class _Bound:
     """A segment on arrays: the call that computes its outputs. `ways`: the lanes of each way to do it. They
     have one memory for their slots. If there are two, the faster one is used, from call to call."""
@@ -304,9 +326,8 @@ class _Bound:
         sources, parameters = ins[: len(segment.sources)], ins[len(segment.sources) :]
         self._by_entry = {p.entry: a for p, a in zip(segment.parameters, parameters)}
         self._convolutions, self._parameters = segment.convolutions, parameters
-        self._copied = [(np.empty_like(a, order="C"), a) for a in sources if not a.flags.c_contiguous]
-        copies = {id(a): copy for copy, a in self._copied}
-        self._sources = [copies.get(id(a), a) for a in sources]
+        self._inputs = Inputs(sources)
+        self._sources = self._inputs.arrays
         self._weights: _Weights = {}
         self._biases = [np.empty(c.shape[1], FLOAT) for c in self._convolutions]
         library = ways[0][0][0].library
@@ -347,8 +368,7 @@ class _Bound:
         return tasks
 
     def __call__(self) -> None:
-        for copy, a in self._copied:
-            np.copyto(copy, a)
+        self._inputs.copy()
         if not all(np.isfinite(a).all() for a in self._sources):
             raise NotFinite
         if self._writes is not None and self._writes == self._run.writes(self._names):

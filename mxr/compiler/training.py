@@ -28,7 +28,7 @@ from mxr.compiler.images import (
     Source,
     Transposed,
 )
-from mxr.compiler.segments import FLOAT, NotFinite, Plan, PlannedCall, Ref, Segment
+from mxr.compiler.segments import FLOAT, Inputs, NotFinite, Plan, PlannedCall, Ref, Segment
 from mxr.graph.node import Node
 from mxr.operator.kernel import Run
 from mxr.operator.shapes import Dims
@@ -110,9 +110,9 @@ class _Forward(Plan):
         self.layouts: dict[int, onednn.Layout] = {}  # by id(image): the one it was computed in
         self.given: dict[int, onednn.Primitive] = {}  # by the call's index: with given statistics
         super().__init__(library, segment, samples, count)
-        self.channels = [image.shape[1] for image in segment.normalized]
         self.statistics: dict[str, list[np.ndarray]] = {
-            name: [np.zeros(n, FLOAT) for n in self.channels] for name in ("mean", "variance", "scale")
+            name: [np.zeros(image.shape[1], FLOAT) for image in segment.normalized]
+            for name in ("mean", "variance", "scale")
         }
 
     def _computed(self, image: Image) -> Ref:
@@ -143,9 +143,6 @@ class _Forward(Plan):
         target = self.buffer(layout)
         self.copy(plain, target)
         return target
-
-    def shape(self, image: Image) -> Dims:
-        return image.shape
 
     def overwritten(self, image: Image) -> Ref | None:
         """The place of an image that nothing reads any more after this."""
@@ -254,12 +251,11 @@ class _Forward(Plan):
 
     def value(self, image: Image, layout: onednn.Layout) -> Ref:
         """A kept image in a layout; in a new buffer, if it was in no such layout."""
-        for place in self._places[id(image)]:
-            if self.library.same(place[2], layout):
-                return place
-        target = self.buffer(layout)
-        self.copy(self._places[id(image)][0], target)
-        return target
+        place = self._place(image, layout)
+        if place is None:
+            place = self.buffer(layout)
+            self.copy(self._places[id(image)][0], place)
+        return place
 
     def kept_places(self, image: Image) -> list[Ref]:
         return self._places[id(image)]
@@ -509,7 +505,7 @@ class _Gradient:
         start = 0
         for part in image.parts:
             if id(part) in self._segment.needs:
-                inner = self._library.part(g[2], part.shape, (0, start, *(0 for _ in part.shape[2:])))
+                inner = self._forward.channels(g[2], part, start)
                 layout = self._forward.layouts.get(id(part)) or self._library.contiguous(part.shape)
                 out = self._buffer(layout)
                 self._forward.copy((g[0], g[1], inner), out)
@@ -519,19 +515,6 @@ class _Gradient:
 
 
 # ---------------------------------------------------------------------------------------------- on arrays
-
-
-class _Inputs:
-    """Arrays that a call reads. Those that are not contiguous are copied at each call."""
-
-    def __init__(self, arrays: Sequence[np.ndarray]):
-        self._copied = [(np.empty_like(a, order="C"), a) for a in arrays if not a.flags.c_contiguous]
-        copies = {id(a): copy for copy, a in self._copied}
-        self.arrays = [copies.get(id(a), a) for a in arrays]
-
-    def copy(self) -> None:
-        for copy, a in self._copied:
-            np.copyto(copy, a)
 
 
 class _BoundForward:
@@ -545,7 +528,7 @@ class _BoundForward:
         ins: list[np.ndarray],
         outs: list[np.ndarray],
     ):
-        self._run, self._plan, self._inputs = run, plan, _Inputs(ins)
+        self._run, self._plan, self._inputs = run, plan, Inputs(ins)
         count = len(segment.sources)
         self._sources, parameters = self._inputs.arrays[:count], self._inputs.arrays[count:]
         given = {"source": self._sources, "parameter": parameters, "output": outs[:-1]}
@@ -560,16 +543,16 @@ class _BoundForward:
         # A NaN or infinity in the weights of these shows in the statistics of the batch
         seen = {id(n.data) for n in segment.normalized if not n.how.given and n.data.uses == 1}
         weights = {id(c): [by_entry[p.entry] for p in c.parameters] for c in segment.convolutions}
-        self._weights = {
-            True: [a for key, arrays in weights.items() if key not in seen for a in arrays],
-            False: [a for arrays in weights.values() for a in arrays],
+        always = [*self._sources, *(a for _, arrays in self._normalized for a in arrays[:2])]
+        self._checked = {
+            True: always + [a for key, arrays in weights.items() if key not in seen for a in arrays],
+            False: always + [a for arrays in weights.values() for a in arrays],
         }
 
     def __call__(self) -> None:
         train = bool(self._run.train)
         self._inputs.copy()
-        affine = [a for _, arrays in self._normalized for a in arrays[:2]]
-        if not all(map(_finite, (*self._sources, *self._weights[train], *affine))):
+        if not all(map(_finite, self._checked[train])):
             raise NotFinite
         statistics = self._plan.statistics
         for i, (how, (gamma, _, mean, var)) in enumerate(self._normalized):
@@ -595,7 +578,7 @@ class _BoundGradient:
         results: list[np.ndarray],
     ):
         zeros = [np.zeros(image.shape, FLOAT) if g is None else g for image, g in zip(segment.images, heads)]
-        self._inputs = _Inputs([*zeros, *ins])
+        self._inputs = Inputs([*zeros, *ins])
         arrays, count = self._inputs.arrays, len(heads)
         sources = count + len(segment.sources)
         given = {
