@@ -72,8 +72,8 @@ class TrainingSegment(Segment):
         assert library is not None
         if len(self.nodes) == 1 or library.most_threads < threads.workers():
             return False
-        read = [p.entry for image in self.order for p in image.parameters] + [s.entry for s in self.sources]
-        if len(read) != len(set(read)) or not any(c.pays for c in self.convolutions):
+        parameters = {p.entry for p in self.parameters}
+        if any(s.entry in parameters for s in self.sources) or not any(c.pays for c in self.convolutions):
             return False
         try:
             count = self.pay_threads(library.most_threads, costs.TEAM_NS)
@@ -324,6 +324,7 @@ class _Gradient:
         self._forward, self._segment, self._library = forward, segment, forward.library
         self._wanted = {entry: i for i, entry in enumerate(segment.wanted)}
         self.missing = set(range(len(segment.wanted)))  # gradients that nothing computes: zeros
+        self._readers = Counter(p.entry for image in segment.order for p in image.parameters)
         self.normalized: list[Normalized] = []  # those that the pass comes through
         self.of_samples: dict[int, OfSamples] = {}  # gradients of weights, by the call's index
         self._parts: dict[Key, list[Ref]] = defaultdict(list)  # contributions that are added up
@@ -410,11 +411,22 @@ class _Gradient:
         return self._buffer(layout)
 
     def _result(self, entry: Entry, layout: onednn.Layout) -> Ref | None:
-        """Where the gradient of an input is written; None if it is not wanted."""
+        """Where the gradient of an input is written; None if it is not wanted. Where several images read the
+        input, it is a part of the gradient, which `_written` adds."""
         if entry not in self._wanted:
             return None
+        if self._readers[entry] > 1:
+            return self._buffer(layout)
         self.missing.discard(self._wanted[entry])
         return "gradient", self._wanted[entry], layout
+
+    def _written(self, entry: Entry, result: Ref | None) -> None:
+        """What `_result` has given is written."""
+        if result is not None and result[0] == "slot":
+            number = self._wanted[entry]
+            self._forward.copy(result, ("gradient", number, result[2]), adds=number not in self.missing)
+            self.missing.discard(number)
+            self._release(result)
 
     def _copy_result(self, g: Ref, entry: Entry, shape: Dims) -> None:
         result = self._result(entry, self._library.contiguous(shape))
@@ -462,6 +474,9 @@ class _Gradient:
             if direct is not None:
                 self._forward.copy(target, direct)
             self._release(target)
+        self._written(c.weight.entry, direct)
+        if c.bias is not None:
+            self._written(c.bias.entry, bias)
         if data not in self._forward.kept_places(c.data):
             self._forward.release(data)
         return g
@@ -491,6 +506,7 @@ class _Gradient:
         gamma, beta = image.statistics[:2]
         unread = self._buffer(vector), self._buffer(vector)
         learned = self._result(gamma.entry, vector) if how.learned else None
+        shift = self._result(beta.entry, vector)
         out = self._output(g, data[2])
         layout = primitive.layouts["gsrc"]
         number = forward.normalized[id(image)]
@@ -506,8 +522,10 @@ class _Gradient:
             gdst=(*g[:2], layout),
             gsrc=(*out[:2], layout),
             gscale=learned or unread[0],
-            gshift=self._result(beta.entry, vector) or unread[1],
+            gshift=shift or unread[1],
         )
+        self._written(gamma.entry, learned)
+        self._written(beta.entry, shift)
         for ref in unread:
             self._release(ref)
         self._add(image.data, out)
