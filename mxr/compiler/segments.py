@@ -34,6 +34,7 @@ FLOAT = np.dtype(np.float32)
 # How the names of code begin in which threads divide a convolution's outputs. Products of matrices ("gemm",
 # "brgconv") are cut by the number of threads, and sums with them.
 _DIVIDES_OUTPUTS = "jit"
+_SUMS = "gweights", "gbias", "mean", "variance", "gscale", "gshift"  # over samples, by operand
 
 
 class NotFinite(Exception):
@@ -90,7 +91,7 @@ class Segment:
             library = onednn.library()
             assert library is not None
             with onednn.on_threads(count):
-                self._plans[samples, count] = Plan(library, self, samples, count)
+                self._plans[samples, count] = Plan(library, self, samples)
         return self._plans[samples, count]
 
     def _team(self, lanes: list[_Lane]) -> list[_Lane]:
@@ -111,20 +112,21 @@ class Segment:
 
 
 Ref = tuple[str, int, onednn.Layout]  # where an operand is: ("slot", number, its layout) and so on
-PlannedCall = tuple[onednn.Primitive, dict[str, Ref]]
+PlannedCall = tuple[onednn.Computation, dict[str, Ref]]
 _Lane = tuple["Plan", int, int]  # a plan, and its samples: from, to
 _Weights = dict[int, list[tuple[onednn.Layout, np.ndarray]]]  # by convolution
 
 
 class Plan:
-    """The primitives for some samples, on `count` threads each, in their order, and the buffers between them.
+    """The primitives for some samples in their order, and the buffers between them. Made in
+    `onednn.on_threads`.
 
     An operand is a "slot" (a buffer), a "source" or an "output" (of that number in the segment), or a
     convolution's "weight" or "bias".
     """
 
-    def __init__(self, library: onednn.Library, segment: Segment, samples: int, count: int):
-        self.library, self.samples, self.count, self._segment = library, samples, count, segment
+    def __init__(self, library: onednn.Library, segment: Segment, samples: int):
+        self.library, self.samples, self._segment = library, samples, segment
         self.calls: list[PlannedCall] = []
         self.weights: dict[int, onednn.Layout] = {}
         self.slots = memory.Buffers()
@@ -262,16 +264,15 @@ class Plan:
         """Whether both give the same bits, whatever their numbers of threads: oneDNN has chosen the same code
         for both, on weights in the same layouts, and this code adds in an order that threads don't change."""
         names, others = ([primitive.name for primitive, _ in plan.calls] for plan in (self, other))
-        convolutions = [primitive.name for primitive, operands in self.calls if "weights" in operands]
         return (
             names == others
-            and all(onednn.inner(name).startswith(_DIVIDES_OUTPUTS) for name in convolutions)
+            and not any(map(sums, self.calls))
             and all(self.library.same(layout, other.weights[i]) for i, layout in self.weights.items())
         )
 
     def bind(
         self, given: dict[str, list[np.ndarray]], weights: _Weights, work: np.ndarray
-    ) -> list[onednn.Call]:
+    ) -> list[onednn.Prepared]:
         """The calls on arrays: "source", "output" and "bias" by number; weights by layout. `work`: memory for
         the slots."""
         return self._bound(self.calls, self.slots.within(work), given, weights)
@@ -282,7 +283,7 @@ class Plan:
         slots: memory.Buffers,
         given: dict[str, list[np.ndarray]],
         weights: _Weights,
-    ) -> list[onednn.Call]:
+    ) -> list[onednn.Prepared]:
         calls = []
         for primitive, operands in planned:
             arrays = {}
@@ -296,6 +297,15 @@ class Plan:
                 arrays[name] = layout, array
             calls.append(primitive.call(**arrays))
         return calls
+
+
+def sums(call: PlannedCall) -> list[str]:
+    """The operands whose numbers may be added up in an order that depends on the number of threads."""
+    primitive, operands = call
+    if "weights" in operands:
+        divided = onednn.inner(primitive.name).startswith(_DIVIDES_OUTPUTS)
+        return [] if divided else [name for name in ("dst", "gsrc") if name in operands]
+    return [name for name in _SUMS if name in operands]
 
 
 class Inputs:
@@ -363,7 +373,7 @@ class _Bound:
                 "output": [a[start:stop] for a in outs],
                 "bias": self._biases,
             }
-            tasks.append(partial(onednn.run, plan.bind(given, self._weights, work), plan.count))
+            tasks.append(partial(onednn.run, plan.bind(given, self._weights, work)))
             work = work[plan.slots.nbytes :]
         return tasks
 

@@ -4,18 +4,21 @@ As in inference, images stay in oneDNN's layouts between operators. Here every n
 except for rectifiers, since gradients read what is between. The images that they read are kept until then.
 Weights change in every step, so they are brought into their layouts in every pass.
 
-One plan computes all samples. oneDNN divides the work of each primitive among OpenMP's threads.
+One plan computes all samples. oneDNN divides the work of each primitive among OpenMP's threads. Beside a
+busy process that is slow, since each primitive waits for its slowest thread. Then one thread computes nearly
+all of them, with the same bits: see mxr.compiler.alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
 
 import numpy as np
 
+from mxr.compiler.alone import OfSamples, by, on_one_thread
 from mxr.compiler.images import (
     Added,
     Convolution,
@@ -35,6 +38,7 @@ from mxr.operator.shapes import Dims
 from mxr.runtime import costs, onednn, threads
 
 Key = int | Entry  # of a gradient: id(image), or what a source is
+_TRUSTED = 4  # calls on several threads before one thread is tried
 
 
 class TrainingSegment(Segment):
@@ -68,17 +72,39 @@ class TrainingSegment(Segment):
         assert library is not None
         if len(self.nodes) == 1 or library.most_threads < threads.workers():
             return False
-        read = [p.entry for image in self.order for p in image.parameters] + [s.entry for s in self.sources]
-        if len(read) != len(set(read)) or not any(c.pays for c in self.convolutions):
+        parameters = {p.entry for p in self.parameters}
+        if any(s.entry in parameters for s in self.sources) or not any(c.pays for c in self.convolutions):
             return False
         try:
             count = self.pay_threads(library.most_threads, costs.TEAM_NS)
-            with onednn.on_threads(count):
-                self._forward = _Forward(library, self, self.images[0].shape[0], count)
-                self._gradient = _Gradient(self._forward, self)
+            self._forward, self._gradient = self._plans_for(library, count)
         except onednn.Unavailable:
             return False
         return True
+
+    def _plans_for(self, library: onednn.Library, count: int) -> tuple[_Forward, _Gradient]:
+        """The plans for a number of threads."""
+        with onednn.on_threads(count):
+            forward = _Forward(library, self, self.images[0].shape[0])
+            return forward, _Gradient(forward, self)
+
+    @property
+    def guess(self) -> float:
+        """Nanoseconds that the forward pass takes on one thread, generously guessed: half of them for the
+        products."""
+        return 2 * self._work * costs.PRIMITIVE_FLOP_NS
+
+    @cached_property
+    def _plans_on_one(self) -> tuple[_Forward, _Gradient]:
+        return self._plans_for(self._forward.library, 1)
+
+    def forward_on_one(self, train: bool) -> list[PlannedCall]:
+        """The calls of the forward pass on one thread."""
+        return self._plans_on_one[0].planned(train)
+
+    def gradient_on_one(self) -> list[PlannedCall]:
+        """The calls of the backward pass on one thread."""
+        return self._plans_on_one[1].calls
 
     @property
     def shapes(self) -> list[Dims]:
@@ -100,7 +126,7 @@ class _Forward(Plan):
     """The forward pass. Operands besides those of `Plan`: a "parameter" (of that number in the segment), and
     "mean", "variance" and "scale" of a normalization."""
 
-    def __init__(self, library: onednn.Library, segment: TrainingSegment, samples: int, count: int):
+    def __init__(self, library: onednn.Library, segment: TrainingSegment, samples: int):
         self.parameters = {p.entry: i for i, p in enumerate(segment.parameters)}
         self.normalized = {id(image): i for i, image in enumerate(segment.normalized)}
         self.kept = {id(image) for image in _read_by_gradients(segment)}
@@ -109,7 +135,7 @@ class _Forward(Plan):
         self.workspaces: dict[int, Ref] = {}
         self.layouts: dict[int, onednn.Layout] = {}  # by id(image): the one it was computed in
         self.given: dict[int, onednn.Primitive] = {}  # by the call's index: with given statistics
-        super().__init__(library, segment, samples, count)
+        super().__init__(library, segment, samples)
         self.statistics: dict[str, list[np.ndarray]] = {
             name: [np.zeros(image.shape[1], FLOAT) for image in segment.normalized]
             for name in ("mean", "variance", "scale")
@@ -178,10 +204,11 @@ class _Forward(Plan):
     def _normalized(self, image: Normalized) -> Ref:
         data, number, how = self._places[id(image.data)][0], self.normalized[id(image)], image.how
         layout = self._as_planes(data[2], image.shape)
-        primitive, given = (
-            _compiled(self.library.normalization(layout, how.eps, statistics, image.relu))
-            for statistics in (how.given, True)
-        )
+        with onednn.on_threads(self.library.threads_for_channels(layout, image.shape)):
+            primitive, given = (
+                _compiled(self.library.normalization(layout, how.eps, statistics, image.relu))
+                for statistics in (how.given, True)
+            )
         vector = self.library.contiguous(image.shape[1:2])
         out = self._output(image, data[2])
         operands = {name: (name, number, vector) for name in ("mean", "variance", "scale")}
@@ -235,19 +262,16 @@ class _Forward(Plan):
         self.call(primitive, **operands)
         return out
 
+    def planned(self, train: bool) -> list[PlannedCall]:
+        """The calls of a training step, or of an evaluation: normalizations are given the statistics then."""
+        given = {} if train else self.given
+        return [by(given.get(i, call[0]), call) for i, call in enumerate(self.calls)]
+
     def bind_calls(
-        self,
-        calls: Sequence[PlannedCall],
-        given: dict[str, list[np.ndarray]],
-        replaced: Mapping[int, onednn.Primitive] | None = None,
-    ) -> list[onednn.Call]:
-        """Calls of this plan or of the gradient's on arrays. `replaced`: other primitives, by the call's
-        index."""
-        planned = [*calls]
-        for i, primitive in (replaced or {}).items():
-            scratch = (*planned[i][1]["scratch"][:2], primitive.layouts["scratch"])
-            planned[i] = primitive, {**planned[i][1], "scratch": scratch}
-        return self._bound(planned, self.slots, given | self.statistics, {})
+        self, calls: Sequence[PlannedCall], given: dict[str, list[np.ndarray]]
+    ) -> list[onednn.Prepared]:
+        """Calls of this plan or of the gradient's on arrays."""
+        return self._bound(calls, self.slots, given | self.statistics, {})
 
     def value(self, image: Image, layout: onednn.Layout) -> Ref:
         """A kept image in a layout; in a new buffer, if it was in no such layout."""
@@ -300,7 +324,9 @@ class _Gradient:
         self._forward, self._segment, self._library = forward, segment, forward.library
         self._wanted = {entry: i for i, entry in enumerate(segment.wanted)}
         self.missing = set(range(len(segment.wanted)))  # gradients that nothing computes: zeros
+        self._readers = Counter(p.entry for image in segment.order for p in image.parameters)
         self.normalized: list[Normalized] = []  # those that the pass comes through
+        self.of_samples: dict[int, OfSamples] = {}  # gradients of weights, by the call's index
         self._parts: dict[Key, list[Ref]] = defaultdict(list)  # contributions that are added up
         self._uses: Counter[int] = Counter()  # of slots
         for i, image in enumerate(segment.images):
@@ -385,11 +411,22 @@ class _Gradient:
         return self._buffer(layout)
 
     def _result(self, entry: Entry, layout: onednn.Layout) -> Ref | None:
-        """Where the gradient of an input is written; None if it is not wanted."""
+        """Where the gradient of an input is written; None if it is not wanted. Where several images read the
+        input, it is a part of the gradient, which `_written` adds."""
         if entry not in self._wanted:
             return None
+        if self._readers[entry] > 1:
+            return self._buffer(layout)
         self.missing.discard(self._wanted[entry])
         return "gradient", self._wanted[entry], layout
+
+    def _written(self, entry: Entry, result: Ref | None) -> None:
+        """What `_result` has given is written."""
+        if result is not None and result[0] == "slot":
+            number = self._wanted[entry]
+            self._forward.copy(result, ("gradient", number, result[2]), adds=number not in self.missing)
+            self.missing.discard(number)
+            self._release(result)
 
     def _copy_result(self, g: Ref, entry: Entry, shape: Dims) -> None:
         result = self._result(entry, self._library.contiguous(shape))
@@ -414,8 +451,11 @@ class _Gradient:
             self._add(c.data, out)
         self._release(g)
 
-    def _primitive(self, kind: str, c: Convolution, bias: bool) -> onednn.Primitive:
-        shapes = c.data.shape, c.grouped, c.shape
+    def _primitive(
+        self, kind: str, c: Convolution, bias: bool, samples: int | None = None
+    ) -> onednn.Primitive:
+        data, out = (i.shape if samples is None else (samples, *i.shape[1:]) for i in (c.data, c))
+        shapes = data, c.grouped, out
         return _compiled(self._library.convolution(kind, shapes, bias, c.geometry))
 
     def _weight(self, c: Convolution, g: Ref, bias: Ref | None) -> Ref:
@@ -428,11 +468,15 @@ class _Gradient:
         layout = primitive.layouts["gweights"]
         target = direct if direct and self._library.same(layout, plain) else self._buffer(layout)
         operands = {"src": data, "gdst": g, "gweights": target}
+        self.of_samples[len(self._forward.calls)] = partial(self._primitive, c.kinds[2], c, bias is not None)
         self._forward.call(primitive, **operands, **({} if bias is None else {"gbias": bias}))
         if target is not direct:
             if direct is not None:
                 self._forward.copy(target, direct)
             self._release(target)
+        self._written(c.weight.entry, direct)
+        if c.bias is not None:
+            self._written(c.bias.entry, bias)
         if data not in self._forward.kept_places(c.data):
             self._forward.release(data)
         return g
@@ -451,15 +495,18 @@ class _Gradient:
     def _normalized(self, image: Normalized, g: Ref) -> None:
         forward, how = self._forward, image.how
         self.normalized.append(image)
-        primitive = _compiled(
-            self._library.normalization_gradient(forward.computed[id(image)], how.eps, how.given, image.relu)
-        )
+        computed = forward.computed[id(image)]
+        with onednn.on_threads(computed.threads):
+            primitive = _compiled(
+                self._library.normalization_gradient(computed, how.eps, how.given, image.relu)
+            )
         data = forward.kept_places(image.data)[0]
         g = self._in(g, data[2])
         vector = self._library.contiguous(image.shape[1:2])
         gamma, beta = image.statistics[:2]
         unread = self._buffer(vector), self._buffer(vector)
         learned = self._result(gamma.entry, vector) if how.learned else None
+        shift = self._result(beta.entry, vector)
         out = self._output(g, data[2])
         layout = primitive.layouts["gsrc"]
         number = forward.normalized[id(image)]
@@ -475,8 +522,10 @@ class _Gradient:
             gdst=(*g[:2], layout),
             gsrc=(*out[:2], layout),
             gscale=learned or unread[0],
-            gshift=self._result(beta.entry, vector) or unread[1],
+            gshift=shift or unread[1],
         )
+        self._written(gamma.entry, learned)
+        self._written(beta.entry, shift)
         for ref in unread:
             self._release(ref)
         self._add(image.data, out)
@@ -533,8 +582,15 @@ class _BoundForward:
         self._sources, parameters = self._inputs.arrays[:count], self._inputs.arrays[count:]
         given = {"source": self._sources, "parameter": parameters, "output": outs[:-1]}
         self._compute = {
-            True: _computed(plan.bind_calls(plan.calls, given), plan.count),
-            False: _computed(plan.bind_calls(plan.calls, given, plan.given), plan.count),
+            train: _computed(
+                plan,
+                plan.planned(train),
+                partial(segment.forward_on_one, train),
+                given,
+                {},
+                segment.guess,
+            )
+            for train in (True, False)
         }
         by_entry = {p.entry: a for p, a in zip(segment.parameters, ins[count:])}
         self._normalized = [
@@ -587,7 +643,14 @@ class _BoundGradient:
             "parameter": arrays[sources:],
             "gradient": results,
         }
-        self._compute = _computed(plan.bind_calls(gradient.calls, given), plan.count)
+        self._compute = _computed(
+            plan,
+            gradient.calls,
+            segment.gradient_on_one,
+            given,
+            gradient.of_samples,
+            2 * segment.guess,
+        )
         self._zeros = [results[i] for i in gradient.missing]
         by_entry = {p.entry: a for p, a in zip(segment.parameters, ins[len(segment.sources) :])}
         self._moving = [
@@ -609,16 +672,33 @@ class _BoundGradient:
             moving += batch * (1 - momentum)
 
 
-def _computed(calls: list[onednn.Call], count: int) -> Callable[[], object]:
-    """A function that makes the calls on `count` threads. Beside a busy process they wait in another way, see
-    `onednn.on_threads`."""
+def _computed(
+    plan: _Forward,
+    calls: list[PlannedCall],
+    on_one: Callable[[], list[PlannedCall]],
+    given: dict[str, list[np.ndarray]],
+    of_samples: dict[int, OfSamples],
+    guess: float,
+) -> Callable[[], object]:
+    """A function that makes the calls on arrays. Beside a busy process as few as possible use several
+    threads: see mxr.compiler.alone, which `on_one` and `of_samples` are for. `guess`: nanoseconds on one
+    thread."""
+    shared = plan.bind_calls(calls, given)
+    if all(call.threads == 1 for call in shared):
+        return partial(_run, shared)
 
-    def compute(sleepy: bool, deadline: float = math.inf) -> None:
-        threads.run([partial(onednn.run, calls, count, sleepy, deadline)])
+    @cache
+    def mostly_alone() -> list[onednn.Prepared]:
+        found = on_one_thread(plan.library, plan.samples, calls, on_one(), of_samples)
+        return plan.bind_calls(found, given)
 
-    if count == 1:
-        return partial(compute, False)
-    return threads.SharedOrAlone(partial(compute, False), partial(compute, True))
+    return threads.SharedOrAlone(
+        partial(_run, shared, False), lambda: _run(mostly_alone(), True), _TRUSTED, guess
+    )
+
+
+def _run(calls: list[onednn.Prepared], sleepy: bool = False, deadline: float = math.inf) -> None:
+    threads.run([partial(onednn.run, calls, sleepy, deadline)])
 
 
 def _finite(a: np.ndarray) -> bool:

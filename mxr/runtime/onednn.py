@@ -8,7 +8,7 @@ Both generations of the C interface work: 2.x, which Debian 12 has, and 3.x. MXR
 file. A primitive runs on the number of OpenMP's threads for which it was made. Mostly that is the calling
 thread alone, and our own threads (`mxr.runtime.threads`) share the work: they sleep while they wait, and a
 forked process makes its own. OpenMP's threads do neither. Fewer samples than processors use them all the
-same, in `on_threads`, which ends them.
+same, as training does, in `on_threads`, which ends them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from functools import cache, lru_cache, partial
 from math import prod
 from queue import SimpleQueue
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -118,12 +119,30 @@ class Layout:
         self.pointer, self.owner, self.nbytes = pointer, owner, nbytes
 
 
+class Prepared(Protocol):
+    """A call without arguments, to be made on this number of threads."""
+
+    threads: int
+
+    def __call__(self) -> None: ...
+
+
+class Computation(Protocol):
+    """What `Primitive` is to its users."""
+
+    threads: int
+    name: str
+    layouts: dict[str, Layout]
+
+    def call(self, **arrays: tuple[Layout, np.ndarray]) -> Prepared: ...
+
+
 class Primitive:
-    """A computation for fixed shapes and layouts. `layouts`: of its arguments, by their names. `name`: what
-    the library calls the code that it has chosen."""
+    """A computation for fixed shapes and layouts, by this number of `threads`. `layouts`: of its arguments,
+    by their names. `name`: what the library calls the code that it has chosen."""
 
     def __init__(self, library: Library, description: _Handle, names: Sequence[str]):
-        self._library, self.description = library, description
+        self._library, self.description, self.threads = library, description, library.threads
         pointer = c_void_p()
         library.check("dnnl_primitive_create", byref(pointer), description.pointer)
         self.handle = _Handle(pointer, library.dll.dnnl_primitive_destroy)
@@ -140,10 +159,11 @@ class Primitive:
 
 
 class Call:
-    """A primitive on its arrays. To be called in `on_threads`, for as many as it was made for."""
+    """A primitive on its arrays. `run` calls it on as many threads as it was made for."""
 
     def __init__(self, library: Library, primitive: Primitive, arrays: dict[str, tuple[Layout, np.ndarray]]):
         self._execute, self._keep = library.dll.dnnl_primitive_execute, (primitive, arrays)
+        self.threads = primitive.threads
         arguments = (_Argument * len(arrays))()
         self._memories = []
         for argument, (name, (layout, array)) in zip(arguments, arrays.items()):
@@ -194,6 +214,8 @@ class Library:
         self.convolution = self._kept(self._convolution)
         self.layout = lru_cache(_CACHED)(self._layout)
         self.reorder = self._kept(self._reorder)
+        # what mxr.compiler.alone has found
+        self.on_one: WeakKeyDictionary[Computation, Computation | None] = WeakKeyDictionary()
 
     @property
     def threads(self) -> int:
@@ -286,6 +308,16 @@ class Library:
             if self.same(image, self._described_memory(shape, tag)):
                 return self._described_memory(other, other_tag)
         return None
+
+    def threads_for_channels(self, image: Layout, shape: tuple[int, ...]) -> int:
+        """The number of threads for a computation by channels, which lie in blocks. Each thread has one block
+        at least, unless half of the threads would have none. Where threads share a block, their number shows
+        in sums, and they spin until all have added theirs."""
+        for tag, block in zip(_IMAGE_TAGS[self.version[0]][len(shape)], (16, 8)):
+            if self.same(image, self._described_memory(shape, tag)):
+                blocks = -(-shape[1] // block)
+                return min(self.threads, blocks) if 2 * blocks >= self.threads else self.threads
+        return self.threads
 
     def part(self, whole: Layout, shape: tuple[int, ...], start: tuple[int, ...]) -> Layout:
         """A part of an array, as a layout of the same memory. Unavailable if the layout has no such part."""
@@ -502,16 +534,22 @@ class on_threads:
     def __init__(self, n: int, sleepy: bool = False):
         self._n, self._sleepy = n, sleepy
 
+    def use(self, n: int) -> None:
+        """From here on, primitives are for `n` threads, at most as many as there are."""
+        if self._dll is not None:
+            self._dll.omp_set_num_threads(n)  # of this thread only, as OpenMP has it
+
     @threads.unbroken
-    def __enter__(self) -> None:
+    def __enter__(self) -> on_threads:
         found = library()
         self._dll = found.dll if found is not None and found.openmp else None
         if self._dll is not None:
             self._before = self._dll.omp_get_max_threads()
-            self._dll.omp_set_num_threads(self._n)  # of this thread only, as OpenMP has it
+            self.use(self._n)
             self._crowd = _crowd(self._dll) if self._sleepy and self._n > 1 else None
             if self._crowd is not None:
                 self._crowd.add()
+        return self
 
     @threads.unbroken
     def __exit__(self, *exc: object) -> None:
@@ -575,15 +613,18 @@ if hasattr(os, "register_at_fork"):
 one_thread = partial(on_threads, 1)
 
 
-def run(
-    calls: Sequence[Callable[[], None]], n: int = 1, sleepy: bool = False, deadline: float = math.inf
-) -> None:
-    """The prepared calls one after the other, on the calling thread, or each of them on `n` threads. Raises
-    `threads.TooSlow` before the first call that would begin after the deadline, of `perf_counter_ns`."""
-    with on_threads(n, sleepy):
+def run(calls: Sequence[Prepared], sleepy: bool = False, deadline: float = math.inf) -> None:
+    """The prepared calls one after the other, each on as many threads as it was made for, with the calling
+    thread. `sleepy`: see `on_threads`. Raises `threads.TooSlow` before the first call that would begin after
+    the deadline, of `perf_counter_ns`."""
+    now = max((call.threads for call in calls), default=1)
+    with on_threads(now, sleepy) as team:
         for call in calls:
             if perf_counter_ns() > deadline:
                 raise threads.TooSlow
+            if call.threads != now:
+                now = call.threads
+                team.use(now)
             call()
 
 

@@ -82,7 +82,7 @@ def team() -> float:
         scratch = made.layouts["scratch"], floats(1)
         call = made.call(src=(source, floats(*x)), dst=(target, floats(*x)), scratch=scratch)
         kept = seconds(call)
-    return (seconds(partial(onednn.run, [call], found.most_threads)) - kept) * 1e9
+    return (seconds(partial(onednn.run, [call])) - kept) * 1e9
 
 
 def lock() -> float:
@@ -203,12 +203,10 @@ def primitive(what: str) -> float:
         plain = found.layout(x, (64 * 28 * 28, 28 * 28, 28, 1)), floats(*x)
         there = found.reorder(plain[0], layouts["src"]).call(src=plain, dst=memory["src"])
         back = found.reorder(layouts["src"], plain[0]).call(src=memory["src"], dst=plain)
-    work, count = (
-        (call, 2 * 64 * 9 * floats(*x).size)
-        if what == "flop"
-        else (lambda: (there(), back()), 2 * floats(*x).size)
+    calls, count = (
+        ([call], 2 * 64 * 9 * floats(*x).size) if what == "flop" else ([there, back], 2 * floats(*x).size)
     )
-    return seconds(partial(onednn.run, [work])) / count * 1e9
+    return seconds(partial(onednn.run, calls)) / count * 1e9
 
 
 def bound(net, part: str, **shapes) -> Work:

@@ -82,10 +82,7 @@ def same(ex, other):
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_same_numbers(name, samples):
-    if name == "shared":
-        net = conv(relu(conv(sym.Variable("data"))), weight=sym.tanh(sym.Variable("v", shape=(16, 16, 3, 3))))
-    else:
-        net = GRAPHS[name]()
+    net = GRAPHS[name]()
     ex, other, found = trained(net, data=(samples, 16, 10, 10))
     assert found
     same(ex, other)
@@ -113,6 +110,27 @@ def test_any_graph(net):
 def test_any_transposed_convolution(made, samples):
     net, size = made
     ex, other, _ = trained(net, data=(samples, *size))
+    same(ex, other)
+
+
+@pytest.mark.parametrize("reqs", ["write", "add"])
+def test_what_several_layers_share(reqs):
+    """Two images through the same layers: weights, biases, scales and moving statistics of one name."""
+    names = "weight", "bias", "gamma", "beta", "moving_mean", "moving_var"
+    v = {name: sym.Variable(name) for name in names}
+
+    def branch(x):
+        x = conv(x, 16, weight=v["weight"], bias=v["bias"])
+        x = relu(
+            norm(
+                x, gamma=v["gamma"], beta=v["beta"], moving_mean=v["moving_mean"], moving_var=v["moving_var"]
+            )
+        )
+        return conv(relu(conv(x, 16, weight=v["weight"], bias=v["bias"])))
+
+    net = branch(sym.Variable("data")) - branch(sym.Variable("other"))
+    ex, other, found = trained(net, reqs, data=(3, 16, 9, 9), other=(3, 16, 9, 9))
+    assert found
     same(ex, other)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import mxr
+from mxr.compiler import training
 from mxr.runtime import costs, onednn, threads
 
 here = pytest.mark.skipif(onednn.library() is None, reason=f"oneDNN is {onednn.description()}")
@@ -91,6 +92,8 @@ def computing(monkeypatch, what: str):
     def way(self: threads.SharedOrAlone) -> None:
         self._alone() if what == "train, sleepy" else self._shared(math.inf)
 
+    # several threads, which sleep, for what one thread would do as well
+    monkeypatch.setattr(training, "on_one_thread", lambda library, samples, calls, *_: calls)
     monkeypatch.setattr(costs, "TEAM_NS", 1)
     monkeypatch.setattr(threads.SharedOrAlone, "__call__", way)
     net = mxr.sym.Variable("data")
@@ -118,9 +121,12 @@ WAYS = "predict", "train", "train, sleepy"
 def teams(monkeypatch):
     """The numbers of threads of all calls."""
     found, run = [], onednn.run
-    monkeypatch.setattr(
-        onednn, "run", lambda some, n=1, *more, **when: (found.append(n), run(some, n, *more, **when))
-    )
+
+    def seen(calls, *more, **when):
+        found.extend(call.threads for call in calls)
+        run(calls, *more, **when)
+
+    monkeypatch.setattr(onednn, "run", seen)
     return found
 
 
@@ -179,14 +185,34 @@ def test_a_process_forked_after_several_threads_uses_them_too(what, monkeypatch,
     assert other.exitcode == 0 and queue.get() == first == compute()
 
 
+class Work:
+    """A call that is no primitive's."""
+
+    def __init__(self, work, threads=1):
+        self.work, self.threads = work, threads
+
+    def __call__(self):
+        self.work()
+
+
 @here
 def test_a_run_ends_at_its_deadline():
     made = []
-    calls = [lambda: made.append(1), lambda: time.sleep(0.02), lambda: made.append(2)]
+    works = lambda: made.append(1), lambda: time.sleep(0.02), lambda: made.append(2)
+    calls = [Work(work) for work in works]
     with pytest.raises(threads.TooSlow):
         onednn.run(calls, deadline=time.perf_counter_ns() + 10_000_000)
     onednn.run(calls)
     assert made == [1, 1, 2]
+
+
+@shares
+def test_each_call_gets_its_number_of_threads():
+    library, found = onednn.library(), []
+    before, most = library.threads, library.most_threads
+    wanted = [1, most, most, 1, most]
+    onednn.run([Work(lambda: found.append(library.threads), n) for n in wanted])
+    assert found == wanted and library.threads == before
 
 
 @here

@@ -261,10 +261,10 @@ def test_cpus_that_the_launcher_has_divided(monkeypatch):
 class Clock:
     """Ways of work that take the time of `cost`; `shared` has parts, between which it looks at the clock."""
 
-    def __init__(self, monkeypatch, shared, alone):
+    def __init__(self, monkeypatch, shared, alone, *trusted):
         self.now, self.calls, self.cost = 0, [0, 0], [shared, alone]
         monkeypatch.setattr(threads, "perf_counter_ns", lambda: self.now)
-        self.either = threads.SharedOrAlone(self.shared, self.alone)
+        self.either = threads.SharedOrAlone(self.shared, self.alone, *trusted)
 
     def shared(self, deadline):
         self.calls[0] += 1
@@ -302,6 +302,14 @@ def test_a_way_that_is_fast_only_now_and_then_is_not_used(monkeypatch):
     begin = clock.now
     clock.counted(10_000)
     assert clock.now - begin < 10_000 * (1000 + 1.04 * 100)
+
+
+def test_several_threads_are_trusted_at_first_unless_they_are_slow(monkeypatch):
+    clock = Clock(monkeypatch, 6, 100, 4, 200)
+    assert clock.counted(4) == [4, 0]
+    assert clock.counted(10) == [8, 2]
+    clock = Clock(monkeypatch, 60, 100, 4, 200)
+    assert clock.counted(2) == [1, 2]
 
 
 def test_a_call_that_fails_does_not_count():
