@@ -424,8 +424,8 @@ def document(every: list[Part], load: float, seconds: float, path: Path) -> None
 {machine()}.
 {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__}.
 The load of the machine at the start was {load:.1f}{quiet}; everything took {seconds / 60:.0f} minutes.
-All engines have their default threads and settings, and may use all vector instructions of the processor{but}.
-Variables of the environment that begin with
+All engines have their default threads and settings, and may use all vector instructions of the
+processor{but}. Variables of the environment that begin with
 {", ".join(environment.TUNING[:-1])} or
 {environment.TUNING[-1]} are removed first, because some choose slower kernels; only the table of threads sets
 `OMP_NUM_THREADS`.

@@ -73,7 +73,8 @@ def is_limited() -> bool:
 @functools.cache
 def processor() -> tuple[str, frozenset[str]]:
     """The processor's name and its flags."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text().splitlines() if described.exists() else []
     info = {name.strip(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
     return info.get("model name", ""), frozenset(info.get("flags", "").split())
 
