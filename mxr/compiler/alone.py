@@ -113,9 +113,8 @@ def _ways(
     library: onednn.Library, samples: int, call: PlannedCall, one: PlannedCall, of_samples: OfSamples | None
 ) -> Iterator[Computation]:
     """What could make the call on one thread, in its memory."""
-    several, layouts = call[0], _layouts(call)
-    fits = partial(_fits, call)
-    others = _layouts(one)
+    several, layouts, others = call[0], _layouts(call), _layouts(one)
+    fits = partial(_fits, several)
     if (several.name, layouts.keys()) == (one[0].name, others.keys()) and all(
         library.same(layout, others[name]) for name, layout in layouts.items()
     ):
@@ -141,9 +140,9 @@ def _layouts(call: PlannedCall) -> dict[str, Layout]:
     return {name: layout for name, (_, _, layout) in call[1].items() if name != "scratch"}
 
 
-def _fits(call: PlannedCall, way: Computation) -> bool:
-    """Whether the call's scratch memory is enough."""
-    return way.layouts["scratch"].nbytes <= call[1]["scratch"][2].nbytes
+def _fits(several: Computation, way: Computation) -> bool:
+    """Whether the scratch memory of several threads is enough."""
+    return way.layouts["scratch"].nbytes <= several.layouts["scratch"].nbytes
 
 
 def _same_bits(call: PlannedCall, way: Computation) -> bool:

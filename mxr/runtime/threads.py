@@ -168,10 +168,10 @@ class SharedOrAlone:
         "_left",
         "_usual",
         "_saved",
-        "_count",
+        "_spent",
         "_patience",
     )
-    _MOST = 255  # calls of `shared` until `alone` is timed again
+    _LONG = 200  # times as long as `alone`: after as much time in `shared`, `alone` is timed again
     _PATIENCE = 4, 32
 
     def __init__(
@@ -187,7 +187,7 @@ class SharedOrAlone:
 
     def _begin_alone(self, calls: int) -> None:
         self._left, self._usual = calls, math.inf  # calls of `alone` until the next trial, their least time
-        self._saved, self._count = 0.0, 0  # by `shared`: nanoseconds, and calls
+        self._saved, self._spent = 0.0, 0  # by `shared`, and in it: nanoseconds
 
     def __call__(self) -> None:
         start = perf_counter_ns()
@@ -206,13 +206,15 @@ class SharedOrAlone:
             return
         try:
             self._shared(start + self._usual)
-            saved = self._usual - costs.SHARED_GAIN * (perf_counter_ns() - start)
+            took = perf_counter_ns() - start
+            saved = self._usual - costs.SHARED_GAIN * took
         except TooSlow:
             self._alone()
-            saved = self._usual - (perf_counter_ns() - start)
+            took = perf_counter_ns() - start
+            saved = self._usual - took
         self._saved += saved
-        self._count += 1
-        if saved <= 0 or self._count == self._MOST:
+        self._spent += took
+        if saved <= 0 or self._spent > self._LONG * self._usual:
             calls = max(1, math.ceil(-self._saved * self._patience / self._usual))
             less, most = self._PATIENCE
             self._patience = less if self._saved > 0 else min(2 * self._patience, most)
