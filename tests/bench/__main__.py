@@ -2,18 +2,23 @@
 
 It writes docs/performance.md.
 
-A whole run takes about 25 minutes on two idle cores. After each part, the page is written to
+A whole run takes about 20 minutes on two idle cores. After each part, the page is written to
 build/performance.md, and to docs/performance.md when every row has been measured. `--resume` goes on after an
 interrupted run; `--try` measures one row of every part in short runs, whether all of it works. With an option
 that selects a part, or with `--only`, nothing is written.
+
+One part has every engine limited to AVX2. `--avx2` selects it; with other parts or `--only`, their engines
+are limited.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -25,26 +30,13 @@ import numpy as np
 
 from mxr import native
 
-from . import costs, files, measure, peers, rhosts, workloads
+from . import costs, environment, files, measure, peers, rhosts, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, DRAFT = ROOT / "docs" / "performance.md", ROOT / "build" / "performance.md"
 MEASURED = ROOT / ".cache" / "bench" / "measured.json"  # rows of a run that has not ended, and their seconds
 DURATIONS = ROOT / ".cache" / "bench" / "durations.json"  # seconds of each row in the last run
-# settings that make an engine slower or faster
-TUNING = (
-    "OPENBLAS_",
-    "GOTO_",
-    "MKL_",
-    "MKLDNN_",
-    "DNNL_",
-    "ONEDNN_",
-    "OMP_",
-    "GOMP_",
-    "KMP_",
-    "MXNET_",
-)
-
+UNLIMITED = ("r", "costs")  # parts whose work is not, or not only, in the processes of engines
 
 Row = Callable[[], str | Iterable[str]]
 
@@ -52,17 +44,38 @@ Row = Callable[[], str | Iterable[str]]
 @dataclass
 class Part:
     """A table. `option` selects it; `rows` has the work of each row by name; `expected` is the usual time of
-    a row in seconds, without a former run."""
+    a row in seconds, without a former run; `note` is the text before the table."""
 
     option: str
     title: str
     head: tuple[str, str]
     rows: dict[str, Row]
     expected: float
+    note: str = ""
     measured: list[str] = field(default_factory=list)
 
+    def top(self) -> list[str]:
+        return [f"## {self.title}", "", *([self.note, ""] if self.note else []), *self.head]
+
     def lines(self) -> list[str]:
-        return [f"## {self.title}", "", *self.head, *self.measured, ""]
+        return [*self.top(), *self.measured, ""]
+
+
+def limited(row: Row) -> Row:
+    """The row with every engine limited to AVX2."""
+
+    def measured() -> list[str]:
+        with environment.limited():
+            made = row()
+            return [made] if isinstance(made, str) else list(made)
+
+    return measured
+
+
+AVX2_NOTE = """Every engine is limited to AVX2 by variables of its libraries (`tests/bench/environment.py`).
+After each row, the kernel tells whether a thread of an engine used registers of AVX-512 all the same, which
+would be an error. JAX runs without YNNPACK, which has no such variable, so it could be faster on a processor
+that has only AVX2."""
 
 
 def parts(seconds: float, pairs: int) -> list[Part]:
@@ -87,6 +100,17 @@ def parts(seconds: float, pairs: int) -> list[Part]:
             measure.NETWORK_HEAD,
             of(measure.network_row, workloads.NETWORKS, seconds, fewer),
             18,
+        ),
+        Part(
+            "avx2",
+            "Networks with AVX2 only",
+            measure.MIXED_HEAD,
+            {
+                name: limited(row)
+                for name, row in of(measure.network_row, workloads.LIMITED, seconds, fewer, True).items()
+            },
+            20,
+            AVX2_NOTE,
         ),
         Part(
             "files",
@@ -177,16 +201,25 @@ def read_json(path: Path) -> dict:
 
 
 def write_json(path: Path, value: dict) -> None:
+    """The file has the former value or the new one, even if this process is killed meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=1))
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(value, indent=1))
+    new.replace(path)
 
 
-def run(chosen: list[Part], known: dict[str, list], after: Callable[[Part], None] | None = None) -> list[str]:
+def run(
+    chosen: list[Part],
+    known: dict[str, list],
+    keep: Callable[[], None] = lambda: None,
+    after: Callable[[], None] = lambda: None,
+) -> list[str]:
     """Measure the parts and print their rows. `known` has rows that are there already, and gets each new one
-    with its seconds. A row that fails does not end the run; the failures are returned."""
+    with its seconds; then `keep` is called, and `after` at the end of a part. A row that fails does not end
+    the run; the failures are returned."""
     clock, failures = Clock(chosen), []
     for part in chosen:
-        print("\n" + "\n".join([f"## {part.title}", "", *part.head]), flush=True)
+        print("\n" + "\n".join(part.top()), flush=True)
         for name, row in part.rows.items():
             key, took = f"{part.option}: {name}", None
             if key not in known:
@@ -202,44 +235,56 @@ def run(chosen: list[Part], known: dict[str, list], after: Callable[[Part], None
                 else:
                     took = time.monotonic() - started
                     known[key] = [lines, took]
-                    if after:
-                        write_json(MEASURED, known)
+                    keep()
             else:
                 lines = known[key][0]
             part.measured += lines
             print("\n".join(lines), flush=True)
             clock.done(part.option, name, took)
-        if after:
-            after(part)
+        after()
     return failures
 
 
 def main() -> int:
     args = arguments()
-    for name in [name for name in os.environ if name.startswith(TUNING)]:
-        del os.environ[name]
-    if args.costs is not None:
-        args.only = args.costs
-    every = parts(args.seconds, args.pairs)
-    chosen = [p for p in every if getattr(args, p.option) not in (None, False)]
+    environment.clean()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which ends the engines, too
+    trial = getattr(args, "try")
+    seconds, pairs = (0.02, 1) if trial else (args.seconds, args.pairs)
+    every = parts(seconds, pairs)
+    selected = select(args, every, seconds, pairs)
     print(machine(), flush=True)
-    if chosen or args.only is not None:
-        if not chosen:
-            works = (*workloads.MAIN, *workloads.APART, *workloads.SCALING)
-            rows = {w.name: partial(measure.row, w, args.seconds, args.pairs) for w in (m() for m in works)}
-            chosen = [Part("only", "Selected", measure.HEAD, rows, 8)]
-        for p in chosen:
-            p.rows = {name: row for name, row in p.rows.items() if (args.only or "") in name}
-        return report(run(chosen, {}))
-    if getattr(args, "try"):
-        every = parts(0.02, 1)
-        for p in every:
-            p.rows = dict([min(p.rows.items(), key=lambda item: TRY.get(item[0], 1))])
+    if selected and args.avx2:
+        print("Every engine is limited to AVX2.", flush=True)
+    if "avx512f" not in environment.processor()[1]:  # all other parts have AVX2 only, too
+        every = [p for p in every if p.option != "avx2"]
+    if trial:
+        for p in selected or every:
+            p.rows = dict(sorted(p.rows.items(), key=lambda item: TRY.get(item[0], 1))[:1])
+    if selected:
+        return report(run(selected, {}))
+    if trial:
         began = time.time()
         failures = run(every, {})
         document(every, os.getloadavg()[0], time.time() - began, DRAFT)
         return report(failures)
-    return whole(every, args.resume)
+    return whole(every, args.resume, {"seconds": seconds, "pairs": pairs})
+
+
+def select(args: argparse.Namespace, every: list[Part], seconds: float, pairs: int) -> list[Part]:
+    """The parts that are selected, with their rows that are; none for the whole page."""
+    chosen = [p for p in every if getattr(args, p.option) not in (None, False)]
+    if args.avx2 and (args.only is not None or len(chosen) > 1):
+        chosen = [p for p in chosen if p.option != "avx2"]
+    if args.only is not None and not chosen:
+        works = (*workloads.MAIN, *workloads.APART, *workloads.SCALING)
+        rows = {w.name: partial(measure.row, w, seconds, pairs) for w in (m() for m in works)}
+        chosen = [Part("only", "Selected", measure.HEAD, rows, 8)]
+    for p in chosen:
+        wanted = args.only or (args.costs if p.option == "costs" else "") or ""
+        rows = {name: row for name, row in p.rows.items() if wanted in name}
+        p.rows = {name: limited(row) for name, row in rows.items()} if args.avx2 else rows
+    return chosen
 
 
 TRY = {  # rows that are tried, instead of the first of their part
@@ -249,22 +294,49 @@ TRY = {  # rows that are tried, instead of the first of their part
 }
 
 
-def whole(every: list[Part], resume: bool) -> int:
+def whole(every: list[Part], resume: bool, options: dict[str, float]) -> int:
     """Measure everything and write the page."""
-    known: dict[str, list] = read_json(MEASURED) if resume else {}
-    load = os.getloadavg()[0]
+    how = {**options, "machine": machine(), "sources": sources()}
+    former = read_json(MEASURED) if resume else {}
+    if resume and not former:
+        print("there is no interrupted run: every row is measured", flush=True)
+    elif former and former["how"] != how:
+        changed = ", ".join(k for k in how if former["how"].get(k) != how[k])
+        print(f"the interrupted run had other {changed}: every row is measured", flush=True)
+        former = {}
+    known: dict[str, list] = former.get("rows", {})
+    load = max(os.getloadavg()[0], former.get("load", 0))
 
-    def write(part: Part) -> None:
-        document(every, load, sum(seconds for _, seconds in known.values()), DRAFT)
+    def page(path: Path) -> None:
+        document(every, load, sum(seconds for _, seconds in known.values()), path)
 
-    failures = run(every, known, write)
+    try:
+        failures = run(
+            every,
+            known,
+            lambda: write_json(MEASURED, {"how": how, "load": load, "rows": known}),
+            lambda: page(DRAFT),
+        )
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; `--resume` takes over the {len(known)} rows that are measured", flush=True)
+        return 130
     if failures:
         print(f"\n{DRAFT.relative_to(ROOT)} has the page; `--resume` measures again what failed", flush=True)
         return report(failures)
-    document(every, load, sum(seconds for _, seconds in known.values()), PAGE)
+    page(PAGE)
     write_json(DURATIONS, {key: round(seconds, 1) for key, (_, seconds) in known.items()})
-    MEASURED.unlink()
+    MEASURED.unlink(missing_ok=True)
     return 0
+
+
+def sources() -> str:
+    """A digest of what is measured and of what measures it."""
+    digest = hashlib.sha256()
+    for folder in ("mxr", "tests/bench"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".c", ".h", ".R"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def report(failures: list[str]) -> int:
@@ -274,6 +346,19 @@ def report(failures: list[str]) -> int:
     return 1 if failures else 0
 
 
+OPTIONS = {
+    "peers": "losses and small networks beside MXNet, PyTorch and JAX",
+    "networks": "the networks of real size",
+    "files": "the readers of files",
+    "apart": "forward and backward by two calls",
+    "r": "what R costs",
+    "scaling": "networks by batch size",
+    "threads": "one thread beside two",
+    "busy": "a step beside a busy process",
+    "growth": "memory over many steps",
+}
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
@@ -281,17 +366,7 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", help="measure only rows whose name contains this")
-    for option, what in (
-        ("peers", "losses and small networks beside MXNet, PyTorch and JAX"),
-        ("networks", "the networks of real size"),
-        ("files", "the readers of files"),
-        ("apart", "forward and backward by two calls"),
-        ("r", "what R costs"),
-        ("scaling", "networks by batch size"),
-        ("threads", "one thread beside two"),
-        ("busy", "a step beside a busy process"),
-        ("growth", "memory over many steps"),
-    ):
+    for option, what in OPTIONS.items():
         parser.add_argument(f"--{option}", action="store_true", help=f"measure only {what}")
     parser.add_argument(
         "--costs",
@@ -302,17 +377,32 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--try", action="store_true", help="one row of every part, into build/performance.md")
     parser.add_argument("--resume", action="store_true", help="take over the rows of an interrupted run")
+    parser.add_argument(
+        "--avx2",
+        action="store_true",
+        help="measure only the part with AVX2; with other parts or --only: limit their engines to AVX2",
+    )
     parser.add_argument("--pairs", type=int, default=5, help="alternating runs (default 5)")
     parser.add_argument("--seconds", type=float, default=0.3, help="of each run (default 0.3)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.avx2:
+        for option in UNLIMITED:
+            if getattr(args, option) not in (None, False):
+                parser.error(f"--avx2 cannot limit what --{option} measures")
+        if "avx2" not in environment.processor()[1]:
+            parser.error("--avx2: the processor does not have it")
+        if "MXR_NATIVE" in os.environ:
+            parser.error("--avx2 sets MXR_NATIVE: it must not be set already")
+    parts_asked = [*(o for o in OPTIONS if getattr(args, o)), *(["costs"] if args.costs is not None else [])]
+    if args.resume and (parts_asked or args.avx2 or args.only is not None or getattr(args, "try")):
+        parser.error("--resume goes on with a whole run: it cannot be used with --try, --only or a part")
+    return args
 
 
 def machine() -> str:
     """The processor, its vector instructions, and whether mxr uses its native core."""
-    with open("/proc/cpuinfo") as f:
-        info = dict(line.rstrip("\n").replace("\t", "").split(":", 1) for line in f if ":" in line)
-    cpu = info.get("model name", platform.processor()).strip()
-    flags = info.get("flags", "").split()
+    name, flags = environment.processor()
+    cpu = name or platform.processor()
     has = [text for flag, text in (("avx2", "AVX2"), ("avx512f", "AVX-512")) if flag in flags] or [
         "neither AVX2 nor AVX-512"
     ]
@@ -322,6 +412,7 @@ def machine() -> str:
 def document(every: list[Part], load: float, seconds: float, path: Path) -> None:
     """Write the page with the rows that are measured."""
     torch = peers.PACKAGES["torch"][0].split("==")[1]
+    but = "".join(f', except in "{part.title}"' for part in every if part.option == "avx2")
     quiet = "" if load < 0.5 else ": other work ran on it, so the times are less certain"
     path.parent.mkdir(exist_ok=True)
     path.write_text(
@@ -333,9 +424,11 @@ def document(every: list[Part], load: float, seconds: float, path: Path) -> None
 {machine()}.
 {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}, NumPy {np.__version__}.
 The load of the machine at the start was {load:.1f}{quiet}; everything took {seconds / 60:.0f} minutes.
-All engines have their default threads and settings. Variables of the environment that begin with
-{", ".join(TUNING[:-1])} or {TUNING[-1]} are removed first, because some choose slower kernels; only the table
-of threads sets `OMP_NUM_THREADS`.
+All engines have their default threads and settings, and may use all vector instructions of the
+processor{but}. Variables of the environment that begin with
+{", ".join(environment.TUNING[:-1])} or
+{environment.TUNING[-1]} are removed first, because some choose slower kernels; only the table of threads sets
+`OMP_NUM_THREADS`.
 
 A step is forward, backward and, if there are parameters, an update by sgd with momentum. mxr makes it as R's
 training loop does, with both passes in one call; a table of its own has scripts that make two calls. MXNet

@@ -22,7 +22,7 @@ import numpy as np
 
 from tests.reference import oracle
 
-from . import peers, workloads
+from . import environment, peers, workloads
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300  # seconds without an answer, after which an engine is given up
@@ -54,7 +54,7 @@ class Engine:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment.of(name), **(env or {})},
         )
 
     def tell(self, **command: Any) -> None:
@@ -89,17 +89,25 @@ class Engine:
 
 
 class Running(dict[str, Engine]):
-    """Engines by name; they end with the block."""
+    """Engines by name; they end with the block. If they are limited to AVX2, it raises unless they kept to
+    that."""
 
     def __init__(self, names: Iterable[str], env: dict[str, str] | None = None) -> None:
         super().__init__({name: Engine(name, env) for name in names})
+        self.limited = environment.is_limited()
 
     def __enter__(self) -> Running:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for e in self.values():
-            e.close()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        try:
+            if self.limited and error is None:
+                beyond = [name for name, e in self.items() if e.ask(avx512=True)["used"]]
+                if beyond:
+                    raise AssertionError(f"limited to AVX2, but AVX-512 was used by {', '.join(beyond)}")
+        finally:
+            for e in self.values():
+                e.close()
 
     def load(self, path: str) -> None:
         """Load the work of a file. The peers do it at the same time, since some compile for long; those that
@@ -272,20 +280,29 @@ NETWORK_HEAD = (
     "| work | mxr | MXNet 1.9.1 | PyTorch | targets | MB mxr | MB MXNet |",
     "|---" * 7 + "|",
 )
+# with the small networks, which JAX has too
+MIXED_HEAD = (
+    "| work | mxr | MXNet 1.9.1 | PyTorch | JAX (jit) | targets | MB mxr | MB MXNet |",
+    "|---" * 8 + "|",
+)
 
 
-def network_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
+def network_row(w: workloads.Workload, seconds: float, rounds: int, mixed: bool = False) -> str:
     """A network by mxr, MXNet and PyTorch in one run: our time, theirs over ours, and the peak of memory.
+    With `mixed` there is a column for JAX, which only the small networks of `workloads.MAIN` use.
 
     MXNet 1.9.1 fails in the step of the 1-d convolutions, with "Check failed: !is_view".
     """
-    with tempfile.TemporaryDirectory() as folder, Running(("mxr", "mxnet", "torch")) as running:
+    real, small = w.peer in workloads.networks.NETWORKS, w.peer not in workloads.networks.ALL
+    targets = {"mxnet": w.target, "torch": 0.85 if real else 1.0} | ({"jax": 1.0} if small else {})
+    with tempfile.TemporaryDirectory() as folder, Running(("mxr", *targets)) as running:
         running.load(save(w, folder))
         agree(running, folder, w)
         times = alternate(running, seconds, rounds)
         memory = peaks(running)
-    targets = {"mxnet": w.target, "torch": 1.0 if w.target > 1 else 0.85}
     theirs = [against(times, name, target) for name, target in targets.items()]
+    if mixed and not small:
+        theirs.append("")
     cells = [
         w.name,
         seconds_text(statistics.median(times["mxr"])),
@@ -318,6 +335,8 @@ PAIR_HEAD = (
     "| work | mxr, one thread | two threads | one : two | target | MXNet, one thread | two threads |",
     "|---" * 7 + "|",
 )
+# ends also if this process is killed
+BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(1000000))\n"
 BUSY_HEAD = ("| work | idle | beside a busy process | busy : idle | target |", "|---" * 5 + "|")
 NOISE = 0.03  # the difference of two runs of the same code on an idle machine
 
@@ -353,7 +372,7 @@ def busy_row(w: workloads.Workload, seconds: float, rounds: int) -> str:
         e.ask(steps=count)
         for _ in range(rounds):
             idle.append(e.ask(steps=count)["median"])
-            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            other = subprocess.Popen([sys.executable, "-c", BUSY])
             try:
                 time.sleep(0.2)  # until it has started
                 busy.append(e.ask(steps=count)["median"])

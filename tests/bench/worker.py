@@ -10,12 +10,14 @@ lines, answers as JSON lines.
 {"read": [reader, given, check]}
                        ->  {"seconds": ..., "total": ...}    a pass over files (mxr and mxnet only)
 {"memory": true}       ->  {"peak": ..., "now": ...}    MB above what there was after importing the engine
+{"avx512": true}       ->  {"used": ...}     whether a thread of this process used AVX-512; null if unknown
 {"copies": n}          ->  {"seconds": ...}  two arrays of n floats copied to two others (mxr only)
 {"products": [...]}    ->  {"seconds": ...}  matrix products alone: lists of batch, m, k, n (mxr only)
 """
 
 import io
 import json
+import os
 import sys
 import time
 
@@ -183,7 +185,24 @@ def memory(which: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in f if line.startswith(which + ":"))
 
 
+def used_avx512(since: float):
+    """Whether a thread of this process used registers that only AVX-512 has, after `since` (time.monotonic).
+    The kernel notes it when threads are switched. None if it does not."""
+    tasks, found = "/proc/self/task", []
+    for task in os.listdir(tasks):
+        try:
+            with open(f"{tasks}/{task}/arch_status") as f:
+                text = f.read()
+        except OSError:  # the thread has ended, or another kernel
+            continue
+        found += [int(line.split()[1]) for line in text.splitlines() if line.startswith("AVX512_elapsed_ms:")]
+    age = (time.monotonic() - since) * 1e3
+    # -1 is never. The first thread has what this process did before it was Python. 20 ms: the kernel's clock.
+    return any(0 <= ms < age - 20 for ms in found) if found else None
+
+
 def main():
+    started = time.monotonic()
     name = sys.argv[1]
     if name in ("mxnet", "mxr"):
         engine = {"mxnet": Mxnet, "mxr": Mxr}[name]()
@@ -212,6 +231,8 @@ def main():
             answer = {"median": median_step(engine, command["steps"])}
         elif "memory" in command:
             answer = {"peak": memory("VmHWM") - before, "now": memory("VmRSS") - before}
+        elif "avx512" in command:
+            answer = {"used": used_avx512(started)}
         elif "read" in command:
             answer = read(name, *command["read"])
         elif "copies" in command:
@@ -227,4 +248,5 @@ def main():
         print(json.dumps(answer), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

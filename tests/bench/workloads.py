@@ -341,6 +341,17 @@ NETWORKS = [
     for predict in (True, False)
 ]
 NETWORKS += [partial(recurrent, name) for name in networks.RECURRENT]
+LIMITED = [  # those of which the page has rows with AVX2, too
+    *(
+        partial(network, name, batch, predict)
+        for name in networks.NETWORKS
+        for batch, predict in ((1, True), (16, False))
+    ),
+    partial(recurrent, "embedding of 256, 2 x LSTM of 256"),
+    lenet,
+    residual,
+    lstm,
+]
 MAIN = [
     *(partial(cross_entropy, n, target) for n, target in ((60, 8), (10**4, 8), (10**6, 12), (10**7, 10))),
     detection,
