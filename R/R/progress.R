@@ -13,7 +13,8 @@ progress_wanted <- function() {
 progress_line <- function() {
   if (!progress_wanted()) return(NULL)
   now <- function() proc.time()[["elapsed"]]
-  start <- drawn <- now()
+  drawn <- now()
+  first <- NULL                    # time and share of the first line: preparations before it do not count
   width <- 0
   write <- function(text) {
     text <- substr(text, 1, getOption("width") - 1)
@@ -24,7 +25,9 @@ progress_line <- function() {
     show = function(text, share = NA) {
       if (now() - drawn < 0.2) return(invisible())
       drawn <<- now()
-      left <- if (!is.na(share) && share > 0) (now() - start) * (1 - share) / share
+      if (is.null(first) && !is.na(share)) first <<- c(now(), share)
+      gained <- if (!is.null(first)) share - first[[2]] else NA
+      left <- if (!is.na(gained) && gained > 0) (now() - first[[1]]) * (1 - share) / gained
       write(paste0(text(), if (!is.null(left)) paste0(", ", duration(left), " left")))
     },
     clear = function() {
