@@ -121,46 +121,73 @@ batches_ahead <- function(iter) {
 #' @seealso [mx.io.CSVIter()], [mx.io.bucket.iter()], [Rcpp_MXDataIter] for an iterator of your own.
 #' @export
 mx.io.arrayiter <- function(data, label, batch.size = 128, shuffle = FALSE) {
+  array_iter(data, label, batch.size, shuffle, rows = FALSE)
+}
+
+# As mx.io.arrayiter(). `rows`: the samples are the rows of a matrix; it is not transposed before it is copied.
+array_iter <- function(data, label, batch.size, shuffle, rows) {
   data <- as_samples(data, "data")
   label <- as_samples(if (is.factor(label)) factor_codes(label) else label, "label")
-  check_samples(data, label)
+  check_samples(data, label, rows)
   check_real(batch.size, "mx.io.arrayiter: batch.size")
   check_count(batch.size, "mx.io.arrayiter: batch.size")
+  if (batch.size > .Machine$integer.max)
+    stop_parameter("mx.io.arrayiter: batch.size must be at most ", .Machine$integer.max, ", not ", batch.size)
   shuffle <- check_flag(shuffle, "mx.io.arrayiter: shuffle")
-  draws <- if (shuffle) mx.runif(sample_count(data)) else NULL
-  made <- with_progress(function(show) call_python("io.arrays", data, label, as.integer(batch.size), draws, show))
+  draws <- if (shuffle) mx.runif(sample_count(data, rows)) else NULL
+  made <- with_progress(function(show) {
+    call_python("io.arrays", data, rows, label, as.integer(batch.size), draws, show)
+  })
   batch_iterator(made, "Rcpp_MXArrayDataIter", keep = TRUE)
 }
 
-# The length of the last dimension.
-sample_count <- function(x) dim(x)[[length(dim(x))]]
-
-# Stops if data and labels have different numbers of samples, and says how to pass them if one is the wrong way round.
-check_samples <- function(data, label) {
-  samples <- sample_count(data)
-  labels <- sample_count(label)
-  if (samples == labels) return()
-  advice <- turning_advice(data, label)
-  stop_shape("mx.io.arrayiter: data has ", samples, " samples (its last dimension) and label ", labels,
-             if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
-             if (dim(data)[[1]] == labels && length(dim(data)) == 2)
-               ", or array.layout = \"rowmajor\" to the training",
-             if (length(dim(data)) > 2 && !is.null(advice)) "; array.layout is for matrices")
+# An iterator over the samples of an array with numbers, without labels. Each batch is converted only when it is used,
+# so that nothing else is in memory twice.
+array_stream <- function(data, batch.size, rows) {
+  check_data(data)
+  data <- as_samples(data, "data")
+  batch.size <- min(sample_count(data, rows), batch.size)
+  made <- call_python("io.stream", data, rows, as.integer(batch.size))
+  structure(batch_iterator(made, "Rcpp_MXNativeDataIter"), n.batches = ceiling(sample_count(data, rows) / batch.size))
 }
 
-# The calls of t() or aperm() that give data and labels the same number of samples, NULL if none does.
-turning_advice <- function(data, label) {
-  turned <- function(x, name) {
-    axes <- seq_along(dim(x))
+# The shape of an array with the samples in its last dimension; of a matrix with the samples in its rows, if `rows`, the
+# shape of its transpose.
+sample_shape <- function(x, rows = FALSE) if (rows) rev(dim(x)) else dim(x)
+
+sample_count <- function(x, rows = FALSE) tail(sample_shape(x, rows), 1)
+
+# Stops if data and labels have different numbers of samples, and says how to pass them if one is the wrong way round.
+check_samples <- function(data, label, rows) {
+  size <- sample_shape(data, rows)
+  samples <- tail(size, 1)
+  labels <- sample_count(label)
+  if (samples == labels) return()
+  advice <- turning_advice(size, dim(label), rows)
+  stop_shape("mx.io.arrayiter: data has ", samples, " samples (its ", if (rows) "rows" else "last dimension",
+             ") and label ", labels,
+             if (!is.null(advice)) paste0(": samples are the last dimension, so pass ", paste(advice, collapse = " ")),
+             if (!rows && size[[1]] == labels && length(size) == 2)
+               ", or array.layout = \"rowmajor\" to the training",
+             if (length(size) > 2 && !is.null(advice)) "; array.layout is for matrices")
+}
+
+# The calls of t() or aperm() that give data and labels of these shapes the same number of samples, NULL if none does.
+# `keep.data`: only labels may be turned, because the script says where the samples of the data are.
+turning_advice <- function(data, label, keep.data) {
+  turned <- function(size, name) {
+    axes <- seq_along(size)
     if (length(axes) == 2) paste0("t(", name, ")")
     else paste0("aperm(", name, ", c(", paste(c(axes[-1], 1), collapse = ", "), "))")
   }
-  samples <- sample_count(data)
-  if (dim(label)[[1]] == samples) {
-    c(turned(label, "label"), if (length(label) == samples) "or as.vector(label)")
-  } else if (dim(data)[[1]] == sample_count(label)) {
+  samples <- tail(data, 1)
+  if (label[[1]] == samples) {
+    c(turned(label, "label"), if (prod(label) == samples) "or as.vector(label)")
+  } else if (keep.data) {
+    NULL
+  } else if (data[[1]] == tail(label, 1)) {
     turned(data, "data")
-  } else if (dim(data)[[1]] == dim(label)[[1]]) {
+  } else if (data[[1]] == label[[1]]) {
     c(turned(data, "data"), "and", turned(label, "label"))
   }
 }

@@ -86,35 +86,36 @@ check_direction <- function(size, samples, given, other) {
                other[[1]], " of X: give array.layout = \"", other[[2]], "\"")
 }
 
-# A matrix with the samples in its columns.
-as_colmajor <- function(X, array.layout, detect) if (is_rowmajor(X, array.layout, detect)) t(X) else X
-
-# Whether a matrix has the samples in its rows. As in MXNet, every layout except "auto" and "rowmajor" means that they
-# are its columns.
+# Whether X is a matrix, or an NDArray, with the samples in its rows. As in MXNet, every layout except "auto" and
+# "rowmajor" means that they are its columns; "auto" does so for an NDArray.
 is_rowmajor <- function(X, array.layout, detect) {
-  if (!is.array(X)) return(FALSE)
+  if (!is.array(X) && !is.mx.ndarray(X)) return(FALSE)
   layout <- tolower(array.layout[[1]])            # R before 4.2 compared the first of several, such as c(8, 8)
-  if (layout == "auto") layout <- detect()
-  if (layout == "rowmajor") return(TRUE)
+  if (layout == "auto") layout <- if (is.mx.ndarray(X)) "colmajor" else detect()
+  if (layout == "rowmajor") {
+    if (length(dim(X)) > 2)
+      stop_shape("array.layout = \"rowmajor\" is for matrices, and X is ", paste(dim(X), collapse = " x "),
+                 ": the last dimension of such an array is the samples; aperm() changes the order of dimensions")
+    return(length(dim(X)) == 2)
+  }
   if (!startsWith(layout, "col"))
     warning('array.layout "', layout, '" is taken as "colmajor", samples in columns', call. = FALSE)
   FALSE
 }
 
-# An iterator over X: X itself if it is one.
-mx.model.init.iter <- function(X, y, batch.size, is.train) {
+# An iterator over X: X itself if it is one. `rows`: the samples are the rows of the matrix X.
+mx.model.init.iter <- function(X, y, batch.size, is.train, rows = FALSE) {
   if (is_iterator(X)) return(check_iterator(X))
   check_data(X)
   if (is.null(y)) {
     if (is.train) stop_parameter("y is needed for training with arrays")
-    size <- dim(X)
-    y <- numeric(size[[length(size)]])
+    y <- numeric(sample_count(X, rows))
   }
   if (is.list(y) && !is.data.frame(y))
     stop_type("y must be numbers, not a list; several labels need an iterator that gives them by name, and ",
               "output.names")
   batch.size <- min(length(y), batch.size)
-  mx.io.arrayiter(X, y, batch.size = batch.size, shuffle = is.train)
+  array_iter(X, y, batch.size, shuffle = is.train, rows)
 }
 
 # Moves the iterator to its first batch, and gives that batch.
@@ -428,9 +429,9 @@ mx.model.FeedForward.create <- function(symbol, X, y = NULL, ctx = NULL, begin.r
   beside <- c(y = !is.null(y), array.batch.size = !missing(array.batch.size), array.layout = !missing(array.layout))
   if (is_iterator(X)) check_beside_iterator(beside)
   check_layout(X, y, array.layout)
-  X <- as_colmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
+  rows <- is_rowmajor(X, array.layout, function() array.layout <<- mx.model.select.layout.train(X, y))
   given <- if (!is_iterator(X)) list(X = X, y = y)
-  X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE)
+  X <- mx.model.init.iter(X, y, batch.size = array.batch.size, is.train = TRUE, rows)
   batch <- first_batch(X)
   if (is.null(input.names)) input.names <- "data"
   pick <- function(names) sapply(names, function(n) shape_of(required_field(batch[[n]], n)), simplify = FALSE)
@@ -596,9 +597,9 @@ evaluation_iter <- function(eval.data, batch.size, array.layout) {
     stop_type("eval.data must be an iterator or list(data = , label = )")
   check_missing(eval.data$data, "eval.data$data")
   check_missing(eval.data$label, "eval.data$label")
-  data <- as_colmajor(eval.data$data, array.layout,
+  rows <- is_rowmajor(eval.data$data, array.layout,
                       function() mx.model.select.layout.train(eval.data$data, eval.data$label))
-  mx.model.init.iter(data, eval.data$label, batch.size = batch.size, is.train = TRUE)
+  mx.model.init.iter(eval.data$data, eval.data$label, batch.size = batch.size, is.train = TRUE, rows)
 }
 
 # ---------------------------------------------------------------- files

@@ -57,38 +57,22 @@ predict.MXFeedForwardModel <- function(object, X, ctx = NULL, array.batch.size =
                "as.array(X) is many samples of one feature, as.matrix(X) one sample in a column")
   model$symbol <- wanted_output(model$symbol, output)
   labels <- !is.null(output) && !is.array(X)
-  batches <- prediction_batches(X, model, array.batch.size, array.layout)
-  X <- batches$iter
+  X <- prediction_iter(X, model, array.batch.size, array.layout)
   X$reset()
   if (!next_batch(X)) stop_state("the iterator has no batch")
   batch <- X$value()
   inputs <- wanted_inputs(model, batch, labels, strict = !is.null(output))
   if (is.null(output)) predict_hint(model, inputs)
   exec <- prediction_executor(model, lapply(batch[inputs], shape_of), ctx)
-  results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1), batches$total)
+  results <- predict_batches(exec, X, inputs, outputs(model$symbol), tail(shape_of(batch[[1]]), 1))
   if (length(results) == 1) results[[1]] else results
 }
 
-# What to predict for, in batches: `iter`, and `total`, the number of batches (NA if it is not known).
-prediction_batches <- function(X, model, batch.size, layout) {
+# An iterator over what to predict for. Arrays are not copied as a whole.
+prediction_iter <- function(X, model, batch.size, layout) {
   rows <- is_rowmajor(X, layout, function() mx.model.select.layout.predict(X, model))
-  if (!is.array(X))
-    return(list(iter = mx.model.init.iter(X, NULL, batch.size = batch.size, is.train = FALSE), total = NA))
-  if (rows && length(dim(X)) != 2) {
-    X <- t(X)
-    rows <- FALSE
-  }
-  samples <- dim(X)[[if (rows) 1 else length(dim(X))]]
-  list(iter = array_batches(X, rows, batch.size), total = ceiling(samples / batch.size))
-}
-
-# An iterator over the samples of `X`, an array with numbers, without labels. Each batch is converted by itself, so that
-# nothing else is in memory twice. `rows`: the samples are the rows of a matrix, instead of its columns.
-array_batches <- function(X, rows, batch.size) {
-  check_data(X)
-  X <- as_samples(X, "data")
-  samples <- dim(X)[[if (rows) 1 else length(dim(X))]]
-  batch_iterator(call_python("io.stream", X, rows, as.integer(min(samples, batch.size))), "Rcpp_MXNativeDataIter")
+  if (is.array(X)) array_stream(X, batch.size, rows)
+  else mx.model.init.iter(X, NULL, batch.size = batch.size, is.train = FALSE, rows)
 }
 
 # An executor of the model's symbol with the model's parameters, for inputs of the given shapes.
@@ -104,13 +88,14 @@ prediction_executor <- function(model, shapes, ctx) {
 }
 
 # The outputs of all batches of `iter`, a list of arrays by the names `wanted`. `size` is the number of samples that the
-# executor is bound for; `total` is the number of batches, NA if it is not known.
-predict_batches <- function(exec, iter, inputs, wanted, size, total) {
+# executor is bound for.
+predict_batches <- function(exec, iter, inputs, wanted, size) {
   packers <- sapply(wanted, function(name) mx.nd.arraypacker(), simplify = FALSE)
   iter$reset()
   line <- progress_line()
   on.exit(if (!is.null(line)) line$clear())
   batches <- 0
+  total <- or_else(attr(iter, "n.batches", exact = TRUE), NA)
   while (next_batch(iter)) {
     batch <- iter$value()
     results <- of_one_size(call_python("model.predict", exec, batch[inputs]), batch, size)

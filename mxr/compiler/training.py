@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -687,14 +687,15 @@ def _computed(
     if all(call.threads == 1 for call in shared):
         return partial(_run, shared)
 
-    @cache
-    def mostly_alone() -> list[onednn.Prepared]:
-        found = on_one_thread(plan.library, plan.samples, calls, on_one(), of_samples)
-        return plan.bind_calls(found, given)
+    made: list[onednn.Prepared] = []
 
-    return threads.SharedOrAlone(
-        partial(_run, shared, False), lambda: _run(mostly_alone(), True), _TRUSTED, guess
-    )
+    def alone() -> None:
+        if not made:
+            found = on_one_thread(plan.library, plan.samples, calls, on_one(), of_samples)
+            made.extend(plan.bind_calls(found, given))
+        _run(made, True)
+
+    return threads.SharedOrAlone(partial(_run, shared, False), alone, _TRUSTED, guess)
 
 
 def _run(calls: list[onednn.Prepared], sleepy: bool = False, deadline: float = math.inf) -> None:

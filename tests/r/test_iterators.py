@@ -165,6 +165,9 @@ for (rows in c(FALSE, TRUE)) {
     array.batch.size = 1e4)[, 1:1e5], few))
   stopifnot(print(memory("VmHWM") - before) < 60)                # the results: 15 MB in R, and their parts
 }
+mx.model.FeedForward.create(net, X = large, y = numeric(1e6), num.round = 1, array.layout = "rowmajor",
+  array.batch.size = 1e4, verbose = FALSE) -> model
+stopifnot(print(memory("VmHWM") - before) < 200)   # one copy; labels and order: 8 MB each, a few times
 """
 
 

@@ -106,6 +106,32 @@ test_that("prediction drops padding, takes hand-made models and ignores surplus 
   expect_equal(mxnet:::predict.MXFeedForwardModel(fit, x, array.layout = "colmajor"), p)
 })
 
+test_that("samples in rows train and predict as those in columns, from arrays and NDArrays", {
+  for (X in list(x, x > 0, array(1:120, c(3, 40)))) {
+    storage <- list(X, t(X), mx.nd.array(t(X)))
+    layouts <- c("colmajor", "rowmajor", "rowmajor")
+    models <- Map(function(X, layout) {
+      mx.set.seed(1)
+      mx.model.FeedForward.create(line(), X = X, y = y, num.round = 2, array.batch.size = 9, learning.rate = 1e-4,
+                                  array.layout = layout, verbose = FALSE, eval.metric = mx.metric.rmse,
+                                  eval.data = list(data = X, label = y))
+    }, storage, layouts)
+    scores <- lapply(models, function(m) attr(m, "history"))
+    predicted <- Map(function(X, layout) predict(models[[1]], X, array.layout = layout, array.batch.size = 9), storage, layouts)
+    for (i in 2:3) {
+      expect_identical(weights(models[[i]]), weights(models[[1]]))
+      expect_identical(scores[[i]], scores[[1]])
+      expect_identical(predicted[[i]], predicted[[1]])
+    }
+  }
+  rows <- function(...) mx.model.FeedForward.create(line(), ..., array.layout = "rowmajor", verbose = FALSE)
+  expect_error(rows(X = t(x), y = y[-1]), "40 samples (its rows) and label 39", fixed = TRUE)
+  expect_error(rows(X = mx.nd.array(x), y = y), "colmajor")
+  expect_error(rows(X = array(x, c(3, 1, 40)), y = y), "is for matrices")
+  expect_error(predict(train(y = y), array(x, c(3, 1, 40)), array.layout = "rowmajor"), "is for matrices")
+  expect_error(mx.io.arrayiter(x, y, batch.size = 1e10), "at most 2147483647")
+})
+
 test_that("models go to files and back", {
   model <- train(y = y)
   prefix <- tempfile()

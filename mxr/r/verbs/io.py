@@ -21,8 +21,8 @@ from mxr.runtime import progress
 
 
 class Arrays:
-    """Data and labels, cut into batches along the first axis (C order). A last batch that is too short is
-    filled up with samples of the batch before, as in MXNet."""
+    """Data and labels, cut into batches along the first axis (C order). `data` is the samples, or, for the
+    rows of R's matrix, a transposed view."""
 
     def __init__(self, data: Any, label: Any, batch: int, draws: np.ndarray | None) -> None:
         if batch < 1:
@@ -43,38 +43,52 @@ class Arrays:
         return self._made[i]
 
     def _cut(self, x: np.ndarray, i: int) -> np.ndarray:
-        part = x[i * self.batch : (i + 1) * self.batch]
-        if len(part) == self.batch:
-            return part
-        before = self._cut(x, i - 1) if i else np.zeros((self.batch, *x.shape[1:]), x.dtype)
-        return np.concatenate([part, before[len(part) :]])
+        start = i * self.batch
+        if start + self.batch <= len(x):
+            return x[start : start + self.batch]
+        whole = np.empty((self.batch, *x.shape[1:]), x.dtype)
+        fill(whole, x, start)
+        return whole
 
 
 class Stream:
     """The samples of R's array, batch by batch, in single precision. All batches have the same memory, so one
-    is valid until the next. `rows`: the samples are the rows of a matrix, not its columns. Batches are padded
-    as those of `Arrays`."""
+    is valid until the next."""
 
     num_pad = 0
 
-    def __init__(self, data: np.ndarray, rows: bool, batch: int) -> None:
-        self.data, self.batch, self._next = data.T if rows else data, batch, 0
-        self.value = {"data": np.empty((batch, *self.data.shape[1:]), np.float32)}
+    def __init__(self, data: np.ndarray, batch: int) -> None:
+        self.data, self._next = data, 0
+        self.value = {"data": np.empty((batch, *data.shape[1:]), np.float32)}
 
     def next(self) -> bool:
-        start = self._next
-        part = self.data[start : start + self.batch]
-        if not len(part):
+        if self._next >= len(self.data):
             return False
-        self._next = start + len(part)
-        self.num_pad = self.batch - len(part)
         whole = self.value["data"]
-        whole[: len(part)] = part
-        whole[len(part) :] = self.data[start - self.num_pad : start]
+        self.num_pad = fill(whole, self.data, self._next)
+        self._next += len(whole)
         return True
 
     def reset(self) -> None:
         self._next = 0
+
+
+def turned(value: Any, rows: bool) -> Any:
+    """R's array or an NDArray with the samples in its first axis (C order). `rows`: they are the rows of R's
+    matrix. An array is not copied."""
+    if not rows:
+        return value
+    return value.T if isinstance(value, np.ndarray) else NDArray(np.ascontiguousarray(array(value).data.T))
+
+
+def fill(batch: np.ndarray, x: np.ndarray, start: int) -> int:
+    """Writes the samples of `x` from number `start` to `batch`. As in MXNet, the places that they do not fill
+    have the samples of the batch before, or zeros if there is none. Returns the number of these places."""
+    part = x[start : start + len(batch)]
+    pad = len(batch) - len(part)
+    batch[: len(part)] = part
+    batch[len(part) :] = x[start - pad : start] if start else 0
+    return pad
 
 
 def samples(value: Any, order: np.ndarray | None) -> np.ndarray:
@@ -83,11 +97,22 @@ def samples(value: Any, order: np.ndarray | None) -> np.ndarray:
         whole: np.ndarray = array(value).data
         return whole if order is None else whole[order]
     out, n = np.empty(value.shape, np.float32), len(value)
-    edges = sorted({n * i // 100 for i in range(101)})  # so that a shuffled copy in R's type is small
+    place = None if order is None else inverse(order)
+    edges = sorted({n * i // 100 for i in range(101)})  # so that a part in single precision is small
     for start, stop in pairwise(edges):
-        out[start:stop] = value[start:stop] if order is None else value[order[start:stop]]
+        if place is None:
+            out[start:stop] = value[start:stop]
+        else:
+            out[place[start:stop]] = np.ascontiguousarray(value[start:stop], np.float32)
         progress.report("mx.io.arrayiter: copying", stop, n)
     return out
+
+
+def inverse(order: np.ndarray) -> np.ndarray:
+    """The place that each sample gets in this order, so that R's array can be read from start to end."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return place
 
 
 def shuffled(draws: np.ndarray) -> np.ndarray:
@@ -103,14 +128,18 @@ def shuffled(draws: np.ndarray) -> np.ndarray:
 
 
 @verb("io.arrays")
-def arrays(data: Any, label: Any, batch: int, draws: NDArray | None, show: RFunction | None = None) -> Arrays:
+def arrays(
+    data: Any, rows: bool, label: Any, batch: int, draws: NDArray | None, show: RFunction | None = None
+) -> Arrays:
+    """`rows`: the samples are the rows of the matrix `data`, not its columns."""
     with progress.watched(_telling(show)):
-        return Arrays(data, label, batch, None if draws is None else draws.data)
+        return Arrays(turned(data, rows), label, batch, None if draws is None else draws.data)
 
 
 @verb("io.stream")
 def stream(data: np.ndarray, rows: bool, batch: int) -> Stream:
-    return Stream(data, rows, batch)
+    """`rows`: as in `arrays`."""
+    return Stream(turned(data, rows), batch)
 
 
 @verb("io.length")
