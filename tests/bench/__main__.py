@@ -74,8 +74,7 @@ def limited(row: Row) -> Row:
 
 AVX2_NOTE = """Every engine is limited to AVX2 by variables of its libraries (`tests/bench/environment.py`).
 After each row, the kernel tells whether a thread of an engine used registers of AVX-512 all the same, which
-would be an error. JAX runs without YNNPACK, which has no such variable, so it could be faster on a processor
-that has only AVX2."""
+would be an error. JAX runs without YNNPACK, which has no such variable; LeNet is faster without it."""
 
 
 def parts(seconds: float, pairs: int) -> list[Part]:
