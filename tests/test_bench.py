@@ -12,7 +12,7 @@ import pytest
 
 from mxr import native
 from tests.bench import __main__ as bench
-from tests.bench import environment, measure
+from tests.bench import environment, measure, workloads
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -191,3 +191,31 @@ def test_options_that_would_be_ignored_are_refused(given: list[str], monkeypatch
     with pytest.raises(SystemExit) as e:
         bench.arguments()
     assert e.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "given, parts, limits",
+    [
+        (["--avx2"], ["avx2"], True),
+        (["--avx2", "--only", "LSTM"], ["avx2"], True),
+        (["--avx2", "--networks", "--peers"], ["peers", "networks"], True),
+        (["--networks", "--only", "LSTM"], ["networks"], False),
+        (["--only", "LSTM"], ["only"], False),
+        ([], [], False),
+    ],
+)
+def test_avx2_selects_its_part_or_limits_others(
+    given: list[str], parts: list[str], limits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NETWORKS", "LIMITED", "MAIN", "APART", "SCALING"):  # fewer works: all take seconds to build
+        monkeypatch.setattr(workloads, name, [workloads.lenet, workloads.lstm])
+    for name in ("main_row", "network_row", "row"):
+        monkeypatch.setattr(measure, name, lambda w, *_: f"{w.name}: {environment.is_limited()}")
+    monkeypatch.setattr(sys, "argv", ["bench", *given])
+    monkeypatch.setattr(environment, "processor", lambda: ("", frozenset({"avx2"})))
+    monkeypatch.delenv("MXR_NATIVE", raising=False)
+    selected = bench.select(bench.arguments(), bench.parts(0, 1), 0, 1)
+    assert [part.option for part in selected] == parts
+    lines = ["".join(row()) for part in selected for row in part.rows.values()]
+    assert all(line.endswith(str(limits)) for line in lines) and bool(lines) == bool(parts)
+    assert all("LSTM" in line for line in lines) or "--only" not in given

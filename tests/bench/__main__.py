@@ -7,8 +7,8 @@ build/performance.md, and to docs/performance.md when every row has been measure
 interrupted run; `--try` measures one row of every part in short runs, whether all of it works. With an option
 that selects a part, or with `--only`, nothing is written.
 
-One part has every engine limited to AVX2. `--avx2` selects it; with other parts or `--only`, their engines
-are limited.
+One part has every engine limited to AVX2. `--avx2` selects it, or limits the engines of the other parts that
+are selected.
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ def limited(row: Row) -> Row:
 
 AVX2_NOTE = """Every engine is limited to AVX2 by variables of its libraries (`tests/bench/environment.py`).
 After each row, the kernel tells whether a thread of an engine used registers of AVX-512 all the same, which
-would be an error. JAX runs without YNNPACK, which has no such variable, so it could be faster on a processor
-that has only AVX2."""
+would be an error. JAX runs without YNNPACK, which has no such variable; LeNet is faster without it."""
 
 
 def parts(seconds: float, pairs: int) -> list[Part]:
@@ -274,7 +273,7 @@ def main() -> int:
 def select(args: argparse.Namespace, every: list[Part], seconds: float, pairs: int) -> list[Part]:
     """The parts that are selected, with their rows that are; none for the whole page."""
     chosen = [p for p in every if getattr(args, p.option) not in (None, False)]
-    if args.avx2 and (args.only is not None or len(chosen) > 1):
+    if args.avx2 and len(chosen) > 1:
         chosen = [p for p in chosen if p.option != "avx2"]
     if args.only is not None and not chosen:
         works = (*workloads.MAIN, *workloads.APART, *workloads.SCALING)
@@ -380,7 +379,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--avx2",
         action="store_true",
-        help="measure only the part with AVX2; with other parts or --only: limit their engines to AVX2",
+        help="measure only the networks with AVX2; with other parts: limit the engines of these to AVX2",
     )
     parser.add_argument("--pairs", type=int, default=5, help="alternating runs (default 5)")
     parser.add_argument("--seconds", type=float, default=0.3, help="of each run (default 0.3)")
