@@ -38,7 +38,9 @@ from mxr.operator.shapes import Dims
 from mxr.runtime import costs, onednn, threads
 
 Key = int | Entry  # of a gradient: id(image), or what a source is
-_TRUSTED = 4  # calls on several threads before one thread is tried
+_EXPENSIVE_NS = (
+    5_000_000  # from which a pass is expensive to prepare for one thread, as it takes some passes' time
+)
 
 
 class TrainingSegment(Segment):
@@ -695,7 +697,9 @@ def _computed(
             made.extend(plan.bind_calls(found, given))
         _run(made, True)
 
-    return threads.SharedOrAlone(partial(_run, shared, False), alone, _TRUSTED, guess)
+    return threads.SharedOrAlone(
+        partial(_run, shared, False), alone, guess if guess > _EXPENSIVE_NS else math.inf
+    )
 
 
 def _run(calls: list[onednn.Prepared], sleepy: bool = False, deadline: float = math.inf) -> None:
