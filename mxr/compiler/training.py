@@ -38,9 +38,6 @@ from mxr.operator.shapes import Dims
 from mxr.runtime import costs, onednn, threads
 
 Key = int | Entry  # of a gradient: id(image), or what a source is
-_EXPENSIVE_NS = (
-    5_000_000  # from which a pass is expensive to prepare for one thread, as it takes some passes' time
-)
 
 
 class TrainingSegment(Segment):
@@ -698,7 +695,7 @@ def _computed(
         _run(made, True)
 
     return threads.SharedOrAlone(
-        partial(_run, shared, False), alone, guess if guess > _EXPENSIVE_NS else math.inf
+        partial(_run, shared, False), alone, guess if guess > costs.PREPARED_ALONE_NS else math.inf
     )
 
 
