@@ -151,7 +151,14 @@ def _same_bits(call: PlannedCall, way: Computation) -> bool:
     results = sums(call)
     if not results:
         return True
-    arrays = {name: (layout, _random(layout.nbytes)) for name, layout in _layouts(call).items()}
+    layouts = _layouts(call)
+    read = _random(
+        max([0, *(layouts[name].nbytes for name in _READ if name in layouts)])
+    )  # one memory for both
+    arrays = {
+        name: (layout, read[: layout.nbytes] if name in _READ else _random(layout.nbytes))
+        for name, layout in layouts.items()
+    }
     digests = []
     for made in call[0], way:
         scratch = made.layouts["scratch"]

@@ -38,7 +38,6 @@ from mxr.operator.shapes import Dims
 from mxr.runtime import costs, onednn, threads
 
 Key = int | Entry  # of a gradient: id(image), or what a source is
-_TRUSTED = 4  # calls on several threads before one thread is tried
 
 
 class TrainingSegment(Segment):
@@ -695,7 +694,9 @@ def _computed(
             made.extend(plan.bind_calls(found, given))
         _run(made, True)
 
-    return threads.SharedOrAlone(partial(_run, shared, False), alone, _TRUSTED, guess)
+    return threads.SharedOrAlone(
+        partial(_run, shared, False), alone, guess if guess > costs.PREPARED_ALONE_NS else math.inf
+    )
 
 
 def _run(calls: list[onednn.Prepared], sleepy: bool = False, deadline: float = math.inf) -> None:

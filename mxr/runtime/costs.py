@@ -84,6 +84,9 @@ COLUMN_FILTER_NS: Annotated[float, About("ns per element and filter",
     "time to multiply an element of a convolution's columns with each filter")] = 0.011
 PRIMITIVE_FLOP_NS: Annotated[float, About("ns per operation",
     "time of a convolution by oneDNN, without its reorders")] = 0.0068
+PREPARED_ALONE_NS: Annotated[int, About("ns",
+    "of a training segment's pass from which one thread is prepared only when several are slow",
+    fixed="a choice: preparing takes the time of some passes, and memory for two images")] = 5_000_000
 REORDER_NS: Annotated[float, About("ns per element",
     "time to copy an element into oneDNN's layout")] = 0.15
 

@@ -156,14 +156,14 @@ class SharedOrAlone:
     the use of `shared`. It is tried again after so many calls of `alone` that these take four times as long
     as what was lost; after failures in a row eight times, and so on up to 32 times.
 
-    `trusted`: calls of `shared` before the first call of `alone`, which is expensive to prepare. Each may
-    take as long as `alone` does by a `guess`, in nanoseconds.
+    `guess`: nanoseconds that `alone` takes, if that is expensive to prepare. Then `alone` waits for a call of
+    `shared` that takes longer than this, or much longer than the fastest call before: until there is a busy
+    process.
     """
 
     __slots__ = (
         "_shared",
         "_alone",
-        "_trusted",
         "_guess",
         "_left",
         "_usual",
@@ -173,17 +173,17 @@ class SharedOrAlone:
     )
     _LONG = 200  # times as long as `alone`: after as much time in `shared`, `alone` is timed again
     _PATIENCE = 4, 32
+    _SLOW = 1.5  # times as long as one thread would take, if it took the time of all threads
 
     def __init__(
         self,
         shared: Callable[[float], object],
         alone: Callable[[], object],
-        trusted: int = 0,
         guess: float = math.inf,
     ):
         self._shared, self._alone, self._patience = shared, alone, self._PATIENCE[0]
         self._begin_alone(2)  # the first call may find nothing in the caches
-        self._trusted, self._guess = trusted, guess
+        self._guess = guess
 
     def _begin_alone(self, calls: int) -> None:
         self._left, self._usual = calls, math.inf  # calls of `alone` until the next trial, their least time
@@ -191,13 +191,14 @@ class SharedOrAlone:
 
     def __call__(self) -> None:
         start = perf_counter_ns()
-        if self._trusted:
-            self._trusted -= 1
+        if self._guess < math.inf:
             try:
                 self._shared(start + self._guess)
+                took = perf_counter_ns() - start
+                self._guess = min(self._guess, self._SLOW * workers() * took)
                 return
             except TooSlow:
-                self._trusted = 0
+                self._guess = math.inf
                 start = perf_counter_ns()
         if self._left > 0:
             self._alone()

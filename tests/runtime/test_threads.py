@@ -261,10 +261,10 @@ def test_cpus_that_the_launcher_has_divided(monkeypatch):
 class Clock:
     """Ways of work that take the time of `cost`; `shared` has parts, between which it looks at the clock."""
 
-    def __init__(self, monkeypatch, shared, alone, *trusted):
+    def __init__(self, monkeypatch, shared, alone, *guess):
         self.now, self.calls, self.cost = 0, [0, 0], [shared, alone]
         monkeypatch.setattr(threads, "perf_counter_ns", lambda: self.now)
-        self.either = threads.SharedOrAlone(self.shared, self.alone, *trusted)
+        self.either = threads.SharedOrAlone(self.shared, self.alone, *guess)
 
     def shared(self, deadline):
         self.calls[0] += 1
@@ -304,11 +304,13 @@ def test_a_way_that_is_fast_only_now_and_then_is_not_used(monkeypatch):
     assert clock.now - begin < 10_000 * (1000 + 1.04 * 100)
 
 
-def test_several_threads_are_trusted_at_first_unless_they_are_slow(monkeypatch):
-    clock = Clock(monkeypatch, 6, 100, 4, 200)
-    assert clock.counted(4) == [4, 0]
-    assert clock.counted(10) == [8, 2]
-    clock = Clock(monkeypatch, 60, 100, 4, 200)
+def test_what_is_expensive_to_prepare_waits_for_a_slow_call(monkeypatch):
+    monkeypatch.setattr(threads, "_count", 2)
+    clock = Clock(monkeypatch, 6, 100, 200)
+    assert clock.counted(1000) == [1000, 0]
+    clock.cost[0] = 60  # another process has come
+    assert clock.counted(2) == [1, 2]
+    clock = Clock(monkeypatch, 60, 100, 200)  # it has been there from the beginning
     assert clock.counted(2) == [1, 2]
 
 
