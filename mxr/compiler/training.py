@@ -89,9 +89,9 @@ class TrainingSegment(Segment):
 
     @property
     def guess(self) -> float:
-        """Nanoseconds that the forward pass takes on one thread, generously guessed: half of them for the
-        products."""
-        return 2 * self._work * costs.PRIMITIVE_FLOP_NS
+        """Nanoseconds that the forward pass takes on one thread, generously guessed: a sixth of them for the
+        products. The first call also has to get its memory from the system."""
+        return 6 * self._work * costs.PRIMITIVE_FLOP_NS
 
     @cached_property
     def _plans_on_one(self) -> tuple[_Forward, _Gradient]:
