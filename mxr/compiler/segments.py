@@ -419,8 +419,7 @@ class _Bound:
             plain = c.plain(self._library)
             for layout, target in layouts:
                 primitive = self._library.reorder(plain, layout)
-                scratch = primitive.layouts["scratch"]
-                work = scratch, memory.empty((max(1, scratch.nbytes),), np.uint8)
+                work = onednn.scratch(primitive)
                 onednn.run([primitive.call(src=(plain, weight), dst=(layout, target), scratch=work)])
 
 

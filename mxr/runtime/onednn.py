@@ -29,7 +29,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mxr.runtime import threads
+from mxr.runtime import memory, threads
 
 # libraries by the order in which they are tried; Debian 13's has the minor version in its name
 _NAMES = {
@@ -156,6 +156,12 @@ class Primitive:
     def call(self, **arrays: tuple[Layout, np.ndarray]) -> Call:
         """A prepared call on arrays that lie as their layouts say."""
         return Call(self._library, self, arrays)
+
+
+def scratch(computation: Computation) -> tuple[Layout, np.ndarray]:
+    """New scratch memory for a call."""
+    layout = computation.layouts["scratch"]
+    return layout, memory.empty((max(1, layout.nbytes),), np.uint8)
 
 
 class Call:
